@@ -1,0 +1,1 @@
+"""Policies that ship with breachwatch: working examples, each after a published support agreement."""

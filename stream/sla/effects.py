@@ -1,0 +1,137 @@
+"""What breachwatch tells the world: one effect a fact, with an id that no clock has touched.
+
+The id names the fact: what, of which ticket, commitment, cycle and target. Saying it twice gives the same id, so a repetition
+is harmless. When a late event takes a fact back and a later one makes it true again, it is said anew as a *revision*: the
+stem of the id stays, a suffix (``.1``, ``.2``) counts how often the fact was restated.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from hashlib import blake2b
+from typing import Final
+
+import msgspec
+
+
+class Topic(StrEnum):
+    """Where an effect goes."""
+
+    BREACHES = "sla-breaches"
+    ESCALATIONS = "sla-escalations"
+
+
+class Kind(StrEnum):
+    """The ``type`` of an effect."""
+
+    STARTED = "commitment.started"
+    WARNED = "commitment.warned"
+    BREACHED = "commitment.breached"
+    MET = "commitment.met"
+    MET_LATE = "commitment.met_late"
+    """Fulfilled after it had breached: says how late. Not a decision; the breach was."""
+    MEASURED = "commitment.measured"
+    """Fulfilled where no target was promised: counted in no compliance."""
+    CANCELLED = "commitment.cancelled"
+    PAUSED = "commitment.paused"
+    RESUMED = "commitment.resumed"
+    RETARGETED = "commitment.retargeted"
+    BREACH_RETRACTED = "commitment.breach_retracted"
+    RETRACTED = "commitment.retracted"
+    """Takes back any other commitment effect that is true no more."""
+    RAISED = "escalation.raised"
+    REPEATED = "escalation.repeated"
+    ACKNOWLEDGED = "escalation.acknowledged"
+    REFUSED = "escalation.refused"
+    MONITORING = "escalation.monitoring"
+    RECURRED = "escalation.recurred"
+    RELEASED = "escalation.released"
+    ESCALATION_RETRACTED = "escalation.retracted"
+
+    @property
+    def topic(self) -> Topic:
+        return Topic.ESCALATIONS if self.value.startswith("escalation.") else Topic.BREACHES
+
+
+CHATTY: Final = frozenset({Kind.STARTED, Kind.PAUSED, Kind.RESUMED, Kind.RETARGETED, Kind.MEASURED})
+"""Effects that an installation may switch off: they state the way, not the outcome."""
+
+
+class Reason(StrEnum):
+    """Why an effect is true. The same words in effects, logs and metric labels."""
+
+    CLOCK_STARTED = "clock_started"
+    SHARE_USED = "share_used"
+    TIME_USED = "time_used"
+    TIME_LEFT = "time_left"
+    TARGET_PASSED = "target_passed"
+    RETARGETED_PAST_DUE = "retargeted_past_due"
+    """A new target made the deadline lie in the past: a breach from the moment of the change, not of its old deadline."""
+    FULFILLED = "fulfilled"
+    FULFILLED_LATE = "fulfilled_late"
+    NO_TARGET = "no_target"
+    CANCEL_CONDITION = "cancel_condition"
+    MERGED = "merged"
+    DELETED = "deleted"
+    NO_LONGER_APPLIES = "no_longer_applies"
+    RESTARTED = "restarted"
+    PAUSE_CONDITION = "pause_condition"
+    RESUME_CONDITION = "resume_condition"
+    FIELD_CHANGED = "field_changed"
+    EXTENSION = "extension"
+    AFTER_DEADLINE = "after_deadline"
+    NOT_ACKNOWLEDGED = "not_acknowledged"
+    REQUESTED = "requested"
+    TOO_EARLY = "too_early"
+    ACKNOWLEDGED = "acknowledged"
+    SOLVED = "solved"
+    RECURRENCE = "recurrence"
+    QUIET = "quiet"
+    CORRECTED = "corrected"
+    """A late event changed the record."""
+
+
+class Effect(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """One fact for the output topics. Instants are epoch microseconds, lengths microseconds; the wire has RFC 3339 and seconds."""
+
+    id: str
+    kind: Kind
+    at: int
+    """When it became true. For a breach: its deadline, however late it was noticed."""
+    detected_at: int
+    """The clock when it was noticed."""
+    ticket: str
+    fields: dict[str, str | list[str]]
+    policy: str
+    policy_version: int
+    reason: Reason
+    cause: str
+    """The id of the event that made it true, or ``timer``."""
+    commitment: str = ""
+    """Empty for a ladder that stands on no commitment."""
+    ladder: str = ""
+    level: str = ""
+    """Escalation level, or for a warning its mark as the policy writes it (``75%``, ``2bd``)."""
+    notify: tuple[str, ...] = ()
+    cycle: int = 1
+    due_at: int | None = None
+    elapsed: int = 0
+    """Time used on the clock of the target (business or wall), as of ``at``."""
+    paused: int = 0
+    """Time paused, on the same clock, as of ``at``."""
+    target: int | None = None
+    calendar: str = ""
+    timezone: str = "UTC"
+    """The zone in which the customer reads ``due_at``."""
+    late: bool = False
+    """True when it was learnt from an event that came after later ones: a correction of the record, not news to page for."""
+    retracts: str = ""
+    """The id this effect takes back."""
+    allowed_from: int | None = None
+    """For a refused escalation request: when it may be made."""
+
+
+def stem(ticket: str, name: str, cycle: int, kind: Kind, mark: str, version: int, cause: str = "") -> str:
+    """Hash that names a fact. ``cause`` only where the same thing may happen many times in a cycle (a pause, a request)."""
+    text = "\x1f".join((ticket, name, str(cycle), kind, mark, str(version), cause))
+    return blake2b(text.encode(), digest_size=12).hexdigest()

@@ -1,0 +1,68 @@
+"""What a helpdesk can tell us about a ticket: one fact an event.
+
+Decoding and validation live in ``stream.feeds.decode``; here is what is left of an event once it is known to be sound.
+"""
+
+from __future__ import annotations
+
+from typing import Final, Literal
+
+import msgspec
+
+EventType = Literal[
+    "ticket.created",
+    "ticket.changed",
+    "comment.added",
+    "ticket.merged",
+    "ticket.deleted",
+    "dependency.started",
+    "dependency.ended",
+    "extension.granted",
+    "resolution.accepted",
+    "escalation.requested",
+    "escalation.acknowledged",
+    "escalation.released",
+]
+ActorKind = Literal["customer", "agent", "bot", "vendor", "system"]
+Status = Literal["new", "open", "pending", "on_hold", "solved", "closed"]
+
+EVENT_TYPES: Final[tuple[EventType, ...]] = EventType.__args__  # type: ignore[attr-defined]
+ACTOR_KINDS: Final[tuple[ActorKind, ...]] = ActorKind.__args__  # type: ignore[attr-defined]
+STATUSES: Final[tuple[Status, ...]] = Status.__args__  # type: ignore[attr-defined]
+
+
+class Event(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True, gc=False):
+    """One fact about one ticket. Encodes as a short array, because a ticket keeps its recent ones."""
+
+    at: int
+    """When it happened at the source: epoch microseconds, UTC."""
+    id: str
+    """Unique within ``source``; the same id again is a repetition."""
+    type: EventType
+    source: str
+    seq: int = 0
+    """Order among events of one source action that bear the same ``at``."""
+    actor: ActorKind | None = None
+    """Who did it, as far as an SLA cares. Names and addresses never get here."""
+    fields: dict[str, str | list[str]] = {}
+    """``ticket.created`` and ``ticket.changed``: the ticket fields it sets. ``""`` clears a field; ``tags`` is a list."""
+    public: bool = False
+    """``comment.added``: whether the customer can read it."""
+    into: str = ""
+    """``ticket.merged``: the ticket it was merged into."""
+    party: str = ""
+    """``dependency.*``: the third party the ticket waits for."""
+    commitment: str = ""
+    """``extension.granted``: whose target is extended."""
+    by: str = ""
+    """``extension.granted``: the duration text. ``resolution.accepted``: ``customer`` or ``manager``."""
+    reason: str = ""
+    level: str = ""
+    """``escalation.*``: the level asked for, acknowledged or released."""
+    impact: str = ""
+    """``escalation.requested``: ``production``, ``business_risk`` or nothing."""
+
+    @property
+    def key(self) -> tuple[int, int, str, str]:
+        """The order of a ticket's events, whatever the order of their arrival."""
+        return (self.at, self.seq, self.id, self.source)

@@ -1,0 +1,1 @@
+"""Programs around the worker: embedded broker, demo, publish, replay, import."""
