@@ -1,0 +1,50 @@
+"""The command ``breachwatch``: a table of its subcommands, each loaded only when it is called."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Final
+
+import click
+
+from stream import __version__
+
+COMMANDS: Final = {
+    "worker": ("stream.tools.worker", "Run a worker: ticket events in, breaches and escalations out."),
+    "demo": ("stream.tools.demo", "See it all run on an embedded Kafka broker."),
+    "broker": ("stream.tools.broker", "Run an embedded Apache Kafka broker: no Docker, no Java needed."),
+    "topics": ("stream.tools.topics", "Create or check the topics."),
+    "publish": ("stream.tools.publish", "Publish ticket events from a file of JSON lines."),
+    "replay": ("stream.tools.replay", "Run the engine over a file: effects as JSON lines, no broker."),
+    "import": ("stream.tools.import_log", "Turn a helpdesk's exported status log into ticket events."),
+    "check": ("stream.tools.check", "Check policy files: every problem with its file and line."),
+    "calendar": ("stream.tools.calendar", "Ask a calendar: due, elapsed, open."),
+}
+"""Name to (module with an attribute ``command``, help line)."""
+
+
+class _Lazy(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        command = import_module(COMMANDS[cmd_name][0]).command
+        if not isinstance(command, click.Command):
+            raise TypeError(f"{COMMANDS[cmd_name][0]}.command is not a click command")
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+
+@click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(__version__, prog_name="breachwatch")
+def main() -> None:
+    """Streaming SLA breach detector for helpdesks.
+
+    Options may also be given as environment variables (BREACHWATCH_...) or in breachwatch.toml; a flag beats the
+    environment, the environment beats the file.
+    """

@@ -1,0 +1,153 @@
+"""Conditions over an event and the ticket it leaves behind: the vocabulary of policies and of metric rows.
+
+A condition is a tree of three connectives over three kinds of test. It is data (so it can be checked and drawn) and it
+compiles to a closure (so it can be asked a hundred thousand times a second).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from stream.sla.events import Event
+
+Fields = Mapping[str, str | list[str]]
+"""A ticket's fields after an event, derived ones included (see ``DERIVED``)."""
+
+Test = Callable[[Event, Fields], bool]
+"""Asked with the event and the fields after it."""
+
+DERIVED: Final[Mapping[str, str]] = {
+    "@answered": "yes once an agent has commented publicly",
+    "@dependency": "yes while the ticket waits for at least one third party",
+    "@begun": "yes on the event a ticket begins with: its creation, or the first that is known of a partial ticket",
+    "@accepted": "customer or manager, once the resolution was accepted",
+}
+"""Fields that breachwatch keeps itself. The language writes them without the ``@``: ``answered: yes``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Always:
+    """Holds for every event."""
+
+
+@dataclass(frozen=True, slots=True)
+class FieldIn:
+    """The ticket field has one of the values; a list field (tags) has at least one of them. A missing field is ``""``."""
+
+    field: str
+    values: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class EventIs:
+    """The event is of one of the types; empty means any. ``actors`` and ``public`` narrow it where they are given.
+
+    ``None`` among the actors stands for an event that names no actor.
+    """
+
+    types: frozenset[str] = frozenset()
+    actors: frozenset[str | None] = frozenset()
+    public: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """The event sets one of the fields to another value than it had.
+
+    ``fold`` leaves only real changes in ``Event.fields``-derived ``changed``; see ``compile_condition``.
+    """
+
+    fields: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class All:
+    parts: tuple[Condition, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AnyOf:
+    parts: tuple[Condition, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Not:
+    part: Condition
+
+
+Condition = Always | FieldIn | EventIs | Changed | All | AnyOf | Not
+ALWAYS: Final = Always()
+
+
+def fields_read(condition: Condition) -> frozenset[str]:
+    """The ticket fields an answer may depend on."""
+    match condition:
+        case FieldIn(field, _):
+            return frozenset({field})
+        case Changed(fields):
+            return fields
+        case All(parts) | AnyOf(parts):
+            return frozenset[str]().union(*(fields_read(part) for part in parts))
+        case Not(part):
+            return fields_read(part)
+        case _:
+            return frozenset()
+
+
+def compile_condition(condition: Condition) -> Test:
+    """The condition as one callable ``(event, fields after it) -> bool``.
+
+    An event given to it carries in ``fields`` only what it really changed (``ticket.fold`` sees to that).
+    """
+    match condition:
+        case Always():
+            return lambda _event, _fields: True
+        case FieldIn(field, values):
+            return _field_test(field, values)
+        case EventIs():
+            return _event_test(condition)
+        case Changed(names):
+            return lambda event, _fields: not names.isdisjoint(event.fields)
+        case Not(part):
+            inner = compile_condition(part)
+            return lambda event, fields: not inner(event, fields)
+        case All(parts):
+            return _joined(tuple(map(compile_condition, parts)), stop_at=False)
+        case AnyOf(parts):
+            return _joined(tuple(map(compile_condition, parts)), stop_at=True)
+
+
+def _field_test(field: str, values: frozenset[str]) -> Test:
+    def test(_event: Event, fields: Fields) -> bool:
+        value = fields.get(field, "")
+        return not values.isdisjoint(value) if isinstance(value, list) else value in values
+
+    return test
+
+
+def _event_test(wanted: EventIs) -> Test:
+    types, actors, public = wanted.types, wanted.actors, wanted.public
+
+    def test(event: Event, _fields: Fields) -> bool:
+        return (
+            (not types or event.type in types)
+            and (not actors or event.actor in actors)
+            and (public is None or event.public is public)
+        )
+
+    return test
+
+
+def _joined(parts: tuple[Test, ...], *, stop_at: bool) -> Test:
+    if len(parts) == 1:
+        return parts[0]
+
+    def test(event: Event, fields: Fields) -> bool:
+        for part in parts:
+            if part(event, fields) is stop_at:
+                return stop_at
+        return not stop_at
+
+    return test
