@@ -20,6 +20,7 @@ Test = Callable[[Event, Fields], bool]
 
 DERIVED: Final[Mapping[str, str]] = {
     "@answered": "yes once an agent has commented publicly",
+    "@waiting": "yes from a customer's public comment until the next public comment of an agent",
     "@dependency": "yes while the ticket waits for at least one third party",
     "@begun": "yes on the event a ticket begins with: its creation, or the first that is known of a partial ticket",
     "@accepted": "customer or manager, once the resolution was accepted",
@@ -54,10 +55,7 @@ class EventIs:
 
 @dataclass(frozen=True, slots=True)
 class Changed:
-    """The event sets one of the fields to another value than it had.
-
-    ``fold`` leaves only real changes in ``Event.fields``-derived ``changed``; see ``compile_condition``.
-    """
+    """The event sets one of the fields to another value than it had."""
 
     fields: frozenset[str]
 
@@ -99,7 +97,7 @@ def fields_read(condition: Condition) -> frozenset[str]:
 def compile_condition(condition: Condition) -> Test:
     """The condition as one callable ``(event, fields after it) -> bool``.
 
-    An event given to it carries in ``fields`` only what it really changed (``ticket.fold`` sees to that).
+    An event given to it carries in ``fields`` only what it really changed (``fold.Fold.event`` sees to that).
     """
     match condition:
         case Always():

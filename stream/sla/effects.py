@@ -77,6 +77,7 @@ class Reason(StrEnum):
     RESTARTED = "restarted"
     PAUSE_CONDITION = "pause_condition"
     RESUME_CONDITION = "resume_condition"
+    REOPENED = "reopened"
     FIELD_CHANGED = "field_changed"
     EXTENSION = "extension"
     AFTER_DEADLINE = "after_deadline"
@@ -92,7 +93,7 @@ class Reason(StrEnum):
 
 
 class Effect(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """One fact for the output topics. Instants are epoch microseconds, lengths microseconds; the wire has RFC 3339 and seconds."""
+    """One fact for the output topics. Instants are epoch microseconds, lengths are microseconds."""
 
     id: str
     kind: Kind

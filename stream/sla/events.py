@@ -31,8 +31,11 @@ ACTOR_KINDS: Final[tuple[ActorKind, ...]] = ActorKind.__args__  # type: ignore[a
 STATUSES: Final[tuple[Status, ...]] = Status.__args__  # type: ignore[attr-defined]
 
 
-class Event(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True, gc=False):
-    """One fact about one ticket. Encodes as a short array, because a ticket keeps its recent ones."""
+_SHORT: Final = {"id": "i", "type": "t", "source": "s", "seq": "n", "actor": "a", "fields": "f", "public": "p", "at": "@"}
+
+
+class Event(msgspec.Struct, frozen=True, omit_defaults=True, rename=_SHORT, gc=False):
+    """One fact about one ticket. Encodes under short names, because a ticket keeps its recent ones."""
 
     at: int
     """When it happened at the source: epoch microseconds, UTC."""

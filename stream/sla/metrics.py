@@ -60,7 +60,6 @@ BEGUN: Final = FieldIn("@begun", frozenset({"yes"}))
 SOLVED: Final = _status("solved", "closed")
 ANSWER: Final = _comment("agent")
 _BY_CUSTOMER: Final = Not(EventIs(actors=frozenset({"agent"})))
-_FROM_CUSTOMER: Final = _comment("customer")
 
 BUILT_IN: Final[dict[str, Row]] = {
     row.name: row
@@ -72,9 +71,10 @@ BUILT_IN: Final[dict[str, Row]] = {
             stops=AnyOf((ANSWER, SOLVED)),
         ),
         # From the oldest unanswered customer message: later ones find the stopwatch running and change nothing.
+        # A thank-you that leaves the ticket solved starts nothing; if it reopens the ticket, the clock starts there.
         Row(
             "next_response",
-            starts=All((_FROM_CUSTOMER, FieldIn("@answered", frozenset({"yes"})))),
+            starts=All((FieldIn("@waiting", frozenset({"yes"})), FieldIn("@answered", frozenset({"yes"})))),
             stops=AnyOf((ANSWER, SOLVED)),
             again=Again.CYCLE,
         ),

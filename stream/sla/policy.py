@@ -8,16 +8,20 @@ relevant fields share it.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
-from stream.sla.calendar import Calendar
 from stream.sla.conditions import ALWAYS, Condition, Fields, compile_condition, fields_read
-from stream.sla.duration import Duration
 from stream.sla.events import Event
-from stream.sla.metrics import Row
+from stream.sla.stopwatch import Movement
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from stream.sla.calendar import Calendar
+    from stream.sla.duration import Duration
+    from stream.sla.metrics import Row
 
 T = TypeVar("T")
 
@@ -163,6 +167,8 @@ class Rungs:
     policy: Policy
     calendar: Calendar
     levels: tuple[tuple[Level, Mark], ...]
+    row: str
+    """The metric row on whose stopwatch it stands."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +178,14 @@ class Plan:
     policy: Policy | None
     promises: Mapping[str, Promise]
     ladders: Mapping[str, Rungs]
+
+    def promises_on(self, row: str) -> list[Promise]:
+        """The promises that lie on the stopwatch of a row."""
+        return [promise for promise in self.promises.values() if promise.commitment.row.name == row]
+
+    def ladders_on(self, row: str) -> list[Rungs]:
+        """The ladders that stand on the stopwatch of a row, through a commitment or by themselves."""
+        return [rungs for rungs in self.ladders.values() if rungs.row == row]
 
 
 NOTHING = Plan(None, {}, {})
@@ -191,20 +205,20 @@ class PolicySet:
     _reads: tuple[str, ...] = field(init=False)
     _since: list[int] = field(init=False)
     _plans: dict[tuple[object, ...], Plan] = field(init=False, default_factory=dict)
-    rows: Mapping[str, Row] = field(init=False)
-    """Every stopwatch that some policy looks at."""
+    movements: Mapping[str, Movement] = field(init=False)
+    """Every stopwatch that some policy looks at, by the name of its row."""
 
     def __post_init__(self) -> None:
         self._reads = tuple(sorted(frozenset[str]().union(*map(_fields_of, self.policies))))
         self._since = sorted({policy.since for policy in self.policies if policy.since is not None})
-        rows = {}
+        rows: dict[str, Row] = {}
         for policy in self.policies:
             for commitment in policy.commitments:
                 rows[commitment.row.name] = commitment.row
             for ladder in policy.ladders:
                 if ladder.row is not None:
                     rows[ladder.row.name] = ladder.row
-        self.rows = rows
+        self.movements = {name: Movement(row) for name, row in rows.items()}
 
     def epoch(self, started: int) -> int:
         """Which set of versions is in force for a clock that started then (epoch microseconds)."""
@@ -238,11 +252,14 @@ class PolicySet:
                 )
         ladders = {}
         for ladder in policy.ladders:
-            if _holds(ladder.when, fields):
-                levels = tuple(
-                    (level, mark) for level in ladder.levels if (mark := _choose(level.at, fields)) is not None
-                )
-                ladders[ladder.name] = Rungs(ladder, policy, self.calendars[usual or ""], levels)
+            below = promises.get(ladder.commitment)
+            if _holds(ladder.when, fields) and (below is not None or not ladder.commitment):
+                calendar = self.calendars[usual or ""] if below is None else below.calendar
+                row = ladder.row if below is None else below.commitment.row
+                if row is None:
+                    raise ValueError(f"ladder {ladder.name!r} stands neither on a stopwatch nor on a commitment")
+                levels = tuple((level, mark) for level in ladder.levels if (mark := _choose(level.at, fields)) is not None)
+                ladders[ladder.name] = Rungs(ladder, policy, calendar, levels, row.name)
         return Plan(policy, promises, ladders)
 
     def _in_force(self, epoch: int) -> list[Policy]:

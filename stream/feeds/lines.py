@@ -1,0 +1,52 @@
+"""Ticket events as a file: one JSON object a line, optionally gzipped."""
+
+from __future__ import annotations
+
+import gzip
+import sys
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, BinaryIO, Final
+
+import msgspec
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+GZIP_MAGIC: Final = b"\x1f\x8b"
+
+
+class _Keyed(msgspec.Struct):
+    ticket: str = ""
+
+
+_keyed: Final = msgspec.json.Decoder(_Keyed).decode
+
+
+def key_of(line: bytes) -> bytes:
+    """The record key a line is published under: its ticket, or nothing where none can be read."""
+    try:
+        return _keyed(line).ticket.encode()
+    except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
+        return b""
+
+
+@contextmanager
+def open_lines(path: Path) -> Iterator[Iterator[tuple[int, bytes]]]:
+    """Line number (from 1) and content of every line that is not blank; ``-`` is standard input. Raises OSError."""
+    with _open(path) as file:
+        yield ((number, line.rstrip(b"\r\n")) for number, line in enumerate(file, start=1) if line.strip())
+
+
+@contextmanager
+def _open(path: Path) -> Iterator[BinaryIO]:
+    if str(path) == "-":
+        yield sys.stdin.buffer
+        return
+    with path.open("rb") as file:
+        zipped = file.peek(2)[:2] == GZIP_MAGIC
+        if zipped:
+            with gzip.open(file) as unzipped:
+                yield unzipped  # type: ignore[misc]  # a GzipFile reads like any binary file
+        else:
+            yield file

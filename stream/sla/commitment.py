@@ -1,0 +1,193 @@
+"""A promise laid over a stopwatch: its target, its deadline, its warnings and its verdict.
+
+The stopwatch knows how long; this knows how long is too long. Rules:
+
+1. Every verdict is reached once a cycle: ``TABLE`` lists what may follow what. Late fulfilment ends a breach and does
+   not undo it.
+2. A commitment is met when it is fulfilled at or before its deadline, to the microsecond; nothing is rounded.
+3. A new target never reaches back: whatever it makes due in the past becomes true at the moment of the change (``floor``).
+4. A warning that would come no earlier than the breach it warns of is not sent.
+5. What was decided stays decided: no later change of target, priority or policy alters a verdict. Only a late event can
+   show that it never was so (``stream.sla.engine``).
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from stream.sla.duration import Amount, Clock, Duration
+from stream.sla.policy import MarkKind
+
+if TYPE_CHECKING:
+    from stream.sla.calendar import Calendar
+    from stream.sla.policy import Mark, Promise
+    from stream.sla.stopwatch import Stopwatch
+
+
+class Verdict(IntEnum):
+    PENDING = 0
+    MET = 1
+    BREACHED = 2
+    LATE = 3
+    """Breached, and fulfilled since."""
+    CANCELLED = 4
+    MEASURED = 5
+    """Fulfilled with nothing promised."""
+
+
+TABLE: Final[dict[Verdict, frozenset[Verdict]]] = {
+    Verdict.PENDING: frozenset({Verdict.MET, Verdict.BREACHED, Verdict.CANCELLED, Verdict.MEASURED}),
+    Verdict.BREACHED: frozenset({Verdict.LATE, Verdict.CANCELLED}),
+    # The stopwatch was reopened, or (cancelled) the promise applies again.
+    Verdict.MET: frozenset({Verdict.PENDING}),
+    Verdict.MEASURED: frozenset({Verdict.PENDING}),
+    Verdict.LATE: frozenset({Verdict.BREACHED}),
+    Verdict.CANCELLED: frozenset({Verdict.PENDING}),
+}
+
+_CLOCKS: Final = (Clock.WALL, Clock.BUSINESS)
+
+
+class Pledge(msgspec.Struct, array_like=True, gc=False):
+    """How one commitment of one ticket stands."""
+
+    policy: str
+    version: int
+    row: str
+    """The metric row whose stopwatch it lies on."""
+    cycle: int
+    verdict: int = Verdict.PENDING
+    turn: int = 0
+    """Which target of the cycle this is: rises when the target changes or the cycle is reopened."""
+    floor: int = 0
+    """When the present target took hold (epoch microseconds)."""
+    business: bool = True
+    """Whether the target runs on the calendar rather than on the wall."""
+    target: int | None = None
+    """Microseconds on that clock; ``None``: nothing is promised."""
+    base: int = 0
+    """Microseconds used when the target began to count (``on_change: forward``)."""
+    extension: int = 0
+    """Microseconds granted on top of the target."""
+    cut_elapsed: int = 0
+    """``on_change: reset``: microseconds used before the cycle began anew; no effect shows them any more."""
+    cut_paused: int = 0
+    calendar: str = ""
+    warned: int = 0
+    """Bit set of the warnings that were sent or are past sending."""
+    due: int | None = None
+    """The deadline, while one is in sight; of a breach, the deadline that passed."""
+    next: int | None = None
+    """The next instant at which something becomes true, if no event comes first."""
+
+    def copy(self) -> Pledge:
+        return msgspec.structs.replace(self)
+
+    @property
+    def clock(self) -> Clock:
+        return _CLOCKS[self.business]
+
+    @property
+    def allowance(self) -> int | None:
+        """The reading of the stopwatch at the deadline: base, target and extension together."""
+        return None if self.target is None else self.base + self.target + self.extension
+
+    def decide(self, verdict: Verdict) -> None:
+        """Raises ValueError for a verdict that may not follow the present one: our bug."""
+        if verdict not in TABLE[Verdict(self.verdict)]:
+            raise ValueError(f"a commitment that is {Verdict(self.verdict).name} cannot become {verdict.name}")
+        self.verdict = verdict
+
+    def aim(self, promise: Promise, watch: Stopwatch, at: int) -> None:
+        """Take the target that ``promise`` sets, counting from the instant ``at``."""
+        self.policy = promise.policy.name
+        self.version = promise.policy.version
+        self.calendar = promise.calendar.name
+        self.floor = at
+        self.warned = 0
+        if promise.target is None:
+            self.target = None
+        else:
+            amount = promise.target.resolve(promise.calendar, watch.began)
+            self.business = amount.clock is Clock.BUSINESS
+            self.target = amount.micros
+
+    def differs(self, promise: Promise, watch: Stopwatch) -> bool:
+        """Whether ``promise`` sets another target, or counts it on another calendar."""
+        if promise.policy.name != self.policy or promise.policy.version != self.version:
+            return True
+        if promise.target is None:
+            return self.target is not None
+        amount = promise.target.resolve(promise.calendar, watch.began)
+        business = amount.clock is Clock.BUSINESS
+        if amount.micros != self.target or business != self.business:
+            return True
+        return business and promise.calendar.name != self.calendar
+
+    def look_ahead(self, promise: Promise, watch: Stopwatch) -> None:
+        """Find the deadline and the next instant anew, after anything about the stopwatch or the target has changed."""
+        self.next = None
+        if self.verdict != Verdict.PENDING:
+            return
+        allowance = self.allowance
+        self.due = None if allowance is None else watch.reaches(allowance, self.clock, promise.calendar)
+        if not watch.on:
+            self.due = None
+            return
+        soonest = None if self.due is None else max(self.due, self.floor)
+        breach = soonest
+        for index, mark in enumerate(promise.warn_at):
+            if self.warned >> index & 1:
+                continue
+            instant = mark_instant(mark, self, watch, promise.calendar)
+            if instant is None or (breach is not None and instant >= breach):
+                continue
+            if soonest is None or instant < soonest:
+                soonest = instant
+        self.next = soonest
+
+    def warnings_at(self, instant: int, promise: Promise, watch: Stopwatch) -> list[tuple[int, Mark]]:
+        """The warnings, by index, that become true at ``instant``."""
+        return [
+            (index, mark)
+            for index, mark in enumerate(promise.warn_at)
+            if not self.warned >> index & 1 and mark_instant(mark, self, watch, promise.calendar) == instant
+        ]
+
+
+def mark_instant(mark: Mark, pledge: Pledge, watch: Stopwatch, calendar: Calendar) -> int | None:
+    """When a mark on a commitment is reached, never before its target took hold; ``None`` while that is not in sight."""
+    instant = _raw_instant(mark, pledge, watch, calendar)
+    return None if instant is None else max(instant, pledge.floor)
+
+
+def _raw_instant(mark: Mark, pledge: Pledge, watch: Stopwatch, calendar: Calendar) -> int | None:
+    if mark.kind is MarkKind.SHARE:
+        if pledge.target is None:
+            return None
+        used = pledge.base + (pledge.target + pledge.extension) * mark.per_mille // 1000
+        return watch.reaches(used, pledge.clock, calendar)
+    amount = resolve(mark.duration, calendar, watch.began)
+    if mark.kind is MarkKind.USED:
+        return watch.reaches(amount.micros, amount.clock, calendar)
+    signed = -amount.micros if mark.kind is MarkKind.LEFT else amount.micros
+    allowance = pledge.allowance
+    if allowance is None:
+        return None
+    if amount.clock is pledge.clock:
+        # The same clock: so much of the target left, or so much more used. Pauses are then counted exactly.
+        return watch.reaches(max(allowance + signed, 0), amount.clock, calendar)
+    if pledge.due is None:
+        return None
+    shifted = calendar.add(pledge.due, signed) if amount.clock is Clock.BUSINESS else pledge.due + signed
+    return max(shifted, watch.since)
+
+
+def resolve(duration: Duration | None, calendar: Calendar, start: int) -> Amount:
+    """The length of a mark. Raises ValueError for a mark without one: such a mark is not built from any policy."""
+    if duration is None:
+        raise ValueError("a mark that is no share needs a duration")
+    return duration.resolve(calendar, start)

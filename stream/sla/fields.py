@@ -1,0 +1,64 @@
+"""A ticket's fields after an event: those the helpdesk sets, and those that follow from what happened."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+if TYPE_CHECKING:
+    from stream.sla.events import Event
+    from stream.sla.ticket import Ticket
+
+
+def absorb(ticket: Ticket, event: Event) -> Event:
+    """Put an event into ``ticket.fields`` (a new dict; the old one stays as it was) and return the event with only those
+    of its fields that really changed."""
+    fields = ticket.fields
+    if not ticket.begun:
+        ticket.begun = True
+        ticket.partial = event.type != "ticket.created"
+        fields = {"@begun": "yes"} if ticket.partial else {"@begun": "yes", "status": "new"}
+    elif "@begun" in fields:
+        fields = {name: value for name, value in fields.items() if name != "@begun"}
+    if event.type == "ticket.created":
+        ticket.partial = False
+    changed = _changed(event, fields)
+    if changed:
+        fields = {**fields, **changed}
+    derived = _derived(ticket, event)
+    if derived and any(fields.get(name, "") != value for name, value in derived.items()):
+        fields = {**fields, **derived}
+    ticket.fields = fields
+    if len(changed) == len(event.fields):
+        return event
+    return msgspec.structs.replace(event, fields=changed)
+
+
+def _changed(event: Event, fields: dict[str, str | list[str]]) -> dict[str, str | list[str]]:
+    return {name: value for name, value in event.fields.items() if fields.get(name, "") != value}
+
+
+def _derived(ticket: Ticket, event: Event) -> dict[str, str]:
+    match event.type:
+        case "comment.added" if event.public and event.actor == "agent":
+            return {"@answered": "yes", "@waiting": ""}
+        case "comment.added" if event.public and event.actor == "customer":
+            return {"@waiting": "yes"}
+        case "dependency.started":
+            if event.party not in ticket.parties:
+                ticket.parties.append(event.party)
+        case "dependency.ended":
+            if event.party in ticket.parties:
+                ticket.parties.remove(event.party)
+        case "resolution.accepted":
+            return {"@accepted": event.by}
+        case "ticket.merged":
+            ticket.gone = "merged"
+            return {}
+        case "ticket.deleted":
+            ticket.gone = "deleted"
+            return {}
+        case _:
+            return {}
+    return {"@dependency": "yes" if ticket.parties else ""}

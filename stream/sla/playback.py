@@ -1,0 +1,58 @@
+"""Many tickets in event time: the engine over a recorded feed, where the feed says what time it is.
+
+The watermark is the newest instant the feed has shown. Deadlines before it become true when it passes them, so the outcome is
+a function of the feed alone: the same from run to run, and the same as a worker's whose clock is the feed.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from heapq import heappop, heappush
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from stream.sla.effects import Effect
+    from stream.sla.engine import Engine, Outcome, Step
+    from stream.sla.events import Event
+    from stream.sla.ticket import State
+
+
+class Playback:
+    """The tickets of one feed. Instants are epoch microseconds."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self.states: dict[str, State] = {}
+        self.watermark: int | None = None
+        self.outcomes: Counter[Outcome] = Counter()
+        self.unmatched = 0
+        self._wakes: list[tuple[int, str]] = []
+
+    def event(self, ticket: str, event: Event) -> Iterator[Effect]:
+        """Take one event; what it makes true, and then what the passing of time to it makes true, comes out in that order."""
+        now = event.at if self.watermark is None else max(self.watermark, event.at)
+        step = self.engine.apply(self.states.get(ticket), ticket, event, now)
+        self.outcomes[step.outcome] += 1
+        self.unmatched += step.unmatched
+        yield from self._keep(ticket, step)
+        yield from self.tick(event.at)
+
+    def tick(self, at: int) -> Iterator[Effect]:
+        """The feed is complete up to ``at``: let time pass to it. An earlier instant than the watermark changes nothing."""
+        if self.watermark is not None and at < self.watermark:
+            return
+        self.watermark = at
+        while self._wakes and self._wakes[0][0] <= at:
+            wake_at, ticket = heappop(self._wakes)
+            state = self.states[ticket]
+            if state.wake_at == wake_at:  # else an event has moved it since
+                yield from self._keep(ticket, self.engine.wake(state, at))
+
+    def _keep(self, ticket: str, step: Step) -> tuple[Effect, ...]:
+        before = self.states.get(ticket)
+        self.states[ticket] = step.state
+        if step.wake_at is not None and (before is None or before.wake_at != step.wake_at):
+            heappush(self._wakes, (step.wake_at, ticket))
+        return step.effects

@@ -1,0 +1,213 @@
+"""A stopwatch: the clock of one metric on one ticket. It runs whether or not anything is promised on it.
+
+Rules:
+
+1. Every change of phase is in ``TABLE``; a signal the table does not list for the phase changes nothing, and ``turn`` never
+   gives one.
+2. A stopwatch keeps instants, never "time so far": the stretches it ran and the stretches it was paused. How long that is
+   depends on who asks (a wall clock, one calendar or another), so a change of target or calendar cannot lose time.
+3. What signals an event gives follows from the metric's row alone; ``stream.sla.metrics`` has the order in which it is asked.
+4. Whether a deadline was kept is not known here; that is the verdict on a commitment (``stream.sla.commitment``).
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum, StrEnum
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from stream.sla.conditions import Condition, Fields, Test, compile_condition
+from stream.sla.duration import Clock
+from stream.sla.metrics import Again, Row
+
+if TYPE_CHECKING:
+    from stream.sla.calendar import Calendar
+    from stream.sla.events import Event
+
+
+class Phase(IntEnum):
+    IDLE = 0
+    RUNNING = 1
+    PAUSED = 2
+    STOPPED = 3
+    CANCELLED = 4
+
+
+class Signal(StrEnum):
+    """What an event does to a stopwatch."""
+
+    START = "start"
+    PAUSE = "pause"
+    RESUME = "resume"
+    STOP = "stop"
+    RESTART = "restart"
+    """Fulfilled, and the next cycle begins at the same instant."""
+    REOPEN = "reopen"
+    """A stopped cycle goes on."""
+    SKIP = "skip"
+    """The ticket began where the row stops: there was nothing to wait for, but it may be reopened."""
+    CANCEL = "cancel"
+
+
+TABLE: Final[dict[Phase, dict[Signal, Phase]]] = {
+    Phase.IDLE: {Signal.START: Phase.RUNNING, Signal.SKIP: Phase.STOPPED},
+    Phase.RUNNING: {
+        Signal.PAUSE: Phase.PAUSED,
+        Signal.STOP: Phase.STOPPED,
+        Signal.RESTART: Phase.RUNNING,
+        Signal.CANCEL: Phase.CANCELLED,
+    },
+    Phase.PAUSED: {
+        Signal.RESUME: Phase.RUNNING,
+        Signal.STOP: Phase.STOPPED,
+        Signal.RESTART: Phase.RUNNING,
+        Signal.CANCEL: Phase.CANCELLED,
+    },
+    Phase.STOPPED: {Signal.REOPEN: Phase.RUNNING, Signal.START: Phase.RUNNING},
+    Phase.CANCELLED: {Signal.START: Phase.RUNNING},
+}
+
+
+class Stopwatch(msgspec.Struct, array_like=True, gc=False):
+    """Phase, cycle, and the stretches of the present cycle as epoch microseconds, half-open."""
+
+    phase: int = Phase.IDLE
+    cycle: int = 0
+    began: int = 0
+    """When the present cycle began, running or paused."""
+    since: int = 0
+    """When the present stretch began; meaningful while running or paused."""
+    ran: list[tuple[int, int]] = []
+    """Stretches it ran, apart from the present one."""
+    paused: list[tuple[int, int]] = []
+    """Stretches it was paused, apart from the present one. Time between a stop and a reopening is in neither list."""
+
+    def copy(self) -> Stopwatch:
+        return Stopwatch(self.phase, self.cycle, self.began, self.since, list(self.ran), list(self.paused))
+
+    @property
+    def on(self) -> bool:
+        """In a cycle that is neither stopped nor cancelled."""
+        return self.phase in (Phase.RUNNING, Phase.PAUSED)
+
+    def take(self, signal: Signal, at: int) -> None:
+        """Change phase by the table. Raises KeyError for a signal the table does not list: our bug."""
+        after = TABLE[Phase(self.phase)][signal]
+        if self.phase == Phase.RUNNING and at > self.since:
+            self.ran.append((self.since, at))
+        elif self.phase == Phase.PAUSED and at > self.since:
+            self.paused.append((self.since, at))
+        if signal in (Signal.START, Signal.RESTART, Signal.SKIP):
+            self.cycle += 1
+            self.began = at
+            self.ran = []
+            self.paused = []
+        self.phase = after
+        self.since = at
+
+    def elapsed(self, clock: Clock, calendar: Calendar, at: int) -> int:
+        """Microseconds used by the present cycle up to ``at`` (not before the present stretch), on that clock."""
+        total = _total(self.ran, clock, calendar)
+        if self.phase == Phase.RUNNING:
+            total += _length(self.since, at, clock, calendar)
+        return total
+
+    def paused_for(self, clock: Clock, calendar: Calendar, at: int) -> int:
+        """Microseconds the present cycle was paused up to ``at``, on that clock."""
+        total = _total(self.paused, clock, calendar)
+        if self.phase == Phase.PAUSED:
+            total += _length(self.since, at, clock, calendar)
+        return total
+
+    def reaches(self, used: int, clock: Clock, calendar: Calendar) -> int | None:
+        """The instant at which ``used`` microseconds are used up; ``None`` while that is not in sight (paused, stopped).
+
+        Used up exactly when a stretch ends by a pause counts as not yet used up: the instant is then the next resumption,
+        so that a pause at the very deadline is in time.
+        """
+        left = used
+        for start, end in self.ran:
+            length = _length(start, end, clock, calendar)
+            if length >= left:
+                instant = _after(start, left, clock, calendar)
+                if instant < end:
+                    return instant
+            left -= length
+        if self.phase == Phase.RUNNING:
+            return _after(self.since, left, clock, calendar)
+        return None
+
+
+def _length(start: int, end: int, clock: Clock, calendar: Calendar) -> int:
+    return calendar.measure(start, end) if clock is Clock.BUSINESS else end - start
+
+
+def _after(start: int, micros: int, clock: Clock, calendar: Calendar) -> int:
+    return calendar.add(start, micros) if clock is Clock.BUSINESS else start + micros
+
+
+def _total(stretches: list[tuple[int, int]], clock: Clock, calendar: Calendar) -> int:
+    if clock is Clock.BUSINESS:
+        return sum([calendar.measure(start, end) for start, end in stretches])
+    return sum([end - start for start, end in stretches])
+
+
+def _never(_event: Event, _fields: Fields) -> bool:
+    return False
+
+
+def _test(condition: Condition | None) -> Test:
+    return _never if condition is None else compile_condition(condition)
+
+
+class Movement:
+    """The works of a row: its conditions compiled, asked in the order that ``stream.sla.metrics`` states."""
+
+    __slots__ = ("again", "cancels", "pauses", "reopens", "restarts", "resumes", "row", "starts", "stops")
+
+    def __init__(self, row: Row) -> None:
+        self.row = row
+        self.again = row.again
+        self.starts = _test(row.starts)
+        self.stops = _test(row.stops)
+        self.pauses = _test(row.pauses)
+        self.resumes = None if row.resumes is None else compile_condition(row.resumes)
+        self.restarts = _test(row.restarts)
+        self.cancels = _test(row.cancels)
+        self.reopens = _test(row.reopens)
+
+    def turn(self, phase: int, event: Event, fields: Fields) -> tuple[Signal, ...]:
+        """The signals an event gives to a stopwatch in that phase, in order; ``()`` for none."""
+        if phase == Phase.RUNNING or phase == Phase.PAUSED:
+            return self._turn_on(phase, event, fields)
+        if phase == Phase.IDLE:
+            if not self.starts(event, fields) or self.cancels(event, fields):
+                return ()
+            if self.stops(event, fields):
+                return (Signal.SKIP,)
+            return self._begin(Signal.START, event, fields)
+        if self.again is Again.CONTINUE:
+            opens = phase == Phase.STOPPED and self.reopens(event, fields)
+            signal = Signal.REOPEN
+        else:
+            opens = self.again is Again.CYCLE and self.starts(event, fields)
+            signal = Signal.START
+        if opens and not self.stops(event, fields) and not self.cancels(event, fields):
+            return self._begin(signal, event, fields)
+        return ()
+
+    def _turn_on(self, phase: int, event: Event, fields: Fields) -> tuple[Signal, ...]:
+        if self.cancels(event, fields):
+            return (Signal.CANCEL,)
+        if self.stops(event, fields):
+            return (Signal.STOP,)
+        if self.restarts(event, fields):
+            return self._begin(Signal.RESTART, event, fields)
+        if phase == Phase.RUNNING:
+            return (Signal.PAUSE,) if self.pauses(event, fields) else ()
+        ends = self.resumes(event, fields) if self.resumes is not None else not self.pauses(event, fields)
+        return (Signal.RESUME,) if ends else ()
+
+    def _begin(self, signal: Signal, event: Event, fields: Fields) -> tuple[Signal, ...]:
+        return (signal, Signal.PAUSE) if self.pauses(event, fields) else (signal,)

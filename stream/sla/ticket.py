@@ -1,0 +1,120 @@
+"""A ticket as the engine keeps it: its fields, its stopwatches, and how each commitment and ladder stands."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import msgspec
+
+from stream.sla.commitment import Pledge, Verdict
+from stream.sla.escalation import Climb
+from stream.sla.events import Event
+from stream.sla.stopwatch import Phase, Stopwatch
+
+
+class Ticket(msgspec.Struct, array_like=True, gc=False):
+    """What is true of a ticket after a run of events. Copied before it is changed; never shared between steps."""
+
+    id: str
+    fields: dict[str, str | list[str]] = {}
+    """Fields of the helpdesk, and the derived ones (``@answered`` ...)."""
+    watches: dict[str, Stopwatch] = {}
+    """By the name of the metric row."""
+    pledges: dict[str, Pledge] = {}
+    """By the name of the commitment."""
+    climbs: dict[str, Climb] = {}
+    """By the name of the ladder."""
+    parties: list[str] = []
+    """Third parties the ticket waits for."""
+    begun: bool = False
+    partial: bool = False
+    """Its creation has not been seen."""
+    gone: str = ""
+    """``merged`` or ``deleted``: nothing runs any more."""
+    last: tuple[int, int, str, str] | None = None
+    """The key of the newest event."""
+    fired: int | None = None
+    """The newest instant at which time alone made something true."""
+
+    def copy(self) -> Ticket:
+        return Ticket(
+            self.id,
+            dict(self.fields),
+            {name: watch.copy() for name, watch in self.watches.items()},
+            {name: pledge.copy() for name, pledge in self.pledges.items()},
+            {name: climb.copy() for name, climb in self.climbs.items()},
+            list(self.parties),
+            self.begun,
+            self.partial,
+            self.gone,
+            self.last,
+            self.fired,
+        )
+
+    @property
+    def next(self) -> int | None:
+        """The soonest instant at which something becomes true, if no event comes first."""
+        instants = [pledge.next for pledge in self.pledges.values() if pledge.next is not None]
+        instants += [climb.next for climb in self.climbs.values() if climb.next is not None]
+        return min(instants, default=None)
+
+
+class State(msgspec.Struct, array_like=True, gc=False):
+    """A ticket and as much of its history as is needed to fold a late event in at its place."""
+
+    head: Ticket
+    """After the whole history, and after all that time alone has made true and that was said."""
+    history: list[Event] = []
+    """The newest events, in the order of their keys."""
+    base: Ticket | None = None
+    """Before ``history``; ``None`` when the history is whole."""
+    old_ids: list[str] = []
+    """``source``, newline, ``id`` of events that went into ``base``, so that a repetition is known for one; bounded."""
+    revisions: dict[str, int] = {}
+    """Stem of an effect to the number of times it was taken back."""
+
+    @property
+    def wake_at(self) -> int | None:
+        """The earliest clock reading (epoch microseconds) at which ``Engine.wake`` would do something.
+
+        One microsecond after the instant itself: what happens *at* a deadline is still in time.
+        """
+        soonest = self.head.next
+        return None if soonest is None else soonest + 1
+
+    @property
+    def closed(self) -> bool:
+        """Nothing is due any more, and the helpdesk has closed, merged or deleted the ticket."""
+        return self.head.next is None and (bool(self.head.gone) or self.head.fields.get("status") == "closed")
+
+
+class Standing(NamedTuple):
+    """One open commitment of a ticket, for gauges and pages."""
+
+    commitment: str
+    policy: str
+    priority: str
+    team: str
+    state: str
+    """``running``, ``paused`` or ``breached``."""
+    due_at: int | None
+
+
+def standings(state: State) -> list[Standing]:
+    """The commitments of a ticket that still wait to be fulfilled."""
+    ticket = state.head
+    phases = {name: watch.phase for name, watch in ticket.watches.items()}
+    open_ = []
+    for name, pledge in ticket.pledges.items():
+        phase = phases.get(pledge.row)
+        if pledge.target is None or phase not in (Phase.RUNNING, Phase.PAUSED):
+            continue
+        if pledge.verdict == Verdict.BREACHED:
+            word = "breached"
+        elif pledge.verdict == Verdict.PENDING:
+            word = "running" if phase == Phase.RUNNING else "paused"
+        else:
+            continue
+        priority, team = ticket.fields.get("priority", ""), ticket.fields.get("team", "")
+        open_.append(Standing(name, pledge.policy, str(priority), str(team), word, pledge.due))
+    return open_

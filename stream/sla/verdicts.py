@@ -1,0 +1,120 @@
+"""What a signal of the stopwatch, a change of the plan or the passing of time means to a commitment."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from stream.sla.commitment import Pledge, Verdict
+from stream.sla.effects import Kind, Reason
+from stream.sla.policy import OnChange
+from stream.sla.stopwatch import Phase, Signal
+from stream.sla.voice import MARK_REASON, TIMER
+
+if TYPE_CHECKING:
+    from stream.sla.policy import Promise
+    from stream.sla.stopwatch import Stopwatch
+    from stream.sla.voice import Voice
+
+
+def ends(
+    voice: Voice,
+    signal: Signal,
+    reason: Reason,
+    at: int,
+    cause: str,
+    promise: Promise,
+    pledge: Pledge,
+    watch: Stopwatch,
+) -> None:
+    """The stopwatch is about to stop, restart or be cancelled at ``at``."""
+    if signal is Signal.CANCEL:
+        if pledge.verdict == Verdict.PENDING:
+            pledge.decide(Verdict.CANCELLED)
+            voice.commitment(Kind.CANCELLED, reason, at, cause, promise, pledge, watch)
+        pledge.next = None
+        return
+    if pledge.verdict == Verdict.PENDING:
+        if pledge.target is None:
+            pledge.decide(Verdict.MEASURED)
+            voice.commitment(Kind.MEASURED, Reason.NO_TARGET, at, cause, promise, pledge, watch)
+        elif pledge.due is not None and pledge.due < at:
+            # Time was let pass up to here, so only a target that changed at this very instant can have got by.
+            breaches(voice, at, cause, promise, pledge, watch)
+        else:
+            pledge.decide(Verdict.MET)
+            voice.commitment(Kind.MET, Reason.FULFILLED, at, cause, promise, pledge, watch)
+    if pledge.verdict == Verdict.BREACHED:
+        pledge.decide(Verdict.LATE)
+        voice.commitment(Kind.MET_LATE, Reason.FULFILLED_LATE, at, cause, promise, pledge, watch)
+    pledge.next = None
+
+
+def moves(voice: Voice, signal: Signal, at: int, cause: str, promise: Promise, pledge: Pledge, watch: Stopwatch) -> None:
+    """The stopwatch was paused, resumed or reopened at ``at``."""
+    if signal is Signal.REOPEN:
+        pledge.turn += 1
+        if pledge.verdict == Verdict.LATE:
+            pledge.decide(Verdict.BREACHED)
+        elif pledge.verdict in (Verdict.MET, Verdict.MEASURED):
+            pledge.decide(Verdict.PENDING)
+            pledge.floor = at
+    pledge.look_ahead(promise, watch)
+    if pledge.verdict != Verdict.PENDING:
+        return
+    if signal is Signal.PAUSE:
+        voice.commitment(Kind.PAUSED, Reason.PAUSE_CONDITION, at, cause, promise, pledge, watch, per_event=True)
+    elif signal in (Signal.RESUME, Signal.REOPEN):
+        reason = Reason.REOPENED if signal is Signal.REOPEN else Reason.RESUME_CONDITION
+        voice.commitment(Kind.RESUMED, reason, at, cause, promise, pledge, watch, per_event=True)
+
+
+def begins(
+    voice: Voice, reason: Reason, at: int, cause: str, promise: Promise, watch: Stopwatch, before: Pledge | None
+) -> Pledge:
+    """A promise begins to be laid over a stopwatch: a cycle has begun, or the promise has begun to apply."""
+    pledge = Pledge(promise.policy.name, promise.policy.version, promise.commitment.row.name, watch.cycle)
+    if before is not None and before.cycle == watch.cycle:
+        pledge.turn = before.turn + 1
+    pledge.aim(promise, watch, at)
+    pledge.look_ahead(promise, watch)
+    voice.commitment(Kind.STARTED, reason, at, cause, promise, pledge, watch)
+    if watch.phase == Phase.PAUSED:
+        voice.commitment(Kind.PAUSED, Reason.PAUSE_CONDITION, at, cause, promise, pledge, watch, per_event=True)
+    return pledge
+
+
+def retargets(voice: Voice, at: int, cause: str, promise: Promise, pledge: Pledge, watch: Stopwatch) -> None:
+    """The ticket's fields now promise something else: swap the target as the commitment's ``on_change`` says."""
+    pledge.turn += 1
+    pledge.row = promise.commitment.row.name
+    pledge.cycle = watch.cycle
+    pledge.aim(promise, watch, at)
+    mode = promise.commitment.on_change
+    if mode is not OnChange.CARRY:
+        pledge.base = watch.elapsed(pledge.clock, promise.calendar, at)
+        if mode is OnChange.RESET:
+            pledge.cut_elapsed = pledge.base
+            pledge.cut_paused = watch.paused_for(pledge.clock, promise.calendar, at)
+            pledge.extension = 0
+    pledge.look_ahead(promise, watch)
+    voice.commitment(Kind.RETARGETED, Reason.FIELD_CHANGED, at, cause, promise, pledge, watch, per_event=True)
+
+
+def breaches(voice: Voice, at: int, cause: str, promise: Promise, pledge: Pledge, watch: Stopwatch) -> None:
+    """The deadline has passed; ``at`` is the deadline, or the later instant at which its target took hold."""
+    pledge.decide(Verdict.BREACHED)
+    pledge.next = None
+    late = pledge.due is not None and pledge.due < at
+    reason = Reason.RETARGETED_PAST_DUE if late else Reason.TARGET_PASSED
+    voice.commitment(Kind.BREACHED, reason, at, cause, promise, pledge, watch)
+
+
+def falls_due(voice: Voice, instant: int, promise: Promise, pledge: Pledge, watch: Stopwatch) -> None:
+    """``instant`` is ``pledge.next``, and time has passed it."""
+    if pledge.due is not None and max(pledge.due, pledge.floor) == instant:
+        breaches(voice, instant, TIMER, promise, pledge, watch)
+        return
+    for index, mark in pledge.warnings_at(instant, promise, watch):
+        pledge.warned |= 1 << index
+        voice.commitment(Kind.WARNED, MARK_REASON[mark.kind], instant, TIMER, promise, pledge, watch, mark=mark)
+    pledge.look_ahead(promise, watch)

@@ -1,0 +1,131 @@
+"""Puts into an effect what has become true of a ticket. Says it; never decides it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from stream.sla.duration import Clock
+from stream.sla.effects import Effect, Kind, Reason, stem
+from stream.sla.policy import MarkKind
+
+if TYPE_CHECKING:
+    from stream.sla.commitment import Pledge
+    from stream.sla.escalation import Climb
+    from stream.sla.policy import Mark, Promise, Rungs
+    from stream.sla.stopwatch import Stopwatch
+    from stream.sla.ticket import Ticket
+
+TIMER: Final = "timer"
+"""The ``cause`` of what time alone made true."""
+
+MARK_REASON: Final = {
+    MarkKind.SHARE: Reason.SHARE_USED,
+    MarkKind.USED: Reason.TIME_USED,
+    MarkKind.LEFT: Reason.TIME_LEFT,
+    MarkKind.AFTER: Reason.AFTER_DEADLINE,
+}
+
+
+class Voice:
+    """Collects the effects of one step on one ticket."""
+
+    __slots__ = ("_fields", "effects", "now", "ticket")
+
+    def __init__(self, ticket: Ticket, now: int) -> None:
+        self.ticket = ticket
+        self.now = now
+        self.effects: list[Effect] = []
+        self._fields: dict[str, str | list[str]] | None = None
+
+    def fields_changed(self) -> None:
+        """The next effects show the ticket's fields as they are from here on."""
+        self._fields = None
+
+    def _shown(self) -> dict[str, str | list[str]]:
+        if self._fields is None:
+            self._fields = {name: value for name, value in self.ticket.fields.items() if name[0] != "@" and value}
+        return self._fields
+
+    def commitment(
+        self,
+        kind: Kind,
+        reason: Reason,
+        at: int,
+        cause: str,
+        promise: Promise,
+        pledge: Pledge,
+        watch: Stopwatch,
+        *,
+        mark: Mark | None = None,
+        per_event: bool = False,
+    ) -> None:
+        """``per_event``: the same may happen again in this cycle, so that its cause tells one from the other."""
+        clock, calendar, name = pledge.clock, promise.calendar, promise.commitment.name
+        text = "" if mark is None else mark.text
+        self.effects.append(
+            Effect(
+                id=stem(self.ticket.id, name, pledge.cycle, kind, text, pledge.turn, cause if per_event else ""),
+                kind=kind,
+                at=at,
+                detected_at=self.now,
+                ticket=self.ticket.id,
+                fields=self._shown(),
+                policy=pledge.policy,
+                policy_version=pledge.version,
+                reason=reason,
+                cause=cause,
+                commitment=name,
+                level=text,
+                cycle=pledge.cycle,
+                due_at=pledge.due,
+                elapsed=watch.elapsed(clock, calendar, at) - pledge.cut_elapsed,
+                paused=watch.paused_for(clock, calendar, at) - pledge.cut_paused,
+                target=None if pledge.target is None else pledge.target + pledge.extension,
+                calendar=calendar.name,
+                timezone=calendar.timezone,
+            )
+        )
+
+    def ladder(
+        self,
+        kind: Kind,
+        reason: Reason,
+        at: int,
+        cause: str,
+        rungs: Rungs,
+        climb: Climb,
+        watch: Stopwatch,
+        *,
+        level: str = "",
+        notify: tuple[str, ...] = (),
+        due_at: int | None = None,
+        allowed_from: int | None = None,
+        per_event: bool = False,
+    ) -> None:
+        ladder, calendar = rungs.ladder, rungs.calendar
+        own = cause if per_event else ""
+        self.effects.append(
+            Effect(
+                id=stem(self.ticket.id, ladder.name, climb.cycle, kind, level, climb.turn, own),
+                kind=kind,
+                at=at,
+                detected_at=self.now,
+                ticket=self.ticket.id,
+                fields=self._shown(),
+                policy=rungs.policy.name,
+                policy_version=rungs.policy.version,
+                reason=reason,
+                cause=cause,
+                commitment=ladder.commitment,
+                ladder=ladder.name,
+                level=level,
+                notify=notify,
+                cycle=climb.cycle,
+                due_at=due_at,
+                elapsed=watch.elapsed(Clock.BUSINESS, calendar, at),
+                paused=watch.paused_for(Clock.BUSINESS, calendar, at),
+                calendar=calendar.name,
+                timezone=calendar.timezone,
+                allowed_from=allowed_from,
+            )
+        )

@@ -1,0 +1,195 @@
+"""For the tests of those who use breachwatch: event builders, and stories that read as a person would tell them.
+
+A story is a mapping, usually in YAML:
+
+    story: A chat that nobody answers is breached after half an hour
+    policies: [batoi]                      # shipped names, or paths from the story's own folder
+    zone: Asia/Kolkata
+    ticket: {contract: priority-support, sender: registered, priority: p2, channel: chat}
+    watching: [chat_answer]                # commitments and ladders; all of them when it is left out
+    happens:
+      - 2026-11-16 10:00: created by customer
+      - 2026-11-16 10:40: agent answers
+    until: 2026-11-16 12:00
+    then:
+      - 2026-11-16 10:15: chat_answer warned 15m
+      - 2026-11-16 10:30: chat_answer breached
+      - 2026-11-16 10:40: chat_answer met_late
+
+``then`` lists every effect on what is watched, in order; only those in ``CHATTY`` are left out unless ``chatty: true``. What
+was retracted in the end is not there. ``docs/stories.md`` has the phrases.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Final
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from stream.feeds.decode import Incoming, decode
+from stream.feeds.wire import encode_event
+from stream.language.policies import load, shipped
+from stream.sla.effects import CHATTY, Effect
+from stream.sla.engine import Engine
+from stream.sla.events import Event
+from stream.sla.playback import Playback
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from stream.sla.policy import PolicySet
+
+MICROS: Final = 1_000_000
+
+
+class StoryError(ValueError):
+    """A story that cannot be read: which part, and what is expected there."""
+
+
+def instant(text: str | datetime, zone: str = "UTC") -> int:
+    """Epoch microseconds of a local time such as ``2026-11-16 10:00`` (seconds may follow) in an IANA zone."""
+    moment = text if isinstance(text, datetime) else datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=ZoneInfo(zone))
+    whole = moment.replace(microsecond=0).timestamp()
+    return round(whole) * MICROS + moment.microsecond
+
+
+def local(micros: int, zone: str = "UTC") -> str:
+    """The inverse of ``instant``, as a story writes it."""
+    moment = datetime.fromtimestamp(micros // MICROS, ZoneInfo(zone)).replace(microsecond=micros % MICROS, tzinfo=None)
+    text = moment.isoformat(sep=" ")
+    return text[:-3] if text.endswith(":00") and len(text) == 19 else text
+
+
+def event(number: int, at: int, type_: str, **more: Any) -> Event:
+    """An event with the id ``e<number>`` of the source ``story``. ``at``: epoch microseconds."""
+    return Event(at=at, id=f"e{number}", type=type_, source="story", **more)  # type: ignore[arg-type]
+
+
+_ACTORS = r"(customer|agent|bot|vendor|system)"
+_Build = Callable[[re.Match[str]], dict[str, Any]]
+_PHRASES: Final[tuple[tuple[str, _Build], ...]] = (
+    (rf"created(?: by {_ACTORS})?", lambda m: {"type_": "ticket.created", "actor": m[1]}),
+    (rf"{_ACTORS} (?:writes|answers)", lambda m: {"type_": "comment.added", "actor": m[1], "public": True}),
+    (rf"{_ACTORS} notes", lambda m: {"type_": "comment.added", "actor": m[1], "public": False}),
+    (
+        r"(\S+) becomes (.+?)(?: by (\w+))?",
+        lambda m: {"type_": "ticket.changed", "fields": {m[1]: "" if m[2] == "nothing" else m[2]}, "actor": m[3]},
+    ),
+    (r"merged into (\S+)", lambda m: {"type_": "ticket.merged", "into": m[1]}),
+    (r"deleted", lambda _: {"type_": "ticket.deleted"}),
+    (r"waits for (\S+)", lambda m: {"type_": "dependency.started", "party": m[1]}),
+    (r"(\S+) delivers", lambda m: {"type_": "dependency.ended", "party": m[1]}),
+    (
+        r"(\S+) is extended by (\S+): (.+)",
+        lambda m: {"type_": "extension.granted", "commitment": m[1], "by": m[2], "reason": m[3]},
+    ),
+    (r"(customer|manager) accepts", lambda m: {"type_": "resolution.accepted", "by": m[1]}),
+    (
+        r"customer asks for escalation(?: to (\S+))?(?: \((production|business_risk)\))?",
+        lambda m: {"type_": "escalation.requested", "actor": "customer", "level": m[1] or "", "impact": m[2] or ""},
+    ),
+    (r"(\S+) is acknowledged", lambda m: {"type_": "escalation.acknowledged", "actor": "agent", "level": m[1]}),
+    (r"(\S+) is released", lambda m: {"type_": "escalation.released", "actor": "agent", "level": m[1]}),
+)
+
+
+def phrase(text: str) -> dict[str, Any]:
+    """What a phrase says, as arguments for ``event``. Raises StoryError for one that means nothing."""
+    for pattern, build in _PHRASES:
+        match = re.fullmatch(pattern, text)
+        if match:
+            return build(match)
+    raise StoryError(f"{text!r} is no phrase of a story; the phrases are in docs/stories.md")
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """A story that was read: the feed it tells of, and what is to come of it."""
+
+    name: str
+    policies: PolicySet
+    zone: str
+    feed: tuple[tuple[str, Event], ...]
+    """Ticket and event, in the order in which they arrive."""
+    until: int
+    expected: tuple[str, ...]
+    watching: frozenset[str] = field(default_factory=frozenset)
+    chatty: bool = False
+
+    def told(self, effects: Iterable[Effect]) -> tuple[str, ...]:
+        """Effects as the lines of ``then``: those that are watched and were not retracted, in order of their instants."""
+        standing: dict[str, Effect] = {}
+        for effect in effects:
+            if effect.retracts:
+                del standing[effect.retracts]
+            else:
+                standing[effect.id] = effect
+        lines = []
+        for effect in sorted(standing.values(), key=lambda effect: effect.at):
+            name = effect.ladder or effect.commitment
+            if (self.watching and name not in self.watching) or (effect.kind in CHATTY and not self.chatty):
+                continue
+            words = [name, effect.kind.partition(".")[2], effect.level]
+            lines.append(f"{local(effect.at, self.zone)}: {' '.join(word for word in words if word)}")
+        return tuple(lines)
+
+
+def read_story(data: Mapping[str, Any], folder: Path) -> Story:
+    """Raises StoryError, or PolicyError for the policies it names."""
+    unknown = set(data) - {"story", "policies", "zone", "ticket", "watching", "chatty", "happens", "arrives", "until", "then"}
+    if unknown:
+        raise StoryError(f"{data.get('story')!r}: unknown keys {sorted(unknown)}")
+    zone = data.get("zone", "UTC")
+    feed: list[tuple[str, Event]] = []
+    for number, item in enumerate(data["happens"], start=1):
+        ((when, said),) = item.items()
+        for part in [said] if isinstance(said, str) else said:
+            made = event(len(feed) + 1, instant(when, zone), seq=number, **phrase(part))
+            if made.type == "ticket.created":
+                made = msgspec.structs.replace(made, fields=dict(data.get("ticket", {})))
+            feed.append(("T-1", _over_the_wire(made)))
+    if order := data.get("arrives"):
+        feed = [feed[number - 1] for number in order]
+    then = []
+    for item in data["then"]:
+        ((when, said),) = item.items()
+        then += [f"{local(instant(when, zone), zone)}: {part}" for part in ([said] if isinstance(said, str) else said)]
+    return Story(
+        name=data["story"],
+        policies=load([_policy_path(name, folder) for name in data["policies"]]),
+        zone=zone,
+        feed=tuple(feed),
+        until=instant(data["until"], zone),
+        expected=tuple(then),
+        watching=frozenset(data.get("watching", ())),
+        chatty=data.get("chatty", False),
+    )
+
+
+def play(story: Story) -> list[Effect]:
+    """Every effect of the story's feed, in the order in which they are said."""
+    playback = Playback(Engine(story.policies))
+    effects: list[Effect] = []
+    for ticket, happening in story.feed:
+        effects += playback.event(ticket, happening)
+    effects += playback.tick(story.until)
+    return effects
+
+
+def _over_the_wire(made: Event) -> Event:
+    """A story can only tell what a helpdesk could publish."""
+    decoded = decode(b"T-1", encode_event("T-1", made), now=None)
+    if not isinstance(decoded, Incoming):
+        raise StoryError(f"{made}: {decoded}")
+    return decoded.event
+
+
+def _policy_path(name: str, folder: Path) -> Path:
+    return folder / name if name.endswith((".yaml", ".yml")) else shipped(name)

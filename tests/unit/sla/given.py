@@ -1,0 +1,129 @@
+"""A small policy and short ways to write its events, for the tests of the core."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from stream.sla.calendar import Calendar, always
+from stream.sla.conditions import FieldIn, Not
+from stream.sla.duration import Duration
+from stream.sla.effects import Effect
+from stream.sla.engine import Engine, Step
+from stream.sla.events import Event
+from stream.sla.metrics import BEGUN, BUILT_IN, SOLVED, Again, Row
+from stream.sla.policy import (
+    Choice,
+    Commitment,
+    Ladder,
+    LadderKind,
+    Level,
+    Mark,
+    MarkKind,
+    OnChange,
+    Policy,
+    PolicySet,
+)
+from stream.sla.ticket import State
+
+HOUR = 3_600_000_000
+MINUTE = 60_000_000
+ALWAYS = always()
+
+
+def share(per_cent: int) -> Mark:
+    return Mark(MarkKind.SHARE, f"{per_cent}%", per_mille=per_cent * 10)
+
+
+def used(text: str) -> Mark:
+    return Mark(MarkKind.USED, text, duration=Duration.parse(text))
+
+
+def left(text: str) -> Mark:
+    return Mark(MarkKind.LEFT, f"-{text}", duration=Duration.parse(text))
+
+
+def after(text: str) -> Mark:
+    return Mark(MarkKind.AFTER, f"+{text}", duration=Duration.parse(text))
+
+
+def by_priority(**targets: str) -> Choice[Duration]:
+    return Choice(tuple((FieldIn("priority", frozenset({p})), Duration.parse(t)) for p, t in targets.items()))
+
+
+def commitment(metric: str = "resolution", *marks: Mark, on_change: OnChange = OnChange.CARRY, **targets: str) -> Commitment:
+    return Commitment(
+        metric,
+        BUILT_IN[metric],
+        by_priority(**(targets or {"p1": "4h", "p2": "8h"})),
+        Choice.fixed(marks),
+        on_change=on_change,
+    )
+
+
+def ladder(*levels: tuple[str, Mark], on: str = "") -> Ladder:
+    row = None if on else Row("p/ladder", starts=BEGUN, stops=SOLVED, again=Again.CONTINUE, reopens=Not(SOLVED))
+    return Ladder(
+        "ladder",
+        LadderKind.HIERARCHICAL,
+        tuple(Level(name, (f"{name}-desk",), Choice.fixed(mark)) for name, mark in levels),
+        row=row,
+        commitment=on,
+    )
+
+
+def policy_set(
+    *commitments: Commitment, ladders: tuple[Ladder, ...] = (), calendar: Calendar = ALWAYS, **more: Any
+) -> PolicySet:
+    policy = Policy("p", 1, Choice.fixed(calendar.name), commitments=commitments, ladders=ladders, **more)
+    return PolicySet((policy,), {calendar.name: calendar})
+
+
+def created(at: int, priority: str = "p1", **fields: str) -> Event:
+    return Event(at, f"c{at}", "ticket.created", "test", fields={"priority": priority, **fields})
+
+
+def changed(at: int, **fields: str) -> Event:
+    return Event(at, f"f{at}-{'-'.join(fields)}", "ticket.changed", "test", fields=dict(fields))
+
+
+def says(at: int, actor: str = "agent", *, public: bool = True) -> Event:
+    return Event(at, f"s{at}-{actor}", "comment.added", "test", actor=actor, public=public)  # type: ignore[arg-type]
+
+
+class Told:
+    """Feeds an engine and remembers what it said."""
+
+    def __init__(self, policies: PolicySet, **more: Any) -> None:
+        self.engine = Engine(policies, **more)
+        self.state: State | None = None
+        self.steps: list[Step] = []
+        self.effects: list[Effect] = []
+
+    def event(self, event: Event, now: int | None = None) -> Told:
+        return self._take(self.engine.apply(self.state, "T", event, event.at if now is None else now))
+
+    def wake(self, now: int) -> Told:
+        assert self.state is not None
+        return self._take(self.engine.wake(self.state, now))
+
+    def _take(self, step: Step) -> Told:
+        self.state = step.state
+        self.steps.append(step)
+        self.effects += step.effects
+        return self
+
+    def lines(self, *kinds: str) -> list[str]:
+        """``"kind level @hours"`` of what was said, of these kinds only where some are given."""
+        told = []
+        for effect in self.effects:
+            kind = effect.kind.partition(".")[2]
+            if not kinds or kind in kinds:
+                told.append(" ".join(filter(None, (kind, effect.level, f"@{effect.at / HOUR:g}h"))))
+        return told
+
+
+def run(policies: PolicySet, *events: Event, until: int = 1000 * HOUR) -> Told:
+    told = Told(policies)
+    for event in events:
+        told.event(event)
+    return told.wake(until)

@@ -1,0 +1,191 @@
+"""What is said about one ticket: in order, out of order, repeated, late."""
+
+from __future__ import annotations
+
+import pytest
+from tests.unit.sla.given import HOUR, MINUTE, Told, changed, commitment, created, policy_set, run, says, share
+
+from stream.sla.effects import Kind, Reason
+from stream.sla.engine import Engine, Outcome
+from stream.sla.events import Event
+
+RESOLUTION = policy_set(commitment("resolution", share(50), p1="4h", p2="8h"))
+RESPONSE = policy_set(commitment("first_response", p1="1h"))
+
+
+def test_a_deadline_that_passes_is_a_breach_at_the_deadline_itself() -> None:
+    told = run(RESOLUTION, created(0))
+
+    assert told.lines("warned", "breached") == ["warned 50% @2h", "breached @4h"]
+    assert told.effects[-1].reason is Reason.TARGET_PASSED
+
+
+def test_fulfilling_at_the_very_deadline_is_in_time() -> None:
+    assert run(RESPONSE, created(0), says(1 * HOUR)).lines("met", "breached") == ["met @1h"]
+
+
+def test_fulfilling_a_microsecond_after_the_deadline_is_a_breach_and_then_late() -> None:
+    told = run(RESPONSE, created(0), says(1 * HOUR + 1))
+
+    assert [effect.kind for effect in told.effects[1:]] == [Kind.BREACHED, Kind.MET_LATE]
+    assert told.effects[1].at == 1 * HOUR
+
+
+def test_a_wake_up_at_the_deadline_says_nothing_and_one_microsecond_later_it_does() -> None:
+    told = Told(RESPONSE).event(created(0))
+    assert told.steps[-1].wake_at == 1 * HOUR + 1
+
+    assert told.wake(1 * HOUR).lines("breached") == []
+    assert told.wake(1 * HOUR + 1).lines("breached") == ["breached @1h"]
+
+
+def test_a_ticket_that_breached_and_closed_between_two_wake_ups_still_breached() -> None:
+    told = run(RESOLUTION, created(0), changed(5 * HOUR, status="solved"))
+
+    assert told.lines("breached", "met", "met_late") == ["breached @4h", "met_late @5h"]
+
+
+def test_the_same_event_again_changes_nothing() -> None:
+    told = Told(RESOLUTION).event(created(0))
+    before = told.state
+
+    told.event(created(0))
+
+    assert told.steps[-1].outcome is Outcome.DUPLICATE
+    assert told.steps[-1].effects == ()
+    assert told.state == before
+
+
+def test_an_event_never_changes_the_state_it_was_applied_to() -> None:
+    engine = Engine(RESOLUTION)
+    first = engine.apply(None, "T", created(0), 0).state
+    before = repr(first)
+
+    engine.apply(first, "T", changed(HOUR, status="pending"), HOUR)
+    engine.wake(first, 100 * HOUR)
+
+    assert repr(first) == before
+
+
+def test_an_answer_that_arrives_after_its_breach_was_said_takes_the_breach_back() -> None:
+    told = Told(RESPONSE).event(created(0)).wake(2 * HOUR)
+    (breach,) = [effect for effect in told.effects if effect.kind is Kind.BREACHED]
+
+    told.event(says(30 * MINUTE), now=3 * HOUR)
+
+    retraction, met = told.steps[-1].effects
+    assert (retraction.kind, retraction.retracts) == (Kind.BREACH_RETRACTED, breach.id)
+    assert retraction.cause == says(30 * MINUTE).id
+    assert retraction.reason is Reason.CORRECTED
+    assert (met.kind, met.at, met.detected_at, met.late) == (Kind.MET, 30 * MINUTE, 3 * HOUR, True)
+
+
+def test_what_was_taken_back_and_becomes_true_again_is_said_as_a_revision() -> None:
+    told = Told(RESOLUTION).event(created(0)).wake(20 * HOUR)
+    breach = told.effects[-1]
+    told.event(changed(1 * HOUR, status="pending"))
+    assert told.steps[-1].effects[-1].kind is not Kind.BREACHED
+
+    resumed_at_once = Event(1 * HOUR, "z", "ticket.changed", "test", seq=1, fields={"status": "open"})
+    told.event(resumed_at_once).wake(20 * HOUR)
+
+    assert (told.effects[-1].id, told.effects[-1].at) == (f"{breach.id}.1", breach.at)
+
+
+def test_a_breach_whose_deadline_moved_is_taken_back_and_said_anew_with_its_stem() -> None:
+    told = Told(RESOLUTION).event(created(0)).wake(20 * HOUR)
+    breach = next(effect for effect in told.effects if effect.kind is Kind.BREACHED)
+
+    told.event(changed(1 * HOUR, status="pending")).event(changed(3 * HOUR, status="open")).wake(20 * HOUR)
+
+    again = [effect for effect in told.effects if effect.kind is Kind.BREACHED][-1]
+    assert again.at == 6 * HOUR
+    assert again.id.startswith(breach.id + ".")
+
+
+def test_an_event_in_order_is_taken_on_the_fast_way_even_when_the_clock_is_far_ahead() -> None:
+    told = Told(RESOLUTION).event(created(0)).wake(1 * HOUR)
+
+    assert told.event(changed(30 * MINUTE, status="pending"), now=9 * HOUR).steps[-1].outcome is Outcome.APPLIED
+
+
+def test_history_is_bounded_and_what_is_older_is_refused() -> None:
+    told = Told(RESOLUTION, history=4).event(created(0))
+    for hour in range(1, 8):
+        told.event(changed(hour * HOUR, team=f"t{hour}"))
+    assert told.state is not None
+    assert len(told.state.history) <= 4
+
+    before = told.state
+    told.event(changed(30 * MINUTE, team="x"))
+
+    assert told.steps[-1].outcome is Outcome.TOO_LATE
+    assert told.state == before
+
+
+def test_a_repetition_older_than_the_history_is_still_a_repetition() -> None:
+    told = Told(RESOLUTION, history=4).event(created(0))
+    for hour in range(1, 8):
+        told.event(changed(hour * HOUR, team=f"t{hour}"))
+
+    assert told.event(created(0)).steps[-1].outcome is Outcome.DUPLICATE
+
+
+def test_a_bounded_history_says_the_same_as_a_whole_one() -> None:
+    events = [created(0, "p2")] + [changed(h * HOUR, status="pending" if h % 2 else "open") for h in range(1, 14)]
+    whole, bounded = Told(RESOLUTION), Told(RESOLUTION, history=3)
+    for event in events:
+        whole.event(event)
+        bounded.event(event)
+
+    assert whole.wake(99 * HOUR).lines() == bounded.wake(99 * HOUR).lines()
+
+
+def test_a_ticket_first_heard_of_in_mid_life_is_partial_until_its_creation_comes() -> None:
+    told = Told(RESOLUTION).event(changed(2 * HOUR, priority="p1"))
+    assert told.state is not None
+    assert told.state.head.partial
+    assert told.lines("started") == ["started @2h"]
+
+    told.event(created(0, "p2"))
+
+    assert not told.state.head.partial
+    assert told.wake(99 * HOUR).lines("breached") == ["breached @4h"]
+
+
+def test_a_merged_ticket_promises_nothing_any_more() -> None:
+    told = run(
+        RESOLUTION, created(0), Event(1 * HOUR, "m", "ticket.merged", "test", into="U"), changed(2 * HOUR, status="open")
+    )
+
+    assert told.lines() == ["started @0h", "cancelled @1h"]
+    assert told.effects[-1].reason is Reason.MERGED
+    assert told.state is not None
+    assert told.state.closed
+
+
+def test_a_deleted_ticket_promises_nothing_any_more() -> None:
+    told = run(RESOLUTION, created(0), Event(1 * HOUR, "d", "ticket.deleted", "test"))
+
+    assert told.effects[-1].reason is Reason.DELETED
+
+
+def test_a_ticket_no_policy_knows_is_unmatched_once() -> None:
+    told = Told(RESOLUTION).event(created(0, "p9")).event(changed(HOUR, team="x"))
+
+    assert [step.unmatched for step in told.steps] == [True, False]
+
+
+def test_events_of_one_instant_are_ordered_by_their_sequence_number() -> None:
+    pending = Event(0, "b", "ticket.changed", "test", seq=1, fields={"status": "pending"})
+    reopened = Event(0, "a", "ticket.changed", "test", seq=2, fields={"status": "open"})
+
+    in_order = run(RESOLUTION, created(0), pending, reopened)
+    shuffled = run(RESOLUTION, created(0), reopened, pending)
+
+    assert in_order.lines("breached") == shuffled.lines("breached") == ["breached @4h"]
+
+
+def test_an_engine_refuses_a_history_that_could_hold_nothing() -> None:
+    with pytest.raises(ValueError, match="at least 2"):
+        Engine(RESOLUTION, history=1)
