@@ -48,14 +48,15 @@ class Stretch(NamedTuple):
 # The open spans of consecutive years, laid out for searching: a plain tuple of plain lists, because every attribute
 # and every object between an instant and its answer costs a tenth of the time allowed.
 #   first, last   the instants from and to which the years are worked out
-#   buckets       for every 2**_BUCKET microseconds from `first` on, the first i that the search below may start from
+#   near_time     for every 2**_BUCKET microseconds from `first` on, the i to search on from
 #   starts        of the spans; span 0 is empty and begins at `first`, so that one always has begun; sentinel at the end
 #   shifts        shifts[i]: start of span i - 1 less the business time before it; shifts[0] is padding
+#   near_total    for every 2**_BUCKET microseconds of business time, the i to search on from
 #   totals        totals[i]: business time from `first` to the end of span i - 1; totals[0] is 0
 # With i = the number of spans that begin at or before t, the business time up to t is min(t - shifts[i], totals[i]).
-_Spans = tuple[int, int, list[int], list[int], list[int], list[int]]
-_BUCKET: Final = 36
-"""19 hours: one or two spans begin in each. Measured against a binary search over twenty years: a third faster."""
+_Spans = tuple[int, int, list[int], list[int], list[int], list[int], list[int]]
+_BUCKET: Final = 35
+"""9.5 hours: no more than a few spans begin in each. A third faster, measured, than a binary search over twenty years."""
 
 
 class Calendar:
@@ -83,7 +84,7 @@ class Calendar:
             and not content.dates
             and not content.readings
         )
-        self._spans: _Spans = (1, 0, [], [], [], [])  # holds no instant: the first question fills it
+        self._spans: _Spans = (1, 0, [], [], [], [], [])  # holds no instant: the first question fills it
 
     def __repr__(self) -> str:
         return f"<Calendar {self.name} in {self.timezone}>"
@@ -101,9 +102,9 @@ class Calendar:
             _check(instant + micros)
             return instant + micros
         while True:
-            first, last, buckets, starts, shifts, totals = self._spans
+            first, last, near_time, near_total, starts, shifts, totals = self._spans
             if first <= instant <= last:
-                i = buckets[(instant - first) >> _BUCKET]
+                i = near_time[(instant - first) >> _BUCKET]
                 while starts[i] <= instant:
                     i += 1
                 used = instant - shifts[i]
@@ -114,13 +115,19 @@ class Calendar:
                     if target <= totals[i]:
                         return target + shifts[i]
                     if target <= totals[-1]:
-                        return target + shifts[bisect_left(totals, target, i)]
+                        i = near_total[target >> _BUCKET]
+                        while totals[i] < target:
+                            i += 1
+                        return target + shifts[i]
                     if last == _END:
                         raise CalendarRangeError(f"{self!r} is not open for that long before the year {_END_YEAR}")
                     self._reach(last)
                 elif micros:
                     if target >= 0:
-                        return target + shifts[bisect_right(totals, target)]
+                        i = near_total[target >> _BUCKET]
+                        while totals[i] <= target:
+                            i += 1
+                        return target + shifts[i]
                     self._reach(first - 1)
                 else:
                     return instant
@@ -139,15 +146,15 @@ class Calendar:
         if end < start:
             return -self.measure(end, start)
         while True:
-            first, last, buckets, starts, shifts, totals = self._spans
+            first, last, near_time, _, starts, shifts, totals = self._spans
             if first <= start and end <= last:
-                i = buckets[(start - first) >> _BUCKET]
+                i = near_time[(start - first) >> _BUCKET]
                 while starts[i] <= start:
                     i += 1
                 before = start - shifts[i]
                 if before > totals[i]:
                     before = totals[i]
-                i = buckets[(end - first) >> _BUCKET]
+                i = near_time[(end - first) >> _BUCKET]
                 while starts[i] <= end:
                     i += 1
                 after = end - shifts[i]
@@ -162,7 +169,7 @@ class Calendar:
 
         Raises CalendarRangeError.
         """
-        _, _, _, starts, shifts, totals = self._around(instant)
+        _, _, _, _, starts, shifts, totals = self._around(instant)
         i = bisect_right(starts, instant)
         return instant - shifts[i] < totals[i]
 
@@ -174,7 +181,7 @@ class Calendar:
         if self._always:
             return None
         while True:
-            _, last, _, starts, shifts, totals = self._around(instant)
+            _, last, _, _, starts, shifts, totals = self._around(instant)
             i = bisect_right(starts, instant)
             closing = totals[i] + shifts[i]
             change = closing if instant < closing else starts[i]
@@ -222,7 +229,7 @@ class Calendar:
         """
         _check(instant)
         year = min(_year(instant), _END_YEAR - 1)
-        first, last, _, starts, shifts, totals = self._spans
+        first, last, _, _, starts, shifts, totals = self._spans
         if not starts:
             self._spans = _lay_out(_midnight(year), _midnight(year + 1), self._open(year, year + 1))
             return
@@ -259,13 +266,14 @@ def _lay_out(first: int, last: int, spans: Iterable[tuple[int, int]]) -> _Spans:
             totals.append(totals[-1] + end - start)
         closed_at = end
     starts.append(_END + 1)
-    buckets = []
-    i = 1
-    for edge in range(first, last + 1, 1 << _BUCKET):
-        while starts[i] <= edge:
-            i += 1
-        buckets.append(i)
-    return first, last, buckets, starts, shifts, totals
+    near_time = _near(starts, range(first + 1, last + 2, 1 << _BUCKET))
+    near_total = _near(totals, range(0, totals[-1] + 1, 1 << _BUCKET))
+    return first, last, near_time, near_total, starts, shifts, totals
+
+
+def _near(values: list[int], marks: range) -> list[int]:
+    """For every mark the number of values below it, at least 1."""
+    return [max(bisect_left(values, mark), 1) for mark in marks]
 
 
 def _midnight(year: int) -> int:

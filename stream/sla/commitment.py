@@ -18,11 +18,12 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from stream.sla.duration import Amount, Clock, Duration
+from stream.sla.duration import Clock
 from stream.sla.policy import MarkKind
 
 if TYPE_CHECKING:
     from stream.sla.calendar import Calendar
+    from stream.sla.duration import Amount, Duration
     from stream.sla.policy import Mark, Promise
     from stream.sla.stopwatch import Stopwatch
 
@@ -76,15 +77,15 @@ class Pledge(msgspec.Struct, array_like=True, gc=False):
     """``on_change: reset``: microseconds used before the cycle began anew; no effect shows them any more."""
     cut_paused: int = 0
     calendar: str = ""
-    warned: int = 0
-    """Bit set of the warnings that were sent or are past sending."""
+    warned: list[str] = []
+    """The warnings that were sent, as the policy writes their marks."""
     due: int | None = None
     """The deadline, while one is in sight; of a breach, the deadline that passed."""
     next: int | None = None
     """The next instant at which something becomes true, if no event comes first."""
 
     def copy(self) -> Pledge:
-        return msgspec.structs.replace(self)
+        return msgspec.structs.replace(self, warned=list(self.warned))
 
     @property
     def clock(self) -> Clock:
@@ -107,7 +108,6 @@ class Pledge(msgspec.Struct, array_like=True, gc=False):
         self.version = promise.policy.version
         self.calendar = promise.calendar.name
         self.floor = at
-        self.warned = 0
         if promise.target is None:
             self.target = None
         else:
@@ -139,8 +139,8 @@ class Pledge(msgspec.Struct, array_like=True, gc=False):
             return
         soonest = None if self.due is None else max(self.due, self.floor)
         breach = soonest
-        for index, mark in enumerate(promise.warn_at):
-            if self.warned >> index & 1:
+        for mark in promise.warn_at:
+            if mark.text in self.warned:
                 continue
             instant = mark_instant(mark, self, watch, promise.calendar)
             if instant is None or (breach is not None and instant >= breach):
@@ -149,12 +149,22 @@ class Pledge(msgspec.Struct, array_like=True, gc=False):
                 soonest = instant
         self.next = soonest
 
-    def warnings_at(self, instant: int, promise: Promise, watch: Stopwatch) -> list[tuple[int, Mark]]:
-        """The warnings, by index, that become true at ``instant``."""
+    def aim_again(self, promise: Promise, watch: Stopwatch, at: int) -> None:
+        """The deadline moved at ``at``: warn anew of what lies ahead, not of what was warned of and is past all the same."""
+        self.look_ahead(promise, watch)
+        self.warned = [
+            mark.text
+            for mark in promise.warn_at
+            if mark.text in self.warned and mark_instant(mark, self, watch, promise.calendar) == at
+        ]
+        self.look_ahead(promise, watch)
+
+    def warnings_at(self, instant: int, promise: Promise, watch: Stopwatch) -> list[Mark]:
+        """The warnings that become true at ``instant``."""
         return [
-            (index, mark)
-            for index, mark in enumerate(promise.warn_at)
-            if not self.warned >> index & 1 and mark_instant(mark, self, watch, promise.calendar) == instant
+            mark
+            for mark in promise.warn_at
+            if mark.text not in self.warned and mark_instant(mark, self, watch, promise.calendar) == instant
         ]
 
 

@@ -36,6 +36,9 @@ class Kind(StrEnum):
     PAUSED = "commitment.paused"
     RESUMED = "commitment.resumed"
     RETARGETED = "commitment.retargeted"
+    EXTENSION_REFUSED = "commitment.extension_refused"
+    ELAPSED = "commitment.elapsed"
+    """A timer that promises nothing has run out (customer silence): something may be done now. Counted in no compliance."""
     BREACH_RETRACTED = "commitment.breach_retracted"
     RETRACTED = "commitment.retracted"
     """Takes back any other commitment effect that is true no more."""
@@ -80,7 +83,12 @@ class Reason(StrEnum):
     REOPENED = "reopened"
     FIELD_CHANGED = "field_changed"
     EXTENSION = "extension"
+    NO_EXTENSION = "no_extension"
+    """The policy allows none, or no more; or nothing is pending; or it is of the other clock than the target."""
     AFTER_DEADLINE = "after_deadline"
+    STILL_OPEN = "still_open"
+    """Acknowledged a while ago, and still not solved."""
+    DE_ESCALATED = "de_escalated"
     NOT_ACKNOWLEDGED = "not_acknowledged"
     REQUESTED = "requested"
     TOO_EARLY = "too_early"
@@ -88,6 +96,8 @@ class Reason(StrEnum):
     SOLVED = "solved"
     RECURRENCE = "recurrence"
     QUIET = "quiet"
+    NOT_OFFERED = "not_offered"
+    """The policy takes no such request."""
     CORRECTED = "corrected"
     """A late event changed the record."""
 
@@ -114,6 +124,9 @@ class Effect(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     level: str = ""
     """Escalation level, or for a warning its mark as the policy writes it (``75%``, ``2bd``)."""
     notify: tuple[str, ...] = ()
+    """Roles that are to be told."""
+    owner: str = ""
+    """The role that holds the escalation."""
     cycle: int = 1
     due_at: int | None = None
     elapsed: int = 0

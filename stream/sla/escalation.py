@@ -3,26 +3,55 @@
 A ladder stands on a stopwatch of its own, or on that of a commitment; then its marks may lie before and after the deadline.
 Rules:
 
-1. A level is raised once a cycle, however often targets change; a change that makes several levels due raises them in order.
-2. When the ticket is solved, a raised ladder is released; when it is reopened, the ladder recurs at its highest raised level.
-3. Levels are those of the plan for the ticket's present fields; a level raised under other fields stays raised.
+1. Levels are raised upwards only, each once a cycle; a change that makes several due raises them in order.
+2. The highest raised level is repeated as its policy says, until it is acknowledged, a higher one is raised, or all is solved.
+3. An acknowledgement holds the ladder. Where ``raise_again_after`` is set and the ticket is then still not solved, the level
+   is said again and the ladder goes on.
+4. What may be said only in business hours waits for the next opening; it is neither dropped nor said twice.
+5. Solving ends the escalation, at once or after a monitoring period. A reopening within the period (or, without one, at any
+   time) brings it back at its level; a reopening after a quiet period begins a new one.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from enum import IntEnum
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import msgspec
 
 from stream.sla.commitment import Verdict, mark_instant, resolve
+from stream.sla.duration import Clock
 from stream.sla.policy import MarkKind
 
 if TYPE_CHECKING:
+    from stream.sla.calendar import Calendar
     from stream.sla.commitment import Pledge
+    from stream.sla.duration import Duration
     from stream.sla.policy import Level, Mark, Rungs
     from stream.sla.stopwatch import Stopwatch
 
-_OPEN = (Verdict.PENDING, Verdict.BREACHED)
+
+class Holding(IntEnum):
+    """Where an escalation is."""
+
+    CLIMBING = 0
+    ACKNOWLEDGED = 1
+    MONITORING = 2
+    """Solved, and watched for a recurrence."""
+    RELEASED = 3
+    """Over; a reopening brings it back."""
+    QUIET = 4
+    """Over for good; a reopening begins a new one."""
+
+
+class Due(NamedTuple):
+    """What a ladder says next, if no event comes first."""
+
+    instant: int
+    level: Level | None
+    """``None``: the monitoring period ends."""
+    mark: Mark | None
+    """``None`` for a repetition, and for what follows an acknowledgement."""
 
 
 class Climb(msgspec.Struct, array_like=True, gc=False):
@@ -37,32 +66,62 @@ class Climb(msgspec.Struct, array_like=True, gc=False):
     """When the present times of its levels took hold (epoch microseconds)."""
     raised: list[str] = []
     """Names of the levels that were raised, in order."""
-    released: bool = False
+    holding: int = Holding.CLIMBING
+    said: int = 0
+    """When the highest level was last said, acknowledged, or put under monitoring (epoch microseconds)."""
+    repeats: int = 0
+    """How often the highest level was repeated."""
     turn: int = 0
-    """How often it was released: tells the facts of one release from those of the next."""
+    """Counts acknowledgements, releases and recurrences: tells the facts of one round from those of the next."""
     next: int | None = None
-    """The next instant at which a level is due, if no event comes first."""
+    """The next instant at which something is said, if no event comes first."""
 
     def copy(self) -> Climb:
         return msgspec.structs.replace(self, raised=list(self.raised))
 
+    @property
+    def active(self) -> bool:
+        """Some level was raised and the escalation is not over."""
+        return bool(self.raised) and self.holding in _ACTIVE
+
     def look_ahead(self, rungs: Rungs, watch: Stopwatch, pledge: Pledge | None) -> None:
         """Find the next instant anew, after anything about the stopwatch, the commitment or the levels has changed."""
-        self.next = min((instant for _, _, instant in self.pending(rungs, watch, pledge)), default=None)
+        self.next = min((due.instant for due in self.pending(rungs, watch, pledge)), default=None)
 
-    def pending(self, rungs: Rungs, watch: Stopwatch, pledge: Pledge | None) -> list[tuple[Level, Mark, int]]:
-        """The levels not yet raised that are in sight, each with its mark and instant, in the order of the policy."""
-        if not watch.on or self.released:
+    def pending(self, rungs: Rungs, watch: Stopwatch, pledge: Pledge | None) -> list[Due]:
+        """All that is in sight, in the order of the policy: levels first, then the repetition of the highest."""
+        calendar, ladder = rungs.calendar, rungs.ladder
+        if self.holding == Holding.MONITORING:
+            return [Due(shift(self.said, ladder.monitoring, calendar), None, None)] if ladder.monitoring else []
+        if not watch.on or self.holding > Holding.ACKNOWLEDGED or not _may_climb(rungs, pledge):
             return []
-        if rungs.ladder.commitment and (pledge is None or pledge.verdict not in _OPEN):
-            return []
+        highest = self.highest(rungs)
+        if self.holding == Holding.ACKNOWLEDGED:
+            if ladder.raise_again_after is None or highest is None:
+                return []
+            again = shift(self.said, ladder.raise_again_after, calendar)
+            return [Due(_when_allowed(max(again, self.floor), highest, calendar), highest, None)]
         found = []
-        for level, mark in rungs.levels:
-            if level.name not in self.raised:
-                instant = self._instant(mark, rungs, watch, pledge)
-                if instant is not None:
-                    found.append((level, mark, instant))
+        for level, mark in self._above(rungs):
+            instant = self._instant(mark, rungs, watch, pledge)
+            if instant is not None:
+                found.append(Due(_when_allowed(instant, level, calendar), level, mark))
+        if highest is not None and highest.repeat_every is not None and self.repeats < highest.max_repeats:
+            again = shift(self.said, highest.repeat_every, calendar)
+            found.append(Due(_when_allowed(max(again, self.floor), highest, calendar), highest, None))
         return found
+
+    def highest(self, rungs: Rungs) -> Level | None:
+        """The highest level raised; ``None`` before the first."""
+        return next((level for level in rungs.ladder.levels if level.name == self.raised[-1]), None) if self.raised else None
+
+    def reached(self, level: Level, rungs: Rungs) -> bool:
+        """The level, or one above it, was raised."""
+        levels = rungs.ladder.levels
+        return any(upper.name in self.raised for upper in levels[levels.index(level) :])
+
+    def _above(self, rungs: Rungs) -> list[tuple[Level, Mark]]:
+        return [(level, mark) for level, mark in rungs.levels if not self.reached(level, rungs)]
 
     def _instant(self, mark: Mark, rungs: Rungs, watch: Stopwatch, pledge: Pledge | None) -> int | None:
         if rungs.ladder.commitment:
@@ -73,3 +132,25 @@ class Climb(msgspec.Struct, array_like=True, gc=False):
         else:
             instant = None
         return None if instant is None else max(instant, self.floor)
+
+
+_ACTIVE: Final = (Holding.CLIMBING, Holding.ACKNOWLEDGED, Holding.MONITORING)
+_OPEN: Final = (Verdict.PENDING, Verdict.BREACHED)
+
+
+def _may_climb(rungs: Rungs, pledge: Pledge | None) -> bool:
+    return not rungs.ladder.commitment or (pledge is not None and pledge.verdict in _OPEN)
+
+
+def shift(instant: int, duration: Duration, calendar: Calendar) -> int:
+    """``instant`` plus a duration, on the wall or on the calendar as its unit says."""
+    amount = duration.resolve(calendar, instant)
+    return calendar.add(instant, amount.micros) if amount.clock is Clock.BUSINESS else instant + amount.micros
+
+
+def _when_allowed(instant: int, level: Level, calendar: Calendar) -> int:
+    """The next opening for a level that speaks only in business hours."""
+    if not level.only_in_business_hours or calendar.is_open(instant):
+        return instant
+    # The instant after which business time passes again: one microsecond of it, less that microsecond.
+    return calendar.add(instant, 1) - 1

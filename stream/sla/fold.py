@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from stream.sla.policy import Plan, PolicySet
     from stream.sla.ticket import Ticket
 
+_ABOUT_ESCALATIONS = ("escalation.requested", "escalation.acknowledged", "escalation.released")
 _ENDS = (Signal.STOP, Signal.RESTART, Signal.CANCEL)
 _END_REASON = {Signal.STOP: Reason.SOLVED, Signal.RESTART: Reason.RESTARTED, Signal.CANCEL: Reason.CANCEL_CONDITION}
 _MAY_BEGIN_ANEW = (Verdict.CANCELLED, Verdict.MET, Verdict.MEASURED)
@@ -55,9 +56,15 @@ class Fold:
         ticket.last = event.key
         self.voice.fields_changed()
         # 3
-        turned = self._turn(event, before)
+        touched = self._turn(event, before)
+        touched |= before != ticket.fields
+        if event.type == "extension.granted":
+            self._extend(event)
+        elif event.type in _ABOUT_ESCALATIONS:
+            self._escalate(event)
+            touched = True
         # 4
-        if turned or before != ticket.fields:
+        if touched:
             self._lay(event, before)
 
     def time(self, until: int) -> None:
@@ -113,6 +120,31 @@ class Fold:
             if climb is not None and climb.cycle == watch.cycle:
                 ladders.turns(voice, signal, reason, at, cause, rungs, climb, watch)
 
+    def _extend(self, event: Event) -> None:
+        pledge = self.ticket.pledges.get(event.commitment)
+        if pledge is None:
+            return  # nothing of that name was ever promised to this ticket: there is nobody to tell
+        watch = self.ticket.watches[pledge.row]
+        promise = self._plan(watch, self.ticket.fields).promises.get(event.commitment)
+        if promise is not None:
+            verdicts.extends(self.voice, event, promise, pledge, watch)
+
+    def _escalate(self, event: Event) -> None:
+        ticket, voice = self.ticket, self.voice
+        for name, climb in ticket.climbs.items():
+            watch = ticket.watches[climb.row]
+            rungs = self._plan(watch, ticket.fields).ladders.get(name)
+            if rungs is None:
+                continue
+            if event.type == "escalation.acknowledged":
+                ladders.acknowledges(voice, event, rungs, climb, watch)
+            elif event.type == "escalation.released":
+                ladders.de_escalates(voice, event, rungs, climb, watch)
+            else:
+                gate = ticket.pledges.get(rungs.ladder.request_after)
+                pledge = ticket.pledges.get(rungs.ladder.commitment)
+                ladders.asks(voice, event, rungs, climb, watch, gate, pledge)
+
     def _lay(self, event: Event, before: Fields) -> None:
         ticket = self.ticket
         promised: set[str] = set()
@@ -130,7 +162,7 @@ class Fold:
                 climb = ticket.climbs.get(name)
                 if climb is None or climb.cycle != watch.cycle or climb.row != row:
                     climb = ticket.climbs[name] = Climb(rungs.policy.name, rungs.policy.version, row, watch.cycle)
-                climb.floor = event.at
+                climb.floor = max(climb.floor, event.at)
                 climb.look_ahead(rungs, watch, ticket.pledges.get(rungs.ladder.commitment))
         self._withdraw(promised, laddered, event, before)
 
@@ -187,7 +219,10 @@ class Fold:
         for name, climb in ticket.climbs.items():
             if climb.next == instant:
                 watch = ticket.watches[climb.row]
-                rungs = self._plan(watch, ticket.fields).ladders[name]
+                rungs = self._plan(watch, ticket.fields).ladders.get(name)
+                if rungs is None:  # solved, watched, and by a change of fields no ladder's any more
+                    climb.next = None
+                    continue
                 pledge_below = ticket.pledges.get(rungs.ladder.commitment)
                 ladders.falls_due(self.voice, instant, rungs, climb, watch, pledge_below)
 

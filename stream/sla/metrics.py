@@ -45,6 +45,9 @@ class Row:
     restarts: Condition | None = None
     cancels: Condition | None = None
     again: Again = Again.NEVER
+    timer: bool = False
+    """Nobody promises anything: when the target is used up, something may be done (closing a silent ticket). Such a
+    commitment elapses instead of breaching, and counts in no compliance."""
     reopens: Condition | None = None
 
 
@@ -127,6 +130,7 @@ BUILT_IN: Final[dict[str, Row]] = {
             stops=AnyOf((_comment("customer", public=None), _status("closed"))),
             restarts=ANSWER,
             again=Again.CYCLE,
+            timer=True,
         ),
         # Due after a critical ticket is solved; done when the helpdesk sets the field `review` to `done`.
         Row(

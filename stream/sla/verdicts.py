@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from stream.sla.commitment import Pledge, Verdict
+from stream.sla.duration import Duration
 from stream.sla.effects import Kind, Reason
 from stream.sla.policy import OnChange
 from stream.sla.stopwatch import Phase, Signal
 from stream.sla.voice import MARK_REASON, TIMER
 
 if TYPE_CHECKING:
+    from stream.sla.events import Event
     from stream.sla.policy import Promise
     from stream.sla.stopwatch import Stopwatch
     from stream.sla.voice import Voice
@@ -31,6 +33,12 @@ def ends(
         if pledge.verdict == Verdict.PENDING:
             pledge.decide(Verdict.CANCELLED)
             voice.commitment(Kind.CANCELLED, reason, at, cause, promise, pledge, watch)
+        pledge.next = None
+        return
+    if promise.commitment.row.timer:
+        if pledge.verdict == Verdict.PENDING:
+            pledge.decide(Verdict.CANCELLED)
+            voice.commitment(Kind.CANCELLED, Reason.FULFILLED, at, cause, promise, pledge, watch)
         pledge.next = None
         return
     if pledge.verdict == Verdict.PENDING:
@@ -96,7 +104,7 @@ def retargets(voice: Voice, at: int, cause: str, promise: Promise, pledge: Pledg
             pledge.cut_elapsed = pledge.base
             pledge.cut_paused = watch.paused_for(pledge.clock, promise.calendar, at)
             pledge.extension = 0
-    pledge.look_ahead(promise, watch)
+    pledge.aim_again(promise, watch, at)
     voice.commitment(Kind.RETARGETED, Reason.FIELD_CHANGED, at, cause, promise, pledge, watch, per_event=True)
 
 
@@ -106,7 +114,8 @@ def breaches(voice: Voice, at: int, cause: str, promise: Promise, pledge: Pledge
     pledge.next = None
     late = pledge.due is not None and pledge.due < at
     reason = Reason.RETARGETED_PAST_DUE if late else Reason.TARGET_PASSED
-    voice.commitment(Kind.BREACHED, reason, at, cause, promise, pledge, watch)
+    kind = Kind.ELAPSED if promise.commitment.row.timer else Kind.BREACHED
+    voice.commitment(kind, reason, at, cause, promise, pledge, watch)
 
 
 def falls_due(voice: Voice, instant: int, promise: Promise, pledge: Pledge, watch: Stopwatch) -> None:
@@ -114,7 +123,26 @@ def falls_due(voice: Voice, instant: int, promise: Promise, pledge: Pledge, watc
     if pledge.due is not None and max(pledge.due, pledge.floor) == instant:
         breaches(voice, instant, TIMER, promise, pledge, watch)
         return
-    for index, mark in pledge.warnings_at(instant, promise, watch):
-        pledge.warned |= 1 << index
+    for mark in pledge.warnings_at(instant, promise, watch):
+        pledge.warned.append(mark.text)
         voice.commitment(Kind.WARNED, MARK_REASON[mark.kind], instant, TIMER, promise, pledge, watch, mark=mark)
     pledge.look_ahead(promise, watch)
+
+
+def extends(voice: Voice, event: Event, promise: Promise, pledge: Pledge, watch: Stopwatch) -> None:
+    """More time was granted. Extensions add up to the policy's cap and no further; a refusal is said, not swallowed."""
+    cap = promise.commitment.extension_cap
+    wanted = Duration.parse(event.by).resolve(promise.calendar, watch.began)
+    room = None if cap is None else cap.resolve(promise.calendar, watch.began)
+    allowed = 0
+    if room is not None and room.clock is pledge.clock is wanted.clock:
+        allowed = min(wanted.micros, room.micros - pledge.extension)
+    if pledge.verdict != Verdict.PENDING or pledge.target is None or not watch.on or allowed <= 0:
+        kind, reason = Kind.EXTENSION_REFUSED, Reason.NO_EXTENSION
+    else:
+        kind, reason = Kind.RETARGETED, Reason.EXTENSION
+        pledge.extension += allowed
+        pledge.turn += 1
+        pledge.floor = event.at
+        pledge.aim_again(promise, watch, event.at)
+    voice.commitment(kind, reason, event.at, event.id, promise, pledge, watch, per_event=True)

@@ -100,13 +100,15 @@ class Voice:
         notify: tuple[str, ...] = (),
         due_at: int | None = None,
         allowed_from: int | None = None,
+        count: int = 0,
         per_event: bool = False,
     ) -> None:
+        """``count``: how often the level was repeated, which tells the repetitions of a round from each other."""
         ladder, calendar = rungs.ladder, rungs.calendar
         own = cause if per_event else ""
         self.effects.append(
             Effect(
-                id=stem(self.ticket.id, ladder.name, climb.cycle, kind, level, climb.turn, own),
+                id=stem(self.ticket.id, ladder.name, climb.cycle, kind, f"{level}#{count}", climb.turn, own),
                 kind=kind,
                 at=at,
                 detected_at=self.now,
@@ -120,6 +122,7 @@ class Voice:
                 ladder=ladder.name,
                 level=level,
                 notify=notify,
+                owner=ladder.owner,
                 cycle=climb.cycle,
                 due_at=due_at,
                 elapsed=watch.elapsed(Clock.BUSINESS, calendar, at),

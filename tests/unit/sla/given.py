@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from stream.sla.calendar import Calendar, always
 from stream.sla.conditions import FieldIn, Not
 from stream.sla.duration import Duration
-from stream.sla.effects import Effect
 from stream.sla.engine import Engine, Step
 from stream.sla.events import Event
 from stream.sla.metrics import BEGUN, BUILT_IN, SOLVED, Again, Row
@@ -23,7 +22,10 @@ from stream.sla.policy import (
     Policy,
     PolicySet,
 )
-from stream.sla.ticket import State
+
+if TYPE_CHECKING:
+    from stream.sla.effects import Effect
+    from stream.sla.ticket import State
 
 HOUR = 3_600_000_000
 MINUTE = 60_000_000
@@ -60,14 +62,15 @@ def commitment(metric: str = "resolution", *marks: Mark, on_change: OnChange = O
     )
 
 
-def ladder(*levels: tuple[str, Mark], on: str = "") -> Ladder:
+def ladder(*levels: tuple[str, Mark], on: str = "", of_level: dict[str, Any] | None = None, **more: Any) -> Ladder:
     row = None if on else Row("p/ladder", starts=BEGUN, stops=SOLVED, again=Again.CONTINUE, reopens=Not(SOLVED))
     return Ladder(
-        "ladder",
-        LadderKind.HIERARCHICAL,
-        tuple(Level(name, (f"{name}-desk",), Choice.fixed(mark)) for name, mark in levels),
+        name="ladder",
+        kind=LadderKind.HIERARCHICAL,
+        levels=tuple(Level(name, (f"{name}-desk",), Choice.fixed(mark), **(of_level or {})) for name, mark in levels),
         row=row,
         commitment=on,
+        **more,
     )
 
 

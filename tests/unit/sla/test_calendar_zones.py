@@ -33,7 +33,7 @@ def test_the_day_the_clocks_go_forward_has_23_hours_and_the_day_they_go_back_25(
     sundays = Calendar("sundays", Content("America/New_York", (Version(date.min, ((),) * 6 + ((Window(0, 24 * HOUR),),)),)))
     assert sundays.measure(at("2026-03-07T12:00"), at("2026-03-10T12:00")) == 23 * HOUR
     assert sundays.measure(at("2026-10-31T12:00"), at("2026-11-03T12:00")) == 25 * HOUR
-    assert whole.add(at("2026-03-08T04:00"), 2 * HOUR) == at("2026-03-09T06:00")
+    assert whole.add(at("2026-03-08T04:00"), 2 * HOUR) == at("2026-03-09T05:00")
 
 
 def test_a_closing_edge_in_a_skipped_hour_moves_to_the_change() -> None:
@@ -111,9 +111,12 @@ def test_a_day_that_a_zone_skipped_is_no_working_day() -> None:
     ]
 
 
-def test_a_night_before_a_skipped_day_ends_with_the_last_reading_before_it() -> None:
-    nights = daily("Pacific/Apia", 22, 30)
-    assert opened(nights, "2011-12-30T00:00", "2011-12-31T00:00") == [(at("2011-12-30T08:00"), at("2011-12-30T10:00"))]
+def test_a_night_goes_on_over_a_skipped_day_as_the_clocks_did() -> None:
+    # From Thursday 24:00 the clocks showed Saturday 00:00, which Friday's window covers, or does not if Friday has none.
+    every_night = daily("Pacific/Apia", 22, 30)
+    assert opened(every_night, "2011-12-30T00:00", "2011-12-31T00:00") == [(at("2011-12-30T08:00"), at("2011-12-30T16:00"))]
+    to_thursday = daily("Pacific/Apia", 22, 30, days=4)
+    assert opened(to_thursday, "2011-12-30T00:00", "2011-12-31T00:00") == [(at("2011-12-30T08:00"), at("2011-12-30T10:00"))]
 
 
 def test_a_midnight_that_was_skipped_opens_at_the_change() -> None:

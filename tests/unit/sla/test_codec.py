@@ -1,9 +1,9 @@
 from __future__ import annotations
 
 import pytest
-from tests.unit.sla.given import HOUR, Told, changed, commitment, created, ladder, policy_set, says, share, used
 
 from stream.sla import codec
+from tests.unit.sla.given import HOUR, Told, changed, commitment, created, ladder, policy_set, says, share, used
 
 POLICIES = policy_set(
     commitment("resolution", share(50)), commitment("first_response"), ladders=(ladder(("team", used("2h"))),)

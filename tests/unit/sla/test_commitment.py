@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
+
+from stream.sla.commitment import Pledge, Verdict
+from stream.sla.duration import Duration
+from stream.sla.effects import Reason
+from stream.sla.events import Event
+from stream.sla.policy import Mark, OnChange, PolicySet
 from tests.unit.sla.given import (
     HOUR,
     MINUTE,
@@ -17,10 +25,6 @@ from tests.unit.sla.given import (
     share,
     used,
 )
-
-from stream.sla.commitment import Pledge, Verdict
-from stream.sla.effects import Reason
-from stream.sla.policy import OnChange
 
 PLAIN = policy_set(commitment("resolution"))
 
@@ -249,6 +253,59 @@ def test_the_state_shows_what_is_open() -> None:
 
     told.event(changed(6 * HOUR, status="solved"))
     assert standings(told.state) == []
+
+
+def test_a_timer_elapses_instead_of_breaching_and_any_word_of_the_customer_ends_it() -> None:
+    policies = policy_set(commitment("customer_silence", p1="24h"))
+
+    assert run(policies, created(0), says(1 * HOUR)).lines() == ["started @1h", "elapsed @25h"]
+    assert run(policies, created(0), says(1 * HOUR), says(2 * HOUR, "customer")).lines() == ["started @1h", "cancelled @2h"]
+
+
+def extension(at: int, by: str) -> Event:
+    return Event(at, f"x{at}", "extension.granted", "test", commitment="resolution", by=by, reason="vendor")
+
+
+def test_an_extension_moves_the_deadline() -> None:
+    told = run(_extensible("4h"), created(0), extension(1 * HOUR, "2h"))
+
+    assert told.lines("retargeted", "breached") == ["retargeted @1h", "breached @6h"]
+    assert told.effects[-1].target == 6 * HOUR
+
+
+def test_extensions_add_up_to_the_cap_and_no_further() -> None:
+    told = run(_extensible("3h"), created(0), extension(1 * HOUR, "2h"), extension(2 * HOUR, "2h"), extension(3 * HOUR, "1h"))
+
+    assert told.lines("retargeted", "extension_refused", "breached") == [
+        "retargeted @1h",
+        "retargeted @2h",
+        "extension_refused @3h",
+        "breached @7h",
+    ]
+
+
+def test_without_a_cap_no_extension_is_taken_and_that_is_said() -> None:
+    told = run(PLAIN, created(0), extension(1 * HOUR, "2h"))
+
+    assert told.lines("extension_refused", "breached") == ["extension_refused @1h", "breached @4h"]
+
+
+def test_an_extension_after_the_breach_does_not_undo_it() -> None:
+    told = run(_extensible("9h"), created(0), extension(5 * HOUR, "2h"))
+
+    assert told.lines("breached", "extension_refused") == ["breached @4h", "extension_refused @5h"]
+
+
+def test_an_extension_does_not_warn_again_of_what_is_past() -> None:
+    policies = _extensible("4h", share(50))
+    told = run(policies, created(0), extension(3 * HOUR, "30m"), extension(3 * HOUR + MINUTE, "3h"))
+
+    assert told.lines("warned") == ["warned 50% @2h", "warned 50% @3.75h"]
+
+
+def _extensible(cap: str, *marks: Mark) -> PolicySet:
+    plain = commitment("resolution", *marks)
+    return policy_set(dataclasses.replace(plain, extension_cap=Duration.parse(cap)))
 
 
 def _field(name: str, value: str):  # type: ignore[no-untyped-def]

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from tests.unit.sla.given import HOUR, MINUTE, Told, changed, commitment, created, policy_set, run, says, share
 
 from stream.sla.effects import Kind, Reason
 from stream.sla.engine import Engine, Outcome
 from stream.sla.events import Event
+from tests.unit.sla.given import HOUR, MINUTE, Told, changed, commitment, created, policy_set, run, says, share
 
 RESOLUTION = policy_set(commitment("resolution", share(50), p1="4h", p2="8h"))
 RESPONSE = policy_set(commitment("first_response", p1="1h"))

@@ -5,12 +5,12 @@ from __future__ import annotations
 import itertools
 
 import pytest
-from tests.unit.sla.given import ALWAYS, HOUR, changed, created, says
 
 from stream.sla.conditions import Changed, FieldIn
 from stream.sla.duration import Clock
 from stream.sla.metrics import ANSWER, BEGUN, BUILT_IN, SOLVED, Again, Row
 from stream.sla.stopwatch import TABLE, Movement, Phase, Signal, Stopwatch
+from tests.unit.sla.given import ALWAYS, HOUR, changed, created, says
 
 RUNNING = {"status": "open"}
 PENDING = {"status": "pending"}
