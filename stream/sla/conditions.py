@@ -94,6 +94,20 @@ def fields_read(condition: Condition) -> frozenset[str]:
             return frozenset()
 
 
+def types_read(condition: Condition | None) -> frozenset[str] | None:
+    """The event types an answer may depend on; ``None``: any event may change it."""
+    match condition:
+        case EventIs(types):
+            return types or None
+        case All(parts) | AnyOf(parts):
+            found = [types_read(part) for part in parts]
+            return None if None in found else frozenset[str]().union(*(types for types in found if types is not None))
+        case Not(part):
+            return types_read(part)
+        case _:
+            return frozenset()
+
+
 def compile_condition(condition: Condition) -> Test:
     """The condition as one callable ``(event, fields after it) -> bool``.
 

@@ -11,28 +11,38 @@ if TYPE_CHECKING:
     from stream.sla.ticket import Ticket
 
 
-def absorb(ticket: Ticket, event: Event) -> Event:
-    """Put an event into ``ticket.fields`` (a new dict; the old one stays as it was) and return the event with only those
-    of its fields that really changed."""
+def absorb(ticket: Ticket, event: Event) -> tuple[Event, set[str]]:
+    """Put an event into ``ticket.fields`` (a new dict where anything changes; the old one stays as it was).
+
+    Returns the event with only those of its fields that really changed, and the names of all fields that did, derived ones
+    included.
+    """
     fields = ticket.fields
+    names: set[str] = set()
     if not ticket.begun:
+        names.add("@begun")
         ticket.begun = True
         ticket.partial = event.type != "ticket.created"
         fields = {"@begun": "yes"} if ticket.partial else {"@begun": "yes", "status": "new"}
     elif "@begun" in fields:
+        names.add("@begun")
         fields = {name: value for name, value in fields.items() if name != "@begun"}
     if event.type == "ticket.created":
         ticket.partial = False
     changed = _changed(event, fields)
     if changed:
         fields = {**fields, **changed}
+        names.update(changed)
     derived = _derived(ticket, event)
-    if derived and any(fields.get(name, "") != value for name, value in derived.items()):
-        fields = {**fields, **derived}
+    if derived:
+        new = {name: value for name, value in derived.items() if fields.get(name, "") != value}
+        if new:
+            fields = {**fields, **new}
+            names.update(new)
     ticket.fields = fields
     if len(changed) == len(event.fields):
-        return event
-    return msgspec.structs.replace(event, fields=changed)
+        return event, names
+    return msgspec.structs.replace(event, fields=changed), names
 
 
 def _changed(event: Event, fields: dict[str, str | list[str]]) -> dict[str, str | list[str]]:
@@ -47,10 +57,9 @@ def _derived(ticket: Ticket, event: Event) -> dict[str, str]:
             return {"@waiting": "yes"}
         case "dependency.started":
             if event.party not in ticket.parties:
-                ticket.parties.append(event.party)
+                ticket.parties = [*ticket.parties, event.party]
         case "dependency.ended":
-            if event.party in ticket.parties:
-                ticket.parties.remove(event.party)
+            ticket.parties = [party for party in ticket.parties if party != event.party]
         case "resolution.accepted":
             return {"@accepted": event.by}
         case "ticket.merged":

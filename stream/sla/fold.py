@@ -4,8 +4,9 @@
 
 1. Let time pass up to the event: whatever became true before it comes first, whenever our timer runs.
 2. Put the event into the ticket's fields, derived ones included; keep of its changes only the real ones.
-3. Turn every stopwatch by its row. What was promised up to this instant judges what ends at it.
-4. Lay the promises for the new fields over the stopwatches that are on: those that begin, change or cease to apply.
+3. Turn every stopwatch the event concerns, by its row. What was promised up to this instant judges what ends at it.
+4. Lay what is promised for the new fields over the stopwatches that were turned, or over all of them if the plan is another:
+   promises that begin, change or cease to apply.
 
 ``Fold.time`` fires, in the order of their instants, all marks that lie before the given instant. Not those at it: what is
 done on the deadline is done in time.
@@ -24,9 +25,12 @@ from stream.sla.stopwatch import Phase, Signal, Stopwatch
 from stream.sla.voice import Voice
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from stream.sla.commitment import Pledge
     from stream.sla.conditions import Fields
     from stream.sla.events import Event
-    from stream.sla.policy import Plan, PolicySet
+    from stream.sla.policy import Plan, PolicySet, Promise
     from stream.sla.ticket import Ticket
 
 _ABOUT_ESCALATIONS = ("escalation.requested", "escalation.acknowledged", "escalation.released")
@@ -34,108 +38,145 @@ _ENDS = (Signal.STOP, Signal.RESTART, Signal.CANCEL)
 _END_REASON = {Signal.STOP: Reason.SOLVED, Signal.RESTART: Reason.RESTARTED, Signal.CANCEL: Reason.CANCEL_CONDITION}
 _MAY_BEGIN_ANEW = (Verdict.CANCELLED, Verdict.MET, Verdict.MEASURED)
 _GONE_REASON = {"merged": Reason.MERGED, "deleted": Reason.DELETED}
+_CANCELLED = (Signal.CANCEL,)
 
 
 class Fold:
     """Changes one ticket in place (give it a copy) and collects what became true in ``voice.effects``."""
 
-    __slots__ = ("policies", "ticket", "voice")
+    __slots__ = ("_owned", "_planned", "_plans", "policies", "ticket", "voice")
 
     def __init__(self, policies: PolicySet, ticket: Ticket, now: int) -> None:
         self.policies = policies
         self.ticket = ticket
         self.voice = Voice(ticket, now)
+        self._planned = ticket.fields
+        """The fields whose plan is in force; in steps 1 to 3 those before the event."""
+        self._plans: dict[int, Plan] = {}
+        self._owned: set[str] = set()
 
     def event(self, event: Event) -> None:
-        ticket = self.ticket
+        ticket, policies = self.ticket, self.policies
         # 1
         self.time(event.at)
         # 2
-        before = ticket.fields
-        event = absorb(ticket, event)
+        event, changed = absorb(ticket, event)
         ticket.last = event.key
-        self.voice.fields_changed()
         # 3
-        touched = self._turn(event, before)
-        touched |= before != ticket.fields
+        turned = self._turn(event, changed)
         if event.type == "extension.granted":
-            self._extend(event)
+            turned += self._extend(event)
         elif event.type in _ABOUT_ESCALATIONS:
-            self._escalate(event)
-            touched = True
+            turned += self._escalate(event)
         # 4
-        if touched:
-            self._lay(event, before)
+        if changed:
+            self.voice.fields_changed()
+        if not policies.reads.isdisjoint(changed):
+            before = self._planned
+            self._planned, self._plans = ticket.fields, {}
+            self._withdraw(self._lay(ticket.watches, event), event, before)
+            ticket.look_ahead()
+        elif turned:
+            self._lay(turned, event)
+            ticket.look_ahead()
 
     def time(self, until: int) -> None:
         ticket = self.ticket
-        while (instant := ticket.next) is not None and instant < until:
+        while ticket.next is not None and ticket.next < until:
+            instant = ticket.next
             self._fire(instant)
             ticket.fired = instant
+            ticket.look_ahead()
 
-    def _plan(self, watch: Stopwatch, fields: Fields) -> Plan:
-        return self.policies.plan(fields, self.policies.epoch(watch.began))
+    def _plan(self, watch: Stopwatch) -> Plan:
+        """What is promised on a stopwatch to the fields whose plan is in force."""
+        epoch = self.policies.epoch(watch.began)
+        plan = self._plans.get(epoch)
+        if plan is None:
+            plan = self._plans[epoch] = self.policies.plan(self._planned, epoch)
+        return plan
 
-    def _turn(self, event: Event, before: Fields) -> bool:
-        ticket, turned = self.ticket, False
+    def _pledge(self, name: str) -> Pledge | None:
+        """The commitment as the ticket's own, to be changed."""
+        pledge = self.ticket.pledges.get(name)
+        if pledge is not None and name not in self._owned:
+            self._owned.add(name)
+            pledge = self.ticket.pledges[name] = pledge.copy()
+        return pledge
+
+    def _climb(self, name: str) -> Climb | None:
+        """The ladder as the ticket's own, to be changed."""
+        climb = self.ticket.climbs.get(name)
+        if climb is not None and f"^{name}" not in self._owned:
+            self._owned.add(f"^{name}")
+            climb = self.ticket.climbs[name] = climb.copy()
+        return climb
+
+    def _turn(self, event: Event, changed: set[str]) -> list[str]:
+        """Give every stopwatch its signals; returns the rows of those that got any."""
+        ticket, turned = self.ticket, []
         for row, movement in self.policies.movements.items():
             watch = ticket.watches.get(row)
             phase = Phase.IDLE if watch is None else watch.phase
-            signals = _cancelled(phase) if ticket.gone else movement.turn(phase, event, ticket.fields)
-            if not signals:
+            if ticket.gone:
+                signals: tuple[Signal, ...] = _CANCELLED if phase in (Phase.RUNNING, Phase.PAUSED) else ()
+            elif movement.heeds(phase, event.type, changed):
+                signals = movement.turn(phase, event, ticket.fields)
+            else:
                 continue
-            turned = True
-            if watch is None:
-                watch = ticket.watches[row] = Stopwatch()
-            for signal in signals:
-                self._signal(row, watch, signal, event, before)
+            if signals:
+                turned.append(row)
+                watch = ticket.watches[row] = Stopwatch() if watch is None else watch.copy()
+                for signal in signals:
+                    self._signal(row, watch, signal, event)
         return turned
 
-    def _signal(self, row: str, watch: Stopwatch, signal: Signal, event: Event, before: Fields) -> None:
-        ticket, voice, at, cause = self.ticket, self.voice, event.at, event.id
-        if watch.cycle:
-            plan = self._plan(watch, before)
-            promises, rungs_of = plan.promises_on(row), plan.ladders_on(row)
-        else:
-            promises, rungs_of = [], []
-        reason = _GONE_REASON.get(ticket.gone, _END_REASON.get(signal, Reason.FIELD_CHANGED))
-        if signal in _ENDS:
-            for promise in promises:
-                pledge = ticket.pledges.get(promise.commitment.name)
-                if pledge is not None and pledge.cycle == watch.cycle and pledge.row == row:
-                    verdicts.ends(voice, signal, reason, at, cause, promise, pledge, watch)
-            for rungs in rungs_of:
-                climb = ticket.climbs.get(rungs.ladder.name)
-                if climb is not None and climb.cycle == watch.cycle:
-                    ladders.turns(voice, signal, reason, at, cause, rungs, climb, watch)
+    def _signal(self, row: str, watch: Stopwatch, signal: Signal, event: Event) -> None:
+        voice, at, cause, ends = self.voice, event.at, event.id, signal in _ENDS
+        if not watch.cycle:
             watch.take(signal, at)
             return
-        watch.take(signal, at)
-        for promise in promises:
-            pledge = ticket.pledges.get(promise.commitment.name)
-            if pledge is not None and pledge.cycle == watch.cycle and pledge.row == row:
+        plan = self._plan(watch)
+        reason = _GONE_REASON.get(self.ticket.gone, _END_REASON.get(signal, Reason.FIELD_CHANGED))
+        cycle = watch.cycle
+        if not ends:
+            watch.take(signal, at)
+        for promise in plan.promises_on.get(row, ()):
+            pledge = self._pledge(promise.commitment.name)
+            if pledge is None or pledge.cycle != cycle or pledge.row != row:
+                continue
+            if ends:
+                verdicts.ends(voice, signal, reason, at, cause, promise, pledge, watch)
+            elif watch.cycle == cycle:
                 verdicts.moves(voice, signal, at, cause, promise, pledge, watch)
-        for rungs in rungs_of:
-            climb = ticket.climbs.get(rungs.ladder.name)
-            if climb is not None and climb.cycle == watch.cycle:
+        for rungs in plan.ladders_on.get(row, ()):
+            climb = self._climb(rungs.ladder.name)
+            if climb is not None and climb.cycle == cycle == watch.cycle:
                 ladders.turns(voice, signal, reason, at, cause, rungs, climb, watch)
+        if ends:
+            watch.take(signal, at)
 
-    def _extend(self, event: Event) -> None:
-        pledge = self.ticket.pledges.get(event.commitment)
+    def _extend(self, event: Event) -> list[str]:
+        pledge = self._pledge(event.commitment)
         if pledge is None:
-            return  # nothing of that name was ever promised to this ticket: there is nobody to tell
+            return []  # nothing of that name was ever promised to this ticket: there is nobody to tell
         watch = self.ticket.watches[pledge.row]
-        promise = self._plan(watch, self.ticket.fields).promises.get(event.commitment)
+        promise = self._plan(watch).promises.get(event.commitment)
         if promise is not None:
             verdicts.extends(self.voice, event, promise, pledge, watch)
+        return [pledge.row]
 
-    def _escalate(self, event: Event) -> None:
-        ticket, voice = self.ticket, self.voice
-        for name, climb in ticket.climbs.items():
+    def _escalate(self, event: Event) -> list[str]:
+        ticket, voice, touched = self.ticket, self.voice, []
+        for name in list(ticket.climbs):
+            climb = self._climb(name)
+            if climb is None:
+                continue
             watch = ticket.watches[climb.row]
-            rungs = self._plan(watch, ticket.fields).ladders.get(name)
+            rungs = self._plan(watch).ladders.get(name)
             if rungs is None:
                 continue
+            touched.append(climb.row)
             if event.type == "escalation.acknowledged":
                 ladders.acknowledges(voice, event, rungs, climb, watch)
             elif event.type == "escalation.released":
@@ -144,88 +185,77 @@ class Fold:
                 gate = ticket.pledges.get(rungs.ladder.request_after)
                 pledge = ticket.pledges.get(rungs.ladder.commitment)
                 ladders.asks(voice, event, rungs, climb, watch, gate, pledge)
+        return touched
 
-    def _lay(self, event: Event, before: Fields) -> None:
-        ticket = self.ticket
-        promised: set[str] = set()
-        laddered: set[str] = set()
-        for row, watch in ticket.watches.items():
+    def _lay(self, rows: Iterable[str], event: Event) -> set[str]:
+        """Returns the names of all promises and (with ``^`` before them) ladders that apply on these rows."""
+        ticket, laid = self.ticket, set()
+        for row in rows:
+            watch = ticket.watches[row]
             if not watch.on:
                 continue
-            plan = self._plan(watch, ticket.fields)
-            for promise in plan.promises_on(row):
-                promised.add(promise.commitment.name)
-                self._lay_promise(promise.commitment.name, row, watch, plan, event)
-            for rungs in plan.ladders_on(row):
+            plan = self._plan(watch)
+            for promise in plan.promises_on.get(row, ()):
+                laid.add(promise.commitment.name)
+                self._lay_promise(row, watch, promise, event)
+            for rungs in plan.ladders_on.get(row, ()):
                 name = rungs.ladder.name
-                laddered.add(name)
-                climb = ticket.climbs.get(name)
+                laid.add(f"^{name}")
+                climb = self._climb(name)
                 if climb is None or climb.cycle != watch.cycle or climb.row != row:
+                    self._owned.add(f"^{name}")
                     climb = ticket.climbs[name] = Climb(rungs.policy.name, rungs.policy.version, row, watch.cycle)
                 climb.floor = max(climb.floor, event.at)
                 climb.look_ahead(rungs, watch, ticket.pledges.get(rungs.ladder.commitment))
-        self._withdraw(promised, laddered, event, before)
+        return laid
 
-    def _lay_promise(self, name: str, row: str, watch: Stopwatch, plan: Plan, event: Event) -> None:
-        ticket, voice, promise = self.ticket, self.voice, plan.promises[name]
-        pledge = ticket.pledges.get(name)
-        if pledge is None:
-            reason = Reason.CLOCK_STARTED if watch.began == event.at else Reason.FIELD_CHANGED
-            ticket.pledges[name] = verdicts.begins(voice, reason, event.at, event.id, promise, watch, None)
-        elif pledge.row == row and pledge.cycle == watch.cycle:
-            if pledge.verdict in _MAY_BEGIN_ANEW:
-                ticket.pledges[name] = verdicts.begins(voice, Reason.FIELD_CHANGED, event.at, event.id, promise, watch, pledge)
-            elif pledge.verdict == Verdict.PENDING and pledge.differs(promise, watch):
-                verdicts.retargets(voice, event.at, event.id, promise, pledge, watch)
-        elif pledge.verdict == Verdict.PENDING:
-            # Another policy counts the same commitment on a row of its own.
-            verdicts.retargets(voice, event.at, event.id, promise, pledge, watch)
-        else:
-            ticket.pledges[name] = verdicts.begins(voice, Reason.CLOCK_STARTED, event.at, event.id, promise, watch, pledge)
+    def _lay_promise(self, row: str, watch: Stopwatch, promise: Promise, event: Event) -> None:
+        voice, name, at, cause = self.voice, promise.commitment.name, event.at, event.id
+        pledge = self._pledge(name)
+        same_cycle = pledge is not None and pledge.row == row and pledge.cycle == watch.cycle
+        if pledge is not None and pledge.verdict == Verdict.PENDING:
+            # Where the cycle is another, another policy counts the same commitment on a row of its own.
+            if not same_cycle or pledge.differs(promise, watch):
+                verdicts.retargets(voice, at, cause, promise, pledge, watch)
+        elif pledge is None or not same_cycle or pledge.verdict in _MAY_BEGIN_ANEW:
+            reason = Reason.CLOCK_STARTED if watch.began == at else Reason.FIELD_CHANGED
+            self._owned.add(name)
+            self.ticket.pledges[name] = verdicts.begins(voice, reason, at, cause, promise, watch, pledge)
 
-    def _withdraw(self, promised: set[str], laddered: set[str], event: Event, before: Fields) -> None:
-        ticket = self.ticket
-        for name, pledge in ticket.pledges.items():
-            watch = ticket.watches[pledge.row]
-            if pledge.verdict == Verdict.PENDING and watch.on and name not in promised:
-                promise = self._plan(watch, before).promises.get(name)
-                pledge.decide(Verdict.CANCELLED)
-                pledge.next = None
-                if promise is not None:
-                    self.voice.commitment(
-                        Kind.CANCELLED,
-                        Reason.NO_LONGER_APPLIES,
-                        event.at,
-                        event.id,
-                        promise,
-                        pledge,
-                        watch,
-                    )
-        for name, climb in ticket.climbs.items():
-            watch = ticket.watches[climb.row]
-            if watch.on and name not in laddered:
-                rungs = self._plan(watch, before).ladders.get(name)
+    def _withdraw(self, laid: set[str], event: Event, before: Fields) -> None:
+        """End what was promised to the fields before the event and is not among what is laid now."""
+        ticket, policies = self.ticket, self.policies
+        for name, held in list(ticket.pledges.items()):
+            watch = ticket.watches[held.row]
+            if held.verdict != Verdict.PENDING or not watch.on or name in laid:
+                continue
+            pledge = self._pledge(name) or held
+            promise = policies.plan(before, policies.epoch(watch.began)).promises[name]
+            pledge.decide(Verdict.CANCELLED)
+            pledge.next = None
+            reason = Reason.NO_LONGER_APPLIES
+            self.voice.commitment(Kind.CANCELLED, reason, event.at, event.id, promise, pledge, watch)
+        for name, high in list(ticket.climbs.items()):
+            watch = ticket.watches[high.row]
+            if watch.on and f"^{name}" not in laid:
+                climb = self._climb(name) or high
+                rungs = policies.plan(before, policies.epoch(watch.began)).ladders.get(name)
                 if rungs is not None:
                     ladders.releases(self.voice, Reason.NO_LONGER_APPLIES, event.at, event.id, rungs, climb, watch)
                 climb.next = None
 
     def _fire(self, instant: int) -> None:
         ticket = self.ticket
-        for name, pledge in ticket.pledges.items():
-            if pledge.next == instant:
-                watch = ticket.watches[pledge.row]
-                promise = self._plan(watch, ticket.fields).promises[name]
-                verdicts.falls_due(self.voice, instant, promise, pledge, watch)
-        for name, climb in ticket.climbs.items():
-            if climb.next == instant:
-                watch = ticket.watches[climb.row]
-                rungs = self._plan(watch, ticket.fields).ladders.get(name)
+        for name, held in list(ticket.pledges.items()):
+            if held.next == instant:
+                watch, pledge = ticket.watches[held.row], self._pledge(name) or held
+                verdicts.falls_due(self.voice, instant, self._plan(watch).promises[name], pledge, watch)
+        for name, high in list(ticket.climbs.items()):
+            if high.next == instant:
+                watch, climb = ticket.watches[high.row], self._climb(name) or high
+                rungs = self._plan(watch).ladders.get(name)
                 if rungs is None:  # solved, watched, and by a change of fields no ladder's any more
                     climb.next = None
                     continue
                 pledge_below = ticket.pledges.get(rungs.ladder.commitment)
                 ladders.falls_due(self.voice, instant, rungs, climb, watch, pledge_below)
-
-
-def _cancelled(phase: int) -> tuple[Signal, ...]:
-    return (Signal.CANCEL,) if phase in (Phase.RUNNING, Phase.PAUSED) else ()

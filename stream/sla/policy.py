@@ -178,14 +178,21 @@ class Plan:
     policy: Policy | None
     promises: Mapping[str, Promise]
     ladders: Mapping[str, Rungs]
+    promises_on: Mapping[str, tuple[Promise, ...]] = field(init=False)
+    """The promises that lie on the stopwatch of a row, by its name."""
+    ladders_on: Mapping[str, tuple[Rungs, ...]] = field(init=False)
+    """The ladders that stand on the stopwatch of a row, through a commitment or by themselves."""
 
-    def promises_on(self, row: str) -> list[Promise]:
-        """The promises that lie on the stopwatch of a row."""
-        return [promise for promise in self.promises.values() if promise.commitment.row.name == row]
-
-    def ladders_on(self, row: str) -> list[Rungs]:
-        """The ladders that stand on the stopwatch of a row, through a commitment or by themselves."""
-        return [rungs for rungs in self.ladders.values() if rungs.row == row]
+    def __post_init__(self) -> None:
+        promises: dict[str, tuple[Promise, ...]] = {}
+        for promise in self.promises.values():
+            row = promise.commitment.row.name
+            promises[row] = (*promises.get(row, ()), promise)
+        ladders: dict[str, tuple[Rungs, ...]] = {}
+        for rungs in self.ladders.values():
+            ladders[rungs.row] = (*ladders.get(rungs.row, ()), rungs)
+        object.__setattr__(self, "promises_on", promises)
+        object.__setattr__(self, "ladders_on", ladders)
 
 
 NOTHING = Plan(None, {}, {})
@@ -202,14 +209,17 @@ class PolicySet:
 
     policies: tuple[Policy, ...]
     calendars: Mapping[str, Calendar]
-    _reads: tuple[str, ...] = field(init=False)
+    reads: frozenset[str] = field(init=False)
+    """The ticket fields on which any promise depends."""
+    _order: tuple[str, ...] = field(init=False)
     _since: list[int] = field(init=False)
     _plans: dict[tuple[object, ...], Plan] = field(init=False, default_factory=dict)
     movements: Mapping[str, Movement] = field(init=False)
     """Every stopwatch that some policy looks at, by the name of its row."""
 
     def __post_init__(self) -> None:
-        self._reads = tuple(sorted(frozenset[str]().union(*map(_fields_of, self.policies))))
+        self.reads = frozenset[str]().union(*map(_fields_of, self.policies))
+        self._order = tuple(sorted(self.reads))
         self._since = sorted({policy.since for policy in self.policies if policy.since is not None})
         rows: dict[str, Row] = {}
         for policy in self.policies:
@@ -226,7 +236,7 @@ class PolicySet:
 
     def plan(self, fields: Fields, epoch: int) -> Plan:
         """What is promised to a ticket with these fields, by the versions of that epoch."""
-        key = (epoch, *[_hashable(fields.get(name, "")) for name in self._reads])
+        key = (epoch, *[_hashable(fields.get(name, "")) for name in self._order])
         plan = self._plans.get(key)
         if plan is None:
             if len(self._plans) >= 65_536:  # an unbounded custom field must not become a leak

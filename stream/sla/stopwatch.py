@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from stream.sla.conditions import Condition, Fields, Test, compile_condition
+from stream.sla.conditions import Condition, Fields, Test, compile_condition, fields_read, types_read
 from stream.sla.duration import Clock
 from stream.sla.metrics import Again, Row
 
@@ -153,6 +153,29 @@ def _total(stretches: list[tuple[int, int]], clock: Clock, calendar: Calendar) -
     return sum([end - start for start, end in stretches])
 
 
+def _heeded(row: Row) -> list[tuple[frozenset[str] | None, frozenset[str]]]:
+    """By phase: the event types (``None``: any) and the fields on which a signal depends."""
+    on = (row.cancels, row.stops, row.restarts, row.pauses)
+    off = (row.starts, row.stops, row.cancels, row.reopens, row.pauses)
+    heeded = []
+    for phase in Phase:
+        conditions = [*on, row.resumes] if phase in (Phase.RUNNING, Phase.PAUSED) else off
+        if phase in (Phase.STOPPED, Phase.CANCELLED) and row.again is Again.NEVER:
+            conditions = []
+        elif phase == Phase.STOPPED and row.again is Again.CONTINUE:
+            conditions = [row.stops, row.cancels, row.reopens, row.pauses]
+        given = [condition for condition in conditions if condition is not None]
+        types = [types_read(condition) for condition in given]
+        any_type = any(found is None for found in types)
+        heeded.append(
+            (
+                None if any_type else frozenset[str]().union(*(found for found in types if found is not None)),
+                frozenset[str]().union(*map(fields_read, given)),
+            )
+        )
+    return heeded
+
+
 def _never(_event: Event, _fields: Fields) -> bool:
     return False
 
@@ -164,7 +187,7 @@ def _test(condition: Condition | None) -> Test:
 class Movement:
     """The works of a row: its conditions compiled, asked in the order that ``stream.sla.metrics`` states."""
 
-    __slots__ = ("again", "cancels", "pauses", "reopens", "restarts", "resumes", "row", "starts", "stops")
+    __slots__ = ("_heeds", "again", "cancels", "pauses", "reopens", "restarts", "resumes", "row", "starts", "stops")
 
     def __init__(self, row: Row) -> None:
         self.row = row
@@ -176,6 +199,15 @@ class Movement:
         self.restarts = _test(row.restarts)
         self.cancels = _test(row.cancels)
         self.reopens = _test(row.reopens)
+        self._heeds = _heeded(row)
+
+    def heeds(self, phase: int, type_: str, changed: set[str]) -> bool:
+        """Whether an event of that type, with those fields changed, can mean anything to a stopwatch in that phase.
+
+        A condition is asked when an event touches what it speaks of; what else happens on the ticket does not concern it.
+        """
+        types, fields = self._heeds[phase]
+        return types is None or type_ in types or not fields.isdisjoint(changed)
 
     def turn(self, phase: int, event: Event, fields: Fields) -> tuple[Signal, ...]:
         """The signals an event gives to a stopwatch in that phase, in order; ``()`` for none."""

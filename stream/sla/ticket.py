@@ -13,7 +13,7 @@ from stream.sla.stopwatch import Phase, Stopwatch
 
 
 class Ticket(msgspec.Struct, array_like=True, gc=False):
-    """What is true of a ticket after a run of events. Copied before it is changed; never shared between steps."""
+    """What is true of a ticket after a run of events. Copied before it is changed, its parts as they are changed."""
 
     id: str
     fields: dict[str, str | list[str]] = {}
@@ -35,28 +35,31 @@ class Ticket(msgspec.Struct, array_like=True, gc=False):
     """The key of the newest event."""
     fired: int | None = None
     """The newest instant at which time alone made something true."""
+    next: int | None = None
+    """The soonest instant at which something becomes true, if no event comes first."""
 
     def copy(self) -> Ticket:
+        """Shares its parts with the original: who changes a part puts a copy of it in its place first."""
         return Ticket(
             self.id,
-            dict(self.fields),
-            {name: watch.copy() for name, watch in self.watches.items()},
-            {name: pledge.copy() for name, pledge in self.pledges.items()},
-            {name: climb.copy() for name, climb in self.climbs.items()},
-            list(self.parties),
+            self.fields,
+            dict(self.watches),
+            dict(self.pledges),
+            dict(self.climbs),
+            self.parties,
             self.begun,
             self.partial,
             self.gone,
             self.last,
             self.fired,
+            self.next,
         )
 
-    @property
-    def next(self) -> int | None:
-        """The soonest instant at which something becomes true, if no event comes first."""
+    def look_ahead(self) -> None:
+        """Find ``next`` anew, after that of any part has changed."""
         instants = [pledge.next for pledge in self.pledges.values() if pledge.next is not None]
         instants += [climb.next for climb in self.climbs.values() if climb.next is not None]
-        return min(instants, default=None)
+        self.next = min(instants, default=None)
 
 
 class State(msgspec.Struct, array_like=True, gc=False):
