@@ -75,8 +75,8 @@ def main() -> None:
         runs = [one_round(engine, lives, coded=coded) for _ in range(ROUNDS)]
         times = [took for took, _ in runs]
         print(
-            f"{name}: {min(times):.1f} / {statistics.median(times):.1f} / {max(times):.1f} us of CPU an event (min/median/max), "
-            f"{runs[0][1] / events:.2f} effects an event"
+            f"{name}: {min(times):.1f} / {statistics.median(times):.1f} / {max(times):.1f} us of CPU an event "
+            f"(min/median/max), {runs[0][1] / events:.2f} effects an event"
         )
 
 

@@ -1,0 +1,19 @@
+# The worker and all other commands of breachwatch. No Kafka broker and no JVM in here.
+FROM python:3.11.14-slim-bookworm AS build
+WORKDIR /src
+RUN python -m venv /opt/breachwatch
+COPY pyproject.toml README.md ./
+COPY stream ./stream
+RUN /opt/breachwatch/bin/pip install --no-cache-dir .
+
+FROM python:3.11.14-slim-bookworm
+RUN useradd --system --uid 10001 --user-group --no-create-home breachwatch
+COPY --from=build /opt/breachwatch /opt/breachwatch
+ENV PATH=/opt/breachwatch/bin:$PATH PYTHONUNBUFFERED=1
+# Faust wants a folder to write in, also with tables that are kept in memory.
+WORKDIR /var/lib/breachwatch
+RUN chown breachwatch:breachwatch .
+USER breachwatch
+EXPOSE 9300
+ENTRYPOINT ["breachwatch"]
+CMD ["worker"]

@@ -1,0 +1,57 @@
+# Every target sets up what it needs. On a fresh machine: Python 3.11 or newer, make and git are enough.
+
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/set-up-for
+ARGS ?=
+
+# Rules and routes are tested with Prometheus' own tools. CI must have them; a laptop may do without.
+TOOLS := $(shell command -v promtool >/dev/null && command -v amtool >/dev/null && echo yes)
+ifeq ($(TOOLS)$(CI),)
+DESELECT := -m "not promtool"
+endif
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check bench clean
+
+help: ## Say what there is
+	@echo "make TARGET, where TARGET is one of"
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  %-8s %s\n", $$1, $$2}' Makefile
+
+setup: $(STAMP) ## Make .venv with everything in it; does nothing when it is current
+
+demo: $(STAMP) ## See it all run on an embedded Kafka broker, in under two minutes (ARGS=--keep leaves it up)
+	@$(BIN)/python -m stream demo $(ARGS)
+
+test: check ## Check, then run all tests: unit, properties, stories, shell, broker, observability, chaos
+ifdef DESELECT
+	@echo "promtool or amtool is missing (Debian: apt install prometheus prometheus-alertmanager):" \
+		"the tests of rules and routes are left out."
+endif
+	$(BIN)/pytest -n 2 --dist loadgroup $(DESELECT) $(ARGS)
+
+check: $(STAMP) ## Lint, format, types, and the direction of imports
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(STAMP) ## Run every benchmark; each prints its figure
+	@for script in benchmarks/*.py; do echo "== $$script" && $(BIN)/python $$script || exit 1; done
+
+clean: ## Remove .venv and caches; Kafka's jars stay in ~/.cache/breachwatch
+	rm -rf $(VENV) dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(STAMP): pyproject.toml
+	@test -n "$(PYTHON)" || { echo "breachwatch needs Python 3.11 or newer; $$(python3 --version 2>&1) is what" \
+		"python3 is here. Install one, or name it: make PYTHON=/path/to/python3.12"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "breachwatch needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) --version 2>&1)"; exit 1; }
+	@echo "Setting up $(VENV) with $$($(PYTHON) --version); this takes a minute or two, once."
+	@$(PYTHON) -m venv $(VENV) || { echo "python3 cannot make a virtual environment; on Debian and Ubuntu:" \
+		"apt install python3-venv"; exit 1; }
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@cp pyproject.toml $@

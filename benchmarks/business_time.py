@@ -1,0 +1,78 @@
+"""Business time: nanoseconds per add and per measure on twenty years of a working calendar.
+
+    python benchmarks/business_time.py
+
+The figure to reach: each under 1,000 ns. The questions are spread over all twenty years, so caches do not help.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import random
+import statistics
+import time
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final
+
+from stream.language.calendars import read_calendar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+FIGURE: Final = 1000
+QUESTIONS: Final = 2000
+ROUNDS: Final = 101
+HOUR: Final = 3_600_000_000
+DATA: Final = {
+    "timezone": "America/New_York",
+    "week": {"mon-fri": ["09:00-17:00"]},
+    "breaks": {"mon-fri": ["12:00-13:00"]},
+    "holidays": [{"country": "US"}],
+}
+
+
+def main() -> None:
+    def fail(path: tuple[str | int, ...], message: str) -> None:
+        raise SystemExit(f"{path}: {message}")
+
+    calendar = read_calendar("benchmark", DATA, fail)
+    assert calendar is not None
+    first, last = (int(datetime(year, 1, 2, tzinfo=UTC).timestamp()) * 1_000_000 for year in (2010, 2029))
+    calendar.measure(first, last)
+    dice = random.Random(2026)
+    instants = [dice.randrange(first, last) for _ in range(QUESTIONS)]
+    targets = [dice.choice((1, 4, 8, 16, 40, 120)) * HOUR for _ in instants]
+    ends = [calendar.add(instant, target) for instant, target in zip(instants, targets, strict=True)]
+
+    print(f"{os.cpu_count()} CPUs, {platform.python_implementation()} {platform.python_version()}, {platform.machine()}")
+    print(f"20 years, {QUESTIONS} questions, {ROUNDS} rounds; ns per call, the loop's own {_loop_cost():.0f} ns included")
+    print(f"{'':24}{'min':>8}{'median':>8}{'max':>8}{'min / figure':>14}")
+    _print("add 1 to 120 h", calendar.add, instants, targets)
+    _print("add backwards", calendar.add, ends, [-target for target in targets])
+    _print("measure such lengths", calendar.measure, instants, ends)
+    _print("measure over years", calendar.measure, instants, instants[1:] + instants[:1])
+
+
+def _print(what: str, function: Callable[[int, int], int], one: list[int], other: list[int]) -> None:
+    times = _times(function, one, other)
+    best = min(times)
+    print(f"{what:<24}{best:>8.0f}{statistics.median(times):>8.0f}{max(times):>8.0f}{best / FIGURE:>14.2f}")
+
+
+def _times(function: Callable[[int, int], int], one: list[int], other: list[int]) -> list[float]:
+    times = []
+    for _ in range(ROUNDS):
+        start = time.perf_counter_ns()
+        for a, b in zip(one, other, strict=True):
+            function(a, b)
+        times.append((time.perf_counter_ns() - start) / len(one))
+    return times
+
+
+def _loop_cost() -> float:
+    return min(_times(lambda a, _b: a, [0] * QUESTIONS, [0] * QUESTIONS))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,50 @@
+"""What it costs to decode a ticket event and to encode an effect: microseconds, as the median and spread of many short runs.
+
+Beside each decoding stands the bare parser (orjson into dicts, nothing checked), because machines differ and ratios less so.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+from pathlib import Path
+from statistics import median
+from timeit import repeat
+from typing import TYPE_CHECKING
+
+import orjson
+
+from stream.feeds.decode import Incoming, decode
+from stream.feeds.wire import decode_effect, effect_headers, encode_effect
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+EXAMPLES = Path(__file__).parents[1] / "schemas" / "examples"
+LOOPS, RUNS = 4_000, 60
+
+
+def main() -> None:
+    print(f"{os.cpu_count()} CPUs, Python {platform.python_version()}; microseconds: min / median / max of {RUNS} runs")
+    for name in ("ticket.created", "ticket.changed", "comment.added"):
+        data = json.loads((EXAMPLES / "ticket-event" / "valid" / f"{name}.json").read_text())
+        key, value = data["ticket"].encode(), orjson.dumps(data)
+        assert isinstance(decode(key, value, now=None), Incoming)
+        now = 4_000_000_000_000_000
+        whole = measure(f"decode {name} ({len(value)} bytes)", lambda: decode(key, value, now=now))  # noqa: B023
+        bare = measure("    orjson alone", lambda: orjson.loads(value))  # noqa: B023
+        print(f"    ratio {whole / bare:.1f}")
+    breach = decode_effect((EXAMPLES / "sla-effect" / "valid" / "commitment.breached.json").read_bytes())
+    measure("encode_effect", lambda: encode_effect(breach))
+    measure("effect_headers", lambda: effect_headers(breach, "/breachwatch"))
+
+
+def measure(name: str, work: Callable[[], object]) -> float:
+    runs = sorted(spent / LOOPS * 1e6 for spent in repeat(work, number=LOOPS, repeat=RUNS))
+    print(f"{name:45} {runs[0]:6.2f} / {median(runs):6.2f} / {runs[-1]:6.2f}")
+    return runs[0]
+
+
+if __name__ == "__main__":
+    main()

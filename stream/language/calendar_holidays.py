@@ -1,0 +1,171 @@
+"""The ``holidays`` of a calendar: countries, dates of every year, single dates.
+
+Public holidays come from the ``holidays`` library. It knows dates that hang on the moon or on a government's yearly
+decree only as far as they are known (those of India to 2035, say); years beyond have the fixed ones.
+"""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Callable, Mapping
+from datetime import date
+from difflib import get_close_matches
+from functools import cache
+from typing import Final
+
+import holidays as library
+
+from stream.language.calendar_week import Report, check_keys, inside, read_date, read_windows
+from stream.sla.week import Holiday, Holidays, Windows
+
+_Source = Callable[[int], Mapping[date, Holiday]]
+_FORMS: Final = "write {country: IN}, {date: 2026-11-08, name: Diwali}, {date: 12-31, name: Silvester} or a bare date"
+_YEARS_TO_CHECK: Final = range(2015, 2036)
+"""In which a holiday that ``except`` names has to occur, or the name is taken for a slip."""
+
+
+def read_holidays(data: object, report: Report) -> Holidays:
+    """All entries as one function of the year. Of entries for the same date the later in the list holds."""
+    if not isinstance(data, list):
+        report((), f"give a list, [] for no holidays: {_FORMS}")
+        data = []
+    sources = [source for place, entry in enumerate(data) if (source := _read_entry(entry, inside(report, place)))]
+
+    @cache
+    def holidays_of(year: int) -> Mapping[date, Holiday]:
+        found: dict[date, Holiday] = {}
+        for source in sources:
+            found.update(source(year))
+        return found
+
+    return holidays_of
+
+
+def _read_entry(entry: object, report: Report) -> _Source | None:
+    if isinstance(entry, date | str):
+        return _dated(entry, "holiday", (), report)
+    if not isinstance(entry, Mapping) or ("country" in entry) == ("date" in entry):
+        report((), f"this is no holiday: {_FORMS}")
+        return None
+    windows = read_windows(entry["open"], inside(report, "open")) if "open" in entry else ()
+    if "country" in entry:
+        check_keys(entry, ("country", "subdivision", "categories", "except", "open"), report)
+        return _read_country(entry, windows, report)
+    check_keys(entry, ("date", "name", "open"), report)
+    name = entry.get("name", "holiday")
+    if not isinstance(name, str) or not name:
+        report(("name",), f"{name!r} is no name: give a text")
+        return None
+    return _dated(entry["date"], name, windows, inside(report, "date"))
+
+
+def _dated(text: object, name: str, windows: Windows, report: Report) -> _Source | None:
+    holiday = Holiday(name, windows)
+    if isinstance(text, str) and (match := re.fullmatch(r"([0-9]{2})-([0-9]{2})", text)):
+        month, day = map(int, match.groups())
+        try:
+            date(2024, month, day)  # a leap year: 02-29 is a date, if not of every year
+        except ValueError:
+            report((), f"{text!r} is in no year: write month and day, as 12-24")
+            return None
+
+        def every_year(year: int) -> Mapping[date, Holiday]:
+            try:
+                return {date(year, month, day): holiday}
+            except ValueError:
+                return {}
+
+        return every_year
+    found = read_date(text, report)
+    if found is None:
+        return None
+    return lambda year: {found: holiday} if year == found.year else {}
+
+
+def _read_country(entry: Mapping[object, object], windows: Windows, report: Report) -> _Source | None:
+    country = entry["country"]
+    if country is False:
+        report(("country",), 'YAML has read the country NO as "false": quote it')
+        return None
+    known = library.list_supported_countries()
+    if not isinstance(country, str) or country not in known:
+        report(("country",), f"no holidays are known of {country!r}: give a code of ISO 3166, such as IN, DE or US")
+        return None
+    subdivision = entry.get("subdivision")
+    if subdivision is not None and subdivision not in known[country]:
+        choice = ", ".join(known[country]) or "none"
+        report(("subdivision",), f"{country} has no subdivision {subdivision!r}: there are {choice}")
+        return None
+    categories = _read_categories(country, entry.get("categories", ["public"]), inside(report, "categories"))
+    if not categories:
+        return None
+    named = _country_days(country, str(subdivision) if subdivision is not None else None, categories)
+    left_out = _read_left_out(entry.get("except", []), named, inside(report, "except"))
+
+    def of_country(year: int) -> Mapping[date, Holiday]:
+        found = {}
+        for day, names in named(year).items():
+            kept = [name for name in names if name not in left_out and _bare(name) not in left_out]
+            if kept and day not in left_out:
+                found[day] = Holiday("; ".join(kept), windows)
+        return found
+
+    return of_country
+
+
+def _read_categories(country: str, data: object, report: Report) -> tuple[str, ...]:
+    wanted = [data] if isinstance(data, str) else data
+    if not isinstance(wanted, list) or not wanted:
+        report((), "give a list of categories, such as [public]")
+        return ()
+    known = library.country_holidays(country).supported_categories
+    for place, category in enumerate(wanted):
+        if category not in known:
+            report((place,), f"{country} has no category {category!r}: there are {', '.join(known)}")
+            return ()
+    return tuple(map(str, wanted))
+
+
+def _country_days(
+    country: str, subdivision: str | None, categories: tuple[str, ...]
+) -> Callable[[int], Mapping[date, list[str]]]:
+    def days(year: int) -> Mapping[date, list[str]]:
+        with warnings.catch_warnings():
+            # It warns of each year for which some of its dates are not known yet; the module's docstring says so once.
+            warnings.simplefilter("ignore")
+            found = library.country_holidays(country, subdiv=subdivision, years=year, categories=categories, expand=False)
+        return {day: found.get_list(day) for day in sorted(found)}
+
+    return days
+
+
+def _read_left_out(data: object, named: Callable[[int], Mapping[date, list[str]]], report: Report) -> frozenset[str | date]:
+    if not isinstance(data, list):
+        report((), "give a list of names or dates of holidays that do not count")
+        return frozenset()
+    left_out: set[str | date] = set()
+    names: set[str] | None = None
+    for place, item in enumerate(data):
+        if isinstance(item, date) or (isinstance(item, str) and item[:4].isdigit()):
+            day = read_date(item, inside(report, place))
+            if day is not None and day not in named(day.year):
+                report((place,), f"{day} is no holiday there: leave it out")
+            elif day is not None:
+                left_out.add(day)
+            continue
+        if names is None:
+            given = {name for year in _YEARS_TO_CHECK for found in named(year).values() for name in found}
+            names = given | set(map(_bare, given))
+        if not isinstance(item, str) or item not in names:
+            near = get_close_matches(str(item), names, 1, 0.4)
+            hint = f"is it {near[0]!r}?" if near else f"there are {', '.join(sorted(names))}"
+            report((place,), f"no holiday there is called {item!r}: {hint}")
+            continue
+        left_out.add(item)
+    return frozenset(left_out)
+
+
+def _bare(name: str) -> str:
+    """``Ashura`` for ``Ashura (estimated)``, ``Christmas Day`` for ``Christmas Day (observed)``."""
+    return name.partition(" (")[0]

@@ -1,0 +1,92 @@
+"""One entry of ``commitments``: a metric, its target, its warnings."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import TYPE_CHECKING, Final
+
+from stream.language.choices import read_choice
+from stream.language.conditions import read_ticket_condition
+from stream.language.marks import read_duration, read_share, read_warnings
+from stream.language.rows import PARTS, read_parts
+from stream.language.shapes import part, read_name, read_word, section, shown, under
+from stream.sla.conditions import ALWAYS, Condition
+from stream.sla.policy import Choice, Commitment, Mark, OnChange
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from stream.language.document import Report
+    from stream.language.known import Known
+    from stream.sla.duration import Duration
+    from stream.sla.metrics import Row
+
+_KEYS: Final = (
+    "metric",
+    "name",
+    "objective",
+    "when",
+    "target",
+    "warn_at",
+    "calendar",
+    "on_change",
+    "extensions",
+    *PARTS,
+)
+
+
+def read_commitment(data: object, report: Report, known: Known, policy: str, version: int) -> Commitment | None:
+    """A commitment of one version of a policy; ``None`` after what is wrong was reported."""
+    entry = section(data, report, _KEYS, required=("metric", "target"))
+    if entry is None:
+        return None
+    base = part(entry, "metric", report, known.read_row)
+    name = read_name(entry.get("name", entry.get("metric", "")), under(report, "name" if "name" in entry else "metric"))
+    when: Condition | None = part(entry, "when", report, read_ticket_condition) if "when" in entry else ALWAYS
+    target = part(entry, "target", report, lambda value, here: read_choice(value, here, read_duration))
+    warn_at: Choice[tuple[Mark, ...]] | None = Choice(())
+    if "warn_at" in entry:
+        warn_at = part(entry, "warn_at", report, lambda value, here: read_choice(value, here, read_warnings))
+    calendar = part(
+        entry,
+        "calendar",
+        report,
+        lambda value, here: read_choice(value, here, known.read_calendar_name, may_be_none=False),
+    )
+    on_change = part(entry, "on_change", report, read_word(OnChange)) or OnChange.CARRY
+    objective = part(entry, "objective", report, _read_objective)
+    cap = part(entry, "extensions", report, _read_cap)
+    row = _row(entry, report, base, known, policy, name, version) if base and name else None
+    if row is None or name is None or when is None or target is None or warn_at is None:
+        return None
+    return Commitment(name, row, target, warn_at, when, calendar, objective, on_change, cap)
+
+
+def _row(
+    entry: Mapping[str, object], report: Report, base: Row, known: Known, policy: str, name: str, version: int
+) -> Row | None:
+    """The metric's row, or, where the commitment changes parts of it, one of its own."""
+    row = read_parts({key: entry[key] for key in PARTS if key in entry}, report, base)
+    if row is None or row == base:
+        return row
+    return known.name_row(row, f"{policy}/{name}", version)
+
+
+def _read_objective(data: object, report: Report) -> float | None:
+    """The share to be kept: ``95%`` or 0.95."""
+    if isinstance(data, str) and data.endswith("%"):
+        share = read_share(data, report)
+    elif isinstance(data, int | float) and not isinstance(data, bool):
+        share = Fraction(str(data))
+    else:
+        report((), f"must be a share such as 95% or 0.95, not {shown(data)}")
+        return None
+    if share is not None and not 0 < share <= 1:
+        report((), f"must be over 0 and at most 100%, not {shown(data)}; 95 of a hundred is written 95%")
+        return None
+    return float(share) if share is not None else None
+
+
+def _read_cap(data: object, report: Report) -> Duration | None:
+    entry = section(data, report, ("cap",), required=("cap",))
+    return part(entry, "cap", report, read_duration) if entry is not None else None

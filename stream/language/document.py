@@ -1,0 +1,207 @@
+"""One policy file as plain data, with a line for every place in it.
+
+YAML is read by the core schema of YAML 1.2, and narrower: a scalar is a number only where the number reads back as it was
+written, dates and times stay text, and ``yes``, ``no``, ``on`` and ``off`` stay the words they are. So ``on:`` is a key,
+``2026-01-01`` is a text and a build called ``1.10`` does not become 1.1.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, Final
+
+import yaml
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+Where = tuple[str | int, ...]
+"""A place in a document: keys and list indices from the top."""
+
+Report = Callable[[Where, str], None]
+"""Takes a place, relative to what the reader was given, and a sentence: what is wrong there and what to do."""
+
+_MAX_NODES: Final = 100_000
+"""Aliases can make a short file expand without end; no honest policy comes near this."""
+
+_STR: Final = "tag:yaml.org,2002:str"
+_NULL: Final = "tag:yaml.org,2002:null"
+_BOOL: Final = "tag:yaml.org,2002:bool"
+_INT: Final = "tag:yaml.org,2002:int"
+_FLOAT: Final = "tag:yaml.org,2002:float"
+_SCALARS: Final = {
+    _NULL: (re.compile(r"~|null|Null|NULL|"), ["~", "n", "N", ""]),
+    _BOOL: (re.compile(r"true|True|TRUE|false|False|FALSE"), list("tTfF")),
+    _INT: (re.compile(r"-?[1-9][0-9]{0,17}|0"), list("-0123456789")),
+    _FLOAT: (re.compile(r"-?(?:[1-9][0-9]{0,7}|0)\.(?:0|[0-9]{0,6}[1-9])"), list("-0123456789")),
+}
+
+
+class Severity(StrEnum):
+    ERROR = "error"
+    """The policies are not usable: the program does not start."""
+    WARNING = "warning"
+    """Usable, but somebody should look."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something wrong with a policy file. ``str()`` is the line an editor can jump to."""
+
+    file: str
+    line: int
+    where: str
+    """As ``policies[0].commitments[1].target.p1``; empty for the file as a whole."""
+    message: str
+    severity: Severity = Severity.ERROR
+
+    def __str__(self) -> str:
+        place = f"{self.file}:{self.line}: " + (f"{self.where}: " if self.where else "")
+        return place + ("warning: " if self.severity is Severity.WARNING else "") + self.message
+
+
+class PolicyError(Exception):
+    """The policy files are not usable. Carries every problem found, warnings included."""
+
+    def __init__(self, problems: tuple[Problem, ...]) -> None:
+        super().__init__("\n".join(map(str, problems)))
+        self.problems = problems
+
+
+@dataclass(slots=True)
+class Document:
+    """A file that was read: plain data, the line of each place, and the problems found on the way."""
+
+    file: str
+    data: object = None
+    lines: dict[Where, int] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
+
+    def line(self, where: Where) -> int:
+        """The line of a place; for a key that is missing, that of the nearest place around it."""
+        while where not in self.lines and where:
+            where = where[:-1]
+        return self.lines.get(where, 1)
+
+    def error(self, where: Where, message: str) -> None:
+        self.problems.append(Problem(self.file, self.line(where), written(where), message))
+
+    def warning(self, where: Where, message: str) -> None:
+        self.problems.append(Problem(self.file, self.line(where), written(where), message, Severity.WARNING))
+
+
+def written(where: Where) -> str:
+    """``("policies", 0, "name")`` as ``policies[0].name``."""
+    text = ""
+    for step in where:
+        text += f"[{step}]" if isinstance(step, int) else f".{step}" if text else step
+    return text
+
+
+def read_document(path: Path) -> Document:
+    """Reads one file. What is wrong with it (unreadable, no UTF-8, no YAML, a key twice) is in ``problems``; never raises."""
+    document = Document(str(path))
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        document.error((), f"cannot be read: {error.strerror or error}")
+        return document
+    except UnicodeDecodeError as error:
+        document.error((), f"is not UTF-8 text: {error.reason} at byte {error.start}")
+        return document
+    try:
+        node = _compose(text)
+        document.data = _Walk(document).value(node, ()) if node is not None else None
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        document.lines[()] = mark.line + 1 if mark else 1
+        document.error((), "is not YAML: " + ", ".join(filter(None, (error.context, error.problem))))
+    except yaml.YAMLError as error:
+        document.error((), "is not YAML: " + " ".join(str(error).split()))
+    except RecursionError:
+        document.error((), "is nested too deeply to be a policy")
+    return document
+
+
+def _compose(text: str) -> yaml.Node | None:
+    loader = _Loader(text)
+    try:
+        return loader.get_single_node()
+    finally:
+        loader.dispose()
+
+
+class _Loader(yaml.SafeLoader):
+    yaml_implicit_resolvers: dict[str, Any] = {}  # noqa: RUF012 typed so in the base class
+
+
+for _tag, (_pattern, _first) in _SCALARS.items():
+    _Loader.add_implicit_resolver(_tag, re.compile(f"(?:{_pattern.pattern})$"), _first)
+
+
+class _TooLargeError(yaml.YAMLError):
+    pass
+
+
+class _Walk:
+    """Turns nodes into data, noting lines. Keys are text as written, whatever YAML would make of them."""
+
+    def __init__(self, document: Document) -> None:
+        self._document = document
+        self._around: set[int] = set()
+        self._count = 0
+
+    def value(self, node: yaml.Node, where: Where) -> object:
+        self._document.lines.setdefault(where, node.start_mark.line + 1)
+        self._count += 1
+        if self._count > _MAX_NODES:
+            raise _TooLargeError(f"more than {_MAX_NODES} values, aliases included")
+        if isinstance(node, yaml.ScalarNode):
+            return self._scalar(node, where)
+        if id(node) in self._around:
+            self._document.error(where, f"the alias refers to what contains it (line {node.start_mark.line + 1})")
+            return None
+        self._around.add(id(node))
+        try:
+            if isinstance(node, yaml.MappingNode):
+                return self._mapping(node, where)
+            if isinstance(node, yaml.SequenceNode):
+                return [self.value(item, (*where, index)) for index, item in enumerate(node.value)]
+        finally:
+            self._around.discard(id(node))
+        raise AssertionError(f"YAML has no node of type {type(node).__name__}")
+
+    def _mapping(self, node: yaml.MappingNode, where: Where) -> dict[str, object]:
+        data: dict[str, object] = {}
+        for key_node, value_node in node.value:
+            line = key_node.start_mark.line + 1
+            if not isinstance(key_node, yaml.ScalarNode):
+                self._document.error(where, f"line {line}: a key must be a plain word")
+                continue
+            key = str(key_node.value)
+            here = (*where, key)
+            if key in data:
+                first = self._document.lines[here]
+                self._document.lines[here] = line
+                self._document.error(here, f"the key is given twice, first in line {first}")
+                self._document.lines[here] = first
+                continue
+            self._document.lines[here] = line
+            data[key] = self.value(value_node, here)
+        return data
+
+    def _scalar(self, node: yaml.ScalarNode, where: Where) -> object:
+        text = str(node.value)
+        if node.tag == _STR:
+            return text
+        if node.tag not in _SCALARS or not _SCALARS[node.tag][0].fullmatch(text):
+            self._document.error(where, f"the tag {node.tag!r} means nothing here: write the value alone")
+            return None
+        if node.tag == _NULL:
+            return None
+        if node.tag == _BOOL:
+            return text.lower() == "true"
+        return int(text) if node.tag == _INT else float(text)

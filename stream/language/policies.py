@@ -1,0 +1,168 @@
+"""Policy files to a ``PolicySet``: all files are read together and checked completely before any of it is used."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Final
+
+from stream.language.calendars import read_calendar
+from stream.language.document import Document, PolicyError, Problem, Severity, Where, read_document
+from stream.language.known import Known
+from stream.language.lint import lint
+from stream.language.policy import Reading, read_policy
+from stream.language.rows import Written, read_rows
+from stream.language.shapes import items, read_name, section, shown, under
+from stream.sla.calendar import Calendar, always
+from stream.sla.policy import PolicySet
+
+ALWAYS_OPEN: Final = "24x7"
+"""The calendar that every policy may name without defining it."""
+
+_SECTIONS: Final = ("calendars", "metrics", "policies")
+
+
+_Top = tuple[Document, Mapping[str, object]]
+"""A file and its top-level sections."""
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What came of some files: the policies, unless one of the problems is an error, and every problem found."""
+
+    policies: PolicySet | None
+    problems: tuple[Problem, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """A named thing of a file, before it is read."""
+
+    document: Document
+    where: Where
+    data: object
+
+    def report(self, where: Where, message: str) -> None:
+        self.document.error((*self.where, *where), message)
+
+    def __str__(self) -> str:
+        return f"{self.document.file}:{self.document.line(self.where)}"
+
+
+def load(paths: Sequence[Path]) -> PolicySet:
+    """The policies of these files, in their order.
+
+    Raises PolicyError with every problem of all files if one of them is an error.
+    """
+    checked = check(paths)
+    if checked.policies is None:
+        raise PolicyError(checked.problems)
+    return checked.policies
+
+
+def check(paths: Sequence[Path]) -> Checked:
+    """Reads and checks files as ``load`` does, and gives the warnings as well. Never raises for what is in a file."""
+    documents = [read_document(path) for path in paths]
+    tops = [(document, _read_top(document)) for document in documents]
+    written_calendars, written_rows = _by_name(tops, "calendars"), _by_name(tops, "metrics")
+    calendars = _read_calendars(written_calendars)
+    rows = read_rows({name: Written(entry.data, entry.report) for name, entry in written_rows.items()})
+    known = Known(rows, calendars)
+    readings = _read_policies(tops, known)
+    usable = {name: calendar for name, calendar in calendars.items() if calendar is not None}
+    lint(readings, usable)
+    if not any(document.problems for document in documents):
+        _mind_unused(written_calendars, written_rows, known)
+    problems = tuple(
+        problem for document in documents for problem in sorted(document.problems, key=lambda problem: problem.line)
+    )
+    if any(problem.severity is Severity.ERROR for problem in problems):
+        return Checked(None, problems)
+    return Checked(PolicySet(tuple(r.policy for r in readings), usable), problems)
+
+
+def shipped(name: str) -> Path:
+    """The file of a policy that ships with breachwatch, such as ``batoi``.
+
+    Raises ValueError, naming those that there are.
+    """
+    folder = Path(str(resources.files("stream.policies")))
+    names = sorted(path.stem for path in folder.glob("*.yaml"))
+    if name.removesuffix(".yaml") not in names:
+        raise ValueError(f"no policy {name!r} ships with breachwatch; there are: {', '.join(names)}")
+    return folder / f"{name.removesuffix('.yaml')}.yaml"
+
+
+def _read_top(document: Document) -> Mapping[str, object]:
+    if document.problems and document.data is None:
+        return {}
+    top = section(document.data, document.error, _SECTIONS)
+    if top is not None and not top:
+        document.error((), "the file says nothing; it may hold calendars, metrics and policies")
+    return top or {}
+
+
+def _by_name(tops: Sequence[_Top], key: str) -> dict[str, _Entry]:
+    """The entries of a mapping ``key`` of all files; a name that is given again is reported where it is."""
+    entries: dict[str, _Entry] = {}
+    for document, top in tops:
+        if key not in top:
+            continue
+        named = top[key]
+        if not isinstance(named, Mapping):
+            document.error((key,), f"must be a mapping from names to {key}, not {shown(named)}")
+            continue
+        for name, data in named.items():
+            entry = _Entry(document, (key, name), data)
+            if name in entries:
+                entry.report((), f"`{name}` is already defined at {entries[name]}")
+            else:
+                entries[name] = entry
+    return entries
+
+
+def _read_calendars(entries: Mapping[str, _Entry]) -> dict[str, Calendar | None]:
+    calendars: dict[str, Calendar | None] = {ALWAYS_OPEN: always(ALWAYS_OPEN)}
+    for name, entry in entries.items():
+        if name == ALWAYS_OPEN:
+            entry.report((), f"`{ALWAYS_OPEN}` is always there; give a calendar of your own another name")
+        elif read_name(name, entry.report) is not None:
+            calendars[name] = read_calendar(name, entry.data, entry.report)
+        else:
+            calendars[name] = None
+    return calendars
+
+
+def _read_policies(tops: Sequence[_Top], known: Known) -> list[Reading]:
+    readings: list[Reading] = []
+    seen: dict[tuple[str, int], _Entry] = {}
+    for document, top in tops:
+        if "policies" not in top:
+            continue
+        for index, data in enumerate(_listed(document, top["policies"])):
+            entry = _Entry(document, ("policies", index), data)
+            reading = read_policy(data, entry.report, known)
+            if reading is None:
+                continue
+            key = (reading.policy.name, reading.policy.version)
+            if key in seen:
+                entry.report((), f"version {key[1]} of `{key[0]}` is already defined at {seen[key]}")
+                continue
+            seen[key] = entry
+            readings.append(reading)
+    return readings
+
+
+def _listed(document: Document, data: object) -> list[object]:
+    return items(data, under(document.error, "policies"), lambda item, _report: item) or []
+
+
+def _mind_unused(calendars: Mapping[str, _Entry], metrics: Mapping[str, _Entry], known: Known) -> None:
+    """Warns of what is defined and never named: more often a slip in a name than a stock for later."""
+    models = {entry.data.get("like") for entry in metrics.values() if isinstance(entry.data, Mapping)}
+    for what, entries in (("calendar", calendars), ("metric", metrics)):
+        for name, entry in entries.items():
+            if name not in known.used and name not in models:
+                entry.document.warning(entry.where, f"the {what} is not used by any policy")

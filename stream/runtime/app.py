@@ -1,0 +1,216 @@
+"""Wiring: a Faust app whose one agent hands fetched batches to the partitions, and whose table is our store.
+
+Faust does what it is good at: group membership, assignment, restoring the table, the order of a rebalance. What becomes
+durable when is ``stream.runtime.cycle``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from typing import TYPE_CHECKING, Any, Final
+
+import faust
+from faust.types import TP
+from yarl import URL
+
+from stream.runtime import store
+from stream.runtime.cycle import Workbench
+from stream.runtime.deadlines import Deadlines
+from stream.runtime.fatal import die
+from stream.runtime.ledger import read_back
+from stream.runtime.partition import Partition
+from stream.runtime.topics import Topics
+from stream.runtime.transport import FAUST_LOG, Transport
+from stream.sla import codec
+from stream.sla.ticket import standings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from stream.observe.metrics import Metrics
+    from stream.runtime.settings import Settings
+    from stream.sla.engine import Engine
+
+log = logging.getLogger(__name__)
+
+TABLE: Final = "tickets"
+_STOP_SECONDS: Final = 10
+_PAUSE_EVERY: Final = 2_000
+"""Tickets taken up at a start between two breaths of the event loop."""
+
+
+class App(faust.App):  # type: ignore[misc]  # Faust ships no types mypy could follow
+    """One worker. ``partitions`` are those it owns, by number."""
+
+    logger = FAUST_LOG
+
+    def __init__(self, settings: Settings, metrics: Metrics, engine: Engine) -> None:
+        store.register()
+        self.settings: Final = settings
+        self.topic_names: Final = Topics(settings.app_id, settings.topic_prefix)
+        self.metrics: Final = metrics
+        self.engine: Final = engine
+        self.partitions: dict[int, Partition] = {}
+        self._taking_over = asyncio.Lock()
+        session = settings.session_timeout / 1e6
+        super().__init__(
+            settings.app_id,
+            broker=[URL(f"kafka://{address}") for address in settings.broker],
+            store=f"{store.SCHEME}://",
+            web_enabled=False,
+            processing_guarantee="at_least_once",
+            broker_session_timeout=session,
+            broker_heartbeat_interval=session / 4,
+            broker_rebalance_timeout=max(25.0, 3 * session),
+            broker_request_timeout=max(40.0, 4 * session),
+            broker_commit_interval=settings.commit_interval / 1e6,
+            broker_max_poll_records=settings.batch,
+            consumer_max_fetch_size=4 * 1024 * 1024,
+            consumer_auto_offset_reset="earliest",
+            producer_linger=0,
+            producer_max_batch_size=512 * 1024,
+            producer_compression_type=None,
+            stream_buffer_maxsize=256,
+            stream_wait_empty=True,
+            table_standby_replicas=0,
+            topic_disable_leader=True,
+            topic_allow_declare=False,
+            topic_partitions=settings.partitions,
+        )
+        self.source: Final = self.topic(
+            self.topic_names.events, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw"
+        )
+        self.table: Final = self.Table(TABLE, key_type=bytes, value_type=bytes, partitions=settings.partitions)
+        self.table.on_recover(self._take_over)
+        self.agent(self.source, name="events")(self._deliver)
+
+    @property
+    def store(self) -> store.Store:
+        data: store.Store = self.table.data
+        return data
+
+    def catching_up(self) -> Iterator[tuple[TP, int]]:
+        """Input partitions that are not live, and the offset up to which they must come."""
+        return ((partition.source, partition.catch_up_to) for partition in self.partitions.values() if not partition.live)
+
+    def readiness(self) -> tuple[bool, str]:
+        """For ``/readyz``: whether this worker does its work, and a line about it."""
+        if self.rebalancing or not self.started:
+            return False, "joining the group or restoring tickets"
+        behind = [number for number, partition in self.partitions.items() if not partition.live]
+        if behind:
+            return False, f"catching up on partitions {_listed(behind)}"
+        return True, f"live on partitions {_listed(self.partitions)}"
+
+    async def _deliver(self, stream: Any) -> None:
+        async for event in stream.noack().events():
+            self.partitions[event.message.partition].offer(event)
+
+    async def _on_agent_error(self, agent: Any, exc: BaseException) -> None:  # noqa: ARG002  the signature is Faust's
+        # Faust would start the agent anew, behind the batch it failed on.
+        die("on handing over a batch", exc)
+
+    async def _take_over(self) -> None:
+        """After each rebalance, tickets restored and input not yet resumed: make ready what is ours, give up the rest."""
+        try:
+            async with self._taking_over:
+                await self._take_over_one()
+        except Exception as error:  # noqa: BLE001  Faust would drop it and go on without deadlines
+            die("on taking partitions over", error)
+
+    async def _take_over_one(self) -> None:
+        generation = self.consumer_generation_id
+        if self.tables.recovery._generation_id != generation:
+            return  # another rebalance has begun; it ends here as well
+        owned = {TP(self.topic_names.events, tp.partition) for tp in self.tables.recovery.active_tps}
+        for number, partition in list(self.partitions.items()):
+            # Tickets that came anew from the changelog need new deadlines, whoever had the partition in between.
+            if partition.source not in owned or self.store.is_renewed(number, partition.tickets):
+                self._give_up(self.partitions.pop(number))
+        new = [tp for tp in owned if tp.partition not in self.partitions]
+        said = await read_back(self.settings.broker, self.topic_names, [tp.partition for tp in new])
+        deadlines = {tp: await self._deadlines(tp.partition) for tp in new}
+        ends = await self.consumer.highwaters(*owned) if owned else {}
+        bench = self._bench()
+        for tp in new:
+            tickets = self.store.of(tp.partition)
+            self.partitions[tp.partition] = Partition(bench, tp, tickets, deadlines[tp], said[tp.partition])
+            self.metrics.partition(tp.partition, live=False)
+        if generation != self.consumer_generation_id:
+            for tp in new:
+                self._give_up(self.partitions.pop(tp.partition))
+            return
+        for tp in owned:
+            self.store.taken_over(tp.partition)
+            self.partitions[tp.partition].release(ends[tp])
+
+    async def _deadlines(self, partition: int) -> Deadlines:
+        entries = []
+        for count, (key, stored) in enumerate(list(self.store.of(partition).items())):
+            try:
+                state = codec.decode(stored)
+            except codec.CodecError as error:
+                raise RuntimeError(f"ticket {key!r} of partition {partition} cannot be read back") from error
+            self.metrics.open(state.head.id, standings(state))
+            if state.wake_at is not None:
+                entries.append((key, state.wake_at))
+            if count % _PAUSE_EVERY == 0:
+                await asyncio.sleep(0)
+        return Deadlines(entries)
+
+    def _bench(self) -> Workbench:
+        return Workbench(
+            settings=self.settings,
+            topics=self.topic_names,
+            engine=self.engine,
+            metrics=self.metrics,
+            wall=lambda: time.time_ns() // 1_000,
+            store=self.store,
+            consumer=self.consumer,
+            producer=self.producer,
+        )
+
+    def _give_up(self, partition: Partition) -> None:
+        partition.give_up()
+        for key in partition.tickets:
+            self.metrics.open(key.decode(), None)
+        self.metrics.partition_given_up(partition.number)
+
+    async def _hold(self) -> None:
+        for partition in self.partitions.values():
+            await partition.hold()
+
+    async def _on_partitions_revoked(self, revoked: set[TP]) -> None:
+        # First of all: from here on no turn begins, and the last one is finished before Faust commits.
+        await self._hold()
+        await super()._on_partitions_revoked(revoked)
+
+    def on_rebalance_end(self) -> None:
+        super().on_rebalance_end()
+        log.info("ready: %s, partitions %s", self.settings.app_id, _listed(self.partitions) or "none")
+
+    async def on_stop(self) -> None:
+        log.info("stopping: finishing the turns that have begun")
+        try:
+            await asyncio.wait_for(self._hold(), _STOP_SECONDS)
+        except TimeoutError as error:
+            die(f"on stopping: the broker did not acknowledge within {_STOP_SECONDS} s", error)
+        await super().on_stop()
+        for number in list(self.partitions):
+            self._give_up(self.partitions.pop(number))
+        log.info("stopped")
+
+    def _new_transport(self) -> Transport:
+        return Transport(self.conf.broker_consumer, self)
+
+    def _new_producer_transport(self) -> Transport:
+        return Transport(self.conf.broker_producer, self)
+
+    def _create_directories(self) -> None:
+        """Faust's folder for tables on disk is not needed: nothing is on disk."""
+
+
+def _listed(numbers: Iterable[int]) -> str:
+    return ", ".join(map(str, sorted(numbers)))

@@ -1,0 +1,103 @@
+"""One turn of a partition: the order in which things become durable. What is lost or repeated is decided here alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from stream.feeds.wire import effect_headers, encode_effect
+from stream.runtime.ledger import ORIGIN
+from stream.runtime.settings import ClockMode
+from stream.runtime.transport import Record
+from stream.runtime.turn import Turn
+from stream.sla import codec
+from stream.sla.effects import Effect, Topic
+from stream.sla.ticket import standings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from stream.observe.metrics import Metrics
+    from stream.runtime.partition import Partition
+    from stream.runtime.settings import Settings
+    from stream.runtime.store import Store
+    from stream.runtime.topics import Topics
+    from stream.runtime.transport import Batch, Consumer, Producer
+    from stream.sla.engine import Engine
+
+
+@dataclass(frozen=True, slots=True)
+class Workbench:
+    """What the turns of all partitions work with."""
+
+    settings: Settings
+    topics: Topics
+    engine: Engine
+    metrics: Metrics
+    wall: Callable[[], int]
+    """The machine's clock, epoch microseconds."""
+    store: Store
+    consumer: Consumer
+    producer: Producer
+
+
+async def cycle(bench: Workbench, partition: Partition, batch: Batch | None) -> bool:
+    """One turn of a partition, for fetched events and for deadlines alike: ``batch`` is ``None`` for deadlines alone.
+
+    1. Decode each record; a bad one becomes a dead letter with its reason.
+    2. Apply the events in their order, and wake tickets as time passes. Nothing is awaited from the reading of a ticket
+       to its writing, so nobody ever sees half a change.
+    3. Write effects and dead letters to this partition's number in the output topics; wait until all replicas have them.
+    4. Write the changed tickets to the changelog; wait again.
+    5. Acknowledge the source: what is finished may be committed. Count.
+
+    A crash before 3 repeats the turn. Between 3 and 4 it repeats effects, with the same ids, which the ledger holds back.
+    Between 4 and 5 the events come again and are known as repetitions. So nothing is lost and nothing said twice.
+
+    Returns whether the batch (or what was due) is done; if not, the turn was full: call again. Whatever is raised here
+    is our fault or the broker's, and the caller must end the process.
+    """
+    # 1 and 2
+    turn = Turn(bench.engine, bench.settings, partition, bench.wall())
+    done = turn.take(batch) if batch is not None else turn.wake(partition.clock(bench.wall()))
+    for key in turn.changed:
+        partition.tickets[key] = codec.encode(turn.states[key])
+    # 3
+    number, topics, producer = partition.number, bench.topics, bench.producer
+    effects = [effect for effect in turn.effects if effect.id.encode() not in partition.ledger]
+    source = f"/breachwatch/{bench.settings.app_id}"
+    for topic, name in ((Topic.BREACHES, topics.breaches), (Topic.ESCALATIONS, topics.escalations)):
+        await producer.write(name, number, [_record(effect, source) for effect in effects if effect.kind.topic is topic])
+    letters = [letter for letter in turn.letters if dict(letter.headers)[ORIGIN] not in partition.ledger]
+    await producer.write(topics.rejected, number, letters)
+    # 4
+    changes = [Record(key, partition.tickets[key], []) for key in turn.changed]
+    last = await producer.write(topics.changelog, number, changes)
+    if last is not None:
+        bench.store.written(number, last)
+    # 5
+    if batch is not None and done:
+        bench.consumer.finish(partition.source, batch)
+        partition.finished(batch)
+    _count(bench, partition, turn)
+    return done
+
+
+def _record(effect: Effect, source: str) -> Record:
+    return Record(effect.ticket.encode(), encode_effect(effect), effect_headers(effect, source))
+
+
+def _count(bench: Workbench, partition: Partition, turn: Turn) -> None:
+    """Effects that the ledger held back are counted too: whoever wrote them died before it could."""
+    metrics = bench.metrics
+    for (kind, result), count in turn.events.items():
+        metrics.event(kind, result, count)
+    for reason, count in turn.rejected.items():
+        metrics.rejected(reason, count)
+    if turn.unmatched:
+        metrics.unmatched(turn.unmatched)
+    metrics.effects(turn.effects, bench.settings.clock is ClockMode.WALL)
+    for key in turn.changed:
+        state = turn.states[key]
+        metrics.open(state.head.id, standings(state))
+    metrics.partition(partition.number, partition.watermark or None, partition.live)

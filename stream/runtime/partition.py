@@ -1,0 +1,162 @@
+"""A partition this worker owns: its tickets, its deadlines, its clock, and the one task that does all of its turns.
+
+One task a partition means that a ticket is never in two hands, and that while one partition waits for the broker the
+others compute.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from typing import TYPE_CHECKING, Final
+
+from stream.runtime.cycle import cycle
+from stream.runtime.fatal import die
+from stream.runtime.settings import ClockMode
+
+if TYPE_CHECKING:
+    from faust.types import TP, EventT
+
+    from stream.runtime.cycle import Workbench
+    from stream.runtime.deadlines import Deadlines
+    from stream.runtime.transport import Batch
+
+_LOOK_AGAIN: Final = 0.5
+"""Seconds after which the clock is read anew though no deadline was due by then: somebody may have set it."""
+
+
+class Partition:
+    """Created when a partition is taken over, *held* while a rebalance runs, *released* when it is over.
+
+    Instants are epoch microseconds.
+    """
+
+    def __init__(
+        self,
+        bench: Workbench,
+        source: TP,
+        tickets: dict[bytes, bytes],
+        deadlines: Deadlines,
+        ledger: set[bytes],
+    ) -> None:
+        self.number: Final[int] = source.partition
+        self.source: Final = source
+        self.tickets: Final = tickets
+        """Record key to state: this partition's part of the store."""
+        self.deadlines: Final = deadlines
+        self.ledger: Final = ledger
+        """Ids of effects and origins of dead letters that were written already; ``stream.runtime.ledger``."""
+        self.watermark = 0
+        """The newest instant the feed has shown in this partition; 0: none."""
+        self.live = False
+        """Whether everything published before this worker took the partition over is processed."""
+        self.cursor = 0
+        """Which record of the batch in hand is next."""
+        self.catch_up_to = 0
+        self._bench = bench
+        self._clock_is_feed = bench.settings.clock is ClockMode.EVENT
+        self._inbox: deque[EventT] = deque()
+        self._held = True
+        self._stir = asyncio.Event()
+        self._at_rest = asyncio.Event()
+        self._at_rest.set()
+        self._task = asyncio.create_task(self._run(), name=f"partition {self.number}")
+
+    @property
+    def by_event_time(self) -> bool:
+        """Whether deadlines pass when the feed passes them.
+
+        While a partition catches up they do, whatever the clock mode: the answer that kept a promise may be among the
+        events that are still to be read.
+        """
+        return self._clock_is_feed or not self.live
+
+    def clock(self, wall: int) -> int:
+        """What time it is for deadlines of this partition. ``wall``: the machine's clock."""
+        return self.watermark if self.by_event_time else wall - self._bench.settings.grace
+
+    def hear(self, at: int) -> None:
+        """The feed has shown this instant."""
+        self.watermark = max(self.watermark, at)
+
+    def finished(self, batch: Batch) -> None:
+        """Everything up to the end of the batch is processed."""
+        if batch.end >= self.catch_up_to:
+            self.live = True
+
+    def offer(self, event: EventT) -> None:
+        """Hand over a fetched batch. Held, the partition drops it: it will be fetched again."""
+        if self._held:
+            event.ack()
+        else:
+            self._inbox.append(event)
+            self._stir.set()
+
+    async def hold(self) -> None:
+        """Begin no new turn, drop what waits, and return when the turn that is being done is over."""
+        self._held = True
+        await self._at_rest.wait()
+        self.cursor = 0
+        while self._inbox:
+            self._inbox.popleft().ack()
+
+    def release(self, catch_up_to: int) -> None:
+        """Go on. Live again when the input is processed up to this offset: it is where the input ended just now."""
+        self.catch_up_to = catch_up_to
+        self.live = False
+        self._held = False
+        self._stir.set()
+
+    def give_up(self) -> None:
+        """Another worker has it, or this one ends: no more turns. ``hold`` must have come before."""
+        self._task.cancel()
+
+    async def _run(self) -> None:
+        # In turn, when there is both: neither a flood of events nor one of deadlines may starve the other.
+        deadlines_first = False
+        while True:
+            due, wait = self._due()
+            if not self._held and due and (deadlines_first or not self._inbox):
+                deadlines_first, turn = False, self._wake
+            elif not self._held and self._inbox:
+                deadlines_first, turn = True, self._take
+            else:
+                await self._rest(wait)
+                continue
+            self._at_rest.clear()
+            try:
+                await turn()
+            except Exception as error:  # noqa: BLE001  it must not reach Faust, which would shut down in order, and commit
+                die(f"at a turn of partition {self.number}", error)
+            finally:
+                self._at_rest.set()
+
+    def _due(self) -> tuple[bool, float]:
+        """Whether a deadline has passed by the clock, and for how many seconds none will."""
+        if self._held or self.by_event_time:
+            return False, _LOOK_AGAIN
+        wall = self._bench.wall()
+        soonest = self.deadlines.soonest()
+        self._bench.metrics.woke(wall)
+        if soonest is None:
+            return False, _LOOK_AGAIN
+        ahead = soonest - self.clock(wall)
+        return ahead <= 0, min(ahead / 1e6, _LOOK_AGAIN)
+
+    async def _rest(self, seconds: float) -> None:
+        self._stir.clear()
+        try:
+            async with asyncio.timeout(seconds):
+                await self._stir.wait()
+        except TimeoutError:
+            return
+
+    async def _wake(self) -> None:
+        await cycle(self._bench, self, None)
+
+    async def _take(self) -> None:
+        event = self._inbox[0]
+        if await cycle(self._bench, self, event.value):
+            self.cursor = 0
+            self._inbox.popleft()
+            event.ack()

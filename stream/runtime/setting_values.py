@@ -1,0 +1,91 @@
+"""Texts to the values of settings. Every function raises ValueError saying what is wrong and what is expected."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from enum import StrEnum
+
+_UNITS: Final = {"ms": 1_000, "s": 1_000_000, "m": 60_000_000, "h": 3_600_000_000}
+
+
+def text(value: str) -> str:
+    if not value.strip():
+        raise ValueError("it is empty")
+    return value.strip()
+
+
+def names(value: str) -> tuple[str, ...]:
+    items = tuple(item.strip() for item in value.split(",") if item.strip())
+    if not items:
+        raise ValueError("it is empty; give one or more, separated by commas")
+    return items
+
+
+def addresses(value: str) -> tuple[str, ...]:
+    for item in (items := names(value)):
+        host, colon, port = item.rpartition(":")
+        if not (colon and host and port.isdecimal() and 0 < int(port) < 65_536):
+            raise ValueError(f"{item!r} is no address; give host:port, several separated by commas")
+    return items
+
+
+def topic_part(value: str) -> str:
+    value = value.strip()
+    if len(value) > 100 or not all(c.isascii() and (c.isalnum() or c in "._-") for c in value):
+        raise ValueError(f"{value!r} cannot be part of a topic name; use up to 100 of A-Z a-z 0-9 . _ -")
+    return value
+
+
+def app_id(value: str) -> str:
+    return topic_part(text(value))
+
+
+def span(at_least: str, at_most: str) -> Callable[[str], int]:
+    def read(value: str) -> int:
+        span = micros(value)
+        if not micros(at_least) <= span <= micros(at_most):
+            raise ValueError(f"{value!r} is not between {at_least} and {at_most}")
+        return span
+
+    return read
+
+
+def whole(at_least: int, at_most: int) -> Callable[[str], int]:
+    def read(value: str) -> int:
+        if not value.strip().isdecimal():
+            raise ValueError(f"{value!r} is not a whole number")
+        if not at_least <= int(value) <= at_most:
+            raise ValueError(f"{value} is not between {at_least} and {at_most}")
+        return int(value)
+
+    return read
+
+
+def one_of(kind: type[StrEnum]) -> Callable[[str], StrEnum]:
+    def read(value: str) -> StrEnum:
+        try:
+            return kind(value.strip())
+        except ValueError:
+            raise ValueError(f"{value!r} is not one of {', '.join(kind)}") from None
+
+    return read
+
+
+def yes_no(value: str) -> bool:
+    answers = {"yes": True, "true": True, "no": False, "false": False}
+    if value.strip().lower() not in answers:
+        raise ValueError(f"{value!r} is neither yes nor no")
+    return answers[value.strip().lower()]
+
+
+def micros(value: str) -> int:
+    """Microseconds of a wall span such as ``200ms``, ``0.2s``, ``5m``, ``1h``."""
+    bare = value.strip()
+    unit = next((unit for unit in _UNITS if bare.endswith(unit) and bare[: -len(unit)].replace(".", "", 1).isdecimal()), "")
+    if not unit:
+        raise ValueError(f"{value!r} is no length of time; write 200ms, 0.2s, 5m or 1h")
+    return int(Fraction(bare[: -len(unit)]) * _UNITS[unit])

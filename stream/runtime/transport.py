@@ -1,0 +1,237 @@
+"""Faust's Kafka transport, changed in four places.
+
+* The agent gets one event per fetched batch of a partition; its value is a ``Batch``.
+* What is committed is what was *finished*, batch after batch, never what merely was acknowledged in some order.
+* Changelog records go into the store a fetch at a time while a partition is being restored.
+* The producer is idempotent and waits for all replicas; records are written in whole batches, and awaited.
+
+``docs/adr`` has the reasons; ``tests/shell/test_transport.py`` states what this rests on inside Faust and aiokafka.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from faust.transport.drivers import aiokafka as driver
+from faust.types import TP, ConsumerMessage
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterable
+
+    from faust.types import Message
+
+_BATCHES_AHEAD: Final = 8
+"""Fetched batches that may wait to be processed. More only cost memory, and delay a rebalance."""
+_FETCH_WAIT_MS: Final = 250
+"""How long the broker may hold an empty fetch back. Faust's 1500 would delay every start and rebalance by as much."""
+_POLL_SECONDS: Final = 0.25
+
+
+FAUST_LOG: Final = logging.getLogger("faust.breachwatch")
+"""For the subclasses of Faust's services, which would otherwise report each start and stop in our name."""
+
+
+class Batch(NamedTuple):
+    """What one fetch brought of one partition of ``ticket-events``."""
+
+    records: list[Any]
+    """aiokafka's ``ConsumerRecord``: key, value, offset, headers. Empty: there is nothing left to read."""
+    after: int | None
+    """``end`` of the batch before it; ``None``: it is the first since the position was set."""
+    end: int
+    """The offset of the next record to read: what to commit once this batch is finished."""
+
+
+class Record(NamedTuple):
+    """What is to be written."""
+
+    key: bytes | None
+    value: bytes | None
+    headers: list[tuple[str, bytes]]
+
+
+class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]  # Faust ships no types mypy could follow
+    """The thread that talks to the broker, with a shorter wait."""
+
+    logger = FAUST_LOG
+
+    def _create_worker_consumer(self, transport: Any) -> Any:
+        consumer = super()._create_worker_consumer(transport)
+        consumer._fetch_max_wait_ms = _FETCH_WAIT_MS
+        return consumer
+
+    def reached(self, tp: TP) -> int | None:
+        """The offset behind everything given out, markers of transactions included; ``None``: not known yet."""
+        subscription = self._ensure_consumer()._subscription.subscription
+        assignment = subscription.assignment if subscription is not None else None
+        if assignment is None or tp not in assignment.tps:
+            return None
+        state = assignment.state_value(tp)
+        position: int | None = state.position if state is not None and state.has_valid_position else None
+        return position
+
+
+class Consumer(driver.Consumer):  # type: ignore[misc]
+    """Batches in, finished positions out."""
+
+    logger = FAUST_LOG
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._delivered: dict[TP, int] = {}
+        self._finished: dict[TP, int] = {}
+        self._waiting = 0
+        self._room = asyncio.Event()
+        self._room.set()
+
+    def _new_consumer_thread(self) -> ConsumerThread:
+        return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
+
+    async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Message]]:  # noqa: ARG002, ASYNC109  as in Faust
+        await self._room.wait()
+        generation = self.app.consumer_generation_id
+        fetched, active = await self._wait_next_records(_POLL_SECONDS)
+        if fetched is None or active is None:
+            return
+        fetched = {TP(*tp): records for tp, records in fetched.items()}
+        for tp, records in fetched.items():
+            # When a rebalance begins, the rest is let go: it will be fetched again, from the committed offset.
+            if self.should_stop or not self.flow_active or self.app.consumer_generation_id != generation:
+                return
+            if tp not in active:
+                continue
+            if not self._is_changelog_tp(tp):
+                yield tp, self._batch(tp, records, records[-1].offset + 1)
+            elif tp in self.app.tables.recovery.active_tps:
+                self.app.store.restore(tp.partition, records)
+                yield tp, self._to_message(tp, records[-1])
+        for tp, end in self.app.catching_up():
+            # That nothing is left to read is news as well: from here on the partition may go by the clock.
+            if tp in active and tp not in fetched and self.flow_active:
+                reached = self._thread.reached(tp)
+                if reached is not None and reached >= end and reached != self._delivered.get(tp):
+                    yield tp, self._batch(tp, [], reached)
+
+    def _batch(self, tp: TP, records: list[Any], end: int) -> Message:
+        batch = Batch(records, self._delivered.get(tp), end)
+        self._delivered[tp] = end
+        self._waiting += 1
+        if self._waiting >= _BATCHES_AHEAD:
+            self._room.clear()
+        return ConsumerMessage(
+            topic=tp.topic,
+            partition=tp.partition,
+            offset=end,
+            timestamp=0.0,
+            timestamp_type=0,
+            headers=[],
+            key=None,
+            value=batch,
+            checksum=None,
+            tp=tp,
+            generation_id=self.app.consumer_generation_id,
+        )
+
+    def finish(self, tp: TP, batch: Batch) -> None:
+        """Everything up to the end of this batch is done and durable: it may be committed.
+
+        Raises RuntimeError when a batch between was left out, for then committing would lose it.
+        """
+        before = self._finished.get(tp)
+        if before is not None and batch.after is not None and batch.after != before:
+            raise RuntimeError(f"{tp} was finished up to {before}, and now comes a batch that follows {batch.after}")
+        self._finished[tp] = batch.end
+
+    def ack(self, message: Message) -> bool:
+        """The message is off our hands, processed or dropped. What may be committed is said by ``finish`` alone."""
+        message.acked = True
+        self._unacked_messages.discard(message)
+        if isinstance(message.value, Batch) and message.generation_id == self.app.consumer_generation_id:
+            self._waiting -= 1
+            if self._waiting < _BATCHES_AHEAD:
+                self._room.set()
+        if self._waiting_for_ack is not None and not self._waiting_for_ack.done():
+            self._waiting_for_ack.set_result(None)
+        return True
+
+    async def force_commit(self, topics: Any = None, start_new_transaction: bool = True) -> bool:  # noqa: ARG002
+        owned = self.assignment()
+        ends = {tp: end for tp, end in self._finished.items() if tp in owned and end != self._committed_offset[tp]}
+        if not ends or not await self._commit(ends):
+            return False
+        # Faust notes an offset as committed even when the broker refused it, and so never commits it again.
+        self._committed_offset.update(ends)
+        return True
+
+    async def perform_seek(self) -> None:
+        await super().perform_seek()
+        self._forget_positions()
+
+    async def on_partitions_revoked(self, revoked: set[TP]) -> None:
+        # Faust drops its books first and commits after that: whatever was done since the last commit is done again.
+        await self._on_partitions_revoked(revoked)
+        self._forget_positions()
+        self._active_partitions.difference_update(revoked)
+        self._paused_partitions.difference_update(revoked)
+        for tp in revoked:
+            self._read_offset.pop(tp, None)
+            self._committed_offset.pop(tp, None)
+
+    def _forget_positions(self) -> None:
+        self._delivered.clear()
+        self._finished.clear()
+        self._waiting = 0
+        self._room.set()
+
+    async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
+        """Nothing to note: a batch says itself what it follows."""
+
+    def verify_event_path(self, now: float, tp: TP) -> None:
+        """Nothing to verify: Faust's check reads books that are not kept here."""
+
+
+class Producer(driver.Producer):  # type: ignore[misc]
+    """Writes whole batches, and knows when they are durable."""
+
+    logger = FAUST_LOG
+
+    def _settings_extra(self) -> dict[str, Any]:
+        # Without idempotence a retry after a lost answer writes the batch twice.
+        return {"acks": "all", "enable_idempotence": True}
+
+    async def write(self, topic: str, partition: int, records: Iterable[Record]) -> int | None:
+        """Write the records in their order; return when all replicas have them. The offset of the last, if known.
+
+        Raises ``aiokafka.errors.KafkaError`` when the broker refuses; some of the records may be written then.
+        """
+        producer = self._ensure_producer()
+        deliveries = []
+        batch = producer.create_batch()
+
+        async def submit() -> None:
+            batch.close()
+            delivery = await producer.send_batch(batch, topic, partition=partition)
+            deliveries.append((delivery, batch.record_count()))
+
+        for key, value, headers in records:
+            if batch.append(timestamp=None, key=key, value=value, headers=headers) is None:
+                await submit()
+                batch = producer.create_batch()
+                batch.append(timestamp=None, key=key, value=value, headers=headers)
+        if batch.record_count():
+            await submit()
+        last = None
+        for delivery, count in deliveries:
+            first = (await delivery).offset
+            # A retried batch that the broker already had is acknowledged without its offset.
+            last = first + count - 1 if first >= 0 else None
+        return last
+
+
+class Transport(driver.Transport):  # type: ignore[misc]
+    """The two together."""
+
+    Consumer = Consumer
+    Producer = Producer

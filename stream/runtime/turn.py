@@ -1,0 +1,147 @@
+"""What one turn of a partition comes to, before any of it is written: tickets changed, effects, dead letters, counts.
+
+No I/O and no ``await``: from the reading of a ticket to its writing nobody else can see it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from stream.feeds.decode import Rejected, RejectReason, Tick, decode
+from stream.feeds.wire import encode_rejected
+from stream.runtime.ledger import ORIGIN, origin
+from stream.runtime.settings import ClockMode
+from stream.runtime.transport import Batch, Record
+from stream.sla import codec
+from stream.sla.effects import CHATTY, Effect
+from stream.sla.engine import Engine, Outcome, Step
+
+if TYPE_CHECKING:
+    from stream.observe.metrics import Result
+    from stream.runtime.partition import Partition
+    from stream.runtime.settings import Settings
+    from stream.sla.ticket import State
+
+MOST_EFFECTS: Final = 4_000
+"""A turn ends when it has this many effects (one event may add a few): the ledger's tail must hold all of a turn's."""
+MOST_WOKEN: Final = 2_000
+"""A turn wakes no more tickets than this, so that events never wait long for deadlines."""
+
+_RESULT: Final[dict[Outcome, Result]] = {
+    Outcome.APPLIED: "applied",
+    Outcome.LATE: "late",
+    Outcome.DUPLICATE: "duplicate",
+}
+
+
+class Turn:
+    """Takes events and the passing of time to the tickets of one partition. Instants are epoch microseconds."""
+
+    def __init__(self, engine: Engine, settings: Settings, partition: Partition, clock: int) -> None:
+        """``clock``: the machine's clock at the beginning of the turn."""
+        self.states: dict[bytes, State] = {}
+        """Tickets that were looked at, as they are now."""
+        self.changed: set[bytes] = set()
+        self.effects: list[Effect] = []
+        self.letters: list[Record] = []
+        """Dead letters, their origin in a header."""
+        self.events: Counter[tuple[str, Result]] = Counter()
+        self.rejected: Counter[RejectReason] = Counter()
+        self.unmatched = 0
+        self._woken = 0
+        self._engine = engine
+        self._settings = settings
+        self._partition = partition
+        self._clock = clock
+        self._clock_is_feed = settings.clock is ClockMode.EVENT
+
+    @property
+    def full(self) -> bool:
+        return len(self.effects) >= MOST_EFFECTS or self._woken >= MOST_WOKEN
+
+    def take(self, batch: Batch) -> bool:
+        """Take the records from the partition's cursor on. Whether all were taken; otherwise the turn is full."""
+        partition = self._partition
+        records = batch.records
+        while not self.full:
+            # Time passes with the events: what falls due between two of them is woken between them, wherever a batch
+            # happens to end.
+            if partition.by_event_time and not self.wake(partition.watermark):
+                return False
+            if partition.cursor == len(records):
+                return True
+            self._take_one(records[partition.cursor])
+            partition.cursor += 1
+        return False
+
+    def wake(self, until: int) -> bool:
+        """Wake the tickets that are due at ``until``. Whether all were woken; otherwise the turn is full."""
+        deadlines = self._partition.deadlines
+        while not self.full:
+            key = deadlines.take(until)
+            if key is None:
+                return True
+            state = self._state(key)
+            if state is None:
+                raise RuntimeError(f"a deadline of a ticket that is not in the table: {key!r}")
+            step = self._engine.wake(state, until)
+            if step.wake_at is not None and step.wake_at <= until:
+                raise RuntimeError(f"a ticket that was woken at {until} wants to be woken at {step.wake_at}: {key!r}")
+            self._woken += 1
+            self._keep(key, step, None if self._clock_is_feed else self._clock)
+        return False
+
+    def _take_one(self, record: Any) -> None:
+        now = None if self._clock_is_feed else self._clock
+        heard = decode(record.key, record.value, now=now, max_ahead=self._settings.max_ahead)
+        if isinstance(heard, Rejected):
+            self._reject(record, heard)
+            return
+        if isinstance(heard, Tick):
+            self._partition.hear(heard.at)
+            self.events["feed.tick", "applied"] += 1
+            return
+        ticket, event = heard
+        self._partition.hear(event.at)
+        key: bytes = record.key
+        step = self._engine.apply(self._state(key), ticket, event, self._partition.watermark if now is None else now)
+        if step.outcome is Outcome.TOO_LATE:
+            message = f"older than the {self._settings.history} newest events that are kept of this ticket"
+            self._reject(record, Rejected(RejectReason.TOO_LATE, message, "$.at"))
+            return
+        self.events[event.type, _RESULT[step.outcome]] += 1
+        self.unmatched += step.unmatched
+        if step.outcome is not Outcome.DUPLICATE:
+            self._keep(key, step)
+
+    def _state(self, key: bytes) -> State | None:
+        state = self.states.get(key)
+        if state is None and (stored := self._partition.tickets.get(key)) is not None:
+            state = codec.decode(stored)
+        return state
+
+    def _keep(self, key: bytes, step: Step, detected_at: int | None = None) -> None:
+        self.states[key] = step.state
+        self.changed.add(key)
+        self._partition.deadlines.set(key, step.wake_at)
+        for effect in step.effects:
+            if effect.kind in CHATTY and not self._settings.routine:
+                continue
+            # A ticket is woken by the time that deadlines go by, which lags behind the time at which we notice.
+            self.effects.append(effect if detected_at is None else msgspec.structs.replace(effect, detected_at=detected_at))
+
+    def _reject(self, record: Any, rejected: Rejected) -> None:
+        letter = encode_rejected(
+            rejected,
+            key=record.key,
+            value=record.value,
+            topic=record.topic,
+            partition=record.partition,
+            offset=record.offset,
+            at=self._clock,
+        )
+        self.letters.append(Record(record.key, letter, [(ORIGIN, origin(record))]))
+        self.rejected[rejected.reason] += 1

@@ -1,0 +1,115 @@
+"""``breachwatch worker``: check everything that can be wrong before the first event, then run until told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, NoReturn
+
+import click
+
+from stream.runtime.settings import SettingsError, from_command, options
+
+if TYPE_CHECKING:
+    from stream.runtime.settings import Settings
+    from stream.sla.policy import PolicySet
+
+USAGE: Final = 2
+"""Exit status when settings, policies or topics are wrong: starting again will not help."""
+_FIRST_WAIT: Final = 0.5
+_LONGEST_WAIT: Final = 15.0
+
+log = logging.getLogger("stream.worker")
+
+
+@click.command(help="Run a worker: ticket events in, breaches and escalations out. Ends with Ctrl-C or SIGTERM.")
+@options
+def command(config: Path | None, **flags: str | None) -> None:
+    try:
+        settings = from_command(config, flags, os.environ)
+    except SettingsError as error:
+        _refuse("the settings are wrong", error.problems)
+    _log_to_stderr()
+    policies = _policies(settings)
+    problems = asyncio.run(_topic_problems(settings))
+    if problems:
+        _refuse("the topics are not as they must be", problems)
+    _run(settings, policies)
+
+
+def _policies(settings: Settings) -> PolicySet:
+    from stream.language.document import PolicyError
+    from stream.language.policies import load, shipped
+
+    files, problems = [], []
+    for name in settings.policies:
+        path = Path(name)
+        try:
+            files.append(path if path.exists() or path.suffix in (".yaml", ".yml") else shipped(name))
+        except ValueError as error:
+            problems.append(f"policies: {error}")
+    if problems:
+        _refuse("the settings are wrong", problems)
+    try:
+        return load(files)
+    except PolicyError as error:
+        _refuse("the policies are wrong", str(error).splitlines())
+
+
+async def _topic_problems(settings: Settings) -> list[str]:
+    """Problems with the topics. Asks until a broker answers: it may be starting, as this worker is."""
+    from aiokafka.errors import KafkaError
+
+    from stream.runtime.topics import Topics, verify
+
+    topics = Topics(settings.app_id, settings.topic_prefix)
+    bootstrap = ",".join(settings.broker)
+    wait = _FIRST_WAIT
+    while True:
+        try:
+            return await verify(bootstrap, topics, partitions=settings.partitions)
+        except (KafkaError, OSError) as error:
+            log.warning("no answer from the Kafka broker at %s (%s); asking again in %.1f s", bootstrap, error, wait)
+        await asyncio.sleep(wait)
+        wait = min(2 * wait, _LONGEST_WAIT)
+
+
+def _run(settings: Settings, policies: PolicySet) -> NoReturn:
+    from faust.worker import Worker
+
+    from stream.observe.exposition import serve
+    from stream.observe.metrics import Metrics
+    from stream.runtime.app import App
+    from stream.sla.engine import Engine
+
+    metrics = Metrics(policies)
+    app = App(settings, metrics, Engine(policies, history=settings.history))
+    try:
+        pages = serve(metrics.registry, settings.metrics_address, settings.metrics_port, app.readiness)
+    except OSError as error:
+        where = f"{settings.metrics_address}:{settings.metrics_port}"
+        _refuse(f"{where} cannot be had for the metrics pages", [f"{error.strerror}: set --metrics-port, 0 for any"])
+    log.info("metrics on http://%s:%d/metrics", settings.metrics_address, pages.port)
+    worker = Worker(app, quiet=True, override_logging=False, redirect_stdouts=False)
+    worker.spinner = None
+    worker.execute_from_commandline()
+    raise AssertionError("Faust's worker ends the process")
+
+
+def _log_to_stderr() -> None:
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s", force=True)
+    logging.getLogger("stream").setLevel(logging.INFO)
+    # They report each step of a rebalance, and each retry of a broker that is away, at these levels.
+    logging.getLogger("faust").setLevel(logging.ERROR)
+    logging.getLogger("mode").setLevel(logging.ERROR)
+    logging.getLogger("aiokafka").setLevel(logging.ERROR)
+
+
+def _refuse(what: str, problems: list[str]) -> NoReturn:
+    click.echo(f"breachwatch worker: {what}:", err=True)
+    for problem in problems:
+        click.echo(f"  {problem}", err=True)
+    sys.exit(USAGE)

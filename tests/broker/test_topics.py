@@ -1,0 +1,151 @@
+"""Topics are created as they must be, and what is wrong with them is said with what mends it."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from click.testing import CliRunner
+
+from stream.cli import main
+from stream.runtime.topics import Topics, create, verify
+
+
+def make(broker: str, name: str, partitions: int, **settings: str) -> None:
+    async def story() -> None:
+        admin = AIOKafkaAdminClient(bootstrap_servers=broker)
+        await admin.start()
+        configs = {key.replace("_", "."): value for key, value in settings.items()}
+        await admin.create_topics([NewTopic(name, partitions, 1, topic_configs=configs)])
+        while name not in await admin.list_topics():  # noqa: ASYNC110  the broker tells no one when it has learnt
+            await asyncio.sleep(0.05)
+        await admin.close()
+
+    asyncio.run(story())
+
+
+def settings(broker: str, name: str) -> dict[str, str]:
+    async def story() -> dict[str, str]:
+        admin = AIOKafkaAdminClient(bootstrap_servers=broker)
+        await admin.start()
+        (answer,) = await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, name)])
+        await admin.close()
+        return {entry[0]: entry[1] for entry in answer.resources[0][4]}
+
+    return asyncio.run(story())
+
+
+def problems(broker: str, topics: Topics, partitions: int | None) -> list[str]:
+    return asyncio.run(verify(broker, topics, partitions=partitions))
+
+
+def test_created_topics_are_right_and_creating_them_again_does_nothing(broker: str, topics: Topics):
+    assert problems(broker, topics, 4) == []
+    assert asyncio.run(create(broker, topics, partitions=4)) == []
+
+
+def test_the_changelog_is_compacted_with_time_for_readers_that_were_away(broker: str, topics: Topics):
+    changelog = settings(broker, topics.changelog)
+
+    assert changelog["cleanup.policy"] == "compact"
+    assert changelog["min.compaction.lag.ms"] == "3600000"
+    assert changelog["delete.retention.ms"] == "604800000"
+    assert settings(broker, topics.rejected)["max.message.bytes"] == "4194304"
+
+
+def test_retention_is_for_input_and_outputs_and_never_for_the_changelog(broker: str):
+    topics = Topics("retained", prefix="retained.")
+
+    asyncio.run(create(broker, topics, partitions=1, retention_ms=86_400_000))
+
+    kept = {name: settings(broker, name)["retention.ms"] for name in (topics.events, topics.rejected)}
+    assert kept == {topics.events: "86400000", topics.rejected: "86400000"}
+    assert settings(broker, topics.changelog)["retention.ms"] != "86400000"
+
+
+def test_every_missing_topic_is_a_problem_with_the_command_that_makes_it(broker: str):
+    found = problems(broker, Topics("absent", prefix="eu."), 8)
+
+    assert [line.split(" is missing")[0] for line in found] == [
+        "topic eu.ticket-events",
+        "topic eu.sla-breaches",
+        "topic eu.sla-escalations",
+        "topic eu.ticket-events-rejected",
+        "topic absent-tickets-changelog",
+    ]
+    command = f"breachwatch topics create --broker {broker} --app-id absent --topic-prefix eu. --partitions 8"
+    assert all(f"run `{command}`" in line for line in found)
+
+
+def test_a_count_that_is_not_the_configured_one_is_mended_in_the_settings(broker: str, topics: Topics):
+    assert problems(broker, topics, 6) == [
+        f"topic {topics.events} has 4 partitions, not 6: set BREACHWATCH_PARTITIONS=4 (or --partitions 4)"
+    ]
+
+
+def test_topics_follow_the_input_topic_and_too_few_partitions_are_made_up_by_create(broker: str):
+    topics = Topics("few", prefix="few.")
+    make(broker, topics.events, 3)
+    make(broker, topics.breaches, 2)
+    few = next(line for line in problems(broker, topics, None) if topics.breaches in line)
+    assert "has 2 partitions, not 3 as few.ticket-events has: run `breachwatch topics create" in few
+
+    done = asyncio.run(create(broker, topics, partitions=9))
+
+    assert f"gave {topics.breaches} 3 partitions, it had 2" in done
+    assert f"created {topics.changelog} with 3 partitions" in done
+
+
+def test_too_many_partitions_cannot_be_mended_without_loss_and_the_changelog_is_never_to_be_deleted(broker: str):
+    topics = Topics("many", prefix="many.")
+    make(broker, topics.events, 2)
+    make(broker, topics.escalations, 3)
+    make(broker, topics.changelog, 3, cleanup_policy="compact")
+    asyncio.run(create(broker, topics, partitions=2))
+
+    escalations, changelog = problems(broker, topics, 2)
+
+    assert f"run `kafka-topics.sh --bootstrap-server {broker} --delete --topic {topics.escalations}`" in escalations
+    assert "under a new --app-id" in changelog
+    assert "--delete" not in changelog
+
+
+def test_settings_that_would_lose_state_or_refuse_records_are_problems(broker: str):
+    topics = Topics("odd", prefix="odd.")
+    make(broker, topics.changelog, 1, cleanup_policy="delete")
+    make(broker, topics.rejected, 1, max_message_bytes="1000000")
+    asyncio.run(create(broker, topics, partitions=1))
+
+    rejected, changelog = problems(broker, topics, 1)
+
+    assert "max.message.bytes=1000000, not 4194304" in rejected
+    assert f"--alter --topic {topics.rejected} --add-config max.message.bytes=4194304" in rejected
+    assert "cleanup.policy=delete, not compact" in changelog
+
+
+def test_the_commands_create_and_check_tell_and_exit_by_what_they_find(broker: str):
+    where = ["--broker", broker, "--app-id", "cli", "--topic-prefix", "cli.", "--partitions", "2"]
+    run = CliRunner().invoke
+
+    before = run(main, ["topics", "check", *where])
+    made = run(main, ["topics", "create", *where])
+    after = run(main, ["topics", "check"], env={
+        "BREACHWATCH_BROKER": broker,
+        "BREACHWATCH_APP_ID": "cli",
+        "BREACHWATCH_TOPIC_PREFIX": "cli.",
+        "BREACHWATCH_PARTITIONS": "2",
+    })  # fmt: skip
+
+    assert (before.exit_code, before.output.count("is missing")) == (1, 5)
+    assert (made.exit_code, made.output.count("created ")) == (0, 5)
+    assert (after.exit_code, after.output) == (
+        0,
+        f"all 5 topics on {broker} are as they should be, 2 partitions each\n",
+    )
+
+
+def test_a_name_that_kafka_would_refuse_is_refused_before_it_is_asked():
+    with pytest.raises(ValueError, match="'umlaute-ü-tickets-changelog' is no legal topic name"):
+        Topics("umlaute-ü")

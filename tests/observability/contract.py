@@ -1,0 +1,76 @@
+"""What rules and dashboards may ask for: the metrics of the catalogue and the recording rules, with their labels."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+from promql import aggregated, reads
+
+from stream.observe.catalogue import CATALOGUE
+from stream.observe.metrics import Metrics
+from stream.sla.policy import PolicySet
+from stream.sla.ticket import Standing
+
+ROOT = Path(__file__).parents[2]
+BY_PROMETHEUS = {"up": {"job", "instance"}}
+SCRAPED = {"job", "instance", "le"}
+"""Labels that Prometheus puts on what it scrapes, and that of the buckets."""
+
+
+def rules(name: str) -> list[dict[str, Any]]:
+    """All rules of a file, group by group."""
+    text = (ROOT / "prometheus/rules" / name).read_text("utf-8")
+    return [rule for group in yaml.safe_load(text)["groups"] for rule in group["rules"]]
+
+
+RECORDS = {rule["record"]: rule["expr"] for rule in rules("sla-records.yml")}
+METRICS = {name: {*spec.labels} for spec in CATALOGUE for name in spec.series}
+COUNTERS = {name for spec in CATALOGUE if spec.type != "gauge" for name in spec.series}
+
+
+def problems(expression: str) -> list[str]:
+    """What is wrong with an expression, as far as names can tell."""
+    found = []
+    allowed = set(SCRAPED)
+    for read in reads(expression):
+        labels = _labels(read.series)
+        if labels is None:
+            found.append(f"nobody exports {read.series}")
+            continue
+        allowed |= labels
+        found += [f"{read.series} has no label {label}" for label in read.matches.keys() - labels - SCRAPED]
+        for label, value in read.matches.items():
+            if label in FIXED and not set(value.split("|")) <= FIXED[label]:
+                found.append(f"{label} of {read.series} is never {value}")
+        if read.function in ("rate", "increase"):
+            if read.series not in COUNTERS:
+                found.append(f"{read.function}() of {read.series}, which is no counter")
+            if read.seconds < 60:
+                found.append(f"{read.function}() of {read.series} over less than four scrapes")
+        elif read.series in COUNTERS:
+            found.append(f"{read.series} is a counter and shown raw")
+    return found + [f"no metric in it has the label {label}" for label in aggregated(expression) - allowed]
+
+
+def _labels(series: str) -> set[str] | None:
+    if series in RECORDS:
+        return set(series.partition(":")[0].split("_"))
+    return METRICS.get(series, BY_PROMETHEUS.get(series))
+
+
+def _fixed() -> dict[str, set[str]]:
+    """The values of those labels whose values are ours, from a registry that has seen one open commitment."""
+    metrics = Metrics(PolicySet((), {}))
+    metrics.open("t", [Standing("c", "p", "p1", "", "running", None)])
+    values: dict[str, set[str]] = {}
+    for family in metrics.registry.collect():
+        for sample in family.samples:
+            for label in ("outcome", "kind", "state", "result"):
+                if label in sample.labels:
+                    values.setdefault(label, set()).add(sample.labels[label])
+    return values
+
+
+FIXED = _fixed()

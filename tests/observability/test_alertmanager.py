@@ -1,0 +1,88 @@
+"""Who hears of an alert, as amtool sees it, and which alerts silence others."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from typing import Any
+
+import pytest
+import yaml
+from contract import ROOT, rules
+
+CONFIG = ROOT / "prometheus/alertmanager.yml"
+ROUTES = yaml.safe_load((ROOT / "prometheus/tests/routes.yaml").read_text("utf-8"))
+ALERTS = {(alert["alert"], alert["labels"]["severity"]) for alert in rules("sla-alerts.yml")}
+
+
+def amtool(*arguments: str) -> None:
+    tool = shutil.which("amtool")
+    assert tool, "amtool is missing: install the Debian package prometheus-alertmanager"
+    done = subprocess.run([tool, *arguments], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def inhibitions() -> list[dict[str, Any]]:
+    return yaml.safe_load(CONFIG.read_text("utf-8"))["inhibit_rules"]
+
+
+def named(matchers: list[str]) -> set[str]:
+    """The alerts that matchers on ``alertname`` name."""
+    (matcher,) = matchers
+    _, _, pattern = re.fullmatch(r'(alertname) (=~?) "(.*)"', matcher).groups()
+    return {name for name, _ in ALERTS if re.fullmatch(pattern, name)}
+
+
+@pytest.mark.promtool
+def test_amtool_accepts_the_configuration():
+    amtool("check-config", str(CONFIG))
+
+
+@pytest.mark.promtool
+@pytest.mark.parametrize("row", ROUTES, ids=lambda row: row["alert"])
+def test_an_alert_reaches_whom_the_table_says(row: dict[str, str]):
+    amtool(
+        "config",
+        "routes",
+        "test",
+        f"--config.file={CONFIG}",
+        f"--verify.receivers={row['receiver']}",
+        f"alertname={row['alert']}",
+        f"severity={row['severity']}",
+        "cluster=breachwatch",
+    )
+
+
+def test_the_table_has_every_alert():
+    assert {(row["alert"], row["severity"]) for row in ROUTES} == ALERTS
+
+
+def test_an_inhibition_compares_a_label_that_every_alert_has():
+    # Where a label is missing on both sides Alertmanager calls it equal.
+    config = yaml.safe_load((ROOT / "prometheus/prometheus.yml").read_text("utf-8"))
+    assert "cluster" in config["global"]["external_labels"]
+    assert all("cluster" in rule["equal"] for rule in inhibitions())
+
+
+def test_every_name_in_an_inhibition_is_an_alert():
+    for rule in inhibitions():
+        assert named(rule["source_matchers"])
+        assert named(rule["target_matchers"])
+
+
+def test_nothing_silences_the_watchdog_or_the_news_that_the_detector_is_down():
+    silenced = set().union(*(named(rule["target_matchers"]) for rule in inhibitions()))
+
+    assert not silenced & {"SLAWatchdog", "SLADetectorDown"}
+
+
+def test_a_detector_that_is_down_silences_all_that_rests_on_its_data():
+    silenced = {
+        name
+        for rule in inhibitions()
+        if "SLADetectorDown" in named(rule["source_matchers"])
+        for name in named(rule["target_matchers"])
+    }
+
+    assert silenced == {name for name, _ in ALERTS} - {"SLAWatchdog", "SLADetectorDown"}

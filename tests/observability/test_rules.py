@@ -1,0 +1,91 @@
+"""The rules, as promtool and the catalogue see them."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from typing import Any
+
+import pytest
+import yaml
+from contract import RECORDS, ROOT, problems, rules
+
+PROMETHEUS = ROOT / "prometheus"
+ALERTS = rules("sla-alerts.yml")
+TESTS = sorted((PROMETHEUS / "tests").glob("*.test.yml"))
+NAMES = sorted({alert["alert"] for alert in ALERTS})
+
+
+def promtool(*arguments: object) -> None:
+    tool = shutil.which("promtool")
+    assert tool, "promtool is missing: install the Debian package prometheus"
+    done = subprocess.run([tool, *map(str, arguments)], capture_output=True, text=True, check=False, cwd=PROMETHEUS)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def stated() -> list[dict[str, Any]]:
+    """What the promtool tests state: alert, and whether it fires."""
+    suites = [suite for path in TESTS for suite in yaml.safe_load(path.read_text("utf-8"))["tests"]]
+    return [case for suite in suites for case in suite["alert_rule_test"]]
+
+
+@pytest.mark.promtool
+def test_promtool_has_nothing_to_say_against_the_rules():
+    promtool("check", "rules", "--lint=all", "--lint-fatal", *sorted((PROMETHEUS / "rules").glob("*.yml")))
+
+
+@pytest.mark.promtool
+def test_promtool_accepts_the_configuration_and_finds_the_rule_files_it_names():
+    promtool("check", "config", "--lint=all", "--lint-fatal", "prometheus.yml")
+
+
+@pytest.mark.promtool
+@pytest.mark.parametrize("path", TESTS, ids=lambda path: path.name)
+def test_the_alerts_fire_when_they_should_and_only_then(path: Any):
+    promtool("test", "rules", path)
+
+
+@pytest.mark.parametrize("alert", NAMES)
+def test_every_alert_is_seen_firing(alert: str):
+    assert any(case["alertname"] == alert and case.get("exp_alerts") for case in stated())
+
+
+@pytest.mark.parametrize("alert", [name for name in NAMES if name != "SLAWatchdog"])
+def test_every_alert_is_seen_silent_before_and_after(alert: str):
+    assert sum(case["alertname"] == alert and not case.get("exp_alerts") for case in stated()) >= 2
+
+
+@pytest.mark.parametrize("rule", [*ALERTS, *rules("sla-records.yml")], ids=lambda r: r.get("alert") or r["record"])
+def test_a_rule_asks_only_for_what_is_exported_or_recorded(rule: dict[str, Any]):
+    assert problems(rule["expr"]) == []
+
+
+def test_a_recording_rule_says_its_labels_in_its_name():
+    for name in RECORDS:
+        assert re.fullmatch(r"(job|job_reason|policy_commitment):sla_[a-z_]+:[a-z0-9_]+", name), name
+
+
+@pytest.mark.parametrize("alert", ALERTS, ids=lambda alert: alert["alert"])
+def test_an_alert_has_what_the_one_who_is_woken_needs(alert: dict[str, Any]):
+    notes = alert["annotations"]
+    assert notes.keys() == {"summary", "description", "runbook", "dashboard"}
+    assert notes["runbook"] == f"docs/runbooks/{alert['alert']}.md"
+    assert (ROOT / "grafana/dashboards" / f"{notes['dashboard']}.json").exists()
+    assert alert["labels"]["severity"] in ("critical", "warning", "info", "none")
+    # A value in a label makes a new alert of every new value, and `for` begins again.
+    assert "$value" not in str(alert["labels"])
+    assert "$" not in notes["summary"]
+
+
+@pytest.mark.parametrize("alert", NAMES)
+def test_every_alert_has_a_runbook_that_says_what_it_means_what_to_do_and_whom_to_tell(alert: str):
+    text = (ROOT / "docs/runbooks" / f"{alert}.md").read_text("utf-8")
+
+    assert text.startswith(f"# {alert}\n")
+    for part in ("**What it means.**", "**Do.**", "**Tell.**"):
+        assert part in text
+
+
+def test_there_is_no_runbook_for_an_alert_that_does_not_exist():
+    assert sorted(path.stem for path in (ROOT / "docs/runbooks").glob("*.md")) == NAMES

@@ -1,0 +1,133 @@
+"""What is true of a ticket does not depend on the order, the repetition or the timing of what we hear of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from stream.sla import codec
+from stream.sla.engine import Engine, Outcome
+from tests.properties.worlds import EVENTS, POLICY_SETS, START
+from tests.unit.sla.given import HOUR
+
+if TYPE_CHECKING:
+    from stream.sla.effects import Effect
+    from stream.sla.events import Event
+    from stream.sla.policy import PolicySet
+
+HORIZON = START + 3000 * HOUR
+Fact = tuple[str, int, int | None, str]
+
+
+class World:
+    """A consumer's view: what was said and not taken back. Objects as soon as something is said twice or taken back unsaid."""
+
+    def __init__(self, policies: PolicySet) -> None:
+        self.engine = Engine(policies)
+        self.state: bytes | None = None
+        self.said: dict[str, Effect] = {}
+        self.ids: set[str] = set()
+
+    def hear(self, event: Event) -> None:
+        before = None if self.state is None else codec.decode(self.state)
+        step = self.engine.apply(before, "T", event, event.at)
+        assert step.outcome is not Outcome.TOO_LATE
+        self._take(step.effects)
+        self.state = codec.encode(step.state)
+
+    def wake(self, now: int) -> None:
+        if self.state is not None:
+            step = self.engine.wake(codec.decode(self.state), now)
+            self._take(step.effects)
+            self.state = codec.encode(step.state)
+
+    def _take(self, effects: tuple[Effect, ...]) -> None:
+        for effect in effects:
+            assert effect.id not in self.ids, f"said twice: {effect}"
+            self.ids.add(effect.id)
+            if effect.retracts:
+                del self.said[effect.retracts]
+            else:
+                self.said[effect.id] = effect
+
+    def facts(self) -> set[Fact]:
+        return {(e.id.partition(".")[0], e.at, e.due_at, f"{e.kind} {e.reason} {e.level}") for e in self.said.values()}
+
+
+def in_order(policies: PolicySet, events: list[Event]) -> set[Fact]:
+    world = World(policies)
+    for event in sorted(events, key=lambda event: event.key):
+        world.hear(event)
+    world.wake(HORIZON)
+    return world.facts()
+
+
+@settings(max_examples=300, deadline=None)
+@given(POLICY_SETS, EVENTS, st.data())
+def test_any_order_any_repetition_and_wake_ups_anywhere_end_in_the_same_facts(
+    policies: PolicySet, events: list[Event], data: st.DataObject
+) -> None:
+    shuffled = data.draw(st.permutations(events))
+    repeated = data.draw(st.lists(st.sampled_from(events), max_size=4))
+    world = World(policies)
+    for event in [*shuffled, *repeated]:
+        world.hear(event)
+        if data.draw(st.booleans()):
+            world.wake(data.draw(st.integers(START, HORIZON)))
+    world.wake(HORIZON)
+
+    assert world.facts() == in_order(policies, events)
+
+
+@settings(max_examples=150, deadline=None)
+@given(POLICY_SETS, EVENTS)
+def test_a_wake_up_before_every_event_changes_nothing(policies: PolicySet, events: list[Event]) -> None:
+    world = World(policies)
+    for event in sorted(events, key=lambda event: event.key):
+        world.wake(event.at)
+        world.hear(event)
+    world.wake(HORIZON)
+
+    assert world.facts() == in_order(policies, events)
+
+
+@settings(max_examples=150, deadline=None)
+@given(POLICY_SETS, EVENTS)
+def test_the_promised_wake_up_is_neither_early_nor_late(policies: PolicySet, events: list[Event]) -> None:
+    engine, state = Engine(policies), None
+    for event in sorted(events, key=lambda event: event.key):
+        state = engine.apply(state, "T", event, event.at).state
+    assert state is not None
+    while state.wake_at is not None and state.wake_at < HORIZON:
+        assert engine.wake(state, state.wake_at - 1).effects == ()
+        step = engine.wake(state, state.wake_at)
+        assert step.state.wake_at is None or step.state.wake_at > state.wake_at
+        state = step.state
+
+
+@settings(max_examples=150, deadline=None)
+@given(POLICY_SETS, EVENTS)
+def test_every_state_survives_the_codec(policies: PolicySet, events: list[Event]) -> None:
+    engine, state = Engine(policies, history=4), None
+    for event in sorted(events, key=lambda event: event.key):
+        state = engine.apply(state, "T", event, event.at).state
+        assert codec.decode(codec.encode(state)) == state
+
+
+@settings(max_examples=100, deadline=None)
+@given(POLICY_SETS, EVENTS, st.data())
+def test_pausing_in_two_pieces_is_pausing_once(policies: PolicySet, events: list[Event], data: st.DataObject) -> None:
+    """An event that sets again what is already so has no meaning, wherever it falls."""
+    ordered = sorted(events, key=lambda event: event.key)
+    place = data.draw(st.integers(0, len(ordered) - 1))
+    fields: dict[str, str | list[str]] = {}
+    for event in ordered[: place + 1]:
+        fields |= event.fields
+    same = msgspec.structs.replace(
+        ordered[place], id="again", type="ticket.changed", actor=None, public=False, fields=fields, seq=999
+    )
+
+    assert in_order(policies, events) == in_order(policies, [*events, same])

@@ -1,0 +1,64 @@
+"""The commands ``broker`` and ``topics`` as a person runs them, where no running broker is needed."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+from click.testing import CliRunner
+
+from stream.cli import main
+from stream.tools.ports import free_port, is_free
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.mark.broker
+@pytest.mark.xdist_group("broker")
+@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM])
+def test_it_says_where_it_serves_and_ends_with_status_0_when_told_to(tmp_path: Path, ending: signal.Signals):
+    port = free_port()
+    command = [sys.executable, "-m", "stream", "broker", "--port", str(port), "--data", str(tmp_path / "data")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
+        assert running.stdout is not None
+        first = running.stdout.readline()
+        assert first.startswith(f"Kafka serves on 127.0.0.1:{port}; log: {tmp_path}")
+
+        running.send_signal(ending)
+        rest, errors = running.communicate(timeout=60)
+
+    assert rest == f"Kafka on 127.0.0.1:{port} has stopped; its data stays in {tmp_path / 'data'}.\n"
+    assert (running.returncode, errors) == (0, "")
+    assert is_free(port)
+
+
+def test_a_taken_port_is_an_error_that_says_what_to_do():
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+
+        result = CliRunner().invoke(main, ["broker", "--port", str(port)])
+
+    assert result.exit_code == 1
+    assert f"port {port} on 127.0.0.1 is taken: stop what listens there or give another port" in result.output
+
+
+def test_topics_on_an_absent_broker_is_an_error_that_says_what_to_do():
+    port = free_port()
+
+    result = CliRunner().invoke(main, ["topics", "check", "--broker", f"127.0.0.1:{port}"])
+
+    assert result.exit_code == 1
+    assert f"Kafka at 127.0.0.1:{port}" in result.output
+    assert "`breachwatch broker` starts one" in result.output
+
+
+def test_a_retention_that_is_no_length_of_time_is_refused_with_examples():
+    result = CliRunner().invoke(main, ["topics", "create", "--retention", "a while"])
+
+    assert result.exit_code == 2
+    assert "write 90m, 36h, 30d or forever" in result.output

@@ -1,0 +1,83 @@
+import json
+
+import pytest
+from click.testing import CliRunner
+
+from stream.cli import main
+from stream.language.policies import shipped
+
+GOOD = """\
+policies:
+  - {policy: p, version: 1, applies_to: always, calendar: 24x7, commitments: [{metric: first_response, target: 1h}]}
+"""
+UNUSED = "calendars: {spare: {timezone: UTC, week: 24x7}}\n"
+BAD = GOOD.replace("1h", "1x").replace("version: 1", "version: 0")
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+    def of(*args, **files):
+        for name, text in files.items():
+            (tmp_path / f"{name}.yaml").write_text(text)
+        return CliRunner().invoke(main, ["check", *args, *(f"{name}.yaml" for name in files)])
+
+    return of
+
+
+def test_good_files_are_summed_up_and_the_exit_status_is_0(run):
+    result = run(good=GOOD)
+    assert (result.exit_code, result.output) == (0, "1 policy, 1 commitment, 0 ladders, 0 calendars: 0 errors, 0 warnings\n")
+
+
+def test_a_shipped_policy_is_good_even_strictly(run):
+    result = run("--strict", str(shipped("batoi")))
+    assert (result.exit_code, result.output) == (0, "1 policy, 5 commitments, 1 ladder, 1 calendar: 0 errors, 0 warnings\n")
+
+
+def test_every_problem_is_a_line_with_file_line_and_place_and_the_exit_status_is_1(run):
+    result = run(bad=BAD, none="")
+    version, target, none, summary = result.output.splitlines()
+    assert result.exit_code == 1
+    assert version == "bad.yaml:2: policies[0].version: must be a whole number from 1 on, not `0`"
+    assert target.startswith("bad.yaml:2: policies[0].commitments[0].target: '1x' has the unknown unit 'x'")
+    assert none == "none.yaml:1: must be a mapping with the keys calendars, metrics, policies, not nothing"
+    assert summary == "not usable: 3 errors, 0 warnings"
+
+
+def test_warnings_stop_nothing_unless_strict(run):
+    line = "unused.yaml:1: calendars.spare: warning: the calendar is not used by any policy\n"
+    result = run(good=GOOD, unused=UNUSED)
+    assert (result.exit_code, result.output.startswith(line)) == (0, True)
+    assert "1 calendar: 0 errors, 1 warning" in result.output
+    assert run("--strict", good=GOOD, unused=UNUSED).exit_code == 1
+
+
+def test_json_says_the_same_for_machines(run):
+    result = run("--json", bad=BAD)
+    report = json.loads(result.output)
+    assert result.exit_code == 1
+    assert (report["usable"], report["counts"]) == (False, {})
+    assert report["problems"][0] == {
+        "file": "bad.yaml",
+        "line": 2,
+        "where": "policies[0].version",
+        "message": "must be a whole number from 1 on, not `0`",
+        "severity": "error",
+    }
+    assert json.loads(run("--json", good=GOOD).output)["counts"] == {
+        "policies": 1,
+        "commitments": 1,
+        "ladders": 0,
+        "calendars": 0,
+    }
+
+
+def test_a_file_that_is_not_there_is_a_problem_like_any_other(run):
+    result = run("nowhere.yaml")
+    assert (result.exit_code, result.output.splitlines()[0]) == (1, "nowhere.yaml:1: cannot be read: No such file or directory")
+
+
+def test_files_are_required(run):
+    assert run().exit_code == 2

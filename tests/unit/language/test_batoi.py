@@ -1,0 +1,90 @@
+"""The shipped Batoi policy, promise by promise, as the plan a ticket gets."""
+
+import pytest
+
+from stream.language.policies import load, shipped
+from stream.sla.events import Event
+from stream.sla.stopwatch import Phase, Signal
+
+
+@pytest.fixture(scope="module")
+def policies():
+    return load([shipped("batoi")])
+
+
+def plan(policies, **fields):
+    return policies.plan({"contract": "priority-support", "sender": "registered", **fields}, 0)
+
+
+def promised(policies, **fields):
+    promises = plan(policies, **fields).promises
+    return {
+        name: (promise.target.text if promise.target else None, [mark.text for mark in promise.warn_at])
+        for name, promise in promises.items()
+    }
+
+
+@pytest.mark.parametrize(
+    ("priority", "target", "warnings"),
+    [("p1", "1bd", ["50%", "75%"]), ("p2", "5bd", ["2bd"]), ("p3", "15bd", ["5bd"]), ("p4", None, [])],
+)
+def test_a_response_is_promised_by_the_upper_end_of_the_range_and_warned_of_at_the_lower(policies, priority, target, warnings):
+    assert promised(policies, priority=priority, channel="other") == {
+        "first_response": (target, warnings),
+        "resolution": (None, []),
+    }
+
+
+@pytest.mark.parametrize(
+    ("channel", "name", "target", "warnings"),
+    [
+        ("ticket", "ticket_answer", "1bd", ["75%"]),
+        ("email", "ticket_answer", "1bd", ["75%"]),
+        ("chat", "chat_answer", "30m", ["15m"]),
+        ("phone", "phone_answer", "0.5bh", ["0.25bh"]),
+    ],
+)
+def test_each_channel_has_its_own_promise_beside_that_of_the_priority(policies, channel, name, target, warnings):
+    promises = promised(policies, priority="p2", channel=channel)
+    assert promises.pop(name) == (target, warnings)
+    assert promises.keys() == {"first_response", "resolution"}
+
+
+@pytest.mark.parametrize(
+    ("priority", "times"),
+    [
+        ("p1", ["4bh", "1bd", "2bd"]),
+        ("p2", ["1bd", "2bd", "5bd"]),
+        ("p3", ["3bd", "1w", "2w"]),
+        ("p4", ["1w", "2w", "1mo"]),
+    ],
+)
+def test_management_is_told_by_the_matrix_of_level_and_priority(policies, priority, times):
+    rungs = plan(policies, priority=priority).ladders["batoi-management"]
+    assert [level.name for level, _ in rungs.levels] == ["support-team", "account-manager", "executive"]
+    assert [mark.text for _, mark in rungs.levels] == times
+
+
+def test_a_business_day_is_nine_to_five_in_india(policies):
+    calendar = policies.calendars["batoi-office"]
+    assert (calendar.timezone, calendar.day) == ("Asia/Kolkata", 8 * 3600 * 1_000_000)
+
+
+def test_other_contracts_are_promised_nothing(policies):
+    assert policies.plan({"contract": "standard", "sender": "registered"}, 0).policy is None
+
+
+@pytest.mark.parametrize("row", ["batoi_answer", "batoi_solution", "batoi-priority-support/batoi-management"])
+def test_only_registered_senders_start_a_clock_and_registering_later_starts_it(policies, row):
+    movement = policies.movements[row]
+    created = Event(at=0, id="1", type="ticket.created", source="s", actor="customer", fields={"sender": "guest"})
+    registered = Event(at=1, id="2", type="ticket.changed", source="s", actor="agent", fields={"sender": "registered"})
+    assert movement.turn(Phase.IDLE, created, {"@begun": "yes", "sender": "guest", "status": "new"}) == ()
+    assert movement.turn(Phase.IDLE, created, {"@begun": "yes", "sender": "registered", "status": "new"}) == (Signal.START,)
+    assert movement.turn(Phase.IDLE, registered, {"sender": "registered", "status": "new"}) == (Signal.START,)
+
+
+def test_who_has_been_answered_before_he_was_registered_waits_for_no_answer(policies):
+    registered = Event(at=1, id="2", type="ticket.changed", source="s", fields={"sender": "registered"})
+    fields = {"sender": "registered", "status": "open", "@answered": "yes"}
+    assert policies.movements["batoi_answer"].turn(Phase.IDLE, registered, fields) == ()

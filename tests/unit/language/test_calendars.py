@@ -1,0 +1,314 @@
+"""Calendars from YAML: what is accepted and what it means, and every problem with its place."""
+
+from datetime import datetime
+
+import pytest
+import yaml
+
+from stream.language.calendars import read_calendar
+from stream.sla.calendar import Calendar
+from stream.sla.week import Kind
+
+HOUR = 3_600_000_000
+OFFICE = "timezone: Asia/Kolkata\nweek: {mon-fri: ['09:00-17:00']}\n"
+
+
+def at(text: str) -> int:
+    return round(datetime.fromisoformat(f"{text}+05:30").timestamp()) * 1_000_000
+
+
+def problems(text: str) -> list[str]:
+    """Every problem as ``path: message``."""
+    found: list[str] = []
+    calendar = read_calendar(
+        "batoi", yaml.safe_load(text), lambda path, message: found.append(f"{'.'.join(map(str, path))}: {message}")
+    )
+    assert (calendar is None) == bool(found)
+    return found
+
+
+def read(text: str) -> Calendar:
+    found: list[str] = []
+    calendar = read_calendar("batoi", yaml.safe_load(text), lambda path, message: found.append(f"{path}: {message}"))
+    assert calendar is not None, found
+    return calendar
+
+
+def open_hours(calendar: Calendar, day: str) -> float:
+    return calendar.measure(at(f"{day}T00:00"), at(f"{day}T00:00") + 24 * HOUR) / HOUR
+
+
+def notes(calendar: Calendar, day: str) -> set[tuple[Kind, str]]:
+    return {stretch[2:] for stretch in calendar.stretches(at(f"{day}T00:00"), at(f"{day}T00:00") + 24 * HOUR)}
+
+
+def test_an_office_week() -> None:
+    batoi = read(OFFICE)
+    assert (batoi.name, batoi.timezone, batoi.day) == ("batoi", "Asia/Kolkata", 8 * HOUR)
+    assert [open_hours(batoi, f"2026-11-{day}") for day in range(16, 23)] == [8, 8, 8, 8, 8, 0, 0]
+
+
+@pytest.mark.parametrize(
+    ("days", "expected"),
+    [
+        ("mon", [8, 0, 0, 0, 0, 0, 0]),
+        ("sat-sun", [0, 0, 0, 0, 0, 8, 8]),
+        ("fri-mon", [8, 0, 0, 0, 8, 8, 8]),
+        ("mon,wed,sat-sun", [8, 0, 8, 0, 0, 8, 8]),
+        ("Mon - Tue, fri", [8, 8, 0, 0, 8, 0, 0]),
+    ],
+)
+def test_days_are_names_ranges_and_lists(days: str, expected: list[int]) -> None:
+    calendar = read(f"timezone: Asia/Kolkata\nweek: {{'{days}': ['09:00-17:00']}}")
+    assert [open_hours(calendar, f"2026-11-{day}") for day in range(16, 23)] == expected
+
+
+def test_24x7_is_always_open() -> None:
+    whole = read("timezone: Asia/Kolkata\nweek: 24x7")
+    assert whole.day == 24 * HOUR
+    assert whole.next_change(at("2026-11-20T00:00")) is None
+
+
+def test_windows_past_midnight_whole_days_and_closed_days() -> None:
+    calendar = read("timezone: Asia/Kolkata\nweek: {mon: ['22:00-06:00'], wed: ['00:00-24:00'], thu: [], fri: ['18:00-24:00']}")
+    assert [open_hours(calendar, f"2026-11-{day}") for day in range(16, 23)] == [2, 6, 24, 0, 6, 0, 0]
+
+
+def test_breaks_shorten_the_day() -> None:
+    calendar = read(OFFICE + "breaks: {mon-fri: ['12:00-13:00']}")
+    assert calendar.day == 7 * HOUR
+    assert open_hours(calendar, "2026-11-20") == 7
+
+
+def test_a_stated_working_day_is_believed() -> None:
+    assert read(OFFICE + "day: 7h30m").day == 7.5 * HOUR
+
+
+def test_the_public_holidays_of_india_by_name_and_year() -> None:
+    calendar = read(OFFICE + "holidays: [{country: IN}]")
+    assert notes(calendar, "2026-01-26") == {(Kind.HOLIDAY, "Republic Day")}
+    assert notes(calendar, "2027-01-26") == {(Kind.HOLIDAY, "Republic Day")}
+    assert notes(calendar, "2026-10-02") == {(Kind.HOLIDAY, "Mahatma Gandhi's Birthday")}
+    assert notes(calendar, "2026-10-05") == {(Kind.CLOSED, ""), (Kind.OPEN, "")}
+
+
+def test_holidays_of_a_region_count_there_only() -> None:
+    everywhere, maharashtra = "holidays: [{country: IN}]", "holidays: [{country: IN, subdivision: MH}]"
+    assert open_hours(read(OFFICE + everywhere), "2026-05-01") == open_hours(read(OFFICE + maharashtra), "2026-05-01") == 0
+    assert notes(read(OFFICE + maharashtra), "2025-05-01") == {(Kind.HOLIDAY, "Maharashtra Day")}
+    assert open_hours(read(OFFICE + everywhere), "2025-05-01") == 8
+
+
+def test_categories_choose_which_holidays_count() -> None:
+    entry = "holidays: [{country: DE, subdivision: BY, categories: %s}]"
+    assert open_hours(read(OFFICE + entry % "[public]"), "2025-08-15") == 8
+    assert open_hours(read(OFFICE + entry % "[public, catholic]"), "2025-08-15") == 0
+    assert open_hours(read(OFFICE + entry % "catholic"), "2025-10-03") == 8
+
+
+def test_a_countrys_half_holidays_take_the_hours_given_for_them() -> None:
+    calendar = read(OFFICE + "holidays: [{country: IS, categories: [half_day], open: ['09:00-13:00']}]")
+    assert open_hours(calendar, "2026-12-24") == 4
+    assert (Kind.OPEN, "Christmas Eve (from 1pm)") in notes(calendar, "2026-12-24")
+
+
+def test_holidays_that_do_not_count_are_left_out_by_name_or_date() -> None:
+    calendar = read(OFFICE + "holidays: [{country: IN, except: [Holi, 2026-01-26]}]")
+    assert open_hours(calendar, "2026-03-04") == 8
+    assert open_hours(calendar, "2026-01-26") == 8
+    assert open_hours(calendar, "2027-01-26") == 0
+
+
+def test_holidays_of_one_year_of_every_year_half_and_bare() -> None:
+    calendar = read(
+        OFFICE
+        + """
+holidays:
+  - {date: 2026-11-09, name: Diwali}
+  - {date: 12-24, name: Christmas Eve, open: ["09:00-12:00"]}
+  - 2026-11-10
+  - 12-31
+"""
+    )
+    assert notes(calendar, "2026-11-09") == {(Kind.HOLIDAY, "Diwali")}
+    assert open_hours(calendar, "2027-11-09") == 8
+    assert [open_hours(calendar, f"{year}-12-24") for year in (2025, 2026)] == [3, 3]
+    assert notes(calendar, "2026-11-10") == {(Kind.HOLIDAY, "holiday")}
+    assert open_hours(calendar, "2026-12-31") == 0
+
+
+def test_29_february_is_a_holiday_of_leap_years() -> None:
+    calendar = read(OFFICE + "holidays: [02-29]")
+    assert open_hours(calendar, "2028-02-29") == 0
+    assert open_hours(calendar, "2027-03-01") == 8
+
+
+def test_a_later_entry_for_the_same_date_holds() -> None:
+    calendar = read(OFFICE + "holidays: [{country: IN}, {date: 2026-01-26, name: parade, open: ['14:00-17:00']}]")
+    assert open_hours(calendar, "2026-01-26") == 3
+
+
+def test_exceptions_of_every_form() -> None:
+    calendar = read(
+        OFFICE
+        + """
+exceptions:
+  - {date: 2026-12-24, open: ["09:00-12:00"], note: half day}
+  - {from: 2026-12-28, to: "2026-12-31", closed: true, note: year end}
+  - {date: 2026-11-14, open: ["09:00-17:00"], note: extra working Saturday}
+  - {from: "2026-11-16 16:00", to: "2026-11-17 10:00", closed: true, note: announced maintenance}
+  - {from: 2026-11-15 10:00:00, to: 2026-11-15 11:30:00, open: true}
+"""
+    )
+    assert open_hours(calendar, "2026-12-24") == 3
+    assert [open_hours(calendar, f"2026-12-{day}") for day in (25, 28, 29, 30, 31)] == [8, 0, 0, 0, 0]
+    assert open_hours(calendar, "2026-11-14") == 8
+    assert [open_hours(calendar, f"2026-11-{day}") for day in (16, 17)] == [7, 7]
+    assert open_hours(calendar, "2026-11-15") == 1.5
+    assert (Kind.CLOSED, "announced maintenance") in notes(calendar, "2026-11-16")
+
+
+def test_a_version_states_what_is_new_and_keeps_the_rest() -> None:
+    calendar = read(
+        OFFICE
+        + """
+holidays: [2025-04-02]
+breaks: {mon-fri: ["12:00-13:00"]}
+versions:
+  - {since: 2025-04-01, week: {mon-fri: ["08:00-18:00"]}}
+  - {since: 2026-01-01, breaks: {}, holidays: []}
+"""
+    )
+    assert open_hours(calendar, "2025-03-31") == 7
+    assert open_hours(calendar, "2025-04-01") == 9
+    assert open_hours(calendar, "2025-04-02") == 0
+    assert open_hours(calendar, "2026-01-01") == 10
+    assert calendar.day == 10 * HOUR
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("[]", ": a calendar is a mapping"),
+        (OFFICE + "hours: 1", "hours: unknown key 'hours'"),
+        ("week: 24x7", "timezone: give the time zone"),
+        ("timezone: Asia/Kolkatta\nweek: 24x7", "timezone: there is no time zone 'Asia/Kolkatta': is it Asia/Kolkata?"),
+        ("timezone: Asia\nweek: 24x7", "timezone: there is no time zone 'Asia'"),
+        ("timezone: ../UTC\nweek: 24x7", "timezone: there is no time zone '../UTC'"),
+        ("timezone: UTC", "week: the week is missing"),
+        ("timezone: UTC\nweek: 24/7", "week: give 24x7"),
+        ("timezone: UTC\nweek: {monday: ['09:00-17:00']}", "week.monday: 'monday' names no day"),
+        ("timezone: UTC\nweek: {1: ['09:00-17:00']}", "week.1: 1 names no day"),
+        ("timezone: UTC\nweek: {mon-wed: ['09:00-17:00'], tue: []}", "week.tue: tue is given twice"),
+        ("timezone: UTC\nweek: {mon: '09:00-17:00'}", "week.mon: give a list of windows"),
+        ("timezone: UTC\nweek: {mon: [22:00]}", "week.mon.0: YAML has read this as the number 1320: write quoted"),
+        ("timezone: UTC\nweek: {mon: ['9-17']}", "week.mon.0: '9-17' is no window"),
+        ("timezone: UTC\nweek: {mon: ['09:00-24:30']}", "week.mon.0: '09:00-24:30' has no such time"),
+        ("timezone: UTC\nweek: {mon: ['24:00-09:00']}", "week.mon.0: '24:00-09:00' has no such time"),
+        ("timezone: UTC\nweek: {mon: ['09:60-17:00']}", "week.mon.0: '09:60-17:00' has no such time"),
+        ("timezone: UTC\nweek: {mon: ['09:00-09:00']}", "week.mon.0: '09:00-09:00' ends when it starts"),
+        ("timezone: UTC\nweek: {mon: ['09:00-13:00', '12:00-17:00']}", "week.mon: the windows 09:00-13:00 and 12:00-17:00"),
+        ("timezone: UTC\nweek: {mon-tue: ['05:00-06:00', '22:00-05:30']}", "week: 22:00-05:30 of mon runs past midnight into"),
+        ("timezone: UTC\nweek: {mon-fri: []}", "week: the calendar is never open"),
+        (OFFICE + "breaks: {mon-fri: ['08:00-18:00']}", "week: the calendar is never open"),
+        (OFFICE + "breaks: {mon: ['18:00-19:00']}", "breaks.mon: no window is open at that time"),
+        (OFFICE + "breaks: []", "breaks: give breaks by day"),
+        (OFFICE + "day: 8", "day: 8 is not the length of a working day"),
+        (OFFICE + "day: 8bh", "day: '8bh' is not the length of a working day"),
+        (OFFICE + "day: 25h", "day: '25h' is not the length"),
+        (OFFICE + "day: 8 hours", "day: '8 hours' is not understood"),
+        (OFFICE + "holidays:", "holidays: give a list"),
+        (OFFICE + "holidays: [{name: x}]", "holidays.0: this is no holiday"),
+        (OFFICE + "holidays: [{country: XX}]", "holidays.0.country: no holidays are known of 'XX'"),
+        (OFFICE + "holidays: [{country: NO}]", 'holidays.0.country: YAML has read the country NO as "false"'),
+        (OFFICE + "holidays: [{country: DE, subdivision: XX}]", "holidays.0.subdivision: DE has no subdivision 'XX'"),
+        (OFFICE + "holidays: [{country: IN, categories: [bank]}]", "holidays.0.categories.0: IN has no category 'bank'"),
+        (
+            OFFICE + "holidays: [{country: IN, except: [Holly]}]",
+            "holidays.0.except.0: no holiday there is called 'Holly': is it",
+        ),
+        (OFFICE + "holidays: [{country: IN, except: [2026-01-27]}]", "holidays.0.except.0: 2026-01-27 is no holiday"),
+        (OFFICE + "holidays: [{country: IN, state: MH}]", "holidays.0.state: unknown key 'state'"),
+        (OFFICE + "holidays: [02-30]", "holidays.0: '02-30' is in no year"),
+        (OFFICE + "holidays: ['2026-02-30']", "holidays.0: '2026-02-30' is not in any calendar"),
+        (OFFICE + "holidays: [{date: 1969-12-31}]", "holidays.0.date: 1969-12-31 lies outside"),
+        (OFFICE + "holidays: [{date: 12-24, name: 7}]", "holidays.0.name: 7 is no name"),
+        (OFFICE + "exceptions: {}", "exceptions: give a list"),
+        (OFFICE + "exceptions: [{closed: true}]", "exceptions.0: this is no exception"),
+        (OFFICE + "exceptions: [{date: 2026-01-01, to: 2026-01-02, closed: true}]", "exceptions.0: this is no exception"),
+        (OFFICE + "exceptions: [{date: 2026-01-01}]", "exceptions.0: say either open or closed: true"),
+        (OFFICE + "exceptions: [{date: 2026-01-01, closed: false}]", "exceptions.0: say either open or closed: true"),
+        (OFFICE + "exceptions: [{date: 2026-01-01, open: true}]", "exceptions.0.open: give a list of windows"),
+        (OFFICE + "exceptions: [{from: 2026-01-02, to: 2026-01-01, closed: true}]", "exceptions.0.to: 2026-01-01 is before"),
+        (OFFICE + "exceptions: [{from: 2026-01-02, closed: true}]", "exceptions.0.to: None is not a date"),
+        (
+            OFFICE + "exceptions: [{from: '2026-01-02 10:00', to: '2026-01-02 09:00', closed: true}]",
+            "exceptions.0.to: ends before it begins",
+        ),
+        (
+            OFFICE + "exceptions: [{from: 2026-01-02, to: '2026-01-03 09:00', closed: true}]",
+            "exceptions.0.from: datetime.date(2026, 1, 2) is not a date and time",
+        ),
+        (
+            OFFICE + "exceptions: [{from: '2026-01-02T10:00Z', to: '2026-01-03 09:00', closed: true}]",
+            "exceptions.0.from: 2026-01-02T10:00Z bears an offset",
+        ),
+        (
+            OFFICE + "exceptions: [{from: '2026-01-02 10:00', to: '2026-01-03 09:00', open: ['09:00-10:00']}]",
+            "exceptions.0.open: from and to give the hours already",
+        ),
+        (
+            OFFICE + "exceptions: [{date: 2026-01-01, closed: true}, {from: 2025-12-31, to: 2026-01-02, closed: true}]",
+            "exceptions.1: speaks of the same time as entry 1",
+        ),
+        (OFFICE + "versions: {}", "versions: give a list"),
+        (OFFICE + "versions: [{week: 24x7}]", "versions.0.since: None is not a date"),
+        (OFFICE + "versions: [{since: 2026-01-01, timezone: UTC}]", "versions.0.timezone: unknown key"),
+        (
+            OFFICE + "versions: [{since: 2026-01-01}, {since: 2025-01-01}]",
+            "versions.1.since: 2025-01-01 is not after the version before it",
+        ),
+        (OFFICE + "versions: [{since: 2026-01-01, week: {mon: []}}]", "versions.0.week: the calendar is never open"),
+    ],
+)
+def test_a_problem_is_reported_with_its_place(text: str, expected: str) -> None:
+    found = problems(text)
+    assert any(problem.startswith(expected) for problem in found), found
+    assert len(found) == 1
+
+
+def test_every_problem_is_reported_not_just_the_first() -> None:
+    found = problems(
+        """
+timezone: Mars/Base
+week: {mon: ["09:00-25:00"], tue: ["x"]}
+day: 9bh
+holidays: [{country: ZZ}, 13-01]
+exceptions: [{date: never, closed: true}]
+versions: [{since: 2026-01-01, colour: red}]
+"""
+    )
+    places = [problem.split(":")[0] for problem in found]
+    assert places == [
+        "timezone",
+        "week.mon.0",
+        "week.tue.0",
+        "holidays.0.country",
+        "holidays.1",
+        "versions.0.colour",
+        "exceptions.0.date",
+        "day",
+    ]
+
+
+def test_years_that_the_holiday_library_does_not_know_make_no_noise() -> None:
+    calendar = read(OFFICE + "holidays: [{country: IN}]")
+    assert open_hours(calendar, "2090-01-26") == 0
+    assert open_hours(calendar, "2150-01-26") == 8
+    assert open_hours(calendar, "1975-01-28") == 8
+
+
+def test_a_name_left_out_covers_its_estimated_and_observed_forms() -> None:
+    entry = "holidays: [{country: US, except: [%s]}]"
+    assert notes(read(OFFICE + entry % ""), "2027-07-05") == {(Kind.HOLIDAY, "Independence Day (observed)")}
+    assert open_hours(read(OFFICE + entry % "Independence Day"), "2027-07-05") == 8

@@ -1,0 +1,189 @@
+import textwrap
+
+import pytest
+
+from stream.language.policies import check
+from stream.sla.metrics import BUILT_IN
+
+
+@pytest.fixture
+def found(tmp_path):
+    """Place and message of every problem of a file."""
+
+    def of(text):
+        path = tmp_path / "p.yaml"
+        path.write_text(textwrap.dedent(text))
+        return [(problem.where, problem.message) for problem in check([path]).problems]
+
+    return of
+
+
+def policy(name="p", applies_to="always", tail="commitments: [{metric: first_response, target: 1h}]", version=1, since=""):
+    head = f"- policy: {name}\n  version: {version}\n  applies_to: {applies_to}\n  calendar: office\n"
+    head += f"  since: {since}\n" if since else ""
+    return head + textwrap.indent(textwrap.dedent(tail), "  ") + "\n"
+
+
+def file(*policies):
+    return 'calendars: {office: {timezone: Asia/Kolkata, week: {mon-fri: ["09:00-17:00"]}}}\npolicies:\n' + "".join(policies)
+
+
+def commitment(text):
+    return file(policy(tail=f"commitments:\n  - {{{text}}}"))
+
+
+def ladder(levels, extra="starts: ticket_created, stops: solved", commitments=""):
+    return file(policy(tail=f"{commitments}\nescalations: [{{ladder: l, kind: functional, {extra}, levels: [{levels}]}}]"))
+
+
+@pytest.mark.parametrize("name", BUILT_IN)
+def test_every_built_in_row_is_free_of_problems(found, name):
+    assert found(commitment(f"metric: {name}, target: 1bd, warn_at: [50%, 4bh, -1bh]")) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("metric: first_response, starts: solved, target: 1h", "never runs"),
+        ("metric: resolution, cancels: always, target: 1h", "never runs"),
+        ("metric: resolution, starts: {event: comment.added, changed: status}, target: 1h", "never starts"),
+        ("metric: resolution, starts: never, target: 1h", "never starts"),
+        ("metric: resolution, stops: never, target: 1h", "never stops"),
+        ("metric: resolution, when: {status: open}, target: 1h", "never stops"),
+        ("metric: resolution, pauses: {not: solved}, target: 1h", "always paused"),
+        ("metric: resolution, pauses: always, resumes: solved, target: 1h", "always paused"),
+    ],
+)
+def test_a_stopwatch_that_cannot_do_its_work_is_a_problem(found, text, message):
+    ((where, said),) = found(commitment(text))
+    assert (where, message in said) == ("policies[0].commitments[0]", True), said
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        # Starts paused, and is resumed later.
+        "metric: resolution, pauses: {status: new}, target: 1h",
+        "metric: resolution, pauses: always, resumes: {event: comment.added}, target: 1h",
+        # Runs only once the ticket is opened again.
+        "metric: resolution, starts: solved, target: 1h",
+        # Cannot be stopped by its stop, but every answer ends a cycle.
+        "metric: periodic_update, stops: never, target: 1h",
+    ],
+)
+def test_an_unusual_stopwatch_that_works_is_no_problem(found, text):
+    assert found(commitment(text)) == []
+
+
+def test_a_ladders_own_stopwatch_is_checked_as_well(found):
+    ((where, message),) = found(ladder("{level: a, notify: b, after: 1h}", "starts: never, stops: solved"))
+    assert (where, message.startswith("never starts")) == ("policies[0].escalations[0]", True)
+
+
+def test_a_commitment_for_no_ticket_of_the_policy_is_a_problem(found):
+    commitments = "commitments: [{metric: resolution, when: {contract: silver}, target: 1h}]"
+    ((where, message),) = found(file(policy(applies_to="{contract: gold}", tail=commitments)))
+    assert (where, "the commitment never applies" in message) == ("policies[0].commitments[0].when", True)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "shadowed"),
+    [
+        ("always", "{contract: gold}", True),
+        ("{contract: gold}", "{contract: gold}", True),
+        ("{contract: [gold, silver]}", "{contract: gold, channel: chat}", True),
+        ("{not: {contract: gold}}", "{contract: silver}", True),
+        ("{contract: gold}", "always", False),
+        ("{contract: gold}", "{contract: [gold, silver]}", False),
+        ("{contract: gold, channel: chat}", "{contract: gold}", False),
+        ("{tags: a}", "{tags: b}", False),
+    ],
+)
+def test_a_policy_behind_a_wider_one_is_never_reached(found, first, second, shadowed):
+    problems = found(file(policy("first", first), policy("second", second)))
+    assert [where for where, _ in problems] == (["policies[1].applies_to"] if shadowed else [])
+
+
+def test_a_policy_that_is_in_force_before_the_wider_one_begins_is_reached(found):
+    wide = policy("wide", since="2026-01-01")
+    assert found(file(wide, policy("old"))) == []
+    assert found(file(wide, policy("old", since="2025-01-01"))) == []
+    assert [where for where, _ in found(file(wide, policy("new", since="2026-06-01")))] == ["policies[1].applies_to"]
+
+
+def test_a_policy_is_reached_if_a_later_version_of_the_wider_one_lets_it(found):
+    text = file(policy("wide"), policy("wide", "{contract: gold}", version=2, since="2026-01-01"), policy("rest"))
+    assert found(text) == []
+
+
+def test_a_version_must_begin_after_the_one_before(found):
+    ((where, message),) = found(file(policy(since="2026-02-01"), policy(version=2, since="2026-01-01")))
+    assert (where, "version 2 must begin after version 1" in message) == ("policies[1].since", True)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("target: 4bh, warn_at: 4bh", "`4bh` comes no earlier than the target 4bh runs out"),
+        ("target: 1bd, warn_at: 8bh", "`8bh` comes no earlier than the target 1bd runs out"),
+        ("target: 1bd, warn_at: -9bh", "`-9bh` is no shorter than the target 1bd"),
+        ("target: {p1: 1h, default: 4h}, warn_at: 2h", "`2h` comes no earlier than the target 1h runs out"),
+        ("target: none, warn_at: 50%", "warns where nothing is promised: give a target"),
+        ("target: {p1: 1h}, warn_at: {p1: 50%, p2: 50%}", "warns where nothing is promised (priority p2)"),
+    ],
+)
+def test_a_warning_that_cannot_warn_is_a_problem(found, text, message):
+    ((where, said),) = found(commitment(f"metric: resolution, {text}"))
+    assert (where, message in said) == ("policies[0].commitments[0].warn_at", True), said
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "target: {p1: 1h, p2: 2h}, warn_at: 50%",
+        "target: {p1: 1h, p2: 2h}, warn_at: {p1: 30m}",
+        # Different clocks: which is longer depends on the week.
+        "target: 1w, warn_at: 5bd",
+        "target: {p1: 1h, p2: 2h, p4: none}, warn_at: {p1: 30m, default: 50%}",
+    ],
+)
+def test_a_warning_that_can_warn_for_some_ticket_is_no_problem(found, text):
+    assert found(commitment(f"metric: resolution, {text}")) == []
+
+
+def test_levels_must_not_go_backwards_for_any_priority(found):
+    levels = "{level: a, notify: r, after: {p1: 4bh, p2: 1bd}}, {level: b, notify: r, after: {p1: 1bd, p2: 4bh}}"
+    assert found(ladder(levels)) == [
+        ("policies[0].escalations[0].levels[1].after", "`4bh` comes before `1bd` of a level below it (priority p2)")
+    ]
+
+
+def test_levels_around_a_deadline_must_not_go_backwards(found):
+    text = ladder(
+        "{level: a, notify: r, at: 75%}, {level: b, notify: r, at: -2h}, "
+        "{level: c, notify: r, at: +1h}, {level: d, notify: r, at: 101%}",
+        "on: resolution",
+        "commitments: [{metric: resolution, target: 4h}]",
+    )
+    assert [where for where, _ in found(text)] == [f"policies[0].escalations[0].levels[{n}].at" for n in (1, 3)]
+
+
+def test_a_level_before_the_start_is_a_problem(found):
+    text = ladder(
+        "{level: a, notify: r, at: -5h}", "on: resolution", "commitments: [{metric: resolution, target: {p1: 4h, p2: 8h}}]"
+    )
+    assert found(text) == [("policies[0].escalations[0].levels[0].at", "`-5h` lies before the start of a target of 4h")]
+
+
+def test_levels_on_different_clocks_are_not_compared(found):
+    assert (
+        found(ladder("{level: a, notify: r, after: 3bd}, {level: b, notify: r, after: 1w}, {level: c, notify: r, after: 4bd}"))
+        == []
+    )
+
+
+def test_a_target_the_calendar_can_never_grant_is_a_problem(found):
+    assert found(commitment("metric: resolution, target: 20000bh")) == []
+    assert found(commitment("metric: resolution, target: 21000bh")) == [
+        ("policies[0].commitments[0].target", "21000bh takes over 10 years: `office` is open 2088 hours a year")
+    ]

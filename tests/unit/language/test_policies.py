@@ -1,0 +1,287 @@
+import textwrap
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from stream.language.document import PolicyError
+from stream.language.policies import check, load, shipped
+from stream.sla.metrics import BUILT_IN, SOLVED, Again
+from stream.sla.policy import LadderKind, MarkKind, OnChange
+
+SCOPE = """\
+policies:
+  - policy: p
+    version: 1
+    applies_to: {contract: gold}
+    calendar: 24x7
+"""
+
+
+@pytest.fixture
+def files(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+    def of(*texts):
+        paths = [Path(f"{'abc'[index]}.yaml") for index in range(len(texts))]
+        for path, text in zip(paths, texts, strict=True):
+            path.write_text(textwrap.dedent(text))
+        return paths
+
+    return of
+
+
+@pytest.fixture
+def problems(files):
+    return lambda *texts: [str(problem) for problem in check(files(*texts)).problems]
+
+
+def in_scope(tail):
+    return SCOPE + textwrap.indent(textwrap.dedent(tail), "    ") + "\n"
+
+
+def test_a_commitment_has_what_the_file_says(files):
+    text = in_scope("""
+        commitments:
+          - metric: resolution
+            name: solved
+            objective: 99.5%
+            when: {channel: chat}
+            target: {p1: 4h}
+            warn_at: [50%]
+            calendar: {by: category, critical: 24x7}
+            on_change: reset
+            extensions: {cap: 2d}
+        """)
+    (policy,) = load(files(text)).policies
+    (commitment,) = policy.commitments
+    assert (commitment.name, commitment.row, commitment.objective) == ("solved", BUILT_IN["resolution"], 0.995)
+    assert commitment.on_change is OnChange.RESET
+    assert commitment.extension_cap.text == "2d"
+    assert [value for _, value in commitment.calendar.cases] == ["24x7"]
+
+
+def test_an_objective_may_be_a_number_and_a_name_is_that_of_the_metric(files):
+    text = in_scope("commitments: [{metric: first_response, target: none, objective: 0.95}]")
+    (commitment,) = load(files(text)).policies[0].commitments
+    assert (commitment.name, commitment.objective, commitment.target.cases) == ("first_response", 0.95, ())
+
+
+def test_a_changed_part_gives_the_commitment_a_row_of_its_own(files):
+    text = in_scope("commitments: [{metric: resolution, target: 1d, pauses: on_hold}]")
+    (commitment,) = load(files(text)).policies[0].commitments
+    assert commitment.row.name == "p/resolution"
+    assert commitment.row.starts == BUILT_IN["resolution"].starts
+
+
+def test_a_part_changed_to_what_it_was_leaves_the_built_in_row(files):
+    text = in_scope("commitments: [{metric: agent_work, target: 1d, pauses: {status: [pending, on_hold]}}]")
+    (commitment,) = load(files(text)).policies[0].commitments
+    assert commitment.row is BUILT_IN["agent_work"] or commitment.row == BUILT_IN["agent_work"]
+
+
+def test_a_later_version_with_another_row_gives_it_another_name(files):
+    version = """\
+      - policy: p
+        version: {0}
+        since: 202{0}-01-01
+        applies_to: always
+        calendar: 24x7
+        commitments:
+          - {{metric: resolution, name: a, target: 1d, pauses: {1}}}
+          - {{metric: resolution, name: b, target: 1d, pauses: new}}
+    """
+    versions = [version.format(number, pauses) for number, pauses in ((1, "open"), (2, "pending"), (3, "on_hold"))]
+    text = "policies:\n" + textwrap.indent("".join(map(textwrap.dedent, versions)), "  ")
+    names = [[commitment.row.name for commitment in policy.commitments] for policy in load(files(text)).policies]
+    assert names == [["p/a", "p/b"], ["resolution", "p/b"], ["p/a@3", "p/b"]]
+
+
+def test_a_ladder_has_what_the_file_says(files):
+    text = in_scope("""
+        commitments: [{metric: resolution, target: 1d}]
+        escalations:
+          - ladder: up
+            kind: hierarchical
+            on: resolution
+            owner: escalation-manager
+            levels:
+              - {level: lead, notify: team-lead, at: 50%}
+              - {level: boss, notify: [boss, deputy], after: 20h, repeat_every: 1h, max_repeats: 2, only_in_business_hours: yes}
+            on_request: {level: boss, after: resolution}
+            raise_again_after: 4h
+            monitoring: 3d
+        """)
+    (ladder,) = load(files(text)).policies[0].ladders
+    assert (ladder.kind, ladder.row, ladder.commitment, ladder.owner) == (
+        LadderKind.HIERARCHICAL,
+        None,
+        "resolution",
+        "escalation-manager",
+    )
+    assert (ladder.on_request, ladder.request_after) == ("boss", "resolution")
+    assert (ladder.raise_again_after.text, ladder.monitoring.text) == ("4h", "3d")
+    lead, boss = ladder.levels
+    assert (lead.notify, lead.at.cases[0][1].kind, lead.max_repeats) == (("team-lead",), MarkKind.SHARE, 0)
+    assert (boss.notify, boss.at.cases[0][1].kind) == (("boss", "deputy"), MarkKind.USED)
+    assert (boss.repeat_every.text, boss.max_repeats, boss.only_in_business_hours) == ("1h", 2, True)
+
+
+def test_a_ladder_of_its_own_runs_until_the_ticket_is_solved_and_goes_on_when_it_is_reopened(files):
+    text = in_scope("""
+        escalations:
+          - {ladder: up, kind: functional, starts: ticket_created, stops: solved, levels: [{level: one, notify: a, after: 1h}]}
+        """)
+    row = load(files(text)).policies[0].ladders[0].row
+    assert (row.name, row.stops, row.again) == ("p/up", SOLVED, Again.CONTINUE)
+
+
+def test_a_date_begins_at_midnight_where_the_calendar_is(files):
+    text = """
+        calendars: {office: {timezone: Asia/Kolkata, week: {mon-fri: ["09:00-17:00"]}}}
+        policies:
+          - {policy: p, version: 1, since: 2026-04-01, applies_to: {contract: a}, calendar: office,
+             commitments: [{metric: resolution, target: 1d}]}
+          - {policy: q, version: 1, since: "2026-04-01T00:00:00+02:00", applies_to: always, calendar: office,
+             commitments: [{metric: resolution, target: 1d}]}
+        """
+    p, q = load(files(text)).policies
+    assert p.since == datetime(2026, 3, 31, 18, 30, tzinfo=UTC).timestamp() * 1_000_000
+    assert q.since == datetime(2026, 3, 31, 22, 0, tzinfo=UTC).timestamp() * 1_000_000
+
+
+def test_a_date_is_refused_where_the_calendars_disagree_about_midnight(problems):
+    text = """\
+        calendars: {office: {timezone: Asia/Kolkata, week: {mon-fri: ["09:00-17:00"]}}}
+        policies:
+          - policy: p
+            version: 1
+            since: 2026-04-01
+            applies_to: always
+            calendar: {p1: 24x7, default: office}
+            commitments: [{metric: resolution, target: 1d}]
+        """
+    (problem,) = problems(text)
+    assert problem.startswith("a.yaml:5: policies[0].since: the policy's calendars lie in different zones (Asia/Kolkata, UTC)")
+
+
+def test_files_share_their_names(files):
+    calendars = 'calendars: {office: {timezone: Asia/Kolkata, week: {mon-fri: ["09:00-17:00"]}}}'
+    metrics = "metrics: {fast: {like: resolution}}"
+    policies = load(
+        files(SCOPE.replace("24x7", "office") + "    commitments: [{metric: fast, target: 1bh}]", calendars, metrics)
+    )
+    assert policies.calendars.keys() == {"office", "24x7"}
+    assert policies.policies[0].commitments[0].row.name == "fast"
+
+
+def test_a_name_defined_in_two_files_is_a_problem_that_names_both_places(problems):
+    first = in_scope("commitments: [{metric: fast, target: 1h}]") + "metrics:\n  fast: {like: resolution}\n"
+    second = in_scope("commitments: [{metric: fast, target: 1h}]") + "metrics:\n  fast: {like: agent_work}\n"
+    assert problems(first, second) == [
+        "b.yaml:2: policies[0]: version 1 of `p` is already defined at a.yaml:2",
+        "b.yaml:8: metrics.fast: `fast` is already defined at a.yaml:8",
+    ]
+
+
+def test_every_problem_of_every_file_is_listed_in_the_order_of_files_and_lines(files):
+    one = in_scope("""\
+        commitments:
+          - {metric: nope, target: 1x}
+          - {metric: first_response, target: 1h, warn_at: 2h}
+        """)
+    two = "calendars: {24x7: {}}\npolicy: p\n"
+    with pytest.raises(PolicyError) as caught:
+        load(files(one, two))
+    found = [(problem.file[-6:], problem.line, problem.where) for problem in caught.value.problems]
+    assert found == [
+        ("a.yaml", 7, "policies[0].commitments[0].metric"),
+        ("a.yaml", 7, "policies[0].commitments[0].target"),
+        ("a.yaml", 8, "policies[0].commitments[1].warn_at"),
+        ("b.yaml", 1, "calendars.24x7"),
+        ("b.yaml", 2, "policy"),
+    ]
+    assert str(caught.value).count("\n") == 4
+
+
+def test_naming_what_could_not_be_read_is_no_second_problem(problems):
+    text = """\
+        calendars: {office: {timezone: Nowhere/Else, week: 24x7}}
+        metrics: {mine: {like: resolutoin}}
+        policies:
+          - policy: p
+            version: 1
+            applies_to: always
+            calendar: office
+            commitments: [{metric: mine, target: 1h}, {metric: first_response, target: 1h, pauses: nope}]
+            escalations: [{ladder: l, kind: functional, on: first_response, levels: [{level: a, notify: b, at: 50%}]}]
+        """
+    assert [problem.split(": ")[1] for problem in problems(text)] == [
+        "calendars.office.timezone",
+        "metrics.mine.like",
+        "policies[0].commitments[1].pauses",
+    ]
+
+
+def test_what_is_defined_and_never_named_is_a_warning_and_stops_nothing(files):
+    text = in_scope("commitments: [{metric: first_response, target: 1h}]") + (
+        "calendars: {spare: {timezone: UTC, week: 24x7}}\nmetrics: {a: {like: resolution}, b: {like: a}}\n"
+    )
+    checked = check(files(text))
+    assert checked.policies is not None
+    assert [(p.where, p.severity, p.message) for p in checked.problems] == [
+        ("calendars.spare", "warning", "the calendar is not used by any policy"),
+        ("metrics.b", "warning", "the metric is not used by any policy"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("tail", "message"),
+    [
+        ("commitments: []", "at least one item"),
+        ("commitments: {metric: first_response}", "must be a list"),
+        ("commitments: [first_response]", "must be a mapping"),
+        ("commitments: [{metric: first_response, target: 1h, objective: 0%}]", "must be over 0"),
+        ("commitments: [{metric: first_response, target: 1h, extensions: 5bd}]", "must be a mapping with the keys cap"),
+        ("commitments: [{metric: first_response, target: 1h, on_change: keep}]", "must be one of carry, forward, reset"),
+    ],
+)
+def test_a_mistake_in_a_commitment_has_one_message_that_says_what_to_do(problems, tail, message):
+    (problem,) = problems(in_scope(tail))
+    assert message in problem
+
+
+LEVEL = "level: a, notify: b, after: 1h"
+
+
+@pytest.mark.parametrize(
+    ("kind", "levels", "more", "message"),
+    [
+        ("funktional", f"{{{LEVEL}}}", "", "did you mean `functional`?"),
+        ("functional", "", "", "at least one item"),
+        ("functional", "{level: a, notify: b}", "", "must say when"),
+        ("functional", f"{{{LEVEL}}}, {{{LEVEL}}}", "", "already has a level `a`"),
+        ("functional", f"{{{LEVEL}, repeat_every: 1h, max_repeats: 0}}", "", "whole number from 1"),
+        ("functional", f"{{{LEVEL}}}", "on_request: {level: a, after: c}", "no commitment `c`; there is none"),
+        ("functional", f"{{{LEVEL}}}", "owner: someone@example.org", "must be a role"),
+        ("functional", f"{{{LEVEL}}}", "on_request: {after: c}", "`level` is missing"),
+    ],
+)
+def test_a_mistake_in_a_ladder_has_a_message_that_says_what_to_do(problems, kind, levels, more, message):
+    text = f"escalations: [{{ladder: l, kind: {kind}, starts: open, stops: solved, levels: [{levels}], {more}}}]"
+    assert message in problems(in_scope(text))[0]
+
+
+def test_a_ladder_on_a_commitment_has_no_stopwatch_of_its_own(problems):
+    text = """
+        commitments: [{metric: resolution, target: 1h}]
+        escalations: [{ladder: l, kind: functional, on: resolution, starts: open, levels: [{level: a, notify: b, at: 50%}]}]
+        """
+    (problem,) = problems(in_scope(text))
+    assert "the ladder stands on a commitment (`on`)" in problem
+
+
+def test_a_shipped_policy_is_found_by_its_name():
+    assert shipped("batoi") == shipped("batoi.yaml")
+    with pytest.raises(ValueError, match=r"no policy 'nope' ships with breachwatch; there are: .*batoi"):
+        shipped("nope")

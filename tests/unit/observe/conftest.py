@@ -1,0 +1,28 @@
+"""Metrics over two small policies, and a way to read them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from observed import gold, policy_set, silver
+
+from stream.observe.metrics import Metrics
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+@pytest.fixture
+def metrics() -> Metrics:
+    return Metrics(policy_set(gold(), silver()))
+
+
+@pytest.fixture
+def value(metrics: Metrics) -> Callable[..., float | None]:
+    """The value of a series of ``metrics`` by name and labels; ``None`` when there is no such series."""
+
+    def read(name: str, **labels: str) -> float | None:
+        return metrics.registry.get_sample_value(name, labels)
+
+    return read

@@ -1,0 +1,51 @@
+"""The catalogue, the registry and the page of documentation are one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from observed import effect
+
+from stream.observe.catalogue import CATALOGUE, as_markdown
+from stream.sla.effects import Kind
+
+if TYPE_CHECKING:
+    from stream.observe.metrics import Metrics
+
+ROOT = Path(__file__).parents[3]
+
+
+def test_the_registry_exports_the_metrics_of_the_catalogue_and_no_others(metrics: Metrics):
+    exported = {
+        (family.name, family.type, family.documentation)
+        for family in metrics.registry.collect()
+        if family.name.startswith("sla_")
+    }
+
+    assert exported == {(spec.name.removesuffix("_total"), spec.type, spec.help) for spec in CATALOGUE}
+
+
+def test_every_sample_has_the_labels_of_the_catalogue(metrics: Metrics):
+    metrics.effects([effect(kind, ladder="management", level="executive") for kind in Kind], clock_is_wall=True)
+    metrics.partition(0, watermark=1)
+    labels = {name: set(spec.labels) for spec in CATALOGUE for name in spec.series}
+
+    samples = [sample for family in metrics.registry.collect() for sample in family.samples]
+
+    told = {sample.name for sample in samples}
+    assert set(labels) <= told
+    for sample in samples:
+        if sample.name.startswith("sla_"):
+            assert set(sample.labels) - {"le"} == labels[sample.name], sample.name
+
+
+def test_no_metric_has_a_ticket_or_a_person_as_a_label():
+    for spec in CATALOGUE:
+        assert not {"ticket", "id", "customer", "agent", "assignee", "actor"} & set(spec.labels), spec.name
+
+
+def test_the_page_of_metrics_is_current():
+    assert (ROOT / "docs/metrics.md").read_text("utf-8") == as_markdown(), (
+        "write it anew: python -m stream.observe.catalogue > docs/metrics.md"
+    )

@@ -1,0 +1,32 @@
+"""What the policies say about labels."""
+
+from __future__ import annotations
+
+from observed import by_priority, promising
+
+from stream.observe.labels import Vocabulary, priorities
+from stream.sla.conditions import All, FieldIn, Not
+from stream.sla.duration import Duration
+from stream.sla.policy import Choice
+
+CRITICAL = FieldIn("category", frozenset({"critical"}))
+
+
+def test_a_vocabulary_keeps_what_is_known_and_the_first_others_and_calls_the_rest_other():
+    vocabulary = Vocabulary({"p1"}, room=2)
+
+    assert [vocabulary.label(word) for word in ("a", "b", "c", "p1", "a")] == ["a", "b", "other", "p1", "a"]
+
+
+def test_the_priorities_of_a_policy_are_those_its_targets_name_in_that_order():
+    assert priorities(promising(by_priority(p2="1h", p1="1h"))) == ["p2", "p1"]
+
+
+def test_priorities_are_found_inside_connected_conditions():
+    condition = All((CRITICAL, Not(FieldIn("priority", frozenset({"p4"})))))
+
+    assert priorities(promising(Choice(((condition, Duration.parse("1h")),)))) == ["p4"]
+
+
+def test_a_policy_whose_targets_name_no_priority_has_the_empty_one():
+    assert priorities(promising(Choice.fixed(Duration.parse("1h")))) == [""]

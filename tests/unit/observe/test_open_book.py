@@ -1,0 +1,45 @@
+"""The book of open commitments."""
+
+from __future__ import annotations
+
+from stream.observe.open_book import OpenBook
+
+LABELS = ("gold", "first_response", "p1", "")
+
+
+def counts(book: OpenBook) -> dict[str, float]:
+    """Value by state."""
+    (family,) = book.collect()
+    return {sample.labels["state"]: sample.value for sample in family.samples}
+
+
+def test_a_label_set_that_is_foreseen_is_shown_as_nothing_in_every_state():
+    book = OpenBook()
+    book.foresee(LABELS)
+
+    assert counts(book) == {"running": 0, "paused": 0, "breached": 0}
+
+
+def test_saying_the_same_of_a_ticket_twice_counts_it_once():
+    book = OpenBook()
+    running = book.entry(LABELS, "running")
+    book.set("desk/1", (running,))
+    book.set("desk/1", (running,))
+
+    assert counts(book) == {"running": 1}
+
+
+def test_two_commitments_of_one_ticket_under_the_same_labels_count_twice():
+    book = OpenBook()
+    running = book.entry(LABELS, "running")
+    book.set("desk/1", (running, running))
+
+    assert counts(book) == {"running": 2}
+
+
+def test_forgetting_a_ticket_that_was_never_open_changes_nothing():
+    book = OpenBook()
+    book.foresee(LABELS)
+    book.set("desk/1", ())
+
+    assert set(counts(book).values()) == {0}

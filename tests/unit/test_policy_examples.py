@@ -1,0 +1,73 @@
+"""The schema and the loader agree on every example; the loader says what the example's first line expects."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from stream.language.document import Severity, read_document
+from stream.language.policies import check, shipped
+
+ROOT = Path(__file__).parents[2]
+EXAMPLES = ROOT / "schemas/examples/policy"
+SCHEMA = Draft202012Validator(json.loads((ROOT / "schemas/policy.v1.json").read_text()))
+EXPECTATION = re.compile(r"# expect: line (\d+): (.+)")
+
+
+def examples(kind: str) -> list[Path]:
+    return sorted((EXAMPLES / kind).glob("*.yaml"))
+
+
+def test_the_schema_is_a_schema():
+    Draft202012Validator.check_schema(SCHEMA.schema)
+
+
+@pytest.mark.parametrize("path", examples("valid"), ids=lambda path: path.stem)
+def test_a_valid_example_is_accepted_by_loader_and_schema(path):
+    assert [p for p in check([path]).problems if p.severity is Severity.ERROR] == []
+    assert [error.message for error in SCHEMA.iter_errors(read_document(path).data)] == []
+
+
+@pytest.mark.parametrize("path", examples("invalid"), ids=lambda path: path.stem)
+def test_an_invalid_example_is_refused_for_the_reason_and_on_the_line_it_names(path):
+    expected = EXPECTATION.match(path.read_text())
+    assert expected is not None, f"{path} must begin with `# expect: line N: text`"
+    line, fragment = int(expected[1]), expected[2]
+    checked = check([path])
+    assert checked.policies is None
+    assert len(checked.problems) == 1, "an example shows one mistake"
+    assert (checked.problems[0].line, fragment in str(checked.problems[0])) == (line, True), str(checked.problems[0])
+
+
+@pytest.mark.parametrize("path", examples("invalid"), ids=lambda path: path.stem)
+def test_the_schema_refuses_exactly_the_invalid_examples_that_say_so(path):
+    refused = not SCHEMA.is_valid(read_document(path).data)
+    assert refused == ("# schema: refuses" in path.read_text().splitlines())
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in shipped("batoi").parent.glob("*.yaml")))
+def test_a_shipped_policy_is_clean_and_fits_the_schema(name):
+    assert check([shipped(name)]).problems == ()
+    assert SCHEMA.is_valid(read_document(shipped(name)).data)
+
+
+def documented() -> list[tuple[str, str]]:
+    """Every complete policy file in the language's reference, under the heading it stands below."""
+    text = (ROOT / "docs/policy-language.md").read_text()
+    found = []
+    for section in re.split(r"^#+ ", text, flags=re.MULTILINE)[1:]:
+        heading = section.partition("\n")[0]
+        found += [(heading, fence) for fence in re.findall(r"^```yaml policy\n(.*?)^```", section, re.MULTILINE | re.DOTALL)]
+    return found
+
+
+@pytest.mark.parametrize("fence", [pytest.param(fence, id=heading) for heading, fence in documented()])
+def test_every_policy_in_the_reference_is_accepted_by_loader_and_schema(fence, tmp_path):
+    path = tmp_path / "reference.yaml"
+    path.write_text(fence)
+    assert list(map(str, check([path]).problems)) == []
+    assert [error.message for error in SCHEMA.iter_errors(read_document(path).data)] == []
