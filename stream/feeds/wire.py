@@ -52,6 +52,7 @@ class WireEffect(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, 
     timezone: str = ""
     late: bool
     retracts: str = ""
+    retracts_type: Kind | None = None
     fields: dict[str, str | list[str]] = {}
 
 
@@ -122,6 +123,7 @@ def encode_effect(effect: Effect) -> bytes:
             timezone=effect.timezone,
             late=effect.late,
             retracts=effect.retracts,
+            retracts_type=effect.retracts_kind,
             fields=effect.fields,
         )
     )
@@ -155,6 +157,7 @@ def decode_effect(value: bytes) -> Effect:
         timezone=wire.timezone,
         late=wire.late,
         retracts=wire.retracts,
+        retracts_kind=wire.retracts_type,
         allowed_from=None if wire.allowed_from is None else parse_instant(wire.allowed_from),
     )
 

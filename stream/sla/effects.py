@@ -141,6 +141,8 @@ class Effect(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """True when it was learnt from an event that came after later ones: a correction of the record, not news to page for."""
     retracts: str = ""
     """The id this effect takes back."""
+    retracts_kind: Kind | None = None
+    """The kind of the effect it takes back."""
     allowed_from: int | None = None
     """For a refused escalation request: when it may be made."""
 

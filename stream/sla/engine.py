@@ -202,4 +202,5 @@ def _retraction(effect: Effect, said_id: str, event: Event, now: int) -> Effect:
         cause=event.id,
         late=True,
         retracts=said_id,
+        retracts_kind=effect.kind,
     )

@@ -74,6 +74,7 @@ EVERY_KEY: dict[str, st.SearchStrategy[Any]] = {
     "timezone": texts,
     "late": st.booleans(),
     "retracts": texts,
+    "retracts_kind": st.none() | st.sampled_from(Kind),
     "allowed_from": st.none() | instants,
 }
 effects = st.builds(Effect, **EVERY_KEY)
