@@ -85,7 +85,9 @@ class Pledge(msgspec.Struct, array_like=True, gc=False):
     """The next instant at which something becomes true, if no event comes first."""
 
     def copy(self) -> Pledge:
-        return msgspec.structs.replace(self, warned=list(self.warned))
+        """Shares the list of warnings, which nobody changes in place."""
+        copied: Pledge = self.__copy__()  # type: ignore[attr-defined]  # msgspec has it, its stubs do not
+        return copied
 
     @property
     def clock(self) -> Clock:
@@ -98,9 +100,9 @@ class Pledge(msgspec.Struct, array_like=True, gc=False):
 
     def decide(self, verdict: Verdict) -> None:
         """Raises ValueError for a verdict that may not follow the present one: our bug."""
-        if verdict not in TABLE[Verdict(self.verdict)]:
+        if verdict not in TABLE[self.verdict]:  # type: ignore[index]  # the members are integers
             raise ValueError(f"a commitment that is {Verdict(self.verdict).name} cannot become {verdict.name}")
-        self.verdict = verdict
+        self.verdict = int(verdict)
 
     def aim(self, promise: Promise, watch: Stopwatch, at: int) -> None:
         """Take the target that ``promise`` sets, counting from the instant ``at``."""

@@ -77,7 +77,9 @@ class Climb(msgspec.Struct, array_like=True, gc=False):
     """The next instant at which something is said, if no event comes first."""
 
     def copy(self) -> Climb:
-        return msgspec.structs.replace(self, raised=list(self.raised))
+        """Shares the list of levels, which nobody changes in place."""
+        copied: Climb = self.__copy__()  # type: ignore[attr-defined]  # msgspec has it, its stubs do not
+        return copied
 
     @property
     def active(self) -> bool:

@@ -113,7 +113,7 @@ def asks(
     climb.repeats = 0
     again = climb.reached(level, rungs)
     if not again:
-        climb.raised.append(level.name)
+        climb.raised = [*climb.raised, level.name]
     if climb.holding == Holding.ACKNOWLEDGED:
         climb.turn += 1
     climb.holding = Holding.CLIMBING
@@ -130,7 +130,7 @@ def falls_due(voice: Voice, instant: int, rungs: Rungs, climb: Climb, watch: Sto
             releases(voice, Reason.QUIET, instant, TIMER, rungs, climb, watch, holding=Holding.QUIET)
             return
         if due.mark is not None:
-            climb.raised.append(due.level.name)
+            climb.raised = [*climb.raised, due.level.name]
             climb.repeats = 0
             climb.said = instant
             reason = MARK_REASON[due.mark.kind]

@@ -124,7 +124,7 @@ def falls_due(voice: Voice, instant: int, promise: Promise, pledge: Pledge, watc
         breaches(voice, instant, TIMER, promise, pledge, watch)
         return
     for mark in pledge.warnings_at(instant, promise, watch):
-        pledge.warned.append(mark.text)
+        pledge.warned = [*pledge.warned, mark.text]
         voice.commitment(Kind.WARNED, MARK_REASON[mark.kind], instant, TIMER, promise, pledge, watch, mark=mark)
     pledge.look_ahead(promise, watch)
 
