@@ -200,8 +200,12 @@ def _by_hand() -> Iterator[_Story]:
     ignored = _Story(f"{SOURCE}/2004")
     ignored.created(_local("2026-01-20T09:30"), channel="ticket", priority="p1", customer="umbrella", team="cloud")
     ignored.happened("escalation.requested", _local("2026-01-20T12:00"), "customer", level="executive", impact="production")
-    ignored.happened("escalation.acknowledged", _local("2026-01-21T10:00"), "agent", level="support-team")
     yield ignored
+    # Somebody takes the escalation up: it climbs no further.
+    taken_up = _Story(f"{SOURCE}/2008")
+    taken_up.created(_local("2026-01-20T09:40"), channel="ticket", priority="p1", customer="globex", team="cloud")
+    taken_up.happened("escalation.acknowledged", _local("2026-01-20T14:00"), "agent", level="support-team")
+    yield taken_up
     other_contract = _Story(f"{SOURCE}/2005")
     other_contract.created(_local("2026-01-21T10:00"), contract="community", channel="email", priority="p3", customer="tyrell")
     yield other_contract

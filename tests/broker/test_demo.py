@@ -1,0 +1,131 @@
+"""The demo ends by itself, shows exactly what the engine says of its feed, and leaves nothing behind however it ends."""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections import Counter
+from typing import TYPE_CHECKING
+
+import pytest
+from aiokafka.partitioner import DefaultPartitioner
+from rich.console import Console
+
+from stream.feeds.decode import Incoming, Rejected, decode
+from stream.language.policies import load
+from stream.sla.engine import Engine
+from stream.sla.playback import Playback
+from stream.tools.demo import PARTITIONS, write_policy
+from stream.tools.demo_feed import feed
+from stream.tools.demo_view import View
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from stream.sla.effects import Effect
+
+WHEN_AND_WHAT = re.compile(r"^\w{3} \d\d \w{3} \d\d:\d\d  (\S+)")
+
+
+def expected_effects(folder: Path) -> Iterator[Effect]:
+    """What the engine makes of each partition's part of the feed: a worker knows the time of its own partition only."""
+    policies = load([write_policy(folder)])
+    numbers = list(range(PARTITIONS))
+    partition_of = DefaultPartitioner()
+    playbacks = [Playback(Engine(policies)) for _ in numbers]
+    for record in feed(policies.calendars["batoi-office"]):
+        heard = decode(record.key, record.value, now=None)
+        for number in numbers if record.everywhere else [partition_of(record.key, numbers, numbers)]:
+            if isinstance(heard, Incoming):
+                yield from playbacks[number].event(*heard)
+            elif not isinstance(heard, Rejected):
+                yield from playbacks[number].tick(heard.at)
+
+
+def lines_for(effects: Iterator[Effect]) -> list[str]:
+    out = io.StringIO()
+    with View(Console(file=out, width=150), "") as view:
+        for effect in effects:
+            view.effect(effect)
+    return out.getvalue().splitlines()[1:]
+
+
+@pytest.fixture
+def demo(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
+    """A demo with a feed of some seconds, all its temporary files under ``tmp_path / "tmp"``."""
+    (tmp_path / "tmp").mkdir()
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("BREACHWATCH_")}
+    with subprocess.Popen(
+        [sys.executable, "-u", "-m", "stream", "demo", "--seconds", "4"],
+        env={**environment, "TMPDIR": str(tmp_path / "tmp")},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as running:
+        yield running
+        running.kill()
+
+
+def line_with(what: str, running: subprocess.Popen[str]) -> str:
+    assert running.stdout is not None
+    return next(line for line in running.stdout if what in line)
+
+
+def left_behind(tmp_path: Path) -> list[str]:
+    """Files of the demo, and processes that were told of one."""
+    processes = subprocess.run(["ps", "-eo", "stat=,args="], capture_output=True, text=True, check=True).stdout.splitlines()
+    files = [path.name for path in (tmp_path / "tmp").iterdir()]
+    return files + [line for line in processes if str(tmp_path / "tmp") in line and not line.startswith("Z")]
+
+
+def workers_of(parent: int) -> list[int]:
+    processes = subprocess.run(["ps", "-eo", "pid=,ppid=,args="], capture_output=True, text=True, check=True).stdout
+    rows = (line.split(None, 2) for line in processes.splitlines())
+    return [int(pid) for pid, of, args in rows if int(of) == parent and args.endswith("-m stream worker")]
+
+
+def test_it_shows_exactly_what_the_engine_says_of_the_feed(demo: subprocess.Popen[str], tmp_path: Path):
+    output, errors = demo.communicate(timeout=240)
+
+    assert (demo.returncode, errors) == (0, "")
+    shown = [line for line in output.splitlines() if WHEN_AND_WHAT.match(line)]
+    effects = Counter(line for line in shown if "rejected " not in line)
+    assert effects == Counter(lines_for(expected_effects(tmp_path)))
+    assert len(shown) - effects.total() == 7, "one line for each broken record"
+    assert re.search(r"key_mismatch\W+1\b", output)
+    assert "Breaches taken back, because the answer had been in time: 1" in output
+    assert "Metrics while it runs: http://127.0.0.1:" in output
+    assert left_behind(tmp_path) == []
+
+
+def test_ended_by_ctrl_c_it_says_so_and_leaves_nothing(demo: subprocess.Popen[str], tmp_path: Path):
+    line_with("escalated", demo)
+    (worker,) = workers_of(demo.pid)
+
+    demo.send_signal(signal.SIGINT)
+    demo.send_signal(signal.SIGINT)
+    output, errors = demo.communicate(timeout=120)
+
+    assert (demo.returncode, errors) == (130, "")
+    assert output.endswith("Stopped before its end. Broker and worker have ended; nothing is left behind.\n")
+    assert left_behind(tmp_path) == []
+    with pytest.raises(ProcessLookupError):
+        os.kill(worker, 0)
+
+
+def test_a_worker_that_dies_ends_the_demo_with_an_error_and_the_end_of_its_log(demo: subprocess.Popen[str], tmp_path: Path):
+    line_with("escalated", demo)
+    (worker,) = workers_of(demo.pid)
+
+    os.kill(worker, signal.SIGKILL)
+    _, errors = demo.communicate(timeout=120)
+
+    assert demo.returncode == 1
+    assert "the worker ended by itself, with status -9" in errors
+    assert "ready: demo, partitions 0, 1, 2, 3" in errors
+    assert left_behind(tmp_path) == []
