@@ -147,7 +147,7 @@ class Effect(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """For a refused escalation request: when it may be made."""
 
 
-def stem(ticket: str, name: str, cycle: int, kind: Kind, mark: str, version: int, cause: str = "") -> str:
+def stem(ticket: str, name: str, row: str, cycle: int, kind: Kind, mark: str, version: int, cause: str = "") -> str:
     """Hash that names a fact. ``cause`` only where the same thing may happen many times in a cycle (a pause, a request)."""
-    text = "\x1f".join((ticket, name, str(cycle), kind, mark, str(version), cause))
+    text = "\x1f".join((ticket, name, row, str(cycle), kind, mark, str(version), cause))
     return blake2b(text.encode(), digest_size=12).hexdigest()

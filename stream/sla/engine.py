@@ -195,7 +195,7 @@ def _retraction(effect: Effect, said_id: str, event: Event, now: int) -> Effect:
     name = effect.ladder or effect.commitment
     return msgspec.structs.replace(
         effect,
-        id=stem(effect.ticket, name, effect.cycle, kind, said_id, 0),
+        id=stem(effect.ticket, name, "", effect.cycle, kind, said_id, 0),
         kind=kind,
         detected_at=now,
         reason=Reason.CORRECTED,

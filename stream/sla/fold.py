@@ -202,16 +202,35 @@ class Fold:
                 name = rungs.ladder.name
                 laid.add(f"^{name}")
                 climb = self._climb(name)
+                if climb is not None and climb.row != row and self._held_by(climb.row, name):
+                    continue
                 if climb is None or climb.cycle != watch.cycle or climb.row != row:
                     self._owned.add(f"^{name}")
-                    climb = ticket.climbs[name] = Climb(rungs.policy.name, rungs.policy.version, row, watch.cycle)
+                    turn = climb.turn + 1 if climb is not None and climb.row != row else 0
+                    climb = Climb(rungs.policy.name, rungs.policy.version, row, watch.cycle, turn=turn)
+                    ticket.climbs[name] = climb
                 climb.floor = max(climb.floor, event.at)
                 climb.look_ahead(rungs, watch, ticket.pledges.get(rungs.ladder.commitment))
         return laid
 
+    def _held_by(self, row: str, name: str) -> bool:
+        """Whether another version of the policy, in force for a clock that started earlier, still counts ``name`` on ``row``.
+
+        One commitment or ladder is never counted twice on a ticket: the version that began with it ends it.
+        """
+        watch = self.ticket.watches[row]
+        if not watch.on:
+            return False
+        plan = self._plan(watch)
+        return any(promise.commitment.name == name for promise in plan.promises_on.get(row, ())) or any(
+            rungs.ladder.name == name for rungs in plan.ladders_on.get(row, ())
+        )
+
     def _lay_promise(self, row: str, watch: Stopwatch, promise: Promise, event: Event) -> None:
         voice, name, at, cause = self.voice, promise.commitment.name, event.at, event.id
         pledge = self._pledge(name)
+        if pledge is not None and pledge.row != row and self._held_by(pledge.row, name):
+            return
         same_cycle = pledge is not None and pledge.row == row and pledge.cycle == watch.cycle
         if pledge is not None and pledge.verdict == Verdict.PENDING:
             # Where the cycle is another, another policy counts the same commitment on a row of its own.

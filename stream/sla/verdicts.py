@@ -81,7 +81,7 @@ def begins(
 ) -> Pledge:
     """A promise begins to be laid over a stopwatch: a cycle has begun, or the promise has begun to apply."""
     pledge = Pledge(promise.policy.name, promise.policy.version, promise.commitment.row.name, watch.cycle)
-    if before is not None and before.cycle == watch.cycle:
+    if before is not None and (before.row != pledge.row or before.cycle == watch.cycle):
         pledge.turn = before.turn + 1
     pledge.aim(promise, watch, at)
     pledge.look_ahead(promise, watch)

@@ -64,7 +64,7 @@ class Voice:
         text = "" if mark is None else mark.text
         self.effects.append(
             Effect(
-                id=stem(self.ticket.id, name, pledge.cycle, kind, text, pledge.turn, cause if per_event else ""),
+                id=stem(self.ticket.id, name, pledge.row, pledge.cycle, kind, text, pledge.turn, cause if per_event else ""),
                 kind=kind,
                 at=at,
                 detected_at=self.now,
@@ -108,7 +108,7 @@ class Voice:
         own = cause if per_event else ""
         self.effects.append(
             Effect(
-                id=stem(self.ticket.id, ladder.name, climb.cycle, kind, f"{level}#{count}", climb.turn, own),
+                id=stem(self.ticket.id, ladder.name, climb.row, climb.cycle, kind, f"{level}#{count}", climb.turn, own),
                 kind=kind,
                 at=at,
                 detected_at=self.now,
