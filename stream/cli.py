@@ -19,6 +19,7 @@ COMMANDS: Final = {
     "import": ("stream.tools.import_log", "Turn a helpdesk's exported status log into ticket events."),
     "check": ("stream.tools.check", "Check policy files: every problem with its file and line."),
     "calendar": ("stream.tools.calendar", "Ask a calendar: due, elapsed, open."),
+    "explain": ("stream.tools.explain", "Explain a ticket's deadlines: which time counted, and why."),
 }
 """Name to (module with an attribute ``command``, help line)."""
 

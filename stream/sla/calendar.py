@@ -51,14 +51,14 @@ class Calendar:
     version's week.
     """
 
-    __slots__ = ("_always", "_content", "_spans", "day", "name", "timezone", "zone")
+    __slots__ = ("_always", "_spans", "content", "day", "name", "timezone", "zone")
 
     def __init__(self, name: str, content: Content) -> None:
         """Raises ValueError when no working day is stated and the newest week never opens; ZoneInfoNotFoundError."""
         self.name: Final = name
         self.timezone: Final = content.timezone
         self.zone: Final = ZoneInfo(content.timezone)
-        self._content: Final = content
+        self.content: Final = content
         newest = content.versions[-1]
         self.day: Final = content.day if content.day is not None else usual_day(newest)
         if self.day <= 0:
@@ -192,7 +192,7 @@ class Calendar:
         found: list[Stretch] = []
         for begin, finish, offset in segments(self.zone, start, end):
             for day in range((begin + offset) // DAY, (finish + offset - 1) // DAY + 1):
-                for piece in pieces(self._content, day):
+                for piece in pieces(self.content, day):
                     low, high = max(piece.start - offset, begin), min(piece.end - offset, finish)
                     if low >= high:
                         continue

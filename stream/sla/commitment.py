@@ -69,13 +69,18 @@ class Pledge(msgspec.Struct, array_like=True, gc=False):
     """Whether the target runs on the calendar rather than on the wall."""
     target: int | None = None
     """Microseconds on that clock; ``None``: nothing is promised."""
+    counts_from: int | None = None
+    """When the target began to count, if not with the cycle (``on_change: forward`` and ``reset``)."""
+    anew: bool = False
+    """``on_change: reset``: what was before ``counts_from`` is shown and counted no more."""
     base: int = 0
-    """Microseconds used when the target began to count (``on_change: forward``)."""
+    """Microseconds used at ``counts_from``, on the clock and calendar of the target."""
     extension: int = 0
     """Microseconds granted on top of the target."""
     cut_elapsed: int = 0
-    """``on_change: reset``: microseconds used before the cycle began anew; no effect shows them any more."""
+    """``base``, where ``anew``."""
     cut_paused: int = 0
+    """Microseconds paused at ``counts_from``, where ``anew``."""
     calendar: str = ""
     warned: list[str] = []
     """The warnings that were sent, as the policy writes their marks."""
@@ -116,6 +121,14 @@ class Pledge(msgspec.Struct, array_like=True, gc=False):
             amount = promise.target.resolve(promise.calendar, watch.began)
             self.business = amount.clock is Clock.BUSINESS
             self.target = amount.micros
+
+    def count_from(self, at: int, calendar: Calendar, watch: Stopwatch, *, anew: bool) -> None:
+        """Let the target count from the instant ``at`` only. To be said again when the clock or calendar changes."""
+        self.counts_from = at
+        self.anew = anew
+        self.base = watch.elapsed(self.clock, calendar, at)
+        self.cut_elapsed = self.base if anew else 0
+        self.cut_paused = watch.paused_for(self.clock, calendar, at) if anew else 0
 
     def differs(self, promise: Promise, watch: Stopwatch) -> bool:
         """Whether ``promise`` sets another target, or counts it on another calendar."""
@@ -184,7 +197,10 @@ def _raw_instant(mark: Mark, pledge: Pledge, watch: Stopwatch, calendar: Calenda
         return watch.reaches(used, pledge.clock, calendar)
     amount = resolve(mark.duration, calendar, watch.began)
     if mark.kind is MarkKind.USED:
-        return watch.reaches(amount.micros, amount.clock, calendar)
+        before = 0
+        if pledge.anew and pledge.counts_from is not None:
+            before = watch.elapsed(amount.clock, calendar, pledge.counts_from)
+        return watch.reaches(before + amount.micros, amount.clock, calendar)
     signed = -amount.micros if mark.kind is MarkKind.LEFT else amount.micros
     allowance = pledge.allowance
     if allowance is None:

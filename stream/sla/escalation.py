@@ -42,6 +42,8 @@ class Holding(IntEnum):
     """Over; a reopening brings it back."""
     QUIET = 4
     """Over for good; a reopening begins a new one."""
+    WITHDRAWN = 5
+    """No longer applies; goes on when it applies again."""
 
 
 class Due(NamedTuple):

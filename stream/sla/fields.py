@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
 if TYPE_CHECKING:
     from stream.sla.events import Event
     from stream.sla.ticket import Ticket
+
+SOLVED_STATUSES: Final = ("solved", "closed")
 
 
 def absorb(ticket: Ticket, event: Event) -> tuple[Event, set[str]]:
@@ -20,7 +22,7 @@ def absorb(ticket: Ticket, event: Event) -> tuple[Event, set[str]]:
     fields = ticket.fields
     names: set[str] = set()
     if not ticket.begun:
-        names.add("@begun")
+        names.update(("@begun", "status"))
         ticket.begun = True
         ticket.partial = event.type != "ticket.created"
         fields = {"@begun": "yes"} if ticket.partial else {"@begun": "yes", "status": "new"}
@@ -33,6 +35,11 @@ def absorb(ticket: Ticket, event: Event) -> tuple[Event, set[str]]:
     if changed:
         fields = {**fields, **changed}
         names.update(changed)
+        left_solved = fields.get("status") not in SOLVED_STATUSES and ticket.fields.get("status") in SOLVED_STATUSES
+        if left_solved and fields.get("@accepted"):
+            # An acceptance is of a solution; what is opened again is not accepted any more.
+            fields["@accepted"] = ""
+            names.add("@accepted")
     derived = _derived(ticket, event)
     if derived:
         new = {name: value for name, value in derived.items() if fields.get(name, "") != value}

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from stream.sla import ladders, verdicts
 from stream.sla.commitment import Verdict
 from stream.sla.effects import Kind, Reason
-from stream.sla.escalation import Climb
+from stream.sla.escalation import Climb, Holding
 from stream.sla.fields import absorb
 from stream.sla.stopwatch import Phase, Signal, Stopwatch
 from stream.sla.voice import Voice
@@ -49,7 +49,7 @@ class Fold:
     def __init__(self, policies: PolicySet, ticket: Ticket, now: int) -> None:
         self.policies = policies
         self.ticket = ticket
-        self.voice = Voice(ticket, now)
+        self.voice = Voice(ticket, policies.calendars, now)
         self._planned = ticket.fields
         """The fields whose plan is in force; in steps 1 to 3 those before the event."""
         self._plans: dict[int, Plan] = {}
@@ -115,12 +115,13 @@ class Fold:
     def _turn(self, event: Event, changed: set[str]) -> list[str]:
         """Give every stopwatch its signals; returns the rows of those that got any."""
         ticket, turned = self.ticket, []
+        begins = ticket.fields.get("@begun") == "yes"
         for row, movement in self.policies.movements.items():
             watch = ticket.watches.get(row)
             phase = Phase.IDLE if watch is None else watch.phase
             if ticket.gone:
                 signals: tuple[Signal, ...] = _CANCELLED if phase in (Phase.RUNNING, Phase.PAUSED) else ()
-            elif movement.heeds(phase, event.type, changed):
+            elif begins or movement.heeds(phase, event.type, changed):
                 signals = movement.turn(phase, event, ticket.fields)
             else:
                 continue
@@ -167,16 +168,20 @@ class Fold:
         return [pledge.row]
 
     def _escalate(self, event: Event) -> list[str]:
-        ticket, voice, touched = self.ticket, self.voice, []
+        """Acknowledgements and releases are heard by every ladder they mean; a request gets one answer."""
+        ticket, voice = self.ticket, self.voice
+        found = []
         for name in list(ticket.climbs):
             climb = self._climb(name)
-            if climb is None:
-                continue
-            watch = ticket.watches[climb.row]
-            rungs = self._plan(watch).ladders.get(name)
-            if rungs is None:
-                continue
-            touched.append(climb.row)
+            if climb is not None:
+                watch = ticket.watches[climb.row]
+                rungs = self._plan(watch).ladders.get(name)
+                if rungs is not None:
+                    found.append((rungs, climb, watch))
+        if event.type == "escalation.requested":
+            found.sort(key=lambda one: (not ladders.takes(event, one[0]), not one[0].ladder.on_request))
+            del found[1:]
+        for rungs, climb, watch in found:
             if event.type == "escalation.acknowledged":
                 ladders.acknowledges(voice, event, rungs, climb, watch)
             elif event.type == "escalation.released":
@@ -185,7 +190,7 @@ class Fold:
                 gate = ticket.pledges.get(rungs.ladder.request_after)
                 pledge = ticket.pledges.get(rungs.ladder.commitment)
                 ladders.asks(voice, event, rungs, climb, watch, gate, pledge)
-        return touched
+        return [climb.row for _, climb, _ in found]
 
     def _lay(self, rows: Iterable[str], event: Event) -> set[str]:
         """Returns the names of all promises and (with ``^`` before them) ladders that apply on these rows."""
@@ -209,6 +214,8 @@ class Fold:
                     turn = climb.turn + 1 if climb is not None and climb.row != row else 0
                     climb = Climb(rungs.policy.name, rungs.policy.version, row, watch.cycle, turn=turn)
                     ticket.climbs[name] = climb
+                elif climb.holding == Holding.WITHDRAWN:
+                    ladders.returns(self.voice, event.at, event.id, rungs, climb, watch)
                 climb.floor = max(climb.floor, event.at)
                 climb.look_ahead(rungs, watch, ticket.pledges.get(rungs.ladder.commitment))
         return laid
@@ -236,6 +243,9 @@ class Fold:
             # Where the cycle is another, another policy counts the same commitment on a row of its own.
             if not same_cycle or pledge.differs(promise, watch):
                 verdicts.retargets(voice, at, cause, promise, pledge, watch)
+            else:  # the warnings may be others all the same
+                pledge.floor = max(pledge.floor, at)
+                pledge.look_ahead(promise, watch)
         elif pledge is None or not same_cycle or pledge.verdict in _MAY_BEGIN_ANEW:
             reason = Reason.CLOCK_STARTED if watch.began == at else Reason.FIELD_CHANGED
             self._owned.add(name)
@@ -260,7 +270,8 @@ class Fold:
                 climb = self._climb(name) or high
                 rungs = policies.plan(before, policies.epoch(watch.began)).ladders.get(name)
                 if rungs is not None:
-                    ladders.releases(self.voice, Reason.NO_LONGER_APPLIES, event.at, event.id, rungs, climb, watch)
+                    reason, holding = Reason.NO_LONGER_APPLIES, Holding.WITHDRAWN
+                    ladders.releases(self.voice, reason, event.at, event.id, rungs, climb, watch, holding=holding)
                 climb.next = None
 
     def _fire(self, instant: int) -> None:

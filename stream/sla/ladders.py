@@ -49,6 +49,15 @@ def _reopens(voice: Voice, at: int, cause: str, rungs: Rungs, climb: Climb, watc
     _tell_all(voice, Kind.RECURRED, Reason.RECURRENCE, at, cause, rungs, climb, watch)
 
 
+def returns(voice: Voice, at: int, cause: str, rungs: Rungs, climb: Climb, watch: Stopwatch) -> None:
+    """A ladder that had ceased to apply applies again: it goes on at its level."""
+    climb.holding = Holding.CLIMBING
+    climb.turn += 1
+    climb.said = at
+    climb.repeats = 0
+    _tell_all(voice, Kind.RECURRED, Reason.FIELD_CHANGED, at, cause, rungs, climb, watch)
+
+
 def releases(
     voice: Voice,
     reason: Reason,
@@ -81,6 +90,12 @@ def de_escalates(voice: Voice, event: Event, rungs: Rungs, climb: Climb, watch: 
     """Somebody has ended the escalation by hand."""
     if climb.active and _means(event, climb):
         releases(voice, Reason.DE_ESCALATED, event.at, event.id, rungs, climb, watch)
+
+
+def takes(event: Event, rungs: Rungs) -> bool:
+    """Whether a ladder is the one to answer a customer's request."""
+    ladder = rungs.ladder
+    return bool(ladder.on_request) and (not event.level or any(level.name == event.level for level in ladder.levels))
 
 
 def asks(

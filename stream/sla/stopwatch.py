@@ -117,16 +117,16 @@ class Stopwatch(msgspec.Struct, array_like=True, gc=False):
         self.since = at
 
     def elapsed(self, clock: Clock, calendar: Calendar, at: int) -> int:
-        """Microseconds used by the present cycle up to ``at`` (not before the present stretch), on that clock."""
-        total = _total(self.ran, clock, calendar) if self.ran else 0
-        if self.phase == _RUNNING:
+        """Microseconds used by the present cycle up to ``at``, on that clock."""
+        total = _total(self.ran, clock, calendar, at) if self.ran else 0
+        if self.phase == _RUNNING and at > self.since:
             total += _length(self.since, at, clock, calendar)
         return total
 
     def paused_for(self, clock: Clock, calendar: Calendar, at: int) -> int:
         """Microseconds the present cycle was paused up to ``at``, on that clock."""
-        total = _total(self.paused, clock, calendar) if self.paused else 0
-        if self.phase == _PAUSED:
+        total = _total(self.paused, clock, calendar, at) if self.paused else 0
+        if self.phase == _PAUSED and at > self.since:
             total += _length(self.since, at, clock, calendar)
         return total
 
@@ -157,10 +157,8 @@ def _after(start: int, micros: int, clock: Clock, calendar: Calendar) -> int:
     return calendar.add(start, micros) if clock is Clock.BUSINESS else start + micros
 
 
-def _total(stretches: list[tuple[int, int]], clock: Clock, calendar: Calendar) -> int:
-    if clock is Clock.BUSINESS:
-        return sum([calendar.measure(start, end) for start, end in stretches])
-    return sum([end - start for start, end in stretches])
+def _total(stretches: list[tuple[int, int]], clock: Clock, calendar: Calendar, until: int) -> int:
+    return sum([_length(start, min(end, until), clock, calendar) for start, end in stretches if start < until])
 
 
 def _heeded(row: Row) -> list[tuple[frozenset[str] | None, frozenset[str]]]:

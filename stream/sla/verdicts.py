@@ -38,7 +38,8 @@ def ends(
     if promise.commitment.row.timer:
         if pledge.verdict == Verdict.PENDING:
             pledge.decide(Verdict.CANCELLED)
-            voice.commitment(Kind.CANCELLED, Reason.FULFILLED, at, cause, promise, pledge, watch)
+            if signal is Signal.STOP:  # what restarts is told of by its new start
+                voice.commitment(Kind.CANCELLED, Reason.FULFILLED, at, cause, promise, pledge, watch)
         pledge.next = None
         return
     if pledge.verdict == Verdict.PENDING:
@@ -98,12 +99,13 @@ def retargets(voice: Voice, at: int, cause: str, promise: Promise, pledge: Pledg
     pledge.cycle = watch.cycle
     pledge.aim(promise, watch, at)
     mode = promise.commitment.on_change
-    if mode is not OnChange.CARRY:
-        pledge.base = watch.elapsed(pledge.clock, promise.calendar, at)
-        if mode is OnChange.RESET:
-            pledge.cut_elapsed = pledge.base
-            pledge.cut_paused = watch.paused_for(pledge.clock, promise.calendar, at)
-            pledge.extension = 0
+    if mode is OnChange.RESET:
+        pledge.extension = 0
+        pledge.warned = []
+    counts_from = pledge.counts_from if mode is OnChange.CARRY else at
+    if counts_from is not None:
+        anew = mode is OnChange.RESET or (mode is OnChange.CARRY and pledge.anew)
+        pledge.count_from(counts_from, promise.calendar, watch, anew=anew)
     pledge.aim_again(promise, watch, at)
     voice.commitment(Kind.RETARGETED, Reason.FIELD_CHANGED, at, cause, promise, pledge, watch, per_event=True)
 

@@ -9,6 +9,9 @@ from stream.sla.effects import Effect, Kind, Reason, stem
 from stream.sla.policy import MarkKind
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from stream.sla.calendar import Calendar
     from stream.sla.commitment import Pledge
     from stream.sla.escalation import Climb
     from stream.sla.policy import Mark, Promise, Rungs
@@ -29,10 +32,11 @@ MARK_REASON: Final = {
 class Voice:
     """Collects the effects of one step on one ticket."""
 
-    __slots__ = ("_fields", "effects", "now", "ticket")
+    __slots__ = ("_calendars", "_fields", "effects", "now", "ticket")
 
-    def __init__(self, ticket: Ticket, now: int) -> None:
+    def __init__(self, ticket: Ticket, calendars: Mapping[str, Calendar], now: int) -> None:
         self.ticket = ticket
+        self._calendars = calendars
         self.now = now
         self.effects: list[Effect] = []
         self._fields: dict[str, str | list[str]] | None = None
@@ -60,7 +64,8 @@ class Voice:
         per_event: bool = False,
     ) -> None:
         """``per_event``: the same may happen again in this cycle, so that its cause tells one from the other."""
-        clock, calendar, name = pledge.clock, promise.calendar, promise.commitment.name
+        # What was decided is told by the calendar it was promised on, whatever the fields say now.
+        clock, calendar, name = pledge.clock, self._calendars[pledge.calendar], promise.commitment.name
         text = "" if mark is None else mark.text
         self.effects.append(
             Effect(

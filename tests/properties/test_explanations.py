@@ -1,0 +1,152 @@
+"""Explanations agree with what the engine said, to the microsecond, whatever the policy and the history."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from stream.sla.effects import Kind, Reason
+from stream.sla.engine import Engine
+from stream.sla.explain import explain, explain_state
+from stream.sla.explanation import Outcome, SpanKind
+from stream.sla.voice import TIMER
+from tests.properties.worlds import EVENTS, POLICY_SETS, START
+from tests.unit.sla.given import HOUR
+
+if TYPE_CHECKING:
+    from stream.sla.effects import Effect
+    from stream.sla.events import Event
+    from stream.sla.explanation import Deadline
+    from stream.sla.policy import PolicySet
+    from stream.sla.ticket import State
+
+HORIZON = START + 3000 * HOUR
+
+
+def said(policies: PolicySet, events: list[Event], until: int, history: int = 200) -> tuple[list[Effect], State]:
+    engine, state, effects = Engine(policies, history=history), None, []
+    for event in sorted(events, key=lambda event: event.key):
+        step = engine.apply(state, "T", event, event.at)
+        state = step.state
+        effects += step.effects
+    assert state is not None
+    step = engine.wake(state, until)
+    return [*effects, *step.effects], step.state
+
+
+def up_to(effect: Effect, events: list[Event]) -> list[Event]:
+    """The events that the effect rests on."""
+    if effect.cause == TIMER:
+        return [event for event in events if event.at <= effect.at]
+    key = next(event.key for event in events if event.id == effect.cause)
+    return [event for event in events if event.key <= key]
+
+
+def find(deadlines: tuple[Deadline, ...], effect: Effect) -> Deadline:
+    """The one deadline that tells of a commitment's effect."""
+    found = [
+        d
+        for d in deadlines
+        if not d.ladder
+        and d.commitment == effect.commitment
+        and any((m.kind, m.at, m.reason, m.cause, m.level) == told(effect) for m in d.moments if not m.expected)
+    ]
+    assert len(found) == 1, (effect, deadlines)
+    return found[0]
+
+
+def told(effect: Effect) -> tuple[object, ...]:
+    return (effect.kind, effect.at, effect.reason, effect.cause, effect.level)
+
+
+@settings(max_examples=150, deadline=None)
+@given(POLICY_SETS, EVENTS)
+def test_counted_spans_add_up_to_what_the_engine_said_was_elapsed_and_due(policies: PolicySet, events: list[Event]) -> None:
+    effects, _ = said(policies, events, HORIZON)
+    for effect in effects:
+        if not effect.commitment or effect.ladder:
+            continue
+        until = effect.at + 1 if effect.cause == TIMER else effect.at
+        deadline = find(explain(policies, "T", up_to(effect, events), until).deadlines, effect)
+        last = [moment for moment in deadline.moments if not moment.expected and not moment.ladder][-1]
+        if told(effect) != (last.kind, last.at, last.reason, last.cause, last.level):
+            continue  # the same event did more to this commitment: its last word is the one compared
+        assert deadline.due == effect.due_at
+        if effect.calendar == deadline.calendar:
+            counted = sum(span.counted for span in deadline.spans if span.end <= effect.at)
+            assert counted == effect.elapsed
+
+
+@settings(max_examples=150, deadline=None)
+@given(POLICY_SETS, EVENTS, st.integers(START, HORIZON))
+def test_spans_follow_one_another_and_lead_exactly_to_the_deadline(
+    policies: PolicySet, events: list[Event], until: int
+) -> None:
+    explanation = explain(policies, "T", events, until)
+    _, state = said(policies, [event for event in events if event.at <= until] or events[:1], until)
+    for deadline in explanation.deadlines:
+        spans = deadline.spans
+        assert all(span.start < span.end for span in spans)
+        assert all(one.end == two.start for one, two in pairwise(spans))
+        end = deadline.ended
+        if end is None:
+            end = max(until, deadline.due or 0) if deadline.verdict is Outcome.PENDING else until
+        if deadline.began < end:
+            assert (spans[0].start, spans[-1].end) == (deadline.began, end)
+        assert all(span.counted == (span.wall if span.kind is SpanKind.RUNNING else 0) for span in spans)
+        assert all(span.expected == (span.start >= until) for span in spans)
+        assert deadline.elapsed == sum(span.counted for span in spans if not span.expected)
+        if not deadline.ladder and deadline.due is not None and deadline.due <= end:
+            assert sum(span.counted for span in spans if span.end <= deadline.due) == deadline.due_after
+        if not deadline.ladder and deadline.verdict is Outcome.PENDING:
+            assert deadline.due == state.head.pledges[deadline.commitment].due
+        if deadline.ladder and None not in (deadline.due, deadline.due_after) and deadline.reason is not Reason.REQUESTED:
+            # Later than its mark only where its target took hold too late, or where it waited for business hours.
+            assert sum(span.counted for span in spans if span.end <= (deadline.due or 0)) >= (deadline.due_after or 0)
+
+
+@settings(max_examples=100, deadline=None)
+@given(POLICY_SETS, EVENTS, st.integers(START, HORIZON))
+def test_every_effect_is_told_of_once_and_what_is_expected_comes_true_if_nothing_else_happens(
+    policies: PolicySet, events: list[Event], until: int
+) -> None:
+    heard = [event for event in events if event.at <= until]
+    effects, _ = said(policies, heard, until)
+    deadlines = explain(policies, "T", heard, until).deadlines
+    own = [m for d in deadlines if not d.ladder for m in d.moments if not m.ladder]
+
+    assert sorted((m.kind, m.at, m.cause, m.level) for m in own if not m.expected) == sorted(
+        (e.kind, e.at, e.cause, e.level) for e in effects if e.commitment and not e.ladder
+    )
+
+    later, _ = said(policies, heard, HORIZON * 2)
+    coming = {(e.kind, e.at, e.commitment, e.level) for e in later}
+    assert all((m.kind, m.at, m.commitment, m.level) in coming for m in own if m.expected)
+    for level in deadlines:
+        if level.ladder and level.due is not None:
+            assert (Kind.RAISED, level.due, level.commitment, level.level) in coming
+
+
+@settings(max_examples=100, deadline=None)
+@given(POLICY_SETS, EVENTS, st.integers(2, 200))
+def test_a_stored_ticket_is_explained_as_its_events_are(policies: PolicySet, events: list[Event], history: int) -> None:
+    _, state = said(policies, events, HORIZON, history)
+    whole = {(d.commitment, d.ladder, d.level, d.row, d.cycle): d for d in explain(policies, "T", events, HORIZON).deadlines}
+    stored = explain_state(policies, state, HORIZON)
+    if stored.known_since is None:
+        assert stored.deadlines == tuple(whole.values())
+        return
+    for deadline in stored.deadlines:
+        if deadline.ladder and deadline.level and deadline.verdict in (Outcome.RAISED, Outcome.PASSED_OVER):
+            continue  # when that was may be forgotten
+        known = whole[deadline.commitment, deadline.ladder, deadline.level, deadline.row, deadline.cycle]
+        assert (deadline.due, deadline.verdict, deadline.began, deadline.ended, deadline.elapsed) == (
+            known.due,
+            known.verdict,
+            known.began,
+            known.ended,
+            known.elapsed,
+        )
