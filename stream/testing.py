@@ -156,7 +156,7 @@ def read_story(data: Mapping[str, Any], folder: Path) -> Story:
                 made = msgspec.structs.replace(made, fields=dict(data.get("ticket", {})))
             feed.append(("T-1", _over_the_wire(made)))
     if order := data.get("arrives"):
-        feed = [feed[number - 1] for number in order]
+        feed = [feed[int(number) - 1] for number in order]
     then = []
     for item in data["then"]:
         ((when, said),) = item.items()
@@ -169,7 +169,7 @@ def read_story(data: Mapping[str, Any], folder: Path) -> Story:
         until=instant(data["until"], zone),
         expected=tuple(then),
         watching=frozenset(data.get("watching", ())),
-        chatty=data.get("chatty", False),
+        chatty=str(data.get("chatty", "no")).lower() in ("yes", "true"),
     )
 
 

@@ -1,7 +1,8 @@
 """The ``holidays`` of a calendar: countries, dates of every year, single dates.
 
 Public holidays come from the ``holidays`` library. It knows dates that hang on the moon or on a government's yearly
-decree only as far as they are known (those of India to 2035, say); years beyond have the fixed ones.
+decree only as far as they are known (those of India to 2035, say); years beyond have the fixed ones. It is asked for names
+in English: left alone it takes the language of the process, and ``except`` would mean something else on every machine.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from stream.sla.week import Holiday, Holidays, Windows
 
 _Source = Callable[[int], Mapping[date, Holiday]]
 _FORMS: Final = "write {country: IN}, {date: 2026-11-08, name: Diwali}, {date: 12-31, name: Silvester} or a bare date"
+_ENGLISH: Final = "en_US"
 _YEARS_TO_CHECK: Final = range(2015, 2036)
 """In which a holiday that ``except`` names has to occur, or the name is taken for a slip."""
 
@@ -130,11 +132,16 @@ def _read_categories(country: str, data: object, report: Report) -> tuple[str, .
 def _country_days(
     country: str, subdivision: str | None, categories: tuple[str, ...]
 ) -> Callable[[int], Mapping[date, list[str]]]:
+    known = library.country_holidays(country)
+    language = _ENGLISH if _ENGLISH in known.supported_languages else known.default_language
+
     def days(year: int) -> Mapping[date, list[str]]:
         with warnings.catch_warnings():
             # It warns of each year for which some of its dates are not known yet; the module's docstring says so once.
             warnings.simplefilter("ignore")
-            found = library.country_holidays(country, subdiv=subdivision, years=year, categories=categories, expand=False)
+            found = library.country_holidays(
+                country, subdiv=subdivision, years=year, categories=categories, expand=False, language=language
+            )
         return {day: found.get_list(day) for day in sorted(found)}
 
     return days

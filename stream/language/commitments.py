@@ -57,6 +57,8 @@ def read_commitment(data: object, report: Report, known: Known, policy: str, ver
     objective = part(entry, "objective", report, _read_objective)
     cap = part(entry, "extensions", report, _read_cap)
     row = _row(entry, report, base, known, policy, name, version) if base and name else None
+    if row is not None and row.timer and objective is not None:
+        report(("objective",), "a timer promises nothing, so there is nothing to keep: take `objective` away")
     if row is None or name is None or when is None or target is None or warn_at is None:
         return None
     return Commitment(name, row, target, warn_at, when, calendar, objective, on_change, cap)

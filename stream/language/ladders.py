@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from stream.language.choices import read_choice
 from stream.language.conditions import read_ticket_condition
 from stream.language.marks import read_after, read_at, read_duration
-from stream.language.rows import PARTS, read_parts
+from stream.language.rows import CLOCK_PARTS, read_parts
 from stream.language.shapes import (
     items,
     listed,
@@ -43,7 +43,7 @@ _KEYS: Final = (
     "on_request",
     "raise_again_after",
     "monitoring",
-    *PARTS,
+    *CLOCK_PARTS,
 )
 _LEVEL_KEYS: Final = ("level", "notify", "at", "after", "repeat_every", "max_repeats", "only_in_business_hours")
 
@@ -74,7 +74,7 @@ def read_ladder(
 
 def _own_row(entry: Mapping[str, object], report: Report, known: Known, policy: str, name: str, version: int) -> Row | None:
     """The ladder's own stopwatch; ``None`` for a ladder that stands on a commitment."""
-    parts = {key: entry[key] for key in PARTS if key in entry}
+    parts = {key: entry[key] for key in CLOCK_PARTS if key in entry}
     if "on" in entry:
         for key in parts:
             report((key,), "the ladder stands on a commitment (`on`), which says when its stopwatch starts and stops")

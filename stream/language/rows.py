@@ -8,13 +8,15 @@ from typing import Final
 
 from stream.language.conditions import NEVER, momentary, read_condition
 from stream.language.document import Report
-from stream.language.shapes import listed, part, read_name, read_word, section, shown, suggestion, under
+from stream.language.shapes import listed, part, read_name, read_word, read_yes_no, section, shown, suggestion, under
 from stream.sla.conditions import Condition, Not
 from stream.sla.metrics import BUILT_IN, Again, Row
 
 CONDITIONS: Final = ("starts", "stops", "pauses", "resumes", "restarts", "cancels", "reopens")
-PARTS: Final = (*CONDITIONS, "again")
-"""The keys a row is written with."""
+CLOCK_PARTS: Final = (*CONDITIONS, "again")
+"""The keys a stopwatch is written with, that of a ladder too."""
+PARTS: Final = (*CLOCK_PARTS, "timer")
+"""The keys a metric is written with."""
 
 _Base = Callable[[str, Report], Row | None]
 _NOTHING: Final = Row("", starts=NEVER, stops=NEVER)
@@ -72,6 +74,10 @@ def read_parts(data: Mapping[str, object], report: Report, base: Row | None, *, 
         word = part(data, "again", report, read_word(Again))
         failed = failed or word is None
         row = replace(row, again=word or row.again)
+    if "timer" in data:
+        timer = part(data, "timer", report, read_yes_no)
+        failed = failed or timer is None
+        row = replace(row, timer=bool(timer))
     if base is None:
         for name in ("starts", "stops"):
             if name not in data:

@@ -26,7 +26,7 @@ def policy_paths(names: tuple[str, ...]) -> list[Path]:
         if not path.exists():
             try:
                 path = shipped(name)
-            except (LookupError, FileNotFoundError) as error:
+            except ValueError as error:
                 raise click.BadParameter(f"{name!r} is neither a file nor a policy that ships with breachwatch") from error
         paths.append(path)
     return paths

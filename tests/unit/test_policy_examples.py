@@ -7,10 +7,13 @@ import re
 from pathlib import Path
 
 import pytest
+import yaml
 from jsonschema import Draft202012Validator
 
 from stream.language.document import Severity, read_document
 from stream.language.policies import check, shipped
+from stream.sla.metrics import BUILT_IN
+from stream.testing import play, read_story
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "schemas/examples/policy"
@@ -55,19 +58,53 @@ def test_a_shipped_policy_is_clean_and_fits_the_schema(name):
     assert SCHEMA.is_valid(read_document(shipped(name)).data)
 
 
-def documented() -> list[tuple[str, str]]:
-    """Every complete policy file in the language's reference, under the heading it stands below."""
-    text = (ROOT / "docs/policy-language.md").read_text()
+def fences(document: str) -> list[tuple[str, str, str]]:
+    """Heading, kind (``policy`` or ``story``) and text of every fence that is to be tried."""
     found = []
-    for section in re.split(r"^#+ ", text, flags=re.MULTILINE)[1:]:
+    for section in re.split(r"^#+ ", (ROOT / document).read_text(), flags=re.MULTILINE)[1:]:
         heading = section.partition("\n")[0]
-        found += [(heading, fence) for fence in re.findall(r"^```yaml policy\n(.*?)^```", section, re.MULTILINE | re.DOTALL)]
+        found += [
+            (heading, kind, text)
+            for kind, text in re.findall(r"^```yaml (policy|story)\n(.*?)^```", section, re.MULTILINE | re.DOTALL)
+        ]
     return found
 
 
-@pytest.mark.parametrize("fence", [pytest.param(fence, id=heading) for heading, fence in documented()])
-def test_every_policy_in_the_reference_is_accepted_by_loader_and_schema(fence, tmp_path):
+def told(document: str) -> list[tuple[str, str]]:
+    """Every story of a page with the policy that stands last before it."""
+    pairs, policy = [], ""
+    for _, kind, text in fences(document):
+        if kind == "policy":
+            policy = text
+        else:
+            pairs.append((policy, text))
+    return pairs
+
+
+DOCUMENTS = ("docs/policy-language.md", "docs/stories.md")
+POLICIES = [
+    pytest.param(text, id=heading) for document in DOCUMENTS for heading, kind, text in fences(document) if kind == "policy"
+]
+STORIES = [pytest.param(*pair, id=pair[1].partition("\n")[0]) for document in DOCUMENTS for pair in told(document)]
+
+
+@pytest.mark.parametrize("fence", POLICIES)
+def test_every_policy_in_the_documents_is_accepted_by_loader_and_schema(fence, tmp_path):
     path = tmp_path / "reference.yaml"
     path.write_text(fence)
     assert list(map(str, check([path]).problems)) == []
     assert [error.message for error in SCHEMA.iter_errors(read_document(path).data)] == []
+
+
+@pytest.mark.parametrize(("policy", "text"), STORIES)
+def test_every_story_in_the_documents_comes_out_as_told(policy, text, tmp_path):
+    (tmp_path / "policy.yaml").write_text(policy)
+    data = {"policies": ["policy.yaml"], **yaml.load(text, Loader=yaml.BaseLoader)}
+    story = read_story(data, tmp_path)
+
+    assert list(story.told(play(story))) == list(story.expected)
+
+
+@pytest.mark.parametrize("metric", sorted(BUILT_IN))
+def test_every_built_in_metric_has_a_worked_example(metric):
+    assert any(f"{metric} " in text.partition("\nthen:")[2] for _, text in told("docs/policy-language.md"))

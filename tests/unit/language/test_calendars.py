@@ -119,6 +119,16 @@ def test_holidays_that_do_not_count_are_left_out_by_name_or_date() -> None:
     assert open_hours(calendar, "2027-01-26") == 0
 
 
+@pytest.mark.parametrize("tongue", ["de", "en_US", "C"])
+def test_holidays_are_called_by_their_english_names_whatever_the_machine_speaks(
+    tongue: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LANGUAGE", tongue)
+    calendar = read(OFFICE + "holidays: [{country: DE, subdivision: BY, except: [Epiphany]}]")
+    assert open_hours(calendar, "2026-01-06") == 8
+    assert (Kind.HOLIDAY, "New Year's Day") in notes(calendar, "2026-01-01")
+
+
 def test_holidays_of_one_year_of_every_year_half_and_bare() -> None:
     calendar = read(
         OFFICE

@@ -125,3 +125,18 @@ def test_a_row_that_cannot_be_read_is_one_problem(data, message):
 def test_rows_that_are_like_each_other_in_a_ring_are_reported_once():
     ((_, where, said),) = rows_of(a={"like": "b"}, b={"like": "c"}, c={"like": "a"})
     assert (where, said) == (("like",), "`c` is like itself: a -> b -> c -> a")
+
+
+def test_a_timer_is_a_row_that_says_so():
+    assert rows_of(quiet={"starts": "pending", "stops": "solved", "timer": "yes"})["quiet"].timer
+    assert not rows_of(quiet={"starts": "pending", "stops": "solved"})["quiet"].timer
+
+
+def test_a_row_like_a_timer_is_one_unless_it_says_no():
+    assert rows_of(mine={"like": "customer_silence"})["mine"].timer
+    assert not rows_of(mine={"like": "customer_silence", "timer": "no"})["mine"].timer
+
+
+def test_a_timer_is_yes_or_no():
+    ((_, where, said),) = rows_of(mine={"like": "customer_silence", "timer": "perhaps"})
+    assert (where, said) == (("timer",), "must be yes or no, not `perhaps`")
