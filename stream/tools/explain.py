@@ -16,10 +16,11 @@ from stream.feeds.explanation import encode_explanation
 from stream.feeds.instants import InstantError, format_instant, parse_instant
 from stream.feeds.lines import key_of, open_lines
 from stream.language.document import PolicyError
-from stream.language.policies import load, shipped
+from stream.language.policies import load
 from stream.sla.engine import Engine, Outcome
 from stream.sla.explain import explain
 from stream.tools.explain_view import lines
+from stream.tools.replay import policy_paths
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -77,7 +78,7 @@ def command(
     lies ahead is shown as it will be if nothing else happens.
     """
     try:
-        promised = load(_paths(policies))
+        promised = load(policy_paths(policies))
     except PolicyError as error:
         raise click.ClickException(str(error)) from error
     arrived, newest = _read(file, ticket)
@@ -93,13 +94,6 @@ def command(
         return
     for line in lines(explanation, zone):
         click.echo(line)
-
-
-def _paths(names: tuple[str, ...]) -> list[Path]:
-    try:
-        return [path if (path := Path(name)).exists() else shipped(name) for name in names]
-    except ValueError as error:
-        raise click.UsageError(f"--policies: there is no such file, and {error}") from error
 
 
 def _read(file: Path, ticket: str) -> tuple[list[Event], int]:

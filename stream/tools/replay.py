@@ -27,7 +27,7 @@ def policy_paths(names: tuple[str, ...]) -> list[Path]:
             try:
                 path = shipped(name)
             except ValueError as error:
-                raise click.BadParameter(f"{name!r} is neither a file nor a policy that ships with breachwatch") from error
+                raise click.BadParameter(f"there is no file {name!r}, and {error}") from error
         paths.append(path)
     return paths
 
