@@ -2,7 +2,7 @@
 
 A worker that dies between writing the effects of a turn and writing the state they came from leaves effects that its
 successor will find true again, with the same ids. They can only be effects of its last turn, and a turn's are bounded
-(``cycle.MOST_EFFECTS``): the tail of the topics is enough.
+(``turn.MOST_OUTPUTS``): the tail of the topics is enough.
 """
 
 from __future__ import annotations

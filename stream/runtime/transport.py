@@ -18,7 +18,7 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable
+    from collections.abc import AsyncIterator, Iterable, Mapping
 
     from faust.types import Message
 
@@ -80,6 +80,10 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self._positioned = False
+        """Whether input positions are those of this assignment. Until then a fetch of input would be lost or premature."""
+        self._fetching = asyncio.Lock()
+        """No position is set while a fetch is under way: what it brings would be from before, the position from after."""
         self._delivered: dict[TP, int] = {}
         self._finished: dict[TP, int] = {}
         self._waiting = 0
@@ -89,13 +93,24 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
     def _new_consumer_thread(self) -> ConsumerThread:
         return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
 
+    async def _getmany(self, active_partitions: set[TP] | None, timeout: float) -> dict[TP, list[Any]]:  # noqa: ASYNC109
+        # A set of its own: Faust's changes while the other thread reads it, and when it becomes empty, aiokafka takes that
+        # for "all partitions", and hands out records of paused ones, which Faust then drops.
+        async with self._fetching:
+            wanted = {tp for tp in active_partitions or () if self._positioned or self._is_changelog_tp(tp)}
+            if wanted:
+                fetched = await super()._getmany(wanted, timeout)
+                return {TP(*tp): records for tp, records in fetched.items()}
+        await asyncio.sleep(timeout)
+        return {}
+
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Message]]:  # noqa: ARG002, ASYNC109  as in Faust
         await self._room.wait()
-        generation = self.app.consumer_generation_id
         fetched, active = await self._wait_next_records(_POLL_SECONDS)
         if fetched is None or active is None:
             return
-        fetched = {TP(*tp): records for tp, records in fetched.items()}
+        # Read now, not before: a rebalance may have come and gone while we waited, and what was fetched after it counts.
+        generation = self.app.consumer_generation_id
         for tp, records in fetched.items():
             # When a rebalance begins, the rest is let go: it will be fetched again, from the committed offset.
             if self.should_stop or not self.flow_active or self.app.consumer_generation_id != generation:
@@ -107,7 +122,7 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
             elif tp in self.app.tables.recovery.active_tps:
                 self.app.store.restore(tp.partition, records)
                 yield tp, self._to_message(tp, records[-1])
-        for tp, end in self.app.catching_up():
+        for tp, end in self.app.catching_up() if self._positioned else ():
             # That nothing is left to read is news as well: from here on the partition may go by the clock.
             if tp in active and tp not in fetched and self.flow_active:
                 reached = self._thread.reached(tp)
@@ -165,13 +180,33 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
         self._committed_offset.update(ends)
         return True
 
+    async def seek_wait(self, partitions: Mapping[TP, int]) -> None:
+        async with self._fetching:
+            await super().seek_wait(partitions)
+
     async def perform_seek(self) -> None:
-        await super().perform_seek()
-        self._forget_positions()
+        """Set each input position to what is committed, or to the beginning. After every rebalance, before any input."""
+        async with self._fetching:
+            await super().perform_seek()
+            # Where nothing is committed Faust leaves the position where it happens to be.
+            owned = [tp for tp in self.assignment() if not self._is_changelog_tp(tp)]
+            unset = [driver.ensure_aiokafka_TP(tp) for tp in owned if not self._committed_offset[tp]]
+            if unset:
+                await self._thread.seek_to_beginning(*unset)
+            self._forget_positions()
+            self._positioned = True
+
+    async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
+        # Nothing may flow before the tickets are restored. Faust sees to that on revocation, but only if there was
+        # something to revoke.
+        self.stop_flow()
+        self._positioned = False
+        await super().on_partitions_assigned(assigned, generation_id)
 
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
         # Faust drops its books first and commits after that: whatever was done since the last commit is done again.
         await self._on_partitions_revoked(revoked)
+        self._positioned = False
         self._forget_positions()
         self._active_partitions.difference_update(revoked)
         self._paused_partitions.difference_update(revoked)

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from stream.runtime.settings import Settings
     from stream.sla.ticket import State
 
-MOST_EFFECTS: Final = 4_000
-"""A turn ends when it has this many effects (one event may add a few): the ledger's tail must hold all of a turn's."""
+MOST_OUTPUTS: Final = 4_000
+"""A turn ends when it has this many effects and dead letters (one event may add a few): the ledger's tail must hold all."""
 MOST_WOKEN: Final = 2_000
 """A turn wakes no more tickets than this, so that events never wait long for deadlines."""
 
@@ -60,7 +60,7 @@ class Turn:
 
     @property
     def full(self) -> bool:
-        return len(self.effects) >= MOST_EFFECTS or self._woken >= MOST_WOKEN
+        return len(self.effects) + len(self.letters) >= MOST_OUTPUTS or self._woken >= MOST_WOKEN
 
     def take(self, batch: Batch) -> bool:
         """Take the records from the partition's cursor on. Whether all were taken; otherwise the turn is full."""

@@ -67,6 +67,7 @@ class Publisher:
         self._began: tuple[float, int] | None = None
         self._newest: int | None = None
         self._ticked: int | None = None
+        self._tick_at: int | None = None
 
     async def line(self, line: bytes, *, refuse: str | None) -> None:
         """Publish one line. ``refuse``: where it stands, if a line that is no valid event is an error; ``None``: let it go.
@@ -87,7 +88,7 @@ class Publisher:
         await self._pass_to(at)
         if isinstance(heard, Tick):
             await self._tick(line)
-            self._ticked = at
+            self._ticked = max(self._ticked or at, at)
         else:
             await self._send(line, key=key)
             self.tally.events += 1
@@ -102,12 +103,11 @@ class Publisher:
         every, newest = self._pace.tick_every, self._newest
         if newest is None:
             self._began = (time.monotonic(), at)
-            self._ticked = at
-        elif at > newest and every is not None and self._ticked is not None:
-            while self._ticked + every < at:
-                self._ticked += every
-                await self._wait_for(self._ticked)
-                await self._tick(encode_tick(_TICKER, self._ticked))
+            self._tick_at = at + every if every is not None else None
+        while every is not None and self._tick_at is not None and self._tick_at < at:
+            await self._wait_for(self._tick_at)
+            await self._tick(encode_tick(_TICKER, self._tick_at))
+            self._tick_at += every
         self._newest = at if newest is None else max(newest, at)
         await self._wait_for(at)
 
@@ -206,15 +206,15 @@ def command(
 
 
 async def _publish(file: Path, broker: str, topic: str, pace: Pace, *, refuse: bool) -> Tally:
-    producer = AIOKafkaProducer(
-        bootstrap_servers=broker,
-        client_id="breachwatch-publish",
-        enable_idempotence=True,
-        linger_ms=5,
-        max_batch_size=256 * 1024,
-        max_request_size=2 * 1024 * 1024,
-    )
     with open_lines(file) as lines:
+        producer = AIOKafkaProducer(
+            bootstrap_servers=broker,
+            client_id="breachwatch-publish",
+            enable_idempotence=True,
+            linger_ms=5,
+            max_batch_size=256 * 1024,
+            max_request_size=2 * 1024 * 1024,
+        )
         try:
             await producer.start()
             partitions = await producer.partitions_for(topic)

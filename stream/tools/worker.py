@@ -99,13 +99,31 @@ def _run(settings: Settings, policies: PolicySet) -> NoReturn:
     raise AssertionError("Faust's worker ends the process")
 
 
+class _Sparingly(logging.Filter):
+    """Of what the libraries report, at most a line a second: while a broker is away they report each try of each request."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._last = 0.0
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.name.startswith("stream") or record.levelno >= logging.CRITICAL:
+            return True
+        if record.created - self._last < 1:
+            return False
+        self._last = record.created
+        return True
+
+
 def _log_to_stderr() -> None:
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s", force=True)
+    handler = logging.StreamHandler()
+    handler.addFilter(_Sparingly())
+    text = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+    logging.basicConfig(level=logging.WARNING, format=text, handlers=[handler], force=True)
     logging.getLogger("stream").setLevel(logging.INFO)
-    # They report each step of a rebalance, and each retry of a broker that is away, at these levels.
-    logging.getLogger("faust").setLevel(logging.ERROR)
-    logging.getLogger("mode").setLevel(logging.ERROR)
-    logging.getLogger("aiokafka").setLevel(logging.ERROR)
+    # Below this level they report each step of a rebalance.
+    for library in ("faust", "mode", "aiokafka"):
+        logging.getLogger(library).setLevel(logging.ERROR)
 
 
 def _refuse(what: str, problems: list[str]) -> NoReturn:

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from aiokafka import AIOKafkaProducer
 from running import (
     HOUR,
+    POLICY,
     SECOND,
     START,
+    Sent,
     Worker,
     all_committed,
+    dead_letters,
     effects,
     event,
     now,
     publish,
+    read,
     replayed,
     sent,
     substance,
@@ -22,7 +28,13 @@ from running import (
     until,
 )
 
+from stream.feeds.decode import Rejected, RejectReason
+from stream.feeds.wire import effect_headers, encode_effect, encode_rejected
+from stream.language.policies import load
+from stream.runtime.ledger import ORIGIN, origin
 from stream.sla.effects import Kind
+from stream.sla.engine import Engine
+from stream.sla.playback import Playback
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -57,6 +69,81 @@ def test_killed_again_and_again_in_mid_run_it_says_everything_once(broker: str, 
 
     assert said.keys() == replayed(tmp_path, feed, end)
     assert max(said.values()) == 1
+
+
+def test_workers_that_come_and_go_while_events_flow_lose_nothing(broker: str, topics: Topics, tmp_path: Path) -> None:
+    feed = [
+        (f"desk/{number}", event(f"desk/{number}", "ticket.created", START + number * SECOND, fields={"priority": "p1"}))
+        for number in range(4_000)
+    ]
+    end = START + 100 * HOUR
+    parts = [feed[first : first + 500] for first in range(0, len(feed), 500)]
+    with Worker(broker, topics, tmp_path, "--clock", "event", "--batch", "100").ready() as first:
+        for part in parts[:3]:
+            publish(broker, topics, [sent(ticket, what) for ticket, what in part])
+        with Worker(broker, topics, tmp_path, "--clock", "event", "--batch", "100") as second:
+            publish(broker, topics, [sent(ticket, what) for ticket, what in parts[3]])
+            until(second.owns_some, "the second worker owns partitions", second)
+            for part in parts[4:6]:
+                publish(broker, topics, [sent(ticket, what) for ticket, what in part])
+            assert second.stop() == 0
+        for part in parts[6:]:
+            publish(broker, topics, [sent(ticket, what) for ticket, what in part])
+        publish(broker, topics, tick(end))
+        until(lambda: all_committed(broker, topics), "everything is processed", first)
+
+    said = Counter(substance(effect) for effect, _ in effects(broker, topics))
+
+    assert said.keys() == replayed(tmp_path, feed, end)
+    assert max(said.values()) == 1
+
+
+def test_what_was_written_just_before_a_crash_is_not_said_again(broker: str, topics: Topics, tmp_path: Path) -> None:
+    # What a worker leaves behind that dies between its outputs and its changelog: effects and dead letters, no state.
+    feed = [
+        (f"desk/{number}", event(f"desk/{number}", "ticket.created", START + number * SECOND, fields={"priority": "p1"}))
+        for number in range(50)
+    ]
+    end = START + 100 * HOUR
+    publish(broker, topics, [*(sent(*entry) for entry in feed), Sent(b"desk/1", b"?"), Sent(b"desk/2", b"?"), *tick(end)])
+    records = read(broker, topics.events)
+    home = {record.key: record.partition for record in records}
+    (tmp_path / "policy.yaml").write_text(POLICY, "utf-8")
+    playback = Playback(Engine(load([tmp_path / "policy.yaml"])))
+    before = [effect for ticket, what in feed[:30] for effect in playback.event(ticket, what)]
+    first_bad = next(record for record in records if record.value == b"?")
+
+    async def write() -> None:
+        producer = AIOKafkaProducer(bootstrap_servers=broker)
+        await producer.start()
+        for effect in before:
+            await producer.send_and_wait(
+                topics.breaches,
+                encode_effect(effect),
+                partition=home[effect.ticket.encode()],
+                headers=effect_headers(effect, "/breachwatch/test"),
+            )
+        letter = encode_rejected(
+            Rejected(RejectReason.UNDECODABLE, "?", ""),
+            key=first_bad.key,
+            value=first_bad.value,
+            topic=topics.events,
+            partition=first_bad.partition,
+            offset=first_bad.offset,
+            at=START,
+        )
+        headers = [(ORIGIN, origin(first_bad))]
+        await producer.send_and_wait(topics.rejected, letter, partition=first_bad.partition, headers=headers)
+        await producer.stop()
+
+    asyncio.run(write())
+    with Worker(broker, topics, tmp_path, "--clock", "event") as worker:
+        until(lambda: all_committed(broker, topics), "everything is processed", worker)
+
+    said = Counter(substance(effect) for effect, _ in effects(broker, topics))
+    assert said == dict.fromkeys(replayed(tmp_path, feed, end), 1)
+    assert len(before) > 50
+    assert len(dead_letters(broker, topics)) == 2
 
 
 def test_a_deadline_that_passed_while_no_worker_ran_is_said_by_the_next_one(

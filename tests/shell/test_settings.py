@@ -1,0 +1,131 @@
+"""Settings: three sources, one meaning, every problem at once."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from stream.runtime.settings import ENTRIES, ClockMode, Settings, SettingsError, flag, load, options, variable
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_NEEDED = {"policies": "batoi"}
+
+
+def _problems(flags: dict[str, str | None], environment: dict[str, str], file: Path | None = None) -> list[str]:
+    with pytest.raises(SettingsError) as caught:
+        load(flags, environment, file)
+    return caught.value.problems
+
+
+def test_what_is_not_set_has_its_default() -> None:
+    settings = load(_NEEDED, {})
+
+    assert settings == Settings(policies=("batoi",))
+    assert settings.broker == ("127.0.0.1:9092",)
+    assert settings.clock is ClockMode.WALL
+    assert settings.grace == 200_000
+
+
+def test_a_flag_beats_the_environment_and_the_environment_beats_the_file(tmp_path: Path) -> None:
+    file = tmp_path / "breachwatch.toml"
+    file.write_text('policies = ["a.yaml", "b.yaml"]\ngrace = "1s"\napp_id = "file"\npartitions = 8\n', "utf-8")
+
+    settings = load({"grace": "3s"}, {"BREACHWATCH_GRACE": "2s", "BREACHWATCH_APP_ID": "environment"}, file)
+
+    assert settings.grace == 3_000_000
+    assert settings.app_id == "environment"
+    assert settings.partitions == 8
+    assert settings.policies == ("a.yaml", "b.yaml")
+
+
+def test_each_setting_means_the_same_from_all_three_sources(tmp_path: Path) -> None:
+    file = tmp_path / "breachwatch.toml"
+    values = {name: entry.default or "batoi" for name, entry in ENTRIES.items()}
+    file.write_text("".join(f'{name} = "{value}"\n' for name, value in values.items()), "utf-8")
+
+    from_file = load({}, {}, file)
+
+    assert load(values, {}) == from_file
+    assert load({}, {variable(name): value for name, value in values.items()}) == from_file
+
+
+def test_all_problems_are_told_at_once_each_with_where_it_stands(tmp_path: Path) -> None:
+    file = tmp_path / "breachwatch.toml"
+    file.write_text("gracious = 1\nroutine = true\nhistory = 0\n", "utf-8")
+
+    problems = _problems({"clock": "moon"}, {"BREACHWATCH_BROKER": "localhost", "BREACHWATCH_GRACE": "2"}, file)
+
+    assert len(problems) == 6
+    assert problems[0].startswith("gracious in ")
+    assert any(p.startswith("history in ") and "between 1 and 10000" in p for p in problems)
+    assert any(p.startswith("--clock: 'moon'") and "wall, event" in p for p in problems)
+    assert any(p.startswith("BREACHWATCH_BROKER in the environment") and "host:port" in p for p in problems)
+    assert any(p.startswith("BREACHWATCH_GRACE in the environment") and "0.2s" in p for p in problems)
+    assert any(p.startswith("no policies") and "--policies" in p and "BREACHWATCH_POLICIES" in p for p in problems)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("broker", "host:0"),
+        ("broker", "host:99999"),
+        ("broker", ","),
+        ("grace", "-1s"),
+        ("grace", "2m"),
+        ("grace", "1.2.3s"),
+        ("grace", "s"),
+        ("topic_prefix", "a b"),
+        ("app_id", ""),
+        ("partitions", "0"),
+        ("partitions", "four"),
+        ("metrics_port", "65536"),
+        ("session_timeout", "1s"),
+        ("routine", "perhaps"),
+        ("batch", "1e3"),
+    ],
+)
+def test_a_value_that_cannot_be_meant_is_a_problem(name: str, value: str) -> None:
+    (problem,) = _problems({**_NEEDED, name: value}, {})
+
+    assert problem.startswith(flag(name))
+
+
+@pytest.mark.parametrize(("text", "micros"), [("200ms", 200_000), ("0.2s", 200_000), ("1m", 60_000_000), ("0s", 0)])
+def test_a_length_of_time_is_read_exactly(text: str, micros: int) -> None:
+    assert load({**_NEEDED, "grace": text}, {}).grace == micros
+
+
+def test_a_file_that_is_not_there_or_not_toml_is_a_problem(tmp_path: Path) -> None:
+    broken = tmp_path / "broken.toml"
+    broken.write_text("grace = ", "utf-8")
+
+    assert "cannot be read" in _problems(dict(_NEEDED), {}, tmp_path / "none.toml")[0]
+    assert "not TOML" in _problems(dict(_NEEDED), {}, broken)[0]
+
+
+def test_a_command_has_a_flag_with_its_variable_and_default_for_every_setting() -> None:
+    @click.command()
+    @options
+    def command(**_: object) -> None: ...
+
+    text = " ".join(CliRunner().invoke(command, ["--help"], terminal_width=200).output.split())
+
+    for name, entry in ENTRIES.items():
+        assert flag(name) in text
+        assert variable(name) in text
+        assert (entry.default is None) or f"default {entry.default or 'none'}]" in text
+
+
+def test_the_table_in_the_operations_manual_has_every_setting() -> None:
+    from pathlib import Path
+
+    manual = (Path(__file__).parents[2] / "docs" / "operations.md").read_text("utf-8")
+
+    for name, entry in ENTRIES.items():
+        default = "*must be given*" if entry.default is None else f"`{entry.default}`" if entry.default else ""
+        assert f"| `{name}` | {default} | {entry.help} |" in manual

@@ -1,0 +1,293 @@
+"""What ``stream/runtime`` rests on inside Faust, mode and aiokafka, none of which is promised by anyone.
+
+If one of these fails after an upgrade: read the new source at that place, and ``docs/adr``, before changing anything.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from aiokafka.consumer import fetcher
+from aiokafka.consumer.consumer import AIOKafkaConsumer
+from aiokafka.consumer.subscription_state import TopicPartitionState
+from aiokafka.producer.message_accumulator import BatchBuilder
+from faust.app.base import App as FaustApp
+from faust.stores import memory
+from faust.tables.base import Collection
+from faust.tables.recovery import Recovery
+from faust.transport import consumer as faust_consumer
+from faust.transport.drivers import aiokafka as driver
+from faust.types import TP
+
+from stream.language.policies import load as load_policies
+from stream.language.policies import shipped
+from stream.observe.metrics import Metrics
+from stream.runtime.app import App
+from stream.runtime.settings import load
+from stream.runtime.store import Store
+from stream.runtime.transport import Batch, Consumer, ConsumerThread, Producer, Transport
+from stream.sla.engine import Engine
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+_OURS = {
+    Consumer: driver.Consumer,
+    ConsumerThread: driver.AIOKafkaConsumerThread,
+    Producer: driver.Producer,
+    Store: memory.Store,
+    App: FaustApp,
+}
+_OVERRIDDEN = [
+    (Consumer, "_new_consumer_thread"),
+    (Consumer, "_getmany"),
+    (Consumer, "getmany"),
+    (Consumer, "ack"),
+    (Consumer, "force_commit"),
+    (Consumer, "seek_wait"),
+    (Consumer, "perform_seek"),
+    (Consumer, "on_partitions_assigned"),
+    (Consumer, "on_partitions_revoked"),
+    (Consumer, "_add_gap"),
+    (Consumer, "verify_event_path"),
+    (ConsumerThread, "_create_worker_consumer"),
+    (Producer, "_settings_extra"),
+    (Store, "persisted_offset"),
+    (Store, "set_persisted_offset"),
+    (Store, "apply_changelog_batch"),
+    (Store, "on_rebalance"),
+    (App, "_on_agent_error"),
+    (App, "_on_partitions_revoked"),
+    (App, "on_rebalance_end"),
+    (App, "on_stop"),
+    (App, "_new_transport"),
+    (App, "_new_producer_transport"),
+    (App, "_create_directories"),
+]
+
+
+@pytest.fixture
+def app() -> Iterator[App]:
+    policies = load_policies([shipped("batoi")])
+    # Faust's services make event loops that only their stopping closes: one for them all, one for the consumer's thread.
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    made = App(load({"policies": "batoi"}, {}), Metrics(policies), Engine(policies))
+    yield made
+    if made._consumer is not None:
+        made._consumer._thread.thread_loop.close()
+    asyncio.set_event_loop(None)
+    loop.close()
+
+
+@pytest.fixture
+def consumer(app: App) -> Consumer:
+    made = app.consumer
+    assert isinstance(made, Consumer)
+    return made
+
+
+def _source(function: Callable[..., Any]) -> str:
+    return inspect.getsource(inspect.unwrap(function))
+
+
+def _in_order(text: str, *parts: str) -> bool:
+    places = [text.find(part) for part in parts]
+    return -1 not in places and places == sorted(places)
+
+
+@pytest.mark.parametrize(
+    ("package", "known"), [("faust-streaming", "0.15.3"), ("mode-streaming", "0.7.1"), ("aiokafka", "0.14.0")]
+)
+def test_the_versions_are_those_that_were_read(package: str, known: str) -> None:
+    assert version(package) == known
+
+
+@pytest.mark.parametrize(("ours", "name"), _OVERRIDDEN, ids=lambda value: getattr(value, "__name__", value))
+def test_what_is_overridden_exists_and_takes_the_same_arguments(ours: type, name: str) -> None:
+    theirs = getattr(_OURS[ours], name)
+
+    assert list(inspect.signature(getattr(ours, name)).parameters) == list(inspect.signature(theirs).parameters)
+
+
+def test_faust_makes_our_consumer_producer_and_store(app: App) -> None:
+    assert isinstance(app.transport, Transport)
+    assert isinstance(app.consumer, Consumer)
+    assert isinstance(app.producer, Producer)
+    assert isinstance(app.store, Store)
+    assert app.table.changelog_topic_name == app.topic_names.changelog
+
+
+def test_the_books_that_faust_keeps_are_where_we_look(consumer: Consumer) -> None:
+    for name in (
+        "_unacked_messages",
+        "_committed_offset",
+        "_read_offset",
+        "_active_partitions",
+        "_paused_partitions",
+        "_waiting_for_ack",
+        "flow_active",
+    ):
+        assert hasattr(consumer, name)
+
+
+def test_a_commit_goes_through_force_commit_alone() -> None:
+    commit = _source(faust_consumer.Consumer.commit)
+
+    assert "self.force_commit(" in commit
+    assert "_commit(" not in commit.replace("force_commit(", "")
+
+
+def test_faust_drops_its_books_before_it_commits_on_revocation() -> None:
+    # Why on_partitions_revoked is replaced as a whole. If this fails, Faust has mended it: see whether ours can go.
+    text = _source(faust_consumer.Consumer.on_partitions_revoked)
+
+    assert _in_order(text, "self._acked.pop(", "self._on_partitions_revoked")
+
+
+def test_revocation_stops_the_flow_waits_and_only_then_says_so() -> None:
+    text = _source(FaustApp._on_partitions_revoked)
+
+    assert _in_order(text, "consumer.stop_flow", "self.flow_control.suspend", "self.flow_control.clear", "_consumer_wait_empty")
+
+
+def test_tickets_are_restored_and_taken_over_before_positions_are_set_and_input_flows() -> None:
+    text = _source(Recovery.on_recovery_completed)
+
+    assert _in_order(
+        text, "table.on_recovery_completed(", "consumer.perform_seek()", "consumer.resume_flow()", "on_rebalance_end()"
+    )
+    assert _in_order(_source(Collection.on_recovery_completed), "self.data.on_recovery_completed", "call_recover_callbacks")
+
+
+def test_recovery_asks_the_store_how_far_it_is_and_reads_from_there() -> None:
+    assert "table.persisted_offset(tp)" in _source(Recovery._add)
+    assert "consumer.seek_wait(new_offsets)" in _source(Recovery._seek_offsets)
+
+
+def test_a_partition_without_a_committed_offset_is_not_sought_by_aiokafka() -> None:
+    # Why perform_seek goes to the beginning itself.
+    assert "if offset and offset > 0:" in _source(AIOKafkaConsumer.seek_to_committed)
+
+
+def test_aiokafka_takes_an_empty_set_of_partitions_for_all_of_them() -> None:
+    # Why _getmany passes a set of its own, and never an empty one.
+    assert "if partitions and tp not in partitions:" in _source(fetcher.Fetcher.fetched_records)
+
+
+def test_a_position_moves_exactly_when_records_are_handed_out() -> None:
+    assert "_update_position()" in _source(fetcher.FetchResult.getall)
+
+    async def positions() -> list[object]:
+        state = TopicPartitionState(None)
+        before = state.has_valid_position
+        state.seek(7)
+        return [before, state.has_valid_position, state.position]
+
+    assert asyncio.run(positions()) == [False, True, 7]
+
+
+def test_the_wait_of_a_fetch_is_an_attribute_until_the_consumer_starts() -> None:
+    assert "self._fetch_max_wait_ms = fetch_max_wait_ms" in _source(AIOKafkaConsumer.__init__)
+    assert "fetch_max_wait_ms=self._fetch_max_wait_ms" in _source(AIOKafkaConsumer.start)
+
+
+def _builder() -> BatchBuilder:
+    return BatchBuilder(1_000, 0)
+
+
+def test_a_batch_takes_headers_and_says_none_when_it_is_full() -> None:
+    batch = _builder()
+
+    assert batch.append(timestamp=None, key=b"k", value=b"v", headers=[("ce_id", b"1")]) is not None
+    assert batch.append(timestamp=None, key=b"k", value=b"v" * 1_000) is None
+    assert batch.record_count() == 1
+
+
+def test_the_first_record_of_a_batch_may_be_larger_than_the_batch() -> None:
+    # Why Producer.write does not look at the answer for the first one.
+    assert _builder().append(timestamp=None, key=b"k", value=b"v" * 10_000) is not None
+
+
+def test_the_producer_is_idempotent_and_waits_for_all_replicas(app: App) -> None:
+    assert app.producer._settings_extra() == {"acks": "all", "enable_idempotence": True}
+    assert "**self._settings_extra()" in _source(driver.Producer._new_producer)
+
+
+# Our own books, as far as they need no broker.
+
+
+def test_what_is_finished_may_be_committed_batch_after_batch(consumer: Consumer) -> None:
+    tp = TP("ticket-events", 0)
+
+    consumer.finish(tp, Batch([], None, 10))
+    consumer.finish(tp, Batch([], 10, 25))
+
+    assert consumer._finished == {tp: 25}
+
+
+def test_a_batch_that_was_left_out_is_never_committed_over(consumer: Consumer) -> None:
+    tp = TP("ticket-events", 0)
+    consumer.finish(tp, Batch([], None, 10))
+
+    with pytest.raises(RuntimeError, match="finished up to 10"):
+        consumer.finish(tp, Batch([], 25, 30))
+
+
+def test_an_acknowledged_message_alone_commits_nothing(consumer: Consumer) -> None:
+    tp = TP("ticket-events", 0)
+    message = consumer._batch(tp, [], 10)
+    consumer._unacked_messages.add(message)
+
+    assert message.ack(consumer)
+    assert not consumer.unacked
+    assert consumer._finished == {}
+
+
+class _Record:
+    """A changelog record, as far as the store looks."""
+
+    def __init__(self, offset: int, key: bytes | None, value: bytes | None) -> None:
+        self.offset, self.key, self.value = offset, key, value
+
+
+def test_the_store_takes_the_changelog_in_order_and_never_an_old_record_again(app: App) -> None:
+    store = app.store
+
+    store.restore(0, [_Record(0, b"a", b"1"), _Record(1, b"b", b"1"), _Record(2, b"a", b"2"), _Record(3, b"b", None)])
+    store.restore(0, [_Record(2, b"a", b"old"), _Record(4, None, b"?"), _Record(5, b"c", b"\xff")])
+
+    assert store.of(0) == {b"a": b"2", b"c": b"\xff"}
+    assert store.persisted_offset(TP("any", 0)) == 5
+    assert store.persisted_offset(TP("any", 1)) is None
+
+
+def test_the_store_forgets_lost_partitions_and_only_those(app: App) -> None:
+    store, changelog = app.store, app.topic_names.changelog
+    store.restore(0, [_Record(0, b"a", b"1")])
+    store.restore(1, [_Record(0, b"b", b"1")])
+    mine = store.of(1)
+    store.taken_over(1)
+
+    asyncio.run(store.on_rebalance(set(), {TP(changelog, 0), TP("ticket-events", 1)}, set()))
+
+    assert store.of(0) == {}
+    assert store.persisted_offset(TP(changelog, 0)) is None
+    assert store.of(1) is mine
+    assert not store.is_renewed(1, mine)
+
+
+def test_tickets_that_the_changelog_changed_are_known_to_be_renewed(app: App) -> None:
+    store = app.store
+    store.restore(0, [_Record(0, b"a", b"1")])
+    mine = store.of(0)
+    store.taken_over(0)
+    store.restore(0, [_Record(0, b"a", b"1")])
+    assert not store.is_renewed(0, mine)
+
+    store.restore(0, [_Record(1, b"a", b"2")])
+    assert store.is_renewed(0, mine)

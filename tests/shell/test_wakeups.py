@@ -1,0 +1,280 @@
+"""Deadlines: the index of them, by which clock they pass, and that nothing depends on how a feed is cut into batches."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from aiokafka.structs import ConsumerRecord
+from faust.types import TP
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stream.feeds.wire import encode_event, encode_tick
+from stream.language.policies import load as load_policies
+from stream.observe.metrics import Metrics
+from stream.runtime import turn as turns
+from stream.runtime.cycle import Workbench
+from stream.runtime.deadlines import Deadlines
+from stream.runtime.partition import Partition
+from stream.runtime.settings import load
+from stream.runtime.topics import Topics
+from stream.runtime.transport import Batch
+from stream.runtime.turn import Turn
+from stream.sla import codec
+from stream.sla.effects import Effect, Kind
+from stream.sla.engine import Engine
+from stream.sla.events import Event
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+SECOND = 1_000_000
+HOUR = 3_600 * SECOND
+START = 1_798_794_000 * SECOND
+
+_POLICY = """
+policies:
+  - policy: shop
+    version: 1
+    applies_to: always
+    calendar: 24x7
+    commitments:
+      - metric: first_response
+        target: 1h
+        warn_at: 50%
+"""
+
+
+# The index.
+
+
+@given(
+    st.lists(
+        st.one_of(
+            st.tuples(st.just("set"), st.integers(0, 5), st.one_of(st.none(), st.integers(0, 20))),
+            st.tuples(st.just("take"), st.just(0), st.integers(0, 20)),
+        )
+    )
+)
+def test_the_index_gives_what_a_plain_dictionary_would(steps: list[tuple[str, int, int | None]]) -> None:
+    index, plain = Deadlines(), dict[bytes, int]()
+    for what, number, instant in steps:
+        ticket = b"%d" % number
+        if what == "set":
+            index.set(ticket, instant)
+            plain.pop(ticket, None)
+            if instant is not None:
+                plain[ticket] = instant
+        else:
+            assert instant is not None
+            taken = index.take(instant)
+            if taken is None:
+                assert not plain or min(plain.values()) > instant
+            else:
+                soonest = min(plain.values())
+                assert plain.pop(taken) == soonest <= instant
+        assert len(index) == len(plain)
+        assert index.soonest() == min(plain.values(), default=None)
+
+
+def test_tickets_come_out_soonest_first_and_only_up_to_the_instant_asked_for() -> None:
+    index = Deadlines([(b"c", 30), (b"a", 10), (b"b", 20)])
+
+    assert [index.take(20), index.take(20), index.take(20)] == [b"a", b"b", None]
+    assert index.soonest() == 30
+
+
+def test_a_ticket_has_one_instant_the_last_that_was_set() -> None:
+    index = Deadlines([(b"a", 10)])
+    index.set(b"a", 30)
+    index.set(b"a", 20)
+
+    assert index.take(19) is None
+    assert index.take(20) == b"a"
+    assert index.take(1_000) is None
+
+
+def test_many_changes_of_few_tickets_do_not_make_the_index_grow() -> None:
+    index = Deadlines()
+    for number in range(100_000):
+        index.set(b"%d" % (number % 10), number)
+
+    assert len(index._heap) <= 2_048
+    assert index.soonest() == 99_990
+
+
+# The clocks.
+
+
+class _Bench:
+    """A partition without a broker around it: it is held, so that only the test does turns."""
+
+    def __init__(self, folder: Path, *, clock: str = "wall") -> None:
+        policy = folder / "policy.yaml"
+        policy.write_text(_POLICY, "utf-8")
+        policies = load_policies([policy])
+        self.engine = Engine(policies)
+        self.settings = load({"policies": str(policy), "clock": clock, "grace": "200ms"}, {})
+        self.wall = START
+        absent: Any = None
+        bench = Workbench(
+            settings=self.settings,
+            topics=Topics("test"),
+            engine=self.engine,
+            metrics=Metrics(policies),
+            wall=lambda: self.wall,
+            store=absent,
+            consumer=absent,
+            producer=absent,
+        )
+        self.partition = Partition(bench, TP("ticket-events", 0), {}, Deadlines(), set())
+
+    def turn(self) -> Turn:
+        return Turn(self.engine, self.settings, self.partition, self.wall)
+
+    def keep(self, turn: Turn) -> list[Effect]:
+        for key in turn.changed:
+            self.partition.tickets[key] = codec.encode(turn.states[key])
+        return turn.effects
+
+    def take(self, records: list[ConsumerRecord[bytes, bytes]]) -> list[Effect]:
+        batch, said = Batch(records, None, len(records)), []
+        done = False
+        while not done:
+            turn = self.turn()
+            done = turn.take(batch)
+            said += self.keep(turn)
+        self.partition.cursor = 0
+        return said
+
+    def wake(self) -> list[Effect]:
+        turn = self.turn()
+        assert turn.wake(self.partition.clock(self.wall))
+        return self.keep(turn)
+
+
+def _records(feed: Iterable[tuple[str, Event] | int]) -> list[ConsumerRecord[bytes, bytes]]:
+    records = []
+    for offset, what in enumerate(feed):
+        key, value = (b"", encode_tick("desk", what)) if isinstance(what, int) else (what[0].encode(), encode_event(*what))
+        records.append(
+            ConsumerRecord("ticket-events", 0, offset, 0, 0, key, value, None, len(key), len(value), ())  # type: ignore[arg-type]
+        )
+    return records
+
+
+def _created(ticket: str, at: int) -> tuple[str, Event]:
+    return ticket, Event(at=at, id=f"{ticket}-created", type="ticket.created", source="desk", fields={"priority": "p1"})
+
+
+def _answered(ticket: str, at: int) -> tuple[str, Event]:
+    return ticket, Event(at=at, id=f"{ticket}-{at}", type="comment.added", source="desk", actor="agent", public=True)
+
+
+def _breaches(effects: list[Effect]) -> list[tuple[str, int]]:
+    return [(effect.ticket, effect.at) for effect in effects if effect.kind is Kind.BREACHED]
+
+
+def test_while_it_catches_up_a_deadline_passes_when_the_feed_passes_it(tmp_path: Path) -> None:
+    async def run() -> None:
+        bench = _Bench(tmp_path)
+        bench.wall = START + 100 * HOUR  # the worker was away for long
+        first = bench.take(_records([_created("a", START), _created("b", START), _answered("a", START + HOUR // 2)]))
+        assert _breaches(first) == []
+        assert _breaches(bench.wake()) == []
+
+        second = bench.take(_records([_created("c", START + 2 * HOUR)]))
+        assert _breaches(second) == [("b", START + HOUR)]
+
+    asyncio.run(run())
+
+
+def test_once_live_a_deadline_passes_by_the_clock_and_not_before_the_grace_is_over(tmp_path: Path) -> None:
+    async def run() -> None:
+        bench = _Bench(tmp_path)
+        bench.take(_records([_created("a", START)]))
+        bench.partition.live = True
+
+        bench.wall = START + HOUR + bench.settings.grace
+        assert _breaches(bench.wake()) == []  # exactly at the deadline is in time
+
+        bench.wall += 1
+        (breach,) = [effect for effect in bench.wake() if effect.kind is Kind.BREACHED]
+        assert breach.at == START + HOUR
+        assert breach.detected_at == bench.wall
+
+    asyncio.run(run())
+
+
+def test_where_the_clock_is_the_feed_it_stays_so_when_live_and_a_tick_moves_it(tmp_path: Path) -> None:
+    async def run() -> None:
+        bench = _Bench(tmp_path, clock="event")
+        bench.wall = START + 100 * HOUR
+        bench.take(_records([_created("a", START)]))
+        bench.partition.live = True
+        assert bench.wake() == []
+
+        said = bench.take(_records([START + HOUR + 1]))
+        assert _breaches(said) == [("a", START + HOUR)]
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("size", [1, 3, 7, 1_000])
+def test_what_is_said_does_not_depend_on_how_the_feed_is_cut_into_batches(tmp_path: Path, size: int) -> None:
+    feed: list[tuple[str, Event] | int] = []
+    for number in range(40):
+        feed.append(_created(f"t{number}", START + number * HOUR // 8))
+        if number % 3:
+            # Some of them come late, and behind events that let their deadline pass.
+            feed.insert(len(feed) - number % 9, _answered(f"t{number}", START + number * HOUR // 8 + number % 5 * HOUR // 3))
+    feed.append(START + 50 * HOUR)
+
+    async def said(batch: int) -> list[Effect]:
+        bench = _Bench(tmp_path, clock="event")
+        records = _records(feed)
+        return [effect for at in range(0, len(records), batch) for effect in bench.take(records[at : at + batch])]
+
+    assert asyncio.run(said(size)) == asyncio.run(said(len(feed)))
+
+
+def test_a_turn_that_is_full_leaves_the_rest_to_the_next(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(turns, "MOST_WOKEN", 10)
+
+    async def run() -> None:
+        bench = _Bench(tmp_path, clock="event")
+        bench.take(_records([_created(f"t{number}", START) for number in range(25)]))
+        batch = Batch(_records([START + 10 * HOUR]), None, 1)
+
+        breached, turns_done = [], 0
+        done = False
+        while not done:
+            turn = bench.turn()
+            done = turn.take(batch)
+            said = bench.keep(turn)
+            assert len(said) <= 10 * 2
+            breached += _breaches(said)
+            turns_done += 1
+
+        assert turns_done >= 3
+        assert sorted(breached) == sorted((f"t{number}", START + HOUR) for number in range(25))
+
+    asyncio.run(run())
+
+
+def test_a_bad_record_in_a_turn_becomes_a_dead_letter_and_the_rest_goes_on(tmp_path: Path) -> None:
+    async def run() -> None:
+        bench = _Bench(tmp_path)
+        records = _records([_created("a", START), _created("b", START), _created("c", START)])
+        records[1] = replace(records[1], value=b"?")
+        turn = bench.turn()
+
+        assert turn.take(Batch(records, None, 3))
+        assert len(turn.letters) == 1
+        assert set(turn.changed) == {b"a", b"c"}
+
+    asyncio.run(run())
