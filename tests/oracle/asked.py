@@ -1,0 +1,135 @@
+"""Conditions answered as they read, the fields of a ticket after an event, and what an event does to a metric's stopwatch."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from stream.sla.conditions import All, AnyOf, Changed, Condition, EventIs, FieldIn, Not
+from stream.sla.metrics import Again, Row
+
+if TYPE_CHECKING:
+    from stream.sla.events import Event
+
+Fields = dict[str, str | list[str]]
+
+
+def holds(condition: Condition | None, event: Event, fields: Fields) -> bool:
+    """``event.fields`` are those that really changed; ``fields`` are the ticket's after the event. ``None`` never holds."""
+    match condition:
+        case None:
+            return False
+        case FieldIn(field, values):
+            value = fields.get(field, "")
+            return any(one in values for one in (value if isinstance(value, list) else [value]))
+        case EventIs(types, actors, public):
+            of_type = not types or event.type in types
+            by_actor = not actors or event.actor in actors
+            return of_type and by_actor and (public is None or event.public == public)
+        case Changed(names):
+            return any(name in event.fields for name in names)
+        case Not(part):
+            return not holds(part, event, fields)
+        case All(parts):
+            return all(holds(part, event, fields) for part in parts)
+        case AnyOf(parts):
+            return any(holds(part, event, fields) for part in parts)
+        case _:
+            return True
+
+
+def touches(condition: Condition | None, event: Event, changed: set[str]) -> bool:
+    """Whether the condition speaks of the event's type (or of any, by its actor alone), or of a field that changed."""
+    match condition:
+        case FieldIn(field, _):
+            return field in changed
+        case EventIs(types, _, _):
+            return not types or event.type in types
+        case Changed(names):
+            return bool(names & changed)
+        case Not(part):
+            return touches(part, event, changed)
+        case All(parts) | AnyOf(parts):
+            return any(touches(part, event, changed) for part in parts)
+        case _:
+            return False
+
+
+class Record:
+    """The fields of one ticket, told by its events in order."""
+
+    def __init__(self) -> None:
+        self.fields: Fields = {}
+        self.begun = False
+        self.gone = False
+        self.parties: set[str] = set()
+
+    def after(self, event: Event) -> tuple[Event, set[str]]:
+        """Take the event in; returns it with only the fields that it really changed, and the names of all that changed."""
+        before = self.fields
+        fields: Fields = {name: value for name, value in before.items() if name != "@begun"}
+        if not self.begun:
+            fields["@begun"] = "yes"
+            if event.type == "ticket.created":
+                fields["status"] = "new"
+        self.begun = True
+        real = {name: value for name, value in event.fields.items() if fields.get(name, "") != value}
+        fields |= real
+        solved = ("solved", "closed")
+        if before.get("status") in solved and fields.get("status") not in solved:
+            fields["@accepted"] = ""
+        if event.type == "comment.added" and event.public and event.actor == "agent":
+            fields |= {"@answered": "yes", "@waiting": ""}
+        if event.type == "comment.added" and event.public and event.actor == "customer":
+            fields["@waiting"] = "yes"
+        if event.type == "dependency.started":
+            self.parties.add(event.party)
+        if event.type == "dependency.ended":
+            self.parties.discard(event.party)
+        if event.type == "resolution.accepted":
+            fields["@accepted"] = event.by
+        fields["@dependency"] = "yes" if self.parties else ""
+        self.gone = self.gone or event.type in ("ticket.merged", "ticket.deleted")
+        self.fields = fields
+        changed = {name for name in before.keys() | fields.keys() if before.get(name, "") != fields.get(name, "")}
+        return msgspec.structs.replace(event, fields=real), changed
+
+
+def moves(row: Row, phase: str, event: Event, fields: Fields) -> list[str]:
+    """What the event does to the row's stopwatch, in order; ``[]`` for nothing. Rules 5 to 9 of ``tests.oracle.oracle``."""
+
+    def is_(condition: Condition | None) -> bool:
+        return holds(condition, event, fields)
+
+    paused_at_once = ["pause"] if is_(row.pauses) else []
+    if phase in ("running", "paused"):
+        if is_(row.cancels):
+            return ["cancel"]
+        if is_(row.stops):
+            return ["stop"]
+        if is_(row.restarts):
+            return ["restart", *paused_at_once]
+        if phase == "running":
+            return paused_at_once
+        ends = not is_(row.pauses) if row.resumes is None else is_(row.resumes)
+        return ["resume"] if ends else []
+    over = is_(row.stops) or is_(row.cancels)
+    if phase == "idle":
+        if is_(row.starts) and is_(row.stops) and not is_(row.cancels):
+            return ["skip"]
+        return ["start", *paused_at_once] if is_(row.starts) and not over else []
+    if row.again is Again.CYCLE and is_(row.starts) and not over:
+        return ["start", *paused_at_once]
+    if row.again is Again.CONTINUE and phase == "stopped" and is_(row.reopens) and not over:
+        return ["reopen", *paused_at_once]
+    return []
+
+
+def matters(row: Row, phase: str) -> list[Condition | None]:
+    """The conditions on which it depends, in that phase, what an event does to the stopwatch."""
+    if phase in ("running", "paused"):
+        return [row.cancels, row.stops, row.restarts, row.pauses, row.resumes]
+    if phase == "idle" or row.again is Again.CYCLE:
+        return [row.starts, row.stops, row.cancels, row.pauses]
+    return [row.reopens, row.stops, row.cancels, row.pauses] if row.again is Again.CONTINUE else []

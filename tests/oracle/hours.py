@@ -1,0 +1,152 @@
+"""A calendar as its file states it, asked one minute at a time, and lengths of time counted one minute at a time.
+
+Minutes count from 1970-01-01 00:00 UTC. Nothing of ``stream`` is imported: the text of a calendar or a duration is read here
+a second time, far less completely, and refused where it says more than is understood.
+"""
+
+from __future__ import annotations
+
+import re
+from calendar import monthrange
+from collections import Counter
+from datetime import UTC, date, datetime, timedelta
+from fractions import Fraction
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from tests.properties.slow_calendar import DAY, SlowCalendar, SlowVersion
+from tests.properties.slow_calendar import Hours as Windows
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_WEEK: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+_WALL: Final = {"m": 1, "h": 60, "d": 1440, "w": 10080}
+_KEYS: Final = {"timezone", "week", "breaks", "day", "holidays", "exceptions"}
+
+
+class Length(NamedTuple):
+    """So many minutes, on the calendar or on the wall."""
+
+    business: bool
+    minutes: int
+
+
+class OpenMinutes:
+    """One calendar, from its entry under ``calendars:`` as YAML gives it; dates are texts.
+
+    Raises ValueError for what is not understood (countries' holidays, versions, exceptions with times).
+    """
+
+    def __init__(self, data: Mapping[str, Any]) -> None:
+        if unknown := set(data) - _KEYS:
+            raise ValueError(f"the slow calendar does not understand {sorted(unknown)}")
+        week, breaks = _by_weekday(data["week"]), _by_weekday(data.get("breaks", {}))
+        holidays = {date.fromisoformat(one["date"]): _windows(one.get("open", ())) for one in data.get("holidays", ())}
+        exceptions = []
+        for one in data.get("exceptions", ()):
+            first = date.fromisoformat(one.get("date") or one["from"])
+            exceptions.append((first, date.fromisoformat(one.get("date") or one["to"]), _windows(one.get("open", ()))))
+        self._slow = SlowCalendar(data["timezone"], (SlowVersion(date.min, week, breaks, holidays),), tuple(exceptions))
+        self._days: dict[int, bytes] = {}
+        self.day = length(data["day"], self, 0).minutes if "day" in data else _usual_day(week, breaks)
+
+    def open_minutes(self, day: int) -> bytes:
+        """For each minute of a UTC day (counted from 1970) 1 if it is open, else 0. Remembered, because asking is slow."""
+        known = self._days.get(day)
+        if known is None:
+            known = self._days[day] = bytes(self._slow.is_open(minute) for minute in range(day * DAY, day * DAY + DAY))
+        return known
+
+    def is_open(self, minute: int) -> bool:
+        day, of_day = divmod(minute, DAY)
+        return bool(self.open_minutes(day)[of_day])
+
+    def add(self, start: int, minutes: int) -> int:
+        """The first minute up to which so many open minutes have passed."""
+        while minutes:
+            minutes -= self.is_open(start)
+            start += 1
+        return start
+
+    @lru_cache(10_000)  # noqa: B019 - calendars live as long as the tests
+    def subtract(self, end: int, minutes: int) -> int:
+        """The last minute from which on so many open minutes pass until ``end``."""
+        while minutes:
+            end -= 1
+            minutes -= self.is_open(end)
+        return end
+
+    def months_after(self, start: int, months: int) -> int:
+        """The minute whose local reading is that of ``start`` so many months on, by the day of the month or the last day.
+
+        Of two such minutes the second; if the reading is skipped, the first minute after the skip.
+        """
+        reading = self._reading(start)
+        year, month = divmod(reading.year * 12 + reading.month - 1 + months, 12)
+        day = min(reading.day, monthrange(year, month + 1)[1])
+        wanted = reading.replace(year=year, month=month + 1, day=day)
+        near = int(wanted.replace(tzinfo=UTC).timestamp()) // 60
+        around = range(near - DAY, near + DAY)
+        same = [minute for minute in around if self._reading(minute) == wanted]
+        return same[-1] if same else next(minute for minute in around if self._reading(minute) > wanted)
+
+    def _reading(self, minute: int) -> datetime:
+        return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(minutes=minute)).astimezone(self._slow.zone).replace(tzinfo=None)
+
+
+@lru_cache(100_000)
+def length(text: str, hours: OpenMinutes, start: int) -> Length:
+    """``2bd4bh``, ``1h30m``, ``1mo`` from ``start`` on. Raises ValueError for what is no whole number of minutes."""
+    total, units = Fraction(0), set()
+    for count, unit in re.findall(r"([0-9.]+)([a-z]+)", text):
+        units.add(unit)
+        if unit == "mo":
+            total += hours.months_after(start, int(count)) - start
+        elif unit == "bd":
+            total += Fraction(count) * hours.day
+        elif unit == "s":
+            total += Fraction(count) / 60
+        else:
+            total += Fraction(count) * (60 if unit == "bh" else _WALL[unit])
+    return Length(bool(units & {"bh", "bd"}), whole(total, text))
+
+
+@lru_cache(100_000)
+def later(minute: int, text: str, hours: OpenMinutes) -> int:
+    """A length after a minute."""
+    business, minutes = length(text, hours, minute)
+    return hours.add(minute, minutes) if business else minute + minutes
+
+
+def whole(minutes: Fraction, what: str) -> int:
+    if minutes.denominator != 1:
+        raise ValueError(f"{what} is {minutes} minutes: the oracle knows whole minutes only")
+    return minutes.numerator
+
+
+def _by_weekday(given: Mapping[str, Any]) -> tuple[Windows, ...]:
+    week: list[Windows] = [()] * 7
+    for days, windows in given.items():
+        first, _, last = days.partition("-")
+        for weekday in range(_WEEK.index(first), _WEEK.index(last or first) + 1):
+            week[weekday] = _windows(windows)
+    return tuple(week)
+
+
+def _windows(texts: Any) -> Windows:
+    found = []
+    for text in texts:
+        start, end = (int(clock[:2]) * 60 + int(clock[3:]) for clock in text.split("-"))
+        found.append((start, end if end > start else end + DAY))
+    return tuple(found)
+
+
+def _usual_day(week: tuple[Windows, ...], breaks: tuple[Windows, ...]) -> int:
+    """The most common opening of the weekdays that open; of equally common ones the longest."""
+    openings = Counter[int]()
+    for windows, rests in zip(week, breaks, strict=True):
+        rest = {minute + later for start, end in rests for minute in range(start, end) for later in (0, DAY)}
+        openings[len({minute for start, end in windows for minute in range(start, end)} - rest)] += 1
+    del openings[0]
+    return max(openings, key=lambda opening: (openings[opening], opening))

@@ -1,0 +1,176 @@
+"""What must be said about one ticket, worked out as slowly and as plainly as it can be said.
+
+Nothing of the engine is used but its data: policies, conditions, rows, marks and events. Instants lie on whole minutes; of
+each minute in turn it is asked what is true.
+
+Time
+ 1. Events are taken in the order of (at, seq, id, source); an id that a source repeats is one event. In each minute the
+    events at its first instant come first, then what time alone makes true at that instant, then the minute passes. So what
+    is done at the instant of a deadline is done in time, and nothing is ever said to be true before the minute now looked at.
+ 2. What time makes true is said up to, not at, the instant ``until``.
+ 3. A minute counts on a calendar if its local reading is one that the calendar opens, and always on the wall.
+
+The ticket
+ 4. The first event begins the ticket (status ``new`` if it is its creation). Only what an event sets to another value changes.
+    An agent's public comment answers; a customer's waits until answered. An acceptance is forgotten when the ticket is solved
+    or closed no more. Merged or deleted: every stopwatch that is on is cancelled and none starts any more.
+
+Stopwatches (one a metric row)
+ 5. A row is asked about an event that touches what its conditions speak of, and about the first event of the ticket.
+ 6. Asked while on: ``cancels``, then ``stops``, then ``restarts``; then ``pauses`` if it runs, or the end of the pause.
+ 7. Asked before its first cycle: ``starts``, unless ``cancels``; with ``stops`` as well it is taken as a cycle already over.
+ 8. Asked when stopped, or cancelled: ``again`` says whether ``starts`` opens a new cycle or (stopped) ``reopens`` continues
+    this one, unless ``stops`` or ``cancels`` hold too. A reopened cycle keeps its minutes; those between are none of them.
+ 9. A cycle that begins, restarts or is reopened where ``pauses`` holds is paused at once.
+
+What is promised
+10. Of each policy the version is in force that is the latest not after the minute the stopwatch's cycle began.
+11. The first policy whose ``applies_to`` holds promises what of it applies to the fields.
+12. A ladder on a commitment stands on its stopwatch and its calendar, and applies only where the commitment does.
+13. What ends at an event is judged by what was promised before it; after it, the fields as they now are promise.
+14. A name is counted on one stopwatch: while that is on and a version in force for it promises the name, no other version
+    promises it on another. A promise begins with the cycle, or when it begins to apply; it is cancelled when it ceases to
+    apply before its verdict.
+15. When policy, version, target or the calendar of a business target become others before the verdict, the target is
+    swapped: it counts from where the one before it did (``carry``) or from now (``forward``; ``reset`` counts time used from
+    now, too, and forgets extensions and warnings given). An extension keeps its length, on whatever clock the target now is.
+    After a verdict nothing is swapped.
+16. An extension is taken while the promise is open and has a target, on the target's own clock, up to the cap; else refused.
+
+Verdicts
+17. A promise is breached in the first minute of its being open in which its stopwatch has, while it ran, shown the allowance
+    or more. (Used up at the very instant a pause begins is not yet used up.) ``due_at`` is when it first showed that.
+18. Stopped or restarted before: met; or measured, without a target. Stopped after: met late, once a reopening. Reopened, a
+    promise that was met is open again, and one met late is breached as before. A timer elapses instead, and is cancelled when
+    it stops before; of its restart nothing is said but the new start.
+19. While it is open, ``due_at`` is when the allowance will first be shown if nothing else happens; ``None`` while paused.
+    Decided, it stays as it was.
+
+Marks
+20. A warning is given once in the first minute in which its mark is reached, if the promise is open and is not breached in
+    that minute. A new target or extension makes those given count as not given whose marks now lie ahead.
+21. A share: of target and extension, from where the target counts. A time used: from the start of the cycle or its reset.
+22. A time left or after, on the clock of the target: so much less or more than the allowance, shown while it ran.
+23. On the other clock: so much before or after ``due_at``, while there is one.
+
+Ladders
+24. In the first minute in which a level's mark is reached, its stopwatch is on and (on a commitment) the promise open or
+    breached, it is raised, unless it or a higher one was. With ``only_in_business_hours`` it must be an open minute as well.
+25. The highest is repeated when ``repeat_every`` has passed since it was last said, in an open minute where it must be, and
+    no level is raised in this one; not more often than the cap.
+26. Acknowledged, nothing more is said until ``raise_again_after`` has passed; then it is repeated, and climbs on.
+27. Stopped, it is watched for ``monitoring``, or released; at the quiet end it is released (unless no policy has that ladder
+    then: nothing is said, and it is as if the watch went on), and a reopening later begins it anew. Any other reopening
+    brings a raised level back, counting its repetitions and their time from there.
+28. Restarted, cancelled, or ceasing to apply: released. A ladder that applies again recurs at its level and climbs on, as
+    after a reopening; one released by hand does not. A new cycle begins a new ladder and says nothing of the old.
+29. A request, an acknowledgement or a release by hand means ladders that have once applied in this ticket and apply now. A
+    request gets one answer: of the first that takes requests and has the level, else that takes requests, else of the first.
+    It raises its level or repeats it, unless the ladder takes none, has no such level, its stopwatch is off, or it is
+    neither urgent nor is the ``due_at`` of the commitment asked for past.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tests.oracle.asked import Record, matters, moves, touches
+from tests.oracle.climbing import Climbing
+from tests.oracle.keeping import Keeping
+from tests.oracle.promised import MINUTE, Expected, Story, Watch
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from stream.sla.events import Event
+    from stream.sla.metrics import Row
+    from stream.sla.policy import Policy
+    from tests.oracle.asked import Fields
+    from tests.oracle.hours import OpenMinutes
+
+
+def oracle(policies: Sequence[Policy], hours: Mapping[str, OpenMinutes], events: Iterable[Event], until: int) -> set[Expected]:
+    """All that must be said about one ticket by the instant ``until`` (epoch microseconds).
+
+    ``hours``: the calendars that the policies name. Raises ValueError where an instant or a length is no whole minute.
+    """
+    unique: dict[tuple[str, str], Event] = {}
+    for event in events:
+        unique.setdefault((event.source, event.id), event)
+    ordered = sorted(unique.values(), key=lambda event: (event.at, event.seq, event.id, event.source))
+    if odd := [event.at for event in ordered if event.at % MINUTE]:
+        raise ValueError(f"the oracle knows whole minutes only, not the instants {odd}")
+    if not ordered:
+        return set()
+    at_minute: dict[int, list[Event]] = {}
+    for event in ordered:
+        at_minute.setdefault(event.at // MINUTE, []).append(event)
+    ticket = _Ticket(policies, {name: hours[name] for name in sorted(_calendars(policies))})
+    for minute in range(ordered[0].at // MINUTE, max(-(-until // MINUTE), ordered[-1].at // MINUTE + 1)):
+        ticket.story.now = minute
+        for event in at_minute.get(minute, ()):
+            ticket.hear(event)
+        if minute * MINUTE < until:
+            ticket.look()
+        ticket.pass_by()
+    return ticket.story.said
+
+
+def _calendars(policies: Sequence[Policy]) -> set[str]:
+    choices = [policy.calendar for policy in policies]
+    choices += [one.calendar for policy in policies for one in policy.commitments if one.calendar is not None]
+    return {name for choice in choices for _, name in choice.cases}
+
+
+class _Ticket:
+    def __init__(self, policies: Sequence[Policy], hours: Mapping[str, OpenMinutes]) -> None:
+        self.record = Record()
+        self.story = Story(policies, hours)
+        self.rows: dict[str, Row] = {}
+        for policy in policies:
+            self.rows |= {commitment.row.name: commitment.row for commitment in policy.commitments}
+            self.rows |= {ladder.row.name: ladder.row for ladder in policy.ladders if ladder.row is not None}
+        self.watches = self.story.watches = {name: Watch(hours) for name in self.rows}
+        self.promises = Keeping(self.story)
+        self.ladders = Climbing(self.story)
+
+    def hear(self, event: Event) -> None:
+        before, first = self.record.fields, not self.record.begun
+        event, changed = self.record.after(event)
+        for name, row in self.rows.items():
+            watch = self.watches[name]
+            given: list[str] = []
+            if self.record.gone:
+                given = ["cancel"] if watch.on else []
+            elif first or any(touches(condition, event, changed) for condition in matters(row, watch.phase)):
+                given = moves(row, watch.phase, event, self.record.fields)
+            for move in given:
+                self._move(name, watch, move, before)
+        if event.type == "extension.granted":
+            self.promises.extend(event, before)
+        elif event.type.startswith("escalation."):
+            self.ladders.hear(event, before)
+        self.promises.lay(self.record.fields)
+        self.ladders.lay(self.record.fields, before)
+
+    def look(self) -> None:
+        """What time alone makes true at this instant."""
+        self.promises.look()
+        while self.ladders.look():
+            pass
+
+    def pass_by(self) -> None:
+        for watch in self.watches.values():
+            if watch.phase == "running":
+                watch.run(self.story.now)
+
+    def _move(self, name: str, watch: Watch, move: str, before: Fields) -> None:
+        """Endings are judged while the stopwatch still runs; what begins anew is laid over it when all moves are made."""
+        ends, cycle = move in ("stop", "restart", "cancel"), watch.cycle
+        if not ends:
+            watch.take(move, self.story.now)
+        if watch.cycle == cycle:
+            self.promises.move(name, watch, move, before)
+            self.ladders.move(name, watch, move, before)
+        if ends:
+            watch.take(move, self.story.now)

@@ -1,0 +1,251 @@
+"""What the policies promise to a ticket, and the stopwatches and promises that come of it, counted minute by minute."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from stream.sla.events import Event
+from stream.sla.policy import Choice, Commitment, Ladder, Level, Mark, MarkKind, Policy
+from tests.oracle.asked import Fields, holds
+from tests.oracle.hours import OpenMinutes, length, whole
+from tests.properties.slow_calendar import DAY
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from stream.sla.metrics import Row
+
+MINUTE = 60_000_000
+NOBODY = Event(at=0, id="", type="ticket.changed", source="")
+WALL = ""
+"""The clock of the wall, where a calendar's name would stand."""
+
+
+class Expected(NamedTuple):
+    """One thing that must be said. Instants are epoch microseconds; ``name`` is of a commitment or a ladder."""
+
+    name: str
+    kind: str
+    """The ``type`` of an effect."""
+    level: str
+    """Of a ladder, or the mark of a warning."""
+    cycle: int
+    at: int
+    due_at: int | None
+
+
+class Story:
+    """What has happened to one ticket up to the minute ``now``, and what had to be said."""
+
+    def __init__(self, policies: Sequence[Policy], hours: Mapping[str, OpenMinutes]) -> None:
+        self.policies = policies
+        self.hours = hours
+        self.now = 0
+        self.watches: dict[str, Watch] = {}
+        self.promises: dict[str, Promise] = {}
+        self.said: set[Expected] = set()
+
+    def offered(self, row: str, fields: Fields) -> tuple[dict[str, Offer], dict[str, Rungs]]:
+        """What is promised to these fields on the stopwatch of a row."""
+        offers, ladders = offered(self.policies, fields, self.watches[row].began)
+        on_row = {name: offer for name, offer in offers.items() if offer.commitment.row.name == row}
+        return on_row, {name: rungs for name, rungs in ladders.items() if rungs.row.name == row}
+
+    def say(self, name: str, kind: str, level: str, cycle: int, due: int | None) -> None:
+        self.said.add(Expected(name, kind, level, cycle, self.now * MINUTE, None if due is None else due * MINUTE))
+
+
+@dataclass
+class Watch:
+    """One stopwatch. It remembers every single minute of its present cycle in which it ran."""
+
+    hours: Mapping[str, OpenMinutes]
+    phase: str = "idle"
+    cycle: int = 0
+    began: int = 0
+    ran: list[int] = field(default_factory=list)
+    counts: dict[str, int] = field(default_factory=dict)
+    """By clock: how many of these minutes counted."""
+
+    @property
+    def on(self) -> bool:
+        return self.phase in ("running", "paused")
+
+    def take(self, move: str, minute: int) -> None:
+        if move in ("start", "restart", "skip"):
+            self.cycle += 1
+            self.began = minute
+            self.ran = []
+            self.counts = dict.fromkeys((WALL, *self.hours), 0)
+        after = {"pause": "paused", "stop": "stopped", "skip": "stopped", "cancel": "cancelled"}
+        self.phase = after.get(move, "running")
+
+    def run(self, minute: int) -> None:
+        """The minute [minute, minute + 1) passes while it runs."""
+        self.ran.append(minute)
+        self.counts[WALL] += 1
+        day, of_day = divmod(minute, DAY)
+        for clock, hours in self.hours.items():
+            self.counts[clock] += hours.open_minutes(day)[of_day]
+
+    def reading(self, clock: str) -> int:
+        """The highest reading it showed while it ran: minutes used, or -1 if it has not run at all."""
+        if self.phase == "running":
+            return self.counts[clock]
+        return self.counts[clock] - self._counts(clock, self.ran[-1]) if self.ran else -1
+
+    def first_showed(self, clock: str, minutes: int, now: int) -> int | None:
+        """The first minute at which it ran and showed so much: in the past, or ahead if it goes on as now."""
+        used = 0
+        for minute in self.ran:
+            if used >= minutes:
+                return minute
+            used += self._counts(clock, minute)
+        if self.phase != "running":
+            return None
+        while used < minutes:
+            used += self._counts(clock, now)
+            now += 1
+        return now
+
+    def _counts(self, clock: str, minute: int) -> int:
+        return 1 if clock == WALL else self.hours[clock].is_open(minute)
+
+
+@dataclass
+class Promise:
+    """One commitment to one ticket, in one cycle of its stopwatch."""
+
+    offer: Offer
+    cycle: int
+    verdict: str = "pending"
+    target: int | None = None
+    clock: str = WALL
+    begins_at: dict[str, int] = field(default_factory=dict)
+    """By clock: what the stopwatch read when the target began to count; empty: at nought."""
+    used_from: dict[str, int] = field(default_factory=dict)
+    """By clock: what it read at a ``reset``, from where time used is counted; empty: from nought."""
+    extension: int = 0
+    warned: set[str] = field(default_factory=set)
+    due: int | None = None
+
+    @property
+    def row(self) -> str:
+        return self.offer.commitment.row.name
+
+    @property
+    def allowance(self) -> int | None:
+        return None if self.target is None else self.base + self.target + self.extension
+
+    @property
+    def base(self) -> int:
+        return self.begins_at.get(self.clock, 0)
+
+
+@dataclass
+class Climb:
+    """One ladder on one ticket, in one cycle of its stopwatch."""
+
+    row: str
+    cycle: int
+    state: str = "climbing"
+    raised: list[str] = field(default_factory=list)
+    said: int = 0
+    repeats: int = 0
+    watched_until: int = 0
+
+
+@dataclass(frozen=True)
+class Offer:
+    """A commitment as it applies to certain fields."""
+
+    policy: Policy
+    calendar: str
+    commitment: Commitment
+    target: str
+    """A duration's text; ``""``: no target."""
+    marks: tuple[Mark, ...]
+
+
+@dataclass(frozen=True)
+class Rungs:
+    """A ladder as it applies to certain fields; its times run on the calendar."""
+
+    ladder: Ladder
+    calendar: str
+    row: Row
+    levels: tuple[tuple[Level, Mark], ...]
+
+
+def choose(choice: Choice[Any], fields: Fields) -> Any:
+    """The value of the first case that holds; ``None`` if none does."""
+    for condition, value in choice.cases:
+        if holds(condition, NOBODY, fields):
+            return value
+    return None
+
+
+def offered(policies: Sequence[Policy], fields: Fields, began: int) -> tuple[dict[str, Offer], dict[str, Rungs]]:
+    """What is promised to a ticket with these fields on a stopwatch whose cycle began at that minute: rules 10 to 12."""
+    names = dict.fromkeys(policy.name for policy in policies)
+    for name in names:
+        versions = [p for p in policies if p.name == name and (p.since is None or p.since <= began * MINUTE)]
+        if not versions:
+            continue
+        policy = max(versions, key=lambda one: (-1 if one.since is None else one.since, one.version))
+        if holds(policy.applies_to, NOBODY, fields):
+            break
+    else:
+        return {}, {}
+    usual = choose(policy.calendar, fields)
+    offers, ladders = {}, {}
+    for commitment in policy.commitments:
+        if holds(commitment.when, NOBODY, fields):
+            own = choose(commitment.calendar, fields) if commitment.calendar else None
+            target = choose(commitment.target, fields)
+            marks = choose(commitment.warn_at, fields) or ()
+            text = "" if target is None else target.text
+            offers[commitment.name] = Offer(policy, own or usual, commitment, text, marks)
+    for ladder in policy.ladders:
+        if not holds(ladder.when, NOBODY, fields) or (ladder.commitment and ladder.commitment not in offers):
+            continue
+        levels = tuple((level, mark) for level in ladder.levels if (mark := choose(level.at, fields)) is not None)
+        if ladder.commitment:
+            below = offers[ladder.commitment]
+            ladders[ladder.name] = Rungs(ladder, below.calendar, below.commitment.row, levels)
+        else:
+            assert ladder.row is not None
+            ladders[ladder.name] = Rungs(ladder, usual, ladder.row, levels)
+    return offers, ladders
+
+
+def reached(mark: Mark, promise: Promise | None, watch: Watch, calendar: str, now: int) -> bool:
+    """Whether a mark lies at or before this minute: rules 20 to 23."""
+    hours = watch.hours[calendar]
+    if mark.kind is MarkKind.SHARE:
+        if promise is None or promise.target is None:
+            return False
+        share = Fraction((promise.target + promise.extension) * mark.per_mille, 1000)
+        return watch.reading(clock_on(promise.clock, calendar)) >= promise.base + whole(share, mark.text)
+    assert mark.duration is not None
+    business, minutes = length(mark.duration.text, hours, watch.began)
+    clock = calendar if business else WALL
+    if mark.kind is MarkKind.USED:
+        return watch.reading(clock) >= minutes + (0 if promise is None else promise.used_from.get(clock, 0))
+    if promise is None or promise.allowance is None:
+        return False
+    before = mark.kind is MarkKind.LEFT
+    if business == (promise.clock != WALL):
+        return watch.reading(clock) >= max(promise.allowance + (-minutes if before else minutes), 0)
+    if promise.due is None:
+        return False
+    if not business:
+        return now >= promise.due + (-minutes if before else minutes)
+    return now >= (hours.subtract(promise.due, minutes) if before else hours.add(promise.due, minutes))
+
+
+def clock_on(clock: str, calendar: str) -> str:
+    """A business clock read on the calendar that the fields now give."""
+    return WALL if clock == WALL else calendar

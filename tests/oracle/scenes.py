@@ -1,0 +1,281 @@
+"""Random policies, calendars near a change of the clocks, and histories of one ticket on whole minutes, for the oracle.
+
+A scene is a function of a seed: scenes are then as mixed as they are meant to be, and cost nothing to make. What a library of
+strategies would do for a failure, ``smallest`` does: it leaves out what the failure does not need.
+
+No scene has a monitoring period whose length depends on fields that change during it, because the engine does not end it at
+the announced instant (``BREACHWATCH_ENGINE_DIFFERS`` in the environment puts such scenes in).
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from datetime import UTC, datetime
+from random import Random
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from stream.language.calendars import read_calendar
+from stream.sla.conditions import ALWAYS, AnyOf, Condition, EventIs, FieldIn, Not
+from stream.sla.duration import Duration
+from stream.sla.events import STATUSES, Event
+from stream.sla.metrics import BEGUN, BUILT_IN, SOLVED, Again, Row
+from stream.sla.policy import Choice, Commitment, Ladder, LadderKind, Level, Mark, OnChange, Policy, PolicySet
+from tests.oracle.hours import OpenMinutes
+from tests.unit.sla.given import HOUR, MINUTE, after, left, share, used
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from stream.sla.calendar import Calendar
+
+ENGINE_DIFFERS = bool(os.environ.get("BREACHWATCH_ENGINE_DIFFERS"))
+DAYS = 10
+"""How long is looked at a ticket."""
+CALENDARS: dict[str, dict[str, Any]] = {
+    "24x7": {"timezone": "UTC", "week": {"mon-sun": ["00:00-24:00"]}},
+    "office": {"timezone": "Europe/Berlin", "week": {"mon-fri": ["09:00-12:30", "13:00-17:30"]}},
+    "night": {"timezone": "America/New_York", "week": {"mon-sat": ["22:00-06:00"]}, "day": "8h"},
+    "island": {
+        "timezone": "Australia/Lord_Howe",
+        "week": {"mon-thu": ["00:00-03:30"], "sat-sun": ["01:30-04:00"]},
+        "day": "3h",
+    },
+}
+STARTS = ["2026-03-06T21:30", "2026-03-26T09:10", "2026-04-03T12:00", "2026-10-23T15:40", "2026-10-30T22:00"]
+"""Shortly before the clocks change in New York, Berlin or on Lord Howe Island."""
+
+TARGETS = ["20m", "3h", "30h", "2d", "0.5bh", "4bh", "1bd", "3bd"]
+SPENT = ["10m", "2h", "1d", "0.5bh", "2bh", "1bd", "1mo"]
+WAITS = ["1h", "2bh", "1bd"]
+OWN_ROWS = {
+    "patient": Row(
+        "patient",
+        starts=BEGUN,
+        stops=FieldIn("@accepted", frozenset({"customer"})),
+        pauses=AnyOf((FieldIn("status", frozenset({"pending"})), FieldIn("@dependency", frozenset({"yes"})))),
+    ),
+    "stay": Row(
+        "stay",
+        starts=FieldIn("team", frozenset({"a"})),
+        stops=SOLVED,
+        pauses=FieldIn("status", frozenset({"pending", "on_hold"})),
+        resumes=EventIs(frozenset({"comment.added"}), frozenset({"customer", None})),
+        cancels=FieldIn("team", frozenset({"b"})),
+        again=Again.CYCLE,
+    ),
+}
+ROWS = {**BUILT_IN, **OWN_ROWS}
+USUAL_ROWS = ["resolution", "resolution", "first_response", "next_response", "agent_work", "patient"]
+CHANGES: dict[str, list[str]] = {
+    "status": [*STATUSES, "open", "pending", "solved", "open", "solved"],
+    "priority": ["p1", "p1", "p2", "p2", "p9"],
+    "contract": ["gold", "tin"],
+    "team": ["a", "b", ""],
+    "review": ["done", ""],
+}
+TYPES = ["ticket.changed"] * 12 + ["comment.added"] * 7 + ["extension.granted"] * 2
+TYPES += ["escalation.requested", "escalation.acknowledged", "escalation.acknowledged", "escalation.released"]
+RARE = [
+    "resolution.accepted",
+    "resolution.accepted",
+    "ticket.merged",
+    "ticket.deleted",
+    "dependency.started",
+    "dependency.ended",
+]
+GOLD = FieldIn("contract", frozenset({"gold"}))
+P1, P2 = (FieldIn("priority", frozenset({name})) for name in ("p1", "p2"))
+
+
+class Scene(NamedTuple):
+    """A world and what happens in it. Instants are epoch microseconds."""
+
+    policies: tuple[Policy, ...]
+    events: list[Event]
+    until: int
+
+    def policy_set(self) -> PolicySet:
+        return PolicySet(self.policies, FAST)
+
+
+def read(name: str, data: dict[str, Any]) -> Calendar:
+    def fail(where: tuple[str | int, ...], message: str) -> None:
+        raise AssertionError((where, message))
+
+    calendar = read_calendar(name, data, fail)
+    assert calendar is not None
+    return calendar
+
+
+FAST = {name: read(name, data) for name, data in CALENDARS.items()}
+SLOW = {name: OpenMinutes(data) for name, data in CALENDARS.items()}
+
+
+def scene(seed: int) -> Scene:
+    random = Random(seed)
+    start = int(datetime.fromisoformat(random.choice(STARTS)).replace(tzinfo=UTC).timestamp()) * 1_000_000
+    policies = _policies(random, "p", start)
+    if random.random() < 0.4:
+        policies += _policies(random, "q", start)
+    fields: dict[str, str | list[str]] = {
+        "priority": random.choice(["p1", "p2"]),
+        "contract": random.choice(["gold", "gold", "tin"]),
+    }
+    type_: Any = random.choice(["ticket.created"] * 5 + ["ticket.changed"])
+    actor: Any = random.choice(["customer", "customer", "customer", "agent"])
+    first = Event(at=start, id="e0", type=type_, source="s", seq=-1, actor=actor, fields=fields)
+    events = [first, *[_event(random, number, start) for number in range(1, random.randint(3, 16))]]
+    return Scene(policies, events, start + DAYS * 24 * HOUR)
+
+
+def smallest(scene: Scene, fails: Callable[[Scene], bool]) -> Scene:
+    """A scene that still fails, without the events, and without the parts of its policies, that the failure does not need."""
+    while True:
+        smaller = next((one for one in _smaller(scene) if fails(one)), None)
+        if smaller is None:
+            return scene
+        scene = smaller
+
+
+def _smaller(scene: Scene) -> list[Scene]:
+    places = range(1, len(scene.events))
+    found = [scene._replace(events=scene.events[:place] + scene.events[place + 1 :]) for place in places]
+    for number, policy in enumerate(scene.policies):
+        others = scene.policies[:number], scene.policies[number + 1 :]
+        if len(scene.policies) > 1:
+            found.append(scene._replace(policies=others[0] + others[1]))
+        found += [scene._replace(policies=(*others[0], less, *others[1])) for less in _with_less(policy)]
+    return found
+
+
+def _with_less(policy: Policy) -> list[Policy]:
+    stood_on = {ladder.commitment for ladder in policy.ladders}
+    free = [one for one in policy.commitments if one.name not in stood_on]
+    without = [replace(policy, commitments=tuple(other for other in policy.commitments if other is not one)) for one in free]
+    return [*([replace(policy, ladders=())] if policy.ladders else []), *without]
+
+
+def _policies(random: Random, name: str, start: int) -> tuple[Policy, ...]:
+    made = []
+    for version in range(1, random.choice([1, 1, 2]) + 1):
+        since = None if version == 1 else start + random.randint(0, 20) * 7 * HOUR
+        calendars = random.choices(sorted(CALENDARS), k=2)
+        several = random.random() < 0.3
+        calendar = Choice(((P1, calendars[0]), (ALWAYS, calendars[1]))) if several else Choice.fixed(calendars[0])
+        commitments = _commitments(random, several=several)
+        ladders = _ladders(random, name, commitments[0], several=several) if random.random() < 0.8 else ()
+        made.append(Policy(name, version, calendar, _which(random), since, commitments, ladders))
+    return tuple(made)
+
+
+def _commitments(random: Random, *, several: bool) -> tuple[Commitment, ...]:
+    rows = random.choices([*sorted(ROWS), *USUAL_ROWS], k=random.randint(2, 3))
+    made = []
+    for number, row in enumerate(rows):
+        name = row if row not in rows[:number] else f"{row}-{number}"
+        calendar = random.choice([None, None, Choice.fixed(random.choice(sorted(CALENDARS)))])
+        mode = random.choice([OnChange.CARRY, OnChange.CARRY, OnChange.FORWARD, OnChange.RESET])
+        cap = random.choice([None, Duration.parse("2h"), Duration.parse("1bd")])
+        target, marks = _targets(random)
+        made.append(Commitment(name, ROWS[row], target, marks, _which(random), calendar, None, mode, cap))
+    return tuple(made)
+
+
+def _targets(random: Random) -> tuple[Choice[Duration], Choice[tuple[Mark, ...]]]:
+    """Targets and their warnings: the same for all tickets, or other ones by priority (and none for some)."""
+    texts = random.sample(TARGETS, 2)
+    one, other = (Duration.parse(text) for text in texts)
+    marks, more = _marks(random), _marks(random)
+    way = random.random()
+    if way < 0.2:
+        return Choice.fixed(one), random.choice([Choice.fixed(marks), Choice(((P1, marks), (P2, more)))])
+    if way < 0.3:
+        return Choice(((P2, one),)), Choice(((P2, marks),))
+    return Choice(((P1, one), (P2, other))), Choice(((P1, marks), (P2, more)))
+
+
+def _ladders(random: Random, policy: str, below: Commitment, *, several: bool) -> tuple[Ladder, ...]:
+    on = random.choice(["", below.name])
+    name = random.choice(["l", f"{policy}-l"])
+    row = None if on else Row(f"{policy}/l", starts=BEGUN, stops=SOLVED, again=Again.CONTINUE, reopens=Not(SOLVED))
+
+    def wait() -> Duration | None:
+        return Duration.parse(random.choice(WAITS)) if random.random() < 0.6 else None
+
+    def mark() -> Mark:
+        if on and random.random() < 0.4:
+            return after(random.choice(["10m", "2bh", "1bd"]))
+        return _mark(random) if on else used(random.choice(SPENT))
+
+    levels = tuple(
+        Level(
+            level,
+            (level,),
+            _by_priority(random, mark),
+            repeat_every=wait(),
+            max_repeats=random.randint(0, 3),
+            only_in_business_hours=random.random() < 0.4,
+        )
+        for level in ("one", "two", "three")[: random.randint(1, 3)]
+    )
+    monitoring = wait() if ENGINE_DIFFERS or not (several or name == "l") else Duration.parse("1d")
+    ladder = Ladder(
+        name,
+        LadderKind.FUNCTIONAL,
+        levels,
+        row=row,
+        commitment=on,
+        when=_which(random),
+        raise_again_after=wait(),
+        on_request=random.choice(["", "one", "two"]),
+        request_after=random.choice(["", below.name]),
+        monitoring=monitoring,
+    )
+    return (ladder,)
+
+
+def _which(random: Random) -> Condition:
+    which: list[Condition] = [*[ALWAYS] * 8, GOLD, Not(GOLD)]
+    return random.choice(which)
+
+
+def _by_priority(random: Random, value: Callable[[], Any]) -> Choice[Any]:
+    cases = [(which, value()) for which in (P1, P2) if random.random() < 0.9]
+    return Choice.fixed(value()) if random.random() < 0.2 else Choice(tuple(cases))
+
+
+def _marks(random: Random) -> tuple[Mark, ...]:
+    return tuple({mark.text: mark for mark in (_mark(random) for _ in range(random.randint(0, 3)))}.values())
+
+
+def _mark(random: Random) -> Mark:
+    kind = random.choice(["share", "used", "left"])
+    if kind == "share":
+        return share(random.choice([20, 50, 80]))
+    return used(random.choice(SPENT)) if kind == "used" else left(random.choice(["10m", "2bh"]))
+
+
+def _event(random: Random, number: int, start: int) -> Event:
+    minutes = random.randint(0, (DAYS - 3) * 2) * 720 + random.choice([0, 0, 1, 20, 180, 181, 240, 485])
+    if random.random() < 0.3:
+        minutes %= 720
+    type_ = random.choice(TYPES) if random.random() < 0.88 else random.choice(RARE)
+    more: dict[str, Any] = {"seq": random.randint(0, 1)}
+    if type_ == "ticket.changed":
+        names = random.choices(
+            ["status"] * 5 + ["priority"] * 3 + ["contract", "team", "team", "review"], k=random.randint(1, 2)
+        )
+        more["fields"] = {name: random.choice(CHANGES[name]) for name in names}
+    elif type_ == "comment.added":
+        more["actor"] = random.choice(["agent", "agent", "customer", "customer", "bot"])
+        more["public"] = random.random() < 0.8
+    elif type_ == "extension.granted":
+        more |= {"commitment": random.choice([*sorted(ROWS), *USUAL_ROWS]), "by": random.choice(["30m", "1h", "1bh"])}
+    elif type_.startswith("escalation."):
+        more |= {"level": random.choice(["", "", "one", "two"]), "impact": random.choice(["", "production"])}
+    elif type_.startswith("dependency."):
+        more["party"] = random.choice(["x", "y"])
+    elif type_ == "resolution.accepted":
+        more["by"] = "customer"
+    return Event(at=start + minutes * MINUTE, id=f"e{number}", type=type_, source="s", **more)  # type: ignore[arg-type]
