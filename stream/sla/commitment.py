@@ -71,16 +71,16 @@ class Pledge(msgspec.Struct, array_like=True, gc=False):
     """Microseconds on that clock; ``None``: nothing is promised."""
     counts_from: int | None = None
     """When the target began to count, if not with the cycle (``on_change: forward`` and ``reset``)."""
-    anew: bool = False
-    """``on_change: reset``: what was before ``counts_from`` is shown and counted no more."""
+    cut_from: int | None = None
+    """When the cycle began anew (``on_change: reset``): what was before is shown and counted no more."""
     base: int = 0
     """Microseconds used at ``counts_from``, on the clock and calendar of the target."""
     extension: int = 0
     """Microseconds granted on top of the target."""
     cut_elapsed: int = 0
-    """``base``, where ``anew``."""
+    """Microseconds used at ``cut_from``, on the same clock and calendar."""
     cut_paused: int = 0
-    """Microseconds paused at ``counts_from``, where ``anew``."""
+    """Microseconds paused at ``cut_from``."""
     calendar: str = ""
     warned: list[str] = []
     """The warnings that were sent, as the policy writes their marks."""
@@ -122,13 +122,13 @@ class Pledge(msgspec.Struct, array_like=True, gc=False):
             self.business = amount.clock is Clock.BUSINESS
             self.target = amount.micros
 
-    def count_from(self, at: int, calendar: Calendar, watch: Stopwatch, *, anew: bool) -> None:
-        """Let the target count from the instant ``at`` only. To be said again when the clock or calendar changes."""
-        self.counts_from = at
-        self.anew = anew
-        self.base = watch.elapsed(self.clock, calendar, at)
-        self.cut_elapsed = self.base if anew else 0
-        self.cut_paused = watch.paused_for(self.clock, calendar, at) if anew else 0
+    def measure_again(self, calendar: Calendar, watch: Stopwatch) -> None:
+        """Find anew what was used at ``counts_from`` and ``cut_from``: the clock or the calendar may be another now."""
+        if self.counts_from is not None:
+            self.base = watch.elapsed(self.clock, calendar, self.counts_from)
+        if self.cut_from is not None:
+            self.cut_elapsed = watch.elapsed(self.clock, calendar, self.cut_from)
+            self.cut_paused = watch.paused_for(self.clock, calendar, self.cut_from)
 
     def differs(self, promise: Promise, watch: Stopwatch) -> bool:
         """Whether ``promise`` sets another target, or counts it on another calendar."""
@@ -198,8 +198,8 @@ def _raw_instant(mark: Mark, pledge: Pledge, watch: Stopwatch, calendar: Calenda
     amount = resolve(mark.duration, calendar, watch.began)
     if mark.kind is MarkKind.USED:
         before = 0
-        if pledge.anew and pledge.counts_from is not None:
-            before = watch.elapsed(amount.clock, calendar, pledge.counts_from)
+        if pledge.cut_from is not None:
+            before = watch.elapsed(amount.clock, calendar, pledge.cut_from)
         return watch.reaches(before + amount.micros, amount.clock, calendar)
     signed = -amount.micros if mark.kind is MarkKind.LEFT else amount.micros
     allowance = pledge.allowance

@@ -71,6 +71,8 @@ class Climb(msgspec.Struct, array_like=True, gc=False):
     holding: int = Holding.CLIMBING
     said: int = 0
     """When the highest level was last said, acknowledged, or put under monitoring (epoch microseconds)."""
+    watched_until: int = 0
+    """When the monitoring period ends, once it has begun (epoch microseconds)."""
     repeats: int = 0
     """How often the highest level was repeated."""
     turn: int = 0
@@ -96,7 +98,7 @@ class Climb(msgspec.Struct, array_like=True, gc=False):
         """All that is in sight, in the order of the policy: levels first, then the repetition of the highest."""
         calendar, ladder = rungs.calendar, rungs.ladder
         if self.holding == Holding.MONITORING:
-            return [Due(shift(self.said, ladder.monitoring, calendar), None, None)] if ladder.monitoring else []
+            return [Due(self.watched_until, None, None)]
         if not watch.on or self.holding > Holding.ACKNOWLEDGED or not _may_climb(rungs, pledge):
             return []
         highest = self.highest(rungs)

@@ -210,6 +210,10 @@ class Fold:
                 if climb is not None and climb.row != row and self._held_by(climb.row, name):
                     continue
                 if climb is None or climb.cycle != watch.cycle or climb.row != row:
+                    if climb is not None and climb.active:
+                        # Watched for a recurrence, and now the clock begins another cycle: that escalation is over.
+                        old = ticket.watches[climb.row]
+                        ladders.releases(self.voice, Reason.RESTARTED, event.at, event.id, rungs, climb, old)
                     self._owned.add(f"^{name}")
                     turn = climb.turn + 1 if climb is not None and climb.row != row else 0
                     climb = Climb(rungs.policy.name, rungs.policy.version, row, watch.cycle, turn=turn)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from stream.sla.commitment import Verdict
 from stream.sla.effects import Kind, Reason
 from stream.sla.escalation import Climb, Holding, shift
 from stream.sla.stopwatch import Signal
@@ -30,8 +31,8 @@ def turns(
         climb.holding = Holding.MONITORING
         climb.said = at
         climb.turn += 1
-        climb.next = shift(at, rungs.ladder.monitoring, rungs.calendar)
-        _tell_all(voice, Kind.MONITORING, reason, at, cause, rungs, climb, watch, due_at=climb.next)
+        climb.next = climb.watched_until = shift(at, rungs.ladder.monitoring, rungs.calendar)
+        _tell_all(voice, Kind.MONITORING, reason, at, cause, rungs, climb, watch, due_at=climb.watched_until)
     elif signal in (Signal.STOP, Signal.RESTART, Signal.CANCEL):
         releases(voice, reason, at, cause, rungs, climb, watch)
 
@@ -107,7 +108,10 @@ def asks(
     level = next((level for level in ladder.levels if level.name == wanted), None)
     urgent = event.impact in URGENT
     open_from = None if gate is None else gate.due
-    early = gate is not None and gate.target is not None and not urgent and (open_from is None or event.at < open_from)
+    # A gate with no deadline in sight (paused) is shut; one that was fulfilled without ever having one is open.
+    shut = gate is not None and gate.target is not None
+    shut = shut and (event.at < open_from if open_from is not None else gate is not None and gate.verdict == Verdict.PENDING)
+    early = shut and not urgent
     if level is None or not ladder.on_request or not watch.on or early:
         reason = Reason.TOO_EARLY if early else Reason.NOT_OFFERED if watch.on else Reason.SOLVED
         voice.ladder(

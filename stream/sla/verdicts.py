@@ -67,6 +67,8 @@ def moves(voice: Voice, signal: Signal, at: int, cause: str, promise: Promise, p
         elif pledge.verdict in (Verdict.MET, Verdict.MEASURED):
             pledge.decide(Verdict.PENDING)
             pledge.floor = at
+    if signal is Signal.REOPEN and pledge.verdict == Verdict.PENDING and pledge.differs(promise, watch):
+        retargets(voice, at, cause, promise, pledge, watch)  # the fields changed while it was stopped
     pledge.look_ahead(promise, watch)
     if pledge.verdict != Verdict.PENDING:
         return
@@ -102,10 +104,10 @@ def retargets(voice: Voice, at: int, cause: str, promise: Promise, pledge: Pledg
     if mode is OnChange.RESET:
         pledge.extension = 0
         pledge.warned = []
-    counts_from = pledge.counts_from if mode is OnChange.CARRY else at
-    if counts_from is not None:
-        anew = mode is OnChange.RESET or (mode is OnChange.CARRY and pledge.anew)
-        pledge.count_from(counts_from, promise.calendar, watch, anew=anew)
+        pledge.cut_from = at
+    if mode is not OnChange.CARRY:
+        pledge.counts_from = at
+    pledge.measure_again(promise.calendar, watch)
     pledge.aim_again(promise, watch, at)
     voice.commitment(Kind.RETARGETED, Reason.FIELD_CHANGED, at, cause, promise, pledge, watch, per_event=True)
 

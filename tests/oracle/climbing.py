@@ -72,6 +72,8 @@ class Climbing:
                 if climb and elsewhere and name in self.story.offered(climb.row, fields)[1]:
                     continue
                 if climb is None or (climb.cycle, climb.row) != (watch.cycle, row):
+                    if climb is not None:
+                        self._release(name, climb)
                     self.climbs[name] = Climb(row, watch.cycle)
                 elif climb.state == "withdrawn":
                     climb.state, climb.said, climb.repeats = "climbing", self.story.now, 0
@@ -135,7 +137,10 @@ class Climbing:
         level = next((level for level in ladder.levels if level.name == wanted), None)
         gate = self.story.promises.get(ladder.request_after)
         urgent = event.impact in ("production", "business_risk")
-        early = gate is not None and gate.target is not None and not urgent and (gate.due is None or now < gate.due)
+        shut = gate is not None and gate.target is not None
+        if shut and gate is not None:
+            shut = now < gate.due if gate.due is not None else gate.verdict == "pending"
+        early = shut and not urgent
         if level is None or not ladder.on_request or not watch.on or early:
             self.story.say(name, "escalation.refused", wanted, climb.cycle, None)
             return

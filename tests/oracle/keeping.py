@@ -31,6 +31,8 @@ class Keeping:
                 continue
             if move == "reopen":
                 promise.verdict = _REOPENED.get(promise.verdict, promise.verdict)
+                if promise.verdict == "pending":
+                    self._change(promise, offers[name], watch, same=True)
             if promise.verdict == "pending":
                 self._aim(promise, watch)
                 self._tell(promise, "paused" if move == "pause" else "resumed")

@@ -41,8 +41,8 @@ Verdicts
 17. A promise is breached in the first minute of its being open in which its stopwatch has, while it ran, shown the allowance
     or more. (Used up at the very instant a pause begins is not yet used up.) ``due_at`` is when it first showed that.
 18. Stopped or restarted before: met; or measured, without a target. Stopped after: met late, once a reopening. Reopened, a
-    promise that was met is open again, and one met late is breached as before. A timer elapses instead, and is cancelled when
-    it stops before; of its restart nothing is said but the new start.
+    promise that was met is open again, with what is promised by then, and one met late is breached as before. A timer
+    elapses instead, and is cancelled when it stops before; of its restart nothing is said but the new start.
 19. While it is open, ``due_at`` is when the allowance will first be shown if nothing else happens; ``None`` while paused.
     Decided, it stays as it was.
 
@@ -63,11 +63,11 @@ Ladders
     then: nothing is said, and it is as if the watch went on), and a reopening later begins it anew. Any other reopening
     brings a raised level back, counting its repetitions and their time from there.
 28. Restarted, cancelled, or ceasing to apply: released. A ladder that applies again recurs at its level and climbs on, as
-    after a reopening; one released by hand does not. A new cycle begins a new ladder and says nothing of the old.
+    after a reopening; one released by hand does not. A new cycle begins a new ladder; one still watched is released first.
 29. A request, an acknowledgement or a release by hand means ladders that have once applied in this ticket and apply now. A
     request gets one answer: of the first that takes requests and has the level, else that takes requests, else of the first.
     It raises its level or repeats it, unless the ladder takes none, has no such level, its stopwatch is off, or it is
-    neither urgent nor is the ``due_at`` of the commitment asked for past.
+    neither urgent nor is the ``due_at`` of the commitment asked for past (one fulfilled while it had none counts as past).
 """
 
 from __future__ import annotations

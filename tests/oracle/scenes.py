@@ -2,14 +2,10 @@
 
 A scene is a function of a seed: scenes are then as mixed as they are meant to be, and cost nothing to make. What a library of
 strategies would do for a failure, ``smallest`` does: it leaves out what the failure does not need.
-
-No scene has a monitoring period whose length depends on fields that change during it, because the engine does not end it at
-the announced instant (``BREACHWATCH_ENGINE_DIFFERS`` in the environment puts such scenes in).
 """
 
 from __future__ import annotations
 
-import os
 from dataclasses import replace
 from datetime import UTC, datetime
 from random import Random
@@ -29,7 +25,6 @@ if TYPE_CHECKING:
 
     from stream.sla.calendar import Calendar
 
-ENGINE_DIFFERS = bool(os.environ.get("BREACHWATCH_ENGINE_DIFFERS"))
 DAYS = 10
 """How long is looked at a ticket."""
 CALENDARS: dict[str, dict[str, Any]] = {
@@ -219,7 +214,7 @@ def _ladders(random: Random, policy: str, below: Commitment, *, several: bool) -
         )
         for level in ("one", "two", "three")[: random.randint(1, 3)]
     )
-    monitoring = wait() if ENGINE_DIFFERS or not (several or name == "l") else Duration.parse("1d")
+    monitoring = wait()
     ladder = Ladder(
         name,
         LadderKind.FUNCTIONAL,

@@ -3,11 +3,34 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import TYPE_CHECKING
 
+from stream.language.calendars import read_calendar
 from stream.sla.conditions import ALWAYS, FieldIn
-from stream.sla.metrics import SOLVED, Row
-from stream.sla.policy import Choice, Commitment, Mark, OnChange
-from tests.unit.sla.given import HOUR, by_priority, changed, commitment, created, ladder, policy_set, run, share, used
+from stream.sla.duration import Duration
+from stream.sla.effects import Kind
+from stream.sla.metrics import BUILT_IN, SOLVED, Row
+from stream.sla.policy import Choice, Commitment, Mark, OnChange, Policy, PolicySet
+from tests.unit.sla.given import ALWAYS as AROUND_THE_CLOCK
+from tests.unit.sla.given import (
+    HOUR,
+    after,
+    by_priority,
+    changed,
+    commitment,
+    created,
+    ladder,
+    policy_set,
+    run,
+    says,
+    share,
+    used,
+)
+
+if TYPE_CHECKING:
+    from stream.sla.calendar import Calendar
+
+P1, P2 = (FieldIn("priority", frozenset({name})) for name in ("p1", "p2"))
 
 
 def _marks_by_priority(**marks: list[Mark]) -> Choice[tuple[Mark, ...]]:
@@ -59,3 +82,58 @@ def test_a_ladder_that_applies_again_climbs_on() -> None:
     policies = policy_set(ladders=(dataclasses.replace(ladder(("team", used("4h")), ("manager", used("8h"))), when=gold),))
     told = run(policies, created(0, contract="gold"), changed(5 * HOUR, contract="tin"), changed(6 * HOUR, contract="gold"))
     assert "raised manager @8h" in told.lines("raised")
+
+
+def _office() -> Calendar:
+    def fail(where: object, message: str) -> None:
+        raise AssertionError((where, message))
+
+    office = read_calendar("office", {"timezone": "UTC", "week": {"mon-sun": ["09:00-17:00"]}}, fail)
+    assert office is not None
+    return office
+
+
+def test_monitoring_ends_when_it_was_said_to_end() -> None:
+    office = _office()
+    watched = ladder(("team", used("1h")), monitoring=Duration.parse("4bh"))
+    calendar = Choice(((P1, "office"), (ALWAYS, "24x7")))
+    policies = PolicySet((Policy("p", 1, calendar, ladders=(watched,)),), {"office": office, "24x7": AROUND_THE_CLOCK})
+    told = run(policies, created(0), changed(16 * HOUR, status="solved", priority="p2"))
+    watch, release = told.effects[-2:]
+    assert (watch.kind, release.kind) == (Kind.MONITORING, Kind.RELEASED)
+    assert release.at == watch.due_at
+
+
+def test_a_resumption_shows_the_deadline_of_the_target_it_still_has() -> None:
+    office = _office()
+    calendar = Choice(((P1, "office"), (ALWAYS, "24x7")))
+    promise = Commitment(
+        "resolution", BUILT_IN["resolution"], Choice(((P1, Duration.parse("2bh")), (P2, Duration.parse("9h"))))
+    )
+    policies = PolicySet((Policy("p", 1, calendar, commitments=(promise,)),), {"office": office, "24x7": AROUND_THE_CLOCK})
+    told = run(
+        policies,
+        created(0),
+        changed(1 * HOUR, status="solved", priority="p2"),
+        changed(2 * HOUR, status="open"),
+        until=3 * HOUR,
+    )
+    (resumed,) = [effect for effect in told.effects if effect.kind is Kind.RESUMED]
+    assert resumed.due_at == 10 * HOUR  # nine hours of the new target, one of them used
+
+
+def test_nobody_who_was_told_of_an_escalation_is_left_without_its_end() -> None:
+    policies = policy_set(
+        commitment("next_response", p1="1h"),
+        ladders=(ladder(("team", after("1h")), on="next_response", monitoring=Duration.parse("24h")),),
+    )
+    told = run(
+        policies,
+        created(0),
+        says(1 * HOUR),
+        says(2 * HOUR, "customer"),
+        says(5 * HOUR),
+        says(6 * HOUR, "customer"),
+        until=7 * HOUR,
+    )
+    assert told.lines("raised", "monitoring", "released", "recurred")[2:] != []
