@@ -62,6 +62,8 @@ class Fold:
         # 2
         event, changed = absorb(ticket, event)
         ticket.last = event.key
+        if changed:
+            self.voice.fields_changed()
         # 3
         turned = self._turn(event, changed)
         if event.type == "extension.granted":
@@ -69,8 +71,6 @@ class Fold:
         elif event.type in _ABOUT_ESCALATIONS:
             turned += self._escalate(event)
         # 4
-        if changed:
-            self.voice.fields_changed()
         if not policies.reads.isdisjoint(changed):
             before = self._planned
             self._planned, self._plans = ticket.fields, {}

@@ -38,3 +38,13 @@ def test_an_open_ticket_of_ordinary_length_takes_less_than_a_kibibyte() -> None:
 def test_bytes_that_are_no_state_are_an_error_that_says_so(data: bytes) -> None:
     with pytest.raises(codec.CodecError, match="ticket state"):
         codec.decode(data)
+
+
+@pytest.mark.parametrize(("data", "form"), [(b"", "none"), (b"\x02\x05", "2")])
+def test_a_state_of_another_form_is_refused_with_its_form_ours_and_a_question(data: bytes, form: str) -> None:
+    with pytest.raises(codec.CodecError) as refused:
+        codec.decode(data)
+
+    assert str(refused.value) == (
+        f"a ticket state of form {form}; this breachwatch reads form 1. Was the table written by a newer version?"
+    )

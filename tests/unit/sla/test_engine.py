@@ -4,10 +4,26 @@ from __future__ import annotations
 
 import pytest
 
-from stream.sla.effects import Kind, Reason
+from stream.sla.conditions import FieldIn
+from stream.sla.effects import Kind, Reason, stem
 from stream.sla.engine import Engine, Outcome
 from stream.sla.events import Event
-from tests.unit.sla.given import HOUR, MINUTE, Told, changed, commitment, created, policy_set, run, says, share
+from stream.sla.metrics import SOLVED, Row
+from stream.sla.policy import Commitment
+from tests.unit.sla.given import (
+    HOUR,
+    MINUTE,
+    Told,
+    by_priority,
+    changed,
+    commitment,
+    created,
+    ladder,
+    policy_set,
+    run,
+    says,
+    share,
+)
 
 RESOLUTION = policy_set(commitment("resolution", share(50), p1="4h", p2="8h"))
 RESPONSE = policy_set(commitment("first_response", p1="1h"))
@@ -189,3 +205,107 @@ def test_events_of_one_instant_are_ordered_by_their_sequence_number() -> None:
 def test_an_engine_refuses_a_history_that_could_hold_nothing() -> None:
     with pytest.raises(ValueError, match="at least 2"):
         Engine(RESOLUTION, history=1)
+
+
+def test_a_correction_says_when_it_was_noticed_what_it_takes_back_and_in_which_name() -> None:
+    told = Told(RESPONSE).event(created(0)).wake(2 * HOUR)
+    breach = told.effects[-1]
+    told.event(says(30 * MINUTE), now=3 * HOUR)
+
+    retraction = told.steps[-1].effects[0]
+    assert (retraction.detected_at, retraction.late, retraction.retracts_kind) == (3 * HOUR, True, Kind.BREACHED)
+    assert (retraction.at, retraction.due_at) == (breach.at, breach.due_at)
+    assert retraction.id == stem("T", "first_response", "", 1, Kind.BREACH_RETRACTED, breach.id, 0)
+    assert (told.steps[-1].outcome, told.steps[-1].wake_at) == (Outcome.LATE, None)
+
+
+def test_what_is_not_a_breach_is_taken_back_by_the_kind_of_its_topic() -> None:
+    policies = policy_set(commitment("resolution", share(50)), ladders=(ladder(("team", share(75)), on="resolution"),))
+    told = Told(policies).event(created(0)).wake(5 * HOUR).event(changed(1 * HOUR, status="solved"), now=6 * HOUR)
+
+    taken_back = [effect for effect in told.steps[-1].effects if effect.retracts]
+    assert [(effect.kind, effect.retracts_kind, effect.commitment, effect.ladder) for effect in taken_back] == [
+        (Kind.RETRACTED, Kind.WARNED, "resolution", ""),
+        (Kind.ESCALATION_RETRACTED, Kind.RAISED, "resolution", "ladder"),
+        (Kind.BREACH_RETRACTED, Kind.BREACHED, "resolution", ""),
+    ]
+    assert taken_back[1].id == stem("T", "ladder", "", 1, Kind.ESCALATION_RETRACTED, taken_back[1].retracts, 0)
+
+
+def test_a_correction_of_the_second_cycle_is_named_after_it() -> None:
+    policies = policy_set(commitment("next_response", p1="1h"))
+    told = Told(policies)
+    for event in (created(0), says(1), says(2, "customer"), says(3), says(4, "customer")):
+        told.event(event)
+    told.wake(9 * HOUR).event(says(30 * MINUTE), now=9 * HOUR)
+
+    retraction = told.steps[-1].effects[0]
+    assert retraction.id == stem("T", "next_response", "", 2, Kind.BREACH_RETRACTED, retraction.retracts, 0)
+
+
+def test_every_time_the_same_fact_is_said_anew_its_revision_rises() -> None:
+    told = Told(RESOLUTION).event(created(0)).wake(20 * HOUR)
+    for number, status in enumerate(["pending", "open", "pending", "open"]):
+        told.event(Event(1 * HOUR, f"z{number}", "ticket.changed", "test", seq=number, fields={"status": status})).wake(
+            20 * HOUR
+        )
+
+    stem_ = stem("T", "resolution", "resolution", 1, Kind.BREACHED, "", 0)
+    assert [effect.id for effect in told.effects if effect.kind is Kind.BREACHED] == [stem_, f"{stem_}.1", f"{stem_}.2"]
+    assert len({effect.id for effect in told.effects}) == len(told.effects)
+
+
+def test_what_is_learnt_in_order_is_not_late_and_what_a_late_event_adds_is() -> None:
+    told = Told(RESPONSE).event(created(0)).event(changed(40 * MINUTE, team="x"))
+    assert [effect.late for effect in told.effects] == [False]
+
+    told.event(says(30 * MINUTE), now=41 * MINUTE)
+    assert [(effect.kind, effect.late) for effect in told.steps[-1].effects] == [(Kind.MET, True)]
+
+
+def test_a_correction_does_not_forget_what_lies_before_the_history() -> None:
+    told = Told(RESOLUTION, history=4).event(created(0))
+    for hour in range(1, 8):
+        told.event(changed(hour * HOUR, team=f"t{hour}"))
+    for minute in (30, 20):
+        told.event(changed(7 * HOUR - minute * MINUTE, channel="chat"))
+        assert told.steps[-1].outcome is Outcome.LATE
+
+    assert told.lines("breached", "breach_retracted") == ["breached @4h"]
+    assert told.state is not None
+    assert told.state.head.watches["resolution"].began == 0
+
+
+def test_a_correction_says_nothing_that_time_has_not_made_true_yet() -> None:
+    def from_team(name: str) -> Commitment:
+        row = Row(name, starts=FieldIn("team", frozenset({name})), stops=SOLVED)
+        return Commitment(name, row, by_priority(p1="4h"))
+
+    told = Told(policy_set(from_team("first"), from_team("second")))
+    told.event(created(0, team="first")).event(changed(1, team="second")).wake(4 * HOUR + 1)
+    assert [effect.commitment for effect in told.effects if effect.kind is Kind.BREACHED] == ["first"]
+
+    told.event(changed(1 * HOUR, channel="chat"), now=4 * HOUR + 1)
+
+    assert told.steps[-1].effects == ()
+    assert told.steps[-1].wake_at == 4 * HOUR + 2
+
+
+def test_a_late_event_that_matters_only_to_what_was_noticed_is_noticed_now() -> None:
+    told = Told(RESOLUTION).event(created(0)).wake(3 * HOUR)
+    told.event(changed(1 * HOUR, priority="p2"), now=9 * HOUR)
+
+    assert {effect.detected_at for effect in told.steps[-1].effects} == {9 * HOUR}
+
+
+def test_the_fields_an_effect_shows_do_not_depend_on_when_the_timer_ran() -> None:
+    events = created(0, team="a"), changed(5 * HOUR, team="b", status="solved")
+    unwoken, woken = Told(RESOLUTION).event(events[0]), Told(RESOLUTION).event(events[0]).wake(5 * HOUR)
+
+    for told in (unwoken, woken):
+        told.event(events[1])
+
+    assert [(effect.kind, effect.fields["team"]) for effect in unwoken.effects] == [
+        (effect.kind, effect.fields["team"]) for effect in woken.effects
+    ]
+    assert unwoken.effects[-1].fields["team"] == "b"
