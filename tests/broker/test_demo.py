@@ -73,7 +73,12 @@ def demo(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
 
 def line_with(what: str, running: subprocess.Popen[str]) -> str:
     assert running.stdout is not None
-    return next(line for line in running.stdout if what in line)
+    shown = []
+    for line in running.stdout:
+        shown.append(line)
+        if what in line:
+            return line
+    raise AssertionError(f"the demo ended without a line with {what!r}:\n{''.join(shown)}{running.communicate()[1]}")
 
 
 def left_behind(tmp_path: Path) -> list[str]:
