@@ -17,19 +17,15 @@ import asyncio
 import os
 import platform
 import sys
-import tempfile
 import time
-from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any, Final
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from aiokafka.structs import ConsumerRecord
 from apply import life
 from faust.types import TP
 
-from stream.feeds.decode import Incoming, decode
+from stream.feeds.decode import decode
 from stream.feeds.wire import effect_headers, encode_effect, encode_event
 from stream.language.policies import load, shipped
 from stream.observe.metrics import Metrics
@@ -164,10 +160,7 @@ def _metrics(engine: Engine, effects: list[Effect], stored: list[bytes]) -> floa
 
 async def _whole(engine: Engine, records: list[Any]) -> float:
     nowhere: Any = _Nowhere()
-    with tempfile.TemporaryDirectory() as folder:
-        policy = Path(folder, "policy.yaml")
-        policy.write_bytes(shipped("batoi").read_bytes())
-        settings = load_settings({"policies": str(policy), "clock": "event"}, {})
+    settings = load_settings({"policies": str(shipped("batoi")), "clock": "event"}, {})
     bench = Workbench(
         settings=settings,
         topics=Topics("bench"),
