@@ -58,6 +58,7 @@ class Ticket(msgspec.Struct, array_like=True, gc=False):
         self.next = soonest
 
 
+_OPEN: Final = (int(Verdict.PENDING), int(Verdict.BREACHED))
 _ARRAY: Final = b"\xdd"
 """In MessagePack: an array, its length in four bytes to follow."""
 _write: Final = msgspec.msgpack.Encoder().encode
@@ -128,18 +129,15 @@ class Standing(NamedTuple):
 def standings(state: State) -> list[Standing]:
     """The commitments of a ticket that still wait to be fulfilled."""
     ticket = state.head
-    phases = {name: watch.phase for name, watch in ticket.watches.items()}
     open_ = []
     for name, pledge in ticket.pledges.items():
-        phase = phases.get(pledge.row)
-        if pledge.target is None or phase not in (Phase.RUNNING, Phase.PAUSED):
+        if pledge.target is None or pledge.verdict not in _OPEN:
             continue
-        if pledge.verdict == Verdict.BREACHED:
-            word = "breached"
-        elif pledge.verdict == Verdict.PENDING:
-            word = "running" if phase == Phase.RUNNING else "paused"
-        else:
+        watch = ticket.watches.get(pledge.row)
+        if watch is None or not watch.on:
             continue
+        going = "running" if watch.phase == Phase.RUNNING else "paused"
+        word = "breached" if pledge.verdict == Verdict.BREACHED else going
         priority, team = ticket.fields.get("priority", ""), ticket.fields.get("team", "")
         open_.append(Standing(name, pledge.policy, str(priority), str(team), word, pledge.due))
     return open_
