@@ -97,12 +97,13 @@ _read_rejected: Final = msgspec.json.Decoder(WireRejected).decode
 def encode_effect(effect: Effect) -> bytes:
     """The value of an output record."""
     due_at, allowed_from, target = effect.due_at, effect.allowed_from, effect.target
+    at = format_instant(effect.at)
     return _encode(
         WireEffect(
             id=effect.id,
             type=effect.kind,
-            at=format_instant(effect.at),
-            detected_at=format_instant(effect.detected_at),
+            at=at,
+            detected_at=at if effect.detected_at == effect.at else format_instant(effect.detected_at),
             ticket=effect.ticket,
             policy=effect.policy,
             policy_version=effect.policy_version,

@@ -130,6 +130,8 @@ class Metrics:
         self._live: dict[int, bool] = {}
         self._counts: dict[tuple[str, ...], _Counts] = {}
         self._entries: dict[tuple[str, ...], Entry] = {}
+        self._remembered: dict[tuple[str, ...], _Counts] = {}
+        """By policy, commitment, priority and team as effects say them: what ``_labels`` once answered stays the answer."""
         self._words = Vocabularies(policies)
         self._foresee(policies)
         state_facts(policies, registry)
@@ -165,7 +167,7 @@ class Metrics:
 
         On giving up a partition, call it with ``None`` for each of its tickets.
         """
-        self._book.set(ticket, tuple(self._entry(standing) for standing in standings or ()))
+        self._book.set(ticket, tuple([self._entry(standing) for standing in standings]) if standings else ())
 
     def partition(self, partition: int, watermark: int | None = None, live: bool | None = None) -> None:
         """A partition this worker owns: its youngest event time (epoch microseconds), whether it has caught up.
@@ -245,7 +247,13 @@ class Metrics:
             priority = OTHER
         if not isinstance(team, str):
             team = OTHER
-        return self._known(self._labels(effect.policy, effect.commitment, priority, team))
+        said = (effect.policy, effect.commitment, priority, team)
+        counts = self._remembered.get(said)
+        if counts is None:
+            counts = self._known(self._labels(*said))
+            if len(self._remembered) < _REMEMBERED:
+                self._remembered[said] = counts
+        return counts
 
     def _labels(self, policy: str, commitment: str, priority: str, team: str) -> tuple[str, ...]:
         labels = (

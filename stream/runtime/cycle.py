@@ -64,7 +64,9 @@ async def cycle(bench: Workbench, partition: Partition, batch: Batch | None) -> 
         partition.tickets[key] = codec.encode(turn.states[key])
     # 3
     number, topics, producer = partition.number, bench.topics, bench.producer
-    effects = [effect for effect in turn.effects if effect.id.encode() not in partition.ledger]
+    effects = turn.effects
+    if partition.ledger:
+        effects = [effect for effect in effects if effect.id.encode() not in partition.ledger]
     source = f"/breachwatch/{bench.settings.app_id}"
     for topic, name in ((Topic.BREACHES, topics.breaches), (Topic.ESCALATIONS, topics.escalations)):
         await producer.write(name, number, [_record(effect, source) for effect in effects if effect.kind.topic is topic])

@@ -57,6 +57,7 @@ class Turn:
         self._partition = partition
         self._clock = clock
         self._clock_is_feed = settings.clock is ClockMode.EVENT
+        self._left_out = frozenset() if settings.routine else CHATTY
 
     @property
     def full(self) -> bool:
@@ -128,7 +129,7 @@ class Turn:
         self.changed.add(key)
         self._partition.deadlines.set(key, step.wake_at)
         for effect in step.effects:
-            if effect.kind in CHATTY and not self._settings.routine:
+            if effect.kind in self._left_out:
                 continue
             # A ticket is woken by the time that deadlines go by, which lags behind the time at which we notice.
             self.effects.append(effect if detected_at is None else msgspec.structs.replace(effect, detected_at=detected_at))

@@ -50,6 +50,7 @@ TABLE: Final[dict[Verdict, frozenset[Verdict]]] = {
 }
 
 _CLOCKS: Final = (Clock.WALL, Clock.BUSINESS)
+_PENDING: Final = int(Verdict.PENDING)
 
 
 class Pledge(msgspec.Struct, array_like=True, gc=False):
@@ -145,14 +146,15 @@ class Pledge(msgspec.Struct, array_like=True, gc=False):
     def look_ahead(self, promise: Promise, watch: Stopwatch) -> None:
         """Find the deadline and the next instant anew, after anything about the stopwatch or the target has changed."""
         self.next = None
-        if self.verdict != Verdict.PENDING:
+        if self.verdict != _PENDING:
             return
-        allowance = self.allowance
-        self.due = None if allowance is None else watch.reaches(allowance, self.clock, promise.calendar)
+        self.due = soonest = None
         if not watch.on:
-            self.due = None
             return
-        soonest = None if self.due is None else max(self.due, self.floor)
+        if self.target is not None:
+            self.due = soonest = watch.reaches(self.base + self.target + self.extension, self.clock, promise.calendar)
+            if soonest is not None and soonest < self.floor:
+                soonest = self.floor
         breach = soonest
         for mark in promise.warn_at:
             if mark.text in self.warned:
@@ -186,7 +188,7 @@ class Pledge(msgspec.Struct, array_like=True, gc=False):
 def mark_instant(mark: Mark, pledge: Pledge, watch: Stopwatch, calendar: Calendar) -> int | None:
     """When a mark on a commitment is reached, never before its target took hold; ``None`` while that is not in sight."""
     instant = _raw_instant(mark, pledge, watch, calendar)
-    return None if instant is None else max(instant, pledge.floor)
+    return instant if instant is None or instant > pledge.floor else pledge.floor
 
 
 def _raw_instant(mark: Mark, pledge: Pledge, watch: Stopwatch, calendar: Calendar) -> int | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from calendar import monthrange
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
 from fractions import Fraction
@@ -62,6 +62,8 @@ class Duration:
     micros: int
     months: int = 0
     day_millionths: int = 0
+    _amounts: dict[int, Amount] = field(default_factory=dict, init=False, repr=False, compare=False)
+    """By the length of a working day: what was resolved before, where no months are in it."""
 
     @classmethod
     def parse(cls, text: str) -> Duration:
@@ -99,7 +101,11 @@ class Duration:
         """
         if self.months:
             return Amount(self.clock, _add_months(calendar, start, self.months) - start + self.micros)
-        return Amount(self.clock, self.micros + self.day_millionths * calendar.day // _PER_DAY)
+        amount = self._amounts.get(calendar.day)
+        if amount is None:
+            amount = Amount(self.clock, self.micros + self.day_millionths * calendar.day // _PER_DAY)
+            self._amounts[calendar.day] = amount
+        return amount
 
 
 def _split(text: str) -> dict[str, Fraction]:

@@ -53,8 +53,10 @@ class Kind(StrEnum):
 
     @property
     def topic(self) -> Topic:
-        return Topic.ESCALATIONS if self.value.startswith("escalation.") else Topic.BREACHES
+        return _TOPIC[self]
 
+
+_TOPIC: Final = {kind: Topic.ESCALATIONS if kind.startswith("escalation.") else Topic.BREACHES for kind in Kind}
 
 CHATTY: Final = frozenset({Kind.STARTED, Kind.PAUSED, Kind.RESUMED, Kind.RETARGETED, Kind.MEASURED})
 """Effects that an installation may switch off: they state the way, not the outcome."""

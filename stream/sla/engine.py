@@ -17,7 +17,7 @@ import msgspec
 
 from stream.sla.effects import Effect, Kind, Reason, Topic, stem
 from stream.sla.fold import Fold
-from stream.sla.ticket import State, Ticket
+from stream.sla.ticket import State, Ticket, pack
 
 if TYPE_CHECKING:
     from stream.sla.events import Event
@@ -40,6 +40,10 @@ class Outcome(StrEnum):
     TOO_LATE = "too_late"
     """Older than the history that is kept: refused."""
     WOKEN = "woken"
+
+
+_APPLIED: Final = Outcome.APPLIED
+"""Naming a member of an enum costs as much as a call."""
 
 
 class Step(NamedTuple):
@@ -92,28 +96,30 @@ class Engine:
         return Step(after, _named(fold.voice.effects, state.revisions), after.wake_at, Outcome.WOKEN)
 
     def _repeats(self, state: State, event: Event) -> bool:
-        for known in state.history:
-            if known.id == event.id and known.source == event.source:
-                return True
-        return bool(state.old_ids) and _old_id(event) in state.old_ids
+        return state.knows(event) or (bool(state.old_ids) and _old_id(event) in state.old_ids)
 
     def _in_order(self, state: State, event: Event, now: int) -> Step:
         begins = not state.head.begun
         fold = Fold(self.policies, state.head.copy(), now)
         fold.event(event)
-        after = self._bounded(State(fold.ticket, [*state.history, event], state.base, state.old_ids, state.revisions))
+        recent, kept = state.recent + pack(event), state.kept + 1
+        after = State(fold.ticket, recent, kept, state.base, state.old_ids, state.revisions)
+        if kept > self._history:
+            after = self._bounded(after)
         effects = _named(fold.voice.effects, state.revisions)
-        unmatched = begins and not self._promises_anything(fold.ticket, event)
-        return Step(after, effects, after.wake_at, Outcome.APPLIED, unmatched)
+        unmatched = begins and not self.policies.plan(fold.ticket.fields, self.policies.epoch(event.at)).promises_anything
+        return Step(after, effects, after.wake_at, _APPLIED, unmatched)
 
     def _out_of_order(self, state: State, event: Event, now: int) -> Step:
         said_until = _said_until(state.head)
-        said, _ = self._refold(state, state.history, said_until, now)
-        history = list(state.history)
+        history = state.history
+        said, _ = self._refold(state, history, said_until, now)
         history.insert(bisect_left(history, event.key, key=_key), event)
         true, head = self._refold(state, history, said_until, now)
         effects, revisions = _difference(said, true, state.revisions, event, now)
-        after = self._bounded(State(head, history, state.base, state.old_ids, revisions))
+        after = State(head, pack(*history), len(history), state.base, state.old_ids, revisions)
+        if after.kept > self._history:
+            after = self._bounded(after)
         return Step(after, effects, after.wake_at, Outcome.LATE)
 
     def _refold(self, state: State, history: list[Event], until: int, now: int) -> tuple[list[Effect], Ticket]:
@@ -126,19 +132,12 @@ class Engine:
 
     def _bounded(self, state: State) -> State:
         """Move the older half of an overlong history into the base, so that this happens seldom."""
-        if len(state.history) <= self._history:
-            return state
-        cut = len(state.history) - self._history // 2
-        old, kept = state.history[:cut], state.history[cut:]
+        history = state.history
+        cut = len(history) - self._history // 2
+        old, kept = history[:cut], history[cut:]
         _, base = self._refold(state, old, old[-1].at, old[-1].at)
         ids = [*state.old_ids, *map(_old_id, old)][-OLD_IDS_KEPT:]
-        return State(state.head, kept, base, ids, state.revisions)
-
-    def _promises_anything(self, ticket: Ticket, event: Event) -> bool:
-        plan = self.policies.plan(ticket.fields, self.policies.epoch(event.at))
-        return any(promise.target is not None for promise in plan.promises.values()) or any(
-            rungs.levels for rungs in plan.ladders.values()
-        )
+        return State(state.head, pack(*kept), len(kept), base, ids, state.revisions)
 
 
 def _old_id(event: Event) -> str:

@@ -24,6 +24,8 @@ from stream.sla.duration import Clock
 from stream.sla.policy import MarkKind
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from stream.sla.calendar import Calendar
     from stream.sla.commitment import Pledge
     from stream.sla.duration import Duration
@@ -92,7 +94,7 @@ class Climb(msgspec.Struct, array_like=True, gc=False):
 
     def look_ahead(self, rungs: Rungs, watch: Stopwatch, pledge: Pledge | None) -> None:
         """Find the next instant anew, after anything about the stopwatch, the commitment or the levels has changed."""
-        self.next = min((due.instant for due in self.pending(rungs, watch, pledge)), default=None)
+        self.next = min([due.instant for due in self.pending(rungs, watch, pledge)], default=None)
 
     def pending(self, rungs: Rungs, watch: Stopwatch, pledge: Pledge | None) -> list[Due]:
         """All that is in sight, in the order of the policy: levels first, then the repetition of the highest."""
@@ -123,10 +125,14 @@ class Climb(msgspec.Struct, array_like=True, gc=False):
 
     def reached(self, level: Level, rungs: Rungs) -> bool:
         """The level, or one above it, was raised."""
+        if not self.raised:
+            return False
         levels = rungs.ladder.levels
         return any(upper.name in self.raised for upper in levels[levels.index(level) :])
 
-    def _above(self, rungs: Rungs) -> list[tuple[Level, Mark]]:
+    def _above(self, rungs: Rungs) -> Sequence[tuple[Level, Mark]]:
+        if not self.raised:
+            return rungs.levels
         return [(level, mark) for level, mark in rungs.levels if not self.reached(level, rungs)]
 
     def _instant(self, mark: Mark, rungs: Rungs, watch: Stopwatch, pledge: Pledge | None) -> int | None:
@@ -137,7 +143,7 @@ class Climb(msgspec.Struct, array_like=True, gc=False):
             instant = watch.reaches(amount.micros, amount.clock, rungs.calendar)
         else:
             instant = None
-        return None if instant is None else max(instant, self.floor)
+        return instant if instant is None or instant > self.floor else self.floor
 
 
 _ACTIVE: Final = (Holding.CLIMBING, Holding.ACKNOWLEDGED, Holding.MONITORING)

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from stream.sla.ticket import Ticket
 
 SOLVED_STATUSES: Final = ("solved", "closed")
+_ABOUT_FIELDS: Final = ("ticket.changed", "ticket.created")
+"""Events from which no field is derived."""
 
 
 def absorb(ticket: Ticket, event: Event) -> tuple[Event, set[str]]:
@@ -31,7 +33,7 @@ def absorb(ticket: Ticket, event: Event) -> tuple[Event, set[str]]:
         fields = {name: value for name, value in fields.items() if name != "@begun"}
     if event.type == "ticket.created":
         ticket.partial = False
-    changed = _changed(event, fields)
+    changed = event.fields and {name: value for name, value in event.fields.items() if fields.get(name, "") != value}
     if changed:
         fields = {**fields, **changed}
         names.update(changed)
@@ -40,9 +42,8 @@ def absorb(ticket: Ticket, event: Event) -> tuple[Event, set[str]]:
             # An acceptance is of a solution; what is opened again is not accepted any more.
             fields["@accepted"] = ""
             names.add("@accepted")
-    derived = _derived(ticket, event)
-    if derived:
-        new = {name: value for name, value in derived.items() if fields.get(name, "") != value}
+    if event.type not in _ABOUT_FIELDS:
+        new = {name: value for name, value in _derived(ticket, event).items() if fields.get(name, "") != value}
         if new:
             fields = {**fields, **new}
             names.update(new)
@@ -50,10 +51,6 @@ def absorb(ticket: Ticket, event: Event) -> tuple[Event, set[str]]:
     if len(changed) == len(event.fields):
         return event, names
     return msgspec.structs.replace(event, fields=changed), names
-
-
-def _changed(event: Event, fields: dict[str, str | list[str]]) -> dict[str, str | list[str]]:
-    return {name: value for name, value in event.fields.items() if fields.get(name, "") != value}
 
 
 def _derived(ticket: Ticket, event: Event) -> dict[str, str]:

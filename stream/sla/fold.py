@@ -21,7 +21,7 @@ from stream.sla.commitment import Verdict
 from stream.sla.effects import Kind, Reason
 from stream.sla.escalation import Climb, Holding
 from stream.sla.fields import absorb
-from stream.sla.stopwatch import Phase, Signal, Stopwatch
+from stream.sla.stopwatch import Signal, Stopwatch
 from stream.sla.voice import Voice
 
 if TYPE_CHECKING:
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from stream.sla.ticket import Ticket
 
 _ABOUT_ESCALATIONS = ("escalation.requested", "escalation.acknowledged", "escalation.released")
-_ENDS = (Signal.STOP, Signal.RESTART, Signal.CANCEL)
 _END_REASON = {Signal.STOP: Reason.SOLVED, Signal.RESTART: Reason.RESTARTED, Signal.CANCEL: Reason.CANCEL_CONDITION}
 _MAY_BEGIN_ANEW = (Verdict.CANCELLED, Verdict.MET, Verdict.MEASURED)
 _GONE_REASON = {"merged": Reason.MERGED, "deleted": Reason.DELETED}
@@ -58,10 +57,11 @@ class Fold:
     def event(self, event: Event) -> None:
         ticket, policies = self.ticket, self.policies
         # 1
-        self.time(event.at)
+        if ticket.next is not None and ticket.next < event.at:
+            self.time(event.at)
         # 2
         event, changed = absorb(ticket, event)
-        ticket.last = event.key
+        ticket.last = (event.at, event.seq, event.id, event.source)
         if changed:
             self.voice.fields_changed()
         # 3
@@ -115,31 +115,32 @@ class Fold:
     def _turn(self, event: Event, changed: set[str]) -> list[str]:
         """Give every stopwatch its signals; returns the rows of those that got any."""
         ticket, turned = self.ticket, []
-        begins = ticket.fields.get("@begun") == "yes"
+        watches, fields, gone, type_ = ticket.watches, ticket.fields, ticket.gone, event.type
+        begins = fields.get("@begun") == "yes"
         for row, movement in self.policies.movements.items():
-            watch = ticket.watches.get(row)
-            phase = Phase.IDLE if watch is None else watch.phase
-            if ticket.gone:
-                signals: tuple[Signal, ...] = _CANCELLED if phase in (Phase.RUNNING, Phase.PAUSED) else ()
-            elif begins or movement.heeds(phase, event.type, changed):
-                signals = movement.turn(phase, event, ticket.fields)
+            watch = watches.get(row)
+            phase = 0 if watch is None else watch.phase  # Phase.IDLE
+            if gone:
+                signals: tuple[Signal, ...] = _CANCELLED if watch is not None and watch.on else ()
             else:
-                continue
+                heeded = movement.heeded[phase]
+                if not (begins or type_ in heeded.types or heeded.any_type or not heeded.fields.isdisjoint(changed)):
+                    continue
+                signals = movement.turn(phase, event, fields)
             if signals:
                 turned.append(row)
-                watch = ticket.watches[row] = Stopwatch() if watch is None else watch.copy()
+                watch = watches[row] = Stopwatch() if watch is None else watch.copy()
                 for signal in signals:
                     self._signal(row, watch, signal, event)
         return turned
 
     def _signal(self, row: str, watch: Stopwatch, signal: Signal, event: Event) -> None:
-        voice, at, cause, ends = self.voice, event.at, event.id, signal in _ENDS
-        if not watch.cycle:
+        at, cycle = event.at, watch.cycle
+        if not cycle:
             watch.take(signal, at)
             return
-        plan = self._plan(watch)
-        reason = _GONE_REASON.get(self.ticket.gone, _END_REASON.get(signal, Reason.FIELD_CHANGED))
-        cycle = watch.cycle
+        voice, cause, ends, plan = self.voice, event.id, signal in _END_REASON, self._plan(watch)
+        reason = _GONE_REASON.get(self.ticket.gone) or _END_REASON.get(signal, Reason.FIELD_CHANGED)
         if not ends:
             watch.take(signal, at)
         for promise in plan.promises_on.get(row, ()):
@@ -259,8 +260,10 @@ class Fold:
         """End what was promised to the fields before the event and is not among what is laid now."""
         ticket, policies = self.ticket, self.policies
         for name, held in list(ticket.pledges.items()):
+            if name in laid or held.verdict != Verdict.PENDING:
+                continue
             watch = ticket.watches[held.row]
-            if held.verdict != Verdict.PENDING or not watch.on or name in laid:
+            if not watch.on:
                 continue
             pledge = self._pledge(name) or held
             promise = policies.plan(before, policies.epoch(watch.began)).promises[name]
@@ -270,7 +273,7 @@ class Fold:
             self.voice.commitment(Kind.CANCELLED, reason, event.at, event.id, promise, pledge, watch)
         for name, high in list(ticket.climbs.items()):
             watch = ticket.watches[high.row]
-            if watch.on and f"^{name}" not in laid:
+            if f"^{name}" not in laid and watch.on:
                 climb = self._climb(name) or high
                 rungs = policies.plan(before, policies.epoch(watch.began)).ladders.get(name)
                 if rungs is not None:

@@ -182,6 +182,8 @@ class Plan:
     """The promises that lie on the stopwatch of a row, by its name."""
     ladders_on: Mapping[str, tuple[Rungs, ...]] = field(init=False)
     """The ladders that stand on the stopwatch of a row, through a commitment or by themselves."""
+    promises_anything: bool = field(init=False)
+    """Whether there is a target or a level in it."""
 
     def __post_init__(self) -> None:
         promises: dict[str, tuple[Promise, ...]] = {}
@@ -193,6 +195,9 @@ class Plan:
             ladders[rungs.row] = (*ladders.get(rungs.row, ()), rungs)
         object.__setattr__(self, "promises_on", promises)
         object.__setattr__(self, "ladders_on", ladders)
+        anything = any(promise.target is not None for promise in self.promises.values())
+        anything = anything or any(rungs.levels for rungs in self.ladders.values())
+        object.__setattr__(self, "promises_anything", anything)
 
 
 NOTHING = Plan(None, {}, {})
@@ -232,12 +237,16 @@ class PolicySet:
 
     def epoch(self, started: int) -> int:
         """Which set of versions is in force for a clock that started then (epoch microseconds)."""
-        return bisect_right(self._since, started)
+        return bisect_right(self._since, started) if self._since else 0
 
     def plan(self, fields: Fields, epoch: int) -> Plan:
         """What is promised to a ticket with these fields, by the versions of that epoch."""
-        key = (epoch, *[_hashable(fields.get(name, "")) for name in self._order])
-        plan = self._plans.get(key)
+        key: tuple[object, ...] = (epoch, *map(fields.get, self._order))
+        try:
+            plan = self._plans.get(key)
+        except TypeError:  # a list among them: tags
+            key = tuple(tuple(value) if isinstance(value, list) else value for value in key)
+            plan = self._plans.get(key)
         if plan is None:
             if len(self._plans) >= 65_536:  # an unbounded custom field must not become a leak
                 self._plans.clear()
@@ -282,10 +291,6 @@ class PolicySet:
                     latest[policy.name] = policy
         order = list(dict.fromkeys(policy.name for policy in self.policies))
         return [latest[name] for name in order if name in latest]
-
-
-def _hashable(value: str | list[str]) -> object:
-    return tuple(value) if isinstance(value, list) else value
 
 
 def _holds(condition: Condition, fields: Fields) -> bool:

@@ -13,7 +13,7 @@ Rules:
 from __future__ import annotations
 
 from enum import IntEnum, StrEnum
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import msgspec
 
@@ -69,8 +69,10 @@ TABLE: Final[dict[Phase, dict[Signal, Phase]]] = {
 }
 
 
-# Plain integers and plain look-ups for what is asked a hundred thousand times a second: an enum's member costs a call.
+# Plain integers and plain look-ups for what is asked a hundred thousand times a second: up to Python 3.11 naming an enum's
+# member costs as much as a call.
 _IDLE, _RUNNING, _PAUSED, _STOPPED = int(Phase.IDLE), int(Phase.RUNNING), int(Phase.PAUSED), int(Phase.STOPPED)
+_BUSINESS: Final = Clock.BUSINESS
 _TABLE: Final = [TABLE[phase] for phase in Phase]
 _BEGINNINGS: Final = (Signal.START, Signal.RESTART, Signal.SKIP)
 
@@ -120,14 +122,14 @@ class Stopwatch(msgspec.Struct, array_like=True, gc=False):
         """Microseconds used by the present cycle up to ``at``, on that clock."""
         total = _total(self.ran, clock, calendar, at) if self.ran else 0
         if self.phase == _RUNNING and at > self.since:
-            total += _length(self.since, at, clock, calendar)
+            total += calendar.measure(self.since, at) if clock is _BUSINESS else at - self.since
         return total
 
     def paused_for(self, clock: Clock, calendar: Calendar, at: int) -> int:
         """Microseconds the present cycle was paused up to ``at``, on that clock."""
         total = _total(self.paused, clock, calendar, at) if self.paused else 0
         if self.phase == _PAUSED and at > self.since:
-            total += _length(self.since, at, clock, calendar)
+            total += calendar.measure(self.since, at) if clock is _BUSINESS else at - self.since
         return total
 
     def reaches(self, used: int, clock: Clock, calendar: Calendar) -> int | None:
@@ -145,24 +147,35 @@ class Stopwatch(msgspec.Struct, array_like=True, gc=False):
                     return instant
             left -= length
         if self.phase == _RUNNING:
-            return _after(self.since, left, clock, calendar)
+            return calendar.add(self.since, left) if clock is _BUSINESS else self.since + left
         return None
 
 
 def _length(start: int, end: int, clock: Clock, calendar: Calendar) -> int:
-    return calendar.measure(start, end) if clock is Clock.BUSINESS else end - start
+    return calendar.measure(start, end) if clock is _BUSINESS else end - start
 
 
 def _after(start: int, micros: int, clock: Clock, calendar: Calendar) -> int:
-    return calendar.add(start, micros) if clock is Clock.BUSINESS else start + micros
+    return calendar.add(start, micros) if clock is _BUSINESS else start + micros
 
 
 def _total(stretches: list[tuple[int, int]], clock: Clock, calendar: Calendar, until: int) -> int:
     return sum([_length(start, min(end, until), clock, calendar) for start, end in stretches if start < until])
 
 
-def _heeded(row: Row) -> list[tuple[frozenset[str] | None, frozenset[str]]]:
-    """By phase: the event types (``None``: any) and the fields on which a signal depends."""
+class Heeded(NamedTuple):
+    """What an event must touch to mean anything to a stopwatch in a certain phase: its type, or a field it changes.
+
+    A condition is asked when an event touches what it speaks of; what else happens on the ticket does not concern it.
+    """
+
+    any_type: bool
+    types: frozenset[str]
+    fields: frozenset[str]
+
+
+def _heeded(row: Row) -> list[Heeded]:
+    """By phase."""
     on = (row.cancels, row.stops, row.restarts, row.pauses)
     off = (row.starts, row.stops, row.cancels, row.reopens, row.pauses)
     heeded = []
@@ -174,80 +187,70 @@ def _heeded(row: Row) -> list[tuple[frozenset[str] | None, frozenset[str]]]:
             conditions = [row.stops, row.cancels, row.reopens, row.pauses]
         given = [condition for condition in conditions if condition is not None]
         types = [types_read(condition) for condition in given]
-        any_type = any(found is None for found in types)
         heeded.append(
-            (
-                None if any_type else frozenset[str]().union(*(found for found in types if found is not None)),
+            Heeded(
+                None in types,
+                frozenset[str]().union(*(found for found in types if found is not None)),
                 frozenset[str]().union(*map(fields_read, given)),
             )
         )
     return heeded
 
 
-def _never(_event: Event, _fields: Fields) -> bool:
-    return False
-
-
-def _test(condition: Condition | None) -> Test:
-    return _never if condition is None else compile_condition(condition)
+def _test(condition: Condition | None) -> Test | None:
+    return None if condition is None else compile_condition(condition)
 
 
 class Movement:
     """The works of a row: its conditions compiled, asked in the order that ``stream.sla.metrics`` states."""
 
-    __slots__ = ("_heeds", "again", "cancels", "pauses", "reopens", "restarts", "resumes", "row", "starts", "stops")
+    __slots__ = ("again", "cancels", "heeded", "pauses", "reopens", "restarts", "resumes", "row", "starts", "stops")
 
     def __init__(self, row: Row) -> None:
         self.row = row
         self.again = row.again
-        self.starts = _test(row.starts)
-        self.stops = _test(row.stops)
+        self.starts = compile_condition(row.starts)
+        self.stops = compile_condition(row.stops)
         self.pauses = _test(row.pauses)
-        self.resumes = None if row.resumes is None else compile_condition(row.resumes)
+        self.resumes = _test(row.resumes)
         self.restarts = _test(row.restarts)
         self.cancels = _test(row.cancels)
         self.reopens = _test(row.reopens)
-        self._heeds = _heeded(row)
-
-    def heeds(self, phase: int, type_: str, changed: set[str]) -> bool:
-        """Whether an event of that type, with those fields changed, can mean anything to a stopwatch in that phase.
-
-        A condition is asked when an event touches what it speaks of; what else happens on the ticket does not concern it.
-        """
-        types, fields = self._heeds[phase]
-        return types is None or type_ in types or not fields.isdisjoint(changed)
+        self.heeded: Final = _heeded(row)
+        """By phase."""
 
     def turn(self, phase: int, event: Event, fields: Fields) -> tuple[Signal, ...]:
         """The signals an event gives to a stopwatch in that phase, in order; ``()`` for none."""
         if _RUNNING <= phase <= _PAUSED:
             return self._turn_on(phase, event, fields)
         if phase == _IDLE:
-            if not self.starts(event, fields) or self.cancels(event, fields):
+            if not self.starts(event, fields) or (self.cancels is not None and self.cancels(event, fields)):
                 return ()
             if self.stops(event, fields):
                 return (Signal.SKIP,)
             return self._begin(Signal.START, event, fields)
         if self.again is Again.CONTINUE:
-            opens = phase == _STOPPED and self.reopens(event, fields)
+            opens = phase == _STOPPED and self.reopens is not None and self.reopens(event, fields)
             signal = Signal.REOPEN
         else:
             opens = self.again is Again.CYCLE and self.starts(event, fields)
             signal = Signal.START
-        if opens and not self.stops(event, fields) and not self.cancels(event, fields):
+        if opens and not self.stops(event, fields) and (self.cancels is None or not self.cancels(event, fields)):
             return self._begin(signal, event, fields)
         return ()
 
     def _turn_on(self, phase: int, event: Event, fields: Fields) -> tuple[Signal, ...]:
-        if self.cancels(event, fields):
+        if self.cancels is not None and self.cancels(event, fields):
             return (Signal.CANCEL,)
         if self.stops(event, fields):
             return (Signal.STOP,)
-        if self.restarts(event, fields):
+        if self.restarts is not None and self.restarts(event, fields):
             return self._begin(Signal.RESTART, event, fields)
+        holds = self.pauses is not None and self.pauses(event, fields)
         if phase == _RUNNING:
-            return (Signal.PAUSE,) if self.pauses(event, fields) else ()
-        ends = self.resumes(event, fields) if self.resumes is not None else not self.pauses(event, fields)
+            return (Signal.PAUSE,) if holds else ()
+        ends = not holds if self.resumes is None else self.resumes(event, fields)
         return (Signal.RESUME,) if ends else ()
 
     def _begin(self, signal: Signal, event: Event, fields: Fields) -> tuple[Signal, ...]:
-        return (signal, Signal.PAUSE) if self.pauses(event, fields) else (signal,)
+        return (signal, Signal.PAUSE) if self.pauses is not None and self.pauses(event, fields) else (signal,)

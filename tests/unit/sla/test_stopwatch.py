@@ -220,6 +220,11 @@ def row_of_its_own_fields(again: Again) -> Row:
     return Row("r", again=again, **speaks)  # type: ignore[arg-type]
 
 
+def heeds(movement: Movement, phase: Phase, type_: str, changed: set[str]) -> bool:
+    any_type, types, fields = movement.heeded[phase]
+    return any_type or type_ in types or not fields.isdisjoint(changed)
+
+
 @pytest.mark.parametrize(
     ("again", "phase", "heeded"),
     [
@@ -237,8 +242,8 @@ def row_of_its_own_fields(again: Again) -> Row:
 def test_a_stopwatch_heeds_what_the_conditions_of_its_phase_speak_of(again: Again, phase: Phase, heeded: str) -> None:
     movement = Movement(row_of_its_own_fields(again))
 
-    assert {name for name in CONDITIONS if movement.heeds(phase, "other", {name})} == set(heeded.split())
-    assert {name for name in CONDITIONS if movement.heeds(phase, f"{name}.event", set())} == set(heeded.split())
+    assert {name for name in CONDITIONS if heeds(movement, phase, "other", {name})} == set(heeded.split())
+    assert {name for name in CONDITIONS if heeds(movement, phase, f"{name}.event", set())} == set(heeded.split())
 
 
 def test_a_condition_on_whoever_acts_is_asked_at_every_event() -> None:
@@ -247,14 +252,14 @@ def test_a_condition_on_whoever_acts_is_asked_at_every_event() -> None:
         Row("r", starts=BEGUN, stops=AnyOf((SOLVED, by_agent)), pauses=FieldIn("status", frozenset({"pending"})))
     )
 
-    assert movement.heeds(Phase.RUNNING, "escalation.requested", set())
+    assert heeds(movement, Phase.RUNNING, "escalation.requested", set())
 
 
 def test_a_row_is_not_asked_again_about_what_an_event_does_not_touch() -> None:
     movement = Movement(Row("r", starts=FieldIn("status", frozenset({"open"})), stops=ANSWER, again=Again.CYCLE))
 
-    assert not movement.heeds(Phase.STOPPED, "ticket.changed", {"team"})
-    assert movement.heeds(Phase.STOPPED, "ticket.changed", {"status"})
+    assert not heeds(movement, Phase.STOPPED, "ticket.changed", {"team"})
+    assert heeds(movement, Phase.STOPPED, "ticket.changed", {"status"})
 
 
 @pytest.mark.parametrize(
