@@ -16,13 +16,13 @@ from stream.runtime.ledger import ORIGIN, origin
 from stream.runtime.settings import ClockMode
 from stream.runtime.transport import Batch, Record
 from stream.sla import codec
-from stream.sla.effects import CHATTY, Effect
 from stream.sla.engine import Engine, Outcome, Step
 
 if TYPE_CHECKING:
     from stream.observe.metrics import Result
     from stream.runtime.partition import Partition
     from stream.runtime.settings import Settings
+    from stream.sla.effects import Effect
     from stream.sla.ticket import State
 
 MOST_OUTPUTS: Final = 4_000
@@ -128,7 +128,7 @@ class Turn:
         self.changed.add(key)
         self._partition.deadlines.set(key, step.wake_at)
         for effect in step.effects:
-            if effect.kind in CHATTY and not self._settings.routine:
+            if effect.routine and not self._settings.routine:
                 continue
             # A ticket is woken by the time that deadlines go by, which lags behind the time at which we notice.
             self.effects.append(effect if detected_at is None else msgspec.structs.replace(effect, detected_at=detected_at))
