@@ -168,12 +168,14 @@ class Metrics:
         for counter_, times in tally.items():
             counter_.inc(times)
 
-    def open(self, ticket: str, standings: Sequence[Standing] | None) -> None:
+    def open(self, ticket: str, standings: Sequence[Standing] | None) -> int:
         """Say how the open commitments of a ticket stand now; ``None`` or none: it has no open ones any more.
+
+        Returns how many more it has than before.
 
         On giving up a partition, call it with ``None`` for each of its tickets.
         """
-        self._book.set(ticket, tuple(self._entry(standing) for standing in standings or ()))
+        return self._book.set(ticket, tuple(self._entry(standing) for standing in standings or ()))
 
     def partition(self, partition: int, watermark: int | None = None, live: bool | None = None) -> None:
         """A partition this worker owns: its youngest event time (epoch microseconds), whether it has caught up.
