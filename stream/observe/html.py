@@ -44,23 +44,23 @@ dd{margin:0;overflow-wrap:anywhere}
 details{border:1px solid var(--line);border-radius:.6rem;margin:.7rem 0;padding:0 .9rem}
 summary{cursor:pointer;padding:.7rem 0;font-weight:600;overflow-wrap:anywhere}
 details[open]{padding-bottom:.9rem}
-time{white-space:nowrap}
+time,.whole{white-space:nowrap}
+dl+table{margin-top:1rem}
 @media(max-width:46rem){
 thead{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}
 table,tbody,tr,td{display:block}
 tr{border:1px solid var(--line);border-radius:.6rem;padding:.4rem .8rem;margin:.6rem 0}
-td{border:0;padding:.15rem 0;display:grid;grid-template-columns:7.5rem 1fr;gap:.6rem}
+td{border:0;padding:.12rem 0;display:grid;grid-template-columns:6.2rem 1fr;gap:.6rem;font-size:.93rem}
+details td{grid-template-columns:4.2rem 1fr}
 td:empty{display:none}
-td::before{content:attr(data-label);color:var(--dim);font-size:.85rem;font-weight:400;font-style:normal}
+td::before{content:attr(data-label);color:var(--dim);font-size:.82rem;font-weight:400;font-style:normal}
 tr.said,tr.said td{background:var(--soft)}
 time{white-space:normal}
 dl{grid-template-columns:minmax(5.5rem,max-content) 1fr}
 }
 """
 _STYLE_HASH: Final = b64encode(sha256(_STYLE.encode()).digest()).decode()
-POLICY: Final = (
-    f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; form-action 'self'; frame-ancestors 'none'"
-)
+POLICY: Final = f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; form-action 'self'; frame-ancestors 'none'"
 """Content-Security-Policy: our own style and nothing else, whatever finds its way into a page."""
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from stream.sla.explanation import Deadline, Explanation, Moment, Span
 
 _SUMMARY: Final = ("Commitment", "State", "Due", "Time left", "Counted", "Paused", "Policy")
-_LEVELS: Final = ("Level", "State", "Due", "Time left", "Policy")
+_LEVELS: Final = ("Level", "State", "At", "Time left", "Policy")
 _SPANS: Final = ("From", "To", "Length", "Counted", "What", "Why")
 _CLASSES: Final = {
     Outcome.BREACHED: "bad",
@@ -87,6 +87,10 @@ def _left(deadline: Deadline, explanation: Explanation) -> str:
     return left(deadline.due - explanation.until)
 
 
+def _length(micros: int) -> Html:
+    return tag("span", length(micros), class_="whole")
+
+
 def _name(deadline: Deadline) -> str:
     return name_of(deadline) + (f" (cycle {deadline.cycle})" if deadline.cycle > 1 else "")
 
@@ -101,8 +105,8 @@ def _commitment(deadline: Deadline, explanation: Explanation) -> Html:
         _state(deadline),
         _due(deadline),
         _left(deadline, explanation),
-        length(deadline.elapsed),
-        length(deadline.paused) if deadline.paused else "",
+        _length(deadline.elapsed),
+        _length(deadline.paused) if deadline.paused else "",
         _policy(deadline),
     )
     return row(_SUMMARY, cells)
@@ -153,8 +157,8 @@ def _span(span: Span, zone: str) -> Html:
     cells = (
         clock(span.start, zone),
         clock(span.end, zone),
-        length(span.wall),
-        length(span.counted) if span.counted else "",
+        _length(span.wall),
+        _length(span.counted) if span.counted else "",
         f"will be {span.kind}" if span.expected else span.kind.replace("_", " "),
         why(span),
     )

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from stream.runtime.app import App
     from stream.runtime.partition import Partition
+    from stream.sla.ticket import Ticket
 
 T = TypeVar("T")
 
@@ -68,9 +69,7 @@ class Viewer:
             return found
         state = codec.decode(found.state)
         head = state.head
-        # As of now; but never before what is known to be true: a clock may lag behind an event.
-        known = max(head.last[0] if head.last else 0, 0 if head.fired is None else head.fired + 1)
-        explanation = explain_state(self._app.engine.policies, state, max(found.clock, known))
+        explanation = explain_state(self._app.engine.policies, state, _as_of(head, found.clock))
         fields = {name: value for name, value in head.fields.items() if name[0] != "@" and value}
         return TicketView(head.id, found.partition, found.live, fields, head.gone, explanation)
 
@@ -156,6 +155,7 @@ class Viewer:
 
     def _running(self, stored: bytes, now: int) -> list[AtRisk]:
         state = codec.decode(stored)
+        now = _as_of(state.head, now)
         calendars = self._app.engine.policies.calendars
         found = []
         for name, policy, priority, team, word, due in standings(state):
@@ -180,6 +180,11 @@ def _view(partition: Partition) -> PartitionView:
         partition.open_commitments,
         partition.deadlines.soonest(),
     )
+
+
+def _as_of(head: Ticket, clock: int) -> int:
+    """Now; but not before what is known to be true: the clock of the feed has not begun when a partition is taken over."""
+    return max(clock, head.last[0] if head.last else 0, 0 if head.fired is None else head.fired + 1)
 
 
 def _wall() -> int:

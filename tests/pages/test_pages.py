@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+from base64 import b64encode
+from hashlib import sha256
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -101,6 +103,14 @@ def test_pages_run_no_scripts_load_nothing_and_are_kept_nowhere(tmp_path: Path):
         assert headers["Content-Security-Policy"].startswith("default-src 'none'; style-src 'sha256-")
         assert headers["Cache-Control"] == "no-store"
         assert not {name for name, _ in read(answer).elements} & {"script", "link", "img", "iframe"}
+
+
+def test_the_style_of_a_page_is_the_one_that_its_policy_allows():
+    answer = ask(Desk(worker()), "/")
+
+    style = answer.body.partition(b"<style>")[2].partition(b"</style>")[0]
+    digest = b64encode(sha256(style).digest()).decode()
+    assert f"'sha256-{digest}'" in dict(answer.headers)["Content-Security-Policy"]
 
 
 def test_the_first_page_lists_partitions_the_soonest_deadlines_and_the_other_workers():
