@@ -67,7 +67,7 @@ class Deadlines:
     def in_order(self) -> Iterator[tuple[int, bytes]]:
         """Instants and tickets, the soonest first, nothing taken; an entry that is stale has no ticket (``b""``).
 
-        The cost is that of the entries asked for, about two microseconds each, however many tickets there are. Nothing may
+        The cost is that of the entries asked for, about five microseconds each, however many tickets there are. Nothing may
         be changed before the last one is asked for.
         """
         heap, seen = self._heap, set()

@@ -35,8 +35,11 @@ T = TypeVar("T")
 
 LISTED: Final = 50
 """Deadlines on the list of the soonest."""
-_LOOKS: Final = (500, 8_000)
-"""Entries of the deadlines' heaps that are looked at: a few at first, more only where that is not enough."""
+_LOOKS: Final = (500, 3_000)
+"""Entries of the deadlines' heaps that are looked at: a few at first, more only where that is not enough.
+
+Each holds the event loop for some six microseconds.
+"""
 _PATIENCE: Final = 5.0
 """Seconds to wait for the event loop."""
 
