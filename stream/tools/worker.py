@@ -102,7 +102,7 @@ def _run(settings: Settings, policies: PolicySet) -> NoReturn:
     except OSError as error:
         where = f"{settings.metrics_address}:{settings.metrics_port}"
         _refuse(f"{where} cannot be had for the metrics pages", [f"{error.strerror}: set --metrics-port, 0 for any"])
-    app.advertise(settings.advertise or _address(settings.metrics_address, pages.port))
+    app.advertise(settings.advertise or reachable_at(settings.metrics_address, pages.port))
     log.info("pages on http://%s:%d/, advertised as %s", settings.metrics_address, pages.port, app.address)
     worker = Worker(app, quiet=True, override_logging=False, redirect_stdouts=False)
     worker.spinner = None
@@ -110,7 +110,7 @@ def _run(settings: Settings, policies: PolicySet) -> NoReturn:
     raise AssertionError("Faust's worker ends the process")
 
 
-def _address(host: str, port: int) -> str:
+def reachable_at(host: str, port: int) -> str:
     """Where others reach what is bound to ``host``: of one that means all addresses, by this machine's name."""
     if host in ("0.0.0.0", "::"):  # noqa: S104  it is compared, not bound
         host = socket.gethostname()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from base64 import b64encode
 from http.client import HTTPConnection
+from socket import gethostname
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,6 +13,7 @@ from prometheus_client import CollectorRegistry
 
 from stream.observe.exposition import Server, serve
 from stream.observe.site import Site
+from stream.tools.worker import reachable_at
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -53,7 +55,18 @@ def test_who_has_the_token_sees_everything(server: Server, path: str, authorizat
 @pytest.mark.parametrize("path", ["/", "/tickets/desk%2F42", "/tickets?id=desk/42", "/metrics", "/nothing"])
 @pytest.mark.parametrize(
     "authorization",
-    ["", "Bearer", f"Bearer {TOKEN}x", f"Bearer {TOKEN[:-1]}", TOKEN, f"Digest {TOKEN}", "Basic ???", basic(TOKEN, "")],
+    [
+        "",
+        "Bearer",
+        f"Bearer {TOKEN}x",
+        f"Bearer {TOKEN[:-1]}",
+        TOKEN,
+        f"Digest {TOKEN}",
+        "Basic ???",
+        "Basic \xe9",
+        "Bearer \xe9",
+        basic(TOKEN, ""),
+    ],
 )
 def test_who_has_it_not_sees_nothing_and_is_asked_for_it(server: Server, path: str, authorization: str):
     answer = ask(server, path, authorization)
@@ -82,3 +95,16 @@ def test_an_address_without_a_page_names_those_there_are(server: Server):
 
 def test_bytes_that_are_no_text_are_a_ticket_that_nobody_knows(server: Server):
     assert ask(server, "/tickets/%ff%00%ed%a0%80").status == 404
+
+
+@pytest.mark.parametrize(
+    ("bound_to", "url"),
+    [
+        ("127.0.0.1", "http://127.0.0.1:9300"),
+        ("::1", "http://[::1]:9300"),
+        ("0.0.0.0", f"http://{gethostname()}:9300"),
+        ("::", f"http://{gethostname()}:9300"),
+    ],
+)
+def test_a_worker_advertises_where_it_is_bound_and_its_machines_name_where_that_is_everywhere(bound_to: str, url: str):
+    assert reachable_at(bound_to, 9300) == url
