@@ -7,11 +7,17 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/set-up-for
 ARGS ?=
 
-# Rules and routes are tested with Prometheus' own tools. CI must have them; a laptop may do without.
+# Rules and routes are tested with Prometheus' own tools, pages with a browser. CI must have them; a laptop may do without.
 TOOLS := $(shell command -v promtool >/dev/null && command -v amtool >/dev/null && echo yes)
+CHROMIUM := $(shell command -v chromium >/dev/null && echo yes)
+LEFT_OUT :=
 ifeq ($(TOOLS)$(CI),)
-DESELECT := -m "not promtool"
+LEFT_OUT += and not promtool
 endif
+ifeq ($(CHROMIUM)$(CI),)
+LEFT_OUT += and not browser
+endif
+DESELECT := $(if $(LEFT_OUT),-m "$(wordlist 2,9,$(LEFT_OUT))")
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test check bench clean
@@ -26,9 +32,12 @@ demo: $(STAMP) ## See it all run on an embedded Kafka broker, in under two minut
 	@$(BIN)/python -m stream demo $(ARGS)
 
 test: check ## Check, then run all tests: unit, properties, stories, shell, broker, observability, chaos
-ifdef DESELECT
+ifneq ($(findstring promtool,$(LEFT_OUT)),)
 	@echo "promtool or amtool is missing (Debian: apt install prometheus prometheus-alertmanager):" \
 		"the tests of rules and routes are left out."
+endif
+ifneq ($(findstring browser,$(LEFT_OUT)),)
+	@echo "chromium is missing (Debian: apt install chromium): the tests of pages in a browser are left out."
 endif
 	$(BIN)/pytest -n 2 --dist loadgroup $(DESELECT) $(ARGS)
 

@@ -53,6 +53,7 @@ class WireEffect(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, 
     late: bool
     retracts: str = ""
     retracts_type: Kind | None = None
+    retracts_reason: Reason | None = None
     fields: dict[str, str | list[str]] = {}
 
 
@@ -125,6 +126,7 @@ def encode_effect(effect: Effect) -> bytes:
             late=effect.late,
             retracts=effect.retracts,
             retracts_type=effect.retracts_kind,
+            retracts_reason=effect.retracts_reason,
             fields=effect.fields,
         )
     )
@@ -159,6 +161,7 @@ def decode_effect(value: bytes) -> Effect:
         late=wire.late,
         retracts=wire.retracts,
         retracts_kind=wire.retracts_type,
+        retracts_reason=wire.retracts_reason,
         allowed_from=None if wire.allowed_from is None else parse_instant(wire.allowed_from),
     )
 

@@ -76,15 +76,25 @@ DECIDED: Final = Spec(
     "sla_commitments_total",
     "counter",
     (*_WHOM, "outcome"),
-    "Commitments decided, once each: met in time, breached at the instant the target passed, or cancelled. A verdict "
-    "that is taken back later stays counted here and is counted in sla_retractions_total as well.",
+    "Verdicts: met in time, breached at the instant the target passed, or cancelled. One that is undone stays counted "
+    "here and is counted beside it: in sla_retractions_total when a late event showed that it never was so, in "
+    "sla_commitments_reopened_total when the ticket was reopened. Each commitment counts once in met less "
+    "retracted met less reopenings, and in breached less retracted breaches.",
 )
 RETRACTIONS: Final = Spec(
     "sla_retractions_total",
     "counter",
     (*_WHOM, "kind"),
-    "Commitment effects taken back because a late event changed the record. kind: breach, or other (a warning, a met "
-    "verdict, a start, ...). True breaches are breached in sla_commitments_total less kind=breach here.",
+    "Commitment effects taken back because a late event changed the record. kind: breach, met, reopening (of a met "
+    "commitment: it stays met), or other (a warning, a start, ...).",
+)
+REOPENED: Final = Spec(
+    "sla_commitments_reopened_total",
+    "counter",
+    _WHOM,
+    "Met commitments that are open again because the ticket was reopened: each will get another verdict. Under the "
+    "priority and team of then, so only sums over these two can be compared with the verdicts. One that is taken back is "
+    "counted in sla_retractions_total as well (kind=reopening).",
 )
 LATE_BREACHES: Final = Spec(
     "sla_late_breaches_total",
@@ -189,6 +199,7 @@ CATALOGUE: Final = (
     STARTED,
     DECIDED,
     RETRACTIONS,
+    REOPENED,
     LATE_BREACHES,
     WARNINGS,
     ESCALATIONS,

@@ -61,8 +61,11 @@ class _Counts:
         "cancelled",
         "late_breaches",
         "met",
+        "met_retracted",
         "others_retracted",
         "paused",
+        "reopened",
+        "reopenings_retracted",
         "started",
         "time",
         "used",
@@ -75,7 +78,10 @@ class _Counts:
         self.breached = metrics.decided.labels(*labels, "breached")
         self.cancelled = metrics.decided.labels(*labels, "cancelled")
         self.breaches_retracted = metrics.retractions.labels(*labels, "breach")
+        self.met_retracted = metrics.retractions.labels(*labels, "met")
+        self.reopenings_retracted = metrics.retractions.labels(*labels, "reopening")
         self.others_retracted = metrics.retractions.labels(*labels, "other")
+        self.reopened = metrics.reopened.labels(*labels)
         self.late_breaches = metrics.late_breaches.labels(*what)
         self.time = metrics.time.labels(*what)
         self.used = metrics.used.labels(*what)
@@ -96,6 +102,7 @@ class Metrics:
         self.started = counter(names.STARTED, registry)
         self.decided = counter(names.DECIDED, registry)
         self.retractions = counter(names.RETRACTIONS, registry)
+        self.reopened = counter(names.REOPENED, registry)
         self.late_breaches = counter(names.LATE_BREACHES, registry)
         self._warnings = counter(names.WARNINGS, registry)
         self._escalations = counter(names.ESCALATIONS, registry)
@@ -120,6 +127,7 @@ class Metrics:
             Kind.MEASURED: self._on_fulfilled,
             Kind.BREACHED: self._on_breached,
             Kind.CANCELLED: self._on_cancelled,
+            Kind.RESUMED: self._on_resumed,
             Kind.BREACH_RETRACTED: self._on_breach_retracted,
             Kind.RETRACTED: self._on_retracted,
             Kind.WARNED: self._on_warned,
@@ -162,12 +170,14 @@ class Metrics:
         for counter_, times in tally.items():
             counter_.inc(times)
 
-    def open(self, ticket: str, standings: Sequence[Standing] | None) -> None:
+    def open(self, ticket: str, standings: Sequence[Standing] | None) -> int:
         """Say how the open commitments of a ticket stand now; ``None`` or none: it has no open ones any more.
+
+        Returns how many more it has than before.
 
         On giving up a partition, call it with ``None`` for each of its tickets.
         """
-        self._book.set(ticket, tuple([self._entry(standing) for standing in standings]) if standings else ())
+        return self._book.set(ticket, tuple([self._entry(standing) for standing in standings]) if standings else ())
 
     def partition(self, partition: int, watermark: int | None = None, live: bool | None = None) -> None:
         """A partition this worker owns: its youngest event time (epoch microseconds), whether it has caught up.
@@ -224,11 +234,21 @@ class Metrics:
     def _on_cancelled(self, effect: Effect, tally: Tally) -> None:
         tally[self._of(effect).cancelled] += 1
 
+    def _on_resumed(self, effect: Effect, tally: Tally) -> None:
+        if _reopens_met(effect, effect.reason):
+            tally[self._of(effect).reopened] += 1
+
     def _on_breach_retracted(self, effect: Effect, tally: Tally) -> None:
         tally[self._of(effect).breaches_retracted] += 1
 
     def _on_retracted(self, effect: Effect, tally: Tally) -> None:
-        tally[self._of(effect).others_retracted] += 1
+        counts = self._of(effect)
+        if effect.retracts_kind is Kind.MET:
+            tally[counts.met_retracted] += 1
+        elif effect.retracts_kind is Kind.RESUMED and _reopens_met(effect, effect.retracts_reason):
+            tally[counts.reopenings_retracted] += 1
+        else:
+            tally[counts.others_retracted] += 1
 
     def _on_warned(self, effect: Effect, tally: Tally) -> None:
         words = self._words
@@ -289,6 +309,11 @@ class Metrics:
     def _count_partitions(self) -> None:
         self._partitions_owned.set(len(self._live))
         self._partitions_live.set(sum(self._live.values()))
+
+
+def _reopens_met(effect: Effect, reason: Reason | None) -> bool:
+    """Whether a resumption undoes a verdict: without a target there was none, only a measurement."""
+    return reason is Reason.REOPENED and effect.target is not None
 
 
 def _exemplar(effect: Effect) -> dict[str, str]:

@@ -41,11 +41,14 @@ class OpenBook(Collector):
         for state in STATES:
             self.entry(labels, state)
 
-    def set(self, ticket: str, entries: tuple[Entry, ...]) -> None:
-        """Replace what was said of a ticket by its open commitments, as ``entry`` gave them; none forgets it."""
+    def set(self, ticket: str, entries: tuple[Entry, ...]) -> int:
+        """Replace what was said of a ticket by its open commitments, as ``entry`` gave them; none forgets it.
+
+        Returns how many more there are than before.
+        """
         before = self._tickets.get(ticket, ())
         if before == entries:
-            return
+            return 0
         counts = self._counts
         for entry in before:
             counts[entry] -= 1
@@ -55,6 +58,7 @@ class OpenBook(Collector):
             self._tickets[ticket] = entries
         else:
             del self._tickets[ticket]
+        return len(entries) - len(before)
 
     def collect(self) -> Iterable[Metric]:
         """The gauge with all its values, as of now. Called by the thread that serves the scrape."""

@@ -53,6 +53,8 @@ class App(faust.App):  # type: ignore[misc]  # Faust ships no types mypy could f
         self.metrics: Final = metrics
         self.engine: Final = engine
         self.partitions: dict[int, Partition] = {}
+        self.events_loop: asyncio.AbstractEventLoop | None = None
+        """The loop to which partitions, tickets and deadlines belong; ``None`` before it runs."""
         self._taking_over = asyncio.Lock()
         session = settings.session_timeout / 1e6
         super().__init__(
@@ -90,6 +92,20 @@ class App(faust.App):  # type: ignore[misc]  # Faust ships no types mypy could f
     def store(self) -> store.Store:
         data: store.Store = self.table.data
         return data
+
+    @property
+    def address(self) -> str:
+        """Where this worker's pages are, as the other workers of its group are told."""
+        return str(self.conf.canonical_url)
+
+    def advertise(self, url: str) -> None:
+        """Tell it to the other workers. Only before the start: Faust sends it along when it joins the group."""
+        self.conf.canonical_url = url
+
+    def workers(self) -> dict[str, tuple[int, ...]]:
+        """The workers of the group, by the addresses of their pages, and their partitions: as the last assignment says."""
+        changelog = self.topic_names.changelog
+        return {url: tuple(sorted(topics.get(changelog, ()))) for url, topics in self.assignor.tables_metadata().items() if url}
 
     def catching_up(self) -> Iterator[tuple[TP, int]]:
         """Input partitions that are not live, and the offset up to which they must come."""
@@ -131,12 +147,13 @@ class App(faust.App):  # type: ignore[misc]  # Faust ships no types mypy could f
                 self._give_up(self.partitions.pop(number))
         new = [tp for tp in owned if tp.partition not in self.partitions]
         said = await read_back(self.settings.broker, self.topic_names, [tp.partition for tp in new])
-        deadlines = {tp: await self._deadlines(tp.partition) for tp in new}
+        made_ready = {tp: await self._make_ready(tp.partition) for tp in new}
         ends = await self.consumer.highwaters(*owned) if owned else {}
         bench = self._bench()
         for tp in new:
             tickets = self.store.of(tp.partition)
-            self.partitions[tp.partition] = Partition(bench, tp, tickets, deadlines[tp], said[tp.partition])
+            deadlines, open_commitments = made_ready[tp]
+            self.partitions[tp.partition] = Partition(bench, tp, tickets, deadlines, said[tp.partition], open_commitments)
             self.metrics.partition(tp.partition, live=False)
         if generation != self.consumer_generation_id:
             for tp in new:
@@ -146,19 +163,22 @@ class App(faust.App):  # type: ignore[misc]  # Faust ships no types mypy could f
             self.store.taken_over(tp.partition)
             self.partitions[tp.partition].release(ends[tp])
 
-    async def _deadlines(self, partition: int) -> Deadlines:
-        entries = []
+    async def _make_ready(self, partition: int) -> tuple[Deadlines, int]:
+        """The deadlines of its tickets, and how many commitments of theirs are open."""
+        entries, open_commitments = [], 0
         for count, (key, stored) in enumerate(list(self.store.of(partition).items())):
             try:
                 state = codec.decode(stored)
             except codec.CodecError as error:
                 raise RuntimeError(f"ticket {key!r} of partition {partition} cannot be read back") from error
-            self.metrics.open(state.head.id, standings(state))
+            stand = standings(state)
+            self.metrics.open(state.head.id, stand)
+            open_commitments += len(stand)
             if state.wake_at is not None:
                 entries.append((key, state.wake_at))
             if count % _PAUSE_EVERY == 0:
                 await asyncio.sleep(0)
-        return Deadlines(entries)
+        return Deadlines(entries), open_commitments
 
     def _bench(self) -> Workbench:
         return Workbench(
@@ -190,6 +210,10 @@ class App(faust.App):  # type: ignore[misc]  # Faust ships no types mypy could f
     def on_rebalance_end(self) -> None:
         super().on_rebalance_end()
         log.info("ready: %s, partitions %s", self.settings.app_id, _listed(self.partitions) or "none")
+
+    async def on_start(self) -> None:
+        self.events_loop = asyncio.get_running_loop()
+        await super().on_start()
 
     async def on_stop(self) -> None:
         log.info("stopping: finishing the turns that have begun")

@@ -101,5 +101,5 @@ def _count(bench: Workbench, partition: Partition, turn: Turn) -> None:
     metrics.effects(turn.effects, bench.settings.clock is ClockMode.WALL)
     for key in turn.changed:
         state = turn.states[key]
-        metrics.open(state.head.id, standings(state))
+        partition.open_commitments += metrics.open(state.head.id, standings(state))
     metrics.partition(partition.number, partition.watermark or None, partition.live)

@@ -38,6 +38,7 @@ class Partition:
         tickets: dict[bytes, bytes],
         deadlines: Deadlines,
         ledger: set[bytes],
+        open_commitments: int,
     ) -> None:
         self.number: Final[int] = source.partition
         self.source: Final = source
@@ -46,6 +47,8 @@ class Partition:
         self.deadlines: Final = deadlines
         self.ledger: Final = ledger
         """Ids of effects and origins of dead letters that were written already; ``stream.runtime.ledger``."""
+        self.open_commitments = open_commitments
+        """How many commitments of its tickets wait to be fulfilled."""
         self.watermark = 0
         """The newest instant the feed has shown in this partition; 0: none."""
         self.live = False

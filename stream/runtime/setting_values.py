@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from fractions import Fraction
 from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from enum import StrEnum
 
+_SHORTEST_TOKEN: Final = 16
 _UNITS: Final = {"ms": 1_000, "s": 1_000_000, "m": 60_000_000, "h": 3_600_000_000}
 
 
@@ -52,6 +54,27 @@ def span(at_least: str, at_most: str) -> Callable[[str], int]:
         return span
 
     return read
+
+
+def page_address(value: str) -> str:
+    """An http or https URL of a host and, usually, a port; empty: none is given."""
+    value = value.strip().rstrip("/")
+    parts = urlsplit(value)
+    try:
+        sound = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port is None or parts.port > 0)
+    except ValueError:  # the port is no number
+        sound = False
+    if value and not (sound and value == f"{parts.scheme}://{parts.netloc}" and "@" not in value):
+        raise ValueError(f"{value!r} is no address of pages; give http://host:port or https://host")
+    return value
+
+
+def token(value: str) -> str:
+    value = value.strip()
+    if value and not (len(value) >= _SHORTEST_TOKEN and value.isascii() and value.isprintable() and " " not in value):
+        # Not the value itself: this text goes to logs.
+        raise ValueError(f"a token has at least {_SHORTEST_TOKEN} ASCII characters and no spaces")
+    return value
 
 
 def whole(at_least: int, at_most: int) -> Callable[[str], int]:

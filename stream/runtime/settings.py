@@ -94,8 +94,18 @@ class Settings:
     routine: bool = _setting(
         read.yes_no, "yes", "Publish routine effects too (started, paused, resumed, retargeted, measured)."
     )
-    metrics_address: str = _setting(read.text, "127.0.0.1", "Where /metrics, /healthz and /readyz are served.")
+    metrics_address: str = _setting(read.text, "127.0.0.1", "Where the pages and /metrics are served.")
     metrics_port: int = _setting(read.whole(0, 65_535), "9300", "Port of these pages; 0 takes a free one and says which.")
+    advertise: str = _setting(
+        read.page_address,
+        "",
+        "URL under which browsers and the other workers reach these pages, if not http://metrics_address:metrics_port.",
+    )
+    token: str = _setting(
+        read.token,
+        "",
+        "Asked of everybody who wants to see pages or metrics, as a bearer token or password; none: everybody may.",
+    )
     session_timeout: int = _setting(
         read.span("6s", "5m"), "8s", "How long a worker may be silent before the others take its partitions over."
     )

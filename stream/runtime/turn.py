@@ -16,13 +16,13 @@ from stream.runtime.ledger import ORIGIN, origin
 from stream.runtime.settings import ClockMode
 from stream.runtime.transport import Batch, Record
 from stream.sla import codec
-from stream.sla.effects import CHATTY, Effect
 from stream.sla.engine import Engine, Outcome, Step
 
 if TYPE_CHECKING:
     from stream.observe.metrics import Result
     from stream.runtime.partition import Partition
     from stream.runtime.settings import Settings
+    from stream.sla.effects import Effect
     from stream.sla.ticket import State
 
 MOST_OUTPUTS: Final = 4_000
@@ -57,7 +57,7 @@ class Turn:
         self._partition = partition
         self._clock = clock
         self._clock_is_feed = settings.clock is ClockMode.EVENT
-        self._left_out = frozenset() if settings.routine else CHATTY
+        self._outcomes_only = not settings.routine
 
     @property
     def full(self) -> bool:
@@ -129,7 +129,7 @@ class Turn:
         self.changed.add(key)
         self._partition.deadlines.set(key, step.wake_at)
         for effect in step.effects:
-            if effect.kind in self._left_out:
+            if self._outcomes_only and effect.routine:
                 continue
             # A ticket is woken by the time that deadlines go by, which lags behind the time at which we notice.
             self.effects.append(effect if detected_at is None else msgspec.structs.replace(effect, detected_at=detected_at))

@@ -59,7 +59,7 @@ class Kind(StrEnum):
 _TOPIC: Final = {kind: Topic.ESCALATIONS if kind.startswith("escalation.") else Topic.BREACHES for kind in Kind}
 
 CHATTY: Final = frozenset({Kind.STARTED, Kind.PAUSED, Kind.RESUMED, Kind.RETARGETED, Kind.MEASURED})
-"""Effects that an installation may switch off: they state the way, not the outcome."""
+"""Effects that an installation may switch off, reopenings apart: ``Effect.routine``."""
 
 
 class Reason(StrEnum):
@@ -145,8 +145,15 @@ class Effect(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The id this effect takes back."""
     retracts_kind: Kind | None = None
     """The kind of the effect it takes back."""
+    retracts_reason: Reason | None = None
+    """The reason of the effect it takes back: its own is that the record was corrected."""
     allowed_from: int | None = None
     """For a refused escalation request: when it may be made."""
+
+    @property
+    def routine(self) -> bool:
+        """States the way, not the outcome. A reopening is not routine: it undoes a verdict that was told as met."""
+        return self.kind in CHATTY and self.reason is not Reason.REOPENED
 
 
 def stem(ticket: str, name: str, row: str, cycle: int, kind: Kind, mark: str, version: int, cause: str = "") -> str:

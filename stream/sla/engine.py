@@ -202,4 +202,5 @@ def _retraction(effect: Effect, said_id: str, event: Event, now: int) -> Effect:
         late=True,
         retracts=said_id,
         retracts_kind=effect.kind,
+        retracts_reason=effect.reason,
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import socket
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NoReturn
@@ -82,21 +83,38 @@ def _run(settings: Settings, policies: PolicySet) -> NoReturn:
 
     from stream.observe.exposition import serve
     from stream.observe.metrics import Metrics
+    from stream.observe.site import Site
     from stream.runtime.app import App
+    from stream.runtime.viewer import Viewer
     from stream.sla.engine import Engine
 
     metrics = Metrics(policies)
     app = App(settings, metrics, Engine(policies, history=settings.history))
     try:
-        pages = serve(metrics.registry, settings.metrics_address, settings.metrics_port, app.readiness)
+        pages = serve(
+            metrics.registry,
+            settings.metrics_address,
+            settings.metrics_port,
+            app.readiness,
+            Site(Viewer(app)),
+            settings.token,
+        )
     except OSError as error:
         where = f"{settings.metrics_address}:{settings.metrics_port}"
         _refuse(f"{where} cannot be had for the metrics pages", [f"{error.strerror}: set --metrics-port, 0 for any"])
-    log.info("metrics on http://%s:%d/metrics", settings.metrics_address, pages.port)
+    app.advertise(settings.advertise or reachable_at(settings.metrics_address, pages.port))
+    log.info("pages on http://%s:%d/, advertised as %s", settings.metrics_address, pages.port, app.address)
     worker = Worker(app, quiet=True, override_logging=False, redirect_stdouts=False)
     worker.spinner = None
     worker.execute_from_commandline()
     raise AssertionError("Faust's worker ends the process")
+
+
+def reachable_at(host: str, port: int) -> str:
+    """Where others reach what is bound to ``host``: of one that means all addresses, by this machine's name."""
+    if host in ("0.0.0.0", "::"):  # noqa: S104  it is compared, not bound
+        host = socket.gethostname()
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 class _Sparingly(logging.Filter):

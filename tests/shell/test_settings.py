@@ -46,6 +46,7 @@ def test_a_flag_beats_the_environment_and_the_environment_beats_the_file(tmp_pat
 def test_each_setting_means_the_same_from_all_three_sources(tmp_path: Path) -> None:
     file = tmp_path / "breachwatch.toml"
     values = {name: entry.default or "batoi" for name, entry in ENTRIES.items()}
+    values |= {"advertise": "https://sla.example:8443", "token": "a-token-of-many-characters"}
     file.write_text("".join(f'{name} = "{value}"\n' for name, value in values.items()), "utf-8")
 
     from_file = load({}, {}, file)
@@ -75,6 +76,13 @@ def test_all_problems_are_told_at_once_each_with_where_it_stands(tmp_path: Path)
         ("broker", "host:0"),
         ("broker", "host:99999"),
         ("broker", ","),
+        ("advertise", "desk:9300"),
+        ("advertise", "ftp://desk:9300"),
+        ("advertise", "http://desk:port"),
+        ("advertise", "http://desk/sla"),
+        ("advertise", "http://me:secret@desk"),
+        ("token", "short"),
+        ("token", "with spaces in the middle"),
         ("grace", "-1s"),
         ("grace", "2m"),
         ("grace", "1.2.3s"),

@@ -75,6 +75,7 @@ EVERY_KEY: dict[str, st.SearchStrategy[Any]] = {
     "late": st.booleans(),
     "retracts": texts,
     "retracts_kind": st.none() | st.sampled_from(Kind),
+    "retracts_reason": st.none() | st.sampled_from(Reason),
     "allowed_from": st.none() | instants,
 }
 effects = st.builds(Effect, **EVERY_KEY)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+from itertools import permutations
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,7 +14,12 @@ from prometheus_client.openmetrics.exposition import generate_latest as generate
 
 from stream.observe.labels import EXTRA_PRIORITIES, LABEL_SETS, TEAMS
 from stream.observe.metrics import REJECT_REASONS, Metrics
+from stream.sla.duration import Duration
 from stream.sla.effects import Kind, Reason
+from stream.sla.engine import Engine
+from stream.sla.events import Event
+from stream.sla.metrics import BUILT_IN
+from stream.sla.policy import Choice, Commitment, Policy
 from stream.sla.ticket import Standing
 
 if TYPE_CHECKING:
@@ -22,6 +28,7 @@ if TYPE_CHECKING:
     Value = Callable[..., float | None]
 
 
+KINDS = ("breach", "met", "reopening", "other")
 RUNNING = Standing("first_response", "gold", "p1", "", "running", None)
 
 
@@ -31,7 +38,8 @@ def test_every_series_the_policies_name_is_there_at_zero_before_anything_happens
         assert value("sla_commitments_started_total", **whom) == 0
         assert {value("sla_commitments_total", **whom, outcome=o) for o in ("met", "breached", "cancelled")} == {0}
         assert {value("sla_open_commitments", **whom, state=s) for s in ("running", "paused", "breached")} == {0}
-        assert {value("sla_retractions_total", **whom, kind=k) for k in ("breach", "other")} == {0}
+        assert {value("sla_retractions_total", **whom, kind=k) for k in KINDS} == {0}
+        assert value("sla_commitments_reopened_total", **whom) == 0
     assert value("sla_warnings_total", policy="gold", commitment="first_response", stage="50%") == 0
     assert value("sla_late_breaches_total", policy="gold", commitment="first_response") == 0
     level = {"policy": "gold", "ladder": "management", "level": "executive"}
@@ -90,6 +98,73 @@ def test_a_retracted_breach_is_counted_beside_the_breach_and_not_subtracted(metr
     assert value("sla_commitments_total", **P1, outcome="breached") == 1
     assert value("sla_retractions_total", **P1, kind="breach") == 1
     assert value("sla_retractions_total", **P1, kind="other") == 0
+
+
+@pytest.mark.parametrize(
+    ("taken_back", "reason", "target", "kind"),
+    [
+        (Kind.MET, Reason.FULFILLED, 1, "met"),
+        (Kind.RESUMED, Reason.REOPENED, 1, "reopening"),
+        (Kind.RESUMED, Reason.REOPENED, None, "other"),
+        (Kind.RESUMED, Reason.RESUME_CONDITION, 1, "other"),
+        (Kind.WARNED, Reason.SHARE_USED, 1, "other"),
+    ],
+)
+def test_a_retraction_is_counted_by_what_it_takes_back(
+    metrics: Metrics, value: Value, taken_back: Kind, reason: Reason, target: int | None, kind: str
+):
+    retraction = effect(
+        Kind.RETRACTED, retracts_kind=taken_back, retracts_reason=reason, reason=Reason.CORRECTED, target=target
+    )
+    metrics.effects([retraction], clock_is_wall=True)
+
+    assert {each: value("sla_retractions_total", **P1, kind=each) for each in KINDS} == dict.fromkeys(KINDS, 0) | {kind: 1}
+
+
+def test_a_reopening_is_counted_where_it_undoes_a_verdict_and_other_resumptions_are_not(metrics: Metrics, value: Value):
+    metrics.effects(
+        [
+            effect(Kind.RESUMED, reason=Reason.REOPENED),
+            effect(Kind.RESUMED, reason=Reason.REOPENED, target=None),
+            effect(Kind.RESUMED, reason=Reason.RESUME_CONDITION),
+        ],
+        clock_is_wall=True,
+    )
+
+    assert value("sla_commitments_reopened_total", **P1) == 1
+
+
+def _met_once(value: Value, commitment: str) -> float:
+    """Met commitments as the recording rules reckon them."""
+    whom = {"policy": "gold", "commitment": commitment, "priority": "p1", "team": ""}
+    met = value("sla_commitments_total", **whom, outcome="met") or 0
+    taken_back = {kind: value("sla_retractions_total", **whom, kind=kind) or 0 for kind in KINDS}
+    reopened = value("sla_commitments_reopened_total", **whom) or 0
+    return met - taken_back["met"] - reopened + taken_back["reopening"]
+
+
+@pytest.mark.parametrize("order", list(permutations(range(4))))
+def test_a_commitment_met_twice_counts_once_in_whatever_order_its_events_come(order: tuple[int, ...]):
+    row = BUILT_IN["resolution"]
+    promise = Commitment("resolution", row, Choice.fixed(Duration.parse("2d")))
+    policies = policy_set(Policy("gold", 1, Choice.fixed("24x7"), commitments=(promise,)))
+    metrics = Metrics(policies)
+    life = [("ticket.created", "open"), ("ticket.changed", "solved"), ("ticket.changed", "open"), ("ticket.changed", "solved")]
+    events = [
+        Event(at=hour * 3_600_000_000, id=str(hour), type=kind, source="desk", fields={"status": status, "priority": "p1"})
+        for hour, (kind, status) in enumerate(life, 1)
+    ]
+    engine, state = Engine(policies), None
+    for number in order:
+        step = engine.apply(state, "desk/1", events[number], 0)
+        state = step.state
+        # What an installation without routine effects sends must do.
+        metrics.effects([each for each in step.effects if not each.routine], clock_is_wall=False)
+
+    def read(name: str, **labels: str) -> float | None:
+        return metrics.registry.get_sample_value(name, labels)
+
+    assert _met_once(read, "resolution") == 1
 
 
 def test_a_breach_learnt_from_a_late_event_is_told_apart_and_has_no_detection_delay(metrics: Metrics, value: Value):

@@ -1,0 +1,194 @@
+"""Looks at a running worker for its pages, from the threads that serve them.
+
+Tickets and deadlines belong to the event loop, so nothing here reads them from another thread: a look is a function that
+the loop itself runs, between two steps of its tasks. A turn changes tickets and deadlines without an ``await``, so a look
+finds either all of a change or nothing of it. It takes along bytes and numbers, which nobody changes; decoding and
+explaining them is done in the asking thread. Policies and calendars are shared: all they ever change is what they remember
+of answers they gave, each put in place in one step.
+"""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import Future
+from functools import partial
+from heapq import merge
+from itertools import islice
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
+
+from aiokafka.partitioner import murmur2
+
+from stream.observe.views import AtRisk, Elsewhere, Neighbour, NotNowError, PartitionView, TicketView, WorkerView
+from stream.runtime.settings import ClockMode
+from stream.sla import codec
+from stream.sla.explain import explain_state
+from stream.sla.ticket import standings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from stream.runtime.app import App
+    from stream.runtime.partition import Partition
+    from stream.sla.ticket import Ticket
+
+T = TypeVar("T")
+
+LISTED: Final = 50
+"""Deadlines on the list of the soonest."""
+_LOOKS: Final = (500, 3_000)
+"""Entries of the deadlines' heaps that are looked at: a few at first, more only where that is not enough.
+
+Each holds the event loop for some six microseconds.
+"""
+_PATIENCE: Final = 5.0
+"""Seconds to wait for the event loop."""
+
+
+class _Stored(NamedTuple):
+    """A ticket as it lies in the table."""
+
+    state: bytes
+    partition: int
+    live: bool
+    clock: int
+
+
+class Viewer:
+    """``stream.observe.views.View`` of an app."""
+
+    def __init__(self, app: App) -> None:
+        self._app = app
+
+    def worker(self) -> WorkerView:
+        """Raises NotNowError."""
+        at, ready, status, partitions, neighbours = self._look(self._state)
+        at_risk, until = self._at_risk()
+        return WorkerView(self._app.address, at, ready, status, partitions, at_risk, until, neighbours)
+
+    def ticket(self, ticket: str, asked: frozenset[int], sent_for: int | None) -> TicketView | Elsewhere:
+        """Raises NotNowError."""
+        found = self._look(lambda: self._find(ticket, asked, sent_for))
+        if isinstance(found, Elsewhere):
+            return found
+        state = codec.decode(found.state)
+        head = state.head
+        explanation = explain_state(self._app.engine.policies, state, _as_of(head, found.clock))
+        fields = {name: value for name, value in head.fields.items() if name[0] != "@" and value}
+        return TicketView(head.id, found.partition, found.live, fields, head.gone, explanation)
+
+    def _look(self, what: Callable[[], T]) -> T:
+        loop = self._app.events_loop
+        if loop is None:
+            raise NotNowError("the worker is starting")
+        answer: Future[T] = Future()
+
+        def run() -> None:
+            if not answer.set_running_or_notify_cancel():
+                return
+            try:
+                answer.set_result(what())
+            except BaseException as error:  # noqa: BLE001  it is raised again in the thread that asked
+                answer.set_exception(error)
+
+        try:
+            loop.call_soon_threadsafe(run)
+        except RuntimeError as error:
+            raise NotNowError("the worker is stopping") from error
+        try:
+            return answer.result(_PATIENCE)
+        except TimeoutError as error:
+            answer.cancel()
+            raise NotNowError(f"the worker is busy: its event loop did not answer within {_PATIENCE:g} s") from error
+
+    def _state(self) -> tuple[int, bool, str, tuple[PartitionView, ...], tuple[Neighbour, ...]]:
+        ready, status = self._app.readiness()
+        partitions = tuple(_view(partition) for _, partition in sorted(self._app.partitions.items()))
+        neighbours = tuple(Neighbour(*entry) for entry in sorted(self._app.workers().items()))
+        return _wall(), ready, status, partitions, neighbours
+
+    def _find(self, ticket: str, asked: frozenset[int], sent_for: int | None) -> _Stored | Elsewhere:
+        app, key = self._app, ticket.encode()
+        wall = _wall()
+        for number, partition in app.partitions.items():
+            if (state := partition.tickets.get(key)) is not None:
+                return _Stored(state, number, partition.live, partition.clock(wall))
+        own = frozenset(app.partitions)
+        if app.rebalancing or not app.started or (sent_for is not None and sent_for not in own):
+            # Who owns what is changing; an answer could be wrong, and sending the question on could go in circles.
+            raise NotNowError("partitions are moving between workers")
+        asked |= own
+        everything = range(app.settings.partitions)
+        usual = (murmur2(key) & 0x7FFF_FFFF) % len(everything)
+        left = sorted(set(everything) - asked, key=lambda number: (number != usual, number))
+        # Whoever advertises our own address cannot be told from us.
+        owners = {number: url for url, numbers in app.workers().items() for number in numbers if url != app.address}
+        wanted = next((number for number in left if number in owners), None)
+        url = None if wanted is None else owners[wanted]
+        missing = tuple(sorted(number for number in left if number not in owners))
+        return Elsewhere(ticket, usual, tuple(sorted(own)), asked, wanted, url, missing)
+
+    def _at_risk(self) -> tuple[tuple[AtRisk, ...], int | None]:
+        """The soonest deadlines, and the instant before which the list has all (``None``: as many as wanted, or all).
+
+        A ticket is in its heap with the soonest of all that may come, and no deadline of it lies before that. So what was
+        found before the last entry that was looked at is certain, however many tickets were not looked at.
+        """
+        rows: list[AtRisk] = []
+        until: int | None = None
+        for looks in _LOOKS:
+            entries, until = self._look(partial(self._soonest, looks))
+            running = [risk for stored, now in entries for risk in self._running(stored, now)]
+            rows = [risk for risk in running if until is None or risk.due_at < until]
+            rows.sort(key=lambda risk: (risk.due_at, risk.ticket, risk.commitment))
+            if until is None or len(rows) >= LISTED:
+                return tuple(rows[:LISTED]), None
+        return tuple(rows), until
+
+    def _soonest(self, looks: int) -> tuple[list[tuple[bytes, int]], int | None]:
+        """The tickets of the first entries of all heaps, each with what time it is; the last instant, if more follow."""
+        feed = self._app.settings.clock is ClockMode.EVENT
+        wall = _wall()
+        entries = merge(*map(_in_order, self._app.partitions.values()))
+        found, last = [], None
+        for instant, _, key, partition in islice(entries, looks):
+            last = instant
+            if key:
+                found.append((partition.tickets[key], partition.watermark if feed else wall))
+        return found, None if next(entries, None) is None else last
+
+    def _running(self, stored: bytes, now: int) -> list[AtRisk]:
+        state = codec.decode(stored)
+        now = _as_of(state.head, now)
+        calendars = self._app.engine.policies.calendars
+        found = []
+        for name, policy, priority, team, word, due in standings(state):
+            if word == "running" and due is not None:
+                calendar = calendars.get(state.head.pledges[name].calendar)
+                zone = "UTC" if calendar is None else calendar.timezone
+                found.append(AtRisk(state.head.id, policy, name, priority, team, word, due, due - now, zone))
+        return found
+
+
+def _in_order(partition: Partition) -> Iterator[tuple[int, int, bytes, Partition]]:
+    # The number decides between equal instants of two partitions.
+    return ((instant, partition.number, key, partition) for instant, key in partition.deadlines.in_order())
+
+
+def _view(partition: Partition) -> PartitionView:
+    return PartitionView(
+        partition.number,
+        partition.live,
+        partition.watermark or None,
+        len(partition.tickets),
+        partition.open_commitments,
+        partition.deadlines.soonest(),
+    )
+
+
+def _as_of(head: Ticket, clock: int) -> int:
+    """Now; but not before what is known to be true: the clock of the feed has not begun when a partition is taken over."""
+    return max(clock, head.last[0] if head.last else 0, 0 if head.fired is None else head.fired + 1)
+
+
+def _wall() -> int:
+    return time.time_ns() // 1_000

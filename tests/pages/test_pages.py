@@ -1,0 +1,245 @@
+"""What the pages say, as HTML and as JSON."""
+
+from __future__ import annotations
+
+import json
+import re
+from base64 import b64encode
+from hashlib import sha256
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+from paged import NASTY, Desk, ticket, worker
+from referencing import Registry, Resource
+
+from stream.observe.html import tag
+from stream.observe.site import Answer, Site
+from stream.observe.words import left
+
+SCHEMAS = Path(__file__).parents[2] / "schemas"
+EXPLANATION = json.loads((SCHEMAS / "explanation.v1.json").read_text("utf-8"))
+
+
+def schema(name: str) -> Draft202012Validator:
+    registry: Registry[Any] = Registry().with_resource("explanation.v1.json", Resource.from_contents(EXPLANATION))
+    return Draft202012Validator(
+        json.loads((SCHEMAS / name).read_text("utf-8")),
+        registry=registry,
+        format_checker=Draft202012Validator.FORMAT_CHECKER,
+    )
+
+
+def ask(desk: Desk, path: str, query: str = "", accept: str = "text/html") -> Answer:
+    answer = Site(desk).answer(path, query, accept)
+    assert answer is not None
+    return answer
+
+
+class _Reader(HTMLParser):
+    """What a browser would see: elements with their attributes, and text."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.open: list[str] = []
+        self.text = ""
+
+    def handle_starttag(self, name: str, attributes: list[tuple[str, str | None]]) -> None:
+        self.elements.append((name, dict(attributes)))
+        if name not in ("meta", "input"):
+            self.open.append(name)
+
+    def handle_endtag(self, name: str) -> None:
+        assert self.open.pop() == name
+
+    def handle_data(self, data: str) -> None:
+        if "style" not in self.open:
+            self.text += f"{data} "
+
+
+def read(answer: Answer) -> _Reader:
+    reader = _Reader()
+    reader.feed(answer.body.decode())
+    reader.close()
+    assert reader.open == []
+    return reader
+
+
+def test_text_and_attributes_are_escaped_and_elements_are_not():
+    made = tag("p", NASTY, tag("b", "<"), title=NASTY, hidden=True, class_=None)
+
+    script = "&lt;script&gt;alert(&#x27;x&#x27;)&lt;/script&gt;&quot;&amp;"
+    assert made == f'<p title="{script}" hidden>{script}<b>&lt;</b></p>'
+
+
+def test_whatever_a_ticket_says_is_shown_as_text_and_as_nothing_else(tmp_path: Path):
+    nasty = ticket(tmp_path, NASTY, **{NASTY: NASTY, "team": NASTY, "tags": [NASTY, "b"]})
+    risk = worker().at_risk[0]._replace(ticket=NASTY, team=NASTY, priority=NASTY, policy=NASTY, commitment=NASTY)
+    desk = Desk(worker(at_risk=(risk,), status=NASTY), nasty)
+
+    for answer in (ask(desk, "/"), ask(desk, "/tickets", "id=%3Cscript%3Ealert('x')%3C/script%3E%22%26")):
+        page = read(answer)
+        assert NASTY in page.text
+        assert "script" not in {name for name, _ in page.elements}
+        for _, attributes in page.elements:
+            assert not any(name.startswith("on") for name in attributes)
+            assert attributes.get("href", "/")[0] in "/h"
+
+
+def test_a_question_for_a_ticket_that_is_not_there_is_shown_as_text(tmp_path: Path):
+    answer = ask(Desk(worker()), "/tickets/%3Cscript%3E")
+
+    assert answer.status == 404
+    assert "<script>" in read(answer).text
+    assert b"<script" not in answer.body
+
+
+def test_pages_run_no_scripts_load_nothing_and_are_kept_nowhere(tmp_path: Path):
+    for answer in (ask(Desk(worker()), "/"), ask(Desk(worker(), ticket(tmp_path)), "/tickets/desk%2F42")):
+        headers = dict(answer.headers)
+        assert headers["Content-Security-Policy"].startswith("default-src 'none'; style-src 'sha256-")
+        assert headers["Cache-Control"] == "no-store"
+        assert not {name for name, _ in read(answer).elements} & {"script", "link", "img", "iframe"}
+
+
+def test_the_style_of_a_page_is_the_one_that_its_policy_allows():
+    answer = ask(Desk(worker()), "/")
+
+    style = answer.body.partition(b"<style>")[2].partition(b"</style>")[0]
+    digest = b64encode(sha256(style).digest()).decode()
+    assert f"'sha256-{digest}'" in dict(answer.headers)["Content-Security-Policy"]
+
+
+def test_the_first_page_lists_partitions_the_soonest_deadlines_and_the_other_workers():
+    text = read(ask(Desk(worker()), "/")).text
+
+    assert "catching up on partitions 3" in text
+    assert "123,456" in text
+    assert text.index("desk/41") < text.index("desk/42") < text.index("another-desk")
+    assert "9 min 00 s" in text
+    assert "1 h 35 min" in text
+    assert "Wed 2026-11-18 11:39 IST" in text
+    assert "http://127.0.0.1:9301" in text
+
+
+def test_a_list_that_is_not_complete_says_up_to_when_it_is(tmp_path: Path):
+    until = worker().at_risk[-1].due_at
+    text = read(ask(Desk(worker(at_risk=(), at_risk_until=until)), "/")).text
+
+    assert "Deadlines from  Wed 2026-11-18 07:35 UTC  on are not listed" in text
+    assert "No commitment" not in text
+
+
+def test_a_tickets_page_shows_fields_deadlines_spans_and_levels_in_the_zone_of_its_calendar(tmp_path: Path):
+    text = read(ask(Desk(worker(), ticket(tmp_path)), "/tickets/desk/42")).text
+
+    assert "first-line" in text
+    assert re.search(r"first_response\s+met late\s+Mon 2026-11-16 14:00 IST", text)
+    assert re.search(r"resolution\s+running\s+Wed 2026-11-18 12:30 IST\s+1 h 00 min\s+15:00:00\s+2:30:00\s+support v3", text)
+    assert re.search(r"management, level team-lead, at 25% of resolution\s+raised", text)
+    assert re.search(r"management, level executive, at \+1h of resolution\s+pending", text)
+    assert "status: open -> pending (e2)" in text
+    assert "will be" in text
+
+
+def test_a_tickets_page_warns_of_what_it_cannot_know(tmp_path: Path):
+    desk = Desk(worker(), ticket(tmp_path)._replace(live=False, gone="merged"))
+    text = read(ask(desk, "/tickets/desk/42")).text
+
+    assert "The ticket is merged" in text
+    assert "The partition is catching up" in text
+
+
+@pytest.mark.parametrize(
+    ("query", "accept"), [("format=json", "text/html"), ("", "application/json"), ("", "application/json, */*;q=0.1")]
+)
+def test_programs_get_json_at_the_same_addresses(tmp_path: Path, query: str, accept: str):
+    desk = Desk(worker(), ticket(tmp_path, tags=["a", "b"]))
+
+    page = json.loads(ask(desk, "/", query, accept).body)
+    schema("worker-page.v1.json").validate(page)
+    assert page["at_risk"][1] | {"due_at": ""} == {
+        "ticket": "desk/42",
+        "page": "/tickets/desk%2F42",
+        "policy": "support",
+        "commitment": "resolution",
+        "priority": "p1",
+        "team": "first-line",
+        "state": "running",
+        "due_at": "",
+        "seconds_left": 540.0,
+        "timezone": "Asia/Kolkata",
+    }
+    page = json.loads(ask(desk, "/tickets/desk/42", query, accept).body)
+    schema("ticket-page.v1.json").validate(page)
+    assert page["fields"]["tags"] == ["a", "b"]
+    assert [each["verdict"] for each in page["explanation"]["deadlines"]] == ["met_late", "pending", "raised", "pending"]
+
+
+def test_a_page_without_anything_on_it_keeps_its_contract():
+    nothing = worker(partitions=(), at_risk=(), neighbours=(), at_risk_until=0)
+
+    schema("worker-page.v1.json").validate(json.loads(ask(Desk(nothing), "/", "format=json").body))
+
+
+def test_a_browser_that_takes_anything_gets_a_page_for_people():
+    assert ask(Desk(worker()), "/", accept="text/html,application/json;q=0.9").content_type.startswith("text/html")
+
+
+def test_a_ticket_of_another_worker_is_a_redirect_that_says_what_was_looked_into():
+    desk = Desk(worker())
+    desk.elsewhere = {"url": "http://other:9300", "wanted": 0}
+
+    answer = ask(desk, "/tickets/desk/4 2", "asked=1&for=2&format=json")
+
+    assert desk.asked == [("desk/4 2", frozenset({1}), 2)]
+    assert answer.status == 307
+    where = dict(answer.headers)["Location"]
+    assert where == "http://other:9300/tickets/desk%2F4%202?asked=1,2,3&for=0&format=json"
+    assert "partition 0 is on http://other:9300" in json.loads(answer.body)["error"]
+
+
+def test_where_no_address_is_known_the_partition_and_how_to_find_it_are_said():
+    desk = Desk(worker())
+    desk.elsewhere = {"missing": (0, 1)}
+
+    answer = ask(desk, "/tickets/desk/1")
+
+    assert answer.status == 503
+    assert "would be in partition 3" in read(answer).text
+    assert "has partitions 0, 1 is not known here" in read(answer).text
+
+
+@pytest.mark.parametrize("query", ["asked=x&for=1,y", "asked=1,,2&for=-1", "asked=99999&for=", f"asked={'1,' * 9}"])
+def test_what_no_worker_would_send_is_not_heeded(query: str):
+    desk = Desk(worker())
+
+    assert ask(desk, "/tickets/desk/1", query).status == 404
+    assert desk.asked == [("desk/1", frozenset(), None)]
+
+
+@pytest.mark.parametrize("path", ["/", "/tickets/desk/1"])
+def test_a_worker_that_cannot_answer_now_says_why_and_when_to_come_again(path: str):
+    desk = Desk(worker())
+    desk.away = "partitions are moving between workers"
+
+    answer = ask(desk, path)
+
+    assert answer.status == 503
+    assert dict(answer.headers)["Retry-After"] == "2"
+    assert "partitions are moving" in read(answer).text
+
+
+def test_other_addresses_are_not_pages():
+    assert Site(Desk(worker())).answer("/ticket", "", "") is None
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(-1, "passed"), (0, "0 s"), (59.9, "59 s"), (60, "1 min 00 s"), (3_660, "1 h 01 min"), (266_400, "3 d 2 h")],
+)
+def test_time_left_is_told_in_its_two_largest_units(seconds: float, text: str):
+    assert left(round(seconds * 1e6)) == text

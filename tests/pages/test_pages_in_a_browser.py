@@ -1,0 +1,92 @@
+"""The pages in a real browser, as wide as a phone and as a desk: nothing runs out of the screen."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import struct
+import subprocess
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+from urllib.request import urlopen
+
+import pytest
+from paged import NASTY, Desk, ticket, worker
+from prometheus_client import CollectorRegistry
+
+from stream.observe.exposition import serve
+from stream.observe.site import Site
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+pytestmark = pytest.mark.browser
+WIDTHS = {"phone": 390, "desk": 1280}
+_LONG = "desk/" + "0123456789abcdef" * 6
+_FLAGS = ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run")
+_PNG = b"\x89PNG\r\n\x1a\n"
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[str]:
+    """The address of a worker's pages."""
+    long = ticket(tmp_path, _LONG, team=NASTY, tags=["login", "vpn"], category="a-long-word-" * 12)
+    server = serve(CollectorRegistry(), "127.0.0.1", 0, lambda: (True, ""), Site(Desk(worker(), ticket(tmp_path), long)))
+    yield f"http://127.0.0.1:{server.port}"
+    server.close()
+
+
+def browse(folder: Path, *arguments: str) -> str:
+    """What Chromium says on its standard output."""
+    browser = shutil.which("chromium") or shutil.which("chromium-browser")
+    assert browser, "chromium is missing: install the Debian package chromium"
+    environment = os.environ | {"HOME": str(folder)}
+    command = [browser, *_FLAGS, f"--user-data-dir={folder / 'profile'}", *arguments]
+    done = subprocess.run(command, capture_output=True, timeout=120, check=False, env=environment)
+    assert done.returncode == 0, done.stderr.decode()
+    return done.stdout.decode()
+
+
+PAGES = {"worker": "/", "ticket": "/tickets/desk%2F42", "long": f"/tickets/{quote(_LONG, safe='')}"}
+
+
+@pytest.mark.parametrize("width", WIDTHS.values(), ids=WIDTHS)
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_is_no_wider_than_the_screen(tmp_path: Path, site: str, name: str, width: int):
+    # Our pages allow neither scripts nor frames, so a copy of the page is measured, in a frame as wide as the screen.
+    with urlopen(f"{site}{PAGES[name]}") as answer:
+        page = answer.read().decode().replace("<details>", "<details open>")
+    measure = (
+        "onload = () => { const { contentWindow: w, contentDocument: d } = document.querySelector('iframe');"
+        "document.title = `${w.innerWidth} ${d.documentElement.scrollWidth - d.documentElement.clientWidth}` }"
+    )
+    frame = f'<iframe style="border:0;width:{width}px;height:900px" srcdoc="{escape(page)}"></iframe>'
+    copy = tmp_path / "copy.html"
+    copy.write_text(f'<!doctype html><meta charset="utf-8"><title>?</title><script>{measure}</script>{frame}', "utf-8")
+
+    seen = browse(tmp_path, "--dump-dom", copy.as_uri())
+
+    assert re.findall("^<html><head>.*<title>(.*)</title>", seen, re.MULTILINE) == [f"{width} 0"]
+
+
+@pytest.mark.parametrize("width", WIDTHS.values(), ids=WIDTHS)
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_can_be_looked_at(tmp_path: Path, site: str, name: str, width: int):
+    """Set BREACHWATCH_PICTURES to a folder to keep the pictures."""
+    path = Path(os.environ.get("BREACHWATCH_PICTURES", tmp_path)) / f"{name}-{width}.png"
+    browse(tmp_path, f"--screenshot={path}", f"--window-size={width},2400", "--hide-scrollbars", f"{site}{PAGES[name]}")
+
+    picture = path.read_bytes()
+    assert picture.startswith(_PNG)
+    assert struct.unpack(">II", picture[16:24]) == (width, 2400)
+    assert len(picture) > 20_000, "a blank page is a few kilobytes"
+
+
+def test_a_browser_reads_the_page_as_it_was_meant(tmp_path: Path, site: str):
+    seen = browse(tmp_path, "--dump-dom", f"{site}{PAGES['long']}")
+
+    assert re.search(r"<dt>team</dt><dd>&lt;script&gt;", seen)
+    assert "<script" not in seen

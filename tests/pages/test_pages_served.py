@@ -1,0 +1,110 @@
+"""The server of the pages, asked over a real socket: what it hands out to whom."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from http.client import HTTPConnection
+from socket import gethostname
+from typing import TYPE_CHECKING
+
+import pytest
+from paged import Desk, ticket, worker
+from prometheus_client import CollectorRegistry
+
+from stream.observe.exposition import Server, serve
+from stream.observe.site import Site
+from stream.tools.worker import reachable_at
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from http.client import HTTPResponse
+    from pathlib import Path
+
+TOKEN = "a-token-of-many-characters"
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Server]:
+    desk = Desk(worker(), ticket(tmp_path))
+    server = serve(CollectorRegistry(), "127.0.0.1", 0, lambda: (True, "live"), Site(desk), TOKEN)
+    yield server
+    server.close()
+
+
+def ask(server: Server, path: str, authorization: str = f"Bearer {TOKEN}", method: str = "GET") -> HTTPResponse:
+    connection = HTTPConnection("127.0.0.1", server.port, timeout=10)
+    try:
+        connection.request(method, path, headers={"Authorization": authorization} if authorization else {})
+        answer = connection.getresponse()
+        answer.read()
+        return answer
+    finally:
+        connection.close()
+
+
+def basic(name: str, password: str) -> str:
+    return f"Basic {b64encode(f'{name}:{password}'.encode()).decode()}"
+
+
+@pytest.mark.parametrize("path", ["/", "/tickets/desk%2F42", "/tickets?id=desk/42", "/metrics"])
+@pytest.mark.parametrize("authorization", [f"Bearer {TOKEN}", f"bearer {TOKEN}", basic("", TOKEN), basic("me", TOKEN)])
+def test_who_has_the_token_sees_everything(server: Server, path: str, authorization: str):
+    assert ask(server, path, authorization).status == 200
+
+
+@pytest.mark.parametrize("path", ["/", "/tickets/desk%2F42", "/tickets?id=desk/42", "/metrics", "/nothing"])
+@pytest.mark.parametrize(
+    "authorization",
+    [
+        "",
+        "Bearer",
+        f"Bearer {TOKEN}x",
+        f"Bearer {TOKEN[:-1]}",
+        TOKEN,
+        f"Digest {TOKEN}",
+        "Basic ???",
+        "Basic \xe9",
+        "Bearer \xe9",
+        basic(TOKEN, ""),
+    ],
+)
+def test_who_has_it_not_sees_nothing_and_is_asked_for_it(server: Server, path: str, authorization: str):
+    answer = ask(server, path, authorization)
+
+    assert answer.status == 401
+    assert answer.headers["WWW-Authenticate"].startswith("Basic ")
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz"])
+def test_supervisors_need_no_token(server: Server, path: str):
+    assert ask(server, path, "").status == 200
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE"])
+def test_nothing_can_be_changed(server: Server, method: str):
+    assert ask(server, "/tickets/desk%2F42", method=method).status == 501
+
+
+def test_no_page_is_taken_for_something_else(server: Server):
+    assert ask(server, "/").headers["X-Content-Type-Options"] == "nosniff"
+
+
+def test_an_address_without_a_page_names_those_there_are(server: Server):
+    assert ask(server, "/nothing").status == 404
+
+
+def test_bytes_that_are_no_text_are_a_ticket_that_nobody_knows(server: Server):
+    assert ask(server, "/tickets/%ff%00%ed%a0%80").status == 404
+
+
+@pytest.mark.parametrize(
+    ("bound_to", "url"),
+    [
+        ("127.0.0.1", "http://127.0.0.1:9300"),
+        ("::1", "http://[::1]:9300"),
+        ("0.0.0.0", f"http://{gethostname()}:9300"),
+        ("::", f"http://{gethostname()}:9300"),
+    ],
+)
+def test_a_worker_advertises_where_it_is_bound_and_its_machines_name_where_that_is_everywhere(bound_to: str, url: str):
+    assert reachable_at(bound_to, 9300) == url

@@ -1,0 +1,255 @@
+"""What is looked at of a worker for its pages, and what that costs."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from random import Random
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from stream.language.policies import load
+from stream.observe.views import Elsewhere, NotNowError, TicketView
+from stream.runtime.deadlines import Deadlines
+from stream.runtime.settings import Settings
+from stream.runtime.viewer import LISTED, Viewer
+from stream.sla import codec
+from stream.sla.engine import Engine
+from stream.sla.events import Event
+from stream.sla.ticket import standings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from stream.sla.policy import PolicySet
+
+HOUR = 3_600_000_000
+START = 1_798_794_000_000_000
+_POLICY = """
+policies:
+  - policy: shop
+    version: 1
+    applies_to: always
+    calendar: 24x7
+    commitments:
+      - {metric: first_response, target: {p1: 1h, p2: 90d}, warn_at: [10%, 50%]}
+      - {metric: resolution, target: {p1: 8h, p2: 100d}}
+"""
+
+
+class Worker:
+    """As much of an app as a viewer looks at, with an event loop of its own."""
+
+    def __init__(self, policies: PolicySet) -> None:
+        self.settings = Settings(policies=("shop",), clock="event", partitions=4)  # type: ignore[arg-type]
+        self.engine = Engine(policies)
+        self.partitions: dict[int, Any] = {}
+        self.address = "http://one:9300"
+        self.rebalancing, self.started = False, True
+        self.map: dict[str, tuple[int, ...]] = {self.address: ()}
+        self.events_loop: asyncio.AbstractEventLoop | None = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self.events_loop.run_forever)
+        self._thread.start()
+
+    def readiness(self) -> tuple[bool, str]:
+        return True, "live"
+
+    def workers(self) -> dict[str, tuple[int, ...]]:
+        return self.map
+
+    def own(self, number: int) -> Any:
+        partition = SimpleNamespace(
+            number=number, live=True, watermark=0, tickets={}, open_commitments=0, deadlines=Deadlines(), clock=lambda wall: 0
+        )
+        return self.partitions.setdefault(number, partition)
+
+    def take(self, number: int, name: str, *events: Event) -> None:
+        partition, state = self.own(number), None
+        for event in events:
+            state = self.engine.apply(state, name, event, event.at).state
+        assert state is not None
+        partition.tickets[name.encode()] = codec.encode(state)
+        partition.deadlines.set(name.encode(), state.wake_at)
+        partition.open_commitments += len(standings(state))
+
+    def close(self) -> None:
+        if self.events_loop is not None:
+            self.events_loop.call_soon_threadsafe(self.events_loop.stop)
+            self._thread.join()
+            self.events_loop.close()
+
+
+@pytest.fixture
+def policies(tmp_path: Path) -> PolicySet:
+    (tmp_path / "policy.yaml").write_text(_POLICY, "utf-8")
+    return load([tmp_path / "policy.yaml"])
+
+
+@pytest.fixture
+def worker(policies: PolicySet) -> Iterator[Worker]:
+    worker = Worker(policies)
+    yield worker
+    worker.close()
+
+
+def created(at: int, priority: str) -> Event:
+    return Event(at=at, id=f"c{at}", type="ticket.created", source="desk", fields={"status": "open", "priority": priority})
+
+
+def answered(at: int) -> Event:
+    return Event(at=at, id=f"a{at}", type="comment.added", source="desk", actor="agent", public=True)
+
+
+def scanned(worker: Worker) -> list[tuple[int, str, str]]:
+    """All running commitments by their deadlines, the slow way."""
+    found = []
+    for partition in worker.partitions.values():
+        for stored in partition.tickets.values():
+            state = codec.decode(stored)
+            found += [(e.due_at, state.head.id, e.commitment) for e in standings(state) if e.state == "running" and e.due_at]
+    return sorted(found)
+
+
+def listed(worker: Worker) -> tuple[list[tuple[int, str, str]], int | None]:
+    view = Viewer(worker).worker()  # type: ignore[arg-type]
+    return [(risk.due_at, risk.ticket, risk.commitment) for risk in view.at_risk], view.at_risk_until
+
+
+def test_the_list_is_that_of_a_scan_though_only_the_front_of_the_heaps_is_looked_at(worker: Worker):
+    dice = Random(7)
+    for number in range(3_000):
+        at = START + dice.randrange(30 * 24) * HOUR + number
+        life = [created(at, dice.choice(("p1", "p2")))] + [answered(at + HOUR // 4)] * dice.choice((0, 1))
+        worker.take(number % 3, f"desk/{number}", *life)
+
+    found, until = listed(worker)
+
+    assert until is None
+    assert found == scanned(worker)[:LISTED]
+
+
+def test_where_warnings_of_far_deadlines_come_before_all_the_list_says_up_to_when_it_is_complete(worker: Worker):
+    for number in range(9_000):
+        worker.take(0, f"desk/{number}", created(START + number, "p2"))
+    worker.take(1, "desk/soon", created(START + HOUR, "p1"))
+    worker.take(1, "desk/later", created(START + 30 * 24 * HOUR, "p1"))
+
+    found, until = listed(worker)
+
+    assert until is not None
+    assert found == [each for each in scanned(worker) if each[0] < until]
+    assert ("desk/soon", "first_response") in [each[1:] for each in found]
+    assert len(found) < LISTED
+
+
+def test_a_worker_with_nothing_has_a_page_with_nothing(worker: Worker):
+    assert listed(worker) == ([], None)
+
+
+entries = st.lists(st.tuples(st.integers(0, 30), st.none() | st.integers(0, 10)), max_size=80)
+
+
+@settings(max_examples=200)
+@given(entries)
+def test_tickets_come_in_the_order_of_their_instants_each_once_and_stay(changes: list[tuple[int, int | None]]):
+    index = Deadlines()
+    for ticket, instant in changes:
+        index.set(b"%d" % ticket, instant)
+    left = {b"%d" % ticket: instant for ticket, instant in dict(changes).items() if instant is not None}
+
+    order = list(index.in_order())
+
+    assert [instant for instant, _ in order] == sorted(instant for instant, _ in order)
+    assert sorted((ticket, instant) for instant, ticket in order if ticket) == sorted(left.items())
+    assert len(index) == len(left)
+
+
+def test_a_ticket_is_found_in_whatever_partition_of_the_worker_it_lies(worker: Worker):
+    worker.own(0)
+    worker.take(3, "desk/1", created(START, "p1"))
+
+    found = Viewer(worker).ticket("desk/1", frozenset(), None)  # type: ignore[arg-type]
+
+    assert isinstance(found, TicketView)
+    assert (found.partition, found.fields) == (3, {"status": "open", "priority": "p1"})
+    assert found.explanation.until == START
+
+
+def test_other_workers_are_asked_one_after_the_other_the_likeliest_first(worker: Worker):
+    worker.own(0)
+    worker.map = {worker.address: (0,), "http://two:9300": (1, 3), "http://three:9300": (2,)}
+    viewer = Viewer(worker)  # type: ignore[arg-type]
+
+    first = viewer.ticket("desk/1", frozenset(), None)
+    assert isinstance(first, Elsewhere)
+    assert first.asked == {0}
+    assert first.wanted == first.usual != 0
+    assert first.url == next(url for url, numbers in worker.map.items() if first.usual in numbers)
+
+    rest = viewer.ticket("desk/1", frozenset({1, 3}), 0)
+    assert isinstance(rest, Elsewhere)
+    assert (rest.wanted, rest.url) == (2, "http://three:9300")
+
+    last = viewer.ticket("desk/1", frozenset({1, 2, 3}), 0)
+    assert isinstance(last, Elsewhere)
+    assert (last.url, last.missing) == (None, ())
+
+
+def test_where_partitions_move_nobody_is_sent_anywhere(worker: Worker):
+    worker.own(0)
+    viewer = Viewer(worker)  # type: ignore[arg-type]
+
+    with pytest.raises(NotNowError, match="moving"):
+        viewer.ticket("desk/1", frozenset(), sent_for=2)
+    worker.rebalancing = True
+    with pytest.raises(NotNowError, match="moving"):
+        viewer.ticket("desk/1", frozenset(), None)
+
+
+def test_before_the_start_and_after_the_end_there_is_no_page(worker: Worker):
+    loop, worker.events_loop = worker.events_loop, None
+    with pytest.raises(NotNowError, match="starting"):
+        Viewer(worker).worker()  # type: ignore[arg-type]
+
+    worker.events_loop = loop
+    worker.close()
+    with pytest.raises(NotNowError, match="stopping"):
+        Viewer(worker).worker()  # type: ignore[arg-type]
+    worker.events_loop = None
+
+
+def test_a_page_sees_all_of_a_turn_or_nothing_of_it(worker: Worker):
+    """Tickets and deadlines are changed on the loop while threads ask for pages."""
+    loop = worker.events_loop
+    assert loop is not None
+    for number in range(300):
+        worker.take(0, f"desk/{number}", created(START + number, "p1"))
+    partition = worker.partitions[0]
+    stop = threading.Event()
+
+    def turn(round_: int) -> None:
+        # Every ticket is taken away and another comes: tickets, deadlines and count change together or not at all.
+        for key in list(partition.tickets):
+            del partition.tickets[key]
+            partition.deadlines.set(key, None)
+        partition.open_commitments = 0
+        for number in range(300):
+            worker.take(0, f"desk/{round_}/{number}", created(START + number, "p1"))
+        if not stop.is_set():
+            loop.call_soon(turn, round_ + 1)
+
+    loop.call_soon_threadsafe(turn, 1)
+    with ThreadPoolExecutor(4) as pool:
+        views = list(pool.map(lambda _: Viewer(worker).worker(), range(40)))  # type: ignore[arg-type]
+    stop.set()
+
+    for view in views:
+        assert [(p.tickets, p.open_commitments) for p in view.partitions] == [(300, 600)]
+        assert len(view.at_risk) == LISTED
+        assert len({risk.ticket.rpartition("/")[0] for risk in view.at_risk}) == 1
