@@ -20,6 +20,7 @@ from stream.runtime.cycle import Workbench
 from stream.runtime.deadlines import Deadlines
 from stream.runtime.fatal import die
 from stream.runtime.ledger import read_back
+from stream.runtime.outputs import fence
 from stream.runtime.partition import Partition
 from stream.runtime.topics import Topics
 from stream.runtime.transport import FAUST_LOG, Transport
@@ -128,19 +129,21 @@ class App(faust.App):  # type: ignore[misc]  # Faust ships no types mypy could f
         for number, partition in list(self.partitions.items()):
             # Tickets that came anew from the changelog need new deadlines, whoever had the partition in between.
             if partition.source not in owned or self.store.is_renewed(number, partition.tickets):
-                self._give_up(self.partitions.pop(number))
+                await self._give_up(self.partitions.pop(number))
         new = [tp for tp in owned if tp.partition not in self.partitions]
-        said = await read_back(self.settings.broker, self.topic_names, [tp.partition for tp in new])
+        # In this order: who had a partition before must not be able to say anything that we do not read.
+        outputs = await fence(self.settings, [tp.partition for tp in new])
+        await read_back(self.settings.broker, self.topic_names, outputs)
         deadlines = {tp: await self._deadlines(tp.partition) for tp in new}
         ends = await self.consumer.highwaters(*owned) if owned else {}
         bench = self._bench()
         for tp in new:
             tickets = self.store.of(tp.partition)
-            self.partitions[tp.partition] = Partition(bench, tp, tickets, deadlines[tp], said[tp.partition])
+            self.partitions[tp.partition] = Partition(bench, tp, tickets, deadlines[tp], outputs[tp.partition])
             self.metrics.partition(tp.partition, live=False)
         if generation != self.consumer_generation_id:
             for tp in new:
-                self._give_up(self.partitions.pop(tp.partition))
+                await self._give_up(self.partitions.pop(tp.partition))
             return
         for tp in owned:
             self.store.taken_over(tp.partition)
@@ -172,8 +175,8 @@ class App(faust.App):  # type: ignore[misc]  # Faust ships no types mypy could f
             producer=self.producer,
         )
 
-    def _give_up(self, partition: Partition) -> None:
-        partition.give_up()
+    async def _give_up(self, partition: Partition) -> None:
+        await partition.give_up()
         for key in partition.tickets:
             self.metrics.open(key.decode(), None)
         self.metrics.partition_given_up(partition.number)
@@ -199,7 +202,7 @@ class App(faust.App):  # type: ignore[misc]  # Faust ships no types mypy could f
             die(f"on stopping: the broker did not acknowledge within {_STOP_SECONDS} s", error)
         await super().on_stop()
         for number in list(self.partitions):
-            self._give_up(self.partitions.pop(number))
+            await self._give_up(self.partitions.pop(number))
         log.info("stopped")
 
     def _new_transport(self) -> Transport:

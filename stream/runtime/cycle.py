@@ -47,12 +47,15 @@ async def cycle(bench: Workbench, partition: Partition, batch: Batch | None) -> 
     1. Decode each record; a bad one becomes a dead letter with its reason.
     2. Apply the events in their order, and wake tickets as time passes. Nothing is awaited from the reading of a ticket
        to its writing, so nobody ever sees half a change.
-    3. Write effects and dead letters to this partition's number in the output topics; wait until all replicas have them.
-    4. Write the changed tickets to the changelog; wait again.
+    3. Write effects and dead letters to this partition's number in the output topics, in one transaction; wait until it
+       is committed. A worker that does not own the partition any more is refused here, and ends.
+    4. Write the changed tickets to the changelog; wait until all replicas have them. No transaction: restoring a table
+       waits for the last record, and the mark that ends a transaction is none.
     5. Acknowledge the source: what is finished may be committed. Count.
 
-    A crash before 3 repeats the turn. Between 3 and 4 it repeats effects, with the same ids, which the ledger holds back.
-    Between 4 and 5 the events come again and are known as repetitions. So nothing is lost and nothing said twice.
+    A crash before the commit in 3 repeats the turn, and nobody sees what it had written. Between 3 and 4 it repeats
+    effects, with the same ids, which the ledger holds back. Between 4 and 5 the events come again and are known as
+    repetitions. So nothing is lost and nothing said twice.
 
     Returns whether the batch (or what was due) is done; if not, the turn was full: call again. Whatever is raised here
     is our fault or the broker's, and the caller must end the process.
@@ -63,24 +66,29 @@ async def cycle(bench: Workbench, partition: Partition, batch: Batch | None) -> 
     for key in turn.changed:
         partition.tickets[key] = codec.encode(turn.states[key])
     # 3
-    number, topics, producer = partition.number, bench.topics, bench.producer
-    effects = [effect for effect in turn.effects if effect.id.encode() not in partition.ledger]
-    source = f"/breachwatch/{bench.settings.app_id}"
-    for topic, name in ((Topic.BREACHES, topics.breaches), (Topic.ESCALATIONS, topics.escalations)):
-        await producer.write(name, number, [_record(effect, source) for effect in effects if effect.kind.topic is topic])
-    letters = [letter for letter in turn.letters if dict(letter.headers)[ORIGIN] not in partition.ledger]
-    await producer.write(topics.rejected, number, letters)
+    await partition.outputs.write(_outputs(bench, partition.outputs.said, turn))
     # 4
     changes = [Record(key, partition.tickets[key], []) for key in turn.changed]
-    last = await producer.write(topics.changelog, number, changes)
+    last = await bench.producer.write(bench.topics.changelog, partition.number, changes)
     if last is not None:
-        bench.store.written(number, last)
+        bench.store.written(partition.number, last)
     # 5
     if batch is not None and done:
         bench.consumer.finish(partition.source, batch)
         partition.finished(batch)
     _count(bench, partition, turn)
     return done
+
+
+def _outputs(bench: Workbench, said: set[bytes], turn: Turn) -> dict[str, list[Record]]:
+    """Topic to what is to be written there: what was not said already."""
+    topics, source = bench.topics, f"/breachwatch/{bench.settings.app_id}"
+    effects = [effect for effect in turn.effects if effect.id.encode() not in said]
+    return {
+        topics.breaches: [_record(effect, source) for effect in effects if effect.kind.topic is Topic.BREACHES],
+        topics.escalations: [_record(effect, source) for effect in effects if effect.kind.topic is Topic.ESCALATIONS],
+        topics.rejected: [letter for letter in turn.letters if dict(letter.headers)[ORIGIN] not in said],
+    }
 
 
 def _record(effect: Effect, source: str) -> Record:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from stream.runtime.cycle import Workbench
     from stream.runtime.deadlines import Deadlines
+    from stream.runtime.outputs import Outputs
     from stream.runtime.transport import Batch
 
 _LOOK_AGAIN: Final = 0.5
@@ -37,15 +38,14 @@ class Partition:
         source: TP,
         tickets: dict[bytes, bytes],
         deadlines: Deadlines,
-        ledger: set[bytes],
+        outputs: Outputs,
     ) -> None:
         self.number: Final[int] = source.partition
         self.source: Final = source
         self.tickets: Final = tickets
         """Record key to state: this partition's part of the store."""
         self.deadlines: Final = deadlines
-        self.ledger: Final = ledger
-        """Ids of effects and origins of dead letters that were written already; ``stream.runtime.ledger``."""
+        self.outputs: Final = outputs
         self.watermark = 0
         """The newest instant the feed has shown in this partition; 0: none."""
         self.live = False
@@ -107,9 +107,10 @@ class Partition:
         self._held = False
         self._stir.set()
 
-    def give_up(self) -> None:
+    async def give_up(self) -> None:
         """Another worker has it, or this one ends: no more turns. ``hold`` must have come before."""
         self._task.cancel()
+        await self.outputs.close()
 
     async def _run(self) -> None:
         # In turn, when there is both: neither a flood of events nor one of deadlines may starve the other.

@@ -241,28 +241,32 @@ class Producer(driver.Producer):  # type: ignore[misc]
 
         Raises ``aiokafka.errors.KafkaError`` when the broker refuses; some of the records may be written then.
         """
-        producer = self._ensure_producer()
-        deliveries = []
-        batch = producer.create_batch()
-
-        async def submit() -> None:
-            batch.close()
-            delivery = await producer.send_batch(batch, topic, partition=partition)
-            deliveries.append((delivery, batch.record_count()))
-
-        for key, value, headers in records:
-            if batch.append(timestamp=None, key=key, value=value, headers=headers) is None:
-                await submit()
-                batch = producer.create_batch()
-                batch.append(timestamp=None, key=key, value=value, headers=headers)
-        if batch.record_count():
-            await submit()
         last = None
-        for delivery, count in deliveries:
+        for delivery, count in await submit(self._ensure_producer(), topic, partition, records):
             first = (await delivery).offset
             # A retried batch that the broker already had is acknowledged without its offset.
             last = first + count - 1 if first >= 0 else None
         return last
+
+
+async def submit(producer: Any, topic: str, partition: int, records: Iterable[Record]) -> list[tuple[Any, int]]:
+    """Give the records to an aiokafka producer in whole batches: the delivery to await of each batch, and its records."""
+    deliveries = []
+    batch = producer.create_batch()
+
+    async def send() -> None:
+        batch.close()
+        delivery = await producer.send_batch(batch, topic, partition=partition)
+        deliveries.append((delivery, batch.record_count()))
+
+    for key, value, headers in records:
+        if batch.append(timestamp=None, key=key, value=value, headers=headers) is None:
+            await send()
+            batch = producer.create_batch()
+            batch.append(timestamp=None, key=key, value=value, headers=headers)
+    if batch.record_count():
+        await send()
+    return deliveries
 
 
 class Transport(driver.Transport):  # type: ignore[misc]

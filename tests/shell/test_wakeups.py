@@ -131,7 +131,7 @@ class _Bench:
             consumer=absent,
             producer=absent,
         )
-        self.partition = Partition(bench, TP("ticket-events", 0), {}, Deadlines(), set())
+        self.partition = Partition(bench, TP("ticket-events", 0), {}, Deadlines(), absent)
 
     def turn(self) -> Turn:
         return Turn(self.engine, self.settings, self.partition, self.wall)
