@@ -16,6 +16,7 @@ from faust.types import TP
 from yarl import URL
 
 from stream.runtime import store
+from stream.runtime.changelog import Changelog
 from stream.runtime.cycle import Workbench
 from stream.runtime.deadlines import Deadlines
 from stream.runtime.fatal import die
@@ -137,10 +138,14 @@ class App(faust.App):  # type: ignore[misc]  # Faust ships no types mypy could f
         deadlines = {tp: await self._deadlines(tp.partition) for tp in new}
         ends = await self.consumer.highwaters(*owned) if owned else {}
         bench = self._bench()
-        for tp in new:
-            tickets = self.store.of(tp.partition)
-            self.partitions[tp.partition] = Partition(bench, tp, tickets, deadlines[tp], outputs[tp.partition])
-            self.metrics.partition(tp.partition, live=False)
+        name = self.topic_names.changelog
+        changelogs = [Changelog(self.settings, name, tp.partition, self.producer, self.store) for tp in new]
+        marks = await asyncio.gather(*(changelog.begin(generation) for changelog in changelogs))
+        for tp, changelog, mark in zip(new, changelogs, marks, strict=True):
+            number = tp.partition
+            tickets = self.store.of(number)
+            self.partitions[number] = Partition(bench, tp, tickets, deadlines[tp], outputs[number], changelog, mark)
+            self.metrics.partition(number, live=False)
         if generation != self.consumer_generation_id:
             for tp in new:
                 await self._give_up(self.partitions.pop(tp.partition))
@@ -170,9 +175,7 @@ class App(faust.App):  # type: ignore[misc]  # Faust ships no types mypy could f
             engine=self.engine,
             metrics=self.metrics,
             wall=lambda: time.time_ns() // 1_000,
-            store=self.store,
             consumer=self.consumer,
-            producer=self.producer,
         )
 
     async def _give_up(self, partition: Partition) -> None:

@@ -20,9 +20,8 @@ if TYPE_CHECKING:
     from stream.observe.metrics import Metrics
     from stream.runtime.partition import Partition
     from stream.runtime.settings import Settings
-    from stream.runtime.store import Store
     from stream.runtime.topics import Topics
-    from stream.runtime.transport import Batch, Consumer, Producer
+    from stream.runtime.transport import Batch, Consumer
     from stream.sla.engine import Engine
 
 
@@ -36,9 +35,7 @@ class Workbench:
     metrics: Metrics
     wall: Callable[[], int]
     """The machine's clock, epoch microseconds."""
-    store: Store
     consumer: Consumer
-    producer: Producer
 
 
 async def cycle(bench: Workbench, partition: Partition, batch: Batch | None) -> bool:
@@ -49,8 +46,9 @@ async def cycle(bench: Workbench, partition: Partition, batch: Batch | None) -> 
        to its writing, so nobody ever sees half a change.
     3. Write effects and dead letters to this partition's number in the output topics, in one transaction; wait until it
        is committed. A worker that does not own the partition any more is refused here, and ends.
-    4. Write the changed tickets to the changelog; wait until all replicas have them. No transaction: restoring a table
-       waits for the last record, and the mark that ends a transaction is none.
+    4. Write the changed tickets, and how far the feed is, to the changelog; wait until all replicas have them. No
+       transaction here (restoring would wait for ever); instead each record says of which owner it is, and what a replaced
+       worker appends counts for nothing.
     5. Acknowledge the source: what is finished may be committed. Count.
 
     A crash before the commit in 3 repeats the turn, and nobody sees what it had written. Between 3 and 4 it repeats
@@ -68,10 +66,7 @@ async def cycle(bench: Workbench, partition: Partition, batch: Batch | None) -> 
     # 3
     await partition.outputs.write(_outputs(bench, partition.outputs.said, turn))
     # 4
-    changes = [Record(key, partition.tickets[key], []) for key in turn.changed]
-    last = await bench.producer.write(bench.topics.changelog, partition.number, changes)
-    if last is not None:
-        bench.store.written(partition.number, last)
+    await partition.changelog.write({key: partition.tickets[key] for key in turn.changed}, partition.watermark)
     # 5
     if batch is not None and done:
         bench.consumer.finish(partition.source, batch)

@@ -17,6 +17,7 @@ from stream.runtime.settings import ClockMode
 if TYPE_CHECKING:
     from faust.types import TP, EventT
 
+    from stream.runtime.changelog import Changelog, Mark
     from stream.runtime.cycle import Workbench
     from stream.runtime.deadlines import Deadlines
     from stream.runtime.outputs import Outputs
@@ -39,6 +40,8 @@ class Partition:
         tickets: dict[bytes, bytes],
         deadlines: Deadlines,
         outputs: Outputs,
+        changelog: Changelog,
+        mark: Mark,
     ) -> None:
         self.number: Final[int] = source.partition
         self.source: Final = source
@@ -46,7 +49,8 @@ class Partition:
         """Record key to state: this partition's part of the store."""
         self.deadlines: Final = deadlines
         self.outputs: Final = outputs
-        self.watermark = 0
+        self.changelog: Final = changelog
+        self.watermark = mark.watermark
         """The newest instant the feed has shown in this partition; 0: none."""
         self.live = False
         """Whether everything published before this worker took the partition over is processed."""

@@ -127,6 +127,10 @@ class Worker:
     def owns_some(self) -> bool:
         return bool(re.search(r"partitions \d", self._owned()))
 
+    def readies(self) -> int:
+        """How often it has become ready: once at its start and once after each rebalance."""
+        return self.log.read_text("utf-8").count("ready: ")
+
     def live(self) -> Self:
         """Wait until it has caught up on all its partitions."""
         until(lambda: self.page("readyz").startswith("live"), "live", self)

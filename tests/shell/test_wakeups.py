@@ -16,6 +16,7 @@ from stream.feeds.wire import encode_event, encode_tick
 from stream.language.policies import load as load_policies
 from stream.observe.metrics import Metrics
 from stream.runtime import turn as turns
+from stream.runtime.changelog import Mark
 from stream.runtime.cycle import Workbench
 from stream.runtime.deadlines import Deadlines
 from stream.runtime.partition import Partition
@@ -127,11 +128,9 @@ class _Bench:
             engine=self.engine,
             metrics=Metrics(policies),
             wall=lambda: self.wall,
-            store=absent,
             consumer=absent,
-            producer=absent,
         )
-        self.partition = Partition(bench, TP("ticket-events", 0), {}, Deadlines(), absent)
+        self.partition = Partition(bench, TP("ticket-events", 0), {}, Deadlines(), absent, absent, Mark())
 
     def turn(self) -> Turn:
         return Turn(self.engine, self.settings, self.partition, self.wall)
