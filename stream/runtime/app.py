@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from typing import TYPE_CHECKING, Any, Final
 
 import faust
@@ -17,12 +16,14 @@ from yarl import URL
 
 from stream.runtime import store
 from stream.runtime.changelog import Changelog
+from stream.runtime.clock import Clock
 from stream.runtime.cycle import Workbench
 from stream.runtime.deadlines import Deadlines
 from stream.runtime.fatal import die
 from stream.runtime.ledger import read_back
 from stream.runtime.outputs import fence
 from stream.runtime.partition import Partition
+from stream.runtime.presence import Presence
 from stream.runtime.topics import Topics
 from stream.runtime.transport import FAUST_LOG, Transport
 from stream.sla import codec
@@ -57,6 +58,8 @@ class App(faust.App):  # type: ignore[misc]  # Faust ships no types mypy could f
         self.partitions: dict[int, Partition] = {}
         self._taking_over = asyncio.Lock()
         session = settings.session_timeout / 1e6
+        self._presence = Presence(session / 2)
+        self._clock = Clock(metrics.clock_stepped)
         super().__init__(
             settings.app_id,
             broker=[URL(f"kafka://{address}") for address in settings.broker],
@@ -105,6 +108,10 @@ class App(faust.App):  # type: ignore[misc]  # Faust ships no types mypy could f
         if behind:
             return False, f"catching up on partitions {_listed(behind)}"
         return True, f"live on partitions {_listed(self.partitions)}"
+
+    async def on_start(self) -> None:
+        await super().on_start()
+        self.add_future(self._presence.keep_looking())
 
     async def _deliver(self, stream: Any) -> None:
         async for event in stream.noack().events():
@@ -174,8 +181,9 @@ class App(faust.App):  # type: ignore[misc]  # Faust ships no types mypy could f
             topics=self.topic_names,
             engine=self.engine,
             metrics=self.metrics,
-            wall=lambda: time.time_ns() // 1_000,
+            wall=self._clock.now,
             consumer=self.consumer,
+            presence=self._presence,
         )
 
     async def _give_up(self, partition: Partition) -> None:

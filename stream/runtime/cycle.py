@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from stream.observe.metrics import Metrics
     from stream.runtime.partition import Partition
+    from stream.runtime.presence import Presence
     from stream.runtime.settings import Settings
     from stream.runtime.topics import Topics
     from stream.runtime.transport import Batch, Consumer
@@ -34,8 +35,9 @@ class Workbench:
     engine: Engine
     metrics: Metrics
     wall: Callable[[], int]
-    """The machine's clock, epoch microseconds."""
+    """The machine's clock, epoch microseconds; ``stream.runtime.clock``."""
     consumer: Consumer
+    presence: Presence
 
 
 async def cycle(bench: Workbench, partition: Partition, batch: Batch | None) -> bool:
@@ -55,6 +57,9 @@ async def cycle(bench: Workbench, partition: Partition, batch: Batch | None) -> 
     effects, with the same ids, which the ledger holds back. Between 4 and 5 the events come again and are known as
     repetitions. So nothing is lost and nothing said twice.
 
+    A process that was away, stopped or busy, asks before 3 and before 4 whether the partition is still its own. If not, it
+    ends.
+
     Returns whether the batch (or what was due) is done; if not, the turn was full: call again. Whatever is raised here
     is our fault or the broker's, and the caller must end the process.
     """
@@ -64,8 +69,10 @@ async def cycle(bench: Workbench, partition: Partition, batch: Batch | None) -> 
     for key in turn.changed:
         partition.tickets[key] = codec.encode(turn.states[key])
     # 3
+    await partition.still_ours()
     await partition.outputs.write(_outputs(bench, partition.outputs.said, turn))
     # 4
+    await partition.still_ours()
     await partition.changelog.write({key: partition.tickets[key] for key in turn.changed}, partition.watermark)
     # 5
     if batch is not None and done:

@@ -58,6 +58,8 @@ class Partition:
         """Which record of the batch in hand is next."""
         self.catch_up_to = 0
         self._bench = bench
+        self._absences: int | None = None
+        """How often this process had been away when the partition was last known to be ours; ``None``: not asked yet."""
         self._clock_is_feed = bench.settings.clock is ClockMode.EVENT
         self._inbox: deque[EventT] = deque()
         self._held = True
@@ -87,6 +89,15 @@ class Partition:
         """Everything up to the end of the batch is processed."""
         if batch.end >= self.catch_up_to:
             self.live = True
+
+    async def still_ours(self) -> None:
+        """Return at once, or, before the first turn and after an absence, when the broker has said that nobody else has it.
+
+        Raises ``aiokafka.errors.KafkaError`` when somebody has.
+        """
+        while (absences := self._bench.presence.look()) != self._absences:
+            await self._bench.consumer.prove(self.source)
+            self._absences = absences
 
     def offer(self, event: EventT) -> None:
         """Hand over a fetched batch. Held, the partition drops it: it will be fetched again."""

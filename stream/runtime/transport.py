@@ -62,6 +62,11 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]  # Fa
         consumer._fetch_max_wait_ms = _FETCH_WAIT_MS
         return consumer
 
+    async def commit_or_raise(self, offsets: Mapping[TP, int]) -> None:
+        """Commit, and raise what the broker answers: Faust's ``commit`` notes it and goes on."""
+        positions = {driver.ensure_aiokafka_TP(tp): offset for tp, offset in offsets.items()}
+        await self.call_thread(self._ensure_consumer().commit, positions)
+
     def reached(self, tp: TP) -> int | None:
         """The offset behind everything given out, markers of transactions included; ``None``: not known yet."""
         subscription = self._ensure_consumer()._subscription.subscription
@@ -179,6 +184,14 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
         # Faust notes an offset as committed even when the broker refused it, and so never commits it again.
         self._committed_offset.update(ends)
         return True
+
+    async def prove(self, tp: TP) -> None:
+        """Have the broker say that the partition is still ours: it takes commits of the group's living members alone.
+
+        Raises ``aiokafka.errors.KafkaError`` when it is not.
+        """
+        # Nothing finished and nothing committed is committed as 0, which perform_seek takes for nothing.
+        await self._thread.commit_or_raise({tp: self._finished.get(tp) or self._committed_offset[tp] or 0})
 
     async def seek_wait(self, partitions: Mapping[TP, int]) -> None:
         async with self._fetching:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import time
 from collections import Counter
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -139,6 +140,24 @@ def test_a_worker_that_was_stopped_and_replaced_says_nothing_twice_and_puts_no_t
     heard = Counter(ticket for ticket, _ in [*feed, *answers])
     assert {ticket: len(state.history) for ticket, state in states.items()} == heard
     assert all(state.wake_at is None or state.wake_at > end for state in states.values())
+
+
+def test_a_worker_that_was_stopped_for_less_than_its_session_asks_and_goes_on(
+    broker: str, topics: Topics, tmp_path: Path
+) -> None:
+    feed = [(f"desk/{number}", event(f"desk/{number}", "ticket.created", START + number)) for number in range(20)]
+    end = START + 100 * HOUR
+    with Worker(broker, topics, tmp_path, "--clock", "event", "--session-timeout", "12s").ready() as worker:
+        worker.process.send_signal(signal.SIGSTOP)
+        since = time.monotonic()
+        publish(broker, topics, [sent(ticket, what) for ticket, what in feed] + tick(end))
+        until(lambda: time.monotonic() > since + 7, "more than half a session has passed")
+        worker.process.send_signal(signal.SIGCONT)
+        until(lambda: all_committed(broker, topics), "everything is processed", worker)
+
+    assert "was away for " in worker.log.read_text("utf-8")
+    said = Counter(substance(effect) for effect, _ in effects(broker, topics))
+    assert said == dict.fromkeys(replayed(tmp_path, feed, end), 1)
 
 
 def test_how_far_the_feed_is_survives_a_restart(broker: str, topics: Topics, tmp_path: Path) -> None:

@@ -64,6 +64,7 @@ _OVERRIDDEN = [
     (App, "_on_agent_error"),
     (App, "_on_partitions_revoked"),
     (App, "on_rebalance_end"),
+    (App, "on_start"),
     (App, "on_stop"),
     (App, "_new_transport"),
     (App, "_new_producer_transport"),

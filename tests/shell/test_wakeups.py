@@ -20,6 +20,7 @@ from stream.runtime.changelog import Mark
 from stream.runtime.cycle import Workbench
 from stream.runtime.deadlines import Deadlines
 from stream.runtime.partition import Partition
+from stream.runtime.presence import Presence
 from stream.runtime.settings import load
 from stream.runtime.topics import Topics
 from stream.runtime.transport import Batch
@@ -129,6 +130,7 @@ class _Bench:
             metrics=Metrics(policies),
             wall=lambda: self.wall,
             consumer=absent,
+            presence=Presence(3),
         )
         self.partition = Partition(bench, TP("ticket-events", 0), {}, Deadlines(), absent, absent, Mark())
 
