@@ -26,6 +26,7 @@ from stream.runtime.partition import Partition
 from stream.runtime.presence import Presence
 from stream.runtime.topics import Topics
 from stream.runtime.transport import FAUST_LOG, Transport
+from stream.runtime.turn import ending
 from stream.sla import codec
 from stream.sla.ticket import standings
 
@@ -142,7 +143,7 @@ class App(faust.App):  # type: ignore[misc]  # Faust ships no types mypy could f
         # In this order: who had a partition before must not be able to say anything that we do not read.
         outputs = await fence(self.settings, [tp.partition for tp in new])
         await read_back(self.settings.broker, self.topic_names, outputs)
-        deadlines = {tp: await self._deadlines(tp.partition) for tp in new}
+        times = {tp: await self._times(tp.partition) for tp in new}
         ends = await self.consumer.highwaters(*owned) if owned else {}
         bench = self._bench()
         name = self.topic_names.changelog
@@ -151,7 +152,8 @@ class App(faust.App):  # type: ignore[misc]  # Faust ships no types mypy could f
         for tp, changelog, mark in zip(new, changelogs, marks, strict=True):
             number = tp.partition
             tickets = self.store.of(number)
-            self.partitions[number] = Partition(bench, tp, tickets, deadlines[tp], outputs[number], changelog, mark)
+            deadlines, endings = times[tp]
+            self.partitions[number] = Partition(bench, tp, tickets, deadlines, outputs[number], changelog, mark, endings)
             self.metrics.partition(number, live=False)
         if generation != self.consumer_generation_id:
             for tp in new:
@@ -161,8 +163,9 @@ class App(faust.App):  # type: ignore[misc]  # Faust ships no types mypy could f
             self.store.taken_over(tp.partition)
             self.partitions[tp.partition].release(ends[tp])
 
-    async def _deadlines(self, partition: int) -> Deadlines:
-        entries = []
+    async def _times(self, partition: int) -> tuple[Deadlines, Deadlines]:
+        """When to wake and when to forget which ticket."""
+        wakes, endings = [], []
         for count, (key, stored) in enumerate(list(self.store.of(partition).items())):
             try:
                 state = codec.decode(stored)
@@ -170,10 +173,12 @@ class App(faust.App):  # type: ignore[misc]  # Faust ships no types mypy could f
                 raise RuntimeError(f"ticket {key!r} of partition {partition} cannot be read back") from error
             self.metrics.open(state.head.id, standings(state))
             if state.wake_at is not None:
-                entries.append((key, state.wake_at))
+                wakes.append((key, state.wake_at))
+            if (end := ending(state, self.settings.retention)) is not None:
+                endings.append((key, end))
             if count % _PAUSE_EVERY == 0:
                 await asyncio.sleep(0)
-        return Deadlines(entries)
+        return Deadlines(wakes), Deadlines(endings)
 
     def _bench(self) -> Workbench:
         return Workbench(

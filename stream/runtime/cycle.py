@@ -44,8 +44,8 @@ async def cycle(bench: Workbench, partition: Partition, batch: Batch | None) -> 
     """One turn of a partition, for fetched events and for deadlines alike: ``batch`` is ``None`` for deadlines alone.
 
     1. Decode each record; a bad one becomes a dead letter with its reason.
-    2. Apply the events in their order, and wake tickets as time passes. Nothing is awaited from the reading of a ticket
-       to its writing, so nobody ever sees half a change.
+    2. Apply the events in their order, wake tickets and forget closed ones as time passes. Nothing is awaited from the
+       reading of a ticket to its writing, so nobody ever sees half a change.
     3. Write effects and dead letters to this partition's number in the output topics, in one transaction; wait until it
        is committed. A worker that does not own the partition any more is refused here, and ends.
     4. Write the changed tickets, and how far the feed is, to the changelog; wait until all replicas have them. No
@@ -73,7 +73,8 @@ async def cycle(bench: Workbench, partition: Partition, batch: Batch | None) -> 
     await partition.outputs.write(_outputs(bench, partition.outputs.said, turn))
     # 4
     await partition.still_ours()
-    await partition.changelog.write({key: partition.tickets[key] for key in turn.changed}, partition.watermark)
+    changes = {key: partition.tickets.get(key) for key in (*turn.forgotten, *turn.changed)}
+    await partition.changelog.write(changes, partition.watermark)
     # 5
     if batch is not None and done:
         bench.consumer.finish(partition.source, batch)
@@ -110,4 +111,6 @@ def _count(bench: Workbench, partition: Partition, turn: Turn) -> None:
     for key in turn.changed:
         state = turn.states[key]
         metrics.open(state.head.id, standings(state))
+    for key in turn.forgotten:
+        metrics.open(key.decode(), None)
     metrics.partition(partition.number, partition.watermark or None, partition.live)

@@ -42,12 +42,15 @@ class Partition:
         outputs: Outputs,
         changelog: Changelog,
         mark: Mark,
+        endings: Deadlines,
     ) -> None:
         self.number: Final[int] = source.partition
         self.source: Final = source
         self.tickets: Final = tickets
         """Record key to state: this partition's part of the store."""
         self.deadlines: Final = deadlines
+        self.endings: Final = endings
+        """When to forget which closed ticket, by the feed's time."""
         self.outputs: Final = outputs
         self.changelog: Final = changelog
         self.watermark = mark.watermark

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from enum import StrEnum
 
-_UNITS: Final = {"ms": 1_000, "s": 1_000_000, "m": 60_000_000, "h": 3_600_000_000}
+_UNITS: Final = {"ms": 1_000, "s": 1_000_000, "m": 60_000_000, "h": 3_600_000_000, "d": 86_400_000_000}
 
 
 def text(value: str) -> str:
@@ -87,5 +87,5 @@ def micros(value: str) -> int:
     bare = value.strip()
     unit = next((unit for unit in _UNITS if bare.endswith(unit) and bare[: -len(unit)].replace(".", "", 1).isdecimal()), "")
     if not unit:
-        raise ValueError(f"{value!r} is no length of time; write 200ms, 0.2s, 5m or 1h")
+        raise ValueError(f"{value!r} is no length of time; write 200ms, 0.2s, 5m, 1h or 30d")
     return int(Fraction(bare[: -len(unit)]) * _UNITS[unit])

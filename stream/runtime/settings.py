@@ -91,6 +91,11 @@ class Settings:
     history: int = _setting(
         read.whole(1, 10_000), "200", "Events of a ticket that are kept, so that a late one can be put at its place."
     )
+    retention: int = _setting(
+        read.span("0s", "3650d"),
+        "30d",
+        "How long after its newest event a closed ticket is kept; an event that comes later starts it anew, as a partial one.",
+    )
     routine: bool = _setting(
         read.yes_no, "yes", "Publish routine effects too (started, paused, resumed, retargeted, measured)."
     )

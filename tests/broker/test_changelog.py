@@ -173,3 +173,20 @@ def test_how_far_the_feed_is_survives_a_restart(broker: str, topics: Topics, tmp
     breached = [effect for effect, _ in effects(broker, topics) if effect.kind is Kind.BREACHED]
 
     assert {effect.at for effect in breached} == {START + HOUR, START + 8 * HOUR}
+
+
+def test_a_closed_ticket_is_deleted_from_the_changelog_after_its_retention(broker: str, topics: Topics, tmp_path: Path) -> None:
+    feed = [event("desk/1", "ticket.created", START), event("desk/1", "ticket.deleted", START + HOUR)]
+    with Worker(broker, topics, tmp_path, "--clock", "event", "--retention", "1d").ready() as worker:
+        publish(broker, topics, [sent("desk/1", what) for what in feed])
+        until(lambda: all_committed(broker, topics), "the ticket is known", worker)
+    with Worker(broker, topics, tmp_path, "--clock", "event", "--retention", "1d") as worker:
+        publish(broker, topics, tick(START + 26 * HOUR))
+        until(lambda: all_committed(broker, topics), "everything is processed", worker)
+
+    values = [record.value for record in read(broker, topics.changelog) if record.key == b"desk/1"]
+
+    assert len(values) > 1
+    assert values[-1] is None
+    store = _restored(broker, topics)
+    assert [store.of(number) for number in range(4)] == [{}] * 4
