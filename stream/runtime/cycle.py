@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from stream.feeds.wire import effect_headers, encode_effect
+from stream.runtime.failpoint import failpoint
 from stream.runtime.ledger import ORIGIN
 from stream.runtime.settings import ClockMode
 from stream.runtime.transport import Record
@@ -70,15 +71,19 @@ async def cycle(bench: Workbench, partition: Partition, batch: Batch | None) -> 
         partition.tickets[key] = codec.encode(turn.states[key])
     # 3
     await partition.still_ours()
+    failpoint("before_outputs")
     await partition.outputs.write(_outputs(bench, partition.outputs.said, turn))
+    failpoint("after_outputs")
     # 4
     await partition.still_ours()
     changes = {key: partition.tickets.get(key) for key in (*turn.forgotten, *turn.changed)}
     await partition.changelog.write(changes, partition.watermark)
+    failpoint("after_changelog")
     # 5
     if batch is not None and done:
         bench.consumer.finish(partition.source, batch)
         partition.finished(batch)
+        failpoint("after_finish")
     _count(bench, partition, turn)
     return done
 

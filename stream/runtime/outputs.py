@@ -14,6 +14,7 @@ from aiokafka.client import CoordinationType
 from aiokafka.errors import KafkaError, NodeNotReadyError
 from aiokafka.producer.sender import EndTxnHandler, Sender
 
+from stream.runtime.failpoint import failpoint
 from stream.runtime.transport import submit
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ class Outputs:
             deliveries += await submit(self._producer, topic, self._partition, records)
         for delivery, _ in deliveries:
             await delivery
+        failpoint("in_outputs")
         await self._producer.commit_transaction()
 
     async def close(self) -> None:

@@ -6,7 +6,6 @@ import asyncio
 import signal
 import time
 from collections import Counter
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -18,10 +17,12 @@ from running import (
     Worker,
     all_committed,
     effects,
+    empty_store,
     event,
     publish,
     read,
     replayed,
+    restored,
     sent,
     substance,
     tick,
@@ -30,7 +31,6 @@ from running import (
 
 from stream.runtime.changelog import MARK_KEY, Changelog, epoch_of
 from stream.runtime.settings import load
-from stream.runtime.store import SCHEME, Store
 from stream.runtime.transport import submit
 from stream.sla import codec
 from stream.sla.effects import Kind
@@ -41,18 +41,12 @@ if TYPE_CHECKING:
     from stream.runtime.topics import Topics
 
 
-def _empty_store() -> Store:
-    app: Any = None
-    table: Any = SimpleNamespace(name="tickets", key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw")
-    return Store(f"{SCHEME}://", app, table)
-
-
 class _Owner:
     """As much of a worker as writes to the changelog of partition 0."""
 
     def __init__(self, broker: str, topics: Topics) -> None:
         settings = load({"policies": "batoi", "broker": broker, "app_id": topics.app_id}, {})
-        self.store = _empty_store()
+        self.store = empty_store()
         self.producer = AIOKafkaProducer(bootstrap_servers=broker, enable_idempotence=True)
         writer: Any = self
         self.changelog = Changelog(settings, topics.changelog, 0, writer, self.store)
@@ -66,14 +60,6 @@ class _Owner:
     async def put(self, key: bytes, value: bytes) -> None:
         self.store.of(0)[key] = value
         await self.changelog.write({key: value}, 1)
-
-
-def _restored(broker: str, topics: Topics) -> Store:
-    """A store that has read the changelog from its beginning."""
-    store = _empty_store()
-    for number in range(4):
-        store.restore(number, [record for record in read(broker, topics.changelog) if record.partition == number])
-    return store
 
 
 def test_a_state_that_a_replaced_worker_appends_is_written_over_by_the_owner(broker: str, topics: Topics) -> None:
@@ -102,7 +88,7 @@ def test_a_state_that_a_replaced_worker_appends_is_written_over_by_the_owner(bro
     last = {record.key: record.value for record in records}
     assert last == {b"desk/1": b"new", b"desk/2": b"stale"}
     assert {epoch_of(record) for record in records} == {7, 8}
-    store = _restored(broker, topics)
+    store = restored(broker, topics)
     assert store.of(0) == {b"desk/1": b"new", b"desk/2": b"new"}
     assert b"desk/2" in store.outdated(0)
 
@@ -135,7 +121,7 @@ def test_a_worker_that_was_stopped_and_replaced_says_nothing_twice_and_puts_no_t
 
     said = Counter(substance(effect) for effect, _ in effects(broker, topics))
     assert said == dict.fromkeys(replayed(tmp_path, [*feed, *answers], end), 1)
-    store = _restored(broker, topics)
+    store = restored(broker, topics)
     states = {key.decode(): codec.decode(value) for number in range(4) for key, value in store.of(number).items()}
     heard = Counter(ticket for ticket, _ in [*feed, *answers])
     assert {ticket: len(state.history) for ticket, state in states.items()} == heard
@@ -188,5 +174,5 @@ def test_a_closed_ticket_is_deleted_from_the_changelog_after_its_retention(broke
 
     assert len(values) > 1
     assert values[-1] is None
-    store = _restored(broker, topics)
+    store = restored(broker, topics)
     assert [store.of(number) for number in range(4)] == [{}] * 4
