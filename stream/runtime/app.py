@@ -27,6 +27,7 @@ from stream.runtime.presence import Presence
 from stream.runtime.topics import Topics
 from stream.runtime.transport import FAUST_LOG, Transport
 from stream.runtime.turn import ending
+from stream.runtime.watchdog import Watchdog
 from stream.sla import codec
 from stream.sla.ticket import standings
 
@@ -113,6 +114,7 @@ class App(faust.App):  # type: ignore[misc]  # Faust ships no types mypy could f
     async def on_start(self) -> None:
         await super().on_start()
         self.add_future(self._presence.keep_looking())
+        self.add_future(Watchdog(self, 2 * self.settings.session_timeout / 1e6).watch())
 
     async def _deliver(self, stream: Any) -> None:
         async for event in stream.noack().events():

@@ -60,6 +60,8 @@ class Partition:
         self.cursor = 0
         """Which record of the batch in hand is next."""
         self.catch_up_to = 0
+        self.turns = 0
+        """How many turns are over."""
         self._bench = bench
         self._absences: int | None = None
         """How often this process had been away when the partition was last known to be ours; ``None``: not asked yet."""
@@ -79,6 +81,17 @@ class Partition:
         events that are still to be read.
         """
         return self._clock_is_feed or not self.live
+
+    @property
+    def held(self) -> bool:
+        """Whether no turn may begin."""
+        return self._held
+
+    def has_work(self) -> bool:
+        """Whether a turn is under way, or there are tickets to be woken now, by the clock."""
+        soonest = None if self.by_event_time else self.deadlines.soonest()
+        due = soonest is not None and soonest <= self.clock(self._bench.wall())
+        return due or not self._at_rest.is_set()
 
     def clock(self, wall: int) -> int:
         """What time it is for deadlines of this partition. ``wall``: the machine's clock."""
@@ -145,6 +158,7 @@ class Partition:
             self._at_rest.clear()
             try:
                 await turn()
+                self.turns += 1
             except Exception as error:  # noqa: BLE001  it must not reach Faust, which would shut down in order, and commit
                 die(f"at a turn of partition {self.number}", error)
             finally:

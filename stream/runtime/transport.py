@@ -91,6 +91,8 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
         """No position is set while a fetch is under way: what it brings would be from before, the position from after."""
         self._delivered: dict[TP, int] = {}
         self._finished: dict[TP, int] = {}
+        self.commits = 0
+        """How many commits the broker has taken."""
         self._waiting = 0
         self._room = asyncio.Event()
         self._room.set()
@@ -183,7 +185,17 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
             return False
         # Faust notes an offset as committed even when the broker refused it, and so never commits it again.
         self._committed_offset.update(ends)
+        self.commits += 1
         return True
+
+    def input_of(self, tp: TP, end: int) -> tuple[bool, object]:
+        """Whether there is input of a partition that ends there, fetched or not; and what changes as it is worked off."""
+        reached, delivered, finished = self._thread.reached(tp), self._delivered.get(tp), self._finished.get(tp)
+        return (reached or 0) < end or delivered != finished, (reached, delivered, finished)
+
+    def uncommitted(self) -> bool:
+        """Whether something is finished and not committed."""
+        return any(self._committed_offset[tp] != end for tp, end in self._finished.items())
 
     async def prove(self, tp: TP) -> None:
         """Have the broker say that the partition is still ours: it takes commits of the group's living members alone.
