@@ -17,6 +17,7 @@ from yarl import URL
 from stream.runtime import store
 from stream.runtime.changelog import Changelog
 from stream.runtime.clock import Clock
+from stream.runtime.connection import faust_credentials
 from stream.runtime.cycle import Workbench
 from stream.runtime.deadlines import Deadlines
 from stream.runtime.fatal import die
@@ -65,6 +66,7 @@ class App(faust.App):  # type: ignore[misc]  # Faust ships no types mypy could f
         super().__init__(
             settings.app_id,
             broker=[URL(f"kafka://{address}") for address in settings.broker],
+            broker_credentials=faust_credentials(settings),
             store=f"{store.SCHEME}://",
             web_enabled=False,
             processing_guarantee="at_least_once",
@@ -144,7 +146,7 @@ class App(faust.App):  # type: ignore[misc]  # Faust ships no types mypy could f
         new = [tp for tp in owned if tp.partition not in self.partitions]
         # In this order: who had a partition before must not be able to say anything that we do not read.
         outputs = await fence(self.settings, [tp.partition for tp in new])
-        await read_back(self.settings.broker, self.topic_names, outputs)
+        await read_back(self.settings, self.topic_names, outputs)
         times = {tp: await self._times(tp.partition) for tp in new}
         ends = await self.consumer.highwaters(*owned) if owned else {}
         bench = self._bench()

@@ -18,6 +18,7 @@ import msgspec
 from aiokafka import AIOKafkaConsumer
 from aiokafka.structs import TopicPartition
 
+from stream.runtime.connection import client_options
 from stream.runtime.transport import Record
 
 if TYPE_CHECKING:
@@ -109,7 +110,7 @@ class Changelog:
     async def _keys_between(self, first: int, end: int) -> set[bytes]:
         """Keys of the records there that are not ours. Raises RuntimeError when they are of a later owner: we are none."""
         consumer = AIOKafkaConsumer(
-            bootstrap_servers=list(self._settings.broker), client_id="breachwatch-changelog", enable_auto_commit=False
+            **client_options(self._settings), client_id="breachwatch-changelog", enable_auto_commit=False
         )
         await consumer.start()
         keys = set()

@@ -12,10 +12,13 @@ from typing import TYPE_CHECKING, Any, Final
 from aiokafka import AIOKafkaConsumer
 from aiokafka.structs import TopicPartition
 
+from stream.runtime.connection import client_options
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from stream.runtime.outputs import Outputs
+    from stream.runtime.settings import Settings
     from stream.runtime.topics import Topics
 
 TAIL: Final = 10_000
@@ -30,7 +33,7 @@ def origin(record: Any) -> bytes:
     return b"%d@%d" % (record.offset, record.timestamp)
 
 
-async def read_back(broker: Sequence[str], topics: Topics, outputs: Mapping[int, Outputs]) -> None:
+async def read_back(settings: Settings, topics: Topics, outputs: Mapping[int, Outputs]) -> None:
     """Note in the outputs of each partition which effects and dead letters stand at the end of its topics.
 
     The outputs must be fenced already: then everything that is committed is final, and nothing is under way.
@@ -39,7 +42,7 @@ async def read_back(broker: Sequence[str], topics: Topics, outputs: Mapping[int,
     if not outputs:
         return
     consumer = AIOKafkaConsumer(
-        bootstrap_servers=list(broker),
+        **client_options(settings),
         client_id="breachwatch-ledger",
         enable_auto_commit=False,
         isolation_level="read_committed",

@@ -14,6 +14,7 @@ from aiokafka.client import CoordinationType
 from aiokafka.errors import KafkaError, NodeNotReadyError
 from aiokafka.producer.sender import EndTxnHandler, Sender
 
+from stream.runtime.connection import client_options
 from stream.runtime.failpoint import failpoint
 from stream.runtime.transport import submit
 
@@ -65,7 +66,7 @@ async def fence(settings: Settings, partitions: Iterable[int]) -> dict[int, Outp
     async def one(partition: int) -> tuple[int, Outputs]:
         name = f"{settings.app_id}-{settings.topic_prefix}-p{partition}"
         producer = _Producer(
-            bootstrap_servers=list(settings.broker),
+            **client_options(settings),
             client_id=f"breachwatch-outputs-{partition}",
             transactional_id=name,
             max_batch_size=512 * 1024,

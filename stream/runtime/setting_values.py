@@ -9,12 +9,27 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from enum import StrEnum
 
+_MECHANISMS: Final = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
 _UNITS: Final = {"ms": 1_000, "s": 1_000_000, "m": 60_000_000, "h": 3_600_000_000, "d": 86_400_000_000}
 
 
 def text(value: str) -> str:
     if not value.strip():
         raise ValueError("it is empty")
+    return value.strip()
+
+
+def maybe(value: str) -> str:
+    return value.strip()
+
+
+def verbatim(value: str) -> str:
+    return value
+
+
+def sasl(value: str) -> str:
+    if value.strip() and value.strip() not in _MECHANISMS:
+        raise ValueError(f"{value!r} is not one of {', '.join(_MECHANISMS)}")
     return value.strip()
 
 

@@ -91,8 +91,7 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
         """No position is set while a fetch is under way: what it brings would be from before, the position from after."""
         self._delivered: dict[TP, int] = {}
         self._finished: dict[TP, int] = {}
-        self.commits = 0
-        """How many commits the broker has taken."""
+        self.commits = 0  # that the broker has taken
         self._waiting = 0
         self._room = asyncio.Event()
         self._room.set()
@@ -198,10 +197,7 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
         return any(self._committed_offset[tp] != end for tp, end in self._finished.items())
 
     async def prove(self, tp: TP) -> None:
-        """Have the broker say that the partition is still ours: it takes commits of the group's living members alone.
-
-        Raises ``aiokafka.errors.KafkaError`` when it is not.
-        """
+        """Raise ``aiokafka.errors.KafkaError`` if the partition is not ours: only living members of the group may commit."""
         # Nothing finished and nothing committed is committed as 0, which perform_seek takes for nothing.
         await self._thread.commit_or_raise({tp: self._finished.get(tp) or self._committed_offset[tp] or 0})
 

@@ -19,6 +19,7 @@ from stream.feeds.wire import encode_tick
 from stream.runtime.setting_values import micros
 from stream.runtime.settings import flag, variable
 from stream.runtime.topics import Topics
+from stream.tools.topics import client_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -208,7 +209,7 @@ def command(
 async def _publish(file: Path, broker: str, topic: str, pace: Pace, *, refuse: bool) -> Tally:
     with open_lines(file) as lines:
         producer = AIOKafkaProducer(
-            bootstrap_servers=broker,
+            **client_of(broker),
             client_id="breachwatch-publish",
             enable_idempotence=True,
             linger_ms=5,

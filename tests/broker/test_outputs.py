@@ -36,7 +36,7 @@ def test_who_was_replaced_can_say_nothing_more_and_what_it_had_begun_is_never_se
         for delivery, _ in await submit(before._producer, topics.breaches, 0, [_effect(b"begun")]):
             await delivery
         after = await fence(settings, [0])
-        await read_back(settings.broker, topics, after)
+        await read_back(settings, topics, after)
         with pytest.raises(ProducerFenced):
             await before._producer.commit_transaction()
         await after[0].write({topics.breaches: [_effect(b"3")], topics.escalations: []})
