@@ -194,7 +194,8 @@ def command(
         tally = asyncio.run(_publish(file, broker, Topics(app_id="publish", prefix=topic_prefix).events, pace, refuse=refuse))
     except KafkaError as error:
         raise click.ClickException(
-            f"Kafka at {broker}: {error}\nIs the address right ({flag('broker')}, {variable('broker')}) and the broker up?"
+            f"Kafka at {broker}: {error}\nIs the address right ({flag('broker')}, {variable('broker')}) and the broker up?\n"
+            f"If it asks for encryption or a password: are {variable('tls')} and BREACHWATCH_SASL_* right?"
         ) from error
     except (OSError, ValueError) as error:
         raise click.ClickException(str(error)) from error

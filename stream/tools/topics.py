@@ -12,7 +12,7 @@ import click
 from aiokafka.errors import KafkaError
 
 from stream.runtime.connection import from_environment
-from stream.runtime.settings import SettingsError
+from stream.runtime.settings import SettingsError, variable
 from stream.runtime.topics import Topics, create, verify
 
 if TYPE_CHECKING:
@@ -106,5 +106,6 @@ def _run(broker: str, work: Coroutine[object, object, list[str]]) -> list[str]:
     except KafkaError as error:
         raise click.ClickException(
             f"Kafka at {broker}: {error}\n"
-            f"Is the address right (--broker, BREACHWATCH_BROKER) and the broker up? `breachwatch broker` starts one."
+            f"Is the address right (--broker, BREACHWATCH_BROKER) and the broker up? `breachwatch broker` starts one.\n"
+            f"If it asks for encryption or a password: are {variable('tls')} and BREACHWATCH_SASL_* right?"
         ) from error
