@@ -171,6 +171,12 @@ LAST_WAKEUP: Final = Spec(
     (),
     "Wall clock when deadlines were last looked at; 0 before the first time.",
 )
+CLOCK_STEPS: Final = Spec(
+    "sla_clock_steps_total",
+    "counter",
+    ("direction",),
+    "Times the machine's clock was set by more than a second while the worker ran: ahead or back. Deadlines go by it.",
+)
 OBJECTIVE: Final = Spec(
     "sla_objective_ratio",
     "gauge",
@@ -213,6 +219,7 @@ CATALOGUE: Final = (
     PARTITIONS_OWNED,
     PARTITIONS_LIVE,
     LAST_WAKEUP,
+    CLOCK_STEPS,
     OBJECTIVE,
     TARGET,
     TOP_LEVEL,

@@ -115,6 +115,8 @@ class Metrics:
         self._partitions_owned = gauge(names.PARTITIONS_OWNED, registry)
         self._partitions_live = gauge(names.PARTITIONS_LIVE, registry)
         self._last_wakeup = gauge(names.LAST_WAKEUP, registry)
+        steps = counter(names.CLOCK_STEPS, registry)
+        self._ahead, self._back = steps.labels("ahead"), steps.labels("back")
         self._book = OpenBook()
         registry.register(self._book)
 
@@ -199,6 +201,10 @@ class Metrics:
     def woke(self, at: int) -> None:
         """Deadlines were looked at, whether or not one had passed: the wall clock, epoch microseconds."""
         self._last_wakeup.set(at / 1e6)
+
+    def clock_stepped(self, step: int) -> None:
+        """The machine's clock was set by so many microseconds, ahead or back."""
+        (self._ahead if step > 0 else self._back).inc()
 
     def _entry(self, standing: Standing) -> Entry:
         said = (standing.policy, standing.commitment, standing.priority, standing.team, standing.state)

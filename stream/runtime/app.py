@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from typing import TYPE_CHECKING, Any, Final
 
 import faust
@@ -16,13 +15,20 @@ from faust.types import TP
 from yarl import URL
 
 from stream.runtime import store
+from stream.runtime.changelog import Changelog
+from stream.runtime.clock import Clock
+from stream.runtime.connection import faust_credentials
 from stream.runtime.cycle import Workbench
 from stream.runtime.deadlines import Deadlines
 from stream.runtime.fatal import die
 from stream.runtime.ledger import read_back
+from stream.runtime.outputs import fence
 from stream.runtime.partition import Partition
+from stream.runtime.presence import Presence
 from stream.runtime.topics import Topics
 from stream.runtime.transport import FAUST_LOG, Transport
+from stream.runtime.turn import ending
+from stream.runtime.watchdog import Watchdog
 from stream.sla import codec
 from stream.sla.ticket import standings
 
@@ -57,9 +63,12 @@ class App(faust.App):  # type: ignore[misc]  # Faust ships no types mypy could f
         """The loop to which partitions, tickets and deadlines belong; ``None`` before it runs."""
         self._taking_over = asyncio.Lock()
         session = settings.session_timeout / 1e6
+        self._presence = Presence(session / 2)
+        self._clock = Clock(metrics.clock_stepped)
         super().__init__(
             settings.app_id,
             broker=[URL(f"kafka://{address}") for address in settings.broker],
+            broker_credentials=faust_credentials(settings),
             store=f"{store.SCHEME}://",
             web_enabled=False,
             processing_guarantee="at_least_once",
@@ -120,6 +129,12 @@ class App(faust.App):  # type: ignore[misc]  # Faust ships no types mypy could f
             return False, f"catching up on partitions {_listed(behind)}"
         return True, f"live on partitions {_listed(self.partitions)}"
 
+    async def on_start(self) -> None:
+        self.events_loop = asyncio.get_running_loop()
+        await super().on_start()
+        self.add_future(self._presence.keep_looking())
+        self.add_future(Watchdog(self, 2 * self.settings.session_timeout / 1e6).watch())
+
     async def _deliver(self, stream: Any) -> None:
         async for event in stream.noack().events():
             self.partitions[event.message.partition].offer(event)
@@ -144,28 +159,36 @@ class App(faust.App):  # type: ignore[misc]  # Faust ships no types mypy could f
         for number, partition in list(self.partitions.items()):
             # Tickets that came anew from the changelog need new deadlines, whoever had the partition in between.
             if partition.source not in owned or self.store.is_renewed(number, partition.tickets):
-                self._give_up(self.partitions.pop(number))
+                await self._give_up(self.partitions.pop(number))
         new = [tp for tp in owned if tp.partition not in self.partitions]
-        said = await read_back(self.settings.broker, self.topic_names, [tp.partition for tp in new])
+        # In this order: who had a partition before must not be able to say anything that we do not read.
+        outputs = await fence(self.settings, [tp.partition for tp in new])
+        await read_back(self.settings, self.topic_names, outputs)
         made_ready = {tp: await self._make_ready(tp.partition) for tp in new}
         ends = await self.consumer.highwaters(*owned) if owned else {}
         bench = self._bench()
-        for tp in new:
-            tickets = self.store.of(tp.partition)
-            deadlines, open_commitments = made_ready[tp]
-            self.partitions[tp.partition] = Partition(bench, tp, tickets, deadlines, said[tp.partition], open_commitments)
-            self.metrics.partition(tp.partition, live=False)
+        name = self.topic_names.changelog
+        changelogs = [Changelog(self.settings, name, tp.partition, self.producer, self.store) for tp in new]
+        marks = await asyncio.gather(*(changelog.begin(generation) for changelog in changelogs))
+        for tp, changelog, mark in zip(new, changelogs, marks, strict=True):
+            number = tp.partition
+            tickets = self.store.of(number)
+            deadlines, endings, open_commitments = made_ready[tp]
+            self.partitions[number] = Partition(
+                bench, tp, tickets, deadlines, outputs[number], changelog, mark, endings, open_commitments
+            )
+            self.metrics.partition(number, live=False)
         if generation != self.consumer_generation_id:
             for tp in new:
-                self._give_up(self.partitions.pop(tp.partition))
+                await self._give_up(self.partitions.pop(tp.partition))
             return
         for tp in owned:
             self.store.taken_over(tp.partition)
             self.partitions[tp.partition].release(ends[tp])
 
-    async def _make_ready(self, partition: int) -> tuple[Deadlines, int]:
-        """The deadlines of its tickets, and how many commitments of theirs are open."""
-        entries, open_commitments = [], 0
+    async def _make_ready(self, partition: int) -> tuple[Deadlines, Deadlines, int]:
+        """When to wake and when to forget which ticket, and how many commitments are open."""
+        wakes, endings, open_commitments = [], [], 0
         for count, (key, stored) in enumerate(list(self.store.of(partition).items())):
             try:
                 state = codec.decode(stored)
@@ -175,10 +198,12 @@ class App(faust.App):  # type: ignore[misc]  # Faust ships no types mypy could f
             self.metrics.open(state.head.id, stand)
             open_commitments += len(stand)
             if state.wake_at is not None:
-                entries.append((key, state.wake_at))
+                wakes.append((key, state.wake_at))
+            if (end := ending(state, self.settings.retention)) is not None:
+                endings.append((key, end))
             if count % _PAUSE_EVERY == 0:
                 await asyncio.sleep(0)
-        return Deadlines(entries), open_commitments
+        return Deadlines(wakes), Deadlines(endings), open_commitments
 
     def _bench(self) -> Workbench:
         return Workbench(
@@ -186,14 +211,13 @@ class App(faust.App):  # type: ignore[misc]  # Faust ships no types mypy could f
             topics=self.topic_names,
             engine=self.engine,
             metrics=self.metrics,
-            wall=lambda: time.time_ns() // 1_000,
-            store=self.store,
+            wall=self._clock.now,
             consumer=self.consumer,
-            producer=self.producer,
+            presence=self._presence,
         )
 
-    def _give_up(self, partition: Partition) -> None:
-        partition.give_up()
+    async def _give_up(self, partition: Partition) -> None:
+        await partition.give_up()
         for key in partition.tickets:
             self.metrics.open(key.decode(), None)
         self.metrics.partition_given_up(partition.number)
@@ -211,10 +235,6 @@ class App(faust.App):  # type: ignore[misc]  # Faust ships no types mypy could f
         super().on_rebalance_end()
         log.info("ready: %s, partitions %s", self.settings.app_id, _listed(self.partitions) or "none")
 
-    async def on_start(self) -> None:
-        self.events_loop = asyncio.get_running_loop()
-        await super().on_start()
-
     async def on_stop(self) -> None:
         log.info("stopping: finishing the turns that have begun")
         try:
@@ -223,7 +243,7 @@ class App(faust.App):  # type: ignore[misc]  # Faust ships no types mypy could f
             die(f"on stopping: the broker did not acknowledge within {_STOP_SECONDS} s", error)
         await super().on_stop()
         for number in list(self.partitions):
-            self._give_up(self.partitions.pop(number))
+            await self._give_up(self.partitions.pop(number))
         log.info("stopped")
 
     def _new_transport(self) -> Transport:

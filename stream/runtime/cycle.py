@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from stream.feeds.wire import effect_headers, encode_effect
+from stream.runtime.failpoint import failpoint
 from stream.runtime.ledger import ORIGIN
 from stream.runtime.settings import ClockMode
 from stream.runtime.transport import Record
@@ -19,10 +20,10 @@ if TYPE_CHECKING:
 
     from stream.observe.metrics import Metrics
     from stream.runtime.partition import Partition
+    from stream.runtime.presence import Presence
     from stream.runtime.settings import Settings
-    from stream.runtime.store import Store
     from stream.runtime.topics import Topics
-    from stream.runtime.transport import Batch, Consumer, Producer
+    from stream.runtime.transport import Batch, Consumer
     from stream.sla.engine import Engine
 
 
@@ -35,24 +36,30 @@ class Workbench:
     engine: Engine
     metrics: Metrics
     wall: Callable[[], int]
-    """The machine's clock, epoch microseconds."""
-    store: Store
+    """The machine's clock, epoch microseconds; ``stream.runtime.clock``."""
     consumer: Consumer
-    producer: Producer
+    presence: Presence
 
 
 async def cycle(bench: Workbench, partition: Partition, batch: Batch | None) -> bool:
     """One turn of a partition, for fetched events and for deadlines alike: ``batch`` is ``None`` for deadlines alone.
 
     1. Decode each record; a bad one becomes a dead letter with its reason.
-    2. Apply the events in their order, and wake tickets as time passes. Nothing is awaited from the reading of a ticket
-       to its writing, so nobody ever sees half a change.
-    3. Write effects and dead letters to this partition's number in the output topics; wait until all replicas have them.
-    4. Write the changed tickets to the changelog; wait again.
+    2. Apply the events in their order, wake tickets and forget closed ones as time passes. Nothing is awaited from the
+       reading of a ticket to its writing, so nobody ever sees half a change.
+    3. Write effects and dead letters to this partition's number in the output topics, in one transaction; wait until it
+       is committed. A worker that does not own the partition any more is refused here, and ends.
+    4. Write the changed tickets, and how far the feed is, to the changelog; wait until all replicas have them. No
+       transaction here (restoring would wait for ever); instead each record says of which owner it is, and what a replaced
+       worker appends counts for nothing.
     5. Acknowledge the source: what is finished may be committed. Count.
 
-    A crash before 3 repeats the turn. Between 3 and 4 it repeats effects, with the same ids, which the ledger holds back.
-    Between 4 and 5 the events come again and are known as repetitions. So nothing is lost and nothing said twice.
+    A crash before the commit in 3 repeats the turn, and nobody sees what it had written. Between 3 and 4 it repeats
+    effects, with the same ids, which the ledger holds back. Between 4 and 5 the events come again and are known as
+    repetitions. So nothing is lost and nothing said twice.
+
+    A process that was away, stopped or busy, asks before 3 and before 4 whether the partition is still its own. If not, it
+    ends.
 
     Returns whether the batch (or what was due) is done; if not, the turn was full: call again. Whatever is raised here
     is our fault or the broker's, and the caller must end the process.
@@ -63,26 +70,33 @@ async def cycle(bench: Workbench, partition: Partition, batch: Batch | None) -> 
     for key in turn.changed:
         partition.tickets[key] = codec.encode(turn.states[key])
     # 3
-    number, topics, producer = partition.number, bench.topics, bench.producer
-    effects = turn.effects
-    if partition.ledger:
-        effects = [effect for effect in effects if effect.id.encode() not in partition.ledger]
-    source = f"/breachwatch/{bench.settings.app_id}"
-    for topic, name in ((Topic.BREACHES, topics.breaches), (Topic.ESCALATIONS, topics.escalations)):
-        await producer.write(name, number, [_record(effect, source) for effect in effects if effect.kind.topic is topic])
-    letters = [letter for letter in turn.letters if dict(letter.headers)[ORIGIN] not in partition.ledger]
-    await producer.write(topics.rejected, number, letters)
+    await partition.still_ours()
+    failpoint("before_outputs")
+    await partition.outputs.write(_outputs(bench, partition.outputs.said, turn))
+    failpoint("after_outputs")
     # 4
-    changes = [Record(key, partition.tickets[key], []) for key in turn.changed]
-    last = await producer.write(topics.changelog, number, changes)
-    if last is not None:
-        bench.store.written(number, last)
+    await partition.still_ours()
+    changes = {key: partition.tickets.get(key) for key in (*turn.forgotten, *turn.changed)}
+    await partition.changelog.write(changes, partition.watermark)
+    failpoint("after_changelog")
     # 5
     if batch is not None and done:
         bench.consumer.finish(partition.source, batch)
         partition.finished(batch)
+        failpoint("after_finish")
     _count(bench, partition, turn)
     return done
+
+
+def _outputs(bench: Workbench, said: set[bytes], turn: Turn) -> dict[str, list[Record]]:
+    """Topic to what is to be written there: what was not said already."""
+    topics, source = bench.topics, f"/breachwatch/{bench.settings.app_id}"
+    effects = [effect for effect in turn.effects if effect.id.encode() not in said]
+    return {
+        topics.breaches: [_record(effect, source) for effect in effects if effect.kind.topic is Topic.BREACHES],
+        topics.escalations: [_record(effect, source) for effect in effects if effect.kind.topic is Topic.ESCALATIONS],
+        topics.rejected: [letter for letter in turn.letters if dict(letter.headers)[ORIGIN] not in said],
+    }
 
 
 def _record(effect: Effect, source: str) -> Record:
@@ -102,4 +116,6 @@ def _count(bench: Workbench, partition: Partition, turn: Turn) -> None:
     for key in turn.changed:
         state = turn.states[key]
         partition.open_commitments += metrics.open(state.head.id, standings(state))
+    for key in turn.forgotten:
+        partition.open_commitments += metrics.open(key.decode(), None)
     metrics.partition(partition.number, partition.watermark or None, partition.live)

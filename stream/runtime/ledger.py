@@ -2,7 +2,7 @@
 
 A worker that dies between writing the effects of a turn and writing the state they came from leaves effects that its
 successor will find true again, with the same ids. They can only be effects of its last turn, and a turn's are bounded
-(``turn.MOST_OUTPUTS``): the tail of the topics is enough.
+(``turn.MOST_OUTPUTS``): the tail of the topics is enough. What is not committed is not in it, and never will be.
 """
 
 from __future__ import annotations
@@ -12,9 +12,13 @@ from typing import TYPE_CHECKING, Any, Final
 from aiokafka import AIOKafkaConsumer
 from aiokafka.structs import TopicPartition
 
-if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+from stream.runtime.connection import client_options
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from stream.runtime.outputs import Outputs
+    from stream.runtime.settings import Settings
     from stream.runtime.topics import Topics
 
 TAIL: Final = 10_000
@@ -29,16 +33,16 @@ def origin(record: Any) -> bytes:
     return b"%d@%d" % (record.offset, record.timestamp)
 
 
-async def read_back(broker: Sequence[str], topics: Topics, partitions: Collection[int]) -> dict[int, set[bytes]]:
-    """Partition to the ids of effects and the origins of dead letters that stand at the end of its outputs.
+async def read_back(settings: Settings, topics: Topics, outputs: Mapping[int, Outputs]) -> None:
+    """Note in the outputs of each partition which effects and dead letters stand at the end of its topics.
 
+    The outputs must be fenced already: then everything that is committed is final, and nothing is under way.
     Raises ``aiokafka.errors.KafkaError``.
     """
-    said: dict[int, set[bytes]] = {partition: set() for partition in partitions}
-    if not said:
-        return said
+    if not outputs:
+        return
     consumer = AIOKafkaConsumer(
-        bootstrap_servers=list(broker),
+        **client_options(settings),
         client_id="breachwatch-ledger",
         enable_auto_commit=False,
         isolation_level="read_committed",
@@ -50,7 +54,7 @@ async def read_back(broker: Sequence[str], topics: Topics, partitions: Collectio
         tps = [
             TopicPartition(topic, partition)
             for topic in (topics.breaches, topics.escalations, topics.rejected)
-            for partition in partitions
+            for partition in outputs
         ]
         first, end = await consumer.beginning_offsets(tps), await consumer.end_offsets(tps)
         unread = {tp for tp in tps if end[tp] > first[tp]}
@@ -59,7 +63,7 @@ async def read_back(broker: Sequence[str], topics: Topics, partitions: Collectio
             consumer.seek(tp, max(first[tp], end[tp] - TAIL))
         while unread:
             for tp, records in (await consumer.getmany(timeout_ms=200)).items():
-                said[tp.partition].update(
+                outputs[tp.partition].said.update(
                     value for record in records for name, value in record.headers if name in ("ce_id", ORIGIN)
                 )
             for tp in list(unread):
@@ -67,4 +71,3 @@ async def read_back(broker: Sequence[str], topics: Topics, partitions: Collectio
                     unread.remove(tp)
     finally:
         await consumer.stop()
-    return said

@@ -17,8 +17,10 @@ from stream.runtime.settings import ClockMode
 if TYPE_CHECKING:
     from faust.types import TP, EventT
 
+    from stream.runtime.changelog import Changelog, Mark
     from stream.runtime.cycle import Workbench
     from stream.runtime.deadlines import Deadlines
+    from stream.runtime.outputs import Outputs
     from stream.runtime.transport import Batch
 
 _LOOK_AGAIN: Final = 0.5
@@ -37,7 +39,10 @@ class Partition:
         source: TP,
         tickets: dict[bytes, bytes],
         deadlines: Deadlines,
-        ledger: set[bytes],
+        outputs: Outputs,
+        changelog: Changelog,
+        mark: Mark,
+        endings: Deadlines,
         open_commitments: int,
     ) -> None:
         self.number: Final[int] = source.partition
@@ -45,18 +50,24 @@ class Partition:
         self.tickets: Final = tickets
         """Record key to state: this partition's part of the store."""
         self.deadlines: Final = deadlines
-        self.ledger: Final = ledger
-        """Ids of effects and origins of dead letters that were written already; ``stream.runtime.ledger``."""
+        self.endings: Final = endings
+        """When to forget which closed ticket, by the feed's time."""
+        self.outputs: Final = outputs
+        self.changelog: Final = changelog
         self.open_commitments = open_commitments
         """How many commitments of its tickets wait to be fulfilled."""
-        self.watermark = 0
+        self.watermark = mark.watermark
         """The newest instant the feed has shown in this partition; 0: none."""
         self.live = False
         """Whether everything published before this worker took the partition over is processed."""
         self.cursor = 0
         """Which record of the batch in hand is next."""
         self.catch_up_to = 0
+        self.turns = 0
+        """How many turns are over."""
         self._bench = bench
+        self._absences: int | None = None
+        """How often this process had been away when the partition was last known to be ours; ``None``: not asked yet."""
         self._clock_is_feed = bench.settings.clock is ClockMode.EVENT
         self._inbox: deque[EventT] = deque()
         self._held = True
@@ -74,6 +85,17 @@ class Partition:
         """
         return self._clock_is_feed or not self.live
 
+    @property
+    def held(self) -> bool:
+        """Whether no turn may begin."""
+        return self._held
+
+    def has_work(self) -> bool:
+        """Whether a turn is under way, or there are tickets to be woken now, by the clock."""
+        soonest = None if self.by_event_time else self.deadlines.soonest()
+        due = soonest is not None and soonest <= self.clock(self._bench.wall())
+        return due or not self._at_rest.is_set()
+
     def clock(self, wall: int) -> int:
         """What time it is for deadlines of this partition. ``wall``: the machine's clock."""
         return self.watermark if self.by_event_time else wall - self._bench.settings.grace
@@ -86,6 +108,15 @@ class Partition:
         """Everything up to the end of the batch is processed."""
         if batch.end >= self.catch_up_to:
             self.live = True
+
+    async def still_ours(self) -> None:
+        """Return at once, or, before the first turn and after an absence, when the broker has said that nobody else has it.
+
+        Raises ``aiokafka.errors.KafkaError`` when somebody has.
+        """
+        while (absences := self._bench.presence.look()) != self._absences:
+            await self._bench.consumer.prove(self.source)
+            self._absences = absences
 
     def offer(self, event: EventT) -> None:
         """Hand over a fetched batch. Held, the partition drops it: it will be fetched again."""
@@ -110,9 +141,10 @@ class Partition:
         self._held = False
         self._stir.set()
 
-    def give_up(self) -> None:
+    async def give_up(self) -> None:
         """Another worker has it, or this one ends: no more turns. ``hold`` must have come before."""
         self._task.cancel()
+        await self.outputs.close()
 
     async def _run(self) -> None:
         # In turn, when there is both: neither a flood of events nor one of deadlines may starve the other.
@@ -129,6 +161,7 @@ class Partition:
             self._at_rest.clear()
             try:
                 await turn()
+                self.turns += 1
             except Exception as error:  # noqa: BLE001  it must not reach Faust, which would shut down in order, and commit
                 die(f"at a turn of partition {self.number}", error)
             finally:

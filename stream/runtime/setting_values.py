@@ -11,12 +11,27 @@ if TYPE_CHECKING:
     from enum import StrEnum
 
 _SHORTEST_TOKEN: Final = 16
-_UNITS: Final = {"ms": 1_000, "s": 1_000_000, "m": 60_000_000, "h": 3_600_000_000}
+_MECHANISMS: Final = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
+_UNITS: Final = {"ms": 1_000, "s": 1_000_000, "m": 60_000_000, "h": 3_600_000_000, "d": 86_400_000_000}
 
 
 def text(value: str) -> str:
     if not value.strip():
         raise ValueError("it is empty")
+    return value.strip()
+
+
+def maybe(value: str) -> str:
+    return value.strip()
+
+
+def verbatim(value: str) -> str:
+    return value
+
+
+def sasl(value: str) -> str:
+    if value.strip() and value.strip() not in _MECHANISMS:
+        raise ValueError(f"{value!r} is not one of {', '.join(_MECHANISMS)}")
     return value.strip()
 
 
@@ -110,5 +125,5 @@ def micros(value: str) -> int:
     bare = value.strip()
     unit = next((unit for unit in _UNITS if bare.endswith(unit) and bare[: -len(unit)].replace(".", "", 1).isdecimal()), "")
     if not unit:
-        raise ValueError(f"{value!r} is no length of time; write 200ms, 0.2s, 5m or 1h")
+        raise ValueError(f"{value!r} is no length of time; write 200ms, 0.2s, 5m, 1h or 30d")
     return int(Fraction(bare[: -len(unit)]) * _UNITS[unit])

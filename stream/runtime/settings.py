@@ -51,9 +51,11 @@ class Entry:
     help: str
 
 
-def _setting(reader: Callable[[str], Any], default: str | None, text: str) -> Any:
+def _setting(reader: Callable[[str], Any], default: str | None, text: str, *, secret: bool = False) -> Any:
     entry = {"entry": Entry(reader, default, text)}
-    return field(metadata=entry) if default is None else field(default=reader(default), metadata=entry)
+    if default is None:
+        return field(metadata=entry, repr=not secret)
+    return field(default=reader(default), metadata=entry, repr=not secret)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +93,11 @@ class Settings:
     history: int = _setting(
         read.whole(1, 10_000), "200", "Events of a ticket that are kept, so that a late one can be put at its place."
     )
+    retention: int = _setting(
+        read.span("0s", "3650d"),
+        "30d",
+        "How long after its newest event a closed ticket is kept; an event that comes later starts it anew, as a partial one.",
+    )
     routine: bool = _setting(
         read.yes_no, "yes", "Publish routine effects too (started, paused, resumed, retargeted, measured)."
     )
@@ -113,10 +120,25 @@ class Settings:
         read.span("50ms", "1m"), "1s", "How often the broker is told how far the events were processed."
     )
     batch: int = _setting(read.whole(1, 50_000), "5000", "At most this many events are processed at once.")
+    tls: bool = _setting(read.yes_no, "no", "Whether connections to the brokers are encrypted.")
+    ssl_cafile: str = _setting(
+        read.maybe, "", "PEM file of the authorities that vouch for the brokers; without it, the system's."
+    )
+    ssl_certfile: str = _setting(read.maybe, "", "PEM file of the certificate that this client shows the brokers.")
+    ssl_keyfile: str = _setting(read.maybe, "", "PEM file of its key, unless that stands in the same file.")
+    sasl_mechanism: str = _setting(read.sasl, "", "How to log in to the brokers: PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512.")
+    sasl_username: str = _setting(read.maybe, "", "Name to log in with.")
+    sasl_password: str = _setting(
+        read.verbatim, "", "Password to log in with; give it as a variable or in the file, a flag is seen by all.", secret=True
+    )
 
 
 ENTRIES: Final[Mapping[str, Entry]] = {f.name: f.metadata["entry"] for f in fields(Settings)}
 """Name of each setting to how it is read, its default as text, and its help."""
+
+
+SECURITY: Final = ("tls", "ssl_cafile", "ssl_certfile", "ssl_keyfile", "sasl_mechanism", "sasl_username", "sasl_password")
+"""Settings that say how a client shows and proves who it is."""
 
 
 def variable(name: str) -> str:
@@ -149,9 +171,30 @@ def load(flags: Mapping[str, str | None], environment: Mapping[str, str], file: 
     for name, entry in ENTRIES.items():
         if entry.default is None and name not in texts:
             problems.append(f"no {name}: give {flag(name)}, {variable(name)}, or {name} in {CONFIG_FILE}. {entry.help}")
+    if not problems:
+        settings = Settings(**values)
+        problems = _together(settings)
     if problems:
         raise SettingsError(problems)
-    return Settings(**values)
+    return settings
+
+
+def _together(settings: Settings) -> list[str]:
+    """What is wrong between settings that are right each for itself. Never says what a secret is."""
+    problems = []
+    files = {name: getattr(settings, name) for name in ("ssl_cafile", "ssl_certfile", "ssl_keyfile")}
+    for name, file in files.items():
+        if file and not settings.tls:
+            problems.append(f"{name} is given, but connections are not encrypted: give {flag('tls')} yes, or leave it out")
+        elif file and not Path(file).is_file():
+            problems.append(f"{name}: there is no file {file}")
+    if settings.ssl_keyfile and not settings.ssl_certfile:
+        problems.append("ssl_keyfile is given without ssl_certfile, the certificate that it belongs to")
+    login = {name: bool(getattr(settings, name)) for name in ("sasl_mechanism", "sasl_username", "sasl_password")}
+    if any(login.values()) and not all(login.values()):
+        missing = ", ".join(name for name, given in login.items() if not given)
+        problems.append(f"to log in to the brokers sasl_mechanism, sasl_username and sasl_password are needed; no {missing}")
+    return problems
 
 
 def _from_file(file: Path | None, problems: list[str]) -> dict[str, str]:

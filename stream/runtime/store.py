@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from faust.stores import memory
 
+from stream.runtime.changelog import MARK_KEY, epoch_of
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -33,37 +35,74 @@ class Store(memory.Store):  # type: ignore[misc]  # Faust ships no types that my
         self._tickets: dict[int, dict[bytes, bytes]] = {}
         self._offsets: dict[int, int] = {}
         self._renewed: set[int] = set()
+        self._epochs: dict[int, int] = {}
+        self._marks: dict[int, bytes] = {}
+        self._outdated: dict[int, set[bytes]] = {}
 
     def of(self, partition: int) -> dict[bytes, bytes]:
         """Record key to state, of one partition. Changing it changes the store."""
         return self._tickets.setdefault(partition, {})
 
     def restore(self, partition: int, records: Iterable[Any]) -> None:
-        """Take over changelog records, in the order of their offsets. Any bytes will do: it does not look inside."""
-        tickets = self.of(partition)
-        known = self._offsets.get(partition, -1)
+        """Take over changelog records, in the order of their offsets. Any bytes will do: it does not look inside.
+
+        A record of an older epoch than one before it is by a worker that had been replaced: what is held instead counts.
+        """
+        tickets, outdated = self.of(partition), self._outdated.setdefault(partition, set())
+        known, epoch = self._offsets.get(partition, -1), self.epoch(partition)
         for record in records:
             if record.offset <= known or record.key is None:
                 continue
-            if record.value is None:
-                tickets.pop(record.key, None)
+            key, its = record.key, epoch_of(record)
+            if its < epoch and (key in tickets or key == MARK_KEY):
+                outdated.add(key)
+            elif key == MARK_KEY:
+                self._marks[partition] = record.value
+                epoch = max(epoch, its)
             else:
-                tickets[record.key] = record.value
-            self._renewed.add(partition)
+                if record.value is None:
+                    tickets.pop(key, None)
+                else:
+                    tickets[key] = record.value
+                outdated.discard(key)
+                epoch = max(epoch, its)
+                self._renewed.add(partition)
             self.written(partition, record.offset)
+        self._epochs[partition] = epoch
 
     def written(self, partition: int, offset: int) -> None:
         """The changelog up to and with ``offset`` is what this store holds."""
         if offset > self._offsets.get(partition, -1):
             self._offsets[partition] = offset
 
+    def reached(self, partition: int) -> int:
+        """The last changelog offset that this store holds; -1: none."""
+        return self._offsets.get(partition, -1)
+
+    def epoch(self, partition: int) -> int:
+        """The highest epoch the partition's changelog has shown."""
+        return self._epochs.get(partition, 0)
+
+    def begin_epoch(self, partition: int, epoch: int) -> None:
+        """From here on, what the changelog brings of an older epoch is outdated."""
+        self._epochs[partition] = epoch
+
+    def mark(self, partition: int) -> bytes | None:
+        """The mark that was restored with the tickets; ``stream.runtime.changelog``."""
+        return self._marks.get(partition)
+
+    def outdated(self, partition: int) -> set[bytes]:
+        """Tickets whose last record in the changelog is older than what is held: to be written again."""
+        return self._outdated.get(partition, set())
+
     def is_renewed(self, partition: int, tickets: dict[bytes, bytes]) -> bool:
         """Whether these tickets, once got by ``of``, were lost or changed by the changelog since ``taken_over``."""
         return partition in self._renewed or self._tickets.get(partition) is not tickets
 
     def taken_over(self, partition: int) -> None:
-        """Whoever works on the partition knows its tickets as they are now."""
+        """Whoever works on the partition knows its tickets as they are now, and has written what was outdated."""
         self._renewed.discard(partition)
+        self._outdated.pop(partition, None)
 
     def persisted_offset(self, tp: TP) -> int | None:
         return self._offsets.get(tp.partition)
@@ -89,7 +128,8 @@ class Store(memory.Store):  # type: ignore[misc]  # Faust ships no types that my
         for tp in revoked:
             if tp.topic == changelog:
                 self._tickets.pop(tp.partition, None)
-                self._offsets.pop(tp.partition, None)
+                for held in (self._offsets, self._epochs, self._marks, self._outdated):
+                    held.pop(tp.partition, None)
 
 
 def register() -> None:

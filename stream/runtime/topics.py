@@ -10,7 +10,7 @@ import asyncio
 import re
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
@@ -108,17 +108,24 @@ def _holding(name: str, max_bytes: int) -> TopicSpec:
 
 
 async def create(
-    bootstrap: str, topics: Topics, *, partitions: int, replication: int = -1, retention_ms: int | None = None
+    bootstrap: str,
+    topics: Topics,
+    *,
+    partitions: int,
+    replication: int = -1,
+    retention_ms: int | None = None,
+    client: Mapping[str, Any] | None = None,
 ) -> list[str]:
     """Create what is missing and give the others the partitions they lack; one line for each thing that was done.
 
     The input topic, once there, never gets more partitions, because its keys would move away from their state: the
     others follow its count, whatever ``partitions`` says. What exists keeps its settings. ``replication`` -1 and
-    ``retention_ms`` ``None`` leave it to the cluster's defaults; the changelog is never given a retention.
+    ``retention_ms`` ``None`` leave it to the cluster's defaults; the changelog is never given a retention. ``client``:
+    arguments of aiokafka clients beyond the address (``stream.runtime.connection``).
     Raises ``aiokafka.errors.KafkaError`` when the cluster is away or refuses.
     """
     done = []
-    async with _admin(bootstrap) as admin:
+    async with _admin(bootstrap, client) as admin:
         existing = await _partition_counts(admin, topics)
         partitions = existing.get(topics.events, partitions)
         for spec in topics.specs():
@@ -134,13 +141,16 @@ async def create(
     return done
 
 
-async def verify(bootstrap: str, topics: Topics, *, partitions: int | None = None) -> list[str]:
+async def verify(
+    bootstrap: str, topics: Topics, *, partitions: int | None = None, client: Mapping[str, Any] | None = None
+) -> list[str]:
     """Every problem with the topics, each with what mends it; empty when all is well.
 
     ``partitions`` is the count that is configured, ``None`` when there is none to hold the input topic against; the
-    other topics must have the input topic's. Raises ``aiokafka.errors.KafkaError`` when the cluster is away.
+    other topics must have the input topic's. ``client`` as for ``create``.
+    Raises ``aiokafka.errors.KafkaError`` when the cluster is away.
     """
-    async with _admin(bootstrap) as admin:
+    async with _admin(bootstrap, client) as admin:
         existing = await _partition_counts(admin, topics)
         present = [spec for spec in topics.specs() if spec.name in existing]
         settings = await _settings(admin, [spec for spec in present if spec.at_least or spec.exactly])
@@ -254,8 +264,9 @@ async def _settings(admin: AIOKafkaAdminClient, specs: Sequence[TopicSpec]) -> d
 
 
 @asynccontextmanager
-async def _admin(bootstrap: str) -> AsyncIterator[AIOKafkaAdminClient]:
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap, client_id="breachwatch", request_timeout_ms=20_000)
+async def _admin(bootstrap: str, client: Mapping[str, Any] | None) -> AsyncIterator[AIOKafkaAdminClient]:
+    options = {"bootstrap_servers": bootstrap, **(client or {})}
+    admin = AIOKafkaAdminClient(**options, client_id="breachwatch", request_timeout_ms=20_000)
     try:
         await admin.start()
         yield admin

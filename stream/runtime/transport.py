@@ -62,6 +62,11 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]  # Fa
         consumer._fetch_max_wait_ms = _FETCH_WAIT_MS
         return consumer
 
+    async def commit_or_raise(self, offsets: Mapping[TP, int]) -> None:
+        """Commit, and raise what the broker answers: Faust's ``commit`` notes it and goes on."""
+        positions = {driver.ensure_aiokafka_TP(tp): offset for tp, offset in offsets.items()}
+        await self.call_thread(self._ensure_consumer().commit, positions)
+
     def reached(self, tp: TP) -> int | None:
         """The offset behind everything given out, markers of transactions included; ``None``: not known yet."""
         subscription = self._ensure_consumer()._subscription.subscription
@@ -86,6 +91,7 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
         """No position is set while a fetch is under way: what it brings would be from before, the position from after."""
         self._delivered: dict[TP, int] = {}
         self._finished: dict[TP, int] = {}
+        self.commits = 0  # that the broker has taken
         self._waiting = 0
         self._room = asyncio.Event()
         self._room.set()
@@ -178,7 +184,22 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
             return False
         # Faust notes an offset as committed even when the broker refused it, and so never commits it again.
         self._committed_offset.update(ends)
+        self.commits += 1
         return True
+
+    def input_of(self, tp: TP, end: int) -> tuple[bool, object]:
+        """Whether there is input of a partition that ends there, fetched or not; and what changes as it is worked off."""
+        reached, delivered, finished = self._thread.reached(tp), self._delivered.get(tp), self._finished.get(tp)
+        return (reached or 0) < end or delivered != finished, (reached, delivered, finished)
+
+    def uncommitted(self) -> bool:
+        """Whether something is finished and not committed."""
+        return any(self._committed_offset[tp] != end for tp, end in self._finished.items())
+
+    async def prove(self, tp: TP) -> None:
+        """Raise ``aiokafka.errors.KafkaError`` if the partition is not ours: only living members of the group may commit."""
+        # Nothing finished and nothing committed is committed as 0, which perform_seek takes for nothing.
+        await self._thread.commit_or_raise({tp: self._finished.get(tp) or self._committed_offset[tp] or 0})
 
     async def seek_wait(self, partitions: Mapping[TP, int]) -> None:
         async with self._fetching:
@@ -241,28 +262,32 @@ class Producer(driver.Producer):  # type: ignore[misc]
 
         Raises ``aiokafka.errors.KafkaError`` when the broker refuses; some of the records may be written then.
         """
-        producer = self._ensure_producer()
-        deliveries = []
-        batch = producer.create_batch()
-
-        async def submit() -> None:
-            batch.close()
-            delivery = await producer.send_batch(batch, topic, partition=partition)
-            deliveries.append((delivery, batch.record_count()))
-
-        for key, value, headers in records:
-            if batch.append(timestamp=None, key=key, value=value, headers=headers) is None:
-                await submit()
-                batch = producer.create_batch()
-                batch.append(timestamp=None, key=key, value=value, headers=headers)
-        if batch.record_count():
-            await submit()
         last = None
-        for delivery, count in deliveries:
+        for delivery, count in await submit(self._ensure_producer(), topic, partition, records):
             first = (await delivery).offset
             # A retried batch that the broker already had is acknowledged without its offset.
             last = first + count - 1 if first >= 0 else None
         return last
+
+
+async def submit(producer: Any, topic: str, partition: int, records: Iterable[Record]) -> list[tuple[Any, int]]:
+    """Give the records to an aiokafka producer in whole batches: the delivery to await of each batch, and its records."""
+    deliveries = []
+    batch = producer.create_batch()
+
+    async def send() -> None:
+        batch.close()
+        delivery = await producer.send_batch(batch, topic, partition=partition)
+        deliveries.append((delivery, batch.record_count()))
+
+    for key, value, headers in records:
+        if batch.append(timestamp=None, key=key, value=value, headers=headers) is None:
+            await send()
+            batch = producer.create_batch()
+            batch.append(timestamp=None, key=key, value=value, headers=headers)
+    if batch.record_count():
+        await send()
+    return deliveries
 
 
 class Transport(driver.Transport):  # type: ignore[misc]

@@ -37,6 +37,16 @@ _RESULT: Final[dict[Outcome, Result]] = {
 }
 
 
+def ending(state: State, retention: int) -> int | None:
+    """When a ticket is to be forgotten, by the feed's time, epoch microseconds; ``None``: it is open.
+
+    ``retention`` in microseconds.
+    """
+    if not state.closed or state.head.last is None:
+        return None
+    return state.head.last[0] + retention
+
+
 class Turn:
     """Takes events and the passing of time to the tickets of one partition. Instants are epoch microseconds."""
 
@@ -45,6 +55,8 @@ class Turn:
         self.states: dict[bytes, State] = {}
         """Tickets that were looked at, as they are now."""
         self.changed: set[bytes] = set()
+        self.forgotten: set[bytes] = set()
+        """Closed tickets whose retention is over."""
         self.effects: list[Effect] = []
         self.letters: list[Record] = []
         """Dead letters, their origin in a header."""
@@ -70,10 +82,10 @@ class Turn:
         while not self.full:
             # Time passes with the events: what falls due between two of them is woken between them, wherever a batch
             # happens to end.
-            if partition.by_event_time and not self.wake(partition.watermark):
+            if partition.by_event_time and not (self.wake(partition.watermark) and self._forget(partition.watermark)):
                 return False
             if partition.cursor == len(records):
-                return True
+                return self._forget(partition.watermark)
             self._take_one(records[partition.cursor])
             partition.cursor += 1
         return False
@@ -93,6 +105,21 @@ class Turn:
                 raise RuntimeError(f"a ticket that was woken at {until} wants to be woken at {step.wake_at}: {key!r}")
             self._woken += 1
             self._keep(key, step, None if self._clock_is_feed else self._clock)
+        return False
+
+    def _forget(self, until: int) -> bool:
+        # By the feed's time, in either clock mode: as long as nothing is heard there is nothing to make room for, and a
+        # recorded feed keeps its tickets however old it is.
+        endings = self._partition.endings
+        while not self.full:
+            key = endings.take(until)
+            if key is None:
+                return True
+            self._woken += 1
+            self._partition.tickets.pop(key, None)
+            self.states.pop(key, None)
+            self.changed.discard(key)
+            self.forgotten.add(key)
         return False
 
     def _take_one(self, record: Any) -> None:
@@ -127,7 +154,9 @@ class Turn:
     def _keep(self, key: bytes, step: Step, detected_at: int | None = None) -> None:
         self.states[key] = step.state
         self.changed.add(key)
+        self.forgotten.discard(key)
         self._partition.deadlines.set(key, step.wake_at)
+        self._partition.endings.set(key, ending(step.state, self._settings.retention))
         for effect in step.effects:
             if self._outcomes_only and effect.routine:
                 continue

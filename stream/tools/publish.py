@@ -19,6 +19,7 @@ from stream.feeds.wire import encode_tick
 from stream.runtime.setting_values import micros
 from stream.runtime.settings import flag, variable
 from stream.runtime.topics import Topics
+from stream.tools.topics import client_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -193,7 +194,8 @@ def command(
         tally = asyncio.run(_publish(file, broker, Topics(app_id="publish", prefix=topic_prefix).events, pace, refuse=refuse))
     except KafkaError as error:
         raise click.ClickException(
-            f"Kafka at {broker}: {error}\nIs the address right ({flag('broker')}, {variable('broker')}) and the broker up?"
+            f"Kafka at {broker}: {error}\nIs the address right ({flag('broker')}, {variable('broker')}) and the broker up?\n"
+            f"If it asks for encryption or a password: are {variable('tls')} and BREACHWATCH_SASL_* right?"
         ) from error
     except (OSError, ValueError) as error:
         raise click.ClickException(str(error)) from error
@@ -208,7 +210,7 @@ def command(
 async def _publish(file: Path, broker: str, topic: str, pace: Pace, *, refuse: bool) -> Tally:
     with open_lines(file) as lines:
         producer = AIOKafkaProducer(
-            bootstrap_servers=broker,
+            **client_of(broker),
             client_id="breachwatch-publish",
             enable_idempotence=True,
             linger_ms=5,

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import re
-from typing import TYPE_CHECKING, Final, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeVar
 
 import click
 from aiokafka.errors import KafkaError
 
+from stream.runtime.connection import from_environment
+from stream.runtime.settings import SettingsError, variable
 from stream.runtime.topics import Topics, create, verify
 
 if TYPE_CHECKING:
@@ -57,7 +60,8 @@ def command() -> None:
 def _create(broker: str, app_id: str, topic_prefix: str, partitions: int, replication: int, retention: int | None) -> None:
     """Create the topics that are missing, then check all of them. Doing it again does no harm."""
     topics = _topics(app_id, topic_prefix)
-    made = create(broker, topics, partitions=partitions, replication=replication, retention_ms=retention)
+    client = client_of(broker)
+    made = create(broker, topics, partitions=partitions, replication=replication, retention_ms=retention, client=client)
     for line in _run(broker, made):
         click.echo(line)
     _report(broker, topics, partitions)
@@ -70,6 +74,14 @@ def _check(broker: str, app_id: str, topic_prefix: str, partitions: int) -> None
     _report(broker, _topics(app_id, topic_prefix), partitions)
 
 
+def client_of(broker: str) -> dict[str, Any]:
+    """Arguments of a client for this address, the rest from the worker's variables. Raises click.ClickException."""
+    try:
+        return from_environment(broker, os.environ)
+    except (SettingsError, OSError) as error:
+        raise click.ClickException(str(error)) from error
+
+
 def _topics(app_id: str, topic_prefix: str) -> Topics:
     try:
         return Topics(app_id=app_id, prefix=topic_prefix)
@@ -78,7 +90,7 @@ def _topics(app_id: str, topic_prefix: str) -> Topics:
 
 
 def _report(broker: str, topics: Topics, partitions: int) -> None:
-    problems = _run(broker, verify(broker, topics, partitions=partitions))
+    problems = _run(broker, verify(broker, topics, partitions=partitions, client=client_of(broker)))
     for problem in problems:
         click.echo(problem, err=True)
     if problems:
@@ -94,5 +106,6 @@ def _run(broker: str, work: Coroutine[object, object, list[str]]) -> list[str]:
     except KafkaError as error:
         raise click.ClickException(
             f"Kafka at {broker}: {error}\n"
-            f"Is the address right (--broker, BREACHWATCH_BROKER) and the broker up? `breachwatch broker` starts one."
+            f"Is the address right (--broker, BREACHWATCH_BROKER) and the broker up? `breachwatch broker` starts one.\n"
+            f"If it asks for encryption or a password: are {variable('tls')} and BREACHWATCH_SASL_* right?"
         ) from error

@@ -8,7 +8,7 @@ import os
 import socket
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, NoReturn
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import click
 
@@ -35,7 +35,7 @@ def command(config: Path | None, **flags: str | None) -> None:
         _refuse("the settings are wrong", error.problems)
     _log_to_stderr()
     policies = _policies(settings)
-    problems = asyncio.run(_topic_problems(settings))
+    problems = asyncio.run(_topic_problems(settings, _client(settings)))
     if problems:
         _refuse("the topics are not as they must be", problems)
     _run(settings, policies)
@@ -60,7 +60,16 @@ def _policies(settings: Settings) -> PolicySet:
         _refuse("the policies are wrong", str(error).splitlines())
 
 
-async def _topic_problems(settings: Settings) -> list[str]:
+def _client(settings: Settings) -> dict[str, Any]:
+    from stream.runtime.connection import client_options
+
+    try:
+        return client_options(settings)
+    except OSError as error:
+        _refuse("the settings are wrong", [f"a certificate or key file cannot be used: {error}"])
+
+
+async def _topic_problems(settings: Settings, client: dict[str, Any]) -> list[str]:
     """Problems with the topics. Asks until a broker answers: it may be starting, as this worker is."""
     from aiokafka.errors import KafkaError
 
@@ -71,7 +80,7 @@ async def _topic_problems(settings: Settings) -> list[str]:
     wait = _FIRST_WAIT
     while True:
         try:
-            return await verify(bootstrap, topics, partitions=settings.partitions)
+            return await verify(bootstrap, topics, partitions=settings.partitions, client=client)
         except (KafkaError, OSError) as error:
             log.warning("no answer from the Kafka broker at %s (%s); asking again in %.1f s", bootstrap, error, wait)
         await asyncio.sleep(wait)

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 from urllib.error import HTTPError
 from urllib.request import urlopen
@@ -21,6 +22,7 @@ from aiokafka.structs import TopicPartition
 
 from stream.feeds.wire import DeadLetter, decode_effect, decode_rejected, encode_event, encode_tick
 from stream.language.policies import load
+from stream.runtime.store import SCHEME, Store
 from stream.sla.engine import Engine
 from stream.sla.events import Event
 from stream.sla.playback import Playback
@@ -90,7 +92,7 @@ def until(true: Callable[[], Any], what: str, worker: Worker | None = None) -> A
 class Worker:
     """``breachwatch worker`` in a process of its own. Killed when the block ends, if it is still there."""
 
-    def __init__(self, broker: str, topics: Topics, folder: Path, *flags: str) -> None:
+    def __init__(self, broker: str, topics: Topics, folder: Path, *flags: str, failpoint: str = "") -> None:
         folder.mkdir(parents=True, exist_ok=True)
         policy = folder / "policy.yaml"
         if not policy.exists():
@@ -100,6 +102,7 @@ class Worker:
         command += ["--app-id", topics.app_id, "--topic-prefix", topics.prefix, "--metrics-port", "0"]
         command += ["--session-timeout", "6s", "--commit-interval", "200ms", *flags]
         environment = {name: value for name, value in os.environ.items() if not name.startswith("BREACHWATCH_")}
+        environment["BREACHWATCH_FAILPOINT"] = failpoint
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(command, stdout=log, stderr=log, cwd=Path(__file__).parents[2], env=environment)
 
@@ -126,6 +129,10 @@ class Worker:
 
     def owns_some(self) -> bool:
         return bool(re.search(r"partitions \d", self._owned()))
+
+    def readies(self) -> int:
+        """How often it has become ready: once at its start and once after each rebalance."""
+        return self.log.read_text("utf-8").count("ready: ")
 
     def live(self) -> Self:
         """Wait until it has caught up on all its partitions."""
@@ -241,6 +248,21 @@ def replayed(folder: Path, feed: Iterable[tuple[str, Event]], end: int) -> set[t
     said = [effect for ticket, what in feed for effect in playback.event(ticket, what)]
     said += playback.tick(end)
     return {substance(effect) for effect in said}
+
+
+def restored(broker: str, topics: Topics) -> Store:
+    """A store that has read the changelog from its beginning, as a worker does at its start."""
+    store = empty_store()
+    records = read(broker, topics.changelog)
+    for number in range(4):
+        store.restore(number, [record for record in records if record.partition == number])
+    return store
+
+
+def empty_store() -> Store:
+    app: Any = None
+    table: Any = SimpleNamespace(name="tickets", key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw")
+    return Store(f"{SCHEME}://", app, table)
 
 
 def substance(effect: Effect) -> tuple[str, str, int, int | None]:

@@ -45,7 +45,7 @@ def test_a_flag_beats_the_environment_and_the_environment_beats_the_file(tmp_pat
 
 def test_each_setting_means_the_same_from_all_three_sources(tmp_path: Path) -> None:
     file = tmp_path / "breachwatch.toml"
-    values = {name: entry.default or "batoi" for name, entry in ENTRIES.items()}
+    values = {name: "batoi" if entry.default is None else entry.default for name, entry in ENTRIES.items()}
     values |= {"advertise": "https://sla.example:8443", "token": "a-token-of-many-characters"}
     file.write_text("".join(f'{name} = "{value}"\n' for name, value in values.items()), "utf-8")
 

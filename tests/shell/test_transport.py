@@ -27,6 +27,7 @@ from stream.language.policies import load as load_policies
 from stream.language.policies import shipped
 from stream.observe.metrics import Metrics
 from stream.runtime.app import App
+from stream.runtime.changelog import MARK_KEY
 from stream.runtime.settings import load
 from stream.runtime.store import Store
 from stream.runtime.transport import Batch, Consumer, ConsumerThread, Producer, Transport
@@ -63,6 +64,7 @@ _OVERRIDDEN = [
     (App, "_on_agent_error"),
     (App, "_on_partitions_revoked"),
     (App, "on_rebalance_end"),
+    (App, "on_start"),
     (App, "on_stop"),
     (App, "_new_transport"),
     (App, "_new_producer_transport"),
@@ -251,8 +253,9 @@ def test_an_acknowledged_message_alone_commits_nothing(consumer: Consumer) -> No
 class _Record:
     """A changelog record, as far as the store looks."""
 
-    def __init__(self, offset: int, key: bytes | None, value: bytes | None) -> None:
+    def __init__(self, offset: int, key: bytes | None, value: bytes | None, epoch: int | None = None) -> None:
         self.offset, self.key, self.value = offset, key, value
+        self.headers = () if epoch is None else (("epoch", b"%d" % epoch),)
 
 
 def test_the_store_takes_the_changelog_in_order_and_never_an_old_record_again(app: App) -> None:
@@ -264,6 +267,23 @@ def test_the_store_takes_the_changelog_in_order_and_never_an_old_record_again(ap
     assert store.of(0) == {b"a": b"2", b"c": b"\xff"}
     assert store.persisted_offset(TP("any", 0)) == 5
     assert store.persisted_offset(TP("any", 1)) is None
+
+
+def test_what_a_replaced_worker_appended_counts_for_nothing_where_something_newer_is_held(app: App) -> None:
+    store = app.store
+
+    store.restore(0, [_Record(0, b"a", b"old"), _Record(1, b"b", b"old", 1), _Record(2, b"a", b"new", 2)])
+    store.restore(0, [_Record(3, b"a", b"old", 1), _Record(4, b"b", None, 1), _Record(5, b"c", b"only one", 1)])
+
+    assert store.of(0) == {b"a": b"new", b"b": b"old", b"c": b"only one"}
+    assert store.outdated(0) == {b"a", b"b"}
+    assert store.epoch(0) == 2
+    assert store.persisted_offset(TP("any", 0)) == 5
+
+    store.restore(0, [_Record(6, b"a", b"newest", 2), _Record(7, MARK_KEY, b"{}", 3)])
+    assert store.outdated(0) == {b"b"}
+    assert store.of(0)[b"a"] == b"newest"
+    assert (store.mark(0), store.epoch(0)) == (b"{}", 3)
 
 
 def test_the_store_forgets_lost_partitions_and_only_those(app: App) -> None:

@@ -16,9 +16,11 @@ from stream.feeds.wire import encode_event, encode_tick
 from stream.language.policies import load as load_policies
 from stream.observe.metrics import Metrics
 from stream.runtime import turn as turns
+from stream.runtime.changelog import Mark
 from stream.runtime.cycle import Workbench
 from stream.runtime.deadlines import Deadlines
 from stream.runtime.partition import Partition
+from stream.runtime.presence import Presence
 from stream.runtime.settings import load
 from stream.runtime.topics import Topics
 from stream.runtime.transport import Batch
@@ -120,6 +122,7 @@ class _Bench:
         self.engine = Engine(policies)
         self.settings = load({"policies": str(policy), "clock": clock, "grace": "200ms"}, {})
         self.wall = START
+        self.forgotten: list[bytes] = []
         absent: Any = None
         bench = Workbench(
             settings=self.settings,
@@ -127,11 +130,10 @@ class _Bench:
             engine=self.engine,
             metrics=Metrics(policies),
             wall=lambda: self.wall,
-            store=absent,
             consumer=absent,
-            producer=absent,
+            presence=Presence(3),
         )
-        self.partition = Partition(bench, TP("ticket-events", 0), {}, Deadlines(), set(), 0)
+        self.partition = Partition(bench, TP("ticket-events", 0), {}, Deadlines(), absent, absent, Mark(), Deadlines(), 0)
 
     def turn(self) -> Turn:
         return Turn(self.engine, self.settings, self.partition, self.wall)
@@ -139,6 +141,7 @@ class _Bench:
     def keep(self, turn: Turn) -> list[Effect]:
         for key in turn.changed:
             self.partition.tickets[key] = codec.encode(turn.states[key])
+        self.forgotten += turn.forgotten
         return turn.effects
 
     def take(self, records: list[ConsumerRecord[bytes, bytes]]) -> list[Effect]:
@@ -262,6 +265,37 @@ def test_a_turn_that_is_full_leaves_the_rest_to_the_next(tmp_path: Path, monkeyp
 
         assert turns_done >= 3
         assert sorted(breached) == sorted((f"t{number}", START + HOUR) for number in range(25))
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("size", [1, 2, 100])
+def test_a_closed_ticket_is_forgotten_when_the_feed_is_past_its_retention(tmp_path: Path, size: int) -> None:
+    closed = Event(at=START + HOUR, id="closed", type="ticket.changed", source="desk", fields={"status": "closed"})
+    feed = [
+        _created("a", START),
+        _created("open", START),
+        ("a", closed),
+        START + 31 * 24 * HOUR - 23 * HOUR - 1,
+        START + 31 * 24 * HOUR - 23 * HOUR,
+    ]
+
+    async def run() -> None:
+        for live in (False, True):
+            bench = _Bench(tmp_path)
+            bench.partition.live, bench.wall = live, START + 100 * 24 * HOUR
+            records = _records(feed)
+            for first in range(0, 4, size):
+                bench.take(records[first : min(first + size, 4)])
+            bench.wake()
+            assert (bench.forgotten, set(bench.partition.tickets)) == ([], {b"a", b"open"})
+            bench.take(records[4:])
+            assert (bench.forgotten, set(bench.partition.tickets)) == ([b"a"], {b"open"})
+
+            again = bench.take(_records([_answered("a", START + 2 * HOUR)]))
+            assert codec.decode(bench.partition.tickets[b"a"]).head.partial
+            assert _breaches(again) == []
+            assert bench.forgotten == [b"a"]
 
     asyncio.run(run())
 

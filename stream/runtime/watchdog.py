@@ -1,0 +1,109 @@
+"""A worker that has work and does none ends, so that its supervisor starts it again or others take over.
+
+Clients of Kafka have been known to stop without an error: a fetch that is never answered, a commit that waits for ever. To
+the group such a worker is alive. So for each kind of work there is a rule: there is some, and nothing of it was done for so
+many looks. Looks are counted, not seconds: while a process is stopped nobody looks.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from typing import TYPE_CHECKING, Final
+
+from aiokafka.errors import KafkaError
+
+from stream.runtime.fatal import die
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from faust.types import TP
+
+    from stream.runtime.app import App
+
+LOOKS: Final = 8
+"""Looks at work that is not done before the end."""
+
+
+class StandstillError(Exception):
+    """There is work, and nothing is done; the text says which."""
+
+
+class Standstill:
+    """Remembers, for each kind of work, for how many looks nothing of it was done."""
+
+    def __init__(self) -> None:
+        self._seen: dict[str, tuple[object, int]] = {}
+
+    def see(self, what: str, *, busy: bool, progress: object) -> None:
+        """``busy``: there is something to do; ``progress``: another value each time some of it is done.
+
+        Raises StandstillError.
+        """
+        before, looks = self._seen.get(what, (progress, -1))
+        looks = looks + 1 if busy and progress == before else 0
+        if looks >= LOOKS:
+            raise StandstillError(f"there is something to do and nothing is done: {what}")
+        self._seen[what] = progress, looks
+
+    def forget(self) -> None:
+        """Begin anew: a rebalance is under way, in which nothing is to be done."""
+        self._seen.clear()
+
+
+class Watchdog:
+    """Looks after an app for ever; ends the process. ``allowed``: seconds for which work may stand still."""
+
+    def __init__(self, app: App, allowed: float) -> None:
+        self._app: Final = app
+        self._interval: Final = allowed / LOOKS
+        self._standstill: Final = Standstill()
+        self._ends: Mapping[TP, int] = {}
+        self._looks = 0
+
+    async def watch(self) -> None:
+        """One look after the other. A thread sees to it that there are any: it ends a process whose event loop hangs."""
+        threading.Thread(target=self._watch_the_loop, name="watchdog", daemon=True).start()
+        asking: asyncio.Task[Mapping[TP, int]] | None = None
+        while True:
+            await asyncio.sleep(self._interval)
+            self._looks += 1
+            if asking is None:
+                asking = asyncio.create_task(self._ask())
+            elif asking.done():
+                self._ends, asking = asking.result(), None
+            try:
+                self._look()
+            except StandstillError as error:
+                die("by its watchdog", error)
+
+    async def _ask(self) -> Mapping[TP, int]:
+        """Where the input ends; as known before, when the broker does not say."""
+        owned = [partition.source for partition in self._app.partitions.values()]
+        try:
+            ends: Mapping[TP, int] = await self._app.consumer.highwaters(*owned) if owned else {}
+        except KafkaError:
+            return self._ends
+        return ends
+
+    def _look(self) -> None:
+        app, see = self._app, self._standstill.see
+        if app.rebalancing or any(partition.held for partition in app.partitions.values()):
+            self._standstill.forget()
+            return
+        for number, partition in app.partitions.items():
+            busy, progress = app.consumer.input_of(partition.source, self._ends.get(partition.source, 0))
+            see(f"the input of partition {number}", busy=busy, progress=(progress, partition.turns))
+            see(f"a turn or due deadlines of partition {number}", busy=partition.has_work(), progress=partition.turns)
+        see("committing what is finished", busy=app.consumer.uncommitted(), progress=app.consumer.commits)
+
+    def _watch_the_loop(self) -> None:
+        hanging = Standstill()
+        while True:
+            time.sleep(self._interval)
+            try:
+                hanging.see("the event loop", busy=True, progress=self._looks)
+            except StandstillError as error:
+                die("by its watchdog", error)

@@ -1,0 +1,73 @@
+"""A worker that dies at each step of a turn: effects exactly once, dead letters exactly once, every ticket as it must be."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+import pytest
+from running import (
+    HOUR,
+    SECOND,
+    START,
+    Sent,
+    Worker,
+    all_committed,
+    dead_letters,
+    effects,
+    event,
+    publish,
+    replayed,
+    restored,
+    sent,
+    substance,
+    tick,
+    until,
+)
+
+from stream.language.policies import load
+from stream.runtime.failpoint import STEPS
+from stream.sla import codec
+from stream.sla.engine import Engine
+from stream.sla.playback import Playback
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from stream.runtime.topics import Topics
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_dying_at_any_step_of_a_turn_changes_nothing_that_is_said_or_known(
+    broker: str, topics: Topics, tmp_path: Path, step: str
+) -> None:
+    feed = []
+    for number in range(120):
+        ticket, at = f"desk/{number}", START + number * SECOND
+        feed.append((ticket, event(ticket, "ticket.created", at, fields={"priority": "p1"}, actor="customer")))
+        if number % 2:
+            feed.append((ticket, event(ticket, "comment.added", at + HOUR // 4, actor="agent", public=True)))
+    feed.sort(key=lambda entry: entry[1].key)
+    end = START + 100 * HOUR
+    bad = [Sent(b"desk/%d" % number, b"?") for number in range(20)]
+    publish(broker, topics, [*(sent(*entry) for entry in feed[:90]), *bad, *(sent(*entry) for entry in feed[90:]), *tick(end)])
+
+    flags = ("--clock", "event", "--batch", "20", "--commit-interval", "1m")
+    for time in ("1", "6"):
+        with Worker(broker, topics, tmp_path, *flags, failpoint=f"{step}:{time}") as worker:
+            assert worker.process.wait(60) == 137
+    with Worker(broker, topics, tmp_path, "--clock", "event") as worker:
+        until(lambda: all_committed(broker, topics), "everything is processed", worker)
+
+    said = Counter(substance(effect) for effect, _ in effects(broker, topics))
+    assert said == dict.fromkeys(replayed(tmp_path, feed, end), 1)
+    assert len(dead_letters(broker, topics)) == len(bad)
+    playback = Playback(Engine(load([tmp_path / "policy.yaml"])))
+    for ticket, what in feed:
+        list(playback.event(ticket, what))
+    list(playback.tick(end))
+    store = restored(broker, topics)
+    held = {key.decode(): codec.decode(value) for number in range(4) for key, value in store.of(number).items()}
+    assert {ticket: (state.head.last, state.head.next, state.head.pledges) for ticket, state in held.items()} == {
+        ticket: (state.head.last, state.head.next, state.head.pledges) for ticket, state in playback.states.items()
+    }

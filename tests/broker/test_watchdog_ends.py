@@ -1,0 +1,47 @@
+"""A broker that does not answer any more, and a worker that has something to say."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from typing import TYPE_CHECKING
+
+from running import PATIENCE, SECOND, Worker, all_committed, effects, event, now, publish, sent, until
+
+from stream.runtime.fatal import EXIT_STATUS
+from stream.runtime.topics import Topics, create
+from stream.sla.effects import Kind
+from stream.tools.embedded import Broker
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def test_a_worker_that_cannot_say_what_is_due_ends_and_says_so_and_the_next_one_says_it_once(tmp_path: Path) -> None:
+    topics = Topics("watchdog")
+    with Broker() as frozen:
+        asyncio.run(create(frozen.bootstrap, topics, partitions=4))
+        with Worker(frozen.bootstrap, topics, tmp_path).ready().live() as worker:
+            at = now()
+            created = event("desk/1", "ticket.created", at, fields={"priority": "quick"}, actor="customer")
+            publish(frozen.bootstrap, topics, [sent("desk/1", created)])
+            until(lambda: all_committed(frozen.bootstrap, topics), "the ticket is known", worker)
+            os.kill(frozen.pid, signal.SIGSTOP)
+            try:
+                status = worker.process.wait(PATIENCE / 2)
+            finally:
+                os.kill(frozen.pid, signal.SIGCONT)
+        log = worker.log.read_text("utf-8")
+        assert status == EXIT_STATUS
+        assert "stopped at once, by its watchdog" in log
+        assert "nothing is done: a turn or due deadlines of partition " in log
+
+        with Worker(frozen.bootstrap, topics, tmp_path) as worker:
+
+            def breaches() -> list[int]:
+                return [said.at for said, _ in effects(frozen.bootstrap, topics) if said.kind is Kind.BREACHED]
+
+            until(breaches, "the breach", worker)
+            worker.live()
+        assert breaches() == [at + 4 * SECOND]

@@ -1,0 +1,72 @@
+"""A process that was away knows it, and a clock that is set makes no deadline early and loses none."""
+
+from __future__ import annotations
+
+from stream.runtime.clock import Clock
+from stream.runtime.presence import Presence
+
+SECOND = 1_000_000
+NOON = 1_798_794_000 * SECOND
+
+
+class _Machine:
+    """Two clocks: one that passes, one that can be set."""
+
+    def __init__(self) -> None:
+        self.passed = 0
+        self.wall = NOON
+        self.steps: list[int] = []
+        self.clock = Clock(self.steps.append, lambda: self.wall, lambda: self.passed)
+
+    def after(self, micros: int) -> int:
+        self.passed += micros
+        self.wall += micros
+        return self.clock.now()
+
+
+def test_time_passes_as_the_wall_says_and_small_corrections_are_no_steps() -> None:
+    machine = _Machine()
+
+    for _ in range(10):
+        machine.wall += 900_000
+        assert machine.after(SECOND) == machine.wall
+
+    assert machine.steps == []
+
+
+def test_a_jump_ahead_is_counted_and_believed_after_half_a_second_only() -> None:
+    machine = _Machine()
+    machine.wall += 3_600 * SECOND
+
+    assert machine.after(0) == NOON
+    assert machine.after(400_000) == NOON + 400_000
+    assert machine.after(100_000) == machine.wall
+    assert machine.steps == [3_600 * SECOND]
+
+
+def test_a_jump_ahead_that_is_taken_back_at_once_is_never_seen() -> None:
+    machine = _Machine()
+    machine.wall += 3_600 * SECOND
+    seen = [machine.after(0), machine.after(200_000)]
+    machine.wall -= 3_600 * SECOND
+    seen += [machine.after(200_000), machine.after(200_000)]
+
+    assert seen == [NOON, NOON + 200_000, NOON + 400_000, NOON + 600_000]
+    assert machine.steps == [3_600 * SECOND, -3_600 * SECOND]
+
+
+def test_a_clock_that_is_set_back_comes_to_the_same_instant_again() -> None:
+    machine = _Machine()
+    machine.after(10 * SECOND)
+    machine.wall -= 10 * SECOND
+
+    assert machine.after(SECOND) == NOON + SECOND
+    assert machine.steps == [-10 * SECOND]
+    assert machine.after(9 * SECOND) == NOON + 10 * SECOND
+
+
+def test_who_looks_often_is_not_away_and_who_does_not_look_for_too_long_was() -> None:
+    looks = iter([0.0, 1.0, 3.5, 6.5, 9.6, 9.7])
+    presence = Presence(3.0, lambda: next(looks))
+
+    assert [presence.look() for _ in range(5)] == [0, 0, 0, 1, 1]
