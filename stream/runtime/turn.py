@@ -82,7 +82,7 @@ class Turn:
         while not self.full:
             # Time passes with the events: what falls due between two of them is woken between them, wherever a batch
             # happens to end.
-            if partition.by_event_time and not (self.wake(partition.watermark) and self._forget(partition.watermark)):
+            if partition.by_event_time and not (self.wake(partition.clock(self._clock)) and self._forget(partition.watermark)):
                 return False
             if partition.cursor == len(records):
                 return self._forget(partition.watermark)

@@ -196,6 +196,18 @@ def test_while_it_catches_up_a_deadline_passes_when_the_feed_passes_it(tmp_path:
     asyncio.run(run())
 
 
+def test_an_event_from_a_clock_that_is_ahead_makes_no_deadline_early_while_it_catches_up(tmp_path: Path) -> None:
+    async def run() -> None:
+        bench = _Bench(tmp_path)
+        bench.wall = START + HOUR - 60 * SECOND
+        assert _breaches(bench.take(_records([_created("a", START), _created("b", START + HOUR + SECOND)]))) == []
+
+        bench.wall = START + HOUR + bench.settings.grace + 1
+        assert _breaches(bench.take([])) == [("a", START + HOUR)]
+
+    asyncio.run(run())
+
+
 def test_once_live_a_deadline_passes_by_the_clock_and_not_before_the_grace_is_over(tmp_path: Path) -> None:
     async def run() -> None:
         bench = _Bench(tmp_path)
