@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from stream.sla.conditions import FieldIn
@@ -145,6 +146,17 @@ def test_a_repetition_older_than_the_history_is_still_a_repetition() -> None:
         told.event(changed(hour * HOUR, team=f"t{hour}"))
 
     assert told.event(created(0)).steps[-1].outcome is Outcome.DUPLICATE
+
+
+def test_an_event_whose_id_stands_elsewhere_in_the_history_is_no_repetition() -> None:
+    first = created(0, team="b")
+    told = Told(RESOLUTION).event(first)
+
+    named_as_a_value = msgspec.structs.replace(changed(1 * HOUR, status="open"), id="b")
+    of_another_source = msgspec.structs.replace(first, source="another", at=2 * HOUR)
+    told.event(named_as_a_value).event(of_another_source).event(first)
+
+    assert [step.outcome for step in told.steps[-3:]] == [Outcome.APPLIED, Outcome.APPLIED, Outcome.DUPLICATE]
 
 
 def test_a_bounded_history_says_the_same_as_a_whole_one() -> None:
