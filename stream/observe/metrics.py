@@ -14,6 +14,7 @@ from prometheus_client import CollectorRegistry, ProcessCollector, disable_creat
 
 from stream.observe import catalogue as names
 from stream.observe.catalogue import counter, gauge, histogram
+from stream.observe.counts import Counts
 from stream.observe.facts import state_facts
 from stream.observe.labels import LABEL_SETS, OTHER, Vocabularies, priorities, stages
 from stream.observe.open_book import Entry, OpenBook
@@ -50,42 +51,6 @@ _EXEMPLAR: Final = 128 - len("ticket")
 
 Tally: TypeAlias = "defaultdict[Counter, int]"
 """What a batch adds to each counter."""
-
-
-class _Counts:
-    """The metrics of one label set; made together, so that each exists at 0 before it is needed."""
-
-    __slots__ = (
-        "breached",
-        "breaches_retracted",
-        "cancelled",
-        "late_breaches",
-        "met",
-        "met_retracted",
-        "others_retracted",
-        "paused",
-        "reopened",
-        "reopenings_retracted",
-        "started",
-        "time",
-        "used",
-    )
-
-    def __init__(self, metrics: Metrics, labels: tuple[str, ...]) -> None:
-        what = labels[:2]
-        self.started = metrics.started.labels(*labels)
-        self.met = metrics.decided.labels(*labels, "met")
-        self.breached = metrics.decided.labels(*labels, "breached")
-        self.cancelled = metrics.decided.labels(*labels, "cancelled")
-        self.breaches_retracted = metrics.retractions.labels(*labels, "breach")
-        self.met_retracted = metrics.retractions.labels(*labels, "met")
-        self.reopenings_retracted = metrics.retractions.labels(*labels, "reopening")
-        self.others_retracted = metrics.retractions.labels(*labels, "other")
-        self.reopened = metrics.reopened.labels(*labels)
-        self.late_breaches = metrics.late_breaches.labels(*what)
-        self.time = metrics.time.labels(*what)
-        self.used = metrics.used.labels(*what)
-        self.paused = metrics.paused.labels(*what)
 
 
 class Metrics:
@@ -138,7 +103,7 @@ class Metrics:
         }
         self._by_kind = {kind: (effects.labels(kind.value), more.get(kind)) for kind in Kind}
         self._live: dict[int, bool] = {}
-        self._counts: dict[tuple[str, ...], _Counts] = {}
+        self._counts: dict[tuple[str, ...], Counts] = {}
         self._entries: dict[tuple[str, ...], Entry] = {}
         self._remembered: dict[tuple[str, ...], _Counts] = {}
         """By policy, commitment, priority and team as effects say them: what ``_labels`` once answered stays the answer."""
@@ -267,7 +232,7 @@ class Metrics:
         ladder, level = words.ladder.label(effect.ladder), words.level.label(effect.level)
         tally[self._escalations.labels(words.policy.label(effect.policy), ladder, level, effect.reason.value)] += 1
 
-    def _of(self, effect: Effect) -> _Counts:
+    def _of(self, effect: Effect) -> Counts:
         priority, team = effect.fields.get("priority", ""), effect.fields.get("team", "")
         if not isinstance(priority, str):
             priority = OTHER
@@ -292,11 +257,11 @@ class Metrics:
             return (*labels[:2], OTHER, OTHER)
         return labels
 
-    def _known(self, labels: tuple[str, ...]) -> _Counts:
+    def _known(self, labels: tuple[str, ...]) -> Counts:
         counts = self._counts.get(labels)
         if counts is None:
             # A counter born at 1 shows no increase: all of a label set begin at 0, long before the first verdict.
-            counts = self._counts[labels] = _Counts(self, labels)
+            counts = self._counts[labels] = Counts(self, labels)
             self._book.foresee(labels)
         return counts
 

@@ -37,6 +37,15 @@ def test_two_commitments_of_one_ticket_under_the_same_labels_count_twice():
     assert counts(book) == {"running": 2}
 
 
+def test_what_is_said_of_a_ticket_tells_how_many_more_are_open_than_before():
+    book = OpenBook()
+    running, paused = book.entry(LABELS, "running"), book.entry(LABELS, "paused")
+
+    said = [book.set("desk/1", entries) for entries in ((running, paused), (paused, running), (running,), (running,), ())]
+
+    assert said == [2, 0, -1, 0, -1]
+
+
 def test_forgetting_a_ticket_that_was_never_open_changes_nothing():
     book = OpenBook()
     book.foresee(LABELS)
