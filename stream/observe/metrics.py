@@ -105,7 +105,7 @@ class Metrics:
         self._live: dict[int, bool] = {}
         self._counts: dict[tuple[str, ...], Counts] = {}
         self._entries: dict[tuple[str, ...], Entry] = {}
-        self._remembered: dict[tuple[str, ...], _Counts] = {}
+        self._remembered: dict[tuple[str, ...], Counts] = {}
         """By policy, commitment, priority and team as effects say them: what ``_labels`` once answered stays the answer."""
         self._words = Vocabularies(policies)
         self._foresee(policies)

@@ -133,8 +133,7 @@ def asks(
     again = climb.reached(level, rungs)
     if not again:
         climb.raised = [*climb.raised, level.name]
-    if climb.holding == Holding.ACKNOWLEDGED:
-        climb.turn += 1
+    climb.turn += 1  # its repetitions are counted from here, and are others than those before
     climb.holding = Holding.CLIMBING
     kind = Kind.REPEATED if again else Kind.RAISED
     _say(voice, kind, Reason.REQUESTED, event.at, event.id, rungs, climb, watch, level, pledge, per_event=True)

@@ -3,6 +3,8 @@
 A ``PolicySet`` answers one question: given a ticket's fields and the instant a clock started, what is promised? The answer,
 a ``Plan``, has every choice made (targets, marks, calendars for *these* fields), and is remembered: tickets with the same
 relevant fields share it.
+
+Somewhat longer than a file here should be: what a policy is made of and the one question asked of it are read together.
 """
 
 from __future__ import annotations

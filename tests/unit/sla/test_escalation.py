@@ -204,6 +204,15 @@ def test_a_request_to_a_ladder_that_takes_none_is_refused() -> None:
     assert [effect.reason for effect in told.effects] == [Reason.NOT_OFFERED]
 
 
+def test_repetitions_after_a_request_are_others_than_those_before() -> None:
+    level = {"repeat_every": Duration.parse("1h"), "max_repeats": 1}
+    policies = policy_set(ladders=(ladder(("team", used("1h")), of_level=level, on_request="team"),))
+    told = run(policies, created(0), about(7 * HOUR, "requested"), until=20 * HOUR)
+
+    assert told.lines() == ["raised team @1h", "repeated team @2h", "repeated team @7h", "repeated team @8h"]
+    assert len({effect.id for effect in told.effects}) == 4
+
+
 WATCHED = policy_set(ladders=(ladder(("team", used("4h")), ("manager", used("8h")), monitoring=Duration.parse("24h")),))
 
 
