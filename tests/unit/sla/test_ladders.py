@@ -209,14 +209,14 @@ def test_asking_for_what_was_acknowledged_opens_a_new_round() -> None:
     )
 
     raised, taken, again = told.effects
-    assert (round_of(raised, per_event=True), round_of(taken), round_of(again, per_event=True)) == (0, 1, 2)
+    assert (round_of(raised, per_event=True), round_of(taken), round_of(again, per_event=True)) == (1, 2, 3)
     assert told.lines("repeated") == ["repeated team @3h"]
 
 
-def test_asking_twice_without_an_acknowledgement_stays_in_one_round() -> None:
+def test_each_request_opens_a_round_of_its_own() -> None:
     told = run(asked(), created(0), about(1 * HOUR, "requested"), about(3 * HOUR, "requested"), until=4 * HOUR)
 
-    assert [round_of(effect, per_event=True) for effect in told.effects] == [0, 0]
+    assert [round_of(effect, per_event=True) for effect in told.effects] == [1, 2]
 
 
 def test_an_escalation_on_a_commitment_shows_the_deadline_it_stands_on() -> None:
