@@ -1,0 +1,19 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+from stream.sla.diagram import stopwatch_diagram, verdict_diagram
+
+REFERENCE = Path(__file__).parents[3] / "docs" / "policy-language.md"
+
+
+def test_the_diagrams_of_the_reference_are_those_of_the_tables() -> None:
+    text = REFERENCE.read_text("utf-8")
+
+    assert stopwatch_diagram() in text
+    assert verdict_diagram() in text
+
+
+def test_a_diagram_shows_every_transition() -> None:
+    assert "    running --> paused: pause" in stopwatch_diagram()
+    assert "    breached --> late" in verdict_diagram()
