@@ -155,14 +155,12 @@ class Pledge(msgspec.Struct, array_like=True, gc=False):
             self.due = soonest = watch.reaches(self.base + self.target + self.extension, self.clock, promise.calendar)
             if soonest is not None and soonest < self.floor:
                 soonest = self.floor
-        breach = soonest
         for mark in promise.warn_at:
             if mark.text in self.warned:
                 continue
             instant = mark_instant(mark, self, watch, promise.calendar)
-            if instant is None or (breach is not None and instant >= breach):
-                continue
-            if soonest is None or instant < soonest:
+            # The breach is the first candidate, so a warning that comes no earlier is never the next thing.
+            if instant is not None and (soonest is None or instant < soonest):
                 soonest = instant
         self.next = soonest
 

@@ -116,7 +116,7 @@ class Engine:
         said, _ = self._refold(state, history, said_until, now)
         history.insert(bisect_left(history, event.key, key=_key), event)
         true, head = self._refold(state, history, said_until, now)
-        effects, revisions = _difference(said, true, state.revisions, event, now)
+        effects, revisions = _difference(said, true, state.revisions, event)
         after = State(head, pack(*history), len(history), state.base, state.old_ids, revisions)
         if after.kept > self._history:
             after = self._bounded(after)
@@ -164,7 +164,7 @@ def _revised(stem_: str, revisions: dict[str, int]) -> str:
 
 
 def _difference(
-    said: list[Effect], true: list[Effect], revisions: dict[str, int], event: Event, now: int
+    said: list[Effect], true: list[Effect], revisions: dict[str, int], event: Event
 ) -> tuple[tuple[Effect, ...], dict[str, int]]:
     """What to take back and what to say, so that the world knows ``true`` where it knew ``said``."""
     before = {effect.id: effect for effect in said}
@@ -173,7 +173,7 @@ def _difference(
     taken_back = []
     for name, effect in before.items():
         if name not in after or _substance(after[name]) != _substance(effect):
-            taken_back.append(_retraction(effect, _revised(name, revisions), event, now))
+            taken_back.append(_retraction(effect, _revised(name, revisions), event))
             revisions[name] = revisions.get(name, 0) + 1
     missing = [effect for name, effect in after.items() if name not in before or _substance(before[name]) != _substance(effect)]
     return (*taken_back, *_named(missing, revisions, late=True)), revisions
@@ -184,7 +184,7 @@ def _substance(effect: Effect) -> tuple[object, ...]:
     return (effect.at, effect.due_at, effect.target, effect.policy, effect.policy_version, effect.reason)
 
 
-def _retraction(effect: Effect, said_id: str, event: Event, now: int) -> Effect:
+def _retraction(effect: Effect, said_id: str, event: Event) -> Effect:
     if effect.kind is Kind.BREACHED:
         kind = Kind.BREACH_RETRACTED
     elif effect.kind.topic is Topic.ESCALATIONS:
@@ -196,7 +196,6 @@ def _retraction(effect: Effect, said_id: str, event: Event, now: int) -> Effect:
         effect,
         id=stem(effect.ticket, name, "", effect.cycle, kind, said_id, 0),
         kind=kind,
-        detected_at=now,
         reason=Reason.CORRECTED,
         cause=event.id,
         late=True,

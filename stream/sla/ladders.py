@@ -153,7 +153,7 @@ def falls_due(voice: Voice, instant: int, rungs: Rungs, climb: Climb, watch: Sto
             climb.said = instant
             reason = MARK_REASON[due.mark.kind]
             _say(voice, Kind.RAISED, reason, instant, TIMER, rungs, climb, watch, due.level, pledge)
-        elif due.level.name == climb.raised[-1] and climb.said != instant:
+        elif due.level.name == climb.raised[-1]:
             _says_again(voice, instant, rungs, climb, watch, due.level, pledge)
     climb.look_ahead(rungs, watch, pledge)
 

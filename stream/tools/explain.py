@@ -13,14 +13,14 @@ import msgspec
 
 from stream.feeds.decode import Incoming, Rejected, RejectReason, decode
 from stream.feeds.explanation import encode_explanation
-from stream.feeds.instants import InstantError, format_instant, parse_instant
+from stream.feeds.instants import format_instant
 from stream.feeds.lines import key_of, open_lines
 from stream.language.document import PolicyError
 from stream.language.policies import load
 from stream.sla.engine import Engine, Outcome
 from stream.sla.explain import explain
 from stream.tools.explain_view import lines
-from stream.tools.replay import policy_paths
+from stream.tools.options import instant, policy_paths
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -31,13 +31,6 @@ if TYPE_CHECKING:
     from stream.sla.ticket import State
 
 _NEAR: Final = 5
-
-
-def _until(_context: click.Context, _option: click.Parameter, text: str | None) -> int | None:
-    try:
-        return None if text is None else parse_instant(text)
-    except InstantError as error:
-        raise click.BadParameter(str(error)) from error
 
 
 def _zone(_context: click.Context, _option: click.Parameter, name: str | None) -> str | None:
@@ -58,7 +51,7 @@ def _zone(_context: click.Context, _option: click.Parameter, name: str | None) -
 )
 @click.option("--policies", multiple=True, required=True, help="Policy file, or the name of a shipped policy. Repeatable.")
 @click.option("--commitment", help="Only this commitment, with the levels that stand on it; or only this ladder.")
-@click.option("--until", callback=_until, help="As of this instant (RFC 3339); else as of the newest instant of the file.")
+@click.option("--until", callback=instant, help="As of this instant (RFC 3339); else as of the newest instant of the file.")
 @click.option("--zone", callback=_zone, help="Show all times in this IANA zone, not in those of the calendars.")
 @click.option("--history", default=200, show_default=True, help="As for replay: events kept per ticket to fold late ones in.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON (schemas/explanation.v1.json); times are then in UTC.")

@@ -9,42 +9,19 @@ from pathlib import Path
 import click
 
 from stream.feeds.decode import Incoming, Rejected, RejectReason, decode
-from stream.feeds.instants import InstantError, parse_instant
 from stream.feeds.lines import key_of, open_lines
 from stream.feeds.wire import encode_effect
 from stream.language.document import PolicyError
-from stream.language.policies import load, shipped
+from stream.language.policies import load
 from stream.sla.engine import Engine, Outcome
 from stream.sla.playback import Playback
-
-
-def policy_paths(names: tuple[str, ...]) -> list[Path]:
-    """Files, and names of shipped policies, as files. Raises click.BadParameter for a name that is neither."""
-    paths = []
-    for name in names:
-        path = Path(name)
-        if not path.exists():
-            try:
-                path = shipped(name)
-            except ValueError as error:
-                raise click.BadParameter(f"there is no file {name!r}, and {error}") from error
-        paths.append(path)
-    return paths
-
-
-def _instant(_context: click.Context, _option: click.Parameter, text: str | None) -> int | None:
-    if text is None:
-        return None
-    try:
-        return parse_instant(text)
-    except InstantError as error:
-        raise click.BadParameter(str(error)) from error
+from stream.tools.options import instant, policy_paths
 
 
 @click.command("replay")
 @click.argument("file", type=click.Path(path_type=Path, allow_dash=True, dir_okay=False))
 @click.option("--policies", multiple=True, required=True, help="Policy file, or the name of a shipped policy. Repeatable.")
-@click.option("--until", callback=_instant, help="Let time pass to this instant (RFC 3339) after the last event.")
+@click.option("--until", callback=instant, help="Let time pass to this instant (RFC 3339) after the last event.")
 @click.option("--history", default=200, show_default=True, help="Events kept per ticket to fold late ones in.")
 def command(file: Path, policies: tuple[str, ...], until: int | None, history: int) -> None:
     """Run the engine over FILE (JSON lines of ticket events, may be gzipped, - for standard input).
