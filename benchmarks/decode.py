@@ -37,7 +37,7 @@ def main() -> None:
         print(f"    ratio {whole / bare:.1f}")
     breach = decode_effect((EXAMPLES / "sla-effect" / "valid" / "commitment.breached.json").read_bytes())
     measure("encode_effect", lambda: encode_effect(breach))
-    measure("effect_headers", lambda: effect_headers(breach, "/breachwatch"))
+    measure("effect_headers", lambda: effect_headers(breach, b"/breachwatch"))
 
 
 def measure(name: str, work: Callable[[], object]) -> float:

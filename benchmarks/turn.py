@@ -32,6 +32,7 @@ from stream.feeds.decode import Incoming, decode
 from stream.feeds.wire import effect_headers, encode_effect, encode_event
 from stream.language.policies import load, shipped
 from stream.observe.metrics import Metrics
+from stream.runtime.changelog import Mark
 from stream.runtime.cycle import Workbench, cycle
 from stream.runtime.deadlines import Deadlines
 from stream.runtime.partition import Partition
@@ -57,16 +58,22 @@ Times = defaultdict[str, list[float]]
 
 
 class _Nowhere:
-    """Stands for the store, the consumer and the producer: takes what it is given."""
+    """Stands for the outputs, the changelog, the consumer and the process: takes what it is given."""
 
-    async def write(self, _topic: str, _partition: int, records: list[Any]) -> int | None:
-        return len(records) or None
+    def __init__(self) -> None:
+        self.said: set[bytes] = set()
 
-    def written(self, partition: int, offset: int) -> None:
+    async def write(self, *what: Any) -> None:
+        pass
+
+    async def prove(self, tp: TP) -> None:
         pass
 
     def finish(self, tp: TP, batch: Batch) -> None:
         pass
+
+    def look(self) -> int:
+        return 0
 
 
 def main() -> None:
@@ -77,6 +84,8 @@ def main() -> None:
     batches = [records[start : start + BATCH] for start in range(0, len(records), BATCH)]
     engine = Engine(load([shipped("batoi")]))
     gc.collect()
+    gc.set_threshold(100_000, 20, 100)
+    gc.set_threshold(100_000, 20, 100)
     gc.freeze()  # the feed is no part of a worker
     rounds, loops = [], []
     for _ in range(ROUNDS):
@@ -129,7 +138,7 @@ def _stages(engine: Engine, batches: list[list[Any]], times: Times) -> None:
         encoded = [codec.encode(step.state) for step in steps]
         marks.append(time.perf_counter())
         effects = [effect for step in steps for effect in step.effects]
-        written = [(encode_effect(effect), effect_headers(effect, "/breachwatch")) for effect in effects]
+        written = [(encode_effect(effect), effect_headers(effect, b"/breachwatch")) for effect in effects]
         marks.append(time.perf_counter())
         metrics.effects(effects, clock_is_wall=False)
         for step in steps:
@@ -150,11 +159,10 @@ async def _whole(engine: Engine, batches: list[list[Any]], times: Times) -> None
         engine=engine,
         metrics=Metrics(engine.policies),
         wall=lambda: time.time_ns() // 1_000,
-        store=nowhere,
         consumer=nowhere,
-        producer=nowhere,
+        presence=nowhere,
     )
-    partition = Partition(bench, TP("ticket-events", 0), {}, Deadlines(), set())
+    partition = Partition(bench, TP("ticket-events", 0), {}, Deadlines(), nowhere, nowhere, Mark(), Deadlines(), 0)
     end = 0
     for records in batches:
         batch = Batch(records, end or None, end + len(records))

@@ -42,7 +42,7 @@ from stream.sla.playback import Playback
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from stream.sla.policy import PolicySet
+    from stream.sla.plan import PolicySet
 
 MICROS: Final = 1_000_000
 

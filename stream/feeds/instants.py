@@ -41,6 +41,7 @@ def epoch_micros(moment: datetime) -> int:
     return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
 
 
+@lru_cache(maxsize=8192)
 def format_instant(instant: int) -> str:
     """RFC 3339 in UTC with ``Z``, and only as many fractional digits as the instant needs (none, or one to six)."""
     seconds, micros = divmod(instant, 1_000_000)
@@ -50,7 +51,8 @@ def format_instant(instant: int) -> str:
     return f"{text}.{micros:06d}".rstrip("0") + "Z" if micros else text + "Z"
 
 
-# Every effect has up to four instants: looked up they cost a third of what datetime takes.
+# Every effect has up to five instants, and shares them with the others of its event or ticket; what is not remembered
+# costs a third of what datetime takes.
 _MINUTES: Final = [f"T{minute // 60:02d}:{minute % 60:02d}:" for minute in range(1440)]
 _SECONDS: Final = [f"{second:02d}" for second in range(60)]
 

@@ -166,19 +166,18 @@ def decode_effect(value: bytes) -> Effect:
     )
 
 
-def effect_headers(effect: Effect, source: str) -> list[tuple[str, bytes]]:
+def effect_headers(effect: Effect, source: bytes) -> list[tuple[str, bytes]]:
     """CloudEvents 1.0 attributes in Kafka binary mode. ``source`` is the URI reference of this installation.
 
     ``ce_type`` is the effect's type after ``breachwatch.``; ``ce_time`` is when it became true, not when it was noticed.
     """
-    return [
-        ("ce_specversion", b"1.0"),
-        ("ce_id", effect.id.encode()),
-        ("ce_type", b"breachwatch." + effect.kind.encode()),
-        ("ce_source", source.encode()),
-        ("ce_time", format_instant(effect.at).encode()),
-        ("content-type", b"application/json"),
-    ]
+    time = format_instant(effect.at).encode()
+    return [_VERSION, ("ce_id", effect.id.encode()), _TYPE[effect.kind], ("ce_source", source), ("ce_time", time), _JSON]
+
+
+_VERSION: Final = ("ce_specversion", b"1.0")
+_TYPE: Final = {kind: ("ce_type", b"breachwatch." + kind.encode()) for kind in Kind}
+_JSON: Final = ("content-type", b"application/json")
 
 
 def encode_rejected(

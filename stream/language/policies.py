@@ -16,7 +16,7 @@ from stream.language.policy import Reading, read_policy
 from stream.language.rows import Written, read_rows
 from stream.language.shapes import items, read_name, section, shown, under
 from stream.sla.calendar import Calendar, always
-from stream.sla.policy import PolicySet
+from stream.sla.plan import PolicySet
 
 ALWAYS_OPEN: Final = "24x7"
 """The calendar that every policy may name without defining it."""

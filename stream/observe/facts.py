@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
     from prometheus_client import CollectorRegistry
 
-    from stream.sla.policy import Choice, Policy, PolicySet
+    from stream.sla.plan import PolicySet
+    from stream.sla.policy import Choice, Policy
 
 T = TypeVar("T")
 

@@ -13,7 +13,8 @@ from stream.sla.conditions import All, AnyOf, Condition, FieldIn, Not
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from stream.sla.policy import Commitment, Policy, PolicySet
+    from stream.sla.plan import PolicySet
+    from stream.sla.policy import Commitment, Policy
 
 T = TypeVar("T")
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from prometheus_client import Counter
 
-    from stream.sla.policy import PolicySet
+    from stream.sla.plan import PolicySet
     from stream.sla.ticket import Standing
 
 Result = Literal["applied", "late", "duplicate", "ignored"]

@@ -68,7 +68,9 @@ async def cycle(bench: Workbench, partition: Partition, batch: Batch | None) -> 
     turn = Turn(bench.engine, bench.settings, partition, bench.wall())
     done = turn.take(batch) if batch is not None else turn.wake(partition.clock(bench.wall()))
     for key in turn.changed:
-        partition.tickets[key] = codec.encode(turn.states[key])
+        state = turn.states[key]
+        partition.tickets[key] = codec.encode(state)
+        partition.recent.put(key, state)
     # 3
     await partition.still_ours()
     failpoint("before_outputs")
@@ -90,7 +92,7 @@ async def cycle(bench: Workbench, partition: Partition, batch: Batch | None) -> 
 
 def _outputs(bench: Workbench, said: set[bytes], turn: Turn) -> dict[str, list[Record]]:
     """Topic to what is to be written there: what was not said already."""
-    topics, source = bench.topics, f"/breachwatch/{bench.settings.app_id}"
+    topics, source = bench.topics, f"/breachwatch/{bench.settings.app_id}".encode()
     effects = [effect for effect in turn.effects if effect.id.encode() not in said]
     return {
         topics.breaches: [_record(effect, source) for effect in effects if effect.kind.topic is Topic.BREACHES],
@@ -99,7 +101,7 @@ def _outputs(bench: Workbench, said: set[bytes], turn: Turn) -> dict[str, list[R
     }
 
 
-def _record(effect: Effect, source: str) -> Record:
+def _record(effect: Effect, source: bytes) -> Record:
     return Record(effect.ticket.encode(), encode_effect(effect), effect_headers(effect, source))
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from stream.runtime.cycle import cycle
 from stream.runtime.fatal import die
+from stream.runtime.recent import Recent
 from stream.runtime.settings import ClockMode
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ class Partition:
         self.source: Final = source
         self.tickets: Final = tickets
         """Record key to state: this partition's part of the store."""
+        self.recent: Final = Recent()
         self.deadlines: Final = deadlines
         self.endings: Final = endings
         """When to forget which closed ticket, by the feed's time."""

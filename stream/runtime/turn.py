@@ -117,6 +117,7 @@ class Turn:
                 return True
             self._woken += 1
             self._partition.tickets.pop(key, None)
+            self._partition.recent.drop(key)
             self.states.pop(key, None)
             self.changed.discard(key)
             self.forgotten.add(key)
@@ -146,7 +147,7 @@ class Turn:
             self._keep(key, step)
 
     def _state(self, key: bytes) -> State | None:
-        state = self.states.get(key)
+        state = self.states.get(key) or self._partition.recent.get(key)
         if state is None and (stored := self._partition.tickets.get(key)) is not None:
             state = codec.decode(stored)
         return state

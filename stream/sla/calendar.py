@@ -28,7 +28,7 @@ _END_YEAR: Final = 2200
 _YEAR: Final = 366 * DAY
 
 
-class CalendarRangeError(OverflowError):
+class CalendarRangeError(ValueError):
     """An instant, or the end of an amount, lies outside the years 1970 to 2199 that calendars reach."""
 
 

@@ -10,12 +10,16 @@ from typing import Final
 
 import msgspec
 
-from stream.sla.ticket import State
+from stream.sla.commitment import Pledge
+from stream.sla.escalation import Climb
+from stream.sla.stopwatch import Stopwatch
+from stream.sla.ticket import State, Stored, StoredState, Ticket
 
 VERSION: Final = 1
 _MARK: Final = bytes([VERSION])
-_encoder: Final = msgspec.msgpack.Encoder()
-_decoder: Final = msgspec.msgpack.Decoder(State)
+
+_write: Final = msgspec.msgpack.Encoder().encode
+_read: Final = msgspec.msgpack.Decoder(StoredState).decode
 
 
 class CodecError(ValueError):
@@ -23,7 +27,7 @@ class CodecError(ValueError):
 
 
 def encode(state: State) -> bytes:
-    return _MARK + _encoder.encode(state)
+    return _MARK + _write(state.parts())
 
 
 def decode(data: bytes) -> State:
@@ -34,6 +38,25 @@ def decode(data: bytes) -> State:
             "Was the table written by a newer version?"
         )
     try:
-        return _decoder.decode(memoryview(data)[1:])
+        head, recent, kept, base, old_ids, revisions = _read(memoryview(data)[1:])
     except msgspec.DecodeError as error:
         raise CodecError(f"a ticket state that cannot be read: {error}") from error
+    return State(_ticket(head), recent, kept, None if base is None else _ticket(base), old_ids, revisions)
+
+
+def _ticket(stored: Stored) -> Ticket:
+    id_, fields, watches, pledges, climbs, parties, begun, partial, gone, last, fired, soonest = stored
+    return Ticket(
+        id_,
+        fields,
+        {name: Stopwatch(*parts) for name, parts in watches.items()},
+        {name: Pledge(*parts) for name, parts in pledges.items()},
+        {name: Climb(*parts) for name, parts in climbs.items()},
+        parties,
+        begun,
+        partial,
+        gone,
+        last,
+        fired,
+        soonest,
+    )

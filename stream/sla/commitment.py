@@ -16,15 +16,14 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import TYPE_CHECKING, Final
 
-import msgspec
-
 from stream.sla.duration import Clock
 from stream.sla.policy import MarkKind
 
 if TYPE_CHECKING:
     from stream.sla.calendar import Calendar
     from stream.sla.duration import Amount, Duration
-    from stream.sla.policy import Mark, Promise
+    from stream.sla.plan import Promise
+    from stream.sla.policy import Mark
     from stream.sla.stopwatch import Stopwatch
 
 
@@ -49,51 +48,118 @@ TABLE: Final[dict[Verdict, frozenset[Verdict]]] = {
     Verdict.CANCELLED: frozenset({Verdict.PENDING}),
 }
 
+Stored = tuple[
+    str,
+    int,
+    str,
+    int,
+    int,
+    int,
+    int,
+    bool,
+    int | None,
+    int | None,
+    int | None,
+    int,
+    int,
+    int,
+    int,
+    str,
+    tuple[str, ...],
+    int | None,
+    int | None,
+]
+
 _CLOCKS: Final = (Clock.WALL, Clock.BUSINESS)
 _PENDING: Final = int(Verdict.PENDING)
 
 
-class Pledge(msgspec.Struct, array_like=True, gc=False):
+class Pledge:
     """How one commitment of one ticket stands."""
 
-    policy: str
-    version: int
-    row: str
-    """The metric row whose stopwatch it lies on."""
-    cycle: int
-    verdict: int = Verdict.PENDING
-    turn: int = 0
-    """Which target of the cycle this is: rises when the target changes or the cycle is reopened."""
-    floor: int = 0
-    """When the present target took hold (epoch microseconds)."""
-    business: bool = True
-    """Whether the target runs on the calendar rather than on the wall."""
-    target: int | None = None
-    """Microseconds on that clock; ``None``: nothing is promised."""
-    counts_from: int | None = None
-    """When the target began to count, if not with the cycle (``on_change: forward`` and ``reset``)."""
-    cut_from: int | None = None
-    """When the cycle began anew (``on_change: reset``): what was before is shown and counted no more."""
-    base: int = 0
-    """Microseconds used at ``counts_from``, on the clock and calendar of the target."""
-    extension: int = 0
-    """Microseconds granted on top of the target."""
-    cut_elapsed: int = 0
-    """Microseconds used at ``cut_from``, on the same clock and calendar."""
-    cut_paused: int = 0
-    """Microseconds paused at ``cut_from``."""
-    calendar: str = ""
-    warned: list[str] = []
-    """The warnings that were sent, as the policy writes their marks."""
-    due: int | None = None
-    """The deadline, while one is in sight; of a breach, the deadline that passed."""
-    next: int | None = None
-    """The next instant at which something becomes true, if no event comes first."""
+    def __init__(
+        self,
+        policy: str,
+        version: int,
+        row: str,
+        cycle: int,
+        verdict: int = 0,  # Verdict.PENDING
+        turn: int = 0,
+        floor: int = 0,
+        business: bool = True,
+        target: int | None = None,
+        counts_from: int | None = None,
+        cut_from: int | None = None,
+        base: int = 0,
+        extension: int = 0,
+        cut_elapsed: int = 0,
+        cut_paused: int = 0,
+        calendar: str = "",
+        warned: tuple[str, ...] = (),
+        due: int | None = None,
+        next: int | None = None,  # noqa: A002  the word of all parts of a ticket
+    ) -> None:
+        self.policy: str = policy
+        self.version: int = version
+        self.row: str = row
+        """The metric row whose stopwatch it lies on."""
+        self.cycle: int = cycle
+        self.verdict: int = verdict
+        self.turn: int = turn
+        """Which target of the cycle this is: rises when the target changes or the cycle is reopened."""
+        self.floor: int = floor
+        """When the present target took hold (epoch microseconds)."""
+        self.business: bool = business
+        """Whether the target runs on the calendar rather than on the wall."""
+        self.target: int | None = target
+        """Microseconds on that clock; ``None``: nothing is promised."""
+        self.counts_from: int | None = counts_from
+        """When the target began to count, if not with the cycle (``on_change: forward`` and ``reset``)."""
+        self.cut_from: int | None = cut_from
+        """When the cycle began anew (``on_change: reset``): what was before is shown and counted no more."""
+        self.base: int = base
+        """Microseconds used at ``counts_from``, on the clock and calendar of the target."""
+        self.extension: int = extension
+        """Microseconds granted on top of the target."""
+        self.cut_elapsed: int = cut_elapsed
+        """Microseconds used at ``cut_from``, on the same clock and calendar."""
+        self.cut_paused: int = cut_paused
+        """Microseconds paused at ``cut_from``."""
+        self.calendar: str = calendar
+        self.warned: tuple[str, ...] = warned
+        """The warnings that were sent, as the policy writes their marks."""
+        self.due: int | None = due
+        """The deadline, while one is in sight; of a breach, the deadline that passed."""
+        self.next: int | None = next
+        """The next instant at which something becomes true, if no event comes first."""
 
     def copy(self) -> Pledge:
-        """Shares the list of warnings, which nobody changes in place."""
-        copied: Pledge = self.__copy__()  # type: ignore[attr-defined]  # msgspec has it, its stubs do not
-        return copied
+        """A commitment of its own."""
+        return Pledge(*self.parts())
+
+    def parts(self) -> Stored:
+        """What the table keeps: the arguments of ``Pledge`` in their order."""
+        return (
+            self.policy,
+            self.version,
+            self.row,
+            self.cycle,
+            self.verdict,
+            self.turn,
+            self.floor,
+            self.business,
+            self.target,
+            self.counts_from,
+            self.cut_from,
+            self.base,
+            self.extension,
+            self.cut_elapsed,
+            self.cut_paused,
+            self.calendar,
+            self.warned,
+            self.due,
+            self.next,
+        )
 
     @property
     def clock(self) -> Clock:
@@ -167,11 +233,12 @@ class Pledge(msgspec.Struct, array_like=True, gc=False):
     def aim_again(self, promise: Promise, watch: Stopwatch, at: int) -> None:
         """The deadline moved at ``at``: warn anew of what lies ahead, not of what was warned of and is past all the same."""
         self.look_ahead(promise, watch)
-        self.warned = [
+        warned = [
             mark.text
             for mark in promise.warn_at
             if mark.text in self.warned and mark_instant(mark, self, watch, promise.calendar) == at
         ]
+        self.warned = tuple(warned)
         self.look_ahead(promise, watch)
 
     def warnings_at(self, instant: int, promise: Promise, watch: Stopwatch) -> list[Mark]:

@@ -21,7 +21,7 @@ from stream.sla.ticket import State, Ticket, pack
 
 if TYPE_CHECKING:
     from stream.sla.events import Event
-    from stream.sla.policy import PolicySet
+    from stream.sla.plan import PolicySet
 
 OLD_IDS_KEPT: Final = 1_000
 """Ids of events beyond the history that are still recognised as repetitions, per ticket. Helpdesks redeliver within hours;
@@ -92,7 +92,7 @@ class Engine:
             return Step(state, (), state.wake_at, Outcome.WOKEN)
         fold = Fold(self.policies, state.head.copy(), now)
         fold.time(now)
-        after = msgspec.structs.replace(state, head=fold.ticket)
+        after = State(fold.ticket, state.recent, state.kept, state.base, state.old_ids, state.revisions)
         return Step(after, _named(fold.voice.effects, state.revisions), after.wake_at, Outcome.WOKEN)
 
     def _repeats(self, state: State, event: Event) -> bool:
@@ -136,7 +136,7 @@ class Engine:
         cut = len(history) - self._history // 2
         old, kept = history[:cut], history[cut:]
         _, base = self._refold(state, old, old[-1].at, old[-1].at)
-        ids = [*state.old_ids, *map(_old_id, old)][-OLD_IDS_KEPT:]
+        ids = (*state.old_ids, *map(_old_id, old))[-OLD_IDS_KEPT:]
         return State(state.head, pack(*kept), len(kept), base, ids, state.revisions)
 
 

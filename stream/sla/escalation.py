@@ -17,8 +17,6 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-import msgspec
-
 from stream.sla.commitment import Verdict, mark_instant, resolve
 from stream.sla.duration import Clock
 from stream.sla.policy import MarkKind
@@ -29,7 +27,8 @@ if TYPE_CHECKING:
     from stream.sla.calendar import Calendar
     from stream.sla.commitment import Pledge
     from stream.sla.duration import Duration
-    from stream.sla.policy import Level, Mark, Rungs
+    from stream.sla.plan import Rungs
+    from stream.sla.policy import Level, Mark
     from stream.sla.stopwatch import Stopwatch
 
 
@@ -48,6 +47,9 @@ class Holding(IntEnum):
     """No longer applies; goes on when it applies again."""
 
 
+Stored = tuple[str, int, str, int, int, tuple[str, ...], int, int, int, int, int, int | None]
+
+
 class Due(NamedTuple):
     """What a ladder says next, if no event comes first."""
 
@@ -58,34 +60,65 @@ class Due(NamedTuple):
     """``None`` for a repetition, and for what follows an acknowledgement."""
 
 
-class Climb(msgspec.Struct, array_like=True, gc=False):
+class Climb:
     """How one ladder stands on one ticket."""
 
-    policy: str
-    version: int
-    row: str
-    """The metric row on whose stopwatch it stands."""
-    cycle: int
-    floor: int = 0
-    """When the present times of its levels took hold (epoch microseconds)."""
-    raised: list[str] = []
-    """Names of the levels that were raised, in order."""
-    holding: int = Holding.CLIMBING
-    said: int = 0
-    """When the highest level was last said, acknowledged, or put under monitoring (epoch microseconds)."""
-    watched_until: int = 0
-    """When the monitoring period ends, once it has begun (epoch microseconds)."""
-    repeats: int = 0
-    """How often the highest level was repeated."""
-    turn: int = 0
-    """Counts acknowledgements, releases and recurrences: tells the facts of one round from those of the next."""
-    next: int | None = None
-    """The next instant at which something is said, if no event comes first."""
+    def __init__(
+        self,
+        policy: str,
+        version: int,
+        row: str,
+        cycle: int,
+        floor: int = 0,
+        raised: tuple[str, ...] = (),
+        holding: int = 0,  # Holding.CLIMBING
+        said: int = 0,
+        watched_until: int = 0,
+        repeats: int = 0,
+        turn: int = 0,
+        next: int | None = None,  # noqa: A002  the word of all parts of a ticket
+    ) -> None:
+        self.policy: str = policy
+        self.version: int = version
+        self.row: str = row
+        """The metric row on whose stopwatch it stands."""
+        self.cycle: int = cycle
+        self.floor: int = floor
+        """When the present times of its levels took hold (epoch microseconds)."""
+        self.raised: tuple[str, ...] = raised
+        """Names of the levels that were raised, in order."""
+        self.holding: int = holding
+        self.said: int = said
+        """When the highest level was last said, acknowledged, or put under monitoring (epoch microseconds)."""
+        self.watched_until: int = watched_until
+        """When the monitoring period ends, once it has begun (epoch microseconds)."""
+        self.repeats: int = repeats
+        """How often the highest level was repeated."""
+        self.turn: int = turn
+        """Counts acknowledgements, releases and recurrences: tells the facts of one round from those of the next."""
+        self.next: int | None = next
+        """The next instant at which something is said, if no event comes first."""
 
     def copy(self) -> Climb:
-        """Shares the list of levels, which nobody changes in place."""
-        copied: Climb = self.__copy__()  # type: ignore[attr-defined]  # msgspec has it, its stubs do not
-        return copied
+        """A ladder of its own."""
+        return Climb(*self.parts())
+
+    def parts(self) -> Stored:
+        """What the table keeps: the arguments of ``Climb`` in their order."""
+        return (
+            self.policy,
+            self.version,
+            self.row,
+            self.cycle,
+            self.floor,
+            self.raised,
+            self.holding,
+            self.said,
+            self.watched_until,
+            self.repeats,
+            self.turn,
+            self.next,
+        )
 
     @property
     def active(self) -> bool:

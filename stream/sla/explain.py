@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from stream.sla.events import Event
     from stream.sla.explain_record import Held, Scaled
     from stream.sla.explanation import Moment, Span
-    from stream.sla.policy import Level, PolicySet
+    from stream.sla.plan import PolicySet
+    from stream.sla.policy import Level
     from stream.sla.ticket import State
 
 

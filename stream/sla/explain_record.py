@@ -24,7 +24,8 @@ from stream.sla.voice import TIMER
 if TYPE_CHECKING:
     from stream.sla.calendar import Calendar
     from stream.sla.events import Event
-    from stream.sla.policy import Mark, PolicySet, Rungs
+    from stream.sla.plan import PolicySet, Rungs
+    from stream.sla.policy import Mark
     from stream.sla.stopwatch import Stopwatch
 
 T = TypeVar("T", Pledge, Climb)

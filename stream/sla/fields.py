@@ -61,9 +61,9 @@ def _derived(ticket: Ticket, event: Event) -> dict[str, str]:
             return {"@waiting": "yes"}
         case "dependency.started":
             if event.party not in ticket.parties:
-                ticket.parties = [*ticket.parties, event.party]
+                ticket.parties = (*ticket.parties, event.party)
         case "dependency.ended":
-            ticket.parties = [party for party in ticket.parties if party != event.party]
+            ticket.parties = tuple([party for party in ticket.parties if party != event.party])
         case "resolution.accepted":
             return {"@accepted": event.by}
         case "ticket.merged":

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from stream.sla.commitment import Pledge
     from stream.sla.conditions import Fields
     from stream.sla.events import Event
-    from stream.sla.policy import Plan, PolicySet, Promise
+    from stream.sla.plan import Plan, PolicySet, Promise
     from stream.sla.ticket import Ticket
 
 _ABOUT_ESCALATIONS = ("escalation.requested", "escalation.acknowledged", "escalation.released")
@@ -43,7 +43,7 @@ _CANCELLED = (Signal.CANCEL,)
 class Fold:
     """Changes one ticket in place (give it a copy) and collects what became true in ``voice.effects``."""
 
-    __slots__ = ("_owned", "_planned", "_plans", "policies", "ticket", "voice")
+    __slots__ = ("_open", "_owned", "_planned", "_plans", "policies", "ticket", "voice")
 
     def __init__(self, policies: PolicySet, ticket: Ticket, now: int) -> None:
         self.policies = policies
@@ -53,6 +53,7 @@ class Fold:
         """The fields whose plan is in force; in steps 1 to 3 those before the event."""
         self._plans: dict[int, Plan] = {}
         self._owned: set[str] = set()
+        self._open = False
 
     def event(self, event: Event) -> None:
         ticket, policies = self.ticket, self.policies
@@ -67,11 +68,14 @@ class Fold:
         # 3
         turned = self._turn(event, changed)
         if event.type == "extension.granted":
+            self._take_on()
             turned += self._extend(event)
         elif event.type in _ABOUT_ESCALATIONS:
+            self._take_on()
             turned += self._escalate(event)
         # 4
         if not policies.reads.isdisjoint(changed):
+            self._take_on()
             before = self._planned
             self._planned, self._plans = ticket.fields, {}
             self._withdraw(self._lay(ticket.watches, event), event, before)
@@ -83,10 +87,17 @@ class Fold:
     def time(self, until: int) -> None:
         ticket = self.ticket
         while ticket.next is not None and ticket.next < until:
+            self._take_on()
             instant = ticket.next
             self._fire(instant)
             ticket.fired = instant
             ticket.look_ahead()
+
+    def _take_on(self) -> None:
+        """The ticket's parts are to be changed: most events change none, and then the ticket before shares them."""
+        if not self._open:
+            self._open = True
+            self.ticket.own()
 
     def _plan(self, watch: Stopwatch) -> Plan:
         """What is promised on a stopwatch to the fields whose plan is in force."""
@@ -114,7 +125,8 @@ class Fold:
 
     def _turn(self, event: Event, changed: set[str]) -> list[str]:
         """Give every stopwatch its signals; returns the rows of those that got any."""
-        ticket, turned = self.ticket, []
+        ticket = self.ticket
+        turned: list[str] = []
         watches, fields, gone, type_ = ticket.watches, ticket.fields, ticket.gone, event.type
         begins = fields.get("@begun") == "yes"
         for row, movement in self.policies.movements.items():
@@ -128,6 +140,9 @@ class Fold:
                     continue
                 signals = movement.turn(phase, event, fields)
             if signals:
+                if not turned:
+                    self._take_on()
+                    watches = ticket.watches
                 turned.append(row)
                 watch = watches[row] = Stopwatch() if watch is None else watch.copy()
                 for signal in signals:
@@ -144,7 +159,7 @@ class Fold:
         if not ends:
             watch.take(signal, at)
         for promise in plan.promises_on.get(row, ()):
-            pledge = self._pledge(promise.commitment.name)
+            pledge = self._pledge(promise.name)
             if pledge is None or pledge.cycle != cycle or pledge.row != row:
                 continue
             if ends:
@@ -152,7 +167,7 @@ class Fold:
             elif watch.cycle == cycle:
                 verdicts.moves(voice, signal, at, cause, promise, pledge, watch)
         for rungs in plan.ladders_on.get(row, ()):
-            climb = self._climb(rungs.ladder.name)
+            climb = self._climb(rungs.name)
             if climb is not None and climb.cycle == cycle == watch.cycle:
                 ladders.turns(voice, signal, reason, at, cause, rungs, climb, watch)
         if ends:
@@ -202,10 +217,10 @@ class Fold:
                 continue
             plan = self._plan(watch)
             for promise in plan.promises_on.get(row, ()):
-                laid.add(promise.commitment.name)
+                laid.add(promise.name)
                 self._lay_promise(row, watch, promise, event)
             for rungs in plan.ladders_on.get(row, ()):
-                name = rungs.ladder.name
+                name = rungs.name
                 laid.add(f"^{name}")
                 climb = self._climb(name)
                 if climb is not None and climb.row != row and self._held_by(climb.row, name):
@@ -234,12 +249,12 @@ class Fold:
         if not watch.on:
             return False
         plan = self._plan(watch)
-        return any(promise.commitment.name == name for promise in plan.promises_on.get(row, ())) or any(
-            rungs.ladder.name == name for rungs in plan.ladders_on.get(row, ())
+        return any(promise.name == name for promise in plan.promises_on.get(row, ())) or any(
+            rungs.name == name for rungs in plan.ladders_on.get(row, ())
         )
 
     def _lay_promise(self, row: str, watch: Stopwatch, promise: Promise, event: Event) -> None:
-        voice, name, at, cause = self.voice, promise.commitment.name, event.at, event.id
+        voice, name, at, cause = self.voice, promise.name, event.at, event.id
         pledge = self._pledge(name)
         if pledge is not None and pledge.row != row and self._held_by(pledge.row, name):
             return

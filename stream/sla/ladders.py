@@ -13,7 +13,8 @@ from stream.sla.voice import MARK_REASON, TIMER
 if TYPE_CHECKING:
     from stream.sla.commitment import Pledge
     from stream.sla.events import Event
-    from stream.sla.policy import Level, Rungs
+    from stream.sla.plan import Rungs
+    from stream.sla.policy import Level
     from stream.sla.stopwatch import Stopwatch
     from stream.sla.voice import Voice
 
@@ -43,7 +44,7 @@ def _reopens(voice: Voice, at: int, cause: str, rungs: Rungs, climb: Climb, watc
     climb.repeats = 0
     climb.said = at
     if climb.holding == Holding.QUIET or not climb.raised:
-        climb.raised = []
+        climb.raised = ()
         climb.holding = Holding.CLIMBING
         return
     climb.holding = Holding.CLIMBING
@@ -132,7 +133,7 @@ def asks(
     climb.repeats = 0
     again = climb.reached(level, rungs)
     if not again:
-        climb.raised = [*climb.raised, level.name]
+        climb.raised = (*climb.raised, level.name)
     climb.turn += 1  # its repetitions are counted from here, and are others than those before
     climb.holding = Holding.CLIMBING
     kind = Kind.REPEATED if again else Kind.RAISED
@@ -148,7 +149,7 @@ def falls_due(voice: Voice, instant: int, rungs: Rungs, climb: Climb, watch: Sto
             releases(voice, Reason.QUIET, instant, TIMER, rungs, climb, watch, holding=Holding.QUIET)
             return
         if due.mark is not None:
-            climb.raised = [*climb.raised, due.level.name]
+            climb.raised = (*climb.raised, due.level.name)
             climb.repeats = 0
             climb.said = instant
             reason = MARK_REASON[due.mark.kind]

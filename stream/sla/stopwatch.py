@@ -15,8 +15,6 @@ from __future__ import annotations
 from enum import IntEnum, StrEnum
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-import msgspec
-
 from stream.sla.conditions import Condition, Fields, Test, compile_condition, fields_read, types_read
 from stream.sla.duration import Clock
 from stream.sla.metrics import Again, Row
@@ -24,6 +22,10 @@ from stream.sla.metrics import Again, Row
 if TYPE_CHECKING:
     from stream.sla.calendar import Calendar
     from stream.sla.events import Event
+
+
+Stretches = tuple[tuple[int, int], ...]
+Stored = tuple[int, int, int, int, Stretches, Stretches]
 
 
 class Phase(IntEnum):
@@ -77,24 +79,36 @@ _TABLE: Final = [TABLE[phase] for phase in Phase]
 _BEGINNINGS: Final = (Signal.START, Signal.RESTART, Signal.SKIP)
 
 
-class Stopwatch(msgspec.Struct, array_like=True, gc=False):
+class Stopwatch:
     """Phase, cycle, and the stretches of the present cycle as epoch microseconds, half-open."""
 
-    phase: int = Phase.IDLE
-    cycle: int = 0
-    began: int = 0
-    """When the present cycle began, running or paused."""
-    since: int = 0
-    """When the present stretch began; meaningful while running or paused."""
-    ran: list[tuple[int, int]] = []
-    """Stretches it ran, apart from the present one."""
-    paused: list[tuple[int, int]] = []
-    """Stretches it was paused, apart from the present one. Time between a stop and a reopening is in neither list."""
+    def __init__(
+        self,
+        phase: int = 0,  # Phase.IDLE
+        cycle: int = 0,
+        began: int = 0,
+        since: int = 0,
+        ran: Stretches = (),
+        paused: Stretches = (),
+    ) -> None:
+        self.phase: int = phase
+        self.cycle: int = cycle
+        self.began: int = began
+        """When the present cycle began, running or paused."""
+        self.since: int = since
+        """When the present stretch began; meaningful while running or paused."""
+        self.ran: Stretches = ran
+        """Stretches it ran, apart from the present one."""
+        self.paused: Stretches = paused
+        """Stretches it was paused, apart from the present one. Time between a stop and a reopening is in neither."""
 
     def copy(self) -> Stopwatch:
-        """Shares the lists of stretches, which nobody changes in place."""
-        copied: Stopwatch = self.__copy__()  # type: ignore[attr-defined]  # msgspec has it, its stubs do not
-        return copied
+        """A stopwatch of its own."""
+        return Stopwatch(*self.parts())
+
+    def parts(self) -> Stored:
+        """What the table keeps: the arguments of ``Stopwatch`` in their order."""
+        return self.phase, self.cycle, self.began, self.since, self.ran, self.paused
 
     @property
     def on(self) -> bool:
@@ -107,14 +121,14 @@ class Stopwatch(msgspec.Struct, array_like=True, gc=False):
         after = _TABLE[phase][signal]
         if at > self.since:
             if phase == _RUNNING:
-                self.ran = [*self.ran, (self.since, at)]
+                self.ran = (*self.ran, (self.since, at))
             elif phase == _PAUSED:
-                self.paused = [*self.paused, (self.since, at)]
+                self.paused = (*self.paused, (self.since, at))
         if signal in _BEGINNINGS:
             self.cycle += 1
             self.began = at
-            self.ran = []
-            self.paused = []
+            self.ran = ()
+            self.paused = ()
         self.phase = int(after)
         self.since = at
 
@@ -159,7 +173,7 @@ def _after(start: int, micros: int, clock: Clock, calendar: Calendar) -> int:
     return calendar.add(start, micros) if clock is _BUSINESS else start + micros
 
 
-def _total(stretches: list[tuple[int, int]], clock: Clock, calendar: Calendar, until: int) -> int:
+def _total(stretches: Stretches, clock: Clock, calendar: Calendar, until: int) -> int:
     return sum([_length(start, min(end, until), clock, calendar) for start, end in stretches if start < until])
 
 

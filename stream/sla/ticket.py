@@ -2,49 +2,119 @@
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import msgspec
 
+from stream.sla import commitment, escalation, stopwatch
 from stream.sla.commitment import Pledge, Verdict
-from stream.sla.escalation import Climb
 from stream.sla.events import Event
 from stream.sla.stopwatch import Phase, Stopwatch
 
+if TYPE_CHECKING:
+    from stream.sla.escalation import Climb
 
-class Ticket(msgspec.Struct, array_like=True, gc=False):
+
+Key = tuple[int, int, str, str]
+"""Of an event: ``Event.key``."""
+Fields = dict[str, str | list[str]]
+Stored = tuple[
+    str,
+    Fields,
+    dict[str, stopwatch.Stored],
+    dict[str, commitment.Stored],
+    dict[str, escalation.Stored],
+    tuple[str, ...],
+    bool,
+    bool,
+    str,
+    Key | None,
+    int | None,
+    int | None,
+]
+StoredState = tuple[Stored, bytes, int, Stored | None, tuple[str, ...], dict[str, int]]
+
+
+class Ticket:
     """What is true of a ticket after a run of events. Copied before it is changed, its parts as they are changed."""
 
-    id: str
-    fields: dict[str, str | list[str]] = {}
-    """Fields of the helpdesk, and the derived ones (``@answered`` ...)."""
-    watches: dict[str, Stopwatch] = {}
-    """By the name of the metric row."""
-    pledges: dict[str, Pledge] = {}
-    """By the name of the commitment."""
-    climbs: dict[str, Climb] = {}
-    """By the name of the ladder."""
-    parties: list[str] = []
-    """Third parties the ticket waits for."""
-    begun: bool = False
-    partial: bool = False
-    """Its creation has not been seen."""
-    gone: str = ""
-    """``merged`` or ``deleted``: nothing runs any more."""
-    last: tuple[int, int, str, str] | None = None
-    """The key of the newest event."""
-    fired: int | None = None
-    """The newest instant at which time alone made something true."""
-    next: int | None = None
-    """The soonest instant at which something becomes true, if no event comes first."""
+    def __init__(
+        self,
+        id: str,  # noqa: A002  the word of everything that has one
+        fields: Fields | None = None,
+        watches: dict[str, Stopwatch] | None = None,
+        pledges: dict[str, Pledge] | None = None,
+        climbs: dict[str, Climb] | None = None,
+        parties: tuple[str, ...] = (),
+        begun: bool = False,
+        partial: bool = False,
+        gone: str = "",
+        last: Key | None = None,
+        fired: int | None = None,
+        next: int | None = None,  # noqa: A002
+    ) -> None:
+        self.id: str = id
+        self.fields: Fields = {} if fields is None else fields
+        """Fields of the helpdesk, and the derived ones (``@answered`` ...)."""
+        self.watches: dict[str, Stopwatch] = {} if watches is None else watches
+        """By the name of the metric row."""
+        self.pledges: dict[str, Pledge] = {} if pledges is None else pledges
+        """By the name of the commitment."""
+        self.climbs: dict[str, Climb] = {} if climbs is None else climbs
+        """By the name of the ladder."""
+        self.parties: tuple[str, ...] = parties
+        """Third parties the ticket waits for."""
+        self.begun: bool = begun
+        self.partial: bool = partial
+        """Its creation has not been seen."""
+        self.gone: str = gone
+        """``merged`` or ``deleted``: nothing runs any more."""
+        self.last: Key | None = last
+        """The key of the newest event."""
+        self.fired: int | None = fired
+        """The newest instant at which time alone made something true."""
+        self.next: int | None = next
+        """The soonest instant at which something becomes true, if no event comes first."""
 
     def copy(self) -> Ticket:
-        """Shares its parts with the original: who changes a part puts a copy of it in its place first."""
-        copied: Ticket = self.__copy__()  # type: ignore[attr-defined]  # msgspec has it, its stubs do not
-        copied.watches = self.watches.copy()
-        copied.pledges = self.pledges.copy()
-        copied.climbs = self.climbs.copy()
-        return copied
+        """Shares its parts with the original: who changes any calls ``own``, and puts a copy in the place of each first."""
+        return Ticket(
+            self.id,
+            self.fields,
+            self.watches,
+            self.pledges,
+            self.climbs,
+            self.parties,
+            self.begun,
+            self.partial,
+            self.gone,
+            self.last,
+            self.fired,
+            self.next,
+        )
+
+    def own(self) -> None:
+        """Have lists of parts of its own."""
+        self.watches = self.watches.copy()
+        self.pledges = self.pledges.copy()
+        self.climbs = self.climbs.copy()
+
+    def parts(self) -> Stored:
+        """What the table keeps: the arguments of ``Ticket`` in their order, the parts as their own ``parts``."""
+        return (
+            self.id,
+            self.fields,
+            {name: watch.parts() for name, watch in self.watches.items()},
+            {name: pledge.parts() for name, pledge in self.pledges.items()},
+            {name: climb.parts() for name, climb in self.climbs.items()},
+            self.parties,
+            self.begun,
+            self.partial,
+            self.gone,
+            self.last,
+            self.fired,
+            self.next,
+        )
 
     def look_ahead(self) -> None:
         """Find ``next`` anew, after that of any part has changed."""
@@ -70,22 +140,42 @@ def pack(*events: Event) -> bytes:
     return b"".join(map(_write, events))
 
 
-class State(msgspec.Struct, array_like=True, gc=False):
-    """A ticket and as much of its history as is needed to fold a late event in at its place."""
+class State:
+    """A ticket and as much of its history as is needed to fold a late event in at its place. Never changed."""
 
-    head: Ticket
-    """After the whole history, and after all that time alone has made true and that was said."""
-    recent: bytes = b""
-    """The newest events in the order of their keys, each as ``pack`` has it. Only a late event needs to look into them: as
-    bytes they cost a ticket of eight events a quarter of what reading and writing them at every event did."""
-    kept: int = 0
-    """How many events ``recent`` holds."""
-    base: Ticket | None = None
-    """Before ``recent``; ``None`` when the history is whole."""
-    old_ids: list[str] = []
-    """``source``, newline, ``id`` of events that went into ``base``, so that a repetition is known for one; bounded."""
-    revisions: dict[str, int] = {}
-    """Stem of an effect to the number of times it was taken back."""
+    def __init__(
+        self,
+        head: Ticket,
+        recent: bytes = b"",
+        kept: int = 0,
+        base: Ticket | None = None,
+        old_ids: tuple[str, ...] = (),
+        revisions: dict[str, int] | None = None,
+    ) -> None:
+        self.head: Ticket = head
+        """After the whole history, and after all that time alone has made true and that was said."""
+        self.recent: bytes = recent
+        """The newest events in the order of their keys, each as ``pack`` has it. Only a late event needs to look into them:
+        as bytes they cost a ticket of eight events a quarter of what reading and writing them at every event did."""
+        self.kept: int = kept
+        """How many events ``recent`` holds."""
+        self.base: Ticket | None = base
+        """Before ``recent``; ``None`` when the history is whole."""
+        self.old_ids: tuple[str, ...] = old_ids
+        """``source``, newline, ``id`` of events that went into ``base``, so that a repetition is known for one; bounded."""
+        self.revisions: dict[str, int] = {} if revisions is None else revisions
+        """Stem of an effect to the number of times it was taken back."""
+
+    def parts(self) -> StoredState:
+        """What the table keeps: the arguments of ``State`` in their order, the tickets as their own ``parts``."""
+        base = None if self.base is None else self.base.parts()
+        return self.head.parts(), self.recent, self.kept, base, self.old_ids, self.revisions
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, State) and self.parts() == other.parts()
+
+    def __hash__(self) -> int:
+        return hash((self.head.id, self.recent))
 
     @property
     def history(self) -> list[Event]:

@@ -13,7 +13,7 @@ from stream.sla.voice import MARK_REASON, TIMER
 
 if TYPE_CHECKING:
     from stream.sla.events import Event
-    from stream.sla.policy import Promise
+    from stream.sla.plan import Promise
     from stream.sla.stopwatch import Stopwatch
     from stream.sla.voice import Voice
 
@@ -83,7 +83,7 @@ def begins(
     voice: Voice, reason: Reason, at: int, cause: str, promise: Promise, watch: Stopwatch, before: Pledge | None
 ) -> Pledge:
     """A promise begins to be laid over a stopwatch: a cycle has begun, or the promise has begun to apply."""
-    pledge = Pledge(promise.policy.name, promise.policy.version, promise.commitment.row.name, watch.cycle)
+    pledge = Pledge(promise.policy.name, promise.policy.version, promise.row, watch.cycle)
     if before is not None and (before.row != pledge.row or before.cycle == watch.cycle):
         pledge.turn = before.turn + 1
     pledge.aim(promise, watch, at)
@@ -97,13 +97,13 @@ def begins(
 def retargets(voice: Voice, at: int, cause: str, promise: Promise, pledge: Pledge, watch: Stopwatch) -> None:
     """The ticket's fields now promise something else: swap the target as the commitment's ``on_change`` says."""
     pledge.turn += 1
-    pledge.row = promise.commitment.row.name
+    pledge.row = promise.row
     pledge.cycle = watch.cycle
     pledge.aim(promise, watch, at)
     mode = promise.commitment.on_change
     if mode is OnChange.RESET:
         pledge.extension = 0
-        pledge.warned = []
+        pledge.warned = ()
         pledge.cut_from = at
     if mode is not OnChange.CARRY:
         pledge.counts_from = at
@@ -128,7 +128,7 @@ def falls_due(voice: Voice, instant: int, promise: Promise, pledge: Pledge, watc
         breaches(voice, instant, TIMER, promise, pledge, watch)
         return
     for mark in pledge.warnings_at(instant, promise, watch):
-        pledge.warned = [*pledge.warned, mark.text]
+        pledge.warned = (*pledge.warned, mark.text)
         voice.commitment(Kind.WARNED, MARK_REASON[mark.kind], instant, TIMER, promise, pledge, watch, mark=mark)
     pledge.look_ahead(promise, watch)
 

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from stream.sla.calendar import Calendar
     from stream.sla.commitment import Pledge
     from stream.sla.escalation import Climb
-    from stream.sla.policy import Mark, Promise, Rungs
+    from stream.sla.plan import Promise, Rungs
+    from stream.sla.policy import Mark
     from stream.sla.stopwatch import Stopwatch
     from stream.sla.ticket import Ticket
 
@@ -65,7 +66,7 @@ class Voice:
     ) -> None:
         """``per_event``: the same may happen again in this cycle, so that its cause tells one from the other."""
         # What was decided is told by the calendar it was promised on, whatever the fields say now.
-        clock, calendar, name = pledge.clock, self._calendars[pledge.calendar], promise.commitment.name
+        clock, calendar, name = pledge.clock, self._calendars[pledge.calendar], promise.name
         text = "" if mark is None else mark.text
         self.effects.append(
             Effect(

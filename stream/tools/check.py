@@ -13,7 +13,7 @@ from stream.language.document import Problem, Severity
 from stream.language.policies import ALWAYS_OPEN, check
 
 if TYPE_CHECKING:
-    from stream.sla.policy import PolicySet
+    from stream.sla.plan import PolicySet
 
 
 @click.command()

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from stream.sla.events import Event
     from stream.sla.explanation import Explanation
-    from stream.sla.policy import PolicySet
+    from stream.sla.plan import PolicySet
     from stream.sla.ticket import State
 
 _NEAR: Final = 5

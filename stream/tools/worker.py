@@ -16,7 +16,7 @@ from stream.runtime.settings import SettingsError, from_command, options
 
 if TYPE_CHECKING:
     from stream.runtime.settings import Settings
-    from stream.sla.policy import PolicySet
+    from stream.sla.plan import PolicySet
 
 USAGE: Final = 2
 """Exit status when settings, policies or topics are wrong: starting again will not help."""

@@ -121,7 +121,7 @@ def test_what_was_written_just_before_a_crash_is_not_said_again(broker: str, top
                 topics.breaches,
                 encode_effect(effect),
                 partition=home[effect.ticket.encode()],
-                headers=effect_headers(effect, "/breachwatch/test"),
+                headers=effect_headers(effect, b"/breachwatch/test"),
             )
         letter = encode_rejected(
             Rejected(RejectReason.UNDECODABLE, "?", ""),

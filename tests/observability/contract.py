@@ -10,7 +10,7 @@ from promql import aggregated, reads
 
 from stream.observe.catalogue import CATALOGUE
 from stream.observe.metrics import Metrics
-from stream.sla.policy import PolicySet
+from stream.sla.plan import PolicySet
 from stream.sla.ticket import Standing
 
 ROOT = Path(__file__).parents[2]

@@ -16,7 +16,8 @@ from stream.sla.conditions import ALWAYS, AnyOf, Condition, EventIs, FieldIn, No
 from stream.sla.duration import Duration
 from stream.sla.events import STATUSES, Event
 from stream.sla.metrics import BEGUN, BUILT_IN, SOLVED, Again, Row
-from stream.sla.policy import Choice, Commitment, Ladder, LadderKind, Level, Mark, OnChange, Policy, PolicySet
+from stream.sla.plan import PolicySet
+from stream.sla.policy import Choice, Commitment, Ladder, LadderKind, Level, Mark, OnChange, Policy
 from tests.oracle.hours import OpenMinutes
 from tests.unit.sla.given import HOUR, MINUTE, after, left, share, used
 

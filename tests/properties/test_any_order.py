@@ -16,7 +16,7 @@ from tests.unit.sla.given import HOUR
 if TYPE_CHECKING:
     from stream.sla.effects import Effect
     from stream.sla.events import Event
-    from stream.sla.policy import PolicySet
+    from stream.sla.plan import PolicySet
 
 HORIZON = START + 3000 * HOUR
 Fact = tuple[str, int, int | None, str]

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from stream.sla.effects import Effect
     from stream.sla.events import Event
     from stream.sla.explanation import Deadline
-    from stream.sla.policy import PolicySet
+    from stream.sla.plan import PolicySet
     from stream.sla.ticket import State
 
 HORIZON = START + 3000 * HOUR

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from stream.sla.effects import Effect, Kind
 from stream.sla.engine import Engine
 from stream.sla.events import Event
-from stream.sla.policy import OnChange, PolicySet
+from stream.sla.plan import PolicySet
+from stream.sla.policy import OnChange
 from tests.oracle.scenes import CALENDARS, FAST, Scene, read, scene
 from tests.properties.worlds import MORE
 from tests.unit.sla.given import HOUR, MINUTE, changed, commitment, created, policy_set, share, used

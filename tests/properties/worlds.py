@@ -13,7 +13,8 @@ from stream.sla.conditions import ALWAYS, Condition, FieldIn, Not
 from stream.sla.duration import Duration
 from stream.sla.events import Event
 from stream.sla.metrics import BEGUN, BUILT_IN, SOLVED, Again, Row
-from stream.sla.policy import Choice, Commitment, Ladder, LadderKind, Level, OnChange, Policy, PolicySet
+from stream.sla.plan import PolicySet
+from stream.sla.policy import Choice, Commitment, Ladder, LadderKind, Level, OnChange, Policy
 from tests.unit.sla.given import HOUR, MINUTE, after, left, share, used
 
 MORE = int(os.environ.get("BREACHWATCH_EXAMPLES", "1"))

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from stream.sla.policy import PolicySet
+    from stream.sla.plan import PolicySet
 
 HOUR = 3_600_000_000
 START = 1_798_794_000_000_000

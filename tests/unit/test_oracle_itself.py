@@ -16,7 +16,7 @@ from tests.unit.sla.given import HOUR, MINUTE, after, changed, commitment, creat
 
 if TYPE_CHECKING:
     from stream.sla.events import Event
-    from stream.sla.policy import PolicySet
+    from stream.sla.plan import PolicySet
 
 DAY = 24 * HOUR
 ALWAYS = {"24x7": OpenMinutes({"timezone": "UTC", "week": {"mon-sun": ["00:00-24:00"]}})}

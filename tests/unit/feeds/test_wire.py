@@ -131,7 +131,7 @@ def test_a_length_survives_to_the_microsecond(length: int) -> None:
 
 
 def test_headers_are_cloudevents_attributes_in_binary_mode() -> None:
-    assert effect_headers(BREACH, "/breachwatch/eu") == [
+    assert effect_headers(BREACH, b"/breachwatch/eu") == [
         ("ce_specversion", b"1.0"),
         ("ce_id", b"518498c96a1c1b3eca53f6cb"),
         ("ce_type", b"breachwatch.commitment.breached"),

@@ -8,11 +8,13 @@ import pytest
 
 from stream.language.policies import load, shipped
 from stream.sla.duration import Clock
-from stream.sla.policy import LadderKind, Policy, PolicySet
+from stream.sla.policy import LadderKind, Policy
 from stream.testing import instant
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from stream.sla.plan import PolicySet
 
 HOUR = 3_600_000_000
 INDIA = "Asia/Kolkata"

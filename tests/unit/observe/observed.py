@@ -11,7 +11,8 @@ from stream.sla.conditions import FieldIn
 from stream.sla.duration import Duration
 from stream.sla.effects import Effect, Kind, Reason
 from stream.sla.metrics import BUILT_IN
-from stream.sla.policy import Choice, Commitment, Ladder, LadderKind, Level, Mark, MarkKind, Policy, PolicySet
+from stream.sla.plan import PolicySet
+from stream.sla.policy import Choice, Commitment, Ladder, LadderKind, Level, Mark, MarkKind, Policy
 
 
 def by_priority(**texts: str) -> Choice[Duration]:

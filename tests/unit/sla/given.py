@@ -10,18 +10,8 @@ from stream.sla.duration import Duration
 from stream.sla.engine import Engine, Step
 from stream.sla.events import Event
 from stream.sla.metrics import BEGUN, BUILT_IN, SOLVED, Again, Row
-from stream.sla.policy import (
-    Choice,
-    Commitment,
-    Ladder,
-    LadderKind,
-    Level,
-    Mark,
-    MarkKind,
-    OnChange,
-    Policy,
-    PolicySet,
-)
+from stream.sla.plan import PolicySet
+from stream.sla.policy import Choice, Commitment, Ladder, LadderKind, Level, Mark, MarkKind, OnChange, Policy
 
 if TYPE_CHECKING:
     from stream.sla.effects import Effect

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -10,7 +11,7 @@ from stream.sla.commitment import Pledge, Verdict
 from stream.sla.duration import Duration
 from stream.sla.effects import Reason
 from stream.sla.events import Event
-from stream.sla.policy import Mark, OnChange, PolicySet
+from stream.sla.policy import Mark, OnChange
 from tests.unit.sla.given import (
     HOUR,
     MINUTE,
@@ -25,6 +26,9 @@ from tests.unit.sla.given import (
     share,
     used,
 )
+
+if TYPE_CHECKING:
+    from stream.sla.plan import PolicySet
 
 PLAIN = policy_set(commitment("resolution"))
 

@@ -8,6 +8,7 @@ import pytest
 
 from stream.sla.effects import Kind, stem
 from stream.sla.engine import Outcome
+from stream.sla.plan import PolicySet
 from tests.unit.sla.given import HOUR, Told, changed, commitment, created, ladder, policy_set, says, used
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ def test_a_ticket_is_unmatched_when_nothing_is_promised_to_it_by_the_version_in_
     import dataclasses
 
     (policy,) = RESOLUTION.policies
-    later = dataclasses.replace(RESOLUTION, policies=(dataclasses.replace(policy, since=5 * HOUR),))
+    later = PolicySet((dataclasses.replace(policy, since=5 * HOUR),), RESOLUTION.calendars)
     ladders_only = policy_set(ladders=(ladder(("team", used("4h"))),))
 
     def unmatched(policies: object, event: Event) -> bool:

@@ -8,7 +8,7 @@ from stream.language.calendars import read_calendar
 from stream.sla.conditions import FieldIn
 from stream.sla.duration import Duration
 from stream.sla.events import Event
-from stream.sla.policy import PolicySet
+from stream.sla.plan import PolicySet
 from tests.unit.sla.given import HOUR, Told, changed, created, ladder, policy_set, run, share, used
 
 OFFICE = read_calendar("office", {"timezone": "UTC", "week": {"mon-sun": ["09:00-17:00"]}}, lambda *_: None)

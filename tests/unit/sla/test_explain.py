@@ -18,7 +18,8 @@ from stream.sla.engine import Engine
 from stream.sla.events import Event
 from stream.sla.explain import explain, explain_state
 from stream.sla.explanation import CALENDAR, Deadline, Outcome
-from stream.sla.policy import Choice, Commitment, OnChange, Policy, PolicySet
+from stream.sla.plan import PolicySet
+from stream.sla.policy import Choice, Commitment, OnChange, Policy
 from stream.sla.voice import TIMER
 from stream.testing import instant
 from tests.unit.sla.given import HOUR, MINUTE, after, changed, commitment, created, ladder, policy_set, says, share, used

@@ -11,7 +11,8 @@ from stream.sla.effects import Reason
 from stream.sla.engine import Engine
 from stream.sla.events import Event
 from stream.sla.metrics import ANSWER, BEGUN, SOLVED, Row
-from stream.sla.policy import Choice, Commitment, Ladder, LadderKind, Level, Policy, PolicySet
+from stream.sla.plan import PolicySet
+from stream.sla.policy import Choice, Commitment, Ladder, LadderKind, Level, Policy
 from tests.unit.sla.given import ALWAYS as AROUND_THE_CLOCK
 from tests.unit.sla.given import (
     HOUR,

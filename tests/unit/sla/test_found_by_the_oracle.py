@@ -10,7 +10,8 @@ from stream.sla.conditions import ALWAYS, FieldIn
 from stream.sla.duration import Duration
 from stream.sla.effects import Kind
 from stream.sla.metrics import BUILT_IN, SOLVED, Row
-from stream.sla.policy import Choice, Commitment, Mark, OnChange, Policy, PolicySet
+from stream.sla.plan import PolicySet
+from stream.sla.policy import Choice, Commitment, Mark, OnChange, Policy
 from tests.unit.sla.given import ALWAYS as AROUND_THE_CLOCK
 from tests.unit.sla.given import (
     HOUR,

@@ -14,7 +14,7 @@ from stream.sla.events import Event
 from tests.unit.sla.given import HOUR, changed, commitment, created, ladder, policy_set, run, share, used
 
 if TYPE_CHECKING:
-    from stream.sla.policy import PolicySet
+    from stream.sla.plan import PolicySet
 
 TWO = (("team", used("4h")), ("manager", used("40h")))
 REPEATED = {"repeat_every": Duration.parse("1h"), "max_repeats": 2}

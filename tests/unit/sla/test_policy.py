@@ -9,7 +9,8 @@ from stream.sla.conditions import ALWAYS as ANY_TICKET
 from stream.sla.conditions import AnyOf, Changed, EventIs, FieldIn
 from stream.sla.duration import Duration
 from stream.sla.events import Event
-from stream.sla.policy import Choice, Policy, PolicySet
+from stream.sla.plan import PolicySet
+from stream.sla.policy import Choice, Policy
 from tests.unit.sla.given import ALWAYS, HOUR, changed, commitment, created, policy_set, run
 
 GOLD = FieldIn("contract", frozenset({"gold"}))

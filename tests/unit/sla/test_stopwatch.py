@@ -27,10 +27,10 @@ def test_a_signal_the_table_does_not_list_is_our_bug_and_changes_nothing() -> No
     for phase, signal in itertools.product(Phase, Signal):
         if signal not in TABLE[phase]:
             watch = Stopwatch(phase=phase, since=5)
-            before = watch.copy()
+            before = watch.parts()
             with pytest.raises(KeyError):
                 watch.take(signal, 9)
-            assert watch == before
+            assert watch.parts() == before
 
 
 def test_every_signal_of_the_table_leads_to_its_phase() -> None:
@@ -192,7 +192,7 @@ def test_signals_of_one_instant_leave_no_empty_stretch_behind() -> None:
     for signal in (Signal.START, Signal.PAUSE, Signal.RESUME, Signal.PAUSE):
         watch.take(signal, 5)
 
-    assert (watch.ran, watch.paused) == ([], [])
+    assert (watch.ran, watch.paused) == ((), ())
 
 
 def test_the_instant_at_which_open_time_is_used_up_skips_the_night() -> None:

@@ -18,7 +18,7 @@ from stream.tools.demo_feed import END, START, FeedRecord, feed
 
 if TYPE_CHECKING:
     from stream.sla.effects import Effect
-    from stream.sla.policy import PolicySet
+    from stream.sla.plan import PolicySet
 
 
 @pytest.fixture(scope="module")
