@@ -88,13 +88,13 @@ def test_a_new_cycle_forgets_the_stretches_of_the_last() -> None:
     ("used", "instant"), [(0, 0), (1 * HOUR, 1 * HOUR), (2 * HOUR, 5 * HOUR), (3 * HOUR, 6 * HOUR), (9 * HOUR, 12 * HOUR)]
 )
 def test_the_instant_at_which_time_is_used_up_skips_the_pause(used: int, instant: int) -> None:
-    watch = Stopwatch(phase=Phase.RUNNING, cycle=1, since=5 * HOUR, ran=[(0, 2 * HOUR)], paused=[(2 * HOUR, 5 * HOUR)])
+    watch = Stopwatch(phase=Phase.RUNNING, cycle=1, since=5 * HOUR, ran=((0, 2 * HOUR),), paused=((2 * HOUR, 5 * HOUR),))
 
     assert watch.reaches(used, Clock.WALL, ALWAYS) == instant
 
 
 def test_while_paused_no_more_time_is_in_sight_than_was_used() -> None:
-    watch = Stopwatch(phase=Phase.PAUSED, cycle=1, since=2 * HOUR, ran=[(0, 2 * HOUR)])
+    watch = Stopwatch(phase=Phase.PAUSED, cycle=1, since=2 * HOUR, ran=((0, 2 * HOUR),))
 
     assert watch.reaches(1 * HOUR, Clock.WALL, ALWAYS) == 1 * HOUR
     assert watch.reaches(2 * HOUR, Clock.WALL, ALWAYS) is None
@@ -163,7 +163,15 @@ def test_on_a_calendar_only_open_time_is_counted() -> None:
 
 
 def test_a_reading_before_the_last_signal_counts_no_further_than_asked() -> None:
-    watch = Stopwatch(phase=Phase.RUNNING, cycle=1, since=8 * HOUR, ran=[(0, 2 * HOUR), (5 * HOUR, 6 * HOUR)])
+    watch = Stopwatch(
+        phase=Phase.RUNNING,
+        cycle=1,
+        since=8 * HOUR,
+        ran=(
+            (0, 2 * HOUR),
+            (5 * HOUR, 6 * HOUR),
+        ),
+    )
 
     assert watch.elapsed(Clock.WALL, ALWAYS, 1 * HOUR) == 1 * HOUR
     assert watch.elapsed(Clock.WALL, ALWAYS, 5 * HOUR) == 2 * HOUR
@@ -196,14 +204,14 @@ def test_signals_of_one_instant_leave_no_empty_stretch_behind() -> None:
 
 
 def test_the_instant_at_which_open_time_is_used_up_skips_the_night() -> None:
-    watch = Stopwatch(phase=Phase.RUNNING, cycle=1, since=43 * HOUR, ran=[(16 * HOUR, 36 * HOUR)])
+    watch = Stopwatch(phase=Phase.RUNNING, cycle=1, since=43 * HOUR, ran=((16 * HOUR, 36 * HOUR),))
 
     assert watch.reaches(2 * HOUR, Clock.BUSINESS, office()) == 34 * HOUR
     assert watch.reaches(6 * HOUR, Clock.BUSINESS, office()) == 59 * HOUR
 
 
 def test_time_used_up_at_closing_time_before_a_pause_in_the_evening_ends_at_the_closing_instant() -> None:
-    watch = Stopwatch(phase=Phase.PAUSED, cycle=1, since=20 * HOUR, ran=[(OFFICE_DAY, 20 * HOUR)])
+    watch = Stopwatch(phase=Phase.PAUSED, cycle=1, since=20 * HOUR, ran=((OFFICE_DAY, 20 * HOUR),))
 
     assert watch.reaches(8 * HOUR, Clock.BUSINESS, office()) == 17 * HOUR
     assert watch.reaches(3 * HOUR, Clock.BUSINESS, office()) == 12 * HOUR

@@ -1,0 +1,97 @@
+"""The wheel whose hot path is machine code: built from this source, it must be the same program."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tomllib
+import zipfile
+from pathlib import Path
+from shutil import copytree
+from typing import TYPE_CHECKING
+
+import pytest
+
+from stream.feeds.wire import encode_event
+from stream.sla.events import Event
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = Path(__file__).parents[2]
+MODULES = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["hatch"]["build"]["targets"]["wheel"]["hooks"][
+    "mypyc"
+]["include"]
+HOUR = 3_600_000_000
+
+pytestmark = [pytest.mark.compiler, pytest.mark.xdist_group("compiled")]
+
+
+@pytest.fixture(scope="module")
+def compiled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that holds the unpacked wheel and nothing else of the project."""
+    folder = tmp_path_factory.mktemp("compiled")
+    build = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", str(folder), str(ROOT)]
+    done = subprocess.run(
+        build, env={**os.environ, "HATCH_BUILD_HOOKS_ENABLE": "1"}, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    (wheel,) = folder.glob("*.whl")
+    with zipfile.ZipFile(wheel) as content:
+        content.extractall(folder / "site")
+    return folder / "site"
+
+
+def run(folder: Path, *arguments: str) -> str:
+    """What Python printed, started in a folder, whose packages it then finds before all others."""
+    done = subprocess.run([sys.executable, *arguments], cwd=folder, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
+    return done.stdout
+
+
+def lives(tickets: int) -> Iterator[bytes]:
+    """Opened, answered, asked back, answered by the customer, solved; some late, some never answered."""
+    for number in range(tickets):
+        fields = {"contract": "priority-support", "sender": "registered", "priority": f"p{1 + number % 4}"}
+        fields["channel"] = ("ticket", "email", "chat", "phone")[number // 4 % 4]
+        told = [
+            ("ticket.created", "customer", fields, False),
+            ("comment.added", "agent", {}, True),
+            ("ticket.changed", "agent", {"status": "pending"}, False),
+            ("comment.added", "customer", {}, True),
+            ("ticket.changed", "agent", {"status": "solved"}, False),
+        ]
+        for step, (type_, actor, changes, public) in enumerate(told[: 2 + number % 4]):
+            at = 1_763_000_000_000_000 + (number + step * (1 + number % 90)) * HOUR
+            event = Event(at, f"{number}-{step}", type_, "desk", 0, actor, changes, public)  # type: ignore[arg-type]
+            yield encode_event(f"T-{number}", event)
+
+
+def test_every_module_of_the_hot_path_is_machine_code(compiled: Path) -> None:
+    names = [module.removesuffix(".py").replace("/", ".") for module in MODULES]
+    show = f"import importlib\nfor name in {names}: print(importlib.import_module(name).__file__)"
+    files = run(compiled, "-c", show).split()
+
+    assert len(files) == len(MODULES) > 15
+    assert [file for file in files if not file.startswith(str(compiled)) or not file.endswith(".so")] == []
+
+
+def test_it_passes_the_tests_of_the_core_and_every_story(compiled: Path) -> None:
+    for name in ("tests", "schemas", "docs"):
+        copytree(ROOT / name, compiled / name)
+    for name in ("pyproject.toml", "README.md"):
+        (compiled / name).write_bytes((ROOT / name).read_bytes())
+    told = run(compiled, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/unit/sla", "tests/stories")
+
+    assert int(told.rsplit(" passed", 1)[0].split()[-1]) > 500
+
+
+def test_it_replays_a_feed_to_the_same_bytes(compiled: Path, tmp_path: Path) -> None:
+    feed = tmp_path / "feed.jsonl"
+    feed.write_bytes(b"\n".join(lives(400)) + b"\n")
+    replay = ("-m", "stream", "replay", "--policies", "batoi", str(feed))
+    said = run(compiled, *replay)
+
+    assert said.count("\n") > 1_000
+    assert said == run(ROOT, *replay)
