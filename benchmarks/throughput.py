@@ -3,8 +3,9 @@
     python benchmarks/throughput.py [--tickets 16000] [--rounds 3] [--profile]
 
 Whoever reads has a core for itself, the broker another. The input (benchmarks/lives.py) is in the topic before anybody
-starts. Rounds alternate, so that a slow spell of a shared machine meets all. A round counts from the commit at which a fifth
-of the input is done (start and warm-up are left out) to the one at which all of it is. What each does is said in
+starts. Rounds alternate, so that a slow spell of a shared machine meets all. What is committed is looked at many times a round;
+the figures are the slopes of time and of CPU over it, without its beginning (start and warm-up) and its end: what is under way,
+done and not yet committed, is about the same at each look and so does not count. What each does is said in
 benchmarks/peers.py. Figures in events/s and microseconds scale with the machine; ratios do so less.
 
 ``--profile`` runs the worker once more, with its stacks sampled, and prints where the CPU went.
@@ -18,7 +19,7 @@ import json
 import signal
 import tempfile
 from pathlib import Path
-from statistics import median
+from statistics import linear_regression, median
 from typing import Any, Final, NamedTuple
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
@@ -34,7 +35,8 @@ from stream.tools.embedded import Broker
 EVENTS_TARGET: Final = 60_000
 CPU_TARGET: Final = 16.0
 RATIO_TARGET: Final = 0.6
-WARM_UP: Final = 0.2
+STEADY: Final = (0.15, 0.9)
+"""The part of the input over which a round is measured."""
 STOCK_SECONDS: Final = 25.0
 """Stock Faust reads a part of the input: as much as it manages, up to a tenth."""
 PEERS: Final = str(Path(__file__).parent / "peers.py")
@@ -94,12 +96,12 @@ class Bench:
 
     def _watch(self, child: Child, group: str, end: int, seconds: float = 120.0) -> Run:
         samples = asyncio.run(watch(self.broker, child, group, self.topics.events, end, seconds))
-        last = samples[-1]
-        first = next((sample for sample in samples if sample.done >= WARM_UP * last.done), samples[0])
-        events = last.done - first.done
-        if not events:
-            raise RuntimeError(f"{group} was done at its first commit: give more tickets")
-        return Run(events / (last.at - first.at), (last.cpu - first.cpu) / events * 1e6)
+        steady = [one for one in samples if STEADY[0] <= one.done / samples[-1].done <= STEADY[1]]
+        if len(steady) < 3:
+            raise RuntimeError(f"{group} was done in {len(samples)} commits: give more tickets")
+        done = [one.done for one in steady]
+        by_time = linear_regression(done, [one.at for one in steady]).slope
+        return Run(1 / by_time, linear_regression(done, [one.cpu for one in steady]).slope * 1e6)
 
 
 def main() -> None:
