@@ -14,7 +14,7 @@ import faust
 from faust.types import TP
 from yarl import URL
 
-from stream.runtime import store
+from stream.runtime import garbage, store
 from stream.runtime.changelog import Changelog
 from stream.runtime.clock import Clock
 from stream.runtime.connection import faust_credentials
@@ -182,6 +182,7 @@ class App(faust.App):  # type: ignore[misc]  # Faust ships no types mypy could f
             for tp in new:
                 await self._give_up(self.partitions.pop(tp.partition))
             return
+        garbage.settle()
         for tp in owned:
             self.store.taken_over(tp.partition)
             self.partitions[tp.partition].release(ends[tp])
