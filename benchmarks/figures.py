@@ -34,7 +34,8 @@ def machine() -> str:
     """A line about the machine."""
     python = f"{platform.python_implementation()} {platform.python_version()}"
     loop = f"a bare loop: {gauge():.0f} ns a pass ({ORDINARY:.0f} is usual)"
-    return f"{os.cpu_count()} cores, {platform.machine()}, {python}; {loop}"
+    busy = f"{os.getloadavg()[0]:.1f} processes busy within the last minute"
+    return f"{os.cpu_count()} cores, {platform.machine()}, {python}; {loop}; {busy}"
 
 
 def figure(what: str, values: Sequence[float], unit: str, target: float | None = None, *, least: bool = False) -> None:

@@ -10,7 +10,7 @@ import os
 import subprocess
 import sys
 import time
-from contextlib import contextmanager
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
 from urllib.request import urlopen
@@ -27,7 +27,7 @@ from stream.tools.leash import Leash
 from stream.tools.ports import free_port
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
 
     from stream.runtime.topics import Topics
 
@@ -165,21 +165,36 @@ class Sample(NamedTuple):
     """Records of the input topic that its group had committed."""
 
 
-async def watch(broker: str, child: Child, group: str, topic: str, end: int, seconds: float = PATIENCE) -> list[Sample]:
-    """A sample at each commit, until ``end`` records are committed or so many seconds are over."""
+@asynccontextmanager
+async def committed(broker: str, group: str, topic: str) -> AsyncIterator[Callable[[], Awaitable[int]]]:
+    """A function that says how many records of a topic a group has committed."""
     admin = AIOKafkaAdminClient(bootstrap_servers=broker)
     await admin.start()
+
+    async def look() -> int:
+        try:
+            offsets = await admin.list_consumer_group_offsets(group)
+        except KafkaError:
+            return 0  # the broker has just started, or does not know the group yet
+        return sum(max(0, offset.offset) for tp, offset in offsets.items() if tp.topic == topic)
+
+    try:
+        yield look
+    finally:
+        await admin.close()
+
+
+async def watch(broker: str, child: Child, group: str, topic: str, end: int, seconds: float = PATIENCE) -> list[Sample]:
+    """A sample at each commit, until ``end`` records are committed or so many seconds are over."""
     samples: list[Sample] = []
     deadline = time.perf_counter() + seconds
-    try:
+    async with committed(broker, group, topic) as look:
         while time.perf_counter() < deadline and not (samples and samples[-1].done >= end):
             child.check()
-            done = await _committed(admin, group, topic)
+            done = await look()
             if done and not (samples and samples[-1].done == done):
                 samples.append(Sample(time.perf_counter(), child.cpu(), done))
             await asyncio.sleep(0.02)
-    finally:
-        await admin.close()
     if len(samples) < 2:
         raise RuntimeError(f"{group} did not get under way:\n{child.log.read_text('utf-8')[-4000:]}")
     return samples
@@ -194,14 +209,6 @@ async def forget(broker: str, *topics: str) -> None:
         await admin.delete_records(dict.fromkeys(every, RecordsToDelete(before_offset=-1)))
     finally:
         await admin.close()
-
-
-async def _committed(admin: AIOKafkaAdminClient, group: str, topic: str) -> int:
-    try:
-        offsets = await admin.list_consumer_group_offsets(group)
-    except KafkaError:
-        return 0  # the broker has just started, or does not know the group yet
-    return sum(max(0, offset.offset) for tp, offset in offsets.items() if tp.topic == topic)
 
 
 def _cpu(stat: Path) -> float:

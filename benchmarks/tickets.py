@@ -57,12 +57,14 @@ def key_of(number: int) -> bytes:
 
 
 def open_states(engine: Engine, now: int, count: int = 4_000) -> list[bytes]:
-    """Tickets as they stand ``now``, opened within the last ten days and not solved; nothing is due in the next minutes."""
+    """Tickets as they stand ``now``, at some point of their lives before the solution; nothing is due in the next minutes."""
     dice, states = Random(11), []
     while len(states) < count:
-        opened = now - dice.randrange(MINUTE, 10 * DAY)
-        past = takewhile(lambda event: event.fields.get("status") != "solved", life(0, opened, dice))
-        state = lived(engine, key_of(0).decode(), [renamed(event, 0) for event in past if event.at < now], now)
+        opened = now - dice.randrange(MINUTE, 5 * DAY)
+        unsolved = list(takewhile(lambda event: event.at < now, life(0, opened, dice)))
+        if any(event.fields.get("status") == "solved" for event in unsolved):
+            continue
+        state = lived(engine, key_of(0).decode(), [renamed(event, 0) for event in unsolved], now)
         if state.wake_at is None or state.wake_at > now + _QUIET:
             states.append(codec.encode(state))
     return states

@@ -10,7 +10,7 @@ from __future__ import annotations
 import gc
 from typing import Final
 
-_THRESHOLDS: Final = (100_000, 20, 50)
+_THRESHOLDS: Final = (50_000, 20, 50)
 """Objects that have been made and not let go, searches of the youngest, searches of the middle-aged."""
 
 

@@ -53,8 +53,8 @@ def test_a_turn_of_thousands_of_objects_is_not_searched_while_it_runs() -> None:
     searches = []
     gc.callbacks.append(lambda phase, _info: searches.append(phase))
     try:
-        turn = [[number] for number in range(50_000)]
+        turn = [[number] for number in range(40_000)]
     finally:
         gc.callbacks.pop()
-    assert len(turn) == 50_000
+    assert len(turn) == 40_000
     assert searches == []
