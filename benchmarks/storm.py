@@ -15,7 +15,6 @@ import asyncio
 import tempfile
 import time
 from pathlib import Path
-from statistics import median
 from typing import Any, Final
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
@@ -141,7 +140,8 @@ def report(watch: Watch, due: int, cpu: float, chosen: Any) -> None:
     before = [late / 1e3 for opened, late in watch.news if opened + late < due]
     during = [late / 1e3 for opened, late in watch.news if opened < watch.last_breach and opened + late >= due]
     print(f"{cpu / chosen.deadlines * 1e6:.0f} us of CPU a deadline; the worker used {cpu / took:.0%} of its core")
-    print(f"{len(before)} effects of new tickets before and {len(during)} in the storm; a median of {median(before):.0f} ms before it")
+    print(f"{len(before)} effects of new tickets before the storm, {len(during)} in it")
+    figure("input before the storm: until its effects are seen", before, "ms")
     figure(f"{chosen.deadlines:,} deadlines at one instant until all are out", [took], "s", TARGET)
     figure(f"input in that storm, {chosen.rate} events/s: until its effects are seen", during, "ms")
 
