@@ -122,7 +122,8 @@ class App(faust.App):  # type: ignore[misc]  # Faust ships no types mypy could f
 
     def readiness(self) -> tuple[bool, str]:
         """For ``/readyz``: whether this worker does its work, and a line about it."""
-        if self.rebalancing or not self.started:
+        # Before the first rebalance it has no partitions, and would say so, but nobody has told it yet which are its.
+        if self.rebalancing or not self.rebalancing_count or not self.started:
             return False, "joining the group or restoring tickets"
         behind = [number for number, partition in self.partitions.items() if not partition.live]
         if behind:
