@@ -78,8 +78,11 @@ class Feed:
         for _ in range(count):
             record = self._event()
             by_partition.setdefault(partition_of(record.key or b""), []).append(record)
+        deliveries = []
         for partition, records in by_partition.items():
-            await submit(self._producer, self._topic, partition, records)
+            deliveries += await submit(self._producer, self._topic, partition, records)
+        for delivery, _ in deliveries:
+            await delivery
         self.published += count
 
     def _event(self) -> Record:
