@@ -47,8 +47,8 @@ check: $(STAMP) ## Lint, format, types, and the direction of imports
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: $(STAMP) ## Run every benchmark; each prints its figure
-	@for script in benchmarks/*.py; do echo "== $$script" && $(BIN)/python $$script || exit 1; done
+bench: $(STAMP) ## Run every benchmark and write docs/benchmarks.md, in some 20 minutes (ARGS=--quick: a trial)
+	$(BIN)/python benchmarks/run.py $(ARGS)
 
 clean: ## Remove .venv and caches; Kafka's jars stay in ~/.cache/breachwatch
 	rm -rf $(VENV) dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

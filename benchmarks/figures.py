@@ -44,11 +44,11 @@ def figure(what: str, values: Sequence[float], unit: str, target: float | None =
     ``least``: the target is to be reached at least; otherwise it is not to be exceeded.
     """
     low, middle, high = min(values), median(values), max(values)
-    text = f"{what}: {_short(middle)} {unit} (min {_short(low)}, max {_short(high)}, {len(values)} rounds)"
+    text = f"{what}: {short(middle)} {unit} (min {short(low)}, max {short(high)}, {len(values)} rounds)"
     if target is not None:
         reached = middle >= target if least else middle <= target
         word = "at least" if least else "at most"
-        text += f"; target {word} {_short(target)}, ratio {middle / target:.2f}, {'reached' if reached else 'MISSED'}"
+        text += f"; target {word} {short(target)}, ratio {middle / target:.2f}, {'reached' if reached else 'MISSED'}"
     print(text, flush=True)
     if file := os.environ.get(COLLECT):
         row = {"what": what, "unit": unit, "target": target, "least": least, "min": low, "median": middle, "max": high}
@@ -56,7 +56,8 @@ def figure(what: str, values: Sequence[float], unit: str, target: float | None =
             rows.write(json.dumps(row | {"rounds": len(values)}) + "\n")
 
 
-def _short(value: float) -> str:
+def short(value: float) -> str:
+    """A number with as many digits as mean something."""
     if abs(value) >= 100:
         return f"{value:,.0f}"
     return f"{value:.1f}" if abs(value) >= 10 else f"{value:.2f}"
