@@ -55,8 +55,8 @@ check: $(STAMP) ## Lint, format, types, and the direction of imports
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: $(STAMP) ## Run every benchmark; each prints its figure
-	@for script in benchmarks/*.py; do echo "== $$script" && $(BIN)/python $$script || exit 1; done
+bench: $(STAMP) ## Run every benchmark and write docs/benchmarks.md, in some 20 minutes (ARGS=--quick: a trial)
+	$(BIN)/python benchmarks/run.py $(ARGS)
 
 wheel: $(STAMP) ## Build dist/*.whl with the hot path as machine code: twice as fast; needs a C compiler
 	HATCH_BUILD_HOOKS_ENABLE=1 $(BIN)/python -m pip wheel --disable-pip-version-check --no-deps --wheel-dir dist .

@@ -1,15 +1,14 @@
 """The core alone: ``Engine.apply`` for events in order, on the shipped Batoi policy.
 
-Prints the mean per event (min, median and max over rounds) for a life of eight events a ticket, and the same with every state
+Prints the mean per event, of each round, for a life of eight events a ticket, and the same with every state
 decoded before and encoded after the event, as a worker without a cache would have it.
 """
 
 from __future__ import annotations
 
-import os
-import platform
-import statistics
 import time
+
+from figures import figure, machine
 
 from stream.language.policies import load, shipped
 from stream.sla import codec
@@ -17,6 +16,7 @@ from stream.sla.engine import Engine
 from stream.sla.events import Event
 
 TICKETS, ROUNDS = 2_000, 7
+TARGET = 10.0
 MINUTE = 60_000_000
 START = 1_763_000_000_000_000
 
@@ -69,15 +69,14 @@ def main() -> None:
     engine = Engine(load([shipped("batoi")]))
     lives = [life(number) for number in range(TICKETS)]
     events = sum(map(len, lives))
-    print(f"{platform.python_implementation()} {platform.python_version()}, {os.cpu_count()} cores; {events} events a round")
+    print(machine())
+    print(f"{events} events a round")
     for name, coded in (("apply", False), ("decode + apply + encode", True)):
         one_round(engine, lives[:200], coded=coded)
         runs = [one_round(engine, lives, coded=coded) for _ in range(ROUNDS)]
         times = [took for took, _ in runs]
-        print(
-            f"{name}: {min(times):.1f} / {statistics.median(times):.1f} / {max(times):.1f} us of CPU an event "
-            f"(min/median/max), {runs[0][1] / events:.2f} effects an event"
-        )
+        figure(f"core alone, {name}: CPU of an event in order", times, "us", TARGET if not coded else None)
+    print(f"{runs[0][1] / events:.2f} effects an event")
 
 
 if __name__ == "__main__":

@@ -7,13 +7,12 @@ The figure to reach: each under 1,000 ns. The questions are spread over all twen
 
 from __future__ import annotations
 
-import os
-import platform
 import random
-import statistics
 import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
+
+from figures import figure, machine
 
 from stream.language.calendars import read_calendar
 
@@ -45,9 +44,8 @@ def main() -> None:
     targets = [dice.choice((1, 4, 8, 16, 40, 120)) * HOUR for _ in instants]
     ends = [calendar.add(instant, target) for instant, target in zip(instants, targets, strict=True)]
 
-    print(f"{os.cpu_count()} CPUs, {platform.python_implementation()} {platform.python_version()}, {platform.machine()}")
+    print(machine())
     print(f"20 years, {QUESTIONS} questions, {ROUNDS} rounds; ns per call, the loop's own {_loop_cost():.0f} ns included")
-    print(f"{'':24}{'min':>8}{'median':>8}{'max':>8}{'min / figure':>14}")
     _print("add 1 to 120 h", calendar.add, instants, targets)
     _print("add backwards", calendar.add, ends, [-target for target in targets])
     _print("measure such lengths", calendar.measure, instants, ends)
@@ -56,8 +54,7 @@ def main() -> None:
 
 def _print(what: str, function: Callable[[int, int], int], one: list[int], other: list[int]) -> None:
     times = _times(function, one, other)
-    best = min(times)
-    print(f"{what:<24}{best:>8.0f}{statistics.median(times):>8.0f}{max(times):>8.0f}{best / FIGURE:>14.2f}")
+    figure(f"business time, 20 years: {what}", times, "ns", FIGURE)
 
 
 def _times(function: Callable[[int, int], int], one: list[int], other: list[int]) -> list[float]:

@@ -14,7 +14,7 @@ import faust
 from faust.types import TP
 from yarl import URL
 
-from stream.runtime import store
+from stream.runtime import garbage, store
 from stream.runtime.changelog import Changelog
 from stream.runtime.clock import Clock
 from stream.runtime.connection import faust_credentials
@@ -122,7 +122,8 @@ class App(faust.App):  # type: ignore[misc]  # Faust ships no types mypy could f
 
     def readiness(self) -> tuple[bool, str]:
         """For ``/readyz``: whether this worker does its work, and a line about it."""
-        if self.rebalancing or not self.started:
+        # Before the first rebalance it has no partitions, and would say so, but nobody has told it yet which are its.
+        if self.rebalancing or not self.rebalancing_count or not self.started:
             return False, "joining the group or restoring tickets"
         behind = [number for number, partition in self.partitions.items() if not partition.live]
         if behind:
@@ -182,6 +183,7 @@ class App(faust.App):  # type: ignore[misc]  # Faust ships no types mypy could f
             for tp in new:
                 await self._give_up(self.partitions.pop(tp.partition))
             return
+        garbage.settle()
         for tp in owned:
             self.store.taken_over(tp.partition)
             self.partitions[tp.partition].release(ends[tp])

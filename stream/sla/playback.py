@@ -32,15 +32,25 @@ class Playback:
 
     def event(self, ticket: str, event: Event) -> Iterator[Effect]:
         """Take one event; what it makes true, and then what the passing of time to it makes true, comes out in that order."""
-        now = event.at if self.watermark is None else max(self.watermark, event.at)
-        step = self.engine.apply(self.states.get(ticket), ticket, event, now)
-        self.outcomes[step.outcome] += 1
-        self.unmatched += step.unmatched
-        yield from self._keep(ticket, step)
+        yield from self.apply(ticket, event).effects
         yield from self.tick(event.at)
 
     def tick(self, at: int) -> Iterator[Effect]:
         """The feed is complete up to ``at``: let time pass to it. An earlier instant than the watermark changes nothing."""
+        for _, _, effects in self.wakes(at):
+            yield from effects
+
+    def apply(self, ticket: str, event: Event) -> Step:
+        """Take one event, no time passing but for its own ticket: ``wakes`` is to follow."""
+        now = event.at if self.watermark is None else max(self.watermark, event.at)
+        step = self.engine.apply(self.states.get(ticket), ticket, event, now)
+        self.outcomes[step.outcome] += 1
+        self.unmatched += step.unmatched
+        self._keep(ticket, step)
+        return step
+
+    def wakes(self, at: int) -> Iterator[tuple[int, str, tuple[Effect, ...]]]:
+        """As ``tick``; of each ticket that is woken, in this order: for which instant, which ticket, and its effects."""
         if self.watermark is not None and at < self.watermark:
             return
         self.watermark = at
@@ -48,7 +58,7 @@ class Playback:
             wake_at, ticket = heappop(self._wakes)
             state = self.states[ticket]
             if state.wake_at == wake_at:  # else an event has moved it since
-                yield from self._keep(ticket, self.engine.wake(state, at))
+                yield wake_at, ticket, self._keep(ticket, self.engine.wake(state, at))
 
     def _keep(self, ticket: str, step: Step) -> tuple[Effect, ...]:
         before = self.states.get(ticket)

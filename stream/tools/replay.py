@@ -8,13 +8,9 @@ from pathlib import Path
 
 import click
 
-from stream.feeds.decode import Incoming, Rejected, RejectReason, decode
-from stream.feeds.lines import key_of, open_lines
-from stream.feeds.wire import encode_effect
+from stream.feeds.lines import open_lines
 from stream.language.document import PolicyError
-from stream.language.policies import load
-from stream.sla.engine import Engine, Outcome
-from stream.sla.playback import Playback
+from stream.tools.backtest import backtest
 from stream.tools.options import instant, policy_paths
 
 
@@ -23,47 +19,28 @@ from stream.tools.options import instant, policy_paths
 @click.option("--policies", multiple=True, required=True, help="Policy file, or the name of a shipped policy. Repeatable.")
 @click.option("--until", callback=instant, help="Let time pass to this instant (RFC 3339) after the last event.")
 @click.option("--history", default=200, show_default=True, help="Events kept per ticket to fold late ones in.")
-def command(file: Path, policies: tuple[str, ...], until: int | None, history: int) -> None:
+@click.option("--jobs", type=click.IntRange(1, 256), help="Processes; by default one for each core, one for a short feed.")
+def command(file: Path, policies: tuple[str, ...], until: int | None, history: int, jobs: int | None) -> None:
     """Run the engine over FILE (JSON lines of ticket events, may be gzipped, - for standard input).
 
-    Time is what the events say. Effects go to standard output as JSON lines, the same bytes from run to run; a line about
-    each record that is refused, and a summary, go to standard error. No ticket is ever forgotten: a worker says the same of the
-    same feed if its --retention is longer than the feed.
+    Time is what the events say. Effects go to standard output as JSON lines, the same bytes from run to run and for any number
+    of processes; a line about each record that is refused, and a summary, go to standard error. No ticket is ever forgotten: a
+    worker says the same of the same feed if its --retention is longer than the feed.
     """
+    effects = 0
+    refused: Counter[str] = Counter()
     try:
-        playback = Playback(Engine(load(policy_paths(policies)), history=history))
+        with open_lines(file) as lines, backtest(policy_paths(policies), history, lines, jobs) as (test, all_lines):
+            for part in test.run(all_lines, until):
+                effects += part.effects
+                sys.stdout.buffer.write(part.said)
+                for line, text in part.refusals:
+                    refused[text.partition(":")[0]] += 1
+                    click.echo(f"{file}:{line}: {text}", err=True)
+            tally = test.tally()
     except PolicyError as error:
         raise click.ClickException(str(error)) from error
-    refused: Counter[RejectReason] = Counter()
-    said = 0
-    write = sys.stdout.buffer.write
-    with open_lines(file) as lines:
-        for number, line in lines:
-            record = decode(key_of(line), line, now=None)
-            if isinstance(record, Rejected):
-                refused[record.reason] += 1
-                click.echo(f"{file}:{number}: {record.reason}: {record.message} {record.path}".rstrip(), err=True)
-                continue
-            if isinstance(record, Incoming):
-                late = playback.outcomes[Outcome.TOO_LATE]
-                effects = playback.event(record.ticket, record.event)
-            else:
-                effects = playback.tick(record.at)
-            for effect in effects:
-                said += 1
-                write(encode_effect(effect) + b"\n")
-            if isinstance(record, Incoming) and playback.outcomes[Outcome.TOO_LATE] > late:
-                refused[RejectReason.TOO_LATE] += 1
-                click.echo(f"{file}:{number}: {RejectReason.TOO_LATE}: older than the history kept of its ticket", err=True)
-    if until is not None:
-        for effect in playback.tick(until):
-            said += 1
-            write(encode_effect(effect) + b"\n")
     sys.stdout.buffer.flush()
-    click.echo(_summary(playback, refused, said), err=True)
-
-
-def _summary(playback: Playback, refused: Counter[RejectReason], said: int) -> str:
-    outcomes = ", ".join(f"{count} {outcome}" for outcome, count in sorted(playback.outcomes.items()))
+    outcomes = ", ".join(f"{count} {outcome}" for outcome, count in sorted(tally.outcomes.items()))
     why = ", ".join(f"{count} {reason}" for reason, count in sorted(refused.items())) or "none"
-    return f"{len(playback.states)} tickets; events: {outcomes or 'none'}; refused: {why}; {said} effects"
+    click.echo(f"{tally.tickets} tickets; events: {outcomes or 'none'}; refused: {why}; {effects} effects", err=True)

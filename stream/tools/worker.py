@@ -93,6 +93,7 @@ def _run(settings: Settings, policies: PolicySet) -> NoReturn:
     from stream.observe.exposition import serve
     from stream.observe.metrics import Metrics
     from stream.observe.site import Site
+    from stream.runtime import garbage
     from stream.runtime.app import App
     from stream.runtime.viewer import Viewer
     from stream.sla.engine import Engine
@@ -113,6 +114,7 @@ def _run(settings: Settings, policies: PolicySet) -> NoReturn:
         _refuse(f"{where} cannot be had for the metrics pages", [f"{error.strerror}: set --metrics-port, 0 for any"])
     app.advertise(settings.advertise or reachable_at(settings.metrics_address, pages.port))
     log.info("pages on http://%s:%d/, advertised as %s", settings.metrics_address, pages.port, app.address)
+    garbage.seldom()
     worker = Worker(app, quiet=True, override_logging=False, redirect_stdouts=False)
     worker.spinner = None
     worker.execute_from_commandline()

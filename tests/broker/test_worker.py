@@ -54,6 +54,12 @@ def _feed(tickets: int) -> list[tuple[str, Event]]:
     return sorted(feed, key=lambda entry: entry[1].key)
 
 
+def test_a_worker_is_not_ready_before_it_has_partitions(broker: str, topics: Topics, tmp_path: Path) -> None:
+    with Worker(broker, topics, tmp_path) as worker:
+        said = until(lambda: (page := worker.page("readyz")).startswith("live") and page, "live", worker)
+        assert said.strip() == "live on partitions 0, 1, 2, 3"
+
+
 def test_a_worker_says_once_what_a_replay_of_the_same_feed_says(broker: str, topics: Topics, tmp_path: Path) -> None:
     feed, end = _feed(120), START + 200 * HOUR
     with Worker(broker, topics, tmp_path, "--clock", "event").ready() as worker:

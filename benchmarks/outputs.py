@@ -1,0 +1,96 @@
+"""What it costs that the effects of a turn are one transaction: milliseconds and CPU of a turn's outputs, with and without.
+
+    python benchmarks/outputs.py [--turns 60]
+
+With: ``stream.runtime.outputs``, as a worker writes. Without: the same records by an idempotent producer, acknowledged by all
+replicas. Turns alternate between the two, so both meet the same broker at the same time.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import time
+from pathlib import Path
+from statistics import median
+from typing import TYPE_CHECKING, Final
+
+from aiokafka import AIOKafkaProducer
+from figures import figure, machine
+from lab import OTHERS, PARTITIONS, WORKERS, on_cores
+
+from stream.feeds.wire import decode_effect, effect_headers, encode_effect
+from stream.runtime.outputs import fence
+from stream.runtime.settings import load
+from stream.runtime.topics import Topics, create
+from stream.runtime.transport import Record, submit
+from stream.tools.embedded import Broker
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+SIZES: Final = (1, 100, 2_000)
+EXAMPLE: Final = Path(__file__).parents[1] / "schemas/examples/sla-effect/valid/commitment.breached.json"
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    options.add_argument("--turns", type=int, default=60)
+    turns = options.parse_args().turns
+    print(machine())
+    with on_cores(OTHERS):
+        broker = Broker()
+        broker.start()
+    try:
+        with on_cores(WORKERS):
+            asyncio.run(measure(broker.bootstrap, turns))
+    finally:
+        broker.__exit__(None, None, None)
+
+
+async def measure(broker: str, turns: int) -> None:
+    topics = Topics("bench")
+    await create(broker, topics, partitions=PARTITIONS)
+    settings = load({"policies": "batoi", "broker": broker, "app_id": topics.app_id}, {})
+    effect = decode_effect(EXAMPLE.read_bytes())
+    record = Record(effect.ticket.encode(), encode_effect(effect), effect_headers(effect, "/breachwatch/bench"))
+    outputs = (await fence(settings, [0]))[0]
+    producer = AIOKafkaProducer(bootstrap_servers=broker, enable_idempotence=True, acks="all", max_batch_size=512 * 1024)
+    await producer.start()
+
+    async def without(records: list[Record]) -> None:
+        for delivery, _ in await submit(producer, topics.breaches, 0, records):
+            await delivery
+
+    async def together(records: list[Record]) -> None:
+        await outputs.write({topics.breaches: records})
+
+    try:
+        for size in SIZES:
+            records = [record] * size
+            for write in (without, together):
+                await timed(write, records)  # the first of a kind connects
+            pairs = [(await timed(without, records), await timed(together, records)) for _ in range(turns)]
+            report(size, pairs)
+    finally:
+        await producer.stop()
+        await outputs.close()
+
+
+async def timed(write: Callable[[list[Record]], Awaitable[None]], records: list[Record]) -> tuple[float, float]:
+    """Milliseconds, and milliseconds of CPU."""
+    began, cpu = time.perf_counter(), time.process_time()
+    await write(records)
+    return 1e3 * (time.perf_counter() - began), 1e3 * (time.process_time() - cpu)
+
+
+def report(size: int, pairs: list[tuple[tuple[float, float], tuple[float, float]]]) -> None:
+    figure(f"a turn's {size} effects without a transaction", [plain[0] for plain, _ in pairs], "ms")
+    figure(f"a turn's {size} effects in a transaction", [all_[0] for _, all_ in pairs], "ms")
+    extra = median(all_[1] for _, all_ in pairs) - median(plain[1] for plain, _ in pairs)
+    figure(f"a transaction of {size} effects, its CPU to that without", [all_[1] / plain[1] for plain, all_ in pairs], "times")
+    print(f"  the transaction itself costs {extra:.1f} ms of CPU a turn, {1e3 * extra / size:.1f} us an effect", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,130 @@
+"""What the worker is compared with, each a process of its own that reads the worker's input topic in a group of its own.
+
+    python benchmarks/peers.py raw|faust BROKER GROUP TOPIC
+
+* ``raw``: the ceiling. aiokafka, orjson, and on a dict a ticket what any such program has to do: the fields merged, the last
+  status, the newest instant, how many events and comments there were. After each poll the tickets it changed go to a
+  changelog, a batch a partition, and are acknowledged before the position is committed. No promise, no deadline, no effect.
+* ``faust``: the same SLA work as the worker's by an agent as Faust's documentation would have it: our engine, a Faust table
+  in memory, a write to the table and the sends for each event, deadlines woken as the feed passes them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+from collections import defaultdict
+from typing import Any, Final
+
+import orjson
+from lab import PARTITIONS
+
+COMMIT_SECONDS: Final = 0.2
+POLL: Final = 5_000 * PARTITIONS
+
+
+async def raw(broker: str, group: str, topic: str) -> None:
+    from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+
+    from stream.runtime.transport import Record, submit
+
+    consumer = AIOKafkaConsumer(
+        topic,
+        bootstrap_servers=broker,
+        group_id=group,
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
+        max_partition_fetch_bytes=4 * 1024 * 1024,
+    )
+    producer = AIOKafkaProducer(bootstrap_servers=broker, enable_idempotence=True, max_batch_size=512 * 1024)
+    await consumer.start()
+    await producer.start()
+    tickets: defaultdict[int, dict[bytes, dict[str, Any]]] = defaultdict(dict)
+    committed = time.monotonic()
+    while True:
+        polled = await consumer.getmany(timeout_ms=200, max_records=POLL)
+        deliveries = []
+        for tp, records in polled.items():
+            table, changed = tickets[tp.partition], set()
+            for record in records:
+                event = orjson.loads(record.value)
+                key = record.key
+                ticket = table.get(key)
+                if ticket is None:
+                    ticket = table[key] = {"id": event["ticket"], "fields": {}, "events": 0, "comments": 0}
+                ticket["events"] += 1
+                ticket["at"] = event["at"]
+                if fields := event.get("fields"):
+                    ticket["fields"].update(fields)
+                    ticket["status"] = fields.get("status", ticket.get("status"))
+                elif event["type"] == "comment.added":
+                    ticket["comments"] += 1
+                changed.add(key)
+            states = [Record(key, orjson.dumps(table[key]), []) for key in changed]
+            deliveries += await submit(producer, f"{group}-changelog", tp.partition, states)
+        for delivery, _ in deliveries:
+            await delivery
+        if time.monotonic() - committed > COMMIT_SECONDS:
+            await consumer.commit()
+            committed = time.monotonic()
+
+
+def stock_faust(broker: str, group: str, topic: str) -> None:
+    import faust
+    from faust.worker import Worker
+
+    from stream.feeds.decode import Incoming, decode
+    from stream.feeds.wire import effect_headers, encode_effect
+    from stream.language.policies import load, shipped
+    from stream.runtime.deadlines import Deadlines
+    from stream.sla import codec
+    from stream.sla.engine import Engine
+
+    engine = Engine(load([shipped("batoi")]))
+    app = faust.App(
+        group,
+        broker=f"kafka://{broker}",
+        store="memory://",
+        web_enabled=False,
+        topic_disable_leader=True,
+        topic_partitions=PARTITIONS,
+        broker_commit_interval=COMMIT_SECONDS,
+        consumer_auto_offset_reset="earliest",
+    )
+    raw_bytes = {"key_type": bytes, "value_type": bytes, "key_serializer": "raw", "value_serializer": "raw"}
+    source = app.topic(topic, **raw_bytes)
+    said = app.topic(f"{group}-said", partitions=PARTITIONS, **raw_bytes)
+    tickets = app.Table("tickets", key_type=bytes, value_type=bytes, partitions=PARTITIONS)
+    deadlines: defaultdict[int, Deadlines] = defaultdict(Deadlines)
+
+    async def keep(key: bytes, step: Any, soonest: Any) -> None:
+        tickets[key] = codec.encode(step.state)
+        soonest.set(key, step.wake_at)
+        for effect in step.effects:
+            headers = dict(effect_headers(effect, "/stock"))
+            await said.send(key=key, value=encode_effect(effect), headers=headers)
+
+    @app.agent(source)
+    async def judge(stream: Any) -> None:
+        async for received in stream.events():
+            key: bytes = received.key
+            heard = decode(key, received.value, now=None)
+            if not isinstance(heard, Incoming):
+                continue
+            soonest = deadlines[received.message.partition]
+            stored = tickets.get(key)
+            state = None if stored is None else codec.decode(stored)
+            await keep(key, engine.apply(state, heard.ticket, heard.event, heard.event.at), soonest)
+            while due := soonest.take(heard.event.at):
+                await keep(due, engine.wake(codec.decode(tickets[due]), heard.event.at), soonest)
+
+    Worker(app, quiet=True, loglevel="ERROR").execute_from_commandline()
+
+
+if __name__ == "__main__":
+    kind, *where = sys.argv[1:]
+    if kind == "raw":
+        asyncio.run(raw(*where))
+    else:
+        stock_faust(*where)

@@ -1,0 +1,108 @@
+"""All benchmarks, one after the other, and what they found on a page: ``docs/benchmarks.md``.
+
+    python benchmarks/run.py [--quick] [SCRIPT ...]
+
+``--quick`` takes small sizes, to see that everything runs, and leaves the page as it is; so does naming scripts. Between
+its two marks the page is written anew, around them it is written by hand. It takes about twenty minutes; nothing else should
+run meanwhile.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+from figures import COLLECT, machine, short
+
+ROOT: Final = Path(__file__).parents[1]
+PAGE: Final = ROOT / "docs/benchmarks.md"
+BEGIN: Final = "<!-- measured: from here on written by benchmarks/run.py -->\n"
+END: Final = "<!-- measured: to here -->\n"
+LIMIT: Final = 420
+"""Seconds that a script may take."""
+SCRIPTS: Final[dict[str, str]] = {
+    "apply": "",
+    "business_time": "",
+    "decode": "",
+    "turn": "500",
+    "throughput": "--tickets 4000 --rounds 1",
+    "lateness": "--tickets 20000 --rate 1000 --seconds 10",
+    "storm": "--deadlines 5000",
+    "restart": "--tickets 20000 --rounds 1",
+    "failover": "--rounds 1",
+    "memory": "--tickets 20000",
+    "replay": "--tickets 2000 --rounds 1",
+    "idle": "--seconds 2",
+    "outputs": "--turns 10",
+    "pages": "",
+}
+"""Each benchmark, and what makes it quick."""
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    options.add_argument("scripts", nargs="*", metavar="SCRIPT", help=f"some of: {', '.join(SCRIPTS)}")
+    options.add_argument("--quick", action="store_true")
+    chosen = options.parse_args()
+    if unknown := set(chosen.scripts) - set(SCRIPTS):
+        options.error(f"there is no benchmark {', '.join(sorted(unknown))}")
+    before = machine()
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "figures.jsonl"
+        file.touch()
+        wanted = chosen.scripts or list(SCRIPTS)
+        failed = [name for name in wanted if not run(name, SCRIPTS[name].split() if chosen.quick else [], file)]
+        rows = [json.loads(line) for line in file.read_text("utf-8").splitlines()]
+    print(table(rows))
+    if failed:
+        sys.exit(f"failed: {', '.join(failed)}")
+    if not chosen.quick and not chosen.scripts:
+        write(f"{datetime.now(UTC):%Y-%m-%d}, {before}\n\n{table(rows)}")
+        print(f"{PAGE.relative_to(ROOT)} is written")
+
+
+def run(script: str, arguments: list[str], file: Path) -> bool:
+    """Whether it ended well."""
+    print(f"== {script}", flush=True)
+    environment = os.environ | {COLLECT: str(file), "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, str(ROOT / f"benchmarks/{script}.py"), *arguments]
+    began = time.monotonic()
+    try:
+        done = subprocess.run(command, env=environment, check=False, timeout=LIMIT)
+    except subprocess.TimeoutExpired:
+        print(f"== {script} took more than {LIMIT} s")
+        return False
+    print(f"== {script}: {time.monotonic() - began:.0f} s\n", flush=True)
+    return done.returncode == 0
+
+
+def table(rows: list[dict[str, Any]]) -> str:
+    lines = ["| what | target | median | min | max | ratio to the target |", "|---|---|---|---|---|---|"]
+    for row in rows:
+        target, ratio = row["target"], ""
+        if target is not None:
+            reached = row["median"] >= target if row["least"] else row["median"] <= target
+            ratio = f"{row['median'] / target:.2f}" + ("" if reached else ", missed")
+            target = f"{'at least' if row['least'] else 'at most'} {short(target)}"
+        unit = f", {row['unit']}" if row["unit"] else ""
+        found = " | ".join(short(row[name]) for name in ("median", "min", "max"))
+        lines.append(f"| {row['what']}{unit} | {target or ''} | {found} | {ratio} |")
+    return "\n".join(lines) + "\n"
+
+
+def write(measured: str) -> None:
+    page = PAGE.read_text("utf-8")
+    head, _, rest = page.partition(BEGIN)
+    PAGE.write_text(f"{head}{BEGIN}\n{measured}\n{END}{rest.partition(END)[2]}", "utf-8")
+
+
+if __name__ == "__main__":
+    main()

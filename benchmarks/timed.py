@@ -1,0 +1,107 @@
+"""A worker that says when it reached which point of its start: ``python benchmarks/timed.py worker ...``.
+
+Runs ``stream worker ...`` and writes ``POINT name instant`` lines to standard error, instants in seconds on the monotonic
+clock, which all processes of a machine share; and ``PAUSE generation seconds`` for searches of the garbage collector.
+``read`` gives them back to the benchmark.
+"""
+
+from __future__ import annotations
+
+import functools
+import gc
+import inspect
+import sys
+import time
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+
+class Seen(NamedTuple):
+    """What a worker's log has."""
+
+    points: dict[str, list[float]]
+    """Instants at which each point was reached."""
+    pauses: list[tuple[int, float]]
+    """Generation and seconds of each search of the garbage collector."""
+
+
+def read(log: Path) -> Seen:
+    seen = Seen({}, [])
+    for line in log.read_text("utf-8").splitlines():
+        kind, _, rest = line.partition(" ")
+        if kind == "POINT":
+            name, _, instant = rest.rpartition(" ")
+            seen.points.setdefault(name, []).append(float(instant))
+        elif kind == "PAUSE":
+            generation, seconds = rest.split()
+            seen.pauses.append((int(generation), float(seconds)))
+    return seen
+
+
+def run(arguments: list[str]) -> None:
+    _watch_the_collector()
+    from stream.runtime import app, garbage, store, transport
+
+    _around(app.App, "on_start", "started")
+    _around(app.App, "_take_over_one", "taking over")
+    _around(app.App, "_make_ready", "deadlines")
+    _around(transport.Consumer, "on_partitions_assigned", "assigned")
+    _around(store.Store, "restore", "restore")
+    _around(garbage, "settle", "settle")
+    for name in ("fence", "read_back"):
+        _around(app, name, name)
+    from stream.runtime import partition
+
+    _around(partition, "cycle", "turn")
+    from stream.cli import main
+
+    _say("imported")
+    sys.argv = ["stream", *arguments]
+    main()
+
+
+def _around(owner: Any, name: str, point: str) -> None:
+    """Say when a function begins and when it ends."""
+    function: Callable[..., Any] = getattr(owner, name)
+
+    @functools.wraps(function)
+    async def waiting(*arguments: Any, **more: Any) -> Any:
+        _say(f"{point} began")
+        try:
+            return await function(*arguments, **more)
+        finally:
+            _say(f"{point} ended")
+
+    @functools.wraps(function)
+    def straight(*arguments: Any, **more: Any) -> Any:
+        _say(f"{point} began")
+        try:
+            return function(*arguments, **more)
+        finally:
+            _say(f"{point} ended")
+
+    setattr(owner, name, waiting if inspect.iscoroutinefunction(function) else straight)
+
+
+def _watch_the_collector() -> None:
+    began = 0.0
+
+    def note(phase: str, info: dict[str, int]) -> None:
+        nonlocal began
+        if phase == "start":
+            began = time.perf_counter()
+        else:
+            sys.stderr.write(f"PAUSE {info['generation']} {time.perf_counter() - began:.6f}\n")
+
+    gc.callbacks.append(note)
+
+
+def _say(point: str) -> None:
+    sys.stderr.write(f"POINT {point} {time.perf_counter():.6f}\n")
+
+
+if __name__ == "__main__":
+    run(sys.argv[1:])

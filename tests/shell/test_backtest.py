@@ -1,0 +1,118 @@
+"""A backtest on several processes says what one says, byte by byte."""
+
+from __future__ import annotations
+
+from random import Random
+from typing import TYPE_CHECKING
+
+import pytest
+from click.testing import CliRunner
+
+from stream.cli import main
+from stream.feeds.decode import Incoming, Tick, decode
+from stream.feeds.lines import key_of
+from stream.feeds.wire import encode_effect, encode_event, encode_tick
+from stream.language.policies import load, shipped
+from stream.sla.engine import Engine
+from stream.sla.events import Event
+from stream.sla.playback import Playback
+from stream.tools import backtest
+from stream.tools.backtest import Backtest, Shard
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+MINUTE = 60_000_000
+START = 1_763_000_000_000_000
+FIELDS = {"contract": "priority-support", "sender": "registered"}
+
+
+def feed(seed: int, tickets: int = 60) -> list[bytes]:
+    """Lives of tickets, some events late and some twice, many at the same instants, with ticks and lines that are no events."""
+    dice = Random(seed)
+    lines: list[tuple[float, bytes]] = []
+
+    def add(ticket: str, at: int, number: int, type_: object, **more: object) -> None:
+        event = Event(at=at, id=f"{ticket}-{number}", type=type_, source="desk", **more)  # type: ignore[arg-type]
+        line = encode_event(ticket, event)
+        for _ in range(1 + (dice.random() < 0.1)):
+            delay = dice.uniform(0, 600) * MINUTE if dice.random() < 0.2 else 0
+            lines.append((at + delay, line))
+
+    for number in range(tickets):
+        # On the minute, so that deadlines of several tickets come at one instant.
+        ticket, at = f"desk/{number}", START + dice.randrange(2_000) * MINUTE
+        fields = FIELDS | {"priority": f"p{dice.randrange(1, 5)}", "channel": dice.choice(("chat", "email", "phone"))}
+        add(ticket, at, 0, "ticket.created", fields=fields, actor="customer")
+        for step in range(1, dice.randrange(2, 9)):
+            at += dice.randrange(300) * MINUTE
+            if dice.random() < 0.5:
+                add(ticket, at, step, "comment.added", actor=dice.choice(("agent", "customer")), public=True)
+            else:
+                add(ticket, at, step, "ticket.changed", fields={"status": dice.choice(("open", "pending", "solved"))})
+    lines += [
+        (START + dice.randrange(3_000) * MINUTE, line) for line in (b"not JSON", b'{"ticket": "desk/1"}') for _ in range(9)
+    ]
+    lines += [(at, encode_tick("desk", at)) for at in (START + dice.randrange(4_000) * MINUTE for _ in range(20))]
+    return [line for _, line in sorted(lines, key=lambda one: one[0])]
+
+
+def one_after_the_other(lines: Sequence[bytes], until: int, history: int = 200) -> bytes:
+    """What a single playback says: the plain meaning of a backtest."""
+    playback = Playback(Engine(load([shipped("batoi")]), history=history))
+    said = []
+    for line in lines:
+        heard = decode(key_of(line), line, now=None)
+        if isinstance(heard, Incoming):
+            said += playback.event(heard.ticket, heard.event)
+        elif isinstance(heard, Tick):
+            said += playback.tick(heard.at)
+    said += playback.tick(until)
+    return b"".join(encode_effect(effect) + b"\n" for effect in said)
+
+
+def in_shards(count: int, lines: Sequence[bytes], until: int, history: int = 200) -> tuple[bytes, list[tuple[int, str]]]:
+    test = Backtest([Shard(Engine(load([shipped("batoi")]), history=history)) for _ in range(count)])
+    parts = list(test.run(enumerate(lines, start=1), until))
+    return b"".join(part.said for part in parts), [tuple(refusal) for part in parts for refusal in part.refusals]
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_however_the_tickets_are_divided_the_same_is_said_in_the_same_order(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(backtest, "CHUNK", 50)  # deadlines pass from one chunk to the next
+    lines, until = feed(seed), START + 5_000 * MINUTE
+    plain = one_after_the_other(lines, until)
+    assert plain.count(b"commitment.breached") > 10
+    whole = in_shards(1, lines, until)
+    assert whole[0] == plain
+    assert in_shards(2, lines, until) == whole
+    assert in_shards(5, lines, until) == whole
+
+
+def test_lines_that_come_too_late_are_refused_alike(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(backtest, "CHUNK", 50)
+    lines, until = feed(1), START + 5_000 * MINUTE
+    said, refusals = in_shards(3, lines, until, history=2)
+    assert (said, refusals) == in_shards(1, lines, until, history=2)
+    assert said == one_after_the_other(lines, until, history=2)
+    reasons = {text.partition(":")[0] for _, text in refusals}
+    assert reasons == {"too_late", "undecodable", "invalid"}
+    assert [line for line, _ in refusals] == sorted(line for line, _ in refusals)
+
+
+def test_the_command_says_the_same_on_one_process_and_on_two(tmp_path: Path) -> None:
+    lines = feed(3)
+    recorded = tmp_path / "recorded.jsonl"
+    recorded.write_bytes(b"\n".join(lines) + b"\n")
+
+    def replayed(jobs: str) -> tuple[bytes, str]:
+        arguments = ["replay", str(recorded), "--policies", "batoi", "--until", "2025-11-20T00:00:00Z", "--jobs", jobs]
+        done = CliRunner().invoke(main, arguments, catch_exceptions=False)
+        assert done.exit_code == 0
+        return done.stdout_bytes, done.stderr
+
+    alone = replayed("1")
+    assert alone[0] == one_after_the_other(lines, 1_763_596_800_000_000)
+    assert "60 tickets; events: " in alone[1]
+    assert replayed("2") == alone
