@@ -20,7 +20,7 @@ endif
 DESELECT := $(if $(LEFT_OUT),-m "$(wordlist 2,9,$(LEFT_OUT))")
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench clean
+.PHONY: help setup demo test chaos check bench clean
 
 help: ## Say what there is
 	@echo "make TARGET, where TARGET is one of"
@@ -40,6 +40,9 @@ ifneq ($(findstring browser,$(LEFT_OUT)),)
 	@echo "chromium is missing (Debian: apt install chromium): the tests of pages in a browser are left out."
 endif
 	$(BIN)/pytest -n 2 --dist loadgroup $(DESELECT) $(ARGS)
+
+chaos: $(STAMP) ## Break a running cluster, seed after seed, and check what it said (ARGS="--seeds 20 --seed 1")
+	@$(BIN)/python -m tests.chaos $(ARGS)
 
 check: $(STAMP) ## Lint, format, types, and the direction of imports
 	$(BIN)/ruff check .

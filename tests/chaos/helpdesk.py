@@ -76,11 +76,12 @@ class Helpdesk:
                 self.again += len(waiting)
                 await asyncio.sleep(0.5)
             finally:
-                with contextlib.suppress(KafkaError, TimeoutError):
-                    await asyncio.wait_for(producer.stop(), _TRY_SECONDS)
+                with contextlib.suppress(KafkaError):
+                    await producer.stop()
 
     def _due(self) -> list[Planned]:
-        now, due = self._pace.now(), []
+        now = self._pace.now()
+        due: list[Planned] = []
         while self._at_once and len(due) < _MOST:
             due.append(self._at_once.popleft())
         while self._feed and self._feed[0].when <= now and len(due) < _MOST:

@@ -8,6 +8,7 @@ import logging
 import shutil
 import tempfile
 import time
+from functools import cache
 from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -20,7 +21,7 @@ from stream.runtime.topics import Topics, create
 from stream.sla.effects import Kind
 from stream.tools.embedded import Broker
 from tests.chaos.check_state import check_state
-from tests.chaos.checker import check_effects, check_rejected, truth
+from tests.chaos.checker import Truth, check_effects, check_rejected, truth
 from tests.chaos.cluster import Cluster
 from tests.chaos.disk import Disk
 from tests.chaos.helpdesk import Helpdesk
@@ -60,12 +61,14 @@ class Outcome(NamedTuple):
     seconds: float
 
 
+@cache
 def hours() -> dict[str, OpenMinutes]:
     """The calendars of the policy, as the oracle reads them."""
     calendars = yaml.safe_load(_POLICY.read_text("utf-8"))["calendars"]
     return {name: OpenMinutes(data) for name, data in calendars.items()}
 
 
+@cache
 def policies() -> PolicySet:
     return load([_POLICY])
 
@@ -106,10 +109,10 @@ async def run(seed: int, folder: Path, *, minutes: int, kinds: Sequence[Callable
     return Outcome(seed, objections, world.injected, watch.outages, counts, time.monotonic() - since)
 
 
-def judge(recording: Recording) -> tuple[list[str], Counter[str]]:
-    """All objections to a recording, and how much there was to object to."""
+def judge(recording: Recording, known: Truth | None = None) -> tuple[list[str], Counter[str]]:
+    """All objections to a recording, and how much there was to object to. ``known``: the truth, if it is known already."""
     in_force, calendars = policies(), hours()
-    known = truth(recording, in_force, calendars)
+    known = known or truth(recording, in_force, calendars)
     objections, counts = check_effects(recording, known, in_force, calendars)
     objections += check_rejected(recording, known)
     objections += check_state(recording, known, in_force)

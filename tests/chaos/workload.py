@@ -110,7 +110,7 @@ def _happens(random: Random, ticket: str, number: int, at: int) -> Event:
     elif type_.startswith("dependency."):
         more["party"] = "vendor"
     elif type_ == "ticket.merged":
-        more["into"] = "desk/0"
+        more["into"] = "desk/elsewhere"
     return _event(ticket, number, at, type_, seq=random.randint(0, 1), **more)
 
 
