@@ -133,7 +133,7 @@ class App(faust.App):  # type: ignore[misc]  # Faust ships no types mypy could f
         self.events_loop = asyncio.get_running_loop()
         await super().on_start()
         self.add_future(self._presence.keep_looking())
-        self.add_future(Watchdog(self, 2 * self.settings.session_timeout / 1e6).watch())
+        self.add_future(Watchdog(self, 2 * self.settings.session_timeout / 1e6, self.conf.broker_rebalance_timeout).watch())
 
     async def _deliver(self, stream: Any) -> None:
         async for event in stream.noack().events():
