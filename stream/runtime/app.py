@@ -149,6 +149,9 @@ class App(faust.App):  # type: ignore[misc]  # Faust ships no types mypy could f
             async with self._taking_over:
                 await self._take_over_one()
         except Exception as error:  # noqa: BLE001  Faust would drop it and go on without deadlines
+            if self.should_stop:
+                log.info("told to stop while taking partitions over")
+                return
             die("on taking partitions over", error)
 
     async def _take_over_one(self) -> None:
