@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from stream.feeds.wire import effect_headers, encode_effect
 from stream.runtime.failpoint import failpoint
-from stream.runtime.ledger import ORIGIN
+from stream.runtime.outputs import ORIGIN
 from stream.runtime.settings import ClockMode
 from stream.runtime.transport import Record
 from stream.runtime.turn import Turn
@@ -66,6 +66,7 @@ async def cycle(bench: Workbench, partition: Partition, batch: Batch | None) -> 
     """
     # 1 and 2
     turn = Turn(bench.engine, bench.settings, partition, bench.wall())
+    turn.pass_again(partition.outputs.timed, partition.outputs.said)
     done = turn.take(batch) if batch is not None else turn.wake(partition.clock(bench.wall()))
     for key in turn.changed:
         partition.tickets[key] = codec.encode(turn.states[key])
@@ -73,11 +74,11 @@ async def cycle(bench: Workbench, partition: Partition, batch: Batch | None) -> 
     await partition.still_ours()
     failpoint("before_outputs")
     await partition.outputs.write(_outputs(bench, partition.outputs.said, turn))
-    failpoint("after_outputs")
     # 4
     await partition.still_ours()
     changes = {key: partition.tickets.get(key) for key in (*turn.forgotten, *turn.changed)}
-    await partition.changelog.write(changes, partition.watermark)
+    await partition.changelog.write(changes, partition.mark())
+    partition.outputs.timed.clear()
     failpoint("after_changelog")
     # 5
     if batch is not None and done:
