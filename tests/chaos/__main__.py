@@ -7,6 +7,7 @@ import sys
 import time
 from collections import Counter, defaultdict
 
+from stream.tools.signals import ended_by_signals
 from tests.chaos.run import Outcome, play
 
 USUAL_MINUTES = 60
@@ -22,8 +23,13 @@ def main() -> int:
     parser.add_argument("--keep", action="store_true", help="keep the logs of runs in which nothing is wrong, too")
     options = parser.parse_args()
     first = options.seed if options.seed is not None else time.time_ns() // 1_000_000_000 % 1_000_000
+    with ended_by_signals():
+        return _seeds(range(first, first + options.seeds), options)
+
+
+def _seeds(seeds: range, options: argparse.Namespace) -> int:
     outcomes = []
-    for seed in range(first, first + options.seeds):
+    for seed in seeds:
         try:
             outcome = play(seed, minutes=options.minutes, count=options.faults, keep=options.keep)
         except BaseException:

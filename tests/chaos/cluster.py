@@ -116,8 +116,8 @@ class Cluster:
                     worker.start()
             await asyncio.sleep(0.05)
 
-    async def leave(self, worker: Worker, patience: float) -> None:
-        """Have it end in good order. AssertionError when it does not."""
+    async def leave(self, worker: Worker, patience: float) -> int:
+        """Have it end in good order; its exit status. AssertionError when it does not end."""
         worker.wanted = False
         worker.tell(signal.SIGCONT)
         worker.tell(signal.SIGTERM)
@@ -126,6 +126,7 @@ class Cluster:
             if time.monotonic() > deadline:
                 raise AssertionError(f"worker {worker.number} was told to end and did not, within {patience:g} s: {worker.log}")
             await asyncio.sleep(0.05)
+        return self.exits[-1].status
 
     def kill(self) -> None:
         """End every process, however it is."""

@@ -94,7 +94,9 @@ class Helpdesk:
             headers = [(BAD, one.bad.encode())] if one.bad else []
             sending = producer.send(self._topic, one.value, key=one.key, partition=one.partition, headers=headers)
             deliveries.append(await asyncio.wait_for(sending, _TRY_SECONDS))
-        for one, delivery in zip(records, deliveries, strict=True):
-            place = await asyncio.wait_for(delivery, 2 * _TRY_SECONDS)
+        places = await asyncio.wait_for(asyncio.gather(*deliveries, return_exceptions=True), 2 * _TRY_SECONDS)
+        for one, place in zip(records, places, strict=True):
+            if isinstance(place, BaseException):
+                raise place
             self.published[one.partition] = time.time_ns() // 1_000, place.offset
         self._told += records

@@ -170,7 +170,10 @@ async def _play(
     await until(canaries_died, "the last deadlines are said")
     await until(all_published_and_processed, "all input is committed")
     for worker in world.cluster.workers:
-        await world.cluster.leave(worker, _PATIENCE)
+        if (status := await world.cluster.leave(worker, _PATIENCE)) != 0:
+            raise AssertionError(
+                f"worker {worker.number} was told to end when all was over, and ended with {status}: {worker.log}"
+            )
     return born + CANARY_DUE
 
 
