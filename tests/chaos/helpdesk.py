@@ -65,7 +65,8 @@ class Helpdesk:
                 request_timeout_ms=int(_TRY_SECONDS * 1_000),
             )
             try:
-                await asyncio.wait_for(producer.start(), _TRY_SECONDS)
+                async with asyncio.timeout(_TRY_SECONDS):
+                    await producer.start()
                 while True:
                     waiting = waiting or self._due()
                     self._busy = bool(waiting)
@@ -90,11 +91,12 @@ class Helpdesk:
 
     async def _send(self, producer: Any, records: list[Planned]) -> None:
         deliveries = []
-        for one in records:
-            headers = [(BAD, one.bad.encode())] if one.bad else []
-            sending = producer.send(self._topic, one.value, key=one.key, partition=one.partition, headers=headers)
-            deliveries.append(await asyncio.wait_for(sending, _TRY_SECONDS))
-        places = await asyncio.wait_for(asyncio.gather(*deliveries, return_exceptions=True), 2 * _TRY_SECONDS)
+        async with asyncio.timeout(3 * _TRY_SECONDS):
+            for one in records:
+                headers = [(BAD, one.bad.encode())] if one.bad else []
+                sending = producer.send(self._topic, one.value, key=one.key, partition=one.partition, headers=headers)
+                deliveries.append(await sending)
+            places = await asyncio.gather(*deliveries, return_exceptions=True)
         for one, place in zip(records, places, strict=True):
             if isinstance(place, BaseException):
                 raise place

@@ -89,8 +89,9 @@ async def committed(bootstrap: str, group: str, topic: str) -> dict[int, int]:
     """Partition of the topic to the offset that the group has committed; what was never committed is left out."""
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap, request_timeout_ms=_ASK_MS)
     try:
-        await asyncio.wait_for(admin.start(), _ASK_MS / 1_000)
-        offsets = await asyncio.wait_for(admin.list_consumer_group_offsets(group), _ASK_MS / 1_000)
+        async with asyncio.timeout(_ASK_MS / 1_000):
+            await admin.start()
+            offsets = await admin.list_consumer_group_offsets(group)
     except GroupCoordinatorNotAvailableError:
         return {}  # a broker that has just started has no groups yet
     finally:
