@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     from tests.oracle.hours import OpenMinutes
     from tests.oracle.promised import Story
 
-_SLACK = 20_000_000
-"""Microseconds, real: what was decided while a clock was stepped may be written so much later."""
 _LATEST = 30 * MINUTE
 """How far ahead of the run's time, at most, a worker's clock can have been set."""
 _RETRACTIONS = (Kind.BREACH_RETRACTED, Kind.RETRACTED, Kind.ESCALATION_RETRACTED)
@@ -154,13 +152,14 @@ def _misplaced(one: Said, topic: Topic, known: Truth) -> Iterator[str]:
 
 def _early(one: Said, recording: Recording) -> Iterator[str]:
     """``detected_at`` is by the clock of a worker, which may have been set; when the record was written is not."""
-    effect, written = one.effect, one.stored.written
-    active = [step.by for step in recording.steps if step.began <= written <= step.ended + _SLACK]
-    ahead, back = max([0, *active]), max([0, *(-by for by in active)])
-    if effect.detected_at + back < effect.at:
+    effect, written, pace = one.effect, one.stored.written, recording.pace
+    showed = [(pace.at(step.began) + step.by, pace.at(step.ended) + step.by, step) for step in recording.steps]
+    back = [-step.by for first, last, step in showed if first <= effect.detected_at <= last]
+    if effect.detected_at + max([0, *back]) < effect.at:
         yield f"early: {one} was detected at {effect.detected_at}, before {effect.at}, when it became true"
     millisecond = 1_000  # Kafka's timestamps are cut off there
-    if recording.pace.at(written + millisecond) + ahead < effect.at:
+    latest = max([pace.at(written + millisecond), *(last for _, last, step in showed if step.began <= written)])
+    if latest < effect.at:
         yield f"early: {one} was written at {recording.pace.at(written)}, before {effect.at}, when it became true"
 
 

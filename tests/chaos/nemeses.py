@@ -9,6 +9,7 @@ import asyncio
 import signal
 import time
 from collections import Counter
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
@@ -20,7 +21,6 @@ from tests.chaos.recording import Step
 from tests.chaos.workload import PARTITIONS, Planned, broken
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
     from random import Random
 
     from stream.tools.embedded import Broker
@@ -184,7 +184,9 @@ async def hang_for_ever(world: World) -> None:
     await world.wait(2, 8)
 
 
-KINDS: Final[list[Callable[[World], Awaitable[None]]]] = [
+Nemesis = Callable[[World], Awaitable[None]]
+
+KINDS: Final[list[Nemesis]] = [
     kill,
     pause,
     kill_broker,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from aiokafka.errors import KafkaError
 
@@ -18,6 +18,14 @@ if TYPE_CHECKING:
 _LOOK_SECONDS: Final = 0.25
 
 
+class Outage(NamedTuple):
+    """From the beginning of a fault until all partitions were served again."""
+
+    seconds: float
+    alone: bool
+    """Whether no other fault began meanwhile."""
+
+
 class Watch:
     """Looks again and again how far the group has committed. Instants are epoch microseconds, real ones."""
 
@@ -27,16 +35,13 @@ class Watch:
         self._helpdesk: Final = helpdesk
         self._waiting: dict[str, dict[int, int | None]] = {}
         self._since: dict[str, int] = {}
-        self.outages: dict[str, float] = {}
-        """Name of a fault to seconds from its beginning until all partitions were served again."""
+        self.outages: dict[str, Outage] = {}
+        """By the name of the fault."""
 
     def begin(self, name: str) -> None:
         """The fault begins now."""
         self._since[name] = time.time_ns() // 1_000
         self._waiting[name] = dict.fromkeys(range(PARTITIONS))
-
-    def served(self, name: str) -> bool:
-        return name in self.outages
 
     async def look(self) -> None:
         """For ever."""
@@ -61,4 +66,6 @@ class Watch:
                 del waiting[partition]
         if not waiting:
             del self._waiting[name]
-            self.outages[name] = (now - self._since[name]) / 1e6
+            began = self._since[name]
+            alone = not any(began < other <= now for other in self._since.values())
+            self.outages[name] = Outage((now - began) / 1e6, alone)

@@ -25,9 +25,9 @@ from tests.chaos.checker import Truth, check_effects, check_rejected, truth
 from tests.chaos.cluster import Cluster
 from tests.chaos.disk import Disk
 from tests.chaos.helpdesk import Helpdesk
-from tests.chaos.nemeses import KINDS, World
-from tests.chaos.outages import Watch
-from tests.chaos.pace import Pace
+from tests.chaos.nemeses import KINDS, Nemesis, World
+from tests.chaos.outages import Outage, Watch
+from tests.chaos.pace import MINUTE, Pace
 from tests.chaos.recording import Recording, committed, read_all, record
 from tests.chaos.workload import CANARY_DUE, PARTITIONS, canaries, planned
 from tests.oracle.hours import OpenMinutes
@@ -54,8 +54,8 @@ class Outcome(NamedTuple):
     seed: int
     objections: list[str]
     injected: Counter[str]
-    outages: dict[str, float]
-    """Name of a fault (kind and number) to seconds."""
+    outages: dict[str, Outage]
+    """By the name of the fault: its kind and number."""
     counts: Counter[str]
     """``events``, ``said``, ``retracted``, ``refused``, ``tickets``; and the exits of workers."""
     seconds: float
@@ -73,8 +73,11 @@ def policies() -> PolicySet:
     return load([_POLICY])
 
 
-async def run(seed: int, folder: Path, *, minutes: int, kinds: Sequence[Callable[[World], Awaitable[None]]]) -> Outcome:
-    """One run with its faults in this order. ``minutes``: of feed, each a second. The logs lie in ``folder`` afterwards."""
+async def run(seed: int, folder: Path, *, minutes: int, kinds: Sequence[Nemesis], at_least: int) -> Outcome:
+    """One run with faults in this order, ``at_least`` so many of them and then others as long as the feed lasts.
+
+    ``minutes``: of feed, each a second. The logs lie in ``folder`` afterwards.
+    """
     since = time.monotonic()
     random = Random(seed)
     with Disk(folder / "broker") as disk, Broker(data=disk.data) as broker:
@@ -89,7 +92,7 @@ async def run(seed: int, folder: Path, *, minutes: int, kinds: Sequence[Callable
         world = World(random, pace, broker, disk, cluster, helpdesk, watch)
         try:
             async with _going_on(cluster.supervise(), helpdesk.publish(), watch.look()) as still_well:
-                until = await _play(world, topics, minutes, kinds, still_well)
+                until = await _play(world, topics, minutes, kinds, at_least, still_well)
             recording = await record(
                 broker.bootstrap,
                 topics,
@@ -126,7 +129,8 @@ async def _play(
     world: World,
     topics: Topics,
     minutes: int,
-    kinds: Sequence[Callable[[World], Awaitable[None]]],
+    kinds: Sequence[Nemesis],
+    at_least: int,
     still_well: Callable[[], None],
 ) -> int:
     """The feed and the faults, until everything is processed. The instant up to which everything must have been said."""
@@ -155,12 +159,14 @@ async def _play(
         return sum(effect.kind is Kind.BREACHED for effect in said) == PARTITIONS
 
     await until(ready, "the workers have started")
-    world.helpdesk.feed(planned(world.random, world.pace.minute(), minutes, 5))
+    begins = world.pace.minute()
+    world.helpdesk.feed(planned(world.random, begins, minutes, 5))
     await world.wait(1, 4)
-    for nemesis in kinds:
-        await nemesis(world)
-        still_well()
-        await world.wait(0, 8)
+    for count, nemesis in enumerate(kinds):
+        if count < at_least or world.pace.now() < begins + minutes * MINUTE:
+            await nemesis(world)
+            still_well()
+            await world.wait(0, 6)
     for worker in world.cluster.workers:
         worker.wanted = True
     await until(all_published_and_processed, "all input is published, processed and committed")
@@ -195,15 +201,16 @@ async def _going_on(*work: Coroutine[Any, Any, None]) -> Any:
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-def play(seed: int, *, minutes: int, count: int, keep: bool = False) -> Outcome:
-    """A run of this seed with ``count`` kinds of faults, in a folder that is kept when something is wrong, or ``keep``."""
+def play(seed: int, *, minutes: int, keep: bool = False) -> Outcome:
+    """A run of this seed with its own order of faults, in a folder that is kept when something is wrong, or ``keep``."""
     folder = Path(tempfile.mkdtemp(prefix=f"chaos-{seed}-"))
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # a broker that is away is what we want
     # The first kind goes by the seed, so that a row of seeds has them all.
     first = KINDS[seed % len(KINDS)]
-    kinds = [first, *Random(seed).sample([one for one in KINDS if one is not first], count - 1)]
+    others = [one for one in KINDS if one is not first]
+    kinds = [first, *Random(seed).sample(others, len(others))]
     try:
-        outcome = asyncio.run(run(seed, folder, minutes=minutes, kinds=kinds))
+        outcome = asyncio.run(run(seed, folder, minutes=minutes, kinds=kinds, at_least=2))
     except BaseException:
         print(f"seed {seed}: the logs are in {folder}", flush=True)
         raise

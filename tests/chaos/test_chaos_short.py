@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 def test_whatever_happens_to_workers_and_broker_everything_is_said_once_and_nothing_early(tmp_path: Path) -> None:
     faults = [poison, pause, repeat, die_in_a_turn, kill_broker]
 
-    outcome = asyncio.run(run(7, tmp_path, minutes=30, kinds=faults))
+    outcome = asyncio.run(run(7, tmp_path, minutes=30, kinds=faults, at_least=len(faults)))
 
     assert outcome.objections == []
     assert {"SIGSTOP", "broker kill -9", "poison pill"} <= outcome.injected.keys()
