@@ -25,6 +25,8 @@ SESSION: Final = 6.0
 """Seconds that a worker may be silent: the least that its settings allow."""
 KILLED: Final = (-signal.SIGKILL, 137)
 """How a worker ends that was killed, from outside or at a failpoint."""
+NO_START: Final = 1
+"""How a worker ends when Faust cannot start: the broker went away after it had been asked for its topics."""
 _FOREVER: Final = 3_600_000_000
 _RESTART_AFTER: Final = 0.2
 _HERE: Final = Path(__file__).parent
@@ -137,10 +139,11 @@ class Cluster:
                 worker.process.wait()
             worker.ended()
 
-    def unexplained(self) -> list[str]:
+    def unexplained(self, *, broker_was_away: bool) -> list[str]:
         """Ends that nothing explains: neither killed, nor told to end, nor by their own decision to be started anew."""
+        explained = {*KILLED, EXIT_STATUS, *([NO_START] if broker_was_away else [])}
         return [
             f"worker {one.worker} ended with {one.status} (its log: {self.workers[one.worker].log})"
             for one in self.exits
-            if one.status not in (*KILLED, EXIT_STATUS) and not (one.status == 0 and one.asked)
+            if one.status not in explained and not (one.status == 0 and one.asked)
         ]

@@ -184,6 +184,8 @@ async def hang_for_ever(world: World) -> None:
     await world.wait(2, 8)
 
 
+BROKER_FAULTS: Final = {"broker kill -9", "broker away", "full disk"}
+
 Nemesis = Callable[[World], Awaitable[None]]
 
 KINDS: Final[list[Nemesis]] = [

@@ -25,7 +25,7 @@ from tests.chaos.checker import Truth, check_effects, check_rejected, truth
 from tests.chaos.cluster import Cluster
 from tests.chaos.disk import Disk
 from tests.chaos.helpdesk import Helpdesk
-from tests.chaos.nemeses import KINDS, Nemesis, World
+from tests.chaos.nemeses import BROKER_FAULTS, KINDS, Nemesis, World
 from tests.chaos.outages import Outage, Watch
 from tests.chaos.pace import MINUTE, Pace
 from tests.chaos.recording import Recording, committed, read_all, record
@@ -106,7 +106,7 @@ async def run(seed: int, folder: Path, *, minutes: int, kinds: Sequence[Nemesis]
             cluster.kill()
         (folder / "broker.log").write_bytes(broker.log.read_bytes())
     objections, counts = judge(recording)
-    objections += cluster.unexplained()
+    objections += cluster.unexplained(broker_was_away=bool(BROKER_FAULTS & world.injected.keys()))
     counts.update(f"exit {one.status}" for one in cluster.exits)
     counts["published again"] = helpdesk.again
     return Outcome(seed, objections, world.injected, watch.outages, counts, time.monotonic() - since)
