@@ -55,8 +55,8 @@ async def cycle(bench: Workbench, partition: Partition, batch: Batch | None) -> 
     5. Acknowledge the source: what is finished may be committed. Count.
 
     A crash before the commit in 3 repeats the turn, and nobody sees what it had written. Between 3 and 4 it repeats
-    effects, with the same ids, which the ledger holds back. Between 4 and 5 the events come again and are known as
-    repetitions. So nothing is lost and nothing said twice.
+    effects, with the same ids, which the ledger holds back; deadlines it had said to be past pass first of all. Between 4
+    and 5 the events come again and are known as repetitions. So nothing is lost and nothing said twice.
 
     A process that was away, stopped or busy, asks before 3 and before 4 whether the partition is still its own. If not, it
     ends.
