@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import resource
 import subprocess
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 _SIZE: Final = 512 * 1024 * 1024
+_BLOCK: Final = bytes(1024 * 1024)
 
 
 class Disk:
@@ -38,9 +40,15 @@ class Disk:
             # What it has open already is longer than this.
             resource.prlimit(pid, resource.RLIMIT_FSIZE, (1, resource.RLIM_INFINITY))
             return
-        room = os.statvfs(self.data)
-        with self._ballast.open("wb") as ballast:
-            os.posix_fallocate(ballast.fileno(), 0, room.f_bavail * room.f_frsize)
+        with self._ballast.open("wb", buffering=0) as ballast:
+            # The broker writes meanwhile, so that there is no telling how much will fill it.
+            while True:
+                try:
+                    ballast.write(_BLOCK)
+                except OSError as error:
+                    if error.errno != errno.ENOSPC:
+                        raise
+                    return
 
     def free(self) -> None:
         """There is room again."""
