@@ -25,7 +25,7 @@ endif
 DESELECT := $(if $(LEFT_OUT),-m "$(wordlist 2,9,$(LEFT_OUT))")
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench wheel clean
+.PHONY: help setup demo test chaos check bench wheel clean
 
 help: ## Say what there is
 	@echo "make TARGET, where TARGET is one of"
@@ -48,6 +48,9 @@ ifneq ($(findstring compiler,$(LEFT_OUT)),)
 	@echo "a C compiler is missing (Debian: apt install gcc libc6-dev): the tests of the compiled wheel are left out."
 endif
 	$(BIN)/pytest -n 2 --dist loadgroup $(DESELECT) $(ARGS)
+
+chaos: $(STAMP) ## Break a running cluster, seed after seed, and check what it said (ARGS="--seeds 20 --seed 1")
+	@$(BIN)/python -m tests.chaos $(ARGS)
 
 check: $(STAMP) ## Lint, format, types, and the direction of imports
 	$(BIN)/ruff check .

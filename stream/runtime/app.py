@@ -15,7 +15,7 @@ from faust.types import TP
 from yarl import URL
 
 from stream.runtime import garbage, store
-from stream.runtime.changelog import Changelog
+from stream.runtime.changelog import Changelog, Mark
 from stream.runtime.clock import Clock
 from stream.runtime.connection import faust_credentials
 from stream.runtime.cycle import Workbench
@@ -134,7 +134,7 @@ class App(faust.App):  # type: ignore[misc]  # Faust ships no types mypy could f
         self.events_loop = asyncio.get_running_loop()
         await super().on_start()
         self.add_future(self._presence.keep_looking())
-        self.add_future(Watchdog(self, 2 * self.settings.session_timeout / 1e6).watch())
+        self.add_future(Watchdog(self, 2 * self.settings.session_timeout / 1e6, self.conf.broker_rebalance_timeout).watch())
 
     async def _deliver(self, stream: Any) -> None:
         async for event in stream.noack().events():
@@ -150,6 +150,9 @@ class App(faust.App):  # type: ignore[misc]  # Faust ships no types mypy could f
             async with self._taking_over:
                 await self._take_over_one()
         except Exception as error:  # noqa: BLE001  Faust would drop it and go on without deadlines
+            if self.should_stop:
+                log.info("told to stop while taking partitions over")
+                return
             die("on taking partitions over", error)
 
     async def _take_over_one(self) -> None:
@@ -164,19 +167,22 @@ class App(faust.App):  # type: ignore[misc]  # Faust ships no types mypy could f
         new = [tp for tp in owned if tp.partition not in self.partitions]
         # In this order: who had a partition before must not be able to say anything that we do not read.
         outputs = await fence(self.settings, [tp.partition for tp in new])
-        await read_back(self.settings, self.topic_names, outputs)
+        name = self.topic_names.changelog
+        changelogs = {tp: Changelog(self.settings, name, tp.partition, self.producer, self.store) for tp in new}
+        marks = {tp.partition: changelogs[tp].found() or Mark() for tp in new}
+        await read_back(self.settings, self.topic_names, outputs, marks)
         made_ready = {tp: await self._make_ready(tp.partition) for tp in new}
         ends = await self.consumer.highwaters(*owned) if owned else {}
         bench = self._bench()
-        name = self.topic_names.changelog
-        changelogs = [Changelog(self.settings, name, tp.partition, self.producer, self.store) for tp in new]
-        marks = await asyncio.gather(*(changelog.begin(generation) for changelog in changelogs))
-        for tp, changelog, mark in zip(new, changelogs, marks, strict=True):
+        for number, mark in marks.items():
+            marks[number] = Mark(mark.watermark, outputs[number].unknown_from(0))
+        await asyncio.gather(*(changelogs[tp].begin(generation, marks[tp.partition]) for tp in new))
+        for tp in new:
             number = tp.partition
             tickets = self.store.of(number)
             deadlines, endings, open_commitments = made_ready[tp]
             self.partitions[number] = Partition(
-                bench, tp, tickets, deadlines, outputs[number], changelog, mark, endings, open_commitments
+                bench, tp, tickets, deadlines, outputs[number], changelogs[tp], marks[number], endings, open_commitments
             )
             self.metrics.partition(number, live=False)
         if generation != self.consumer_generation_id:

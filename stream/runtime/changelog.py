@@ -7,7 +7,7 @@ may still append a state that is older than what stands before it. Three things 
   turn. Restoring a table ignores a record whose epoch is lower than one that came before (``stream.runtime.store``).
 * An owner knows at which offset its next record comes to stand. Comes it later, then somebody else has written in
   between: the owner reads whose tickets those are and writes them once more. If it was a later owner, this one ends.
-* The *mark*, a record of the partition itself under a key that no ticket has, says how far the feed was.
+* The *mark*, a record of the partition itself under a key that no ticket has, says how far the feed and the outputs were.
 """
 
 from __future__ import annotations
@@ -38,6 +38,8 @@ class Mark(msgspec.Struct, frozen=True):
 
     watermark: int = 0
     """The newest instant the feed has shown, epoch microseconds; 0: none."""
+    outputs: dict[str, int] = {}
+    """Output topic to the offset from which on it may hold what the tickets here do not know of; ``stream.runtime.ledger``."""
 
 
 def epoch_of(record: Any) -> int:
@@ -62,8 +64,13 @@ class Changelog:
         """Offset of the next record; ``None``: not known."""
         self._written = Mark()
 
-    async def begin(self, generation: int) -> Mark:
-        """Take over: from here on records of those who had the partition before are old. The mark that was found.
+    def found(self) -> Mark | None:
+        """The mark that was restored with the tickets; ``None``: nobody has owned the partition before."""
+        mark = self._store.mark(self._tp.partition)
+        return msgspec.json.decode(mark, type=Mark) if mark is not None else None
+
+    async def begin(self, generation: int, mark: Mark) -> None:
+        """Take over, with this mark: from here on records of those who had the partition before are old.
 
         ``generation``: of the consumer group, which rises with each rebalance while the group lives; what the restored
         table has seen rises even when the group was forgotten. Raises ``aiokafka.errors.KafkaError``.
@@ -72,20 +79,18 @@ class Changelog:
         self._epoch = max(self._store.epoch(number) + 1, generation)
         self._headers = [(_EPOCH, b"%d" % self._epoch)]
         self._next = self._store.reached(number) + 1
-        found = self._store.mark(number)
-        self._written = msgspec.json.decode(found, type=Mark) if found is not None else Mark()
+        self._written = mark
         self._store.begin_epoch(number, self._epoch)
         await self._append([*self._again(self._store.outdated(number)), self._mark()])
-        return self._written
 
-    async def write(self, changes: Mapping[bytes, bytes | None], watermark: int) -> None:
+    async def write(self, changes: Mapping[bytes, bytes | None], mark: Mark) -> None:
         """Write tickets as they are now, ``None`` for those that are forgotten; return when all replicas have them.
 
         Raises ``aiokafka.errors.KafkaError``, and RuntimeError when another worker owns the partition.
         """
         records = [Record(key, value, self._headers) for key, value in changes.items()]
-        if records or watermark != self._written.watermark:
-            self._written = Mark(watermark)
+        if records or mark != self._written:
+            self._written = mark
             await self._append([*records, self._mark()])
 
     async def _append(self, records: list[Record]) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from stream.feeds.wire import effect_headers, encode_effect
 from stream.runtime.failpoint import failpoint
-from stream.runtime.ledger import ORIGIN
+from stream.runtime.outputs import ORIGIN
 from stream.runtime.settings import ClockMode
 from stream.runtime.transport import Record
 from stream.runtime.turn import Turn
@@ -55,8 +55,8 @@ async def cycle(bench: Workbench, partition: Partition, batch: Batch | None) -> 
     5. Acknowledge the source: what is finished may be committed. Count.
 
     A crash before the commit in 3 repeats the turn, and nobody sees what it had written. Between 3 and 4 it repeats
-    effects, with the same ids, which the ledger holds back. Between 4 and 5 the events come again and are known as
-    repetitions. So nothing is lost and nothing said twice.
+    effects, with the same ids, which the ledger holds back; deadlines it had said to be past pass first of all. Between 4
+    and 5 the events come again and are known as repetitions. So nothing is lost and nothing said twice.
 
     A process that was away, stopped or busy, asks before 3 and before 4 whether the partition is still its own. If not, it
     ends.
@@ -66,6 +66,7 @@ async def cycle(bench: Workbench, partition: Partition, batch: Batch | None) -> 
     """
     # 1 and 2
     turn = Turn(bench.engine, bench.settings, partition, bench.wall())
+    turn.pass_again(partition.outputs.timed, partition.outputs.said)
     done = turn.take(batch) if batch is not None else turn.wake(partition.clock(bench.wall()))
     for key in turn.changed:
         state = turn.states[key]
@@ -75,11 +76,11 @@ async def cycle(bench: Workbench, partition: Partition, batch: Batch | None) -> 
     await partition.still_ours()
     failpoint("before_outputs")
     await partition.outputs.write(_outputs(bench, partition.outputs.said, turn))
-    failpoint("after_outputs")
     # 4
     await partition.still_ours()
     changes = {key: partition.tickets.get(key) for key in (*turn.forgotten, *turn.changed)}
-    await partition.changelog.write(changes, partition.watermark)
+    await partition.changelog.write(changes, partition.mark())
+    partition.outputs.timed.clear()
     failpoint("after_changelog")
     # 5
     if batch is not None and done:

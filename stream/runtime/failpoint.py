@@ -6,7 +6,7 @@ import os
 from typing import Final
 
 STEPS: Final = ("before_outputs", "in_outputs", "after_outputs", "after_changelog", "after_finish")
-"""In the order of a turn. ``in_outputs``: written, not committed."""
+"""In the order of a turn. ``in_outputs``: written, not committed. It and ``after_outputs`` come only if something is said."""
 
 _NAME, _, _TIMES = os.environ.get("BREACHWATCH_FAILPOINT", "").partition(":")
 _left = int(_TIMES or 1)

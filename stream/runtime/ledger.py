@@ -1,8 +1,11 @@
-"""What a partition's outputs already hold, read back when the partition is taken over, so that nothing is said twice.
+"""What a partition's outputs hold that its tickets do not know of, read back when the partition is taken over.
 
 A worker that dies between writing the effects of a turn and writing the state they came from leaves effects that its
-successor will find true again, with the same ids. They can only be effects of its last turn, and a turn's are bounded
-(``turn.MOST_OUTPUTS``): the tail of the topics is enough. What is not committed is not in it, and never will be.
+successor will find true again, with the same ids: they must not be said twice. Some of them it might never find true:
+a deadline passed, was said, and now comes an event from before it. So the successor first lets time pass for those
+tickets, up to where it had passed; then the event corrects what was said, visibly.
+
+The changelog's mark says from which offset on to read. What is not committed is not read, and never will be.
 """
 
 from __future__ import annotations
@@ -12,20 +15,20 @@ from typing import TYPE_CHECKING, Any, Final
 from aiokafka import AIOKafkaConsumer
 from aiokafka.structs import TopicPartition
 
+from stream.feeds.wire import decode_effect
 from stream.runtime.connection import client_options
+from stream.runtime.outputs import ORIGIN
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from stream.runtime.changelog import Mark
     from stream.runtime.outputs import Outputs
     from stream.runtime.settings import Settings
     from stream.runtime.topics import Topics
 
-TAIL: Final = 10_000
-"""Records that are read back of each output partition."""
-
-ORIGIN: Final = "origin"
-"""Header of a dead letter: which record it is about (``origin``)."""
+_TIMER: Final = "timer"
+"""The cause of an effect that time alone has made true."""
 
 
 def origin(record: Any) -> bytes:
@@ -33,11 +36,11 @@ def origin(record: Any) -> bytes:
     return b"%d@%d" % (record.offset, record.timestamp)
 
 
-async def read_back(settings: Settings, topics: Topics, outputs: Mapping[int, Outputs]) -> None:
-    """Note in the outputs of each partition which effects and dead letters stand at the end of its topics.
+async def read_back(settings: Settings, topics: Topics, outputs: Mapping[int, Outputs], marks: Mapping[int, Mark]) -> None:
+    """Note in the outputs of each partition what its topics hold from the offsets on that its mark names.
 
-    The outputs must be fenced already: then everything that is committed is final, and nothing is under way.
-    Raises ``aiokafka.errors.KafkaError``.
+    A topic that the mark does not name holds nothing of this table's. The outputs must be fenced already: then everything
+    that is committed is final, and nothing is under way. Raises ``aiokafka.errors.KafkaError``.
     """
     if not outputs:
         return
@@ -57,17 +60,34 @@ async def read_back(settings: Settings, topics: Topics, outputs: Mapping[int, Ou
             for partition in outputs
         ]
         first, end = await consumer.beginning_offsets(tps), await consumer.end_offsets(tps)
-        unread = {tp for tp in tps if end[tp] > first[tp]}
+        unread = set()
+        for tp in tps:
+            start = marks[tp.partition].outputs.get(tp.topic, end[tp])
+            # Beyond the end: the topic was deleted and made again.
+            start = first[tp] if start > end[tp] else max(start, first[tp])
+            outputs[tp.partition].found(tp.topic, start, end[tp])
+            if start < end[tp]:
+                unread.add(tp)
         consumer.assign(list(unread))
         for tp in unread:
-            consumer.seek(tp, max(first[tp], end[tp] - TAIL))
+            consumer.seek(tp, outputs[tp.partition].unknown_from(0)[tp.topic])
         while unread:
             for tp, records in (await consumer.getmany(timeout_ms=200)).items():
-                outputs[tp.partition].said.update(
-                    value for record in records for name, value in record.headers if name in ("ce_id", ORIGIN)
-                )
+                for record in records:
+                    _note(outputs[tp.partition], record)
             for tp in list(unread):
                 if await consumer.position(tp) >= end[tp]:
                     unread.remove(tp)
     finally:
         await consumer.stop()
+
+
+def _note(outputs: Outputs, record: Any) -> None:
+    headers = dict(record.headers)
+    if ORIGIN in headers:
+        outputs.said.add(headers[ORIGIN])
+        return
+    outputs.said.add(headers["ce_id"])
+    effect = decode_effect(record.value)
+    if effect.cause == _TIMER and not effect.late:
+        outputs.timed[record.key] = max(outputs.timed.get(record.key, 0), effect.at)

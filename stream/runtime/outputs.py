@@ -7,6 +7,7 @@ however late it wakes up. So what stands in the topics is read back (``ledger``)
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from typing import TYPE_CHECKING, Any, Final
 
 from aiokafka import AIOKafkaProducer
@@ -16,6 +17,7 @@ from aiokafka.producer.sender import EndTxnHandler, Sender
 
 from stream.runtime.connection import client_options
 from stream.runtime.failpoint import failpoint
+from stream.runtime.topics import Topics
 from stream.runtime.transport import submit
 
 if TYPE_CHECKING:
@@ -29,14 +31,54 @@ class IndefiniteEndError(KafkaError):  # type: ignore[misc]  # aiokafka ships no
     """The broker did not answer the end of a transaction: nobody here knows whether it is committed."""
 
 
-class Outputs:
-    """Writes effects and dead letters of one partition. ``said``: what its topics held when it was taken over."""
+ORIGIN: Final = "origin"
+"""Header of a dead letter: which record it is about (``stream.runtime.ledger.origin``)."""
 
-    def __init__(self, producer: AIOKafkaProducer, partition: int) -> None:
+
+class Outputs:
+    """Writes effects and dead letters of one partition, and knows which of them its tickets may not know of."""
+
+    def __init__(self, producer: AIOKafkaProducer, partition: int, letters: str) -> None:
+        """``letters``: the topic of dead letters."""
         self.said: set[bytes] = set()
         """Ids of effects and origins of dead letters that need not be written again; ``stream.runtime.ledger``."""
+        self.timed: dict[bytes, int] = {}
+        """Record keys of tickets to the newest instant (epoch microseconds) at which time alone made true what was said."""
         self._producer: Final = producer
         self._partition: Final = partition
+        self._letters: Final = letters
+        self._settled = False
+        self._from: dict[str, int] = {}
+        self._ends: dict[str, int] = {}
+        self._finished: deque[tuple[int, int, list[bytes]]] = deque()
+        self._origins: list[bytes] = []
+
+    def found(self, topic: str, unknown_from: int, end: int) -> None:
+        """On taking over: from which offset on the topic may hold what the tickets do not know of, and where it ends."""
+        self._from[topic], self._ends[topic] = unknown_from, end
+
+    def finished(self, end: int, *, live: bool) -> None:
+        """The input is processed up to this offset and the tickets are written. ``live``: all that was there at the start."""
+        if live and not self._settled:
+            # What a predecessor said and its tickets did not know was said again by now, and held back, or never will be.
+            self._settled = True
+            self.said.clear()
+        self._finished.append((end, self._ends[self._letters], self._origins))
+        self._origins = []
+
+    def unknown_from(self, committed: int) -> dict[str, int]:
+        """Output topic to the offset from which on a successor must read: what is before it will not come again.
+
+        ``committed``: the input offset that the group has committed. Effects are known to the tickets; of bad records nothing
+        is known but their dead letters, so of those everything counts that comes from input after it.
+        """
+        letters = self._from[self._letters]
+        while self._finished and self._finished[0][0] <= committed:
+            _, letters, origins = self._finished.popleft()
+            self.said.difference_update(origins)
+        if self._settled:
+            self._from = {**self._ends, self._letters: letters}
+        return self._from
 
     async def write(self, outputs: Mapping[str, Sequence[Record]]) -> None:
         """Write the records to this partition of each topic; return when all of them, as one, are committed.
@@ -50,10 +92,17 @@ class Outputs:
         deliveries = []
         for topic, records in outputs.items():
             deliveries += await submit(self._producer, topic, self._partition, records)
-        for delivery, _ in deliveries:
-            await delivery
+        for delivery, count in deliveries:
+            written = await delivery
+            self._ends[written.topic] = written.offset + count
         failpoint("in_outputs")
         await self._producer.commit_transaction()
+        failpoint("after_outputs")
+        self._origins += [
+            value for letter in outputs.get(self._letters, ()) for name, value in letter.headers if name == ORIGIN
+        ]
+        # Input that is finished and not committed comes again when the partition stays here after a rebalance.
+        self.said.update(self._origins)
 
     async def close(self) -> None:
         """Let go of the connections. No turn may be under way."""
@@ -72,8 +121,9 @@ async def fence(settings: Settings, partitions: Iterable[int]) -> dict[int, Outp
             max_batch_size=512 * 1024,
         )
         await producer.start()
-        return partition, Outputs(producer, partition)
+        return partition, Outputs(producer, partition, letters)
 
+    letters = Topics(settings.app_id, settings.topic_prefix).rejected
     return dict(await asyncio.gather(*map(one, partitions)))
 
 

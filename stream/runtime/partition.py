@@ -10,6 +10,7 @@ import asyncio
 from collections import deque
 from typing import TYPE_CHECKING, Final
 
+from stream.runtime.changelog import Mark
 from stream.runtime.cycle import cycle
 from stream.runtime.fatal import die
 from stream.runtime.recent import Recent
@@ -18,7 +19,7 @@ from stream.runtime.settings import ClockMode
 if TYPE_CHECKING:
     from faust.types import TP, EventT
 
-    from stream.runtime.changelog import Changelog, Mark
+    from stream.runtime.changelog import Changelog
     from stream.runtime.cycle import Workbench
     from stream.runtime.deadlines import Deadlines
     from stream.runtime.outputs import Outputs
@@ -114,6 +115,11 @@ class Partition:
         """Everything up to the end of the batch is processed."""
         if batch.end >= self.catch_up_to:
             self.live = True
+        self.outputs.finished(batch.end, live=self.live)
+
+    def mark(self) -> Mark:
+        """What is known of the partition as a whole, for its changelog."""
+        return Mark(self.watermark, self.outputs.unknown_from(self._bench.consumer.committed(self.source)))
 
     async def still_ours(self) -> None:
         """Return at once, or, before the first turn and after an absence, when the broker has said that nobody else has it.

@@ -79,6 +79,11 @@ class Store(memory.Store):  # type: ignore[misc]  # Faust ships no types that my
         """The last changelog offset that this store holds; -1: none."""
         return self._offsets.get(partition, -1)
 
+    @property
+    def progress(self) -> int:
+        """Another number whenever records were restored."""
+        return sum(self._offsets.values())
+
     def epoch(self, partition: int) -> int:
         """The highest epoch the partition's changelog has shown."""
         return self._epochs.get(partition, 0)

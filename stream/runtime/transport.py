@@ -192,6 +192,10 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
         reached, delivered, finished = self._thread.reached(tp), self._delivered.get(tp), self._finished.get(tp)
         return (reached or 0) < end or delivered != finished, (reached, delivered, finished)
 
+    def committed(self, tp: TP) -> int:
+        """The offset that the group has committed; 0: none."""
+        return self._committed_offset[tp] or 0
+
     def uncommitted(self) -> bool:
         """Whether something is finished and not committed."""
         return any(self._committed_offset[tp] != end for tp, end in self._finished.items())
@@ -199,7 +203,7 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
     async def prove(self, tp: TP) -> None:
         """Raise ``aiokafka.errors.KafkaError`` if the partition is not ours: only living members of the group may commit."""
         # Nothing finished and nothing committed is committed as 0, which perform_seek takes for nothing.
-        await self._thread.commit_or_raise({tp: self._finished.get(tp) or self._committed_offset[tp] or 0})
+        await self._thread.commit_or_raise({tp: self._finished.get(tp) or self.committed(tp)})
 
     async def seek_wait(self, partitions: Mapping[TP, int]) -> None:
         async with self._fetching:

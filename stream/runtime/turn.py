@@ -12,13 +12,16 @@ import msgspec
 
 from stream.feeds.decode import Rejected, RejectReason, Tick, decode
 from stream.feeds.wire import encode_rejected
-from stream.runtime.ledger import ORIGIN, origin
+from stream.runtime.ledger import origin
+from stream.runtime.outputs import ORIGIN
 from stream.runtime.settings import ClockMode
 from stream.runtime.transport import Batch, Record
 from stream.sla import codec
 from stream.sla.engine import Engine, Outcome, Step
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from stream.observe.metrics import Result
     from stream.runtime.partition import Partition
     from stream.runtime.settings import Settings
@@ -26,7 +29,7 @@ if TYPE_CHECKING:
     from stream.sla.ticket import State
 
 MOST_OUTPUTS: Final = 4_000
-"""A turn ends when it has this many effects and dead letters (one event may add a few): the ledger's tail must hold all."""
+"""A turn ends when it has this many effects and dead letters (one event may add a few): a successor reads them back."""
 MOST_WOKEN: Final = 2_000
 """A turn wakes no more tickets than this, so that events never wait long for deadlines."""
 
@@ -106,6 +109,17 @@ class Turn:
             self._woken += 1
             self._keep(key, step, None if self._clock_is_feed else self._clock)
         return False
+
+    def pass_again(self, timed: Mapping[bytes, int], said: set[bytes]) -> None:
+        """Let time pass for tickets of which it was said, by a predecessor that died then, that it had: by record key, up to
+        when. Only where all that follows was said (``said`` has the ids): otherwise events of that turn come first.
+        """
+        for key, instant in timed.items():
+            state = self._state(key)
+            if state is not None:
+                step = self._engine.wake(state, instant + 1)
+                if step.effects and all(effect.id.encode() in said for effect in step.effects):
+                    self._keep(key, step)
 
     def _forget(self, until: int) -> bool:
         # By the feed's time, in either clock mode: as long as nothing is heard there is nothing to make room for, and a

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from stream.runtime.app import App
 
 LOOKS: Final = 8
-"""Looks at work that is not done before the end."""
+"""Looks at work that is not done before the end; in a rebalance more."""
 
 
 class StandstillError(Exception):
@@ -34,7 +34,9 @@ class StandstillError(Exception):
 class Standstill:
     """Remembers, for each kind of work, for how many looks nothing of it was done."""
 
-    def __init__(self) -> None:
+    def __init__(self, patience: int = LOOKS) -> None:
+        """``patience``: looks at work that is not done before the end."""
+        self._patience: Final = patience
         self._seen: dict[str, tuple[object, int]] = {}
 
     def see(self, what: str, *, busy: bool, progress: object) -> None:
@@ -44,7 +46,7 @@ class Standstill:
         """
         before, looks = self._seen.get(what, (progress, -1))
         looks = looks + 1 if busy and progress == before else 0
-        if looks >= LOOKS:
+        if looks >= self._patience:
             raise StandstillError(f"there is something to do and nothing is done: {what}")
         self._seen[what] = progress, looks
 
@@ -54,12 +56,14 @@ class Standstill:
 
 
 class Watchdog:
-    """Looks after an app for ever; ends the process. ``allowed``: seconds for which work may stand still."""
+    """Looks after an app for ever; ends the process."""
 
-    def __init__(self, app: App, allowed: float) -> None:
+    def __init__(self, app: App, allowed: float, rebalance: float) -> None:
+        """Seconds: for which work may stand still, and for which at most the group waits for its members in a rebalance."""
         self._app: Final = app
         self._interval: Final = allowed / LOOKS
         self._standstill: Final = Standstill()
+        self._moving: Final = Standstill(LOOKS + round(rebalance / self._interval))
         self._ends: Mapping[TP, int] = {}
         self._looks = 0
 
@@ -90,7 +94,10 @@ class Watchdog:
 
     def _look(self) -> None:
         app, see = self._app, self._standstill.see
-        if app.rebalancing or any(partition.held for partition in app.partitions.values()):
+        moving = app.rebalancing or any(partition.held for partition in app.partitions.values())
+        restored = app.consumer_generation_id, app.store.progress
+        self._moving.see("joining the group and restoring tickets", busy=moving, progress=restored)
+        if moving:
             self._standstill.forget()
             return
         for number, partition in app.partitions.items():

@@ -29,7 +29,7 @@ from running import (
     until,
 )
 
-from stream.runtime.changelog import MARK_KEY, Changelog, epoch_of
+from stream.runtime.changelog import MARK_KEY, Changelog, Mark, epoch_of
 from stream.runtime.settings import load
 from stream.runtime.transport import submit
 from stream.sla import codec
@@ -59,7 +59,7 @@ class _Owner:
 
     async def put(self, key: bytes, value: bytes) -> None:
         self.store.of(0)[key] = value
-        await self.changelog.write({key: value}, 1)
+        await self.changelog.write({key: value}, Mark(1))
 
 
 def test_a_state_that_a_replaced_worker_appends_is_written_over_by_the_owner(broker: str, topics: Topics) -> None:
@@ -67,11 +67,11 @@ def test_a_state_that_a_replaced_worker_appends_is_written_over_by_the_owner(bro
         before, after = _Owner(broker, topics), _Owner(broker, topics)
         await before.producer.start()
         await after.producer.start()
-        await before.changelog.begin(7)
+        await before.changelog.begin(7, Mark())
         await before.put(b"desk/1", b"old")
         after.store.restore(0, await asyncio.to_thread(read, broker, topics.changelog))
         await before.put(b"desk/1", b"older than the take-over")
-        await after.changelog.begin(7)
+        await after.changelog.begin(7, Mark())
         await after.put(b"desk/1", b"new")
         with pytest.raises(RuntimeError, match="another worker has partition 0, since epoch 8"):
             await before.put(b"desk/1", b"stale")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from running import (
     HOUR,
+    PATIENCE,
     SECOND,
     START,
     Sent,
@@ -16,6 +17,7 @@ from running import (
     dead_letters,
     effects,
     event,
+    now,
     publish,
     replayed,
     restored,
@@ -28,6 +30,7 @@ from running import (
 from stream.language.policies import load
 from stream.runtime.failpoint import STEPS
 from stream.sla import codec
+from stream.sla.effects import Kind
 from stream.sla.engine import Engine
 from stream.sla.playback import Playback
 
@@ -71,3 +74,39 @@ def test_dying_at_any_step_of_a_turn_changes_nothing_that_is_said_or_known(
     assert {ticket: (state.head.last, state.head.next, state.head.pledges) for ticket, state in held.items()} == {
         ticket: (state.head.last, state.head.next, state.head.pledges) for ticket, state in playback.states.items()
     }
+
+
+def test_an_event_from_before_a_deadline_corrects_a_breach_that_a_dying_worker_said(
+    broker: str, topics: Topics, tmp_path: Path
+) -> None:
+    at = now()
+    created = event("desk/1", "ticket.created", at, fields={"priority": "quick"}, actor="customer")
+    answered = event("desk/1", "comment.added", at + SECOND, actor="agent", public=True)
+    # What began is the first that is said, and the breach the second: the ticket is not written any more.
+    with Worker(broker, topics, tmp_path, failpoint="after_outputs:2").ready() as worker:
+        publish(broker, topics, [sent("desk/1", created)])
+        assert worker.process.wait(PATIENCE) == 137
+    publish(broker, topics, [sent("desk/1", answered)])
+    with Worker(broker, topics, tmp_path) as worker:
+        until(lambda: all_committed(broker, topics), "everything is processed", worker)
+
+    said = [effect for effect, _ in effects(broker, topics) if effect.commitment == "first_response"]
+    breach = next(effect for effect in said if effect.kind is Kind.BREACHED)
+    assert [effect.kind for effect in said] == [Kind.STARTED, Kind.BREACHED, Kind.BREACH_RETRACTED, Kind.MET]
+    assert [effect.retracts for effect in said if effect.kind is Kind.BREACH_RETRACTED] == [breach.id]
+
+
+def test_dead_letters_are_not_repeated_however_many_there_are_since_the_last_commit(
+    broker: str, topics: Topics, tmp_path: Path
+) -> None:
+    bad = [Sent(b"desk/1", b"?", 0)] * 11_000
+    publish(broker, topics, bad)
+
+    with Worker(broker, topics, tmp_path, "--commit-interval", "1m", failpoint="after_outputs:5") as worker:
+        assert worker.process.wait(PATIENCE) == 137
+    # Of five turns, of which none is committed.
+    assert len(dead_letters(broker, topics)) > 10_000
+    with Worker(broker, topics, tmp_path) as worker:
+        until(lambda: all_committed(broker, topics), "everything is processed", worker)
+
+    assert sorted(letter.offset for letter in dead_letters(broker, topics)) == list(range(len(bad)))

@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from aiokafka.errors import KafkaError, ProducerFenced, RequestTimedOutError
-from running import read
+from running import START, read
 
+from stream.feeds.wire import decode_effect, effect_headers, encode_effect
+from stream.runtime.changelog import Mark
 from stream.runtime.ledger import read_back
-from stream.runtime.outputs import fence
+from stream.runtime.outputs import ORIGIN, fence
 from stream.runtime.settings import Settings, load
 from stream.runtime.transport import Record, submit
+from stream.sla.effects import Effect, Kind, Reason
 
 if TYPE_CHECKING:
     from stream.runtime.topics import Topics
@@ -22,8 +25,28 @@ def _settings(broker: str, topics: Topics) -> Settings:
     return load({"policies": "batoi", "broker": broker, "app_id": topics.app_id, "topic_prefix": topics.prefix}, {})
 
 
-def _effect(name: bytes) -> Record:
-    return Record(b"desk/1", name, [("ce_id", name)])
+def _effect(name: str, *, cause: str = "e1", at: int = START) -> Record:
+    effect = Effect(
+        id=name,
+        kind=Kind.BREACHED,
+        at=at,
+        detected_at=at,
+        ticket="desk/1",
+        fields={},
+        policy="shop",
+        policy_version=1,
+        reason=Reason.TARGET_PASSED,
+        cause=cause,
+    )
+    return Record(b"desk/1", encode_effect(effect), effect_headers(effect, "/test"))
+
+
+def _letter(name: bytes) -> Record:
+    return Record(b"desk/1", b"{}", [(ORIGIN, name)])
+
+
+def _from_the_beginning(topics: Topics) -> dict[int, Mark]:
+    return {0: Mark(outputs=dict.fromkeys((topics.breaches, topics.escalations, topics.rejected), 0))}
 
 
 def test_who_was_replaced_can_say_nothing_more_and_what_it_had_begun_is_never_seen(broker: str, topics: Topics) -> None:
@@ -31,15 +54,15 @@ def test_who_was_replaced_can_say_nothing_more_and_what_it_had_begun_is_never_se
 
     async def run() -> set[bytes]:
         before = (await fence(settings, [0]))[0]
-        await before.write({topics.breaches: [_effect(b"1")], topics.rejected: [_effect(b"2")]})
+        await before.write({topics.breaches: [_effect("1")], topics.rejected: [_letter(b"2")]})
         await before._producer.begin_transaction()
-        for delivery, _ in await submit(before._producer, topics.breaches, 0, [_effect(b"begun")]):
+        for delivery, _ in await submit(before._producer, topics.breaches, 0, [_effect("begun")]):
             await delivery
         after = await fence(settings, [0])
-        await read_back(settings, topics, after)
+        await read_back(settings, topics, after, _from_the_beginning(topics))
         with pytest.raises(ProducerFenced):
             await before._producer.commit_transaction()
-        await after[0].write({topics.breaches: [_effect(b"3")], topics.escalations: []})
+        await after[0].write({topics.breaches: [_effect("3")], topics.escalations: []})
         await before.close()
         await after[0].close()
         return after[0].said
@@ -47,7 +70,55 @@ def test_who_was_replaced_can_say_nothing_more_and_what_it_had_begun_is_never_se
     said = asyncio.run(run())
 
     assert said == {b"1", b"2"}
-    assert [record.value for record in read(broker, topics.breaches)] == [b"1", b"3"]
+    assert [decode_effect(record.value).id for record in read(broker, topics.breaches)] == ["1", "3"]
+
+
+def test_what_was_said_is_found_however_much_was_begun_after_it_and_never_ended(broker: str, topics: Topics) -> None:
+    settings = _settings(broker, topics)
+
+    async def run() -> tuple[set[bytes], dict[bytes, int]]:
+        first = (await fence(settings, [0]))[0]
+        await first.write({topics.breaches: [_effect("1"), _effect("2", cause="timer")]})
+        await first.close()
+        for _ in range(3):
+            begun = (await fence(settings, [0]))[0]
+            await begun._producer.begin_transaction()
+            for delivery, _ in await submit(begun._producer, topics.breaches, 0, [_effect("begun")] * 4_000):
+                await delivery
+            await begun._producer.abort_transaction()
+            await begun.close()
+        after = await fence(settings, [0])
+        await read_back(settings, topics, after, _from_the_beginning(topics))
+        await after[0].close()
+        return after[0].said, after[0].timed
+
+    said, timed = asyncio.run(run())
+
+    assert said == {b"1", b"2"}
+    assert timed == {b"desk/1": START}
+
+
+def test_a_successor_reads_what_the_tickets_do_not_know_of_and_nothing_before(broker: str, topics: Topics) -> None:
+    settings = _settings(broker, topics)
+
+    async def run() -> set[bytes]:
+        outputs = await fence(settings, [0])
+        await read_back(settings, topics, outputs, {0: Mark()})
+        await outputs[0].write({topics.breaches: [_effect("1")], topics.rejected: [_letter(b"5@0")]})
+        outputs[0].finished(6, live=True)
+        await outputs[0].write({topics.breaches: [_effect("2")], topics.rejected: [_letter(b"6@0")]})
+        outputs[0].finished(7, live=True)
+        # The tickets are written with this; the input is committed up to 6 only.
+        mark = Mark(outputs=outputs[0].unknown_from(6))
+        assert outputs[0].said == {b"6@0"}
+        await outputs[0].write({topics.breaches: [_effect("3")]})
+        await outputs[0].close()
+        after = await fence(settings, [0])
+        await read_back(settings, topics, after, {0: mark})
+        await after[0].close()
+        return after[0].said
+
+    assert asyncio.run(run()) == {b"3", b"6@0"}
 
 
 def test_the_end_of_a_transaction_is_not_asked_for_twice(broker: str, topics: Topics, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -65,7 +136,7 @@ def test_the_end_of_a_transaction_is_not_asked_for_twice(broker: str, topics: To
 
         monkeypatch.setattr(outputs._producer.client, "send", broken)
         with pytest.raises(KafkaError):
-            await outputs.write({topics.breaches: [_effect(b"1")]})
+            await outputs.write({topics.breaches: [_effect("1")]})
         await outputs.close()
 
     asyncio.run(run())

@@ -31,7 +31,8 @@ from running import (
 from stream.feeds.decode import Rejected, RejectReason
 from stream.feeds.wire import effect_headers, encode_effect, encode_rejected
 from stream.language.policies import load
-from stream.runtime.ledger import ORIGIN, origin
+from stream.runtime.ledger import origin
+from stream.runtime.outputs import ORIGIN
 from stream.sla.effects import Kind
 from stream.sla.engine import Engine
 from stream.sla.playback import Playback
@@ -186,3 +187,13 @@ def test_a_worker_that_was_down_invents_no_breach_whose_answer_is_already_in_the
     assert ("desk/1", Kind.MET) in said
     assert [ticket for ticket, kind in said if kind is Kind.BREACHED] == ["desk/2"]
     assert Kind.BREACH_RETRACTED not in {kind for _, kind in said}
+
+
+def test_workers_that_are_told_to_end_one_right_after_the_other_end_in_order(
+    broker: str, topics: Topics, tmp_path: Path
+) -> None:
+    with Worker(broker, topics, tmp_path) as first, Worker(broker, topics, tmp_path) as second:
+        until(lambda: first.owns_some() and second.owns_some(), "both own partitions")
+        # The second is about to take over what the first had.
+        assert first.stop() == 0
+        assert second.stop() == 0, second.log.read_text("utf-8")

@@ -94,6 +94,11 @@ def oracle(policies: Sequence[Policy], hours: Mapping[str, OpenMinutes], events:
 
     ``hours``: the calendars that the policies name. Raises ValueError where an instant or a length is no whole minute.
     """
+    return tell(policies, hours, events, until).said
+
+
+def tell(policies: Sequence[Policy], hours: Mapping[str, OpenMinutes], events: Iterable[Event], until: int) -> Story:
+    """The whole story up to then: what was said, and how every promise and its stopwatch stand."""
     unique: dict[tuple[str, str], Event] = {}
     for event in events:
         unique.setdefault((event.source, event.id), event)
@@ -101,7 +106,7 @@ def oracle(policies: Sequence[Policy], hours: Mapping[str, OpenMinutes], events:
     if odd := [event.at for event in ordered if event.at % MINUTE]:
         raise ValueError(f"the oracle knows whole minutes only, not the instants {odd}")
     if not ordered:
-        return set()
+        return Story(policies, hours)
     at_minute: dict[int, list[Event]] = {}
     for event in ordered:
         at_minute.setdefault(event.at // MINUTE, []).append(event)
@@ -113,7 +118,7 @@ def oracle(policies: Sequence[Policy], hours: Mapping[str, OpenMinutes], events:
         if minute * MINUTE < until:
             ticket.look()
         ticket.pass_by()
-    return ticket.story.said
+    return ticket.story
 
 
 def _calendars(policies: Sequence[Policy]) -> set[str]:

@@ -1,0 +1,75 @@
+"""Whether what workers keep of every ticket, read back as a worker that starts would read it, is what it must be."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from stream.runtime.changelog import Mark
+from stream.sla import codec
+from stream.sla.engine import Engine
+from stream.sla.ticket import State, standings
+from tests.broker.running import empty_store
+from tests.chaos.pace import MINUTE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from stream.sla.plan import PolicySet
+    from tests.chaos.checker import Heard, Truth
+    from tests.chaos.recording import Recording
+
+_WORDS = {"pending": ("running", "paused"), "breached": ("breached", "breached")}
+
+
+def check_state(recording: Recording, known: Truth, policies: PolicySet) -> Iterator[str]:
+    """Objections: to tickets, to how far the feed is said to be, to what is committed."""
+    engine = Engine(policies, history=recording.history)
+    store = empty_store()
+    held: dict[str, State] = {}
+    for number in recording.ends:
+        store.restore(number, [record for record in recording.changelog if record.partition == number])
+        for key, value in store.of(number).items():
+            ticket = key.decode()
+            if ticket not in known.tickets or known.tickets[ticket].partition != number:
+                yield f"state: {ticket} is kept in partition {number}, where it does not belong"
+            else:
+                held[ticket] = codec.decode(value)
+        mark = store.mark(number)
+        shown = msgspec.json.decode(mark, type=Mark).watermark if mark is not None else 0
+        if shown != known.newest[number]:
+            yield f"state: the feed of partition {number} is said to be at {shown}, not at {known.newest[number]}"
+    for ticket, heard in known.tickets.items():
+        if ticket not in held:
+            yield f"state: {ticket} is not kept"
+        else:
+            yield from _ticket(ticket, held[ticket], heard, engine, recording.until, known.far)
+    for number, end in recording.ends.items():
+        if end and recording.committed.get(number) != end:
+            yield f"offsets: partition {number} is committed up to {recording.committed.get(number)}, its end is {end}"
+
+
+def _ticket(ticket: str, held: State, heard: Heard, engine: Engine, until: int, far: int) -> Iterator[str]:
+    soonest = held.head.next
+    if soonest is not None and soonest < until:
+        yield f"state: {ticket} was to be woken at {soonest}, and was not"
+    # Both are brought to one instant: what is due at the very end may have passed or not.
+    now, must = engine.wake(held, far).state, engine.wake(heard.state, far).state
+    for name in now.head.__struct_fields__:
+        if name != "fired" and getattr(now.head, name) != getattr(must.head, name):
+            yield f"state: {ticket}: {name} is {getattr(now.head, name)}, the engine says {getattr(must.head, name)}"
+    if now.history != must.history or now.base != must.base:
+        yield f"state: {ticket} keeps another history than the engine"
+    open_ = {(one.commitment, one.state, one.due_at) for one in standings(now)}
+    true = set(_standings_of(heard))
+    if open_ != true:
+        yield f"state: {ticket} has open {sorted(open_, key=str)}, the oracle says {sorted(true, key=str)}"
+
+
+def _standings_of(heard: Heard) -> Iterator[tuple[str, str, int | None]]:
+    for name, promise in heard.story.promises.items():
+        watch = heard.story.watches[promise.row]
+        if promise.target is not None and watch.on and promise.verdict in _WORDS:
+            word = _WORDS[promise.verdict][watch.phase == "paused"]
+            yield name, word, None if promise.due is None else promise.due * MINUTE

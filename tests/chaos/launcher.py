@@ -1,0 +1,44 @@
+"""``breachwatch`` with another clock, and with an event loop that can be made to hang: ``launcher.py CLOCK-FILE worker ...``.
+
+Nothing else is changed, and nothing in the program knows of it.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from stream.cli import main
+from stream.runtime import app, clock
+from tests.chaos.pace import WorkerClock
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+HANG: Final = signal.SIGRTMIN + 1
+"""Told this, the main thread, and so the event loop, does nothing for as long as the clock's file says."""
+
+
+def launch(file: Path, arguments: list[str]) -> None:
+    paced = WorkerClock(file)
+    speed = paced.pace.speed
+    module: Any = clock
+    # What is short for a machine must be short at this pace.
+    module._STEP *= speed
+    module._HOLD *= speed
+
+    class Clock(clock.Clock):
+        def __init__(self, stepped: Callable[[int], None]) -> None:
+            super().__init__(stepped, paced.wall, paced.passing)
+
+    replaced: Any = app
+    replaced.Clock = Clock
+    signal.signal(HANG, lambda *_: time.sleep(paced.hang / 1e6))
+    main(arguments, prog_name="breachwatch")
+
+
+if __name__ == "__main__":
+    launch(Path(sys.argv[1]), sys.argv[2:])

@@ -1,0 +1,122 @@
+"""A recording in which nothing is wrong, made without Kafka: what a worker that nothing happens to would leave behind."""
+
+from __future__ import annotations
+
+from random import Random
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from stream.feeds.decode import Rejected, RejectReason, Tick, decode
+from stream.feeds.wire import effect_headers, encode_effect, encode_rejected
+from stream.runtime.changelog import MARK_KEY, Mark
+from stream.sla import codec
+from stream.sla.effects import Topic
+from stream.sla.engine import Engine, Outcome
+from tests.chaos.pace import MINUTE, Pace
+from tests.chaos.recording import Recording, Stored
+from tests.chaos.run import policies
+from tests.chaos.workload import BAD, PARTITIONS, canaries, planned
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from stream.sla.effects import Effect
+    from stream.sla.ticket import State
+
+START = 1_798_794_000_000_000
+HISTORY = 3
+"""Few, so that some events are too late."""
+
+
+def clean(seed: int, minutes: int) -> Recording:
+    """The run's time is the machine's. Each minute, what was published in it is processed, and what is due is said."""
+    worker = _Worker(minutes)
+    feed = planned(Random(seed), START, minutes, 3) + canaries(START + minutes * MINUTE)
+    end = START + (minutes + 10) * MINUTE
+    for now in range(START + MINUTE, end + MINUTE, MINUTE):
+        for one in feed:
+            if now - MINUTE <= one.when < now:
+                worker.hear(one.partition, one.key, one.value, one.bad, now)
+        worker.wake(now)
+    return worker.recording(until=end, stopped=end + MINUTE)
+
+
+class _Worker:
+    def __init__(self, minutes: int) -> None:
+        self.engine = Engine(policies(), history=HISTORY)
+        self.states: dict[str, State] = {}
+        self.home: dict[str, int] = {}
+        self.topics: dict[str, list[Stored]] = {name: [] for name in ("events", "breaches", "escalations", "rejected")}
+        self.newest = dict.fromkeys(range(PARTITIONS), 0)
+        self.now = START
+
+    def hear(self, partition: int, key: bytes | None, value: bytes | None, bad: str, now: int) -> None:
+        self.now = now
+        headers = [(BAD, bad.encode())] if bad else []
+        record = self._store("events", partition, key, value, headers)
+        heard = decode(key, value, now=now)
+        if isinstance(heard, Rejected):
+            self._refuse(record, heard)
+            return
+        if isinstance(heard, Tick):
+            self.newest[partition] = max(self.newest[partition], heard.at)
+            return
+        ticket, event = heard
+        self.home[ticket] = partition
+        self.newest[partition] = max(self.newest[partition], event.at)
+        step = self.engine.apply(self.states.get(ticket), ticket, event, now)
+        self.states[ticket] = step.state
+        self._say(step.effects)
+        if step.outcome is Outcome.TOO_LATE:
+            self._refuse(record, Rejected(RejectReason.TOO_LATE, "", "$.at"))
+
+    def wake(self, now: int) -> None:
+        self.now = now
+        for ticket, state in self.states.items():
+            step = self.engine.wake(state, now)
+            self.states[ticket] = step.state
+            self._say(step.effects)
+
+    def recording(self, *, until: int, stopped: int) -> Recording:
+        for ticket, state in self.states.items():
+            key, epoch = ticket.encode(), [("epoch", b"1")]
+            self._store("changelog", self.home[ticket], key, codec.encode(state), epoch)
+        for partition, newest in self.newest.items():
+            self._store("changelog", partition, MARK_KEY, msgspec.json.encode(Mark(newest)), [("epoch", b"1")])
+        topics = {name: sorted(records, key=lambda one: one.partition) for name, records in self.topics.items()}
+        ends = {number: sum(one.partition == number for one in topics["events"]) for number in range(PARTITIONS)}
+        return Recording(
+            **topics,
+            committed=ends,
+            ends=ends,
+            pace=Pace(START, START, 1),
+            steps=[],
+            until=until,
+            stopped=stopped,
+            history=HISTORY,
+        )
+
+    def _say(self, effects: Iterable[Effect]) -> None:
+        for effect in effects:
+            name = "breaches" if effect.kind.topic is Topic.BREACHES else "escalations"
+            headers = effect_headers(effect, "/breachwatch/chaos")
+            self._store(name, self.home[effect.ticket], effect.ticket.encode(), encode_effect(effect), headers)
+
+    def _refuse(self, record: Stored, why: Rejected) -> None:
+        letter = encode_rejected(
+            why,
+            key=record.key,
+            value=record.value,
+            topic=record.topic,
+            partition=record.partition,
+            offset=record.offset,
+            at=self.now,
+        )
+        self._store("rejected", record.partition, record.key, letter, [])
+
+    def _store(self, topic: str, partition: int, key: bytes | None, value: bytes | None, headers: Any) -> Stored:
+        records = self.topics.setdefault(topic, [])
+        offset = sum(one.partition == partition for one in records)
+        records.append(Stored(topic, partition, offset, self.now, key, value, tuple(headers)))
+        return records[-1]
