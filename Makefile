@@ -28,7 +28,7 @@ help: ## Say what there is
 
 setup: $(STAMP) ## Make .venv with everything in it; does nothing when it is current
 
-demo: $(STAMP) ## See it all run on an embedded Kafka broker, in under two minutes (ARGS=--keep leaves it up)
+demo: $(STAMP) ## See it all run on an embedded Kafka broker, in under two minutes (ARGS=--stack: with alerts)
 	@$(BIN)/python -m stream demo $(ARGS)
 
 test: check ## Check, then run all tests: unit, properties, stories, shell, broker, observability, chaos
