@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 USAGE: Final = 2
 """Exit status when settings, policies or topics are wrong: starting again will not help."""
+TURN_OF_A_THREAD: Final = 0.001
 _FIRST_WAIT: Final = 0.5
 _LONGEST_WAIT: Final = 15.0
 
@@ -97,6 +98,8 @@ def _run(settings: Settings, policies: PolicySet) -> NoReturn:
     from stream.runtime.viewer import Viewer
     from stream.sla.engine import Engine
 
+    # Threads that make pages take turns with the event loop, each for so many seconds; by default five times as long.
+    sys.setswitchinterval(TURN_OF_A_THREAD)
     metrics = Metrics(policies)
     app = App(settings, metrics, Engine(policies, history=settings.history))
     try:
