@@ -20,7 +20,7 @@ from stream.feeds.wire import encode_tick
 from stream.runtime.setting_values import micros
 from stream.runtime.settings import flag, variable
 from stream.runtime.topics import Topics
-from stream.tools.topics import client_of
+from stream.tools.topics import client_of, no_answer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -196,10 +196,7 @@ def command(
     try:
         tally = asyncio.run(_publish(file, broker, Topics(app_id="publish", prefix=topic_prefix).events, pace, refuse=refuse))
     except KafkaError as error:
-        raise click.ClickException(
-            f"Kafka at {broker}: {error}\nIs the address right ({flag('broker')}, {variable('broker')}) and the broker up?\n"
-            f"If it asks for encryption or a password: are {variable('tls')} and BREACHWATCH_SASL_* right?"
-        ) from error
+        raise no_answer(broker, error) from error
     except (OSError, ValueError) as error:
         raise click.ClickException(str(error)) from error
     took = max(time.monotonic() - began, 1e-9)
