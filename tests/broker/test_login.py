@@ -174,9 +174,7 @@ def test_where_a_broker_only_hangs_up_a_worker_asks_again_and_says_which_setting
         command = [*STREAM, "worker", "--policies", "starter", "--metrics-port", "0"]
         worker = subprocess.Popen(command, env=environment, cwd=ROOT, stdout=output, stderr=output)
     try:
-        until(
-            lambda: f"{named})?; asking again" in (said := log.read_text("utf-8")) or f"{named}; asking" in said, "it says so"
-        )
+        until(lambda: re.search(rf"{named}\b.*; asking again", log.read_text("utf-8")), "it says so")
     finally:
         worker.kill()
         worker.wait()
