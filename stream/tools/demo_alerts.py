@@ -6,6 +6,7 @@ import asyncio
 import time
 from typing import TYPE_CHECKING, Final
 
+from stream.sla.effects import Kind
 from stream.tools.child import DemoError
 from stream.tools.demo_feed import unanswered
 from stream.tools.stack import PACE
@@ -34,6 +35,8 @@ class Alerts:
         self._heard: set[tuple[str, str, tuple[tuple[str, str], ...]]] = set()
         self._arrived: float | None = None
         self._since = 0.0
+        self._breached: float | None = None
+        """When the first of these chats was seen to be breached."""
 
     def told(self, notification: Notification) -> None:
         """Called by the webhook's threads."""
@@ -47,9 +50,12 @@ class Alerts:
     async def provoke(self, inputs: Inputs, hours: Calendar) -> None:
         """Returns when the alert has arrived. Raises ``DemoError`` when it does not."""
         self._since = time.monotonic()
+        before = self._view.tally.kinds[Kind.BREACHED]
         for records in unanswered(hours):
             await inputs.now(records)
             await asyncio.sleep(_STEP_SECONDS)
+            if self._breached is None and self._view.tally.kinds[Kind.BREACHED] > before:
+                self._breached = time.monotonic()
             if self._arrived is not None:
                 return
             if time.monotonic() - self._since > _PATIENCE:
@@ -61,9 +67,9 @@ class Alerts:
     def summary(self) -> str:
         if self._arrived is None:
             raise ValueError("no alert has arrived yet")
-        took = self._arrived - self._since
+        after = "" if self._breached is None else f"{self._arrived - self._breached:.0f} s after the first breach "
         return (
-            f"Then no chat was answered any more: {took:.0f} s later somebody was told by {ALERT}, through Prometheus and "
+            f"Then no chat was answered any more: {after}somebody was told by {ALERT}, through Prometheus and "
             f"Alertmanager (which the demo runs {PACE} times as fast as they ship)."
         )
 

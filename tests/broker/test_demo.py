@@ -157,7 +157,7 @@ def test_with_its_stack_a_breach_becomes_an_alert_that_reaches_whom_it_should(tm
     ladder = "cluster=breachwatch ladder=batoi-management level=executive policy=batoi-priority-support severity=warning"
     assert ("to support-manager", "firing", "SLAEscalationTopLevel", ladder) in {each[:4] for each in told}
     assert ("to dead-mans-switch", "firing", "SLAWatchdog") in {each[:3] for each in told}
-    assert re.search(r"\d+ s later somebody was told by SLAErrorBudgetBurnFast", output)
+    assert re.search(r"\d+ s after the first breach somebody was told by SLAErrorBudgetBurnFast", output)
     assert left_behind(tmp_path) == []
 
 
