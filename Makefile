@@ -33,7 +33,7 @@ help: ## Say what there is
 
 setup: $(STAMP) ## Make .venv with everything in it; does nothing when it is current
 
-demo: $(STAMP) ## See it all run on an embedded Kafka broker, in under two minutes (ARGS=--keep leaves it up)
+demo: $(STAMP) ## See it all run on an embedded Kafka broker, in under two minutes (ARGS=--stack: with alerts)
 	@$(BIN)/python -m stream demo $(ARGS)
 
 test: check ## Check, then run all tests: unit, properties, stories, shell, broker, observability, chaos
@@ -62,7 +62,9 @@ bench: $(STAMP) ## Run every benchmark and write docs/benchmarks.md, in some 20 
 	$(BIN)/python benchmarks/run.py $(ARGS)
 
 wheel: $(STAMP) ## Build dist/*.whl with the hot path as machine code: twice as fast; needs a C compiler
-	HATCH_BUILD_HOOKS_ENABLE=1 $(BIN)/python -m pip wheel --disable-pip-version-check --no-deps --wheel-dir dist .
+	@# Of a copy: while it works, mypyc takes pyproject.toml away.
+	rm -rf dist/source && mkdir -p dist/source && cp -r stream pyproject.toml README.md dist/source
+	HATCH_BUILD_HOOKS_ENABLE=1 $(BIN)/python -m pip wheel --disable-pip-version-check --no-deps --wheel-dir dist dist/source
 
 clean: ## Remove .venv and caches; Kafka's jars stay in ~/.cache/breachwatch
 	rm -rf $(VENV) dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -16,6 +16,7 @@ from urllib.parse import parse_qs, quote, unquote, urlencode
 
 from stream.observe import page_ticket, page_worker, pages_json
 from stream.observe.html import POLICY, document, tag
+from stream.observe.limits import Limits, TooMuchError
 from stream.observe.views import Elsewhere, NotNowError
 
 if TYPE_CHECKING:
@@ -40,24 +41,32 @@ class Answer(NamedTuple):
 class Site:
     """Answers for the pages of a worker."""
 
-    def __init__(self, view: View) -> None:
+    def __init__(self, view: View, limits: Limits | None = None) -> None:
         self._view = view
+        self._limits = limits or Limits()
 
     def answer(self, path: str, query: str, accept: str) -> Answer | None:
         """The page at a path, as it stands in the request; ``None``: there is no such page here."""
         asked = {name: values[-1] for name, values in parse_qs(query).items()}
         as_json = asked.get("format") == "json" or (_JSON in accept and "text/html" not in accept)
+        if path == _TICKETS:
+            ticket = asked.get("id", "").strip()
+        elif path.startswith(f"{_TICKETS}/"):
+            ticket = unquote(path.removeprefix(f"{_TICKETS}/"))
+        elif path != "/":
+            return None
         try:
-            if path == "/":
-                view = self._view.worker()
-                return _page(as_json, pages_json.worker(view) if as_json else page_worker.render(view))
-            if path == _TICKETS:
-                return self._ticket(asked.get("id", "").strip(), asked, as_json)
-            if path.startswith(f"{_TICKETS}/"):
-                return self._ticket(unquote(path.removeprefix(f"{_TICKETS}/")), asked, as_json)
+            with self._limits.page():
+                return self._worker(as_json) if path == "/" else self._ticket(ticket, asked, as_json)
         except NotNowError as reason:
             return _problem(as_json, HTTPStatus.SERVICE_UNAVAILABLE, f"No answer at present: {reason}.", ("Retry-After", "2"))
-        return None
+        except TooMuchError as reason:
+            status = HTTPStatus.TOO_MANY_REQUESTS if reason.rate else HTTPStatus.SERVICE_UNAVAILABLE
+            return _problem(as_json, status, f"No answer at present: {reason}.", ("Retry-After", str(reason.wait)))
+
+    def _worker(self, as_json: bool) -> Answer:
+        view = self._view.worker()
+        return _page(as_json, pages_json.worker(view) if as_json else page_worker.render(view))
 
     def _ticket(self, ticket: str, asked: dict[str, str], as_json: bool) -> Answer:
         sent_for = _numbers(asked.get("for", ""))

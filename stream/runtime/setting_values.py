@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from enum import StrEnum
 
+AUTO: Final = -1
+"""A retention that depends on the clock."""
 _SHORTEST_TOKEN: Final = 16
 _MECHANISMS: Final = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
 _UNITS: Final = {"ms": 1_000, "s": 1_000_000, "m": 60_000_000, "h": 3_600_000_000, "d": 86_400_000_000}
@@ -69,6 +71,12 @@ def span(at_least: str, at_most: str) -> Callable[[str], int]:
         return span
 
     return read
+
+
+def retention(value: str) -> int | None:
+    """``AUTO``, ``None`` for ever, or microseconds."""
+    words = {"auto": AUTO, "never": None}
+    return words[value.strip()] if value.strip() in words else span("0s", "3650d")(value)
 
 
 def page_address(value: str) -> str:

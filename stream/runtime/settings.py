@@ -93,11 +93,13 @@ class Settings:
     history: int = _setting(
         read.whole(1, 10_000), "200", "Events of a ticket that are kept, so that a late one can be put at its place."
     )
-    retention: int = _setting(
-        read.span("0s", "3650d"),
-        "30d",
-        "How long after its newest event a closed ticket is kept; an event that comes later starts it anew, as a partial one.",
+    retention: int | None = _setting(
+        read.retention,
+        "auto",
+        "How long after its newest event a closed ticket is kept; an event that comes later starts it anew, as a partial one. "
+        "'never': none is forgotten; 'auto': 30d, but never with clock 'event', as in replay.",
     )
+    """``None``: for ever."""
     routine: bool = _setting(
         read.yes_no, "yes", "Publish routine effects too (started, paused, resumed, retargeted, measured)."
     )
@@ -131,6 +133,11 @@ class Settings:
     sasl_password: str = _setting(
         read.verbatim, "", "Password to log in with; give it as a variable or in the file, a flag is seen by all.", secret=True
     )
+
+    def __post_init__(self) -> None:
+        if self.retention == read.AUTO:
+            # Recorded feeds cover months, and are to come to what replay says of them, which forgets nothing.
+            object.__setattr__(self, "retention", None if self.clock is ClockMode.EVENT else read.micros("30d"))
 
 
 ENTRIES: Final[Mapping[str, Entry]] = {f.name: f.metadata["entry"] for f in fields(Settings)}

@@ -40,12 +40,12 @@ _RESULT: Final[dict[Outcome, Result]] = {
 }
 
 
-def ending(state: State, retention: int) -> int | None:
-    """When a ticket is to be forgotten, by the feed's time, epoch microseconds; ``None``: it is open.
+def ending(state: State, retention: int | None) -> int | None:
+    """When a ticket is to be forgotten, by the feed's time, epoch microseconds; ``None``: not yet, for it is open, or never.
 
-    ``retention`` in microseconds.
+    ``retention`` in microseconds; ``None``: for ever.
     """
-    if not state.closed or state.head.last is None:
+    if retention is None or not state.closed or state.head.last is None:
         return None
     return state.head.last[0] + retention
 

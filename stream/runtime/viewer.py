@@ -9,6 +9,7 @@ of answers they gave, each put in place in one step.
 
 from __future__ import annotations
 
+import threading
 import time
 from concurrent.futures import Future
 from functools import partial
@@ -38,8 +39,14 @@ LISTED: Final = 50
 _LOOKS: Final = (500, 3_000)
 """Entries of the deadlines' heaps that are looked at: a few at first, more only where that is not enough.
 
-Each holds the event loop for some six microseconds.
+Each holds the event loop for some six microseconds, and all of them together for no longer than ``HELD``.
 """
+HELD: Final = 0.005
+"""Seconds that one look may hold the event loop; what it has found by then is what is shown."""
+_CLOCK_EVERY: Final = 32
+"""Entries between two looks at the clock."""
+FRESH: Final = 1.0
+"""Seconds for which what was taken for one page of the worker is good enough for the next."""
 _PATIENCE: Final = 5.0
 """Seconds to wait for the event loop."""
 
@@ -56,11 +63,23 @@ class _Stored(NamedTuple):
 class Viewer:
     """``stream.observe.views.View`` of an app."""
 
-    def __init__(self, app: App) -> None:
+    def __init__(self, app: App, *, held: float = HELD, fresh: float = FRESH) -> None:
         self._app = app
+        self._held = held
+        self._fresh = fresh
+        self._taking = threading.Lock()
+        self._taken: tuple[float, WorkerView] | None = None
 
     def worker(self) -> WorkerView:
         """Raises NotNowError."""
+        with self._taking:
+            if self._taken is None or time.monotonic() - self._taken[0] > self._fresh:
+                self._taken = None
+                view = self._worker()
+                self._taken = time.monotonic(), view
+            return self._taken[1]
+
+    def _worker(self) -> WorkerView:
         at, ready, status, partitions, neighbours = self._look(self._state)
         at_risk, until = self._at_risk()
         return WorkerView(self._app.address, at, ready, status, partitions, at_risk, until, neighbours)
@@ -145,15 +164,21 @@ class Viewer:
         return tuple(rows), until
 
     def _soonest(self, looks: int) -> tuple[list[tuple[bytes, int]], int | None]:
-        """The tickets of the first entries of all heaps, each with what time it is; the last instant, if more follow."""
+        """The tickets of the first entries of all heaps, each with what time it is; the last instant, if more follow.
+
+        So many entries as asked for, or as can be had in the time.
+        """
+        began = time.perf_counter()
         feed = self._app.settings.clock is ClockMode.EVENT
         wall = _wall()
         entries = merge(*map(_in_order, self._app.partitions.values()))
         found, last = [], None
-        for instant, _, key, partition in islice(entries, looks):
+        for number, (instant, _, key, partition) in enumerate(islice(entries, looks)):
             last = instant
             if key:
                 found.append((partition.tickets[key], partition.watermark if feed else wall))
+            if number % _CLOCK_EVERY == _CLOCK_EVERY - 1 and time.perf_counter() - began > self._held:
+                break
         return found, None if next(entries, None) is None else last
 
     def _running(self, stored: bytes, now: int) -> list[AtRisk]:

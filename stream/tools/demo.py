@@ -1,4 +1,8 @@
-"""``breachwatch demo``: broker, topics, worker, feed and view, all on this machine; it ends by itself and leaves nothing."""
+"""``breachwatch demo``: broker, topics, workers, feed and view, all on this machine; it ends by itself and leaves nothing.
+
+With ``--stack`` Prometheus and Alertmanager too, and somebody who is told: then it shows the whole way from a ticket that
+nobody answers to the one who hears of it, and fails if nobody does.
+"""
 
 from __future__ import annotations
 
@@ -6,84 +10,62 @@ import asyncio
 import sys
 import tempfile
 import time
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import click
 import yaml
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from rich.console import Console
 
-from stream.feeds.wire import decode_effect, decode_rejected
 from stream.language.policies import load, shipped
-from stream.runtime.topics import Topics, create
+from stream.runtime.topics import create
+from stream.tools.child import DemoError
+from stream.tools.demo_alerts import Alerts
 from stream.tools.demo_feed import FeedRecord, feed
+from stream.tools.demo_traffic import PARTITIONS, TOPICS, Inputs, Outputs
 from stream.tools.demo_view import View
-from stream.tools.demo_worker import DemoError, worker_running
+from stream.tools.demo_worker import workers_running
 from stream.tools.embedded import Broker
 from stream.tools.kafka_jars import BrokerError
 from stream.tools.signals import ended_by_signals, run
+from stream.tools.stack import MISSING, installed, stack_running
 
 if TYPE_CHECKING:
-    from stream.tools.demo_worker import Worker
+    from stream.sla.calendar import Calendar
+    from stream.tools.child import Child
 
-PARTITIONS: Final = 4
-_TOPICS: Final = Topics(app_id="demo")
 _STALLED_SECONDS: Final = 30
-"""Without any progress of the worker for so long the demo gives up."""
+"""Without any progress of the workers for so long the demo gives up."""
 _INTERRUPTED: Final = 130
 """Exit status, as shells have it."""
 
 
 @click.command("demo")
 @click.option("--seconds", type=click.FloatRange(1, 600), default=40, show_default=True, help="How long the feed takes.")
-@click.option("--keep", is_flag=True, help="Leave broker and worker up when the feed has ended, until Ctrl-C.")
-def command(seconds: float, keep: bool) -> None:
+@click.option(
+    "--stack", is_flag=True, help="Two workers, and Prometheus and Alertmanager if they are installed: alerts arrive."
+)
+@click.option("--keep", is_flag=True, help="Leave everything up when the feed has ended, until Ctrl-C.")
+def command(seconds: float, stack: bool, keep: bool) -> None:
     """See it all run: two weeks of a support desk in under a minute, on a Kafka broker and a worker started for it.
 
     The desk's customers have the Batoi Priority Support policy, kept on Indian public holidays too. Time is what the
     feed says. Everything is on this machine, lives in a temporary folder, and is gone when the demo has ended.
+
+    With --stack it goes on to alerts: nobody answers the customers' chats any more, and the demo fails unless somebody
+    is told of it, by the rules and routes that ship, kept by Prometheus and Alertmanager at a quicker pace.
     """
     console = Console(width=None if sys.stdout.isatty() else 150)
     with ended_by_signals():
         try:
-            _show(console, seconds, keep=keep)
+            _Demo(console, stack=stack).show(seconds, keep=keep)
         except KeyboardInterrupt:
-            console.print("Stopped before its end. Broker and worker have ended; nothing is left behind.")
+            console.print("Stopped before its end. All it started has ended; nothing is left behind.")
             raise click.exceptions.Exit(_INTERRUPTED) from None
         except (DemoError, BrokerError) as error:
             raise click.ClickException(str(error)) from error
-
-
-def _show(console: Console, seconds: float, *, keep: bool) -> None:
-    console.print("Starting a Kafka broker, the topics and a worker...")
-    began = time.monotonic()
-    with (
-        tempfile.TemporaryDirectory(prefix="breachwatch-demo-") as folder,
-        Broker(say=console.print) as broker,
-    ):
-        asyncio.run(create(broker.bootstrap, _TOPICS, partitions=PARTITIONS))
-        policy = write_policy(Path(folder))
-        records = feed(load([policy]).calendars["batoi-office"])
-        settings = {
-            "BROKER": broker.bootstrap,
-            "POLICIES": str(policy),
-            "APP_ID": _TOPICS.app_id,
-            "PARTITIONS": str(PARTITIONS),
-            "CLOCK": "event",
-        }
-        with worker_running(Path(folder), settings) as worker:
-            view = View(console, f"{worker.pages}/metrics")
-            with view:
-                run(_run(broker.bootstrap, worker, view, records, seconds))
-            view.summary()
-            took = time.monotonic() - began
-            effects = sum(view.tally.kinds.values())
-            console.print(f"{len(records)} records in, {effects} effects out; 12 days of a desk, shown in {took:.0f} s.")
-            if keep:
-                _stay(console, broker, worker)
-    console.print("Broker and worker have ended; nothing is left behind.")
 
 
 def write_policy(folder: Path) -> Path:
@@ -95,131 +77,120 @@ def write_policy(folder: Path) -> Path:
     return path
 
 
-async def _run(bootstrap: str, worker: Worker, view: View, records: list[FeedRecord], seconds: float) -> None:
-    """Publish the feed and show what comes of it, until the worker has processed all and all was shown."""
-    outputs = Outputs(bootstrap, view)
-    await outputs.start()
-    tasks = [
-        asyncio.create_task(outputs.read()),
-        asyncio.create_task(_watch(worker)),
-        asyncio.create_task(_tell(bootstrap, worker, view, records, seconds, outputs)),
-    ]
-    try:
-        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-    finally:
+class _Demo:
+    def __init__(self, console: Console, *, stack: bool) -> None:
+        self._console = console
+        self._stack = stack
+        self._alerts = stack and installed()
+        self._children: list[Child] = []
+        self._broker: Broker
+
+    def show(self, seconds: float, *, keep: bool) -> None:
+        say = self._console.print
+        say(f"Starting a Kafka broker, the topics and {'two workers' if self._stack else 'a worker'}...")
+        if self._stack and not self._alerts:
+            say(MISSING)
+        began = time.monotonic()
+        with ExitStack() as ending:
+            folder = Path(ending.enter_context(tempfile.TemporaryDirectory(prefix="breachwatch-demo-")))
+            self._broker = ending.enter_context(Broker(say=say))
+            asyncio.run(create(self._broker.bootstrap, TOPICS, partitions=PARTITIONS))
+            policy = write_policy(folder)
+            hours = load([policy]).calendars["batoi-office"]
+            settings = {
+                "BROKER": self._broker.bootstrap,
+                "POLICIES": str(policy),
+                "APP_ID": TOPICS.app_id,
+                "PARTITIONS": str(PARTITIONS),
+                "CLOCK": "event",
+            }
+            workers = ending.enter_context(workers_running(folder, settings, count=2 if self._stack else 1))
+            self._children += workers
+            view = View(self._console, f"{workers[0].url}/metrics")
+            alerts = None
+            if self._alerts:
+                say("Starting Prometheus and Alertmanager...")
+                alerts = Alerts(view)
+                self._children += ending.enter_context(stack_running(folder, workers, alerts.told))
+            records = feed(hours)
+            with view:
+                run(self._run(view, records, seconds, alerts, hours))
+            view.summary()
+            took = time.monotonic() - began
+            effects = sum(view.tally.kinds.values())
+            say(f"{len(records)} records in, {effects} effects out; 12 days of a desk, shown in {took:.0f} s.")
+            if alerts is not None:
+                say(alerts.summary())
+            if keep:
+                self._stay()
+        say("All it started has ended; nothing is left behind.")
+
+    async def _run(self, view: View, records: list[FeedRecord], seconds: float, alerts: Alerts | None, hours: Calendar) -> None:
+        """Publish the feed and show what comes of it, until all of it was processed and shown, and alerts have arrived."""
+        inputs, outputs = Inputs(self._broker.bootstrap), Outputs(self._broker.bootstrap, view)
+        await inputs.start()
+        await outputs.start()
+
+        async def tell() -> None:
+            await inputs.play(view, records, seconds)
+            await self._until_processed(outputs)
+            await outputs.until_shown()
+            if alerts is not None:
+                await alerts.provoke(inputs, hours)
+
+        tasks = [asyncio.create_task(each) for each in (outputs.read(), self._watch(), tell())]
+        try:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await outputs.stop()
+            await inputs.stop()
         for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        await outputs.stop()
-    for task in tasks:
-        if not task.cancelled():
-            task.result()
+            if not task.cancelled():
+                task.result()
 
+    async def _until_processed(self, outputs: Outputs) -> None:
+        """Until the workers' committed offsets are the ends of the input: they commit what is in the output topics only."""
+        ends = await outputs.ends(TOPICS.events)
+        admin = AIOKafkaAdminClient(bootstrap_servers=self._broker.bootstrap)
+        await admin.start()
+        try:
+            seen, since = None, time.monotonic()
+            while True:
+                offsets = await admin.list_consumer_group_offsets(TOPICS.app_id)
+                committed = {partition: offsets[partition].offset for partition in ends if partition in offsets}
+                if committed == ends:
+                    return
+                if (committed, outputs.shown) != seen:
+                    seen, since = (committed, outputs.shown), time.monotonic()
+                elif time.monotonic() - since > _STALLED_SECONDS:
+                    raise self._children[0].failed(f"made no progress for {_STALLED_SECONDS} s: at {committed} of {ends}")
+                await asyncio.sleep(0.2)
+        finally:
+            await admin.close()
 
-async def _tell(
-    bootstrap: str, worker: Worker, view: View, records: list[FeedRecord], seconds: float, outputs: Outputs
-) -> None:
-    await _publish(bootstrap, view, records, seconds)
-    await _until_processed(bootstrap, worker, outputs)
-    await outputs.until_shown()
-
-
-async def _publish(bootstrap: str, view: View, records: list[FeedRecord], seconds: float) -> None:
-    producer = AIOKafkaProducer(bootstrap_servers=bootstrap, enable_idempotence=True, max_request_size=2 * 1024 * 1024)
-    await producer.start()
-    try:
-        began, first, span = time.monotonic(), records[0].at, records[-1].at - records[0].at
-        for number, (at, key, value, everywhere) in enumerate(records, 1):
-            due = began + (at - first) / span * seconds
-            await asyncio.sleep(max(0.0, due - time.monotonic()))
-            for partition in range(PARTITIONS) if everywhere else (None,):
-                await producer.send(_TOPICS.events, value, key=key or None, partition=partition)
-            view.clock(at, number, len(records))
-        await producer.flush()
-    finally:
-        await producer.stop()
-
-
-async def _until_processed(bootstrap: str, worker: Worker, outputs: Outputs) -> None:
-    """Until the worker's committed offsets are the ends of the input: it commits what is in the output topics only."""
-    ends = await outputs.ends(_TOPICS.events)
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
-    await admin.start()
-    try:
-        seen, since = None, time.monotonic()
+    async def _watch(self) -> None:
         while True:
-            offsets = await admin.list_consumer_group_offsets(_TOPICS.app_id)
-            committed = {partition: offsets[partition].offset for partition in ends if partition in offsets}
-            if committed == ends:
-                return
-            if (committed, outputs.shown) != seen:
-                seen, since = (committed, outputs.shown), time.monotonic()
-            elif time.monotonic() - since > _STALLED_SECONDS:
-                raise worker.failed(f"the worker made no progress for {_STALLED_SECONDS} s: at {committed} of {ends}")
-            await asyncio.sleep(0.2)
-    finally:
-        await admin.close()
+            self._all_alive()
+            await asyncio.sleep(0.2)  # a process tells nobody when it ends
 
+    def _all_alive(self) -> None:
+        for child in self._children:
+            if child.process.poll() is not None:
+                raise child.failed(f"ended by itself, with status {child.process.returncode}")
+        if not self._broker.alive:
+            raise DemoError(f"the broker ended by itself; its log: {self._broker.log}")
 
-async def _watch(worker: Worker) -> None:
-    while worker.process.poll() is None:  # noqa: ASYNC110  a process tells nobody when it ends
-        await asyncio.sleep(0.2)
-    raise worker.failed(f"the worker ended by itself, with status {worker.process.returncode}")
-
-
-class Outputs:
-    """Reads the output topics from their beginning, only what is committed, into the view."""
-
-    def __init__(self, bootstrap: str, view: View) -> None:
-        self.shown = 0
-        self._view = view
-        self._consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, isolation_level="read_committed")
-        self._partitions = [
-            TopicPartition(topic, number)
-            for topic in (_TOPICS.breaches, _TOPICS.escalations, _TOPICS.rejected)
-            for number in range(PARTITIONS)
-        ]
-
-    async def start(self) -> None:
-        await self._consumer.start()
-        self._consumer.assign(self._partitions)
-        await self._consumer.seek_to_beginning()
-
-    async def stop(self) -> None:
-        await self._consumer.stop()
-
-    async def read(self) -> None:
-        """For ever."""
-        while True:
-            for partition, records in (await self._consumer.getmany(timeout_ms=200)).items():
-                for record in records:
-                    if partition.topic == _TOPICS.rejected:
-                        self._view.letter(decode_rejected(record.value))
-                    else:
-                        self._view.effect(decode_effect(record.value))
-                self.shown += len(records)
-
-    async def ends(self, topic: str) -> dict[TopicPartition, int]:
-        """Offset after the last record, by partition."""
-        ends: dict[TopicPartition, int] = await self._consumer.end_offsets(
-            [TopicPartition(topic, number) for number in range(PARTITIONS)]
-        )
-        return ends
-
-    async def until_shown(self) -> None:
-        """Until everything that is in the output topics now has been shown."""
-        ends = await self._consumer.end_offsets(self._partitions)
-        for partition, end in ends.items():
-            while await self._consumer.position(partition) < end:  # noqa: ASYNC110  the reader tells nobody how far it is
-                await asyncio.sleep(0.05)
-
-
-def _stay(console: Console, broker: Broker, worker: Worker) -> None:
-    console.print(f"Still up: Kafka on {broker.bootstrap} (log {broker.log}), worker on {worker.pages} (log {worker.log}).")
-    console.print("Press Ctrl-C to stop both.")
-    try:
-        while worker.process.poll() is None and broker.alive:
-            time.sleep(0.5)
-    except KeyboardInterrupt:
-        return
-    raise worker.failed("broker or worker ended by itself")
+    def _stay(self) -> None:
+        self._console.print(f"Still up: Kafka on {self._broker.bootstrap} (log {self._broker.log})")
+        for child in self._children:
+            self._console.print(f"  {child.name}: {child.url} (log {child.log})")
+        self._console.print("Press Ctrl-C to stop all of it.")
+        try:
+            while True:
+                self._all_alive()
+                time.sleep(0.5)
+        except KeyboardInterrupt:
+            return

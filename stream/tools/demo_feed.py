@@ -118,6 +118,24 @@ def feed(hours: Calendar, seed: int = 19) -> list[FeedRecord]:
     return sorted(records, key=lambda record: (record.at, record.everywhere))
 
 
+def unanswered(hours: Calendar) -> Iterator[list[FeedRecord]]:
+    """What may follow the feed, without end: five minutes of the desk's working time each, in which customers ask by chat, one
+    a minute, and nobody answers any of them.
+    """
+    number, at = 4000, END
+    while True:
+        if hours.is_open(at):
+            asked = [_Story(f"{SOURCE}/{number + minute}") for minute in range(5)]
+            for minute, story in enumerate(asked):
+                story.created(at + minute * MINUTE, channel="chat", priority="p2", customer=_CUSTOMERS[0], team="cloud")
+            tick = FeedRecord(at + 5 * MINUTE, b"", encode_tick(SOURCE, at + 5 * MINUTE), everywhere=True)
+            yield [FeedRecord(at, story.ticket.encode(), encode_event(story.ticket, story.events[0])) for story in asked] + [
+                tick
+            ]
+            number += len(asked)
+        at += 5 * MINUTE
+
+
 def _by_chance(chance: Random, hours: Calendar) -> Iterator[_Story]:
     number = 1000
     for midnight in range(_local("2026-01-19T00:00"), _local("2026-01-31T00:00"), 24 * HOUR):

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from stream.feeds.wire import DeadLetter
     from stream.sla.effects import Effect
+    from stream.tools.webhook import Notification
 
 _WORDS: Final = {
     Kind.WARNED: ("warned", "yellow"),
@@ -82,6 +83,12 @@ class View:
         path = f" at {letter.rejected.path}" if letter.rejected.path else ""
         when = "" if self._now is None else _local(self._now, self._zone)
         self._line("cyan", when, "rejected", key, where, "", "", f"{letter.rejected.reason}{path}")
+
+    def notification(self, told: Notification) -> None:
+        """Somebody was told of an alert."""
+        labels = " ".join(f"{name}={value}" for name, value in sorted(told.labels.items()) if name != "alertname")
+        style = "bold red" if told.status == "firing" else "bold green"
+        self._line(style, f"to {told.receiver}", told.status, told.alert, labels, "", "", told.summary)
 
     def summary(self) -> None:
         """The closing tables."""

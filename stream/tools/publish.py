@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -19,16 +20,17 @@ from stream.feeds.wire import encode_tick
 from stream.runtime.setting_values import micros
 from stream.runtime.settings import flag, variable
 from stream.runtime.topics import Topics
-from stream.tools.topics import client_of
+from stream.tools.topics import client_of, no_answer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Iterator
 
 Command = TypeVar("Command", bound="Callable[..., Any]")
 
 _AT_ONCE: Final = 5_000
 """Records under way before we wait for the broker."""
 _LONGEST_NAP: Final = 0.5
+_DEMO: Final = Path("demo")
 _TICKER: Final = "publish"
 """Source of the ticks that we make up ourselves."""
 
@@ -184,6 +186,7 @@ def command(
 ) -> None:
     """Publish FILE (JSON lines of ticket events, may be gzipped, - for standard input) to the topic of ticket events.
 
+    Where there is no file of that name, "demo" is the feed of breachwatch demo: two weeks of a support desk in January 2026.
     Events are published in the order of the file, keyed by their ticket. A feed.tick goes to every partition. A line that
     is no valid event is published as it is, for the worker to reject.
     """
@@ -193,10 +196,7 @@ def command(
     try:
         tally = asyncio.run(_publish(file, broker, Topics(app_id="publish", prefix=topic_prefix).events, pace, refuse=refuse))
     except KafkaError as error:
-        raise click.ClickException(
-            f"Kafka at {broker}: {error}\nIs the address right ({flag('broker')}, {variable('broker')}) and the broker up?\n"
-            f"If it asks for encryption or a password: are {variable('tls')} and BREACHWATCH_SASL_* right?"
-        ) from error
+        raise no_answer(broker, error) from error
     except (OSError, ValueError) as error:
         raise click.ClickException(str(error)) from error
     took = max(time.monotonic() - began, 1e-9)
@@ -207,8 +207,20 @@ def command(
     )
 
 
+@contextmanager
+def _lines_of(file: Path) -> Iterator[Iterable[tuple[int, bytes]]]:
+    if file == _DEMO and not file.exists():
+        from stream.language.policies import load, shipped
+        from stream.tools.demo_feed import feed
+
+        yield enumerate((record.value for record in feed(load([shipped("batoi")]).calendars["batoi-office"])), 1)
+    else:
+        with open_lines(file) as lines:
+            yield lines
+
+
 async def _publish(file: Path, broker: str, topic: str, pace: Pace, *, refuse: bool) -> Tally:
-    with open_lines(file) as lines:
+    with _lines_of(file) as lines:
         producer = AIOKafkaProducer(
             **client_of(broker),
             client_id="breachwatch-publish",

@@ -24,8 +24,8 @@ def command(file: Path, policies: tuple[str, ...], until: int | None, history: i
     """Run the engine over FILE (JSON lines of ticket events, may be gzipped, - for standard input).
 
     Time is what the events say. Effects go to standard output as JSON lines, the same bytes from run to run and for any number
-    of processes; a line about each record that is refused, and a summary, go to standard error. No ticket is ever forgotten: a
-    worker says the same of the same feed if its --retention is longer than the feed.
+    of processes; a line about each record that is refused, and a summary, go to standard error. No ticket is ever forgotten, as
+    by a worker with --clock event.
     """
     effects = 0
     refused: Counter[str] = Counter()

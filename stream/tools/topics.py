@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeVar
 import click
 from aiokafka.errors import KafkaError
 
-from stream.runtime.connection import from_environment
-from stream.runtime.settings import SettingsError, variable
+from stream.runtime.connection import from_environment, why_not
+from stream.runtime.settings import SettingsError
 from stream.runtime.topics import Topics, create, verify
 
 if TYPE_CHECKING:
@@ -104,8 +104,9 @@ def _run(broker: str, work: Coroutine[object, object, list[str]]) -> list[str]:
     try:
         return asyncio.run(work)
     except KafkaError as error:
-        raise click.ClickException(
-            f"Kafka at {broker}: {error}\n"
-            f"Is the address right (--broker, BREACHWATCH_BROKER) and the broker up? `breachwatch broker` starts one.\n"
-            f"If it asks for encryption or a password: are {variable('tls')} and BREACHWATCH_SASL_* right?"
-        ) from error
+        raise no_answer(broker, error) from error
+
+
+def no_answer(broker: str, error: KafkaError) -> click.ClickException:
+    """What to say when Kafka did not do what a command wanted."""
+    return click.ClickException(f"Kafka at {broker}: {error}\n{asyncio.run(why_not(client_of(broker))).text}")

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 USAGE: Final = 2
 """Exit status when settings, policies or topics are wrong: starting again will not help."""
+TURN_OF_A_THREAD: Final = 0.001
 _FIRST_WAIT: Final = 0.5
 _LONGEST_WAIT: Final = 15.0
 
@@ -73,6 +74,7 @@ async def _topic_problems(settings: Settings, client: dict[str, Any]) -> list[st
     """Problems with the topics. Asks until a broker answers: it may be starting, as this worker is."""
     from aiokafka.errors import KafkaError
 
+    from stream.runtime.connection import why_not
     from stream.runtime.topics import Topics, verify
 
     topics = Topics(settings.app_id, settings.topic_prefix)
@@ -82,7 +84,11 @@ async def _topic_problems(settings: Settings, client: dict[str, Any]) -> list[st
         try:
             return await verify(bootstrap, topics, partitions=settings.partitions, client=client)
         except (KafkaError, OSError) as error:
-            log.warning("no answer from the Kafka broker at %s (%s); asking again in %.1f s", bootstrap, error, wait)
+            refusal = await why_not(client)
+            if refusal.final:
+                _refuse(f"the Kafka broker at {bootstrap} does not let it in", [refusal.text])
+            text = "no answer from the Kafka broker at %s (%s): %s; asking again in %.1f s"
+            log.warning(text, bootstrap, error, refusal.text, wait)
         await asyncio.sleep(wait)
         wait = min(2 * wait, _LONGEST_WAIT)
 
@@ -98,6 +104,8 @@ def _run(settings: Settings, policies: PolicySet) -> NoReturn:
     from stream.runtime.viewer import Viewer
     from stream.sla.engine import Engine
 
+    # Threads that make pages take turns with the event loop, each for so many seconds; by default five times as long.
+    sys.setswitchinterval(TURN_OF_A_THREAD)
     metrics = Metrics(policies)
     app = App(settings, metrics, Engine(policies, history=settings.history))
     try:

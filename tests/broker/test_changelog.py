@@ -176,3 +176,23 @@ def test_a_closed_ticket_is_deleted_from_the_changelog_after_its_retention(broke
     assert values[-1] is None
     store = restored(broker, topics)
     assert [store.of(number) for number in range(4)] == [{}] * 4
+
+
+def test_on_a_recorded_feed_of_months_a_worker_forgets_nothing_and_says_what_replay_says(
+    broker: str, topics: Topics, tmp_path: Path
+) -> None:
+    later = START + 60 * 24 * HOUR
+    feed = [
+        event("desk/1", "ticket.created", START, fields={"priority": "p1"}, actor="customer"),
+        event("desk/1", "ticket.changed", START + HOUR // 2, fields={"status": "solved"}, actor="agent"),
+        event("desk/1", "ticket.changed", START + 9 * HOUR, fields={"status": "closed"}, actor="agent"),
+        event("desk/1", "ticket.changed", later, fields={"status": "open"}, actor="customer"),
+    ]
+    with Worker(broker, topics, tmp_path, "--clock", "event").ready() as worker:
+        publish(broker, topics, [*(sent("desk/1", what) for what in feed[:3]), *tick(later - HOUR), sent("desk/1", feed[3])])
+        publish(broker, topics, tick(later + 10 * HOUR))
+        until(lambda: all_committed(broker, topics), "everything is processed", worker)
+
+    expected = replayed(tmp_path, [("desk/1", what) for what in feed], later + 10 * HOUR)
+    assert {kind for _, kind, at, _ in expected if at > later} >= {Kind.BREACHED}, "its history matters"
+    assert {substance(effect) for effect, _ in effects(broker, topics)} == expected

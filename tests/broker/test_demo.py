@@ -5,10 +5,12 @@ from __future__ import annotations
 import io
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
 from collections import Counter
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
@@ -19,8 +21,9 @@ from stream.feeds.decode import Incoming, Rejected, decode
 from stream.language.policies import load
 from stream.sla.engine import Engine
 from stream.sla.playback import Playback
-from stream.tools.demo import PARTITIONS, write_policy
+from stream.tools.demo import write_policy
 from stream.tools.demo_feed import feed
+from stream.tools.demo_traffic import PARTITIONS
 from stream.tools.demo_view import View
 
 if TYPE_CHECKING:
@@ -55,20 +58,26 @@ def lines_for(effects: Iterator[Effect]) -> list[str]:
     return out.getvalue().splitlines()[1:]
 
 
-@pytest.fixture
-def demo(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
-    """A demo with a feed of some seconds, all its temporary files under ``tmp_path / "tmp"``."""
+@contextmanager
+def demo_running(tmp_path: Path, *arguments: str, **variables: str) -> Iterator[subprocess.Popen[str]]:
+    """A demo, all its temporary files under ``tmp_path / "tmp"``."""
     (tmp_path / "tmp").mkdir()
     environment = {name: value for name, value in os.environ.items() if not name.startswith("BREACHWATCH_")}
     with subprocess.Popen(
-        [sys.executable, "-u", "-m", "stream", "demo", "--seconds", "4"],
-        env={**environment, "TMPDIR": str(tmp_path / "tmp")},
+        [sys.executable, "-u", "-m", "stream", "demo", *arguments],
+        env={**environment, "TMPDIR": str(tmp_path / "tmp"), **variables},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
     ) as running:
         yield running
         running.kill()
+
+
+@pytest.fixture
+def demo(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
+    with demo_running(tmp_path, "--seconds", "4") as running:
+        yield running
 
 
 def line_with(what: str, running: subprocess.Popen[str]) -> str:
@@ -117,7 +126,7 @@ def test_ended_by_ctrl_c_it_says_so_and_leaves_nothing(demo: subprocess.Popen[st
     output, errors = demo.communicate(timeout=120)
 
     assert (demo.returncode, errors) == (130, "")
-    assert output.endswith("Stopped before its end. Broker and worker have ended; nothing is left behind.\n")
+    assert output.endswith("Stopped before its end. All it started has ended; nothing is left behind.\n")
     assert left_behind(tmp_path) == []
     with pytest.raises(ProcessLookupError):
         os.kill(worker, 0)
@@ -133,4 +142,35 @@ def test_a_worker_that_dies_ends_the_demo_with_an_error_and_the_end_of_its_log(d
     assert demo.returncode == 1
     assert "the worker ended by itself, with status -9" in errors
     assert "ready: demo, partitions 0, 1, 2, 3" in errors
+    assert left_behind(tmp_path) == []
+
+
+@pytest.mark.promtool
+def test_with_its_stack_a_breach_becomes_an_alert_that_reaches_whom_it_should(tmp_path: Path):
+    with demo_running(tmp_path, "--stack", "--seconds", "6") as demo:
+        output, errors = demo.communicate(timeout=300)
+
+    assert (demo.returncode, errors) == (0, "")
+    told = {tuple(re.split(" {2,}", line)) for line in output.splitlines() if line.startswith("to ")}
+    promise = "cluster=breachwatch commitment=chat_answer policy=batoi-priority-support severity=critical"
+    assert ("to on-call", "firing", "SLAErrorBudgetBurnFast", promise, "Promises are being broken fast.") in told
+    ladder = "cluster=breachwatch ladder=batoi-management level=executive policy=batoi-priority-support severity=warning"
+    assert ("to support-manager", "firing", "SLAEscalationTopLevel", ladder) in {each[:4] for each in told}
+    assert ("to dead-mans-switch", "firing", "SLAWatchdog") in {each[:3] for each in told}
+    assert re.search(r"\d+ s after the first breach somebody was told by SLAErrorBudgetBurnFast", output)
+    assert left_behind(tmp_path) == []
+
+
+def test_without_prometheus_its_stack_is_two_workers_and_a_word_on_how_to_get_the_rest(tmp_path: Path):
+    (tmp_path / "bin").mkdir()
+    for tool in ("rm", "sleep"):
+        (tmp_path / "bin" / tool).symlink_to(str(shutil.which(tool)))
+    with demo_running(tmp_path, "--stack", "--seconds", "2", PATH=str(tmp_path / "bin")) as demo:
+        line_with("escalated", demo)
+        workers = workers_of(demo.pid)
+        output, errors = demo.communicate(timeout=240)
+
+    assert (demo.returncode, errors) == (0, "")
+    assert len(workers) == 2
+    assert "All it started has ended" in output
     assert left_behind(tmp_path) == []

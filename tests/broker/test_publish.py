@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from click.testing import CliRunner, Result
@@ -10,9 +12,11 @@ from running import HOUR, SECOND, START, event, read
 from stream.cli import main
 from stream.feeds.decode import Tick, decode
 from stream.feeds.wire import encode_event, encode_tick
+from stream.language.policies import load, shipped
+from stream.tools import demo_feed
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    import pytest
 
     from stream.runtime.topics import Topics
 
@@ -107,3 +111,21 @@ def test_a_paced_feed_waits_as_long_as_its_events_are_apart(broker: str, topics:
 
     stamps = sorted(r.timestamp for r in read(broker, topics.events))
     assert stamps[1] - stamps[0] >= 990  # the broker's own stamps, milliseconds; one second at sixty times the speed
+
+
+def test_the_feed_of_the_demo_is_published_by_its_name(broker: str, topics: Topics) -> None:
+    result = _publish(broker, topics, Path("demo"))
+
+    assert result.exit_code == 0, result.output
+    feed = demo_feed.feed(load([shipped("batoi")]).calendars["batoi-office"])
+    expected = Counter(record.value for record in feed for _ in range(4 if record.everywhere else 1))
+    assert Counter(record.value for record in read(broker, topics.events)) == expected
+
+
+def test_a_file_is_not_hidden_by_the_name_of_the_feed(
+    broker: str, topics: Topics, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _file(tmp_path, _created("desk/1", START)).rename(tmp_path / "demo")
+    monkeypatch.chdir(tmp_path)
+
+    assert "published 1 events" in _publish(broker, topics, Path("demo")).output

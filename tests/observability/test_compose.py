@@ -3,19 +3,50 @@
 from __future__ import annotations
 
 import re
+import shlex
+import subprocess
 from typing import Any
 
+import click
 import pytest
 import yaml
 from contract import ROOT
 
-from stream.cli import COMMANDS
+from stream.cli import main
+from stream.language.policies import shipped
 from stream.runtime.settings import ENTRIES, PREFIX, load, variable
 
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text("utf-8"))
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 OURS = [name for name, service in SERVICES.items() if "build" in service]
 NAMES = list(SERVICES)
+JOBS = [name for name, service in SERVICES.items() if service["restart"] == "no"]
+"""Services that do one thing and end."""
+KEYS = {
+    *("image", "build", "restart", "init", "read_only", "tmpfs", "cap_drop", "security_opt", "environment", "command"),
+    *("profiles", "depends_on", "volumes", "ports", "expose", "deploy", "stop_grace_period", "healthcheck"),
+}
+CHECK_KEYS = {"test", "interval", "timeout", "retries", "start_period"}
+LENGTH = re.compile(r"\d+(ms|s|m|h)")
+
+
+def environment(name: str, **given: str) -> dict[str, str]:
+    """A service's variables, with these in the environment of whoever starts it."""
+    default = re.compile(r"\$\{(\w+):-([^}]*)\}")
+    values = SERVICES[name].get("environment", {})
+    return {key: default.sub(lambda found: given.get(found[1], found[2]), value) for key, value in values.items()}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_key_is_one_that_compose_knows_and_every_length_of_time_one_it_reads(name: str):
+    service = SERVICES[name]
+
+    assert service.keys() <= KEYS
+    assert all(isinstance(value, str) for value in service.get("environment", {}).values()), "YAML would make 9300 a number"
+    check = service.get("healthcheck", {})
+    assert check.keys() <= CHECK_KEYS
+    lengths = [check.get(key, "1s") for key in ("interval", "timeout", "start_period")]
+    assert all(LENGTH.fullmatch(length) for length in [*lengths, service.get("stop_grace_period", "1s")])
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -51,31 +82,86 @@ def test_a_service_waits_for_services_that_exist_and_can_tell_when_they_are_read
             assert SERVICES[other]["restart"] == "no"
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if name != "topics"])
-def test_a_service_that_runs_says_how_it_is(name: str):
+@pytest.mark.parametrize("name", [name for name in NAMES if name not in JOBS])
+def test_a_service_that_runs_says_how_it_is_and_comes_back(name: str):
     assert SERVICES[name]["healthcheck"]["test"][0] == "CMD"
+    assert SERVICES[name]["restart"] == "unless-stopped"
 
 
+def test_only_setting_the_topics_up_and_playing_a_feed_come_to_an_end():
+    assert JOBS == ["topics", "feed"]
+    assert {name: SERVICES[name].get("profiles") for name in NAMES if "profiles" in SERVICES[name]} == {"feed": ["feed"]}
+
+
+@pytest.mark.parametrize("clock", ["wall", "event"])
 @pytest.mark.parametrize("name", OURS)
-def test_our_services_are_set_by_variables_that_exist_to_values_that_are_accepted(name: str):
-    environment = SERVICES[name]["environment"]
+def test_our_services_are_set_by_variables_that_exist_to_values_that_are_accepted(name: str, clock: str):
+    variables = environment(name, BREACHWATCH_CLOCK=clock)
 
-    assert environment.keys() <= {variable(setting) for setting in ENTRIES}
-    settings = load({}, environment)
+    assert variables.keys() <= {variable(setting) for setting in ENTRIES}
+    settings = load({}, variables)
+    assert settings.clock == clock
     assert settings.metrics_address == "0.0.0.0"
     assert f"{settings.metrics_port}" in SERVICES["worker"]["expose"]
+    assert all(shipped(policy).exists() for policy in settings.policies)
 
 
 @pytest.mark.parametrize("name", OURS)
-def test_our_services_run_commands_that_exist(name: str):
-    assert SERVICES[name]["command"][0] in COMMANDS
+def test_our_services_run_commands_that_exist_with_options_that_they_take(name: str):
+    arguments = SERVICES[name]["command"]
+
+    command: click.Command = main
+    while isinstance(command, click.Group):
+        found = command.get_command(click.Context(command), arguments[0])
+        assert found is not None, arguments
+        command, arguments = found, arguments[1:]
+    command.make_context(name, list(arguments))
+
+
+def test_our_services_can_do_nothing_to_the_machine():
+    for name in OURS:
+        assert SERVICES[name]["cap_drop"] == ["ALL"]
+        assert SERVICES[name]["read_only"] is True
+    workdir = [line.split()[1] for line in (ROOT / "Dockerfile").read_text("utf-8").splitlines() if line.startswith("WORKDIR")]
+    assert workdir[-1] in SERVICES["worker"]["tmpfs"]
+
+
+def test_two_workers_share_the_work_and_have_time_to_finish_it():
+    assert SERVICES["worker"]["deploy"] == {"replicas": 2}
+    assert "ports" not in SERVICES["worker"], "two cannot have one port of the machine"
+    assert int(environment("worker")["BREACHWATCH_PARTITIONS"]) >= 2
+    assert SERVICES["worker"]["stop_grace_period"] == "30s"
+
+
+def test_the_health_check_of_a_worker_is_a_program_that_asks_its_own_port():
+    kind, python, option, program = SERVICES["worker"]["healthcheck"]["test"]
+
+    assert (kind, python, option) == ("CMD", "python", "-c")
+    compile(program, "healthcheck", "exec")
+    assert f"http://127.0.0.1:{SERVICES['worker']['expose'][0]}/healthz" in program
+
+
+def test_every_volume_is_used():
+    used = {volume.partition(":")[0] for service in SERVICES.values() for volume in service.get("volumes", [])}
+
+    assert COMPOSE["volumes"].keys() <= used
+
+
+@pytest.mark.promtool
+@pytest.mark.parametrize(("name", "program"), [("prometheus", "prometheus"), ("alertmanager", "prometheus-alertmanager")])
+def test_prometheus_and_alertmanager_are_given_options_that_they_have(name: str, program: str):
+    helped = subprocess.run([program, "--help"], capture_output=True, text=True, check=False)
+    known = helped.stdout + helped.stderr
+
+    for option in SERVICES[name]["command"]:
+        assert f"{option.partition('=')[0]}=" in known or f"{option.partition('=')[0]} " in known
 
 
 def test_the_worker_finds_the_broker_under_a_name_the_broker_gives_itself():
     kafka = SERVICES["kafka"]["environment"]
 
     advertised = dict(each.split("://") for each in kafka["KAFKA_ADVERTISED_LISTENERS"].split(","))
-    assert SERVICES["worker"]["environment"][f"{PREFIX}BROKER"] == advertised["INSIDE"]
+    assert environment("worker")[f"{PREFIX}BROKER"] == advertised["INSIDE"]
     assert f"{advertised['MACHINE']}:9092" in SERVICES["kafka"]["ports"]
 
 
@@ -123,3 +209,11 @@ def test_the_image_copies_what_is_there_and_runs_as_nobody_special():
     user = [line.split()[1] for line in lines if line.startswith("USER ")]
     assert user
     assert user[-1] not in ("root", "0")
+
+
+def test_every_health_check_asks_a_port_of_its_own_service():
+    ports = {"kafka": "19092", "worker": "9300", "prometheus": "9090", "alertmanager": "9093", "grafana": "3000"}
+
+    for name, port in ports.items():
+        (asked,) = set(re.findall(r"(?:localhost|127\.0\.0\.1):(\d+)", shlex.join(SERVICES[name]["healthcheck"]["test"])))
+        assert asked == port

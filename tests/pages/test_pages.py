@@ -16,6 +16,7 @@ from paged import NASTY, Desk, ticket, worker
 from referencing import Registry, Resource
 
 from stream.observe.html import tag
+from stream.observe.limits import Limits
 from stream.observe.site import Answer, Site
 from stream.observe.words import left
 
@@ -231,6 +232,37 @@ def test_a_worker_that_cannot_answer_now_says_why_and_when_to_come_again(path: s
     assert answer.status == 503
     assert dict(answer.headers)["Retry-After"] == "2"
     assert "partitions are moving" in read(answer).text
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+def test_who_asks_too_often_is_told_to_come_again_and_the_worker_is_not_asked(as_json: bool):
+    desk = Desk(worker())
+    site = Site(desk, Limits(a_second=0.01, burst=1))
+    query = "format=json" if as_json else ""
+    assert site.answer("/tickets/desk/1", query, "text/html").status == 404  # type: ignore[union-attr]
+
+    for path in ("/", "/tickets/desk/1", "/tickets"):
+        answer = site.answer(path, query, "text/html")
+
+        assert answer is not None
+        assert answer.status == 429
+        assert dict(answer.headers)["Retry-After"] == "100"
+        assert b"too many pages are asked for" in answer.body
+    assert len(desk.asked) == 1
+    assert site.answer("/nowhere", query, "") is None, "what is no page uses nothing up"
+
+
+def test_while_pages_are_made_a_few_more_may_wait_and_the_next_is_told_to_come_again():
+    limits = Limits(at_once=1)
+    site = Site(Desk(worker()), limits)
+
+    with limits.page():
+        answer = site.answer("/", "", "text/html")
+
+    assert answer is not None
+    assert answer.status == 503
+    assert dict(answer.headers)["Retry-After"] == "1"
+    assert b"at once" in answer.body
 
 
 def test_other_addresses_are_not_pages():

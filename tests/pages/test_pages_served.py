@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from base64 import b64encode
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPConnection
 from socket import gethostname
 from typing import TYPE_CHECKING
@@ -12,6 +14,7 @@ from paged import Desk, ticket, worker
 from prometheus_client import CollectorRegistry
 
 from stream.observe.exposition import Server, serve
+from stream.observe.limits import Limits
 from stream.observe.site import Site
 from stream.tools.worker import reachable_at
 
@@ -83,6 +86,21 @@ def test_supervisors_need_no_token(server: Server, path: str):
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE"])
 def test_nothing_can_be_changed(server: Server, method: str):
     assert ask(server, "/tickets/desk%2F42", method=method).status == 501
+
+
+def test_a_flood_of_questions_is_held_off_while_prometheus_and_supervisors_are_served():
+    site = Site(Desk(worker()), Limits(a_second=0.001, burst=5))
+    server = serve(CollectorRegistry(), "127.0.0.1", 0, lambda: (True, "live"), site)
+    try:
+        with ThreadPoolExecutor(16) as people:
+            statuses = Counter(people.map(lambda _: ask(server, "/").status, range(200)))
+        others = {ask(server, path).status for path in ("/metrics", "/healthz", "/readyz")}
+    finally:
+        server.close()
+
+    assert statuses[429] == 195
+    assert statuses.keys() <= {200, 429, 503}
+    assert others == {200}
 
 
 def test_no_page_is_taken_for_something_else(server: Server):

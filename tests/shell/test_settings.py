@@ -31,6 +31,29 @@ def test_what_is_not_set_has_its_default() -> None:
     assert settings.grace == 200_000
 
 
+@pytest.mark.parametrize(
+    ("clock", "given", "kept"),
+    [
+        ("wall", None, 30 * 86_400_000_000),
+        ("event", None, None),
+        ("event", "auto", None),
+        ("event", "30d", 30 * 86_400_000_000),
+        ("event", "0s", 0),
+        ("wall", "never", None),
+    ],
+)
+def test_a_worker_on_a_recorded_feed_forgets_nothing_unless_it_is_told_to(
+    clock: str, given: str | None, kept: int | None
+) -> None:
+    assert load({**_NEEDED, "clock": clock, "retention": given}, {}).retention == kept
+
+
+def test_a_retention_that_is_neither_a_word_nor_a_length_is_refused() -> None:
+    (problem,) = _problems({**_NEEDED, "retention": "always"}, {})
+
+    assert problem.startswith("--retention: 'always' is no length of time")
+
+
 def test_a_flag_beats_the_environment_and_the_environment_beats_the_file(tmp_path: Path) -> None:
     file = tmp_path / "breachwatch.toml"
     file.write_text('policies = ["a.yaml", "b.yaml"]\ngrace = "1s"\napp_id = "file"\npartitions = 8\n', "utf-8")

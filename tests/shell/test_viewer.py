@@ -148,6 +148,30 @@ def test_where_warnings_of_far_deadlines_come_before_all_the_list_says_up_to_whe
     assert len(found) < LISTED
 
 
+def test_a_look_ends_when_its_time_is_over_and_the_list_says_up_to_when_it_is_complete(worker: Worker):
+    for number in range(400):
+        worker.take(number % 2, f"desk/{number}", created(START + number, "p1"))
+
+    view = Viewer(worker, held=0.0).worker()  # type: ignore[arg-type]
+
+    found = [(risk.due_at, risk.ticket, risk.commitment) for risk in view.at_risk]
+    assert view.at_risk_until is not None
+    assert found == [each for each in scanned(worker) if each[0] < view.at_risk_until]
+
+
+def test_what_was_taken_a_moment_ago_is_shown_to_the_next_as_well(worker: Worker):
+    worker.take(0, "desk/1", created(START, "p1"))
+    sparing, eager = Viewer(worker, fresh=3_600.0), Viewer(worker, fresh=-1.0)  # type: ignore[arg-type]
+    first = sparing.worker()
+    assert len(eager.worker().at_risk) == 2
+
+    worker.take(0, "desk/2", created(START + 1, "p1"))
+
+    assert sparing.worker() is first
+    assert len(eager.worker().at_risk) == 4
+    assert isinstance(sparing.ticket("desk/2", frozenset(), None), TicketView), "tickets are looked up each time"
+
+
 def test_a_worker_with_nothing_has_a_page_with_nothing(worker: Worker):
     assert listed(worker) == ([], None)
 
@@ -246,7 +270,7 @@ def test_a_page_sees_all_of_a_turn_or_nothing_of_it(worker: Worker):
 
     loop.call_soon_threadsafe(turn, 1)
     with ThreadPoolExecutor(4) as pool:
-        views = list(pool.map(lambda _: Viewer(worker).worker(), range(40)))  # type: ignore[arg-type]
+        views = list(pool.map(lambda _: Viewer(worker, fresh=-1.0).worker(), range(40)))  # type: ignore[arg-type]
     stop.set()
 
     for view in views:
