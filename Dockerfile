@@ -1,5 +1,8 @@
 # The worker and all other commands of breachwatch. No Kafka broker and no JVM in here.
 FROM python:3.11.14-slim-bookworm AS build
+# The hot path becomes machine code: docs/adr/0005-compiled.md.
+RUN apt-get update && apt-get install --yes --no-install-recommends gcc libc6-dev
+ENV HATCH_BUILD_HOOKS_ENABLE=1
 WORKDIR /src
 RUN python -m venv /opt/breachwatch
 COPY pyproject.toml README.md ./
