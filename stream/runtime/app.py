@@ -15,6 +15,7 @@ from faust.types import TP
 from yarl import URL
 
 from stream.runtime import garbage, store
+from stream.runtime.assignor import Assignor
 from stream.runtime.changelog import Changelog, Mark
 from stream.runtime.clock import Clock
 from stream.runtime.connection import faust_credentials
@@ -71,6 +72,7 @@ class App(faust.App):  # type: ignore[misc]  # Faust ships no types mypy could f
             broker_credentials=faust_credentials(settings),
             store=f"{store.SCHEME}://",
             web_enabled=False,
+            PartitionAssignor=Assignor,
             processing_guarantee="at_least_once",
             broker_session_timeout=session,
             broker_heartbeat_interval=session / 4,

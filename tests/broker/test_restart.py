@@ -106,6 +106,8 @@ def test_what_was_written_just_before_a_crash_is_not_said_again(broker: str, top
         for number in range(50)
     ]
     end = START + 100 * HOUR
+    with Worker(broker, topics, tmp_path, "--clock", "event").ready():
+        pass  # it has owned the partitions, and noted where the outputs end
     publish(broker, topics, [*(sent(*entry) for entry in feed), Sent(b"desk/1", b"?"), Sent(b"desk/2", b"?"), *tick(end)])
     records = read(broker, topics.events)
     home = {record.key: record.partition for record in records}

@@ -27,25 +27,21 @@ def main() -> int:
 
 
 def _seeds(seeds: range, options: argparse.Namespace) -> int:
-    outcomes = []
-    for seed in seeds:
-        try:
-            outcome = play(seed, minutes=options.minutes, keep=options.keep)
-        except BaseException:
-            print(_again(seed, options.minutes), flush=True)
-            raise
-        print(_line(outcome), flush=True)
-        outcomes.append(outcome)
-        if outcome.objections:
-            print("\n".join(f"    {one}" for one in outcome.objections[:20]))
-            print(_again(seed, options.minutes))
-            return 1
-    print(_table(outcomes))
-    return 0
-
-
-def _again(seed: int, minutes: int) -> str:
-    return f'once more: make chaos ARGS="--seeds 1 --seed {seed} --minutes {minutes}"'
+    outcomes: list[Outcome] = []
+    try:
+        for seed in seeds:
+            outcomes.append(play(seed, minutes=options.minutes, keep=options.keep))
+            print(_line(outcomes[-1]), flush=True)
+            if outcomes[-1].objections:
+                print("\n".join(f"    {one}" for one in outcomes[-1].objections[:20]))
+                break
+    finally:
+        # Also when a run could not end, or somebody has had enough.
+        print(_table(outcomes))
+        if len(outcomes) < len(seeds):
+            again = outcomes[-1].seed if outcomes and outcomes[-1].objections else seeds[len(outcomes)]
+            print(f'once more: make chaos ARGS="--seeds 1 --seed {again} --minutes {options.minutes}"', flush=True)
+    return 1 if any(outcome.objections for outcome in outcomes) else 0
 
 
 def _line(outcome: Outcome) -> str:

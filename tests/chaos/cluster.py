@@ -25,6 +25,8 @@ SESSION: Final = 6.0
 """Seconds that a worker may be silent: the least that its settings allow."""
 KILLED: Final = (-signal.SIGKILL, 137)
 """How a worker ends that was killed, from outside or at a failpoint."""
+ENDED: Final = (0, -signal.SIGTERM)
+"""How a worker ends that is told to: in order, or at once, when it has only just been started."""
 NO_START: Final = 1
 """How a worker ends when Faust cannot start: the broker went away after it had been asked for its topics."""
 _FOREVER: Final = 3_600_000_000
@@ -128,7 +130,7 @@ class Cluster:
             if time.monotonic() > deadline:
                 raise AssertionError(f"worker {worker.number} was told to end and did not, within {patience:g} s: {worker.log}")
             await asyncio.sleep(0.05)
-        return self.exits[-1].status
+        return [one.status for one in self.exits if one.worker == worker.number][-1]
 
     def kill(self) -> None:
         """End every process, however it is."""
@@ -145,5 +147,5 @@ class Cluster:
         return [
             f"worker {one.worker} ended with {one.status} (its log: {self.workers[one.worker].log})"
             for one in self.exits
-            if one.status not in explained and not (one.status == 0 and one.asked)
+            if one.status not in explained and not (one.status in ENDED and one.asked)
         ]

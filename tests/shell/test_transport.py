@@ -11,11 +11,13 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from aiokafka.cluster import ClusterMetadata
 from aiokafka.consumer import fetcher
 from aiokafka.consumer.consumer import AIOKafkaConsumer
 from aiokafka.consumer.subscription_state import TopicPartitionState
 from aiokafka.producer.message_accumulator import BatchBuilder
 from faust.app.base import App as FaustApp
+from faust.assignor.partition_assignor import PartitionAssignor
 from faust.stores import memory
 from faust.tables.base import Collection
 from faust.tables.recovery import Recovery
@@ -27,6 +29,7 @@ from stream.language.policies import load as load_policies
 from stream.language.policies import shipped
 from stream.observe.metrics import Metrics
 from stream.runtime.app import App
+from stream.runtime.assignor import Assignor
 from stream.runtime.changelog import MARK_KEY
 from stream.runtime.settings import load
 from stream.runtime.store import Store
@@ -42,6 +45,7 @@ _OURS = {
     Producer: driver.Producer,
     Store: memory.Store,
     App: FaustApp,
+    Assignor: PartitionAssignor,
 }
 _OVERRIDDEN = [
     (Consumer, "_new_consumer_thread"),
@@ -61,6 +65,7 @@ _OVERRIDDEN = [
     (Store, "set_persisted_offset"),
     (Store, "apply_changelog_batch"),
     (Store, "on_rebalance"),
+    (Assignor, "assign"),
     (App, "_on_agent_error"),
     (App, "_on_partitions_revoked"),
     (App, "on_rebalance_end"),
@@ -122,6 +127,17 @@ def test_faust_makes_our_consumer_producer_and_store(app: App) -> None:
     assert isinstance(app.producer, Producer)
     assert isinstance(app.store, Store)
     assert app.table.changelog_topic_name == app.topic_names.changelog
+
+
+def test_all_partitions_are_given_out_though_the_cluster_does_not_show_them_yet(app: App) -> None:
+    topics = {app.topic_names.events, app.topic_names.changelog}
+    members = {name: app.assignor.metadata(topics) for name in ("one", "two")}
+
+    assigned = app.assignor.assign(ClusterMetadata(), members)
+
+    given = [(topic, number) for one in assigned.values() for topic, number in one.partitions()]
+    assert sorted(given) == sorted((topic, number) for topic in topics for number in range(app.settings.partitions))
+    assert all(one.partitions() for one in assigned.values())
 
 
 def test_the_books_that_faust_keeps_are_where_we_look(consumer: Consumer) -> None:
