@@ -45,9 +45,7 @@ def main() -> None:
     ends = [calendar.add(instant, target) for instant, target in zip(instants, targets, strict=True)]
 
     print(machine())
-    print(
-        f"20 years, {QUESTIONS} questions, {ROUNDS} rounds; ns of CPU per call, the loop's own {_loop_cost():.0f} ns included"
-    )
+    print(f"20 years, {QUESTIONS} questions, {ROUNDS} rounds; CPU of a call, the loop's own {_loop_cost():.0f} ns included")
     _print("add 1 to 120 h", calendar.add, instants, targets)
     _print("add backwards", calendar.add, ends, [-target for target in targets])
     _print("measure such lengths", calendar.measure, instants, ends)
