@@ -124,6 +124,19 @@ class Worker(Child):
         return sum(float(line.rsplit(" ", 1)[1]) for line in lines if line.startswith((f"{metric}{{", f"{metric} ")))
 
 
+class Core:
+    """What else was done on the workers' core since this was made: it is shared with whatever runs on the machine."""
+
+    def __init__(self, worker: Child) -> None:
+        self._worker, self._began = worker, time.perf_counter()
+        self._busy, self._own = _busy(min(WORKERS)), worker.cpu()
+
+    def __str__(self) -> str:
+        took, own = time.perf_counter() - self._began, self._worker.cpu() - self._own
+        others = max(0.0, _busy(min(WORKERS)) - self._busy - own)
+        return f"the worker had {own / took:.0%} of its core, others {others / took:.0%}"
+
+
 def until(true: Any, what: str, every: float = 0.05) -> Any:
     """Wait for a condition; what it gave."""
     deadline = time.perf_counter() + PATIENCE
@@ -209,6 +222,13 @@ async def forget(broker: str, *topics: str) -> None:
         await admin.delete_records(dict.fromkeys(every, RecordsToDelete(before_offset=-1)))
     finally:
         await admin.close()
+
+
+def _busy(core: int) -> float:
+    """Seconds a core has worked since the machine was started."""
+    line = next(line for line in Path("/proc/stat").read_text().splitlines() if line.startswith(f"cpu{core} "))
+    user, nice, system, _idle, _wait, irq, softirq, steal = map(int, line.split()[1:9])
+    return (user + nice + system + irq + softirq + steal) / _TICK
 
 
 def _cpu(stat: Path) -> float:

@@ -25,7 +25,7 @@ from typing import Any, Final, NamedTuple, Self
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.structs import TopicPartition
 from figures import figure, machine
-from lab import OTHERS, PARTITIONS, Worker, committed, on_cores, partition_of, until
+from lab import OTHERS, PARTITIONS, Core, Worker, committed, on_cores, partition_of, until
 from restart import TIMED
 from tickets import batoi, fill, key_of, waiting_for_chat, wall
 from timed import Seen, read
@@ -159,11 +159,11 @@ async def measure(broker: str, folder: Path, chosen: Any) -> None:
             rate = chosen.rate
             for _ in range(ROUNDS):
                 found.clear()
-                cpu, began = worker.cpu(), time.perf_counter()
+                core, began = Core(worker), time.perf_counter()
                 backlog = asyncio.create_task(longest_backlog(broker, topics, feed))
                 reached = await feed.run(rate, chosen.seconds)
-                cpu, behind = (worker.cpu() - cpu) / (time.perf_counter() - began), await stop(backlog)
-                print(f"{reached:,.0f} events/s: backlog up to {behind:,} events, {cpu:.0%} of a core", flush=True)
+                behind = await stop(backlog)
+                print(f"{reached:,.0f} events/s: backlog up to {behind:,} events; {core}", flush=True)
                 print(f"  {turns(read(worker.log), began)}", flush=True)
                 if behind < 1.5 * rate:
                     break

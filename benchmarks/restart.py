@@ -50,17 +50,19 @@ async def measure(broker: str, folder: Path, chosen: Any) -> None:
     table = await fill(broker, topics.changelog, chosen.tickets, wall())
     took = time.perf_counter() - began
     print(f"{table.tickets:,} open tickets, a state has {table.state_bytes:.0f} bytes; put there in {took:.0f} s", flush=True)
-    times, pauses = [], []
+    times, cpus, pauses = [], [], []
     for number in range(chosen.rounds):
         await publish_news(broker, topics, number)
         with Worker(broker, topics, folder, entry=(TIMED,)) as worker:
             seen = await first_effect(broker, topics, worker)
             times.append(seen - worker.began)
+            cpus.append(worker.cpu())
             await asyncio.sleep(3)  # what the collector does once it runs
             log = read(worker.log)
         print(breakdown(log, worker.began, seen), flush=True)
         pauses.append(max((seconds for _, seconds in log.pauses), default=0.0))
     figure(f"restart with {chosen.tickets:,} open tickets to the first processed event", times, "s", TARGET)
+    figure("CPU of such a restart", cpus, "s")
     figure("longest pause of the garbage collector in a start", [1e3 * pause for pause in pauses], "ms")
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import msgspec
 from aiokafka import AIOKafkaProducer
-from lab import PARTITIONS, partition_of
+from lab import PARTITIONS, WORKERS, on_cores, partition_of
 from lives import HOUR, MINUTE, life
 
 from stream.language.policies import load, shipped
@@ -96,6 +96,11 @@ def waiting_for_chat(engine: Engine, number: int, due: int, now: int) -> State:
 
 async def fill(broker: str, changelog: str, tickets: int, now: int, special: Iterable[tuple[bytes, bytes]] = ()) -> Table:
     """Put so many open tickets into a changelog topic, and after them the ``special`` ones (key, state)."""
+    with on_cores(WORKERS):  # nobody works yet
+        return await _fill(broker, changelog, tickets, now, special)
+
+
+async def _fill(broker: str, changelog: str, tickets: int, now: int, special: Iterable[tuple[bytes, bytes]]) -> Table:
     states = open_states(batoi(), now)
     size = 0
     producer = AIOKafkaProducer(bootstrap_servers=broker, enable_idempotence=True, max_batch_size=512 * 1024)
