@@ -270,7 +270,7 @@ def test_a_page_sees_all_of_a_turn_or_nothing_of_it(worker: Worker):
 
     loop.call_soon_threadsafe(turn, 1)
     with ThreadPoolExecutor(4) as pool:
-        views = list(pool.map(lambda _: Viewer(worker, fresh=-1.0).worker(), range(40)))  # type: ignore[arg-type]
+        views = list(pool.map(lambda _: Viewer(worker, fresh=-1.0, held=60.0).worker(), range(40)))  # type: ignore[arg-type]
     stop.set()
 
     for view in views:
