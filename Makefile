@@ -58,12 +58,12 @@ check: $(STAMP) ## Lint, format, types, and the direction of imports
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: $(STAMP) ## Run every benchmark and write docs/benchmarks.md, in some 20 minutes (ARGS=--quick: a trial)
-	$(BIN)/python benchmarks/run.py $(ARGS)
+bench: $(STAMP) $(if $(COMPILER),wheel) ## Run every benchmark and write docs/benchmarks.md, in some 20 minutes (ARGS=--quick: a trial)
+	$(BIN)/python benchmarks/run.py $(if $(COMPILER),--wheel dist/breachwatch-*.whl) $(ARGS)
 
 wheel: $(STAMP) ## Build dist/*.whl with the hot path as machine code: twice as fast; needs a C compiler
 	@# Of a copy: while it works, mypyc takes pyproject.toml away.
-	rm -rf dist/source && mkdir -p dist/source && cp -r stream pyproject.toml README.md dist/source
+	rm -rf dist && mkdir -p dist/source && cp -r stream pyproject.toml README.md dist/source
 	HATCH_BUILD_HOOKS_ENABLE=1 $(BIN)/python -m pip wheel --disable-pip-version-check --no-deps --wheel-dir dist dist/source
 
 clean: ## Remove .venv and caches; Kafka's jars stay in ~/.cache/breachwatch

@@ -30,12 +30,19 @@ def gauge(passes: int = 100_000, rounds: int = 5) -> float:
     return best
 
 
+def build() -> str:
+    """What of breachwatch is measured."""
+    from stream.sla import engine
+
+    return "compiled" if engine.__file__.endswith(".so") else "plain"
+
+
 def machine() -> str:
     """A line about the machine."""
     python = f"{platform.python_implementation()} {platform.python_version()}"
     loop = f"a bare loop: {gauge():.0f} ns a pass ({ORDINARY:.0f} is usual)"
     busy = f"{os.getloadavg()[0]:.1f} processes busy within the last minute"
-    return f"{os.cpu_count()} cores, {platform.machine()}, {python}; {loop}; {busy}"
+    return f"{os.cpu_count()} cores, {platform.machine()}, {python}, hot path {build()}; {loop}; {busy}"
 
 
 def figure(what: str, values: Sequence[float], unit: str, target: float | None = None, *, least: bool = False) -> None:
@@ -53,7 +60,7 @@ def figure(what: str, values: Sequence[float], unit: str, target: float | None =
     if file := os.environ.get(COLLECT):
         row = {"what": what, "unit": unit, "target": target, "least": least, "min": low, "median": middle, "max": high}
         with Path(file).open("a", encoding="utf-8") as rows:
-            rows.write(json.dumps(row | {"rounds": len(values)}) + "\n")
+            rows.write(json.dumps(row | {"build": build(), "rounds": len(values)}) + "\n")
 
 
 def short(value: float) -> str:

@@ -22,6 +22,7 @@ from aiokafka.errors import KafkaError
 from aiokafka.partitioner import murmur2
 from aiokafka.structs import TopicPartition
 
+import stream
 from stream.runtime.transport import Record, submit
 from stream.tools.leash import Leash
 from stream.tools.ports import free_port
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
 
 PARTITIONS: Final = 4
 ROOT: Final = Path(__file__).parents[1]
+SITE: Final = Path(stream.__file__).parents[1]
+"""Where this benchmark has breachwatch from: what it starts is the same, compiled or not."""
 _TICK: Final = os.sysconf("SC_CLK_TCK")
 _ALL: Final = sorted(os.sched_getaffinity(0))
 WORKERS: Final = {_ALL[0]}
@@ -57,12 +60,12 @@ class Child:
 
     def __init__(self, log: Path, *arguments: str, cores: set[int] = WORKERS) -> None:
         environment = {name: value for name, value in os.environ.items() if not name.startswith("BREACHWATCH_")}
-        environment["PYTHONPATH"] = os.pathsep.join([str(ROOT), str(ROOT / "benchmarks")])
+        environment["PYTHONPATH"] = os.pathsep.join([str(SITE), str(ROOT / "benchmarks")])
         self.log = log
         with on_cores(cores), log.open("wb") as output:
             self.began = time.perf_counter()
             self.process = subprocess.Popen(
-                [sys.executable, *arguments], stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=environment
+                [sys.executable, *arguments], stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=environment, cwd=SITE
             )
         self._leash = Leash(self.process)
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Final
 
 from figures import figure, machine
-from lab import ROOT
+from lab import SITE
 from lives import feed
 
 from stream.feeds.wire import encode_event
@@ -57,7 +57,7 @@ def replayed(file: Path, jobs: int) -> tuple[float, float]:
     """Seconds, and seconds of CPU of all processes."""
     before, began = os.times(), time.perf_counter()
     command = [sys.executable, "-m", "stream", "replay", str(file), "--policies", "batoi", "--jobs", str(jobs)]
-    subprocess.run(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True)
+    subprocess.run(command, cwd=SITE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True)
     took, after = time.perf_counter() - began, os.times()
     return took, after.children_user + after.children_system - before.children_user - before.children_system
 

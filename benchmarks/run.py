@@ -1,7 +1,8 @@
 """All benchmarks, one after the other, and what they found on a page: ``docs/benchmarks.md``.
 
-    python benchmarks/run.py [--quick] [SCRIPT ...]
+    python benchmarks/run.py [--quick] [--wheel FILE] [SCRIPT ...]
 
+``--wheel`` takes a wheel whose hot path is compiled (``make wheel``) and measures that, and with some scripts the source too.
 ``--quick`` takes small sizes, to see that everything runs, and leaves the page as it is; so does naming scripts. Between
 its two marks the page is written anew, around them it is written by hand. It takes about twenty minutes; nothing else should
 run meanwhile.
@@ -16,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import zipfile
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -45,12 +47,15 @@ SCRIPTS: Final[dict[str, str]] = {
     "pages": "",
 }
 """Each benchmark, and what makes it quick."""
+COMPARED: Final = ("apply", "business_time", "turn", "throughput")
+"""Measured of the source as well when there is a wheel."""
 
 
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     options.add_argument("scripts", nargs="*", metavar="SCRIPT", help=f"some of: {', '.join(SCRIPTS)}")
     options.add_argument("--quick", action="store_true")
+    options.add_argument("--wheel", type=Path)
     chosen = options.parse_args()
     if unknown := set(chosen.scripts) - set(SCRIPTS):
         options.error(f"there is no benchmark {', '.join(sorted(unknown))}")
@@ -59,7 +64,17 @@ def main() -> None:
         file = Path(folder) / "figures.jsonl"
         file.touch()
         wanted = chosen.scripts or list(SCRIPTS)
-        failed = [name for name in wanted if not run(name, SCRIPTS[name].split() if chosen.quick else [], file)]
+        sites = [(ROOT, wanted)]
+        if chosen.wheel:
+            with zipfile.ZipFile(chosen.wheel) as content:
+                content.extractall(Path(folder) / "site")
+            sites = [(Path(folder) / "site", wanted), (ROOT, [name for name in wanted if name in COMPARED])]
+        failed = [
+            name
+            for site, names in sites
+            for name in names
+            if not run(name, SCRIPTS[name].split() if chosen.quick else [], site, file)
+        ]
         rows = [json.loads(line) for line in file.read_text("utf-8").splitlines()]
     print(table(rows))
     if failed:
@@ -69,10 +84,10 @@ def main() -> None:
         print(f"{PAGE.relative_to(ROOT)} is written")
 
 
-def run(script: str, arguments: list[str], file: Path) -> bool:
-    """Whether it ended well."""
+def run(script: str, arguments: list[str], site: Path, file: Path) -> bool:
+    """Whether it ended well. ``site``: where it has breachwatch from."""
     print(f"== {script}", flush=True)
-    environment = os.environ | {COLLECT: str(file), "PYTHONPATH": str(ROOT)}
+    environment = os.environ | {COLLECT: str(file), "PYTHONPATH": str(site)}
     command = [sys.executable, str(ROOT / f"benchmarks/{script}.py"), *arguments]
     began = time.monotonic()
     try:
@@ -85,7 +100,7 @@ def run(script: str, arguments: list[str], file: Path) -> bool:
 
 
 def table(rows: list[dict[str, Any]]) -> str:
-    lines = ["| what | target | median | min | max | ratio to the target |", "|---|---|---|---|---|---|"]
+    lines = ["| what | build | target | median | min | max | ratio to the target |", "|---|---|---|---|---|---|---|"]
     for row in rows:
         target, ratio = row["target"], ""
         if target is not None:
@@ -94,7 +109,7 @@ def table(rows: list[dict[str, Any]]) -> str:
             target = f"{'at least' if row['least'] else 'at most'} {short(target)}"
         unit = f", {row['unit']}" if row["unit"] else ""
         found = " | ".join(short(row[name]) for name in ("median", "min", "max"))
-        lines.append(f"| {row['what']}{unit} | {target or ''} | {found} | {ratio} |")
+        lines.append(f"| {row['what']}{unit} | {row['build']} | {target or ''} | {found} | {ratio} |")
     return "\n".join(lines) + "\n"
 
 
