@@ -19,7 +19,7 @@ from aiokafka import AIOKafkaProducer
 from figures import figure, machine
 from lab import OTHERS, PARTITIONS, WORKERS, on_cores
 
-from stream.feeds.wire import decode_effect, effect_headers, encode_effect
+from stream.feeds.wire import decode_effect, encode_effect
 from stream.runtime.outputs import fence
 from stream.runtime.settings import load
 from stream.runtime.topics import Topics, create
@@ -53,7 +53,8 @@ async def measure(broker: str, turns: int) -> None:
     await create(broker, topics, partitions=PARTITIONS)
     settings = load({"policies": "batoi", "broker": broker, "app_id": topics.app_id}, {})
     effect = decode_effect(EXAMPLE.read_bytes())
-    record = Record(effect.ticket.encode(), encode_effect(effect), effect_headers(effect, "/breachwatch/bench"))
+    headers = [("ce_id", effect.id.encode()), ("ce_type", effect.kind.encode()), ("ce_source", b"/breachwatch/bench")]
+    record = Record(effect.ticket.encode(), encode_effect(effect), headers)
     outputs = (await fence(settings, [0]))[0]
     producer = AIOKafkaProducer(bootstrap_servers=broker, enable_idempotence=True, acks="all", max_batch_size=512 * 1024)
     await producer.start()

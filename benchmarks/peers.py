@@ -75,7 +75,7 @@ def stock_faust(broker: str, group: str, topic: str) -> None:
     from faust.worker import Worker
 
     from stream.feeds.decode import Incoming, decode
-    from stream.feeds.wire import effect_headers, encode_effect
+    from stream.feeds.wire import encode_effect
     from stream.language.policies import load, shipped
     from stream.runtime.deadlines import Deadlines
     from stream.sla import codec
@@ -102,7 +102,7 @@ def stock_faust(broker: str, group: str, topic: str) -> None:
         tickets[key] = codec.encode(step.state)
         soonest.set(key, step.wake_at)
         for effect in step.effects:
-            headers = dict(effect_headers(effect, "/stock"))
+            headers = {"ce_id": effect.id.encode(), "ce_type": effect.kind.encode(), "ce_source": b"/stock"}
             await said.send(key=key, value=encode_effect(effect), headers=headers)
 
     @app.agent(source)
