@@ -22,7 +22,7 @@ USAGE: Final = 2
 """Exit status when settings, policies or topics are wrong: starting again will not help."""
 TURN_OF_A_THREAD: Final = 0.001
 _FIRST_WAIT: Final = 0.5
-_LONGEST_WAIT: Final = 15.0
+_LONGEST_WAIT: Final = 5.0
 
 log = logging.getLogger("stream.worker")
 

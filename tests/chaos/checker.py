@@ -177,22 +177,23 @@ def _unexplained(one: Said, target: Said, known: Truth, policies: PolicySet, hou
 
 def _set_against(standing: Mapping[str, Said], recording: Recording, known: Truth) -> Iterator[str]:
     """Effects that were not taken back are those of the oracle. Of what became true at the very end some may be missing."""
-    said: dict[str, Counter[Expected]] = {ticket: Counter() for ticket in known.tickets}
-    where = {}
+    said: dict[str, dict[tuple[Expected, str], list[Said]]] = {ticket: {} for ticket in known.tickets}
     for one in standing.values():
         if one.effect.ticket in said:
-            said[one.effect.ticket][one.substance] += 1
-            where[one.effect.ticket, one.substance] = one
+            # Two requests in one minute may be refused with the same words: they are two facts.
+            moment = {event.id for _, event in known.tickets[one.effect.ticket].events if event.at == one.effect.at}
+            cause = one.effect.cause if one.effect.cause in moment else ""
+            said[one.effect.ticket].setdefault((one.substance, cause), []).append(one)
     for ticket, heard in known.tickets.items():
         true = heard.story.said
-        for lost in true - said[ticket].keys():
+        for lost in true - {found for found, _ in said[ticket]}:
             if lost.at < recording.until:
                 yield f"lost: {lost} of {ticket}"
-        for found, count in said[ticket].items():
+        for (found, _), those in said[ticket].items():
             if found not in true:
-                yield f"invented: {where[ticket, found]}, with {found}"
-            elif count > 1:
-                yield f"repeated: {where[ticket, found]} stands {count} times, under other ids"
+                yield f"invented: {those[0]}, with {found}"
+            elif len(those) > 1:
+                yield f"repeated: {those[-1]} stands {len(those)} times, under other ids"
 
 
 def check_rejected(recording: Recording, known: Truth) -> list[str]:
