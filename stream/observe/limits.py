@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 AT_ONCE: Final = 8
 """Requests for pages that are answered or wait for it."""
-A_SECOND: Final = 20
+A_SECOND: Final = 30
 """Pages a second, in the long run."""
-BURST: Final = 60
-"""Pages at once after a quiet time: a few people who open a few tickets each notice no limit."""
+BURST: Final = 300
+"""Pages at once after a quiet time: people notice no limit, nor does a program that asks for a team's open tickets."""
 
 
 class TooMuchError(Exception):
