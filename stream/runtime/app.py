@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from typing import TYPE_CHECKING, Any, Final
 
 import faust
@@ -21,6 +22,7 @@ from stream.runtime.connection import faust_credentials
 from stream.runtime.cycle import Workbench
 from stream.runtime.deadlines import Deadlines
 from stream.runtime.fatal import die
+from stream.runtime.gauges import Gauges
 from stream.runtime.ledger import read_back
 from stream.runtime.outputs import fence
 from stream.runtime.partition import Partition
@@ -65,6 +67,9 @@ class App(faust.App):  # type: ignore[misc]  # Faust ships no types mypy could f
         session = settings.session_timeout / 1e6
         self._presence = Presence(session / 2)
         self._clock = Clock(metrics.clock_stepped)
+        self._watchdog = Watchdog(self, 2 * session)
+        self._rebalance_began: float | None = None
+        metrics.gauges.add("partitions", Gauges(self))
         super().__init__(
             settings.app_id,
             broker=[URL(f"kafka://{address}") for address in settings.broker],
@@ -120,6 +125,11 @@ class App(faust.App):  # type: ignore[misc]  # Faust ships no types mypy could f
         """Input partitions that are not live, and the offset up to which they must come."""
         return ((partition.source, partition.catch_up_to) for partition in self.partitions.values() if not partition.live)
 
+    def lag(self, source: TP) -> int | None:
+        """Records of an input partition that are published and not committed as processed; ``None``: not known yet."""
+        end = self._watchdog.ends.get(source)
+        return None if end is None else max(0, end - self.consumer.committed(source))
+
     def readiness(self) -> tuple[bool, str]:
         """For ``/readyz``: whether this worker does its work, and a line about it."""
         if self.rebalancing or not self.started:
@@ -133,7 +143,7 @@ class App(faust.App):  # type: ignore[misc]  # Faust ships no types mypy could f
         self.events_loop = asyncio.get_running_loop()
         await super().on_start()
         self.add_future(self._presence.keep_looking())
-        self.add_future(Watchdog(self, 2 * self.settings.session_timeout / 1e6).watch())
+        self.add_future(self._watchdog.watch())
 
     async def _deliver(self, stream: Any) -> None:
         async for event in stream.noack().events():
@@ -231,8 +241,16 @@ class App(faust.App):  # type: ignore[misc]  # Faust ships no types mypy could f
         await self._hold()
         await super()._on_partitions_revoked(revoked)
 
+    def on_rebalance_start(self) -> None:
+        super().on_rebalance_start()
+        # Another may begin before this one has ended; nothing flows until the last one has.
+        self._rebalance_began = self._rebalance_began or time.monotonic()
+
     def on_rebalance_end(self) -> None:
         super().on_rebalance_end()
+        if self._rebalance_began is not None:
+            self.metrics.workings.rebalanced(time.monotonic() - self._rebalance_began)
+            self._rebalance_began = None
         log.info("ready: %s, partitions %s", self.settings.app_id, _listed(self.partitions) or "none")
 
     async def on_stop(self) -> None:

@@ -7,6 +7,7 @@ however late it wakes up. So what stands in the topics is read back (``ledger``)
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import TYPE_CHECKING, Any, Final
 
 from aiokafka import AIOKafkaProducer
@@ -35,6 +36,8 @@ class Outputs:
     def __init__(self, producer: AIOKafkaProducer, partition: int) -> None:
         self.said: set[bytes] = set()
         """Ids of effects and origins of dead letters that need not be written again; ``stream.runtime.ledger``."""
+        self.sending_since: float | None = None
+        """Epoch seconds since when a write is under way; ``None``: there is none."""
         self._producer: Final = producer
         self._partition: Final = partition
 
@@ -46,6 +49,7 @@ class Outputs:
         """
         if not any(outputs.values()):
             return
+        self.sending_since = time.time()
         await self._producer.begin_transaction()
         deliveries = []
         for topic, records in outputs.items():
@@ -54,6 +58,7 @@ class Outputs:
             await delivery
         failpoint("in_outputs")
         await self._producer.commit_transaction()
+        self.sending_since = None
 
     async def close(self) -> None:
         """Let go of the connections. No turn may be under way."""

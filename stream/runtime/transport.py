@@ -192,6 +192,10 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
         reached, delivered, finished = self._thread.reached(tp), self._delivered.get(tp), self._finished.get(tp)
         return (reached or 0) < end or delivered != finished, (reached, delivered, finished)
 
+    def committed(self, tp: TP) -> int:
+        """The offset up to which the broker knows a partition to be processed; 0: nothing is committed."""
+        return self._committed_offset.get(tp) or 0
+
     def uncommitted(self) -> bool:
         """Whether something is finished and not committed."""
         return any(self._committed_offset[tp] != end for tp, end in self._finished.items())

@@ -27,7 +27,7 @@ def rules(name: str) -> list[dict[str, Any]]:
 
 RECORDS = {rule["record"]: rule["expr"] for rule in rules("sla-records.yml")}
 METRICS = {name: {*spec.labels} for spec in CATALOGUE for name in spec.series}
-COUNTERS = {name for spec in CATALOGUE if spec.type != "gauge" for name in spec.series}
+COUNTERS = {name for spec in CATALOGUE if spec.type in ("counter", "histogram") for name in spec.series}
 
 
 def problems(expression: str) -> list[str]:
@@ -63,7 +63,7 @@ def _labels(series: str) -> set[str] | None:
 def _fixed() -> dict[str, set[str]]:
     """The values of those labels whose values are ours, from a registry that has seen one open commitment."""
     metrics = Metrics(PolicySet((), {}))
-    metrics.open("t", [Standing("c", "p", "p1", "", "running", None)])
+    metrics.open("t", [Standing("c", "p", "p1", "", "running", None, 0)])
     values: dict[str, set[str]] = {}
     for family in metrics.registry.collect():
         for sample in family.samples:
