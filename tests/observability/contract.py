@@ -54,6 +54,11 @@ def problems(expression: str) -> list[str]:
     return found + [f"no metric in it has the label {label}" for label in aggregated(expression) - allowed]
 
 
+def kept(expression: str) -> set[str]:
+    """The labels that may be left on what an expression gives, as far as names can tell."""
+    return aggregated(expression) | set().union(*(_labels(read.series) or set() for read in reads(expression)))
+
+
 def _labels(series: str) -> set[str] | None:
     if series in RECORDS:
         return set(series.partition(":")[0].split("_"))
