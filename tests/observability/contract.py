@@ -14,7 +14,10 @@ from stream.sla.policy import PolicySet
 from stream.sla.ticket import Standing
 
 ROOT = Path(__file__).parents[2]
-BY_PROMETHEUS = {"up": {"job", "instance"}}
+BY_PROMETHEUS = {
+    "up": {"job", "instance"},
+    "ALERTS": {"alertname", "alertstate", "severity", "job", "instance", "policy", "commitment", "team"},
+}
 SCRAPED = {"job", "instance", "le"}
 """Labels that Prometheus puts on what it scrapes, and that of the buckets."""
 
@@ -28,6 +31,14 @@ def rules(name: str) -> list[dict[str, Any]]:
 RECORDS = {rule["record"]: rule["expr"] for rule in rules("sla-records.yml")}
 METRICS = {name: {*spec.labels} for spec in CATALOGUE for name in spec.series}
 COUNTERS = {name for spec in CATALOGUE if spec.type in ("counter", "histogram") for name in spec.series}
+_BY_THE_CLIENT = [
+    (family.type, sample)
+    for family in Metrics(PolicySet((), {})).registry.collect()
+    for sample in family.samples
+    if sample.name.startswith(("process_", "python_"))
+]
+METRICS |= {sample.name: {*sample.labels} for _, sample in _BY_THE_CLIENT}
+COUNTERS |= {sample.name for kind, sample in _BY_THE_CLIENT if kind == "counter"}
 
 
 def problems(expression: str) -> list[str]:
