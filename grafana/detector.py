@@ -169,6 +169,7 @@ def _waiting() -> list[Json]:
             "Records that are published and not committed as processed, by partition.",
             "short",
             Query(f"sum by (partition) (sla_committed_lag_records{{{WHICH}}})", "{{partition}}"),
+            roof=10,
             stacked=True,
             runbook="SLAConsumerLagGrowing",
         ),
@@ -194,6 +195,7 @@ def _waiting() -> list[Json]:
                 f"or max by (instance) (0 * sla_last_wakeup_timestamp_seconds{{{WHICH}}})",
                 "{{instance}}",
             ),
+            roof=10,
             runbook="SLADetectorStalled",
         ),
     ]
@@ -217,6 +219,7 @@ def _partitions() -> list[Json]:
             "By worker, restoring of tickets included. Nothing is processed meanwhile.",
             "percentunit",
             Query(spent, "{{instance}}"),
+            roof=0.1,
         ),
         graph(
             8,
@@ -264,6 +267,7 @@ def _machine() -> list[Json]:
 
 
 def _versions() -> list[Json]:
+    program = f"sla_detector_build_info{{{WHICH}}}"
     return [
         table(
             12,
@@ -274,7 +278,7 @@ def _versions() -> list[Json]:
                 f"max by (instance, fingerprint) (sla_policies_loaded_timestamp_seconds{{{WHICH}}}) * 1000",
                 "dateTimeAsIso",
             ),
-            keys=("instance", "fingerprint"),
+            keys={"instance": 180, "fingerprint": 150},
             sort=("loaded", True),
             links={"fingerprint": ("Runbook", "${docs}/runbooks/SLAPoliciesDiffer.md")},
         ),
@@ -285,10 +289,10 @@ def _versions() -> list[Json]:
             Column(
                 "workers",
                 f"count by (policy, version) (sla_policy_info{{{WHICH}}}) or "
-                f"count by (version) (sla_detector_build_info{{{WHICH}}})",
+                f'label_replace(count by (version) ({program}), "policy", "(breachwatch itself)", "", "")',
                 "none",
             ),
-            keys=("policy", "version"),
+            keys={"policy": 220, "version": 120},
             sort=("policy", False),
         ),
     ]

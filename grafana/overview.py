@@ -63,16 +63,18 @@ def board() -> Json:
 
 
 def _figures() -> list[Json]:
-    good: list[tuple[str, float | None]] = [(RED, None), (ORANGE, 0.8), (GREEN, 0.95)]
+    by = "policy, commitment"
+    decided = f"({_net_met(RANGE, by)} + {_net_breached(RANGE, by)})"
+    objective = f"max by ({by}) (sla_objective_ratio{{{POLICY}}})"
     return [
         stat(
             6,
             "Compliance",
-            "Share of the commitments decided in the selected time that were met; each counts once. The "
-            "objectives of the policies are in the table below.",
+            "Share of the commitments decided in the selected time that were met, each counted once; and what the policies "
+            "promise, by the same commitments.",
             "percentunit",
             Query(f"1 - {_net_breached(RANGE)} / ({_net_met(RANGE)} + {_net_breached(RANGE)} > 0)", "met"),
-            steps=good,
+            Query(f"sum({objective} * {decided}) / sum({decided} and {objective})", "promised"),
             decimals=1,
         ),
         stat(
@@ -111,16 +113,17 @@ def _objectives() -> list[Json]:
             "Compliance against objective, 30 days",
             "The share of decided commitments that were met, late breaches counted "
             "and retracted ones not; the objective of the policy; and how much of the breaches that it allows is left.",
-            Column("compliance", f"{compliance}{{{POLICY}}}", "percentunit"),
-            Column("objective", objective, "percentunit"),
+            Column("compliance", f"{compliance}{{{POLICY}}}", "percentunit", decimals=1),
+            Column("objective", objective, "percentunit", decimals=1),
             Column(
                 "above objective",
                 f"{compliance}{{{POLICY}}} - on (policy, commitment) {objective}",
                 "percentunit",
                 [(RED, None), (GREEN, 0)],
+                decimals=1,
             ),
             Column("budget left", f"{left}{{{POLICY}}}", "percentunit", budget),
-            keys=("policy", "commitment"),
+            keys={"policy": 190, "commitment": 130},
             sort=("above objective", False),
             leads=("policy",),
         ),
@@ -130,9 +133,10 @@ def _objectives() -> list[Json]:
             "Of the breaches that the objective allows in a month, the share that is left. "
             "Nothing is left when the objective is missed.",
             "percentunit",
-            Query(f"clamp_min({left}{{{POLICY}}}, 0)", "{{policy}} {{commitment}}"),
+            Query(f"clamp_min({left}{{{POLICY}}}, 0)", "{{commitment}}, {{policy}}"),
             steps=budget,
             high=1,
+            name_placement="top",
         ),
     ]
 
@@ -168,22 +172,26 @@ def _trend() -> list[Json]:
 def _where() -> list[Json]:
     by = "policy, priority, team"
     breached, met = _net_breached(RANGE, by, WHOM), _net_met(RANGE, by, WHOM, reopened=False)
+    decided = f"({met} + {breached} > 0)"
+    promised = f"avg by (policy) (sla_objective_ratio{{{POLICY}}})"
     return [
         table(
             12,
             "Compliance by policy, priority and team",
-            "Worst first. A commitment that was reopened counts with each of its "
-            "verdicts here: its priority and team may have changed in between.",
+            "Worst first, compared with the mean objective of the policy. A commitment that was reopened counts with each of "
+            "its verdicts here: its priority and team may have changed in between.",
+            Column("compliance", f"1 - {breached} / {decided}", "percentunit", decimals=1),
             Column(
-                "compliance",
-                f"1 - {breached} / ({met} + {breached} > 0)",
+                "above objective",
+                f"1 - {breached} / {decided} - on (policy) group_left () {promised}",
                 "percentunit",
-                [(RED, None), (ORANGE, 0.8), (GREEN, 0.95)],
+                [(RED, None), (GREEN, 0)],
+                decimals=1,
             ),
-            Column("breached", f"{breached} > -1", "none"),
-            Column("met", f"{met} > -1", "none"),
-            keys=("policy", "priority", "team"),
-            sort=("compliance", False),
+            Column("breached", f"{breached} and {decided}", "none"),
+            Column("met", f"{met} and {decided}", "none"),
+            keys={"policy": 190, "priority": 75, "team": 100},
+            sort=("above objective", False),
             leads=("policy", "team"),
         ),
         graph(

@@ -28,6 +28,7 @@ class Column(NamedTuple):
     expr: str
     unit: str = "short"
     steps: Steps | None = None
+    decimals: int = 0
 
 
 def panel(kind: str, width: int, title: str, description: str, unit: str, queries: list[Json], **more: Any) -> Json:
@@ -57,13 +58,15 @@ def graph(
     colours: dict[str, str] | None = None,
     dashed: str = "",
     floor: float | None = 0,
+    roof: float | None = None,
     leads: tuple[str, ...] = (),
     runbook: str = "",
 ) -> Json:
     """A graph over time: lines, or bars for things that are counted per interval.
 
-    ``steps`` draws lines at these values, ``dashed`` is a pattern of names whose lines are limits. A click leads to the
-    dashboard *Right now* with the labels ``leads``, or to the ``runbook`` of an alert.
+    The axis reaches from ``floor`` at least to ``roof``. ``steps`` draws lines at these values, ``dashed`` is a pattern of
+    names whose lines are limits. A click leads to the dashboard *Right now* with the labels ``leads``, or to the ``runbook``
+    of an alert.
     """
     custom: Json = {
         "drawStyle": "bars" if bars else "line",
@@ -77,6 +80,8 @@ def graph(
         defaults["links"].append({"title": f"Runbook: {runbook}", "url": f"${{docs}}/runbooks/{runbook}.md"})
     if floor is not None:
         defaults["min"] = floor
+    if roof is not None:
+        custom["axisSoftMax"] = roof
     if steps:
         custom["thresholdsStyle"] = {"mode": "line"}
         defaults["thresholds"] = _thresholds(steps)
@@ -115,14 +120,15 @@ def stat(
     words: dict[str, str] | None = None,
     decimals: int = 0,
 ) -> Json:
-    """The latest value, large. ``words`` stand for values: {"-1": "none"}."""
+    """The latest value, large, over its course; of the whole selected time the value alone. ``words``: {"-1": "none"}."""
+    whole = any("$__range" in query.expr for query in queries)
     return panel(
         "stat",
         width,
         title,
         description,
         unit,
-        [_over_time(query) for query in queries],
+        [_as_of_now(query) if whole else _over_time(query) for query in queries],
         defaults={
             "thresholds": _thresholds(steps),
             "color": {"mode": "thresholds"},
@@ -132,7 +138,7 @@ def stat(
         overrides=[_fixed(name, colour) for name, colour in (colours or {}).items()],
         options={
             "colorMode": "value",
-            "graphMode": "area",
+            "graphMode": "none" if whole else "area",
             "reduceOptions": {"calcs": ["lastNotNull"], "fields": "", "values": False},
             "textMode": "value_and_name" if len(queries) > 1 or "{{" in queries[0].legend else "value",
         },
@@ -148,8 +154,9 @@ def gauges(
     steps: Steps,
     high: float | None = None,
     colours: dict[str, str] | None = None,
+    name_placement: str = "left",
 ) -> Json:
-    """A bar for each value as of now. ``high``: the value of a full bar."""
+    """A bar for each value as of now. ``high``: the value of a full bar; ``name_placement``: ``left`` or ``top`` of it."""
     defaults: Json = {"thresholds": _thresholds(steps), "color": {"mode": "thresholds"}, "min": 0}
     if high is not None:
         defaults["max"] = high
@@ -166,6 +173,8 @@ def gauges(
             "displayMode": "basic",
             "orientation": "horizontal",
             "showUnfilled": True,
+            "namePlacement": name_placement,
+            "text": {"titleSize": 13, "valueSize": 16},
             "reduceOptions": {"calcs": ["lastNotNull"], "fields": "", "values": False},
         },
     )
@@ -176,28 +185,32 @@ def table(
     title: str,
     description: str,
     *columns: Column,
-    keys: tuple[str, ...],
+    keys: dict[str, int],
     sort: tuple[str, bool],
     leads: tuple[str, ...] = (),
     links: dict[str, tuple[str, str]] | None = None,
 ) -> Json:
-    """A row for each set of the labels ``keys``, a column for each query; sorted by a column, descending or not.
+    """A row for each set of labels, a column for each query; sorted by a column, descending or not.
 
-    ``links``: column to (title, address) of what a click opens.
+    ``keys``: the labels, and how many pixels wide their columns are. ``links``: column to (title, address) of what a click
+    opens.
     """
     values = {f"Value #{chr(ord('A') + number)}" if len(columns) > 1 else "Value": one for number, one in enumerate(columns)}
     overrides = []
     for one in columns:
-        properties: list[Json] = [{"id": "unit", "value": one.unit}]
+        properties: list[Json] = [{"id": "unit", "value": one.unit}, {"id": "decimals", "value": one.decimals}]
         if one.steps:
             properties += [
                 {"id": "custom.cellOptions", "value": {"type": "color-background", "mode": "basic"}},
                 {"id": "thresholds", "value": _thresholds(one.steps)},
             ]
         overrides.append({"matcher": {"id": "byName", "options": one.name}, "properties": properties})
-    for name, (text, address) in (links or {}).items():
-        linked = [{"id": "links", "value": [{"title": text, "url": address}]}]
-        overrides.append({"matcher": {"id": "byName", "options": name}, "properties": linked})
+    for name, pixels in keys.items():
+        properties = [{"id": "custom.width", "value": pixels}]
+        if links and name in links:
+            text, address = links[name]
+            properties.append({"id": "links", "value": [{"title": text, "url": address}]})
+        overrides.append({"matcher": {"id": "byName", "options": name}, "properties": properties})
     order = {name: number for number, name in enumerate((*keys, *values))}
     organised = {
         "includeByName": dict.fromkeys(order, True),
@@ -209,9 +222,9 @@ def table(
         width,
         title,
         description,
-        "short",
+        "string",
         [_as_of_now(Query(one.expr, "__auto")) | {"format": "table"} for one in columns],
-        defaults={"decimals": 1, "custom": {"align": "auto"}, "links": _leads(leads, "__data.fields")},
+        defaults={"custom": {"align": "auto", "minWidth": 50}, "links": _leads(leads, "__data.fields")},
         overrides=overrides,
         transformations=[
             {"id": "merge", "options": {}},

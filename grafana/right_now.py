@@ -132,7 +132,7 @@ def _at_risk() -> list[Json]:
             Column("under 1 h", _band("900.0", "3600.0", by), "none", [("transparent", None), (YELLOW, 0.5)]),
             Column("under 4 h", _band("3600.0", "14400.0", by), "none"),
             Column("later", _band("14400.0", "+Inf", by), "none"),
-            keys=("policy", "commitment", "team"),
+            keys={"policy": 190, "commitment": 130, "team": 100},
             sort=("overdue", True),
             leads=("policy", "team"),
         ),
@@ -183,7 +183,7 @@ def _alerts() -> list[Json]:
             "Alerts that fire",
             "A click on the name opens its runbook. The watchdog always fires: it says that alerting works.",
             Column("firing", f"max by (severity, alertname, policy, commitment, team, instance) ({firing})", "none"),
-            keys=("severity", "alertname", "policy", "commitment", "team", "instance"),
+            keys={"severity": 80, "alertname": 220, "policy": 190, "commitment": 120, "team": 80, "instance": 120},
             sort=("severity", False),
             links={"alertname": ("Runbook", "${docs}/runbooks/${__value.raw}.md")},
         ),
@@ -194,7 +194,7 @@ def _alerts() -> list[Json]:
             Column("partitions", "max by (instance) (sla_partitions_owned)", "none"),
             Column("live", "max by (instance) (sla_partitions_live)", "none"),
             Column("open commitments", "sum by (instance) (sla_open_commitments)", "none"),
-            keys=("instance",),
+            keys={"instance": 180},
             sort=("instance", False),
             links={"instance": ("Page of the worker", "http://${__value.raw}/")},
         ),
@@ -202,6 +202,7 @@ def _alerts() -> list[Json]:
 
 
 def _work() -> list[Json]:
+    owed = f'sla_open_commitments{{state="breached", {WHOM}}}'
     return [
         graph(
             12,
@@ -215,9 +216,9 @@ def _work() -> list[Json]:
         graph(
             12,
             "Breached and still owed, by team",
-            "An empty name: tickets without a team.",
+            "Who has to catch up, and whether it is getting better.",
             "short",
-            Query(f'sum by (team) (sla_open_commitments{{state="breached", {WHOM}}})', "{{team}}"),
+            Query(f'label_replace(sum by (team) ({owed}), "team", "no team", "team", "")', "{{team}}"),
             stacked=True,
             leads=("team",),
         ),

@@ -19,6 +19,7 @@ from urllib.error import URLError
 from urllib.parse import urlencode
 from urllib.request import urlopen
 
+import quick_desk
 import yaml
 from aiokafka import AIOKafkaProducer
 
@@ -59,25 +60,25 @@ class Prometheus:
 
 
 @contextmanager
-def scraped_run(seconds: float) -> Iterator[Prometheus]:
-    """The demo's feed, played in ``seconds``, processed and scraped to its end."""
+def scraped_run(seconds: float, *, quick: bool = False) -> Iterator[Prometheus]:
+    """The demo's feed, played in ``seconds``, processed and scraped to its end; or a ``quick`` desk, by the clock."""
     with tempfile.TemporaryDirectory(prefix="breachwatch-scene-") as name, Broker() as broker:
         folder, topics = Path(name), Topics(app_id="scene")
         asyncio.run(create(broker.bootstrap, topics, partitions=PARTITIONS))
-        policy = write_policy(folder)
-        records = feed(load([policy]).calendars["batoi-office"])
+        policy = folder / "quick.yaml" if quick else write_policy(folder)
+        if quick:
+            policy.write_text(quick_desk.POLICY, "utf-8")
         settings = {
             "BROKER": broker.bootstrap,
             "POLICIES": str(policy),
             "APP_ID": topics.app_id,
             "PARTITIONS": str(PARTITIONS),
-            "CLOCK": "event",
+            "CLOCK": "wall" if quick else "event",
         }
         with worker_running(folder, settings) as worker, _prometheus(folder, [f"127.0.0.1:{worker.port}"]) as prometheus:
+            records = quick_desk.feed(seconds) if quick else feed(load([policy]).calendars["batoi-office"])
             asyncio.run(_publish(broker.bootstrap, topics.events, records, seconds))
-            _until(
-                lambda: prometheus.number("sum(sla_events_total)") and prometheus.number("sum(sla_committed_lag_records)") == 0
-            )
+            _until(lambda: prometheus.number("sum(sla_events_total) > 0 and sum(sla_committed_lag_records) == 0") is not None)
             prometheus.ended = time.time()
             yield prometheus
 

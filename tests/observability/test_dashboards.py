@@ -24,7 +24,7 @@ PANELS = [
     for panel in board["panels"]
     if panel["type"] != "row"
 ]
-UNITS = {"s", "percentunit", "short", "none", "bytes"}
+UNITS = {"s", "percentunit", "short", "none", "bytes", "string"}
 RANGES = ("[$__rate_interval]", "[$__range]")
 
 
