@@ -20,7 +20,7 @@ endif
 DESELECT := $(if $(LEFT_OUT),-m "$(wordlist 2,9,$(LEFT_OUT))")
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench clean
+.PHONY: help setup demo test check pictures bench clean
 
 help: ## Say what there is
 	@echo "make TARGET, where TARGET is one of"
@@ -47,11 +47,14 @@ check: $(STAMP) ## Lint, format, types, and the direction of imports
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+pictures: $(STAMP) ## Draw the dashboards into docs/images; wants prometheus, chromium, node and npm, and takes minutes
+	$(BIN)/python grafana/render/pictures.py
+
 bench: $(STAMP) ## Run every benchmark; each prints its figure
 	@for script in benchmarks/*.py; do echo "== $$script" && $(BIN)/python $$script || exit 1; done
 
 clean: ## Remove .venv and caches; Kafka's jars stay in ~/.cache/breachwatch
-	rm -rf $(VENV) dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) grafana/render/node_modules dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(STAMP): pyproject.toml

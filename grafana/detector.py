@@ -55,6 +55,7 @@ def _sent(types: str) -> str:
 
 
 def _figures() -> list[Json]:
+    unsent = f"sla_unsent_effects_timestamp_seconds{{{WHICH}}}"
     return [
         stat(
             6,
@@ -84,7 +85,8 @@ def _figures() -> list[Json]:
             "Effects unsent for",
             "How long the oldest effects that are not in the output topics yet have been under way.",
             "s",
-            Query(f"max(time() - (sla_unsent_effects_timestamp_seconds{{{WHICH}}} > 0)) or vector(0)", "unsent"),
+            # As of the scrape: until the next one, time() would go on without them. They may have begun while it was under way.
+            Query(f"clamp_min(max(timestamp({unsent}) - ({unsent} > 0)), 0) or vector(0)", "unsent"),
             steps=[(GREEN, None), (RED, 60)],
             decimals=1,
         ),
@@ -110,6 +112,7 @@ def _traffic() -> list[Json]:
             Query(f"sum(increase(sla_tickets_unmatched_total{{{WHICH}}}[{RATE}]))", "unmatched"),
             bars=True,
             stacked=True,
+            roof=5,
             runbook="SLAEventsRejected",
         ),
         graph(

@@ -112,11 +112,12 @@ def _objectives() -> list[Json]:
             14,
             "Compliance against objective, 30 days",
             "The share of decided commitments that were met, late breaches counted "
-            "and retracted ones not; the objective of the policy; and how much of the breaches that it allows is left.",
+            "and retracted ones not; the objective of the policy; the margin between the two; and "
+            "how much of the breaches that it allows is left.",
             Column("compliance", f"{compliance}{{{POLICY}}}", "percentunit", decimals=1),
             Column("objective", objective, "percentunit", decimals=1),
             Column(
-                "above objective",
+                "margin",
                 f"{compliance}{{{POLICY}}} - on (policy, commitment) {objective}",
                 "percentunit",
                 [(RED, None), (GREEN, 0)],
@@ -124,7 +125,7 @@ def _objectives() -> list[Json]:
             ),
             Column("budget left", f"{left}{{{POLICY}}}", "percentunit", budget),
             keys={"policy": 190, "commitment": 130},
-            sort=("above objective", False),
+            sort=("margin", False),
             leads=("policy",),
         ),
         gauges(
@@ -178,11 +179,11 @@ def _where() -> list[Json]:
         table(
             12,
             "Compliance by policy, priority and team",
-            "Worst first, compared with the mean objective of the policy. A commitment that was reopened counts with each of "
-            "its verdicts here: its priority and team may have changed in between.",
+            "Worst first: the margin is to the mean objective of the policy. A commitment that was reopened counts with each "
+            "of its verdicts here: its priority and team may have changed in between.",
             Column("compliance", f"1 - {breached} / {decided}", "percentunit", decimals=1),
             Column(
-                "above objective",
+                "margin",
                 f"1 - {breached} / {decided} - on (policy) group_left () {promised}",
                 "percentunit",
                 [(RED, None), (GREEN, 0)],
@@ -191,7 +192,7 @@ def _where() -> list[Json]:
             Column("breached", f"{breached} and {decided}", "none"),
             Column("met", f"{met} and {decided}", "none"),
             keys={"policy": 190, "priority": 75, "team": 100},
-            sort=("above objective", False),
+            sort=("margin", False),
             leads=("policy", "team"),
         ),
         graph(
@@ -231,6 +232,7 @@ def _lengths() -> list[Json]:
             Query(f"histogram_quantile(0.9, sum by (le) (rate({time}[{RATE}])))", "90th percentile"),
             Query(f"max by (priority) (sla_target_seconds{{{which}}})", "target {{priority}}"),
             dashed="^target",
+            logarithmic=True,
         ),
         graph(
             7,
@@ -277,6 +279,7 @@ def _rest() -> list[Json]:
             Query(f"sum by (kind) (increase(sla_retractions_total{{{POLICY}}}[{RATE}]))", "taken back: {{kind}}"),
             bars=True,
             stacked=True,
+            roof=5,
             colours={"reopened": BLUE, "taken back: breach": ORANGE},
         ),
         graph(

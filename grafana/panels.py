@@ -57,6 +57,7 @@ def graph(
     steps: Steps | None = None,
     colours: dict[str, str] | None = None,
     dashed: str = "",
+    logarithmic: bool = False,
     floor: float | None = 0,
     roof: float | None = None,
     leads: tuple[str, ...] = (),
@@ -78,7 +79,9 @@ def graph(
     defaults: Json = {"custom": custom, "links": _leads(leads, "__field.labels")}
     if runbook:
         defaults["links"].append({"title": f"Runbook: {runbook}", "url": f"${{docs}}/runbooks/{runbook}.md"})
-    if floor is not None:
+    if logarithmic:
+        custom["scaleDistribution"] = {"type": "log", "log": 2}
+    elif floor is not None:
         defaults["min"] = floor
     if roof is not None:
         custom["axisSoftMax"] = roof
@@ -250,7 +253,12 @@ def timeline(width: int, title: str, description: str, query: Query, values: dic
             "color": {"mode": "thresholds"},
             "custom": {"fillOpacity": 70, "lineWidth": 0},
         },
-        options={"showValue": "auto", "mergeValues": True, "rowHeight": 0.8},
+        options={
+            "showValue": "auto",
+            "mergeValues": True,
+            "rowHeight": 0.8,
+            "legend": {"displayMode": "list", "placement": "bottom", "showLegend": True},
+        },
     )
 
 

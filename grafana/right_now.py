@@ -30,13 +30,13 @@ POLICY: Final = 'policy=~"$policy"'
 RATE: Final = "$__rate_interval"
 BANDS: Final = (
     ("overdue", "", "0.0"),
-    ("under 15 min", "0.0", "900.0"),
-    ("15 to 30 min", "900.0", "1800.0"),
-    ("30 to 60 min", "1800.0", "3600.0"),
-    ("1 to 2 h", "3600.0", "7200.0"),
-    ("2 to 4 h", "7200.0", "14400.0"),
-    ("4 to 8 h", "14400.0", "28800.0"),
-    ("8 to 24 h", "28800.0", "86400.0"),
+    ("0-15 min", "0.0", "900.0"),
+    ("15-30 min", "900.0", "1800.0"),
+    ("30-60 min", "1800.0", "3600.0"),
+    ("1-2 h", "3600.0", "7200.0"),
+    ("2-4 h", "7200.0", "14400.0"),
+    ("4-8 h", "14400.0", "28800.0"),
+    ("8-24 h", "28800.0", "86400.0"),
     ("later", "86400.0", "+Inf"),
 )
 
@@ -120,17 +120,17 @@ def _figures() -> list[Json]:
 
 def _at_risk() -> list[Json]:
     by = "policy, commitment, team"
-    names = {"overdue": RED, "under 15 min": ORANGE, "15 to 30 min": YELLOW, "30 to 60 min": YELLOW}
+    names = {"overdue": RED, "0-15 min": ORANGE, "15-30 min": YELLOW, "30-60 min": YELLOW}
     return [
         table(
             14,
             "At risk",
-            "Open commitments by the time until their deadline, as of now. Which tickets they are says the page of "
-            "each worker (*Workers*, below).",
+            "Open commitments by the time until their deadline, as of now; an empty team: tickets without one. Which "
+            "tickets they are says the page of each worker (*Workers*, below).",
             Column("overdue", _within("0.0", by), "none", [("transparent", None), (RED, 0.5)]),
-            Column("under 15 min", _band("0.0", "900.0", by), "none", [("transparent", None), (ORANGE, 0.5)]),
-            Column("under 1 h", _band("900.0", "3600.0", by), "none", [("transparent", None), (YELLOW, 0.5)]),
-            Column("under 4 h", _band("3600.0", "14400.0", by), "none"),
+            Column("< 15 min", _band("0.0", "900.0", by), "none", [("transparent", None), (ORANGE, 0.5)]),
+            Column("< 1 h", _band("900.0", "3600.0", by), "none", [("transparent", None), (YELLOW, 0.5)]),
+            Column("< 4 h", _band("3600.0", "14400.0", by), "none"),
             Column("later", _band("14400.0", "+Inf", by), "none"),
             keys={"policy": 190, "commitment": 130, "team": 100},
             sort=("overdue", True),
@@ -177,13 +177,14 @@ def _escalations() -> list[Json]:
 
 def _alerts() -> list[Json]:
     firing = 'ALERTS{alertname=~"SLA.*", alertstate="firing"}'
+    since = f'ALERTS_FOR_STATE{{alertname=~"SLA.*"}} * 1000 and ignoring (alertstate) {firing}'
     return [
         table(
             14,
             "Alerts that fire",
             "A click on the name opens its runbook. The watchdog always fires: it says that alerting works.",
-            Column("firing", f"max by (severity, alertname, policy, commitment, team, instance) ({firing})", "none"),
-            keys={"severity": 80, "alertname": 220, "policy": 190, "commitment": 120, "team": 80, "instance": 120},
+            Column("since", f"max by (severity, alertname, policy, commitment, team, instance) ({since})", "dateTimeFromNow"),
+            keys={"severity": 75, "alertname": 190, "policy": 165, "commitment": 110, "team": 80, "instance": 115},
             sort=("severity", False),
             links={"alertname": ("Runbook", "${docs}/runbooks/${__value.raw}.md")},
         ),
@@ -193,7 +194,7 @@ def _alerts() -> list[Json]:
             "A click opens a worker's page: its soonest deadlines with their tickets, and why each is where it is.",
             Column("partitions", "max by (instance) (sla_partitions_owned)", "none"),
             Column("live", "max by (instance) (sla_partitions_live)", "none"),
-            Column("open commitments", "sum by (instance) (sla_open_commitments)", "none"),
+            Column("open", "sum by (instance) (sla_open_commitments)", "none"),
             keys={"instance": 180},
             sort=("instance", False),
             links={"instance": ("Page of the worker", "http://${__value.raw}/")},

@@ -73,7 +73,7 @@ function coloured(all) {
     custom.axisPlacement = 'auto';
     custom.barAlignment = 0;
     custom.lineInterpolation = 'linear';
-    custom.scaleDistribution = { type: 'linear' };
+    custom.scaleDistribution ??= { type: 'linear' };
     custom.hideFrom = { legend: false, tooltip: false, viz: false };
     custom.thresholdsStyle ??= { mode: 'off' };
     shown(frame.fields[1]);
@@ -158,10 +158,12 @@ function Bands({ panel, width, height }) {
   const states = panel.fieldConfig.defaults.mappings[0].options;
   const all = frames(panel);
   if (all.length === 0) return <Nothing />;
-  return all.map((frame) => (
-    <div key={frame.fields[1].name} style={{ display: 'flex', alignItems: 'center', height: height / all.length }}>
+  const words = Object.values(states).map(({ text, color }) => <b key={text} style={{ color, marginRight: 16 }}>{text}</b>);
+  const each = (height - 20) / all.length;
+  return [...all.map((frame) => (
+    <div key={frame.fields[1].name} style={{ display: 'flex', alignItems: 'center', height: each }}>
       <div style={{ width: 220, fontSize: 12 }}>{frame.fields[1].config.displayName}</div>
-      <svg width={width - 220} height={(height / all.length) * 0.8} preserveAspectRatio="none" viewBox={`0 0 ${frame.length} 1`}>
+      <svg width={width - 220} height={each * 0.8} preserveAspectRatio="none" viewBox={`0 0 ${frame.length} 1`}>
         {frame.fields[1].values.map((value, at) =>
           value === null ? null : (
             <rect key={at} x={at} width={1.02} height={1} fill={theme.visualization.getColorByName(states[value].color)} opacity={0.7} />
@@ -169,7 +171,7 @@ function Bands({ panel, width, height }) {
         )}
       </svg>
     </div>
-  ));
+  )), <div key="words" style={{ fontSize: 12, marginLeft: 220 }}>{words}</div>];
 }
 
 function Nothing() {

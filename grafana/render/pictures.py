@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 HERE: Final = Path(__file__).parent
 PICTURES: Final = HERE.parents[1] / "docs/images"
-SECONDS: Final = 150
+SECONDS: Final = 100
 STEP: Final = 2.0
 WIDTH: Final = 24 * 66 + 16
 """Pixels: 24 columns."""
@@ -65,7 +65,8 @@ def main() -> None:
 def _look_at_the_busiest_moment(prometheus: Prometheus) -> None:
     """End the run, as far as the pictures go, when most was about to break: the end of a feed is a quiet evening."""
     soon, overdue = (f'sum(sla_open_commitment_remaining_seconds_bucket{{le="{le}"}})' for le in ("3600.0", "0.0"))
-    middle = (prometheus.began + prometheus.ended) / 2
+    # A multiple of the step, so that graphs and tables end at the same instant.
+    middle = prometheus.began + STEP * round((prometheus.ended - prometheus.began) / 2 / STEP)
     parameters = {"start": middle, "end": prometheus.ended, "step": STEP}
     (series,) = prometheus.ask("query_range", query=f"{soon} - {overdue}", **parameters)["result"]
     prometheus.ended = max(series["values"], key=lambda point: float(point[1]))[0]
@@ -90,6 +91,7 @@ def _draw(asked: dict[str, Any], folder: Path) -> None:
     flags = ["--headless", "--no-sandbox", "--disable-gpu", "--allow-file-access-from-files", "--hide-scrollbars"]
     flags += [f"--user-data-dir={folder}/browser", f"--window-size={WIDTH},{bottom * 38 + 60}", "--virtual-time-budget=8000"]
     _run("chromium", *flags, f"--screenshot={picture}", f"file://{folder}/index.html")
+    _run("node", "shrink.mjs", str(picture))
     print(f"{picture}: {picture.stat().st_size / 1e3:.0f} kB")
 
 

@@ -16,6 +16,7 @@ from stream.sla.ticket import Standing
 ROOT = Path(__file__).parents[2]
 BY_PROMETHEUS = {
     "up": {"job", "instance"},
+    "ALERTS_FOR_STATE": {"alertname", "severity", "job", "instance", "policy", "commitment", "team"},
     "ALERTS": {"alertname", "alertstate", "severity", "job", "instance", "policy", "commitment", "team"},
 }
 SCRAPED = {"job", "instance", "le"}

@@ -95,5 +95,22 @@ def test_every_alert_has_a_runbook_that_says_what_it_means_what_to_do_and_whom_t
         assert part in text
 
 
+@pytest.mark.parametrize("alert", NAMES)
+def test_a_runbook_names_panels_that_there_are(alert: str):
+    text = (ROOT / "docs/runbooks" / f"{alert}.md").read_text("utf-8")
+    boards = [json.loads(path.read_text("utf-8")) for path in (ROOT / "grafana/dashboards").glob("*.json")]
+    titles = {board["title"] for board in boards} | {panel["title"] for board in boards for panel in board["panels"]}
+
+    named = {re.sub(r"\s+", " ", name) for name in re.findall(r"(?<!\*)\*([A-Z][^*]+)\*(?!\*)", text)}
+    assert named <= titles
+
+
+def test_operations_list_every_alert_with_its_severity():
+    text = (ROOT / "docs/operations.md").read_text("utf-8")
+
+    listed = set(re.findall(r"\| \[(\w+)\]\(runbooks/\1\.md\) \| (\w+) \|", text))
+    assert listed == {(alert["alert"], alert["labels"]["severity"]) for alert in ALERTS}
+
+
 def test_there_is_no_runbook_for_an_alert_that_does_not_exist():
     assert sorted(path.stem for path in (ROOT / "docs/runbooks").glob("*.md")) == NAMES
