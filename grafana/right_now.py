@@ -30,13 +30,13 @@ POLICY: Final = 'policy=~"$policy"'
 RATE: Final = "$__rate_interval"
 BANDS: Final = (
     ("overdue", "", "0.0"),
-    ("0-15 min", "0.0", "900.0"),
-    ("15-30 min", "900.0", "1800.0"),
-    ("30-60 min", "1800.0", "3600.0"),
-    ("1-2 h", "3600.0", "7200.0"),
-    ("2-4 h", "7200.0", "14400.0"),
-    ("4-8 h", "14400.0", "28800.0"),
-    ("8-24 h", "28800.0", "86400.0"),
+    ("0 to 15 min", "0.0", "900.0"),
+    ("15 to 30 min", "900.0", "1800.0"),
+    ("30 to 60 min", "1800.0", "3600.0"),
+    ("1 to 2 h", "3600.0", "7200.0"),
+    ("2 to 4 h", "7200.0", "14400.0"),
+    ("4 to 8 h", "14400.0", "28800.0"),
+    ("8 to 24 h", "28800.0", "86400.0"),
     ("later", "86400.0", "+Inf"),
 )
 
@@ -120,7 +120,7 @@ def _figures() -> list[Json]:
 
 def _at_risk() -> list[Json]:
     by = "policy, commitment, team"
-    names = {"overdue": RED, "0-15 min": ORANGE, "15-30 min": YELLOW, "30-60 min": YELLOW}
+    names = {"overdue": RED, "0 to 15 min": ORANGE, "15 to 30 min": YELLOW, "30 to 60 min": YELLOW}
     return [
         table(
             14,

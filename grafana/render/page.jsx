@@ -4,6 +4,8 @@ import {
 } from '@grafana/data';
 import { BarGauge, BigValue, GlobalStyles, PanelChrome, Table, TimeSeries } from '@grafana/ui';
 import { createRoot } from 'react-dom/client';
+import '@fontsource/inter/latin-400.css';
+import '@fontsource/inter/latin-500.css';
 import 'uplot/dist/uPlot.min.css';
 
 const theme = createTheme({ colors: { mode: 'dark' } });
@@ -195,10 +197,13 @@ function Panel({ panel }) {
   );
 }
 
-createRoot(document.getElementById('root')).render(
-  <ThemeContext.Provider value={theme}>
-    <GlobalStyles />
-    <h3 style={{ padding: '10px 8px' }}>{board.title}</h3>
-    {board.panels.map((panel) => <Panel key={panel.id} panel={panel} />)}
-  </ThemeContext.Provider>
+// What is drawn on a canvas does not wait for its font.
+Promise.all(['400 14px Inter', '500 14px Inter'].map((font) => document.fonts.load(font))).then(() =>
+  createRoot(document.getElementById('root')).render(
+    <ThemeContext.Provider value={theme}>
+      <GlobalStyles />
+      <h3 style={{ padding: '10px 8px' }}>{board.title}</h3>
+      {board.panels.map((panel) => <Panel key={panel.id} panel={panel} />)}
+    </ThemeContext.Provider>
+  )
 );
