@@ -25,7 +25,7 @@ endif
 DESELECT := $(if $(LEFT_OUT),-m "$(wordlist 2,9,$(LEFT_OUT))")
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test chaos check bench wheel clean
+.PHONY: help setup demo test chaos check pictures bench wheel clean
 
 help: ## Say what there is
 	@echo "make TARGET, where TARGET is one of"
@@ -58,6 +58,9 @@ check: $(STAMP) ## Lint, format, types, and the direction of imports
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+pictures: $(STAMP) ## Draw the dashboards into docs/images; wants prometheus, chromium, node and npm, and takes minutes
+	$(BIN)/python grafana/render/pictures.py
+
 bench: $(STAMP) $(if $(COMPILER),wheel) ## Run every benchmark and write docs/benchmarks.md, in some 20 minutes (ARGS=--quick: a trial)
 	$(BIN)/python benchmarks/run.py $(if $(COMPILER),--wheel dist/breachwatch-*.whl) $(ARGS)
 
@@ -67,7 +70,7 @@ wheel: $(STAMP) ## Build dist/*.whl with the hot path as machine code: twice as 
 	HATCH_BUILD_HOOKS_ENABLE=1 $(BIN)/python -m pip wheel --disable-pip-version-check --no-deps --wheel-dir dist dist/source
 
 clean: ## Remove .venv and caches; Kafka's jars stay in ~/.cache/breachwatch
-	rm -rf $(VENV) dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) grafana/render/node_modules dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(STAMP): pyproject.toml

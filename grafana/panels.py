@@ -1,75 +1,74 @@
-"""The few shapes of panel the dashboards are made of, as the JSON that Grafana reads.
-
-Every panel asks the one data source variable, has a title, a description and a unit, and is given its place in columns
-of 24. Ids are counted from 1 in the order of the dashboard, so that a link to a panel keeps its meaning.
-"""
+"""The shapes of panel the dashboards are made of, as the JSON that Grafana reads. A panel has a width, in columns of 24."""
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 Json = dict[str, Any]
+Steps = list[tuple[str, float | None]]
+"""A colour, and the value from which on it is used; the first from ``None``."""
 
 SOURCE: Final[Json] = {"type": "prometheus", "uid": "${datasource}"}
-RED: Final = "red"
-GREEN: Final = "green"
-ORANGE: Final = "orange"
-GREY: Final = "text"
+RED, ORANGE, YELLOW, GREEN, BLUE, GREY = "red", "orange", "yellow", "green", "blue", "text"
+PLAIN: Final[Steps] = [(GREY, None)]
 
 
-def target(expression: str, legend: str, *, exemplars: bool = False) -> Json:
-    """A query over the range of the dashboard."""
-    return {
-        "datasource": SOURCE,
-        "expr": expression,
-        "legendFormat": legend,
-        "exemplar": exemplars,
-        "instant": False,
-        "range": True,
-    }
+class Query(NamedTuple):
+    """What is asked, and what the answer is called. ``exemplars``: also which tickets it was."""
+
+    expr: str
+    legend: str
+    exemplars: bool = False
 
 
-def column(expression: str) -> Json:
-    """A query as of now, for a table."""
-    return {
-        "datasource": SOURCE,
-        "expr": expression,
-        "format": "table",
-        "legendFormat": "__auto",
-        "instant": True,
-        "range": False,
-    }
+class Column(NamedTuple):
+    """A column of a table: a query as of now. ``steps`` colour its cells."""
+
+    name: str
+    expr: str
+    unit: str = "short"
+    steps: Steps | None = None
+    decimals: int = 0
 
 
-def panel(kind: str, title: str, description: str, unit: str, place: tuple[int, int, int, int], **more: Any) -> Json:
-    """A panel of any kind at ``place`` (x, y, width, height). ``targets`` get their letters here."""
-    targets = [{**query, "refId": chr(ord("A") + index)} for index, query in enumerate(more.pop("targets"))]
-    x, y, width, height = place
+def panel(kind: str, width: int, title: str, description: str, unit: str, queries: list[Json], **more: Any) -> Json:
+    """A panel of any kind."""
     defaults = {"unit": unit, **more.pop("defaults", {})}
     return {
         "type": kind,
         "title": title,
         "description": description,
         "datasource": SOURCE,
-        "gridPos": {"x": x, "y": y, "w": width, "h": height},
+        "gridPos": {"w": width},
         "fieldConfig": {"defaults": defaults, "overrides": more.pop("overrides", [])},
-        "targets": targets,
+        "targets": [{"refId": chr(ord("A") + number), "datasource": SOURCE, **query} for number, query in enumerate(queries)],
         **more,
     }
 
 
-def lines(
+def graph(
+    width: int,
     title: str,
     description: str,
     unit: str,
-    place: tuple[int, int, int, int],
-    targets: list[Json],
-    *,
+    *queries: Query,
     bars: bool = False,
     stacked: bool = False,
-    steps: list[tuple[str, float | None]] | None = None,
+    steps: Steps | None = None,
+    colours: dict[str, str] | None = None,
+    dashed: str = "",
+    logarithmic: bool = False,
+    floor: float | None = 0,
+    roof: float | None = None,
+    leads: tuple[str, ...] = (),
+    runbook: str = "",
 ) -> Json:
-    """A graph over time: lines, or bars for things that are counted per interval."""
+    """A graph over time: lines, or bars for things that are counted per interval.
+
+    The axis reaches from ``floor`` at least to ``roof``. ``steps`` draws lines at these values, ``dashed`` is a pattern of
+    names whose lines are limits. A click leads to the dashboard *Right now* with the labels ``leads``, or to the ``runbook``
+    of an alert.
+    """
     custom: Json = {
         "drawStyle": "bars" if bars else "line",
         "fillOpacity": 60 if bars else 10,
@@ -77,18 +76,35 @@ def lines(
         "showPoints": "never",
         "stacking": {"mode": "normal" if stacked else "none"},
     }
-    defaults: Json = {"custom": custom, "min": 0}
+    defaults: Json = {"custom": custom, "links": _leads(leads, "__field.labels")}
+    if runbook:
+        defaults["links"].append({"title": f"Runbook: {runbook}", "url": f"${{docs}}/runbooks/{runbook}.md"})
+    if logarithmic:
+        custom["scaleDistribution"] = {"type": "log", "log": 2}
+    elif floor is not None:
+        defaults["min"] = floor
+    if roof is not None:
+        custom["axisSoftMax"] = roof
     if steps:
         custom["thresholdsStyle"] = {"mode": "line"}
-        defaults["thresholds"] = thresholds(steps)
+        defaults["thresholds"] = _thresholds(steps)
+    overrides = [_fixed(name, colour) for name, colour in (colours or {}).items()]
+    if dashed:
+        properties = [
+            {"id": "custom.lineStyle", "value": {"fill": "dash", "dash": [8, 8]}},
+            {"id": "custom.fillOpacity", "value": 0},
+            {"id": "color", "value": {"mode": "fixed", "fixedColor": GREY}},
+        ]
+        overrides.append({"matcher": {"id": "byRegexp", "options": dashed}, "properties": properties})
     return panel(
         "timeseries",
+        width,
         title,
         description,
         unit,
-        place,
-        targets=targets,
+        [_over_time(query) for query in queries],
         defaults=defaults,
+        overrides=overrides,
         options={
             "legend": {"displayMode": "list", "placement": "bottom", "showLegend": True},
             "tooltip": {"mode": "multi", "sort": "desc"},
@@ -96,100 +112,178 @@ def lines(
     )
 
 
-def number(
+def stat(
+    width: int,
     title: str,
     description: str,
     unit: str,
-    place: tuple[int, int, int, int],
-    targets: list[Json],
-    steps: list[tuple[str, float | None]],
-    **more: Any,
+    *queries: Query,
+    steps: Steps = PLAIN,
+    colours: dict[str, str] | None = None,
+    words: dict[str, str] | None = None,
+    decimals: int = 0,
 ) -> Json:
-    """The latest value, large; coloured by ``steps`` (colour, from this value on; the first from ``None``)."""
+    """The latest value, large, over its course; of the whole selected time the value alone. ``words``: {"-1": "none"}."""
+    whole = any("$__range" in query.expr for query in queries)
     return panel(
         "stat",
+        width,
         title,
         description,
         unit,
-        place,
-        targets=targets,
-        defaults={"thresholds": thresholds(steps), "color": {"mode": "thresholds"}},
+        [_as_of_now(query) if whole else _over_time(query) for query in queries],
+        defaults={
+            "thresholds": _thresholds(steps),
+            "color": {"mode": "thresholds"},
+            "decimals": decimals,
+            "mappings": [_mapping({value: {"text": word} for value, word in (words or {}).items()})] if words else [],
+        },
+        overrides=[_fixed(name, colour) for name, colour in (colours or {}).items()],
         options={
             "colorMode": "value",
-            "graphMode": "area",
+            "graphMode": "none" if whole else "area",
             "reduceOptions": {"calcs": ["lastNotNull"], "fields": "", "values": False},
-            "textMode": "value_and_name",
+            "textMode": "value_and_name" if len(queries) > 1 or "{{" in queries[0].legend else "value",
         },
-        **more,
     )
 
 
-def colour(name: str, fixed: str) -> Json:
-    """Always show the series of this name in this colour."""
-    return {
-        "matcher": {"id": "byName", "options": name},
-        "properties": [{"id": "color", "value": {"mode": "fixed", "fixedColor": fixed}}],
+def gauges(
+    width: int,
+    title: str,
+    description: str,
+    unit: str,
+    *queries: Query,
+    steps: Steps,
+    high: float | None = None,
+    colours: dict[str, str] | None = None,
+    name_placement: str = "left",
+) -> Json:
+    """A bar for each value as of now. ``high``: the value of a full bar; ``name_placement``: ``left`` or ``top`` of it."""
+    defaults: Json = {"thresholds": _thresholds(steps), "color": {"mode": "thresholds"}, "min": 0}
+    if high is not None:
+        defaults["max"] = high
+    return panel(
+        "bargauge",
+        width,
+        title,
+        description,
+        unit,
+        [_as_of_now(query) for query in queries],
+        defaults=defaults,
+        overrides=[_fixed(name, colour) for name, colour in (colours or {}).items()],
+        options={
+            "displayMode": "basic",
+            "orientation": "horizontal",
+            "showUnfilled": True,
+            "namePlacement": name_placement,
+            "text": {"titleSize": 13, "valueSize": 16},
+            "reduceOptions": {"calcs": ["lastNotNull"], "fields": "", "values": False},
+        },
+    )
+
+
+def table(
+    width: int,
+    title: str,
+    description: str,
+    *columns: Column,
+    keys: dict[str, int],
+    sort: tuple[str, bool],
+    leads: tuple[str, ...] = (),
+    links: dict[str, tuple[str, str]] | None = None,
+) -> Json:
+    """A row for each set of labels, a column for each query; sorted by a column, descending or not.
+
+    ``keys``: the labels, and how many pixels wide their columns are. ``links``: column to (title, address) of what a click
+    opens.
+    """
+    values = {f"Value #{chr(ord('A') + number)}" if len(columns) > 1 else "Value": one for number, one in enumerate(columns)}
+    overrides = []
+    for one in columns:
+        properties: list[Json] = [{"id": "unit", "value": one.unit}, {"id": "decimals", "value": one.decimals}]
+        if one.steps:
+            properties += [
+                {"id": "custom.cellOptions", "value": {"type": "color-background", "mode": "basic"}},
+                {"id": "thresholds", "value": _thresholds(one.steps)},
+            ]
+        overrides.append({"matcher": {"id": "byName", "options": one.name}, "properties": properties})
+    for name, pixels in keys.items():
+        properties = [{"id": "custom.width", "value": pixels}]
+        if links and name in links:
+            text, address = links[name]
+            properties.append({"id": "links", "value": [{"title": text, "url": address}]})
+        overrides.append({"matcher": {"id": "byName", "options": name}, "properties": properties})
+    order = {name: number for number, name in enumerate((*keys, *values))}
+    organised = {
+        "includeByName": dict.fromkeys(order, True),
+        "indexByName": order,
+        "renameByName": {value: one.name for value, one in values.items()},
     }
+    return panel(
+        "table",
+        width,
+        title,
+        description,
+        "string",
+        [_as_of_now(Query(one.expr, "__auto")) | {"format": "table"} for one in columns],
+        defaults={"custom": {"align": "auto", "minWidth": 50}, "links": _leads(leads, "__data.fields")},
+        overrides=overrides,
+        transformations=[
+            {"id": "merge", "options": {}},
+            {"id": "organize", "options": organised},
+            {"id": "sortBy", "options": {"sort": [{"field": sort[0], "desc": sort[1]}]}},
+        ],
+        options={"cellHeight": "sm", "showHeader": True},
+    )
 
 
-def thresholds(steps: list[tuple[str, float | None]]) -> Json:
+def timeline(width: int, title: str, description: str, query: Query, values: dict[str, tuple[str, str]]) -> Json:
+    """A band for each series, coloured by its state. ``values``: value to (word, colour)."""
+    states = {value: {"text": word, "color": colour, "index": int(value)} for value, (word, colour) in values.items()}
+    return panel(
+        "state-timeline",
+        width,
+        title,
+        description,
+        "short",
+        [_over_time(query)],
+        defaults={
+            "mappings": [_mapping(states)],
+            "color": {"mode": "thresholds"},
+            "custom": {"fillOpacity": 70, "lineWidth": 0},
+        },
+        options={
+            "showValue": "auto",
+            "mergeValues": True,
+            "rowHeight": 0.8,
+            "legend": {"displayMode": "list", "placement": "bottom", "showLegend": True},
+        },
+    )
+
+
+def _over_time(query: Query) -> Json:
+    return {"expr": query.expr, "legendFormat": query.legend, "exemplar": query.exemplars, "instant": False, "range": True}
+
+
+def _as_of_now(query: Query) -> Json:
+    return {"expr": query.expr, "legendFormat": query.legend, "instant": True, "range": False}
+
+
+def _leads(labels: tuple[str, ...], where: str) -> list[Json]:
+    asked = "&".join(f"var-{label}=${{{where}.{label}}}" for label in labels)
+    return [{"title": "Right now", "url": f"/d/sla-right-now?{asked}&${{__url_time_range}}"}] if labels else []
+
+
+def _fixed(name: str, colour: str) -> Json:
+    properties = [{"id": "color", "value": {"mode": "fixed", "fixedColor": colour}}]
+    return {"matcher": {"id": "byName", "options": name}, "properties": properties}
+
+
+def _mapping(values: Json) -> Json:
+    return {"type": "value", "options": values}
+
+
+def _thresholds(steps: Steps) -> Json:
     """Colours from values on."""
     return {"mode": "absolute", "steps": [{"color": name, "value": value} for name, value in steps]}
-
-
-def dashboard(uid: str, title: str, description: str, panels: list[Json], variables: list[Json]) -> Json:
-    """A dashboard nobody edits in the browser: the file is the truth."""
-    return {
-        "uid": uid,
-        "title": title,
-        "description": description,
-        "tags": ["sla"],
-        "editable": False,
-        "graphTooltip": 1,
-        "schemaVersion": 39,
-        "version": 1,
-        "timezone": "utc",
-        "time": {"from": "now-24h", "to": "now"},
-        "refresh": "1m",
-        "annotations": {
-            "list": [
-                {
-                    "name": "Alerts",
-                    "datasource": SOURCE,
-                    "enable": True,
-                    "iconColor": RED,
-                    "expr": 'ALERTS{alertname=~"SLA.*", alertname!="SLAWatchdog", alertstate="firing"}',
-                    "titleFormat": "{{alertname}}",
-                    "textFormat": "{{policy}} {{commitment}}",
-                }
-            ]
-        },
-        "links": [
-            {"type": "dashboards", "title": "SLA", "tags": ["sla"], "asDropdown": True, "keepTime": True},
-        ],
-        "templating": {"list": variables},
-        "panels": [{"id": number, **one} for number, one in enumerate(panels, start=1)],
-    }
-
-
-def source_variable() -> Json:
-    """The one data source of a dashboard."""
-    return {"name": "datasource", "label": "Data source", "type": "datasource", "query": "prometheus", "refresh": 1}
-
-
-def label_variable(name: str, label: str, metric: str) -> Json:
-    """Choose among the values a label of a metric has; all of them at first."""
-    return {
-        "name": name,
-        "label": label,
-        "type": "query",
-        "datasource": SOURCE,
-        "query": {"query": f"label_values({metric}, {name})", "refId": name},
-        "definition": f"label_values({metric}, {name})",
-        "refresh": 2,
-        "sort": 1,
-        "multi": True,
-        "includeAll": True,
-        "allValue": ".*",
-        "current": {"text": ["All"], "value": ["$__all"]},
-    }

@@ -2,38 +2,16 @@
 
     python -m stream.observe.catalogue > docs/metrics.md
 
-The rules and dashboards are tested against this table, so that none of them can ask for a metric nobody exports.
+The rules and dashboards are tested against this table, so that none of them can ask for a metric nobody exports. It is one
+table, and longer than other files for that.
 """
 
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Final, Literal, NamedTuple
+from typing import Final
 
-from prometheus_client import Counter, Gauge, Histogram
-
-if TYPE_CHECKING:
-    from prometheus_client import CollectorRegistry
-
-MetricType = Literal["counter", "gauge", "histogram"]
-
-
-class Spec(NamedTuple):
-    """One metric. ``buckets`` are upper bounds, for histograms; ``+Inf`` is added by the client."""
-
-    name: str
-    type: MetricType
-    labels: tuple[str, ...]
-    help: str
-    buckets: tuple[float, ...] = ()
-
-    @property
-    def series(self) -> tuple[str, ...]:
-        """The names under which Prometheus stores it."""
-        if self.type == "histogram":
-            return (f"{self.name}_bucket", f"{self.name}_sum", f"{self.name}_count")
-        return (self.name,)
-
+from stream.observe.spec import Spec
 
 _WHOM: Final = ("policy", "commitment", "priority", "team")
 _WHAT: Final = ("policy", "commitment")
@@ -152,6 +130,34 @@ OPEN: Final = Spec(
     (*_WHOM, "state"),
     "Commitments not fulfilled yet, of the partitions this worker owns: running, paused, or breached and still owed.",
 )
+LEFT: Final = Spec(
+    "sla_open_commitment_remaining_seconds",
+    "gaugehistogram",
+    (*_WHAT, "team"),
+    "Open commitments by the time on the wall until their deadline, as of now, to the minute. le=0: breached and still owed, "
+    "or about to be. Paused ones have no deadline and are not in it.",
+    (0, 15 * _MINUTE, 30 * _MINUTE, _HOUR, 2 * _HOUR, 4 * _HOUR, 8 * _HOUR, _DAY),
+)
+AGE: Final = Spec(
+    "sla_open_commitment_age_seconds",
+    "gaugehistogram",
+    _WHAT,
+    "Open commitments by the time on the wall since their stopwatch began, as of now, to the quarter of an hour.",
+    (*(h * _HOUR for h in (1, 4, 8)), *(d * _DAY for d in (1, 2, 3, 7, 14, 30))),
+)
+NEXT_DEADLINE: Final = Spec(
+    "sla_next_deadline_timestamp_seconds",
+    "gauge",
+    _WHAT,
+    "The soonest deadline of a running commitment, to the minute; 0: none within a day.",
+)
+CLOCK: Final = Spec(
+    "sla_clock_timestamp_seconds",
+    "gauge",
+    (),
+    "What time it is for deadlines, as of the scrape: the wall clock, or the youngest instant the feed has shown where "
+    "time is what the feed says (0: none yet). Instants above are to be compared with it.",
+)
 LAST_EVENT: Final = Spec(
     "sla_last_event_timestamp_seconds",
     "gauge",
@@ -177,6 +183,48 @@ CLOCK_STEPS: Final = Spec(
     ("direction",),
     "Times the machine's clock was set by more than a second while the worker ran: ahead or back. Deadlines go by it.",
 )
+EVENT_AGE: Final = Spec(
+    "sla_event_age_seconds",
+    "histogram",
+    (),
+    "From the instant at which Kafka was given an event until all that follows from it is durable: of the oldest event of "
+    "each turn. How far behind the input the detector is, in seconds.",
+    (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 3600.0, 21_600.0),
+)
+TURN: Final = Spec(
+    "sla_turn_seconds",
+    "histogram",
+    ("work",),
+    "How long a turn of a partition took, waiting for the broker included. work: events, or deadlines alone.",
+    (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0),
+)
+REBALANCE: Final = Spec(
+    "sla_rebalance_seconds",
+    "histogram",
+    (),
+    "How long rebalances took, from the first word of the group's until this worker's tickets were restored and its input "
+    "flowed again; the one at the start included.",
+    (0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 40.0, 60.0, 120.0, 300.0),
+)
+UNSENT: Final = Spec(
+    "sla_unsent_effects_timestamp_seconds",
+    "gauge",
+    (),
+    "Since when the oldest effects that are not in the output topics yet are being sent, wall clock; 0: none are.",
+)
+LAG: Final = Spec(
+    "sla_committed_lag_records",
+    "gauge",
+    ("partition",),
+    "Records of the input that are published and not yet committed as processed, as of a few seconds ago.",
+)
+TICKETS: Final = Spec("sla_tickets", "gauge", ("partition",), "Tickets that are kept, closed ones included.")
+WAITING: Final = Spec(
+    "sla_tickets_waiting",
+    "gauge",
+    ("partition",),
+    "Tickets on which something falls due in time: a deadline, a warning or a level of a ladder.",
+)
 OBJECTIVE: Final = Spec(
     "sla_objective_ratio",
     "gauge",
@@ -196,7 +244,32 @@ TOP_LEVEL: Final = Spec(
     ("policy", "ladder", "level"),
     "1 for the last rung of each ladder, so that alerts can find it.",
 )
+DELAY_OBJECTIVE: Final = Spec(
+    "sla_breach_detection_delay_objective_seconds",
+    "gauge",
+    (),
+    "What 99 of 100 breaches are to be detected within: the detector's own objective.",
+)
+POLICY_INFO: Final = Spec(
+    "sla_policy_info", "gauge", ("policy", "version"), "1 for the newest version of each policy that this worker has loaded."
+)
+POLICIES: Final = Spec(
+    "sla_policies_loaded_timestamp_seconds",
+    "gauge",
+    ("fingerprint",),
+    "When this worker loaded its policies; the fingerprint differs when anything in them or their calendars does. "
+    "Workers read policies at their start only, and do not start when one is wrong.",
+)
 BUILD: Final = Spec("sla_detector_build_info", "gauge", ("version",), "1, with the version of breachwatch.")
+COLLECTOR_SECONDS: Final = Spec(
+    "sla_collector_duration_seconds", "gauge", ("collector",), "What it took to gather these gauges for this scrape."
+)
+COLLECTOR_ERRORS: Final = Spec(
+    "sla_collector_errors_total",
+    "counter",
+    ("collector",),
+    "Scrapes at which these gauges could not be gathered and are missing; the log says why.",
+)
 
 CATALOGUE: Final = (
     EVENTS,
@@ -215,15 +288,31 @@ CATALOGUE: Final = (
     PAUSED,
     DELAY,
     OPEN,
+    LEFT,
+    AGE,
+    NEXT_DEADLINE,
+    CLOCK,
     LAST_EVENT,
     PARTITIONS_OWNED,
     PARTITIONS_LIVE,
     LAST_WAKEUP,
     CLOCK_STEPS,
+    EVENT_AGE,
+    TURN,
+    REBALANCE,
+    UNSENT,
+    LAG,
+    TICKETS,
+    WAITING,
     OBJECTIVE,
     TARGET,
     TOP_LEVEL,
+    DELAY_OBJECTIVE,
+    POLICY_INFO,
+    POLICIES,
     BUILD,
+    COLLECTOR_SECONDS,
+    COLLECTOR_ERRORS,
 )
 
 _PREFACE: Final = """\
@@ -231,8 +320,12 @@ _PREFACE: Final = """\
 
 <!-- Generated: python -m stream.observe.catalogue > docs/metrics.md -->
 
-A worker serves these at `/metrics` (port 9300 unless set otherwise), beside the usual `process_*` metrics. Asked for
-OpenMetrics, it adds exemplars: a breach carries the ticket it is about. No ticket, customer or agent is ever a label.
+A worker serves these at `/metrics` (port 9300 unless set otherwise). Asked for
+OpenMetrics, it adds exemplars: a breach carries the ticket it is about. No ticket, customer or agent is ever a label;
+which tickets are at risk says the worker's page, `/`, as HTML and JSON.
+
+Beside these are `process_*` and `python_gc_*`. Faust's own sensors are not exported: they see one event where we see a fetch
+of hundreds, so what they count is not what it seems; turns, rebalances and lag are measured here, in seconds.
 
 Every label set the policies let us foresee exists from the start with the value 0, and the label sets of a ticket
 exist from the moment its stopwatch runs, so that the first breach of a team is an increase like any other. An empty
@@ -240,24 +333,12 @@ exist from the moment its stopwatch runs, so that the first breach of a team is 
 keep their names, further ones are counted as `other`; so is everything once 2,000 combinations of policy, commitment,
 priority and team are known.
 
+What is open is counted as it changes, and its distributions are added up at the scrape from counts by the minute: no scrape
+looks at tickets. These gauge histograms are read without `rate`.
+
 With several workers each counts what it did and shows what it owns: sum over them. While partitions move from one
 worker to another an open commitment may for a moment be shown twice or not at all.
 """
-
-
-def counter(spec: Spec, registry: CollectorRegistry) -> Counter:
-    """The counter on a registry."""
-    return Counter(spec.name, spec.help, spec.labels, registry=registry)
-
-
-def gauge(spec: Spec, registry: CollectorRegistry) -> Gauge:
-    """The gauge on a registry."""
-    return Gauge(spec.name, spec.help, spec.labels, registry=registry)
-
-
-def histogram(spec: Spec, registry: CollectorRegistry) -> Histogram:
-    """The histogram on a registry, with its buckets."""
-    return Histogram(spec.name, spec.help, spec.labels, registry=registry, buckets=spec.buckets)
 
 
 def as_markdown() -> str:

@@ -1,21 +1,23 @@
-"""What a policy promises, as gauges: objectives, targets and the last rung of each ladder.
+"""What is promised, as gauges: objectives, targets and the last rung of each ladder, and by which version and program.
 
 Rules and dashboards read them, so that no number of a policy is repeated there.
 """
 
 from __future__ import annotations
 
+from hashlib import blake2b
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
 from stream import __version__
 from stream.observe import catalogue as names
-from stream.observe.catalogue import gauge
 from stream.observe.labels import priorities
+from stream.observe.spec import gauge
 from stream.sla.conditions import compile_condition, fields_read
 from stream.sla.events import Event
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
     from prometheus_client import CollectorRegistry
 
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+DETECTED_WITHIN: Final = 1.0
+"""Seconds from a deadline within which 99 of 100 breaches are to be said."""
 _EVENT: Final = Event(at=0, id="", type="ticket.changed", source="")
 # Two instants in months of 31 and 28 days: only a target in calendar months comes out different.
 _JANUARY: Final = 1_735_732_800_000_000
@@ -43,7 +47,9 @@ class Target(NamedTuple):
 def state_facts(policies: PolicySet, registry: CollectorRegistry) -> None:
     """Export what the newest version of each policy says, and which breachwatch this is."""
     objective, top_level = gauge(names.OBJECTIVE, registry), gauge(names.TOP_LEVEL, registry)
+    info = gauge(names.POLICY_INFO, registry)
     for policy in newest(policies):
+        info.labels(policy.name, str(policy.version)).set(1)
         for commitment in policy.commitments:
             if commitment.objective is not None:
                 objective.labels(policy.name, commitment.name).set(commitment.objective)
@@ -53,7 +59,16 @@ def state_facts(policies: PolicySet, registry: CollectorRegistry) -> None:
     target = gauge(names.TARGET, registry)
     for fact in targets(policies):
         target.labels(fact.policy, fact.commitment, fact.priority, fact.clock).set(fact.seconds)
+    gauge(names.DELAY_OBJECTIVE, registry).set(DETECTED_WITHIN)
     gauge(names.BUILD, registry).labels(__version__).set(1)
+
+
+def state_load(files: Sequence[Path], at: float, registry: CollectorRegistry) -> None:
+    """Export when the policies were loaded (epoch seconds), and a fingerprint of the bytes of their files, in their order."""
+    content = blake2b(digest_size=6)
+    for file in files:
+        content.update(file.read_bytes())
+    gauge(names.POLICIES, registry).labels(content.hexdigest()).set(at)
 
 
 def newest(policies: PolicySet) -> list[Policy]:

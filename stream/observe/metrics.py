@@ -10,14 +10,17 @@ from collections import defaultdict
 from itertools import product
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
-from prometheus_client import CollectorRegistry, ProcessCollector, disable_created_metrics
+from prometheus_client import CollectorRegistry, GCCollector, ProcessCollector, disable_created_metrics
 
 from stream.observe import catalogue as names
-from stream.observe.catalogue import counter, gauge, histogram
 from stream.observe.counts import Counts
 from stream.observe.facts import state_facts
 from stream.observe.labels import LABEL_SETS, OTHER, Vocabularies, priorities, stages
 from stream.observe.open_book import Entry, OpenBook
+from stream.observe.open_times import OpenTimes
+from stream.observe.spec import counter, gauge, histogram
+from stream.observe.watched import Watched
+from stream.observe.workings import Workings
 from stream.sla.effects import Effect, Kind, Reason
 from stream.sla.events import EVENT_TYPES
 
@@ -56,11 +59,15 @@ Tally: TypeAlias = "defaultdict[Counter, int]"
 class Metrics:
     """All metrics of one worker, on one registry (``self.registry``; a new one unless given)."""
 
-    def __init__(self, policies: PolicySet, registry: CollectorRegistry | None = None) -> None:
+    def __init__(
+        self, policies: PolicySet, registry: CollectorRegistry | None = None, now: Callable[[], int] | None = None
+    ) -> None:
+        """``now``: what time it is for deadlines, epoch microseconds; without it, the youngest instant the feed has shown."""
         # Process-wide; _created would double the number of series. The client leaves this function untyped.
         disable_created_metrics()  # type: ignore[no-untyped-call]
         self.registry = registry = registry or CollectorRegistry()
         ProcessCollector(registry=registry)
+        GCCollector(registry=registry)
         events = counter(names.EVENTS, registry)
         rejected = counter(names.REJECTED, registry)
         self._unmatched = counter(names.UNMATCHED, registry)
@@ -82,8 +89,15 @@ class Metrics:
         self._last_wakeup = gauge(names.LAST_WAKEUP, registry)
         steps = counter(names.CLOCK_STEPS, registry)
         self._ahead, self._back = steps.labels("ahead"), steps.labels("back")
-        self._book = OpenBook()
-        registry.register(self._book)
+        self.workings: Final = Workings(registry)
+        self._feed = 0
+        times = OpenTimes(now or (lambda: self._feed))
+        self._book = OpenBook(times)
+        self.gauges: Final = Watched()
+        """What is gathered at a scrape; the runtime adds its own."""
+        self.gauges.add("open", self._book)
+        self.gauges.add("times", times)
+        registry.register(self.gauges)
 
         self._events = {(kind, result): events.labels(kind, result) for kind in (*EVENT_TYPES, TICK) for result in RESULTS}
         self._rejected = {reason: rejected.labels(reason) for reason in REJECT_REASONS}
@@ -144,7 +158,7 @@ class Metrics:
 
         On giving up a partition, call it with ``None`` for each of its tickets.
         """
-        return self._book.set(ticket, tuple([self._entry(standing) for standing in standings]) if standings else ())
+        return self._book.set(ticket, tuple([(self._entry(one), one.due_at, one.began) for one in standings or ()]))
 
     def partition(self, partition: int, watermark: int | None = None, live: bool | None = None) -> None:
         """A partition this worker owns: its youngest event time (epoch microseconds), whether it has caught up.
@@ -156,6 +170,7 @@ class Metrics:
             self._count_partitions()
         if watermark is not None:
             self._last_event.labels(str(partition)).set(watermark / 1e6)
+            self._feed = max(self._feed, watermark)
 
     def partition_given_up(self, partition: int) -> None:
         """Forget a partition. Its tickets are forgotten one by one (``open``)."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
@@ -14,26 +14,44 @@ if TYPE_CHECKING:
 
     from prometheus_client.metrics_core import Metric
 
+    from stream.observe.open_times import OpenTimes
+
 STATES: Final = ("running", "paused", "breached")
 
-Entry = tuple[str, ...]
-"""The labels of one count: policy, commitment, priority, team, state."""
+
+class Entry:
+    """One count of the book. All tickets share it: a million open tickets must not hold a million sets of labels."""
+
+    __slots__ = ("count", "labels", "state", "what", "whom")
+
+    def __init__(self, labels: tuple[str, ...], state: str, whom: int, what: int) -> None:
+        """``labels``: policy, commitment, priority, team. ``whom``, ``what``: as ``OpenTimes`` numbers them."""
+        self.labels: Final = labels
+        self.state: Final = state
+        self.whom: Final = whom
+        self.what: Final = what
+        self.count = 0
+
+
+Line: TypeAlias = tuple[Entry, int | None, int]
+"""An open commitment: its entry, its deadline (``None``: not in sight), and when it began, epoch microseconds."""
 
 
 class OpenBook(Collector):
-    """Counts by label set and state. A ticket costs one entry, a change one step for each of its commitments."""
+    """Counts by label set and state. A ticket costs one line for each commitment, a change one step for each."""
 
-    def __init__(self) -> None:
-        self._counts: dict[Entry, int] = {}
-        # Of each entry one object that all tickets share: a million open tickets must not hold a million tuples.
-        self._shared: dict[Entry, Entry] = {}
-        self._tickets: dict[str, tuple[Entry, ...]] = {}
+    def __init__(self, times: OpenTimes) -> None:
+        self._times: Final = times
+        self._entries: dict[tuple[str, ...], Entry] = {}
+        self._tickets: dict[str, tuple[Line, ...]] = {}
 
     def entry(self, labels: tuple[str, ...], state: str) -> Entry:
         """The entry for (policy, commitment, priority, team) and a state; shown as 0 until something opens."""
         wanted = (*labels, state)
-        entry = self._shared.setdefault(wanted, wanted)
-        self._counts.setdefault(entry, 0)
+        entry = self._entries.get(wanted)
+        if entry is None:
+            policy, commitment, _, team = labels
+            entry = self._entries[wanted] = Entry(labels, state, *self._times.numbers(policy, commitment, team))
         return entry
 
     def foresee(self, labels: tuple[str, ...]) -> None:
@@ -41,31 +59,33 @@ class OpenBook(Collector):
         for state in STATES:
             self.entry(labels, state)
 
-    def set(self, ticket: str, entries: tuple[Entry, ...]) -> int:
-        """Replace what was said of a ticket by its open commitments, as ``entry`` gave them; none forgets it.
+    def set(self, ticket: str, lines: tuple[Line, ...]) -> int:
+        """Replace what was said of a ticket by its open commitments; none forgets it.
 
         Returns how many more there are than before.
         """
         before = self._tickets.get(ticket, ())
-        if before == entries:
+        if before == lines:
             return 0
-        counts = self._counts
-        for entry in before:
-            counts[entry] -= 1
-        for entry in entries:
-            counts[entry] += 1
-        if entries:
-            self._tickets[ticket] = entries
+        note = self._times.note
+        for entry, due, began in before:
+            entry.count -= 1
+            note(entry, due, began, -1)
+        for entry, due, began in lines:
+            entry.count += 1
+            note(entry, due, began, 1)
+        if lines:
+            self._tickets[ticket] = lines
         else:
             del self._tickets[ticket]
-        return len(entries) - len(before)
+        return len(lines) - len(before)
 
     def collect(self) -> Iterable[Metric]:
         """The gauge with all its values, as of now. Called by the thread that serves the scrape."""
         family = GaugeMetricFamily(OPEN.name, OPEN.help, labels=OPEN.labels)
-        # copy() is one step of the interpreter; iterating while the worker adds a key would raise.
-        for entry, count in self._counts.copy().items():
-            family.add_metric(entry, count)
+        # list() is one step of the interpreter; iterating while the worker adds an entry would raise.
+        for entry in list(self._entries.values()):
+            family.add_metric((*entry.labels, entry.state), entry.count)
         yield family
 
     def describe(self) -> Iterator[Metric]:

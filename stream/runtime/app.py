@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from typing import TYPE_CHECKING, Any, Final
 
 import faust
@@ -22,6 +23,7 @@ from stream.runtime.connection import faust_credentials
 from stream.runtime.cycle import Workbench
 from stream.runtime.deadlines import Deadlines
 from stream.runtime.fatal import die
+from stream.runtime.gauges import Gauges
 from stream.runtime.ledger import read_back
 from stream.runtime.outputs import fence
 from stream.runtime.partition import Partition
@@ -66,6 +68,10 @@ class App(faust.App):  # type: ignore[misc]  # Faust ships no types mypy could f
         session = settings.session_timeout / 1e6
         self._presence = Presence(session / 2)
         self._clock = Clock(metrics.clock_stepped)
+        rebalance = max(25.0, 3 * session)
+        self._watchdog = Watchdog(self, 2 * session, rebalance)
+        self._rebalance_began: float | None = None
+        metrics.gauges.add("partitions", Gauges(self))
         super().__init__(
             settings.app_id,
             broker=[URL(f"kafka://{address}") for address in settings.broker],
@@ -76,7 +82,7 @@ class App(faust.App):  # type: ignore[misc]  # Faust ships no types mypy could f
             processing_guarantee="at_least_once",
             broker_session_timeout=session,
             broker_heartbeat_interval=session / 4,
-            broker_rebalance_timeout=max(25.0, 3 * session),
+            broker_rebalance_timeout=rebalance,
             broker_request_timeout=max(40.0, 4 * session),
             broker_commit_interval=settings.commit_interval / 1e6,
             broker_max_poll_records=settings.batch,
@@ -122,6 +128,11 @@ class App(faust.App):  # type: ignore[misc]  # Faust ships no types mypy could f
         """Input partitions that are not live, and the offset up to which they must come."""
         return ((partition.source, partition.catch_up_to) for partition in self.partitions.values() if not partition.live)
 
+    def lag(self, source: TP) -> int | None:
+        """Records of an input partition that are published and not committed as processed; ``None``: not known yet."""
+        end = self._watchdog.ends.get(source)
+        return None if end is None else max(0, end - self.consumer.committed(source))
+
     def readiness(self) -> tuple[bool, str]:
         """For ``/readyz``: whether this worker does its work, and a line about it."""
         # Before the first rebalance it has no partitions, and would say so, but nobody has told it yet which are its.
@@ -136,7 +147,7 @@ class App(faust.App):  # type: ignore[misc]  # Faust ships no types mypy could f
         self.events_loop = asyncio.get_running_loop()
         await super().on_start()
         self.add_future(self._presence.keep_looking())
-        self.add_future(Watchdog(self, 2 * self.settings.session_timeout / 1e6, self.conf.broker_rebalance_timeout).watch())
+        self.add_future(self._watchdog.watch())
 
     async def _deliver(self, stream: Any) -> None:
         async for event in stream.noack().events():
@@ -241,8 +252,16 @@ class App(faust.App):  # type: ignore[misc]  # Faust ships no types mypy could f
         await self._hold()
         await super()._on_partitions_revoked(revoked)
 
+    def on_rebalance_start(self) -> None:
+        super().on_rebalance_start()
+        # Another may begin before this one has ended; nothing flows until the last one has.
+        self._rebalance_began = self._rebalance_began or time.monotonic()
+
     def on_rebalance_end(self) -> None:
         super().on_rebalance_end()
+        if self._rebalance_began is not None:
+            self.metrics.workings.rebalanced(time.monotonic() - self._rebalance_began)
+            self._rebalance_began = None
         log.info("ready: %s, partitions %s", self.settings.app_id, _listed(self.partitions) or "none")
 
     async def on_stop(self) -> None:

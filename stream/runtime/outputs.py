@@ -7,6 +7,7 @@ however late it wakes up. So what stands in the topics is read back (``ledger``)
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
 from typing import TYPE_CHECKING, Any, Final
 
@@ -44,6 +45,8 @@ class Outputs:
         """Ids of effects and origins of dead letters that need not be written again; ``stream.runtime.ledger``."""
         self.timed: dict[bytes, int] = {}
         """Record keys of tickets to the newest instant (epoch microseconds) at which time alone made true what was said."""
+        self.sending_since: float | None = None
+        """Epoch seconds since when a write is under way; ``None``: there is none."""
         self._producer: Final = producer
         self._partition: Final = partition
         self._letters: Final = letters
@@ -88,6 +91,7 @@ class Outputs:
         """
         if not any(outputs.values()):
             return
+        self.sending_since = time.time()
         await self._producer.begin_transaction()
         deliveries = []
         for topic, records in outputs.items():
@@ -97,6 +101,7 @@ class Outputs:
             self._ends[written.topic] = written.offset + count
         failpoint("in_outputs")
         await self._producer.commit_transaction()
+        self.sending_since = None
         failpoint("after_outputs")
         self._origins += [
             value for letter in outputs.get(self._letters, ()) for name, value in letter.headers if name == ORIGIN

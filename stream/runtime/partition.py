@@ -7,6 +7,7 @@ others compute.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
 from typing import TYPE_CHECKING, Final
 
@@ -200,11 +201,16 @@ class Partition:
             return
 
     async def _wake(self) -> None:
+        began = time.monotonic()
         await cycle(self._bench, self, None)
+        self._bench.metrics.workings.deadlines_done(time.monotonic() - began)
 
     async def _take(self) -> None:
         event = self._inbox[0]
+        rest, began = event.value.records[self.cursor : self.cursor + 1], time.monotonic()
         if await cycle(self._bench, self, event.value):
             self.cursor = 0
             self._inbox.popleft()
             event.ack()
+        for oldest in rest:
+            self._bench.metrics.workings.events_done(time.monotonic() - began, time.time() - oldest.timestamp / 1e3)

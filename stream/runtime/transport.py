@@ -193,8 +193,8 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
         return (reached or 0) < end or delivered != finished, (reached, delivered, finished)
 
     def committed(self, tp: TP) -> int:
-        """The offset that the group has committed; 0: none."""
-        return self._committed_offset[tp] or 0
+        """The offset up to which the group has committed a partition; 0: nothing is committed."""
+        return self._committed_offset.get(tp) or 0
 
     def uncommitted(self) -> bool:
         """Whether something is finished and not committed."""

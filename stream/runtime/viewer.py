@@ -186,7 +186,7 @@ class Viewer:
         now = _as_of(state.head, now)
         calendars = self._app.engine.policies.calendars
         found = []
-        for name, policy, priority, team, word, due in standings(state):
+        for name, policy, priority, team, word, due, _ in standings(state):
             if word == "running" and due is not None:
                 calendar = calendars.get(state.head.pledges[name].calendar)
                 zone = "UTC" if calendar is None else calendar.timezone

@@ -64,7 +64,8 @@ class Watchdog:
         self._interval: Final = allowed / LOOKS
         self._standstill: Final = Standstill()
         self._moving: Final = Standstill(LOOKS + round(rebalance / self._interval))
-        self._ends: Mapping[TP, int] = {}
+        self.ends: Mapping[TP, int] = {}
+        """Where the input of our partitions ends, as the broker last said."""
         self._looks = 0
 
     async def watch(self) -> None:
@@ -77,7 +78,7 @@ class Watchdog:
             if asking is None:
                 asking = asyncio.create_task(self._ask())
             elif asking.done():
-                self._ends, asking = asking.result(), None
+                self.ends, asking = asking.result(), None
             try:
                 self._look()
             except StandstillError as error:
@@ -89,7 +90,7 @@ class Watchdog:
         try:
             ends: Mapping[TP, int] = await self._app.consumer.highwaters(*owned) if owned else {}
         except KafkaError:
-            return self._ends
+            return self.ends
         return ends
 
     def _look(self) -> None:
@@ -101,7 +102,7 @@ class Watchdog:
             self._standstill.forget()
             return
         for number, partition in app.partitions.items():
-            busy, progress = app.consumer.input_of(partition.source, self._ends.get(partition.source, 0))
+            busy, progress = app.consumer.input_of(partition.source, self.ends.get(partition.source, 0))
             see(f"the input of partition {number}", busy=busy, progress=(progress, partition.turns))
             see(f"a turn or due deadlines of partition {number}", busy=partition.has_work(), progress=partition.turns)
         see("committing what is finished", busy=app.consumer.uncommitted(), progress=app.consumer.commits)

@@ -214,6 +214,8 @@ class Standing(NamedTuple):
     state: str
     """``running``, ``paused`` or ``breached``."""
     due_at: int | None
+    began: int
+    """When the stopwatch began its present cycle, running or paused."""
 
 
 def standings(state: State) -> list[Standing]:
@@ -229,5 +231,5 @@ def standings(state: State) -> list[Standing]:
         going = "running" if watch.phase == Phase.RUNNING else "paused"
         word = "breached" if pledge.verdict == Verdict.BREACHED else going
         priority, team = ticket.fields.get("priority", ""), ticket.fields.get("team", "")
-        open_.append(Standing(name, pledge.policy, str(priority), str(team), word, pledge.due))
+        open_.append(Standing(name, pledge.policy, str(priority), str(team), word, pledge.due, watch.began))
     return open_

@@ -7,12 +7,13 @@ import logging
 import os
 import socket
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import click
 
-from stream.runtime.settings import SettingsError, from_command, options
+from stream.runtime.settings import ClockMode, SettingsError, from_command, options
 
 if TYPE_CHECKING:
     from stream.runtime.settings import Settings
@@ -35,14 +36,15 @@ def command(config: Path | None, **flags: str | None) -> None:
     except SettingsError as error:
         _refuse("the settings are wrong", error.problems)
     _log_to_stderr()
-    policies = _policies(settings)
+    files, policies = _policies(settings)
     problems = asyncio.run(_topic_problems(settings, _client(settings)))
     if problems:
         _refuse("the topics are not as they must be", problems)
-    _run(settings, policies)
+    _run(settings, files, policies)
 
 
-def _policies(settings: Settings) -> PolicySet:
+def _policies(settings: Settings) -> tuple[list[Path], PolicySet]:
+    """The files that the settings name, and what they say."""
     from stream.language.document import PolicyError
     from stream.language.policies import load, shipped
 
@@ -56,7 +58,7 @@ def _policies(settings: Settings) -> PolicySet:
     if problems:
         _refuse("the settings are wrong", problems)
     try:
-        return load(files)
+        return files, load(files)
     except PolicyError as error:
         _refuse("the policies are wrong", str(error).splitlines())
 
@@ -93,10 +95,11 @@ async def _topic_problems(settings: Settings, client: dict[str, Any]) -> list[st
         wait = min(2 * wait, _LONGEST_WAIT)
 
 
-def _run(settings: Settings, policies: PolicySet) -> NoReturn:
+def _run(settings: Settings, files: list[Path], policies: PolicySet) -> NoReturn:
     from faust.worker import Worker
 
     from stream.observe.exposition import serve
+    from stream.observe.facts import state_load
     from stream.observe.metrics import Metrics
     from stream.observe.site import Site
     from stream.runtime import garbage
@@ -106,7 +109,8 @@ def _run(settings: Settings, policies: PolicySet) -> NoReturn:
 
     # Threads that make pages take turns with the event loop, each for so many seconds; by default five times as long.
     sys.setswitchinterval(TURN_OF_A_THREAD)
-    metrics = Metrics(policies)
+    metrics = Metrics(policies, now=None if settings.clock is ClockMode.EVENT else lambda: time.time_ns() // 1_000)
+    state_load(files, time.time(), metrics.registry)
     app = App(settings, metrics, Engine(policies, history=settings.history))
     try:
         pages = serve(

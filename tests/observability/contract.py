@@ -14,7 +14,11 @@ from stream.sla.plan import PolicySet
 from stream.sla.ticket import Standing
 
 ROOT = Path(__file__).parents[2]
-BY_PROMETHEUS = {"up": {"job", "instance"}}
+BY_PROMETHEUS = {
+    "up": {"job", "instance"},
+    "ALERTS_FOR_STATE": {"alertname", "severity", "job", "instance", "policy", "commitment", "team"},
+    "ALERTS": {"alertname", "alertstate", "severity", "job", "instance", "policy", "commitment", "team"},
+}
 SCRAPED = {"job", "instance", "le"}
 """Labels that Prometheus puts on what it scrapes, and that of the buckets."""
 
@@ -27,7 +31,15 @@ def rules(name: str) -> list[dict[str, Any]]:
 
 RECORDS = {rule["record"]: rule["expr"] for rule in rules("sla-records.yml")}
 METRICS = {name: {*spec.labels} for spec in CATALOGUE for name in spec.series}
-COUNTERS = {name for spec in CATALOGUE if spec.type != "gauge" for name in spec.series}
+COUNTERS = {name for spec in CATALOGUE if spec.type in ("counter", "histogram") for name in spec.series}
+_BY_THE_CLIENT = [
+    (family.type, sample)
+    for family in Metrics(PolicySet((), {})).registry.collect()
+    for sample in family.samples
+    if sample.name.startswith(("process_", "python_"))
+]
+METRICS |= {sample.name: {*sample.labels} for _, sample in _BY_THE_CLIENT}
+COUNTERS |= {sample.name for kind, sample in _BY_THE_CLIENT if kind == "counter"}
 
 
 def problems(expression: str) -> list[str]:
@@ -54,6 +66,11 @@ def problems(expression: str) -> list[str]:
     return found + [f"no metric in it has the label {label}" for label in aggregated(expression) - allowed]
 
 
+def kept(expression: str) -> set[str]:
+    """The labels that may be left on what an expression gives, as far as names can tell."""
+    return aggregated(expression) | set().union(*(_labels(read.series) or set() for read in reads(expression)))
+
+
 def _labels(series: str) -> set[str] | None:
     if series in RECORDS:
         return set(series.partition(":")[0].split("_"))
@@ -63,7 +80,7 @@ def _labels(series: str) -> set[str] | None:
 def _fixed() -> dict[str, set[str]]:
     """The values of those labels whose values are ours, from a registry that has seen one open commitment."""
     metrics = Metrics(PolicySet((), {}))
-    metrics.open("t", [Standing("c", "p", "p1", "", "running", None)])
+    metrics.open("t", [Standing("c", "p", "p1", "", "running", None, 0)])
     values: dict[str, set[str]] = {}
     for family in metrics.registry.collect():
         for sample in family.samples:

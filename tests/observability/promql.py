@@ -9,7 +9,11 @@ import promql_parser as promql
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-GRAFANA = {"$__rate_interval": "5m", "$__range": "1h", "$policy": "x"}
+GRAFANA = {
+    "$__rate_interval": "5m",
+    "$__range": "1h",
+    **dict.fromkeys(("$policy", "$team", "$priority", "$commitment", "$job", "$instance"), "x"),
+}
 """What Grafana puts in for the variables of our dashboards."""
 
 

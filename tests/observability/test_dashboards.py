@@ -4,17 +4,27 @@ from __future__ import annotations
 
 import importlib
 import json
+import re
 import sys
 from itertools import combinations
 from typing import Any
 
 import pytest
 import yaml
-from contract import METRICS, RECORDS, ROOT, problems
+from contract import METRICS, RECORDS, ROOT, kept, problems, rules
+from promql import reads
+
+from stream.observe.catalogue import CATALOGUE
 
 GRAFANA = ROOT / "grafana"
 DASHBOARDS = {path.name: json.loads(path.read_text("utf-8")) for path in sorted((GRAFANA / "dashboards").glob("*.json"))}
-PANELS = [pytest.param(panel, id=panel["title"]) for board in DASHBOARDS.values() for panel in board["panels"]]
+PANELS = [
+    pytest.param(panel, id=f"{board['title']}: {panel['title']}")
+    for board in DASHBOARDS.values()
+    for panel in board["panels"]
+    if panel["type"] != "row"
+]
+UNITS = {"s", "percentunit", "short", "none", "bytes", "string"}
 RANGES = ("[$__rate_interval]", "[$__range]")
 
 
@@ -22,8 +32,8 @@ RANGES = ("[$__rate_interval]", "[$__range]")
 def build(monkeypatch: pytest.MonkeyPatch) -> Any:
     """The module that writes the dashboards."""
     monkeypatch.syspath_prepend(str(GRAFANA))
-    for name in ("build", "panels"):
-        monkeypatch.delitem(sys.modules, name, raising=False)
+    for path in GRAFANA.glob("*.py"):
+        monkeypatch.delitem(sys.modules, path.stem, raising=False)
     return importlib.import_module("build")
 
 
@@ -53,10 +63,11 @@ def test_a_dashboard_has_one_data_source_and_it_is_a_variable():
 def test_a_variable_is_read_anew_when_the_time_changes_and_from_a_metric_that_has_the_label():
     for board in DASHBOARDS.values():
         for variable in board["templating"]["list"]:
+            assert variable["label"]
             if variable["type"] == "query":
                 assert variable["refresh"] == 2
                 metric, label = variable["definition"].removeprefix("label_values(").removesuffix(")").split(", ")
-                assert label in METRICS[metric]
+                assert label in METRICS[metric] | {"job", "instance"}
 
 
 def test_panels_have_ids_of_their_own_and_do_not_overlap():
@@ -74,7 +85,7 @@ def test_panels_have_ids_of_their_own_and_do_not_overlap():
 def test_a_panel_says_what_it_shows_and_in_which_unit(panel: dict[str, Any]):
     assert panel["title"]
     assert panel["description"].endswith(".")
-    assert panel["fieldConfig"]["defaults"]["unit"] in ("s", "percentunit", "short")
+    assert panel["fieldConfig"]["defaults"]["unit"] in UNITS
 
 
 @pytest.mark.parametrize("panel", PANELS)
@@ -99,12 +110,60 @@ def test_a_range_is_that_of_the_dashboard(panel: dict[str, Any]):
         assert ranges == sum(target["expr"].count(each) for each in RANGES)
 
 
-@pytest.mark.parametrize("panel", PANELS)
+@pytest.mark.parametrize("panel", [panel for panel in PANELS if panel.values[0]["type"] != "table"])
 def test_the_unit_fits_the_metrics(panel: dict[str, Any]):
     unit = panel["fieldConfig"]["defaults"]["unit"]
-    text = " ".join(target["expr"] for target in panel["targets"])
-    assert (unit == "s") == ("_seconds" in text)
-    assert (unit == "percentunit") == ("ratio" in text)
+    for target in panel["targets"]:
+        assert unit in measured(target["expr"]), target["expr"]
+
+
+def measured(expression: str) -> set[str]:
+    """The units in which an expression may be shown, by the names of what it reads."""
+    series = [read.series for read in reads(expression)]
+    if any(":ratio" in name or name.endswith("_ratio_bucket") for name in series):
+        return {"percentunit", "short"} if "bool" in expression else {"percentunit"}
+    if any(name.endswith("_seconds_bucket") for name in series):
+        return {"s"} if "histogram_quantile" in expression else {"short"}
+    if any(name.endswith("_bytes") for name in series):
+        return {"bytes"}
+    if any(name.endswith(("_seconds", "_seconds_sum", "_seconds_total")) for name in series):
+        # Seconds a second, and seconds by seconds, are shares.
+        return {"s", "percentunit"}
+    return {"short", "percentunit"} if "/" in expression else {"short"}
+
+
+def test_a_link_leads_to_a_dashboard_that_has_its_variables_or_to_a_runbook_or_a_worker():
+    variables = {board["uid"]: {variable["name"] for variable in board["templating"]["list"]} for board in DASHBOARDS.values()}
+    for board in DASHBOARDS.values():
+        for url in re.findall(r'"url": "([^"]*)"', json.dumps(board["panels"])):
+            if match := re.fullmatch(r"/d/([a-z-]+)\?(.*)&\$\{__url_time_range\}", url):
+                assert {one.partition("=")[0].removeprefix("var-") for one in match[2].split("&")} <= variables[match[1]]
+            elif match := re.fullmatch(r"\$\{docs\}/(runbooks/\w+\.md)", url):
+                assert (ROOT / "docs" / match[1]).exists()
+                assert "docs" in variables[board["uid"]]
+            else:
+                assert url in ("${docs}/runbooks/${__value.raw}.md", "http://${__value.raw}/")
+
+
+def test_the_dashboards_find_each_other_and_show_alerts_and_starts():
+    for board in DASHBOARDS.values():
+        (link,) = board["links"]
+        assert (link["type"], link["tags"]) == ("dashboards", ["sla"])
+        for annotation in board["annotations"]["list"]:
+            assert [problem for problem in problems(annotation["expr"]) if "only" in problem] == []
+
+
+@pytest.mark.parametrize("panel", PANELS)
+def test_a_column_that_is_sorted_coloured_or_linked_is_one_of_the_table(panel: dict[str, Any]):
+    if panel["type"] == "table":
+        (organised,) = (step["options"] for step in panel["transformations"] if step["id"] == "organize")
+        values = {name for name in organised["indexByName"] if name.startswith("Value")}
+        columns = {organised["renameByName"].get(name, name) for name in organised["indexByName"]}
+        (order,) = (step["options"]["sort"][0]["field"] for step in panel["transformations"] if step["id"] == "sortBy")
+        assert len(values) == len(panel["targets"])
+        assert {order, *(override["matcher"]["options"] for override in panel["fieldConfig"]["overrides"])} <= columns
+        for key in columns - set(organised["renameByName"].values()):
+            assert all(key in kept(target["expr"]) for target in panel["targets"]) or "version" in columns, key
 
 
 def test_the_provisioning_names_the_folder_that_compose_mounts():
@@ -116,7 +175,13 @@ def test_the_provisioning_names_the_folder_that_compose_mounts():
     assert provider["allowUiUpdates"] is False
 
 
-def test_the_dashboard_shows_every_recorded_share():
-    shown = " ".join(t["expr"] for board in DASHBOARDS.values() for p in board["panels"] for t in p["targets"])
+def test_the_dashboards_show_every_recorded_share():
+    shown = " ".join(t["expr"] for panel in PANELS for t in panel.values[0]["targets"])
 
     assert all(name in shown for name in RECORDS if "ratio30d" in name)
+
+
+def test_every_metric_is_on_a_dashboard_or_in_an_alert():
+    used = str(DASHBOARDS) + str(RECORDS) + str(rules("sla-alerts.yml"))
+
+    assert [spec.name for spec in CATALOGUE if spec.name not in used] == []

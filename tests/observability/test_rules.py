@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import subprocess
@@ -9,7 +10,7 @@ from typing import Any
 
 import pytest
 import yaml
-from contract import RECORDS, ROOT, problems, rules
+from contract import RECORDS, ROOT, kept, problems, rules
 
 PROMETHEUS = ROOT / "prometheus"
 ALERTS = rules("sla-alerts.yml")
@@ -63,19 +64,26 @@ def test_a_rule_asks_only_for_what_is_exported_or_recorded(rule: dict[str, Any])
 
 def test_a_recording_rule_says_its_labels_in_its_name():
     for name in RECORDS:
-        assert re.fullmatch(r"(job|job_reason|policy_commitment):sla_[a-z_]+:[a-z0-9_]+", name), name
+        assert re.fullmatch(r"(job|job_reason|policy|policy_commitment):sla_[a-z_]+:[a-z0-9_]+", name), name
 
 
 @pytest.mark.parametrize("alert", ALERTS, ids=lambda alert: alert["alert"])
 def test_an_alert_has_what_the_one_who_is_woken_needs(alert: dict[str, Any]):
     notes = alert["annotations"]
-    assert notes.keys() == {"summary", "description", "runbook", "dashboard"}
-    assert notes["runbook"] == f"docs/runbooks/{alert['alert']}.md"
-    assert (ROOT / "grafana/dashboards" / f"{notes['dashboard']}.json").exists()
+    assert notes.keys() == {"summary", "description", "runbook_url", "dashboard_url"}
+    assert notes["runbook_url"] == f"docs/runbooks/{alert['alert']}.md"
+    uid, _, query = notes["dashboard_url"].removeprefix("/d/").partition("?")
+    board = json.loads((ROOT / "grafana/dashboards" / f"{uid}.json").read_text("utf-8"))
+    assert {name.partition("=")[0] for name in query.split("&") if name} <= {
+        f"var-{variable['name']}" for variable in board["templating"]["list"]
+    }
     assert alert["labels"]["severity"] in ("critical", "warning", "info", "none")
     # A value in a label makes a new alert of every new value, and `for` begins again.
     assert "$value" not in str(alert["labels"])
     assert "$" not in notes["summary"]
+    # What a description names, the expression must keep.
+    shown = set(re.findall(r"\$labels\.(\w+)", str(notes)))
+    assert shown <= kept(alert["expr"]), shown
 
 
 @pytest.mark.parametrize("alert", NAMES)
@@ -85,6 +93,23 @@ def test_every_alert_has_a_runbook_that_says_what_it_means_what_to_do_and_whom_t
     assert text.startswith(f"# {alert}\n")
     for part in ("**What it means.**", "**Do.**", "**Tell.**"):
         assert part in text
+
+
+@pytest.mark.parametrize("alert", NAMES)
+def test_a_runbook_names_panels_that_there_are(alert: str):
+    text = (ROOT / "docs/runbooks" / f"{alert}.md").read_text("utf-8")
+    boards = [json.loads(path.read_text("utf-8")) for path in (ROOT / "grafana/dashboards").glob("*.json")]
+    titles = {board["title"] for board in boards} | {panel["title"] for board in boards for panel in board["panels"]}
+
+    named = {re.sub(r"\s+", " ", name) for name in re.findall(r"(?<!\*)\*([A-Z][^*]+)\*(?!\*)", text)}
+    assert named <= titles
+
+
+def test_operations_list_every_alert_with_its_severity():
+    text = (ROOT / "docs/operations.md").read_text("utf-8")
+
+    listed = set(re.findall(r"\| \[(\w+)\]\(runbooks/\1\.md\) \| (\w+) \|", text))
+    assert listed == {(alert["alert"], alert["labels"]["severity"]) for alert in ALERTS}
 
 
 def test_there_is_no_runbook_for_an_alert_that_does_not_exist():

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def metrics() -> Metrics:
-    return Metrics(policy_set(gold(), silver()))
+    return Metrics(policy_set(gold(), silver()), now=lambda: 1_700_000_000_000_000)
 
 
 @pytest.fixture

@@ -11,7 +11,9 @@ import pytest
 from observed import P1, effect, gold, policy_set, silver
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
+from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
+from stream.observe.catalogue import AGE, LEFT
 from stream.observe.labels import EXTRA_PRIORITIES, LABEL_SETS, TEAMS
 from stream.observe.metrics import REJECT_REASONS, Metrics
 from stream.sla.duration import Duration
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
 
 
 KINDS = ("breach", "met", "reopening", "other")
-RUNNING = Standing("first_response", "gold", "p1", "", "running", None)
+RUNNING = Standing("first_response", "gold", "p1", "", "running", None, 0)
 
 
 def test_every_series_the_policies_name_is_there_at_zero_before_anything_happens(metrics: Metrics, value: Value):
@@ -326,6 +328,8 @@ def test_whatever_tickets_say_the_number_of_series_ends(metrics: Metrics):
     sets = LABEL_SETS + 23 * 23
     assert len(series["sla_commitments"]) <= 3 * sets
     assert len(series["sla_open_commitments"]) <= 3 * sets
+    assert len(series["sla_open_commitment_remaining_seconds"]) <= (len(LEFT.buckets) + 1) * sets
+    assert len(series["sla_open_commitment_age_seconds"]) <= (len(AGE.buckets) + 1) * 23 * 23
     assert len({s for s in series["sla_commitments"] if ("policy", "gold") in s}) <= 3 * (TEAMS + 2) * (EXTRA_PRIORITIES + 4)
     teams = {dict(labels)["team"] for _, *labels in series["sla_open_commitments"]}
     assert len(teams) <= TEAMS + 2
@@ -359,3 +363,15 @@ def test_promtool_finds_nothing_to_say_against_the_exposition(metrics: Metrics):
     )
 
     assert (done.returncode, done.stderr.decode()) == (0, "")
+
+
+def test_the_exposition_with_exemplars_is_openmetrics_to_its_end(metrics: Metrics):
+    metrics.effects([effect(Kind.BREACHED)], clock_is_wall=True)
+    metrics.open("desk/1", [RUNNING._replace(due_at=1_700_000_060_000_000)])
+
+    families = {
+        family.name: family for family in text_string_to_metric_families(generate_openmetrics(metrics.registry).decode())
+    }
+
+    assert families["sla_open_commitment_remaining_seconds"].type == "gaugehistogram"
+    assert any(sample.exemplar for sample in families["sla_commitments"].samples)

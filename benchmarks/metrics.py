@@ -1,0 +1,110 @@
+"""What metrics cost a worker: their share of a turn, and a scrape while a million commitments are open.
+
+    python benchmarks/metrics.py [OPEN]
+
+All figures are CPU time in one run, so that shares mean something on a machine that is shared. A scrape is served by a
+thread; while it runs the event loop gets the interpreter by turns only, so what it takes is taken from the worker. Beside
+it stands what a look at every ticket would take, which no scrape does.
+"""
+
+from __future__ import annotations
+
+import gc
+import sys
+import time
+import tracemalloc
+from collections import defaultdict
+from itertools import islice
+from random import Random
+from statistics import median
+from typing import Final
+
+import turn
+from apply import life
+from prometheus_client import generate_latest
+
+from stream.language.policies import load, shipped
+from stream.observe.metrics import Metrics
+from stream.sla import codec
+from stream.sla.engine import Engine
+from stream.sla.ticket import Standing, standings
+
+TICKETS: Final = 1_000
+OPEN: Final = 1_000_000
+SCRAPE_EVERY: Final = 15.0
+NOW: Final = 1_767_225_600_000_000
+MINUTE: Final = 60_000_000
+STAGES: Final = ("decode", "read the state", "apply", "write the state", "wire", "metrics")
+
+
+def main() -> None:
+    engine = Engine(load([shipped("batoi")]))
+    _share_of_a_turn(engine)
+    _scrape(engine, int(sys.argv[1]) if len(sys.argv) > 1 else OPEN)
+
+
+def _share_of_a_turn(engine: Engine) -> None:
+    lives = [(f"desk/{number}", life(number)) for number in range(TICKETS)]
+    feed = sorted(((event.at, ticket, event) for ticket, events in lives for event in events), key=lambda one: one[:2])
+    records = [turn._record(offset, ticket, event) for offset, (_, ticket, event) in enumerate(feed)]
+    batches = [records[start : start + turn.BATCH] for start in range(0, len(records), turn.BATCH)]
+    rounds = []
+    for _ in range(3):
+        times: turn.Times = defaultdict(list)
+        turn._stages(engine, batches, times)
+        rounds.append(times)
+    best = {stage: sum(map(min, zip(*(times[stage] for times in rounds), strict=True))) for stage in STAGES}
+    whole = sum(best.values())
+    print(f"{len(records)} events; a turn without the broker: {1e6 * whole / len(records):.1f} us an event")
+    print(f"counting what a turn did: {1e6 * best['metrics'] / len(records):.2f} us an event, {best['metrics'] / whole:.1%}")
+    metrics = Metrics(engine.policies)
+    began = time.thread_time()
+    for _ in range(10_000):
+        metrics.workings.events_done(0.01, 0.1)
+        metrics.partition(0, NOW, live=True)
+    print(f"what is measured once a turn, however large: {1e6 * (time.thread_time() - began) / 10_000:.1f} us")
+
+
+def _scrape(engine: Engine, open_: int) -> None:
+    dice, metrics = Random(7), Metrics(engine.policies, now=lambda: NOW)
+    policy = engine.policies.policies[0]
+    names = [commitment.name for commitment in policy.commitments]
+    gc.collect()
+    gc.freeze()
+    tracemalloc.start()
+    for number in range(open_):
+        due = NOW + dice.randrange(-60, 30 * 24 * 60) * MINUTE + number
+        began = NOW - dice.randrange(30 * 24 * 60) * MINUTE - number
+        state = ("running", "running", "running", "paused", "breached")[number % 5]
+        team, priority = f"team-{number % 40}", f"p{1 + number % 4}"
+        metrics.open(f"desk/{number}", [Standing(names[number % len(names)], policy.name, priority, team, state, due, began)])
+    print(
+        f"{open_:,} open: {tracemalloc.get_traced_memory()[0] / open_:.0f} bytes each in the book, name of the ticket included"
+    )
+    tracemalloc.stop()
+    took = []
+    for _ in range(5):
+        began_at = time.thread_time()
+        page = generate_latest(metrics.registry)
+        took.append(time.thread_time() - began_at)
+    for sample in (s for family in metrics.gauges.collect() for s in family.samples if "collector_duration" in s.name):
+        print(f"  gathering {sample.labels['collector']}: {1e3 * sample.value:.1f} ms")
+    scrape = median(took)
+    print(f"a scrape: {1e3 * scrape:.1f} ms, {len(page) / 1e3:.0f} kB, {len(page.splitlines()):,} lines")
+    print(f"scraped every {SCRAPE_EVERY:.0f} s: {scrape / SCRAPE_EVERY:.2%} of a worker's time")
+    state = engine.apply(None, *_ticket()).state
+    stored = [codec.encode(state)] * 20_000
+    began_at = time.thread_time()
+    for one in islice(stored, 20_000):
+        standings(codec.decode(one))
+    scan = (time.thread_time() - began_at) * open_ / len(stored)
+    print(f"a look at every ticket: {scan:.1f} s (from 20,000 of them), {scan / scrape:,.0f} times the scrape")
+
+
+def _ticket() -> tuple[str, object, int]:
+    event = life(1)[0]
+    return "desk/1", event, event.at
+
+
+if __name__ == "__main__":
+    main()

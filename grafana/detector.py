@@ -1,0 +1,301 @@
+"""*Detector health*, for whoever is on call: what goes in and out, how late, and what does the machine have left?"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from boards import Row, dashboard, label_variable, text_variable
+from panels import (
+    GREEN,
+    RED,
+    Column,
+    Query,
+    graph,
+    stat,
+    table,
+)
+
+if TYPE_CHECKING:
+    from panels import Json
+
+WHICH: Final = 'job=~"$job", instance=~"$instance"'
+RATE: Final = "$__rate_interval"
+
+
+def board() -> Json:
+    return dashboard(
+        "sla-detector",
+        "Detector health",
+        "Whether the detector can be trusted: what goes in and out, how late it is, and what it has left.",
+        "1h",
+        [
+            label_variable("job", "Job", "sla_detector_build_info"),
+            label_variable("instance", "Worker", "sla_detector_build_info"),
+            text_variable("docs", "Documentation at", "/public/docs"),
+        ],
+        [
+            Row("", 4, _figures()),
+            Row("In and out", 8, _traffic()),
+            Row("How late", 8, _lateness()),
+            Row("", 8, _waiting()),
+            Row("Partitions", 8, _partitions()),
+            Row("Machine", 8, _machine()),
+            Row("What runs", 7, _versions()),
+        ],
+    )
+
+
+def _quantile(share: float, series: str, by: str = "") -> str:
+    grouped = f"{by}, le" if by else "le"
+    return f"histogram_quantile({share}, sum by ({grouped}) (rate({series}_bucket{{{WHICH}}}[{RATE}])))"
+
+
+def _sent(types: str) -> str:
+    return f'sum(rate(sla_effects_total{{type=~"{types}", {WHICH}}}[{RATE}]))'
+
+
+def _figures() -> list[Json]:
+    unsent = f"sla_unsent_effects_timestamp_seconds{{{WHICH}}}"
+    return [
+        stat(
+            6,
+            "Partitions live",
+            "Owned by some worker and caught up with their backlog, so that deadlines pass by the clock.",
+            "short",
+            Query(f"sum(sla_partitions_owned{{{WHICH}}})", "owned"),
+            Query(f"sum(sla_partitions_live{{{WHICH}}})", "live"),
+        ),
+        stat(
+            6,
+            "Events a second",
+            "Sound events handled.",
+            "short",
+            Query(f"sum(rate(sla_events_total{{{WHICH}}}[{RATE}]))", "events"),
+            decimals=1,
+        ),
+        stat(
+            6,
+            "Behind the input",
+            "Records that are published and not committed as processed.",
+            "short",
+            Query(f"sum(sla_committed_lag_records{{{WHICH}}})", "records"),
+        ),
+        stat(
+            6,
+            "Effects unsent for",
+            "How long the oldest effects that are not in the output topics yet have been under way.",
+            "s",
+            # As of the scrape: until the next one, time() would go on without them. They may have begun while it was under way.
+            Query(f"clamp_min(max(timestamp({unsent}) - ({unsent} > 0)), 0) or vector(0)", "unsent"),
+            steps=[(GREEN, None), (RED, 60)],
+            decimals=1,
+        ),
+    ]
+
+
+def _traffic() -> list[Json]:
+    return [
+        graph(
+            8,
+            "Events in",
+            "Records handled a second, by what became of them.",
+            "short",
+            Query(f"sum by (result) (rate(sla_events_total{{{WHICH}}}[{RATE}]))", "{{result}}"),
+            stacked=True,
+        ),
+        graph(
+            8,
+            "Rejected and unmatched",
+            "Records refused per interval, by reason, and tickets to which no policy promises anything.",
+            "short",
+            Query(f"sum by (reason) (increase(sla_events_rejected_total{{{WHICH}}}[{RATE}]))", "{{reason}}"),
+            Query(f"sum(increase(sla_tickets_unmatched_total{{{WHICH}}}[{RATE}]))", "unmatched"),
+            bars=True,
+            stacked=True,
+            roof=5,
+            runbook="SLAEventsRejected",
+        ),
+        graph(
+            8,
+            "Effects out",
+            "Effects sent a second: all of them, and those that somebody acts on.",
+            "short",
+            Query(_sent(".*"), "all"),
+            Query(_sent("commitment.breached"), "breached"),
+            Query(_sent("commitment.warned"), "warned"),
+            Query(_sent("escalation.*"), "escalations"),
+            Query(_sent(".*retracted"), "taken back"),
+            runbook="SLAEffectsNotSent",
+        ),
+    ]
+
+
+def _lateness() -> list[Json]:
+    delay = "sla_breach_detection_delay_seconds"
+    return [
+        graph(
+            8,
+            "Detection delay",
+            "From a breach to its detection, where deadlines pass by the clock. The dots name tickets.",
+            "s",
+            Query(_quantile(0.5, delay), "median"),
+            Query(_quantile(0.99, delay), "99th percentile", exemplars=True),
+            Query(f"max(sla_breach_detection_delay_objective_seconds{{{WHICH}}})", "objective"),
+            dashed="objective",
+            runbook="SLADetectionSlow",
+        ),
+        graph(
+            8,
+            "Event age",
+            "From the publishing of an event until all that follows from it is durable, of the oldest of each turn.",
+            "s",
+            Query(_quantile(0.5, "sla_event_age_seconds"), "median"),
+            Query(_quantile(0.99, "sla_event_age_seconds"), "99th percentile"),
+            runbook="SLAConsumerLagGrowing",
+        ),
+        graph(
+            8,
+            "Turns",
+            "How long a turn of a partition takes, waiting for the broker included: nine in ten are shorter.",
+            "s",
+            Query(_quantile(0.9, "sla_turn_seconds", "work"), "{{work}}"),
+        ),
+    ]
+
+
+def _waiting() -> list[Json]:
+    clock = f"on (job, instance) group_right () (0 * sla_last_event_timestamp_seconds{{{WHICH}}})"
+    return [
+        graph(
+            8,
+            "Committed lag",
+            "Records that are published and not committed as processed, by partition.",
+            "short",
+            Query(f"sum by (partition) (sla_committed_lag_records{{{WHICH}}})", "{{partition}}"),
+            roof=10,
+            stacked=True,
+            runbook="SLAConsumerLagGrowing",
+        ),
+        graph(
+            8,
+            "Time since the last event",
+            "By partition, counted from the youngest event time it brought, on the clock that deadlines "
+            "go by. All of them rising: the feed is silent.",
+            "s",
+            Query(
+                f"max by (partition) (sla_clock_timestamp_seconds{{{WHICH}}} + {clock} - "
+                f"sla_last_event_timestamp_seconds{{{WHICH}}})",
+                "{{partition}}",
+            ),
+        ),
+        graph(
+            8,
+            "Since deadlines were looked at",
+            "By worker. Rising: it is stuck, or waits for the broker.",
+            "s",
+            Query(
+                f"max by (instance) (time() - (sla_last_wakeup_timestamp_seconds{{{WHICH}}} > 0)) "
+                f"or max by (instance) (0 * sla_last_wakeup_timestamp_seconds{{{WHICH}}})",
+                "{{instance}}",
+            ),
+            roof=10,
+            runbook="SLADetectorStalled",
+        ),
+    ]
+
+
+def _partitions() -> list[Json]:
+    spent = f"sum by (instance) (rate(sla_rebalance_seconds_sum{{{WHICH}}}[{RATE}]))"
+    return [
+        graph(
+            8,
+            "Partitions",
+            "Owned by some worker, and live: caught up, so that deadlines pass by the clock.",
+            "short",
+            Query(f"sum(sla_partitions_owned{{{WHICH}}})", "owned"),
+            Query(f"sum(sla_partitions_live{{{WHICH}}})", "live"),
+            runbook="SLACatchingUp",
+        ),
+        graph(
+            8,
+            "Share of time in rebalances",
+            "By worker, restoring of tickets included. Nothing is processed meanwhile.",
+            "percentunit",
+            Query(spent, "{{instance}}"),
+            roof=0.1,
+        ),
+        graph(
+            8,
+            "Tickets",
+            "Kept in all, and those on which something falls due in time.",
+            "short",
+            Query(f"sum(sla_tickets{{{WHICH}}})", "kept"),
+            Query(f"sum(sla_tickets_waiting{{{WHICH}}})", "something falls due"),
+        ),
+    ]
+
+
+def _machine() -> list[Json]:
+    return [
+        graph(
+            6,
+            "CPU",
+            "Share of a core, by worker.",
+            "percentunit",
+            Query(f"sum by (instance) (rate(process_cpu_seconds_total{{{WHICH}}}[{RATE}]))", "{{instance}}"),
+        ),
+        graph(
+            6,
+            "Memory",
+            "Resident, by worker. All open tickets are in it.",
+            "bytes",
+            Query(f"max by (instance) (process_resident_memory_bytes{{{WHICH}}})", "{{instance}}"),
+        ),
+        graph(
+            6,
+            "Garbage collections",
+            "A second, by generation. The oldest one looks at everything.",
+            "short",
+            Query(f"sum by (generation) (rate(python_gc_collections_total{{{WHICH}}}[{RATE}]))", "generation {{generation}}"),
+        ),
+        graph(
+            6,
+            "Gathering the gauges",
+            "What a scrape took, by collector; the event loop waits meanwhile now and then.",
+            "s",
+            Query(f"max by (collector) (sla_collector_duration_seconds{{{WHICH}}})", "{{collector}}"),
+            runbook="SLAMetricsIncomplete",
+        ),
+    ]
+
+
+def _versions() -> list[Json]:
+    program = f"sla_detector_build_info{{{WHICH}}}"
+    return [
+        table(
+            12,
+            "Policies",
+            "What each worker has loaded, and when. More than one fingerprint: they judge differently.",
+            Column(
+                "loaded",
+                f"max by (instance, fingerprint) (sla_policies_loaded_timestamp_seconds{{{WHICH}}}) * 1000",
+                "dateTimeAsIso",
+            ),
+            keys={"instance": 180, "fingerprint": 150},
+            sort=("loaded", True),
+            links={"fingerprint": ("Runbook", "${docs}/runbooks/SLAPoliciesDiffer.md")},
+        ),
+        table(
+            12,
+            "Versions of policies and program",
+            "The newest version of each policy, and of breachwatch.",
+            Column(
+                "workers",
+                f"count by (policy, version) (sla_policy_info{{{WHICH}}}) or "
+                f'label_replace(count by (version) ({program}), "policy", "(breachwatch itself)", "", "")',
+                "none",
+            ),
+            keys={"policy": 220, "version": 120},
+            sort=("policy", False),
+        ),
+    ]

@@ -1,0 +1,226 @@
+"""*Right now*, for a team lead: what is overdue, what is about to be, who has to do something?"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from boards import Row, dashboard, label_variable, text_variable
+from panels import (
+    BLUE,
+    GREEN,
+    GREY,
+    ORANGE,
+    PLAIN,
+    RED,
+    YELLOW,
+    Column,
+    Query,
+    gauges,
+    graph,
+    stat,
+    table,
+    timeline,
+)
+
+if TYPE_CHECKING:
+    from panels import Json
+
+WHOM: Final = 'policy=~"$policy", team=~"$team"'
+POLICY: Final = 'policy=~"$policy"'
+RATE: Final = "$__rate_interval"
+BANDS: Final = (
+    ("overdue", "", "0.0"),
+    ("0 to 15 min", "0.0", "900.0"),
+    ("15 to 30 min", "900.0", "1800.0"),
+    ("30 to 60 min", "1800.0", "3600.0"),
+    ("1 to 2 h", "3600.0", "7200.0"),
+    ("2 to 4 h", "7200.0", "14400.0"),
+    ("4 to 8 h", "14400.0", "28800.0"),
+    ("8 to 24 h", "28800.0", "86400.0"),
+    ("later", "86400.0", "+Inf"),
+)
+
+
+def board() -> Json:
+    return dashboard(
+        "sla-right-now",
+        "Right now",
+        "What is overdue, what is about to be, and who has to do something.",
+        "4h",
+        [
+            label_variable("policy", "Policy", "sla_open_commitments"),
+            label_variable("team", "Team", "sla_open_commitments"),
+            text_variable("docs", "Documentation at", "/public/docs"),
+        ],
+        [
+            Row("", 4, _figures()),
+            Row("", 9, _at_risk()),
+            Row("", 8, _escalations()),
+            Row("", 8, _alerts()),
+            Row("", 8, _work()),
+        ],
+    )
+
+
+def _within(le: str, by: str = "") -> str:
+    grouped = f" by ({by}) " if by else ""
+    return f'sum{grouped}(sla_open_commitment_remaining_seconds_bucket{{le="{le}", {WHOM}}})'
+
+
+def _band(low: str, high: str, by: str = "") -> str:
+    return f"{_within(high, by)} - {_within(low, by)}" if low else _within(high, by)
+
+
+def _figures() -> list[Json]:
+    running = f"sla_next_deadline_timestamp_seconds{{{POLICY}}}"
+    return [
+        stat(
+            5,
+            "Overdue",
+            "Breached and still owed.",
+            "short",
+            Query(_within("0.0"), "overdue"),
+            steps=[(GREEN, None), (RED, 0.5)],
+        ),
+        stat(
+            5,
+            "Under 15 minutes",
+            "Running, and due within a quarter of an hour.",
+            "short",
+            Query(_band("0.0", "900.0"), "under 15 min"),
+            steps=[(GREEN, None), (ORANGE, 0.5)],
+        ),
+        stat(
+            5,
+            "15 minutes to an hour",
+            "Running, and due within the hour.",
+            "short",
+            Query(_band("900.0", "3600.0"), "under 1 h"),
+            steps=[(GREEN, None), (YELLOW, 0.5)],
+        ),
+        stat(
+            5,
+            "Paused",
+            "Waiting for somebody else: the clock stands still.",
+            "short",
+            Query(f'sum(sla_open_commitments{{state="paused", {WHOM}}})', "paused"),
+            steps=PLAIN,
+        ),
+        stat(
+            4,
+            "Next deadline in",
+            "Until the soonest deadline of a running commitment, of any team, on the clock that deadlines go by.",
+            "s",
+            Query(f"min(({running} > 0) - on (job, instance) group_left () sla_clock_timestamp_seconds) or vector(-1)", "next"),
+            steps=PLAIN,
+            words={"-1": "none today"},
+        ),
+    ]
+
+
+def _at_risk() -> list[Json]:
+    by = "policy, commitment, team"
+    names = {"overdue": RED, "0 to 15 min": ORANGE, "15 to 30 min": YELLOW, "30 to 60 min": YELLOW}
+    return [
+        table(
+            14,
+            "At risk",
+            "Open commitments by the time until their deadline, as of now; an empty team: tickets without one. Which "
+            "tickets they are says the page of each worker (*Workers*, below).",
+            Column("overdue", _within("0.0", by), "none", [("transparent", None), (RED, 0.5)]),
+            Column("< 15 min", _band("0.0", "900.0", by), "none", [("transparent", None), (ORANGE, 0.5)]),
+            Column("< 1 h", _band("900.0", "3600.0", by), "none", [("transparent", None), (YELLOW, 0.5)]),
+            Column("< 4 h", _band("3600.0", "14400.0", by), "none"),
+            Column("later", _band("14400.0", "+Inf", by), "none"),
+            keys={"policy": 190, "commitment": 130, "team": 100},
+            sort=("overdue", True),
+            leads=("policy", "team"),
+        ),
+        gauges(
+            10,
+            "Time until the deadline",
+            "Open commitments by how long they have left, on the wall. Paused ones have no deadline and are not in it.",
+            "short",
+            *(Query(_band(low, high), name) for name, low, high in BANDS),
+            steps=[(BLUE, None)],
+            colours=names,
+        ),
+    ]
+
+
+def _escalations() -> list[Json]:
+    burning = (
+        f"(policy_commitment:sla_breaches_on_time:increase6h{{{POLICY}}} > bool "
+        f"0.05 * policy_commitment:sla_error_budget:commitments30d{{{POLICY}}})"
+    )
+    used_up = f"(policy_commitment:sla_error_budget_left:ratio30d{{{POLICY}}} <= bool 0)"
+    return [
+        graph(
+            12,
+            "Escalations by level",
+            "Levels raised per interval; the legend says of which ladder.",
+            "short",
+            Query(f"sum by (ladder, level) (increase(sla_escalations_total{{{POLICY}}}[{RATE}]))", "{{ladder}}: {{level}}"),
+            bars=True,
+            stacked=True,
+        ),
+        timeline(
+            12,
+            "State of each promise",
+            "Burning: within six hours more breaches than a twentieth of what a month allows. Used "
+            "up: nothing is left of what the month allows.",
+            Query(f"clamp_max({burning} + 2 * {used_up}, 2)", "{{policy}} {{commitment}}"),
+            {"0": ("well", GREEN), "1": ("burning", ORANGE), "2": ("used up", RED)},
+        ),
+    ]
+
+
+def _alerts() -> list[Json]:
+    firing = 'ALERTS{alertname=~"SLA.*", alertstate="firing"}'
+    since = f'ALERTS_FOR_STATE{{alertname=~"SLA.*"}} * 1000 and ignoring (alertstate) {firing}'
+    return [
+        table(
+            14,
+            "Alerts that fire",
+            "A click on the name opens its runbook. The watchdog always fires: it says that alerting works.",
+            Column("since", f"max by (severity, alertname, policy, commitment, team, instance) ({since})", "dateTimeFromNow"),
+            keys={"severity": 75, "alertname": 190, "policy": 165, "commitment": 110, "team": 80, "instance": 115},
+            sort=("severity", False),
+            links={"alertname": ("Runbook", "${docs}/runbooks/${__value.raw}.md")},
+        ),
+        table(
+            10,
+            "Workers",
+            "A click opens a worker's page: its soonest deadlines with their tickets, and why each is where it is.",
+            Column("partitions", "max by (instance) (sla_partitions_owned)", "none"),
+            Column("live", "max by (instance) (sla_partitions_live)", "none"),
+            Column("open", "sum by (instance) (sla_open_commitments)", "none"),
+            keys={"instance": 180},
+            sort=("instance", False),
+            links={"instance": ("Page of the worker", "http://${__value.raw}/")},
+        ),
+    ]
+
+
+def _work() -> list[Json]:
+    owed = f'sla_open_commitments{{state="breached", {WHOM}}}'
+    return [
+        graph(
+            12,
+            "Open commitments by state",
+            "Running, paused, or breached and still owed.",
+            "short",
+            Query(f"sum by (state) (sla_open_commitments{{{WHOM}}})", "{{state}}"),
+            stacked=True,
+            colours={"breached": RED, "running": GREEN, "paused": GREY},
+        ),
+        graph(
+            12,
+            "Breached and still owed, by team",
+            "Who has to catch up, and whether it is getting better.",
+            "short",
+            Query(f'label_replace(sum by (team) ({owed}), "team", "no team", "team", "")', "{{team}}"),
+            stacked=True,
+            leads=("team",),
+        ),
+    ]

@@ -1,0 +1,70 @@
+"""Every query of every dashboard, asked of a real Prometheus that has scraped a real worker."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from contract import ROOT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+pytestmark = [pytest.mark.promtool, pytest.mark.broker, pytest.mark.xdist_group("broker")]
+
+sys.path.insert(0, str(ROOT / "grafana/render"))
+board_queries = importlib.import_module("board_queries")
+scraped = importlib.import_module("scraped")
+
+QUERIES = [
+    pytest.param(target, id=f"{board['title']}: {panel['title']} {target['refId']}")
+    for board in board_queries.boards()
+    for panel in board["panels"]
+    for target in panel.get("targets", ())
+]
+VARIABLES = sorted(
+    {
+        variable["definition"]
+        for board in board_queries.boards()
+        for variable in board["templating"]["list"]
+        if variable["type"] == "query"
+    }
+)
+
+
+@pytest.fixture(scope="module")
+def prometheus() -> Iterator[Any]:
+    """It has seen two weeks of the demo's desk."""
+    with scraped.scraped_run(seconds=10) as running:
+        yield running
+
+
+@pytest.mark.parametrize("target", QUERIES)
+def test_a_query_of_a_panel_has_an_answer(prometheus: Any, target: dict[str, Any]):
+    found = board_queries.answers(prometheus, target, step=1)
+
+    assert found, target["expr"]
+
+
+@pytest.mark.parametrize("definition", VARIABLES)
+def test_a_variable_has_something_to_choose_from(prometheus: Any, definition: str):
+    metric, label = definition.removeprefix("label_values(").removesuffix(")").split(", ")
+
+    assert prometheus.ask(f"label/{label}/values", **{"match[]": metric})
+
+
+def test_the_breaches_on_the_overview_name_tickets(prometheus: Any):
+    (target,) = (t.values[0] for t in QUERIES if t.id == "SLA overview: Breaches A" and t.values[0]["exemplar"])
+
+    tickets = {one["labels"]["ticket"] for one in board_queries.exemplars(prometheus, target, step=1)}
+    assert tickets
+    assert all(ticket.startswith("desk/") for ticket in tickets)
+
+
+def test_no_rule_of_ours_fails_to_evaluate(prometheus: Any):
+    rules = [rule for group in prometheus.ask("rules")["groups"] for rule in group["rules"]]
+
+    assert rules
+    assert {rule["name"]: rule.get("lastError") for rule in rules if rule["health"] != "ok"} == {}
