@@ -177,7 +177,8 @@ def gauges(
             "orientation": "horizontal",
             "showUnfilled": True,
             "namePlacement": name_placement,
-            "text": {"titleSize": 13, "valueSize": 16},
+            # A size for names beside their bars is not reckoned with: they would be cut off.
+            "text": {"valueSize": 16} | ({"titleSize": 13} if name_placement == "top" else {}),
             "reduceOptions": {"calcs": ["lastNotNull"], "fields": "", "values": False},
         },
     )

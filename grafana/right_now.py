@@ -56,7 +56,7 @@ def board() -> Json:
             Row("", 4, _figures()),
             Row("", 9, _at_risk()),
             Row("", 8, _escalations()),
-            Row("", 8, _alerts()),
+            Row("", 6, _alerts()),
             Row("", 8, _work()),
         ],
     )
