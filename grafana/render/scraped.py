@@ -25,9 +25,10 @@ from aiokafka import AIOKafkaProducer
 
 from stream.language.policies import load
 from stream.runtime.topics import Topics, create
-from stream.tools.demo import PARTITIONS, write_policy
+from stream.tools.demo import write_policy
 from stream.tools.demo_feed import feed
-from stream.tools.demo_worker import worker_running
+from stream.tools.demo_traffic import PARTITIONS
+from stream.tools.demo_worker import workers_running
 from stream.tools.embedded import Broker
 from stream.tools.ports import free_port
 
@@ -76,7 +77,7 @@ def scraped_run(seconds: float, *, quick: bool = False) -> Iterator[Prometheus]:
             "PARTITIONS": str(PARTITIONS),
             "CLOCK": "wall" if quick else "event",
         }
-        with worker_running(folder, settings) as worker, _prometheus(folder, [f"127.0.0.1:{worker.port}"]) as prometheus:
+        with workers_running(folder, settings, 1) as [worker], _prometheus(folder, [f"127.0.0.1:{worker.port}"]) as prometheus:
             records = quick_desk.feed(seconds) if quick else feed(load([policy]).calendars["batoi-office"])
             asyncio.run(_publish(broker.bootstrap, topics.events, records, seconds))
             # Five good scrapes in a row: on a busy machine one may come too late, and leaves a gap.
