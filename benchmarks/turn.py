@@ -62,6 +62,16 @@ class _Nowhere:
 
     def __init__(self) -> None:
         self.said: set[bytes] = set()
+        self.timed: dict[bytes, int] = {}
+
+    def finished(self, end: int, *, live: bool) -> None:
+        pass
+
+    def unknown_from(self, committed: int) -> dict[str, int]:
+        return {}
+
+    def committed(self, tp: TP) -> int:
+        return 0
 
     async def write(self, *what: Any) -> None:
         pass

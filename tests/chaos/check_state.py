@@ -9,7 +9,7 @@ import msgspec
 from stream.runtime.changelog import Mark
 from stream.sla import codec
 from stream.sla.engine import Engine
-from stream.sla.ticket import State, standings
+from stream.sla.ticket import State, Stored, Ticket, standings
 from tests.broker.running import empty_store
 from tests.chaos.pace import MINUTE
 
@@ -56,15 +56,20 @@ def _ticket(ticket: str, held: State, heard: Heard, engine: Engine, until: int, 
         yield f"state: {ticket} was to be woken at {soonest}, and was not"
     # Both are brought to one instant: what is due at the very end may have passed or not.
     now, must = engine.wake(held, far).state, engine.wake(heard.state, far).state
-    for name in now.head.__struct_fields__:
-        if name != "fired" and getattr(now.head, name) != getattr(must.head, name):
-            yield f"state: {ticket}: {name} is {getattr(now.head, name)}, the engine says {getattr(must.head, name)}"
-    if now.history != must.history or now.base != must.base:
+    names = [name for name in Ticket.__init__.__annotations__ if name != "return"]
+    for name, is_, should_be in zip(names, now.head.parts(), must.head.parts(), strict=True):
+        if name != "fired" and is_ != should_be:
+            yield f"state: {ticket}: {name} is {is_}, the engine says {should_be}"
+    if now.history != must.history or _base(now) != _base(must):
         yield f"state: {ticket} keeps another history than the engine"
     open_ = {(one.commitment, one.state, one.due_at) for one in standings(now)}
     true = set(_standings_of(heard))
     if open_ != true:
         yield f"state: {ticket} has open {sorted(open_, key=str)}, the oracle says {sorted(true, key=str)}"
+
+
+def _base(state: State) -> Stored | None:
+    return None if state.base is None else state.base.parts()
 
 
 def _standings_of(heard: Heard) -> Iterator[tuple[str, str, int | None]]:
