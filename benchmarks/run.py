@@ -61,12 +61,12 @@ def main() -> None:
         wanted = chosen.scripts or list(SCRIPTS)
         failed = [name for name in wanted if not run(name, SCRIPTS[name].split() if chosen.quick else [], file)]
         rows = [json.loads(line) for line in file.read_text("utf-8").splitlines()]
+    missing = f"\nNot measured, because it failed: {', '.join(failed)}.\n" if failed else ""
     print(table(rows))
-    if failed:
-        sys.exit(f"failed: {', '.join(failed)}")
     if not chosen.quick and not chosen.scripts:
-        write(f"{datetime.now(UTC):%Y-%m-%d}, {before}\n\n{table(rows)}")
+        write(f"{datetime.now(UTC):%Y-%m-%d}: {before}.\n\n{table(rows)}{missing}")
         print(f"{PAGE.relative_to(ROOT)} is written")
+    sys.exit(f"failed: {', '.join(failed)}" if failed else 0)
 
 
 def run(script: str, arguments: list[str], file: Path) -> bool:
