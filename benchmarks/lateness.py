@@ -142,7 +142,7 @@ async def measure(broker: str, folder: Path, chosen: Any) -> None:
     await create(broker, topics, partitions=PARTITIONS)
     engine, now = batoi(), wall()
     # They fall due from when the worker may be ready to when the last try may be over, which is not known beforehand.
-    first, last = now + 20 * SECOND, now + (200 + ROUNDS * (chosen.seconds + 15)) * SECOND
+    first, last = now + 20 * SECOND, now + (300 + ROUNDS * (chosen.seconds + 15)) * SECOND
     dues = range(first, last, SECOND // BREACHES)
     numbered = enumerate(dues, 8_000_000)
     chats = ((key_of(n), codec.encode(waiting_for_chat(engine, n, due, now))) for n, due in numbered)
