@@ -1,6 +1,6 @@
 """How late breaches are with a million open tickets and events coming in: seconds behind the deadline, as a consumer sees it.
 
-    python benchmarks/lateness.py [--tickets 1000000] [--rate 5000] [--seconds 40]
+    python benchmarks/lateness.py [--tickets 1000000] [--rate 5000] [--seconds 25]
 
 Chats that nobody answers are among the tickets, their deadlines spread evenly over the run, thirty a second. A breach is seen
 when a consumer that reads committed records has it. The worker waits for a while after each deadline, on purpose (the setting
@@ -130,7 +130,7 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     options.add_argument("--tickets", type=int, default=1_000_000)
     options.add_argument("--rate", type=int, default=5_000)
-    options.add_argument("--seconds", type=int, default=40)
+    options.add_argument("--seconds", type=int, default=25)
     chosen = options.parse_args()
     with tempfile.TemporaryDirectory() as folder, on_cores(OTHERS), Broker() as broker:
         asyncio.run(measure(broker.bootstrap, Path(folder), chosen))
@@ -142,7 +142,7 @@ async def measure(broker: str, folder: Path, chosen: Any) -> None:
     await create(broker, topics, partitions=PARTITIONS)
     engine, now = batoi(), wall()
     # They fall due from when the worker may be ready to when the last try may be over, which is not known beforehand.
-    first, last = now + 20 * SECOND, now + (200 + ROUNDS * (chosen.seconds + 15)) * SECOND
+    first, last = now + 20 * SECOND, now + (300 + ROUNDS * (chosen.seconds + 15)) * SECOND
     dues = range(first, last, SECOND // BREACHES)
     numbered = enumerate(dues, 8_000_000)
     chats = ((key_of(n), codec.encode(waiting_for_chat(engine, n, due, now))) for n, due in numbered)

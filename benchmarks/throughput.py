@@ -1,6 +1,6 @@
 """Events a second and CPU an event: the worker, the raw ceiling and stock Faust, on one broker and one input topic.
 
-    python benchmarks/throughput.py [--tickets 16000] [--rounds 3] [--profile]
+    python benchmarks/throughput.py [--tickets 12000] [--rounds 3] [--profile]
 
 Whoever reads has a core for itself, the broker another. The input (benchmarks/lives.py) is in the topic before anybody
 starts. Rounds alternate, so that a slow spell of a shared machine meets all. What is committed is looked at many times a round;
@@ -106,7 +106,7 @@ class Bench:
 
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    options.add_argument("--tickets", type=int, default=16_000)
+    options.add_argument("--tickets", type=int, default=12_000)
     options.add_argument("--rounds", type=int, default=3)
     options.add_argument("--profile", action="store_true")
     options.add_argument("--only", choices=("worker", "raw"), help="leave the others out, to try something")
