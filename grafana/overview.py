@@ -30,7 +30,7 @@ WHOM: Final = 'policy=~"$policy", priority=~"$priority", team=~"$team"'
 RANGE: Final = "$__range"
 RATE: Final = "$__rate_interval"
 BANDS: Final = (
-    ("under 4 h", "0", "14400.0"),
+    ("0 to 4 h", "0", "14400.0"),
     ("4 h to 1 d", "14400.0", "86400.0"),
     ("1 to 3 d", "86400.0", "259200.0"),
     ("3 to 7 d", "259200.0", "604800.0"),

@@ -89,7 +89,7 @@ def _draw(asked: dict[str, Any], folder: Path) -> None:
     bottom = max(panel["gridPos"]["y"] + panel["gridPos"]["h"] for panel in board["panels"])
     picture = PICTURES / f"{board['uid']}.png"
     flags = ["--headless", "--no-sandbox", "--disable-gpu", "--allow-file-access-from-files", "--hide-scrollbars"]
-    flags += [f"--user-data-dir={folder}/browser", f"--window-size={WIDTH},{bottom * 38 + 60}", "--virtual-time-budget=8000"]
+    flags += [f"--user-data-dir={folder}/browser", f"--window-size={WIDTH},{bottom * 38 + 60}", "--virtual-time-budget=20000"]
     _run("chromium", *flags, f"--screenshot={picture}", f"file://{folder}/index.html")
     _run("node", "shrink.mjs", str(picture))
     print(f"{picture}: {picture.stat().st_size / 1e3:.0f} kB")
