@@ -46,13 +46,9 @@ SCRIPTS: Final[dict[str, tuple[str, str]]] = {
     "outputs": ("", "--turns 10"),
     "pages": ("", ""),
 }
-<<<<<<< HEAD
-"""Each benchmark, and what makes it quick."""
+"""Each benchmark: with what it is run, and with what it is quick."""
 COMPARED: Final = ("apply", "business_time", "turn", "throughput")
 """Measured of the source as well when there is a wheel."""
-=======
-"""Each benchmark: with what it is run, and with what it is quick."""
->>>>>>> bench
 
 
 def main() -> None:
@@ -68,21 +64,14 @@ def main() -> None:
         file = Path(folder) / "figures.jsonl"
         file.touch()
         wanted = chosen.scripts or list(SCRIPTS)
-<<<<<<< HEAD
         sites = [(ROOT, wanted)]
         if chosen.wheel:
             with zipfile.ZipFile(chosen.wheel) as content:
                 content.extractall(Path(folder) / "site")
             sites = [(Path(folder) / "site", wanted), (ROOT, [name for name in wanted if name in COMPARED])]
         failed = [
-            name
-            for site, names in sites
-            for name in names
-            if not run(name, SCRIPTS[name].split() if chosen.quick else [], site, file)
+            name for site, names in sites for name in names if not run(name, SCRIPTS[name][chosen.quick].split(), site, file)
         ]
-=======
-        failed = [name for name in wanted if not run(name, SCRIPTS[name][chosen.quick].split(), file)]
->>>>>>> bench
         rows = [json.loads(line) for line in file.read_text("utf-8").splitlines()]
     missing = f"\nNot measured, because it failed: {', '.join(failed)}.\n" if failed else ""
     print(table(rows))

@@ -67,10 +67,10 @@ class _Nowhere:
     def finished(self, end: int, *, live: bool) -> None:
         pass
 
-    def unknown_from(self, committed: int) -> dict[str, int]:
+    def unknown_from(self, *_: Any) -> dict[str, int]:
         return {}
 
-    def committed(self, tp: TP) -> int:
+    def committed(self, *_: Any) -> int:
         return 0
 
     async def write(self, *what: Any) -> None:
