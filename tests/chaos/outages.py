@@ -23,7 +23,7 @@ class Outage(NamedTuple):
 
     seconds: float
     alone: bool
-    """Whether no other fault began meanwhile."""
+    """Whether no other fault began meanwhile, nor was still felt when it began."""
 
 
 class Watch:
@@ -35,11 +35,14 @@ class Watch:
         self._helpdesk: Final = helpdesk
         self._waiting: dict[str, dict[int, int | None]] = {}
         self._since: dict[str, int] = {}
+        self._after_others: set[str] = set()
         self.outages: dict[str, Outage] = {}
         """By the name of the fault."""
 
     def begin(self, name: str) -> None:
         """The fault begins now."""
+        if self._waiting:
+            self._after_others.add(name)
         self._since[name] = time.time_ns() // 1_000
         self._waiting[name] = dict.fromkeys(range(PARTITIONS))
 
@@ -67,5 +70,5 @@ class Watch:
         if not waiting:
             del self._waiting[name]
             began = self._since[name]
-            alone = not any(began < other <= now for other in self._since.values())
+            alone = name not in self._after_others and not any(began < other <= now for other in self._since.values())
             self.outages[name] = Outage((now - began) / 1e6, alone)
