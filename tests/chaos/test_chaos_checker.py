@@ -156,6 +156,18 @@ def test_a_clock_that_was_ahead_explains_what_was_written_early_and_no_other_tim
     assert objections(recording._replace(steps=[step._replace(by=-MINUTE)])) != []
 
 
+def test_who_takes_back_what_a_clock_that_was_ahead_has_said_may_have_a_right_clock(sound: Recording) -> None:
+    stored, effect = first(sound.breaches, lambda one: one.kind is Kind.BREACH_RETRACTED)
+    corrected = restated(stored, effect, detected_at=effect.at - MINUTE // 2)
+    recording = sound._replace(breaches=instead(sound.breaches, stored, corrected))
+    step = Step(stored.written - 2_000, stored.written - 1_000, 2 * MINUTE)
+    afterwards = Step(stored.written + 1_000, stored.written + 2_000, 2 * MINUTE)
+
+    assert objections(recording._replace(steps=[step])) == []
+    assert objections(recording._replace(steps=[afterwards])) != []
+    assert objections(recording) != []
+
+
 def test_an_effect_in_another_partition_or_about_another_ticket_is_named(sound: Recording) -> None:
     stored, effect = first(sound.breaches, lambda one: one.kind is Kind.MET)
     moved = stored._replace(partition=(stored.partition + 1) % PARTITIONS)
