@@ -1,6 +1,6 @@
 """A backtest over recorded events: events a second of one core, and of all.
 
-    python benchmarks/replay.py [--tickets 12000] [--rounds 3]
+    python benchmarks/replay.py [--tickets 12000] [--rounds 2]
 
 ``breachwatch replay`` is run as a user runs it, over a file of lives (benchmarks/lives.py), its output thrown away. What a
 start costs, measured with a short file each time, is taken off: it is the same for a file of any length.
@@ -29,7 +29,7 @@ TARGET: Final = 50_000
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     options.add_argument("--tickets", type=int, default=12_000)
-    options.add_argument("--rounds", type=int, default=3)
+    options.add_argument("--rounds", type=int, default=2)
     chosen = options.parse_args()
     cores = len(os.sched_getaffinity(0))
     with tempfile.TemporaryDirectory() as folder:

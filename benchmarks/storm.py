@@ -32,7 +32,7 @@ from stream.tools.embedded import Broker
 TARGET: Final = 5.0
 GRACE: Final = 0.2
 SECOND: Final = 1_000_000
-AHEAD: Final = 25
+AHEAD: Final = 20
 """Seconds from now to the storm: the worker must be live by then."""
 
 
@@ -107,7 +107,7 @@ async def measure(broker: str, folder: Path, chosen: Any) -> None:
     await create(broker, topics, partitions=PARTITIONS)
     now = wall()
     # Room to put the tickets into the changelog, to read them back, and to watch for some seconds before it begins.
-    due = now + AHEAD * SECOND + chosen.deadlines * 400
+    due = now + AHEAD * SECOND + chosen.deadlines * 300
     state = codec.encode(waiting_for_chat(batoi(), 0, due, now))
     tickets = ((key_of(n), state.replace(b"0000000", b"%07d" % n)) for n in range(1, chosen.deadlines + 1))
     await fill(broker, topics.changelog, 0, now, tickets)

@@ -1,6 +1,6 @@
 """Events a second and CPU an event: the worker, the raw ceiling and stock Faust, on one broker and one input topic.
 
-    python benchmarks/throughput.py [--tickets 12000] [--rounds 3] [--profile]
+    python benchmarks/throughput.py [--tickets 10000] [--rounds 3] [--profile]
 
 Whoever reads has a core for itself, the broker another. The input (benchmarks/lives.py) is in the topic before anybody
 starts. Rounds alternate, so that a slow spell of a shared machine meets all. What is committed is looked at many times a round;
@@ -37,7 +37,7 @@ CPU_TARGET: Final = 16.0
 RATIO_TARGET: Final = 0.6
 STEADY: Final = (0.15, 0.9)
 """The part of the input over which a round is measured."""
-STOCK_SECONDS: Final = 25.0
+STOCK_SECONDS: Final = 15.0
 """Stock Faust reads a part of the input: as much as it manages, up to a tenth."""
 PEERS: Final = str(Path(__file__).parent / "peers.py")
 SAMPLED: Final = str(Path(__file__).parent / "sampled.py")
@@ -106,7 +106,7 @@ class Bench:
 
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    options.add_argument("--tickets", type=int, default=12_000)
+    options.add_argument("--tickets", type=int, default=10_000)
     options.add_argument("--rounds", type=int, default=3)
     options.add_argument("--profile", action="store_true")
     options.add_argument("--only", choices=("worker", "raw"), help="leave the others out, to try something")
