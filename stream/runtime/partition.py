@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from stream.runtime.outputs import Outputs
     from stream.runtime.transport import Batch
 
+EVENTS_SECONDS: Final = 0.2
+"""While deadlines are due, events have so long between two turns of them, and one turn at least if there are any."""
 _LOOK_AGAIN: Final = 0.5
 """Seconds after which the clock is read anew though no deadline was due by then: somebody may have set it."""
 
@@ -160,14 +162,15 @@ class Partition:
         await self.outputs.close()
 
     async def _run(self) -> None:
-        # In turn, when there is both: neither a flood of events nor one of deadlines may starve the other.
-        deadlines_first = False
+        # When there is both, in turn: a turn of deadlines, then events for as long as such a turn may take. Events come in many
+        # small batches, and one batch for each turn of a flood of deadlines would keep them waiting for seconds.
+        events_until, events_had = 0.0, True
         while True:
             due, wait = self._due()
-            if not self._held and due and (deadlines_first or not self._inbox):
-                deadlines_first, turn = False, self._wake
+            if not self._held and due and (not self._inbox or (events_had and time.monotonic() >= events_until)):
+                turn, events_had = self._wake, False
             elif not self._held and self._inbox:
-                deadlines_first, turn = True, self._take
+                turn, events_had = self._take, True
             else:
                 await self._rest(wait)
                 continue
@@ -175,6 +178,8 @@ class Partition:
             try:
                 await turn()
                 self.turns += 1
+                if not events_had:
+                    events_until = time.monotonic() + EVENTS_SECONDS
             except Exception as error:  # noqa: BLE001  it must not reach Faust, which would shut down in order, and commit
                 die(f"at a turn of partition {self.number}", error)
             finally:

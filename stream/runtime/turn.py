@@ -5,6 +5,7 @@ No I/O and no ``await``: from the reading of a ticket to its writing nobody else
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
@@ -20,7 +21,7 @@ from stream.sla import codec
 from stream.sla.engine import Engine, Outcome, Step
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from stream.observe.metrics import Result
     from stream.runtime.partition import Partition
@@ -31,7 +32,9 @@ if TYPE_CHECKING:
 MOST_OUTPUTS: Final = 4_000
 """A turn ends when it has this many effects and dead letters (one event may add a few): a successor reads them back."""
 MOST_WOKEN: Final = 2_000
-"""A turn wakes no more tickets than this, so that events never wait long for deadlines."""
+"""A turn wakes no more tickets than this: their states are written as one."""
+MOST_SECONDS: Final = 0.1
+"""A turn ends after so long: until it ends nothing else is done, no heartbeat sent, no deadline of another partition met."""
 
 _RESULT: Final[dict[Outcome, Result]] = {
     Outcome.APPLIED: "applied",
@@ -53,8 +56,15 @@ def ending(state: State, retention: int | None) -> int | None:
 class Turn:
     """Takes events and the passing of time to the tickets of one partition. Instants are epoch microseconds."""
 
-    def __init__(self, engine: Engine, settings: Settings, partition: Partition, clock: int) -> None:
-        """``clock``: the machine's clock at the beginning of the turn."""
+    def __init__(
+        self,
+        engine: Engine,
+        settings: Settings,
+        partition: Partition,
+        clock: int,
+        passing: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """``clock``: the machine's clock at the beginning of the turn. ``passing``: seconds, of a clock nobody sets."""
         self.states: dict[bytes, State] = {}
         """Tickets that were looked at, as they are now."""
         self.changed: set[bytes] = set()
@@ -67,6 +77,8 @@ class Turn:
         self.rejected: Counter[RejectReason] = Counter()
         self.unmatched = 0
         self._woken = 0
+        self._passing = passing
+        self._ends = passing() + MOST_SECONDS
         self._engine = engine
         self._settings = settings
         self._partition = partition
@@ -76,7 +88,8 @@ class Turn:
 
     @property
     def full(self) -> bool:
-        return len(self.effects) + len(self.letters) >= MOST_OUTPUTS or self._woken >= MOST_WOKEN
+        much = len(self.effects) + len(self.letters) >= MOST_OUTPUTS or self._woken >= MOST_WOKEN
+        return much or self._passing() >= self._ends
 
     def take(self, batch: Batch) -> bool:
         """Take the records from the partition's cursor on. Whether all were taken; otherwise the turn is full."""

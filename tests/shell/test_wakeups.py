@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 from stream.feeds.wire import encode_event, encode_tick
 from stream.language.policies import load as load_policies
 from stream.observe.metrics import Metrics
+from stream.runtime import partition as partitions
 from stream.runtime import turn as turns
 from stream.runtime.changelog import Mark
 from stream.runtime.cycle import Workbench
@@ -155,9 +157,13 @@ class _Bench:
         return said
 
     def wake(self) -> list[Effect]:
-        turn = self.turn()
-        assert turn.wake(self.partition.clock(self.wall))
-        return self.keep(turn)
+        said: list[Effect] = []
+        done = False
+        while not done:
+            turn = self.turn()
+            done = turn.wake(self.partition.clock(self.wall))
+            said += self.keep(turn)
+        return said
 
 
 def _records(feed: Iterable[tuple[str, Event] | int]) -> list[ConsumerRecord[bytes, bytes]]:
@@ -255,6 +261,63 @@ def test_what_is_said_does_not_depend_on_how_the_feed_is_cut_into_batches(tmp_pa
         return [effect for at in range(0, len(records), batch) for effect in bench.take(records[at : at + batch])]
 
     assert asyncio.run(said(size)) == asyncio.run(said(len(feed)))
+
+
+def test_a_turn_ends_when_its_time_is_over_and_the_next_goes_on_where_it_was(tmp_path: Path) -> None:
+    async def run() -> None:
+        bench = _Bench(tmp_path, clock="event")
+        batch = Batch(_records([_created(f"t{number}", START) for number in range(25)]), None, 25)
+        seconds = 0.0
+
+        def passing() -> float:
+            nonlocal seconds
+            seconds += turns.MOST_SECONDS / 12
+            return seconds
+
+        cursors, done = [], False
+        while not done:
+            turn = Turn(bench.engine, bench.settings, bench.partition, bench.wall, passing)
+            done = turn.take(batch)
+            bench.keep(turn)
+            cursors.append(bench.partition.cursor)
+
+        assert len(cursors) > 3
+        assert cursors == sorted(cursors)
+        assert len(bench.partition.tickets) == cursors[-1] == 25
+
+    asyncio.run(run())
+
+
+def test_between_two_turns_of_a_flood_of_deadlines_all_waiting_events_are_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def order(seconds: float) -> list[str]:
+        monkeypatch.setattr(partitions, "EVENTS_SECONDS", seconds)
+        bench = _Bench(tmp_path, clock="wall")
+        bench.wall = START + HOUR
+        done: list[str] = []
+        enough = asyncio.Event()
+
+        async def cycle(_bench: object, _partition: object, batch: Batch | None) -> bool:
+            done.append("deadlines" if batch is None else "events")
+            if len(done) == 9:
+                enough.set()
+            await asyncio.sleep(0)
+            return True
+
+        monkeypatch.setattr(partitions, "cycle", cycle)
+        partition = bench.partition
+        partition.deadlines.set(b"t", START)  # and nobody wakes it: there is always one more
+        partition.release(0)
+        partition.live = True
+        for _ in range(4):
+            partition.offer(SimpleNamespace(value=Batch([], None, 0), ack=lambda: None))  # type: ignore[arg-type]
+        await enough.wait()
+        await partition.hold()
+        return done
+
+    assert asyncio.run(order(3600.0))[:6] == ["deadlines", *["events"] * 4, "deadlines"]
+    assert asyncio.run(order(0.0))[:9] == [*["deadlines", "events"] * 4, "deadlines"]
 
 
 def test_a_turn_that_is_full_leaves_the_rest_to_the_next(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
