@@ -7,7 +7,7 @@ be said and how every promise stands, and the pure engine over the same events f
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from stream.feeds.decode import Rejected, Tick, decode
 from stream.feeds.wire import decode_effect, decode_rejected
@@ -138,6 +138,11 @@ def check_effects(
     return objections, counts
 
 
+NOTICED: Final = 2_000_000
+"""Real microseconds for which a clock that was set right may still be wrong to its worker: that must look at it, and does not
+believe in a step ahead for the first half second (``stream.runtime.clock``)."""
+
+
 def _misplaced(one: Said, topic: Topic, known: Truth) -> Iterator[str]:
     effect, stored = one.effect, one.stored
     heard = known.tickets.get(effect.ticket)
@@ -156,7 +161,7 @@ def _early(one: Said, recording: Recording) -> Iterator[str]:
     Who corrects what a clock that was ahead has said may have a clock that is right.
     """
     effect, written, pace = one.effect, one.stored.written, recording.pace
-    showed = [(pace.at(step.began) + step.by, pace.at(step.ended) + step.by, step) for step in recording.steps]
+    showed = [(pace.at(step.began) + step.by, pace.at(step.ended + NOTICED) + step.by, step) for step in recording.steps]
     back = [-step.by for first, last, step in showed if first <= effect.detected_at <= last]
     ahead = [last for _, last, step in showed if step.began <= written]
     if max([effect.detected_at + max([0, *back]), *(ahead if effect.late else ())]) < effect.at:
