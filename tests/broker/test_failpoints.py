@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from stream.runtime.topics import Topics
+    from stream.sla.ticket import State
 
 
 @pytest.mark.parametrize("step", STEPS)
@@ -71,9 +72,14 @@ def test_dying_at_any_step_of_a_turn_changes_nothing_that_is_said_or_known(
     list(playback.tick(end))
     store = restored(broker, topics)
     held = {key.decode(): codec.decode(value) for number in range(4) for key, value in store.of(number).items()}
-    assert {ticket: (state.head.last, state.head.next, state.head.pledges) for ticket, state in held.items()} == {
-        ticket: (state.head.last, state.head.next, state.head.pledges) for ticket, state in playback.states.items()
+    assert {ticket: _known(state) for ticket, state in held.items()} == {
+        ticket: _known(state) for ticket, state in playback.states.items()
     }
+
+
+def _known(state: State) -> object:
+    head = state.head
+    return head.last, head.next, {name: pledge.parts() for name, pledge in head.pledges.items()}
 
 
 def test_an_event_from_before_a_deadline_corrects_a_breach_that_a_dying_worker_said(
