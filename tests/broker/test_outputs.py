@@ -38,7 +38,7 @@ def _effect(name: str, *, cause: str = "e1", at: int = START) -> Record:
         reason=Reason.TARGET_PASSED,
         cause=cause,
     )
-    return Record(b"desk/1", encode_effect(effect), effect_headers(effect, "/test"))
+    return Record(b"desk/1", encode_effect(effect), effect_headers(effect, b"/test"))
 
 
 def _letter(name: bytes) -> Record:

@@ -100,7 +100,7 @@ class _Worker:
     def _say(self, effects: Iterable[Effect]) -> None:
         for effect in effects:
             name = "breaches" if effect.kind.topic is Topic.BREACHES else "escalations"
-            headers = effect_headers(effect, "/breachwatch/chaos")
+            headers = effect_headers(effect, b"/breachwatch/chaos")
             self._store(name, self.home[effect.ticket], effect.ticket.encode(), encode_effect(effect), headers)
 
     def _refuse(self, record: Stored, why: Rejected) -> None:
