@@ -1,7 +1,8 @@
 """What the worker did, as Prometheus metrics. The names, labels and meanings are in ``stream.observe.catalogue``.
 
 One ``Metrics`` per worker, called from the worker's event loop after each batch; nothing here waits, or fails on
-what a ticket says. Label values outside what the policies name are bounded (``stream.observe.labels``).
+what a ticket says. Label values outside what the policies name are bounded (``stream.observe.labels``). A little longer than a
+file here should be: what each effect counts is one list.
 """
 
 from __future__ import annotations

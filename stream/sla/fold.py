@@ -10,6 +10,8 @@
 
 ``Fold.time`` fires, in the order of their instants, all marks that lie before the given instant. Not those at it: what is
 done on the deadline is done in time.
+
+A little longer than a file here should be, because this order is read as one.
 """
 
 from __future__ import annotations
