@@ -10,7 +10,7 @@ The changelog's mark says from which offset on to read. What is not committed is
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from aiokafka import AIOKafkaConsumer
 from aiokafka.structs import TopicPartition
@@ -18,6 +18,7 @@ from aiokafka.structs import TopicPartition
 from stream.feeds.wire import decode_effect
 from stream.runtime.connection import client_options
 from stream.runtime.outputs import ORIGIN
+from stream.sla.voice import TIMER
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,9 +27,6 @@ if TYPE_CHECKING:
     from stream.runtime.outputs import Outputs
     from stream.runtime.settings import Settings
     from stream.runtime.topics import Topics
-
-_TIMER: Final = "timer"
-"""The cause of an effect that time alone has made true."""
 
 
 def origin(record: Any) -> bytes:
@@ -89,5 +87,5 @@ def _note(outputs: Outputs, record: Any) -> None:
         return
     outputs.said.add(headers["ce_id"])
     effect = decode_effect(record.value)
-    if effect.cause == _TIMER and not effect.late:
+    if effect.cause == TIMER and not effect.late:
         outputs.timed[record.key] = max(outputs.timed.get(record.key, 0), effect.at)
