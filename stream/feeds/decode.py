@@ -8,15 +8,13 @@ from __future__ import annotations
 
 import re
 from enum import StrEnum
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import msgspec
 
 from stream.feeds.instants import END, FIRST, epoch_micros
 from stream.feeds.ticket_event import FeedTick, FieldValue, Unsound, Wire, field_path
-
-if TYPE_CHECKING:
-    from stream.sla.events import Event
+from stream.sla.events import Event
 
 
 class RejectReason(StrEnum):
@@ -35,7 +33,7 @@ class RejectReason(StrEnum):
     """Older than the history that is kept of its ticket. Found by the engine, never by ``decode``."""
 
 
-class Incoming(NamedTuple):
+class Incoming(msgspec.Struct, frozen=True, gc=False):
     """A sound event and the ticket it is about."""
 
     ticket: str

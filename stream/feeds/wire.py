@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import msgspec
+from msgspec import NODEFAULT, UNSET
 
 from stream.feeds.decode import Rejected, RejectReason
 from stream.feeds.instants import format_instant, parse_instant
@@ -57,6 +58,21 @@ class WireEffect(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, 
     fields: dict[str, str | list[str]] = {}
 
 
+def _default(field: msgspec.structs.FieldInfo) -> Any:
+    if field.required:
+        return UNSET
+    return field.default if field.default_factory is NODEFAULT else msgspec.field(default_factory=field.default_factory)
+
+
+_Written: Final = msgspec.defstruct(
+    "_Written",
+    [(field.name, Any, _default(field)) for field in msgspec.structs.fields(WireEffect)],
+    omit_defaults=True,
+    gc=False,
+)
+"""``WireEffect`` to be written, made by position: by names it took half of the time in which an effect becomes bytes."""
+
+
 class DeadLetter(NamedTuple):
     """A refused record: why, what it was, and where it stands in the source topic."""
 
@@ -100,34 +116,34 @@ def encode_effect(effect: Effect) -> bytes:
     due_at, allowed_from, target = effect.due_at, effect.allowed_from, effect.target
     at = format_instant(effect.at)
     return _encode(
-        WireEffect(
-            id=effect.id,
-            type=effect.kind,
-            at=at,
-            detected_at=at if effect.detected_at == effect.at else format_instant(effect.detected_at),
-            ticket=effect.ticket,
-            policy=effect.policy,
-            policy_version=effect.policy_version,
-            commitment=effect.commitment,
-            ladder=effect.ladder,
-            level=effect.level,
-            notify=effect.notify,
-            owner=effect.owner,
-            cycle=effect.cycle,
-            reason=effect.reason,
-            cause=effect.cause,
-            due_at=None if due_at is None else format_instant(due_at),
-            allowed_from=None if allowed_from is None else format_instant(allowed_from),
-            elapsed_seconds=_seconds(effect.elapsed),
-            paused_seconds=_seconds(effect.paused),
-            target_seconds=None if target is None else _seconds(target),
-            calendar=effect.calendar,
-            timezone=effect.timezone,
-            late=effect.late,
-            retracts=effect.retracts,
-            retracts_type=effect.retracts_kind,
-            retracts_reason=effect.retracts_reason,
-            fields=effect.fields,
+        _Written(
+            effect.id,
+            effect.kind,
+            at,
+            at if effect.detected_at == effect.at else format_instant(effect.detected_at),
+            effect.ticket,
+            effect.policy,
+            effect.policy_version,
+            effect.commitment,
+            effect.ladder,
+            effect.level,
+            effect.notify,
+            effect.owner,
+            effect.cycle,
+            effect.reason,
+            effect.cause,
+            None if due_at is None else format_instant(due_at),
+            None if allowed_from is None else format_instant(allowed_from),
+            _seconds(effect.elapsed),
+            _seconds(effect.paused),
+            None if target is None else _seconds(target),
+            effect.calendar,
+            effect.timezone,
+            effect.late,
+            effect.retracts,
+            effect.retracts_kind,
+            effect.retracts_reason,
+            effect.fields,
         )
     )
 

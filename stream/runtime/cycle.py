@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from stream.feeds.wire import effect_headers, encode_effect
 from stream.runtime.failpoint import failpoint
@@ -12,7 +12,7 @@ from stream.runtime.settings import ClockMode
 from stream.runtime.transport import Record
 from stream.runtime.turn import Turn
 from stream.sla import codec
-from stream.sla.effects import Effect, Topic
+from stream.sla.effects import Kind, Topic
 from stream.sla.ticket import standings
 
 if TYPE_CHECKING:
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from stream.runtime.topics import Topics
     from stream.runtime.transport import Batch, Consumer
     from stream.sla.engine import Engine
+
+_BREACHES: Final = frozenset(kind for kind in Kind if kind.topic is Topic.BREACHES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,17 +95,15 @@ async def cycle(bench: Workbench, partition: Partition, batch: Batch | None) -> 
 
 def _outputs(bench: Workbench, said: set[bytes], turn: Turn) -> dict[str, list[Record]]:
     """Topic to what is to be written there: what was not said already."""
-    topics, source = bench.topics, f"/breachwatch/{bench.settings.app_id}".encode()
-    effects = [effect for effect in turn.effects if effect.id.encode() not in said]
-    return {
-        topics.breaches: [_record(effect, source) for effect in effects if effect.kind.topic is Topic.BREACHES],
-        topics.escalations: [_record(effect, source) for effect in effects if effect.kind.topic is Topic.ESCALATIONS],
-        topics.rejected: [letter for letter in turn.letters if dict(letter.headers)[ORIGIN] not in said],
-    }
-
-
-def _record(effect: Effect, source: bytes) -> Record:
-    return Record(effect.ticket.encode(), encode_effect(effect), effect_headers(effect, source))
+    source = f"/breachwatch/{bench.settings.app_id}".encode()
+    breaches: list[Record] = []
+    escalations: list[Record] = []
+    for effect in turn.effects:
+        if effect.id.encode() not in said:
+            to = breaches if effect.kind in _BREACHES else escalations
+            to.append(Record(effect.ticket.encode(), encode_effect(effect), effect_headers(effect, source)))
+    letters = [letter for letter in turn.letters if dict(letter.headers)[ORIGIN] not in said]
+    return {bench.topics.breaches: breaches, bench.topics.escalations: escalations, bench.topics.rejected: letters}
 
 
 def _count(bench: Workbench, partition: Partition, turn: Turn) -> None:

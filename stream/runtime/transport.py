@@ -15,6 +15,7 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+import msgspec
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage
 
@@ -45,7 +46,7 @@ class Batch(NamedTuple):
     """The offset of the next record to read: what to commit once this batch is finished."""
 
 
-class Record(NamedTuple):
+class Record(msgspec.Struct, frozen=True, gc=False):
     """What is to be written."""
 
     key: bytes | None
@@ -285,11 +286,11 @@ async def submit(producer: Any, topic: str, partition: int, records: Iterable[Re
         delivery = await producer.send_batch(batch, topic, partition=partition)
         deliveries.append((delivery, batch.record_count()))
 
-    for key, value, headers in records:
-        if batch.append(timestamp=None, key=key, value=value, headers=headers) is None:
+    for record in records:
+        if batch.append(timestamp=None, key=record.key, value=record.value, headers=record.headers) is None:
             await send()
             batch = producer.create_batch()
-            batch.append(timestamp=None, key=key, value=value, headers=headers)
+            batch.append(timestamp=None, key=record.key, value=record.value, headers=record.headers)
     if batch.record_count():
         await send()
     return deliveries

@@ -160,10 +160,10 @@ class Turn:
             self._partition.hear(heard.at)
             self.events["feed.tick", "applied"] += 1
             return
-        ticket, event = heard
+        event = heard.event
         self._partition.hear(event.at)
         key: bytes = record.key
-        step = self._engine.apply(self._state(key), ticket, event, self._partition.watermark if now is None else now)
+        step = self._engine.apply(self._state(key), heard.ticket, event, self._partition.watermark if now is None else now)
         if step.outcome is Outcome.TOO_LATE:
             message = f"older than the {self._settings.history} newest events that are kept of this ticket"
             self._reject(record, Rejected(RejectReason.TOO_LATE, message, "$.at"))
