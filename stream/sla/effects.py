@@ -104,7 +104,7 @@ class Reason(StrEnum):
     """A late event changed the record."""
 
 
-class Effect(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+class Effect(msgspec.Struct, frozen=True, gc=False):
     """One fact for the output topics. Instants are epoch microseconds, lengths are microseconds."""
 
     id: str

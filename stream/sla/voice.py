@@ -69,26 +69,30 @@ class Voice:
         clock, calendar, name = pledge.clock, self._calendars[pledge.calendar], promise.name
         text = "" if mark is None else mark.text
         self.effects.append(
+            # By position: twenty names of arguments cost four times what the effect itself does.
             Effect(
-                id=stem(self.ticket.id, name, pledge.row, pledge.cycle, kind, text, pledge.turn, cause if per_event else ""),
-                kind=kind,
-                at=at,
-                detected_at=self.now,
-                ticket=self.ticket.id,
-                fields=self._shown(),
-                policy=pledge.policy,
-                policy_version=pledge.version,
-                reason=reason,
-                cause=cause,
-                commitment=name,
-                level=text,
-                cycle=pledge.cycle,
-                due_at=pledge.due,
-                elapsed=watch.elapsed(clock, calendar, at) - pledge.cut_elapsed,
-                paused=watch.paused_for(clock, calendar, at) - pledge.cut_paused,
-                target=None if pledge.target is None else pledge.target + pledge.extension,
-                calendar=calendar.name,
-                timezone=calendar.timezone,
+                stem(self.ticket.id, name, pledge.row, pledge.cycle, kind, text, pledge.turn, cause if per_event else ""),
+                kind,
+                at,
+                self.now,
+                self.ticket.id,
+                self._shown(),
+                pledge.policy,
+                pledge.version,
+                reason,
+                cause,
+                name,
+                "",  # ladder
+                text,
+                (),  # notify
+                "",  # owner
+                pledge.cycle,
+                pledge.due,
+                watch.elapsed(clock, calendar, at) - pledge.cut_elapsed,
+                watch.paused_for(clock, calendar, at) - pledge.cut_paused,
+                None if pledge.target is None else pledge.target + pledge.extension,
+                calendar.name,
+                calendar.timezone,
             )
         )
 
@@ -114,27 +118,32 @@ class Voice:
         own = cause if per_event else ""
         self.effects.append(
             Effect(
-                id=stem(self.ticket.id, ladder.name, climb.row, climb.cycle, kind, f"{level}#{count}", climb.turn, own),
-                kind=kind,
-                at=at,
-                detected_at=self.now,
-                ticket=self.ticket.id,
-                fields=self._shown(),
-                policy=rungs.policy.name,
-                policy_version=rungs.policy.version,
-                reason=reason,
-                cause=cause,
-                commitment=ladder.commitment,
-                ladder=ladder.name,
-                level=level,
-                notify=notify,
-                owner=ladder.owner,
-                cycle=climb.cycle,
-                due_at=due_at,
-                elapsed=watch.elapsed(Clock.BUSINESS, calendar, at),
-                paused=watch.paused_for(Clock.BUSINESS, calendar, at),
-                calendar=calendar.name,
-                timezone=calendar.timezone,
-                allowed_from=allowed_from,
+                stem(self.ticket.id, ladder.name, climb.row, climb.cycle, kind, f"{level}#{count}", climb.turn, own),
+                kind,
+                at,
+                self.now,
+                self.ticket.id,
+                self._shown(),
+                rungs.policy.name,
+                rungs.policy.version,
+                reason,
+                cause,
+                ladder.commitment,
+                ladder.name,
+                level,
+                notify,
+                ladder.owner,
+                climb.cycle,
+                due_at,
+                watch.elapsed(Clock.BUSINESS, calendar, at),
+                watch.paused_for(Clock.BUSINESS, calendar, at),
+                None,  # target
+                calendar.name,
+                calendar.timezone,
+                False,  # late
+                "",  # retracts
+                None,  # retracts_kind
+                None,  # retracts_reason
+                allowed_from,
             )
         )
