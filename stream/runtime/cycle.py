@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -10,8 +11,7 @@ from stream.runtime.failpoint import failpoint
 from stream.runtime.outputs import ORIGIN
 from stream.runtime.settings import ClockMode
 from stream.runtime.transport import Record
-from stream.runtime.turn import Turn
-from stream.sla import codec
+from stream.runtime.turn import Stop, Turn
 from stream.sla.effects import Kind, Topic
 from stream.sla.ticket import standings
 
@@ -48,7 +48,7 @@ async def cycle(bench: Workbench, partition: Partition, batch: Batch | None) -> 
 
     1. Decode each record; a bad one becomes a dead letter with its reason.
     2. Apply the events in their order, wake tickets and forget closed ones as time passes. Nothing is awaited from the
-       reading of a ticket to its writing, so nobody ever sees half a change.
+       reading of a ticket to its writing, so nobody ever sees half a change. After some of them others have their time.
     3. Write effects and dead letters to this partition's number in the output topics, in one transaction; wait until it
        is committed. A worker that does not own the partition any more is refused here, and ends.
     4. Write the changed tickets, and how far the feed is, to the changelog; wait until all replicas have them. No
@@ -69,11 +69,14 @@ async def cycle(bench: Workbench, partition: Partition, batch: Batch | None) -> 
     # 1 and 2
     turn = Turn(bench.engine, bench.settings, partition, bench.wall())
     turn.pass_again(partition.outputs.timed, partition.outputs.said)
-    done = turn.take(batch) if batch is not None else turn.wake(partition.clock(bench.wall()))
-    for key in turn.changed:
-        state = turn.states[key]
-        partition.tickets[key] = codec.encode(state)
-        partition.recent.put(key, state)
+    while True:
+        stop = turn.take(batch) if batch is not None else turn.wake(partition.clock(bench.wall()))
+        turn.write()
+        if stop is not Stop.BREATH:
+            break
+        await asyncio.sleep(0)
+        turn.breathed()
+    done = stop is Stop.DONE
     # 3
     await partition.still_ours()
     failpoint("before_outputs")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from enum import Enum, auto
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -34,13 +35,32 @@ MOST_OUTPUTS: Final = 4_000
 MOST_WOKEN: Final = 2_000
 """A turn wakes no more tickets than this: their states are written as one."""
 MOST_SECONDS: Final = 0.1
-"""A turn ends after so long: until it ends nothing else is done, no heartbeat sent, no deadline of another partition met."""
+"""A turn ends after so much work: what it says goes out when it ends."""
+SLICE_SECONDS: Final = 0.01
+"""Work at a stretch. In between the event loop does what else there is: other partitions' deadlines, heartbeats, answers of
+the broker. An event takes some ten steps of the loop from the broker to its effects, and each may wait for a slice of each
+partition."""
 
 _RESULT: Final[dict[Outcome, Result]] = {
     Outcome.APPLIED: "applied",
     Outcome.LATE: "late",
     Outcome.DUPLICATE: "duplicate",
 }
+
+
+class Stop(Enum):
+    """Why a turn stops looking at tickets."""
+
+    DONE = auto()
+    FULL = auto()
+    """The rest is for another turn, when this one is written."""
+    BREATH = auto()
+    """It goes on after ``Turn.breathed``."""
+
+
+_DONE: Final = Stop.DONE
+_FULL: Final = Stop.FULL
+_BREATH: Final = Stop.BREATH
 
 
 def ending(state: State, retention: int | None) -> int | None:
@@ -78,7 +98,13 @@ class Turn:
         self.unmatched = 0
         self._woken = 0
         self._passing = passing
-        self._ends = passing() + MOST_SECONDS
+        self._stopped = passing()
+        self._ends = self._stopped + MOST_SECONDS
+        self._breath = self._stopped + SLICE_SECONDS
+        self._idle = True
+        """Nothing was done since the last breath: however slow it goes, it goes on."""
+        self._unwritten: set[bytes] = set()
+        """Changed, and the table does not have it yet."""
         self._engine = engine
         self._settings = settings
         self._partition = partition
@@ -86,33 +112,50 @@ class Turn:
         self._clock_is_feed = settings.clock is ClockMode.EVENT
         self._outcomes_only = not settings.routine
 
-    @property
-    def full(self) -> bool:
-        much = len(self.effects) + len(self.letters) >= MOST_OUTPUTS or self._woken >= MOST_WOKEN
-        return much or self._passing() >= self._ends
+    def breathed(self) -> None:
+        """Others had their time, which does not count: go on."""
+        now = self._passing()
+        self._ends += now - self._stopped
+        self._breath = now + SLICE_SECONDS
+        self._idle = True
 
-    def take(self, batch: Batch) -> bool:
-        """Take the records from the partition's cursor on. Whether all were taken; otherwise the turn is full."""
+    def write(self) -> None:
+        """Put changed tickets into the partition's table: whoever looks between two slices finds all of a change."""
+        partition, states = self._partition, self.states
+        for key in self._unwritten:
+            state = states[key]
+            partition.tickets[key] = codec.encode(state)
+            partition.recent.put(key, state)
+        self._unwritten.clear()
+        self._stopped = self._passing()
+
+    def take(self, batch: Batch) -> Stop:
+        """Take the records from the partition's cursor on."""
         partition = self._partition
         records = batch.records
-        while not self.full:
+        while (stop := self._stop()) is None:
             # Time passes with the events: what falls due between two of them is woken between them, wherever a batch
             # happens to end.
-            if partition.by_event_time and not (self.wake(partition.clock(self._clock)) and self._forget(partition.watermark)):
-                return False
+            if partition.by_event_time:
+                stop = self.wake(partition.clock(self._clock))
+                if stop is _DONE:
+                    stop = self._forget(partition.watermark)
+                if stop is not _DONE:
+                    return stop
             if partition.cursor == len(records):
                 return self._forget(partition.watermark)
+            self._idle = False
             self._take_one(records[partition.cursor])
             partition.cursor += 1
-        return False
+        return stop
 
-    def wake(self, until: int) -> bool:
-        """Wake the tickets that are due at ``until``. Whether all were woken; otherwise the turn is full."""
+    def wake(self, until: int) -> Stop:
+        """Wake the tickets that are due at ``until``."""
         deadlines = self._partition.deadlines
-        while not self.full:
+        while (stop := self._stop()) is None:
             key = deadlines.take(until)
             if key is None:
-                return True
+                return _DONE
             state = self._state(key)
             if state is None:
                 raise RuntimeError(f"a deadline of a ticket that is not in the table: {key!r}")
@@ -120,8 +163,17 @@ class Turn:
             if step.wake_at is not None and step.wake_at <= until:
                 raise RuntimeError(f"a ticket that was woken at {until} wants to be woken at {step.wake_at}: {key!r}")
             self._woken += 1
+            self._idle = False
             self._keep(key, step, None if self._clock_is_feed else self._clock)
-        return False
+        return stop
+
+    def _stop(self) -> Stop | None:
+        if len(self.effects) + len(self.letters) >= MOST_OUTPUTS or self._woken >= MOST_WOKEN:
+            return _FULL
+        now = self._passing()
+        if now >= self._ends:
+            return _FULL
+        return _BREATH if now >= self._breath and not self._idle else None
 
     def pass_again(self, timed: Mapping[bytes, int], said: set[bytes]) -> None:
         """Let time pass for tickets of which it was said, by a predecessor that died then, that it had: by record key, up to
@@ -134,21 +186,23 @@ class Turn:
                 if step.effects and all(effect.id.encode() in said for effect in step.effects):
                     self._keep(key, step)
 
-    def _forget(self, until: int) -> bool:
+    def _forget(self, until: int) -> Stop:
         # By the feed's time, in either clock mode: as long as nothing is heard there is nothing to make room for, and a
         # recorded feed keeps its tickets however old it is.
         endings = self._partition.endings
-        while not self.full:
+        while (stop := self._stop()) is None:
             key = endings.take(until)
             if key is None:
-                return True
+                return _DONE
             self._woken += 1
+            self._idle = False
             self._partition.tickets.pop(key, None)
             self._partition.recent.drop(key)
             self.states.pop(key, None)
             self.changed.discard(key)
+            self._unwritten.discard(key)
             self.forgotten.add(key)
-        return False
+        return stop
 
     def _take_one(self, record: Any) -> None:
         now = None if self._clock_is_feed else self._clock
@@ -182,6 +236,7 @@ class Turn:
     def _keep(self, key: bytes, step: Step, detected_at: int | None = None) -> None:
         self.states[key] = step.state
         self.changed.add(key)
+        self._unwritten.add(key)
         self.forgotten.discard(key)
         self._partition.deadlines.set(key, step.wake_at)
         self._partition.endings.set(key, ending(step.state, self._settings.retention))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from functools import partial
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -26,14 +27,14 @@ from stream.runtime.presence import Presence
 from stream.runtime.settings import load
 from stream.runtime.topics import Topics
 from stream.runtime.transport import Batch
-from stream.runtime.turn import Turn
+from stream.runtime.turn import Stop, Turn
 from stream.sla import codec
 from stream.sla.effects import Effect, Kind
 from stream.sla.engine import Engine
 from stream.sla.events import Event
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
 SECOND = 1_000_000
@@ -140,19 +141,22 @@ class _Bench:
     def turn(self) -> Turn:
         return Turn(self.engine, self.settings, self.partition, self.wall)
 
-    def keep(self, turn: Turn) -> list[Effect]:
-        for key in turn.changed:
-            self.partition.tickets[key] = codec.encode(turn.states[key])
+    def do(self, turn: Turn, look: Callable[[], Stop]) -> tuple[bool, list[Effect]]:
+        """Whether the turn looked at all that there was, and what it says."""
+        while (stop := look()) is Stop.BREATH:
+            turn.write()
+            turn.breathed()
+        turn.write()
         self.forgotten += turn.forgotten
-        return turn.effects
+        return stop is Stop.DONE, turn.effects
 
     def take(self, records: list[ConsumerRecord[bytes, bytes]]) -> list[Effect]:
         batch, said = Batch(records, None, len(records)), []
         done = False
         while not done:
             turn = self.turn()
-            done = turn.take(batch)
-            said += self.keep(turn)
+            done, more = self.do(turn, partial(turn.take, batch))
+            said += more
         self.partition.cursor = 0
         return said
 
@@ -161,8 +165,8 @@ class _Bench:
         done = False
         while not done:
             turn = self.turn()
-            done = turn.wake(self.partition.clock(self.wall))
-            said += self.keep(turn)
+            done, more = self.do(turn, partial(turn.wake, self.partition.clock(self.wall)))
+            said += more
         return said
 
 
@@ -277,13 +281,41 @@ def test_a_turn_ends_when_its_time_is_over_and_the_next_goes_on_where_it_was(tmp
         cursors, done = [], False
         while not done:
             turn = Turn(bench.engine, bench.settings, bench.partition, bench.wall, passing)
-            done = turn.take(batch)
-            bench.keep(turn)
+            done, _ = bench.do(turn, partial(turn.take, batch))
             cursors.append(bench.partition.cursor)
 
         assert len(cursors) > 3
         assert cursors == sorted(cursors)
         assert len(bench.partition.tickets) == cursors[-1] == 25
+
+    asyncio.run(run())
+
+
+def test_a_turn_takes_breath_often_and_whoever_looks_then_finds_whole_tickets(tmp_path: Path) -> None:
+    async def run() -> None:
+        bench = _Bench(tmp_path, clock="wall")
+        bench.partition.live = True
+        batch = Batch(_records([_created(f"t{number}", START) for number in range(25)]), None, 25)
+        seconds = 0.0
+
+        def passing() -> float:
+            nonlocal seconds
+            seconds += turns.SLICE_SECONDS / 4
+            return seconds
+
+        turn = Turn(bench.engine, bench.settings, bench.partition, bench.wall, passing)
+        breaths = 0
+        while turn.take(batch) is Stop.BREATH:
+            turn.write()
+            assert bench.partition.cursor == len(bench.partition.tickets)
+            assert {key for _, key in bench.partition.deadlines.in_order()} == set(bench.partition.tickets)
+            seconds += 2 * turns.MOST_SECONDS  # the others': it does not count
+            turn.breathed()
+            breaths += 1
+        turn.write()
+
+        assert breaths >= 5
+        assert len(turn.changed) == len(bench.partition.tickets) == 25
 
     asyncio.run(run())
 
@@ -332,8 +364,7 @@ def test_a_turn_that_is_full_leaves_the_rest_to_the_next(tmp_path: Path, monkeyp
         done = False
         while not done:
             turn = bench.turn()
-            done = turn.take(batch)
-            said = bench.keep(turn)
+            done, said = bench.do(turn, partial(turn.take, batch))
             assert len(said) <= 10 * 2
             breached += _breaches(said)
             turns_done += 1
@@ -382,7 +413,7 @@ def test_a_bad_record_in_a_turn_becomes_a_dead_letter_and_the_rest_goes_on(tmp_p
         records[1] = replace(records[1], value=b"?")
         turn = bench.turn()
 
-        assert turn.take(Batch(records, None, 3))
+        assert turn.take(Batch(records, None, 3)) is Stop.DONE
         assert len(turn.letters) == 1
         assert set(turn.changed) == {b"a", b"c"}
 
