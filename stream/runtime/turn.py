@@ -177,7 +177,11 @@ class Turn:
 
     def pass_again(self, timed: Mapping[bytes, int], said: set[bytes]) -> None:
         """Let time pass for tickets of which it was said, by a predecessor that died then, that it had: by record key, up to
-        when. Only where all that follows was said (``said`` has the ids): otherwise events of that turn come first.
+        when. Only where all that follows was said (``said`` has the ids).
+
+        For the first turn after taking over, however short. What was said and not written down is of the predecessor's last
+        turn alone. Was that a turn of deadlines, then the tickets stand as it found them, and all of it passes here. Was it one
+        of events, then these come again before any that were published later, and bring the rest.
         """
         for key, instant in timed.items():
             state = self._state(key)

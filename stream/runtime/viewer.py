@@ -1,7 +1,7 @@
 """Looks at a running worker for its pages, from the threads that serve them.
 
 Tickets and deadlines belong to the event loop, so nothing here reads them from another thread: a look is a function that
-the loop itself runs, between two steps of its tasks. A turn changes tickets and deadlines without an ``await``, so a look
+the loop itself runs, between two steps of its tasks. A turn that takes breath has put what it changed into the table, so a look
 finds either all of a change or nothing of it. It takes along bytes and numbers, which nobody changes; decoding and
 explaining them is done in the asking thread. Policies and calendars are shared: all they ever change is what they remember
 of answers they gave, each put in place in one step.
