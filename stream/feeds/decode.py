@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from stream.feeds.instants import END, FIRST, epoch_micros
-from stream.feeds.ticket_event import FeedTick, FieldValue, Unsound, Wire, field_path
+from stream.feeds.ticket_event import FeedTick, FieldsOnly, FieldValue, Unsound, Wire, field_path
 from stream.sla.events import Event
 
 
@@ -66,11 +66,7 @@ _well_formed: Final = msgspec.json.Decoder(msgspec.Raw).decode
 _field_value: Final = msgspec.json.Decoder[FieldValue](FieldValue).decode
 
 
-class _FieldsOnly(msgspec.Struct):
-    fields: dict[str, msgspec.Raw] = {}
-
-
-_fields_only: Final = msgspec.json.Decoder(_FieldsOnly).decode
+_fields_only: Final = msgspec.json.Decoder(FieldsOnly).decode
 
 
 def decode(
@@ -86,6 +82,20 @@ def decode(
     ``now`` is the wall clock and ``max_ahead`` how far an event may be ahead of it, both in microseconds; ``now=None`` where
     time is what the feed says. ``max_bytes`` bounds the value. A tick may bear any key: it goes to every partition.
     """
+    heard = read(value, max_bytes=max_bytes)
+    if isinstance(heard, Incoming):
+        if key != heard.ticket.encode():
+            said = "none" if not key else repr(key.decode(errors="replace"))
+            message = f"the record key is {said}, the ticket {heard.ticket!r}"
+            return _rejected(RejectReason.KEY_MISMATCH, message, "$.ticket")
+        return _future(heard.event.at, now, max_ahead) or heard
+    if isinstance(heard, Tick):
+        return _future(heard.at, now, max_ahead) or heard
+    return heard
+
+
+def read(value: bytes | None, *, max_bytes: int = 1_048_576) -> Incoming | Tick | Rejected:
+    """Read what has no key and may be of any time: a line of a recorded feed."""
     if not value:
         return Rejected(RejectReason.UNDECODABLE, "the record has no value", "")
     if len(value) > max_bytes:
@@ -98,19 +108,15 @@ def decode(
         if not FIRST <= at < END:
             return Rejected(RejectReason.INVALID, "outside the years 1970 to 2199 (UTC)", "$.at")
         if type(wire) is FeedTick:
-            return _future(at, now, max_ahead) or Tick(wire.source, at)
+            return Tick(wire.source, at)
         actor = wire.actor
-        event = wire.event(at, actor.kind if actor else None)
+        return Incoming(wire.ticket, wire.event(at, actor.kind if actor else None))
     except Unsound as error:
         return _rejected(RejectReason.INVALID, error.message, error.path)
     except msgspec.ValidationError as error:
         return _broken_contract(value, str(error))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         return _rejected(RejectReason.UNDECODABLE, str(error), "")
-    if key != wire.ticket.encode():
-        said = "none" if not key else repr(key.decode(errors="replace"))
-        return _rejected(RejectReason.KEY_MISMATCH, f"the record key is {said}, the ticket {wire.ticket!r}", "$.ticket")
-    return _future(at, now, max_ahead) or Incoming(wire.ticket, event)
 
 
 def _future(at: int, now: int | None, max_ahead: int) -> Rejected | None:

@@ -192,6 +192,12 @@ class FeedTick(msgspec.Struct, frozen=True, gc=False, tag_field="type", tag="fee
     at: AwareTime
 
 
+class FieldsOnly(msgspec.Struct):
+    """The ticket fields of anything, unread: to find the one that breaks the contract."""
+
+    fields: dict[str, msgspec.Raw] = {}
+
+
 Wire = (
     TicketCreated
     | TicketChanged

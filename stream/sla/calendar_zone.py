@@ -41,12 +41,12 @@ def reading_at(zone: ZoneInfo, instant: int) -> int:
 
 def segments(zone: ZoneInfo, start: int, end: int) -> list[Segment]:
     """The stretches of constant offset that make up [start, end)."""
-    # Sampling once a day finds every change: since 1970 no zone has changed its offset twice within a week.
+    # Sampling every four days finds every change: since 1970 no zone has changed its offset twice within six.
     found: list[Segment] = []
     begun, offset = start, offset_at(zone, start)
     low = start
     while low < end:
-        high = min(low + DAY, end)
+        high = min(low + 4 * DAY, end)
         after = offset_at(zone, high)
         if after != offset:
             change = _change(zone, low, high, offset)

@@ -70,8 +70,19 @@ Stored = tuple[
     int | None,
 ]
 
-_CLOCKS: Final = (Clock.WALL, Clock.BUSINESS)
-_PENDING: Final = int(Verdict.PENDING)
+# Names and plain integers for what is asked at every event: up to Python 3.11 naming an enum's member costs as much as a call.
+PENDING: Final = int(Verdict.PENDING)
+MET: Final = int(Verdict.MET)
+BREACHED: Final = int(Verdict.BREACHED)
+LATE: Final = int(Verdict.LATE)
+CANCELLED: Final = int(Verdict.CANCELLED)
+MEASURED: Final = int(Verdict.MEASURED)
+_MAY_FOLLOW: Final = [frozenset(map(int, TABLE[verdict])) for verdict in Verdict]
+_WALL: Final = Clock.WALL
+_BUSINESS: Final = Clock.BUSINESS
+_SHARE: Final = MarkKind.SHARE
+_USED: Final = MarkKind.USED
+_LEFT: Final = MarkKind.LEFT
 
 
 class Pledge:
@@ -135,7 +146,27 @@ class Pledge:
 
     def copy(self) -> Pledge:
         """A commitment of its own."""
-        return Pledge(*self.parts())
+        return Pledge(
+            self.policy,
+            self.version,
+            self.row,
+            self.cycle,
+            self.verdict,
+            self.turn,
+            self.floor,
+            self.business,
+            self.target,
+            self.counts_from,
+            self.cut_from,
+            self.base,
+            self.extension,
+            self.cut_elapsed,
+            self.cut_paused,
+            self.calendar,
+            self.warned,
+            self.due,
+            self.next,
+        )
 
     def parts(self) -> Stored:
         """What the table keeps: the arguments of ``Pledge`` in their order."""
@@ -163,18 +194,18 @@ class Pledge:
 
     @property
     def clock(self) -> Clock:
-        return _CLOCKS[self.business]
+        return _BUSINESS if self.business else _WALL
 
     @property
     def allowance(self) -> int | None:
         """The reading of the stopwatch at the deadline: base, target and extension together."""
         return None if self.target is None else self.base + self.target + self.extension
 
-    def decide(self, verdict: Verdict) -> None:
+    def decide(self, verdict: int) -> None:
         """Raises ValueError for a verdict that may not follow the present one: our bug."""
-        if verdict not in TABLE[self.verdict]:  # type: ignore[index]  # the members are integers
-            raise ValueError(f"a commitment that is {Verdict(self.verdict).name} cannot become {verdict.name}")
-        self.verdict = int(verdict)
+        if verdict not in _MAY_FOLLOW[self.verdict]:
+            raise ValueError(f"a commitment that is {Verdict(self.verdict).name} cannot become {Verdict(verdict).name}")
+        self.verdict = verdict
 
     def aim(self, promise: Promise, watch: Stopwatch, at: int) -> None:
         """Take the target that ``promise`` sets, counting from the instant ``at``."""
@@ -186,7 +217,7 @@ class Pledge:
             self.target = None
         else:
             amount = promise.target.resolve(promise.calendar, watch.began)
-            self.business = amount.clock is Clock.BUSINESS
+            self.business = amount.clock is _BUSINESS
             self.target = amount.micros
 
     def measure_again(self, calendar: Calendar, watch: Stopwatch) -> None:
@@ -204,7 +235,7 @@ class Pledge:
         if promise.target is None:
             return self.target is not None
         amount = promise.target.resolve(promise.calendar, watch.began)
-        business = amount.clock is Clock.BUSINESS
+        business = amount.clock is _BUSINESS
         if amount.micros != self.target or business != self.business:
             return True
         return business and promise.calendar.name != self.calendar
@@ -212,7 +243,7 @@ class Pledge:
     def look_ahead(self, promise: Promise, watch: Stopwatch) -> None:
         """Find the deadline and the next instant anew, after anything about the stopwatch or the target has changed."""
         self.next = None
-        if self.verdict != _PENDING:
+        if self.verdict != PENDING:
             return
         self.due = soonest = None
         if not watch.on:
@@ -257,18 +288,18 @@ def mark_instant(mark: Mark, pledge: Pledge, watch: Stopwatch, calendar: Calenda
 
 
 def _raw_instant(mark: Mark, pledge: Pledge, watch: Stopwatch, calendar: Calendar) -> int | None:
-    if mark.kind is MarkKind.SHARE:
+    if mark.kind is _SHARE:
         if pledge.target is None:
             return None
         used = pledge.base + (pledge.target + pledge.extension) * mark.per_mille // 1000
         return watch.reaches(used, pledge.clock, calendar)
     amount = resolve(mark.duration, calendar, watch.began)
-    if mark.kind is MarkKind.USED:
+    if mark.kind is _USED:
         before = 0
         if pledge.cut_from is not None:
             before = watch.elapsed(amount.clock, calendar, pledge.cut_from)
         return watch.reaches(before + amount.micros, amount.clock, calendar)
-    signed = -amount.micros if mark.kind is MarkKind.LEFT else amount.micros
+    signed = -amount.micros if mark.kind is _LEFT else amount.micros
     allowance = pledge.allowance
     if allowance is None:
         return None
@@ -277,7 +308,7 @@ def _raw_instant(mark: Mark, pledge: Pledge, watch: Stopwatch, calendar: Calenda
         return watch.reaches(max(allowance + signed, 0), amount.clock, calendar)
     if pledge.due is None:
         return None
-    shifted = calendar.add(pledge.due, signed) if amount.clock is Clock.BUSINESS else pledge.due + signed
+    shifted = calendar.add(pledge.due, signed) if amount.clock is _BUSINESS else pledge.due + signed
     return max(shifted, watch.since)
 
 

@@ -12,7 +12,7 @@ from typing import Final
 
 from stream.sla.events import Event
 
-Fields = Mapping[str, str | list[str]]
+Fields = dict[str, str | list[str]]
 """A ticket's fields after an event, derived ones included (see ``DERIVED``)."""
 
 Test = Callable[[Event, Fields], bool]

@@ -8,7 +8,6 @@ stem of the id stays, a suffix (``.1``, ``.2``) counts how often the fact was re
 from __future__ import annotations
 
 from enum import StrEnum
-from hashlib import blake2b
 from typing import Final
 
 import msgspec
@@ -154,9 +153,3 @@ class Effect(msgspec.Struct, frozen=True, gc=False):
     def routine(self) -> bool:
         """States the way, not the outcome. A reopening is not routine: it undoes a verdict that was told as met."""
         return self.kind in CHATTY and self.reason is not Reason.REOPENED
-
-
-def stem(ticket: str, name: str, row: str, cycle: int, kind: Kind, mark: str, version: int, cause: str = "") -> str:
-    """Hash that names a fact. ``cause`` only where the same thing may happen many times in a cycle (a pause, a request)."""
-    text = "\x1f".join((ticket, name, row, str(cycle), kind, mark, str(version), cause))
-    return blake2b(text.encode(), digest_size=12).hexdigest()

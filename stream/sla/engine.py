@@ -11,13 +11,14 @@ from __future__ import annotations
 from bisect import bisect_left
 from enum import StrEnum
 from operator import attrgetter
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from stream.sla.effects import Effect, Kind, Reason, Topic, stem
+from stream.sla.effects import Effect, Kind, Reason, Topic
 from stream.sla.fold import Fold
 from stream.sla.ticket import State, Ticket, pack
+from stream.sla.voice import stem
 
 if TYPE_CHECKING:
     from stream.sla.events import Event
@@ -46,16 +47,19 @@ _APPLIED: Final = Outcome.APPLIED
 """Naming a member of an enum costs as much as a call."""
 
 
-class Step(NamedTuple):
+class Step:
     """The one exit of the core. Take all of it or nothing."""
 
-    state: State
-    effects: tuple[Effect, ...]
-    wake_at: int | None
-    """The earliest clock reading at which ``wake`` would do something; ``None``: no deadline is in sight."""
-    outcome: Outcome
-    unmatched: bool = False
-    """The event began a ticket to which nothing is promised."""
+    __slots__ = ("effects", "outcome", "state", "unmatched", "wake_at")
+
+    def __init__(self, state: State, effects: tuple[Effect, ...], outcome: Outcome, unmatched: bool = False) -> None:
+        self.state: Final = state
+        self.effects: Final = effects
+        self.wake_at: Final = state.wake_at
+        """The earliest clock reading at which ``wake`` would do something; ``None``: no deadline is in sight."""
+        self.outcome: Final = outcome
+        self.unmatched: Final = unmatched
+        """The event began a ticket to which nothing is promised."""
 
 
 class Engine:
@@ -77,23 +81,22 @@ class Engine:
         if state is None:
             state = State(Ticket(ticket))
         elif self._repeats(state, event):
-            return Step(state, (), state.wake_at, Outcome.DUPLICATE)
-        head = state.head
-        if head.last is None or (event.key > head.last and (head.fired is None or event.at > head.fired)):
+            return Step(state, (), Outcome.DUPLICATE)
+        if _is_newest(state.head, event):
             return self._in_order(state, event, now)
         if state.base is not None and state.base.last is not None and event.key <= state.base.last:
-            return Step(state, (), state.wake_at, Outcome.TOO_LATE)
+            return Step(state, (), Outcome.TOO_LATE)
         return self._out_of_order(state, event, now)
 
     def wake(self, state: State, now: int) -> Step:
         """Let time pass up to ``now`` (epoch microseconds): everything whose instant lies before it becomes true."""
         soonest = state.head.next
         if soonest is None or soonest >= now:
-            return Step(state, (), state.wake_at, Outcome.WOKEN)
+            return Step(state, (), Outcome.WOKEN)
         fold = Fold(self.policies, state.head.copy(), now)
         fold.time(now)
         after = State(fold.ticket, state.recent, state.kept, state.base, state.old_ids, state.revisions)
-        return Step(after, _named(fold.voice.effects, state.revisions), after.wake_at, Outcome.WOKEN)
+        return Step(after, _named(fold.voice.effects, state.revisions), Outcome.WOKEN)
 
     def _repeats(self, state: State, event: Event) -> bool:
         return state.knows(event) or (bool(state.old_ids) and _old_id(event) in state.old_ids)
@@ -108,7 +111,7 @@ class Engine:
             after = self._bounded(after)
         effects = _named(fold.voice.effects, state.revisions)
         unmatched = begins and not self.policies.plan(fold.ticket.fields, self.policies.epoch(event.at)).promises_anything
-        return Step(after, effects, after.wake_at, _APPLIED, unmatched)
+        return Step(after, effects, _APPLIED, unmatched)
 
     def _out_of_order(self, state: State, event: Event, now: int) -> Step:
         said_until = _said_until(state.head)
@@ -120,7 +123,7 @@ class Engine:
         after = State(head, pack(*history), len(history), state.base, state.old_ids, revisions)
         if after.kept > self._history:
             after = self._bounded(after)
-        return Step(after, effects, after.wake_at, Outcome.LATE)
+        return Step(after, effects, Outcome.LATE)
 
     def _refold(self, state: State, history: list[Event], until: int, now: int) -> tuple[list[Effect], Ticket]:
         start = Ticket(state.head.id) if state.base is None else state.base.copy()
@@ -138,6 +141,16 @@ class Engine:
         _, base = self._refold(state, old, old[-1].at, old[-1].at)
         ids = (*state.old_ids, *map(_old_id, old))[-OLD_IDS_KEPT:]
         return State(state.head, pack(*kept), len(kept), base, ids, state.revisions)
+
+
+def _is_newest(head: Ticket, event: Event) -> bool:
+    """Later than all that is known of the ticket, and than anything that time alone made true."""
+    last, at = head.last, event.at
+    if last is None:
+        return True
+    if head.fired is not None and at <= head.fired:
+        return False
+    return at > last[0] or (at == last[0] and event.key > last)
 
 
 def _old_id(event: Event) -> str:

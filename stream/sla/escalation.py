@@ -15,9 +15,9 @@ Rules:
 from __future__ import annotations
 
 from enum import IntEnum
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
-from stream.sla.commitment import Verdict, mark_instant, resolve
+from stream.sla.commitment import BREACHED, PENDING, mark_instant, resolve
 from stream.sla.duration import Clock
 from stream.sla.policy import MarkKind
 
@@ -47,17 +47,27 @@ class Holding(IntEnum):
     """No longer applies; goes on when it applies again."""
 
 
+# Names and plain integers for what is asked at every event: up to Python 3.11 naming an enum's member costs as much as a call.
+CLIMBING: Final = int(Holding.CLIMBING)
+ACKNOWLEDGED: Final = int(Holding.ACKNOWLEDGED)
+MONITORING: Final = int(Holding.MONITORING)
+_BUSINESS: Final = Clock.BUSINESS
+_USED: Final = MarkKind.USED
+
 Stored = tuple[str, int, str, int, int, tuple[str, ...], int, int, int, int, int, int | None]
 
 
-class Due(NamedTuple):
+class Due:
     """What a ladder says next, if no event comes first."""
 
-    instant: int
-    level: Level | None
-    """``None``: the monitoring period ends."""
-    mark: Mark | None
-    """``None`` for a repetition, and for what follows an acknowledgement."""
+    __slots__ = ("instant", "level", "mark")
+
+    def __init__(self, instant: int, level: Level | None, mark: Mark | None) -> None:
+        self.instant: Final = instant
+        self.level: Final = level
+        """``None``: the monitoring period ends."""
+        self.mark: Final = mark
+        """``None`` for a repetition, and for what follows an acknowledgement."""
 
 
 class Climb:
@@ -101,7 +111,20 @@ class Climb:
 
     def copy(self) -> Climb:
         """A ladder of its own."""
-        return Climb(*self.parts())
+        return Climb(
+            self.policy,
+            self.version,
+            self.row,
+            self.cycle,
+            self.floor,
+            self.raised,
+            self.holding,
+            self.said,
+            self.watched_until,
+            self.repeats,
+            self.turn,
+            self.next,
+        )
 
     def parts(self) -> Stored:
         """What the table keeps: the arguments of ``Climb`` in their order."""
@@ -123,21 +146,25 @@ class Climb:
     @property
     def active(self) -> bool:
         """Some level was raised and the escalation is not over."""
-        return bool(self.raised) and self.holding in _ACTIVE
+        return bool(self.raised) and self.holding <= MONITORING
 
     def look_ahead(self, rungs: Rungs, watch: Stopwatch, pledge: Pledge | None) -> None:
         """Find the next instant anew, after anything about the stopwatch, the commitment or the levels has changed."""
-        self.next = min([due.instant for due in self.pending(rungs, watch, pledge)], default=None)
+        soonest = None
+        for due in self.pending(rungs, watch, pledge):
+            if soonest is None or due.instant < soonest:
+                soonest = due.instant
+        self.next = soonest
 
     def pending(self, rungs: Rungs, watch: Stopwatch, pledge: Pledge | None) -> list[Due]:
         """All that is in sight, in the order of the policy: levels first, then the repetition of the highest."""
         calendar, ladder = rungs.calendar, rungs.ladder
-        if self.holding == Holding.MONITORING:
+        if self.holding == MONITORING:
             return [Due(self.watched_until, None, None)]
-        if not watch.on or self.holding > Holding.ACKNOWLEDGED or not _may_climb(rungs, pledge):
+        if not watch.on or self.holding > ACKNOWLEDGED or not _may_climb(rungs, pledge):
             return []
         highest = self.highest(rungs)
-        if self.holding == Holding.ACKNOWLEDGED:
+        if self.holding == ACKNOWLEDGED:
             if ladder.raise_again_after is None or highest is None:
                 return []
             again = shift(self.said, ladder.raise_again_after, calendar)
@@ -171,7 +198,7 @@ class Climb:
     def _instant(self, mark: Mark, rungs: Rungs, watch: Stopwatch, pledge: Pledge | None) -> int | None:
         if rungs.ladder.commitment:
             instant = None if pledge is None else mark_instant(mark, pledge, watch, rungs.calendar)
-        elif mark.kind is MarkKind.USED:
+        elif mark.kind is _USED:
             amount = resolve(mark.duration, rungs.calendar, watch.began)
             instant = watch.reaches(amount.micros, amount.clock, rungs.calendar)
         else:
@@ -179,18 +206,14 @@ class Climb:
         return instant if instant is None or instant > self.floor else self.floor
 
 
-_ACTIVE: Final = (Holding.CLIMBING, Holding.ACKNOWLEDGED, Holding.MONITORING)
-_OPEN: Final = (Verdict.PENDING, Verdict.BREACHED)
-
-
 def _may_climb(rungs: Rungs, pledge: Pledge | None) -> bool:
-    return not rungs.ladder.commitment or (pledge is not None and pledge.verdict in _OPEN)
+    return not rungs.ladder.commitment or (pledge is not None and (pledge.verdict == PENDING or pledge.verdict == BREACHED))
 
 
 def shift(instant: int, duration: Duration, calendar: Calendar) -> int:
     """``instant`` plus a duration, on the wall or on the calendar as its unit says."""
     amount = duration.resolve(calendar, instant)
-    return calendar.add(instant, amount.micros) if amount.clock is Clock.BUSINESS else instant + amount.micros
+    return calendar.add(instant, amount.micros) if amount.clock is _BUSINESS else instant + amount.micros
 
 
 def _when_allowed(instant: int, level: Level, calendar: Calendar) -> int:

@@ -21,19 +21,20 @@ def absorb(ticket: Ticket, event: Event) -> tuple[Event, set[str]]:
     Returns the event with only those of its fields that really changed, and the names of all fields that did, derived ones
     included.
     """
-    fields = ticket.fields
+    fields, given, type_ = ticket.fields, event.fields, event.type
     names: set[str] = set()
     if not ticket.begun:
         names.update(("@begun", "status"))
         ticket.begun = True
-        ticket.partial = event.type != "ticket.created"
+        ticket.partial = type_ != "ticket.created"
         fields = {"@begun": "yes"} if ticket.partial else {"@begun": "yes", "status": "new"}
     elif "@begun" in fields:
         names.add("@begun")
-        fields = {name: value for name, value in fields.items() if name != "@begun"}
-    if event.type == "ticket.created":
+        fields = fields.copy()
+        del fields["@begun"]
+    if type_ == "ticket.created":
         ticket.partial = False
-    changed = event.fields and {name: value for name, value in event.fields.items() if fields.get(name, "") != value}
+    changed = given and {name: value for name, value in given.items() if fields.get(name, "") != value}
     if changed:
         fields = {**fields, **changed}
         names.update(changed)
@@ -42,13 +43,13 @@ def absorb(ticket: Ticket, event: Event) -> tuple[Event, set[str]]:
             # An acceptance is of a solution; what is opened again is not accepted any more.
             fields["@accepted"] = ""
             names.add("@accepted")
-    if event.type not in _ABOUT_FIELDS:
+    if type_ not in _ABOUT_FIELDS:
         new = {name: value for name, value in _derived(ticket, event).items() if fields.get(name, "") != value}
         if new:
             fields = {**fields, **new}
             names.update(new)
     ticket.fields = fields
-    if len(changed) == len(event.fields):
+    if len(changed) == len(given):
         return event, names
     return msgspec.structs.replace(event, fields=changed), names
 

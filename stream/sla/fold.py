@@ -16,36 +16,37 @@ A little longer than a file here should be, because this order is read as one.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from stream.sla import ladders, verdicts
-from stream.sla.commitment import Verdict
+from stream.sla.commitment import CANCELLED, MEASURED, MET, PENDING
 from stream.sla.effects import Kind, Reason
 from stream.sla.escalation import Climb, Holding
 from stream.sla.fields import absorb
-from stream.sla.stopwatch import Signal, Stopwatch
+from stream.sla.stopwatch import IDLE, Signal, Stopwatch
 from stream.sla.voice import Voice
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from stream.sla.commitment import Pledge
-    from stream.sla.conditions import Fields
     from stream.sla.events import Event
     from stream.sla.plan import Plan, PolicySet, Promise
-    from stream.sla.ticket import Ticket
+    from stream.sla.ticket import Fields, Ticket
 
-_ABOUT_ESCALATIONS = ("escalation.requested", "escalation.acknowledged", "escalation.released")
-_END_REASON = {Signal.STOP: Reason.SOLVED, Signal.RESTART: Reason.RESTARTED, Signal.CANCEL: Reason.CANCEL_CONDITION}
-_MAY_BEGIN_ANEW = (Verdict.CANCELLED, Verdict.MET, Verdict.MEASURED)
-_GONE_REASON = {"merged": Reason.MERGED, "deleted": Reason.DELETED}
-_CANCELLED = (Signal.CANCEL,)
+_ABOUT_ESCALATIONS: Final = ("escalation.requested", "escalation.acknowledged", "escalation.released")
+_END_REASON: Final = {Signal.STOP: Reason.SOLVED, Signal.RESTART: Reason.RESTARTED, Signal.CANCEL: Reason.CANCEL_CONDITION}
+_MAY_BEGIN_ANEW: Final = (CANCELLED, MET, MEASURED)
+_GONE_REASON: Final = {"merged": Reason.MERGED, "deleted": Reason.DELETED}
+_CANCELLED: Final = (Signal.CANCEL,)
+# Naming a member of an enum costs as much as a call.
+_FIELD_CHANGED: Final = Reason.FIELD_CHANGED
+_CLOCK_STARTED: Final = Reason.CLOCK_STARTED
+_WITHDRAWN: Final = int(Holding.WITHDRAWN)
 
 
 class Fold:
     """Changes one ticket in place (give it a copy) and collects what became true in ``voice.effects``."""
 
-    __slots__ = ("_open", "_owned", "_planned", "_plans", "policies", "ticket", "voice")
+    __slots__ = ("_at", "_cause", "_open", "_owned", "_planned", "_plans", "policies", "ticket", "voice")
 
     def __init__(self, policies: PolicySet, ticket: Ticket, now: int) -> None:
         self.policies = policies
@@ -56,34 +57,38 @@ class Fold:
         self._plans: dict[int, Plan] = {}
         self._owned: set[str] = set()
         self._open = False
+        self._at = 0
+        self._cause = ""
+        """Instant and id of the event that is being folded."""
 
     def event(self, event: Event) -> None:
-        ticket, policies = self.ticket, self.policies
+        ticket, at, type_ = self.ticket, event.at, event.type
+        self._at, self._cause = at, event.id
         # 1
-        if ticket.next is not None and ticket.next < event.at:
-            self.time(event.at)
+        if ticket.next is not None and ticket.next < at:
+            self.time(at)
         # 2
         event, changed = absorb(ticket, event)
-        ticket.last = (event.at, event.seq, event.id, event.source)
+        ticket.last = (at, event.seq, self._cause, event.source)
         if changed:
             self.voice.fields_changed()
         # 3
-        turned = self._turn(event, changed)
-        if event.type == "extension.granted":
+        turned = self._turn(event, type_, changed)
+        if type_ == "extension.granted":
             self._take_on()
             turned += self._extend(event)
-        elif event.type in _ABOUT_ESCALATIONS:
+        elif type_ in _ABOUT_ESCALATIONS:
             self._take_on()
             turned += self._escalate(event)
         # 4
-        if not policies.reads.isdisjoint(changed):
+        if changed and not self.policies.reads.isdisjoint(changed):
             self._take_on()
             before = self._planned
             self._planned, self._plans = ticket.fields, {}
-            self._withdraw(self._lay(ticket.watches, event), event, before)
+            self._withdraw(self._lay(list(ticket.watches)), before)
             ticket.look_ahead()
         elif turned:
-            self._lay(turned, event)
+            self._lay(turned)
             ticket.look_ahead()
 
     def time(self, until: int) -> None:
@@ -125,20 +130,22 @@ class Fold:
             climb = self.ticket.climbs[name] = climb.copy()
         return climb
 
-    def _turn(self, event: Event, changed: set[str]) -> list[str]:
+    def _turn(self, event: Event, type_: str, changed: set[str]) -> list[str]:
         """Give every stopwatch its signals; returns the rows of those that got any."""
         ticket = self.ticket
         turned: list[str] = []
-        watches, fields, gone, type_ = ticket.watches, ticket.fields, ticket.gone, event.type
-        begins = fields.get("@begun") == "yes"
+        watches, fields, gone = ticket.watches, ticket.fields, ticket.gone
+        begins = "@begun" in fields
         for row, movement in self.policies.movements.items():
             watch = watches.get(row)
-            phase = 0 if watch is None else watch.phase  # Phase.IDLE
+            phase = IDLE if watch is None else watch.phase
             if gone:
                 signals: tuple[Signal, ...] = _CANCELLED if watch is not None and watch.on else ()
             else:
                 heeded = movement.heeded[phase]
-                if not (begins or type_ in heeded.types or heeded.any_type or not heeded.fields.isdisjoint(changed)):
+                if not (
+                    begins or type_ in heeded.types or heeded.any_type or (changed and not heeded.fields.isdisjoint(changed))
+                ):
                     continue
                 signals = movement.turn(phase, event, fields)
             if signals:
@@ -148,16 +155,16 @@ class Fold:
                 turned.append(row)
                 watch = watches[row] = Stopwatch() if watch is None else watch.copy()
                 for signal in signals:
-                    self._signal(row, watch, signal, event)
+                    self._signal(row, watch, signal)
         return turned
 
-    def _signal(self, row: str, watch: Stopwatch, signal: Signal, event: Event) -> None:
-        at, cycle = event.at, watch.cycle
+    def _signal(self, row: str, watch: Stopwatch, signal: Signal) -> None:
+        at, cycle = self._at, watch.cycle
         if not cycle:
             watch.take(signal, at)
             return
-        voice, cause, ends, plan = self.voice, event.id, signal in _END_REASON, self._plan(watch)
-        reason = _GONE_REASON.get(self.ticket.gone) or _END_REASON.get(signal, Reason.FIELD_CHANGED)
+        voice, cause, ends, plan = self.voice, self._cause, signal in _END_REASON, self._plan(watch)
+        reason = _GONE_REASON.get(self.ticket.gone) or _END_REASON.get(signal, _FIELD_CHANGED)
         if not ends:
             watch.take(signal, at)
         for promise in plan.promises_on.get(row, ()):
@@ -210,9 +217,10 @@ class Fold:
                 ladders.asks(voice, event, rungs, climb, watch, gate, pledge)
         return [climb.row for _, climb, _ in found]
 
-    def _lay(self, rows: Iterable[str], event: Event) -> set[str]:
+    def _lay(self, rows: list[str]) -> set[str]:
         """Returns the names of all promises and (with ``^`` before them) ladders that apply on these rows."""
-        ticket, laid = self.ticket, set()
+        ticket, at, cause = self.ticket, self._at, self._cause
+        laid: set[str] = set()
         for row in rows:
             watch = ticket.watches[row]
             if not watch.on:
@@ -220,7 +228,7 @@ class Fold:
             plan = self._plan(watch)
             for promise in plan.promises_on.get(row, ()):
                 laid.add(promise.name)
-                self._lay_promise(row, watch, promise, event)
+                self._lay_promise(row, watch, promise)
             for rungs in plan.ladders_on.get(row, ()):
                 name = rungs.name
                 laid.add(f"^{name}")
@@ -231,14 +239,14 @@ class Fold:
                     if climb is not None and climb.active:
                         # Watched for a recurrence, and now the clock begins another cycle: that escalation is over.
                         old = ticket.watches[climb.row]
-                        ladders.releases(self.voice, Reason.RESTARTED, event.at, event.id, rungs, climb, old)
+                        ladders.releases(self.voice, Reason.RESTARTED, at, cause, rungs, climb, old)
                     self._owned.add(f"^{name}")
                     turn = climb.turn + 1 if climb is not None and climb.row != row else 0
                     climb = Climb(rungs.policy.name, rungs.policy.version, row, watch.cycle, turn=turn)
                     ticket.climbs[name] = climb
-                elif climb.holding == Holding.WITHDRAWN:
-                    ladders.returns(self.voice, event.at, event.id, rungs, climb, watch)
-                climb.floor = max(climb.floor, event.at)
+                elif climb.holding == _WITHDRAWN:
+                    ladders.returns(self.voice, at, cause, rungs, climb, watch)
+                climb.floor = max(climb.floor, at)
                 climb.look_ahead(rungs, watch, ticket.pledges.get(rungs.ladder.commitment))
         return laid
 
@@ -255,13 +263,13 @@ class Fold:
             rungs.name == name for rungs in plan.ladders_on.get(row, ())
         )
 
-    def _lay_promise(self, row: str, watch: Stopwatch, promise: Promise, event: Event) -> None:
-        voice, name, at, cause = self.voice, promise.name, event.at, event.id
+    def _lay_promise(self, row: str, watch: Stopwatch, promise: Promise) -> None:
+        voice, name, at, cause = self.voice, promise.name, self._at, self._cause
         pledge = self._pledge(name)
         if pledge is not None and pledge.row != row and self._held_by(pledge.row, name):
             return
         same_cycle = pledge is not None and pledge.row == row and pledge.cycle == watch.cycle
-        if pledge is not None and pledge.verdict == Verdict.PENDING:
+        if pledge is not None and pledge.verdict == PENDING:
             # Where the cycle is another, another policy counts the same commitment on a row of its own.
             if not same_cycle or pledge.differs(promise, watch):
                 verdicts.retargets(voice, at, cause, promise, pledge, watch)
@@ -269,25 +277,25 @@ class Fold:
                 pledge.floor = max(pledge.floor, at)
                 pledge.look_ahead(promise, watch)
         elif pledge is None or not same_cycle or pledge.verdict in _MAY_BEGIN_ANEW:
-            reason = Reason.CLOCK_STARTED if watch.began == at else Reason.FIELD_CHANGED
+            reason = _CLOCK_STARTED if watch.began == at else _FIELD_CHANGED
             self._owned.add(name)
             self.ticket.pledges[name] = verdicts.begins(voice, reason, at, cause, promise, watch, pledge)
 
-    def _withdraw(self, laid: set[str], event: Event, before: Fields) -> None:
+    def _withdraw(self, laid: set[str], before: Fields) -> None:
         """End what was promised to the fields before the event and is not among what is laid now."""
-        ticket, policies = self.ticket, self.policies
+        ticket, policies, at, cause = self.ticket, self.policies, self._at, self._cause
         for name, held in list(ticket.pledges.items()):
-            if name in laid or held.verdict != Verdict.PENDING:
+            if name in laid or held.verdict != PENDING:
                 continue
             watch = ticket.watches[held.row]
             if not watch.on:
                 continue
             pledge = self._pledge(name) or held
             promise = policies.plan(before, policies.epoch(watch.began)).promises[name]
-            pledge.decide(Verdict.CANCELLED)
+            pledge.decide(CANCELLED)
             pledge.next = None
             reason = Reason.NO_LONGER_APPLIES
-            self.voice.commitment(Kind.CANCELLED, reason, event.at, event.id, promise, pledge, watch)
+            self.voice.commitment(Kind.CANCELLED, reason, at, cause, promise, pledge, watch)
         for name, high in list(ticket.climbs.items()):
             watch = ticket.watches[high.row]
             if f"^{name}" not in laid and watch.on:
@@ -295,7 +303,7 @@ class Fold:
                 rungs = policies.plan(before, policies.epoch(watch.began)).ladders.get(name)
                 if rungs is not None:
                     reason, holding = Reason.NO_LONGER_APPLIES, Holding.WITHDRAWN
-                    ladders.releases(self.voice, reason, event.at, event.id, rungs, climb, watch, holding=holding)
+                    ladders.releases(self.voice, reason, at, cause, rungs, climb, watch, holding=holding)
                 climb.next = None
 
     def _fire(self, instant: int) -> None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from stream.sla.commitment import Verdict
+from stream.sla.commitment import PENDING
 from stream.sla.effects import Kind, Reason
 from stream.sla.escalation import Climb, Holding, shift
-from stream.sla.stopwatch import Signal
+from stream.sla.stopwatch import CANCEL, REOPEN, RESTART, STOP
 from stream.sla.voice import MARK_REASON, TIMER
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from stream.sla.events import Event
     from stream.sla.plan import Rungs
     from stream.sla.policy import Level
-    from stream.sla.stopwatch import Stopwatch
+    from stream.sla.stopwatch import Signal, Stopwatch
     from stream.sla.voice import Voice
 
 URGENT = frozenset({"production", "business_risk"})
@@ -26,15 +26,15 @@ def turns(
     voice: Voice, signal: Signal, reason: Reason, at: int, cause: str, rungs: Rungs, climb: Climb, watch: Stopwatch
 ) -> None:
     """The ladder's stopwatch got a signal at ``at``. Called before the stopwatch takes an ending, after it takes another."""
-    if signal is Signal.REOPEN:
+    if signal is REOPEN:
         _reopens(voice, at, cause, rungs, climb, watch)
-    elif signal is Signal.STOP and climb.active and rungs.ladder.monitoring is not None:
+    elif signal is STOP and climb.active and rungs.ladder.monitoring is not None:
         climb.holding = Holding.MONITORING
         climb.said = at
         climb.turn += 1
         climb.next = climb.watched_until = shift(at, rungs.ladder.monitoring, rungs.calendar)
         _tell_all(voice, Kind.MONITORING, reason, at, cause, rungs, climb, watch, due_at=climb.watched_until)
-    elif signal in (Signal.STOP, Signal.RESTART, Signal.CANCEL):
+    elif signal in (STOP, RESTART, CANCEL):
         releases(voice, reason, at, cause, rungs, climb, watch)
 
 
@@ -111,7 +111,7 @@ def asks(
     open_from = None if gate is None else gate.due
     # A gate with no deadline in sight (paused) is shut; one that was fulfilled without ever having one is open.
     shut = gate is not None and gate.target is not None
-    shut = shut and (event.at < open_from if open_from is not None else gate is not None and gate.verdict == Verdict.PENDING)
+    shut = shut and (event.at < open_from if open_from is not None else gate is not None and gate.verdict == PENDING)
     early = shut and not urgent
     if level is None or not ladder.on_request or not watch.on or early:
         reason = Reason.TOO_EARLY if early else Reason.NOT_OFFERED if watch.on else Reason.SOLVED

@@ -41,6 +41,8 @@ class Promise:
         self.name: Final[str] = commitment.name
         self.row: Final[str] = commitment.row.name
         """The metric row on whose stopwatch it lies."""
+        self.timer: Final[bool] = commitment.row.timer
+        """Nobody promises anything: see ``metrics.Row``."""
 
 
 class Rungs:
@@ -115,7 +117,7 @@ class PolicySet:
 
     def plan(self, fields: Fields, epoch: int) -> Plan:
         """What is promised to a ticket with these fields, by the versions of that epoch."""
-        key: tuple[object, ...] = (epoch, *map(fields.get, self._order))
+        key: tuple[object, ...] = (epoch, *[fields.get(name) for name in self._order])
         try:
             plan = self._plans.get(key)
         except TypeError:  # a list among them: tags

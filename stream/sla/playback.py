@@ -42,27 +42,35 @@ class Playback:
 
     def apply(self, ticket: str, event: Event) -> Step:
         """Take one event, no time passing but for its own ticket: ``wakes`` is to follow."""
-        now = event.at if self.watermark is None else max(self.watermark, event.at)
-        step = self.engine.apply(self.states.get(ticket), ticket, event, now)
+        at, before = event.at, self.states.get(ticket)
+        now = at if self.watermark is None or self.watermark < at else self.watermark
+        step = self.engine.apply(before, ticket, event, now)
         self.outcomes[step.outcome] += 1
         self.unmatched += step.unmatched
-        self._keep(ticket, step)
+        self._keep(ticket, before, step)
         return step
 
-    def wakes(self, at: int) -> Iterator[tuple[int, str, tuple[Effect, ...]]]:
+    def wakes(self, at: int) -> list[tuple[int, str, tuple[Effect, ...]]]:
         """As ``tick``; of each ticket that is woken, in this order: for which instant, which ticket, and its effects."""
+        woken: list[tuple[int, str, tuple[Effect, ...]]] = []
         if self.watermark is not None and at < self.watermark:
-            return
+            return woken
         self.watermark = at
         while self._wakes and self._wakes[0][0] <= at:
             wake_at, ticket = heappop(self._wakes)
             state = self.states[ticket]
             if state.wake_at == wake_at:  # else an event has moved it since
-                yield wake_at, ticket, self._keep(ticket, self.engine.wake(state, at))
+                step = self.engine.wake(state, at)
+                self._keep(ticket, state, step)
+                woken.append((wake_at, ticket, step.effects))
+        return woken
 
-    def _keep(self, ticket: str, step: Step) -> tuple[Effect, ...]:
-        before = self.states.get(ticket)
+    @property
+    def soonest(self) -> int | None:
+        """No ticket is to be woken before this instant; ``None``: none at all."""
+        return self._wakes[0][0] if self._wakes else None
+
+    def _keep(self, ticket: str, before: State | None, step: Step) -> None:
         self.states[ticket] = step.state
         if step.wake_at is not None and (before is None or before.wake_at != step.wake_at):
             heappush(self._wakes, (step.wake_at, ticket))
-        return step.effects

@@ -71,12 +71,24 @@ TABLE: Final[dict[Phase, dict[Signal, Phase]]] = {
 }
 
 
-# Plain integers and plain look-ups for what is asked a hundred thousand times a second: up to Python 3.11 naming an enum's
-# member costs as much as a call.
-_IDLE, _RUNNING, _PAUSED, _STOPPED = int(Phase.IDLE), int(Phase.RUNNING), int(Phase.PAUSED), int(Phase.STOPPED)
+# Names and plain integers for what is asked a hundred thousand times a second: up to Python 3.11 naming an enum's member
+# costs as much as a call.
+IDLE: Final = int(Phase.IDLE)
+RUNNING: Final = int(Phase.RUNNING)
+PAUSED: Final = int(Phase.PAUSED)
+STOPPED: Final = int(Phase.STOPPED)
+START: Final = Signal.START
+PAUSE: Final = Signal.PAUSE
+RESUME: Final = Signal.RESUME
+STOP: Final = Signal.STOP
+RESTART: Final = Signal.RESTART
+REOPEN: Final = Signal.REOPEN
+CANCEL: Final = Signal.CANCEL
 _BUSINESS: Final = Clock.BUSINESS
-_TABLE: Final = [TABLE[phase] for phase in Phase]
-_BEGINNINGS: Final = (Signal.START, Signal.RESTART, Signal.SKIP)
+_TABLE: Final = [{signal: int(after) for signal, after in TABLE[phase].items()} for phase in Phase]
+_BEGINNINGS: Final = (START, RESTART, Signal.SKIP)
+_CONTINUE: Final = Again.CONTINUE
+_CYCLE: Final = Again.CYCLE
 
 
 class Stopwatch:
@@ -104,7 +116,7 @@ class Stopwatch:
 
     def copy(self) -> Stopwatch:
         """A stopwatch of its own."""
-        return Stopwatch(*self.parts())
+        return Stopwatch(self.phase, self.cycle, self.began, self.since, self.ran, self.paused)
 
     def parts(self) -> Stored:
         """What the table keeps: the arguments of ``Stopwatch`` in their order."""
@@ -113,36 +125,36 @@ class Stopwatch:
     @property
     def on(self) -> bool:
         """In a cycle that is neither stopped nor cancelled."""
-        return _RUNNING <= self.phase <= _PAUSED
+        return RUNNING <= self.phase <= PAUSED
 
     def take(self, signal: Signal, at: int) -> None:
         """Change phase by the table. Raises KeyError for a signal the table does not list: our bug."""
         phase = self.phase
         after = _TABLE[phase][signal]
         if at > self.since:
-            if phase == _RUNNING:
+            if phase == RUNNING:
                 self.ran = (*self.ran, (self.since, at))
-            elif phase == _PAUSED:
+            elif phase == PAUSED:
                 self.paused = (*self.paused, (self.since, at))
         if signal in _BEGINNINGS:
             self.cycle += 1
             self.began = at
             self.ran = ()
             self.paused = ()
-        self.phase = int(after)
+        self.phase = after
         self.since = at
 
     def elapsed(self, clock: Clock, calendar: Calendar, at: int) -> int:
         """Microseconds used by the present cycle up to ``at``, on that clock."""
         total = _total(self.ran, clock, calendar, at) if self.ran else 0
-        if self.phase == _RUNNING and at > self.since:
+        if self.phase == RUNNING and at > self.since:
             total += calendar.measure(self.since, at) if clock is _BUSINESS else at - self.since
         return total
 
     def paused_for(self, clock: Clock, calendar: Calendar, at: int) -> int:
         """Microseconds the present cycle was paused up to ``at``, on that clock."""
         total = _total(self.paused, clock, calendar, at) if self.paused else 0
-        if self.phase == _PAUSED and at > self.since:
+        if self.phase == PAUSED and at > self.since:
             total += calendar.measure(self.since, at) if clock is _BUSINESS else at - self.since
         return total
 
@@ -160,7 +172,7 @@ class Stopwatch:
                 if instant < end:
                     return instant
             left -= length
-        if self.phase == _RUNNING:
+        if self.phase == RUNNING:
             return calendar.add(self.since, left) if clock is _BUSINESS else self.since + left
         return None
 
@@ -174,7 +186,11 @@ def _after(start: int, micros: int, clock: Clock, calendar: Calendar) -> int:
 
 
 def _total(stretches: Stretches, clock: Clock, calendar: Calendar, until: int) -> int:
-    return sum([_length(start, min(end, until), clock, calendar) for start, end in stretches if start < until])
+    total = 0
+    for start, end in stretches:
+        if start < until:
+            total += _length(start, min(end, until), clock, calendar)
+    return total
 
 
 class Heeded(NamedTuple):
@@ -235,36 +251,36 @@ class Movement:
 
     def turn(self, phase: int, event: Event, fields: Fields) -> tuple[Signal, ...]:
         """The signals an event gives to a stopwatch in that phase, in order; ``()`` for none."""
-        if _RUNNING <= phase <= _PAUSED:
+        if RUNNING <= phase <= PAUSED:
             return self._turn_on(phase, event, fields)
-        if phase == _IDLE:
+        if phase == IDLE:
             if not self.starts(event, fields) or (self.cancels is not None and self.cancels(event, fields)):
                 return ()
             if self.stops(event, fields):
                 return (Signal.SKIP,)
-            return self._begin(Signal.START, event, fields)
-        if self.again is Again.CONTINUE:
-            opens = phase == _STOPPED and self.reopens is not None and self.reopens(event, fields)
-            signal = Signal.REOPEN
+            return self._begin(START, event, fields)
+        if self.again is _CONTINUE:
+            opens = phase == STOPPED and self.reopens is not None and self.reopens(event, fields)
+            signal = REOPEN
         else:
-            opens = self.again is Again.CYCLE and self.starts(event, fields)
-            signal = Signal.START
+            opens = self.again is _CYCLE and self.starts(event, fields)
+            signal = START
         if opens and not self.stops(event, fields) and (self.cancels is None or not self.cancels(event, fields)):
             return self._begin(signal, event, fields)
         return ()
 
     def _turn_on(self, phase: int, event: Event, fields: Fields) -> tuple[Signal, ...]:
         if self.cancels is not None and self.cancels(event, fields):
-            return (Signal.CANCEL,)
+            return (CANCEL,)
         if self.stops(event, fields):
-            return (Signal.STOP,)
+            return (STOP,)
         if self.restarts is not None and self.restarts(event, fields):
-            return self._begin(Signal.RESTART, event, fields)
+            return self._begin(RESTART, event, fields)
         holds = self.pauses is not None and self.pauses(event, fields)
-        if phase == _RUNNING:
-            return (Signal.PAUSE,) if holds else ()
+        if phase == RUNNING:
+            return (PAUSE,) if holds else ()
         ends = not holds if self.resumes is None else self.resumes(event, fields)
-        return (Signal.RESUME,) if ends else ()
+        return (RESUME,) if ends else ()
 
     def _begin(self, signal: Signal, event: Event, fields: Fields) -> tuple[Signal, ...]:
-        return (signal, Signal.PAUSE) if self.pauses is not None and self.pauses(event, fields) else (signal,)
+        return (signal, PAUSE) if self.pauses is not None and self.pauses(event, fields) else (signal,)

@@ -2,20 +2,32 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from stream.sla.commitment import Pledge, Verdict
+from stream.sla.commitment import BREACHED, CANCELLED, LATE, MEASURED, MET, PENDING, Pledge
 from stream.sla.duration import Duration
 from stream.sla.effects import Kind, Reason
 from stream.sla.policy import OnChange
-from stream.sla.stopwatch import Phase, Signal
+from stream.sla.stopwatch import CANCEL, PAUSE, PAUSED, REOPEN, RESUME, STOP
 from stream.sla.voice import MARK_REASON, TIMER
 
 if TYPE_CHECKING:
     from stream.sla.events import Event
     from stream.sla.plan import Promise
-    from stream.sla.stopwatch import Stopwatch
+    from stream.sla.stopwatch import Signal, Stopwatch
     from stream.sla.voice import Voice
+
+# What is said at every ticket: up to Python 3.11 naming an enum's member costs as much as a call.
+_STARTED: Final = Kind.STARTED
+_PAUSED: Final = Kind.PAUSED
+_RESUMED: Final = Kind.RESUMED
+_MET: Final = Kind.MET
+_MEASURED: Final = Kind.MEASURED
+_FULFILLED: Final = Reason.FULFILLED
+_NO_TARGET: Final = Reason.NO_TARGET
+_BY_PAUSE: Final = Reason.PAUSE_CONDITION
+_BY_RESUME: Final = Reason.RESUME_CONDITION
+_BY_REOPENING: Final = Reason.REOPENED
 
 
 def ends(
@@ -29,54 +41,54 @@ def ends(
     watch: Stopwatch,
 ) -> None:
     """The stopwatch is about to stop, restart or be cancelled at ``at``."""
-    if signal is Signal.CANCEL:
-        if pledge.verdict == Verdict.PENDING:
-            pledge.decide(Verdict.CANCELLED)
+    if signal is CANCEL:
+        if pledge.verdict == PENDING:
+            pledge.decide(CANCELLED)
             voice.commitment(Kind.CANCELLED, reason, at, cause, promise, pledge, watch)
         pledge.next = None
         return
-    if promise.commitment.row.timer:
-        if pledge.verdict == Verdict.PENDING:
-            pledge.decide(Verdict.CANCELLED)
-            if signal is Signal.STOP:  # what restarts is told of by its new start
+    if promise.timer:
+        if pledge.verdict == PENDING:
+            pledge.decide(CANCELLED)
+            if signal is STOP:  # what restarts is told of by its new start
                 voice.commitment(Kind.CANCELLED, Reason.FULFILLED, at, cause, promise, pledge, watch)
         pledge.next = None
         return
-    if pledge.verdict == Verdict.PENDING:
+    if pledge.verdict == PENDING:
         if pledge.target is None:
-            pledge.decide(Verdict.MEASURED)
-            voice.commitment(Kind.MEASURED, Reason.NO_TARGET, at, cause, promise, pledge, watch)
+            pledge.decide(MEASURED)
+            voice.commitment(_MEASURED, _NO_TARGET, at, cause, promise, pledge, watch)
         elif pledge.due is not None and pledge.due < at:
             # Time was let pass up to here, so only a target that changed at this very instant can have got by.
             breaches(voice, at, cause, promise, pledge, watch)
         else:
-            pledge.decide(Verdict.MET)
-            voice.commitment(Kind.MET, Reason.FULFILLED, at, cause, promise, pledge, watch)
-    if pledge.verdict == Verdict.BREACHED:
-        pledge.decide(Verdict.LATE)
+            pledge.decide(MET)
+            voice.commitment(_MET, _FULFILLED, at, cause, promise, pledge, watch)
+    if pledge.verdict == BREACHED:
+        pledge.decide(LATE)
         voice.commitment(Kind.MET_LATE, Reason.FULFILLED_LATE, at, cause, promise, pledge, watch)
     pledge.next = None
 
 
 def moves(voice: Voice, signal: Signal, at: int, cause: str, promise: Promise, pledge: Pledge, watch: Stopwatch) -> None:
     """The stopwatch was paused, resumed or reopened at ``at``."""
-    if signal is Signal.REOPEN:
+    if signal is REOPEN:
         pledge.turn += 1
-        if pledge.verdict == Verdict.LATE:
-            pledge.decide(Verdict.BREACHED)
-        elif pledge.verdict in (Verdict.MET, Verdict.MEASURED):
-            pledge.decide(Verdict.PENDING)
+        if pledge.verdict == LATE:
+            pledge.decide(BREACHED)
+        elif pledge.verdict in (MET, MEASURED):
+            pledge.decide(PENDING)
             pledge.floor = at
-    if signal is Signal.REOPEN and pledge.verdict == Verdict.PENDING and pledge.differs(promise, watch):
+    if signal is REOPEN and pledge.verdict == PENDING and pledge.differs(promise, watch):
         retargets(voice, at, cause, promise, pledge, watch)  # the fields changed while it was stopped
     pledge.look_ahead(promise, watch)
-    if pledge.verdict != Verdict.PENDING:
+    if pledge.verdict != PENDING:
         return
-    if signal is Signal.PAUSE:
-        voice.commitment(Kind.PAUSED, Reason.PAUSE_CONDITION, at, cause, promise, pledge, watch, per_event=True)
-    elif signal in (Signal.RESUME, Signal.REOPEN):
-        reason = Reason.REOPENED if signal is Signal.REOPEN else Reason.RESUME_CONDITION
-        voice.commitment(Kind.RESUMED, reason, at, cause, promise, pledge, watch, per_event=True)
+    if signal is PAUSE:
+        voice.commitment(_PAUSED, _BY_PAUSE, at, cause, promise, pledge, watch, per_event=True)
+    elif signal is RESUME or signal is REOPEN:
+        reason = _BY_REOPENING if signal is REOPEN else _BY_RESUME
+        voice.commitment(_RESUMED, reason, at, cause, promise, pledge, watch, per_event=True)
 
 
 def begins(
@@ -88,9 +100,9 @@ def begins(
         pledge.turn = before.turn + 1
     pledge.aim(promise, watch, at)
     pledge.look_ahead(promise, watch)
-    voice.commitment(Kind.STARTED, reason, at, cause, promise, pledge, watch)
-    if watch.phase == Phase.PAUSED:
-        voice.commitment(Kind.PAUSED, Reason.PAUSE_CONDITION, at, cause, promise, pledge, watch, per_event=True)
+    voice.commitment(_STARTED, reason, at, cause, promise, pledge, watch)
+    if watch.phase == PAUSED:
+        voice.commitment(_PAUSED, _BY_PAUSE, at, cause, promise, pledge, watch, per_event=True)
     return pledge
 
 
@@ -114,11 +126,11 @@ def retargets(voice: Voice, at: int, cause: str, promise: Promise, pledge: Pledg
 
 def breaches(voice: Voice, at: int, cause: str, promise: Promise, pledge: Pledge, watch: Stopwatch) -> None:
     """The deadline has passed; ``at`` is the deadline, or the later instant at which its target took hold."""
-    pledge.decide(Verdict.BREACHED)
+    pledge.decide(BREACHED)
     pledge.next = None
     late = pledge.due is not None and pledge.due < at
     reason = Reason.RETARGETED_PAST_DUE if late else Reason.TARGET_PASSED
-    kind = Kind.ELAPSED if promise.commitment.row.timer else Kind.BREACHED
+    kind = Kind.ELAPSED if promise.timer else Kind.BREACHED
     voice.commitment(kind, reason, at, cause, promise, pledge, watch)
 
 
@@ -141,7 +153,7 @@ def extends(voice: Voice, event: Event, promise: Promise, pledge: Pledge, watch:
     allowed = 0
     if room is not None and room.clock is pledge.clock is wanted.clock:
         allowed = min(wanted.micros, room.micros - pledge.extension)
-    if pledge.verdict != Verdict.PENDING or pledge.target is None or not watch.on or allowed <= 0:
+    if pledge.verdict != PENDING or pledge.target is None or not watch.on or allowed <= 0:
         kind, reason = Kind.EXTENSION_REFUSED, Reason.NO_EXTENSION
     else:
         kind, reason = Kind.RETARGETED, Reason.EXTENSION

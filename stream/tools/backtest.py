@@ -1,14 +1,15 @@
 """The engine over recorded events on as many processes as are wanted, what comes of it the same as from one.
 
 Tickets know nothing of each other, so each process has a part of them. What they share is the feed's time: each process is told
-of every line what time it made it, so that deadlines pass at the line at which they would have passed in one process. What is
-said bears the place where it belongs, and is put into that order here.
+which lines made it later, and how late, so that deadlines pass at the line at which they would have passed in one process. What
+is said bears the place where it belongs, and is put into that order here.
 """
 
 from __future__ import annotations
 
 import os
 from array import array
+from bisect import bisect_left
 from collections import Counter, deque
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack, contextmanager
@@ -17,11 +18,14 @@ from multiprocessing import get_context
 from typing import TYPE_CHECKING, Final, NamedTuple, Self
 from zlib import crc32
 
-from stream.feeds.decode import Incoming, Rejected, decode
-from stream.feeds.lines import key_of
+import msgspec
+
+from stream.feeds.decode import Incoming, Rejected, read
 from stream.feeds.wire import encode_effect
 from stream.language.policies import load
+from stream.runtime import garbage
 from stream.sla.engine import Engine, Outcome
+from stream.sla.events import Event
 from stream.sla.playback import Playback
 
 if TYPE_CHECKING:
@@ -34,8 +38,6 @@ CHUNK: Final = 5_000
 """Lines that are handed over at once. A feed that ends within the first such is not worth another process."""
 _AHEAD: Final = 4
 """Chunks that may be under way: more cost memory."""
-_EARLIER: Final = -1
-"""Instead of an instant: the line made it no later than it was."""
 
 
 class Refusal(NamedTuple):
@@ -63,25 +65,27 @@ class Tally(NamedTuple):
     outcomes: Counter[Outcome]
 
 
+_Own = list[tuple[int, str, Event]]
+"""Events about a shard's own tickets: the place of the line in its chunk, the ticket, the event."""
+
+_write_own: Final = msgspec.msgpack.Encoder().encode
+_read_own: Final = msgspec.msgpack.Decoder(_Own).decode
+
+
 class _Chunk(NamedTuple):
-    """Lines as a shard gets them: what time each made it, and those that are about its own tickets, by their place."""
+    """Lines as a shard gets them."""
 
+    places: array[int]
+    """Of the lines that are no earlier than all before them, in order."""
     instants: array[int]
-    own: dict[int, Incoming | bytes]
+    """What time each of these made it."""
+    own: _Own
 
 
-class _Piece(NamedTuple):
-    """Effects that belong together, and where. They compare by their place alone: no two have the same."""
-
-    place: int
-    """Of the line, in its chunk."""
-    by_time: bool
-    """What the line makes true comes before what the time makes true that it tells."""
-    wake_at: int
-    ticket: str
-    said: bytes
-    effects: int
-
+_Piece = tuple[int, bool, int, str, bytes, int]
+"""Effects that belong together, and where: the place of the line; whether by what time it made it, which comes after what the
+line itself makes true; then for which instant, and of which ticket; the bytes; the number of effects. No two are equal in the
+first four."""
 
 _Answer = tuple[list[_Piece], list[int]]
 """What is to be said, in order, and the places of lines that came too late."""
@@ -94,22 +98,33 @@ class Shard:
         self._playback: Final = Playback(engine)
 
     def take(self, chunk: _Chunk) -> Callable[[], _Answer]:
-        playback, own = self._playback, chunk.own
-        pieces, late = [], []
-        for place, at in enumerate(chunk.instants):
-            if (line := own.get(place)) is not None:
-                heard = decode(key_of(line), line, now=None) if isinstance(line, bytes) else line
-                assert isinstance(heard, Incoming)
-                step = playback.apply(heard.ticket, heard.event)
-                if step.effects:
-                    pieces.append(_piece(place, by_time=False, wake_at=0, ticket="", effects=step.effects))
-                if step.outcome is Outcome.TOO_LATE:
-                    late.append(place)
-            if at != _EARLIER:
-                for wake_at, ticket, effects in playback.wakes(at):
-                    if effects:
-                        pieces.append(_piece(place, by_time=True, wake_at=wake_at, ticket=ticket, effects=effects))
+        apply, places = self._playback.apply, chunk.places
+        pieces: list[_Piece] = []
+        late = []
+        passed = 0
+        for place, ticket, event in chunk.own:
+            before = bisect_left(places, place, passed)
+            if before > passed:
+                self._pass(chunk, passed, before, pieces)
+                passed = before
+            step = apply(ticket, event)
+            if step.effects:
+                pieces.append((place, False, 0, "", _lines(step.effects), len(step.effects)))
+            elif step.outcome is Outcome.TOO_LATE:
+                late.append(place)
+        self._pass(chunk, passed, len(places), pieces)
         return lambda: (pieces, late)
+
+    def _pass(self, chunk: _Chunk, start: int, end: int, pieces: list[_Piece]) -> None:
+        """Let time pass as these lines tell it: to the first of them that a deadline of ours lies before, and so on."""
+        playback, instants = self._playback, chunk.instants
+        while start < end:
+            soonest = playback.soonest
+            start = end - 1 if soonest is None else min(bisect_left(instants, soonest, start, end), end - 1)
+            for wake_at, ticket, effects in playback.wakes(instants[start]):
+                if effects:
+                    pieces.append((chunk.places[start], True, wake_at, ticket, _lines(effects), len(effects)))
+            start += 1
 
     def tally(self) -> Tally:
         return Tally(len(self._playback.states), self._playback.outcomes)
@@ -128,7 +143,8 @@ class _Elsewhere:
         self._pool.shutdown(cancel_futures=True)
 
     def take(self, chunk: _Chunk) -> Callable[[], _Answer]:
-        return self._pool.submit(_take, chunk).result
+        # Written at one go: as objects the events would cost more on their way than all that is done with them there.
+        return self._pool.submit(_take, chunk.places, chunk.instants, _write_own(chunk.own)).result
 
     def tally(self) -> Tally:
         return self._pool.submit(_tally).result()
@@ -149,7 +165,7 @@ class _UnderWay(NamedTuple):
             pieces += its
             refusals += [Refusal(self.numbers[place], "too_late: older than the history kept of its ticket") for place in late]
         pieces.sort()
-        return Part(b"".join([piece.said for piece in pieces]), sum(piece.effects for piece in pieces), sorted(refusals))
+        return Part(b"".join([piece[4] for piece in pieces]), sum([piece[5] for piece in pieces]), sorted(refusals))
 
 
 class Backtest:
@@ -173,7 +189,7 @@ class Backtest:
         while under_way:
             yield under_way.popleft().result()
         if until is not None and until >= self._watermark:
-            chunk = _Chunk(array("q", [until]), {})
+            chunk = _Chunk(array("q", [0]), array("q", [until]), [])
             yield _UnderWay([], [], [shard.take(chunk) for shard in self._shards]).result()
 
     def tally(self) -> Tally:
@@ -181,22 +197,24 @@ class Backtest:
         return Tally(sum(one.tickets for one in tallies), sum((one.outcomes for one in tallies), Counter()))
 
     def _hand_out(self, lines: list[tuple[int, bytes]]) -> _UnderWay:
-        instants, refusals = array("q"), []
-        own: list[dict[int, Incoming | bytes]] = [{} for _ in self._shards]
+        places, instants, refusals = array("q"), array("q"), []
+        own: list[_Own] = [[] for _ in self._shards]
         for place, (number, line) in enumerate(lines):
-            heard = decode(key_of(line), line, now=None)
-            if isinstance(heard, Rejected):
-                refusals.append(Refusal(number, f"{heard.reason}: {heard.message} {heard.path}".rstrip()))
-                instants.append(_EARLIER)
-                continue
+            heard = read(line)
             if isinstance(heard, Incoming):
-                at = heard.event.at
-                own[crc32(heard.ticket.encode()) % len(own)][place] = heard if len(own) == 1 else line
+                ticket, event = heard.ticket, heard.event
+                at = event.at
+                own[crc32(ticket.encode()) % len(own)].append((place, ticket, event))
+            elif isinstance(heard, Rejected):
+                refusals.append(Refusal(number, f"{heard.reason}: {heard.message} {heard.path}".rstrip()))
+                continue
             else:
                 at = heard.at
-            instants.append(at if at >= self._watermark else _EARLIER)
-            self._watermark = max(self._watermark, at)
-        answers = [shard.take(_Chunk(instants, mine)) for shard, mine in zip(self._shards, own, strict=True)]
+            if at >= self._watermark:
+                places.append(place)
+                instants.append(at)
+                self._watermark = at
+        answers = [shard.take(_Chunk(places, instants, mine)) for shard, mine in zip(self._shards, own, strict=True)]
         return _UnderWay([number for number, _ in lines], refusals, answers)
 
 
@@ -220,9 +238,8 @@ def backtest(
         yield Backtest([stack.enter_context(_Elsewhere(policies, history)) for _ in range(jobs)]), lines
 
 
-def _piece(place: int, *, by_time: bool, wake_at: int, ticket: str, effects: tuple[Effect, ...]) -> _Piece:
-    said = b"".join([encode_effect(effect) + b"\n" for effect in effects])
-    return _Piece(place, by_time, wake_at, ticket, said, len(effects))
+def _lines(effects: tuple[Effect, ...]) -> bytes:
+    return b"".join([encode_effect(effect) + b"\n" for effect in effects])
 
 
 _own: list[Shard] = []
@@ -230,11 +247,12 @@ _own: list[Shard] = []
 
 
 def _begin(policies: Sequence[Path], history: int) -> None:
+    garbage.seldom()
     _own.append(Shard(Engine(load(policies), history=history)))
 
 
-def _take(chunk: _Chunk) -> _Answer:
-    return _own[0].take(chunk)()
+def _take(places: array[int], instants: array[int], own: bytes) -> _Answer:
+    return _own[0].take(_Chunk(places, instants, _read_own(own)))()
 
 
 def _tally() -> Tally:

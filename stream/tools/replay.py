@@ -10,6 +10,7 @@ import click
 
 from stream.feeds.lines import open_lines
 from stream.language.document import PolicyError
+from stream.runtime import garbage
 from stream.tools.backtest import backtest
 from stream.tools.options import instant, policy_paths
 
@@ -27,6 +28,7 @@ def command(file: Path, policies: tuple[str, ...], until: int | None, history: i
     of processes; a line about each record that is refused, and a summary, go to standard error. No ticket is ever forgotten, as
     by a worker with --clock event.
     """
+    garbage.seldom()
     effects = 0
     refused: Counter[str] = Counter()
     try:

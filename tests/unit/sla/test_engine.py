@@ -6,11 +6,12 @@ import msgspec
 import pytest
 
 from stream.sla.conditions import FieldIn
-from stream.sla.effects import Kind, Reason, stem
+from stream.sla.effects import Kind, Reason
 from stream.sla.engine import Engine, Outcome
 from stream.sla.events import Event
 from stream.sla.metrics import SOLVED, Row
 from stream.sla.policy import Commitment
+from stream.sla.voice import stem
 from tests.unit.sla.given import (
     HOUR,
     MINUTE,

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from stream.sla.effects import Kind, stem
+from stream.sla.effects import Kind
 from stream.sla.engine import Outcome
 from stream.sla.plan import PolicySet
+from stream.sla.voice import stem
 from tests.unit.sla.given import HOUR, Told, changed, commitment, created, ladder, policy_set, says, used
 
 if TYPE_CHECKING:

@@ -9,8 +9,9 @@ import pytest
 
 from stream.sla.conditions import FieldIn
 from stream.sla.duration import Duration
-from stream.sla.effects import Effect, Kind, Reason, stem
+from stream.sla.effects import Effect, Kind, Reason
 from stream.sla.events import Event
+from stream.sla.voice import stem
 from tests.unit.sla.given import HOUR, changed, commitment, created, ladder, policy_set, run, share, used
 
 if TYPE_CHECKING:

@@ -9,10 +9,11 @@ import pytest
 from stream.language.calendars import read_calendar
 from stream.sla.conditions import FieldIn
 from stream.sla.duration import Duration
-from stream.sla.effects import Effect, Kind, Reason, stem
+from stream.sla.effects import Effect, Kind, Reason
 from stream.sla.events import Event
 from stream.sla.plan import PolicySet
 from stream.sla.policy import Choice, Commitment, Mark, OnChange, Policy
+from stream.sla.voice import stem
 from tests.unit.sla.given import ALWAYS, HOUR, Told, changed, commitment, created, left, policy_set, run, says, share, used
 
 PLAIN = policy_set(commitment("resolution"))

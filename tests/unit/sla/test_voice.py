@@ -5,8 +5,9 @@ from __future__ import annotations
 import dataclasses
 
 from stream.language.calendars import read_calendar
-from stream.sla.effects import Kind, stem
+from stream.sla.effects import Kind
 from stream.sla.metrics import BUILT_IN
+from stream.sla.voice import stem
 from tests.unit.sla.given import HOUR, Told, changed, commitment, created, ladder, policy_set, run, says, share, used
 
 OFFICE = read_calendar("office", {"timezone": "Asia/Kolkata", "week": {"mon-sun": ["14:30-22:30"]}}, lambda *_: None)
