@@ -13,7 +13,6 @@ from stream.runtime.transport import Record
 from stream.runtime.turn import Turn
 from stream.sla import codec
 from stream.sla.effects import Effect, Topic
-from stream.sla.ticket import standings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -117,8 +116,7 @@ def _count(bench: Workbench, partition: Partition, turn: Turn) -> None:
         metrics.unmatched(turn.unmatched)
     metrics.effects(turn.effects, bench.settings.clock is ClockMode.WALL)
     for key in turn.changed:
-        state = turn.states[key]
-        partition.open_commitments += metrics.open(state.head.id, standings(state))
+        partition.book.change(turn.before[key], turn.states[key])
     for key in turn.forgotten:
-        partition.open_commitments += metrics.open(key.decode(), None)
+        partition.book.change(turn.before[key], None)
     metrics.partition(partition.number, partition.watermark or None, partition.live)

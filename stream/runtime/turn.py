@@ -66,7 +66,9 @@ class Turn:
     ) -> None:
         """``clock``: the machine's clock at the beginning of the turn. ``passing``: seconds, of a clock nobody sets."""
         self.states: dict[bytes, State] = {}
-        """Tickets that were looked at, as they are now."""
+        """Tickets that were changed, as they are now."""
+        self.before: dict[bytes, State | None] = {}
+        """Tickets that were looked at, as they were before the turn; ``None``: there was none."""
         self.changed: set[bytes] = set()
         self.forgotten: set[bytes] = set()
         """Closed tickets whose retention is over."""
@@ -143,6 +145,7 @@ class Turn:
             if key is None:
                 return True
             self._woken += 1
+            self._state(key)  # closed it may be, and a commitment of it open all the same
             self._partition.tickets.pop(key, None)
             self._partition.recent.drop(key)
             self.states.pop(key, None)
@@ -174,9 +177,13 @@ class Turn:
             self._keep(key, step)
 
     def _state(self, key: bytes) -> State | None:
-        state = self.states.get(key) or self._partition.recent.get(key)
-        if state is None and (stored := self._partition.tickets.get(key)) is not None:
-            state = codec.decode(stored)
+        state = self.states.get(key)
+        if state is None:
+            state = self._partition.recent.get(key)
+            if state is None and (stored := self._partition.tickets.get(key)) is not None:
+                state = codec.decode(stored)
+            # A ticket that was forgotten in this turn and is heard of again stays as it was at the first look.
+            self.before.setdefault(key, state)
         return state
 
     def _keep(self, key: bytes, step: Step, detected_at: int | None = None) -> None:

@@ -126,16 +126,18 @@ class _Bench:
         self.wall = START
         self.forgotten: list[bytes] = []
         absent: Any = None
+        metrics = Metrics(policies)
         bench = Workbench(
             settings=self.settings,
             topics=Topics("test"),
             engine=self.engine,
-            metrics=Metrics(policies),
+            metrics=metrics,
             wall=lambda: self.wall,
             consumer=absent,
             presence=Presence(3),
         )
-        self.partition = Partition(bench, TP("ticket-events", 0), {}, Deadlines(), absent, absent, Mark(), Deadlines(), 0)
+        book = metrics.books.begin(0)
+        self.partition = Partition(bench, TP("ticket-events", 0), {}, Deadlines(), absent, absent, Mark(), Deadlines(), book)
 
     def turn(self) -> Turn:
         return Turn(self.engine, self.settings, self.partition, self.wall)
