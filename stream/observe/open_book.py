@@ -22,6 +22,9 @@ MINUTES: Final = 15
 """Of a quarter of an hour."""
 QUARTER: Final = MINUTES * MINUTE
 MINUTE_BITS: Final = 4
+QUARTERS: Final = 96
+"""Of a day."""
+WHAT_BITS: Final = 16
 
 
 class OpenBook:
@@ -36,15 +39,15 @@ class OpenBook:
         """Running ones: quarter of an hour of the deadline, then ``Counts.whom`` and below it, in ``MINUTE_BITS``, the minute
         in that quarter, to how many."""
         self.began: Final[dict[int, dict[int, int]]] = {}
-        """Open ones: quarter of an hour in which they began, then ``Counts.what``, to how many."""
+        """Open ones: day on which they began and below it, in ``WHAT_BITS``, ``Counts.what``, then the quarter of an hour of
+        that day, to how many."""
         self._sets: Final = sets
 
     def add(self, standings: Iterable[Standing]) -> None:
         """Count the open commitments of a ticket that is not in the book."""
         for one in standings:
             counts = self._sets.find(one.policy, one.commitment, one.priority, one.team)
-            self._note(counts, STATES.index(one.state), one.due_at, 1)
-            _count(self.began, one.began // QUARTER, counts.what, 1)
+            self._line(counts, STATES.index(one.state), one.due_at, one.began, 1)
 
     def change(self, before: State | None, after: State | None) -> None:
         """Count a ticket as it is in the place of the ticket as it was; ``None``: there was, or is, none."""
@@ -66,23 +69,29 @@ class OpenBook:
 
     def _difference(self, was: Ticket, is_: Ticket) -> None:
         """Of tickets with the same priority and team."""
-        pledges, watches = was.pledges, was.watches
+        before, watches = was.pledges, is_.watches
         for name, new in is_.pledges.items():
-            old, new_watch = pledges.get(name), is_.watches[new.row]
-            if old is None:
-                self._one(is_, name, new, 1)
-                continue
-            old_watch = watches[old.row]
-            if new is old and new_watch is old_watch:
-                continue
-            now, then = stands(new, new_watch), stands(old, old_watch)
-            if now == then and new.due == old.due and new_watch.began == old_watch.began and new.policy == old.policy:
-                continue
+            old, watch = before.get(name), watches[new.row]
+            now, then = stands(new, watch), CLOSED
+            if old is not None:
+                old_watch = was.watches[old.row]
+                if old is new and old_watch is watch:
+                    continue
+                then = stands(old, old_watch)
+                if now == then == CLOSED:
+                    continue
+                if then != CLOSED:
+                    if now != CLOSED and new.policy == old.policy and watch.began == old_watch.began:
+                        # The same commitment goes on: paused, resumed, breached, or with another deadline.
+                        if now != then or new.due != old.due:
+                            counts = self._find(is_, new.policy, name)
+                            self._state(counts, now, new.due, 1)
+                            self._state(counts, then, old.due, -1)
+                        continue
+                    self._line(self._find(was, old.policy, name), then, old.due, old_watch.began, -1)
             if now != CLOSED:
-                self._one(is_, name, new, 1)
-            if then != CLOSED:
-                self._one(was, name, old, -1)
-        for name, old in pledges.items():
+                self._line(self._find(is_, new.policy, name), now, new.due, watch.began, 1)
+        for name, old in before.items():
             if name not in is_.pledges:
                 self._one(was, name, old, -1)
 
@@ -94,15 +103,26 @@ class OpenBook:
         watch = ticket.watches[pledge.row]
         state = stands(pledge, watch)
         if state != CLOSED:
-            fields = ticket.fields
-            counts = self._sets.find(pledge.policy, name, str(fields.get("priority", "")), str(fields.get("team", "")))
-            self._note(counts, state, pledge.due, step)
-            _count(self.began, watch.began // QUARTER, counts.what, step)
+            self._line(self._find(ticket, pledge.policy, name), state, pledge.due, watch.began, step)
 
-    def _note(self, counts: Counts, state: int, due: int | None, step: int) -> None:
+    def _find(self, ticket: Ticket, policy: str, commitment: str) -> Counts:
+        priority, team = ticket.fields.get("priority", ""), ticket.fields.get("team", "")
+        return self._sets.find(
+            policy,
+            commitment,
+            priority if isinstance(priority, str) else str(priority),
+            team if isinstance(team, str) else str(team),
+        )
+
+    def _line(self, counts: Counts, state: int, due: int | None, began: int, step: int) -> None:
         self.open += step
-        there = self.states[state]
-        there[counts.number] = there.get(counts.number, 0) + step
+        self._state(counts, state, due, step)
+        quarter = began // QUARTER
+        _count(self.began, quarter // QUARTERS << WHAT_BITS | counts.what, quarter % QUARTERS, step)
+
+    def _state(self, counts: Counts, state: int, due: int | None, step: int) -> None:
+        there, number = self.states[state], counts.number
+        there[number] = there.get(number, 0) + step
         if state == RUNNING and due is not None:
             minute = due // MINUTE
             _count(self.due, minute // MINUTES, counts.whom << MINUTE_BITS | minute % MINUTES, step)

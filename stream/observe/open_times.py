@@ -13,7 +13,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from stream.observe.catalogue import AGE, CLOCK, LEFT, NEXT_DEADLINE
-from stream.observe.open_book import MINUTE, MINUTE_BITS, MINUTES, QUARTER
+from stream.observe.open_book import MINUTE, MINUTE_BITS, MINUTES, QUARTER, QUARTERS, WHAT_BITS
 from stream.sla.ticket import BREACHED, RUNNING
 
 if TYPE_CHECKING:
@@ -29,12 +29,13 @@ _AGES: Final = tuple(int(bound) * 1_000_000 // QUARTER for bound in AGE.buckets)
 """Upper bounds in quarters of an hour."""
 _LEFT_BUCKET: Final = tuple(bisect_left(_LEFT, minutes) for minutes in range(_LEFT[-1] + MINUTES + 1))
 """By minutes left: the first bucket whose upper bound is not below. Beyond the last bound it is one more than there are."""
-_AGE_BUCKET: Final = tuple(bisect_left(_AGES, quarters) for quarters in range(_AGES[-1] + 1))
-"""By age in quarters of an hour."""
+_AGE_BUCKET: Final = tuple(bisect_left(_AGES, quarters) for quarters in range(_AGES[-1] + QUARTERS + 1))
+"""The same by age in quarters of an hour."""
+_WHAT_MASK: Final = (1 << WHAT_BITS) - 1
 _MINUTE_MASK: Final = (1 << MINUTE_BITS) - 1
 
-_Quarters = list[tuple[int, dict[int, int]]]
-"""Quarters of an hour, each with what a book counts in it."""
+_Counted = list[tuple[int, dict[int, int]]]
+"""A stretch of time, each with what a book counts in it."""
 
 
 class OpenTimes(Collector):
@@ -52,7 +53,7 @@ class OpenTimes(Collector):
         minute, quarter = now // MINUTE, now // QUARTER
         # Copied, for the worker goes on counting meanwhile; and before the labels are, so that all that is counted has some.
         due = sorted((item for book in self._books.all() for item in _until(book.due, minute + _LEFT[-1])), key=_first)
-        began = [item for book in self._books.all() for item in _between(book.began, quarter - _AGES[-1], quarter)]
+        began = [item for book in self._books.all() for item in _since(book.began, quarter - _AGES[-1])]
         whom, what = self._sets.whom.copy(), self._sets.what.copy()
         running, breached, open_ = [0] * len(whom), [0] * len(whom), [0] * len(what)
         for counts in sets:
@@ -91,16 +92,18 @@ def _first(item: tuple[int, dict[int, int]]) -> int:
     return item[0]
 
 
-def _until(due: dict[int, dict[int, int]], minute: int) -> _Quarters:
+def _until(due: dict[int, dict[int, int]], minute: int) -> _Counted:
     """Those with deadlines before a minute; all that have passed are among them."""
     return [(quarter, there.copy()) for quarter, there in due.copy().items() if quarter * MINUTES < minute]
 
 
-def _between(began: dict[int, dict[int, int]], oldest: int, newest: int) -> _Quarters:
-    return [(quarter, there.copy()) for quarter, there in began.copy().items() if oldest <= quarter <= newest]
+def _since(began: dict[int, dict[int, int]], quarter: int) -> _Counted:
+    """Those of the day of a quarter of an hour and of all later ones."""
+    oldest = quarter // QUARTERS << WHAT_BITS
+    return [(key, there.copy()) for key, there in began.copy().items() if key >= oldest]
 
 
-def _time_left(due: _Quarters, minute: int, numbers: int) -> list[list[int]]:
+def _time_left(due: _Counted, minute: int, numbers: int) -> list[list[int]]:
     """By bucket and number: how many deadlines."""
     within = [[0] * numbers for _ in range(len(_LEFT) + 1)]
     for quarter, there in due:
@@ -116,7 +119,7 @@ def _time_left(due: _Quarters, minute: int, numbers: int) -> list[list[int]]:
     return within[:-1]
 
 
-def _soonest(due: _Quarters, minute: int, what: list[int], numbers: int) -> list[int]:
+def _soonest(due: _Counted, minute: int, what: list[int], numbers: int) -> list[int]:
     """By number of policy and commitment: the minute of the first deadline that is still ahead, 0 where there is none.
 
     ``what``: by number of policy, commitment and team. ``due``: the soonest first.
@@ -137,14 +140,18 @@ def _soonest(due: _Quarters, minute: int, what: list[int], numbers: int) -> list
     return soonest
 
 
-def _ages(began: _Quarters, quarter: int, numbers: int) -> list[list[int]]:
+def _ages(began: _Counted, quarter: int, numbers: int) -> list[list[int]]:
     """By bucket and number: how many beginnings."""
-    younger = [[0] * numbers for _ in _AGES]
-    for slot, there in began:
-        bucket = younger[_AGE_BUCKET[quarter - slot]]
-        for number, count in there.items():
-            bucket[number] += count
-    return younger
+    younger = [[0] * numbers for _ in range(len(_AGES) + 1)]
+    for key, there in began:
+        number, midnight = key & _WHAT_MASK, quarter - (key >> WHAT_BITS) * QUARTERS
+        first, last = _AGE_BUCKET[max(0, midnight - QUARTERS + 1)], _AGE_BUCKET[max(0, midnight)]
+        if first == last:
+            younger[first][number] += sum(there.values())
+        else:
+            for slot, count in there.items():
+                younger[_AGE_BUCKET[max(0, midnight - slot)]][number] += count
+    return younger[:-1]
 
 
 def _add(family: Metric, labels: tuple[str, ...], spec: Spec, counts: list[int], total: int) -> None:

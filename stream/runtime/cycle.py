@@ -115,8 +115,4 @@ def _count(bench: Workbench, partition: Partition, turn: Turn) -> None:
     if turn.unmatched:
         metrics.unmatched(turn.unmatched)
     metrics.effects(turn.effects, bench.settings.clock is ClockMode.WALL)
-    for key in turn.changed:
-        partition.book.change(turn.before[key], turn.states[key])
-    for key in turn.forgotten:
-        partition.book.change(turn.before[key], None)
     metrics.partition(partition.number, partition.watermark or None, partition.live)

@@ -67,8 +67,6 @@ class Turn:
         """``clock``: the machine's clock at the beginning of the turn. ``passing``: seconds, of a clock nobody sets."""
         self.states: dict[bytes, State] = {}
         """Tickets that were changed, as they are now."""
-        self.before: dict[bytes, State | None] = {}
-        """Tickets that were looked at, as they were before the turn; ``None``: there was none."""
         self.changed: set[bytes] = set()
         self.forgotten: set[bytes] = set()
         """Closed tickets whose retention is over."""
@@ -84,6 +82,7 @@ class Turn:
         self._engine = engine
         self._settings = settings
         self._partition = partition
+        self._book = partition.book
         self._clock = clock
         self._clock_is_feed = settings.clock is ClockMode.EVENT
         self._outcomes_only = not settings.routine
@@ -122,7 +121,7 @@ class Turn:
             if step.wake_at is not None and step.wake_at <= until:
                 raise RuntimeError(f"a ticket that was woken at {until} wants to be woken at {step.wake_at}: {key!r}")
             self._woken += 1
-            self._keep(key, step, None if self._clock_is_feed else self._clock)
+            self._keep(key, state, step, None if self._clock_is_feed else self._clock)
         return False
 
     def pass_again(self, timed: Mapping[bytes, int], said: set[bytes]) -> None:
@@ -134,7 +133,7 @@ class Turn:
             if state is not None:
                 step = self._engine.wake(state, instant + 1)
                 if step.effects and all(effect.id.encode() in said for effect in step.effects):
-                    self._keep(key, step)
+                    self._keep(key, state, step)
 
     def _forget(self, until: int) -> bool:
         # By the feed's time, in either clock mode: as long as nothing is heard there is nothing to make room for, and a
@@ -145,7 +144,8 @@ class Turn:
             if key is None:
                 return True
             self._woken += 1
-            self._state(key)  # closed it may be, and a commitment of it open all the same
+            # Closed it may be, and a commitment of it open all the same.
+            self._book.change(self._state(key), None)
             self._partition.tickets.pop(key, None)
             self._partition.recent.drop(key)
             self.states.pop(key, None)
@@ -166,7 +166,8 @@ class Turn:
         ticket, event = heard
         self._partition.hear(event.at)
         key: bytes = record.key
-        step = self._engine.apply(self._state(key), ticket, event, self._partition.watermark if now is None else now)
+        state = self._state(key)
+        step = self._engine.apply(state, ticket, event, self._partition.watermark if now is None else now)
         if step.outcome is Outcome.TOO_LATE:
             message = f"older than the {self._settings.history} newest events that are kept of this ticket"
             self._reject(record, Rejected(RejectReason.TOO_LATE, message, "$.at"))
@@ -174,22 +175,19 @@ class Turn:
         self.events[event.type, _RESULT[step.outcome]] += 1
         self.unmatched += step.unmatched
         if step.outcome is not Outcome.DUPLICATE:
-            self._keep(key, step)
+            self._keep(key, state, step)
 
     def _state(self, key: bytes) -> State | None:
-        state = self.states.get(key)
-        if state is None:
-            state = self._partition.recent.get(key)
-            if state is None and (stored := self._partition.tickets.get(key)) is not None:
-                state = codec.decode(stored)
-            # A ticket that was forgotten in this turn and is heard of again stays as it was at the first look.
-            self.before.setdefault(key, state)
+        state = self.states.get(key) or self._partition.recent.get(key)
+        if state is None and (stored := self._partition.tickets.get(key)) is not None:
+            state = codec.decode(stored)
         return state
 
-    def _keep(self, key: bytes, step: Step, detected_at: int | None = None) -> None:
+    def _keep(self, key: bytes, before: State | None, step: Step, detected_at: int | None = None) -> None:
         self.states[key] = step.state
         self.changed.add(key)
         self.forgotten.discard(key)
+        self._book.change(before, step.state)
         self._partition.deadlines.set(key, step.wake_at)
         self._partition.endings.set(key, ending(step.state, self._settings.retention))
         for effect in step.effects:
