@@ -13,12 +13,11 @@ from __future__ import annotations
 import gc
 import sys
 import time
-import tracemalloc
 from collections import defaultdict
 from itertools import islice
 from random import Random
 from statistics import median
-from typing import Final
+from typing import Any, Final
 
 import turn
 from apply import life
@@ -78,7 +77,6 @@ def _scrape(engine: Engine, open_: int, partitions: int, days: int) -> float:
     names = [commitment.name for commitment in policy.commitments]
     gc.collect()
     gc.freeze()
-    tracemalloc.start()
     books = [metrics.books.begin(partition) for partition in range(partitions)]
     for number in range(open_):
         due = NOW + dice.randrange(-60, days * 24 * 60) * MINUTE + number
@@ -87,8 +85,7 @@ def _scrape(engine: Engine, open_: int, partitions: int, days: int) -> float:
         team, priority = f"team-{number % 40}", f"p{1 + number % 4}"
         one = Standing(names[number % len(names)], policy.name, priority, team, state, due, began)
         books[dice.randrange(partitions)].add([one])
-    occupied = tracemalloc.get_traced_memory()[0]
-    tracemalloc.stop()
+    occupied = sum(_occupied(slots) for book in books for slots in (book.due, book.began))
     print(f"{open_:,} open, due within {days} days, {partitions} partitions: {occupied / open_:.0f} bytes each in the books")
     took = []
     for _ in range(5):
@@ -103,6 +100,16 @@ def _scrape(engine: Engine, open_: int, partitions: int, days: int) -> float:
     for partition in range(partitions):
         metrics.partition_given_up(partition)
     return scrape
+
+
+def _occupied(slots: dict[int, dict[int, int]]) -> int:
+    """Bytes of what a book counts by time."""
+    return _size(slots) + sum(map(_size, slots.values()))
+
+
+def _size(counts: dict[int, Any]) -> int:
+    # Numbers up to 256 exist once in the interpreter.
+    return sys.getsizeof(counts) + sum(sys.getsizeof(key) for key in counts if key > 256)
 
 
 def _scan(engine: Engine, open_: int, scrape: float) -> None:
