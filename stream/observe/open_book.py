@@ -21,7 +21,8 @@ MINUTE: Final = 60_000_000
 MINUTES: Final = 15
 """Of a quarter of an hour."""
 QUARTER: Final = MINUTES * MINUTE
-MINUTE_BITS: Final = 4
+MINUTE_BITS: Final = 24
+"""Of a number that counts fifteen minutes at once: each has so many bits of it, the first the lowest."""
 QUARTERS: Final = 96
 """Of a day."""
 WHAT_BITS: Final = 16
@@ -36,8 +37,8 @@ class OpenBook:
         self.states: Final[list[dict[int, int]]] = [{} for _ in STATES]
         """By state: number of a label set to how many."""
         self.due: Final[dict[int, dict[int, int]]] = {}
-        """Running ones: quarter of an hour of the deadline, then ``Counts.whom`` and below it, in ``MINUTE_BITS``, the minute
-        in that quarter, to how many."""
+        """Running ones: quarter of an hour of the deadline, then ``Counts.whom``, to how many in each minute of that quarter
+        (``MINUTE_BITS``). Numbers in one another cost as much as one, and many are added up in one step."""
         self.began: Final[dict[int, dict[int, int]]] = {}
         """Open ones: day on which they began and below it, in ``WHAT_BITS``, ``Counts.what``, then the quarter of an hour of
         that day, to how many."""
@@ -125,7 +126,7 @@ class OpenBook:
         there[number] = there.get(number, 0) + step
         if state == RUNNING and due is not None:
             minute = due // MINUTE
-            _count(self.due, minute // MINUTES, counts.whom << MINUTE_BITS | minute % MINUTES, step)
+            _count(self.due, minute // MINUTES, counts.whom, step << minute % MINUTES * MINUTE_BITS)
 
 
 def _count(slots: dict[int, dict[int, int]], slot: int, number: int, step: int) -> None:

@@ -109,14 +109,25 @@ def _time_left(due: _Counted, minute: int, numbers: int) -> list[list[int]]:
     for quarter, there in due:
         ahead = quarter * MINUTES + 1 - minute
         first, last = _LEFT_BUCKET[max(0, ahead)], _LEFT_BUCKET[max(0, ahead + MINUTES - 1)]
+        near, far = within[first], within[last]
         if first == last:
-            bucket = within[first]
-            for key, count in there.items():
-                bucket[key >> MINUTE_BITS] += count
-        else:
-            for key, count in there.items():
-                within[_LEFT_BUCKET[max(0, ahead + (key & _MINUTE_MASK))]][key >> MINUTE_BITS] += count
-    return within[:-1]
+            for number, minutes in there.items():
+                near[number] += minutes
+        else:  # bounds are a quarter of an hour apart or more: there is one among these minutes
+            bits = (_LEFT[first] - ahead + 1) * MINUTE_BITS
+            for number, minutes in there.items():
+                near[number] += minutes & ((1 << bits) - 1)
+                far[number] += minutes >> bits
+    return [[_sum(minutes) for minutes in bucket] for bucket in within[:-1]]
+
+
+def _sum(minutes: int) -> int:
+    """Of all the numbers in one."""
+    total = 0
+    while minutes:
+        total += minutes & _MINUTE_MASK
+        minutes >>= MINUTE_BITS
+    return total
 
 
 def _soonest(due: _Counted, minute: int, what: list[int], numbers: int) -> list[int]:
@@ -126,17 +137,18 @@ def _soonest(due: _Counted, minute: int, what: list[int], numbers: int) -> list[
     """
     soonest, missing, known = [0] * numbers, numbers, -1
     for quarter, there in due:
-        first = quarter * MINUTES
-        if first + MINUTES <= minute:
-            continue
         if not missing and quarter != known:
             break  # another partition may have sooner ones in the same quarter, none in a later one
-        for key in there:
-            slot, number = first + (key & _MINUTE_MASK), what[key >> MINUTE_BITS]
-            if minute <= slot < minute + _LEFT[-1] and (not soonest[number] or slot < soonest[number]):
+        first = max(quarter * MINUTES, minute)
+        passed = (first - quarter * MINUTES) * MINUTE_BITS
+        for whom, minutes in there.items():
+            number, ahead = what[whom], minutes >> passed
+            if not ahead or (soonest[number] and quarter != known):
+                continue
+            slot = first + ((ahead & -ahead).bit_length() - 1) // MINUTE_BITS
+            if slot < minute + _LEFT[-1] and (not soonest[number] or slot < soonest[number]):
                 missing -= not soonest[number]
-                soonest[number] = slot
-                known = quarter
+                soonest[number], known = slot, quarter
     return soonest
 
 
