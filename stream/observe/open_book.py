@@ -73,25 +73,24 @@ class OpenBook:
         before, watches = was.pledges, is_.watches
         for name, new in is_.pledges.items():
             old, watch = before.get(name), watches[new.row]
-            now, then = stands(new, watch), CLOSED
-            if old is not None:
-                old_watch = was.watches[old.row]
-                if old is new and old_watch is watch:
-                    continue
-                then = stands(old, old_watch)
-                if now == then == CLOSED:
-                    continue
-                if then != CLOSED:
-                    if now != CLOSED and new.policy == old.policy and watch.began == old_watch.began:
-                        # The same commitment goes on: paused, resumed, breached, or with another deadline.
-                        if now != then or new.due != old.due:
-                            counts = self._find(is_, new.policy, name)
-                            self._state(counts, now, new.due, 1)
-                            self._state(counts, then, old.due, -1)
-                        continue
-                    self._line(self._find(was, old.policy, name), then, old.due, old_watch.began, -1)
+            if old is None:
+                self._one(is_, name, new, 1)
+                continue
+            old_watch = was.watches[old.row]
+            if old is new and old_watch is watch:
+                continue
+            now, then = stands(new, watch), stands(old, old_watch)
+            if now != CLOSED and then != CLOSED and new.policy == old.policy and watch.began == old_watch.began:
+                # The same commitment goes on: paused, resumed, breached, or with another deadline.
+                if now != then or new.due != old.due:
+                    counts = self._find(is_, new.policy, name)
+                    self._state(counts, now, new.due, 1)
+                    self._state(counts, then, old.due, -1)
+                continue
             if now != CLOSED:
                 self._line(self._find(is_, new.policy, name), now, new.due, watch.began, 1)
+            if then != CLOSED:
+                self._line(self._find(was, old.policy, name), then, old.due, old_watch.began, -1)
         for name, old in before.items():
             if name not in is_.pledges:
                 self._one(was, name, old, -1)
