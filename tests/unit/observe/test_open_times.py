@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from random import Random
 from typing import TYPE_CHECKING
 
@@ -129,3 +131,22 @@ def test_the_buckets_show_what_a_look_at_every_ticket_shows(desk: Desk, later: i
         assert shown == {bound: sum(one <= bound for one in left) for bound in (*map(float, LEFT.buckets), float("inf"))}
     ages = [(NOW - began) / 1e6 for _, _, began, _ in truth]
     assert desk.buckets(AGE.name) == {bound: sum(age <= bound for age in ages) for bound in (*AGE.buckets, float("inf"))}
+
+
+def test_a_scrape_while_the_worker_counts_finds_a_name_for_all_it_counts(desk: Desk):
+    done, scraped = threading.Event(), []
+
+    def scrape() -> None:
+        while not done.is_set():
+            scraped.append([sample.value for family in desk.times.collect() for sample in family.samples])
+
+    with ThreadPoolExecutor(1) as pool:
+        scraping = pool.submit(scrape)
+        for ticket in range(3_000):
+            labels = ("gold", f"c{ticket % 19}", "p1", f"team-{ticket % 49}")
+            desk.open(ticket, STATES[ticket % 3], NOW + ticket * MINUTE, NOW - ticket * MINUTE, labels)
+        done.set()
+        scraping.result()
+
+    assert all(value >= 0 for values in scraped for value in values)
+    assert sum(book.open for book in desk.books) == 3_000
