@@ -3,8 +3,8 @@
     python benchmarks/memory.py [--tickets 200000]
 
 Both workers restore their tickets from the changelog (benchmarks/tickets.py) and are read when they are live and at rest. The
-difference holds all that a ticket costs: its state, its key, its place among the deadlines, its entry in the book of open
-commitments, and what the allocator loses between them.
+difference holds all that a ticket costs: its state, its key, its place among the deadlines, what it adds to the counts of open
+commitments by time, and what the allocator loses between them.
 """
 
 from __future__ import annotations

@@ -3,8 +3,9 @@
     python benchmarks/metrics.py [OPEN]
 
 All figures are CPU time in one run, so that shares mean something on a machine that is shared. A scrape is served by a
-thread; while it runs the event loop gets the interpreter by turns only, so what it takes is taken from the worker. Beside
-it stands what a look at every ticket would take, which no scrape does.
+thread; while it runs the event loop gets the interpreter by turns only, so what it takes is taken from the worker: with a few
+partitions, with many, and with all deadlines within a day. Beside it stands what a look at every ticket would take, which no
+scrape does. What the books occupy depends on labels and time, hardly on how much is open.
 """
 
 from __future__ import annotations
@@ -12,12 +13,11 @@ from __future__ import annotations
 import gc
 import sys
 import time
-import tracemalloc
 from collections import defaultdict
 from itertools import islice
 from random import Random
 from statistics import median
-from typing import Final
+from typing import Any, Final
 
 import turn
 from apply import life
@@ -40,7 +40,10 @@ STAGES: Final = ("decode", "read the state", "apply", "write the state", "wire",
 def main() -> None:
     engine = Engine(load([shipped("batoi")]))
     _share_of_a_turn(engine)
-    _scrape(engine, int(sys.argv[1]) if len(sys.argv) > 1 else OPEN)
+    open_ = int(sys.argv[1]) if len(sys.argv) > 1 else OPEN
+    for partitions, days in ((4, 30), (12, 30), (12, 1)):
+        scrape = _scrape(engine, open_, partitions, days)
+    _scan(engine, open_, scrape)
 
 
 def _share_of_a_turn(engine: Engine) -> None:
@@ -55,6 +58,8 @@ def _share_of_a_turn(engine: Engine) -> None:
         rounds.append(times)
     best = {stage: sum(map(min, zip(*(times[stage] for times in rounds), strict=True))) for stage in STAGES}
     whole = sum(best.values())
+    loop = min(turn._calibration() for _ in range(50))
+    print(f"a pass of the calibration loop: {loop:.0f} ns, {turn.ORDINARY:.0f} on an ordinary machine")
     print(f"{len(records)} events; a turn without the broker: {1e6 * whole / len(records):.1f} us an event")
     print(f"counting what a turn did: {1e6 * best['metrics'] / len(records):.2f} us an event, {best['metrics'] / whole:.1%}")
     metrics = Metrics(engine.policies)
@@ -65,23 +70,23 @@ def _share_of_a_turn(engine: Engine) -> None:
     print(f"what is measured once a turn, however large: {1e6 * (time.thread_time() - began) / 10_000:.1f} us")
 
 
-def _scrape(engine: Engine, open_: int) -> None:
+def _scrape(engine: Engine, open_: int, partitions: int, days: int) -> float:
+    """Seconds that a scrape takes with so many open commitments, all due within so many days."""
     dice, metrics = Random(7), Metrics(engine.policies, now=lambda: NOW)
     policy = engine.policies.policies[0]
     names = [commitment.name for commitment in policy.commitments]
     gc.collect()
     gc.freeze()
-    tracemalloc.start()
+    books = [metrics.books.begin(partition) for partition in range(partitions)]
     for number in range(open_):
-        due = NOW + dice.randrange(-60, 30 * 24 * 60) * MINUTE + number
+        due = NOW + dice.randrange(-60, days * 24 * 60) * MINUTE + number
         began = NOW - dice.randrange(30 * 24 * 60) * MINUTE - number
         state = ("running", "running", "running", "paused", "breached")[number % 5]
         team, priority = f"team-{number % 40}", f"p{1 + number % 4}"
-        metrics.open(f"desk/{number}", [Standing(names[number % len(names)], policy.name, priority, team, state, due, began)])
-    print(
-        f"{open_:,} open: {tracemalloc.get_traced_memory()[0] / open_:.0f} bytes each in the book, name of the ticket included"
-    )
-    tracemalloc.stop()
+        one = Standing(names[number % len(names)], policy.name, priority, team, state, due, began)
+        books[dice.randrange(partitions)].add([one])
+    occupied = sum(_occupied(slots) for book in books for slots in (book.due, book.began))
+    print(f"{open_:,} open, due within {days} days, {partitions} partitions: {occupied / open_:.0f} bytes each in the books")
     took = []
     for _ in range(5):
         began_at = time.thread_time()
@@ -90,8 +95,24 @@ def _scrape(engine: Engine, open_: int) -> None:
     for sample in (s for family in metrics.gauges.collect() for s in family.samples if "collector_duration" in s.name):
         print(f"  gathering {sample.labels['collector']}: {1e3 * sample.value:.1f} ms")
     scrape = median(took)
-    print(f"a scrape: {1e3 * scrape:.1f} ms, {len(page) / 1e3:.0f} kB, {len(page.splitlines()):,} lines")
-    print(f"scraped every {SCRAPE_EVERY:.0f} s: {scrape / SCRAPE_EVERY:.2%} of a worker's time")
+    print(f"  a scrape: {1e3 * scrape:.1f} ms, {len(page) / 1e3:.0f} kB, {len(page.splitlines()):,} lines")
+    print(f"  scraped every {SCRAPE_EVERY:.0f} s: {scrape / SCRAPE_EVERY:.2%} of a worker's time")
+    for partition in range(partitions):
+        metrics.partition_given_up(partition)
+    return scrape
+
+
+def _occupied(slots: dict[int, dict[int, int]]) -> int:
+    """Bytes of what a book counts by time."""
+    return _size(slots) + sum(map(_size, slots.values()))
+
+
+def _size(counts: dict[int, Any]) -> int:
+    # Numbers up to 256 exist once in the interpreter.
+    return sys.getsizeof(counts) + sum(sys.getsizeof(key) for key in counts if key > 256)
+
+
+def _scan(engine: Engine, open_: int, scrape: float) -> None:
     state = engine.apply(None, *_ticket()).state
     stored = [codec.encode(state)] * 20_000
     began_at = time.thread_time()

@@ -92,7 +92,7 @@ def main() -> None:
     app.events_loop, app.address, app.rebalancing, app.started = None, "http://127.0.0.1:0", False, True
     app.readiness, app.workers = lambda: (True, "live"), dict
     for partition in partitions.values():
-        partition.live, partition.open_commitments, partition.clock = True, 0, lambda wall: wall
+        partition.live, partition.book, partition.clock = True, SimpleNamespace(open=0), lambda wall: wall
     sys.setswitchinterval(TURN_OF_A_THREAD)  # as a worker does
     boundless = Limits(at_once=1_000, a_second=1e9, burst=1e9)
     flood(app, "nobody asks", None)

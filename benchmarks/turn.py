@@ -41,7 +41,6 @@ from stream.runtime.topics import Topics
 from stream.runtime.transport import Batch
 from stream.sla import codec
 from stream.sla.engine import Engine
-from stream.sla.ticket import standings
 
 if TYPE_CHECKING:
     from stream.sla.events import Event
@@ -133,6 +132,7 @@ def _stages(engine: Engine, batches: list[list[Any]], times: Times) -> None:
     """Each stage for itself. A ticket is read and written at every event, as by a worker whose batches meet it once."""
     tickets: dict[bytes, bytes] = {}
     metrics = Metrics(engine.policies)
+    book = metrics.books.begin(0)
     for records in batches:
         marks = [time.perf_counter()]
         heard = [decode(record.key, record.value, now=None) for record in records]
@@ -151,8 +151,8 @@ def _stages(engine: Engine, batches: list[list[Any]], times: Times) -> None:
         written = [(encode_effect(effect), effect_headers(effect, b"/breachwatch")) for effect in effects]
         marks.append(time.perf_counter())
         metrics.effects(effects, clock_is_wall=False)
-        for step in steps:
-            metrics.open(step.state.head.id, standings(step.state))
+        for state, step in zip(states, steps, strict=True):
+            book.change(state, step.state)
         marks.append(time.perf_counter())
         names = ("decode", "read the state", "apply", "write the state", "wire", "metrics")
         for name, began, ended in zip(names, marks, marks[1:], strict=False):
@@ -163,16 +163,18 @@ def _stages(engine: Engine, batches: list[list[Any]], times: Times) -> None:
 
 async def _whole(engine: Engine, batches: list[list[Any]], times: Times) -> None:
     nowhere: Any = _Nowhere()
+    metrics = Metrics(engine.policies)
     bench = Workbench(
         settings=load_settings({"policies": str(shipped("batoi")), "clock": "event"}, {}),
         topics=Topics("bench"),
         engine=engine,
-        metrics=Metrics(engine.policies),
+        metrics=metrics,
         wall=lambda: time.time_ns() // 1_000,
         consumer=nowhere,
         presence=nowhere,
     )
-    partition = Partition(bench, TP("ticket-events", 0), {}, Deadlines(), nowhere, nowhere, Mark(), Deadlines(), 0)
+    book = metrics.books.begin(0)
+    partition = Partition(bench, TP("ticket-events", 0), {}, Deadlines(), nowhere, nowhere, Mark(), Deadlines(), book)
     end = 0
     for records in batches:
         batch = Batch(records, end or None, end + len(records))

@@ -1,93 +1,141 @@
-"""The book of open commitments: how many stand how, kept up ticket by ticket and read at each scrape."""
+"""The book of a partition's open commitments: how many stand how, by label set, deadline and age, kept up by differences.
+
+It remembers no ticket. A turn has each ticket as it was and as it is, and what was counted of it before is what stands in it
+as it was; so a book costs nothing a ticket, and is given up in one step.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final
 
-from prometheus_client.core import GaugeMetricFamily
-from prometheus_client.registry import Collector
-
-from stream.observe.catalogue import OPEN
+from stream.sla.ticket import CLOSED, RUNNING, STATES, stands
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
-    from prometheus_client.metrics_core import Metric
+    from stream.observe.counts import Counts, LabelSets
+    from stream.sla.commitment import Pledge
+    from stream.sla.ticket import Standing, State, Ticket
 
-    from stream.observe.open_times import OpenTimes
-
-STATES: Final = ("running", "paused", "breached")
-
-
-class Entry:
-    """One count of the book. All tickets share it: a million open tickets must not hold a million sets of labels."""
-
-    __slots__ = ("count", "labels", "state", "what", "whom")
-
-    def __init__(self, labels: tuple[str, ...], state: str, whom: int, what: int) -> None:
-        """``labels``: policy, commitment, priority, team. ``whom``, ``what``: as ``OpenTimes`` numbers them."""
-        self.labels: Final = labels
-        self.state: Final = state
-        self.whom: Final = whom
-        self.what: Final = what
-        self.count = 0
+MINUTE: Final = 60_000_000
+MINUTES: Final = 15
+"""Of a quarter of an hour."""
+QUARTER: Final = MINUTES * MINUTE
+MINUTE_BITS: Final = 24
+"""Of a number that counts fifteen minutes at once: each has so many bits of it, the first the lowest."""
+QUARTERS: Final = 96
+"""Of a day."""
+WHAT_BITS: Final = 16
 
 
-Line: TypeAlias = tuple[Entry, int | None, int]
-"""An open commitment: its entry, its deadline (``None``: not in sight), and when it began, epoch microseconds."""
+class OpenBook:
+    """Counts only. Changed by the event loop; a scrape copies parts of it, each in one step of the interpreter."""
+
+    def __init__(self, sets: LabelSets) -> None:
+        self.open: int = 0
+        """How many commitments are open."""
+        self.states: Final[list[dict[int, int]]] = [{} for _ in STATES]
+        """By state: number of a label set to how many."""
+        self.due: Final[dict[int, dict[int, int]]] = {}
+        """Running ones: quarter of an hour of the deadline, then ``Counts.whom``, to how many in each minute of that quarter
+        (``MINUTE_BITS``). Numbers in one another cost as much as one, and many are added up in one step."""
+        self.began: Final[dict[int, dict[int, int]]] = {}
+        """Open ones: day on which they began and below it, in ``WHAT_BITS``, ``Counts.what``, then the quarter of an hour of
+        that day, to how many."""
+        self._sets: Final = sets
+
+    def add(self, standings: Iterable[Standing]) -> None:
+        """Count the open commitments of a ticket that is not in the book."""
+        for one in standings:
+            counts = self._sets.find(one.policy, one.commitment, one.priority, one.team)
+            self._line(counts, STATES.index(one.state), one.due_at, one.began, 1)
+
+    def change(self, before: State | None, after: State | None) -> None:
+        """Count a ticket as it is in the place of the ticket as it was; ``None``: there was, or is, none."""
+        if before is None or after is None:
+            if after is not None:
+                self._whole(after.head, 1)
+            elif before is not None:
+                self._whole(before.head, -1)
+            return
+        was, is_ = before.head, after.head
+        old, new = was.fields, is_.fields
+        if old is not new and (old.get("priority") != new.get("priority") or old.get("team") != new.get("team")):
+            # First what is added: a slot that is emptied and filled again costs more than one that is not emptied.
+            self._whole(is_, 1)
+            self._whole(was, -1)
+        # A copy of a ticket shares what did not change, and most events change nothing of this.
+        elif was.pledges is not is_.pledges or was.watches is not is_.watches:
+            self._difference(was, is_)
+
+    def _difference(self, was: Ticket, is_: Ticket) -> None:
+        """Of tickets with the same priority and team."""
+        before, watches = was.pledges, is_.watches
+        for name, new in is_.pledges.items():
+            old, watch = before.get(name), watches[new.row]
+            if old is None:
+                self._one(is_, name, new, 1)
+                continue
+            old_watch = was.watches[old.row]
+            if old is new and old_watch is watch:
+                continue
+            now, then = stands(new, watch), stands(old, old_watch)
+            if now != CLOSED and then != CLOSED and new.policy == old.policy and watch.began == old_watch.began:
+                # The same commitment goes on: paused, resumed, breached, or with another deadline.
+                if now != then or new.due != old.due:
+                    counts = self._find(is_, new.policy, name)
+                    self._state(counts, now, new.due, 1)
+                    self._state(counts, then, old.due, -1)
+                continue
+            if now != CLOSED:
+                self._line(self._find(is_, new.policy, name), now, new.due, watch.began, 1)
+            if then != CLOSED:
+                self._line(self._find(was, old.policy, name), then, old.due, old_watch.began, -1)
+        for name, old in before.items():
+            if name not in is_.pledges:
+                self._one(was, name, old, -1)
+
+    def _whole(self, ticket: Ticket, step: int) -> None:
+        for name, pledge in ticket.pledges.items():
+            self._one(ticket, name, pledge, step)
+
+    def _one(self, ticket: Ticket, name: str, pledge: Pledge, step: int) -> None:
+        watch = ticket.watches[pledge.row]
+        state = stands(pledge, watch)
+        if state != CLOSED:
+            self._line(self._find(ticket, pledge.policy, name), state, pledge.due, watch.began, step)
+
+    def _find(self, ticket: Ticket, policy: str, commitment: str) -> Counts:
+        priority, team = ticket.fields.get("priority", ""), ticket.fields.get("team", "")
+        return self._sets.find(
+            policy,
+            commitment,
+            priority if isinstance(priority, str) else str(priority),
+            team if isinstance(team, str) else str(team),
+        )
+
+    def _line(self, counts: Counts, state: int, due: int | None, began: int, step: int) -> None:
+        self.open += step
+        self._state(counts, state, due, step)
+        quarter = began // QUARTER
+        _count(self.began, quarter // QUARTERS << WHAT_BITS | counts.what, quarter % QUARTERS, step)
+
+    def _state(self, counts: Counts, state: int, due: int | None, step: int) -> None:
+        there, number = self.states[state], counts.number
+        there[number] = there.get(number, 0) + step
+        if state == RUNNING and due is not None:
+            minute = due // MINUTE
+            _count(self.due, minute // MINUTES, counts.whom, step << minute % MINUTES * MINUTE_BITS)
 
 
-class OpenBook(Collector):
-    """Counts by label set and state. A ticket costs one line for each commitment, a change one step for each."""
-
-    def __init__(self, times: OpenTimes) -> None:
-        self._times: Final = times
-        self._entries: dict[tuple[str, ...], Entry] = {}
-        self._tickets: dict[str, tuple[Line, ...]] = {}
-
-    def entry(self, labels: tuple[str, ...], state: str) -> Entry:
-        """The entry for (policy, commitment, priority, team) and a state; shown as 0 until something opens."""
-        wanted = (*labels, state)
-        entry = self._entries.get(wanted)
-        if entry is None:
-            policy, commitment, _, team = labels
-            entry = self._entries[wanted] = Entry(labels, state, *self._times.numbers(policy, commitment, team))
-        return entry
-
-    def foresee(self, labels: tuple[str, ...]) -> None:
-        """Show a label set as 0 in every state."""
-        for state in STATES:
-            self.entry(labels, state)
-
-    def set(self, ticket: str, lines: tuple[Line, ...]) -> int:
-        """Replace what was said of a ticket by its open commitments; none forgets it.
-
-        Returns how many more there are than before.
-        """
-        before = self._tickets.get(ticket, ())
-        if before == lines:
-            return 0
-        note = self._times.note
-        for entry, due, began in before:
-            entry.count -= 1
-            note(entry, due, began, -1)
-        for entry, due, began in lines:
-            entry.count += 1
-            note(entry, due, began, 1)
-        if lines:
-            self._tickets[ticket] = lines
-        else:
-            del self._tickets[ticket]
-        return len(lines) - len(before)
-
-    def collect(self) -> Iterable[Metric]:
-        """The gauge with all its values, as of now. Called by the thread that serves the scrape."""
-        family = GaugeMetricFamily(OPEN.name, OPEN.help, labels=OPEN.labels)
-        # list() is one step of the interpreter; iterating while the worker adds an entry would raise.
-        for entry in list(self._entries.values()):
-            family.add_metric((*entry.labels, entry.state), entry.count)
-        yield family
-
-    def describe(self) -> Iterator[Metric]:
-        """Name the gauge without counting, so that registering twice is noticed."""
-        yield GaugeMetricFamily(OPEN.name, OPEN.help, labels=OPEN.labels)
+def _count(slots: dict[int, dict[int, int]], slot: int, number: int, step: int) -> None:
+    there = slots.get(slot)
+    if there is None:
+        there = slots[slot] = {}
+    count = there.get(number, 0) + step
+    if count:
+        there[number] = count
+    else:
+        del there[number]
+        if not there:
+            del slots[slot]

@@ -1,81 +1,82 @@
 """How much time open commitments have left, and how old they are: distributions as of the scrape, without looking at tickets.
 
-Deadlines are counted by the minute and beginnings by the quarter of an hour in which they lie. A change costs a step or two in
-these counts; a scrape adds up those of the next day and of the last thirty, however many commitments are open.
+The books count deadlines by the minute and beginnings by the quarter of an hour in which they lie. A scrape adds up those of
+the next day and of the last thirty, however many commitments are open.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, TypeAlias
+from bisect import bisect_left
+from typing import TYPE_CHECKING, Final
 
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from stream.observe.catalogue import AGE, CLOCK, LEFT, NEXT_DEADLINE
+from stream.observe.open_book import MINUTE, MINUTE_BITS, MINUTES, QUARTER, QUARTERS, WHAT_BITS
+from stream.sla.ticket import BREACHED, RUNNING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from stream.observe.open_book import Entry
+    from stream.observe.counts import LabelSets
+    from stream.observe.open_books import OpenBooks
     from stream.observe.spec import Spec
 
-_MINUTE: Final = 60_000_000
-_QUARTER: Final = 15 * _MINUTE
-_LEFT: Final = tuple(int(bound) * 1_000_000 // _MINUTE for bound in LEFT.buckets)
+_LEFT: Final = tuple(int(bound) * 1_000_000 // MINUTE for bound in LEFT.buckets)
 """Upper bounds in minutes."""
-_AGES: Final = tuple(int(bound) * 1_000_000 // _QUARTER for bound in AGE.buckets)
+_AGES: Final = tuple(int(bound) * 1_000_000 // QUARTER for bound in AGE.buckets)
 """Upper bounds in quarters of an hour."""
+_LEFT_BUCKET: Final = tuple(bisect_left(_LEFT, minutes) for minutes in range(_LEFT[-1] + MINUTES + 1))
+"""By minutes left: the first bucket whose upper bound is not below. Beyond the last bound it is one more than there are."""
+_AGE_BUCKET: Final = tuple(bisect_left(_AGES, quarters) for quarters in range(_AGES[-1] + QUARTERS + 1))
+"""The same by age in quarters of an hour."""
+_WHAT_MASK: Final = (1 << WHAT_BITS) - 1
+_MINUTE_MASK: Final = (1 << MINUTE_BITS) - 1
 
-_Counts: TypeAlias = "dict[int, dict[int, int]]"
-"""Slot of time, then number of a label set, to how many."""
+_Counted = list[tuple[int, dict[int, int]]]
+"""A stretch of time, each with what a book counts in it."""
 
 
 class OpenTimes(Collector):
-    """Told of each open commitment by the book. ``now``: what time it is for deadlines, epoch microseconds."""
+    """Over the books of all partitions. ``now``: what time it is for deadlines, epoch microseconds."""
 
-    def __init__(self, now: Callable[[], int]) -> None:
+    def __init__(self, sets: LabelSets, books: OpenBooks, now: Callable[[], int]) -> None:
+        self._sets: Final = sets
+        self._books: Final = books
         self._now: Final = now
-        self._whom: dict[tuple[str, ...], int] = {}
-        """(policy, commitment, team) to its number."""
-        self._what: dict[tuple[str, ...], int] = {}
-        """(policy, commitment) to its number."""
-        self._due: _Counts = {}
-        """Running ones by the minute of their deadline."""
-        self._began: _Counts = {}
-        """Open ones by the quarter of an hour in which they began."""
-        self._breached: list[int] = []
-        self._running: list[int] = []
-        self._open: list[int] = []
-        """Totals, by number."""
-
-    def numbers(self, policy: str, commitment: str, team: str) -> tuple[int, int]:
-        """The numbers under which a label set is counted here; new ones are shown as 0 until something opens."""
-        whom = self._whom.setdefault((policy, commitment, team), len(self._whom))
-        if whom == len(self._running):
-            self._running.append(0)
-            self._breached.append(0)
-        what = self._what.setdefault((policy, commitment), len(self._what))
-        if what == len(self._open):
-            self._open.append(0)
-        return whom, what
-
-    def note(self, entry: Entry, due: int | None, began: int, step: int) -> None:
-        """A commitment opened (``step`` 1), or is not what it was any more (-1). Instants are epoch microseconds."""
-        self._open[entry.what] += step
-        _count(self._began, began // _QUARTER, entry.what, step)
-        if entry.state == "breached":
-            self._breached[entry.whom] += step
-        elif entry.state == "running":
-            self._running[entry.whom] += step
-            if due is not None:
-                _count(self._due, due // _MINUTE, entry.whom, step)
 
     def collect(self) -> Iterator[Metric]:
         """The distributions as of now. Called by the thread that serves the scrape."""
         now = self._now()
-        left, soonest = self._time_left(now // _MINUTE)
+        sets, totals = self._books.totals()
+        minute, quarter = now // MINUTE, now // QUARTER
+        # Copied, for the worker goes on counting meanwhile; and before the labels are, so that all that is counted has some.
+        due = sorted((item for book in self._books.all() for item in _until(book.due, minute + _LEFT[-1])), key=_first)
+        began = [item for book in self._books.all() for item in _since(book.began, quarter - _AGES[-1])]
+        whom, what = self._sets.whom.copy(), self._sets.what.copy()
+        running, breached, open_ = [0] * len(whom), [0] * len(whom), [0] * len(what)
+        for counts in sets:
+            running[counts.whom] += totals[RUNNING][counts.number]
+            breached[counts.whom] += totals[BREACHED][counts.number]
+            open_[counts.what] += sum(total[counts.number] for total in totals)
+
+        left = Metric(LEFT.name, LEFT.help, LEFT.type)
+        within = _time_left(due, minute, len(whom))
+        for labels, number in whom.items():
+            counted = [bucket[number] for bucket in within]
+            counted[0] += breached[number]
+            _add(left, labels, LEFT, counted, breached[number] + running[number])
         yield left
-        yield self._ages(now // _QUARTER)
+        age = Metric(AGE.name, AGE.help, AGE.type)
+        younger = _ages(began, quarter, len(what))
+        for pair, number in what.items():
+            _add(age, pair, AGE, [bucket[number] for bucket in younger], open_[number])
+        yield age
+        soonest = GaugeMetricFamily(NEXT_DEADLINE.name, NEXT_DEADLINE.help, labels=NEXT_DEADLINE.labels)
+        found = _soonest(due, minute, [what[labels[:2]] for labels in whom], len(what))
+        for pair, number in what.items():
+            soonest.add_metric(pair, found[number] * MINUTE / 1e6)
         yield soonest
         yield GaugeMetricFamily(CLOCK.name, CLOCK.help, now / 1e6)
 
@@ -86,64 +87,83 @@ class OpenTimes(Collector):
         for spec in (NEXT_DEADLINE, CLOCK):
             yield GaugeMetricFamily(spec.name, spec.help, labels=spec.labels)
 
-    def _time_left(self, minute: int) -> tuple[Metric, Metric]:
-        numbers = list(self._whom.items())
-        running, breached = self._running.copy(), self._breached.copy()
-        within = [[0] * len(_LEFT) for _ in numbers]
-        soonest = [0] * len(numbers)
-        # A copy is one step of the interpreter, and the worker goes on counting meanwhile.
-        for slot in sorted(slot for slot in self._due.copy() if slot < minute + _LEFT[-1]):
-            bucket = _bucket(_LEFT, slot + 1 - minute)
-            for number, count in self._due.get(slot, {}).copy().items():
-                if number < len(numbers):
-                    within[number][bucket] += count
-                    if slot >= minute and not soonest[number]:
-                        soonest[number] = slot
-        family = Metric(LEFT.name, LEFT.help, LEFT.type)
-        next_ = {labels[:2]: 0 for labels, _ in numbers}
-        for labels, number in numbers:
-            within[number][0] += breached[number]
-            _add(family, labels, LEFT, within[number], breached[number] + running[number])
-            if soonest[number]:
-                known = next_[labels[:2]]
-                next_[labels[:2]] = min(known, soonest[number]) if known else soonest[number]
-        gauge = GaugeMetricFamily(NEXT_DEADLINE.name, NEXT_DEADLINE.help, labels=NEXT_DEADLINE.labels)
-        for what, slot in next_.items():
-            gauge.add_metric(what, slot * _MINUTE / 1e6)
-        return family, gauge
 
-    def _ages(self, quarter: int) -> Metric:
-        numbers = list(self._what.items())
-        total = self._open.copy()
-        younger = [[0] * len(_AGES) for _ in numbers]
-        for slot in range(quarter - _AGES[-1], quarter + 1):
-            if there := self._began.get(slot):
-                bucket = _bucket(_AGES, quarter - slot)
-                for number, count in there.copy().items():
-                    if number < len(numbers):
-                        younger[number][bucket] += count
-        family = Metric(AGE.name, AGE.help, AGE.type)
-        for labels, number in numbers:
-            _add(family, labels, AGE, younger[number], total[number])
-        return family
+def _first(item: tuple[int, dict[int, int]]) -> int:
+    return item[0]
 
 
-def _count(counts: _Counts, slot: int, number: int, step: int) -> None:
-    there = counts.get(slot)
-    if there is None:
-        there = counts[slot] = {}
-    count = there.get(number, 0) + step
-    if count:
-        there[number] = count
-    else:
-        del there[number]
-        if not there:
-            del counts[slot]
+def _until(due: dict[int, dict[int, int]], minute: int) -> _Counted:
+    """Those with deadlines before a minute; all that have passed are among them."""
+    return [(quarter, there.copy()) for quarter, there in due.copy().items() if quarter * MINUTES < minute]
 
 
-def _bucket(bounds: tuple[int, ...], value: int) -> int:
-    """The first bucket whose upper bound is not below the value, which is at most the last bound."""
-    return next(bucket for bucket, bound in enumerate(bounds) if value <= bound)
+def _since(began: dict[int, dict[int, int]], quarter: int) -> _Counted:
+    """Those of the day of a quarter of an hour and of all later ones."""
+    oldest = quarter // QUARTERS << WHAT_BITS
+    return [(key, there.copy()) for key, there in began.copy().items() if key >= oldest]
+
+
+def _time_left(due: _Counted, minute: int, numbers: int) -> list[list[int]]:
+    """By bucket and number: how many deadlines."""
+    within = [[0] * numbers for _ in range(len(_LEFT) + 1)]
+    for quarter, there in due:
+        ahead = quarter * MINUTES + 1 - minute
+        first, last = _LEFT_BUCKET[max(0, ahead)], _LEFT_BUCKET[max(0, ahead + MINUTES - 1)]
+        near, far = within[first], within[last]
+        if first == last:
+            for number, minutes in there.items():
+                near[number] += minutes
+        else:  # bounds are a quarter of an hour apart or more: there is one among these minutes
+            bits = (_LEFT[first] - ahead + 1) * MINUTE_BITS
+            for number, minutes in there.items():
+                near[number] += minutes & ((1 << bits) - 1)
+                far[number] += minutes >> bits
+    return [[_sum(minutes) for minutes in bucket] for bucket in within[:-1]]
+
+
+def _sum(minutes: int) -> int:
+    """Of all the numbers in one."""
+    total = 0
+    while minutes:
+        total += minutes & _MINUTE_MASK
+        minutes >>= MINUTE_BITS
+    return total
+
+
+def _soonest(due: _Counted, minute: int, what: list[int], numbers: int) -> list[int]:
+    """By number of policy and commitment: the minute of the first deadline that is still ahead, 0 where there is none.
+
+    ``what``: by number of policy, commitment and team. ``due``: the soonest first.
+    """
+    soonest, missing, known = [0] * numbers, numbers, -1
+    for quarter, there in due:
+        if not missing and quarter != known:
+            break  # another partition may have sooner ones in the same quarter, none in a later one
+        first = max(quarter * MINUTES, minute)
+        passed = (first - quarter * MINUTES) * MINUTE_BITS
+        for whom, minutes in there.items():
+            number, ahead = what[whom], minutes >> passed
+            if not ahead or (soonest[number] and quarter != known):
+                continue
+            slot = first + ((ahead & -ahead).bit_length() - 1) // MINUTE_BITS
+            if slot < minute + _LEFT[-1] and (not soonest[number] or slot < soonest[number]):
+                missing -= not soonest[number]
+                soonest[number], known = slot, quarter
+    return soonest
+
+
+def _ages(began: _Counted, quarter: int, numbers: int) -> list[list[int]]:
+    """By bucket and number: how many beginnings."""
+    younger = [[0] * numbers for _ in range(len(_AGES) + 1)]
+    for key, there in began:
+        number, midnight = key & _WHAT_MASK, quarter - (key >> WHAT_BITS) * QUARTERS
+        first, last = _AGE_BUCKET[max(0, midnight - QUARTERS + 1)], _AGE_BUCKET[max(0, midnight)]
+        if first == last:
+            younger[first][number] += sum(there.values())
+        else:
+            for slot, count in there.items():
+                younger[_AGE_BUCKET[max(0, midnight - slot)]][number] += count
+    return younger[:-1]
 
 
 def _add(family: Metric, labels: tuple[str, ...], spec: Spec, counts: list[int], total: int) -> None:

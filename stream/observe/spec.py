@@ -1,10 +1,12 @@
-"""A metric as data, and the client's object made from it."""
+"""A metric as data, and what counts it."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from prometheus_client import Counter, Gauge, Histogram
+from prometheus_client import Gauge
+
+from stream.observe.families import Counters, Histograms
 
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
@@ -34,9 +36,11 @@ class Spec(NamedTuple):
         return (self.name,)
 
 
-def counter(spec: Spec, registry: CollectorRegistry) -> Counter:
+def counter(spec: Spec, registry: CollectorRegistry) -> Counters:
     """The counter on a registry."""
-    return Counter(spec.name, spec.help, spec.labels, registry=registry)
+    counters = Counters(spec)
+    registry.register(counters)
+    return counters
 
 
 def gauge(spec: Spec, registry: CollectorRegistry) -> Gauge:
@@ -44,6 +48,8 @@ def gauge(spec: Spec, registry: CollectorRegistry) -> Gauge:
     return Gauge(spec.name, spec.help, spec.labels, registry=registry)
 
 
-def histogram(spec: Spec, registry: CollectorRegistry) -> Histogram:
+def histogram(spec: Spec, registry: CollectorRegistry) -> Histograms:
     """The histogram on a registry, with its buckets."""
-    return Histogram(spec.name, spec.help, spec.labels, registry=registry, buckets=spec.buckets)
+    histograms = Histograms(spec)
+    registry.register(histograms)
+    return histograms

@@ -17,8 +17,8 @@ class Workings:
     def __init__(self, registry: CollectorRegistry) -> None:
         turn = histogram(TURN, registry)
         self._events, self._deadlines = turn.labels("events"), turn.labels("deadlines")
-        self._age = histogram(EVENT_AGE, registry)
-        self._rebalance = histogram(REBALANCE, registry)
+        self._age = histogram(EVENT_AGE, registry).labels()
+        self._rebalance = histogram(REBALANCE, registry).labels()
 
     def events_done(self, seconds: float, age: float) -> None:
         """A turn over events ended. ``age``: since Kafka was given the oldest of them."""

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from stream.observe.metrics import Metrics
+    from stream.observe.open_book import OpenBook
     from stream.runtime.settings import Settings
     from stream.sla.engine import Engine
 
@@ -193,9 +194,9 @@ class App(faust.App):  # type: ignore[misc]  # Faust ships no types mypy could f
         for tp in new:
             number = tp.partition
             tickets = self.store.of(number)
-            deadlines, endings, open_commitments = made_ready[tp]
+            deadlines, endings, book = made_ready[tp]
             self.partitions[number] = Partition(
-                bench, tp, tickets, deadlines, outputs[number], changelogs[tp], marks[number], endings, open_commitments
+                bench, tp, tickets, deadlines, outputs[number], changelogs[tp], marks[number], endings, book
             )
             self.metrics.partition(number, live=False)
         if generation != self.consumer_generation_id:
@@ -207,24 +208,22 @@ class App(faust.App):  # type: ignore[misc]  # Faust ships no types mypy could f
             self.store.taken_over(tp.partition)
             self.partitions[tp.partition].release(ends[tp])
 
-    async def _make_ready(self, partition: int) -> tuple[Deadlines, Deadlines, int]:
-        """When to wake and when to forget which ticket, and how many commitments are open."""
-        wakes, endings, open_commitments = [], [], 0
+    async def _make_ready(self, partition: int) -> tuple[Deadlines, Deadlines, OpenBook]:
+        """When to wake and when to forget which ticket, and the book of what is open."""
+        wakes, endings, book = [], [], self.metrics.books.begin(partition)
         for count, (key, stored) in enumerate(list(self.store.of(partition).items())):
             try:
                 state = codec.decode(stored)
             except codec.CodecError as error:
                 raise RuntimeError(f"ticket {key!r} of partition {partition} cannot be read back") from error
-            stand = standings(state)
-            self.metrics.open(state.head.id, stand)
-            open_commitments += len(stand)
+            book.add(standings(state))
             if state.wake_at is not None:
                 wakes.append((key, state.wake_at))
             if (end := ending(state, self.settings.retention)) is not None:
                 endings.append((key, end))
             if count % _PAUSE_EVERY == 0:
                 await asyncio.sleep(0)
-        return Deadlines(wakes), Deadlines(endings), open_commitments
+        return Deadlines(wakes), Deadlines(endings), book
 
     def _bench(self) -> Workbench:
         return Workbench(
@@ -239,8 +238,6 @@ class App(faust.App):  # type: ignore[misc]  # Faust ships no types mypy could f
 
     async def _give_up(self, partition: Partition) -> None:
         await partition.give_up()
-        for key in partition.tickets:
-            self.metrics.open(key.decode(), None)
         self.metrics.partition_given_up(partition.number)
 
     async def _hold(self) -> None:

@@ -13,7 +13,6 @@ from stream.runtime.settings import ClockMode
 from stream.runtime.transport import Record
 from stream.runtime.turn import Stop, Turn
 from stream.sla.effects import Kind, Topic
-from stream.sla.ticket import standings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -119,9 +118,4 @@ def _count(bench: Workbench, partition: Partition, turn: Turn) -> None:
     if turn.unmatched:
         metrics.unmatched(turn.unmatched)
     metrics.effects(turn.effects, bench.settings.clock is ClockMode.WALL)
-    for key in turn.changed:
-        state = turn.states[key]
-        partition.open_commitments += metrics.open(state.head.id, standings(state))
-    for key in turn.forgotten:
-        partition.open_commitments += metrics.open(key.decode(), None)
     metrics.partition(partition.number, partition.watermark or None, partition.live)

@@ -20,6 +20,7 @@ from stream.runtime.settings import ClockMode
 if TYPE_CHECKING:
     from faust.types import TP, EventT
 
+    from stream.observe.open_book import OpenBook
     from stream.runtime.changelog import Changelog
     from stream.runtime.cycle import Workbench
     from stream.runtime.deadlines import Deadlines
@@ -48,7 +49,7 @@ class Partition:
         changelog: Changelog,
         mark: Mark,
         endings: Deadlines,
-        open_commitments: int,
+        book: OpenBook,
     ) -> None:
         self.number: Final[int] = source.partition
         self.source: Final = source
@@ -60,8 +61,8 @@ class Partition:
         """When to forget which closed ticket, by the feed's time."""
         self.outputs: Final = outputs
         self.changelog: Final = changelog
-        self.open_commitments = open_commitments
-        """How many commitments of its tickets wait to be fulfilled."""
+        self.book: Final = book
+        """The commitments of its tickets that wait to be fulfilled, counted."""
         self.watermark = mark.watermark
         """The newest instant the feed has shown in this partition; 0: none."""
         self.live = False

@@ -86,7 +86,7 @@ class Turn:
     ) -> None:
         """``clock``: the machine's clock at the beginning of the turn. ``passing``: seconds, of a clock nobody sets."""
         self.states: dict[bytes, State] = {}
-        """Tickets that were looked at, as they are now."""
+        """Tickets that were changed, as they are now."""
         self.changed: set[bytes] = set()
         self.forgotten: set[bytes] = set()
         """Closed tickets whose retention is over."""
@@ -108,6 +108,7 @@ class Turn:
         self._engine = engine
         self._settings = settings
         self._partition = partition
+        self._book = partition.book
         self._clock = clock
         self._clock_is_feed = settings.clock is ClockMode.EVENT
         self._outcomes_only = not settings.routine
@@ -164,7 +165,7 @@ class Turn:
                 raise RuntimeError(f"a ticket that was woken at {until} wants to be woken at {step.wake_at}: {key!r}")
             self._woken += 1
             self._idle = False
-            self._keep(key, step, None if self._clock_is_feed else self._clock)
+            self._keep(key, state, step, None if self._clock_is_feed else self._clock)
         return stop
 
     def _stop(self) -> Stop | None:
@@ -188,7 +189,7 @@ class Turn:
             if state is not None:
                 step = self._engine.wake(state, instant + 1)
                 if step.effects and all(effect.id.encode() in said for effect in step.effects):
-                    self._keep(key, step)
+                    self._keep(key, state, step)
 
     def _forget(self, until: int) -> Stop:
         # By the feed's time, in either clock mode: as long as nothing is heard there is nothing to make room for, and a
@@ -200,6 +201,8 @@ class Turn:
                 return _DONE
             self._woken += 1
             self._idle = False
+            # Closed it may be, and a commitment of it open all the same.
+            self._book.change(self._state(key), None)
             self._partition.tickets.pop(key, None)
             self._partition.recent.drop(key)
             self.states.pop(key, None)
@@ -221,7 +224,8 @@ class Turn:
         event = heard.event
         self._partition.hear(event.at)
         key: bytes = record.key
-        step = self._engine.apply(self._state(key), heard.ticket, event, self._partition.watermark if now is None else now)
+        state = self._state(key)
+        step = self._engine.apply(state, heard.ticket, event, self._partition.watermark if now is None else now)
         if step.outcome is Outcome.TOO_LATE:
             message = f"older than the {self._settings.history} newest events that are kept of this ticket"
             self._reject(record, Rejected(RejectReason.TOO_LATE, message, "$.at"))
@@ -229,7 +233,7 @@ class Turn:
         self.events[event.type, _RESULT[step.outcome]] += 1
         self.unmatched += step.unmatched
         if step.outcome is not Outcome.DUPLICATE:
-            self._keep(key, step)
+            self._keep(key, state, step)
 
     def _state(self, key: bytes) -> State | None:
         state = self.states.get(key) or self._partition.recent.get(key)
@@ -237,11 +241,12 @@ class Turn:
             state = codec.decode(stored)
         return state
 
-    def _keep(self, key: bytes, step: Step, detected_at: int | None = None) -> None:
+    def _keep(self, key: bytes, before: State | None, step: Step, detected_at: int | None = None) -> None:
         self.states[key] = step.state
         self.changed.add(key)
         self._unwritten.add(key)
         self.forgotten.discard(key)
+        self._book.change(before, step.state)
         self._partition.deadlines.set(key, step.wake_at)
         self._partition.endings.set(key, ending(step.state, self._settings.retention))
         for effect in step.effects:

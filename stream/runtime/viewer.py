@@ -205,7 +205,7 @@ def _view(partition: Partition) -> PartitionView:
         partition.live,
         partition.watermark or None,
         len(partition.tickets),
-        partition.open_commitments,
+        partition.book.open,
         partition.deadlines.soonest(),
     )
 

@@ -128,7 +128,8 @@ class Ticket:
         self.next = soonest
 
 
-_OPEN: Final = (int(Verdict.PENDING), int(Verdict.BREACHED))
+# Plain integers: naming an enum's member costs as much as a call.
+_PENDING, _BREACH, _ON = int(Verdict.PENDING), int(Verdict.BREACHED), int(Phase.RUNNING)
 _ARRAY: Final = b"\xdd"
 """In MessagePack: an array, its length in four bytes to follow."""
 _write: Final = msgspec.msgpack.Encoder().encode
@@ -212,24 +213,39 @@ class Standing(NamedTuple):
     priority: str
     team: str
     state: str
-    """``running``, ``paused`` or ``breached``."""
+    """One of ``STATES``."""
     due_at: int | None
     began: int
     """When the stopwatch began its present cycle, running or paused."""
 
 
+STATES: Final = ("running", "paused", "breached")
+"""How an open commitment may stand, by the numbers that ``stands`` gives."""
+RUNNING: Final = 0
+PAUSED: Final = 1
+BREACHED: Final = 2
+CLOSED: Final = -1
+
+
+def stands(pledge: Pledge, watch: Stopwatch) -> int:
+    """How a commitment stands on its stopwatch: its place in ``STATES``, or ``CLOSED`` if it does not wait to be fulfilled."""
+    if pledge.target is None or not watch.on:
+        return CLOSED
+    if pledge.verdict == _BREACH:
+        return BREACHED
+    if pledge.verdict != _PENDING:
+        return CLOSED
+    return RUNNING if watch.phase == _ON else PAUSED
+
+
 def standings(state: State) -> list[Standing]:
     """The commitments of a ticket that still wait to be fulfilled."""
     ticket = state.head
+    priority, team = str(ticket.fields.get("priority", "")), str(ticket.fields.get("team", ""))
     open_ = []
     for name, pledge in ticket.pledges.items():
-        if pledge.target is None or pledge.verdict not in _OPEN:
-            continue
-        watch = ticket.watches.get(pledge.row)
-        if watch is None or not watch.on:
-            continue
-        going = "running" if watch.phase == Phase.RUNNING else "paused"
-        word = "breached" if pledge.verdict == Verdict.BREACHED else going
-        priority, team = ticket.fields.get("priority", ""), ticket.fields.get("team", "")
-        open_.append(Standing(name, pledge.policy, str(priority), str(team), word, pledge.due, watch.began))
+        watch = ticket.watches[pledge.row]
+        number = stands(pledge, watch)
+        if number != CLOSED:
+            open_.append(Standing(name, pledge.policy, priority, team, STATES[number], pledge.due, watch.began))
     return open_

@@ -116,6 +116,7 @@ def test_any_of_two_workers_shows_any_ticket_and_neither_sends_in_circles(broker
         one.ready().live()
         until(lambda: len(page(one)["workers"]) == 1, "one worker is left", one)
         assert {page(one, page_of(name))["ticket"] for name in tickets} == set(tickets)
+        assert sum(entry["open_commitments"] for entry in page(one)["partitions"]) == 96
 
 
 def test_two_workers_that_advertise_one_address_do_not_send_to_themselves(broker: str, topics: Topics, tmp_path: Path) -> None:

@@ -80,7 +80,7 @@ def _labels(series: str) -> set[str] | None:
 def _fixed() -> dict[str, set[str]]:
     """The values of those labels whose values are ours, from a registry that has seen one open commitment."""
     metrics = Metrics(PolicySet((), {}))
-    metrics.open("t", [Standing("c", "p", "p1", "", "running", None, 0)])
+    metrics.books.begin(0).add([Standing("c", "p", "p1", "", "running", None, 0)])
     values: dict[str, set[str]] = {}
     for family in metrics.registry.collect():
         for sample in family.samples:

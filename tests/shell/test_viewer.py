@@ -65,7 +65,13 @@ class Worker:
 
     def own(self, number: int) -> Any:
         partition = SimpleNamespace(
-            number=number, live=True, watermark=0, tickets={}, open_commitments=0, deadlines=Deadlines(), clock=lambda wall: 0
+            number=number,
+            live=True,
+            watermark=0,
+            tickets={},
+            book=SimpleNamespace(open=0),
+            deadlines=Deadlines(),
+            clock=lambda wall: 0,
         )
         return self.partitions.setdefault(number, partition)
 
@@ -76,7 +82,7 @@ class Worker:
         assert state is not None
         partition.tickets[name.encode()] = codec.encode(state)
         partition.deadlines.set(name.encode(), state.wake_at)
-        partition.open_commitments += len(standings(state))
+        partition.book.open += len(standings(state))
 
     def close(self) -> None:
         if self.events_loop is not None:
@@ -262,7 +268,7 @@ def test_a_page_sees_all_of_a_turn_or_nothing_of_it(worker: Worker):
         for key in list(partition.tickets):
             del partition.tickets[key]
             partition.deadlines.set(key, None)
-        partition.open_commitments = 0
+        partition.book.open = 0
         for number in range(300):
             worker.take(0, f"desk/{round_}/{number}", created(START + number, "p1"))
         if not stop.is_set():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 from functools import partial
+from random import Random
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ from hypothesis import strategies as st
 from stream.feeds.wire import encode_event, encode_tick
 from stream.language.policies import load as load_policies
 from stream.observe.metrics import Metrics
+from stream.observe.open_book import OpenBook
 from stream.runtime import partition as partitions
 from stream.runtime import turn as turns
 from stream.runtime.changelog import Mark
@@ -32,6 +34,7 @@ from stream.sla import codec
 from stream.sla.effects import Effect, Kind
 from stream.sla.engine import Engine
 from stream.sla.events import Event
+from stream.sla.ticket import standings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -118,25 +121,27 @@ def test_many_changes_of_few_tickets_do_not_make_the_index_grow() -> None:
 class _Bench:
     """A partition without a broker around it: it is held, so that only the test does turns."""
 
-    def __init__(self, folder: Path, *, clock: str = "wall") -> None:
+    def __init__(self, folder: Path, *, clock: str = "wall", **settings: str) -> None:
         policy = folder / "policy.yaml"
         policy.write_text(_POLICY, "utf-8")
         policies = load_policies([policy])
         self.engine = Engine(policies)
-        self.settings = load({"policies": str(policy), "clock": clock, "grace": "200ms"}, {})
+        self.settings = load({"policies": str(policy), "clock": clock, "grace": "200ms", **settings}, {})
         self.wall = START
         self.forgotten: list[bytes] = []
         absent: Any = None
+        metrics = Metrics(policies)
         bench = Workbench(
             settings=self.settings,
             topics=Topics("test"),
             engine=self.engine,
-            metrics=Metrics(policies),
+            metrics=metrics,
             wall=lambda: self.wall,
             consumer=absent,
             presence=Presence(3),
         )
-        self.partition = Partition(bench, TP("ticket-events", 0), {}, Deadlines(), absent, absent, Mark(), Deadlines(), 0)
+        book = metrics.books.begin(0)
+        self.partition = Partition(bench, TP("ticket-events", 0), {}, Deadlines(), absent, absent, Mark(), Deadlines(), book)
 
     def turn(self) -> Turn:
         return Turn(self.engine, self.settings, self.partition, self.wall)
@@ -404,6 +409,44 @@ def test_a_closed_ticket_is_forgotten_when_the_feed_is_past_its_retention(tmp_pa
             assert bench.forgotten == [b"a"]
 
     asyncio.run(run())
+
+
+@pytest.mark.parametrize("size", [1, 7, 100])
+def test_the_book_holds_what_a_look_at_every_ticket_gives_whatever_the_turns_brought(tmp_path: Path, size: int) -> None:
+    dice = Random(5)
+    feed: list[tuple[str, Event] | int] = []
+    for hour in range(1_500):
+        ticket, at = f"t{dice.randrange(200)}", START + hour * HOUR
+        status = dice.choice(("open", "pending", "solved", "closed"))
+        changed = Event(at=at, id=f"{hour}", type="ticket.changed", source="desk", fields={"status": status})
+        late = at - dice.randrange(HOUR, 60 * HOUR)
+        feed.append(dice.choice((_created(ticket, at), _answered(ticket, at), _answered(ticket, late), (ticket, changed))))
+        if hour % 50 == 0:
+            feed.append(feed[-1])  # heard twice
+        if hour % 700 == 0:
+            feed.append(at)
+
+    async def run() -> None:
+        bench = _Bench(tmp_path, clock="event", retention="20d")
+        records, most = _records(feed), 0
+        for first in range(0, len(records), size):
+            bench.take(records[first : first + size])
+            partition = bench.partition
+            most = max(most, partition.book.open)
+            if first % 7 == 0 or size > 7:
+                fresh = OpenBook(partition.book._sets)
+                for stored in partition.tickets.values():
+                    fresh.add(standings(codec.decode(stored)))
+                assert _counted(partition.book) == _counted(fresh)
+        assert most > 5
+        assert bench.forgotten
+
+    asyncio.run(run())
+
+
+def _counted(book: OpenBook) -> tuple[object, ...]:
+    states = [{number: count for number, count in there.items() if count} for there in book.states]
+    return book.open, states, book.due, book.began
 
 
 def test_a_bad_record_in_a_turn_becomes_a_dead_letter_and_the_rest_goes_on(tmp_path: Path) -> None:

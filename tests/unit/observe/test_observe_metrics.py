@@ -62,7 +62,7 @@ def test_a_team_has_its_series_at_zero_from_the_start_of_its_first_stopwatch(met
 
 
 def test_a_team_has_its_series_at_zero_also_when_started_effects_are_switched_off(metrics: Metrics, value: Value):
-    metrics.open("desk/1", [RUNNING._replace(team="billing")])
+    metrics.books.begin(0).add([RUNNING._replace(team="billing")])
 
     assert value("sla_commitments_total", **(P1 | {"team": "billing"}), outcome="breached") == 0
 
@@ -239,21 +239,6 @@ def test_a_word_that_is_not_in_the_contract_is_our_bug(metrics: Metrics):
         metrics.rejected("because")
 
 
-def test_an_open_commitment_moves_from_one_state_to_another_and_is_gone_when_forgotten(metrics: Metrics, value: Value):
-    metrics.open("desk/1", [RUNNING])
-    metrics.open("desk/2", [RUNNING])
-    metrics.open("desk/1", [RUNNING._replace(state="breached")])
-
-    assert value("sla_open_commitments", **P1, state="running") == 1
-    assert value("sla_open_commitments", **P1, state="breached") == 1
-
-    metrics.open("desk/1", None)
-    metrics.open("desk/2", [])
-
-    assert value("sla_open_commitments", **P1, state="running") == 0
-    assert value("sla_open_commitments", **P1, state="breached") == 0
-
-
 def test_partitions_are_owned_from_their_first_mention_and_live_when_it_is_said(metrics: Metrics, value: Value):
     metrics.partition(0)
     metrics.partition(1, watermark=1_700_000_000_500_000, live=True)
@@ -267,9 +252,12 @@ def test_partitions_are_owned_from_their_first_mention_and_live_when_it_is_said(
 
 def test_a_partition_given_up_leaves_nothing_behind(metrics: Metrics, value: Value):
     metrics.partition(1, watermark=1_700_000_000_500_000, live=True)
+    metrics.books.begin(1).add([RUNNING])
+    assert value("sla_open_commitments", **P1, state="running") == 1
     metrics.partition_given_up(1)
     metrics.partition_given_up(1)
 
+    assert value("sla_open_commitments", **P1, state="running") == 0
     assert value("sla_partitions_owned") == 0
     assert value("sla_partitions_live") == 0
     assert value("sla_last_event_timestamp_seconds", partition="1") is None
@@ -313,11 +301,12 @@ def test_a_breach_carries_its_ticket_as_an_exemplar_cut_to_what_the_format_allow
 
 def test_whatever_tickets_say_the_number_of_series_ends(metrics: Metrics):
     kinds = (Kind.STARTED, Kind.BREACHED, Kind.MET, Kind.RETRACTED, Kind.WARNED, Kind.RAISED)
+    book = metrics.books.begin(0)
     for number in range(3000):
         fields = {"priority": f"urgent-{number}", "team": f"team-{number % 200}"}
         names = {"policy": f"p{number}", "commitment": f"c{number}", "ladder": f"l{number}", "level": f"m{number}"}
         metrics.effects([effect(kind, fields=fields, **names) for kind in kinds], clock_is_wall=True)
-        metrics.open(f"desk/{number}", [RUNNING._replace(priority=fields["priority"], team=fields["team"])])
+        book.add([RUNNING._replace(priority=fields["priority"], team=fields["team"])])
         metrics.effects([effect(Kind.STARTED, fields=fields)], clock_is_wall=True)
 
     series = {}
@@ -353,7 +342,7 @@ def test_two_workers_in_one_process_need_two_registries():
 @pytest.mark.promtool
 def test_promtool_finds_nothing_to_say_against_the_exposition(metrics: Metrics):
     metrics.effects([effect(kind, ladder="management", level="executive") for kind in Kind], clock_is_wall=True)
-    metrics.open("desk/1", [RUNNING])
+    metrics.books.begin(0).add([RUNNING])
     metrics.partition(0, watermark=1_700_000_000_500_000, live=True)
     promtool = shutil.which("promtool")
     assert promtool, "promtool is missing: install the Debian package prometheus"
@@ -367,7 +356,7 @@ def test_promtool_finds_nothing_to_say_against_the_exposition(metrics: Metrics):
 
 def test_the_exposition_with_exemplars_is_openmetrics_to_its_end(metrics: Metrics):
     metrics.effects([effect(Kind.BREACHED)], clock_is_wall=True)
-    metrics.open("desk/1", [RUNNING._replace(due_at=1_700_000_060_000_000)])
+    metrics.books.begin(0).add([RUNNING._replace(due_at=1_700_000_060_000_000)])
 
     families = {
         family.name: family for family in text_string_to_metric_families(generate_openmetrics(metrics.registry).decode())

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from random import Random
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import pytest
+from observed import gold, policy_set
+from prometheus_client import CollectorRegistry
 
 from stream.observe.catalogue import AGE, LEFT
-from stream.observe.open_book import STATES, OpenBook
+from stream.observe.counts import LabelSets
+from stream.observe.labels import Vocabularies
+from stream.observe.open_books import OpenBooks
 from stream.observe.open_times import OpenTimes
+from stream.sla.ticket import STATES, Standing
 
 if TYPE_CHECKING:
     from prometheus_client.metrics_core import Metric
@@ -21,14 +28,18 @@ NOW = 1_767_225_600_000_000
 GOLD = ("gold", "first_response", "p1", "")
 
 
-class Desk(NamedTuple):
-    """A book and its times, looked at at ``NOW``."""
+class Desk:
+    """Books of three partitions and their times, looked at at ``NOW``; a ticket is in the one of its number."""
 
-    book: OpenBook
-    times: OpenTimes
+    def __init__(self) -> None:
+        self.sets = LabelSets(Vocabularies(policy_set(gold())), CollectorRegistry())
+        books = OpenBooks(self.sets)
+        self.books = [books.begin(partition) for partition in range(3)]
+        self.times = OpenTimes(self.sets, books, lambda: NOW)
 
-    def open(self, ticket: str, state: str, due: int | None, began: int, labels: tuple[str, ...] = GOLD) -> None:
-        self.book.set(ticket, ((self.book.entry(labels, state), due, began),))
+    def open(self, ticket: int, state: str, due: int | None, began: int, labels: tuple[str, str, str, str] = GOLD) -> None:
+        policy, commitment, priority, team = labels
+        self.books[ticket % 3].add([Standing(commitment, policy, priority, team, state, due, began)])
 
     def family(self, name: str) -> Metric:
         (found,) = (family for family in self.times.collect() if family.name == name)
@@ -45,12 +56,11 @@ class Desk(NamedTuple):
 
 @pytest.fixture
 def desk() -> Desk:
-    times = OpenTimes(lambda: NOW)
-    return Desk(OpenBook(times), times)
+    return Desk()
 
 
 def test_a_label_set_that_is_foreseen_has_all_its_buckets_at_zero(desk: Desk):
-    desk.book.foresee(GOLD)
+    desk.sets.find(*GOLD)
 
     assert set(desk.buckets(LEFT.name, policy="gold", commitment="first_response", team="").values()) == {0}
     assert len(desk.buckets(LEFT.name)) == len(LEFT.buckets) + 1
@@ -58,11 +68,11 @@ def test_a_label_set_that_is_foreseen_has_all_its_buckets_at_zero(desk: Desk):
 
 
 def test_what_is_breached_is_overdue_what_is_paused_is_not_in_it_and_the_rest_stands_by_its_time_left(desk: Desk):
-    desk.open("1", "breached", NOW - HOUR, NOW - DAY)
-    desk.open("2", "running", NOW + 10 * MINUTE, NOW - DAY)
-    desk.open("3", "running", NOW + 50 * MINUTE, NOW - DAY)
-    desk.open("4", "paused", None, NOW - DAY)
-    desk.open("5", "running", NOW + 90 * DAY, NOW - DAY)
+    desk.open(1, "breached", NOW - HOUR, NOW - DAY)
+    desk.open(2, "running", NOW + 10 * MINUTE, NOW - DAY)
+    desk.open(3, "running", NOW + 50 * MINUTE, NOW - DAY)
+    desk.open(4, "paused", None, NOW - DAY)
+    desk.open(5, "running", NOW + 90 * DAY, NOW - DAY)
 
     left = desk.buckets(LEFT.name)
     assert [left[bound] for bound in (0, 900, 1800, 3600, 86_400, float("inf"))] == [1, 2, 2, 3, 3, 4]
@@ -70,16 +80,16 @@ def test_what_is_breached_is_overdue_what_is_paused_is_not_in_it_and_the_rest_st
 
 
 def test_a_deadline_that_has_passed_and_was_not_looked_at_yet_is_overdue(desk: Desk):
-    desk.open("1", "running", NOW - 3 * MINUTE, NOW - DAY)
+    desk.open(1, "running", NOW - 3 * MINUTE, NOW - DAY)
 
     assert desk.buckets(LEFT.name)[0] == 1
 
 
 def test_the_next_deadline_is_the_soonest_ahead_of_any_team_to_the_minute(desk: Desk):
-    desk.open("1", "running", NOW - 3 * MINUTE, NOW)
-    desk.open("2", "running", NOW + 2 * HOUR + 20_000_000, NOW, ("gold", "first_response", "p1", "billing"))
-    desk.open("3", "running", NOW + 3 * HOUR, NOW)
-    desk.open("4", "running", NOW + 30 * DAY, NOW, ("gold", "resolution", "p1", ""))
+    desk.open(1, "running", NOW - 3 * MINUTE, NOW)
+    desk.open(2, "running", NOW + 2 * HOUR + 20_000_000, NOW, ("gold", "first_response", "p1", "billing"))
+    desk.open(3, "running", NOW + 3 * HOUR, NOW)
+    desk.open(4, "running", NOW + 30 * DAY, NOW, ("gold", "resolution", "p1", ""))
 
     soonest = {
         sample.labels["commitment"]: sample.value for sample in desk.family("sla_next_deadline_timestamp_seconds").samples
@@ -87,39 +97,56 @@ def test_the_next_deadline_is_the_soonest_ahead_of_any_team_to_the_minute(desk: 
     assert soonest == {"first_response": (NOW + 2 * HOUR) / 1e6, "resolution": 0}
 
 
-def test_after_any_number_of_changes_it_shows_what_a_look_at_every_ticket_shows(desk: Desk):
-    dice, truth = Random(7), {}
-    for _ in range(4_000):
-        ticket = str(dice.randrange(300))
-        if dice.random() < 0.2:
-            desk.book.set(ticket, ())
-            truth.pop(ticket, None)
-            continue
+def test_the_next_deadline_is_found_in_whatever_partition_it_is_and_none_beyond_a_day(desk: Desk):
+    desk.open(0, "running", NOW + 9 * MINUTE, NOW)
+    desk.open(1, "running", NOW + 7 * MINUTE, NOW)
+    desk.open(2, "running", NOW + DAY, NOW, ("gold", "resolution", "p1", ""))
+
+    soonest = {
+        sample.labels["commitment"]: sample.value for sample in desk.family("sla_next_deadline_timestamp_seconds").samples
+    }
+    assert soonest == {"first_response": (NOW + 7 * MINUTE) / 1e6, "resolution": 0}
+
+
+@pytest.mark.parametrize("later", [0, 1, 7, 14])
+def test_the_buckets_show_what_a_look_at_every_ticket_shows(desk: Desk, later: int):
+    now = NOW + later * MINUTE
+    desk.times._now = lambda: now
+    dice, truth = Random(7), []
+    for ticket in range(4_000):
         state = dice.choice(STATES)
-        due = None if state == "paused" else NOW + dice.randrange(-60, 5_000) * MINUTE
+        due = None if state == "paused" else now + dice.randrange(-60, 5_000) * MINUTE
         began = NOW - dice.randrange(0, 50 * 96) * 15 * MINUTE
         team = dice.choice(("", "billing"))
         desk.open(ticket, state, due, began, ("gold", "first_response", dice.choice(("p1", "p2")), team))
-        truth[ticket] = (state, due, began, team)
+        truth.append((state, due, began, team))
 
     for team in ("", "billing"):
         left = [
-            (0 if state == "breached" else max(0, due - NOW) + MINUTE if due >= NOW else 0) / 1e6
-            for state, due, _, whose in truth.values()
+            (0 if state == "breached" else max(0, due - now) + MINUTE if due >= now else 0) / 1e6
+            for state, due, _, whose in truth
             if whose == team and due is not None
         ]
         shown = desk.buckets(LEFT.name, team=team)
         assert shown == {bound: sum(one <= bound for one in left) for bound in (*map(float, LEFT.buckets), float("inf"))}
-    ages = [(NOW - began) / 1e6 for _, _, began, _ in truth.values()]
+    ages = [(NOW - began) / 1e6 for _, _, began, _ in truth]
     assert desk.buckets(AGE.name) == {bound: sum(age <= bound for age in ages) for bound in (*AGE.buckets, float("inf"))}
 
 
-def test_when_everything_is_closed_nothing_is_kept(desk: Desk):
-    for number in range(100):
-        desk.open(str(number), "running", NOW + number * HOUR, NOW - number * DAY)
-    for number in range(100):
-        desk.book.set(str(number), ())
+def test_a_scrape_while_the_worker_counts_finds_a_name_for_all_it_counts(desk: Desk):
+    done, scraped = threading.Event(), []
 
-    assert set(desk.buckets(LEFT.name).values()) == set(desk.buckets(AGE.name).values()) == {0}
-    assert not desk.times._due
-    assert not desk.times._began
+    def scrape() -> None:
+        while not done.is_set():
+            scraped.append([sample.value for family in desk.times.collect() for sample in family.samples])
+
+    with ThreadPoolExecutor(1) as pool:
+        scraping = pool.submit(scrape)
+        for ticket in range(3_000):
+            labels = ("gold", f"c{ticket % 19}", "p1", f"team-{ticket % 49}")
+            desk.open(ticket, STATES[ticket % 3], NOW + ticket * MINUTE, NOW - ticket * MINUTE, labels)
+        done.set()
+        scraping.result()
+
+    assert all(value >= 0 for values in scraped for value in values)
+    assert sum(book.open for book in desk.books) == 3_000
