@@ -8,15 +8,13 @@ from __future__ import annotations
 
 import re
 from enum import StrEnum
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import msgspec
 
 from stream.feeds.instants import END, FIRST, epoch_micros
 from stream.feeds.ticket_event import FeedTick, FieldsOnly, FieldValue, Unsound, Wire, field_path
-
-if TYPE_CHECKING:
-    from stream.sla.events import Event
+from stream.sla.events import Event  # noqa: TC001  a compiled NamedTuple looks its types up
 
 
 class RejectReason(StrEnum):
