@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 
 import orjson
 
-from stream.feeds.decode import Incoming, decode
+from stream.feeds.decode import decode
+from stream.feeds.ticket_event import Incoming
 from stream.feeds.wire import decode_effect, effect_headers, encode_effect
 
 if TYPE_CHECKING:

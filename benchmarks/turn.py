@@ -28,7 +28,8 @@ from aiokafka.structs import ConsumerRecord
 from apply import life
 from faust.types import TP
 
-from stream.feeds.decode import Incoming, decode
+from stream.feeds.decode import decode
+from stream.feeds.ticket_event import Incoming
 from stream.feeds.wire import effect_headers, encode_effect, encode_event
 from stream.language.policies import load, shipped
 from stream.observe.metrics import Metrics

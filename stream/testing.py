@@ -31,7 +31,8 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from stream.feeds.decode import Incoming, decode
+from stream.feeds.decode import decode
+from stream.feeds.ticket_event import Incoming
 from stream.feeds.wire import encode_event
 from stream.language.policies import load, shipped
 from stream.sla.effects import CHATTY, Effect

@@ -13,8 +13,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from stream.feeds.instants import END, FIRST, epoch_micros
-from stream.feeds.ticket_event import FeedTick, FieldsOnly, FieldValue, Unsound, Wire, field_path
-from stream.sla.events import Event
+from stream.feeds.ticket_event import FeedTick, FieldsOnly, FieldValue, Incoming, Unsound, Wire, field_path
 
 
 class RejectReason(StrEnum):
@@ -31,13 +30,6 @@ class RejectReason(StrEnum):
     """Further ahead than clocks may differ: a wrong clock at the source must not breach everything."""
     TOO_LATE = "too_late"
     """Older than the history that is kept of its ticket. Found by the engine, never by ``decode``."""
-
-
-class Incoming(msgspec.Struct, frozen=True, gc=False):
-    """A sound event and the ticket it is about."""
-
-    ticket: str
-    event: Event
 
 
 class Tick(NamedTuple):

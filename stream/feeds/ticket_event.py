@@ -192,6 +192,13 @@ class FeedTick(msgspec.Struct, frozen=True, gc=False, tag_field="type", tag="fee
     at: AwareTime
 
 
+class Incoming(msgspec.Struct, frozen=True, gc=False):
+    """A sound event and the ticket it is about."""
+
+    ticket: str
+    event: Event
+
+
 class FieldsOnly(msgspec.Struct):
     """The ticket fields of anything, unread: to find the one that breaks the contract."""
 

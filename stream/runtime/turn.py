@@ -133,11 +133,11 @@ class Turn:
     def take(self, batch: Batch) -> Stop:
         """Take the records from the partition's cursor on."""
         partition = self._partition
-        records = batch.records
+        records, by_event_time = batch.records, partition.by_event_time
         while (stop := self._stop()) is None:
             # Time passes with the events: what falls due between two of them is woken between them, wherever a batch
             # happens to end.
-            if partition.by_event_time:
+            if by_event_time:
                 stop = self.wake(partition.clock(self._clock))
                 if stop is _DONE:
                     stop = self._forget(partition.watermark)
@@ -153,10 +153,7 @@ class Turn:
     def wake(self, until: int) -> Stop:
         """Wake the tickets that are due at ``until``."""
         deadlines = self._partition.deadlines
-        while (stop := self._stop()) is None:
-            key = deadlines.take(until)
-            if key is None:
-                return _DONE
+        while (key := deadlines.take(until)) is not None:
             state = self._state(key)
             if state is None:
                 raise RuntimeError(f"a deadline of a ticket that is not in the table: {key!r}")
@@ -166,7 +163,9 @@ class Turn:
             self._woken += 1
             self._idle = False
             self._keep(key, state, step, None if self._clock_is_feed else self._clock)
-        return stop
+            if (stop := self._stop()) is not None:
+                return stop
+        return _DONE
 
     def _stop(self) -> Stop | None:
         if len(self.effects) + len(self.letters) >= MOST_OUTPUTS or self._woken >= MOST_WOKEN:
@@ -195,10 +194,7 @@ class Turn:
         # By the feed's time, in either clock mode: as long as nothing is heard there is nothing to make room for, and a
         # recorded feed keeps its tickets however old it is.
         endings = self._partition.endings
-        while (stop := self._stop()) is None:
-            key = endings.take(until)
-            if key is None:
-                return _DONE
+        while (key := endings.take(until)) is not None:
             self._woken += 1
             self._idle = False
             # Closed it may be, and a commitment of it open all the same.
@@ -209,7 +205,9 @@ class Turn:
             self.changed.discard(key)
             self._unwritten.discard(key)
             self.forgotten.add(key)
-        return stop
+            if (stop := self._stop()) is not None:
+                return stop
+        return _DONE
 
     def _take_one(self, record: Any) -> None:
         now = None if self._clock_is_feed else self._clock

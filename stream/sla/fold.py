@@ -46,7 +46,19 @@ _WITHDRAWN: Final = int(Holding.WITHDRAWN)
 class Fold:
     """Changes one ticket in place (give it a copy) and collects what became true in ``voice.effects``."""
 
-    __slots__ = ("_at", "_cause", "_open", "_owned", "_planned", "_plans", "policies", "ticket", "voice")
+    __slots__ = (
+        "_at",
+        "_cause",
+        "_climbs",
+        "_epoch",
+        "_in_force",
+        "_open",
+        "_planned",
+        "_pledges",
+        "policies",
+        "ticket",
+        "voice",
+    )
 
     def __init__(self, policies: PolicySet, ticket: Ticket, now: int) -> None:
         self.policies = policies
@@ -54,8 +66,12 @@ class Fold:
         self.voice = Voice(ticket, policies.calendars, now)
         self._planned = ticket.fields
         """The fields whose plan is in force; in steps 1 to 3 those before the event."""
-        self._plans: dict[int, Plan] = {}
-        self._owned: set[str] = set()
+        self._in_force: Plan | None = None
+        self._epoch = 0
+        """That plan, and of which versions: clocks of one ticket that started under others are rare."""
+        self._pledges = ticket.pledges
+        self._climbs = ticket.climbs
+        """Those that the ticket before shares, while they are still among the ticket's."""
         self._open = False
         self._at = 0
         self._cause = ""
@@ -84,7 +100,7 @@ class Fold:
         if changed and not self.policies.reads.isdisjoint(changed):
             self._take_on()
             before = self._planned
-            self._planned, self._plans = ticket.fields, {}
+            self._planned, self._in_force = ticket.fields, None
             self._withdraw(self._lay(list(ticket.watches)), before)
             ticket.look_ahead()
         elif turned:
@@ -109,24 +125,23 @@ class Fold:
     def _plan(self, watch: Stopwatch) -> Plan:
         """What is promised on a stopwatch to the fields whose plan is in force."""
         epoch = self.policies.epoch(watch.began)
-        plan = self._plans.get(epoch)
-        if plan is None:
-            plan = self._plans[epoch] = self.policies.plan(self._planned, epoch)
+        plan = self._in_force
+        if plan is None or epoch != self._epoch:
+            plan = self._in_force = self.policies.plan(self._planned, epoch)
+            self._epoch = epoch
         return plan
 
     def _pledge(self, name: str) -> Pledge | None:
         """The commitment as the ticket's own, to be changed."""
         pledge = self.ticket.pledges.get(name)
-        if pledge is not None and name not in self._owned:
-            self._owned.add(name)
+        if pledge is not None and pledge is self._pledges.get(name):
             pledge = self.ticket.pledges[name] = pledge.copy()
         return pledge
 
     def _climb(self, name: str) -> Climb | None:
         """The ladder as the ticket's own, to be changed."""
         climb = self.ticket.climbs.get(name)
-        if climb is not None and f"^{name}" not in self._owned:
-            self._owned.add(f"^{name}")
+        if climb is not None and climb is self._climbs.get(name):
             climb = self.ticket.climbs[name] = climb.copy()
         return climb
 
@@ -240,7 +255,6 @@ class Fold:
                         # Watched for a recurrence, and now the clock begins another cycle: that escalation is over.
                         old = ticket.watches[climb.row]
                         ladders.releases(self.voice, Reason.RESTARTED, at, cause, rungs, climb, old)
-                    self._owned.add(f"^{name}")
                     turn = climb.turn + 1 if climb is not None and climb.row != row else 0
                     climb = Climb(rungs.policy.name, rungs.policy.version, row, watch.cycle, turn=turn)
                     ticket.climbs[name] = climb
@@ -278,7 +292,6 @@ class Fold:
                 pledge.look_ahead(promise, watch)
         elif pledge is None or not same_cycle or pledge.verdict in _MAY_BEGIN_ANEW:
             reason = _CLOCK_STARTED if watch.began == at else _FIELD_CHANGED
-            self._owned.add(name)
             self.ticket.pledges[name] = verdicts.begins(voice, reason, at, cause, promise, watch, pledge)
 
     def _withdraw(self, laid: set[str], before: Fields) -> None:

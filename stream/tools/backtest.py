@@ -20,7 +20,8 @@ from zlib import crc32
 
 import msgspec
 
-from stream.feeds.decode import Incoming, Rejected, read
+from stream.feeds.decode import Rejected, read
+from stream.feeds.ticket_event import Incoming
 from stream.feeds.wire import encode_effect
 from stream.language.policies import load
 from stream.runtime import garbage

@@ -11,10 +11,11 @@ from zoneinfo import ZoneInfo
 import click
 import msgspec
 
-from stream.feeds.decode import Incoming, Rejected, RejectReason, decode
+from stream.feeds.decode import Rejected, RejectReason, decode
 from stream.feeds.explanation import encode_explanation
 from stream.feeds.instants import format_instant
 from stream.feeds.lines import key_of, open_lines
+from stream.feeds.ticket_event import Incoming
 from stream.language.document import PolicyError
 from stream.language.policies import load
 from stream.sla.engine import Engine, Outcome

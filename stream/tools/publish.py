@@ -14,8 +14,9 @@ import click
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 
-from stream.feeds.decode import Incoming, Rejected, Tick, decode
+from stream.feeds.decode import Rejected, Tick, decode
 from stream.feeds.lines import key_of, open_lines
+from stream.feeds.ticket_event import Incoming
 from stream.feeds.wire import encode_tick
 from stream.runtime.setting_values import micros
 from stream.runtime.settings import flag, variable

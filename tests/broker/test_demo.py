@@ -17,7 +17,8 @@ import pytest
 from aiokafka.partitioner import DefaultPartitioner
 from rich.console import Console
 
-from stream.feeds.decode import Incoming, Rejected, decode
+from stream.feeds.decode import Rejected, decode
+from stream.feeds.ticket_event import Incoming
 from stream.language.policies import load
 from stream.sla.engine import Engine
 from stream.sla.playback import Playback

@@ -10,8 +10,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 
-from stream.feeds.decode import Incoming, Rejected, Tick, decode
+from stream.feeds.decode import Rejected, Tick, decode
 from stream.feeds.instants import END, FIRST
+from stream.feeds.ticket_event import Incoming
 from stream.feeds.wire import encode_event, encode_tick
 from stream.sla.events import ACTOR_KINDS, EVENT_TYPES, STATUSES, Event, EventType
 

@@ -9,8 +9,9 @@ import pytest
 from click.testing import CliRunner
 
 from stream.cli import main
-from stream.feeds.decode import Incoming, Tick, decode
+from stream.feeds.decode import Tick, decode
 from stream.feeds.lines import key_of
+from stream.feeds.ticket_event import Incoming
 from stream.feeds.wire import encode_effect, encode_event, encode_tick
 from stream.language.policies import load, shipped
 from stream.sla.engine import Engine

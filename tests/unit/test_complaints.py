@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from stream.feeds.decode import Incoming, decode
+from stream.feeds.decode import decode
+from stream.feeds.ticket_event import Incoming
 from stream.language.policies import load
 from stream.sla.effects import Effect, Kind
 from stream.sla.engine import Engine, Outcome

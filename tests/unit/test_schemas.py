@@ -11,8 +11,9 @@ import msgspec
 import pytest
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 
-from stream.feeds.decode import Incoming, Rejected, RejectReason, Tick, decode
+from stream.feeds.decode import Rejected, RejectReason, Tick, decode
 from stream.feeds.instants import parse_instant
+from stream.feeds.ticket_event import Incoming
 from stream.feeds.wire import decode_effect, decode_rejected, encode_effect, encode_rejected
 from stream.sla.effects import Kind
 from stream.sla.events import EVENT_TYPES

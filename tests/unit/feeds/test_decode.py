@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from stream.feeds.decode import Incoming, Rejected, RejectReason, Tick, decode
+from stream.feeds.decode import Rejected, RejectReason, Tick, decode
 from stream.feeds.instants import parse_instant
+from stream.feeds.ticket_event import Incoming
 from stream.sla.events import Event
 
 NOON = "2026-03-02T12:00:00Z"

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from stream.feeds.decode import Incoming, decode
+from stream.feeds.decode import decode
 from stream.feeds.instants import format_instant
 from stream.feeds.status_log import LogError, read_rows, ticket_name, to_events
 from stream.feeds.status_mapping import LogMapping, read_mapping
+from stream.feeds.ticket_event import Incoming
 from stream.feeds.wire import encode_event
 
 if TYPE_CHECKING:

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stream.feeds.decode import Incoming, Rejected, RejectReason, Tick, decode
+from stream.feeds.decode import Rejected, RejectReason, Tick, decode
 from stream.feeds.instants import END, FIRST, parse_instant
+from stream.feeds.ticket_event import Incoming
 from stream.feeds.wire import (
     MAX_KEPT,
     DeadLetter,

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from stream.feeds.decode import Incoming, Tick, decode
+from stream.feeds.decode import Tick, decode
+from stream.feeds.ticket_event import Incoming
 from stream.language.policies import load, shipped
 from stream.tools import demo_alerts
 from stream.tools.child import DemoError

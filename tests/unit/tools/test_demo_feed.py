@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from stream.feeds.decode import Incoming, Rejected, RejectReason, Tick, decode
+from stream.feeds.decode import Rejected, RejectReason, Tick, decode
 from stream.feeds.instants import parse_instant
+from stream.feeds.ticket_event import Incoming
 from stream.language.policies import load, shipped
 from stream.sla.effects import Kind
 from stream.sla.engine import Engine, Outcome
