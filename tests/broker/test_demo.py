@@ -46,7 +46,7 @@ def expected_effects(folder: Path) -> Iterator[Effect]:
         heard = decode(record.key, record.value, now=None)
         for number in numbers if record.everywhere else [partition_of(record.key, numbers, numbers)]:
             if isinstance(heard, Incoming):
-                yield from playbacks[number].event(*heard)
+                yield from playbacks[number].event(heard.ticket, heard.event)
             elif not isinstance(heard, Rejected):
                 yield from playbacks[number].tick(heard.at)
 

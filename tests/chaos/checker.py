@@ -88,7 +88,7 @@ def truth(recording: Recording, policies: PolicySet, hours: Mapping[str, OpenMin
         if isinstance(heard, Tick):
             newest[record.partition] = max(newest[record.partition], heard.at)
             continue
-        ticket, event = heard
+        ticket, event = heard.ticket, heard.event
         newest[record.partition] = max(newest[record.partition], event.at)
         step = engine.apply(states.get(ticket), ticket, event, event.at)
         states[ticket] = step.state

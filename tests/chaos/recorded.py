@@ -62,7 +62,7 @@ class _Worker:
         if isinstance(heard, Tick):
             self.newest[partition] = max(self.newest[partition], heard.at)
             return
-        ticket, event = heard
+        ticket, event = heard.ticket, heard.event
         self.home[ticket] = partition
         self.newest[partition] = max(self.newest[partition], event.at)
         step = self.engine.apply(self.states.get(ticket), ticket, event, now)

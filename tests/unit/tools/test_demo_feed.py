@@ -44,7 +44,7 @@ class Played:
             if isinstance(heard, Rejected):
                 self.rejected[heard.reason] += 1
             elif isinstance(heard, Incoming):
-                self.effects += self.playback.event(*heard)
+                self.effects += self.playback.event(heard.ticket, heard.event)
             else:
                 self.effects += self.playback.tick(heard.at)
 
