@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from stream.feeds.decode import Rejected, RejectReason, Tick, decode
+from stream.feeds.decode import read as read_line
 from stream.feeds.instants import parse_instant
 from stream.feeds.ticket_event import Incoming
 from stream.sla.events import Event
@@ -224,6 +225,11 @@ def test_an_event_may_be_five_minutes_ahead_of_the_clock_and_no_more() -> None:
 
 def test_without_a_clock_no_event_is_in_the_future() -> None:
     assert isinstance(read(written(at="2199-12-31T23:59:59Z")), Incoming)
+
+
+@pytest.mark.parametrize("value", [written(), written(at="2199-12-31T23:59:59Z"), written(at="soon"), b"{", b"", None])
+def test_a_line_without_a_key_is_read_as_a_record_with_the_right_one(value: bytes | None) -> None:
+    assert read_line(value) == read(value)
 
 
 @pytest.mark.parametrize("key", [None, b"", b"anything"])

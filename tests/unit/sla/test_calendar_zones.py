@@ -172,3 +172,11 @@ def test_a_range_that_ends_at_a_change_has_one_segment() -> None:
     assert segments(zone, at("2026-03-08T06:00"), at("2026-03-08T07:00")) == [
         (at("2026-03-08T06:00"), at("2026-03-08T07:00"), -5 * HOUR)
     ]
+
+
+@pytest.mark.parametrize("day", range(1, 9))
+def test_changes_that_are_a_week_apart_are_both_found_wherever_the_range_begins(day: int) -> None:
+    zone = daily("America/Recife", 9, 17).zone
+    found = segments(zone, at(f"2000-10-0{day}T00:00"), at("2000-11-01T00:00"))
+    assert [piece.offset for piece in found] == [-3 * HOUR, -2 * HOUR, -3 * HOUR]
+    assert found[1].end - found[1].start < 8 * 24 * HOUR
