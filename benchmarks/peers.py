@@ -74,7 +74,8 @@ def stock_faust(broker: str, group: str, topic: str) -> None:
     import faust
     from faust.worker import Worker
 
-    from stream.feeds.decode import Incoming, decode
+    from stream.feeds.decode import decode
+    from stream.feeds.ticket_event import Incoming
     from stream.feeds.wire import encode_effect
     from stream.language.policies import load, shipped
     from stream.runtime.deadlines import Deadlines
