@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-import msgspec
-
 from stream.sla import commitment, escalation, stopwatch
 from stream.sla.commitment import Pledge, Verdict
-from stream.sla.events import Event
+from stream.sla.history import Fields as Fields  # noqa: PLC0414  the word is also of tickets
+from stream.sla.history import History
 from stream.sla.stopwatch import Phase, Stopwatch
 
 if TYPE_CHECKING:
     from stream.sla.escalation import Climb
+    from stream.sla.events import Event
 
 
 Key = tuple[int, int, str, str]
 """Of an event: ``Event.key``."""
-Fields = dict[str, str | list[str]]
 Stored = tuple[
     str,
     Fields,
@@ -32,7 +31,6 @@ Stored = tuple[
     int | None,
     int | None,
 ]
-StoredState = tuple[Stored, bytes, int, Stored | None, tuple[str, ...], dict[str, int]]
 
 
 class Ticket:
@@ -128,16 +126,9 @@ class Ticket:
         self.next = soonest
 
 
-_OPEN: Final = (int(Verdict.PENDING), int(Verdict.BREACHED))
-_ARRAY: Final = b"\xdd"
-"""In MessagePack: an array, its length in four bytes to follow."""
-_write: Final = msgspec.msgpack.Encoder().encode
-_read_events: Final = msgspec.msgpack.Decoder(list[Event]).decode
-
-
-def pack(*events: Event) -> bytes:
-    """Events one after another, as ``State.recent`` keeps them."""
-    return b"".join(map(_write, events))
+_BREACHED: Final = int(Verdict.BREACHED)
+_OPEN: Final = (int(Verdict.PENDING), _BREACHED)
+_RUNNING, _PAUSED = int(Phase.RUNNING), int(Phase.PAUSED)
 
 
 class State:
@@ -146,19 +137,15 @@ class State:
     def __init__(
         self,
         head: Ticket,
-        recent: bytes = b"",
-        kept: int = 0,
+        recent: History | None = None,
         base: Ticket | None = None,
         old_ids: tuple[str, ...] = (),
         revisions: dict[str, int] | None = None,
     ) -> None:
         self.head: Ticket = head
         """After the whole history, and after all that time alone has made true and that was said."""
-        self.recent: bytes = recent
-        """The newest events in the order of their keys, each as ``pack`` has it. Only a late event needs to look into them:
-        as bytes they cost a ticket of eight events a quarter of what reading and writing them at every event did."""
-        self.kept: int = kept
-        """How many events ``recent`` holds."""
+        self.recent: History = History() if recent is None else recent
+        """The newest events: what is needed to put a late one at its place."""
         self.base: Ticket | None = base
         """Before ``recent``; ``None`` when the history is whole."""
         self.old_ids: tuple[str, ...] = old_ids
@@ -166,28 +153,25 @@ class State:
         self.revisions: dict[str, int] = {} if revisions is None else revisions
         """Stem of an effect to the number of times it was taken back."""
 
-    def parts(self) -> StoredState:
-        """What the table keeps: the arguments of ``State`` in their order, the tickets as their own ``parts``."""
+    def parts(self) -> tuple[object, ...]:
+        """The arguments of ``State`` in their order, the tickets and the history as their own ``parts``."""
         base = None if self.base is None else self.base.parts()
-        return self.head.parts(), self.recent, self.kept, base, self.old_ids, self.revisions
+        return self.head.parts(), self.recent.parts(), base, self.old_ids, self.revisions
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, State) and self.parts() == other.parts()
 
     def __hash__(self) -> int:
-        return hash((self.head.id, self.recent))
+        return hash((self.head.id, self.recent.packed))
 
     @property
     def history(self) -> list[Event]:
         """The events of ``recent``, read anew at each call."""
-        return _read_events(_ARRAY + self.kept.to_bytes(4, "big") + self.recent)
+        return self.recent.events
 
     def knows(self, event: Event) -> bool:
         """Whether the event is among ``recent``, by its id and source."""
-        # The id's own bytes are nearly always enough to tell that it is not.
-        if _write(event.id) not in self.recent:
-            return False
-        return any(known.id == event.id and known.source == event.source for known in self.history)
+        return self.recent.knows(event)
 
     @property
     def wake_at(self) -> int | None:
@@ -199,9 +183,18 @@ class State:
         return None if soonest is None else soonest + 1
 
     @property
-    def closed(self) -> bool:
-        """Nothing is due any more, and the helpdesk has closed, merged or deleted the ticket."""
-        return self.head.next is None and (bool(self.head.gone) or self.head.fields.get("status") == "closed")
+    def ended(self) -> int | None:
+        """When its last event was, if it waits for none; see ``ended``."""
+        head = self.head
+        return ended(head.next, head.gone, head.fields, None if head.last is None else head.last[0])
+
+
+def ended(soonest: int | None, gone: str, fields: Fields, newest: int | None) -> int | None:
+    """When a ticket's last event was, if nothing is due any more and the helpdesk has closed, merged or deleted it.
+
+    ``None``: it is open. ``soonest`` and ``newest``: epoch microseconds.
+    """
+    return newest if soonest is None and (gone or fields.get("status") == "closed") else None
 
 
 class Standing(NamedTuple):
@@ -218,18 +211,36 @@ class Standing(NamedTuple):
     """When the stopwatch began its present cycle, running or paused."""
 
 
+class Look(NamedTuple):
+    """What a worker must know of every ticket at its start."""
+
+    wake_at: int | None
+    """As ``State.wake_at``."""
+    ended: int | None
+    """As ``State.ended``."""
+    standings: list[Standing]
+
+
 def standings(state: State) -> list[Standing]:
     """The commitments of a ticket that still wait to be fulfilled."""
     ticket = state.head
     open_ = []
     for name, pledge in ticket.pledges.items():
-        if pledge.target is None or pledge.verdict not in _OPEN:
-            continue
         watch = ticket.watches.get(pledge.row)
-        if watch is None or not watch.on:
-            continue
-        going = "running" if watch.phase == Phase.RUNNING else "paused"
-        word = "breached" if pledge.verdict == Verdict.BREACHED else going
-        priority, team = ticket.fields.get("priority", ""), ticket.fields.get("team", "")
-        open_.append(Standing(name, pledge.policy, str(priority), str(team), word, pledge.due, watch.began))
+        if watch is not None:
+            stand = standing(
+                name, pledge.policy, ticket.fields, pledge.target, pledge.verdict, pledge.due, watch.phase, watch.began
+            )
+            if stand is not None:
+                open_.append(stand)
     return open_
+
+
+def standing(
+    name: str, policy: str, fields: Fields, target: int | None, verdict: int, due: int | None, phase: int, began: int
+) -> Standing | None:
+    """How a commitment of a ticket with these fields stands; ``None``: it does not wait. ``phase``, ``began``: its stopwatch's."""
+    if target is None or verdict not in _OPEN or not _RUNNING <= phase <= _PAUSED:
+        return None
+    word = "breached" if verdict == _BREACHED else "running" if phase == _RUNNING else "paused"
+    return Standing(name, policy, str(fields.get("priority", "")), str(fields.get("team", "")), word, due, began)
