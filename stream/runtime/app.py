@@ -220,7 +220,7 @@ class App(faust.App):  # type: ignore[misc]  # Faust ships no types mypy could f
             open_commitments += len(stand)
             if state.wake_at is not None:
                 wakes.append((key, state.wake_at))
-            if (end := ending(state, self.settings.retention)) is not None:
+            if (end := ending(state.ended, self.settings.retention)) is not None:
                 endings.append((key, end))
             if count % _PAUSE_EVERY == 0:
                 await asyncio.sleep(0)

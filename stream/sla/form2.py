@@ -1,8 +1,9 @@
 """The second form of a ticket's state: what a worker writes.
 
-Half the bytes of the first, for its time or less: names stand apart (``stream.sla.vocabulary``), instants that are mostly that
-of the ticket's beginning count from there, what hardly any commitment has stands aside, and the fields that are as they were
-when the ticket was opened are not said again. What a worker asks of all tickets at its start comes first: ``look`` reads no more.
+Half the bytes of the first: names stand apart (``stream.sla.vocabulary``), instants that are mostly that of the ticket's
+beginning count from there, what hardly any commitment has stands aside, and fields that are as they were when the ticket was
+opened are not said again. The parts of a ticket are bytes within the bytes, kept as long as they do not change: most events
+change none. What is asked of all tickets at a worker's start stands before the rest, which ``look`` does not read.
 """
 
 from __future__ import annotations
@@ -13,132 +14,139 @@ import msgspec
 
 from stream.sla.commitment import Pledge
 from stream.sla.escalation import Climb
-from stream.sla.history import History
-from stream.sla.history import Value as Value  # noqa: PLC0414  msgspec looks for it here
+from stream.sla.history import History, Value
 from stream.sla.stopwatch import Stopwatch, Stretches
-from stream.sla.ticket import Look, Standing, State, Ticket, ended, standing
-from stream.sla.vocabulary import Stand, Terms, pack_frame, pack_names, unpack_frame, unpack_names
+from stream.sla.ticket import Key, Look, Standing, State, Ticket, has_ended, stands
+from stream.sla.vocabulary import Names, Stand, Terms, pack_frame, pack_names, unpack_frame, unpack_names
 
 MARK: Final = b"\x02"
 
 _Fields = tuple[bytes, list[Value]]
 """Names and values."""
-_Watch = tuple[int, int, int, int, Stretches, Stretches]
-"""Phase, cycle, began, since (both from the ticket's start), ran, paused."""
-_Pledge = tuple[int, int, int, int | None, int | None, tuple[str, ...]]
-"""Verdict, cycle, floor (from the ticket's start), due, next (0: as due), warned."""
+_Front = tuple[int, bytes, list[int], list[int | None]]
+"""Of the parts: their start (of the first stopwatch), their frame; phase and began (from the start) of each stopwatch, then the
+verdict of each pledge; due of each pledge."""
 _Rare = tuple[int, int | None, int | None, int, int, int, int]
 """Of a pledge: turn, counts_from, cut_from, base, extension, cut_elapsed, cut_paused."""
 _Climb = tuple[int, int, tuple[str, ...], int, int, int, int, int, int | None]
-"""Cycle, floor (from the ticket's start), raised, holding, said, watched_until, repeats, turn, next."""
-_Last = tuple[int, int, str, str | None]
-"""Of the key of the newest event: instant, seq, id, source (``None``: the history's)."""
-_Early = tuple[int | None, _Last | None, str, int, bytes, bytes, list[Value | None], list[_Watch], list[_Pledge]]
-"""Of a ticket: next, last, gone, start (of its first stopwatch: others count from there), frame, names of fields, their values
-(``None``: as it was opened), stopwatches, pledges."""
-_Late = tuple[str, list[_Climb], dict[int, _Rare], tuple[str, ...], bool, bool, int | None]
-"""Of a ticket: id, climbs, the rare parts of pledges by their number, parties, begun, partial, fired."""
+"""Cycle, floor (from the start), raised, holding, said, watched_until, repeats, turn, next."""
+_Back = tuple[list[int], list[Stretches], list[int | None], dict[int, tuple[str, ...]], dict[int, _Rare], list[_Climb]]
+"""Cycle and since (from the start) of each stopwatch, then cycle and floor (from the start) of each pledge; ran and paused of
+each stopwatch; next of each pledge (0: as due); warned and the rare parts of pledges by their number; climbs."""
+_Last = tuple[int, str, str | None]
+"""Of the key of the newest event, without its instant: seq, id, source (``None``: the history's)."""
+_Early = tuple[int | None, int | None, str, bytes, list[Value | None], bytes]
+"""Of a ticket: next, the instant of its newest event, gone, names of fields, their values (``None``: as opened), front."""
+_Late = tuple[bytes, _Last | None, str, tuple[str, ...], bool, bool, int | None]
+"""Of a ticket: back, last, id, parties, begun, partial, fired."""
 _Rest = tuple[_Late, bytes, int, str, tuple[_Early, _Late] | None, tuple[str, ...], dict[str, int]]
-"""Of a state: its head's late part, the history (packed, kept, source), base, old_ids, revisions."""
+"""Of a state: its head's late part, its history (packed, kept, source), base, old_ids, revisions."""
 
+_USUAL: Final[_Rare] = (0, None, None, 0, 0, 0, 0)
 _NO_FIELDS: Final[dict[str, Value]] = {}
 _write: Final = msgspec.msgpack.Encoder().encode
-_read: Final = msgspec.msgpack.Decoder(tuple[_Fields | None, _Early, _Rest]).decode
-_look: Final = msgspec.msgpack.Decoder(tuple[_Fields | None, _Early, msgspec.Raw]).decode
+_read: Final = msgspec.msgpack.Decoder(tuple[_Early, _Fields | None, _Rest]).decode
+_read_front: Final = msgspec.msgpack.Decoder(_Front).decode
+_read_back: Final = msgspec.msgpack.Decoder(_Back).decode
+_look: Final = msgspec.msgpack.Decoder(tuple[_Early, _Fields | None, msgspec.Raw]).decode
 
 
 def encode(state: State) -> bytes:
     recent, base = state.recent, state.base
-    opened = recent.opened
-    early, late = _parts(state.head, opened or _NO_FIELDS, recent.source)
-    rest = (
-        late,
-        recent.packed,
-        recent.kept,
-        recent.source,
-        None if base is None else _parts(base, _NO_FIELDS, recent.source),
-        state.old_ids,
-        state.revisions,
-    )
-    return MARK + _write((None if opened is None else (pack_names(tuple(opened)), [*opened.values()]), early, rest))
+    opened, source = recent.opened, recent.source
+    early, late = _told(state.head, opened, source)
+    stored = None if opened is None else (pack_names(tuple(opened)), [*opened.values()])
+    before = None if base is None else _told(base, None, source)
+    return MARK + _write((early, stored, (late, recent.packed, recent.kept, source, before, state.old_ids, state.revisions)))
 
 
 def decode(data: bytes) -> State:
-    """``data`` with its mark. Raises msgspec.DecodeError, ValueError and IndexError."""
-    fields, early, (late, packed, kept, source, base, old_ids, revisions) = _read(memoryview(data)[1:])
-    opened = None if fields is None else dict(zip(unpack_names(fields[0]), fields[1], strict=True))
+    """``data`` with its mark. Raises msgspec.DecodeError, IndexError and KeyError."""
+    early, stored, (late, packed, kept, source, base, old_ids, revisions) = _read(memoryview(data)[1:])
+    opened = None if stored is None else dict(zip(unpack_names(stored[0]), stored[1], strict=False))
     head = _ticket(early, late, opened or _NO_FIELDS, source)
-    newest = 0 if head.last is None or not kept else head.last[0]
-    recent = History(packed, kept, newest, source, opened)
-    return State(head, recent, None if base is None else _ticket(*base, _NO_FIELDS, source), old_ids, revisions)
+    newest = early[1] if kept else None
+    recent = History(packed, kept, 0 if newest is None else newest, source, opened)
+    return State(head, recent, None if base is None else _ticket(base[0], base[1], _NO_FIELDS, source), old_ids, revisions)
 
 
 def look(data: bytes) -> Look:
-    """``data`` with its mark. Raises msgspec.DecodeError, ValueError and IndexError."""
-    stored, (soonest, last, gone, start, frame, names, values, watches, pledges), _ = _look(memoryview(data)[1:])
-    opened = _NO_FIELDS if stored is None else dict(zip(unpack_names(stored[0]), stored[1], strict=True))
-    fields = _fields(names, values, opened)
+    """``data`` with its mark. Raises msgspec.DecodeError, IndexError and ValueError."""
+    (soonest, newest, gone, packed, values, front), stored, _ = _look(memoryview(data)[1:])
+    names = unpack_names(packed)
+    priority, team = _value("priority", names, values, stored), _value("team", names, values, stored)
+    start, frame, numbers, dues = _read_front(front)
     rows, commitments, _ = unpack_frame(frame)
-    running = dict(zip(rows, watches, strict=True))
+    at = 2 * len(rows)
     open_: list[Standing] = []
-    for (name, policy, _, row, _, _, target), (verdict, _, _, due, _, _) in zip(commitments, pledges, strict=True):
-        watch = running.get(row)
-        if watch is not None:
-            stand = standing(name, policy, fields, target, verdict, due, watch[0], start + watch[2])
-            if stand is not None:
-                open_.append(stand)
-    at = None if last is None else last[0]
-    return Look(None if soonest is None else soonest + 1, ended(soonest, gone, fields, at), open_)
+    for number, (name, policy, _, row, _, _, target) in enumerate(commitments):
+        if row in rows:
+            on = 2 * rows.index(row)
+            going = stands(target is not None, numbers[at + number], numbers[on])
+            if going:
+                open_.append(Standing(name, policy, priority, team, going, dues[number], start + numbers[on + 1]))
+    ended = newest if has_ended(soonest, gone, _value("status", names, values, stored)) else None
+    return Look(None if soonest is None else soonest + 1, ended, open_)
 
 
-def _fields(names: bytes, values: list[Value | None], opened: dict[str, Value]) -> dict[str, Value]:
-    return {
-        name: opened[name] if value is None else value for name, value in zip(unpack_names(names), values, strict=True)
-    }
+def _value(name: str, names: Names, values: list[Value | None], stored: _Fields | None) -> str:
+    if name not in names:
+        return ""
+    value = values[names.index(name)]
+    if value is None and stored is not None:
+        value = stored[1][unpack_names(stored[0]).index(name)]
+    return str(value)
 
 
-def _parts(ticket: Ticket, opened: dict[str, Value], source: str) -> tuple[_Early, _Late]:
-    start = 0
-    for watch in ticket.watches.values():
-        start = watch.began
-        break
-    watches: list[_Watch] = [
-        (watch.phase, watch.cycle, watch.began - start, watch.since - start, watch.ran, watch.paused)
-        for watch in ticket.watches.values()
-    ]
+def _told(ticket: Ticket, opened: dict[str, Value] | None, source: str) -> tuple[_Early, _Late]:
+    stored = ticket.stored
+    if stored is None:
+        stored = ticket.stored = _parts(ticket)
+    at: int | None = None
+    last: _Last | None = None
+    if ticket.last is not None:
+        at, seq, id_, its = ticket.last
+        last = (seq, id_, None if its == source else its)
+    fields = ticket.fields
+    values: list[Value | None] = [*fields.values()]
+    if opened is not None:
+        before = opened.get
+        values = [None if before(name) == value else value for name, value in fields.items()]
+    early = (ticket.next, at, ticket.gone, pack_names(tuple(fields)), values, stored[0])
+    return early, (stored[1], last, ticket.id, ticket.parties, ticket.begun, ticket.partial, ticket.fired)
+
+
+def _parts(ticket: Ticket) -> tuple[bytes, bytes]:
+    """Front and back."""
+    watches, rows = ticket.watches, tuple(ticket.watches)
     terms: list[Terms] = []
-    pledges: list[_Pledge] = []
+    stood: list[Stand] = []
+    start = watches[rows[0]].began if rows else 0
+    numbers: list[int] = []
+    more: list[int] = []
+    stretches: list[Stretches] = []
+    for watch in watches.values():
+        numbers += (watch.phase, watch.began - start)
+        more += (watch.cycle, watch.since - start)
+        stretches += (watch.ran, watch.paused)
+    dues: list[int | None] = []
+    nexts: list[int | None] = []
+    warned: dict[int, tuple[str, ...]] = {}
     rare: dict[int, _Rare] = {}
     for name, pledge in ticket.pledges.items():
+        terms.append((name, pledge.policy, pledge.version, pledge.row, pledge.calendar, pledge.business, pledge.target))
+        numbers.append(pledge.verdict)
+        more += (pledge.cycle, pledge.floor - start)
         due, soonest = pledge.due, pledge.next
-        terms.append(
-            (name, pledge.policy, pledge.version, pledge.row, pledge.calendar, pledge.business, pledge.target)
-        )
-        if (
-            pledge.turn
-            or pledge.extension
-            or pledge.base
-            or pledge.cut_elapsed
-            or pledge.cut_paused
-            or pledge.counts_from is not None
-            or pledge.cut_from is not None
-        ):
-            rare[len(pledges)] = (
-                pledge.turn,
-                pledge.counts_from,
-                pledge.cut_from,
-                pledge.base,
-                pledge.extension,
-                pledge.cut_elapsed,
-                pledge.cut_paused,
-            )
-        pledges.append(
-            (pledge.verdict, pledge.cycle, pledge.floor - start, due, 0 if soonest == due else soonest, pledge.warned)
-        )
-    stands: list[Stand] = []
+        nexts.append(0 if soonest == due else soonest)
+        if pledge.warned:
+            warned[len(dues)] = pledge.warned
+        if pledge.turn or pledge.counts_from is not None or pledge.cut_from is not None or pledge.extension or pledge.base:
+            rare[len(dues)] = _rare(pledge)
+        dues.append(due)
     climbs: list[_Climb] = []
     for name, climb in ticket.climbs.items():
-        stands.append((name, climb.policy, climb.version, climb.row))
+        stood.append((name, climb.policy, climb.version, climb.row))
         climbs.append(
             (
                 climb.cycle,
@@ -152,64 +160,71 @@ def _parts(ticket: Ticket, opened: dict[str, Value], source: str) -> tuple[_Earl
                 climb.next,
             )
         )
-    last: _Last | None = None
-    if ticket.last is not None:
-        at, seq, id_, its = ticket.last
-        last = (at, seq, id_, None if its == source else its)
-    fields = ticket.fields
-    values = [None if opened.get(name) == value else value for name, value in fields.items()]
-    early = (
-        ticket.next,
-        last,
-        ticket.gone,
-        start,
-        pack_frame((tuple(ticket.watches), tuple(terms), tuple(stands))),
-        pack_names(tuple(fields)),
-        values,
-        watches,
-        pledges,
+    frame = pack_frame((rows, tuple(terms), tuple(stood)))
+    return _write((start, frame, numbers, dues)), _write((more, stretches, nexts, warned, rare, climbs))
+
+
+def _rare(pledge: Pledge) -> _Rare:
+    return (
+        pledge.turn,
+        pledge.counts_from,
+        pledge.cut_from,
+        pledge.base,
+        pledge.extension,
+        pledge.cut_elapsed,
+        pledge.cut_paused,
     )
-    return early, (ticket.id, climbs, rare, ticket.parties, ticket.begun, ticket.partial, ticket.fired)
 
 
 def _ticket(early: _Early, late: _Late, opened: dict[str, Value], source: str) -> Ticket:
-    soonest, last, gone, start, frame, names, values, watches, pledges = early
-    id_, climbs, rare, parties, begun, partial, fired = late
+    soonest, newest, gone, names, values, front = early
+    back, last, id_, parties, begun, partial, fired = late
+    start, frame, numbers, dues = _read_front(front)
+    more, stretches, nexts, warned, rare, stored = _read_back(back)
     rows, commitments, ladders = unpack_frame(frame)
-    key: tuple[int, int, str, str] | None = None
-    if last is not None:
-        at, seq, newest, its = last
-        key = (at, seq, newest, source if its is None else its)
-    held = {}
-    for row, (phase, cycle, began, since, ran, paused) in zip(rows, watches, strict=True):
-        held[row] = Stopwatch(phase, cycle, start + began, start + since, ran, paused)
-    promised = {}
-    for terms, numbers in zip(commitments, pledges, strict=True):
-        name, policy, version, row, calendar, business, target = terms
-        verdict, cycle, floor, due, next_, warned = numbers
-        pledge = Pledge(
-            policy, version, row, cycle, verdict, 0, start + floor, business, target,
-            calendar=calendar, warned=warned, due=due, next=due if next_ == 0 else next_,
-        )  # fmt: skip
-        promised[name] = pledge
-    if rare:
-        names_ = [*promised]
-        for number, parts in rare.items():
-            pledge = promised[names_[number]]
-            (
-                pledge.turn,
-                pledge.counts_from,
-                pledge.cut_from,
-                pledge.base,
-                pledge.extension,
-                pledge.cut_elapsed,
-                pledge.cut_paused,
-            ) = parts
-    climbing = {}
-    for (name, policy, version, row), parts_ in zip(ladders, climbs, strict=True):
-        cycle, floor, raised, holding, said, until, repeats, turn, next_ = parts_
-        climbing[name] = Climb(policy, version, row, cycle, start + floor, raised, holding, said, until, repeats, turn, next_)
-    fields = _fields(names, values, opened)
-    return Ticket(
-        id_, fields, held, promised, climbing, parties, begun, partial, gone, key, fired, soonest
-    )
+    watches: dict[str, Stopwatch] = {}
+    at = 0
+    for row in rows:
+        ran, paused = stretches[at], stretches[at + 1]
+        watches[row] = Stopwatch(numbers[at], more[at], start + numbers[at + 1], start + more[at + 1], ran, paused)
+        at += 2
+    pledges: dict[str, Pledge] = {}
+    first = at
+    for number, (name, policy, version, row, calendar, business, target) in enumerate(commitments):
+        due, soon = dues[number], nexts[number]
+        verdict, cycle, floor = numbers[first + number], more[at], start + more[at + 1]
+        turn, counts_from, cut_from, base, extension, cut_elapsed, cut_paused = rare.get(number, _USUAL) if rare else _USUAL
+        pledges[name] = Pledge(
+            policy,
+            version,
+            row,
+            cycle,
+            verdict,
+            turn,
+            floor,
+            business,
+            target,
+            counts_from,
+            cut_from,
+            base,
+            extension,
+            cut_elapsed,
+            cut_paused,
+            calendar,
+            warned.get(number, ()) if warned else (),
+            due,
+            due if soon == 0 else soon,
+        )
+        at += 2
+    climbs: dict[str, Climb] = {}
+    for (name, policy, version, row), numbers_ in zip(ladders, stored, strict=True):
+        cycle, floor, raised, holding, said, until, repeats, turn, soon = numbers_
+        climbs[name] = Climb(policy, version, row, cycle, start + floor, raised, holding, said, until, repeats, turn, soon)
+    fields = {name: opened[name] if value is None else value for name, value in zip(unpack_names(names), values, strict=True)}
+    key: Key | None = None
+    if last is not None and newest is not None:
+        seq, its_id, its = last
+        key = (newest, seq, its_id, source if its is None else its)
+    ticket = Ticket(id_, fields, watches, pledges, climbs, parties, begun, partial, gone, key, fired, soonest)
+    ticket.stored = (front, back)
+    return ticket

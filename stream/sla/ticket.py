@@ -73,10 +73,12 @@ class Ticket:
         """The newest instant at which time alone made something true."""
         self.next: int | None = next
         """The soonest instant at which something becomes true, if no event comes first."""
+        self.stored: tuple[bytes, bytes] | None = None
+        """The parts as the table has them, while they are as they were when it was written or read; ``stream.sla.form2``."""
 
     def copy(self) -> Ticket:
         """Shares its parts with the original: who changes any calls ``own``, and puts a copy in the place of each first."""
-        return Ticket(
+        copy = Ticket(
             self.id,
             self.fields,
             self.watches,
@@ -90,12 +92,15 @@ class Ticket:
             self.fired,
             self.next,
         )
+        copy.stored = self.stored
+        return copy
 
     def own(self) -> None:
         """Have lists of parts of its own."""
         self.watches = self.watches.copy()
         self.pledges = self.pledges.copy()
         self.climbs = self.climbs.copy()
+        self.stored = None
 
     def parts(self) -> Stored:
         """What the table keeps: the arguments of ``Ticket`` in their order, the parts as their own ``parts``."""
@@ -184,17 +189,16 @@ class State:
 
     @property
     def ended(self) -> int | None:
-        """When its last event was, if it waits for none; see ``ended``."""
+        """The instant of its newest event (epoch microseconds), if it has come to its end; ``has_ended``."""
         head = self.head
-        return ended(head.next, head.gone, head.fields, None if head.last is None else head.last[0])
+        if head.last is None or not has_ended(head.next, head.gone, str(head.fields.get("status", ""))):
+            return None
+        return head.last[0]
 
 
-def ended(soonest: int | None, gone: str, fields: Fields, newest: int | None) -> int | None:
-    """When a ticket's last event was, if nothing is due any more and the helpdesk has closed, merged or deleted it.
-
-    ``None``: it is open. ``soonest`` and ``newest``: epoch microseconds.
-    """
-    return newest if soonest is None and (gone or fields.get("status") == "closed") else None
+def has_ended(soonest: int | None, gone: str, status: str) -> bool:
+    """Nothing is due any more, and the helpdesk has closed, merged or deleted the ticket."""
+    return soonest is None and (gone != "" or status == "closed")
 
 
 class Standing(NamedTuple):
@@ -224,23 +228,21 @@ class Look(NamedTuple):
 def standings(state: State) -> list[Standing]:
     """The commitments of a ticket that still wait to be fulfilled."""
     ticket = state.head
+    priority, team = str(ticket.fields.get("priority", "")), str(ticket.fields.get("team", ""))
     open_ = []
     for name, pledge in ticket.pledges.items():
         watch = ticket.watches.get(pledge.row)
         if watch is not None:
-            stand = standing(
-                name, pledge.policy, ticket.fields, pledge.target, pledge.verdict, pledge.due, watch.phase, watch.began
-            )
-            if stand is not None:
-                open_.append(stand)
+            going = stands(pledge.target is not None, pledge.verdict, watch.phase)
+            if going:
+                open_.append(Standing(name, pledge.policy, priority, team, going, pledge.due, watch.began))
     return open_
 
 
-def standing(
-    name: str, policy: str, fields: Fields, target: int | None, verdict: int, due: int | None, phase: int, began: int
-) -> Standing | None:
-    """How a commitment of a ticket with these fields stands; ``None``: it does not wait. ``phase``, ``began``: its stopwatch's."""
-    if target is None or verdict not in _OPEN or not _RUNNING <= phase <= _PAUSED:
-        return None
-    word = "breached" if verdict == _BREACHED else "running" if phase == _RUNNING else "paused"
-    return Standing(name, policy, str(fields.get("priority", "")), str(fields.get("team", "")), word, due, began)
+def stands(promised: bool, verdict: int, phase: int) -> str:
+    """How a commitment stands on a stopwatch in that phase; ``""``: it does not wait to be fulfilled."""
+    if not promised or verdict not in _OPEN or not _RUNNING <= phase <= _PAUSED:
+        return ""
+    if verdict == _BREACHED:
+        return "breached"
+    return "running" if phase == _RUNNING else "paused"
