@@ -14,68 +14,65 @@ import msgspec
 
 from stream.sla.commitment import Pledge
 from stream.sla.escalation import Climb
-from stream.sla.history import History, Value
+from stream.sla.history import Fields, History, Named, Value
 from stream.sla.stopwatch import Stopwatch, Stretches
-from stream.sla.ticket import Key, Look, Standing, State, Ticket, has_ended, stands
+from stream.sla.ticket import Key, Look, Standing, State, Ticket, Told, has_ended, stands
 from stream.sla.vocabulary import Names, Stand, Terms, pack_frame, pack_names, unpack_frame, unpack_names
 
 MARK: Final = b"\x02"
 
-_Fields = tuple[bytes, list[Value]]
-"""Names and values."""
-_Front = tuple[int, bytes, list[int], list[int | None]]
-"""Of the parts: their start (of the first stopwatch), their frame; phase and began (from the start) of each stopwatch, then the
-verdict of each pledge; due of each pledge."""
 _Rare = tuple[int, int | None, int | None, int, int, int, int]
 """Of a pledge: turn, counts_from, cut_from, base, extension, cut_elapsed, cut_paused."""
 _Climb = tuple[int, int, tuple[str, ...], int, int, int, int, int, int | None]
-"""Cycle, floor (from the start), raised, holding, said, watched_until, repeats, turn, next."""
-_Back = tuple[list[int], list[Stretches], list[int | None], dict[int, tuple[str, ...]], dict[int, _Rare], list[_Climb]]
+"""Of a climb: the arguments of ``Climb`` from ``cycle`` on."""
+_More = tuple[list[int], list[Stretches], list[int | None], dict[int, tuple[str, ...]], dict[int, _Rare], list[_Climb]]
 """Cycle and since (from the start) of each stopwatch, then cycle and floor (from the start) of each pledge; ran and paused of
 each stopwatch; next of each pledge (0: as due); warned and the rare parts of pledges by their number; climbs."""
+_Parts = tuple[int, bytes, list[int], list[int | None], _More]
+"""Their start (of the first stopwatch), their frame; phase and began (from the start) of each stopwatch, then the verdict of
+each pledge; due of each pledge; and what ``look`` does not read."""
 _Last = tuple[int, str, str | None]
 """Of the key of the newest event, without its instant: seq, id, source (``None``: the history's)."""
-_Early = tuple[int | None, int | None, str, bytes, list[Value | None], bytes]
-"""Of a ticket: next, the instant of its newest event, gone, names of fields, their values (``None``: as opened), front."""
-_Late = tuple[bytes, _Last | None, str, tuple[str, ...], bool, bool, int | None]
-"""Of a ticket: back, last, id, parties, begun, partial, fired."""
+_Early = tuple[int | None, int | None, str, bool, bytes, list[Value], bytes]
+"""Of a ticket: next, the instant of its newest event, gone; whether its fields are those it was opened with but for these,
+names and values; parts."""
+_Late = tuple[_Last | None, str, tuple[str, ...], bool, bool, int | None]
+"""Of a ticket: last, id, parties, begun, partial, fired."""
 _Rest = tuple[_Late, bytes, int, str, tuple[_Early, _Late] | None, tuple[str, ...], dict[str, int]]
 """Of a state: its head's late part, its history (packed, kept, source), base, old_ids, revisions."""
 
 _USUAL: Final[_Rare] = (0, None, None, 0, 0, 0, 0)
-_NO_FIELDS: Final[dict[str, Value]] = {}
 _write: Final = msgspec.msgpack.Encoder().encode
-_read: Final = msgspec.msgpack.Decoder(tuple[_Early, _Fields | None, _Rest]).decode
-_read_front: Final = msgspec.msgpack.Decoder(_Front).decode
-_read_back: Final = msgspec.msgpack.Decoder(_Back).decode
-_look: Final = msgspec.msgpack.Decoder(tuple[_Early, _Fields | None, msgspec.Raw]).decode
+_read: Final = msgspec.msgpack.Decoder(tuple[_Early, Named | None, _Rest]).decode
+_read_parts: Final = msgspec.msgpack.Decoder(_Parts).decode
+_look: Final = msgspec.msgpack.Decoder(tuple[_Early, Named | None, msgspec.Raw]).decode
+_look_at_parts: Final = msgspec.msgpack.Decoder(tuple[int, bytes, list[int], list[int | None], msgspec.Raw]).decode
 
 
 def encode(state: State) -> bytes:
     recent, base = state.recent, state.base
-    opened, source = recent.opened, recent.source
-    early, late = _told(state.head, opened, source)
-    stored = None if opened is None else (pack_names(tuple(opened)), [*opened.values()])
-    before = None if base is None else _told(base, None, source)
-    return MARK + _write((early, stored, (late, recent.packed, recent.kept, source, before, state.old_ids, state.revisions)))
+    early, late = _told(state.head, recent.opened, recent.source)
+    before = None if base is None else _told(base, None, recent.source)
+    rest = (late, recent.packed, recent.kept, recent.source, before, state.old_ids, state.revisions)
+    return MARK + _write((early, recent.opened, rest))
 
 
 def decode(data: bytes) -> State:
-    """``data`` with its mark. Raises msgspec.DecodeError, IndexError and KeyError."""
-    early, stored, (late, packed, kept, source, base, old_ids, revisions) = _read(memoryview(data)[1:])
-    opened = None if stored is None else dict(zip(unpack_names(stored[0]), stored[1], strict=False))
-    head = _ticket(early, late, opened or _NO_FIELDS, source)
+    """``data`` with its mark. Raises msgspec.DecodeError and IndexError."""
+    early, opened, (late, packed, kept, source, base, old_ids, revisions) = _read(memoryview(data)[1:])
+    head = _ticket(early, late, opened, source)
     newest = early[1] if kept else None
     recent = History(packed, kept, 0 if newest is None else newest, source, opened)
-    return State(head, recent, None if base is None else _ticket(base[0], base[1], _NO_FIELDS, source), old_ids, revisions)
+    return State(head, recent, None if base is None else _ticket(base[0], base[1], None, source), old_ids, revisions)
 
 
 def look(data: bytes) -> Look:
     """``data`` with its mark. Raises msgspec.DecodeError, IndexError and ValueError."""
-    (soonest, newest, gone, packed, values, front), stored, _ = _look(memoryview(data)[1:])
+    (soonest, newest, gone, shared, packed, values, parts), stored, _ = _look(memoryview(data)[1:])
+    opened = stored if shared else None
     names = unpack_names(packed)
-    priority, team = _value("priority", names, values, stored), _value("team", names, values, stored)
-    start, frame, numbers, dues = _read_front(front)
+    priority, team = _value("priority", names, values, opened), _value("team", names, values, opened)
+    start, frame, numbers, dues, _ = _look_at_parts(parts)
     rows, commitments, _ = unpack_frame(frame)
     at = 2 * len(rows)
     open_: list[Standing] = []
@@ -85,39 +82,54 @@ def look(data: bytes) -> Look:
             going = stands(target is not None, numbers[at + number], numbers[on])
             if going:
                 open_.append(Standing(name, policy, priority, team, going, dues[number], start + numbers[on + 1]))
-    ended = newest if has_ended(soonest, gone, _value("status", names, values, stored)) else None
+    ended = newest if has_ended(soonest, gone, _value("status", names, values, opened)) else None
     return Look(None if soonest is None else soonest + 1, ended, open_)
 
 
-def _value(name: str, names: Names, values: list[Value | None], stored: _Fields | None) -> str:
-    if name not in names:
-        return ""
-    value = values[names.index(name)]
-    if value is None and stored is not None:
-        value = stored[1][unpack_names(stored[0]).index(name)]
-    return str(value)
+def _value(name: str, names: Names, values: list[Value], opened: Named | None) -> str:
+    """Of a field, as it is now or as it was when the ticket was opened."""
+    if name in names:
+        return str(values[names.index(name)])
+    if opened is not None:
+        before = unpack_names(opened[0])
+        if name in before:
+            return str(opened[1][before.index(name)])
+    return ""
 
 
-def _told(ticket: Ticket, opened: dict[str, Value] | None, source: str) -> tuple[_Early, _Late]:
-    stored = ticket.stored
-    if stored is None:
-        stored = ticket.stored = _parts(ticket)
+def _told(ticket: Ticket, opened: Named | None, source: str) -> tuple[_Early, _Late]:
+    parts = ticket.stored
+    if parts is None:
+        parts = ticket.stored = _parts(ticket)
     at: int | None = None
     last: _Last | None = None
     if ticket.last is not None:
         at, seq, id_, its = ticket.last
         last = (seq, id_, None if its == source else its)
-    fields = ticket.fields
-    values: list[Value | None] = [*fields.values()]
+    told = ticket.told
+    if told is None or told[0] is not ticket.fields or told[1] is not opened:
+        told = ticket.told = _fields(ticket.fields, opened)
+    return (ticket.next, at, ticket.gone, told[2], told[3], told[4], parts), (
+        last,
+        ticket.id,
+        ticket.parties,
+        ticket.begun,
+        ticket.partial,
+        ticket.fired,
+    )
+
+
+def _fields(fields: Fields, opened: Named | None) -> Told:
+    shared, some = False, fields
     if opened is not None:
-        before = opened.get
-        values = [None if before(name) == value else value for name, value in fields.items()]
-    early = (ticket.next, at, ticket.gone, pack_names(tuple(fields)), values, stored[0])
-    return early, (stored[1], last, ticket.id, ticket.parties, ticket.begun, ticket.partial, ticket.fired)
+        before = dict(zip(unpack_names(opened[0]), opened[1], strict=True))
+        shared = before.keys() <= fields.keys()
+        if shared:
+            some = {name: value for name, value in fields.items() if before.get(name) != value}
+    return fields, opened, shared, pack_names(tuple(some)), [*some.values()]
 
 
-def _parts(ticket: Ticket) -> tuple[bytes, bytes]:
-    """Front and back."""
+def _parts(ticket: Ticket) -> bytes:
     watches, rows = ticket.watches, tuple(ticket.watches)
     terms: list[Terms] = []
     stood: list[Stand] = []
@@ -141,27 +153,23 @@ def _parts(ticket: Ticket) -> tuple[bytes, bytes]:
         nexts.append(0 if soonest == due else soonest)
         if pledge.warned:
             warned[len(dues)] = pledge.warned
-        if pledge.turn or pledge.counts_from is not None or pledge.cut_from is not None or pledge.extension or pledge.base:
+        if (
+            pledge.turn
+            or pledge.counts_from is not None
+            or pledge.cut_from is not None
+            or pledge.base
+            or pledge.extension
+            or pledge.cut_elapsed
+            or pledge.cut_paused
+        ):
             rare[len(dues)] = _rare(pledge)
         dues.append(due)
     climbs: list[_Climb] = []
     for name, climb in ticket.climbs.items():
         stood.append((name, climb.policy, climb.version, climb.row))
-        climbs.append(
-            (
-                climb.cycle,
-                climb.floor - start,
-                climb.raised,
-                climb.holding,
-                climb.said,
-                climb.watched_until,
-                climb.repeats,
-                climb.turn,
-                climb.next,
-            )
-        )
+        climbs.append(climb.parts()[3:])
     frame = pack_frame((rows, tuple(terms), tuple(stood)))
-    return _write((start, frame, numbers, dues)), _write((more, stretches, nexts, warned, rare, climbs))
+    return _write((start, frame, numbers, dues, (more, stretches, nexts, warned, rare, climbs)))
 
 
 def _rare(pledge: Pledge) -> _Rare:
@@ -176,11 +184,10 @@ def _rare(pledge: Pledge) -> _Rare:
     )
 
 
-def _ticket(early: _Early, late: _Late, opened: dict[str, Value], source: str) -> Ticket:
-    soonest, newest, gone, names, values, front = early
-    back, last, id_, parties, begun, partial, fired = late
-    start, frame, numbers, dues = _read_front(front)
-    more, stretches, nexts, warned, rare, stored = _read_back(back)
+def _ticket(early: _Early, late: _Late, opened: Named | None, source: str) -> Ticket:
+    soonest, newest, gone, shared, names, values, parts = early
+    last, id_, held, begun, partial, fired = late
+    start, frame, numbers, dues, (more, stretches, nexts, warned, rare, stored) = _read_parts(parts)
     rows, commitments, ladders = unpack_frame(frame)
     watches: dict[str, Stopwatch] = {}
     at = 0
@@ -217,14 +224,16 @@ def _ticket(early: _Early, late: _Late, opened: dict[str, Value], source: str) -
         )
         at += 2
     climbs: dict[str, Climb] = {}
-    for (name, policy, version, row), numbers_ in zip(ladders, stored, strict=True):
-        cycle, floor, raised, holding, said, until, repeats, turn, soon = numbers_
-        climbs[name] = Climb(policy, version, row, cycle, start + floor, raised, holding, said, until, repeats, turn, soon)
-    fields = {name: opened[name] if value is None else value for name, value in zip(unpack_names(names), values, strict=True)}
+    for number, (name, policy, version, row) in enumerate(ladders):
+        climbs[name] = Climb(policy, version, row, *stored[number])
+    fields: Fields = {}
+    if shared and opened is not None:
+        fields.update(zip(unpack_names(opened[0]), opened[1]))  # noqa: B905  a keyword takes half as long as the rest
+    fields.update(zip(unpack_names(names), values))  # noqa: B905
     key: Key | None = None
     if last is not None and newest is not None:
         seq, its_id, its = last
         key = (newest, seq, its_id, source if its is None else its)
-    ticket = Ticket(id_, fields, watches, pledges, climbs, parties, begun, partial, gone, key, fired, soonest)
-    ticket.stored = (front, back)
+    ticket = Ticket(id_, fields, watches, pledges, climbs, held, begun, partial, gone, key, fired, soonest)
+    ticket.stored, ticket.told = parts, (fields, opened, shared, names, values)
     return ticket

@@ -16,6 +16,8 @@ from stream.sla.vocabulary import pack_names, unpack_names
 
 Value = str | list[str]
 Fields = dict[str, Value]
+Named = tuple[bytes, list[Value]]
+"""Names of fields, packed, and their values."""
 Rest = dict[str, int | str]
 Packed = tuple[int, int, str, tuple[bytes | None, list[Value], Rest] | None]
 """Type, actor and visibility as one number; microseconds since the event before (since the epoch, of the first); id; and, where
@@ -27,6 +29,7 @@ _NUMBERS: Final = {kind: number for number, kind in enumerate(_KINDS)}
 _RARE: Final = ("into", "party", "commitment", "by", "reason", "level", "impact")
 _ARRAY: Final = b"\xdd"
 """In MessagePack: an array, its length in four bytes to follow."""
+_NO_NAMES: Final = pack_names(())
 _write: Final = msgspec.msgpack.Encoder().encode
 _read: Final = msgspec.msgpack.Decoder(list[Packed]).decode
 
@@ -35,7 +38,7 @@ class History:
     """Events in the order of their keys. Never changed."""
 
     def __init__(
-        self, packed: bytes = b"", kept: int = 0, newest: int = 0, source: str = "", opened: Fields | None = None
+        self, packed: bytes = b"", kept: int = 0, newest: int = 0, source: str = "", opened: Named | None = None
     ) -> None:
         self.packed: bytes = packed
         """The events one after another, each as ``Packed`` says."""
@@ -45,10 +48,10 @@ class History:
         """The instant of the last, epoch microseconds."""
         self.source: str = source
         """Of the first, and of all that do not name another."""
-        self.opened: Fields | None = opened
+        self.opened: Named | None = opened
         """The fields of the first event that has any; ``None``: none has."""
 
-    def parts(self) -> tuple[bytes, int, int, str, Fields | None]:
+    def parts(self) -> tuple[bytes, int, int, str, Named | None]:
         """The arguments of ``History`` in their order."""
         return self.packed, self.kept, self.newest, self.source, self.opened
 
@@ -61,12 +64,12 @@ class History:
         more: tuple[bytes | None, list[Value], Rest] | None = None
         if event.fields:
             if opened is None:
-                opened = event.fields
+                opened = pack_names(tuple(event.fields)), [*event.fields.values()]
                 more = None, [], rest
             else:
                 more = pack_names(tuple(event.fields)), [*event.fields.values()], rest
         elif rest:
-            more = b"\x90", [], rest
+            more = _NO_NAMES, [], rest
         number = _NUMBERS[event.type, event.actor, event.public]
         packed = _write((number, event.at - self.newest, event.id, more))
         return History(self.packed + packed, self.kept + 1, event.at, source, opened)
@@ -81,7 +84,9 @@ class History:
             rest: Rest = {}
             if more is not None:
                 names, values, rest = more
-                fields = (self.opened or {}) if names is None else dict(zip(unpack_names(names), values, strict=True))
+                if names is None and self.opened is not None:
+                    names, values = self.opened
+                fields = dict(zip(unpack_names(names or _NO_NAMES), values, strict=True))
             type_, actor, public = _KINDS[number]
             told: dict[str, object] = {"source": self.source, **rest}
             events.append(Event(at, id_, type_, actor=actor, fields=fields, public=public, **told))  # type: ignore[arg-type]
