@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from stream.sla import commitment, escalation, stopwatch
 from stream.sla.commitment import Pledge, Verdict
 from stream.sla.history import Fields as Fields  # noqa: PLC0414  the word is also of tickets
-from stream.sla.history import History, Named, Value
+from stream.sla.history import History
 from stream.sla.stopwatch import Phase, Stopwatch
 
 if TYPE_CHECKING:
@@ -31,8 +31,6 @@ Stored = tuple[
     int | None,
     int | None,
 ]
-Told = tuple[Fields, Named | None, bool, bytes, list[Value]]
-"""Fields, those the ticket was opened with, whether the former are the latter but for some, and names and values of these."""
 
 
 class Ticket:
@@ -77,8 +75,6 @@ class Ticket:
         """The soonest instant at which something becomes true, if no event comes first."""
         self.stored: bytes | None = None
         """The parts as the table has them, while they are as they were when it was written or read; ``stream.sla.form2``."""
-        self.told: Told | None = None
-        """The fields as the table has them; of use while both dicts are the same."""
 
     def copy(self) -> Ticket:
         """Shares its parts with the original: who changes any calls ``own``, and puts a copy in the place of each first."""
@@ -96,7 +92,7 @@ class Ticket:
             self.fired,
             self.next,
         )
-        copy.stored, copy.told = self.stored, self.told
+        copy.stored = self.stored
         return copy
 
     def own(self) -> None:
