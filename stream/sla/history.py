@@ -31,7 +31,7 @@ _NOTHING: Final = ("",) * (len(Event.__struct_fields__) - _COMMON)
 _RARE: Final = ("seq", *Event.__struct_fields__[_COMMON:])
 _ARRAY: Final = b"\xdd"
 """In MessagePack: an array, its length in four bytes to follow."""
-_NO_NAMES: Final = pack_names(())
+_NO_REST: Final[_Rest] = {}
 _write: Final = msgspec.msgpack.Encoder().encode
 _read: Final = msgspec.msgpack.Decoder(list[_Packed]).decode
 
@@ -59,16 +59,14 @@ class History:
         told = astuple(event)
         at, id_, type_, its, seq, actor, fields, public = told[:_COMMON]
         source = self.source if self.kept else its
-        rest: _Rest = {}
+        rest = _NO_REST
         if seq or its != source or told[_COMMON:] != _NOTHING:
             rest = {name: value for name in _RARE if (value := getattr(event, name))}
             if its != source:
                 rest["source"] = its
         more: _More | None = None
-        if fields:
+        if fields or rest:
             more = pack_names(tuple(fields)), [*fields.values()], rest
-        elif rest:
-            more = _NO_NAMES, [], rest
         packed = _write((_NUMBERS[type_, actor, public], at - self.newest, id_, more))
         return History(self.packed + packed, self.kept + 1, at, source)
 
