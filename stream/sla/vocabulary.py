@@ -70,13 +70,21 @@ _bytes_of_frame: Final[dict[Frame, bytes]] = {}
 _frame_of_bytes: Final[dict[bytes, Frame]] = {}
 
 
+def forget() -> None:
+    """Let go of what is remembered; it is found again."""
+    _bytes_of_names.clear()
+    _names_of_bytes.clear()
+    _bytes_of_frame.clear()
+    _frame_of_bytes.clear()
+
+
 def pack_names(names: Names) -> bytes:
     """Names of fields, in their order."""
     data = _bytes_of_names.get(names)
     if data is None:
         data = _write([_NUMBERS.get(name, name) for name in names])
         if len(_bytes_of_names) >= _MOST:
-            _bytes_of_names.clear()
+            forget()
         _bytes_of_names[names] = data
     return data
 
@@ -87,7 +95,7 @@ def unpack_names(data: bytes) -> Names:
     if names is None:
         names = tuple([WORDS[name] if isinstance(name, int) else name for name in _read_names(data)])
         if len(_names_of_bytes) >= _MOST:
-            _names_of_bytes.clear()
+            forget()
         _names_of_bytes[data] = names
     return names
 
@@ -98,7 +106,7 @@ def pack_frame(frame: Frame) -> bytes:
     if data is None:
         data = _write(_numbered(frame))
         if len(_bytes_of_frame) >= _MOST:
-            _bytes_of_frame.clear()
+            forget()
         _bytes_of_frame[frame] = data
     return data
 
@@ -129,7 +137,7 @@ def unpack_frame(data: bytes) -> Frame:
     if frame is None:
         frame = _named(_read_frame(data))
         if len(_frame_of_bytes) >= _MOST:
-            _frame_of_bytes.clear()
+            forget()
         _frame_of_bytes[data] = frame
     return frame
 
