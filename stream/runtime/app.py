@@ -33,7 +33,6 @@ from stream.runtime.transport import FAUST_LOG, Transport
 from stream.runtime.turn import ending
 from stream.runtime.watchdog import Watchdog
 from stream.sla import codec
-from stream.sla.ticket import standings
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -212,15 +211,14 @@ class App(faust.App):  # type: ignore[misc]  # Faust ships no types mypy could f
         wakes, endings, open_commitments = [], [], 0
         for count, (key, stored) in enumerate(list(self.store.of(partition).items())):
             try:
-                state = codec.decode(stored)
+                wake_at, ended, stand = codec.look(stored)
             except codec.CodecError as error:
                 raise RuntimeError(f"ticket {key!r} of partition {partition} cannot be read back") from error
-            stand = standings(state)
-            self.metrics.open(state.head.id, stand)
+            self.metrics.open(key.decode(), stand)
             open_commitments += len(stand)
-            if state.wake_at is not None:
-                wakes.append((key, state.wake_at))
-            if (end := ending(state.ended, self.settings.retention)) is not None:
+            if wake_at is not None:
+                wakes.append((key, wake_at))
+            if (end := ending(ended, self.settings.retention)) is not None:
                 endings.append((key, end))
             if count % _PAUSE_EVERY == 0:
                 await asyncio.sleep(0)
