@@ -17,7 +17,7 @@ from stream.sla.escalation import Climb
 from stream.sla.history import History, Value
 from stream.sla.stopwatch import Stopwatch, Stretches
 from stream.sla.ticket import Key, Look, Standing, State, Ticket, has_ended, stands
-from stream.sla.vocabulary import Names, Stand, Terms, pack_frame, pack_names, unpack_frame, unpack_names
+from stream.sla.vocabulary import Names, Stand, Terms, pack_frame, pack_names, promised, unpack_frame, unpack_names
 
 MARK: Final = b"\x02"
 
@@ -70,15 +70,12 @@ def look(data: bytes) -> Look:
     names = unpack_names(packed)
     priority, team = _value("priority", names, values), _value("team", names, values)
     start, frame, numbers, dues, _ = _look_at_parts(parts)
-    rows, commitments, _ = unpack_frame(frame)
-    at = 2 * len(rows)
+    verdicts = len(numbers) - len(dues)
     open_: list[Standing] = []
-    for number, (name, policy, _, row, _, _, target) in enumerate(commitments):
-        if row in rows:
-            on = 2 * rows.index(row)
-            going = stands(target is not None, numbers[at + number], numbers[on])
-            if going:
-                open_.append(Standing(name, policy, priority, team, going, dues[number], start + numbers[on + 1]))
+    for name, policy, number, watch in promised(frame):
+        going = stands(True, numbers[verdicts + number], numbers[2 * watch])
+        if going:
+            open_.append(Standing(name, policy, priority, team, going, dues[number], start + numbers[2 * watch + 1]))
     ended = newest if has_ended(soonest, gone, _value("status", names, values)) else None
     return Look(None if soonest is None else soonest + 1, ended, open_)
 

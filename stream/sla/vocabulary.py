@@ -51,6 +51,8 @@ Stand = tuple[str, str, int, str]
 """Of a ladder: its name, its policy and version, its row."""
 Frame = tuple[Names, tuple[Terms, ...], tuple[Stand, ...]]
 """Names of the stopwatches, then what is fixed of the commitments and of the ladders."""
+Promised = tuple[str, str, int, int]
+"""Of a commitment with a target: its name and its policy, its number, and that of its stopwatch."""
 _StoredFrame = tuple[
     list[str],
     list[int],
@@ -68,6 +70,7 @@ _bytes_of_names: Final[dict[Names, bytes]] = {}
 _names_of_bytes: Final[dict[bytes, Names]] = {}
 _bytes_of_frame: Final[dict[Frame, bytes]] = {}
 _frame_of_bytes: Final[dict[bytes, Frame]] = {}
+_promised_of_bytes: Final[dict[bytes, tuple[Promised, ...]]] = {}
 
 
 def forget() -> None:
@@ -76,6 +79,7 @@ def forget() -> None:
     _names_of_bytes.clear()
     _bytes_of_frame.clear()
     _frame_of_bytes.clear()
+    _promised_of_bytes.clear()
 
 
 def pack_names(names: Names) -> bytes:
@@ -140,6 +144,22 @@ def unpack_frame(data: bytes) -> Frame:
             forget()
         _frame_of_bytes[data] = frame
     return frame
+
+
+def promised(data: bytes) -> tuple[Promised, ...]:
+    """What of a packed frame may be open. Raises msgspec.DecodeError and IndexError."""
+    found = _promised_of_bytes.get(data)
+    if found is None:
+        rows, commitments, _ = unpack_frame(data)
+        found = tuple(
+            [
+                (name, policy, number, rows.index(row))
+                for number, (name, policy, _, row, _, _, target) in enumerate(commitments)
+                if target is not None and row in rows
+            ]
+        )
+        _promised_of_bytes[data] = found
+    return found
 
 
 def _named(stored: _StoredFrame) -> Frame:
