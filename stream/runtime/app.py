@@ -208,21 +208,23 @@ class App(faust.App):  # type: ignore[misc]  # Faust ships no types mypy could f
 
     async def _make_ready(self, partition: int) -> tuple[Deadlines, Deadlines, int]:
         """When to wake and when to forget which ticket, and how many commitments are open."""
-        wakes, endings, open_commitments = [], [], 0
-        for count, (key, stored) in enumerate(list(self.store.of(partition).items())):
+        deadlines, endings, open_commitments = Deadlines(), Deadlines(), 0
+        tickets = self.store.of(partition)
+        for count, key in enumerate(list(tickets)):
+            stored = tickets.get(key)
+            if stored is None:  # another rebalance has begun, and the changelog forgets it: this one comes to nothing
+                continue
             try:
                 wake_at, ended, stand = codec.look(stored)
             except codec.CodecError as error:
                 raise RuntimeError(f"ticket {key!r} of partition {partition} cannot be read back") from error
             self.metrics.open(key.decode(), stand)
             open_commitments += len(stand)
-            if wake_at is not None:
-                wakes.append((key, wake_at))
-            if (end := ending(ended, self.settings.retention)) is not None:
-                endings.append((key, end))
+            deadlines.set(key, wake_at)
+            endings.set(key, ending(ended, self.settings.retention))
             if count % _PAUSE_EVERY == 0:
                 await asyncio.sleep(0)
-        return Deadlines(wakes), Deadlines(endings), open_commitments
+        return deadlines, endings, open_commitments
 
     def _bench(self) -> Workbench:
         return Workbench(

@@ -12,7 +12,7 @@ from heapq import heapify, heappop, heappush
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
 _SLOT_BITS: Final = 32
 _SLOT: Final = (1 << _SLOT_BITS) - 1
@@ -23,17 +23,12 @@ _REBUILD_FROM: Final = 1024
 class Deadlines:
     """One instant a ticket, the soonest first. Tickets are record keys, instants epoch microseconds."""
 
-    def __init__(self, entries: Iterable[tuple[bytes, int]] = ()) -> None:
-        """``entries``: each ticket once."""
+    def __init__(self) -> None:
         self._entry_of: dict[bytes, int] = {}
         self._ticket: list[bytes] = []
         """By slot."""
         self._free: list[int] = []
-        for slot, (ticket, instant) in enumerate(entries):
-            self._entry_of[ticket] = instant << _SLOT_BITS | slot
-            self._ticket.append(ticket)
-        self._heap: list[int] = list(self._entry_of.values())
-        heapify(self._heap)
+        self._heap: list[int] = []
 
     def __len__(self) -> int:
         """How many tickets have an instant."""
