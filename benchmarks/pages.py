@@ -59,11 +59,14 @@ def main() -> None:
     partitions: dict[int, Any] = {}
     for number in range(PARTITIONS):
         chosen = [(b"%d" % key, *pool[key % len(pool)]) for key in range(number, OPEN, PARTITIONS)]
+        deadlines = Deadlines()
+        for key, _, wake in chosen:
+            deadlines.set(key, wake + int(key))
         partitions[number] = SimpleNamespace(
             number=number,
             watermark=0,
             tickets={key: state for key, state, _ in chosen},
-            deadlines=Deadlines((key, wake + int(key)) for key, _, wake in chosen),
+            deadlines=deadlines,
         )
     app: Any = SimpleNamespace(partitions=partitions, engine=engine, settings=Settings(policies=("batoi",)))
     viewer = Viewer(app, held=60)

@@ -106,7 +106,7 @@ def breakdown(log: Seen, began: float, seen: float) -> str:
         ("taking over", points["taking over ended"] - points["taking over began"]),
         ("    in it: fencing", spent(log, "fence")),
         ("    in it: the ledger", spent(log, "read_back")),
-        ("    in it: states decoded, deadlines made", spent(log, "deadlines")),
+        ("    in it: states looked at, deadlines made", spent(log, "deadlines")),
         ("    in it: settling the collector", spent(log, "settle")),
         ("to the first effect that is seen", seen - points["taking over ended"]),
     ]

@@ -79,7 +79,8 @@ class OpenBook:
             old_watch = was.watches[old.row]
             if old is new and old_watch is watch:
                 continue
-            now, then = stands(new, watch), stands(old, old_watch)
+            now = stands(new.target is not None, new.verdict, watch.phase)
+            then = stands(old.target is not None, old.verdict, old_watch.phase)
             if now != CLOSED and then != CLOSED and new.policy == old.policy and watch.began == old_watch.began:
                 # The same commitment goes on: paused, resumed, breached, or with another deadline.
                 if now != then or new.due != old.due:
@@ -101,7 +102,7 @@ class OpenBook:
 
     def _one(self, ticket: Ticket, name: str, pledge: Pledge, step: int) -> None:
         watch = ticket.watches[pledge.row]
-        state = stands(pledge, watch)
+        state = stands(pledge.target is not None, pledge.verdict, watch.phase)
         if state != CLOSED:
             self._line(self._find(ticket, pledge.policy, name), state, pledge.due, watch.began, step)
 

@@ -33,7 +33,6 @@ from stream.runtime.transport import FAUST_LOG, Transport
 from stream.runtime.turn import ending
 from stream.runtime.watchdog import Watchdog
 from stream.sla import codec
-from stream.sla.ticket import standings
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -210,20 +209,22 @@ class App(faust.App):  # type: ignore[misc]  # Faust ships no types mypy could f
 
     async def _make_ready(self, partition: int) -> tuple[Deadlines, Deadlines, OpenBook]:
         """When to wake and when to forget which ticket, and the book of what is open."""
-        wakes, endings, book = [], [], self.metrics.books.begin(partition)
-        for count, (key, stored) in enumerate(list(self.store.of(partition).items())):
+        deadlines, endings, book = Deadlines(), Deadlines(), self.metrics.books.begin(partition)
+        tickets = self.store.of(partition)
+        for count, key in enumerate(list(tickets)):
+            stored = tickets.get(key)
+            if stored is None:  # another rebalance has begun, and the changelog forgets it: this one comes to nothing
+                continue
             try:
-                state = codec.decode(stored)
+                wake_at, ended, stand = codec.look(stored)
             except codec.CodecError as error:
                 raise RuntimeError(f"ticket {key!r} of partition {partition} cannot be read back") from error
-            book.add(standings(state))
-            if state.wake_at is not None:
-                wakes.append((key, state.wake_at))
-            if (end := ending(state, self.settings.retention)) is not None:
-                endings.append((key, end))
+            book.add(stand)
+            deadlines.set(key, wake_at)
+            endings.set(key, ending(ended, self.settings.retention))
             if count % _PAUSE_EVERY == 0:
                 await asyncio.sleep(0)
-        return Deadlines(wakes), Deadlines(endings), book
+        return deadlines, endings, book
 
     def _bench(self) -> Workbench:
         return Workbench(

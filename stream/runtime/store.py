@@ -49,26 +49,33 @@ class Store(memory.Store):  # type: ignore[misc]  # Faust ships no types that my
         A record of an older epoch than one before it is by a worker that had been replaced: what is held instead counts.
         """
         tickets, outdated = self.of(partition), self._outdated.setdefault(partition, set())
-        known, epoch = self._offsets.get(partition, -1), self.epoch(partition)
+        reached, epoch = self._offsets.get(partition, -1), self.epoch(partition)
+        headers, its, renewed = None, 0, False
         for record in records:
-            if record.offset <= known or record.key is None:
+            offset, key, value = record.offset, record.key, record.value
+            if offset <= reached or key is None:
                 continue
-            key, its = record.key, epoch_of(record)
+            reached = offset
+            # Thousands of records in a row are by one owner.
+            if record.headers != headers:
+                headers, its = record.headers, epoch_of(record)
             if its < epoch and (key in tickets or key == MARK_KEY):
                 outdated.add(key)
-            elif key == MARK_KEY:
-                self._marks[partition] = record.value
-                epoch = max(epoch, its)
+                continue
+            epoch = max(epoch, its)
+            if key == MARK_KEY:
+                self._marks[partition] = value
+                continue
+            renewed = True
+            outdated.discard(key)
+            if value is None:
+                tickets.pop(key, None)
             else:
-                if record.value is None:
-                    tickets.pop(key, None)
-                else:
-                    tickets[key] = record.value
-                outdated.discard(key)
-                epoch = max(epoch, its)
-                self._renewed.add(partition)
-            self.written(partition, record.offset)
+                tickets[key] = value
         self._epochs[partition] = epoch
+        self.written(partition, reached)
+        if renewed:
+            self._renewed.add(partition)
 
     def written(self, partition: int, offset: int) -> None:
         """The changelog up to and with ``offset`` is what this store holds."""

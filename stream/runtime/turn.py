@@ -63,14 +63,12 @@ _FULL: Final = Stop.FULL
 _BREATH: Final = Stop.BREATH
 
 
-def ending(state: State, retention: int | None) -> int | None:
+def ending(ended: int | None, retention: int | None) -> int | None:
     """When a ticket is to be forgotten, by the feed's time, epoch microseconds; ``None``: not yet, for it is open, or never.
 
-    ``retention`` in microseconds; ``None``: for ever.
+    ``ended``: as ``State.ended``. ``retention`` in microseconds; ``None``: for ever.
     """
-    if retention is None or not state.closed or state.head.last is None:
-        return None
-    return state.head.last[0] + retention
+    return None if ended is None or retention is None else ended + retention
 
 
 class Turn:
@@ -246,7 +244,7 @@ class Turn:
         self.forgotten.discard(key)
         self._book.change(before, step.state)
         self._partition.deadlines.set(key, step.wake_at)
-        self._partition.endings.set(key, ending(step.state, self._settings.retention))
+        self._partition.endings.set(key, ending(step.state.ended, self._settings.retention))
         for effect in step.effects:
             if self._outcomes_only and effect.routine:
                 continue

@@ -10,16 +10,10 @@ from typing import Final
 
 import msgspec
 
-from stream.sla.commitment import Pledge
-from stream.sla.escalation import Climb
-from stream.sla.stopwatch import Stopwatch
-from stream.sla.ticket import State, Stored, StoredState, Ticket
+from stream.sla import form1, form2
+from stream.sla.ticket import Look, State, standings
 
-VERSION: Final = 1
-_MARK: Final = bytes([VERSION])
-
-_write: Final = msgspec.msgpack.Encoder().encode
-_read: Final = msgspec.msgpack.Decoder(StoredState).decode
+_UNREADABLE: Final = (msgspec.DecodeError, ValueError, IndexError, KeyError)
 
 
 class CodecError(ValueError):
@@ -27,36 +21,36 @@ class CodecError(ValueError):
 
 
 def encode(state: State) -> bytes:
-    return _MARK + _write(state.parts())
+    return form2.encode(state)
 
 
 def decode(data: bytes) -> State:
     """Raises CodecError."""
-    if data[:1] != _MARK:
-        raise CodecError(
-            f"a ticket state of form {data[0] if data else 'none'}; this breachwatch reads form {VERSION}. "
-            "Was the table written by a newer version?"
-        )
+    mark = data[:1]
     try:
-        head, recent, kept, base, old_ids, revisions = _read(memoryview(data)[1:])
-    except msgspec.DecodeError as error:
+        if mark == form2.MARK:
+            return form2.decode(data)
+        if mark == form1.MARK:
+            return form1.decode(data)
+    except _UNREADABLE as error:
         raise CodecError(f"a ticket state that cannot be read: {error}") from error
-    return State(_ticket(head), recent, kept, None if base is None else _ticket(base), old_ids, revisions)
+    raise _unknown(data)
 
 
-def _ticket(stored: Stored) -> Ticket:
-    id_, fields, watches, pledges, climbs, parties, begun, partial, gone, last, fired, soonest = stored
-    return Ticket(
-        id_,
-        fields,
-        {name: Stopwatch(*parts) for name, parts in watches.items()},
-        {name: Pledge(*parts) for name, parts in pledges.items()},
-        {name: Climb(*parts) for name, parts in climbs.items()},
-        parties,
-        begun,
-        partial,
-        gone,
-        last,
-        fired,
-        soonest,
+def look(data: bytes) -> Look:
+    """What a worker must know of every ticket at its start, at less than half the cost of ``decode``. Raises CodecError."""
+    mark = data[:1]
+    try:
+        if mark == form2.MARK:
+            return form2.look(data)
+    except _UNREADABLE as error:
+        raise CodecError(f"a ticket state that cannot be read: {error}") from error
+    state = decode(data)
+    return Look(state.wake_at, state.ended, standings(state))
+
+
+def _unknown(data: bytes) -> CodecError:
+    return CodecError(
+        f"a ticket state of form {data[0] if data else 'none'}; this breachwatch reads forms 1 and 2. "
+        "Was the table written by a newer version?"
     )

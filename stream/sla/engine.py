@@ -17,7 +17,8 @@ import msgspec
 
 from stream.sla.effects import Effect, Kind, Reason, Topic
 from stream.sla.fold import Fold
-from stream.sla.ticket import State, Ticket, pack
+from stream.sla.history import packed
+from stream.sla.ticket import State, Ticket
 from stream.sla.voice import stem
 
 if TYPE_CHECKING:
@@ -95,7 +96,7 @@ class Engine:
             return Step(state, (), Outcome.WOKEN)
         fold = Fold(self.policies, state.head.copy(), now)
         fold.time(now)
-        after = State(fold.ticket, state.recent, state.kept, state.base, state.old_ids, state.revisions)
+        after = State(fold.ticket, state.recent, state.base, state.old_ids, state.revisions)
         return Step(after, _named(fold.voice.effects, state.revisions), Outcome.WOKEN)
 
     def _repeats(self, state: State, event: Event) -> bool:
@@ -105,9 +106,8 @@ class Engine:
         begins = not state.head.begun
         fold = Fold(self.policies, state.head.copy(), now)
         fold.event(event)
-        recent, kept = state.recent + pack(event), state.kept + 1
-        after = State(fold.ticket, recent, kept, state.base, state.old_ids, state.revisions)
-        if kept > self._history:
+        after = State(fold.ticket, state.recent.add(event), state.base, state.old_ids, state.revisions)
+        if after.recent.kept > self._history:
             after = self._bounded(after)
         effects = _named(fold.voice.effects, state.revisions)
         unmatched = begins and not self.policies.plan(fold.ticket.fields, self.policies.epoch(event.at)).promises_anything
@@ -120,8 +120,8 @@ class Engine:
         history.insert(bisect_left(history, event.key, key=_key), event)
         true, head = self._refold(state, history, said_until, now)
         effects, revisions = _difference(said, true, state.revisions, event)
-        after = State(head, pack(*history), len(history), state.base, state.old_ids, revisions)
-        if after.kept > self._history:
+        after = State(head, packed(history), state.base, state.old_ids, revisions)
+        if after.recent.kept > self._history:
             after = self._bounded(after)
         return Step(after, effects, Outcome.LATE)
 
@@ -140,7 +140,7 @@ class Engine:
         old, kept = history[:cut], history[cut:]
         _, base = self._refold(state, old, old[-1].at, old[-1].at)
         ids = (*state.old_ids, *map(_old_id, old))[-OLD_IDS_KEPT:]
-        return State(state.head, pack(*kept), len(kept), base, ids, state.revisions)
+        return State(state.head, packed(kept), base, ids, state.revisions)
 
 
 def _is_newest(head: Ticket, event: Event) -> bool:

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-import msgspec
-
 from stream.sla import commitment, escalation, stopwatch
 from stream.sla.commitment import Pledge, Verdict
-from stream.sla.events import Event
+from stream.sla.history import Fields as Fields  # noqa: PLC0414  the word is also of tickets
+from stream.sla.history import History
 from stream.sla.stopwatch import Phase, Stopwatch
 
 if TYPE_CHECKING:
     from stream.sla.escalation import Climb
+    from stream.sla.events import Event
 
 
 Key = tuple[int, int, str, str]
 """Of an event: ``Event.key``."""
-Fields = dict[str, str | list[str]]
 Stored = tuple[
     str,
     Fields,
@@ -32,7 +31,6 @@ Stored = tuple[
     int | None,
     int | None,
 ]
-StoredState = tuple[Stored, bytes, int, Stored | None, tuple[str, ...], dict[str, int]]
 
 
 class Ticket:
@@ -75,10 +73,12 @@ class Ticket:
         """The newest instant at which time alone made something true."""
         self.next: int | None = next
         """The soonest instant at which something becomes true, if no event comes first."""
+        self.stored: bytes | None = None
+        """The parts as the table has them, while they are as they were when it was written or read; ``stream.sla.form2``."""
 
     def copy(self) -> Ticket:
         """Shares its parts with the original: who changes any calls ``own``, and puts a copy in the place of each first."""
-        return Ticket(
+        copy = Ticket(
             self.id,
             self.fields,
             self.watches,
@@ -92,12 +92,15 @@ class Ticket:
             self.fired,
             self.next,
         )
+        copy.stored = self.stored
+        return copy
 
     def own(self) -> None:
         """Have lists of parts of its own."""
         self.watches = self.watches.copy()
         self.pledges = self.pledges.copy()
         self.climbs = self.climbs.copy()
+        self.stored = None
 
     def parts(self) -> Stored:
         """What the table keeps: the arguments of ``Ticket`` in their order, the parts as their own ``parts``."""
@@ -128,38 +131,21 @@ class Ticket:
         self.next = soonest
 
 
-# Plain integers: naming an enum's member costs as much as a call.
-_PENDING, _BREACH, _ON = int(Verdict.PENDING), int(Verdict.BREACHED), int(Phase.RUNNING)
-_ARRAY: Final = b"\xdd"
-"""In MessagePack: an array, its length in four bytes to follow."""
-_write: Final = msgspec.msgpack.Encoder().encode
-_read_events: Final = msgspec.msgpack.Decoder(list[Event]).decode
-
-
-def pack(*events: Event) -> bytes:
-    """Events one after another, as ``State.recent`` keeps them."""
-    return b"".join(map(_write, events))
-
-
 class State:
     """A ticket and as much of its history as is needed to fold a late event in at its place. Never changed."""
 
     def __init__(
         self,
         head: Ticket,
-        recent: bytes = b"",
-        kept: int = 0,
+        recent: History | None = None,
         base: Ticket | None = None,
         old_ids: tuple[str, ...] = (),
         revisions: dict[str, int] | None = None,
     ) -> None:
         self.head: Ticket = head
         """After the whole history, and after all that time alone has made true and that was said."""
-        self.recent: bytes = recent
-        """The newest events in the order of their keys, each as ``pack`` has it. Only a late event needs to look into them:
-        as bytes they cost a ticket of eight events a quarter of what reading and writing them at every event did."""
-        self.kept: int = kept
-        """How many events ``recent`` holds."""
+        self.recent: History = History() if recent is None else recent
+        """The newest events: what is needed to put a late one at its place."""
         self.base: Ticket | None = base
         """Before ``recent``; ``None`` when the history is whole."""
         self.old_ids: tuple[str, ...] = old_ids
@@ -167,28 +153,25 @@ class State:
         self.revisions: dict[str, int] = {} if revisions is None else revisions
         """Stem of an effect to the number of times it was taken back."""
 
-    def parts(self) -> StoredState:
-        """What the table keeps: the arguments of ``State`` in their order, the tickets as their own ``parts``."""
+    def parts(self) -> tuple[object, ...]:
+        """The arguments of ``State`` in their order, the tickets and the history as their own ``parts``."""
         base = None if self.base is None else self.base.parts()
-        return self.head.parts(), self.recent, self.kept, base, self.old_ids, self.revisions
+        return self.head.parts(), self.recent.parts(), base, self.old_ids, self.revisions
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, State) and self.parts() == other.parts()
 
     def __hash__(self) -> int:
-        return hash((self.head.id, self.recent))
+        return hash((self.head.id, self.recent.packed))
 
     @property
     def history(self) -> list[Event]:
         """The events of ``recent``, read anew at each call."""
-        return _read_events(_ARRAY + self.kept.to_bytes(4, "big") + self.recent)
+        return self.recent.events
 
     def knows(self, event: Event) -> bool:
         """Whether the event is among ``recent``, by its id and source."""
-        # The id's own bytes are nearly always enough to tell that it is not.
-        if _write(event.id) not in self.recent:
-            return False
-        return any(known.id == event.id and known.source == event.source for known in self.history)
+        return self.recent.knows(event)
 
     @property
     def wake_at(self) -> int | None:
@@ -200,9 +183,17 @@ class State:
         return None if soonest is None else soonest + 1
 
     @property
-    def closed(self) -> bool:
-        """Nothing is due any more, and the helpdesk has closed, merged or deleted the ticket."""
-        return self.head.next is None and (bool(self.head.gone) or self.head.fields.get("status") == "closed")
+    def ended(self) -> int | None:
+        """The instant of its newest event (epoch microseconds), if it has come to its end; ``has_ended``."""
+        head = self.head
+        if head.last is None or not has_ended(head.next, head.gone, str(head.fields.get("status", ""))):
+            return None
+        return head.last[0]
+
+
+def has_ended(soonest: int | None, gone: str, status: str) -> bool:
+    """Nothing is due any more, and the helpdesk has closed, merged or deleted the ticket."""
+    return soonest is None and (gone != "" or status == "closed")
 
 
 class Standing(NamedTuple):
@@ -219,6 +210,19 @@ class Standing(NamedTuple):
     """When the stopwatch began its present cycle, running or paused."""
 
 
+class Look(NamedTuple):
+    """What a worker must know of every ticket at its start."""
+
+    wake_at: int | None
+    """As ``State.wake_at``."""
+    ended: int | None
+    """As ``State.ended``."""
+    standings: list[Standing]
+
+
+# Plain integers: naming an enum's member costs as much as a call.
+_PENDING, _BREACH = int(Verdict.PENDING), int(Verdict.BREACHED)
+_ON, _HELD = int(Phase.RUNNING), int(Phase.PAUSED)
 STATES: Final = ("running", "paused", "breached")
 """How an open commitment may stand, by the numbers that ``stands`` gives."""
 RUNNING: Final = 0
@@ -227,15 +231,17 @@ BREACHED: Final = 2
 CLOSED: Final = -1
 
 
-def stands(pledge: Pledge, watch: Stopwatch) -> int:
-    """How a commitment stands on its stopwatch: its place in ``STATES``, or ``CLOSED`` if it does not wait to be fulfilled."""
-    if pledge.target is None or not watch.on:
+def stands(promised: bool, verdict: int, phase: int) -> int:
+    """How a commitment stands on a stopwatch in that phase: its place in ``STATES``, or ``CLOSED`` if it does not wait to be
+    fulfilled. ``promised``: it has a target.
+    """
+    if not promised or phase < _ON or phase > _HELD:
         return CLOSED
-    if pledge.verdict == _BREACH:
+    if verdict == _BREACH:
         return BREACHED
-    if pledge.verdict != _PENDING:
+    if verdict != _PENDING:
         return CLOSED
-    return RUNNING if watch.phase == _ON else PAUSED
+    return RUNNING if phase == _ON else PAUSED
 
 
 def standings(state: State) -> list[Standing]:
@@ -245,7 +251,7 @@ def standings(state: State) -> list[Standing]:
     open_ = []
     for name, pledge in ticket.pledges.items():
         watch = ticket.watches[pledge.row]
-        number = stands(pledge, watch)
+        number = stands(pledge.target is not None, pledge.verdict, watch.phase)
         if number != CLOSED:
             open_.append(Standing(name, pledge.policy, priority, team, STATES[number], pledge.due, watch.began))
     return open_

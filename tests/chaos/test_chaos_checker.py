@@ -212,7 +212,7 @@ def test_a_refusal_that_is_missing_repeated_or_undeserved_is_named(sound: Record
 
 
 def test_a_ticket_whose_last_states_are_missing_is_named(sound: Recording) -> None:
-    stored = next(one for one in sound.changelog if one.key != MARK_KEY and codec.decode(one.value or b"").kept > 2)
+    stored = next(one for one in sound.changelog if one.key != MARK_KEY and codec.decode(one.value or b"").recent.kept > 2)
     ticket = (stored.key or b"").decode()
     (_, event), *_ = known(tuple(sound.events)).tickets[ticket].events
     older = Engine(policies()).apply(None, ticket, event, event.at).state

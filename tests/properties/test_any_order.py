@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from stream.sla import codec
 from stream.sla.engine import Engine, Outcome
+from stream.sla.ticket import standings
 from tests.properties.worlds import EVENTS, MORE, POLICY_SETS, START
 from tests.unit.sla.given import HOUR
 
@@ -110,11 +111,15 @@ def test_the_promised_wake_up_is_neither_early_nor_late(policies: PolicySet, eve
 
 @settings(max_examples=150 * MORE, deadline=None)
 @given(POLICY_SETS, EVENTS)
-def test_every_state_survives_the_codec(policies: PolicySet, events: list[Event]) -> None:
+def test_every_state_survives_the_codec_and_a_look_at_it_sees_what_reading_it_would(
+    policies: PolicySet, events: list[Event]
+) -> None:
     engine, state = Engine(policies, history=4), None
     for event in sorted(events, key=lambda event: event.key):
         state = engine.apply(state, "T", event, event.at).state
-        assert codec.decode(codec.encode(state)) == state
+        data = codec.encode(state)
+        assert codec.decode(data) == state
+        assert codec.look(data) == (state.wake_at, state.ended, standings(state))
 
 
 @settings(max_examples=100 * MORE, deadline=None)

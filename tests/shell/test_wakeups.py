@@ -90,14 +90,17 @@ def test_the_index_gives_what_a_plain_dictionary_would(steps: list[tuple[str, in
 
 
 def test_tickets_come_out_soonest_first_and_only_up_to_the_instant_asked_for() -> None:
-    index = Deadlines([(b"c", 30), (b"a", 10), (b"b", 20)])
+    index = Deadlines()
+    for ticket, instant in ((b"c", 30), (b"a", 10), (b"b", 20)):
+        index.set(ticket, instant)
 
     assert [index.take(20), index.take(20), index.take(20)] == [b"a", b"b", None]
     assert index.soonest() == 30
 
 
 def test_a_ticket_has_one_instant_the_last_that_was_set() -> None:
-    index = Deadlines([(b"a", 10)])
+    index = Deadlines()
+    index.set(b"a", 10)
     index.set(b"a", 30)
     index.set(b"a", 20)
 

@@ -190,7 +190,7 @@ def test_a_merged_ticket_promises_nothing_any_more() -> None:
     assert told.lines() == ["started @0h", "cancelled @1h"]
     assert told.effects[-1].reason is Reason.MERGED
     assert told.state is not None
-    assert told.state.closed
+    assert told.state.ended is not None
 
 
 def test_a_deleted_ticket_promises_nothing_any_more() -> None:

@@ -1,0 +1,177 @@
+"""The words of a stored ticket: names that a state is full of, as a few bytes that are made once for all tickets alike.
+
+Which fields a ticket has, and on which rows, policies and calendars its parts lie, is the same for many tickets. So these
+names stand together, apart from the numbers that differ: the *frame* of a ticket, and the list of names of its fields. Both
+are looked up rather than read or written. Within them, words that everybody uses are numbers of ``WORDS``.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+
+WORDS: Final = (
+    "status",
+    "priority",
+    "category",
+    "channel",
+    "customer",
+    "contract",
+    "team",
+    "assignee",
+    "tags",
+    "type",
+    "product",
+    "review",
+    "@begun",
+    "@answered",
+    "@waiting",
+    "@accepted",
+    "@dependency",
+    "first_response",
+    "next_response",
+    "periodic_update",
+    "pausable_update",
+    "requester_wait",
+    "agent_work",
+    "first_resolution",
+    "resolution",
+    "ownership",
+    "customer_silence",
+    "24x7",
+)
+"""Part of form 2, as they are and in this order: another list is another form."""
+_NUMBERS: Final = {word: number for number, word in enumerate(WORDS)}
+
+Names = tuple[str, ...]
+Terms = tuple[str, str, int, str, str, bool, int | None]
+"""Of a commitment: its name, its policy and version, its row, its calendar, whether it counts business time, its target."""
+Stand = tuple[str, str, int, str]
+"""Of a ladder: its name, its policy and version, its row."""
+Frame = tuple[Names, tuple[Terms, ...], tuple[Stand, ...]]
+"""Names of the stopwatches, then what is fixed of the commitments and of the ladders."""
+Promised = tuple[str, str, int, int]
+"""Of a commitment with a target: its name and its policy, its number, and that of its stopwatch."""
+_StoredFrame = tuple[
+    list[str],
+    list[int],
+    list[tuple[int, int, int, int | None, int, bool, int | None]],
+    list[tuple[int, int, int, int | None]],
+]
+
+_MOST: Final = 10_000
+"""Lists and frames that are remembered; a helpdesk has hundreds."""
+_write: Final = msgspec.msgpack.Encoder().encode
+_read_names: Final = msgspec.msgpack.Decoder(list[int | str]).decode
+_read_frame: Final = msgspec.msgpack.Decoder(_StoredFrame).decode
+
+_bytes_of_names: Final[dict[Names, bytes]] = {}
+_names_of_bytes: Final[dict[bytes, Names]] = {}
+_bytes_of_frame: Final[dict[Frame, bytes]] = {}
+_frame_of_bytes: Final[dict[bytes, Frame]] = {}
+_promised_of_bytes: Final[dict[bytes, tuple[Promised, ...]]] = {}
+
+
+def forget() -> None:
+    """Let go of what is remembered; it is found again."""
+    _bytes_of_names.clear()
+    _names_of_bytes.clear()
+    _bytes_of_frame.clear()
+    _frame_of_bytes.clear()
+    _promised_of_bytes.clear()
+
+
+def pack_names(names: Names) -> bytes:
+    """Names of fields, in their order."""
+    data = _bytes_of_names.get(names)
+    if data is None:
+        data = _write([_NUMBERS.get(name, name) for name in names])
+        if len(_bytes_of_names) >= _MOST:
+            forget()
+        _bytes_of_names[names] = data
+    return data
+
+
+def unpack_names(data: bytes) -> Names:
+    """Raises msgspec.DecodeError and IndexError."""
+    names = _names_of_bytes.get(data)
+    if names is None:
+        names = tuple([WORDS[name] if isinstance(name, int) else name for name in _read_names(data)])
+        if len(_names_of_bytes) >= _MOST:
+            forget()
+        _names_of_bytes[data] = names
+    return names
+
+
+def pack_frame(frame: Frame) -> bytes:
+    """Each name stands once, whatever refers to it; a row that is called after its policy and its ladder not at all."""
+    data = _bytes_of_frame.get(frame)
+    if data is None:
+        data = _write(_numbered(frame))
+        if len(_bytes_of_frame) >= _MOST:
+            forget()
+        _bytes_of_frame[frame] = data
+    return data
+
+
+def _numbered(frame: Frame) -> _StoredFrame:
+    numbers = _NUMBERS.copy()
+
+    def number(word: str) -> int:
+        return numbers.setdefault(word, len(numbers))
+
+    watches, commitments, ladders = frame
+    terms: list[tuple[int, int, int, int | None, int, bool, int | None]] = []
+    stands: list[tuple[int, int, int, int | None]] = []
+    for name, policy, version, row, calendar, business, target in commitments:
+        its = None if row == f"{policy}/{name}" else number(row)
+        terms.append((number(name), number(policy), version, its, number(calendar), business, target))
+    for name, policy, version, row in ladders:
+        stands.append((number(name), number(policy), version, None if row == f"{policy}/{name}" else number(row)))
+    called = {f"{policy}/{name}": at for at, (name, policy, *_) in enumerate(ladders)}
+    # A stopwatch of a ladder alone is called after it as well: minus one, minus two ... for the first ladder, the second ...
+    rows = [-1 - called[watch] if watch in called else number(watch) for watch in watches]
+    return list(numbers)[len(WORDS) :], rows, terms, stands
+
+
+def unpack_frame(data: bytes) -> Frame:
+    """Raises msgspec.DecodeError and IndexError."""
+    frame = _frame_of_bytes.get(data)
+    if frame is None:
+        frame = _named(_read_frame(data))
+        if len(_frame_of_bytes) >= _MOST:
+            forget()
+        _frame_of_bytes[data] = frame
+    return frame
+
+
+def promised(data: bytes) -> tuple[Promised, ...]:
+    """What of a packed frame may be open. Raises msgspec.DecodeError and IndexError."""
+    found = _promised_of_bytes.get(data)
+    if found is None:
+        rows, commitments, _ = unpack_frame(data)
+        found = tuple(
+            [
+                (name, policy, number, rows.index(row))
+                for number, (name, policy, _, row, _, _, target) in enumerate(commitments)
+                if target is not None and row in rows
+            ]
+        )
+        _promised_of_bytes[data] = found
+    return found
+
+
+def _named(stored: _StoredFrame) -> Frame:
+    own, rows, commitments, ladders = stored
+    words = (*WORDS, *own)
+    terms: list[Terms] = []
+    stands: list[Stand] = []
+    for name, policy, version, row, calendar, business, target in commitments:
+        its = f"{words[policy]}/{words[name]}" if row is None else words[row]
+        terms.append((words[name], words[policy], version, its, words[calendar], business, target))
+    for name, policy, version, row in ladders:
+        its = f"{words[policy]}/{words[name]}" if row is None else words[row]
+        stands.append((words[name], words[policy], version, its))
+    watches = [words[row] if row >= 0 else f"{stands[-1 - row][1]}/{stands[-1 - row][0]}" for row in rows]
+    return tuple(watches), tuple(terms), tuple(stands)
