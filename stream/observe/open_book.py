@@ -43,6 +43,7 @@ class OpenBook:
         """Open ones: day on which they began and below it, in ``WHAT_BITS``, ``Counts.what``, then the quarter of an hour of
         that day, to how many."""
         self._sets: Final = sets
+        self._remembered: Final = sets.remembered
 
     def add(self, standings: Iterable[Standing]) -> None:
         """Count the open commitments of a ticket that is not in the book."""
@@ -107,12 +108,10 @@ class OpenBook:
 
     def _find(self, ticket: Ticket, policy: str, commitment: str) -> Counts:
         priority, team = ticket.fields.get("priority", ""), ticket.fields.get("team", "")
-        return self._sets.find(
-            policy,
-            commitment,
-            priority if isinstance(priority, str) else str(priority),
-            team if isinstance(team, str) else str(team),
-        )
+        try:
+            return self._remembered[policy, commitment, priority, team]
+        except (KeyError, TypeError):  # it is the first, or one of them is a list
+            return self._sets.find(policy, commitment, str(priority), str(team))
 
     def _line(self, counts: Counts, state: int, due: int | None, began: int, step: int) -> None:
         self.open += step

@@ -32,6 +32,7 @@ class Tally:
 
     def __init__(self, sets: LabelSets, words: Vocabularies, registry: CollectorRegistry) -> None:
         self._sets: Final = sets
+        self._remembered: Final = sets.remembered
         self._words: Final = words
         kinds = counter(names.EFFECTS, registry)
         self._kinds: Final[dict[Kind, Count]] = {kind: kinds.labels(kind.value) for kind in Kind}
@@ -103,11 +104,12 @@ class Tally:
     def _of(self, effect: Effect) -> Counts:
         fields = effect.fields
         priority, team = fields.get("priority", ""), fields.get("team", "")
-        if not isinstance(priority, str):
-            priority = OTHER
-        if not isinstance(team, str):
-            team = OTHER
-        return self._sets.find(effect.policy, effect.commitment, priority, team)
+        try:
+            return self._remembered[effect.policy, effect.commitment, priority, team]
+        except (KeyError, TypeError):  # it is the first, or one of them is a list
+            priority = priority if isinstance(priority, str) else OTHER
+            team = team if isinstance(team, str) else OTHER
+            return self._sets.find(effect.policy, effect.commitment, priority, team)
 
 
 def _fulfilled(counts: Counts, effect: Effect) -> None:

@@ -102,6 +102,20 @@ def test_a_forgotten_ticket_leaves_nothing_behind(books: OpenBooks):
     assert held(book) == (0, [{}, {}, {}], {}, {})
 
 
+def test_a_ticket_whose_team_is_a_list_is_counted_as_a_look_at_it_shows_it(books: OpenBooks):
+    event = Event(
+        at=HOUR, id="1", type="ticket.created", source="desk", actor="customer", fields={"priority": "p1", "team": ["a", "b"]}
+    )
+    state = ENGINE.apply(None, "desk/1", event, HOUR).state
+    book, fresh = books.begin(0), books.begin(1)
+    book.change(None, state)
+    fresh.add(standings(state))
+    assert held(book) == held(fresh)
+
+    book.change(state, heard(state, 2 * HOUR, "comment.added"))
+    assert held(book) == (0, [{}, {}, {}], {}, {})
+
+
 def test_partitions_are_added_up_and_one_that_is_given_up_is_gone_at_once(books: OpenBooks):
     for partition, hours in ((0, 1), (1, 2), (2, 1)):
         books.begin(partition).change(None, created(hours * HOUR))
