@@ -20,10 +20,19 @@ if TYPE_CHECKING:
     from stream.observe.series import Count
 
 # Up to Python 3.11 naming an enum's member costs as much as a call.
-_STARTED, _MET, _MET_LATE, _MEASURED = Kind.STARTED, Kind.MET, Kind.MET_LATE, Kind.MEASURED
-_BREACHED, _CANCELLED, _RESUMED, _PAUSED = Kind.BREACHED, Kind.CANCELLED, Kind.RESUMED, Kind.PAUSED
-_BREACH_RETRACTED, _RETRACTED = Kind.BREACH_RETRACTED, Kind.RETRACTED
-_WARNED, _RAISED, _RECURRED = Kind.WARNED, Kind.RAISED, Kind.RECURRED
+_STARTED: Final = Kind.STARTED
+_MET: Final = Kind.MET
+_MET_LATE: Final = Kind.MET_LATE
+_MEASURED: Final = Kind.MEASURED
+_BREACHED: Final = Kind.BREACHED
+_CANCELLED: Final = Kind.CANCELLED
+_PAUSED: Final = Kind.PAUSED
+_RESUMED: Final = Kind.RESUMED
+_BREACH_RETRACTED: Final = Kind.BREACH_RETRACTED
+_RETRACTED: Final = Kind.RETRACTED
+_WARNED: Final = Kind.WARNED
+_RAISED: Final = Kind.RAISED
+_RECURRED: Final = Kind.RECURRED
 _REOPENED: Final = Reason.REOPENED
 
 

@@ -129,7 +129,10 @@ class Ticket:
 
 
 # Plain integers: naming an enum's member costs as much as a call.
-_PENDING, _BREACH, _ON = int(Verdict.PENDING), int(Verdict.BREACHED), int(Phase.RUNNING)
+_PENDING: Final = int(Verdict.PENDING)
+_BREACH: Final = int(Verdict.BREACHED)
+_ON: Final = int(Phase.RUNNING)
+_HELD: Final = int(Phase.PAUSED)
 _ARRAY: Final = b"\xdd"
 """In MessagePack: an array, its length in four bytes to follow."""
 _write: Final = msgspec.msgpack.Encoder().encode
@@ -229,13 +232,12 @@ CLOSED: Final = -1
 
 def stands(pledge: Pledge, watch: Stopwatch) -> int:
     """How a commitment stands on its stopwatch: its place in ``STATES``, or ``CLOSED`` if it does not wait to be fulfilled."""
-    if pledge.target is None or not watch.on:
+    verdict, phase = pledge.verdict, watch.phase
+    if pledge.target is None or (verdict != _PENDING and verdict != _BREACH) or (phase != _ON and phase != _HELD):
         return CLOSED
-    if pledge.verdict == _BREACH:
+    if verdict == _BREACH:
         return BREACHED
-    if pledge.verdict != _PENDING:
-        return CLOSED
-    return RUNNING if watch.phase == _ON else PAUSED
+    return RUNNING if phase == _ON else PAUSED
 
 
 def standings(state: State) -> list[Standing]:
