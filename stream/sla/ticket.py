@@ -128,11 +128,9 @@ class Ticket:
         self.next = soonest
 
 
-# Plain integers: naming an enum's member costs as much as a call.
-_PENDING: Final = int(Verdict.PENDING)
-_BREACH: Final = int(Verdict.BREACHED)
-_ON: Final = int(Phase.RUNNING)
-_HELD: Final = int(Phase.PAUSED)
+_BREACHED: Final = int(Verdict.BREACHED)
+_OPEN: Final = (int(Verdict.PENDING), _BREACHED)
+_RUNNING, _PAUSED = int(Phase.RUNNING), int(Phase.PAUSED)
 _ARRAY: Final = b"\xdd"
 """In MessagePack: an array, its length in four bytes to follow."""
 _write: Final = msgspec.msgpack.Encoder().encode
@@ -216,28 +214,10 @@ class Standing(NamedTuple):
     priority: str
     team: str
     state: str
-    """One of ``STATES``."""
+    """``running``, ``paused`` or ``breached``."""
     due_at: int | None
     began: int
     """When the stopwatch began its present cycle, running or paused."""
-
-
-STATES: Final = ("running", "paused", "breached")
-"""How an open commitment may stand, by the numbers that ``stands`` gives."""
-RUNNING: Final = 0
-PAUSED: Final = 1
-BREACHED: Final = 2
-CLOSED: Final = -1
-
-
-def stands(pledge: Pledge, watch: Stopwatch) -> int:
-    """How a commitment stands on its stopwatch: its place in ``STATES``, or ``CLOSED`` if it does not wait to be fulfilled."""
-    verdict, phase = pledge.verdict, watch.phase
-    if pledge.target is None or (verdict != _PENDING and verdict != _BREACH) or (phase != _ON and phase != _HELD):
-        return CLOSED
-    if verdict == _BREACH:
-        return BREACHED
-    return RUNNING if phase == _ON else PAUSED
 
 
 def standings(state: State) -> list[Standing]:
@@ -246,8 +226,18 @@ def standings(state: State) -> list[Standing]:
     priority, team = str(ticket.fields.get("priority", "")), str(ticket.fields.get("team", ""))
     open_ = []
     for name, pledge in ticket.pledges.items():
-        watch = ticket.watches[pledge.row]
-        number = stands(pledge, watch)
-        if number != CLOSED:
-            open_.append(Standing(name, pledge.policy, priority, team, STATES[number], pledge.due, watch.began))
+        watch = ticket.watches.get(pledge.row)
+        if watch is not None:
+            going = stands(pledge.target is not None, pledge.verdict, watch.phase)
+            if going:
+                open_.append(Standing(name, pledge.policy, priority, team, going, pledge.due, watch.began))
     return open_
+
+
+def stands(promised: bool, verdict: int, phase: int) -> str:
+    """How a commitment stands on a stopwatch in that phase; ``""``: it does not wait to be fulfilled."""
+    if not promised or verdict not in _OPEN or not _RUNNING <= phase <= _PAUSED:
+        return ""
+    if verdict == _BREACHED:
+        return "breached"
+    return "running" if phase == _RUNNING else "paused"

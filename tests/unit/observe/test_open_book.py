@@ -52,7 +52,7 @@ def created(at: int = HOUR, priority: str = "p1", team: str = "") -> State:
 
 def held(book: OpenBook) -> tuple[object, ...]:
     """All that a book counts, zeros left out."""
-    states = [{number: count for number, count in there.items() if count} for there in book.states]
+    states = [{number: count for number, count in there.items() if count} for there in book.states.values()]
     return book.open, states, book.due, book.began
 
 
