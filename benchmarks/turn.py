@@ -76,6 +76,9 @@ class _Nowhere:
     async def write(self, *what: Any) -> None:
         pass
 
+    async def close(self) -> None:
+        pass
+
     async def prove(self, tp: TP) -> None:
         pass
 
@@ -94,7 +97,6 @@ def main() -> None:
     batches = [records[start : start + BATCH] for start in range(0, len(records), BATCH)]
     engine = Engine(load([shipped("batoi")]))
     gc.collect()
-    gc.set_threshold(100_000, 20, 100)
     gc.set_threshold(100_000, 20, 100)
     gc.freeze()  # the feed is no part of a worker
     rounds, loops = [], []
@@ -184,7 +186,7 @@ async def _whole(engine: Engine, batches: list[list[Any]], times: Times) -> None
             pass
         times["the whole cycle"].append(time.perf_counter() - began)
         partition.cursor, end = 0, batch.end
-    partition.give_up()
+    await partition.give_up()
 
 
 if __name__ == "__main__":

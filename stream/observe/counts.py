@@ -84,8 +84,8 @@ class LabelSets:
         """Policy, commitment and team to their number."""
         self.what: Final[dict[tuple[str, str], int]] = {}
         """Policy and commitment to their number."""
-        self.remembered: Final[dict[Said, Counts]] = {}
-        """By what tickets say: what ``find`` once answered stays the answer."""
+        self.remembered: Final[dict[tuple[str, str, object, object], Counts]] = {}
+        """By what tickets say (``Said``): what ``find`` once answered stays the answer, and need not be asked for."""
         self._words: Final = words
 
     def find(self, policy: str, commitment: str, priority: str, team: str) -> Counts:

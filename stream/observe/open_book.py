@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from stream.sla.ticket import CLOSED, RUNNING, STATES, stands
+from stream.sla.ticket import stands
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from stream.sla.commitment import Pledge
     from stream.sla.ticket import Standing, State, Ticket
 
+RUNNING: Final = "running"
+BREACHED: Final = "breached"
+STATES: Final = (RUNNING, "paused", BREACHED)
 MINUTE: Final = 60_000_000
 MINUTES: Final = 15
 """Of a quarter of an hour."""
@@ -34,7 +37,7 @@ class OpenBook:
     def __init__(self, sets: LabelSets) -> None:
         self.open: int = 0
         """How many commitments are open."""
-        self.states: Final[list[dict[int, int]]] = [{} for _ in STATES]
+        self.states: Final[dict[str, dict[int, int]]] = {state: {} for state in STATES}
         """By state: number of a label set to how many."""
         self.due: Final[dict[int, dict[int, int]]] = {}
         """Running ones: quarter of an hour of the deadline, then ``Counts.whom``, to how many in each minute of that quarter
@@ -43,12 +46,13 @@ class OpenBook:
         """Open ones: day on which they began and below it, in ``WHAT_BITS``, ``Counts.what``, then the quarter of an hour of
         that day, to how many."""
         self._sets: Final = sets
+        self._remembered: Final = sets.remembered
 
     def add(self, standings: Iterable[Standing]) -> None:
         """Count the open commitments of a ticket that is not in the book."""
         for one in standings:
             counts = self._sets.find(one.policy, one.commitment, one.priority, one.team)
-            self._line(counts, STATES.index(one.state), one.due_at, one.began, 1)
+            self._line(counts, one.state, one.due_at, one.began, 1)
 
     def change(self, before: State | None, after: State | None) -> None:
         """Count a ticket as it is in the place of the ticket as it was; ``None``: there was, or is, none."""
@@ -81,16 +85,16 @@ class OpenBook:
                 continue
             now = stands(new.target is not None, new.verdict, watch.phase)
             then = stands(old.target is not None, old.verdict, old_watch.phase)
-            if now != CLOSED and then != CLOSED and new.policy == old.policy and watch.began == old_watch.began:
+            if now and then and new.policy == old.policy and watch.began == old_watch.began:
                 # The same commitment goes on: paused, resumed, breached, or with another deadline.
                 if now != then or new.due != old.due:
                     counts = self._find(is_, new.policy, name)
                     self._state(counts, now, new.due, 1)
                     self._state(counts, then, old.due, -1)
                 continue
-            if now != CLOSED:
+            if now:
                 self._line(self._find(is_, new.policy, name), now, new.due, watch.began, 1)
-            if then != CLOSED:
+            if then:
                 self._line(self._find(was, old.policy, name), then, old.due, old_watch.began, -1)
         for name, old in before.items():
             if name not in is_.pledges:
@@ -103,25 +107,23 @@ class OpenBook:
     def _one(self, ticket: Ticket, name: str, pledge: Pledge, step: int) -> None:
         watch = ticket.watches[pledge.row]
         state = stands(pledge.target is not None, pledge.verdict, watch.phase)
-        if state != CLOSED:
+        if state:
             self._line(self._find(ticket, pledge.policy, name), state, pledge.due, watch.began, step)
 
     def _find(self, ticket: Ticket, policy: str, commitment: str) -> Counts:
         priority, team = ticket.fields.get("priority", ""), ticket.fields.get("team", "")
-        return self._sets.find(
-            policy,
-            commitment,
-            priority if isinstance(priority, str) else str(priority),
-            team if isinstance(team, str) else str(team),
-        )
+        try:
+            return self._remembered[policy, commitment, priority, team]
+        except (KeyError, TypeError):  # it is the first, or one of them is a list
+            return self._sets.find(policy, commitment, str(priority), str(team))
 
-    def _line(self, counts: Counts, state: int, due: int | None, began: int, step: int) -> None:
+    def _line(self, counts: Counts, state: str, due: int | None, began: int, step: int) -> None:
         self.open += step
         self._state(counts, state, due, step)
         quarter = began // QUARTER
         _count(self.began, quarter // QUARTERS << WHAT_BITS | counts.what, quarter % QUARTERS, step)
 
-    def _state(self, counts: Counts, state: int, due: int | None, step: int) -> None:
+    def _state(self, counts: Counts, state: str, due: int | None, step: int) -> None:
         there, number = self.states[state], counts.number
         there[number] = there.get(number, 0) + step
         if state == RUNNING and due is not None:

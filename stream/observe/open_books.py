@@ -8,8 +8,7 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from stream.observe.catalogue import OPEN
-from stream.observe.open_book import OpenBook
-from stream.sla.ticket import STATES
+from stream.observe.open_book import STATES, OpenBook
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -39,17 +38,17 @@ class OpenBooks(Collector):
         """The books as of now."""
         return list(self._books.values())
 
-    def totals(self) -> tuple[list[Counts], list[list[int]]]:
+    def totals(self) -> tuple[list[Counts], dict[str, list[int]]]:
         """The label sets that are known, and by state how many are open, of each by its number."""
         # A copy is one step of the interpreter, and the worker goes on counting meanwhile. The label sets are copied last, so
         # that all that is counted is among them.
-        states = [[there.copy() for there in book.states] for book in self.all()]
+        counted = [(state, there.copy()) for book in self.all() for state, there in book.states.items()]
         sets = list(self._sets.known.copy().values())
-        totals = [[0] * len(sets) for _ in STATES]
-        for book in states:
-            for total, there in zip(totals, book, strict=True):
-                for number, count in there.items():
-                    total[number] += count
+        totals = {state: [0] * len(sets) for state in STATES}
+        for state, there in counted:
+            total = totals[state]
+            for number, count in there.items():
+                total[number] += count
         return sets, totals
 
     def collect(self) -> Iterable[Metric]:
@@ -57,7 +56,7 @@ class OpenBooks(Collector):
         family = GaugeMetricFamily(OPEN.name, OPEN.help, labels=OPEN.labels)
         sets, totals = self.totals()
         for counts in sets:
-            for state, total in zip(STATES, totals, strict=True):
+            for state, total in totals.items():
                 family.add_metric((*counts.labels, state), total[counts.number])
         yield family
 

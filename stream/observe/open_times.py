@@ -13,8 +13,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from stream.observe.catalogue import AGE, CLOCK, LEFT, NEXT_DEADLINE
-from stream.observe.open_book import MINUTE, MINUTE_BITS, MINUTES, QUARTER, QUARTERS, WHAT_BITS
-from stream.sla.ticket import BREACHED, RUNNING
+from stream.observe.open_book import BREACHED, MINUTE, MINUTE_BITS, MINUTES, QUARTER, QUARTERS, RUNNING, WHAT_BITS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -59,7 +58,7 @@ class OpenTimes(Collector):
         for counts in sets:
             running[counts.whom] += totals[RUNNING][counts.number]
             breached[counts.whom] += totals[BREACHED][counts.number]
-            open_[counts.what] += sum(total[counts.number] for total in totals)
+            open_[counts.what] += sum(total[counts.number] for total in totals.values())
 
         left = Metric(LEFT.name, LEFT.help, LEFT.type)
         within = _time_left(due, minute, len(whom))

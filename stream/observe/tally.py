@@ -20,10 +20,19 @@ if TYPE_CHECKING:
     from stream.observe.series import Count
 
 # Up to Python 3.11 naming an enum's member costs as much as a call.
-_STARTED, _MET, _MET_LATE, _MEASURED = Kind.STARTED, Kind.MET, Kind.MET_LATE, Kind.MEASURED
-_BREACHED, _CANCELLED, _RESUMED, _PAUSED = Kind.BREACHED, Kind.CANCELLED, Kind.RESUMED, Kind.PAUSED
-_BREACH_RETRACTED, _RETRACTED = Kind.BREACH_RETRACTED, Kind.RETRACTED
-_WARNED, _RAISED, _RECURRED = Kind.WARNED, Kind.RAISED, Kind.RECURRED
+_STARTED: Final = Kind.STARTED
+_MET: Final = Kind.MET
+_MET_LATE: Final = Kind.MET_LATE
+_MEASURED: Final = Kind.MEASURED
+_BREACHED: Final = Kind.BREACHED
+_CANCELLED: Final = Kind.CANCELLED
+_PAUSED: Final = Kind.PAUSED
+_RESUMED: Final = Kind.RESUMED
+_BREACH_RETRACTED: Final = Kind.BREACH_RETRACTED
+_RETRACTED: Final = Kind.RETRACTED
+_WARNED: Final = Kind.WARNED
+_RAISED: Final = Kind.RAISED
+_RECURRED: Final = Kind.RECURRED
 _REOPENED: Final = Reason.REOPENED
 
 
@@ -32,6 +41,7 @@ class Tally:
 
     def __init__(self, sets: LabelSets, words: Vocabularies, registry: CollectorRegistry) -> None:
         self._sets: Final = sets
+        self._remembered: Final = sets.remembered
         self._words: Final = words
         kinds = counter(names.EFFECTS, registry)
         self._kinds: Final[dict[Kind, Count]] = {kind: kinds.labels(kind.value) for kind in Kind}
@@ -103,11 +113,12 @@ class Tally:
     def _of(self, effect: Effect) -> Counts:
         fields = effect.fields
         priority, team = fields.get("priority", ""), fields.get("team", "")
-        if not isinstance(priority, str):
-            priority = OTHER
-        if not isinstance(team, str):
-            team = OTHER
-        return self._sets.find(effect.policy, effect.commitment, priority, team)
+        try:
+            return self._remembered[effect.policy, effect.commitment, priority, team]
+        except (KeyError, TypeError):  # it is the first, or one of them is a list
+            priority = priority if isinstance(priority, str) else OTHER
+            team = team if isinstance(team, str) else OTHER
+            return self._sets.find(effect.policy, effect.commitment, priority, team)
 
 
 def _fulfilled(counts: Counts, effect: Effect) -> None:

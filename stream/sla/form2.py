@@ -16,7 +16,7 @@ from stream.sla.commitment import Pledge
 from stream.sla.escalation import Climb
 from stream.sla.history import History, Value
 from stream.sla.stopwatch import Stopwatch, Stretches
-from stream.sla.ticket import CLOSED, STATES, Key, Look, Standing, State, Ticket, has_ended, stands
+from stream.sla.ticket import Key, Look, Standing, State, Ticket, has_ended, stands
 from stream.sla.vocabulary import Names, Stand, Terms, pack_frame, pack_names, promised, unpack_frame, unpack_names
 
 MARK: Final = b"\x02"
@@ -57,7 +57,7 @@ def encode(state: State) -> bytes:
 
 def decode(data: bytes) -> State:
     """``data`` with its mark. Raises msgspec.DecodeError and IndexError."""
-    early, (late, packed, kept, source, base, old_ids, revisions) = _read(memoryview(data)[1:])
+    early, (late, packed, kept, source, base, old_ids, revisions) = _read(data[1:])
     head = _ticket(early, late, source)
     newest = early[1] if kept else None
     recent = History(packed, kept, 0 if newest is None else newest, source)
@@ -66,16 +66,16 @@ def decode(data: bytes) -> State:
 
 def look(data: bytes) -> Look:
     """``data`` with its mark. Raises msgspec.DecodeError and IndexError."""
-    (soonest, newest, gone, packed, values, parts), _ = _look(memoryview(data)[1:])
+    (soonest, newest, gone, packed, values, parts), _ = _look(data[1:])
     names = unpack_names(packed)
     priority, team = _value("priority", names, values), _value("team", names, values)
     start, frame, numbers, dues, _ = _look_at_parts(parts)
     verdicts = len(numbers) - len(dues)
     open_: list[Standing] = []
     for name, policy, number, watch in promised(frame):
-        state = stands(True, numbers[verdicts + number], numbers[2 * watch])
-        if state != CLOSED:
-            open_.append(Standing(name, policy, priority, team, STATES[state], dues[number], start + numbers[2 * watch + 1]))
+        going = stands(True, numbers[verdicts + number], numbers[2 * watch])
+        if going:
+            open_.append(Standing(name, policy, priority, team, going, dues[number], start + numbers[2 * watch + 1]))
     ended = newest if has_ended(soonest, gone, _value("status", names, values)) else None
     return Look(None if soonest is None else soonest + 1, ended, open_)
 
@@ -170,8 +170,8 @@ def _ticket(early: _Early, late: _Late, source: str) -> Ticket:
     watches: dict[str, Stopwatch] = {}
     at = 0
     for row in rows:
-        ran, paused = stretches[at], stretches[at + 1]
-        watches[row] = Stopwatch(numbers[at], more[at], start + numbers[at + 1], start + more[at + 1], ran, paused)
+        odd = at + 1
+        watches[row] = Stopwatch(numbers[at], more[at], start + numbers[odd], start + more[odd], stretches[at], stretches[odd])
         at += 2
     pledges: dict[str, Pledge] = {}
     first = at

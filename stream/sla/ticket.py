@@ -131,6 +131,11 @@ class Ticket:
         self.next = soonest
 
 
+_BREACHED: Final = int(Verdict.BREACHED)
+_OPEN: Final = (int(Verdict.PENDING), _BREACHED)
+_RUNNING, _PAUSED = int(Phase.RUNNING), int(Phase.PAUSED)
+
+
 class State:
     """A ticket and as much of its history as is needed to fold a late event in at its place. Never changed."""
 
@@ -204,7 +209,7 @@ class Standing(NamedTuple):
     priority: str
     team: str
     state: str
-    """One of ``STATES``."""
+    """``running``, ``paused`` or ``breached``."""
     due_at: int | None
     began: int
     """When the stopwatch began its present cycle, running or paused."""
@@ -220,38 +225,24 @@ class Look(NamedTuple):
     standings: list[Standing]
 
 
-# Plain integers: naming an enum's member costs as much as a call.
-_PENDING, _BREACH = int(Verdict.PENDING), int(Verdict.BREACHED)
-_ON, _HELD = int(Phase.RUNNING), int(Phase.PAUSED)
-STATES: Final = ("running", "paused", "breached")
-"""How an open commitment may stand, by the numbers that ``stands`` gives."""
-RUNNING: Final = 0
-PAUSED: Final = 1
-BREACHED: Final = 2
-CLOSED: Final = -1
-
-
-def stands(promised: bool, verdict: int, phase: int) -> int:
-    """How a commitment stands on a stopwatch in that phase: its place in ``STATES``, or ``CLOSED`` if it does not wait to be
-    fulfilled. ``promised``: it has a target.
-    """
-    if not promised or phase < _ON or phase > _HELD:
-        return CLOSED
-    if verdict == _BREACH:
-        return BREACHED
-    if verdict != _PENDING:
-        return CLOSED
-    return RUNNING if phase == _ON else PAUSED
-
-
 def standings(state: State) -> list[Standing]:
     """The commitments of a ticket that still wait to be fulfilled."""
     ticket = state.head
     priority, team = str(ticket.fields.get("priority", "")), str(ticket.fields.get("team", ""))
     open_ = []
     for name, pledge in ticket.pledges.items():
-        watch = ticket.watches[pledge.row]
-        number = stands(pledge.target is not None, pledge.verdict, watch.phase)
-        if number != CLOSED:
-            open_.append(Standing(name, pledge.policy, priority, team, STATES[number], pledge.due, watch.began))
+        watch = ticket.watches.get(pledge.row)
+        if watch is not None:
+            going = stands(pledge.target is not None, pledge.verdict, watch.phase)
+            if going:
+                open_.append(Standing(name, pledge.policy, priority, team, going, pledge.due, watch.began))
     return open_
+
+
+def stands(promised: bool, verdict: int, phase: int) -> str:
+    """How a commitment stands on a stopwatch in that phase; ``""``: it does not wait to be fulfilled."""
+    if not promised or verdict not in _OPEN or not _RUNNING <= phase <= _PAUSED:
+        return ""
+    if verdict == _BREACHED:
+        return "breached"
+    return "running" if phase == _RUNNING else "paused"

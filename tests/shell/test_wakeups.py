@@ -448,7 +448,7 @@ def test_the_book_holds_what_a_look_at_every_ticket_gives_whatever_the_turns_bro
 
 
 def _counted(book: OpenBook) -> tuple[object, ...]:
-    states = [{number: count for number, count in there.items() if count} for there in book.states]
+    states = [{number: count for number, count in there.items() if count} for there in book.states.values()]
     return book.open, states, book.due, book.began
 
 

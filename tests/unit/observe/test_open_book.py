@@ -52,7 +52,7 @@ def created(at: int = HOUR, priority: str = "p1", team: str = "") -> State:
 
 def held(book: OpenBook) -> tuple[object, ...]:
     """All that a book counts, zeros left out."""
-    states = [{number: count for number, count in there.items() if count} for there in book.states]
+    states = [{number: count for number, count in there.items() if count} for there in book.states.values()]
     return book.open, states, book.due, book.began
 
 
@@ -99,6 +99,20 @@ def test_a_forgotten_ticket_leaves_nothing_behind(books: OpenBooks):
     book.change(None, state)
     book.change(state, None)
 
+    assert held(book) == (0, [{}, {}, {}], {}, {})
+
+
+def test_a_ticket_whose_team_is_a_list_is_counted_as_a_look_at_it_shows_it(books: OpenBooks):
+    event = Event(
+        at=HOUR, id="1", type="ticket.created", source="desk", actor="customer", fields={"priority": "p1", "team": ["a", "b"]}
+    )
+    state = ENGINE.apply(None, "desk/1", event, HOUR).state
+    book, fresh = books.begin(0), books.begin(1)
+    book.change(None, state)
+    fresh.add(standings(state))
+    assert held(book) == held(fresh)
+
+    book.change(state, heard(state, 2 * HOUR, "comment.added"))
     assert held(book) == (0, [{}, {}, {}], {}, {})
 
 

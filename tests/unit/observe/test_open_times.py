@@ -14,9 +14,10 @@ from prometheus_client import CollectorRegistry
 from stream.observe.catalogue import AGE, LEFT
 from stream.observe.counts import LabelSets
 from stream.observe.labels import Vocabularies
+from stream.observe.open_book import STATES
 from stream.observe.open_books import OpenBooks
 from stream.observe.open_times import OpenTimes
-from stream.sla.ticket import STATES, Standing
+from stream.sla.ticket import Standing
 
 if TYPE_CHECKING:
     from prometheus_client.metrics_core import Metric
