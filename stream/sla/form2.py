@@ -57,7 +57,7 @@ def encode(state: State) -> bytes:
 
 def decode(data: bytes) -> State:
     """``data`` with its mark. Raises msgspec.DecodeError and IndexError."""
-    early, (late, packed, kept, source, base, old_ids, revisions) = _read(memoryview(data)[1:])
+    early, (late, packed, kept, source, base, old_ids, revisions) = _read(data[1:])
     head = _ticket(early, late, source)
     newest = early[1] if kept else None
     recent = History(packed, kept, 0 if newest is None else newest, source)
@@ -66,7 +66,7 @@ def decode(data: bytes) -> State:
 
 def look(data: bytes) -> Look:
     """``data`` with its mark. Raises msgspec.DecodeError and IndexError."""
-    (soonest, newest, gone, packed, values, parts), _ = _look(memoryview(data)[1:])
+    (soonest, newest, gone, packed, values, parts), _ = _look(data[1:])
     names = unpack_names(packed)
     priority, team = _value("priority", names, values), _value("team", names, values)
     start, frame, numbers, dues, _ = _look_at_parts(parts)
@@ -170,8 +170,8 @@ def _ticket(early: _Early, late: _Late, source: str) -> Ticket:
     watches: dict[str, Stopwatch] = {}
     at = 0
     for row in rows:
-        ran, paused = stretches[at], stretches[at + 1]
-        watches[row] = Stopwatch(numbers[at], more[at], start + numbers[at + 1], start + more[at + 1], ran, paused)
+        odd = at + 1
+        watches[row] = Stopwatch(numbers[at], more[at], start + numbers[odd], start + more[odd], stretches[at], stretches[odd])
         at += 2
     pledges: dict[str, Pledge] = {}
     first = at
