@@ -13,7 +13,7 @@ import msgspec
 from stream.sla import form1, form2
 from stream.sla.ticket import Look, State, standings
 
-_UNREADABLE: Final = (msgspec.DecodeError, ValueError, IndexError, KeyError)
+_UNREADABLE: Final = (msgspec.DecodeError, ValueError, IndexError)
 
 
 class CodecError(ValueError):

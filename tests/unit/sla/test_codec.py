@@ -47,6 +47,25 @@ def test_a_state_that_was_read_is_written_as_it_stood_there() -> None:
     assert codec.encode(codec.decode(data)) == data
 
 
+def test_parts_of_a_ticket_keep_their_bytes_until_an_event_or_time_changes_one() -> None:
+    told = Told(POLICIES).event(created(0)).event(changed(HOUR // 2, colour="red"))
+    assert told.state is not None
+    codec.encode(told.state)
+    written = told.state.head.stored
+
+    told.event(changed(HOUR, colour="blue"))
+    assert written is not None
+    assert told.state.head.stored is written
+    assert codec.decode(codec.encode(told.state)).head.stored == written
+
+    told.wake(1_000 * HOUR)
+    assert told.state.head.stored is None
+    codec.encode(told.state)
+    told.event(changed(1_001 * HOUR, status="solved"))
+    assert told.state.head.stored is None
+    assert codec.decode(codec.encode(told.state)) == told.state
+
+
 def test_an_open_ticket_of_ordinary_length_takes_little_more_than_half_a_kibibyte() -> None:
     start = 1_790_000_000 * 1_000_000
     told = Told(POLICIES).event(created(start, customer="acme", team="network", channel="chat", contract="gold"))
