@@ -66,10 +66,11 @@ async def cycle(bench: Workbench, partition: Partition, batch: Batch | None) -> 
     is our fault or the broker's, and the caller must end the process.
     """
     # 1 and 2
-    turn = Turn(bench.engine, bench.settings, partition, bench.wall())
+    clock = bench.wall()  # read once: what passes while the turn takes breath is noticed by the next
+    turn = Turn(bench.engine, bench.settings, partition, clock)
     turn.pass_again(partition.outputs.timed, partition.outputs.said)
     while True:
-        stop = turn.take(batch) if batch is not None else turn.wake(partition.clock(bench.wall()))
+        stop = turn.take(batch) if batch is not None else turn.wake(partition.clock(clock))
         turn.write()
         if stop is not Stop.BREATH:
             break

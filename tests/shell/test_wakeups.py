@@ -15,20 +15,20 @@ from faust.types import TP
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stream.feeds.wire import encode_event, encode_tick
+from stream.feeds.wire import decode_effect, encode_event, encode_tick
 from stream.language.policies import load as load_policies
 from stream.observe.metrics import Metrics
 from stream.observe.open_book import OpenBook
 from stream.runtime import partition as partitions
 from stream.runtime import turn as turns
 from stream.runtime.changelog import Mark
-from stream.runtime.cycle import Workbench
+from stream.runtime.cycle import Workbench, cycle
 from stream.runtime.deadlines import Deadlines
 from stream.runtime.partition import Partition
 from stream.runtime.presence import Presence
 from stream.runtime.settings import load
 from stream.runtime.topics import Topics
-from stream.runtime.transport import Batch
+from stream.runtime.transport import Batch, Record
 from stream.runtime.turn import Stop, Turn
 from stream.sla import codec
 from stream.sla.effects import Effect, Kind
@@ -326,6 +326,38 @@ def test_a_turn_takes_breath_often_and_whoever_looks_then_finds_whole_tickets(tm
         assert len(turn.changed) == len(bench.partition.tickets) == 25
 
     asyncio.run(run())
+
+
+def test_what_passes_while_a_turn_takes_breath_is_noticed_by_the_next(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(turns, "SLICE_SECONDS", 0.0)
+    said: list[Effect] = []
+
+    async def write(what: dict[str, list[Record]] | dict[bytes, bytes | None], _mark: object = None) -> None:
+        for records in what.values():
+            if isinstance(records, list):
+                said.extend(decode_effect(record.value or b"") for record in records)
+
+    async def run() -> list[int]:
+        bench = _Bench(tmp_path, clock="wall")
+        bench.take(_records([_created("a", START), _created("b", START + 1), _created("c", START + SECOND)]))
+        partition = bench.partition
+        partition.live = True
+        unknown: Any = SimpleNamespace(timed={}, said=set(), write=write, unknown_from=lambda _: {})
+        partition.outputs = partition.changelog = unknown  # type: ignore[misc]
+        readings = iter(range(START + HOUR + bench.settings.grace + 2, START + 2 * HOUR, 5 * SECOND))
+        ours: Any = SimpleNamespace(committed=lambda _: 0)
+        workbench = replace(partition._bench, wall=lambda: next(readings), consumer=ours)
+        partition._bench = workbench
+        monkeypatch.setattr(Partition, "still_ours", lambda _: asyncio.sleep(0))
+
+        counts = []
+        for _ in range(2):
+            assert await cycle(workbench, partition, None)
+            counts.append(len(_breaches(said)))
+        return counts
+
+    assert asyncio.run(run()) == [2, 3]
+    assert all(effect.detected_at > effect.at for effect in said)
 
 
 def test_between_two_turns_of_a_flood_of_deadlines_all_waiting_events_are_taken(
