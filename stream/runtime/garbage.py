@@ -10,8 +10,9 @@ from __future__ import annotations
 import gc
 from typing import Final
 
-_THRESHOLDS: Final = (50_000, 20, 50)
-"""Objects that have been made and not let go, searches of the youngest, searches of the middle-aged."""
+_THRESHOLDS: Final = (50_000, 5, 200)
+"""Objects that have been made and not let go, searches of the youngest, searches of the middle-aged. Few of the
+second: what is middle-aged by then is searched in one pause; what is older than that is hardly ever looked at."""
 
 
 def seldom() -> None:

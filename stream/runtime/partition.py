@@ -27,8 +27,11 @@ if TYPE_CHECKING:
     from stream.runtime.outputs import Outputs
     from stream.runtime.transport import Batch
 
+EVENTS_SHARE: Final = 1.0
+"""While deadlines are due, events have so many times as long between two turns of them as the first took, and one turn at least
+if there are any."""
 EVENTS_SECONDS: Final = 0.2
-"""While deadlines are due, events have so long between two turns of them, and one turn at least if there are any."""
+"""But never longer."""
 _LOOK_AGAIN: Final = 0.5
 """Seconds after which the clock is read anew though no deadline was due by then: somebody may have set it."""
 
@@ -163,8 +166,8 @@ class Partition:
         await self.outputs.close()
 
     async def _run(self) -> None:
-        # When there is both, in turn: a turn of deadlines, then events for as long as such a turn may take. Events come in many
-        # small batches, and one batch for each turn of a flood of deadlines would keep them waiting for seconds.
+        # When there is both, in turn: a turn of deadlines, then events for as long as that took. Events come in many small
+        # batches, and one batch for each turn of a flood of deadlines would keep them waiting for seconds.
         events_until, events_had = 0.0, True
         while True:
             due, wait = self._due()
@@ -176,11 +179,13 @@ class Partition:
                 await self._rest(wait)
                 continue
             self._at_rest.clear()
+            began = time.monotonic()
             try:
                 await turn()
                 self.turns += 1
                 if not events_had:
-                    events_until = time.monotonic() + EVENTS_SECONDS
+                    ended = time.monotonic()
+                    events_until = ended + min(EVENTS_SHARE * (ended - began), EVENTS_SECONDS)
             except Exception as error:  # noqa: BLE001  it must not reach Faust, which would shut down in order, and commit
                 die(f"at a turn of partition {self.number}", error)
             finally:

@@ -363,7 +363,8 @@ def test_what_passes_while_a_turn_takes_breath_is_noticed_by_the_next(tmp_path: 
 def test_between_two_turns_of_a_flood_of_deadlines_all_waiting_events_are_taken(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def order(seconds: float) -> list[str]:
+    async def order(share: float, seconds: float) -> list[str]:
+        monkeypatch.setattr(partitions, "EVENTS_SHARE", share)
         monkeypatch.setattr(partitions, "EVENTS_SECONDS", seconds)
         bench = _Bench(tmp_path, clock="wall")
         bench.wall = START + HOUR
@@ -388,8 +389,9 @@ def test_between_two_turns_of_a_flood_of_deadlines_all_waiting_events_are_taken(
         await partition.hold()
         return done
 
-    assert asyncio.run(order(3600.0))[:6] == ["deadlines", *["events"] * 4, "deadlines"]
-    assert asyncio.run(order(0.0))[:9] == [*["deadlines", "events"] * 4, "deadlines"]
+    assert asyncio.run(order(1e12, 3600.0))[:6] == ["deadlines", *["events"] * 4, "deadlines"]
+    assert asyncio.run(order(1e12, 0.0))[:9] == [*["deadlines", "events"] * 4, "deadlines"]
+    assert asyncio.run(order(0.0, 3600.0))[:9] == [*["deadlines", "events"] * 4, "deadlines"]
 
 
 def test_a_turn_that_is_full_leaves_the_rest_to_the_next(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
