@@ -60,7 +60,7 @@ def figure(what: str, values: Sequence[float], unit: str, target: float | None =
     if file := os.environ.get(COLLECT):
         row = {"what": what, "unit": unit, "target": target, "least": least, "min": low, "median": middle, "max": high}
         with Path(file).open("a", encoding="utf-8") as rows:
-            rows.write(json.dumps(row | {"build": build(), "rounds": len(values)}) + "\n")
+            rows.write(json.dumps(row | {"build": build(), "rounds": len(values), "loop": gauge()}) + "\n")
 
 
 def short(value: float) -> str:

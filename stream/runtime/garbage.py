@@ -10,7 +10,7 @@ from __future__ import annotations
 import gc
 from typing import Final
 
-_THRESHOLDS: Final = (20_000, 5, 500)
+_THRESHOLDS: Final = (50_000, 3, 300)
 """Objects that have been made and not let go, searches of the youngest, searches of the middle-aged. Few of the
 second: what is middle-aged by then is searched in one pause; what is older than that is hardly ever looked at."""
 
