@@ -9,6 +9,9 @@ The stopwatch knows how long; this knows how long is too long. Rules:
 4. A warning that would come no earlier than the breach it warns of is not sent.
 5. What was decided stays decided: no later change of target, priority or policy alters a verdict. Only a late event can
    show that it never was so (``stream.sla.engine``).
+
+A little longer than a file here should be: what is kept of a commitment is listed for its copy and for its parts, because
+compiled code that unpacks is slow (``docs/adr/0005-compiled.md``).
 """
 
 from __future__ import annotations
