@@ -83,7 +83,7 @@ async def cycle(bench: Workbench, partition: Partition, batch: Batch | None) -> 
     await partition.outputs.write(_outputs(bench, partition.outputs.said, turn))
     # 4
     await partition.still_ours()
-    changes = {key: partition.tickets.get(key) for key in (*turn.forgotten, *turn.changed)}
+    changes = {key: partition.tickets.get(key) for key in (*turn.forgotten, *turn.states)}
     await partition.changelog.write(changes, partition.mark())
     partition.outputs.timed.clear()
     failpoint("after_changelog")

@@ -85,7 +85,6 @@ class Turn:
         """``clock``: the machine's clock at the beginning of the turn. ``passing``: seconds, of a clock nobody sets."""
         self.states: dict[bytes, State] = {}
         """Tickets that were changed, as they are now."""
-        self.changed: set[bytes] = set()
         self.forgotten: set[bytes] = set()
         """Closed tickets whose retention is over."""
         self.effects: list[Effect] = []
@@ -200,7 +199,6 @@ class Turn:
             self._partition.tickets.pop(key, None)
             self._partition.recent.drop(key)
             self.states.pop(key, None)
-            self.changed.discard(key)
             self._unwritten.discard(key)
             self.forgotten.add(key)
             if (stop := self._stop()) is not None:
@@ -239,7 +237,6 @@ class Turn:
 
     def _keep(self, key: bytes, before: State | None, step: Step, detected_at: int | None = None) -> None:
         self.states[key] = step.state
-        self.changed.add(key)
         self._unwritten.add(key)
         self.forgotten.discard(key)
         self._book.change(before, step.state)

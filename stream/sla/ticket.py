@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from stream.sla import commitment, escalation, stopwatch
-from stream.sla.commitment import Pledge, Verdict
+from stream.sla.commitment import BREACHED, PENDING, Pledge
 from stream.sla.history import Fields as Fields  # noqa: PLC0414  the word is also of tickets
 from stream.sla.history import History
-from stream.sla.stopwatch import Phase, Stopwatch
+from stream.sla.stopwatch import PAUSED, RUNNING, Stopwatch
 
 if TYPE_CHECKING:
     from stream.sla.escalation import Climb
@@ -131,11 +131,6 @@ class Ticket:
         self.next = soonest
 
 
-_BREACHED: Final = int(Verdict.BREACHED)
-_OPEN: Final = (int(Verdict.PENDING), _BREACHED)
-_RUNNING, _PAUSED = int(Phase.RUNNING), int(Phase.PAUSED)
-
-
 class State:
     """A ticket and as much of its history as is needed to fold a late event in at its place. Never changed."""
 
@@ -241,8 +236,8 @@ def standings(state: State) -> list[Standing]:
 
 def stands(promised: bool, verdict: int, phase: int) -> str:
     """How a commitment stands on a stopwatch in that phase; ``""``: it does not wait to be fulfilled."""
-    if not promised or verdict not in _OPEN or not _RUNNING <= phase <= _PAUSED:
+    if not promised or (verdict != PENDING and verdict != BREACHED) or not RUNNING <= phase <= PAUSED:
         return ""
-    if verdict == _BREACHED:
+    if verdict == BREACHED:
         return "breached"
-    return "running" if phase == _RUNNING else "paused"
+    return "running" if phase == RUNNING else "paused"

@@ -323,7 +323,7 @@ def test_a_turn_takes_breath_often_and_whoever_looks_then_finds_whole_tickets(tm
         turn.write()
 
         assert breaths >= 5
-        assert len(turn.changed) == len(bench.partition.tickets) == 25
+        assert len(turn.states) == len(bench.partition.tickets) == 25
 
     asyncio.run(run())
 
@@ -495,6 +495,6 @@ def test_a_bad_record_in_a_turn_becomes_a_dead_letter_and_the_rest_goes_on(tmp_p
 
         assert turn.take(Batch(records, None, 3)) is Stop.DONE
         assert len(turn.letters) == 1
-        assert set(turn.changed) == {b"a", b"c"}
+        assert set(turn.states) == {b"a", b"c"}
 
     asyncio.run(run())
