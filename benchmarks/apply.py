@@ -11,7 +11,7 @@ import time
 from figures import figure, machine
 
 from stream.language.policies import load, shipped
-from stream.sla import codec
+from stream.sla.codec import codec
 from stream.sla.engine import Engine
 from stream.sla.events import Event
 

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 
 import orjson
 
-from stream.feeds.decode import decode
-from stream.feeds.ticket_event import Incoming
-from stream.feeds.wire import decode_effect, effect_headers, encode_effect
+from stream.wire.decode import decode
+from stream.wire.effect import decode_effect, effect_headers, encode_effect
+from stream.wire.ticket_event import Incoming
 
 if TYPE_CHECKING:
     from collections.abc import Callable

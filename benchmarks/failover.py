@@ -22,10 +22,10 @@ from figures import figure, machine
 from lab import OTHERS, PARTITIONS, PATIENCE, Worker, on_cores
 from tickets import wall
 
-from stream.feeds.wire import encode_event
-from stream.runtime.topics import Topics, create
+from stream.devkafka.broker import Broker
+from stream.runtime.kafka.topics import Topics, create
 from stream.sla.events import Event
-from stream.tools.embedded import Broker
+from stream.wire.effect import encode_event
 
 TARGET: Final = 12.0
 EVERY: Final = 0.1

@@ -15,8 +15,8 @@ from typing import Final
 from figures import figure, machine
 from lab import OTHERS, PARTITIONS, Worker, on_cores, until
 
-from stream.runtime.topics import Topics, create
-from stream.tools.embedded import Broker
+from stream.devkafka.broker import Broker
+from stream.runtime.kafka.topics import Topics, create
 
 TARGET: Final = 2.0
 ROUNDS: Final = 3

@@ -23,14 +23,14 @@ from aiokafka.partitioner import murmur2
 from aiokafka.structs import TopicPartition
 
 import stream
-from stream.runtime.transport import Record, submit
-from stream.tools.leash import Leash
-from stream.tools.ports import free_port
+from stream.devkafka.child_guard import Leash
+from stream.devkafka.ports import free_port
+from stream.runtime.kafka.transport import Record, submit
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
 
-    from stream.runtime.topics import Topics
+    from stream.runtime.kafka.topics import Topics
 
 PARTITIONS: Final = 4
 ROOT: Final = Path(__file__).parents[1]

@@ -30,13 +30,13 @@ from restart import TIMED
 from tickets import batoi, fill, key_of, waiting_for_chat, wall
 from timed import Seen, read
 
-from stream.feeds.wire import decode_effect, encode_event
-from stream.runtime.topics import Topics, create
-from stream.runtime.transport import Record, submit
-from stream.sla import codec
+from stream.devkafka.broker import Broker
+from stream.runtime.kafka.topics import Topics, create
+from stream.runtime.kafka.transport import Record, submit
+from stream.sla.codec import codec
 from stream.sla.effects import Kind
 from stream.sla.events import Event
-from stream.tools.embedded import Broker
+from stream.wire.effect import decode_effect, encode_event
 
 TARGET: Final = 250.0
 GRACE: Final = 200.0

@@ -20,8 +20,8 @@ from figures import figure, machine
 from lab import OTHERS, PARTITIONS, Worker, on_cores, until
 from tickets import fill, wall
 
-from stream.runtime.topics import Topics, create
-from stream.tools.embedded import Broker
+from stream.devkafka.broker import Broker
+from stream.runtime.kafka.topics import Topics, create
 
 TARGET: Final = 1_024
 FEW: Final = 1_000

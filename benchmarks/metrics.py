@@ -25,9 +25,9 @@ from prometheus_client import generate_latest
 
 from stream.language.policies import load, shipped
 from stream.observe.metrics import Metrics
-from stream.sla import codec
+from stream.sla.codec import codec
 from stream.sla.engine import Engine
-from stream.sla.ticket import Standing, standings
+from stream.sla.ticket.state import Standing, standings
 
 TICKETS: Final = 1_000
 OPEN: Final = 1_000_000

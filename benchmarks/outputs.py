@@ -2,7 +2,8 @@
 
     python benchmarks/outputs.py [--turns 60]
 
-With: ``stream.runtime.outputs``, as a worker writes. Without: the same records by an idempotent producer, acknowledged by all
+With: ``stream.runtime.recovery.outputs``, as a worker writes. Without: the same records by an idempotent producer,
+acknowledged by all
 replicas. Turns alternate between the two, so both meet the same broker at the same time.
 """
 
@@ -19,12 +20,12 @@ from aiokafka import AIOKafkaProducer
 from figures import figure, machine
 from lab import OTHERS, PARTITIONS, WORKERS, on_cores
 
-from stream.feeds.wire import decode_effect, encode_effect
-from stream.runtime.outputs import fence
+from stream.devkafka.broker import Broker
+from stream.runtime.kafka.topics import Topics, create
+from stream.runtime.kafka.transport import Record, submit
+from stream.runtime.recovery.outputs import fence
 from stream.runtime.settings import load
-from stream.runtime.topics import Topics, create
-from stream.runtime.transport import Record, submit
-from stream.tools.embedded import Broker
+from stream.wire.effect import decode_effect, encode_effect
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

@@ -22,18 +22,18 @@ from typing import Any
 
 from prometheus_client import CollectorRegistry
 
+from stream.cli.worker import TURN_OF_A_THREAD
 from stream.language.policies import load, shipped
 from stream.observe.exposition import serve
 from stream.observe.limits import Limits
 from stream.observe.site import Site
-from stream.runtime.deadlines import Deadlines
 from stream.runtime.settings import Settings
+from stream.runtime.timers import Deadlines
 from stream.runtime.viewer import Viewer
-from stream.sla import codec
+from stream.sla.codec import codec
 from stream.sla.engine import Engine
 from stream.sla.events import Event
-from stream.sla.explain import explain_state
-from stream.tools.worker import TURN_OF_A_THREAD
+from stream.sla.explain.explain import explain_state
 
 OPEN, SHARED, PARTITIONS, ROUNDS = 1_000_000, 5_000, 4, 9
 SECONDS = 8.0

@@ -27,7 +27,7 @@ POLL: Final = 5_000 * PARTITIONS
 async def raw(broker: str, group: str, topic: str) -> None:
     from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
-    from stream.runtime.transport import Record, submit
+    from stream.runtime.kafka.transport import Record, submit
 
     consumer = AIOKafkaConsumer(
         topic,
@@ -74,13 +74,13 @@ def stock_faust(broker: str, group: str, topic: str) -> None:
     import faust
     from faust.worker import Worker
 
-    from stream.feeds.decode import decode
-    from stream.feeds.ticket_event import Incoming
-    from stream.feeds.wire import encode_effect
     from stream.language.policies import load, shipped
-    from stream.runtime.deadlines import Deadlines
-    from stream.sla import codec
+    from stream.runtime.timers import Deadlines
+    from stream.sla.codec import codec
     from stream.sla.engine import Engine
+    from stream.wire.decode import decode
+    from stream.wire.effect import encode_effect
+    from stream.wire.ticket_event import Incoming
 
     engine = Engine(load([shipped("batoi")]))
     app = faust.App(

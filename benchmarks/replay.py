@@ -21,7 +21,7 @@ from figures import figure, machine
 from lab import SITE
 from lives import feed
 
-from stream.feeds.wire import encode_event
+from stream.wire.effect import encode_event
 
 TARGET: Final = 50_000
 

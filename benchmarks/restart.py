@@ -23,11 +23,11 @@ from lab import OTHERS, PARTITIONS, Worker, on_cores, produce
 from tickets import fill, key_of, wall
 from timed import Seen, read
 
-from stream.feeds.wire import encode_event
-from stream.runtime.topics import Topics, create
-from stream.runtime.transport import Record
+from stream.devkafka.broker import Broker
+from stream.runtime.kafka.topics import Topics, create
+from stream.runtime.kafka.transport import Record
 from stream.sla.events import Event
-from stream.tools.embedded import Broker
+from stream.wire.effect import encode_event
 
 TARGET: Final = 15.0
 TIMED: Final = str(Path(__file__).parent / "timed.py")

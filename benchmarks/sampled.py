@@ -14,7 +14,7 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from stream.cli import main
+from stream.cli.main import main
 
 if TYPE_CHECKING:
     from types import FrameType

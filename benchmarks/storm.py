@@ -23,11 +23,11 @@ from figures import figure, machine
 from lab import OTHERS, PARTITIONS, PATIENCE, Core, Worker, on_cores, partition_of, until
 from tickets import batoi, fill, key_of, waiting_for_chat, wall
 
-from stream.feeds.wire import encode_event
-from stream.runtime.topics import Topics, create
-from stream.sla import codec
+from stream.devkafka.broker import Broker
+from stream.runtime.kafka.topics import Topics, create
+from stream.sla.codec import codec
 from stream.sla.events import Event
-from stream.tools.embedded import Broker
+from stream.wire.effect import encode_event
 
 TARGET: Final = 5.0
 GRACE: Final = 0.2

@@ -27,10 +27,10 @@ from figures import figure, machine
 from lab import OTHERS, PARTITIONS, Child, Worker, forget, on_cores, produce, until, watch
 from lives import feed
 
-from stream.feeds.wire import encode_event
-from stream.runtime.topics import Topics, create
-from stream.runtime.transport import Record
-from stream.tools.embedded import Broker
+from stream.devkafka.broker import Broker
+from stream.runtime.kafka.topics import Topics, create
+from stream.runtime.kafka.transport import Record
+from stream.wire.effect import encode_event
 
 EVENTS_TARGET: Final = 60_000
 CPU_TARGET: Final = 16.0

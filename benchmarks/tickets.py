@@ -17,16 +17,16 @@ from lab import PARTITIONS, WORKERS, on_cores, partition_of
 from lives import HOUR, MINUTE, life
 
 from stream.language.policies import load, shipped
-from stream.runtime.changelog import MARK_KEY, Mark
-from stream.runtime.transport import Record, submit
-from stream.sla import codec
+from stream.runtime.kafka.transport import Record, submit
+from stream.runtime.recovery.changelog import MARK_KEY, Mark
+from stream.sla.codec import codec
 from stream.sla.engine import Engine
 from stream.sla.events import Event
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from stream.sla.ticket import State
+    from stream.sla.ticket.state import State
 
 _NUMBER: Final = b"0000000"
 _HEADERS: Final = [("epoch", b"1")]

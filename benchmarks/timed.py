@@ -43,20 +43,22 @@ def read(log: Path) -> Seen:
 
 def run(arguments: list[str]) -> None:
     _watch_the_collector()
-    from stream.runtime import app, garbage, store, transport
+    from stream.runtime import app, gc_tuning
+    from stream.runtime.kafka import transport
+    from stream.runtime.recovery import store
 
     _around(app.App, "on_start", "started")
     _around(app.App, "_take_over_one", "taking over")
     _around(app.App, "_make_ready", "deadlines")
     _around(transport.Consumer, "on_partitions_assigned", "assigned")
     _around(store.Store, "restore", "restore")
-    _around(garbage, "settle", "settle")
+    _around(gc_tuning, "settle", "settle")
     for name in ("fence", "read_back"):
         _around(app, name, name)
-    from stream.runtime import partition
+    from stream.runtime.partition import task as partition
 
     _around(partition, "cycle", "turn")
-    from stream.cli import main
+    from stream.cli.main import main
 
     _say("imported")
     sys.argv = ["stream", *arguments]

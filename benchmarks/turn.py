@@ -3,7 +3,8 @@
     python benchmarks/turn.py [TICKETS]
 
 The lives of ``benchmarks/apply.py`` on the Batoi policy, interleaved as they would arrive (some 4,300 tickets are open at a
-time, by default 40,000 events), go batch by batch through each stage alone and through ``stream.runtime.cycle`` with a
+time, by default 40,000 events), go batch by batch through each stage alone and through ``stream.runtime.partition.commit``
+with a
 producer that only looks at what it is given. The figure to reach is 16 us for the whole, Kafka's own part included.
 
 A figure is the sum over the batches of the least a batch took in any round: batches are short enough to be done between two
@@ -28,20 +29,20 @@ from aiokafka.structs import ConsumerRecord
 from apply import life
 from faust.types import TP
 
-from stream.feeds.decode import decode
-from stream.feeds.ticket_event import Incoming
-from stream.feeds.wire import effect_headers, encode_effect, encode_event
 from stream.language.policies import load, shipped
 from stream.observe.metrics import Metrics
-from stream.runtime.changelog import Mark
-from stream.runtime.cycle import Workbench, cycle
-from stream.runtime.deadlines import Deadlines
-from stream.runtime.partition import Partition
+from stream.runtime.kafka.topics import Topics
+from stream.runtime.kafka.transport import Batch
+from stream.runtime.partition.commit import Workbench, cycle
+from stream.runtime.partition.task import Partition
+from stream.runtime.recovery.changelog import Mark
 from stream.runtime.settings import load as load_settings
-from stream.runtime.topics import Topics
-from stream.runtime.transport import Batch
-from stream.sla import codec
+from stream.runtime.timers import Deadlines
+from stream.sla.codec import codec
 from stream.sla.engine import Engine
+from stream.wire.decode import decode
+from stream.wire.effect import effect_headers, encode_effect, encode_event
+from stream.wire.ticket_event import Incoming
 
 if TYPE_CHECKING:
     from stream.sla.events import Event

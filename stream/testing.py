@@ -31,19 +31,19 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from stream.feeds.decode import decode
-from stream.feeds.ticket_event import Incoming
-from stream.feeds.wire import encode_event
 from stream.language.policies import load, shipped
 from stream.sla.effects import CHATTY, Effect
 from stream.sla.engine import Engine
 from stream.sla.events import Event
 from stream.sla.playback import Playback
+from stream.wire.decode import decode
+from stream.wire.effect import encode_event
+from stream.wire.ticket_event import Incoming
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from stream.sla.plan import PolicySet
+    from stream.sla.policy.resolve import PolicySet
 
 MICROS: Final = 1_000_000
 

@@ -6,9 +6,9 @@ import time
 from random import Random
 from typing import Final
 
-from stream.feeds.wire import encode_event
+from stream.demo.feed import FeedRecord
 from stream.sla.events import Event
-from stream.tools.demo_feed import FeedRecord
+from stream.wire.effect import encode_event
 
 POLICY: Final = """
 policies:

@@ -23,19 +23,19 @@ import quick_desk
 import yaml
 from aiokafka import AIOKafkaProducer
 
+from stream.demo.command import write_policy
+from stream.demo.feed import feed
+from stream.demo.traffic import PARTITIONS
+from stream.demo.worker import workers_running
+from stream.devkafka.broker import Broker
+from stream.devkafka.ports import free_port
 from stream.language.policies import load
-from stream.runtime.topics import Topics, create
-from stream.tools.demo import write_policy
-from stream.tools.demo_feed import feed
-from stream.tools.demo_traffic import PARTITIONS
-from stream.tools.demo_worker import workers_running
-from stream.tools.embedded import Broker
-from stream.tools.ports import free_port
+from stream.runtime.kafka.topics import Topics, create
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from stream.tools.demo_feed import FeedRecord
+    from stream.demo.feed import FeedRecord
 
 ROOT: Final = Path(__file__).parents[2]
 _DONE: Final = "sum(sla_events_total) > 0 and sum(sla_committed_lag_records) == 0"

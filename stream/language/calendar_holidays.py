@@ -18,7 +18,7 @@ from typing import Final
 import holidays as library
 
 from stream.language.calendar_week import Report, check_keys, inside, read_date, read_windows
-from stream.sla.week import Holiday, Holidays, Windows
+from stream.sla.calendar.week import Holiday, Holidays, Windows
 
 _Source = Callable[[int], Mapping[date, Holiday]]
 _FORMS: Final = "write {country: IN}, {date: 2026-11-08, name: Diwali}, {date: 12-31, name: Silvester} or a bare date"

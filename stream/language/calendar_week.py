@@ -11,8 +11,8 @@ from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 from typing import Final
 
-from stream.sla.calendar_zone import DAY, EPOCH
-from stream.sla.week import OPEN_WEEK, Week, Window, Windows
+from stream.sla.calendar.week import OPEN_WEEK, Week, Window, Windows
+from stream.sla.calendar.zone import DAY, EPOCH
 
 Report = Callable[[tuple[str | int, ...], str], None]
 """Takes a problem: its path inside the data, and what is wrong and what to do."""

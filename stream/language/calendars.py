@@ -1,4 +1,4 @@
-"""Calendars as plain YAML data, read into ``stream.sla.calendar.Calendar``.
+"""Calendars as plain YAML data, read into ``stream.sla.calendar.calendar.Calendar``.
 
 Every problem is reported, none raises.
 """
@@ -23,10 +23,10 @@ from stream.language.calendar_week import (
     read_week,
     read_windows,
 )
-from stream.sla.calendar import Calendar
-from stream.sla.calendar_zone import DAY
-from stream.sla.duration import Clock, Duration, DurationError
-from stream.sla.week import CLOSED_WEEK, Content, DateException, ReadingException, Version, Week, usual_day
+from stream.sla.calendar.calendar import Calendar
+from stream.sla.calendar.duration import Clock, Duration, DurationError
+from stream.sla.calendar.week import CLOSED_WEEK, Content, DateException, ReadingException, Version, Week, usual_day
+from stream.sla.calendar.zone import DAY
 
 __all__ = ["Report", "read_calendar"]
 

@@ -7,19 +7,19 @@ from typing import TYPE_CHECKING, Final
 
 from stream.language.choices import read_choice
 from stream.language.conditions import read_ticket_condition
-from stream.language.marks import read_duration, read_share, read_warnings
-from stream.language.rows import PARTS, read_parts
-from stream.language.shapes import part, read_name, read_word, section, shown, under
-from stream.sla.conditions import ALWAYS, Condition
-from stream.sla.policy import Choice, Commitment, Mark, OnChange
+from stream.language.metrics import PARTS, read_parts
+from stream.language.readers import part, read_name, read_word, section, shown, under
+from stream.language.thresholds import read_duration, read_share, read_warnings
+from stream.sla.policy.conditions import ALWAYS, Condition
+from stream.sla.policy.policy import Choice, Commitment, Mark, OnChange
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from stream.language.document import Report
-    from stream.language.known import Known
-    from stream.sla.duration import Duration
-    from stream.sla.metrics import Row
+    from stream.language.scope import Known
+    from stream.sla.calendar.duration import Duration
+    from stream.sla.policy.metric import Row
 
 _KEYS: Final = (
     "metric",

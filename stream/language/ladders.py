@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING, Final
 
 from stream.language.choices import read_choice
 from stream.language.conditions import read_ticket_condition
-from stream.language.marks import read_after, read_at, read_duration
-from stream.language.rows import CLOCK_PARTS, read_parts
-from stream.language.shapes import (
+from stream.language.metrics import CLOCK_PARTS, read_parts
+from stream.language.readers import (
     items,
     listed,
     part,
@@ -22,16 +21,17 @@ from stream.language.shapes import (
     shown,
     suggestion,
 )
-from stream.sla.conditions import ALWAYS, Condition
-from stream.sla.metrics import Again
-from stream.sla.policy import Ladder, LadderKind, Level
+from stream.language.thresholds import read_after, read_at, read_duration
+from stream.sla.policy.conditions import ALWAYS, Condition
+from stream.sla.policy.metric import Again
+from stream.sla.policy.policy import Ladder, LadderKind, Level
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
     from stream.language.document import Report
-    from stream.language.known import Known
-    from stream.sla.metrics import Row
+    from stream.language.scope import Known
+    from stream.sla.policy.metric import Row
 
 _KEYS: Final = (
     "ladder",

@@ -1,7 +1,8 @@
 """Policies that can be read and yet cannot be meant: each rule finds one such mistake.
 
 A promise nobody can keep or break is worse than none, for it looks kept. The rules about conditions decide by looking at every
-ticket and event that the conditions can tell apart (``stream.language.worlds``); where there are too many, they say nothing.
+ticket and event that the conditions can tell apart (``stream.language.satisfiability``); where there are too many, they say
+nothing.
 """
 
 from __future__ import annotations
@@ -9,18 +10,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from stream.language.conditions import NEVER
-from stream.language.lint_marks import levels_rise, marks_fit
-from stream.language.worlds import example, holds, possible
-from stream.sla.conditions import All, AnyOf, Condition, Not
-from stream.sla.metrics import Again, Row
+from stream.language.lint_thresholds import levels_rise, marks_fit
+from stream.language.satisfiability import example, holds, possible
+from stream.sla.policy.conditions import All, AnyOf, Condition, Not
+from stream.sla.policy.metric import Again, Row
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from stream.language.document import Report
     from stream.language.policy import Reading
-    from stream.sla.calendar import Calendar
-    from stream.sla.policy import Policy
+    from stream.sla.calendar.calendar import Calendar
+    from stream.sla.policy.policy import Policy
 
 
 def lint(readings: Sequence[Reading], calendars: Mapping[str, Calendar]) -> None:

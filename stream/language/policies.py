@@ -10,13 +10,13 @@ from typing import Final
 
 from stream.language.calendars import read_calendar
 from stream.language.document import Document, PolicyError, Problem, Severity, Where, read_document
-from stream.language.known import Known
 from stream.language.lint import lint
+from stream.language.metrics import Written, read_rows
 from stream.language.policy import Reading, read_policy
-from stream.language.rows import Written, read_rows
-from stream.language.shapes import items, read_name, section, shown, under
-from stream.sla.calendar import Calendar, always
-from stream.sla.plan import PolicySet
+from stream.language.readers import items, read_name, section, shown, under
+from stream.language.scope import Known
+from stream.sla.calendar.calendar import Calendar, always
+from stream.sla.policy.resolve import PolicySet
 
 ALWAYS_OPEN: Final = "24x7"
 """The calendar that every policy may name without defining it."""

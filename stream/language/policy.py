@@ -12,13 +12,13 @@ from stream.language.choices import read_choice, total
 from stream.language.commitments import read_commitment
 from stream.language.conditions import read_ticket_condition
 from stream.language.ladders import read_ladder
-from stream.language.shapes import items, part, read_count, read_name, section, shown, under
-from stream.sla.policy import Choice, Commitment, Ladder, Policy
+from stream.language.readers import items, part, read_count, read_name, section, shown, under
+from stream.sla.policy.policy import Choice, Commitment, Ladder, Policy
 
 if TYPE_CHECKING:
     from stream.language.document import Report
-    from stream.language.known import Known
-    from stream.sla.conditions import Condition
+    from stream.language.scope import Known
+    from stream.sla.policy.conditions import Condition
 
 T = TypeVar("T", Commitment, Ladder)
 

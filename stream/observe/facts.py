@@ -12,8 +12,8 @@ from stream import __version__
 from stream.observe import catalogue as names
 from stream.observe.labels import priorities
 from stream.observe.spec import gauge
-from stream.sla.conditions import compile_condition, fields_read
 from stream.sla.events import Event
+from stream.sla.policy.conditions import compile_condition, fields_read
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
     from prometheus_client import CollectorRegistry
 
-    from stream.sla.plan import PolicySet
-    from stream.sla.policy import Choice, Policy
+    from stream.sla.policy.policy import Choice, Policy
+    from stream.sla.policy.resolve import PolicySet
 
 T = TypeVar("T")
 

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from stream.sla.conditions import All, AnyOf, Condition, FieldIn, Not
+from stream.sla.policy.conditions import All, AnyOf, Condition, FieldIn, Not
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from stream.sla.plan import PolicySet
-    from stream.sla.policy import Commitment, Policy
+    from stream.sla.policy.policy import Commitment, Policy
+    from stream.sla.policy.resolve import PolicySet
 
 T = TypeVar("T")
 

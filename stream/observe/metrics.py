@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from prometheus_client import Gauge
 
-    from stream.sla.plan import PolicySet
+    from stream.sla.policy.resolve import PolicySet
 
 Result = Literal["applied", "late", "duplicate", "ignored"]
 RESULTS: Final[tuple[Result, ...]] = ("applied", "late", "duplicate", "ignored")

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from stream.sla.ticket import stands
+from stream.sla.ticket.state import stands
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from stream.observe.counts import Counts, LabelSets
-    from stream.sla.commitment import Pledge
-    from stream.sla.ticket import Standing, State, Ticket
+    from stream.sla.ticket.commitment_state import Pledge
+    from stream.sla.ticket.state import Standing, State, Ticket
 
 RUNNING: Final = "running"
 BREACHED: Final = "breached"

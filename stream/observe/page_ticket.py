@@ -8,14 +8,14 @@ from stream.observe.html import Html, document, pairs, row, table, tag
 from stream.observe.page_worker import clock, masthead
 from stream.observe.words import SAID_BY_THE_SPAN, due, left, length, name_of, target, when, why
 from stream.sla.effects import Kind
-from stream.sla.explanation import Outcome, SpanKind
-from stream.sla.voice import TIMER
+from stream.sla.explain.explanation import Outcome, SpanKind
+from stream.sla.transition.emitter import TIMER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from stream.observe.views import TicketView
-    from stream.sla.explanation import Deadline, Explanation, Moment, Span
+    from stream.sla.explain.explanation import Deadline, Explanation, Moment, Span
 
 _SUMMARY: Final = ("Commitment", "State", "Due", "Time left", "Counted", "Paused", "Policy")
 _LEVELS: Final = ("Level", "State", "At", "Time left", "Policy")

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from stream.feeds.instants import format_instant
 from stream.observe.html import Html, document, row, table, tag
 from stream.observe.pages_json import ticket_address
 from stream.observe.words import left, when
+from stream.wire.instants import format_instant
 
 if TYPE_CHECKING:
     from stream.observe.views import AtRisk, PartitionView, WorkerView

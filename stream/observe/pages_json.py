@@ -7,8 +7,8 @@ from urllib.parse import quote
 
 import msgspec
 
-from stream.feeds.explanation import encode_explanation
-from stream.feeds.instants import format_instant
+from stream.wire.explanation import encode_explanation
+from stream.wire.instants import format_instant
 
 if TYPE_CHECKING:
     from stream.observe.views import TicketView, WorkerView

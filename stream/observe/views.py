@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from stream.sla.explanation import Explanation
+    from stream.sla.explain.explanation import Explanation
 
 
 class PartitionView(NamedTuple):

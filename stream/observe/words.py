@@ -6,14 +6,14 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo
 
-from stream.sla.calendar_zone import EPOCH
-from stream.sla.duration import Clock
+from stream.sla.calendar.duration import Clock
+from stream.sla.calendar.zone import EPOCH
 from stream.sla.effects import Kind
-from stream.sla.explanation import CALENDAR, DUE, SpanKind
-from stream.sla.voice import TIMER
+from stream.sla.explain.explanation import CALENDAR, DUE, SpanKind
+from stream.sla.transition.emitter import TIMER
 
 if TYPE_CHECKING:
-    from stream.sla.explanation import Deadline, Span
+    from stream.sla.explain.explanation import Deadline, Span
 
 SAID_BY_THE_SPAN: Final = frozenset({Kind.PAUSED, Kind.RESUMED})
 """Moments that need not be told where the spans are shown."""

@@ -1,7 +1,7 @@
 """Wiring: a Faust app whose one agent hands fetched batches to the partitions, and whose table is our store.
 
 Faust does what it is good at: group membership, assignment, restoring the table, the order of a rebalance. What becomes
-durable when is ``stream.runtime.cycle``.
+durable when is ``stream.runtime.partition.commit``.
 """
 
 from __future__ import annotations
@@ -15,24 +15,25 @@ import faust
 from faust.types import TP
 from yarl import URL
 
-from stream.runtime import garbage, store
-from stream.runtime.assignor import Assignor
-from stream.runtime.changelog import Changelog, Mark
+from stream.runtime import gc_tuning
+from stream.runtime.abort import die
 from stream.runtime.clock import Clock
-from stream.runtime.connection import faust_credentials
-from stream.runtime.cycle import Workbench
-from stream.runtime.deadlines import Deadlines
-from stream.runtime.fatal import die
 from stream.runtime.gauges import Gauges
-from stream.runtime.ledger import read_back
-from stream.runtime.outputs import fence
-from stream.runtime.partition import Partition
-from stream.runtime.presence import Presence
-from stream.runtime.topics import Topics
-from stream.runtime.transport import FAUST_LOG, Transport
-from stream.runtime.turn import ending
+from stream.runtime.kafka.assignor import Assignor
+from stream.runtime.kafka.connection import faust_credentials
+from stream.runtime.kafka.topics import Topics
+from stream.runtime.kafka.transport import FAUST_LOG, Transport
+from stream.runtime.partition.commit import Workbench
+from stream.runtime.partition.task import Partition
+from stream.runtime.partition.unit_of_work import ending
+from stream.runtime.recovery import store
+from stream.runtime.recovery.changelog import Changelog, Mark
+from stream.runtime.recovery.output_recovery import read_back
+from stream.runtime.recovery.outputs import fence
+from stream.runtime.suspension import Presence
+from stream.runtime.timers import Deadlines
 from stream.runtime.watchdog import Watchdog
-from stream.sla import codec
+from stream.sla.codec import codec
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -202,7 +203,7 @@ class App(faust.App):  # type: ignore[misc]  # Faust ships no types mypy could f
             for tp in new:
                 await self._give_up(self.partitions.pop(tp.partition))
             return
-        garbage.settle()
+        gc_tuning.settle()
         for tp in owned:
             self.store.taken_over(tp.partition)
             self.partitions[tp.partition].release(ends[tp])

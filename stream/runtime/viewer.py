@@ -21,16 +21,16 @@ from aiokafka.partitioner import murmur2
 
 from stream.observe.views import AtRisk, Elsewhere, Neighbour, NotNowError, PartitionView, TicketView, WorkerView
 from stream.runtime.settings import ClockMode
-from stream.sla import codec
-from stream.sla.explain import explain_state
-from stream.sla.ticket import standings
+from stream.sla.codec import codec
+from stream.sla.explain.explain import explain_state
+from stream.sla.ticket.state import standings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from stream.runtime.app import App
-    from stream.runtime.partition import Partition
-    from stream.sla.ticket import Ticket
+    from stream.runtime.partition.task import Partition
+    from stream.sla.ticket.state import Ticket
 
 T = TypeVar("T")
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from aiokafka.errors import KafkaError
 
-from stream.runtime.fatal import die
+from stream.runtime.abort import die
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from stream.sla import commitment, stopwatch
+from stream.sla.ticket import commitment_state, stopwatch
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -33,9 +33,11 @@ def stopwatch_diagram() -> str:
 def verdict_diagram() -> str:
     """Mermaid of the verdicts on a commitment and what may follow what."""
     edges = [
-        (before.name.lower(), after.name.lower(), "") for before, next_ in commitment.TABLE.items() for after in sorted(next_)
+        (before.name.lower(), after.name.lower(), "")
+        for before, next_ in commitment_state.TABLE.items()
+        for after in sorted(next_)
     ]
-    return "\n".join(_drawn(edges, commitment.Verdict.PENDING))
+    return "\n".join(_drawn(edges, commitment_state.Verdict.PENDING))
 
 
 if __name__ == "__main__":

@@ -16,14 +16,14 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from stream.sla.effects import Effect, Kind, Reason, Topic
-from stream.sla.fold import Fold
-from stream.sla.history import packed
-from stream.sla.ticket import State, Ticket
-from stream.sla.voice import stem
+from stream.sla.ticket.history import packed
+from stream.sla.ticket.state import State, Ticket
+from stream.sla.transition.emitter import stem
+from stream.sla.transition.evolve import Fold
 
 if TYPE_CHECKING:
     from stream.sla.events import Event
-    from stream.sla.plan import PolicySet
+    from stream.sla.policy.resolve import PolicySet
 
 OLD_IDS_KEPT: Final = 1_000
 """Ids of events beyond the history that are still recognised as repetitions, per ticket. Helpdesks redeliver within hours;

@@ -1,6 +1,6 @@
 """What a helpdesk can tell us about a ticket: one fact an event.
 
-Decoding and validation live in ``stream.feeds.decode``; here is what is left of an event once it is known to be sound.
+Decoding and validation live in ``stream.wire.decode``; here is what is left of an event once it is known to be sound.
 """
 
 from __future__ import annotations

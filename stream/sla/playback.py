@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from stream.sla.effects import Effect
     from stream.sla.engine import Engine, Outcome, Step
     from stream.sla.events import Event
-    from stream.sla.ticket import State
+    from stream.sla.ticket.state import State
 
 
 class Playback:

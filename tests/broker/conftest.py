@@ -8,8 +8,8 @@ from uuid import uuid4
 
 import pytest
 
-from stream.runtime.topics import Topics, create
-from stream.tools.embedded import Broker
+from stream.devkafka.broker import Broker
+from stream.runtime.kafka.topics import Topics, create
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

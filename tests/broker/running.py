@@ -20,17 +20,17 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import GroupCoordinatorNotAvailableError
 from aiokafka.structs import TopicPartition
 
-from stream.feeds.wire import DeadLetter, decode_effect, decode_rejected, encode_event, encode_tick
 from stream.language.policies import load
-from stream.runtime.store import SCHEME, Store
+from stream.runtime.recovery.store import SCHEME, Store
 from stream.sla.engine import Engine
 from stream.sla.events import Event
 from stream.sla.playback import Playback
+from stream.wire.effect import DeadLetter, decode_effect, decode_rejected, encode_event, encode_tick
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from stream.runtime.topics import Topics
+    from stream.runtime.kafka.topics import Topics
     from stream.sla.effects import Effect
 
 PATIENCE = 90.0

@@ -22,13 +22,13 @@ from running import (
     until,
 )
 
-from stream.feeds.wire import encode_event
 from stream.sla.effects import Kind
+from stream.wire.effect import encode_event
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from stream.runtime.topics import Topics
+    from stream.runtime.kafka.topics import Topics
 
 _AT = "2026-03-02T09:00:00Z"
 _BAD: dict[str, tuple[bytes | None, bytes | None, str]] = {

@@ -29,16 +29,16 @@ from running import (
     until,
 )
 
-from stream.runtime.changelog import MARK_KEY, Changelog, Mark, epoch_of
+from stream.runtime.kafka.transport import submit
+from stream.runtime.recovery.changelog import MARK_KEY, Changelog, Mark, epoch_of
 from stream.runtime.settings import load
-from stream.runtime.transport import submit
-from stream.sla import codec
+from stream.sla.codec import codec
 from stream.sla.effects import Kind
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from stream.runtime.topics import Topics
+    from stream.runtime.kafka.topics import Topics
 
 
 class _Owner:

@@ -10,12 +10,12 @@ import yaml
 from click.testing import CliRunner
 from running import read
 
-from stream.cli import main
+from stream.cli.main import main
+from stream.demo.feed import feed
+from stream.devkafka.broker import Broker
+from stream.devkafka.ports import free_port
 from stream.language.policies import load, shipped
-from stream.runtime.topics import Topics, create, verify
-from stream.tools.demo_feed import feed
-from stream.tools.embedded import Broker
-from stream.tools.ports import free_port
+from stream.runtime.kafka.topics import Topics, create, verify
 
 ROOT = Path(__file__).parents[2]
 PREFIX = "KAFKA_"

@@ -17,15 +17,15 @@ import pytest
 from aiokafka.partitioner import DefaultPartitioner
 from rich.console import Console
 
-from stream.feeds.decode import Rejected, decode
-from stream.feeds.ticket_event import Incoming
+from stream.demo.command import write_policy
+from stream.demo.feed import feed
+from stream.demo.traffic import PARTITIONS
+from stream.demo.view import View
 from stream.language.policies import load
 from stream.sla.engine import Engine
 from stream.sla.playback import Playback
-from stream.tools.demo import write_policy
-from stream.tools.demo_feed import feed
-from stream.tools.demo_traffic import PARTITIONS
-from stream.tools.demo_view import View
+from stream.wire.decode import Rejected, decode
+from stream.wire.ticket_event import Incoming
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
-from stream.runtime.topics import Topics, create
-from stream.tools.embedded import Broker
-from stream.tools.kafka_jars import BrokerError
-from stream.tools.ports import is_free
+from stream.devkafka.broker import Broker
+from stream.devkafka.jars import BrokerError
+from stream.devkafka.ports import is_free
+from stream.runtime.kafka.topics import Topics, create
 
 OLD = 1_000_000_000_000  # 2001, in Kafka's milliseconds
 COMING = 4_000_000_000_000  # 2096
@@ -118,7 +118,7 @@ def test_a_broker_that_was_not_started_says_so_when_asked_for_its_process(tmp_pa
 
 
 def test_the_broker_dies_with_the_process_that_started_it_even_by_kill_9():
-    program = "from stream.tools.embedded import Broker\nwith Broker() as b: print(b.port, b.data, flush=True); input()"
+    program = "from stream.devkafka.broker import Broker\nwith Broker() as b: print(b.port, b.data, flush=True); input()"
     with subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as owner:
         assert owner.stdout is not None
         port, folder = owner.stdout.readline().split()

@@ -29,7 +29,7 @@ from running import (
 
 from stream.language.policies import load
 from stream.runtime.failpoint import STEPS
-from stream.sla import codec
+from stream.sla.codec import codec
 from stream.sla.effects import Kind
 from stream.sla.engine import Engine
 from stream.sla.playback import Playback
@@ -37,8 +37,8 @@ from stream.sla.playback import Playback
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from stream.runtime.topics import Topics
-    from stream.sla.ticket import State
+    from stream.runtime.kafka.topics import Topics
+    from stream.sla.ticket.state import State
 
 
 @pytest.mark.parametrize("step", STEPS)

@@ -17,12 +17,12 @@ from typing import TYPE_CHECKING, NamedTuple
 import pytest
 from running import until
 
-from stream.tools.ports import free_port
+from stream.devkafka.ports import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from stream.runtime.topics import Topics
+    from stream.runtime.kafka.topics import Topics
 
 ROOT = Path(__file__).parents[2]
 BASE = "FROM python:3.11"

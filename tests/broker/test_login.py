@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 import pytest
 from running import START, event, read, until
 
-from stream.feeds.wire import encode_event
-from stream.tools.embedded import Broker
-from stream.tools.kafka_jars import java, provide
-from stream.tools.ports import free_port
+from stream.devkafka.broker import Broker
+from stream.devkafka.jars import java, provide
+from stream.devkafka.ports import free_port
+from stream.wire.effect import encode_event
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -9,16 +9,16 @@ import pytest
 from aiokafka.errors import KafkaError, ProducerFenced, RequestTimedOutError
 from running import START, read
 
-from stream.feeds.wire import decode_effect, effect_headers, encode_effect
-from stream.runtime.changelog import Mark
-from stream.runtime.ledger import read_back
-from stream.runtime.outputs import ORIGIN, fence
+from stream.runtime.kafka.transport import Record, submit
+from stream.runtime.recovery.changelog import Mark
+from stream.runtime.recovery.output_recovery import read_back
+from stream.runtime.recovery.outputs import ORIGIN, fence
 from stream.runtime.settings import Settings, load
-from stream.runtime.transport import Record, submit
 from stream.sla.effects import Effect, Kind, Reason
+from stream.wire.effect import decode_effect, effect_headers, encode_effect
 
 if TYPE_CHECKING:
-    from stream.runtime.topics import Topics
+    from stream.runtime.kafka.topics import Topics
 
 
 def _settings(broker: str, topics: Topics) -> Settings:

@@ -12,12 +12,12 @@ from urllib.request import HTTPRedirectHandler, Request, build_opener, urlopen
 
 from running import HOUR, SECOND, START, Sent, Worker, all_committed, event, publish, sent, tick, until
 
-from stream.feeds.wire import encode_event
+from stream.wire.effect import encode_event
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from stream.runtime.topics import Topics
+    from stream.runtime.kafka.topics import Topics
 
 
 class _Stay(HTTPRedirectHandler):

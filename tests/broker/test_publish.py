@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING
 from click.testing import CliRunner, Result
 from running import HOUR, SECOND, START, event, read
 
-from stream.cli import main
-from stream.feeds.decode import Tick, decode
-from stream.feeds.wire import encode_event, encode_tick
+from stream.cli.main import main
+from stream.demo import feed as demo_feed
 from stream.language.policies import load, shipped
-from stream.tools import demo_feed
+from stream.wire.decode import Tick, decode
+from stream.wire.effect import encode_event, encode_tick
 
 if TYPE_CHECKING:
     import pytest
 
-    from stream.runtime.topics import Topics
+    from stream.runtime.kafka.topics import Topics
 
 
 def _publish(broker: str, topics: Topics, file: Path, *arguments: str) -> Result:

@@ -28,19 +28,19 @@ from running import (
     until,
 )
 
-from stream.feeds.decode import Rejected, RejectReason
-from stream.feeds.wire import effect_headers, encode_effect, encode_rejected
 from stream.language.policies import load
-from stream.runtime.ledger import origin
-from stream.runtime.outputs import ORIGIN
+from stream.runtime.recovery.output_recovery import origin
+from stream.runtime.recovery.outputs import ORIGIN
 from stream.sla.effects import Kind
 from stream.sla.engine import Engine
 from stream.sla.playback import Playback
+from stream.wire.decode import Rejected, RejectReason
+from stream.wire.effect import effect_headers, encode_effect, encode_rejected
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from stream.runtime.topics import Topics
+    from stream.runtime.kafka.topics import Topics
 
 
 def test_killed_again_and_again_in_mid_run_it_says_everything_once(broker: str, topics: Topics, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from stream.language.policies import shipped
 from stream.testing import read_story
 
 if TYPE_CHECKING:
-    from stream.runtime.topics import Topics
+    from stream.runtime.kafka.topics import Topics
     from stream.sla.effects import Effect
 
 STORIES = Path(__file__).parents[1] / "stories"

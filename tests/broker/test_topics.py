@@ -9,8 +9,8 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from click.testing import CliRunner
 
-from stream.cli import main
-from stream.runtime.topics import Topics, create, verify
+from stream.cli.main import main
+from stream.runtime.kafka.topics import Topics, create, verify
 
 
 def make(broker: str, name: str, partitions: int, **settings: str) -> None:

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 from running import PATIENCE, SECOND, Worker, all_committed, effects, event, now, publish, sent, until
 
-from stream.runtime.fatal import EXIT_STATUS
-from stream.runtime.topics import Topics, create
+from stream.devkafka.broker import Broker
+from stream.runtime.abort import EXIT_STATUS
+from stream.runtime.kafka.topics import Topics, create
 from stream.sla.effects import Kind
-from stream.tools.embedded import Broker
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -24,14 +24,14 @@ from running import (
     until,
 )
 
-from stream.runtime.topics import create
+from stream.devkafka.ports import free_port
+from stream.runtime.kafka.topics import create
 from stream.sla.effects import Kind, Reason
-from stream.tools.ports import free_port
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from stream.runtime.topics import Topics
+    from stream.runtime.kafka.topics import Topics
     from stream.sla.events import Event
 
 

@@ -10,7 +10,7 @@ from running import HOUR, START, Worker, event, publish, sent, tick, until
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from stream.runtime.topics import Topics
+    from stream.runtime.kafka.topics import Topics
 
 
 def values(worker: Worker, name: str) -> dict[str, float]:

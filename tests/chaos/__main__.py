@@ -7,7 +7,7 @@ import sys
 import time
 from collections import Counter, defaultdict
 
-from stream.tools.signals import ended_by_signals
+from stream.devkafka.signals import ended_by_signals
 from tests.chaos.outages import Outage
 from tests.chaos.run import Outcome, play
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from stream.feeds.instants import format_instant
-from stream.feeds.wire import encode_event
 from stream.sla.events import Event
+from stream.wire.effect import encode_event
+from stream.wire.instants import format_instant
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -6,17 +6,17 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from stream.runtime.changelog import Mark
-from stream.sla import codec
+from stream.runtime.recovery.changelog import Mark
+from stream.sla.codec import codec
 from stream.sla.engine import Engine
-from stream.sla.ticket import State, Stored, Ticket, standings
+from stream.sla.ticket.state import State, Stored, Ticket, standings
 from tests.broker.running import empty_store
 from tests.chaos.pace import MINUTE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from stream.sla.plan import PolicySet
+    from stream.sla.policy.resolve import PolicySet
     from tests.chaos.checker import Heard, Truth
     from tests.chaos.recording import Recording
 

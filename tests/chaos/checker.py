@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from stream.feeds.decode import Rejected, Tick, decode
-from stream.feeds.wire import decode_effect, decode_rejected
 from stream.sla.effects import Effect, Kind, Topic
 from stream.sla.engine import Engine, Outcome
+from stream.wire.decode import Rejected, Tick, decode
+from stream.wire.effect import decode_effect, decode_rejected
 from tests.chaos.pace import MINUTE
 from tests.chaos.workload import BAD
 from tests.oracle.oracle import oracle, tell
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from stream.sla.events import Event
-    from stream.sla.plan import PolicySet
-    from stream.sla.ticket import State
+    from stream.sla.policy.resolve import PolicySet
+    from stream.sla.ticket.state import State
     from tests.chaos.recording import Recording, Stored
     from tests.oracle.hours import OpenMinutes
     from tests.oracle.promised import Story

@@ -11,15 +11,15 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from stream.runtime.fatal import EXIT_STATUS
-from stream.tools.leash import Leash
+from stream.devkafka.child_guard import Leash
+from stream.runtime.abort import EXIT_STATUS
 from tests.chaos.launcher import HANG
 from tests.chaos.pace import Pace, WorkerClock
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from stream.runtime.topics import Topics
+    from stream.runtime.kafka.topics import Topics
 
 SESSION: Final = 6.0
 """Seconds that a worker may be silent: the least that its settings allow."""

@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from stream.cli import main
+from stream.cli.main import main
 from stream.runtime import app, clock
 from tests.chaos.pace import WorkerClock
 

@@ -13,8 +13,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from stream.feeds.wire import encode_tick
 from stream.runtime.failpoint import STEPS
+from stream.wire.effect import encode_tick
 from tests.chaos.cluster import SESSION, Cluster, Worker
 from tests.chaos.pace import MINUTE, Pace
 from tests.chaos.recording import Step
@@ -23,7 +23,7 @@ from tests.chaos.workload import PARTITIONS, Planned, broken
 if TYPE_CHECKING:
     from random import Random
 
-    from stream.tools.embedded import Broker
+    from stream.devkafka.broker import Broker
     from tests.chaos.disk import Disk
     from tests.chaos.helpdesk import Helpdesk
     from tests.chaos.outages import Watch

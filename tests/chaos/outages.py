@@ -12,7 +12,7 @@ from tests.chaos.recording import committed
 from tests.chaos.workload import PARTITIONS
 
 if TYPE_CHECKING:
-    from stream.runtime.topics import Topics
+    from stream.runtime.kafka.topics import Topics
     from tests.chaos.helpdesk import Helpdesk
 
 _LOOK_SECONDS: Final = 0.25

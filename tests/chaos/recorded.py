@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from stream.feeds.decode import Rejected, RejectReason, Tick, decode
-from stream.feeds.wire import effect_headers, encode_effect, encode_rejected
-from stream.runtime.changelog import MARK_KEY, Mark
-from stream.sla import codec
+from stream.runtime.recovery.changelog import MARK_KEY, Mark
+from stream.sla.codec import codec
 from stream.sla.effects import Topic
 from stream.sla.engine import Engine, Outcome
+from stream.wire.decode import Rejected, RejectReason, Tick, decode
+from stream.wire.effect import effect_headers, encode_effect, encode_rejected
 from tests.chaos.pace import MINUTE, Pace
 from tests.chaos.recording import Recording, Stored
 from tests.chaos.run import policies
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from stream.sla.effects import Effect
-    from stream.sla.ticket import State
+    from stream.sla.ticket.state import State
 
 START = 1_798_794_000_000_000
 HISTORY = 3

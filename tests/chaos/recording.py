@@ -13,7 +13,7 @@ from aiokafka.structs import TopicPartition
 from tests.chaos.workload import PARTITIONS
 
 if TYPE_CHECKING:
-    from stream.runtime.topics import Topics
+    from stream.runtime.kafka.topics import Topics
     from tests.chaos.pace import Pace
 
 

@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import yaml
 
-from stream.feeds.wire import decode_effect
+from stream.devkafka.broker import Broker
 from stream.language.policies import load
-from stream.runtime.topics import Topics, create
+from stream.runtime.kafka.topics import Topics, create
 from stream.sla.effects import Kind
-from stream.tools.embedded import Broker
+from stream.wire.effect import decode_effect
 from tests.chaos.check_state import check_state
 from tests.chaos.checker import Truth, check_effects, check_rejected, truth
 from tests.chaos.cluster import ENDED, Cluster
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Sequence
     from typing import Any
 
-    from stream.sla.plan import PolicySet
+    from stream.sla.policy.resolve import PolicySet
 
 SPEED: Final = 60
 """A minute passes in a second."""

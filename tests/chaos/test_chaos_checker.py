@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import pytest
 
-from stream.feeds.wire import decode_effect, encode_effect
-from stream.runtime.changelog import MARK_KEY, Mark
-from stream.sla import codec
+from stream.runtime.recovery.changelog import MARK_KEY, Mark
+from stream.sla.codec import codec
 from stream.sla.effects import Effect, Kind
 from stream.sla.engine import Engine
+from stream.wire.effect import decode_effect, encode_effect
 from tests.chaos.checker import Truth, truth
 from tests.chaos.pace import MINUTE
 from tests.chaos.recorded import clean

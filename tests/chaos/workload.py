@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from zlib import crc32
 
-from stream.feeds.wire import encode_event, encode_tick
 from stream.sla.events import Event
+from stream.wire.effect import encode_event, encode_tick
 from tests.chaos.bad_records import bad_record
 from tests.chaos.pace import MINUTE
 

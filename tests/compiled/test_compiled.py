@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from stream.feeds.wire import encode_event
 from stream.sla.events import Event
+from stream.wire.effect import encode_event
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

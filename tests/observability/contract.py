@@ -10,8 +10,8 @@ from promql import aggregated, reads
 
 from stream.observe.catalogue import CATALOGUE
 from stream.observe.metrics import Metrics
-from stream.sla.plan import PolicySet
-from stream.sla.ticket import Standing
+from stream.sla.policy.resolve import PolicySet
+from stream.sla.ticket.state import Standing
 
 ROOT = Path(__file__).parents[2]
 BY_PROMETHEUS = {

@@ -13,8 +13,8 @@ import pytest
 import yaml
 from contract import ROOT
 
-from stream.tools.stack import alertmanager_running
-from stream.tools.webhook import Notification, Webhook
+from stream.demo.stack import alertmanager_running
+from stream.demo.webhook import Notification, Webhook
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -12,7 +12,7 @@ import pytest
 import yaml
 from contract import ROOT
 
-from stream.cli import main
+from stream.cli.main import main
 from stream.language.policies import shipped
 from stream.runtime.settings import ENTRIES, PREFIX, load, variable
 

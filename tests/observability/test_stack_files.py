@@ -11,7 +11,7 @@ import pytest
 import yaml
 from contract import ROOT
 
-from stream.tools.stack_files import write_alertmanager, write_prometheus
+from stream.demo.stack_files import write_alertmanager, write_prometheus
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from stream.sla.conditions import All, AnyOf, Changed, Condition, EventIs, FieldIn, Not
-from stream.sla.metrics import Again, Row
+from stream.sla.policy.conditions import All, AnyOf, Changed, Condition, EventIs, FieldIn, Not
+from stream.sla.policy.metric import Again, Row
 
 if TYPE_CHECKING:
     from stream.sla.events import Event

@@ -8,9 +8,9 @@ from tests.oracle.hours import later
 from tests.oracle.promised import Climb, Rungs, Story, Watch, reached
 
 if TYPE_CHECKING:
-    from stream.sla.duration import Duration
+    from stream.sla.calendar.duration import Duration
     from stream.sla.events import Event
-    from stream.sla.policy import Level
+    from stream.sla.policy.policy import Level
     from tests.oracle.asked import Fields
 
 _ACTIVE = ("climbing", "acknowledged", "monitoring")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from stream.sla.policy import OnChange
+from stream.sla.policy.policy import OnChange
 from tests.oracle.hours import length
 from tests.oracle.promised import WALL, Offer, Promise, Story, Watch, reached
 

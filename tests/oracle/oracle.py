@@ -83,8 +83,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from stream.sla.events import Event
-    from stream.sla.metrics import Row
-    from stream.sla.policy import Policy
+    from stream.sla.policy.metric import Row
+    from stream.sla.policy.policy import Policy
     from tests.oracle.asked import Fields
     from tests.oracle.hours import OpenMinutes
 

@@ -7,7 +7,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from stream.sla.events import Event
-from stream.sla.policy import Choice, Commitment, Ladder, Level, Mark, MarkKind, Policy
+from stream.sla.policy.policy import Choice, Commitment, Ladder, Level, Mark, MarkKind, Policy
 from tests.oracle.asked import Fields, holds
 from tests.oracle.hours import OpenMinutes, length, whole
 from tests.properties.slow_calendar import DAY
@@ -15,7 +15,7 @@ from tests.properties.slow_calendar import DAY
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from stream.sla.metrics import Row
+    from stream.sla.policy.metric import Row
 
 MINUTE = 60_000_000
 NOBODY = Event(at=0, id="", type="ticket.changed", source="")

@@ -12,19 +12,19 @@ from random import Random
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from stream.language.calendars import read_calendar
-from stream.sla.conditions import ALWAYS, AnyOf, Condition, EventIs, FieldIn, Not
-from stream.sla.duration import Duration
+from stream.sla.calendar.duration import Duration
 from stream.sla.events import STATUSES, Event
-from stream.sla.metrics import BEGUN, BUILT_IN, SOLVED, Again, Row
-from stream.sla.plan import PolicySet
-from stream.sla.policy import Choice, Commitment, Ladder, LadderKind, Level, Mark, OnChange, Policy
+from stream.sla.policy.conditions import ALWAYS, AnyOf, Condition, EventIs, FieldIn, Not
+from stream.sla.policy.metric import BEGUN, BUILT_IN, SOLVED, Again, Row
+from stream.sla.policy.policy import Choice, Commitment, Ladder, LadderKind, Level, Mark, OnChange, Policy
+from stream.sla.policy.resolve import PolicySet
 from tests.oracle.hours import OpenMinutes
 from tests.unit.sla.given import HOUR, MINUTE, after, left, share, used
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from stream.sla.calendar import Calendar
+    from stream.sla.calendar.calendar import Calendar
 
 DAYS = 10
 """How long is looked at a ticket."""

@@ -8,13 +8,13 @@ from stream.language.policies import load
 from stream.observe.views import AtRisk, Elsewhere, Neighbour, NotNowError, PartitionView, TicketView, WorkerView
 from stream.sla.engine import Engine
 from stream.sla.events import Event
-from stream.sla.explain import explain_state
+from stream.sla.explain.explain import explain_state
 from stream.testing import instant
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from stream.sla.ticket import State
+    from stream.sla.ticket.state import State
 
 POLICY = """
 calendars:

@@ -8,16 +8,16 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stream.sla import codec
+from stream.sla.codec import codec
 from stream.sla.engine import Engine, Outcome
-from stream.sla.ticket import standings
+from stream.sla.ticket.state import standings
 from tests.properties.worlds import EVENTS, MORE, POLICY_SETS, START
 from tests.unit.sla.given import HOUR
 
 if TYPE_CHECKING:
     from stream.sla.effects import Effect
     from stream.sla.events import Event
-    from stream.sla.plan import PolicySet
+    from stream.sla.policy.resolve import PolicySet
 
 HORIZON = START + 3000 * HOUR
 Fact = tuple[str, int, int | None, str]

@@ -7,8 +7,8 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from slow_calendar import Hours, SlowCalendar, SlowVersion
 
-from stream.sla.calendar import Calendar
-from stream.sla.week import Content, DateException, Holiday, Kind, ReadingException, Version, Week, Window, Windows
+from stream.sla.calendar.calendar import Calendar
+from stream.sla.calendar.week import Content, DateException, Holiday, Kind, ReadingException, Version, Week, Window, Windows
 
 MINUTE = 60_000_000
 DAY = 1440

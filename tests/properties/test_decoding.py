@@ -10,11 +10,11 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 
-from stream.feeds.decode import Rejected, Tick, decode
-from stream.feeds.instants import END, FIRST
-from stream.feeds.ticket_event import Incoming
-from stream.feeds.wire import encode_event, encode_tick
 from stream.sla.events import ACTOR_KINDS, EVENT_TYPES, STATUSES, Event, EventType
+from stream.wire.decode import Rejected, Tick, decode
+from stream.wire.effect import encode_event, encode_tick
+from stream.wire.instants import END, FIRST
+from stream.wire.ticket_event import Incoming
 
 SCHEMAS = Path(__file__).parents[2] / "schemas"
 SCHEMA = Draft202012Validator(json.loads((SCHEMAS / "ticket-event.v1.json").read_text()))

@@ -10,18 +10,18 @@ from hypothesis import strategies as st
 
 from stream.sla.effects import Kind, Reason
 from stream.sla.engine import Engine
-from stream.sla.explain import explain, explain_state
-from stream.sla.explanation import Outcome, SpanKind
-from stream.sla.voice import TIMER
+from stream.sla.explain.explain import explain, explain_state
+from stream.sla.explain.explanation import Outcome, SpanKind
+from stream.sla.transition.emitter import TIMER
 from tests.properties.worlds import EVENTS, POLICY_SETS, START
 from tests.unit.sla.given import HOUR
 
 if TYPE_CHECKING:
     from stream.sla.effects import Effect
     from stream.sla.events import Event
-    from stream.sla.explanation import Deadline
-    from stream.sla.plan import PolicySet
-    from stream.sla.ticket import State
+    from stream.sla.explain.explanation import Deadline
+    from stream.sla.policy.resolve import PolicySet
+    from stream.sla.ticket.state import State
 
 HORIZON = START + 3000 * HOUR
 

@@ -13,14 +13,14 @@ from hypothesis import strategies as st
 from stream.sla.effects import Effect, Kind
 from stream.sla.engine import Engine
 from stream.sla.events import Event
-from stream.sla.plan import PolicySet
-from stream.sla.policy import OnChange
+from stream.sla.policy.policy import OnChange
+from stream.sla.policy.resolve import PolicySet
 from tests.oracle.scenes import CALENDARS, FAST, Scene, read, scene
 from tests.properties.worlds import MORE
 from tests.unit.sla.given import HOUR, MINUTE, changed, commitment, created, policy_set, share, used
 
 if TYPE_CHECKING:
-    from stream.sla.ticket import State
+    from stream.sla.ticket.state import State
 
 WEEK = 7 * 24 * HOUR
 SEEDS = st.integers(0, 2**32)

@@ -15,7 +15,7 @@ from tests.properties.worlds import MORE
 
 if TYPE_CHECKING:
     from stream.sla.effects import Effect
-    from stream.sla.ticket import State
+    from stream.sla.ticket.state import State
 
 
 def engine(scene: Scene) -> set[Expected]:

@@ -8,13 +8,13 @@ from typing import Any
 from hypothesis import strategies as st
 
 from stream.language.calendars import read_calendar
-from stream.sla.calendar import Calendar, always
-from stream.sla.conditions import ALWAYS, Condition, FieldIn, Not
-from stream.sla.duration import Duration
+from stream.sla.calendar.calendar import Calendar, always
+from stream.sla.calendar.duration import Duration
 from stream.sla.events import Event
-from stream.sla.metrics import BEGUN, BUILT_IN, SOLVED, Again, Row
-from stream.sla.plan import PolicySet
-from stream.sla.policy import Choice, Commitment, Ladder, LadderKind, Level, OnChange, Policy
+from stream.sla.policy.conditions import ALWAYS, Condition, FieldIn, Not
+from stream.sla.policy.metric import BEGUN, BUILT_IN, SOLVED, Again, Row
+from stream.sla.policy.policy import Choice, Commitment, Ladder, LadderKind, Level, OnChange, Policy
+from stream.sla.policy.resolve import PolicySet
 from tests.unit.sla.given import HOUR, MINUTE, after, left, share, used
 
 MORE = int(os.environ.get("BREACHWATCH_EXAMPLES", "1"))

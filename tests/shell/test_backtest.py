@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING
 import pytest
 from click.testing import CliRunner
 
-from stream.cli import main
-from stream.feeds.decode import Tick, decode
-from stream.feeds.lines import key_of
-from stream.feeds.ticket_event import Incoming
-from stream.feeds.wire import encode_effect, encode_event, encode_tick
+from stream.cli import backtest
+from stream.cli.backtest import Backtest, Shard
+from stream.cli.main import main
 from stream.language.policies import load, shipped
 from stream.sla.engine import Engine
 from stream.sla.events import Event
 from stream.sla.playback import Playback
-from stream.tools import backtest
-from stream.tools.backtest import Backtest, Shard
+from stream.wire.decode import Tick, decode
+from stream.wire.effect import encode_effect, encode_event, encode_tick
+from stream.wire.lines import key_of
+from stream.wire.ticket_event import Incoming
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

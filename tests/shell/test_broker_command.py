@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import pytest
 from click.testing import CliRunner
 
-from stream.cli import main
-from stream.tools.ports import free_port, is_free
+from stream.cli.main import main
+from stream.devkafka.ports import free_port, is_free
 
 if TYPE_CHECKING:
     from pathlib import Path

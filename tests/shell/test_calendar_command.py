@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from stream.cli import main
+from stream.cli.main import main
 
 POLICIES = """
 calendars:

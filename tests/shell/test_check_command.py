@@ -3,7 +3,7 @@ import json
 import pytest
 from click.testing import CliRunner
 
-from stream.cli import main
+from stream.cli.main import main
 from stream.language.policies import shipped
 
 GOOD = """\

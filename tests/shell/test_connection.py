@@ -10,7 +10,7 @@ import pytest
 from aiokafka import AIOKafkaProducer
 from faust.transport.drivers.aiokafka import credentials_to_aiokafka_auth
 
-from stream.runtime.connection import client_options, faust_credentials, from_environment
+from stream.runtime.kafka.connection import client_options, faust_credentials, from_environment
 from stream.runtime.settings import SettingsError, load
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 
-from stream.cli import main
+from stream.cli.main import main
 
 SCHEMA = json.loads((Path(__file__).parents[2] / "schemas" / "explanation.v1.json").read_text())
 POLICIES = """

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from stream.runtime.garbage import seldom, settle
+from stream.runtime.gc_tuning import seldom, settle
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

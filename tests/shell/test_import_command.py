@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-import stream.feeds
-from stream.cli import main
+import stream.sources
+from stream.cli.main import main
 
-MAPPING = Path(stream.feeds.__file__).parent / "mappings" / "volvo.yaml"
+MAPPING = Path(stream.sources.__file__).parent / "mappings" / "volvo.yaml"
 LOG = """\
 timestamp,case_id,status,sub_status
 2012-05-01 09:00:00,1-1,Queued,Awaiting Assignment

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from stream.tools.kafka_jars import BrokerError, Jar, kafka_version, pinned, provide
+from stream.devkafka.jars import BrokerError, Jar, kafka_version, pinned, provide
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from stream.runtime.clock import Clock
-from stream.runtime.presence import Presence
+from stream.runtime.suspension import Presence
 
 SECOND = 1_000_000
 NOON = 1_798_794_000 * SECOND

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 from click.testing import CliRunner, Result
 
-from stream.cli import main
-from stream.tools.ports import free_port
+from stream.cli.main import main
+from stream.devkafka.ports import free_port
 
 if TYPE_CHECKING:
     from pathlib import Path

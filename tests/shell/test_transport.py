@@ -29,11 +29,11 @@ from stream.language.policies import load as load_policies
 from stream.language.policies import shipped
 from stream.observe.metrics import Metrics
 from stream.runtime.app import App
-from stream.runtime.assignor import Assignor
-from stream.runtime.changelog import MARK_KEY
+from stream.runtime.kafka.assignor import Assignor
+from stream.runtime.kafka.transport import Batch, Consumer, ConsumerThread, Producer, Transport
+from stream.runtime.recovery.changelog import MARK_KEY
+from stream.runtime.recovery.store import Store
 from stream.runtime.settings import load
-from stream.runtime.store import Store
-from stream.runtime.transport import Batch, Consumer, ConsumerThread, Producer, Transport
 from stream.sla.engine import Engine
 
 if TYPE_CHECKING:

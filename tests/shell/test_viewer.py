@@ -15,19 +15,19 @@ from hypothesis import strategies as st
 
 from stream.language.policies import load
 from stream.observe.views import Elsewhere, NotNowError, TicketView
-from stream.runtime.deadlines import Deadlines
 from stream.runtime.settings import Settings
+from stream.runtime.timers import Deadlines
 from stream.runtime.viewer import LISTED, Viewer
-from stream.sla import codec
+from stream.sla.codec import codec
 from stream.sla.engine import Engine
 from stream.sla.events import Event
-from stream.sla.ticket import standings
+from stream.sla.ticket.state import standings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from stream.sla.plan import PolicySet
+    from stream.sla.policy.resolve import PolicySet
 
 HOUR = 3_600_000_000
 START = 1_798_794_000_000_000

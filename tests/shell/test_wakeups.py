@@ -15,26 +15,26 @@ from faust.types import TP
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stream.feeds.wire import decode_effect, encode_event, encode_tick
 from stream.language.policies import load as load_policies
 from stream.observe.metrics import Metrics
 from stream.observe.open_book import OpenBook
-from stream.runtime import partition as partitions
-from stream.runtime import turn as turns
-from stream.runtime.changelog import Mark
-from stream.runtime.cycle import Workbench, cycle
-from stream.runtime.deadlines import Deadlines
-from stream.runtime.partition import Partition
-from stream.runtime.presence import Presence
+from stream.runtime.kafka.topics import Topics
+from stream.runtime.kafka.transport import Batch, Record
+from stream.runtime.partition import task as partitions
+from stream.runtime.partition import unit_of_work as turns
+from stream.runtime.partition.commit import Workbench, cycle
+from stream.runtime.partition.task import Partition
+from stream.runtime.partition.unit_of_work import Stop, Turn
+from stream.runtime.recovery.changelog import Mark
 from stream.runtime.settings import load
-from stream.runtime.topics import Topics
-from stream.runtime.transport import Batch, Record
-from stream.runtime.turn import Stop, Turn
-from stream.sla import codec
+from stream.runtime.suspension import Presence
+from stream.runtime.timers import Deadlines
+from stream.sla.codec import codec
 from stream.sla.effects import Effect, Kind
 from stream.sla.engine import Engine
 from stream.sla.events import Event
-from stream.sla.ticket import standings
+from stream.sla.ticket.state import standings
+from stream.wire.effect import decode_effect, encode_event, encode_tick
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

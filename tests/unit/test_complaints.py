@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from stream.feeds.decode import decode
-from stream.feeds.ticket_event import Incoming
 from stream.language.policies import load
 from stream.sla.effects import Effect, Kind
 from stream.sla.engine import Engine, Outcome
 from stream.sla.playback import Playback
 from stream.testing import event, instant
+from stream.wire.decode import decode
+from stream.wire.ticket_event import Incoming
 
 POLICIES = Path(__file__).parents[1] / "stories/policies"
 BERLIN = "Europe/Berlin"

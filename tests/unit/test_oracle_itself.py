@@ -16,7 +16,7 @@ from tests.unit.sla.given import HOUR, MINUTE, after, changed, commitment, creat
 
 if TYPE_CHECKING:
     from stream.sla.events import Event
-    from stream.sla.plan import PolicySet
+    from stream.sla.policy.resolve import PolicySet
 
 DAY = 24 * HOUR
 ALWAYS = {"24x7": OpenMinutes({"timezone": "UTC", "week": {"mon-sun": ["00:00-24:00"]}})}
@@ -139,10 +139,10 @@ def test_a_failing_scene_is_cut_down_to_what_it_needs() -> None:
 def test_the_oracle_uses_nothing_of_the_engine_but_its_data() -> None:
     data = {
         "stream.sla.events": {"Event"},
-        "stream.sla.conditions": {"All", "AnyOf", "Changed", "Condition", "EventIs", "FieldIn", "Not"},
-        "stream.sla.metrics": {"Again", "Row"},
-        "stream.sla.policy": {"Choice", "Commitment", "Ladder", "Level", "Mark", "MarkKind", "OnChange", "Policy"},
-        "stream.sla.duration": {"Duration"},
+        "stream.sla.policy.conditions": {"All", "AnyOf", "Changed", "Condition", "EventIs", "FieldIn", "Not"},
+        "stream.sla.policy.metric": {"Again", "Row"},
+        "stream.sla.policy.policy": {"Choice", "Commitment", "Ladder", "Level", "Mark", "MarkKind", "OnChange", "Policy"},
+        "stream.sla.calendar.duration": {"Duration"},
     }
     paths = sorted((Path(__file__).parents[1] / "oracle").glob("*.py"))
     assert len(paths) > 3

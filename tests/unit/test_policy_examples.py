@@ -12,7 +12,7 @@ from jsonschema import Draft202012Validator
 
 from stream.language.document import Severity, read_document
 from stream.language.policies import check, shipped
-from stream.sla.metrics import BUILT_IN
+from stream.sla.policy.metric import BUILT_IN
 from stream.testing import play, read_story
 
 ROOT = Path(__file__).parents[2]

@@ -11,12 +11,12 @@ import msgspec
 import pytest
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 
-from stream.feeds.decode import Rejected, RejectReason, Tick, decode
-from stream.feeds.instants import parse_instant
-from stream.feeds.ticket_event import Incoming
-from stream.feeds.wire import decode_effect, decode_rejected, encode_effect, encode_rejected
 from stream.sla.effects import Kind
 from stream.sla.events import EVENT_TYPES
+from stream.wire.decode import Rejected, RejectReason, Tick, decode
+from stream.wire.effect import decode_effect, decode_rejected, encode_effect, encode_rejected
+from stream.wire.instants import parse_instant
+from stream.wire.ticket_event import Incoming
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "schemas" / "examples"

@@ -4,7 +4,7 @@ import pytest
 
 from stream.language.policies import load, shipped
 from stream.sla.events import Event
-from stream.sla.stopwatch import Phase, Signal
+from stream.sla.ticket.stopwatch import Phase, Signal
 
 
 @pytest.fixture(scope="module")

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from stream.language.policies import load, shipped
-from stream.sla.duration import Clock
-from stream.sla.policy import LadderKind, Policy
+from stream.sla.calendar.duration import Clock
+from stream.sla.policy.policy import LadderKind, Policy
 from stream.testing import instant
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from stream.sla.plan import PolicySet
+    from stream.sla.policy.resolve import PolicySet
 
 HOUR = 3_600_000_000
 INDIA = "Asia/Kolkata"

@@ -6,8 +6,8 @@ import pytest
 import yaml
 
 from stream.language.calendars import read_calendar
-from stream.sla.calendar import Calendar
-from stream.sla.week import Kind
+from stream.sla.calendar.calendar import Calendar
+from stream.sla.calendar.week import Kind
 
 HOUR = 3_600_000_000
 OFFICE = "timezone: Asia/Kolkata\nweek: {mon-fri: ['09:00-17:00']}\n"

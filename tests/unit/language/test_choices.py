@@ -1,8 +1,8 @@
 import pytest
 
 from stream.language.choices import read_choice, total
-from stream.language.marks import read_duration, read_warnings
-from stream.language.worlds import holds
+from stream.language.satisfiability import holds
+from stream.language.thresholds import read_duration, read_warnings
 
 
 def read(data, reader=read_duration, **options):

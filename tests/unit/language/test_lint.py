@@ -3,7 +3,7 @@ import textwrap
 import pytest
 
 from stream.language.policies import check
-from stream.sla.metrics import BUILT_IN
+from stream.sla.policy.metric import BUILT_IN
 
 
 @pytest.fixture

@@ -6,8 +6,8 @@ import pytest
 
 from stream.language.document import PolicyError
 from stream.language.policies import check, load, shipped
-from stream.sla.metrics import BUILT_IN, SOLVED, Again
-from stream.sla.policy import LadderKind, MarkKind, OnChange
+from stream.sla.policy.metric import BUILT_IN, SOLVED, Again
+from stream.sla.policy.policy import LadderKind, MarkKind, OnChange
 
 SCOPE = """\
 policies:

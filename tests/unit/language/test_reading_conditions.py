@@ -1,8 +1,8 @@
 import pytest
 
 from stream.language.conditions import momentary, read_condition, read_ticket_condition
-from stream.sla.conditions import ALWAYS, All, AnyOf, Changed, EventIs, FieldIn, Not
-from stream.sla.metrics import ANSWER, BEGUN, SOLVED
+from stream.sla.policy.conditions import ALWAYS, All, AnyOf, Changed, EventIs, FieldIn, Not
+from stream.sla.policy.metric import ANSWER, BEGUN, SOLVED
 
 
 def read(data, reader=read_condition):

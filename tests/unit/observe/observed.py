@@ -6,13 +6,13 @@ from typing import Any
 
 import msgspec
 
-from stream.sla.calendar import always
-from stream.sla.conditions import FieldIn
-from stream.sla.duration import Duration
+from stream.sla.calendar.calendar import always
+from stream.sla.calendar.duration import Duration
 from stream.sla.effects import Effect, Kind, Reason
-from stream.sla.metrics import BUILT_IN
-from stream.sla.plan import PolicySet
-from stream.sla.policy import Choice, Commitment, Ladder, LadderKind, Level, Mark, MarkKind, Policy
+from stream.sla.policy.conditions import FieldIn
+from stream.sla.policy.metric import BUILT_IN
+from stream.sla.policy.policy import Choice, Commitment, Ladder, LadderKind, Level, Mark, MarkKind, Policy
+from stream.sla.policy.resolve import PolicySet
 
 
 def by_priority(**texts: str) -> Choice[Duration]:

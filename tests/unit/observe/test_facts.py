@@ -5,9 +5,9 @@ from __future__ import annotations
 from observed import policy_set, promising
 
 from stream.observe.facts import Target, targets
-from stream.sla.conditions import ALWAYS, FieldIn
-from stream.sla.duration import Duration
-from stream.sla.policy import Choice
+from stream.sla.calendar.duration import Duration
+from stream.sla.policy.conditions import ALWAYS, FieldIn
+from stream.sla.policy.policy import Choice
 
 CRITICAL = FieldIn("category", frozenset({"critical"}))
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from observed import by_priority, promising
 
 from stream.observe.labels import Vocabulary, priorities
-from stream.sla.conditions import All, FieldIn, Not
-from stream.sla.duration import Duration
-from stream.sla.policy import Choice
+from stream.sla.calendar.duration import Duration
+from stream.sla.policy.conditions import All, FieldIn, Not
+from stream.sla.policy.policy import Choice
 
 CRITICAL = FieldIn("category", frozenset({"critical"}))
 

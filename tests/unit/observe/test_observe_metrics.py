@@ -16,13 +16,13 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families
 from stream.observe.catalogue import AGE, LEFT
 from stream.observe.labels import EXTRA_PRIORITIES, LABEL_SETS, TEAMS
 from stream.observe.metrics import REJECT_REASONS, Metrics
-from stream.sla.duration import Duration
+from stream.sla.calendar.duration import Duration
 from stream.sla.effects import Kind, Reason
 from stream.sla.engine import Engine
 from stream.sla.events import Event
-from stream.sla.metrics import BUILT_IN
-from stream.sla.policy import Choice, Commitment, Policy
-from stream.sla.ticket import Standing
+from stream.sla.policy.metric import BUILT_IN
+from stream.sla.policy.policy import Choice, Commitment, Policy
+from stream.sla.ticket.state import Standing
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -14,11 +14,11 @@ from stream.observe.labels import Vocabularies
 from stream.observe.open_books import OpenBooks
 from stream.sla.engine import Engine
 from stream.sla.events import Event
-from stream.sla.ticket import standings
+from stream.sla.ticket.state import standings
 
 if TYPE_CHECKING:
     from stream.observe.open_book import OpenBook
-    from stream.sla.ticket import State
+    from stream.sla.ticket.state import State
 
 HOUR = 3_600_000_000
 POLICIES = policy_set(gold())

@@ -17,7 +17,7 @@ from stream.observe.labels import Vocabularies
 from stream.observe.open_book import STATES
 from stream.observe.open_books import OpenBooks
 from stream.observe.open_times import OpenTimes
-from stream.sla.ticket import Standing
+from stream.sla.ticket.state import Standing
 
 if TYPE_CHECKING:
     from prometheus_client.metrics_core import Metric

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from stream.sla.calendar import Calendar, always
-from stream.sla.conditions import FieldIn, Not
-from stream.sla.duration import Duration
+from stream.sla.calendar.calendar import Calendar, always
+from stream.sla.calendar.duration import Duration
 from stream.sla.engine import Engine, Step
 from stream.sla.events import Event
-from stream.sla.metrics import BEGUN, BUILT_IN, SOLVED, Again, Row
-from stream.sla.plan import PolicySet
-from stream.sla.policy import Choice, Commitment, Ladder, LadderKind, Level, Mark, MarkKind, OnChange, Policy
+from stream.sla.policy.conditions import FieldIn, Not
+from stream.sla.policy.metric import BEGUN, BUILT_IN, SOLVED, Again, Row
+from stream.sla.policy.policy import Choice, Commitment, Ladder, LadderKind, Level, Mark, MarkKind, OnChange, Policy
+from stream.sla.policy.resolve import PolicySet
 
 if TYPE_CHECKING:
     from stream.sla.effects import Effect
-    from stream.sla.ticket import State
+    from stream.sla.ticket.state import State
 
 HOUR = 3_600_000_000
 MINUTE = 60_000_000

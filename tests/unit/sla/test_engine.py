@@ -5,13 +5,13 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from stream.sla.conditions import FieldIn
 from stream.sla.effects import Kind, Reason
 from stream.sla.engine import Engine, Outcome
 from stream.sla.events import Event
-from stream.sla.metrics import SOLVED, Row
-from stream.sla.policy import Commitment
-from stream.sla.voice import stem
+from stream.sla.policy.conditions import FieldIn
+from stream.sla.policy.metric import SOLVED, Row
+from stream.sla.policy.policy import Commitment
+from stream.sla.transition.emitter import stem
 from tests.unit.sla.given import (
     HOUR,
     MINUTE,

@@ -8,8 +8,8 @@ import pytest
 
 from stream.sla.effects import Kind
 from stream.sla.engine import Outcome
-from stream.sla.plan import PolicySet
-from stream.sla.voice import stem
+from stream.sla.policy.resolve import PolicySet
+from stream.sla.transition.emitter import stem
 from tests.unit.sla.given import HOUR, Told, changed, commitment, created, ladder, policy_set, says, used
 
 if TYPE_CHECKING:

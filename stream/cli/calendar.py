@@ -1,0 +1,246 @@
+"""``breachwatch calendar``: ask a calendar when something is due, how much time has passed, whether it is open."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+import yaml
+
+from stream.language.calendars import read_calendar
+from stream.sla.calendar.calendar import Calendar, CalendarRangeError, Stretch, always
+from stream.sla.calendar.duration import Clock, Duration, DurationError
+from stream.sla.calendar.week import Kind
+from stream.sla.calendar.zone import DAY, EPOCH, instants_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_MICRO: Final = timedelta(microseconds=1)
+_MAX_DAYS: Final = 3660
+
+
+@click.group()
+def command() -> None:
+    """Ask a calendar of a policy file: when is it due, how much business time has passed, is it open?
+
+    Instants are ISO 8601. One without an offset is read in the calendar's own time zone.
+    """
+
+
+def _common(function: Callable[..., None]) -> Callable[..., None]:
+    files = click.Path(exists=True, dir_okay=False, path_type=Path)
+    for option in (
+        click.option("--json", "as_json", is_flag=True, help="Print JSON."),
+        click.option("--calendar", "name", help="Which one; not needed when the files hold just one. 24x7 is always there."),
+        click.option("--policies", required=True, multiple=True, type=files, help="Policy file; may be repeated."),
+    ):
+        function = option(function)
+    return function
+
+
+@command.command()
+@_common
+@click.option("--from", "start_text", required=True, metavar="INSTANT", help="When the clock starts.")
+@click.argument("duration")
+def due(policies: tuple[Path, ...], name: str | None, as_json: bool, start_text: str, duration: str) -> None:
+    """When DURATION (such as 4bh, 2bd or 30m) is used up, and the stretches it is spent on."""
+    calendar = _load(policies, name)
+    start = _instant(calendar, start_text, "--from")
+    try:
+        amount = Duration.parse(duration).resolve(calendar, start)
+        business = amount.clock is Clock.BUSINESS
+        end = calendar.add(start, amount.micros) if business else start + amount.micros
+        stretches = calendar.stretches(start, end)
+    except (DurationError, CalendarRangeError) as error:
+        raise click.UsageError(str(error)) from None
+    if as_json:
+        _print_json(
+            calendar,
+            {"from": start, "due": end},
+            {"duration": duration, "clock": amount.clock.value, "target_seconds": _seconds(amount.micros)},
+            stretches,
+        )
+        return
+    _print_head(calendar, {"from": start, "due": end})
+    which = "business time" if business else "wall time: open or not, all of it counts"
+    click.echo(f"spent     {duration} = {_length(amount.micros)} of {which}")
+    _print_stretches(calendar, stretches)
+
+
+@command.command()
+@_common
+@click.option("--from", "start_text", required=True, metavar="INSTANT")
+@click.option("--to", "end_text", required=True, metavar="INSTANT")
+def elapsed(policies: tuple[Path, ...], name: str | None, as_json: bool, start_text: str, end_text: str) -> None:
+    """How much business and wall time lies between two instants."""
+    calendar = _load(policies, name)
+    start, end = _instant(calendar, start_text, "--from"), _instant(calendar, end_text, "--to")
+    if end < start:
+        raise click.UsageError("--to is before --from: exchange the two")
+    business, stretches = calendar.measure(start, end), calendar.stretches(start, end)
+    if as_json:
+        lengths = {"business_seconds": _seconds(business), "wall_seconds": _seconds(end - start)}
+        _print_json(calendar, {"from": start, "to": end}, lengths, stretches)
+        return
+    _print_head(calendar, {"from": start, "to": end})
+    click.echo(f"business  {_length(business)}\nwall      {_length(end - start)}")
+    _print_stretches(calendar, stretches)
+
+
+@command.command(name="open")
+@_common
+@click.option("--at", "at_text", required=True, metavar="INSTANT")
+@click.option("--days", type=click.IntRange(1, _MAX_DAYS), default=7, show_default=True, help="How far to list.")
+def open_(policies: tuple[Path, ...], name: str | None, as_json: bool, at_text: str, days: int) -> None:
+    """Whether the calendar is open, why, and when that changes next."""
+    calendar = _load(policies, name)
+    at = _instant(calendar, at_text, "--at")
+    try:
+        stretches = calendar.stretches(at, at + days * DAY)
+        now_open, change = calendar.is_open(at), calendar.next_change(at)
+    except CalendarRangeError as error:
+        raise click.UsageError(str(error)) from None
+    why = stretches[0]
+    if as_json:
+        answer = {"open": now_open, "kind": why.kind.value, "note": why.note}
+        _print_json(calendar, {"at": at, "next_change": change}, answer, stretches)
+        return
+    _print_head(calendar, {"at": at})
+    click.echo(f"then      {why.kind}{f' ({why.note})' if why.note else ''}")
+    word = "closes" if now_open else "opens"
+    click.echo(f"{word:<9} {_both(calendar, change) if change is not None else 'never'}")
+    _print_stretches(calendar, stretches)
+
+
+def _load(paths: tuple[Path, ...], name: str | None) -> Calendar:
+    """The calendar asked for. Any problem with any calendar of the files ends the command with status 2."""
+    problems: list[str] = []
+    found: dict[str, Calendar | None] = {}
+    for path in paths:
+        for key, data in _calendars(path, problems).items():
+            if key in found:
+                problems.append(f"{path}: calendars.{key}: there is another calendar of that name: rename one")
+                continue
+
+            def report(at: tuple[str | int, ...], message: str, place: str = f"{path}: calendars.{key}") -> None:
+                problems.append(f"{''.join([place, *(f'[{p}]' if isinstance(p, int) else f'.{p}' for p in at)])}: {message}")
+
+            found[key] = read_calendar(key, data, report)
+    if problems:
+        for problem in problems:
+            click.echo(problem, err=True)
+        raise SystemExit(2)
+    found.setdefault("24x7", always())
+    if name is None:
+        own = [key for key in found if key != "24x7"] or ["24x7"]
+        if len(own) > 1:
+            raise click.UsageError(f"say --calendar: the files hold {', '.join(own)}")
+        name = own[0]
+    calendar = found.get(name)
+    if calendar is None:
+        raise click.UsageError(f"there is no calendar {name!r}: there are {', '.join(found)}")
+    return calendar
+
+
+def _calendars(path: Path, problems: list[str]) -> dict[str, object]:
+    try:
+        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError, ValueError) as error:
+        problems.append(f"{path}: this is not YAML: {' '.join(str(error).split())}")
+        return {}
+    data = document.get("calendars", {}) if isinstance(document, dict) else None
+    if not isinstance(data, dict):
+        problems.append(f"{path}: calendars: give a mapping of names to calendars")
+        return {}
+    return {str(key): value for key, value in data.items()}
+
+
+def _instant(calendar: Calendar, text: str, option: str) -> int:
+    try:
+        given = datetime.fromisoformat(text)
+    except ValueError:
+        raise click.UsageError(f"{option} {text!r} is no instant: write it as 2026-11-20T16:30") from None
+    if given.tzinfo is not None:
+        instant = (given - EPOCH) // _MICRO
+    else:
+        readings = instants_of(calendar.zone, (given.replace(tzinfo=UTC) - EPOCH) // _MICRO)
+        if not readings:
+            raise click.UsageError(
+                f"{option} {text} never was: the clocks of {calendar.timezone} skipped it; choose another or add an offset"
+            )
+        instant = readings[0]
+        if len(readings) > 1:
+            first, second = (_local(calendar, reading) for reading in readings)
+            click.echo(f"note: {option} {text} occurs twice: {first} is taken, not {second}; add an offset to choose", err=True)
+    try:
+        calendar.measure(instant, instant)
+    except CalendarRangeError as error:
+        raise click.UsageError(f"{option}: {error}") from None
+    return instant
+
+
+def _print_json(calendar: Calendar, instants: dict[str, int | None], answer: dict[str, Any], stretches: list[Stretch]) -> None:
+    out: dict[str, Any] = {"calendar": calendar.name, "timezone": calendar.timezone}
+    out |= {key: None if value is None else _instant_json(calendar, value) for key, value in instants.items()}
+    out |= answer
+    out["stretches"] = [
+        {
+            "start": _instant_json(calendar, start),
+            "end": _instant_json(calendar, end),
+            "kind": kind.value,
+            "note": note,
+            "seconds": _seconds(end - start),
+        }
+        for start, end, kind, note in stretches
+    ]
+    click.echo(json.dumps(out, indent=2, ensure_ascii=False))
+
+
+def _print_head(calendar: Calendar, instants: dict[str, int]) -> None:
+    click.echo(f"calendar  {calendar.name} ({calendar.timezone})")
+    for word, instant in instants.items():
+        click.echo(f"{word:<9} {_both(calendar, instant)}")
+
+
+def _print_stretches(calendar: Calendar, stretches: list[Stretch]) -> None:
+    click.echo()
+    for start, end, kind, note in stretches:
+        line = f"{_local(calendar, start)}  to  {_local(calendar, end)}  {_length(end - start):>12}  {kind:<8}{note}"
+        click.echo(click.style(line.rstrip(), bold=kind is Kind.OPEN))
+
+
+def _when(calendar: Calendar, instant: int) -> datetime:
+    return (EPOCH + timedelta(microseconds=instant)).astimezone(calendar.zone)
+
+
+def _local(calendar: Calendar, instant: int) -> str:
+    when = _when(calendar, instant)
+    return f"{when:%a} {when.isoformat(sep=' ')}"
+
+
+def _utc(instant: int) -> str:
+    return (EPOCH + timedelta(microseconds=instant)).isoformat().replace("+00:00", "Z")
+
+
+def _both(calendar: Calendar, instant: int) -> str:
+    return f"{_local(calendar, instant)}  =  {_utc(instant)}"
+
+
+def _instant_json(calendar: Calendar, instant: int) -> dict[str, str]:
+    return {"local": _when(calendar, instant).isoformat(), "utc": _utc(instant)}
+
+
+def _seconds(micros: int) -> int | float:
+    return micros // 1_000_000 if micros % 1_000_000 == 0 else micros / 1_000_000
+
+
+def _length(micros: int) -> str:
+    """Hours, minutes and seconds: ``26:30:00``. Days are left out on purpose, for there are two kinds."""
+    seconds, rest = divmod(micros, 1_000_000)
+    minutes, second = divmod(seconds, 60)
+    fraction = f".{rest:06}".rstrip("0") if rest else ""
+    return f"{minutes // 60}:{minutes % 60:02}:{second:02}{fraction}"

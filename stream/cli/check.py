@@ -1,0 +1,62 @@
+"""``breachwatch check``: every problem of some policy files, each with its file and line."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from stream.language.document import Problem, Severity
+from stream.language.policies import ALWAYS_OPEN, check
+
+if TYPE_CHECKING:
+    from stream.sla.policy.resolve import PolicySet
+
+
+@click.command()
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--strict", is_flag=True, help="Warnings count as errors.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of lines.")
+@click.pass_context
+def command(ctx: click.Context, files: tuple[Path, ...], *, strict: bool, as_json: bool) -> None:
+    """Check policy FILES that are to be loaded together.
+
+    Prints every problem as FILE:LINE: PLACE: MESSAGE. Exit status 0: usable; 1: not usable, or with --strict not clean.
+    """
+    checked = check(files)
+    errors = sum(problem.severity is Severity.ERROR for problem in checked.problems)
+    counts = _counts(checked.policies) if checked.policies is not None else {}
+    usable = errors == 0 and not (strict and checked.problems)
+    if as_json:
+        report = {"usable": usable, "problems": [asdict(problem) for problem in checked.problems], "counts": counts}
+        click.echo(json.dumps(report, indent=2))
+    else:
+        for problem in checked.problems:
+            click.echo(str(problem))
+        click.echo(_summary(checked.problems, errors, counts))
+    ctx.exit(0 if usable else 1)
+
+
+def _counts(policies: PolicySet) -> dict[str, int]:
+    return {
+        "policies": len(policies.policies),
+        "commitments": sum(len(policy.commitments) for policy in policies.policies),
+        "ladders": sum(len(policy.ladders) for policy in policies.policies),
+        "calendars": len(policies.calendars.keys() - {ALWAYS_OPEN}),
+    }
+
+
+def _summary(problems: tuple[Problem, ...], errors: int, counts: dict[str, int]) -> str:
+    found = f"{_many(errors, 'error')}, {_many(len(problems) - errors, 'warning')}"
+    if not counts:
+        return f"not usable: {found}"
+    singular = {"policies": "policy", "commitments": "commitment", "ladders": "ladder", "calendars": "calendar"}
+    held = ", ".join(_many(count, singular[what], what) for what, count in counts.items())
+    return f"{held}: {found}"
+
+
+def _many(count: int, one: str, more: str = "") -> str:
+    return f"{count} {one if count == 1 else more or one + 's'}"

@@ -1,0 +1,143 @@
+"""``breachwatch explain``: why a ticket's deadlines are where they are."""
+
+from __future__ import annotations
+
+from collections import Counter
+from difflib import get_close_matches
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+from zoneinfo import ZoneInfo
+
+import click
+import msgspec
+
+from stream.cli.explain_view import lines
+from stream.cli.options import instant, policy_paths
+from stream.language.document import PolicyError
+from stream.language.policies import load
+from stream.sla.engine import Engine, Outcome
+from stream.sla.explain.explain import explain
+from stream.wire.decode import Rejected, RejectReason, decode
+from stream.wire.explanation import encode_explanation
+from stream.wire.instants import format_instant
+from stream.wire.lines import key_of, open_lines
+from stream.wire.ticket_event import Incoming
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from stream.sla.events import Event
+    from stream.sla.explain.explanation import Explanation
+    from stream.sla.policy.resolve import PolicySet
+    from stream.sla.ticket.state import State
+
+_NEAR: Final = 5
+
+
+def _zone(_context: click.Context, _option: click.Parameter, name: str | None) -> str | None:
+    try:
+        return None if name is None else ZoneInfo(name).key
+    except (KeyError, ValueError, OSError) as error:
+        raise click.BadParameter(f"{name!r} is no IANA time zone, such as Asia/Kolkata") from error
+
+
+@click.command("explain")
+@click.argument("ticket")
+@click.option(
+    "--events",
+    "file",
+    required=True,
+    help="JSON lines of ticket events, may be gzipped; - for standard input.",
+    type=click.Path(path_type=Path, allow_dash=True, dir_okay=False, exists=True),
+)
+@click.option("--policies", multiple=True, required=True, help="Policy file, or the name of a shipped policy. Repeatable.")
+@click.option("--commitment", help="Only this commitment, with the levels that stand on it; or only this ladder.")
+@click.option("--until", callback=instant, help="As of this instant (RFC 3339); else as of the newest instant of the file.")
+@click.option("--zone", callback=_zone, help="Show all times in this IANA zone, not in those of the calendars.")
+@click.option("--history", default=200, show_default=True, help="As for replay: events kept per ticket to fold late ones in.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON (schemas/explanation.v1.json); times are then in UTC.")
+def command(
+    ticket: str,
+    file: Path,
+    policies: tuple[str, ...],
+    commitment: str | None,
+    until: int | None,
+    zone: str | None,
+    history: int,
+    as_json: bool,
+) -> None:
+    """Explain the deadlines of TICKET: which policy, which time counted, which did not, and why.
+
+    The counted spans of a deadline add up to the time elapsed, and to the target at the instant at which it is due. What
+    lies ahead is shown as it will be if nothing else happens.
+    """
+    try:
+        promised = load(policy_paths(policies))
+    except PolicyError as error:
+        raise click.ClickException(str(error)) from error
+    arrived, newest = _read(file, ticket)
+    events = list(_taken(promised, ticket, arrived, history))
+    upto = newest if until is None else until
+    if (first := min(event.at for event in events)) > upto:
+        raise click.UsageError(f"ticket {ticket!r} begins only at {format_instant(first)}: choose a later --until")
+    explanation = explain(promised, ticket, events, upto)
+    if commitment is not None:
+        explanation = _only(explanation, commitment)
+    if as_json:
+        click.echo(msgspec.json.format(encode_explanation(explanation), indent=2))
+        return
+    for line in lines(explanation, zone):
+        click.echo(line)
+
+
+def _read(file: Path, ticket: str) -> tuple[list[Event], int]:
+    """The events of the ticket as they arrived, and the newest instant of the whole file. Refused lines are counted."""
+    events: list[Event] = []
+    tickets: set[str] = set()
+    newest = 0
+    refused: Counter[RejectReason] = Counter()
+    with open_lines(file) as numbered:
+        for _, line in numbered:
+            record = decode(key_of(line), line, now=None)
+            if isinstance(record, Rejected):
+                refused[record.reason] += 1
+                continue
+            if isinstance(record, Incoming):
+                tickets.add(record.ticket)
+                newest = max(newest, record.event.at)
+                if record.ticket == ticket:
+                    events.append(record.event)
+            else:
+                newest = max(newest, record.at)
+    if refused:
+        why = ", ".join(f"{count} {reason}" for reason, count in sorted(refused.items()))
+        click.echo(f"{file}: refused lines: {why}", err=True)
+    if not events:
+        raise click.UsageError(f"there is no ticket {ticket!r} in {file}{_near(ticket, tickets)}")
+    return events, newest
+
+
+def _taken(policies: PolicySet, ticket: str, arrived: list[Event], history: int) -> Iterable[Event]:
+    """What a worker would have taken of the events, in the order in which they arrived."""
+    engine = Engine(policies, history=history)
+    state: State | None = None
+    for event in arrived:
+        step = engine.apply(state, ticket, event, event.at)
+        state = step.state
+        if step.outcome is Outcome.TOO_LATE:
+            click.echo(f"{event.id}: {RejectReason.TOO_LATE}: older than the history kept of its ticket, left out", err=True)
+        else:
+            yield event
+
+
+def _only(explanation: Explanation, name: str) -> Explanation:
+    found = tuple(deadline for deadline in explanation.deadlines if name in (deadline.commitment, deadline.ladder))
+    if not found:
+        names = {n for deadline in explanation.deadlines for n in (deadline.commitment, deadline.ladder) if n}
+        raise click.UsageError(f"nothing named {name!r} was promised to {explanation.ticket}{_near(name, names)}")
+    return msgspec.structs.replace(explanation, deadlines=found)
+
+
+def _near(name: str, names: set[str]) -> str:
+    near = get_close_matches(name, sorted(names), n=_NEAR, cutoff=0.5) or (sorted(names) if len(names) <= _NEAR else [])
+    return f"; near it: {', '.join(near)}" if near else f"; there are {len(names)} others"

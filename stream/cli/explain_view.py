@@ -1,0 +1,92 @@
+"""An explanation as text that a person can read: a head for every deadline, then its spans and what happened between them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from stream.observe.words import SAID_BY_THE_SPAN, due, length, name_of, target, when, why
+from stream.sla.effects import Kind
+from stream.sla.explain.explanation import Outcome, SpanKind
+from stream.sla.transition.emitter import TIMER
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from stream.sla.explain.explanation import Deadline, Explanation, Moment
+
+_COLOURS: Final = {
+    Outcome.BREACHED: "red",
+    Outcome.MET_LATE: "red",
+    Outcome.RAISED: "yellow",
+    Outcome.MET: "green",
+}
+
+
+def lines(explanation: Explanation, zone: str | None) -> Iterator[str]:
+    """``zone``: the IANA zone in which all times are shown; ``None``: each deadline in that of its calendar."""
+    shown_in = zone or (explanation.deadlines[0].timezone if explanation.deadlines else "UTC")
+    yield f"{explanation.ticket} as of {when(explanation.until, shown_in)}, from {_count(explanation.events, 'event')}"
+    if explanation.later:
+        yield f"{_count(explanation.later, 'later event')} left out"
+    if explanation.partial:
+        yield "its creation was not seen: the clocks started with the first event that was"
+    if explanation.known_since is not None:
+        yield f"what happened up to {when(explanation.known_since, shown_in)} is kept no more: no causes are known before it"
+    if not explanation.deadlines:
+        yield "nothing was promised to it: no policy applies to its fields, or nothing has started a clock"
+    for deadline in explanation.deadlines:
+        yield ""
+        yield from _head(deadline, zone or deadline.timezone)
+        yield ""
+        yield from _body(deadline, zone or deadline.timezone)
+
+
+def _head(deadline: Deadline, zone: str) -> Iterator[str]:
+    cycle = f" (cycle {deadline.cycle})" if deadline.cycle > 1 else ""
+    reason = f", {deadline.reason}" if deadline.reason else ""
+    verdict = click.style(f"{deadline.verdict}{reason}", fg=_COLOURS.get(deadline.verdict))
+    yield f"{click.style(name_of(deadline), bold=True)}{cycle}: {verdict}"
+    versions = deadline.calendar_versions
+    dated = f", versions since {', '.join(versions)}" if versions != ("first",) else ""
+    yield f"  policy    {deadline.policy} version {deadline.policy_version}"
+    yield f"  calendar  {deadline.calendar} ({deadline.timezone}){dated}"
+    yield f"  target    {target(deadline)}"
+    yield f"  started   {when(deadline.began, zone)}"
+    yield f"  due       {due(deadline, zone)}"
+    if deadline.ended is not None:
+        yield f"  ended     {when(deadline.ended, zone)}"
+    yield f"  counted   {length(deadline.elapsed)}, paused {length(deadline.paused)}"
+
+
+def _body(deadline: Deadline, zone: str) -> Iterator[str]:
+    rows = [(when(span.start, zone), when(span.end, zone)) for span in deadline.spans]
+    width = max((len(text) for row in rows for text in row), default=0)
+    moments = [moment for moment in deadline.moments if moment.kind not in SAID_BY_THE_SPAN]
+    ahead = False
+    for span, (start, end) in zip(deadline.spans, rows, strict=True):
+        while moments and moments[0].at <= span.start:
+            yield _moment(moments.pop(0), zone, width)
+        if span.expected and not ahead:
+            ahead = True
+            yield click.style("  if nothing else happens:", italic=True)
+        counted = length(span.counted) if span.counted else "-"
+        line = f"  {start:<{width}}  {end:<{width}}  {length(span.wall):>12}  {counted:>12}  {span.kind:<9}  {why(span)}"
+        yield click.style(line.rstrip(), bold=span.kind is SpanKind.RUNNING, dim=span.expected)
+    for moment in moments:
+        yield _moment(moment, zone, width)
+
+
+def _moment(moment: Moment, zone: str, width: int) -> str:
+    name = f"{moment.ladder} " if moment.ladder else ""
+    text = f"  {when(moment.at, zone):<{width}}  * {name}{moment.kind.partition('.')[2]} {moment.level}".rstrip()
+    text += f": {moment.reason}"
+    if moment.kind is Kind.RETARGETED and moment.target is not None:
+        text += f", now {length(moment.target)}"
+        text += f", due {when(moment.due, zone)}" if moment.due is not None else ""
+    return click.style(text + (f" ({moment.cause})" if moment.cause != TIMER else ""), fg="yellow", dim=moment.expected)
+
+
+def _count(number: int, word: str) -> str:
+    return f"{number} {word}{'' if number == 1 else 's'}"

@@ -1,0 +1,51 @@
+"""The command ``breachwatch``: a table of its subcommands, each loaded only when it is called."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Final
+
+import click
+
+from stream import __version__
+
+COMMANDS: Final = {
+    "worker": ("stream.cli.worker", "Run a worker: ticket events in, breaches and escalations out."),
+    "demo": ("stream.demo.command", "See it all run on an embedded Kafka broker."),
+    "broker": ("stream.cli.broker", "Run an embedded Apache Kafka broker: no Docker, no Java needed."),
+    "topics": ("stream.cli.topics", "Create or check the topics."),
+    "publish": ("stream.cli.publish", "Publish ticket events from a file of JSON lines."),
+    "replay": ("stream.cli.replay", "Run the engine over a file: effects as JSON lines, no broker."),
+    "import": ("stream.cli.import_log", "Turn a helpdesk's exported status log into ticket events."),
+    "check": ("stream.cli.check", "Check policy files: every problem with its file and line."),
+    "calendar": ("stream.cli.calendar", "Ask a calendar: due, elapsed, open."),
+    "explain": ("stream.cli.explain", "Explain a ticket's deadlines: which time counted, and why."),
+}
+"""Name to (module with an attribute ``command``, help line)."""
+
+
+class _Lazy(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 click's signature
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        if cmd_name not in COMMANDS:
+            return None
+        command = import_module(COMMANDS[cmd_name][0]).command
+        if not isinstance(command, click.Command):
+            raise TypeError(f"{COMMANDS[cmd_name][0]}.command is not a click command")
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+
+@click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(__version__, prog_name="breachwatch")
+def main() -> None:
+    """Streaming SLA breach detector for helpdesks.
+
+    Options may also be given as environment variables (BREACHWATCH_...) or in breachwatch.toml; a flag beats the
+    environment, the environment beats the file.
+    """

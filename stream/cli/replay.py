@@ -1,0 +1,48 @@
+"""``breachwatch replay``: the engine over a file of ticket events, without a broker."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from pathlib import Path
+
+import click
+
+from stream.cli.backtest import backtest
+from stream.cli.options import instant, policy_paths
+from stream.language.document import PolicyError
+from stream.runtime import gc_tuning
+from stream.wire.lines import open_lines
+
+
+@click.command("replay")
+@click.argument("file", type=click.Path(path_type=Path, allow_dash=True, dir_okay=False))
+@click.option("--policies", multiple=True, required=True, help="Policy file, or the name of a shipped policy. Repeatable.")
+@click.option("--until", callback=instant, help="Let time pass to this instant (RFC 3339) after the last event.")
+@click.option("--history", default=200, show_default=True, help="Events kept per ticket to fold late ones in.")
+@click.option("--jobs", type=click.IntRange(1, 256), help="Processes; by default one for each core, one for a short feed.")
+def command(file: Path, policies: tuple[str, ...], until: int | None, history: int, jobs: int | None) -> None:
+    """Run the engine over FILE (JSON lines of ticket events, may be gzipped, - for standard input).
+
+    Time is what the events say. Effects go to standard output as JSON lines, the same bytes from run to run and for any number
+    of processes; a line about each record that is refused, and a summary, go to standard error. No ticket is ever forgotten, as
+    by a worker with --clock event.
+    """
+    gc_tuning.seldom()
+    effects = 0
+    refused: Counter[str] = Counter()
+    try:
+        with open_lines(file) as lines, backtest(policy_paths(policies), history, lines, jobs) as (test, all_lines):
+            for part in test.run(all_lines, until):
+                effects += part.effects
+                sys.stdout.buffer.write(part.said)
+                for line, text in part.refusals:
+                    refused[text.partition(":")[0]] += 1
+                    click.echo(f"{file}:{line}: {text}", err=True)
+            tally = test.tally()
+    except PolicyError as error:
+        raise click.ClickException(str(error)) from error
+    sys.stdout.buffer.flush()
+    outcomes = ", ".join(f"{count} {outcome}" for outcome, count in sorted(tally.outcomes.items()))
+    why = ", ".join(f"{count} {reason}" for reason, count in sorted(refused.items())) or "none"
+    click.echo(f"{tally.tickets} tickets; events: {outcomes or 'none'}; refused: {why}; {effects} effects", err=True)

@@ -1,0 +1,1 @@
+"""The demo: a simulated helpdesk, a worker, and what they show."""

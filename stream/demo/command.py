@@ -1,0 +1,196 @@
+"""``breachwatch demo``: broker, topics, workers, feed and view, all on this machine; it ends by itself and leaves nothing.
+
+With ``--stack`` Prometheus and Alertmanager too, and somebody who is told: then it shows the whole way from a ticket that
+nobody answers to the one who hears of it, and fails if nobody does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import tempfile
+import time
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import click
+import yaml
+from aiokafka.admin import AIOKafkaAdminClient
+from rich.console import Console
+
+from stream.demo.alerts import Alerts
+from stream.demo.feed import FeedRecord, feed
+from stream.demo.stack import MISSING, installed, stack_running
+from stream.demo.traffic import PARTITIONS, TOPICS, Inputs, Outputs
+from stream.demo.view import View
+from stream.demo.worker import workers_running
+from stream.devkafka.broker import Broker
+from stream.devkafka.child import DemoError
+from stream.devkafka.jars import BrokerError
+from stream.devkafka.signals import ended_by_signals, run
+from stream.language.policies import load, shipped
+from stream.runtime.kafka.topics import create
+
+if TYPE_CHECKING:
+    from stream.devkafka.child import Child
+    from stream.sla.calendar.calendar import Calendar
+
+_STALLED_SECONDS: Final = 30
+"""Without any progress of the workers for so long the demo gives up."""
+_INTERRUPTED: Final = 130
+"""Exit status, as shells have it."""
+
+
+@click.command("demo")
+@click.option("--seconds", type=click.FloatRange(1, 600), default=40, show_default=True, help="How long the feed takes.")
+@click.option(
+    "--stack", is_flag=True, help="Two workers, and Prometheus and Alertmanager if they are installed: alerts arrive."
+)
+@click.option("--keep", is_flag=True, help="Leave everything up when the feed has ended, until Ctrl-C.")
+def command(seconds: float, stack: bool, keep: bool) -> None:
+    """See it all run: two weeks of a support desk in under a minute, on a Kafka broker and a worker started for it.
+
+    The desk's customers have the Batoi Priority Support policy, kept on Indian public holidays too. Time is what the
+    feed says. Everything is on this machine, lives in a temporary folder, and is gone when the demo has ended.
+
+    With --stack it goes on to alerts: nobody answers the customers' chats any more, and the demo fails unless somebody
+    is told of it, by the rules and routes that ship, kept by Prometheus and Alertmanager at a quicker pace.
+    """
+    console = Console(width=None if sys.stdout.isatty() else 150)
+    with ended_by_signals():
+        try:
+            _Demo(console, stack=stack).show(seconds, keep=keep)
+        except KeyboardInterrupt:
+            console.print("Stopped before its end. All it started has ended; nothing is left behind.")
+            raise click.exceptions.Exit(_INTERRUPTED) from None
+        except (DemoError, BrokerError) as error:
+            raise click.ClickException(str(error)) from error
+
+
+def write_policy(folder: Path) -> Path:
+    """The Batoi policy with the one agreement its comments leave open: public holidays of India are free."""
+    policy = yaml.safe_load(shipped("batoi").read_text("utf-8"))
+    policy["calendars"]["batoi-office"]["holidays"] = [{"country": "IN"}]
+    path = folder / "policy.yaml"
+    path.write_text(yaml.safe_dump(policy, sort_keys=False), "utf-8")
+    return path
+
+
+class _Demo:
+    def __init__(self, console: Console, *, stack: bool) -> None:
+        self._console = console
+        self._stack = stack
+        self._alerts = stack and installed()
+        self._children: list[Child] = []
+        self._broker: Broker
+
+    def show(self, seconds: float, *, keep: bool) -> None:
+        say = self._console.print
+        say(f"Starting a Kafka broker, the topics and {'two workers' if self._stack else 'a worker'}...")
+        if self._stack and not self._alerts:
+            say(MISSING)
+        began = time.monotonic()
+        with ExitStack() as ending:
+            folder = Path(ending.enter_context(tempfile.TemporaryDirectory(prefix="breachwatch-demo-")))
+            self._broker = ending.enter_context(Broker(say=say))
+            asyncio.run(create(self._broker.bootstrap, TOPICS, partitions=PARTITIONS))
+            policy = write_policy(folder)
+            hours = load([policy]).calendars["batoi-office"]
+            settings = {
+                "BROKER": self._broker.bootstrap,
+                "POLICIES": str(policy),
+                "APP_ID": TOPICS.app_id,
+                "PARTITIONS": str(PARTITIONS),
+                "CLOCK": "event",
+            }
+            workers = ending.enter_context(workers_running(folder, settings, count=2 if self._stack else 1))
+            self._children += workers
+            view = View(self._console, f"{workers[0].url}/metrics")
+            alerts = None
+            if self._alerts:
+                say("Starting Prometheus and Alertmanager...")
+                alerts = Alerts(view)
+                self._children += ending.enter_context(stack_running(folder, workers, alerts.told))
+            records = feed(hours)
+            with view:
+                run(self._run(view, records, seconds, alerts, hours))
+            view.summary()
+            took = time.monotonic() - began
+            effects = sum(view.tally.kinds.values())
+            say(f"{len(records)} records in, {effects} effects out; 12 days of a desk, shown in {took:.0f} s.")
+            if alerts is not None:
+                say(alerts.summary())
+            if keep:
+                self._stay()
+        say("All it started has ended; nothing is left behind.")
+
+    async def _run(self, view: View, records: list[FeedRecord], seconds: float, alerts: Alerts | None, hours: Calendar) -> None:
+        """Publish the feed and show what comes of it, until all of it was processed and shown, and alerts have arrived."""
+        inputs, outputs = Inputs(self._broker.bootstrap), Outputs(self._broker.bootstrap, view)
+        await inputs.start()
+        await outputs.start()
+
+        async def tell() -> None:
+            await inputs.play(view, records, seconds)
+            await self._until_processed(outputs)
+            await outputs.until_shown()
+            if alerts is not None:
+                await alerts.provoke(inputs, hours)
+
+        tasks = [asyncio.create_task(each) for each in (outputs.read(), self._watch(), tell())]
+        try:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await outputs.stop()
+            await inputs.stop()
+        for task in tasks:
+            if not task.cancelled():
+                task.result()
+
+    async def _until_processed(self, outputs: Outputs) -> None:
+        """Until the workers' committed offsets are the ends of the input: they commit what is in the output topics only."""
+        ends = await outputs.ends(TOPICS.events)
+        admin = AIOKafkaAdminClient(bootstrap_servers=self._broker.bootstrap)
+        await admin.start()
+        try:
+            seen, since = None, time.monotonic()
+            while True:
+                offsets = await admin.list_consumer_group_offsets(TOPICS.app_id)
+                committed = {partition: offsets[partition].offset for partition in ends if partition in offsets}
+                if committed == ends:
+                    return
+                if (committed, outputs.shown) != seen:
+                    seen, since = (committed, outputs.shown), time.monotonic()
+                elif time.monotonic() - since > _STALLED_SECONDS:
+                    raise self._children[0].failed(f"made no progress for {_STALLED_SECONDS} s: at {committed} of {ends}")
+                await asyncio.sleep(0.2)
+        finally:
+            await admin.close()
+
+    async def _watch(self) -> None:
+        while True:
+            self._all_alive()
+            await asyncio.sleep(0.2)  # a process tells nobody when it ends
+
+    def _all_alive(self) -> None:
+        for child in self._children:
+            if child.process.poll() is not None:
+                raise child.failed(f"ended by itself, with status {child.process.returncode}")
+        if not self._broker.alive:
+            raise DemoError(f"the broker ended by itself; its log: {self._broker.log}")
+
+    def _stay(self) -> None:
+        self._console.print(f"Still up: Kafka on {self._broker.bootstrap} (log {self._broker.log})")
+        for child in self._children:
+            self._console.print(f"  {child.name}: {child.url} (log {child.log})")
+        self._console.print("Press Ctrl-C to stop all of it.")
+        try:
+            while True:
+                self._all_alive()
+                time.sleep(0.5)
+        except KeyboardInterrupt:
+            return

@@ -1,0 +1,101 @@
+"""What the demo publishes and what it reads: its topics, the feed's way in, and the outputs' way to the view."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING, Final
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+
+from stream.runtime.kafka.topics import Topics
+from stream.wire.effect import decode_effect, decode_rejected
+
+if TYPE_CHECKING:
+    from stream.demo.feed import FeedRecord
+    from stream.demo.view import View
+
+PARTITIONS: Final = 4
+TOPICS: Final = Topics(app_id="demo")
+
+
+class Inputs:
+    """Publishes records in order."""
+
+    def __init__(self, bootstrap: str) -> None:
+        self._producer = AIOKafkaProducer(
+            bootstrap_servers=bootstrap, enable_idempotence=True, max_request_size=2 * 1024 * 1024
+        )
+
+    async def start(self) -> None:
+        await self._producer.start()
+
+    async def stop(self) -> None:
+        await self._producer.stop()
+
+    async def play(self, view: View, records: list[FeedRecord], seconds: float) -> None:
+        """All of them, spread over so many seconds as they are spread over the feed's own time."""
+        began, first, span = time.monotonic(), records[0].at, records[-1].at - records[0].at
+        for number, record in enumerate(records, 1):
+            due = began + (record.at - first) / span * seconds
+            await asyncio.sleep(max(0.0, due - time.monotonic()))
+            await self._send(record)
+            view.clock(record.at, number, len(records))
+        await self._producer.flush()
+
+    async def now(self, records: list[FeedRecord]) -> None:
+        """All of them, at once."""
+        for record in records:
+            await self._send(record)
+        await self._producer.flush()
+
+    async def _send(self, record: FeedRecord) -> None:
+        for partition in range(PARTITIONS) if record.everywhere else (None,):
+            await self._producer.send(TOPICS.events, record.value, key=record.key or None, partition=partition)
+
+
+class Outputs:
+    """Reads the output topics from their beginning, only what is committed, into the view."""
+
+    def __init__(self, bootstrap: str, view: View) -> None:
+        self.shown = 0
+        self._view = view
+        self._consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, isolation_level="read_committed")
+        self._partitions = [
+            TopicPartition(topic, number)
+            for topic in (TOPICS.breaches, TOPICS.escalations, TOPICS.rejected)
+            for number in range(PARTITIONS)
+        ]
+
+    async def start(self) -> None:
+        await self._consumer.start()
+        self._consumer.assign(self._partitions)
+        await self._consumer.seek_to_beginning()
+
+    async def stop(self) -> None:
+        await self._consumer.stop()
+
+    async def read(self) -> None:
+        """For ever."""
+        while True:
+            for partition, records in (await self._consumer.getmany(timeout_ms=200)).items():
+                for record in records:
+                    if partition.topic == TOPICS.rejected:
+                        self._view.letter(decode_rejected(record.value))
+                    else:
+                        self._view.effect(decode_effect(record.value))
+                self.shown += len(records)
+
+    async def ends(self, topic: str) -> dict[TopicPartition, int]:
+        """Offset after the last record, by partition."""
+        ends: dict[TopicPartition, int] = await self._consumer.end_offsets(
+            [TopicPartition(topic, number) for number in range(PARTITIONS)]
+        )
+        return ends
+
+    async def until_shown(self) -> None:
+        """Until everything that is in the output topics now has been shown."""
+        ends = await self._consumer.end_offsets(self._partitions)
+        for partition, end in ends.items():
+            while await self._consumer.position(partition) < end:  # noqa: ASYNC110  the reader tells nobody how far it is
+                await asyncio.sleep(0.05)

@@ -1,0 +1,150 @@
+"""What the demo shows: a live picture in a terminal, plain lines anywhere else, and the summary at the end of both."""
+
+from __future__ import annotations
+
+from collections import deque
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final
+from zoneinfo import ZoneInfo
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from stream.demo.totals import Tally
+from stream.sla.effects import Kind
+
+if TYPE_CHECKING:
+    from types import TracebackType
+    from typing import Self
+
+    from stream.demo.webhook import Notification
+    from stream.sla.effects import Effect
+    from stream.wire.effect import DeadLetter
+
+_WORDS: Final = {
+    Kind.WARNED: ("warned", "yellow"),
+    Kind.BREACHED: ("BREACHED", "bold red"),
+    Kind.BREACH_RETRACTED: ("corrected", "bold green"),
+    Kind.RAISED: ("escalated", "magenta"),
+    Kind.RECURRED: ("recurred", "magenta"),
+    Kind.ACKNOWLEDGED: ("acknowledged", "green"),
+    Kind.REFUSED: ("request refused", "yellow"),
+    Kind.ESCALATION_RETRACTED: ("corrected", "bold green"),
+}
+"""Effects worth a line; the others only count."""
+_SHOWN: Final = 16
+
+
+class View:
+    """Use as a context manager. In a terminal it redraws itself; elsewhere each thing worth a line is printed as one."""
+
+    def __init__(self, console: Console, metrics_url: str) -> None:
+        self.tally = Tally()
+        self._console = console
+        self._metrics_url = metrics_url
+        self._zone = ZoneInfo("UTC")
+        self._now: int | None = None
+        self._progress = (0, 1)
+        self._lines: deque[tuple[str, ...]] = deque(maxlen=_SHOWN)
+        self._live = Live(console=console, get_renderable=self._picture, refresh_per_second=8, transient=True)
+
+    def __enter__(self) -> Self:
+        if self._console.is_terminal:
+            self._live.start()
+        else:
+            self._console.print(f"Metrics while it runs: {self._metrics_url}")
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._live.stop()
+
+    def clock(self, now: int, published: int, total: int) -> None:
+        """The feed is at this instant (epoch microseconds), and this far."""
+        self._now = now
+        self._progress = (published, total)
+
+    def effect(self, effect: Effect) -> None:
+        self.tally.effect(effect)
+        if effect.kind not in _WORDS:
+            return
+        zone = self._zone = ZoneInfo(effect.timezone)
+        word, style = _WORDS[effect.kind]
+        about = " ".join(str(effect.fields.get(name, "")) for name in ("priority", "channel", "customer"))
+        what = " ".join(part for part in (effect.commitment or effect.ladder, effect.level) if part)
+        due = "" if effect.due_at is None else f"due {_local(effect.due_at, zone)}"
+        self._line(style, _local(effect.at, zone), word, effect.ticket, about, what, due, effect.reason)
+
+    def letter(self, letter: DeadLetter) -> None:
+        self.tally.refusal(letter.rejected.reason)
+        key = (letter.key or b"").decode(errors="replace")
+        where = f"{letter.topic}[{letter.partition}]@{letter.offset}"
+        path = f" at {letter.rejected.path}" if letter.rejected.path else ""
+        when = "" if self._now is None else _local(self._now, self._zone)
+        self._line("cyan", when, "rejected", key, where, "", "", f"{letter.rejected.reason}{path}")
+
+    def notification(self, told: Notification) -> None:
+        """Somebody was told of an alert."""
+        labels = " ".join(f"{name}={value}" for name, value in sorted(told.labels.items()) if name != "alertname")
+        style = "bold red" if told.status == "firing" else "bold green"
+        self._line(style, f"to {told.receiver}", told.status, told.alert, labels, "", "", told.summary)
+
+    def summary(self) -> None:
+        """The closing tables."""
+        self._console.print(self._promises())
+        if self.tally.corrected:
+            self._console.print(f"Breaches taken back, because the answer had been in time: {self.tally.corrected}")
+        self._console.print(_counts("Escalations raised", "level", dict(self.tally.raised())))
+        self._console.print(_counts("Records rejected", "reason", dict(sorted(self.tally.rejected.items()))))
+
+    def _line(self, style: str, *cells: str) -> None:
+        if self._console.is_terminal:
+            self._lines.append((style, *cells))
+        else:
+            when, word, ticket, *rest = cells
+            text = f"{when:16}  {word:15}  {ticket:9}  {'  '.join(cell for cell in rest if cell)}"
+            self._console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+    def _picture(self) -> Group:
+        published, total = self._progress
+        now = "waiting for the worker" if self._now is None else f"{_local(self._now, self._zone)} {self._zone}"
+        counts = self.tally.kinds
+        head = Text.assemble(
+            (f" {now} ", "bold reverse"),
+            f"  feed {100 * published // total}%",
+            f"   met {counts[Kind.MET]}",
+            (f"   warned {counts[Kind.WARNED]}", "yellow"),
+            (f"   breached {counts[Kind.BREACHED]}", "red"),
+            (f"   escalated {counts[Kind.RAISED]}", "magenta"),
+            (f"   rejected {sum(self.tally.rejected.values())}", "cyan"),
+        )
+        table = Table(box=None, expand=True, padding=(0, 2, 0, 0))
+        for title in ("when", "what", "ticket", "about", "promise", "deadline", "why"):
+            table.add_column(title, no_wrap=True)
+        for style, *cells in self._lines:
+            table.add_row(*cells, style=style)
+        return Group(head, Text(f" metrics: {self._metrics_url}   end it with Ctrl-C", "dim"), Text(), table)
+
+    def _promises(self) -> Table:
+        table = Table(title="Commitments decided", title_justify="left")
+        table.add_column("priority")
+        for column in ("met", "breached", "kept"):
+            table.add_column(column, justify="right")
+        for priority, counts in self.tally.decided().items():
+            met, breached = counts[Kind.MET], counts[Kind.BREACHED]
+            table.add_row(priority, str(met), str(breached), f"{100 * met / (met + breached):.1f}%")
+        return table
+
+
+def _counts(title: str, of: str, counts: dict[str, int]) -> Table:
+    table = Table(title=title, title_justify="left")
+    table.add_column(of)
+    table.add_column("count", justify="right")
+    for name, count in counts.items():
+        table.add_row(name, str(count))
+    return table
+
+
+def _local(instant: int, zone: ZoneInfo) -> str:
+    return datetime.fromtimestamp(instant // 1_000_000, UTC).astimezone(zone).strftime("%a %d %b %H:%M")

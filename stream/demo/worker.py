@@ -1,0 +1,38 @@
+"""The demo's workers: the real command, each in a process of its own, which ends with the demo."""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from stream.devkafka.child import Child, running
+from stream.devkafka.ports import free_port, is_free
+from stream.runtime.settings import PREFIX
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+USUAL_METRICS_PORT: Final = 9300
+
+
+@contextmanager
+def workers_running(folder: Path, settings: Mapping[str, str], count: int) -> Iterator[list[Child]]:
+    """Workers with these settings (``{"APP_ID": ...}``), ready for events; they keep their logs in ``folder``.
+
+    Raises ``DemoError`` with the end of its log when one does not get ready.
+    """
+    sources = str(Path(__file__).parents[2])
+    variables = {f"{PREFIX}{name}": value for name, value in settings.items()}
+    variables["PYTHONPATH"] = os.pathsep.join(filter(None, [sources, os.environ.get("PYTHONPATH")]))
+    command = [sys.executable, "-m", "stream", "worker"]
+    with ExitStack() as ending:
+        workers = []
+        for number in range(1, count + 1):
+            port = USUAL_METRICS_PORT if is_free(USUAL_METRICS_PORT) else free_port()
+            name, log = ("the worker", "worker.log") if count == 1 else (f"worker {number}", f"worker-{number}.log")
+            with_port = variables | {f"{PREFIX}METRICS_PORT": str(port)}
+            workers.append(ending.enter_context(running(name, command, folder / log, port, "/readyz", with_port)))
+        yield workers

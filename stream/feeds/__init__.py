@@ -1,1 +1,0 @@
-"""From the bytes of a topic, or the rows of an export, to ticket events."""

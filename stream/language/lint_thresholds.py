@@ -1,0 +1,166 @@
+"""Marks that do not fit their target: warnings too late to warn, levels out of order, targets that never run out.
+
+Two lengths are compared only where they run on the same clock: nobody can say whether ``1w`` or ``5bd`` is longer without
+knowing the week.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
+
+from stream.language.satisfiability import few_tickets, holds
+from stream.sla.calendar.duration import Amount, Clock
+from stream.sla.policy.conditions import ALWAYS, All, Condition, Fields, fields_read
+from stream.sla.policy.policy import Choice, Commitment, Ladder, Mark, MarkKind, Policy
+
+if TYPE_CHECKING:
+    from stream.language.document import Report
+    from stream.sla.calendar.calendar import Calendar
+
+T = TypeVar("T")
+
+_Say = Callable[[str, str], None]
+
+_START: Final = 1_767_571_200_000_000
+"""2026-01-05T00:00Z, a Monday: where lengths that depend on their start (months) are measured from."""
+
+_HOUR: Final = 3_600_000_000
+_YEAR: Final = 365 * 24 * _HOUR
+_MANY_YEARS: Final = 10
+"""A target that takes longer is taken for a slip, or for one of a calendar that as good as never opens."""
+
+
+class _Case(NamedTuple):
+    """One kind of ticket, and the target it gets."""
+
+    fields: Fields
+    calendar: Calendar
+    target: Amount | None
+    text: str
+
+
+def marks_fit(policy: Policy, commitment: Commitment, report: Report, calendars: Mapping[str, Calendar]) -> None:
+    """Reports warnings that warn of nothing, and targets that never run out."""
+    said: set[str] = set()
+
+    def say(where: str, message: str) -> None:
+        if message not in said:
+            said.add(message)
+            report((where,), message)
+
+    used: set[Condition] = set()
+    idle: dict[Condition, Fields] = {}
+    for case in _cases(policy, commitment, calendars, [condition for condition, _ in commitment.warn_at.cases]):
+        _target_ends(case, say)
+        for condition, marks in commitment.warn_at.cases:
+            if holds(condition, case.fields):
+                if case.target is None:
+                    idle.setdefault(condition, case.fields)
+                else:
+                    used.add(condition)
+                    _warnings_warn(marks, case, say)
+                break
+    for condition, fields in idle.items():
+        if condition not in used:
+            about = _about(condition, fields)
+            say("warn_at", f"warns where nothing is promised{about}: give a target there or take the warning away")
+
+
+def _target_ends(case: _Case, say: _Say) -> None:
+    if case.target is not None and case.target.clock is Clock.BUSINESS:
+        opening = case.calendar.measure(_START, _START + _YEAR)
+        if case.target.micros > opening * _MANY_YEARS:
+            hours = opening // _HOUR
+            say("target", f"{case.text} takes over {_MANY_YEARS} years: `{case.calendar.name}` is open {hours} hours a year")
+
+
+def _warnings_warn(marks: tuple[Mark, ...], case: _Case, say: _Say) -> None:
+    for mark in marks:
+        position = _position(mark, case)
+        if position is None or case.target is None or position.clock is not case.target.clock:
+            continue
+        if position.micros <= 0:
+            say("warn_at", f"`{mark.text}` is no shorter than the target {case.text}: it would warn from the start")
+        elif position.micros >= case.target.micros:
+            say("warn_at", f"`{mark.text}` comes no earlier than the target {case.text} runs out, so it warns of nothing")
+
+
+def levels_rise(policy: Policy, ladder: Ladder, report: Report, calendars: Mapping[str, Calendar]) -> None:
+    """Reports levels that come before the one below them, or before the start of their target."""
+    basis = next((c for c in policy.commitments if c.name == ladder.commitment), None)
+    if ladder.row is not None:
+        basis = Commitment(ladder.name, ladder.row, Choice(()))
+    if basis is None:
+        return  # the commitment could not be read
+    conditions = [condition for level in ladder.levels for condition, _ in level.at.cases]
+    wrong: dict[int, tuple[str, str]] = {}
+    for case in _cases(policy, basis, calendars, conditions, ladder.when):
+        for index, key, message in _misplaced(ladder, case):
+            wrong.setdefault(index, (key, message + _about(All(tuple(conditions)), case.fields)))
+    for index, (key, message) in sorted(wrong.items()):
+        report(("levels", index, key), message)
+
+
+def _misplaced(ladder: Ladder, case: _Case) -> list[tuple[int, str, str]]:
+    """Index, key and complaint of every level that is out of order for one kind of ticket."""
+    found = []
+    below: dict[Clock, tuple[int, str]] = {}
+    for index, level in enumerate(ladder.levels):
+        mark = _choose(level.at, case.fields)
+        position = _position(mark, case) if mark is not None else None
+        if mark is None or position is None:
+            continue
+        key = "after" if mark.kind is MarkKind.USED else "at"
+        lower, text = below.get(position.clock, (0, ""))
+        if position.micros <= 0:
+            found.append((index, key, f"`{mark.text}` lies before the start of a target of {case.text}"))
+        elif position.micros < lower:
+            found.append((index, key, f"`{mark.text}` comes before `{text}` of a level below it"))
+        else:
+            below[position.clock] = (position.micros, mark.text)
+    return found
+
+
+def _position(mark: Mark, case: _Case) -> Amount | None:
+    """Where on the stopwatch a mark lies; ``None`` where that cannot be said without knowing when the stopwatch starts."""
+    target = case.target
+    if mark.duration is None:  # a share
+        return target and Amount(target.clock, target.micros * mark.per_mille // 1000)
+    length = mark.duration.resolve(case.calendar, _START)
+    if mark.kind is MarkKind.USED:
+        return length
+    if target is None or length.clock is not target.clock:
+        return None
+    return Amount(target.clock, target.micros + (-length.micros if mark.kind is MarkKind.LEFT else length.micros))
+
+
+def _cases(
+    policy: Policy,
+    commitment: Commitment,
+    calendars: Mapping[str, Calendar],
+    more: list[Condition],
+    when: Condition = ALWAYS,
+) -> list[_Case]:
+    """Every kind of ticket that its choices and ``more`` tell apart, of those the commitment and ``when`` apply to."""
+    own = commitment.calendar or Choice(())
+    choices = (own, policy.calendar, commitment.target)
+    conditions = [*more, *(condition for choice in choices for condition, _ in choice.cases)]
+    cases = []
+    for fields in few_tickets(conditions, (policy.applies_to, commitment.when, when)):
+        calendar = calendars.get(_choose(own, fields) or _choose(policy.calendar, fields) or "")
+        if calendar is not None:
+            target = _choose(commitment.target, fields)
+            amount = target.resolve(calendar, _START) if target is not None else None
+            cases.append(_Case(fields, calendar, amount, target.text if target is not None else ""))
+    return cases
+
+
+def _choose(choice: Choice[T], fields: Fields) -> T | None:
+    return next((value for condition, value in choice.cases if holds(condition, fields)), None)
+
+
+def _about(condition: Condition, fields: Fields) -> str:
+    """`` (priority p5)``: which tickets are meant, as far as a condition asks for it."""
+    named = [f"{field} {fields[field] or 'not set'}" for field in sorted(fields_read(condition)) if field in fields]
+    return f" ({', '.join(named)})" if named else ""

@@ -1,0 +1,56 @@
+"""What all files together define, so that a policy can name it: metric rows and calendars."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from stream.language.readers import as_text, listed, shown, suggestion
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from stream.language.document import Report
+    from stream.sla.calendar.calendar import Calendar
+    from stream.sla.policy.metric import Row
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """``None`` stands for what is defined but could not be read: naming it is no second problem."""
+
+    rows: Mapping[str, Row | None]
+    calendars: Mapping[str, Calendar | None]
+    used: set[str] = field(default_factory=set)
+    """The rows and calendars that policies have named so far."""
+    _named: dict[str, Row] = field(default_factory=dict)
+
+    def read_row(self, data: object, report: Report) -> Row | None:
+        """The row that the name of a metric stands for."""
+        if not isinstance(data, str) or data not in self.rows:
+            hint = suggestion(str(data), self.rows)
+            report((), f"there is no metric {shown(data)}{hint}; known: {listed(self.rows)}")
+            return None
+        self.used.add(data)
+        return self.rows[data]
+
+    def read_calendar_name(self, data: object, report: Report) -> str | None:
+        """The name of a calendar that is defined."""
+        name = as_text(data)
+        if name is None or name not in self.calendars:
+            hint = suggestion(str(data), self.calendars)
+            report((), f"there is no calendar {shown(data)}{hint}; known: {listed(self.calendars)}")
+            return None
+        self.used.add(name)
+        return name
+
+    def name_row(self, row: Row, name: str, version: int) -> Row:
+        """The row under a name of its own. Another content under that name already: with ``@version`` behind it.
+
+        A ticket keeps the state of a stopwatch under the name of its row, so one name must never mean two rows.
+        """
+        row = replace(row, name=name)
+        if self._named.setdefault(name, row) != row:
+            row = replace(row, name=f"{name}@{version}")
+            self._named[row.name] = row
+        return row

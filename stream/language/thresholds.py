@@ -1,0 +1,106 @@
+"""Durations and the marks that are set with them: ``75%``, ``2bd``, ``-30m``, ``+2bh``."""
+
+from __future__ import annotations
+
+import re
+from fractions import Fraction
+from typing import TYPE_CHECKING, Final
+
+from stream.language.readers import items, shown
+from stream.sla.calendar.duration import Duration, DurationError
+from stream.sla.policy.policy import Mark, MarkKind
+
+if TYPE_CHECKING:
+    from stream.language.document import Report
+
+_SHARE: Final = re.compile(r"([0-9]{1,4}(?:\.[0-9]+)?)%")
+
+_LARGEST_SHARE: Final = 10_000
+"""Per mille: an escalation at ten times the target is more likely a slip than a plan."""
+
+
+def read_duration(data: object, report: Report) -> Duration | None:
+    """A length such as ``4bh`` or ``1h30m``."""
+    if not isinstance(data, str):
+        unit = f": `{data}` of what? Write `{data}m`, `{data}bh`, ..." if isinstance(data, int | float) else ""
+        report((), f"must be a duration such as 30m, 4bh or 2bd, not {shown(data)}{unit}")
+        return None
+    try:
+        return Duration.parse(data)
+    except DurationError as error:
+        report((), str(error))
+        return None
+
+
+def read_share(data: object, report: Report) -> Fraction | None:
+    """A percentage, exact, as a fraction of one."""
+    match = _SHARE.fullmatch(data) if isinstance(data, str) else None
+    if match is None:
+        report((), f"must be a percentage such as 75%, not {shown(data)}")
+        return None
+    return Fraction(match[1]) / 100
+
+
+def read_warnings(data: object, report: Report) -> tuple[Mark, ...] | None:
+    """One warning or a list of warnings, in the order written; each text once, for the text names the warning."""
+    marks = items(data if isinstance(data, list) else [data], report, _read_warning)
+    known = [mark for mark in marks or () if mark is not None]
+    if not marks or len(known) < len(marks):
+        return None
+    for index, mark in enumerate(known):
+        if mark.text in [earlier.text for earlier in known[:index]]:
+            report((index,), f"`{mark.text}` is given twice")
+    return tuple(known)
+
+
+def read_at(data: object, report: Report) -> Mark | None:
+    """Where on the way to a deadline, or after it, a level is raised: ``75%``, ``-30m``, ``+2bh``."""
+    if isinstance(data, str) and data.startswith("+"):
+        return _on(MarkKind.AFTER, data, report)
+    if isinstance(data, str) and data.startswith("-"):
+        return _on(MarkKind.LEFT, data, report)
+    if isinstance(data, str) and data.endswith("%"):
+        return _share(data, report)
+    report(
+        (),
+        f"must be 75% (of the target), -30m (before the deadline) or +2bh (after it), not {shown(data)}; "
+        "for time since the start use `after`",
+    )
+    return None
+
+
+def read_after(data: object, report: Report) -> Mark | None:
+    """How long after the start, pauses apart, a level is raised."""
+    duration = read_duration(data, report)
+    return Mark(MarkKind.USED, duration.text, duration=duration) if duration else None
+
+
+def _read_warning(data: object, report: Report) -> Mark | None:
+    if isinstance(data, str) and data.endswith("%"):
+        mark = _share(data, report)
+        if mark is not None and mark.per_mille >= 1000:
+            report((), f"`{data}` is no warning: at 100% the target is used up; use less than 100%")
+            return None
+        return mark
+    if isinstance(data, str) and data.startswith("-"):
+        return _on(MarkKind.LEFT, data, report)
+    if isinstance(data, str) and data.startswith("+"):
+        report((), f"`{data}` lies after the deadline and warns of nothing; an escalation level can be `at: {data}`")
+        return None
+    return read_after(data, report)
+
+
+def _share(text: str, report: Report) -> Mark | None:
+    share = read_share(text, report)
+    if share is None:
+        return None
+    per_mille = share * 1000
+    if per_mille.denominator != 1 or not 0 < per_mille <= _LARGEST_SHARE:
+        report((), f"`{text}` must be over 0%, at most {_LARGEST_SHARE // 10}%, and in steps of 0.1%")
+        return None
+    return Mark(MarkKind.SHARE, text, per_mille=int(per_mille))
+
+
+def _on(kind: MarkKind, text: str, report: Report) -> Mark | None:
+    duration = read_duration(text[1:], report)
+    return Mark(kind, text, duration=duration) if duration else None

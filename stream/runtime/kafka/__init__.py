@@ -1,0 +1,1 @@
+"""The doors to Faust and aiokafka: topics, connections, consumers and producers."""

@@ -1,0 +1,122 @@
+"""One turn of a partition: the order in which things become durable. What is lost or repeated is decided here alone."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from stream.runtime.failpoint import failpoint
+from stream.runtime.kafka.transport import Record
+from stream.runtime.partition.unit_of_work import Stop, Turn
+from stream.runtime.recovery.outputs import ORIGIN
+from stream.runtime.settings import ClockMode
+from stream.sla.effects import Kind, Topic
+from stream.wire.effect import effect_headers, encode_effect
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from stream.observe.metrics import Metrics
+    from stream.runtime.kafka.topics import Topics
+    from stream.runtime.kafka.transport import Batch, Consumer
+    from stream.runtime.partition.task import Partition
+    from stream.runtime.settings import Settings
+    from stream.runtime.suspension import Presence
+    from stream.sla.engine import Engine
+
+_BREACHES: Final = frozenset(kind for kind in Kind if kind.topic is Topic.BREACHES)
+
+
+@dataclass(frozen=True, slots=True)
+class Workbench:
+    """What the turns of all partitions work with."""
+
+    settings: Settings
+    topics: Topics
+    engine: Engine
+    metrics: Metrics
+    wall: Callable[[], int]
+    """The machine's clock, epoch microseconds; ``stream.runtime.clock``."""
+    consumer: Consumer
+    presence: Presence
+
+
+async def cycle(bench: Workbench, partition: Partition, batch: Batch | None) -> bool:
+    """One turn of a partition, for fetched events and for deadlines alike: ``batch`` is ``None`` for deadlines alone.
+
+    1. Decode each record; a bad one becomes a dead letter with its reason.
+    2. Apply the events in their order, wake tickets and forget closed ones as time passes. Nothing is awaited from the
+       reading of a ticket to its writing, so nobody ever sees half a change. After some of them others have their time.
+    3. Write effects and dead letters to this partition's number in the output topics, in one transaction; wait until it
+       is committed. A worker that does not own the partition any more is refused here, and ends.
+    4. Write the changed tickets, and how far the feed is, to the changelog; wait until all replicas have them. No
+       transaction here (restoring would wait for ever); instead each record says of which owner it is, and what a replaced
+       worker appends counts for nothing.
+    5. Acknowledge the source: what is finished may be committed. Count.
+
+    A crash before the commit in 3 repeats the turn, and nobody sees what it had written. Between 3 and 4 it repeats
+    effects, with the same ids, which the ledger holds back; deadlines it had said to be past pass first of all. Between 4
+    and 5 the events come again and are known as repetitions. So nothing is lost and nothing said twice.
+
+    A process that was away, stopped or busy, asks before 3 and before 4 whether the partition is still its own. If not, it
+    ends.
+
+    Returns whether the batch (or what was due) is done; if not, the turn was full: call again. Whatever is raised here
+    is our fault or the broker's, and the caller must end the process.
+    """
+    # 1 and 2
+    clock = bench.wall()  # read once: what passes while the turn takes breath is noticed by the next
+    turn = Turn(bench.engine, bench.settings, partition, clock)
+    turn.pass_again(partition.outputs.timed, partition.outputs.said)
+    while True:
+        stop = turn.take(batch) if batch is not None else turn.wake(partition.clock(clock))
+        turn.write()
+        if stop is not Stop.BREATH:
+            break
+        await asyncio.sleep(0)
+        turn.breathed()
+    done = stop is Stop.DONE
+    # 3
+    await partition.still_ours()
+    failpoint("before_outputs")
+    await partition.outputs.write(_outputs(bench, partition.outputs.said, turn))
+    # 4
+    await partition.still_ours()
+    changes = {key: partition.tickets.get(key) for key in (*turn.forgotten, *turn.states)}
+    await partition.changelog.write(changes, partition.mark())
+    partition.outputs.timed.clear()
+    failpoint("after_changelog")
+    # 5
+    if batch is not None and done:
+        bench.consumer.finish(partition.source, batch)
+        partition.finished(batch)
+        failpoint("after_finish")
+    _count(bench, partition, turn)
+    return done
+
+
+def _outputs(bench: Workbench, said: set[bytes], turn: Turn) -> dict[str, list[Record]]:
+    """Topic to what is to be written there: what was not said already."""
+    source = f"/breachwatch/{bench.settings.app_id}".encode()
+    breaches: list[Record] = []
+    escalations: list[Record] = []
+    for effect in turn.effects:
+        if effect.id.encode() not in said:
+            to = breaches if effect.kind in _BREACHES else escalations
+            to.append(Record(effect.ticket.encode(), encode_effect(effect), effect_headers(effect, source)))
+    letters = [letter for letter in turn.letters if dict(letter.headers)[ORIGIN] not in said]
+    return {bench.topics.breaches: breaches, bench.topics.escalations: escalations, bench.topics.rejected: letters}
+
+
+def _count(bench: Workbench, partition: Partition, turn: Turn) -> None:
+    """Effects that the ledger held back are counted too: whoever wrote them died before it could."""
+    metrics = bench.metrics
+    for (kind, result), count in turn.events.items():
+        metrics.event(kind, result, count)
+    for reason, count in turn.rejected.items():
+        metrics.rejected(reason, count)
+    if turn.unmatched:
+        metrics.unmatched(turn.unmatched)
+    metrics.effects(turn.effects, bench.settings.clock is ClockMode.WALL)
+    metrics.partition(partition.number, partition.watermark or None, partition.live)

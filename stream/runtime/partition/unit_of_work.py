@@ -1,0 +1,262 @@
+"""What one turn of a partition comes to, before any of it is written: tickets changed, effects, dead letters, counts.
+
+No I/O and no ``await``: from the reading of a ticket to its writing nobody else can see it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from enum import Enum, auto
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from stream.runtime.kafka.transport import Batch, Record
+from stream.runtime.recovery.output_recovery import origin
+from stream.runtime.recovery.outputs import ORIGIN
+from stream.runtime.settings import ClockMode
+from stream.sla.codec import codec
+from stream.sla.engine import Engine, Outcome, Step
+from stream.wire.decode import Rejected, RejectReason, Tick, decode
+from stream.wire.effect import encode_rejected
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from stream.observe.metrics import Result
+    from stream.runtime.partition.task import Partition
+    from stream.runtime.settings import Settings
+    from stream.sla.effects import Effect
+    from stream.sla.ticket.state import State
+
+MOST_OUTPUTS: Final = 4_000
+"""A turn ends when it has this many effects and dead letters (one event may add a few): a successor reads them back."""
+MOST_WOKEN: Final = 2_000
+"""A turn wakes no more tickets than this: their states are written as one."""
+MOST_SECONDS: Final = 0.1
+"""A turn ends after so much work: what it says goes out when it ends."""
+SLICE_SECONDS: Final = 0.01
+"""Work at a stretch. In between the event loop does what else there is: other partitions' deadlines, heartbeats, answers of
+the broker. An event takes some ten steps of the loop from the broker to its effects, and each may wait for a slice of each
+partition."""
+
+_RESULT: Final[dict[Outcome, Result]] = {
+    Outcome.APPLIED: "applied",
+    Outcome.LATE: "late",
+    Outcome.DUPLICATE: "duplicate",
+}
+
+
+class Stop(Enum):
+    """Why a turn stops looking at tickets."""
+
+    DONE = auto()
+    FULL = auto()
+    """The rest is for another turn, when this one is written."""
+    BREATH = auto()
+    """It goes on after ``Turn.breathed``."""
+
+
+_DONE: Final = Stop.DONE
+_FULL: Final = Stop.FULL
+_BREATH: Final = Stop.BREATH
+
+
+def ending(ended: int | None, retention: int | None) -> int | None:
+    """When a ticket is to be forgotten, by the feed's time, epoch microseconds; ``None``: not yet, for it is open, or never.
+
+    ``ended``: as ``State.ended``. ``retention`` in microseconds; ``None``: for ever.
+    """
+    return None if ended is None or retention is None else ended + retention
+
+
+class Turn:
+    """Takes events and the passing of time to the tickets of one partition. Instants are epoch microseconds."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        settings: Settings,
+        partition: Partition,
+        clock: int,
+        passing: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """``clock``: the machine's clock at the beginning of the turn. ``passing``: seconds, of a clock nobody sets."""
+        self.states: dict[bytes, State] = {}
+        """Tickets that were changed, as they are now."""
+        self.forgotten: set[bytes] = set()
+        """Closed tickets whose retention is over."""
+        self.effects: list[Effect] = []
+        self.letters: list[Record] = []
+        """Dead letters, their origin in a header."""
+        self.events: Counter[tuple[str, Result]] = Counter()
+        self.rejected: Counter[RejectReason] = Counter()
+        self.unmatched = 0
+        self._woken = 0
+        self._passing = passing
+        self._stopped = passing()
+        self._ends = self._stopped + MOST_SECONDS
+        self._breath = self._stopped + SLICE_SECONDS
+        self._idle = True
+        """Nothing was done since the last breath: however slow it goes, it goes on."""
+        self._unwritten: set[bytes] = set()
+        """Changed, and the table does not have it yet."""
+        self._engine = engine
+        self._settings = settings
+        self._partition = partition
+        self._book = partition.book
+        self._clock = clock
+        self._clock_is_feed = settings.clock is ClockMode.EVENT
+        self._outcomes_only = not settings.routine
+
+    def breathed(self) -> None:
+        """Others had their time, which does not count: go on."""
+        now = self._passing()
+        self._ends += now - self._stopped
+        self._breath = now + SLICE_SECONDS
+        self._idle = True
+
+    def write(self) -> None:
+        """Put changed tickets into the partition's table: whoever looks between two slices finds all of a change."""
+        partition, states = self._partition, self.states
+        for key in self._unwritten:
+            state = states[key]
+            partition.tickets[key] = codec.encode(state)
+            partition.recent.put(key, state)
+        self._unwritten.clear()
+        self._stopped = self._passing()
+
+    def take(self, batch: Batch) -> Stop:
+        """Take the records from the partition's cursor on."""
+        partition = self._partition
+        records, by_event_time = batch.records, partition.by_event_time
+        while (stop := self._stop()) is None:
+            # Time passes with the events: what falls due between two of them is woken between them, wherever a batch
+            # happens to end.
+            if by_event_time:
+                stop = self.wake(partition.clock(self._clock))
+                if stop is _DONE:
+                    stop = self._forget(partition.watermark)
+                if stop is not _DONE:
+                    return stop
+            if partition.cursor == len(records):
+                return self._forget(partition.watermark)
+            self._idle = False
+            self._take_one(records[partition.cursor])
+            partition.cursor += 1
+        return stop
+
+    def wake(self, until: int) -> Stop:
+        """Wake the tickets that are due at ``until``."""
+        deadlines = self._partition.deadlines
+        while (key := deadlines.take(until)) is not None:
+            state = self._state(key)
+            if state is None:
+                raise RuntimeError(f"a deadline of a ticket that is not in the table: {key!r}")
+            step = self._engine.wake(state, until)
+            if step.wake_at is not None and step.wake_at <= until:
+                raise RuntimeError(f"a ticket that was woken at {until} wants to be woken at {step.wake_at}: {key!r}")
+            self._woken += 1
+            self._idle = False
+            self._keep(key, state, step, None if self._clock_is_feed else self._clock)
+            if (stop := self._stop()) is not None:
+                return stop
+        return _DONE
+
+    def _stop(self) -> Stop | None:
+        if len(self.effects) + len(self.letters) >= MOST_OUTPUTS or self._woken >= MOST_WOKEN:
+            return _FULL
+        now = self._passing()
+        if now >= self._ends:
+            return _FULL
+        return _BREATH if now >= self._breath and not self._idle else None
+
+    def pass_again(self, timed: Mapping[bytes, int], said: set[bytes]) -> None:
+        """Let time pass for tickets of which it was said, by a predecessor that died then, that it had: by record key, up to
+        when. Only where all that follows was said (``said`` has the ids).
+
+        For the first turn after taking over, however short. What was said and not written down is of the predecessor's last
+        turn alone. Was that a turn of deadlines, then the tickets stand as it found them, and all of it passes here. Was it one
+        of events, then these come again before any that were published later, and bring the rest.
+        """
+        for key, instant in timed.items():
+            state = self._state(key)
+            if state is not None:
+                step = self._engine.wake(state, instant + 1)
+                if step.effects and all(effect.id.encode() in said for effect in step.effects):
+                    self._keep(key, state, step)
+
+    def _forget(self, until: int) -> Stop:
+        # By the feed's time, in either clock mode: as long as nothing is heard there is nothing to make room for, and a
+        # recorded feed keeps its tickets however old it is.
+        endings = self._partition.endings
+        while (key := endings.take(until)) is not None:
+            self._woken += 1
+            self._idle = False
+            # Closed it may be, and a commitment of it open all the same.
+            self._book.change(self._state(key), None)
+            self._partition.tickets.pop(key, None)
+            self._partition.recent.drop(key)
+            self.states.pop(key, None)
+            self._unwritten.discard(key)
+            self.forgotten.add(key)
+            if (stop := self._stop()) is not None:
+                return stop
+        return _DONE
+
+    def _take_one(self, record: Any) -> None:
+        now = None if self._clock_is_feed else self._clock
+        heard = decode(record.key, record.value, now=now, max_ahead=self._settings.max_ahead)
+        if isinstance(heard, Rejected):
+            self._reject(record, heard)
+            return
+        if isinstance(heard, Tick):
+            self._partition.hear(heard.at)
+            self.events["feed.tick", "applied"] += 1
+            return
+        event = heard.event
+        self._partition.hear(event.at)
+        key: bytes = record.key
+        state = self._state(key)
+        step = self._engine.apply(state, heard.ticket, event, self._partition.watermark if now is None else now)
+        if step.outcome is Outcome.TOO_LATE:
+            message = f"older than the {self._settings.history} newest events that are kept of this ticket"
+            self._reject(record, Rejected(RejectReason.TOO_LATE, message, "$.at"))
+            return
+        self.events[event.type, _RESULT[step.outcome]] += 1
+        self.unmatched += step.unmatched
+        if step.outcome is not Outcome.DUPLICATE:
+            self._keep(key, state, step)
+
+    def _state(self, key: bytes) -> State | None:
+        state = self.states.get(key) or self._partition.recent.get(key)
+        if state is None and (stored := self._partition.tickets.get(key)) is not None:
+            state = codec.decode(stored)
+        return state
+
+    def _keep(self, key: bytes, before: State | None, step: Step, detected_at: int | None = None) -> None:
+        self.states[key] = step.state
+        self._unwritten.add(key)
+        self.forgotten.discard(key)
+        self._book.change(before, step.state)
+        self._partition.deadlines.set(key, step.wake_at)
+        self._partition.endings.set(key, ending(step.state.ended, self._settings.retention))
+        for effect in step.effects:
+            if self._outcomes_only and effect.routine:
+                continue
+            # A ticket is woken by the time that deadlines go by, which lags behind the time at which we notice.
+            self.effects.append(effect if detected_at is None else msgspec.structs.replace(effect, detected_at=detected_at))
+
+    def _reject(self, record: Any, rejected: Rejected) -> None:
+        letter = encode_rejected(
+            rejected,
+            key=record.key,
+            value=record.value,
+            topic=record.topic,
+            partition=record.partition,
+            offset=record.offset,
+            at=self._clock,
+        )
+        self.letters.append(Record(record.key, letter, [(ORIGIN, origin(record))]))
+        self.rejected[rejected.reason] += 1

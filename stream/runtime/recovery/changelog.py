@@ -1,0 +1,136 @@
+"""The changelog of a partition: whose each record is, so that a worker that was replaced cannot put a ticket back.
+
+The changelog is not transactional (``docs/adr/0002-producer.md``), so a worker that was stopped, replaced and woken up
+may still append a state that is older than what stands before it. Three things make it harmless:
+
+* Each owner has an *epoch*, higher than that of all before it, in a header of each record. It writes one before its first
+  turn. Restoring a table ignores a record whose epoch is lower than one that came before (``stream.runtime.recovery.store``).
+* An owner knows at which offset its next record comes to stand. Comes it later, then somebody else has written in
+  between: the owner reads whose tickets those are and writes them once more. If it was a later owner, this one ends.
+* The *mark*, a record of the partition itself under a key that no ticket has, says how far the feed and the outputs were.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+from aiokafka import AIOKafkaConsumer
+from aiokafka.structs import TopicPartition
+
+from stream.runtime.kafka.connection import client_options
+from stream.runtime.kafka.transport import Record
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from stream.runtime.kafka.transport import Producer
+    from stream.runtime.recovery.store import Store
+    from stream.runtime.settings import Settings
+
+MARK_KEY: Final = b"\xff"
+"""Record key of the mark: not UTF-8, so no ticket."""
+_EPOCH: Final = "epoch"
+
+
+class Mark(msgspec.Struct, frozen=True):
+    """What is known of a partition as a whole."""
+
+    watermark: int = 0
+    """The newest instant the feed has shown, epoch microseconds; 0: none."""
+    outputs: dict[str, int] = {}
+    """Output topic to the offset from which on it may hold what the tickets here do not know of;
+    ``stream.runtime.recovery.output_recovery``."""
+
+
+def epoch_of(record: Any) -> int:
+    """The epoch of the worker that wrote it; 0: from before there were any."""
+    for name, value in record.headers:
+        if name == _EPOCH:
+            return int(value)
+    return 0
+
+
+class Changelog:
+    """What the owner of a partition writes."""
+
+    def __init__(self, settings: Settings, topic: str, partition: int, producer: Producer, store: Store) -> None:
+        self._settings: Final = settings
+        self._tp: Final = TopicPartition(topic, partition)
+        self._producer: Final = producer
+        self._store: Final = store
+        self._epoch = 0
+        self._headers: list[tuple[str, bytes]] = []
+        self._next: int | None = None
+        """Offset of the next record; ``None``: not known."""
+        self._written = Mark()
+
+    def found(self) -> Mark | None:
+        """The mark that was restored with the tickets; ``None``: nobody has owned the partition before."""
+        mark = self._store.mark(self._tp.partition)
+        return msgspec.json.decode(mark, type=Mark) if mark is not None else None
+
+    async def begin(self, generation: int, mark: Mark) -> None:
+        """Take over, with this mark: from here on records of those who had the partition before are old.
+
+        ``generation``: of the consumer group, which rises with each rebalance while the group lives; what the restored
+        table has seen rises even when the group was forgotten. Raises ``aiokafka.errors.KafkaError``.
+        """
+        number = self._tp.partition
+        self._epoch = max(self._store.epoch(number) + 1, generation)
+        self._headers = [(_EPOCH, b"%d" % self._epoch)]
+        self._next = self._store.reached(number) + 1
+        self._written = mark
+        self._store.begin_epoch(number, self._epoch)
+        await self._append([*self._again(self._store.outdated(number)), self._mark()])
+
+    async def write(self, changes: Mapping[bytes, bytes | None], mark: Mark) -> None:
+        """Write tickets as they are now, ``None`` for those that are forgotten; return when all replicas have them.
+
+        Raises ``aiokafka.errors.KafkaError``, and RuntimeError when another worker owns the partition.
+        """
+        records = [Record(key, value, self._headers) for key, value in changes.items()]
+        if records or mark != self._written:
+            self._written = mark
+            await self._append([*records, self._mark()])
+
+    async def _append(self, records: list[Record]) -> None:
+        while records:
+            expected = self._next
+            last = await self._producer.write(self._tp.topic, self._tp.partition, records)
+            if last is None:
+                self._next = None
+                return
+            self._store.written(self._tp.partition, last)
+            self._next = last + 1
+            foreign = expected is not None and last + 1 - expected > len(records)
+            records = self._again(await self._keys_between(expected, last + 1)) if foreign and expected is not None else []
+
+    def _again(self, keys: Iterable[bytes]) -> list[Record]:
+        tickets = self._store.of(self._tp.partition)
+        return [Record(key, tickets[key], self._headers) for key in keys if key in tickets]
+
+    def _mark(self) -> Record:
+        return Record(MARK_KEY, msgspec.json.encode(self._written), self._headers)
+
+    async def _keys_between(self, first: int, end: int) -> set[bytes]:
+        """Keys of the records there that are not ours. Raises RuntimeError when they are of a later owner: we are none."""
+        consumer = AIOKafkaConsumer(
+            **client_options(self._settings), client_id="breachwatch-changelog", enable_auto_commit=False
+        )
+        await consumer.start()
+        keys = set()
+        try:
+            consumer.assign([self._tp])
+            consumer.seek(self._tp, first)
+            while await consumer.position(self._tp) < end:
+                for record in (await consumer.getmany(self._tp, timeout_ms=200)).get(self._tp, []):
+                    if record.offset < end:
+                        epoch = epoch_of(record)
+                        if epoch > self._epoch:
+                            raise RuntimeError(f"another worker has partition {self._tp.partition}, since epoch {epoch}")
+                        if epoch < self._epoch:
+                            keys.add(record.key)
+        finally:
+            await consumer.stop()
+        return keys

@@ -1,0 +1,91 @@
+"""What a partition's outputs hold that its tickets do not know of, read back when the partition is taken over.
+
+A worker that dies between writing the effects of a turn and writing the state they came from leaves effects that its
+successor will find true again, with the same ids: they must not be said twice. Some of them it might never find true:
+a deadline passed, was said, and now comes an event from before it. So the successor first lets time pass for those
+tickets, up to where it had passed; then the event corrects what was said, visibly.
+
+The changelog's mark says from which offset on to read. What is not committed is not read, and never will be.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from aiokafka import AIOKafkaConsumer
+from aiokafka.structs import TopicPartition
+
+from stream.runtime.kafka.connection import client_options
+from stream.runtime.recovery.outputs import ORIGIN
+from stream.sla.transition.emitter import TIMER
+from stream.wire.effect import decode_effect
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from stream.runtime.kafka.topics import Topics
+    from stream.runtime.recovery.changelog import Mark
+    from stream.runtime.recovery.outputs import Outputs
+    from stream.runtime.settings import Settings
+
+
+def origin(record: Any) -> bytes:
+    """Name of a source record within its partition. The time is in it for a topic that was deleted and made again."""
+    return b"%d@%d" % (record.offset, record.timestamp)
+
+
+async def read_back(settings: Settings, topics: Topics, outputs: Mapping[int, Outputs], marks: Mapping[int, Mark]) -> None:
+    """Note in the outputs of each partition what its topics hold from the offsets on that its mark names.
+
+    A topic that the mark does not name holds nothing of this table's. The outputs must be fenced already: then everything
+    that is committed is final, and nothing is under way. Raises ``aiokafka.errors.KafkaError``.
+    """
+    if not outputs:
+        return
+    consumer = AIOKafkaConsumer(
+        **client_options(settings),
+        client_id="breachwatch-ledger",
+        enable_auto_commit=False,
+        isolation_level="read_committed",
+        fetch_max_wait_ms=50,
+        max_partition_fetch_bytes=4 * 1024 * 1024,
+    )
+    await consumer.start()
+    try:
+        tps = [
+            TopicPartition(topic, partition)
+            for topic in (topics.breaches, topics.escalations, topics.rejected)
+            for partition in outputs
+        ]
+        first, end = await consumer.beginning_offsets(tps), await consumer.end_offsets(tps)
+        unread = set()
+        for tp in tps:
+            start = marks[tp.partition].outputs.get(tp.topic, end[tp])
+            # Beyond the end: the topic was deleted and made again.
+            start = first[tp] if start > end[tp] else max(start, first[tp])
+            outputs[tp.partition].found(tp.topic, start, end[tp])
+            if start < end[tp]:
+                unread.add(tp)
+        consumer.assign(list(unread))
+        for tp in unread:
+            consumer.seek(tp, outputs[tp.partition].unknown_from(0)[tp.topic])
+        while unread:
+            for tp, records in (await consumer.getmany(timeout_ms=200)).items():
+                for record in records:
+                    _note(outputs[tp.partition], record)
+            for tp in list(unread):
+                if await consumer.position(tp) >= end[tp]:
+                    unread.remove(tp)
+    finally:
+        await consumer.stop()
+
+
+def _note(outputs: Outputs, record: Any) -> None:
+    headers = dict(record.headers)
+    if ORIGIN in headers:
+        outputs.said.add(headers[ORIGIN])
+        return
+    outputs.said.add(headers["ce_id"])
+    effect = decode_effect(record.value)
+    if effect.cause == TIMER and not effect.late:
+        outputs.timed[record.key] = max(outputs.timed.get(record.key, 0), effect.at)

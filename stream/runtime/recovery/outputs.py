@@ -1,0 +1,178 @@
+"""What a partition says, all of a turn or nothing: a transactional producer that only the partition's owner can use.
+
+Starting it (InitProducerId) ends what another worker had begun under the same id, and refuses that worker from then on,
+however late it wakes up. So what stands in the topics is read back (``ledger``) after that, never before.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from typing import TYPE_CHECKING, Any, Final
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.client import CoordinationType
+from aiokafka.errors import KafkaError, NodeNotReadyError
+from aiokafka.producer.sender import EndTxnHandler, Sender
+
+from stream.runtime.failpoint import failpoint
+from stream.runtime.kafka.connection import client_options
+from stream.runtime.kafka.topics import Topics
+from stream.runtime.kafka.transport import submit
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from stream.runtime.kafka.transport import Record
+    from stream.runtime.settings import Settings
+
+
+class IndefiniteEndError(KafkaError):  # type: ignore[misc]  # aiokafka ships no types mypy could follow
+    """The broker did not answer the end of a transaction: nobody here knows whether it is committed."""
+
+
+ORIGIN: Final = "origin"
+"""Header of a dead letter: which record it is about (``stream.runtime.recovery.output_recovery.origin``)."""
+
+
+class Outputs:
+    """Writes effects and dead letters of one partition, and knows which of them its tickets may not know of."""
+
+    def __init__(self, producer: AIOKafkaProducer, partition: int, letters: str) -> None:
+        """``letters``: the topic of dead letters."""
+        self.said: set[bytes] = set()
+        """Ids of effects and origins of dead letters that need not be written again;
+        ``stream.runtime.recovery.output_recovery``."""
+        self.timed: dict[bytes, int] = {}
+        """Record keys of tickets to the newest instant (epoch microseconds) at which time alone made true what was said."""
+        self.sending_since: float | None = None
+        """Epoch seconds since when a write is under way; ``None``: there is none."""
+        self._producer: Final = producer
+        self._partition: Final = partition
+        self._letters: Final = letters
+        self._settled = False
+        self._from: dict[str, int] = {}
+        self._ends: dict[str, int] = {}
+        self._finished: deque[tuple[int, int, list[bytes]]] = deque()
+        self._origins: list[bytes] = []
+
+    def found(self, topic: str, unknown_from: int, end: int) -> None:
+        """On taking over: from which offset on the topic may hold what the tickets do not know of, and where it ends."""
+        self._from[topic], self._ends[topic] = unknown_from, end
+
+    def finished(self, end: int, *, live: bool) -> None:
+        """The input is processed up to this offset and the tickets are written. ``live``: all that was there at the start."""
+        if live and not self._settled:
+            # What a predecessor said and its tickets did not know was said again by now, and held back, or never will be.
+            self._settled = True
+            self.said.clear()
+        self._finished.append((end, self._ends[self._letters], self._origins))
+        self._origins = []
+
+    def unknown_from(self, committed: int) -> dict[str, int]:
+        """Output topic to the offset from which on a successor must read: what is before it will not come again.
+
+        ``committed``: the input offset that the group has committed. Effects are known to the tickets; of bad records nothing
+        is known but their dead letters, so of those everything counts that comes from input after it.
+        """
+        letters = self._from[self._letters]
+        while self._finished and self._finished[0][0] <= committed:
+            _, letters, origins = self._finished.popleft()
+            self.said.difference_update(origins)
+        if self._settled:
+            self._from = {**self._ends, self._letters: letters}
+        return self._from
+
+    async def write(self, outputs: Mapping[str, Sequence[Record]]) -> None:
+        """Write the records to this partition of each topic; return when all of them, as one, are committed.
+
+        Raises ``aiokafka.errors.KafkaError``, ``ProducerFenced`` when another worker has the partition. The process
+        must end then: only a new producer can find out what became of the transaction.
+        """
+        if not any(outputs.values()):
+            return
+        self.sending_since = time.time()
+        await self._producer.begin_transaction()
+        deliveries = []
+        for topic, records in outputs.items():
+            deliveries += await submit(self._producer, topic, self._partition, records)
+        for delivery, count in deliveries:
+            written = await delivery
+            self._ends[written.topic] = written.offset + count
+        failpoint("in_outputs")
+        await self._producer.commit_transaction()
+        self.sending_since = None
+        failpoint("after_outputs")
+        self._origins += [
+            value for letter in outputs.get(self._letters, ()) for name, value in letter.headers if name == ORIGIN
+        ]
+        # Input that is finished and not committed comes again when the partition stays here after a rebalance.
+        self.said.update(self._origins)
+
+    async def close(self) -> None:
+        """Let go of the connections. No turn may be under way."""
+        await self._producer.stop()
+
+
+async def fence(settings: Settings, partitions: Iterable[int]) -> dict[int, Outputs]:
+    """Partition number to its outputs, from now on this worker's alone. Raises ``aiokafka.errors.KafkaError``."""
+
+    async def one(partition: int) -> tuple[int, Outputs]:
+        name = f"{settings.app_id}-{settings.topic_prefix}-p{partition}"
+        producer = _Producer(
+            **client_options(settings),
+            client_id=f"breachwatch-outputs-{partition}",
+            transactional_id=name,
+            max_batch_size=512 * 1024,
+        )
+        await producer.start()
+        return partition, Outputs(producer, partition, letters)
+
+    letters = Topics(settings.app_id, settings.topic_prefix).rejected
+    return dict(await asyncio.gather(*map(one, partitions)))
+
+
+class _Producer(AIOKafkaProducer):  # type: ignore[misc]
+    """Ends a transaction once: when it gets no answer, it does not ask again."""
+
+    _sender: Any
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        theirs = self._sender
+        self._sender = _Sender(
+            theirs.client,
+            acks=theirs._acks,
+            txn_manager=theirs._txn_manager,
+            message_accumulator=theirs._message_accumulator,
+            retry_backoff_ms=theirs._retry_backoff * 1_000,
+            request_timeout_ms=theirs._request_timeout_ms,
+        )
+
+
+class _Sender(Sender):  # type: ignore[misc]
+    async def _do_txn_commit(self, commit_result: Any) -> Any:
+        await self._message_accumulator.flush_for_commit()
+        manager = self._txn_manager
+        if manager.is_empty_transaction():
+            manager.complete_transaction()
+            return None
+        coordinator = await self._find_coordinator(CoordinationType.TRANSACTION, manager.transactional_id)
+        return await _EndOnce(self, commit_result).do(coordinator)
+
+
+class _EndOnce(EndTxnHandler):  # type: ignore[misc]
+    async def do(self, node_id: int) -> bool:
+        try:
+            answer = await self._sender.client.send(node_id, self.create_request(), group=self.group)
+        except NodeNotReadyError:
+            backoff = self.handle_error()  # it was never sent
+        except KafkaError as error:
+            # The first request may yet arrive behind the second, when the next transaction has begun, and end that one.
+            raise IndefiniteEndError(f"no answer to the end of a transaction: {error!r}") from error
+        else:
+            backoff = self.handle_response(answer)
+        if backoff is not None:
+            await asyncio.sleep(backoff)
+        return backoff is None

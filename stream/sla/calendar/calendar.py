@@ -1,0 +1,270 @@
+"""Business time: when a helpdesk is open, how much of it passes, and when an amount of it is used up.
+
+The rule from which everything follows: **an instant is open if and only if its local reading (weekday, date and
+time of day in the calendar's zone) is one that the calendar opens.** Hence a window edge that falls into a skipped
+hour takes effect at the instant of the change; a repeated hour inside a window counts twice; of a repeated hour
+that lies only partly in a window, that part is open in both passes; and a date that a zone skipped altogether never
+was.
+
+Open spans are half-open. An amount that is used up exactly at closing time ends at the closing instant.
+
+How it is fast: with the spans go their running totals, so that adding and measuring are two look-ups each.
+Years are worked out when they are first asked for.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from datetime import date, timedelta
+from typing import Final, NamedTuple
+from zoneinfo import ZoneInfo
+
+from stream.sla.calendar.spans import BUCKET, Spans, lay_out
+from stream.sla.calendar.week import CLOSED_WEEK, OPEN_WEEK, Content, Kind, Version, no_holidays, pieces, usual_day
+from stream.sla.calendar.zone import DAY, EPOCH, segments
+
+_FIRST_YEAR: Final = 1970
+_END_YEAR: Final = 2200
+_YEAR: Final = 366 * DAY
+
+
+class CalendarRangeError(ValueError):
+    """An instant, or the end of an amount, lies outside the years 1970 to 2199 that calendars reach."""
+
+
+class Stretch(NamedTuple):
+    """Instants [start, end) of one kind (epoch microseconds); ``note`` says why.
+
+    A holiday's name, an exception's note, ``break``.
+    """
+
+    start: int
+    end: int
+    kind: Kind
+    note: str
+
+
+class Calendar:
+    """Working hours of one place: what it says of the past and the future depends on its content alone.
+
+    ``day`` is the length of one working day (``1bd``) in microseconds: stated, or the usual one of the newest
+    version's week.
+    """
+
+    __slots__ = ("_always", "_spans", "content", "day", "name", "timezone", "zone")
+
+    def __init__(self, name: str, content: Content) -> None:
+        """Raises ValueError when no working day is stated and the newest week never opens; ZoneInfoNotFoundError."""
+        self.name: Final = name
+        self.timezone: Final = content.timezone
+        self.zone: Final = ZoneInfo(content.timezone)
+        self.content: Final = content
+        newest = content.versions[-1]
+        self.day: Final = content.day if content.day is not None else usual_day(newest)
+        if self.day <= 0:
+            raise ValueError(f"calendar {name!r} never opens in an ordinary week, so its working day must be stated")
+        self._always: Final = (
+            len(content.versions) == 1
+            and (newest.week, newest.breaks, newest.holidays) == (OPEN_WEEK, CLOSED_WEEK, no_holidays)
+            and not content.dates
+            and not content.readings
+        )
+        self._spans: Spans = (1, 0, [], [], [], [], [])  # holds no instant: the first question fills it
+
+    def __repr__(self) -> str:
+        return f"<Calendar {self.name} in {self.timezone}>"
+
+    def add(self, instant: int, micros: int) -> int:
+        """Spend business time from an instant on; negative: backwards.
+
+        Forwards it is the earliest instant ``u`` with ``measure(instant, u) == micros``, backwards the latest.
+        Nothing to spend: ``instant``.
+
+        Raises CalendarRangeError.
+        """
+        if self._always:
+            _check(instant)
+            _check(instant + micros)
+            return instant + micros
+        ahead = 0
+        while True:
+            first, last, near_time, near_total, starts, shifts, totals = self._spans
+            if first <= instant <= last:
+                i = near_time[(instant - first) >> BUCKET]
+                while starts[i] <= instant:
+                    i += 1
+                used = instant - shifts[i]
+                if used > totals[i]:
+                    used = totals[i]
+                target = used + micros
+                if micros > 0:
+                    if target <= totals[i]:
+                        return target + shifts[i]
+                    if target <= totals[-1]:
+                        i = near_total[target >> BUCKET]
+                        while totals[i] < target:
+                            i += 1
+                        return target + shifts[i]
+                    self._reach_on(last + ahead)
+                    ahead = ahead * 2 or _YEAR
+                elif micros:
+                    if target >= 0:
+                        i = near_total[target >> BUCKET]
+                        while totals[i] <= target:
+                            i += 1
+                        return target + shifts[i]
+                    self._reach_on(first - 1 - ahead)
+                    ahead = ahead * 2 or _YEAR
+                else:
+                    return instant
+            else:
+                self._reach(instant)
+
+    def measure(self, start: int, end: int) -> int:
+        """Business microseconds from ``start`` to ``end``; negative when ``end`` comes first.
+
+        Raises CalendarRangeError.
+        """
+        if self._always:
+            _check(start)
+            _check(end)
+            return end - start
+        if end < start:
+            return -self.measure(end, start)
+        while True:
+            first, last, near_time, _, starts, shifts, totals = self._spans
+            if first <= start and end <= last:
+                i = near_time[(start - first) >> BUCKET]
+                while starts[i] <= start:
+                    i += 1
+                before = start - shifts[i]
+                if before > totals[i]:
+                    before = totals[i]
+                i = near_time[(end - first) >> BUCKET]
+                while starts[i] <= end:
+                    i += 1
+                after = end - shifts[i]
+                if after > totals[i]:
+                    return totals[i] - before
+                return after - before
+            self._reach(start)
+            self._reach(end)
+
+    def is_open(self, instant: int) -> bool:
+        """Whether business time passes from this instant on. The closing instant is closed.
+
+        Raises CalendarRangeError.
+        """
+        _, _, _, _, starts, shifts, totals = self._around(instant)
+        i = bisect_right(starts, instant)
+        return instant - shifts[i] < totals[i]
+
+    def next_change(self, instant: int) -> int | None:
+        """The first instant after this one at which the calendar opens or closes; ``None`` if it never does again.
+
+        Raises CalendarRangeError.
+        """
+        if self._always:
+            return None
+        ahead = 0
+        while True:
+            _, last, _, _, starts, shifts, totals = self._around(instant)
+            i = bisect_right(starts, instant)
+            closing = totals[i] + shifts[i]
+            change = closing if instant < closing else starts[i]
+            if change < last:
+                return change
+            if last == _END:
+                return None
+            self._reach_on(last + ahead)
+            ahead = ahead * 2 or _YEAR
+
+    def stretches(self, start: int, end: int) -> list[Stretch]:
+        """The consecutive pieces that make up [start, end), with the reason of each; for explanations, not for the
+        hot path.
+
+        Raises CalendarRangeError.
+        """
+        _check(start)
+        _check(end)
+        if self._always:
+            return [Stretch(start, end, Kind.OPEN, "")] if start < end else []
+        found: list[Stretch] = []
+        for begin, finish, offset in segments(self.zone, start, end):
+            for day in range((begin + offset) // DAY, (finish + offset - 1) // DAY + 1):
+                for piece in pieces(self.content, day):
+                    low, high = max(piece.start - offset, begin), min(piece.end - offset, finish)
+                    if low >= high:
+                        continue
+                    if found and found[-1][2:] == piece[2:]:
+                        low = found.pop().start
+                    found.append(Stretch(low, high, piece.kind, piece.note))
+        return found
+
+    def _around(self, instant: int) -> Spans:
+        if instant == _END:
+            raise CalendarRangeError(f"calendars end before the year {_END_YEAR}")
+        while True:
+            spans = self._spans
+            if spans[0] <= instant < spans[1]:
+                return spans
+            self._reach(instant)
+
+    def _reach_on(self, instant: int) -> None:
+        """As ``_reach``, as far as calendars go; an error once there is nowhere left to go.
+
+        Callers go on by doubling steps: a calendar that hardly ever opens is not laid out anew for every year.
+        """
+        first, last, *_ = self._spans
+        if instant >= last == _END or instant < first == _FIRST:
+            raise CalendarRangeError(f"{self!r} is not open that long between {_FIRST_YEAR} and {_END_YEAR - 1}")
+        self._reach(min(max(instant, _FIRST), _END))
+
+    def _reach(self, instant: int) -> None:
+        """Work out all years up to and with that of the instant; the last instant of all belongs to the year it ends.
+
+        The new lists replace the old in one assignment: another thread sees the one or the other.
+        """
+        _check(instant)
+        year = min(_year(instant), _END_YEAR - 1)
+        first, last, _, _, starts, shifts, totals = self._spans
+        if not starts:
+            self._spans = lay_out(_midnight(year), _midnight(year + 1), self._open(year, year + 1))
+            return
+        if first <= _midnight(year) < last:
+            return
+        known = [(start, total + shift) for start, shift, total in zip(starts[:-1], shifts[1:], totals[1:], strict=True)]
+        if instant < first:
+            self._spans = lay_out(_midnight(year), last, [*self._open(year, _year(first)), *known])
+        else:
+            self._spans = lay_out(first, _midnight(year + 1), [*known, *self._open(_year(last), year + 1)])
+
+    def _open(self, year: int, end_year: int) -> list[tuple[int, int]]:
+        return [
+            (start, end) for start, end, kind, _ in self.stretches(_midnight(year), _midnight(end_year)) if kind is Kind.OPEN
+        ]
+
+
+def always(name: str = "24x7", timezone: str = "UTC") -> Calendar:
+    """A calendar that never closes; the zone only says in which months are counted and deadlines read."""
+    return Calendar(name, Content(timezone, (Version(date.min, OPEN_WEEK),)))
+
+
+def _midnight(year: int) -> int:
+    """1 January of the year, 00:00 UTC."""
+    return (date(year, 1, 1).toordinal() - EPOCH.toordinal()) * DAY
+
+
+def _year(instant: int) -> int:
+    return (EPOCH + timedelta(microseconds=instant)).year
+
+
+_FIRST: Final = _midnight(_FIRST_YEAR)
+_END: Final = _midnight(_END_YEAR)
+
+
+def _check(instant: int) -> None:
+    if not _FIRST <= instant <= _END:
+        raise CalendarRangeError(
+            f"an instant {instant / 1e6:.0f} s from 1970 lies outside the years {_FIRST_YEAR} to {_END_YEAR - 1}"
+        )

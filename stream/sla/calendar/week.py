@@ -1,0 +1,212 @@
+"""What a calendar says, as pure data, and what follows from it for one date.
+
+Everything here is in *readings*: microseconds on the clocks of the calendar's zone, counted from 1970-01-01 00:00
+there. No offset of any zone is known here; ``stream.sla.calendar.calendar`` carries readings over to instants.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+from functools import lru_cache
+from itertools import pairwise
+from typing import Final, NamedTuple
+
+from stream.sla.calendar.zone import DAY
+
+_EPOCH_DAY: Final = date(1970, 1, 1).toordinal()
+
+
+class Kind(StrEnum):
+    """Whether business time passes, and whether a holiday is why it does not."""
+
+    OPEN = "open"
+    CLOSED = "closed"
+    HOLIDAY = "holiday"
+
+
+class Window(NamedTuple):
+    """Hours of a day, microseconds from its midnight: [start, end).
+
+    ``start`` is below 24 hours. ``end`` may lie up to 24 hours after ``start``, hence in the next day; the window
+    still belongs to the day it starts on.
+    """
+
+    start: int
+    end: int
+
+
+Windows = tuple[Window, ...]
+Week = tuple[Windows, Windows, Windows, Windows, Windows, Windows, Windows]
+"""Windows by weekday, Monday first."""
+
+CLOSED_WEEK: Final[Week] = ((), (), (), (), (), (), ())
+OPEN_WEEK: Final[Week] = ((Window(0, DAY),),) * 7
+
+
+@dataclass(frozen=True, slots=True)
+class Holiday:
+    """A named day that is closed, or open in its own windows only (a half holiday)."""
+
+    name: str
+    windows: Windows = ()
+
+
+Holidays = Callable[[int], Mapping[date, Holiday]]
+"""The holidays of a year. Asked for every date, so it has to remember its answers."""
+
+
+def no_holidays(_year: int) -> Mapping[date, Holiday]:
+    return {}
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """The ordinary content from a local date on, until the next version begins."""
+
+    since: date
+    """``date.min`` for the first."""
+    week: Week
+    breaks: Week = CLOSED_WEEK
+    """Cut out of the windows of the same weekday, after midnight too where a window runs past it."""
+    holidays: Holidays = no_holidays
+
+
+@dataclass(frozen=True, slots=True)
+class DateException:
+    """Dates, both included, with these windows instead of their own; none means closed. Breaks do not cut them."""
+
+    first: date
+    last: date
+    windows: Windows
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ReadingException:
+    """All that the clocks show from ``start`` to before ``end`` is open, or is closed, whatever else is said."""
+
+    start: int
+    end: int
+    open: bool
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """A whole calendar. Of exceptions that overlap the later in the list holds."""
+
+    timezone: str
+    versions: tuple[Version, ...]
+    """At least one, in the order of ``since``, the first since ``date.min``."""
+    dates: tuple[DateException, ...] = ()
+    readings: tuple[ReadingException, ...] = ()
+    day: int | None = None
+    """Microseconds of one working day, whole seconds; ``None``: as ``usual_day`` finds."""
+
+
+class Piece(NamedTuple):
+    """Readings [start, end) of one kind, and why."""
+
+    start: int
+    end: int
+    kind: Kind
+    note: str
+
+
+class _Shift(NamedTuple):
+    """The windows that start on a date, and what the rest of that date is."""
+
+    opens: Windows
+    breaks: Windows
+    rest: Kind
+    note: str
+
+
+def pieces(content: Content, day: int) -> list[Piece]:
+    """The readings of one date, from midnight to midnight, without a hole. ``day`` counts from 1970-01-01.
+
+    Precedence: exceptions by reading, exceptions by date, holidays, week. A window that runs past midnight comes in
+    whole from the date it starts on, whatever the next date is. Where windows of two dates overlap it is open.
+    """
+    before, today = _shift(content, day - 1), _shift(content, day)
+    layers = [Piece(0, DAY, today.rest, today.note)]
+    layers += [Piece(start - DAY, end - DAY, Kind.CLOSED, "break") for start, end in before.breaks]
+    layers += [Piece(start, end, Kind.CLOSED, "break") for start, end in today.breaks]
+    layers += [Piece(start - DAY, end - DAY, Kind.OPEN, before.note) for start, end in before.opens if end > DAY]
+    layers += [Piece(start, end, Kind.OPEN, today.note) for start, end in today.opens]
+    midnight = day * DAY
+    layers += [
+        Piece(said.start - midnight, said.end - midnight, Kind.OPEN if said.open else Kind.CLOSED, said.note)
+        for said in content.readings
+        if said.start < midnight + DAY and midnight < said.end
+    ]
+    edges = {edge for layer in layers for edge in layer[:2] if 0 < edge < DAY} | {0, DAY}
+    found = []
+    for start, end in pairwise(sorted(edges)):
+        top = next(layer for layer in reversed(layers) if layer.start <= start and end <= layer.end)
+        found.append(Piece(midnight + start, midnight + end, top.kind, top.note))
+    return found
+
+
+def usual_day(version: Version) -> int:
+    """The most common opening of the weekdays that open, in microseconds, breaks taken off; 0 if none opens.
+
+    Of equally common ones the longest.
+    """
+    openings = [
+        sum(end - start for start, end in _union(_cut(windows, breaks)[0]))
+        for windows, breaks in zip(version.week, version.breaks, strict=True)
+    ]
+    counts = Counter(opening for opening in openings if opening)
+    return max(counts, key=lambda opening: (counts[opening], opening), default=0)
+
+
+def _shift(content: Content, day: int) -> _Shift:
+    today = date.fromordinal(_EPOCH_DAY + day)
+    for said in reversed(content.dates):
+        if said.first <= today <= said.last:
+            return _Shift(said.windows, (), Kind.CLOSED, said.note)
+    versions = content.versions
+    version = versions[bisect_right(versions, today, key=lambda version: version.since) - 1]
+    holiday = version.holidays(today.year).get(today)
+    if holiday is not None:
+        return _Shift(holiday.windows, (), Kind.HOLIDAY, holiday.name)
+    weekday = today.weekday()
+    opens, breaks = _cut(version.week[weekday], version.breaks[weekday])
+    return _Shift(opens, breaks, Kind.CLOSED, "")
+
+
+@lru_cache(maxsize=4096)
+def _cut(windows: Windows, breaks: Windows) -> tuple[Windows, Windows]:
+    """What breaks leave of the windows of their day, and what they take."""
+    breaks += tuple(Window(start + DAY, end + DAY) for start, end in breaks)
+    left = list(windows)
+    taken = []
+    for begin, finish in breaks:
+        rest = []
+        for start, end in left:
+            if finish <= start or end <= begin:
+                rest.append(Window(start, end))
+                continue
+            taken.append(Window(max(start, begin), min(end, finish)))
+            if start < begin:
+                rest.append(Window(start, begin))
+            if finish < end:
+                rest.append(Window(finish, end))
+        left = rest
+    return tuple(left), tuple(taken)
+
+
+def _union(windows: Iterable[Window]) -> list[Window]:
+    merged: list[Window] = []
+    for start, end in sorted(windows):
+        if merged and start <= merged[-1].end:
+            merged[-1] = Window(merged[-1].start, max(end, merged[-1].end))
+        else:
+            merged.append(Window(start, end))
+    return merged

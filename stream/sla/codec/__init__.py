@@ -1,0 +1,1 @@
+"""A ticket's state to bytes and back."""

@@ -1,0 +1,214 @@
+"""The second form of a ticket's state: what a worker writes.
+
+Half the bytes of the first: names stand apart (``stream.sla.ticket.names``), instants that are mostly that of the ticket's
+beginning count from there, and what hardly any commitment has stands aside. The parts of a ticket are bytes within the bytes,
+kept as long as they do not change: most events change none. What is asked of all tickets at a worker's start stands before the
+rest, which ``look`` does not read.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+
+from stream.sla.ticket.commitment_state import Pledge
+from stream.sla.ticket.escalation_state import Climb
+from stream.sla.ticket.history import History, Value
+from stream.sla.ticket.names import Names, Stand, Terms, pack_frame, pack_names, promised, unpack_frame, unpack_names
+from stream.sla.ticket.state import Key, Look, Standing, State, Ticket, has_ended, stands
+from stream.sla.ticket.stopwatch import Stopwatch, Stretches
+
+MARK: Final = b"\x02"
+
+_Rare = tuple[int, int | None, int | None, int, int, int, int]
+"""Of a pledge: turn, counts_from, cut_from, base, extension, cut_elapsed, cut_paused."""
+_Climb = tuple[int, int, tuple[str, ...], int, int, int, int, int, int | None]
+"""Of a climb: the arguments of ``Climb`` from ``cycle`` on."""
+_More = tuple[list[int], list[Stretches], list[int | None], dict[int, tuple[str, ...]], dict[int, _Rare], list[_Climb]]
+"""Cycle and since (from the start) of each stopwatch, then cycle and floor (from the start) of each pledge; ran and paused of
+each stopwatch; next of each pledge (``_AS_DUE``); warned and the rare parts of pledges by their number; climbs."""
+_Parts = tuple[int, bytes, list[int], list[int | None], _More]
+"""Their start (of the first stopwatch), their frame; phase and began (from the start) of each stopwatch, then the verdict of
+each pledge; due of each pledge; and what ``look`` does not read."""
+_Last = tuple[int, str, str | None]
+"""Of the key of the newest event, without its instant: seq, id, source (``None``: the history's)."""
+_Early = tuple[int | None, int | None, str, bytes, list[Value], bytes]
+"""Of a ticket: next, the instant of its newest event, gone, names of fields, their values, parts."""
+_Late = tuple[_Last | None, str, tuple[str, ...], bool, bool, int | None]
+"""Of a ticket: last, id, parties, begun, partial, fired."""
+_Rest = tuple[_Late, bytes, int, str, tuple[_Early, _Late] | None, tuple[str, ...], dict[str, int]]
+"""Of a state: its head's late part, its history (packed, kept, source), base, old_ids, revisions."""
+
+_AS_DUE: Final = -1
+_write: Final = msgspec.msgpack.Encoder().encode
+_read: Final = msgspec.msgpack.Decoder(tuple[_Early, _Rest]).decode
+_read_parts: Final = msgspec.msgpack.Decoder(_Parts).decode
+_look: Final = msgspec.msgpack.Decoder(tuple[_Early, msgspec.Raw]).decode
+_look_at_parts: Final = msgspec.msgpack.Decoder(tuple[int, bytes, list[int], list[int | None], msgspec.Raw]).decode
+
+
+def encode(state: State) -> bytes:
+    recent, base = state.recent, state.base
+    early, late = _told(state.head, recent.source)
+    before = None if base is None else _told(base, recent.source)
+    return MARK + _write((early, (late, recent.packed, recent.kept, recent.source, before, state.old_ids, state.revisions)))
+
+
+def decode(data: bytes) -> State:
+    """``data`` with its mark. Raises msgspec.DecodeError and IndexError."""
+    early, (late, packed, kept, source, base, old_ids, revisions) = _read(data[1:])
+    head = _ticket(early, late, source)
+    newest = early[1] if kept else None
+    recent = History(packed, kept, 0 if newest is None else newest, source)
+    return State(head, recent, None if base is None else _ticket(base[0], base[1], source), old_ids, revisions)
+
+
+def look(data: bytes) -> Look:
+    """``data`` with its mark. Raises msgspec.DecodeError and IndexError."""
+    (soonest, newest, gone, packed, values, parts), _ = _look(data[1:])
+    names = unpack_names(packed)
+    priority, team = _value("priority", names, values), _value("team", names, values)
+    start, frame, numbers, dues, _ = _look_at_parts(parts)
+    verdicts = len(numbers) - len(dues)
+    open_: list[Standing] = []
+    for name, policy, number, watch in promised(frame):
+        going = stands(True, numbers[verdicts + number], numbers[2 * watch])
+        if going:
+            open_.append(Standing(name, policy, priority, team, going, dues[number], start + numbers[2 * watch + 1]))
+    ended = newest if has_ended(soonest, gone, _value("status", names, values)) else None
+    return Look(None if soonest is None else soonest + 1, ended, open_)
+
+
+def _value(name: str, names: Names, values: list[Value]) -> str:
+    return str(values[names.index(name)]) if name in names else ""
+
+
+def _told(ticket: Ticket, source: str) -> tuple[_Early, _Late]:
+    parts = ticket.stored
+    if parts is None:
+        parts = ticket.stored = _parts(ticket)
+    at: int | None = None
+    last: _Last | None = None
+    if ticket.last is not None:
+        at, seq, id_, its = ticket.last
+        last = (seq, id_, None if its == source else its)
+    fields = ticket.fields
+    early = (ticket.next, at, ticket.gone, pack_names(tuple(fields)), [*fields.values()], parts)
+    return early, (last, ticket.id, ticket.parties, ticket.begun, ticket.partial, ticket.fired)
+
+
+def _parts(ticket: Ticket) -> bytes:
+    watches, rows = ticket.watches, tuple(ticket.watches)
+    terms: list[Terms] = []
+    stood: list[Stand] = []
+    start = watches[rows[0]].began if rows else 0
+    numbers: list[int] = []
+    more: list[int] = []
+    stretches: list[Stretches] = []
+    for watch in watches.values():
+        numbers += (watch.phase, watch.began - start)
+        more += (watch.cycle, watch.since - start)
+        stretches += (watch.ran, watch.paused)
+    dues: list[int | None] = []
+    nexts: list[int | None] = []
+    warned: dict[int, tuple[str, ...]] = {}
+    rare: dict[int, _Rare] = {}
+    for name, pledge in ticket.pledges.items():
+        terms.append((name, pledge.policy, pledge.version, pledge.row, pledge.calendar, pledge.business, pledge.target))
+        numbers.append(pledge.verdict)
+        more += (pledge.cycle, pledge.floor - start)
+        due, soonest = pledge.due, pledge.next
+        nexts.append(_AS_DUE if soonest == due else soonest)
+        if pledge.warned:
+            warned[len(dues)] = pledge.warned
+        if (
+            pledge.turn
+            or pledge.counts_from is not None
+            or pledge.cut_from is not None
+            or pledge.base
+            or pledge.extension
+            or pledge.cut_elapsed
+            or pledge.cut_paused
+        ):
+            rare[len(dues)] = _rare(pledge)
+        dues.append(due)
+    climbs: list[_Climb] = []
+    for name, climb in ticket.climbs.items():
+        stood.append((name, climb.policy, climb.version, climb.row))
+        climbs.append(climb.parts()[3:])
+    frame = pack_frame((rows, tuple(terms), tuple(stood)))
+    return _write((start, frame, numbers, dues, (more, stretches, nexts, warned, rare, climbs)))
+
+
+def _rare(pledge: Pledge) -> _Rare:
+    return (
+        pledge.turn,
+        pledge.counts_from,
+        pledge.cut_from,
+        pledge.base,
+        pledge.extension,
+        pledge.cut_elapsed,
+        pledge.cut_paused,
+    )
+
+
+def _add_rare(pledges: list[Pledge], warned: dict[int, tuple[str, ...]], rare: dict[int, _Rare]) -> None:
+    for number, marks in warned.items():
+        pledges[number].warned = marks
+    for number, parts in rare.items():
+        pledge = pledges[number]
+        pledge.turn, pledge.counts_from, pledge.cut_from, pledge.base = parts[:4]
+        pledge.extension, pledge.cut_elapsed, pledge.cut_paused = parts[4:]
+
+
+def _ticket(early: _Early, late: _Late, source: str) -> Ticket:
+    soonest, newest, gone, names, values, parts = early
+    last, id_, held, begun, partial, fired = late
+    start, frame, numbers, dues, (more, stretches, nexts, warned, rare, stored) = _read_parts(parts)
+    rows, commitments, ladders = unpack_frame(frame)
+    watches: dict[str, Stopwatch] = {}
+    at = 0
+    for row in rows:
+        odd = at + 1
+        watches[row] = Stopwatch(numbers[at], more[at], start + numbers[odd], start + more[odd], stretches[at], stretches[odd])
+        at += 2
+    pledges: dict[str, Pledge] = {}
+    first = at
+    for number, (name, policy, version, row, calendar, business, target) in enumerate(commitments):
+        due, soon = dues[number], nexts[number]
+        pledges[name] = Pledge(
+            policy,
+            version,
+            row,
+            more[at],
+            numbers[first + number],
+            0,
+            start + more[at + 1],
+            business,
+            target,
+            None,
+            None,
+            0,
+            0,
+            0,
+            0,
+            calendar,
+            (),
+            due,
+            due if soon == _AS_DUE else soon,
+        )
+        at += 2
+    if warned or rare:
+        _add_rare(list(pledges.values()), warned, rare)
+    climbs: dict[str, Climb] = {}
+    for number, (name, policy, version, row) in enumerate(ladders):
+        climbs[name] = Climb(policy, version, row, *stored[number])
+    fields = dict(zip(unpack_names(names), values))  # noqa: B905  the keyword takes half as long as the rest
+    key: Key | None = None
+    if last is not None and newest is not None:
+        seq, its_id, its = last
+        key = (newest, seq, its_id, source if its is None else its)
+    ticket = Ticket(id_, fields, watches, pledges, climbs, held, begun, partial, gone, key, fired, soonest)
+    ticket.stored = parts
+    return ticket

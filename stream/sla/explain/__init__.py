@@ -1,0 +1,1 @@
+"""Why a deadline is what it is."""

@@ -1,0 +1,206 @@
+"""Explain every deadline of a ticket: which policy, which spans counted, which did not, and why.
+
+The ticket's events are folded again by the engine's own ``Fold``, observed by ``stream.sla.explain.recorder``. Only one thing
+is
+worked out here a second time: how the stretches of a stopwatch fall into open and closed hours (``stream.sla.explain.spans``).
+"""
+
+from __future__ import annotations
+
+from operator import attrgetter
+from typing import TYPE_CHECKING
+
+from stream.sla.calendar.duration import Clock
+from stream.sla.effects import Kind
+from stream.sla.explain.explanation import DUE, Deadline, Explanation, Outcome, SpanKind
+from stream.sla.explain.recorder import Record
+from stream.sla.explain.spans import Cuts, Why, content_versions, spans
+from stream.sla.ticket.state import Ticket
+from stream.sla.transition.emitter import TIMER
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from stream.sla.calendar.calendar import Calendar
+    from stream.sla.events import Event
+    from stream.sla.explain.explanation import Moment, Span
+    from stream.sla.explain.recorder import Held, Scaled
+    from stream.sla.policy.policy import Level
+    from stream.sla.policy.resolve import PolicySet
+    from stream.sla.ticket.escalation_state import Climb
+    from stream.sla.ticket.state import State
+
+
+def explain(policies: PolicySet, ticket: str, events: Iterable[Event], until: int | None = None) -> Explanation:
+    """All deadlines of a ticket as they stand at ``until`` (epoch microseconds; ``None``: at its last event).
+
+    ``events``: those of this ticket, in any order, repetitions included; later ones than ``until`` are left out and counted.
+    As with the engine, what lies before ``until`` has become true, and not what lies at it.
+    """
+    first: dict[tuple[str, str], Event] = {}
+    for event in events:
+        first.setdefault((event.source, event.id), event)
+    return _explain(policies, Ticket(ticket), sorted(first.values(), key=attrgetter("key")), until)
+
+
+def explain_state(policies: PolicySet, state: State, until: int | None = None) -> Explanation:
+    """As ``explain``, from what the table holds of a ticket; without ``until`` as of the last thing that is known to be true.
+
+    Where the history has been cut, ``known_since`` says up to when: before it a stopwatch is known, but not what turned it.
+    An ``until`` before ``known_since`` is answered as of ``known_since``.
+    """
+    head = state.head
+    if until is None and head.fired is not None:
+        until = max(head.fired + 1, head.last[0] if head.last else 0)
+    base = state.base
+    if base is None:
+        return _explain(policies, Ticket(head.id), state.history, until)
+    known_since = base.last[0] if base.last else 0
+    return _explain(policies, base, state.history, None if until is None else max(until, known_since), known_since)
+
+
+def _explain(
+    policies: PolicySet, start: Ticket, events: list[Event], until: int | None, known_since: int | None = None
+) -> Explanation:
+    if until is None:
+        until = events[-1].at if events else known_since or 0
+    heard = [event for event in events if event.at <= until]
+    record = Record(policies, start)
+    for event in heard:
+        record.hear(event)
+    record.pass_time(until)
+    record.look_ahead()
+    commitments = sorted(record.held.values(), key=lambda held: (_place(record.held, held.name), held.course.watch.began))
+    ladders = sorted(record.scaled.values(), key=lambda high: (_place(record.scaled, high.name), high.course.watch.began))
+    return Explanation(
+        ticket=start.id,
+        until=until,
+        partial=record.ticket.partial,
+        known_since=known_since,
+        events=len(heard),
+        later=len(events) - len(heard),
+        deadlines=(
+            *(_commitment(held, until) for held in commitments),
+            *(
+                _level(scaled, level, until)
+                for scaled in ladders
+                for level in scaled.rungs.ladder.levels
+                if level.name in scaled.aims or level.name in scaled.climb.raised
+            ),
+        ),
+    )
+
+
+def _place(found: Iterable[tuple[str, str, int]], name: str) -> int:
+    return [key[0] for key in found].index(name)
+
+
+def _commitment(held: Held, until: int) -> Deadline:
+    pledge, watch, calendar, clock = held.pledge, held.course.watch, held.calendar, held.pledge.clock
+    upto = held.closed if held.closed is not None else until
+    if held.closed is None and held.verdict is Outcome.PENDING and pledge.due is not None:
+        upto = max(upto, pledge.due)
+    moments = tuple(moment for moment in held.moments if not moment.expected or moment.at <= upto)
+    why = _why(pledge.due, moments) | held.course.why
+    made_of = spans(watch, clock, calendar, Cuts(upto, until, why), set_aside=pledge.cut_elapsed)
+    allowance = pledge.allowance
+    return Deadline(
+        commitment=held.name,
+        row=pledge.row,
+        cycle=pledge.cycle,
+        policy=pledge.policy,
+        policy_version=pledge.version,
+        calendar=calendar.name,
+        timezone=calendar.timezone,
+        calendar_versions=content_versions(calendar, watch.began, upto),
+        clock=clock,
+        target=pledge.target,
+        extension=pledge.extension,
+        due_after=None if allowance is None else allowance - pledge.cut_elapsed,
+        began=watch.began,
+        ended=held.closed,
+        due=pledge.due,
+        verdict=held.verdict,
+        reason=held.reason,
+        elapsed=_counted(made_of),
+        paused=_paused(made_of, clock, calendar) - pledge.cut_paused,
+        spans=tuple(made_of),
+        moments=moments,
+    )
+
+
+def _level(scaled: Scaled, level: Level, until: int) -> Deadline:
+    climb, watch = scaled.climb, scaled.course.watch
+    aim = scaled.aims.get(level.name)
+    rungs = scaled.rungs if aim is None else aim.rungs
+    clock = Clock.BUSINESS if aim is None else aim.clock
+    raised = _raised(scaled, level.name)
+    verdict, ended, due = _outcome(scaled, level, raised)
+    upto = ended if ended is not None else until if due is None else max(until, due)
+    moments = tuple(m for m in scaled.moments if m.level == level.name and (not m.expected or m.at <= upto))
+    why = _why(due, moments) | scaled.course.why
+    made_of = spans(watch, clock, rungs.calendar, Cuts(upto, until, why))
+    target = None if aim is None else aim.micros
+    return Deadline(
+        commitment=rungs.ladder.commitment,
+        ladder=scaled.name,
+        level=level.name,
+        mark="" if aim is None else aim.mark.text,
+        row=climb.row,
+        cycle=climb.cycle,
+        policy=rungs.policy.name,
+        policy_version=rungs.policy.version,
+        calendar=rungs.calendar.name,
+        timezone=rungs.calendar.timezone,
+        calendar_versions=content_versions(rungs.calendar, watch.began, upto),
+        clock=clock,
+        target=target,
+        due_after=target,
+        began=watch.began,
+        ended=ended,
+        due=due,
+        verdict=verdict,
+        reason=raised.reason if verdict is Outcome.RAISED and raised is not None else None,
+        elapsed=_counted(made_of),
+        paused=_paused(made_of, clock, rungs.calendar),
+        spans=tuple(made_of),
+        moments=moments,
+    )
+
+
+def _raised(scaled: Scaled, level: str) -> Moment | None:
+    """The last time a level was raised, or the first it is expected to be."""
+    found = [moment for moment in scaled.moments if moment.kind is Kind.RAISED and moment.level == level]
+    said = [moment for moment in found if not moment.expected]
+    return said[-1] if said and level in scaled.climb.raised else next((m for m in found if m.expected), None)
+
+
+def _outcome(scaled: Scaled, level: Level, raised: Moment | None) -> tuple[Outcome, int | None, int | None]:
+    """How a level stands, when it ended to wait for its instant, and that instant."""
+    climb: Climb = scaled.climb
+    if level.name in climb.raised:
+        at = None if raised is None else raised.at  # unknown when it was raised before the history that is kept
+        return Outcome.RAISED, scaled.course.watch.began if at is None else at, at
+    if climb.reached(level, scaled.rungs):
+        levels = [each.name for each in scaled.rungs.ladder.levels]
+        higher = [_raised(scaled, name) for name in levels[levels.index(level.name) :] if name in climb.raised]
+        return Outcome.PASSED_OVER, min((m.at for m in higher if m is not None), default=scaled.course.watch.began), None
+    if scaled.closed is not None:
+        return Outcome.NOT_RAISED, scaled.closed, None
+    return Outcome.PENDING, None, None if raised is None else raised.at
+
+
+def _why(due: int | None, moments: Iterable[Moment]) -> dict[int, Why]:
+    said = {m.at: Why(m.cause, m.change or f"{m.kind} {m.level}".rstrip()) for m in moments}
+    return said if due is None else {due: Why(TIMER, DUE)} | said
+
+
+def _counted(made_of: list[Span]) -> int:
+    return sum(span.counted for span in made_of if not span.expected)
+
+
+def _paused(made_of: list[Span], clock: Clock, calendar: Calendar) -> int:
+    paused = [span for span in made_of if span.kind is SpanKind.PAUSED and not span.expected]
+    if clock is Clock.BUSINESS:
+        return sum(calendar.measure(span.start, span.end) for span in paused)
+    return sum(span.wall for span in paused)

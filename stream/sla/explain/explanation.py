@@ -1,0 +1,154 @@
+"""The answer to "why is it due then?": every deadline of a ticket with the spans that make it up, as data.
+
+Instants are epoch microseconds, lengths are microseconds.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+import msgspec
+
+from stream.sla.calendar.duration import Clock
+from stream.sla.effects import Kind, Reason
+
+CALENDAR = "calendar"
+"""The ``cause`` of a span that begins because the calendar opens or closes."""
+DUE = "due"
+"""The ``change`` with which a span begins at a deadline of which nothing was said at that instant."""
+
+
+class SpanKind(StrEnum):
+    """Whether a span counts, and why it does not."""
+
+    RUNNING = "running"
+    """Counts in full. It is the only kind that counts."""
+    PAUSED = "paused"
+    CLOSED = "closed"
+    """The stopwatch ran, but the calendar of a business target was closed."""
+    HOLIDAY = "holiday"
+    SOLVED = "solved"
+    """From a stop to the reopening."""
+    SET_ASIDE = "set_aside"
+    """It ran, and counted until a change of target began the count anew (``on_change: reset``)."""
+
+
+class Span(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """[``start``, ``end``), in which nothing about the deadline changed."""
+
+    start: int
+    end: int
+    kind: SpanKind
+    counted: int
+    """How much of it counts towards the target."""
+    note: str = ""
+    """What the calendar says of it: the name of a holiday, the note of an exception, ``break``."""
+    cause: str = ""
+    """The id of the event with which it began, ``timer`` or ``calendar``; empty where that is not known any more."""
+    change: str = ""
+    """What the event changed, or what the timer made true."""
+    expected: bool = False
+    """It lies ahead: so it will be if nothing else happens."""
+
+    @property
+    def wall(self) -> int:
+        return self.end - self.start
+
+
+class Moment(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """An effect of the engine about this deadline, in short."""
+
+    at: int
+    kind: Kind
+    reason: Reason
+    cause: str
+    level: str = ""
+    change: str = ""
+    due: int | None = None
+    target: int | None = None
+    """With its extensions."""
+    elapsed: int = 0
+    calendar: str = ""
+    commitment: str = ""
+    ladder: str = ""
+    expected: bool = False
+
+
+class Outcome(StrEnum):
+    """How a deadline stands. Of a commitment its verdict; of a level whether it was raised."""
+
+    PENDING = "pending"
+    MET = "met"
+    BREACHED = "breached"
+    MET_LATE = "met_late"
+    CANCELLED = "cancelled"
+    MEASURED = "measured"
+    """Fulfilled, and nothing was promised."""
+    ELAPSED = "elapsed"
+    """A timer that promises nothing has run out."""
+    CARRIED_OVER = "carried_over"
+    """Another policy goes on counting the commitment, on a stopwatch of its own."""
+    RAISED = "raised"
+    PASSED_OVER = "passed_over"
+    """A higher level was raised first."""
+    NOT_RAISED = "not_raised"
+
+
+class Deadline(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """One commitment, or one level of a ladder, in one cycle of its stopwatch.
+
+    The counted lengths of the spans that are not expected add up to ``elapsed``; those of the spans before ``due`` add up
+    to ``due_after``. Spans follow one another without a hole from ``began`` on, up to ``ended``; of a deadline that is still
+    open up to the instant of the explanation, or up to ``due`` where that is later.
+    """
+
+    commitment: str
+    """Empty for a level of a ladder that stands on no commitment."""
+    ladder: str = ""
+    level: str = ""
+    mark: str = ""
+    """A level's: when it is raised, as the policy writes it."""
+    row: str
+    """The metric row whose stopwatch counts."""
+    cycle: int
+    policy: str
+    policy_version: int
+    calendar: str
+    timezone: str
+    calendar_versions: tuple[str, ...]
+    """The versions of the calendar that the spans lie in: the date since when, ``first`` for the one without."""
+    clock: Clock
+    target: int | None
+    """Without extensions; ``None``: nothing is promised, or (a level) the mark is measured from another deadline's instant."""
+    extension: int = 0
+    due_after: int | None
+    """What is counted when it is due: target and extensions, and with ``on_change: forward`` what was used before."""
+    began: int
+    """When the cycle of the stopwatch began; the policy version in force then is the one that holds."""
+    ended: int | None
+    due: int | None
+    """``None``: no deadline is in sight (paused, nothing promised), or none was reached."""
+    verdict: Outcome
+    reason: Reason | None
+    """Of the verdict; ``None`` while it is pending, or where it was decided before the history that is kept."""
+    elapsed: int
+    paused: int
+    """On the clock of the target."""
+    spans: tuple[Span, ...]
+    moments: tuple[Moment, ...]
+
+
+class Explanation(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """All deadlines of one ticket as they stood at ``until``: commitments first, then levels, each in order of their cycles."""
+
+    ticket: str
+    until: int
+    partial: bool
+    """The creation of the ticket has not been seen."""
+    known_since: int | None = None
+    """Events up to this instant are kept no more: causes before it are empty, and cycles that ended before it are missing."""
+    events: int
+    """How many events it rests on."""
+    later: int
+    """How many known events lie after ``until`` and were left out."""
+    deadlines: tuple[Deadline, ...]

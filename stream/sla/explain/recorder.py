@@ -1,0 +1,288 @@
+"""Watches the engine fold a ticket, and writes down what every event and every instant changed.
+
+Nothing is decided here. The events go through ``Fold`` one by one, and between them each instant at which time alone makes
+something true; what ``Fold`` leaves behind after each is compared with what was before.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
+
+from stream.sla.calendar.duration import Clock
+from stream.sla.effects import Effect, Kind, Reason
+from stream.sla.explain.change import what_changed
+from stream.sla.explain.explanation import Moment, Outcome
+from stream.sla.explain.spans import Why
+from stream.sla.policy.policy import MarkKind
+from stream.sla.ticket.commitment_state import Pledge, Verdict, resolve
+from stream.sla.ticket.escalation_state import Climb
+from stream.sla.ticket.state import Ticket
+from stream.sla.transition.emitter import TIMER
+from stream.sla.transition.evolve import Fold
+
+if TYPE_CHECKING:
+    from stream.sla.calendar.calendar import Calendar
+    from stream.sla.events import Event
+    from stream.sla.policy.policy import Mark
+    from stream.sla.policy.resolve import PolicySet, Rungs
+    from stream.sla.ticket.stopwatch import Stopwatch
+
+T = TypeVar("T", Pledge, Climb)
+Key = tuple[str, str, int]
+"""Commitment or ladder, metric row, cycle."""
+
+_FOREVER: Final = 1 << 62
+_OPEN: Final = (Verdict.PENDING, Verdict.BREACHED)
+_WORDS: Final = {
+    Verdict.PENDING: Outcome.PENDING,
+    Verdict.MET: Outcome.MET,
+    Verdict.BREACHED: Outcome.BREACHED,
+    Verdict.LATE: Outcome.MET_LATE,
+    Verdict.CANCELLED: Outcome.CANCELLED,
+    Verdict.MEASURED: Outcome.MEASURED,
+}
+_DECIDES: Final = {
+    Kind.MET: Outcome.MET,
+    Kind.BREACHED: Outcome.BREACHED,
+    Kind.ELAPSED: Outcome.ELAPSED,
+    Kind.MET_LATE: Outcome.MET_LATE,
+    Kind.CANCELLED: Outcome.CANCELLED,
+    Kind.MEASURED: Outcome.MEASURED,
+}
+
+
+@dataclass(slots=True)
+class Course:
+    """One cycle of a stopwatch."""
+
+    watch: Stopwatch
+    """As it was last seen in this cycle."""
+    why: dict[int, Why] = field(default_factory=dict)
+    """What turned it, by instant."""
+
+
+@dataclass(slots=True)
+class Held:
+    """One commitment in one cycle."""
+
+    name: str
+    pledge: Pledge
+    calendar: Calendar
+    timer: bool
+    course: Course
+    closed: int | None = None
+    """Since when it waits for nothing any more."""
+    verdict: Outcome = Outcome.PENDING
+    reason: Reason | None = None
+    moments: list[Moment] = field(default_factory=list)
+
+
+class Aim(NamedTuple):
+    """When a level is raised."""
+
+    rungs: Rungs
+    mark: Mark
+    clock: Clock
+    micros: int | None
+    """The reading of the stopwatch, where it is one that decides."""
+
+
+@dataclass(slots=True)
+class Scaled:
+    """One ladder in one cycle."""
+
+    name: str
+    climb: Climb
+    rungs: Rungs
+    course: Course
+    closed: int | None = None
+    aims: dict[str, Aim] = field(default_factory=dict)
+    """By level, as they were while it was not yet raised."""
+    moments: list[Moment] = field(default_factory=list)
+
+
+class Record:
+    """What became of one ticket. ``start``: the ticket before the first event that is heard."""
+
+    def __init__(self, policies: PolicySet, start: Ticket) -> None:
+        self.policies = policies
+        self.ticket = start
+        self.held: dict[Key, Held] = {}
+        self.scaled: dict[Key, Scaled] = {}
+        self._courses: dict[tuple[str, int], Course] = {}
+        for row, watch in start.watches.items():
+            if watch.cycle:
+                self._courses[row, watch.cycle] = Course(watch)
+        self._see(Ticket(start.id), start, start.last[0] if start.last else 0)
+        # What had ended before the history, at an instant nobody knows any more, cannot be explained.
+        self.held = {key: held for key, held in self.held.items() if held.closed is None or not held.course.watch.on}
+        ended: list[Held | Scaled] = [*self.held.values(), *self.scaled.values()]
+        for part in ended:
+            if part.closed is not None:
+                part.closed = part.course.watch.since
+
+    def hear(self, event: Event) -> None:
+        """Take the next event, in the order of their keys."""
+        self.pass_time(event.at)
+        before = self.ticket
+        fold = Fold(self.policies, before.copy(), event.at)
+        fold.event(event)
+        self.ticket = fold.ticket
+        self._note(before, fold.voice.effects, Why(event.id, what_changed(event, before.fields, fold.ticket.fields)), event.at)
+
+    def pass_time(self, until: int) -> None:
+        """Let everything become true that lies before ``until``."""
+        while self.ticket.next is not None and self.ticket.next < until:
+            before, instant = self.ticket, self.ticket.next
+            fold = Fold(self.policies, before.copy(), instant)
+            fold.time(instant + 1)
+            self.ticket = fold.ticket
+            self._note(before, fold.voice.effects, Why(TIMER, ""), instant)
+
+    def look_ahead(self) -> None:
+        """Add what becomes true if nothing else happens. Nothing may be heard after this."""
+        fold = Fold(self.policies, self.ticket.copy(), 0)
+        fold.time(_FOREVER)
+        self._tell(self.ticket, fold.voice.effects, Why(TIMER, ""), expected=True)
+
+    def _note(self, before: Ticket, effects: list[Effect], why: Why, at: int) -> None:
+        for row, watch in self.ticket.watches.items():
+            old = before.watches.get(row)
+            if watch is old:
+                continue  # a stopwatch is copied when it is turned
+            course = self._courses.setdefault((row, watch.cycle), Course(watch))
+            course.watch = watch
+            course.why[at] = why
+        self._see(before, self.ticket, at)
+        self._tell(before, effects, why)
+
+    def _see(self, before: Ticket, after: Ticket, at: int) -> None:
+        for name, pledge in after.pledges.items():
+            old = before.pledges.get(name)
+            left = None if old is None or _key(name, old) == _key(name, pledge) else self.held.get(_key(name, old))
+            if left is not None:
+                left.closed = at if left.closed is None else left.closed
+                if left.verdict is Outcome.PENDING:  # unless an effect of this step says how it ended
+                    left.verdict, left.reason = Outcome.CARRIED_OVER, Reason.FIELD_CHANGED
+            if pledge is not old or _key(name, pledge) in self.held:
+                self._see_pledge(name, pledge, after, at)
+        for name, climb in after.climbs.items():
+            high = before.climbs.get(name)
+            gone = None if high is None or _key(name, high) == _key(name, climb) else self.scaled.get(_key(name, high))
+            if gone is not None and gone.closed is None:
+                gone.closed = at
+            self._see_climb(name, climb, after, at)
+
+    def _see_pledge(self, name: str, pledge: Pledge, after: Ticket, at: int) -> None:
+        key, course = _key(name, pledge), self._courses.get((pledge.row, pledge.cycle))
+        if course is None:  # it ended before the history that is kept
+            return
+        watch = after.watches[pledge.row]
+        held = self.held.get(key)
+        if held is None:
+            timer = self.policies.movements[pledge.row].row.timer
+            held = self.held[key] = Held(name, pledge, self.policies.calendars[pledge.calendar], timer, course)
+        held.pledge = pledge
+        on = watch.on and watch.cycle == pledge.cycle
+        if not on or pledge.verdict not in _OPEN:
+            held.closed = at if held.closed is None else held.closed
+        else:
+            held.closed = None
+            promise = self.policies.plan(after.fields, self.policies.epoch(watch.began)).promises.get(name)
+            # A target keeps the calendar it was set on. Where there is none, time is measured as the present plan says.
+            if pledge.target is None and promise is not None:
+                held.calendar = promise.calendar
+        if pledge.target is not None:
+            held.calendar = self.policies.calendars[pledge.calendar]
+        held.verdict = _WORDS[Verdict(pledge.verdict)]
+        if held.timer and held.verdict is Outcome.BREACHED:
+            held.verdict = Outcome.ELAPSED
+        if held.verdict is Outcome.PENDING:
+            held.reason = None
+
+    def _see_climb(self, name: str, climb: Climb, after: Ticket, at: int) -> None:
+        key, watch = _key(name, climb), after.watches[climb.row]
+        rungs = self.policies.plan(after.fields, self.policies.epoch(watch.began)).ladders.get(name)
+        scaled = self.scaled.get(key)
+        if scaled is None:
+            course = self._courses.get((climb.row, climb.cycle))
+            if rungs is None or course is None:
+                return
+            scaled = self.scaled[key] = Scaled(name, climb, rungs, course)
+        scaled.climb = climb
+        if rungs is None or not watch.on or watch.cycle != climb.cycle:
+            scaled.closed = at if scaled.closed is None else scaled.closed
+            return
+        scaled.closed, scaled.rungs = None, rungs
+        kept = {level: aim for level, aim in scaled.aims.items() if level in climb.raised}
+        pledge = after.pledges.get(rungs.ladder.commitment)
+        for level, mark in rungs.levels:
+            if level.name not in climb.raised:
+                kept[level.name] = _aim(mark, rungs, watch, pledge)
+        scaled.aims = kept
+
+    def _tell(self, before: Ticket, effects: list[Effect], why: Why, *, expected: bool = False) -> None:
+        after = self.ticket
+        anew: set[str] = set()
+        for effect in effects:
+            change = why.change if effect.cause == why.cause else ""
+            moment = _moment(effect, change, expected=expected)
+            if effect.kind in (Kind.STARTED, Kind.RETARGETED):
+                anew.add(effect.commitment)
+            if effect.ladder:
+                high = _whose(effect, before.climbs.get(effect.ladder), after.climbs.get(effect.ladder))
+                if high is not None and (scaled := self.scaled.get(_key(effect.ladder, high))):
+                    scaled.moments.append(moment)
+            parts = before.pledges.get(effect.commitment), after.pledges.get(effect.commitment)
+            pledge = _whose(effect, *(parts[::-1] if effect.commitment in anew else parts))
+            if pledge is None or (held := self.held.get(_key(effect.commitment, pledge))) is None:
+                continue
+            held.moments.append(moment)
+            if effect.kind in _DECIDES and not expected:
+                held.reason = effect.reason
+                held.verdict = _DECIDES[effect.kind]
+
+
+def _key(name: str, part: Pledge | Climb) -> Key:
+    return name, part.row, part.cycle
+
+
+def _whose(effect: Effect, *parts: T | None) -> T | None:
+    """Of what stood before an event and what stands after it, the first that the effect is about: the cycles may differ."""
+    return next((part for part in parts if part is not None and part.cycle == effect.cycle), None)
+
+
+def _aim(mark: Mark, rungs: Rungs, watch: Stopwatch, pledge: Pledge | None) -> Aim:
+    """When a level is raised, as a reading of the stopwatch where it is one."""
+    if mark.kind is MarkKind.USED:
+        amount = resolve(mark.duration, rungs.calendar, watch.began)
+        return Aim(rungs, mark, amount.clock, amount.micros)
+    if pledge is None or pledge.target is None or (allowance := pledge.allowance) is None:
+        return Aim(rungs, mark, Clock.BUSINESS, None)
+    if mark.kind is MarkKind.SHARE:
+        return Aim(rungs, mark, pledge.clock, pledge.base + (pledge.target + pledge.extension) * mark.per_mille // 1000)
+    amount = resolve(mark.duration, rungs.calendar, watch.began)
+    if amount.clock is not pledge.clock:
+        return Aim(rungs, mark, pledge.clock, None)
+    return Aim(
+        rungs, mark, pledge.clock, max(allowance + (amount.micros if mark.kind is MarkKind.AFTER else -amount.micros), 0)
+    )
+
+
+def _moment(effect: Effect, change: str, *, expected: bool) -> Moment:
+    return Moment(
+        at=effect.at,
+        kind=effect.kind,
+        reason=effect.reason,
+        cause=effect.cause,
+        level=effect.level,
+        change=change,
+        due=effect.due_at,
+        target=effect.target,
+        elapsed=effect.elapsed,
+        calendar=effect.calendar,
+        commitment=effect.commitment,
+        ladder=effect.ladder,
+        expected=expected,
+    )

@@ -1,0 +1,140 @@
+"""A cycle of a stopwatch cut into spans: by its phases, by what happened, and by the calendar."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from datetime import date
+from itertools import pairwise
+from typing import TYPE_CHECKING, NamedTuple
+
+from stream.sla.calendar.duration import Clock
+from stream.sla.calendar.week import Kind
+from stream.sla.calendar.zone import DAY, EPOCH, reading_at
+from stream.sla.explain.explanation import CALENDAR, Span, SpanKind
+from stream.sla.ticket.stopwatch import Phase
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from stream.sla.calendar.calendar import Calendar
+    from stream.sla.ticket.stopwatch import Stopwatch
+
+_KINDS = {Kind.OPEN: SpanKind.RUNNING, Kind.CLOSED: SpanKind.CLOSED, Kind.HOLIDAY: SpanKind.HOLIDAY}
+
+
+class Why(NamedTuple):
+    """With what a span began."""
+
+    cause: str
+    change: str
+
+
+class Cuts(NamedTuple):
+    """Where the spans of a cycle end, besides where its phases do. Instants are epoch microseconds."""
+
+    upto: int
+    """The end of the last span."""
+    until: int
+    """What lies from here on is expected."""
+    why: Mapping[int, Why]
+    """Every instant at which something happened, and what; those outside of the cycle do not matter."""
+
+
+def phases(watch: Stopwatch, upto: int) -> list[tuple[int, int, SpanKind]]:
+    """The present cycle of a stopwatch from its beginning to ``upto``, without a hole; empty phases are left out."""
+    stretches = [(start, end, SpanKind.RUNNING) for start, end in watch.ran]
+    stretches += [(start, end, SpanKind.PAUSED) for start, end in watch.paused]
+    if watch.on and watch.since < upto:
+        stretches.append((watch.since, upto, SpanKind.RUNNING if watch.phase == Phase.RUNNING else SpanKind.PAUSED))
+    found = []
+    reached = watch.began
+    for start, end, kind in sorted(stretches):
+        if start >= upto:
+            break
+        if reached < start:
+            found.append((reached, start, SpanKind.SOLVED))
+        reached = min(end, upto)
+        found.append((start, reached, kind))
+    if reached < upto:
+        found.append((reached, upto, SpanKind.SOLVED))
+    return found
+
+
+def spans(watch: Stopwatch, clock: Clock, calendar: Calendar, cuts: Cuts, set_aside: int = 0) -> list[Span]:
+    """The present cycle up to ``cuts.upto``, counted on that clock; the first ``set_aside`` microseconds do not count."""
+    found: list[Span] = []
+    edges = (*cuts.why, cuts.until)
+    for start, end, kind in phases(watch, cuts.upto):
+        for low, high in pairwise(sorted({start, end, *(edge for edge in edges if start < edge < end)})):
+            found += _split(low, high, kind, clock, calendar, cuts)
+    return _without(found, set_aside) if set_aside else found
+
+
+def _split(low: int, high: int, kind: SpanKind, clock: Clock, calendar: Calendar, cuts: Cuts) -> list[Span]:
+    begun = cuts.why.get(low, Why("", ""))
+    expected = low >= cuts.until
+    if kind is not SpanKind.RUNNING or clock is Clock.WALL:
+        counted = high - low if kind is SpanKind.RUNNING else 0
+        return [
+            Span(start=low, end=high, kind=kind, counted=counted, cause=begun.cause, change=begun.change, expected=expected)
+        ]
+    found = []
+    for start, end, said, note in calendar.stretches(low, high):
+        why = begun if start == low else Why(CALENDAR, "")
+        found.append(
+            Span(
+                start=start,
+                end=end,
+                kind=_KINDS[said],
+                counted=end - start if said is Kind.OPEN else 0,
+                note=note,
+                # An event can fall on the very instant of an opening: then it is the event that is named.
+                cause=why.cause,
+                change=why.change,
+                expected=expected,
+            )
+        )
+    return found
+
+
+def _without(found: list[Span], left: int) -> list[Span]:
+    """The spans, of which the first ``left`` counted microseconds are set aside."""
+    rest = []
+    for span in found:
+        if not left or not span.counted:
+            rest.append(span)
+            continue
+        taken = min(left, span.counted)
+        left -= taken
+        middle = span.start + taken
+        rest.append(_part(span, span.start, middle, SpanKind.SET_ASIDE))
+        if middle < span.end:
+            rest.append(_part(span, middle, span.end, span.kind))
+    return rest
+
+
+def _part(span: Span, start: int, end: int, kind: SpanKind) -> Span:
+    return Span(
+        start=start,
+        end=end,
+        kind=kind,
+        counted=0 if kind is SpanKind.SET_ASIDE else end - start,
+        note=span.note,
+        cause=span.cause,
+        change=span.change,
+        expected=span.expected,
+    )
+
+
+def content_versions(calendar: Calendar, start: int, end: int) -> tuple[str, ...]:
+    """The versions of a calendar's content that hold somewhere in [start, end], by the local date since when."""
+    versions = calendar.content.versions
+    first, last = (
+        bisect_right(
+            versions,
+            date.fromordinal(EPOCH.toordinal() + reading_at(calendar.zone, instant) // DAY),
+            key=lambda version: version.since,
+        )
+        for instant in (start, max(start, end))
+    )
+    return tuple("first" if v.since == date.min else v.since.isoformat() for v in versions[first - 1 : last])

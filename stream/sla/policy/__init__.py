@@ -1,0 +1,1 @@
+"""What the policies promise, and to whom."""

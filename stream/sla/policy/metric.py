@@ -1,0 +1,145 @@
+"""Metric rows: what starts, pauses, stops, restarts and cancels a stopwatch. Data, so that a user can write one of his own.
+
+The rules that hold for every row, in the order in which they are asked when an event arrives (the first that applies decides):
+
+1. ``cancels`` ends the cycle without a verdict. A merged or deleted ticket cancels every row.
+2. ``stops`` fulfils it. A stop beats a start: an event that both starts and stops leaves the stopwatch stopped.
+3. ``restarts`` fulfils it and begins the next cycle at the same instant.
+4. ``pauses`` holds it for as long as the condition is true; a cycle may begin paused. ``resumes``, where a row has it,
+   says when a pause ends instead.
+5. A stopped row goes on as ``again`` says: never, the same cycle when ``reopens`` holds, or a new cycle when ``starts`` does.
+
+Semantics of the built-in rows follow the metrics of the same names in Zendesk's public documentation; where helpdesks
+disagree, ``docs/policy-language.md`` names the reading taken.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from stream.sla.policy.conditions import All, AnyOf, Changed, Condition, EventIs, FieldIn, Not
+
+
+class Again(StrEnum):
+    """What a stopped stopwatch does later."""
+
+    NEVER = "never"
+    CONTINUE = "continue"
+    """The same cycle goes on when ``reopens`` holds; the time between is not counted."""
+    CYCLE = "cycle"
+    """The next start begins a new cycle, with a full target."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One metric as data. A condition that is ``None`` never holds."""
+
+    name: str
+    starts: Condition
+    stops: Condition
+    pauses: Condition | None = None
+    resumes: Condition | None = None
+    """``None``: as soon as ``pauses`` does not hold."""
+    restarts: Condition | None = None
+    cancels: Condition | None = None
+    again: Again = Again.NEVER
+    timer: bool = False
+    """Nobody promises anything: when the target is used up, something may be done (closing a silent ticket). Such a
+    commitment elapses instead of breaching, and counts in no compliance."""
+    reopens: Condition | None = None
+
+
+def _status(*statuses: str) -> FieldIn:
+    return FieldIn("status", frozenset(statuses))
+
+
+def _comment(*actors: str, public: bool | None = True) -> EventIs:
+    return EventIs(frozenset({"comment.added"}), frozenset(actors), public)
+
+
+BEGUN: Final = FieldIn("@begun", frozenset({"yes"}))
+SOLVED: Final = _status("solved", "closed")
+ANSWER: Final = _comment("agent")
+_BY_CUSTOMER: Final = Not(EventIs(actors=frozenset({"agent"})))
+
+BUILT_IN: Final[dict[str, Row]] = {
+    row.name: row
+    for row in (
+        # A ticket that an agent opens is one somebody has already talked about: nobody waits for a first response.
+        Row(
+            "first_response",
+            starts=All((BEGUN, _BY_CUSTOMER)),
+            stops=AnyOf((ANSWER, SOLVED)),
+        ),
+        # From the oldest unanswered customer message: later ones find the stopwatch running and change nothing.
+        # A thank-you that leaves the ticket solved starts nothing; if it reopens the ticket, the clock starts there.
+        Row(
+            "next_response",
+            starts=All((FieldIn("@waiting", frozenset({"yes"})), FieldIn("@answered", frozenset({"yes"})))),
+            stops=AnyOf((ANSWER, SOLVED)),
+            again=Again.CYCLE,
+        ),
+        Row("periodic_update", starts=ANSWER, stops=SOLVED, restarts=ANSWER, again=Again.CYCLE),
+        Row(
+            "pausable_update",
+            starts=ANSWER,
+            stops=SOLVED,
+            restarts=ANSWER,
+            pauses=_status("pending"),
+            again=Again.CYCLE,
+        ),
+        Row(
+            "requester_wait",
+            starts=BEGUN,
+            stops=SOLVED,
+            pauses=_status("pending"),
+            again=Again.CONTINUE,
+            reopens=Not(SOLVED),
+        ),
+        Row(
+            "agent_work",
+            starts=BEGUN,
+            stops=SOLVED,
+            pauses=_status("pending", "on_hold"),
+            again=Again.CONTINUE,
+            reopens=Not(SOLVED),
+        ),
+        Row("first_resolution", starts=BEGUN, stops=SOLVED, pauses=_status("pending")),
+        Row(
+            "resolution",
+            starts=BEGUN,
+            stops=SOLVED,
+            pauses=_status("pending"),
+            again=Again.CONTINUE,
+            reopens=Not(SOLVED),
+        ),
+        # A stay in a team: each change of hands is a new cycle.
+        Row(
+            "ownership",
+            starts=All((Changed(frozenset({"team"})), Not(FieldIn("team", frozenset({""}))))),
+            stops=AnyOf((SOLVED, FieldIn("team", frozenset({""})))),
+            restarts=Changed(frozenset({"team"})),
+            again=Again.CYCLE,
+        ),
+        # The customer owes a word: since the last thing an agent said. Any word of his ends the silence.
+        Row(
+            "customer_silence",
+            starts=ANSWER,
+            stops=AnyOf((_comment("customer", public=None), _status("closed"))),
+            restarts=ANSWER,
+            again=Again.CYCLE,
+            timer=True,
+        ),
+        # Due after a critical ticket is solved; done when the helpdesk sets the field `review` to `done`.
+        Row(
+            "review",
+            starts=All((SOLVED, Changed(frozenset({"status"})))),
+            stops=FieldIn("review", frozenset({"done"})),
+            cancels=Not(SOLVED),
+            again=Again.CYCLE,
+        ),
+    )
+}
+"""The rows every policy may name. A row in a policy file with the same name replaces it there."""

@@ -1,0 +1,136 @@
+"""What was promised: policies as the engine sees them, after ``stream.language`` has read and checked them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+from stream.sla.policy.conditions import ALWAYS, Condition
+
+if TYPE_CHECKING:
+    from stream.sla.calendar.duration import Duration
+    from stream.sla.policy.metric import Row
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Choice(Generic[T]):
+    """A value that depends on ticket fields: the first case that holds gives it, none gives ``None``."""
+
+    cases: tuple[tuple[Condition, T], ...]
+
+    @classmethod
+    def fixed(cls, value: T) -> Choice[T]:
+        return cls(((ALWAYS, value),))
+
+
+class MarkKind(StrEnum):
+    """What a mark on a stopwatch is measured from."""
+
+    SHARE = "share"
+    """A share of the target used: ``75%``."""
+    USED = "used"
+    """Time used since the clock started, pauses apart: ``2bd``."""
+    LEFT = "left"
+    """Before the deadline: ``-30m``."""
+    AFTER = "after"
+    """After the deadline: ``+2bh``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """An instant on a stopwatch, as the policy writes it."""
+
+    kind: MarkKind
+    text: str
+    per_mille: int = 0
+    """``SHARE``: 750 for ``75%``."""
+    duration: Duration | None = None
+    """The others: the length."""
+
+
+class OnChange(StrEnum):
+    """What a change of target does to a running stopwatch."""
+
+    CARRY = "carry"
+    """Elapsed and paused time stay, the target is swapped."""
+    FORWARD = "forward"
+    """The new target runs from the change on."""
+    RESET = "reset"
+    """A new cycle begins at the change."""
+
+
+@dataclass(frozen=True, slots=True)
+class Commitment:
+    """One promise of a policy: a metric and, by fields, its target and warnings."""
+
+    name: str
+    row: Row
+    target: Choice[Duration]
+    warn_at: Choice[tuple[Mark, ...]] = Choice(())
+    when: Condition = ALWAYS
+    calendar: Choice[str] | None = None
+    """``None``: the policy's."""
+    objective: float | None = None
+    """The share that is to be kept, 0 to 1. For reports; never part of a decision."""
+    on_change: OnChange = OnChange.CARRY
+    extension_cap: Duration | None = None
+    """The most that extensions may add up to; ``None``: none is accepted."""
+
+
+class LadderKind(StrEnum):
+    FUNCTIONAL = "functional"
+    """Hands the ticket over to a team by skill."""
+    HIERARCHICAL = "hierarchical"
+    """Informs the line of management."""
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """One rung: who is told, and at which mark."""
+
+    name: str
+    notify: tuple[str, ...]
+    at: Choice[Mark]
+    repeat_every: Duration | None = None
+    max_repeats: int = 0
+    only_in_business_hours: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Ladder:
+    """Levels that fire one after another, on a stopwatch of their own or on that of a commitment."""
+
+    name: str
+    kind: LadderKind
+    levels: tuple[Level, ...]
+    row: Row | None = None
+    """The ladder's own stopwatch; ``None`` when it stands on a commitment."""
+    commitment: str = ""
+    when: Condition = ALWAYS
+    owner: str = ""
+    """The role that holds the escalation."""
+    raise_again_after: Duration | None = None
+    """Raise a level again when this long after its acknowledgement the ticket is still not solved."""
+    on_request: str = ""
+    """The level a customer's request raises; empty: requests are refused."""
+    request_after: str = ""
+    """The commitment whose target must have passed before a customer may ask."""
+    monitoring: Duration | None = None
+    """How long the ticket is watched after the solution; ``None``: it is released at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """One version of one policy."""
+
+    name: str
+    version: int
+    calendar: Choice[str]
+    applies_to: Condition = ALWAYS
+    since: int | None = None
+    """In force for clocks that start at or after this instant (epoch microseconds); ``None``: since ever."""
+    commitments: tuple[Commitment, ...] = ()
+    ladders: tuple[Ladder, ...] = ()

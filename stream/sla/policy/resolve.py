@@ -1,0 +1,193 @@
+"""What the policies promise to a ticket.
+
+A ``PolicySet`` answers one question: given a ticket's fields and the instant a clock started, what is promised? The answer,
+a ``Plan``, has every choice made (targets, marks, calendars for *these* fields), and is remembered: tickets with the same
+relevant fields share it.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from typing import TYPE_CHECKING, Final, TypeVar
+
+from stream.sla.events import Event
+from stream.sla.policy.conditions import compile_condition, fields_read
+from stream.sla.ticket.stopwatch import Movement
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from stream.sla.calendar.calendar import Calendar
+    from stream.sla.calendar.duration import Duration
+    from stream.sla.policy.conditions import Condition, Fields
+    from stream.sla.policy.metric import Row
+    from stream.sla.policy.policy import Choice, Commitment, Ladder, Level, Mark, Policy
+
+T = TypeVar("T")
+
+
+class Promise:
+    """A commitment with every choice made. Not to be changed: all tickets that are alike share it."""
+
+    def __init__(
+        self, commitment: Commitment, policy: Policy, calendar: Calendar, target: Duration | None, warn_at: tuple[Mark, ...]
+    ) -> None:
+        self.commitment: Final = commitment
+        self.policy: Final = policy
+        self.calendar: Final = calendar
+        self.target: Final = target
+        """``None``: nothing is promised for these fields; the time is measured all the same."""
+        self.warn_at: Final = warn_at
+        self.name: Final[str] = commitment.name
+        self.row: Final[str] = commitment.row.name
+        """The metric row on whose stopwatch it lies."""
+        self.timer: Final[bool] = commitment.row.timer
+        """Nobody promises anything: see ``metrics.Row``."""
+
+
+class Rungs:
+    """A ladder with every choice made: level and mark, in the order of the policy. Not to be changed either."""
+
+    def __init__(
+        self, ladder: Ladder, policy: Policy, calendar: Calendar, levels: tuple[tuple[Level, Mark], ...], row: str
+    ) -> None:
+        self.ladder: Final = ladder
+        self.policy: Final = policy
+        self.calendar: Final = calendar
+        self.levels: Final = levels
+        self.row: Final = row
+        """The metric row on whose stopwatch it stands."""
+        self.name: Final[str] = ladder.name
+
+
+class Plan:
+    """All that is promised to tickets with certain fields."""
+
+    def __init__(self, policy: Policy | None, promises: Mapping[str, Promise], ladders: Mapping[str, Rungs]) -> None:
+        """By the names of commitments and of ladders."""
+        self.policy: Final = policy
+        self.promises: Final = promises
+        self.ladders: Final = ladders
+        self.promises_on: dict[str, tuple[Promise, ...]] = {}
+        """The promises that lie on the stopwatch of a row, by its name."""
+        self.ladders_on: dict[str, tuple[Rungs, ...]] = {}
+        """The ladders that stand on the stopwatch of a row, through a commitment or by themselves."""
+        for promise in promises.values():
+            self.promises_on[promise.row] = (*self.promises_on.get(promise.row, ()), promise)
+        for rungs in ladders.values():
+            self.ladders_on[rungs.row] = (*self.ladders_on.get(rungs.row, ()), rungs)
+        self.promises_anything: Final = any(promise.target is not None for promise in promises.values()) or any(
+            rungs.levels for rungs in ladders.values()
+        )
+        """Whether there is a target or a level in it."""
+
+
+NOTHING: Final = Plan(None, {}, {})
+_NO_EVENT: Final = Event(at=0, id="", type="ticket.changed", source="")
+
+
+class PolicySet:
+    """All policies that are loaded, in the order in which they are asked; the first that applies to a ticket wins.
+
+    Several versions of one policy stand in the place of the first of them; of these the latest whose ``since`` is not
+    after the start of the clock is in force.
+    """
+
+    def __init__(self, policies: tuple[Policy, ...], calendars: Mapping[str, Calendar]) -> None:
+        self.policies: Final = policies
+        self.calendars: Final = calendars
+        self.reads: Final[frozenset[str]] = frozenset[str]().union(*map(_fields_of, policies))
+        """The ticket fields on which any promise depends."""
+        self._order: Final = tuple(sorted(self.reads))
+        self._since: Final = sorted({policy.since for policy in policies if policy.since is not None})
+        self._plans: Final[dict[tuple[object, ...], Plan]] = {}
+        rows: dict[str, Row] = {}
+        for policy in policies:
+            for commitment in policy.commitments:
+                rows[commitment.row.name] = commitment.row
+            for ladder in policy.ladders:
+                if ladder.row is not None:
+                    rows[ladder.row.name] = ladder.row
+        self.movements: Final = {name: Movement(row) for name, row in rows.items()}
+        """Every stopwatch that some policy looks at, by the name of its row."""
+
+    def epoch(self, started: int) -> int:
+        """Which set of versions is in force for a clock that started then (epoch microseconds)."""
+        return bisect_right(self._since, started) if self._since else 0
+
+    def plan(self, fields: Fields, epoch: int) -> Plan:
+        """What is promised to a ticket with these fields, by the versions of that epoch."""
+        key: tuple[object, ...] = (epoch, *[fields.get(name) for name in self._order])
+        try:
+            plan = self._plans.get(key)
+        except TypeError:  # a list among them: tags
+            key = tuple(tuple(value) if isinstance(value, list) else value for value in key)
+            plan = self._plans.get(key)
+        if plan is None:
+            if len(self._plans) >= 65_536:  # an unbounded custom field must not become a leak
+                self._plans.clear()
+            plan = self._plans[key] = self._make(fields, epoch)
+        return plan
+
+    def _make(self, fields: Fields, epoch: int) -> Plan:
+        policy = next((p for p in self._in_force(epoch) if _holds(p.applies_to, fields)), None)
+        if policy is None:
+            return NOTHING
+        usual = _choose(policy.calendar, fields)
+        promises = {}
+        for commitment in policy.commitments:
+            if _holds(commitment.when, fields):
+                own = _choose(commitment.calendar, fields) if commitment.calendar else None
+                promises[commitment.name] = Promise(
+                    commitment,
+                    policy,
+                    self.calendars[own or usual or ""],
+                    _choose(commitment.target, fields),
+                    _choose(commitment.warn_at, fields) or (),
+                )
+        ladders = {}
+        for ladder in policy.ladders:
+            below = promises.get(ladder.commitment)
+            if _holds(ladder.when, fields) and (below is not None or not ladder.commitment):
+                calendar = self.calendars[usual or ""] if below is None else below.calendar
+                row = ladder.row if below is None else below.commitment.row
+                if row is None:
+                    raise ValueError(f"ladder {ladder.name!r} stands neither on a stopwatch nor on a commitment")
+                levels = tuple((level, mark) for level in ladder.levels if (mark := _choose(level.at, fields)) is not None)
+                ladders[ladder.name] = Rungs(ladder, policy, calendar, levels, row.name)
+        return Plan(policy, promises, ladders)
+
+    def _in_force(self, epoch: int) -> list[Policy]:
+        horizon = self._since[epoch - 1] if epoch else None
+        latest: dict[str, Policy] = {}
+        for policy in self.policies:
+            if policy.since is None or (horizon is not None and policy.since <= horizon):
+                held = latest.get(policy.name)
+                if held is None or (policy.since or -1, policy.version) > (held.since or -1, held.version):
+                    latest[policy.name] = policy
+        order = list(dict.fromkeys(policy.name for policy in self.policies))
+        return [latest[name] for name in order if name in latest]
+
+
+def _holds(condition: Condition, fields: Fields) -> bool:
+    return compile_condition(condition)(_NO_EVENT, fields)
+
+
+def _choose(choice: Choice[T], fields: Fields) -> T | None:
+    return next((value for condition, value in choice.cases if _holds(condition, fields)), None)
+
+
+def _fields_of(policy: Policy) -> frozenset[str]:
+    conditions = [policy.applies_to, *_conditions(policy.calendar)]
+    for commitment in policy.commitments:
+        conditions += [commitment.when, *_conditions(commitment.target), *_conditions(commitment.warn_at)]
+        conditions += _conditions(commitment.calendar) if commitment.calendar else []
+    for ladder in policy.ladders:
+        conditions.append(ladder.when)
+        for level in ladder.levels:
+            conditions += _conditions(level.at)
+    return frozenset[str]().union(*map(fields_read, conditions))
+
+
+def _conditions(choice: Choice[T]) -> list[Condition]:
+    return [condition for condition, _ in choice.cases]

@@ -1,0 +1,1 @@
+"""The state of one ticket: its fields, stopwatches, commitments, escalations and recent events."""

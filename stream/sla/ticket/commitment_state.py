@@ -1,0 +1,322 @@
+"""A promise laid over a stopwatch: its target, its deadline, its warnings and its verdict.
+
+The stopwatch knows how long; this knows how long is too long. Rules:
+
+1. Every verdict is reached once a cycle: ``TABLE`` lists what may follow what. Late fulfilment ends a breach and does
+   not undo it.
+2. A commitment is met when it is fulfilled at or before its deadline, to the microsecond; nothing is rounded.
+3. A new target never reaches back: whatever it makes due in the past becomes true at the moment of the change (``floor``).
+4. A warning that would come no earlier than the breach it warns of is not sent.
+5. What was decided stays decided: no later change of target, priority or policy alters a verdict. Only a late event can
+   show that it never was so (``stream.sla.engine``).
+
+A little longer than a file here should be: what is kept of a commitment is listed for its copy and for its parts, because
+compiled code that unpacks is slow (``docs/adr/0005-compiled.md``).
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import TYPE_CHECKING, Final
+
+from stream.sla.calendar.duration import Clock
+from stream.sla.policy.policy import MarkKind
+
+if TYPE_CHECKING:
+    from stream.sla.calendar.calendar import Calendar
+    from stream.sla.calendar.duration import Amount, Duration
+    from stream.sla.policy.policy import Mark
+    from stream.sla.policy.resolve import Promise
+    from stream.sla.ticket.stopwatch import Stopwatch
+
+
+class Verdict(IntEnum):
+    PENDING = 0
+    MET = 1
+    BREACHED = 2
+    LATE = 3
+    """Breached, and fulfilled since."""
+    CANCELLED = 4
+    MEASURED = 5
+    """Fulfilled with nothing promised."""
+
+
+TABLE: Final[dict[Verdict, frozenset[Verdict]]] = {
+    Verdict.PENDING: frozenset({Verdict.MET, Verdict.BREACHED, Verdict.CANCELLED, Verdict.MEASURED}),
+    Verdict.BREACHED: frozenset({Verdict.LATE, Verdict.CANCELLED}),
+    # The stopwatch was reopened, or (cancelled) the promise applies again.
+    Verdict.MET: frozenset({Verdict.PENDING}),
+    Verdict.MEASURED: frozenset({Verdict.PENDING}),
+    Verdict.LATE: frozenset({Verdict.BREACHED}),
+    Verdict.CANCELLED: frozenset({Verdict.PENDING}),
+}
+
+Stored = tuple[
+    str,
+    int,
+    str,
+    int,
+    int,
+    int,
+    int,
+    bool,
+    int | None,
+    int | None,
+    int | None,
+    int,
+    int,
+    int,
+    int,
+    str,
+    tuple[str, ...],
+    int | None,
+    int | None,
+]
+
+# Names and plain integers for what is asked at every event: up to Python 3.11 naming an enum's member costs as much as a call.
+PENDING: Final = int(Verdict.PENDING)
+MET: Final = int(Verdict.MET)
+BREACHED: Final = int(Verdict.BREACHED)
+LATE: Final = int(Verdict.LATE)
+CANCELLED: Final = int(Verdict.CANCELLED)
+MEASURED: Final = int(Verdict.MEASURED)
+_MAY_FOLLOW: Final = [frozenset(map(int, TABLE[verdict])) for verdict in Verdict]
+_WALL: Final = Clock.WALL
+_BUSINESS: Final = Clock.BUSINESS
+_SHARE: Final = MarkKind.SHARE
+_USED: Final = MarkKind.USED
+_LEFT: Final = MarkKind.LEFT
+
+
+class Pledge:
+    """How one commitment of one ticket stands."""
+
+    def __init__(
+        self,
+        policy: str,
+        version: int,
+        row: str,
+        cycle: int,
+        verdict: int = 0,  # Verdict.PENDING
+        turn: int = 0,
+        floor: int = 0,
+        business: bool = True,
+        target: int | None = None,
+        counts_from: int | None = None,
+        cut_from: int | None = None,
+        base: int = 0,
+        extension: int = 0,
+        cut_elapsed: int = 0,
+        cut_paused: int = 0,
+        calendar: str = "",
+        warned: tuple[str, ...] = (),
+        due: int | None = None,
+        next: int | None = None,  # noqa: A002  the word of all parts of a ticket
+    ) -> None:
+        self.policy: str = policy
+        self.version: int = version
+        self.row: str = row
+        """The metric row whose stopwatch it lies on."""
+        self.cycle: int = cycle
+        self.verdict: int = verdict
+        self.turn: int = turn
+        """Which target of the cycle this is: rises when the target changes or the cycle is reopened."""
+        self.floor: int = floor
+        """When the present target took hold (epoch microseconds)."""
+        self.business: bool = business
+        """Whether the target runs on the calendar rather than on the wall."""
+        self.target: int | None = target
+        """Microseconds on that clock; ``None``: nothing is promised."""
+        self.counts_from: int | None = counts_from
+        """When the target began to count, if not with the cycle (``on_change: forward`` and ``reset``)."""
+        self.cut_from: int | None = cut_from
+        """When the cycle began anew (``on_change: reset``): what was before is shown and counted no more."""
+        self.base: int = base
+        """Microseconds used at ``counts_from``, on the clock and calendar of the target."""
+        self.extension: int = extension
+        """Microseconds granted on top of the target."""
+        self.cut_elapsed: int = cut_elapsed
+        """Microseconds used at ``cut_from``, on the same clock and calendar."""
+        self.cut_paused: int = cut_paused
+        """Microseconds paused at ``cut_from``."""
+        self.calendar: str = calendar
+        self.warned: tuple[str, ...] = warned
+        """The warnings that were sent, as the policy writes their marks."""
+        self.due: int | None = due
+        """The deadline, while one is in sight; of a breach, the deadline that passed."""
+        self.next: int | None = next
+        """The next instant at which something becomes true, if no event comes first."""
+
+    def copy(self) -> Pledge:
+        """A commitment of its own."""
+        return Pledge(
+            self.policy,
+            self.version,
+            self.row,
+            self.cycle,
+            self.verdict,
+            self.turn,
+            self.floor,
+            self.business,
+            self.target,
+            self.counts_from,
+            self.cut_from,
+            self.base,
+            self.extension,
+            self.cut_elapsed,
+            self.cut_paused,
+            self.calendar,
+            self.warned,
+            self.due,
+            self.next,
+        )
+
+    def parts(self) -> Stored:
+        """What the table keeps: the arguments of ``Pledge`` in their order."""
+        return (
+            self.policy,
+            self.version,
+            self.row,
+            self.cycle,
+            self.verdict,
+            self.turn,
+            self.floor,
+            self.business,
+            self.target,
+            self.counts_from,
+            self.cut_from,
+            self.base,
+            self.extension,
+            self.cut_elapsed,
+            self.cut_paused,
+            self.calendar,
+            self.warned,
+            self.due,
+            self.next,
+        )
+
+    @property
+    def clock(self) -> Clock:
+        return _BUSINESS if self.business else _WALL
+
+    @property
+    def allowance(self) -> int | None:
+        """The reading of the stopwatch at the deadline: base, target and extension together."""
+        return None if self.target is None else self.base + self.target + self.extension
+
+    def decide(self, verdict: int) -> None:
+        """Raises ValueError for a verdict that may not follow the present one: our bug."""
+        if verdict not in _MAY_FOLLOW[self.verdict]:
+            raise ValueError(f"a commitment that is {Verdict(self.verdict).name} cannot become {Verdict(verdict).name}")
+        self.verdict = verdict
+
+    def aim(self, promise: Promise, watch: Stopwatch, at: int) -> None:
+        """Take the target that ``promise`` sets, counting from the instant ``at``."""
+        self.policy = promise.policy.name
+        self.version = promise.policy.version
+        self.calendar = promise.calendar.name
+        self.floor = at
+        if promise.target is None:
+            self.target = None
+        else:
+            amount = promise.target.resolve(promise.calendar, watch.began)
+            self.business = amount.clock is _BUSINESS
+            self.target = amount.micros
+
+    def measure_again(self, calendar: Calendar, watch: Stopwatch) -> None:
+        """Find anew what was used at ``counts_from`` and ``cut_from``: the clock or the calendar may be another now."""
+        if self.counts_from is not None:
+            self.base = watch.elapsed(self.clock, calendar, self.counts_from)
+        if self.cut_from is not None:
+            self.cut_elapsed = watch.elapsed(self.clock, calendar, self.cut_from)
+            self.cut_paused = watch.paused_for(self.clock, calendar, self.cut_from)
+
+    def differs(self, promise: Promise, watch: Stopwatch) -> bool:
+        """Whether ``promise`` sets another target, or counts it on another calendar."""
+        if promise.policy.name != self.policy or promise.policy.version != self.version:
+            return True
+        if promise.target is None:
+            return self.target is not None
+        amount = promise.target.resolve(promise.calendar, watch.began)
+        business = amount.clock is _BUSINESS
+        if amount.micros != self.target or business != self.business:
+            return True
+        return business and promise.calendar.name != self.calendar
+
+    def look_ahead(self, promise: Promise, watch: Stopwatch) -> None:
+        """Find the deadline and the next instant anew, after anything about the stopwatch or the target has changed."""
+        self.next = None
+        if self.verdict != PENDING:
+            return
+        self.due = soonest = None
+        if not watch.on:
+            return
+        if self.target is not None:
+            self.due = soonest = watch.reaches(self.base + self.target + self.extension, self.clock, promise.calendar)
+            if soonest is not None and soonest < self.floor:
+                soonest = self.floor
+        for mark in promise.warn_at:
+            if mark.text in self.warned:
+                continue
+            instant = mark_instant(mark, self, watch, promise.calendar)
+            # The breach is the first candidate, so a warning that comes no earlier is never the next thing.
+            if instant is not None and (soonest is None or instant < soonest):
+                soonest = instant
+        self.next = soonest
+
+    def aim_again(self, promise: Promise, watch: Stopwatch, at: int) -> None:
+        """The deadline moved at ``at``: warn anew of what lies ahead, not of what was warned of and is past all the same."""
+        self.look_ahead(promise, watch)
+        warned = [
+            mark.text
+            for mark in promise.warn_at
+            if mark.text in self.warned and mark_instant(mark, self, watch, promise.calendar) == at
+        ]
+        self.warned = tuple(warned)
+        self.look_ahead(promise, watch)
+
+    def warnings_at(self, instant: int, promise: Promise, watch: Stopwatch) -> list[Mark]:
+        """The warnings that become true at ``instant``."""
+        return [
+            mark
+            for mark in promise.warn_at
+            if mark.text not in self.warned and mark_instant(mark, self, watch, promise.calendar) == instant
+        ]
+
+
+def mark_instant(mark: Mark, pledge: Pledge, watch: Stopwatch, calendar: Calendar) -> int | None:
+    """When a mark on a commitment is reached, never before its target took hold; ``None`` while that is not in sight."""
+    instant = _raw_instant(mark, pledge, watch, calendar)
+    return instant if instant is None or instant > pledge.floor else pledge.floor
+
+
+def _raw_instant(mark: Mark, pledge: Pledge, watch: Stopwatch, calendar: Calendar) -> int | None:
+    if mark.kind is _SHARE:
+        if pledge.target is None:
+            return None
+        used = pledge.base + (pledge.target + pledge.extension) * mark.per_mille // 1000
+        return watch.reaches(used, pledge.clock, calendar)
+    amount = resolve(mark.duration, calendar, watch.began)
+    if mark.kind is _USED:
+        before = 0
+        if pledge.cut_from is not None:
+            before = watch.elapsed(amount.clock, calendar, pledge.cut_from)
+        return watch.reaches(before + amount.micros, amount.clock, calendar)
+    signed = -amount.micros if mark.kind is _LEFT else amount.micros
+    allowance = pledge.allowance
+    if allowance is None:
+        return None
+    if amount.clock is pledge.clock:
+        # The same clock: so much of the target left, or so much more used. Pauses are then counted exactly.
+        return watch.reaches(max(allowance + signed, 0), amount.clock, calendar)
+    if pledge.due is None:
+        return None
+    shifted = calendar.add(pledge.due, signed) if amount.clock is _BUSINESS else pledge.due + signed
+    return max(shifted, watch.since)
+
+
+def resolve(duration: Duration | None, calendar: Calendar, start: int) -> Amount:
+    """The length of a mark. Raises ValueError for a mark without one: such a mark is not built from any policy."""
+    if duration is None:
+        raise ValueError("a mark that is no share needs a duration")
+    return duration.resolve(calendar, start)

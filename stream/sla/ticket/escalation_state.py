@@ -1,0 +1,224 @@
+"""Ladders: which level is due, on which stopwatch, and when.
+
+A ladder stands on a stopwatch of its own, or on that of a commitment; then its marks may lie before and after the deadline.
+Rules:
+
+1. Levels are raised upwards only, each once a cycle; a change that makes several due raises them in order.
+2. The highest raised level is repeated as its policy says, until it is acknowledged, a higher one is raised, or all is solved.
+3. An acknowledgement holds the ladder. Where ``raise_again_after`` is set and the ticket is then still not solved, the level
+   is said again and the ladder goes on.
+4. What may be said only in business hours waits for the next opening; it is neither dropped nor said twice.
+5. Solving ends the escalation, at once or after a monitoring period. A reopening within the period (or, without one, at any
+   time) brings it back at its level; a reopening after a quiet period begins a new one.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import TYPE_CHECKING, Final
+
+from stream.sla.calendar.duration import Clock
+from stream.sla.policy.policy import MarkKind
+from stream.sla.ticket.commitment_state import BREACHED, PENDING, mark_instant, resolve
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from stream.sla.calendar.calendar import Calendar
+    from stream.sla.calendar.duration import Duration
+    from stream.sla.policy.policy import Level, Mark
+    from stream.sla.policy.resolve import Rungs
+    from stream.sla.ticket.commitment_state import Pledge
+    from stream.sla.ticket.stopwatch import Stopwatch
+
+
+class Holding(IntEnum):
+    """Where an escalation is."""
+
+    CLIMBING = 0
+    ACKNOWLEDGED = 1
+    MONITORING = 2
+    """Solved, and watched for a recurrence."""
+    RELEASED = 3
+    """Over; a reopening brings it back."""
+    QUIET = 4
+    """Over for good; a reopening begins a new one."""
+    WITHDRAWN = 5
+    """No longer applies; goes on when it applies again."""
+
+
+# Names and plain integers for what is asked at every event: up to Python 3.11 naming an enum's member costs as much as a call.
+CLIMBING: Final = int(Holding.CLIMBING)
+ACKNOWLEDGED: Final = int(Holding.ACKNOWLEDGED)
+MONITORING: Final = int(Holding.MONITORING)
+_BUSINESS: Final = Clock.BUSINESS
+_USED: Final = MarkKind.USED
+
+Stored = tuple[str, int, str, int, int, tuple[str, ...], int, int, int, int, int, int | None]
+
+
+class Due:
+    """What a ladder says next, if no event comes first."""
+
+    __slots__ = ("instant", "level", "mark")
+
+    def __init__(self, instant: int, level: Level | None, mark: Mark | None) -> None:
+        self.instant: Final = instant
+        self.level: Final = level
+        """``None``: the monitoring period ends."""
+        self.mark: Final = mark
+        """``None`` for a repetition, and for what follows an acknowledgement."""
+
+
+class Climb:
+    """How one ladder stands on one ticket."""
+
+    def __init__(
+        self,
+        policy: str,
+        version: int,
+        row: str,
+        cycle: int,
+        floor: int = 0,
+        raised: tuple[str, ...] = (),
+        holding: int = 0,  # Holding.CLIMBING
+        said: int = 0,
+        watched_until: int = 0,
+        repeats: int = 0,
+        turn: int = 0,
+        next: int | None = None,  # noqa: A002  the word of all parts of a ticket
+    ) -> None:
+        self.policy: str = policy
+        self.version: int = version
+        self.row: str = row
+        """The metric row on whose stopwatch it stands."""
+        self.cycle: int = cycle
+        self.floor: int = floor
+        """When the present times of its levels took hold (epoch microseconds)."""
+        self.raised: tuple[str, ...] = raised
+        """Names of the levels that were raised, in order."""
+        self.holding: int = holding
+        self.said: int = said
+        """When the highest level was last said, acknowledged, or put under monitoring (epoch microseconds)."""
+        self.watched_until: int = watched_until
+        """When the monitoring period ends, once it has begun (epoch microseconds)."""
+        self.repeats: int = repeats
+        """How often the highest level was repeated."""
+        self.turn: int = turn
+        """Counts acknowledgements, releases and recurrences: tells the facts of one round from those of the next."""
+        self.next: int | None = next
+        """The next instant at which something is said, if no event comes first."""
+
+    def copy(self) -> Climb:
+        """A ladder of its own."""
+        return Climb(
+            self.policy,
+            self.version,
+            self.row,
+            self.cycle,
+            self.floor,
+            self.raised,
+            self.holding,
+            self.said,
+            self.watched_until,
+            self.repeats,
+            self.turn,
+            self.next,
+        )
+
+    def parts(self) -> Stored:
+        """What the table keeps: the arguments of ``Climb`` in their order."""
+        return (
+            self.policy,
+            self.version,
+            self.row,
+            self.cycle,
+            self.floor,
+            self.raised,
+            self.holding,
+            self.said,
+            self.watched_until,
+            self.repeats,
+            self.turn,
+            self.next,
+        )
+
+    @property
+    def active(self) -> bool:
+        """Some level was raised and the escalation is not over."""
+        return bool(self.raised) and self.holding <= MONITORING
+
+    def look_ahead(self, rungs: Rungs, watch: Stopwatch, pledge: Pledge | None) -> None:
+        """Find the next instant anew, after anything about the stopwatch, the commitment or the levels has changed."""
+        soonest = None
+        for due in self.pending(rungs, watch, pledge):
+            if soonest is None or due.instant < soonest:
+                soonest = due.instant
+        self.next = soonest
+
+    def pending(self, rungs: Rungs, watch: Stopwatch, pledge: Pledge | None) -> list[Due]:
+        """All that is in sight, in the order of the policy: levels first, then the repetition of the highest."""
+        calendar, ladder = rungs.calendar, rungs.ladder
+        if self.holding == MONITORING:
+            return [Due(self.watched_until, None, None)]
+        if not watch.on or self.holding > ACKNOWLEDGED or not _may_climb(rungs, pledge):
+            return []
+        highest = self.highest(rungs)
+        if self.holding == ACKNOWLEDGED:
+            if ladder.raise_again_after is None or highest is None:
+                return []
+            again = shift(self.said, ladder.raise_again_after, calendar)
+            return [Due(_when_allowed(max(again, self.floor), highest, calendar), highest, None)]
+        found = []
+        for level, mark in self._above(rungs):
+            instant = self._instant(mark, rungs, watch, pledge)
+            if instant is not None:
+                found.append(Due(_when_allowed(instant, level, calendar), level, mark))
+        if highest is not None and highest.repeat_every is not None and self.repeats < highest.max_repeats:
+            again = shift(self.said, highest.repeat_every, calendar)
+            found.append(Due(_when_allowed(max(again, self.floor), highest, calendar), highest, None))
+        return found
+
+    def highest(self, rungs: Rungs) -> Level | None:
+        """The highest level raised; ``None`` before the first."""
+        return next((level for level in rungs.ladder.levels if level.name == self.raised[-1]), None) if self.raised else None
+
+    def reached(self, level: Level, rungs: Rungs) -> bool:
+        """The level, or one above it, was raised."""
+        if not self.raised:
+            return False
+        levels = rungs.ladder.levels
+        return any(upper.name in self.raised for upper in levels[levels.index(level) :])
+
+    def _above(self, rungs: Rungs) -> Sequence[tuple[Level, Mark]]:
+        if not self.raised:
+            return rungs.levels
+        return [(level, mark) for level, mark in rungs.levels if not self.reached(level, rungs)]
+
+    def _instant(self, mark: Mark, rungs: Rungs, watch: Stopwatch, pledge: Pledge | None) -> int | None:
+        if rungs.ladder.commitment:
+            instant = None if pledge is None else mark_instant(mark, pledge, watch, rungs.calendar)
+        elif mark.kind is _USED:
+            amount = resolve(mark.duration, rungs.calendar, watch.began)
+            instant = watch.reaches(amount.micros, amount.clock, rungs.calendar)
+        else:
+            instant = None
+        return instant if instant is None or instant > self.floor else self.floor
+
+
+def _may_climb(rungs: Rungs, pledge: Pledge | None) -> bool:
+    return not rungs.ladder.commitment or (pledge is not None and (pledge.verdict == PENDING or pledge.verdict == BREACHED))
+
+
+def shift(instant: int, duration: Duration, calendar: Calendar) -> int:
+    """``instant`` plus a duration, on the wall or on the calendar as its unit says."""
+    amount = duration.resolve(calendar, instant)
+    return calendar.add(instant, amount.micros) if amount.clock is _BUSINESS else instant + amount.micros
+
+
+def _when_allowed(instant: int, level: Level, calendar: Calendar) -> int:
+    """The next opening for a level that speaks only in business hours."""
+    if not level.only_in_business_hours or calendar.is_open(instant):
+        return instant
+    # The instant after which business time passes again: one microsecond of it, less that microsecond.
+    return calendar.add(instant, 1) - 1

@@ -1,0 +1,102 @@
+"""A ticket's newest events, as bytes: only a late event, and who explains a deadline, looks into them.
+
+Read and written at every event they would cost more than all the rest of a ticket. So an event is packed once, behind those
+that came before: its instant as the difference, its source only if the first event has another.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+from msgspec.structs import astuple
+
+from stream.sla.events import ACTOR_KINDS, EVENT_TYPES, Event
+from stream.sla.ticket.names import pack_names, unpack_names
+
+Value = str | list[str]
+Fields = dict[str, Value]
+_Rest = dict[str, int | str]
+_More = tuple[bytes, list[Value], _Rest]
+_Packed = tuple[int, int, str, _More | None]
+"""Type, actor and visibility as one number; microseconds since the event before (since the epoch, of the first); id; and, where
+there is any of it, names of fields, their values, and what is rare by its name."""
+
+_KINDS: Final = [(type_, actor, public) for public in (False, True) for actor in (None, *ACTOR_KINDS) for type_ in EVENT_TYPES]
+"""By number. Types, actors and their order are part of form 2."""
+_NUMBERS: Final = {kind: number for number, kind in enumerate(_KINDS)}
+_COMMON: Final = 8
+"""Attributes of an event before those that only some types have."""
+_NOTHING: Final = ("",) * (len(Event.__struct_fields__) - _COMMON)
+_RARE: Final = ("seq", *Event.__struct_fields__[_COMMON:])
+_ARRAY: Final = b"\xdd"
+"""In MessagePack: an array, its length in four bytes to follow."""
+_NO_REST: Final[_Rest] = {}
+_write: Final = msgspec.msgpack.Encoder().encode
+_read: Final = msgspec.msgpack.Decoder(list[_Packed]).decode
+
+
+class History:
+    """Events in the order of their keys. Never changed."""
+
+    def __init__(self, packed: bytes = b"", kept: int = 0, newest: int = 0, source: str = "") -> None:
+        self.packed: bytes = packed
+        """The events one after another."""
+        self.kept: int = kept
+        """How many there are."""
+        self.newest: int = newest
+        """The instant of the last, epoch microseconds."""
+        self.source: str = source
+        """Of the first, and of all that do not name another."""
+
+    def parts(self) -> tuple[bytes, int, int, str]:
+        """The arguments of ``History`` in their order."""
+        return self.packed, self.kept, self.newest, self.source
+
+    def add(self, event: Event) -> History:
+        """With one more, the newest."""
+        # All of it in one step: naming one after another costs more than writing them.
+        told = astuple(event)
+        at, id_, type_, its, seq, actor, fields, public = told[:_COMMON]
+        source = self.source if self.kept else its
+        rest = _NO_REST
+        if seq or its != source or told[_COMMON:] != _NOTHING:
+            rest = {name: value for name in _RARE if (value := getattr(event, name))}
+            if its != source:
+                rest["source"] = its
+        more: _More | None = None
+        if fields or rest:
+            more = pack_names(tuple(fields)), [*fields.values()], rest
+        packed = _write((_NUMBERS[type_, actor, public], at - self.newest, id_, more))
+        return History(self.packed + packed, self.kept + 1, at, source)
+
+    @property
+    def events(self) -> list[Event]:
+        """Read anew at each call. Raises msgspec.DecodeError and IndexError for bytes that are none."""
+        events, at = [], 0
+        for number, after, id_, more in _read(_ARRAY + self.kept.to_bytes(4, "big") + self.packed):
+            at += after
+            type_, actor, public = _KINDS[number]
+            if more is None:
+                events.append(Event(at, id_, type_, self.source, 0, actor, public=public))
+                continue
+            names, values, rest = more
+            fields = dict(zip(unpack_names(names), values, strict=True))
+            told: dict[str, object] = {"source": self.source, **rest}
+            events.append(Event(at, id_, type_, actor=actor, fields=fields, public=public, **told))  # type: ignore[arg-type]
+        return events
+
+    def knows(self, event: Event) -> bool:
+        """Whether the event is among them, by its id and source."""
+        # The id's own bytes are nearly always enough to tell that it is not.
+        if self.packed.find(_write(event.id)) < 0:  # ``in`` first tries to take it for a number
+            return False
+        return any(known.id == event.id and known.source == event.source for known in self.events)
+
+
+def packed(events: list[Event]) -> History:
+    """These events, in this order."""
+    history = History()
+    for event in events:
+        history = history.add(event)
+    return history

@@ -1,0 +1,244 @@
+"""A ticket as the engine keeps it: its fields, its stopwatches, and how each commitment and ladder stands."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from stream.sla.ticket import commitment_state, escalation_state, stopwatch
+from stream.sla.ticket.commitment_state import BREACHED, PENDING, Pledge
+from stream.sla.ticket.history import Fields as Fields  # noqa: PLC0414  the word is also of tickets
+from stream.sla.ticket.history import History
+from stream.sla.ticket.stopwatch import PAUSED, RUNNING, Stopwatch
+
+if TYPE_CHECKING:
+    from stream.sla.events import Event
+    from stream.sla.ticket.escalation_state import Climb
+
+
+Key = tuple[int, int, str, str]
+"""Of an event: ``Event.key``."""
+Stored = tuple[
+    str,
+    Fields,
+    dict[str, stopwatch.Stored],
+    dict[str, commitment_state.Stored],
+    dict[str, escalation_state.Stored],
+    tuple[str, ...],
+    bool,
+    bool,
+    str,
+    Key | None,
+    int | None,
+    int | None,
+]
+
+
+class Ticket:
+    """What is true of a ticket after a run of events. Copied before it is changed, its parts as they are changed."""
+
+    def __init__(
+        self,
+        id: str,  # noqa: A002  the word of everything that has one
+        fields: Fields | None = None,
+        watches: dict[str, Stopwatch] | None = None,
+        pledges: dict[str, Pledge] | None = None,
+        climbs: dict[str, Climb] | None = None,
+        parties: tuple[str, ...] = (),
+        begun: bool = False,
+        partial: bool = False,
+        gone: str = "",
+        last: Key | None = None,
+        fired: int | None = None,
+        next: int | None = None,  # noqa: A002
+    ) -> None:
+        self.id: str = id
+        self.fields: Fields = {} if fields is None else fields
+        """Fields of the helpdesk, and the derived ones (``@answered`` ...)."""
+        self.watches: dict[str, Stopwatch] = {} if watches is None else watches
+        """By the name of the metric row."""
+        self.pledges: dict[str, Pledge] = {} if pledges is None else pledges
+        """By the name of the commitment."""
+        self.climbs: dict[str, Climb] = {} if climbs is None else climbs
+        """By the name of the ladder."""
+        self.parties: tuple[str, ...] = parties
+        """Third parties the ticket waits for."""
+        self.begun: bool = begun
+        self.partial: bool = partial
+        """Its creation has not been seen."""
+        self.gone: str = gone
+        """``merged`` or ``deleted``: nothing runs any more."""
+        self.last: Key | None = last
+        """The key of the newest event."""
+        self.fired: int | None = fired
+        """The newest instant at which time alone made something true."""
+        self.next: int | None = next
+        """The soonest instant at which something becomes true, if no event comes first."""
+        self.stored: bytes | None = None
+        """The parts as the table has them, while they are as they were when it was written or read;
+        ``stream.sla.codec.layout``."""
+
+    def copy(self) -> Ticket:
+        """Shares its parts with the original: who changes any calls ``own``, and puts a copy in the place of each first."""
+        copy = Ticket(
+            self.id,
+            self.fields,
+            self.watches,
+            self.pledges,
+            self.climbs,
+            self.parties,
+            self.begun,
+            self.partial,
+            self.gone,
+            self.last,
+            self.fired,
+            self.next,
+        )
+        copy.stored = self.stored
+        return copy
+
+    def own(self) -> None:
+        """Have lists of parts of its own."""
+        self.watches = self.watches.copy()
+        self.pledges = self.pledges.copy()
+        self.climbs = self.climbs.copy()
+        self.stored = None
+
+    def parts(self) -> Stored:
+        """What the table keeps: the arguments of ``Ticket`` in their order, the parts as their own ``parts``."""
+        return (
+            self.id,
+            self.fields,
+            {name: watch.parts() for name, watch in self.watches.items()},
+            {name: pledge.parts() for name, pledge in self.pledges.items()},
+            {name: climb.parts() for name, climb in self.climbs.items()},
+            self.parties,
+            self.begun,
+            self.partial,
+            self.gone,
+            self.last,
+            self.fired,
+            self.next,
+        )
+
+    def look_ahead(self) -> None:
+        """Find ``next`` anew, after that of any part has changed."""
+        soonest = None
+        for pledge in self.pledges.values():
+            if pledge.next is not None and (soonest is None or pledge.next < soonest):
+                soonest = pledge.next
+        for climb in self.climbs.values():
+            if climb.next is not None and (soonest is None or climb.next < soonest):
+                soonest = climb.next
+        self.next = soonest
+
+
+class State:
+    """A ticket and as much of its history as is needed to fold a late event in at its place. Never changed."""
+
+    def __init__(
+        self,
+        head: Ticket,
+        recent: History | None = None,
+        base: Ticket | None = None,
+        old_ids: tuple[str, ...] = (),
+        revisions: dict[str, int] | None = None,
+    ) -> None:
+        self.head: Ticket = head
+        """After the whole history, and after all that time alone has made true and that was said."""
+        self.recent: History = History() if recent is None else recent
+        """The newest events: what is needed to put a late one at its place."""
+        self.base: Ticket | None = base
+        """Before ``recent``; ``None`` when the history is whole."""
+        self.old_ids: tuple[str, ...] = old_ids
+        """``source``, newline, ``id`` of events that went into ``base``, so that a repetition is known for one; bounded."""
+        self.revisions: dict[str, int] = {} if revisions is None else revisions
+        """Stem of an effect to the number of times it was taken back."""
+
+    def parts(self) -> tuple[object, ...]:
+        """The arguments of ``State`` in their order, the tickets and the history as their own ``parts``."""
+        base = None if self.base is None else self.base.parts()
+        return self.head.parts(), self.recent.parts(), base, self.old_ids, self.revisions
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, State) and self.parts() == other.parts()
+
+    def __hash__(self) -> int:
+        return hash((self.head.id, self.recent.packed))
+
+    @property
+    def history(self) -> list[Event]:
+        """The events of ``recent``, read anew at each call."""
+        return self.recent.events
+
+    def knows(self, event: Event) -> bool:
+        """Whether the event is among ``recent``, by its id and source."""
+        return self.recent.knows(event)
+
+    @property
+    def wake_at(self) -> int | None:
+        """The earliest clock reading (epoch microseconds) at which ``Engine.wake`` would do something.
+
+        One microsecond after the instant itself: what happens *at* a deadline is still in time.
+        """
+        soonest = self.head.next
+        return None if soonest is None else soonest + 1
+
+    @property
+    def ended(self) -> int | None:
+        """The instant of its newest event (epoch microseconds), if it has come to its end; ``has_ended``."""
+        head = self.head
+        if head.last is None or not has_ended(head.next, head.gone, str(head.fields.get("status", ""))):
+            return None
+        return head.last[0]
+
+
+def has_ended(soonest: int | None, gone: str, status: str) -> bool:
+    """Nothing is due any more, and the helpdesk has closed, merged or deleted the ticket."""
+    return soonest is None and (gone != "" or status == "closed")
+
+
+class Standing(NamedTuple):
+    """One open commitment of a ticket, for gauges and pages."""
+
+    commitment: str
+    policy: str
+    priority: str
+    team: str
+    state: str
+    """``running``, ``paused`` or ``breached``."""
+    due_at: int | None
+    began: int
+    """When the stopwatch began its present cycle, running or paused."""
+
+
+class Look(NamedTuple):
+    """What a worker must know of every ticket at its start."""
+
+    wake_at: int | None
+    """As ``State.wake_at``."""
+    ended: int | None
+    """As ``State.ended``."""
+    standings: list[Standing]
+
+
+def standings(state: State) -> list[Standing]:
+    """The commitments of a ticket that still wait to be fulfilled."""
+    ticket = state.head
+    priority, team = str(ticket.fields.get("priority", "")), str(ticket.fields.get("team", ""))
+    open_ = []
+    for name, pledge in ticket.pledges.items():
+        watch = ticket.watches.get(pledge.row)
+        if watch is not None:
+            going = stands(pledge.target is not None, pledge.verdict, watch.phase)
+            if going:
+                open_.append(Standing(name, pledge.policy, priority, team, going, pledge.due, watch.began))
+    return open_
+
+
+def stands(promised: bool, verdict: int, phase: int) -> str:
+    """How a commitment stands on a stopwatch in that phase; ``""``: it does not wait to be fulfilled."""
+    if not promised or (verdict != PENDING and verdict != BREACHED) or not RUNNING <= phase <= PAUSED:
+        return ""
+    if verdict == BREACHED:
+        return "breached"
+    return "running" if phase == RUNNING else "paused"

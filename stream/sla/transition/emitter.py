@@ -1,0 +1,165 @@
+"""Puts into an effect what has become true of a ticket. Says it; never decides it."""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+from typing import TYPE_CHECKING, Final
+
+from stream.sla.calendar.duration import Clock
+from stream.sla.effects import Effect, Kind, Reason
+from stream.sla.policy.policy import MarkKind
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from stream.sla.calendar.calendar import Calendar
+    from stream.sla.policy.policy import Mark
+    from stream.sla.policy.resolve import Promise, Rungs
+    from stream.sla.ticket.commitment_state import Pledge
+    from stream.sla.ticket.escalation_state import Climb
+    from stream.sla.ticket.state import Ticket
+    from stream.sla.ticket.stopwatch import Stopwatch
+
+TIMER: Final = "timer"
+"""The ``cause`` of what time alone made true."""
+
+MARK_REASON: Final = {
+    MarkKind.SHARE: Reason.SHARE_USED,
+    MarkKind.USED: Reason.TIME_USED,
+    MarkKind.LEFT: Reason.TIME_LEFT,
+    MarkKind.AFTER: Reason.AFTER_DEADLINE,
+}
+
+_BUSINESS: Final = Clock.BUSINESS
+_blank: Final = blake2b(digest_size=12).copy
+"""A copy costs half of what it costs to have the parameters looked at again."""
+
+
+def stem(ticket: str, name: str, row: str, cycle: int, kind: Kind, mark: str, version: int, cause: str = "") -> str:
+    """Hash that names a fact. ``cause`` only where the same thing may happen many times in a cycle (a pause, a request)."""
+    named = _blank()
+    named.update("\x1f".join((ticket, name, row, str(cycle), kind, mark, str(version), cause)).encode())
+    return named.hexdigest()
+
+
+class Voice:
+    """Collects the effects of one step on one ticket."""
+
+    __slots__ = ("_calendars", "_fields", "effects", "now", "ticket")
+
+    def __init__(self, ticket: Ticket, calendars: Mapping[str, Calendar], now: int) -> None:
+        self.ticket = ticket
+        self._calendars = calendars
+        self.now = now
+        self.effects: list[Effect] = []
+        self._fields: dict[str, str | list[str]] | None = None
+
+    def fields_changed(self) -> None:
+        """The next effects show the ticket's fields as they are from here on."""
+        self._fields = None
+
+    def _shown(self) -> dict[str, str | list[str]]:
+        if self._fields is None:
+            fields = self.ticket.fields
+            self._fields = shown = fields.copy()
+            for name, value in fields.items():
+                if not value or name[0] == "@":
+                    del shown[name]
+        return self._fields
+
+    def commitment(
+        self,
+        kind: Kind,
+        reason: Reason,
+        at: int,
+        cause: str,
+        promise: Promise,
+        pledge: Pledge,
+        watch: Stopwatch,
+        *,
+        mark: Mark | None = None,
+        per_event: bool = False,
+    ) -> None:
+        """``per_event``: the same may happen again in this cycle, so that its cause tells one from the other."""
+        # What was decided is told by the calendar it was promised on, whatever the fields say now.
+        clock, calendar, name = pledge.clock, self._calendars[pledge.calendar], promise.name
+        text = "" if mark is None else mark.text
+        self.effects.append(
+            # By position: twenty names of arguments cost four times what the effect itself does.
+            Effect(
+                stem(self.ticket.id, name, pledge.row, pledge.cycle, kind, text, pledge.turn, cause if per_event else ""),
+                kind,
+                at,
+                self.now,
+                self.ticket.id,
+                self._shown(),
+                pledge.policy,
+                pledge.version,
+                reason,
+                cause,
+                name,
+                "",  # ladder
+                text,
+                (),  # notify
+                "",  # owner
+                pledge.cycle,
+                pledge.due,
+                watch.elapsed(clock, calendar, at) - pledge.cut_elapsed,
+                watch.paused_for(clock, calendar, at) - pledge.cut_paused,
+                None if pledge.target is None else pledge.target + pledge.extension,
+                calendar.name,
+                calendar.timezone,
+            )
+        )
+
+    def ladder(
+        self,
+        kind: Kind,
+        reason: Reason,
+        at: int,
+        cause: str,
+        rungs: Rungs,
+        climb: Climb,
+        watch: Stopwatch,
+        *,
+        level: str = "",
+        notify: tuple[str, ...] = (),
+        due_at: int | None = None,
+        allowed_from: int | None = None,
+        count: int = 0,
+        per_event: bool = False,
+    ) -> None:
+        """``count``: how often the level was repeated, which tells the repetitions of a round from each other."""
+        ladder, calendar = rungs.ladder, rungs.calendar
+        own = cause if per_event else ""
+        self.effects.append(
+            Effect(
+                stem(self.ticket.id, ladder.name, climb.row, climb.cycle, kind, f"{level}#{count}", climb.turn, own),
+                kind,
+                at,
+                self.now,
+                self.ticket.id,
+                self._shown(),
+                rungs.policy.name,
+                rungs.policy.version,
+                reason,
+                cause,
+                ladder.commitment,
+                ladder.name,
+                level,
+                notify,
+                ladder.owner,
+                climb.cycle,
+                due_at,
+                watch.elapsed(_BUSINESS, calendar, at),
+                watch.paused_for(_BUSINESS, calendar, at),
+                None,  # target
+                calendar.name,
+                calendar.timezone,
+                False,  # late
+                "",  # retracts
+                None,  # retracts_kind
+                None,  # retracts_reason
+                allowed_from,
+            )
+        )

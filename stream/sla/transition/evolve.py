@@ -1,0 +1,336 @@
+"""One event, or the passing of time, folded into a ticket. The order of things in here is the meaning of the engine.
+
+``Fold.event``:
+
+1. Let time pass up to the event: whatever became true before it comes first, whenever our timer runs.
+2. Put the event into the ticket's fields, derived ones included; keep of its changes only the real ones.
+3. Turn every stopwatch the event concerns, by its row. What was promised up to this instant judges what ends at it.
+4. Lay what is promised for the new fields over the stopwatches that were turned, or over all of them if the plan is another:
+   promises that begin, change or cease to apply.
+
+``Fold.time`` fires, in the order of their instants, all marks that lie before the given instant. Not those at it: what is
+done on the deadline is done in time.
+
+A little longer than a file here should be, because this order is read as one.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from stream.sla.effects import Kind, Reason
+from stream.sla.ticket.commitment_state import CANCELLED, MEASURED, MET, PENDING
+from stream.sla.ticket.escalation_state import Climb, Holding
+from stream.sla.ticket.fields import absorb
+from stream.sla.ticket.stopwatch import IDLE, Signal, Stopwatch
+from stream.sla.transition import commitment, escalation
+from stream.sla.transition.emitter import Voice
+
+if TYPE_CHECKING:
+    from stream.sla.events import Event
+    from stream.sla.policy.resolve import Plan, PolicySet, Promise
+    from stream.sla.ticket.commitment_state import Pledge
+    from stream.sla.ticket.state import Fields, Ticket
+
+_ABOUT_ESCALATIONS: Final = ("escalation.requested", "escalation.acknowledged", "escalation.released")
+_END_REASON: Final = {Signal.STOP: Reason.SOLVED, Signal.RESTART: Reason.RESTARTED, Signal.CANCEL: Reason.CANCEL_CONDITION}
+_MAY_BEGIN_ANEW: Final = (CANCELLED, MET, MEASURED)
+_GONE_REASON: Final = {"merged": Reason.MERGED, "deleted": Reason.DELETED}
+_CANCELLED: Final = (Signal.CANCEL,)
+# Naming a member of an enum costs as much as a call.
+_FIELD_CHANGED: Final = Reason.FIELD_CHANGED
+_CLOCK_STARTED: Final = Reason.CLOCK_STARTED
+_WITHDRAWN: Final = int(Holding.WITHDRAWN)
+
+
+class Fold:
+    """Changes one ticket in place (give it a copy) and collects what became true in ``voice.effects``."""
+
+    __slots__ = (
+        "_at",
+        "_cause",
+        "_climbs",
+        "_epoch",
+        "_in_force",
+        "_open",
+        "_planned",
+        "_pledges",
+        "policies",
+        "ticket",
+        "voice",
+    )
+
+    def __init__(self, policies: PolicySet, ticket: Ticket, now: int) -> None:
+        self.policies = policies
+        self.ticket = ticket
+        self.voice = Voice(ticket, policies.calendars, now)
+        self._planned = ticket.fields
+        """The fields whose plan is in force; in steps 1 to 3 those before the event."""
+        self._in_force: Plan | None = None
+        self._epoch = 0
+        """That plan, and of which versions: clocks of one ticket that started under others are rare."""
+        self._pledges = ticket.pledges
+        self._climbs = ticket.climbs
+        """Those that the ticket before shares, while they are still among the ticket's."""
+        self._open = False
+        self._at = 0
+        self._cause = ""
+        """Instant and id of the event that is being folded."""
+
+    def event(self, event: Event) -> None:
+        ticket, at, type_ = self.ticket, event.at, event.type
+        self._at, self._cause = at, event.id
+        # 1
+        if ticket.next is not None and ticket.next < at:
+            self.time(at)
+        # 2
+        event, changed = absorb(ticket, event)
+        ticket.last = (at, event.seq, self._cause, event.source)
+        if changed:
+            self.voice.fields_changed()
+        # 3
+        turned = self._turn(event, type_, changed)
+        if type_ == "extension.granted":
+            self._take_on()
+            turned += self._extend(event)
+        elif type_ in _ABOUT_ESCALATIONS:
+            self._take_on()
+            turned += self._escalate(event)
+        # 4
+        if changed and not self.policies.reads.isdisjoint(changed):
+            self._take_on()
+            before = self._planned
+            self._planned, self._in_force = ticket.fields, None
+            self._withdraw(self._lay(list(ticket.watches)), before)
+            ticket.look_ahead()
+        elif turned:
+            self._lay(turned)
+            ticket.look_ahead()
+
+    def time(self, until: int) -> None:
+        ticket = self.ticket
+        while ticket.next is not None and ticket.next < until:
+            self._take_on()
+            instant = ticket.next
+            self._fire(instant)
+            ticket.fired = instant
+            ticket.look_ahead()
+
+    def _take_on(self) -> None:
+        """The ticket's parts are to be changed: most events change none, and then the ticket before shares them."""
+        if not self._open:
+            self._open = True
+            self.ticket.own()
+
+    def _plan(self, watch: Stopwatch) -> Plan:
+        """What is promised on a stopwatch to the fields whose plan is in force."""
+        epoch = self.policies.epoch(watch.began)
+        plan = self._in_force
+        if plan is None or epoch != self._epoch:
+            plan = self._in_force = self.policies.plan(self._planned, epoch)
+            self._epoch = epoch
+        return plan
+
+    def _pledge(self, name: str) -> Pledge | None:
+        """The commitment as the ticket's own, to be changed."""
+        pledge = self.ticket.pledges.get(name)
+        if pledge is not None and pledge is self._pledges.get(name):
+            pledge = self.ticket.pledges[name] = pledge.copy()
+        return pledge
+
+    def _climb(self, name: str) -> Climb | None:
+        """The ladder as the ticket's own, to be changed."""
+        climb = self.ticket.climbs.get(name)
+        if climb is not None and climb is self._climbs.get(name):
+            climb = self.ticket.climbs[name] = climb.copy()
+        return climb
+
+    def _turn(self, event: Event, type_: str, changed: set[str]) -> list[str]:
+        """Give every stopwatch its signals; returns the rows of those that got any."""
+        ticket = self.ticket
+        turned: list[str] = []
+        watches, fields, gone = ticket.watches, ticket.fields, ticket.gone
+        begins = "@begun" in fields
+        for row, movement in self.policies.movements.items():
+            watch = watches.get(row)
+            phase = IDLE if watch is None else watch.phase
+            if gone:
+                signals: tuple[Signal, ...] = _CANCELLED if watch is not None and watch.on else ()
+            else:
+                heeded = movement.heeded[phase]
+                if not (
+                    begins or type_ in heeded.types or heeded.any_type or (changed and not heeded.fields.isdisjoint(changed))
+                ):
+                    continue
+                signals = movement.turn(phase, event, fields)
+            if signals:
+                if not turned:
+                    self._take_on()
+                    watches = ticket.watches
+                turned.append(row)
+                watch = watches[row] = Stopwatch() if watch is None else watch.copy()
+                for signal in signals:
+                    self._signal(row, watch, signal)
+        return turned
+
+    def _signal(self, row: str, watch: Stopwatch, signal: Signal) -> None:
+        at, cycle = self._at, watch.cycle
+        if not cycle:
+            watch.take(signal, at)
+            return
+        voice, cause, ends, plan = self.voice, self._cause, signal in _END_REASON, self._plan(watch)
+        reason = _GONE_REASON.get(self.ticket.gone) or _END_REASON.get(signal, _FIELD_CHANGED)
+        if not ends:
+            watch.take(signal, at)
+        for promise in plan.promises_on.get(row, ()):
+            pledge = self._pledge(promise.name)
+            if pledge is None or pledge.cycle != cycle or pledge.row != row:
+                continue
+            if ends:
+                commitment.ends(voice, signal, reason, at, cause, promise, pledge, watch)
+            elif watch.cycle == cycle:
+                commitment.moves(voice, signal, at, cause, promise, pledge, watch)
+        for rungs in plan.ladders_on.get(row, ()):
+            climb = self._climb(rungs.name)
+            if climb is not None and climb.cycle == cycle == watch.cycle:
+                escalation.turns(voice, signal, reason, at, cause, rungs, climb, watch)
+        if ends:
+            watch.take(signal, at)
+
+    def _extend(self, event: Event) -> list[str]:
+        pledge = self._pledge(event.commitment)
+        if pledge is None:
+            return []  # nothing of that name was ever promised to this ticket: there is nobody to tell
+        watch = self.ticket.watches[pledge.row]
+        promise = self._plan(watch).promises.get(event.commitment)
+        if promise is not None:
+            commitment.extends(self.voice, event, promise, pledge, watch)
+        return [pledge.row]
+
+    def _escalate(self, event: Event) -> list[str]:
+        """Acknowledgements and releases are heard by every ladder they mean; a request gets one answer."""
+        ticket, voice = self.ticket, self.voice
+        found = []
+        for name in list(ticket.climbs):
+            climb = self._climb(name)
+            if climb is not None:
+                watch = ticket.watches[climb.row]
+                rungs = self._plan(watch).ladders.get(name)
+                if rungs is not None:
+                    found.append((rungs, climb, watch))
+        if event.type == "escalation.requested":
+            found.sort(key=lambda one: (not escalation.takes(event, one[0]), not one[0].ladder.on_request))
+            del found[1:]
+        for rungs, climb, watch in found:
+            if event.type == "escalation.acknowledged":
+                escalation.acknowledges(voice, event, rungs, climb, watch)
+            elif event.type == "escalation.released":
+                escalation.de_escalates(voice, event, rungs, climb, watch)
+            else:
+                gate = ticket.pledges.get(rungs.ladder.request_after)
+                pledge = ticket.pledges.get(rungs.ladder.commitment)
+                escalation.asks(voice, event, rungs, climb, watch, gate, pledge)
+        return [climb.row for _, climb, _ in found]
+
+    def _lay(self, rows: list[str]) -> set[str]:
+        """Returns the names of all promises and (with ``^`` before them) ladders that apply on these rows."""
+        ticket, at, cause = self.ticket, self._at, self._cause
+        laid: set[str] = set()
+        for row in rows:
+            watch = ticket.watches[row]
+            if not watch.on:
+                continue
+            plan = self._plan(watch)
+            for promise in plan.promises_on.get(row, ()):
+                laid.add(promise.name)
+                self._lay_promise(row, watch, promise)
+            for rungs in plan.ladders_on.get(row, ()):
+                name = rungs.name
+                laid.add(f"^{name}")
+                climb = self._climb(name)
+                if climb is not None and climb.row != row and self._held_by(climb.row, name):
+                    continue
+                if climb is None or climb.cycle != watch.cycle or climb.row != row:
+                    if climb is not None and climb.active:
+                        # Watched for a recurrence, and now the clock begins another cycle: that escalation is over.
+                        old = ticket.watches[climb.row]
+                        escalation.releases(self.voice, Reason.RESTARTED, at, cause, rungs, climb, old)
+                    turn = climb.turn + 1 if climb is not None and climb.row != row else 0
+                    climb = Climb(rungs.policy.name, rungs.policy.version, row, watch.cycle, turn=turn)
+                    ticket.climbs[name] = climb
+                elif climb.holding == _WITHDRAWN:
+                    escalation.returns(self.voice, at, cause, rungs, climb, watch)
+                climb.floor = max(climb.floor, at)
+                climb.look_ahead(rungs, watch, ticket.pledges.get(rungs.ladder.commitment))
+        return laid
+
+    def _held_by(self, row: str, name: str) -> bool:
+        """Whether another version of the policy, in force for a clock that started earlier, still counts ``name`` on ``row``.
+
+        One commitment or ladder is never counted twice on a ticket: the version that began with it ends it.
+        """
+        watch = self.ticket.watches[row]
+        if not watch.on:
+            return False
+        plan = self._plan(watch)
+        return any(promise.name == name for promise in plan.promises_on.get(row, ())) or any(
+            rungs.name == name for rungs in plan.ladders_on.get(row, ())
+        )
+
+    def _lay_promise(self, row: str, watch: Stopwatch, promise: Promise) -> None:
+        voice, name, at, cause = self.voice, promise.name, self._at, self._cause
+        pledge = self._pledge(name)
+        if pledge is not None and pledge.row != row and self._held_by(pledge.row, name):
+            return
+        same_cycle = pledge is not None and pledge.row == row and pledge.cycle == watch.cycle
+        if pledge is not None and pledge.verdict == PENDING:
+            # Where the cycle is another, another policy counts the same commitment on a row of its own.
+            if not same_cycle or pledge.differs(promise, watch):
+                commitment.retargets(voice, at, cause, promise, pledge, watch)
+            else:  # the warnings may be others all the same
+                pledge.floor = max(pledge.floor, at)
+                pledge.look_ahead(promise, watch)
+        elif pledge is None or not same_cycle or pledge.verdict in _MAY_BEGIN_ANEW:
+            reason = _CLOCK_STARTED if watch.began == at else _FIELD_CHANGED
+            self.ticket.pledges[name] = commitment.begins(voice, reason, at, cause, promise, watch, pledge)
+
+    def _withdraw(self, laid: set[str], before: Fields) -> None:
+        """End what was promised to the fields before the event and is not among what is laid now."""
+        ticket, policies, at, cause = self.ticket, self.policies, self._at, self._cause
+        for name, held in list(ticket.pledges.items()):
+            if name in laid or held.verdict != PENDING:
+                continue
+            watch = ticket.watches[held.row]
+            if not watch.on:
+                continue
+            pledge = self._pledge(name) or held
+            promise = policies.plan(before, policies.epoch(watch.began)).promises[name]
+            pledge.decide(CANCELLED)
+            pledge.next = None
+            reason = Reason.NO_LONGER_APPLIES
+            self.voice.commitment(Kind.CANCELLED, reason, at, cause, promise, pledge, watch)
+        for name, high in list(ticket.climbs.items()):
+            watch = ticket.watches[high.row]
+            if f"^{name}" not in laid and watch.on:
+                climb = self._climb(name) or high
+                rungs = policies.plan(before, policies.epoch(watch.began)).ladders.get(name)
+                if rungs is not None:
+                    reason, holding = Reason.NO_LONGER_APPLIES, Holding.WITHDRAWN
+                    escalation.releases(self.voice, reason, at, cause, rungs, climb, watch, holding=holding)
+                climb.next = None
+
+    def _fire(self, instant: int) -> None:
+        ticket = self.ticket
+        for name, held in list(ticket.pledges.items()):
+            if held.next == instant:
+                watch, pledge = ticket.watches[held.row], self._pledge(name) or held
+                commitment.falls_due(self.voice, instant, self._plan(watch).promises[name], pledge, watch)
+        for name, high in list(ticket.climbs.items()):
+            if high.next == instant:
+                watch, climb = ticket.watches[high.row], self._climb(name) or high
+                rungs = self._plan(watch).ladders.get(name)
+                if rungs is None:  # solved, watched, and by a change of fields no ladder's any more
+                    climb.next = None
+                    continue
+                pledge_below = ticket.pledges.get(rungs.ladder.commitment)
+                escalation.falls_due(self.voice, instant, rungs, climb, watch, pledge_below)

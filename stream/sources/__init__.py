@@ -1,0 +1,1 @@
+"""From the exports of helpdesks to ticket events."""

@@ -1,1 +1,0 @@
-"""Programs around the worker: embedded broker, demo, publish, replay, import."""

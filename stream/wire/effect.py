@@ -1,0 +1,285 @@
+"""What we write: effects and dead letters for the output topics, and ticket events as a publisher writes them.
+
+Each ``encode_...`` has a counterpart that gives back exactly what went in. Bytes depend on nothing but the arguments: the same
+effect is the same bytes on every worker.
+"""
+
+from __future__ import annotations
+
+from base64 import b64decode, b64encode
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import msgspec
+from msgspec import NODEFAULT, UNSET
+
+from stream.sla.effects import Effect, Kind, Reason
+from stream.wire.decode import Rejected, RejectReason
+from stream.wire.instants import format_instant, parse_instant
+
+if TYPE_CHECKING:
+    from stream.sla.events import Event, EventType
+
+Seconds = int | float
+"""A length on the wire: whole where it is whole. A float tells microseconds apart up to 270 years."""
+
+_encode: Final = msgspec.json.Encoder(order="deterministic").encode
+
+
+class WireEffect(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """``schemas/sla-effect.v1.json``: keys in this order, those with a default only where they say something."""
+
+    id: str
+    type: Kind
+    at: str
+    detected_at: str
+    ticket: str
+    policy: str = ""
+    policy_version: int
+    commitment: str = ""
+    ladder: str = ""
+    level: str = ""
+    notify: tuple[str, ...] = ()
+    owner: str = ""
+    cycle: int
+    reason: Reason
+    cause: str
+    due_at: str | None = None
+    allowed_from: str | None = None
+    elapsed_seconds: Seconds
+    paused_seconds: Seconds
+    target_seconds: Seconds | None = None
+    calendar: str = ""
+    timezone: str = ""
+    late: bool
+    retracts: str = ""
+    retracts_type: Kind | None = None
+    retracts_reason: Reason | None = None
+    fields: dict[str, str | list[str]] = {}
+
+
+def _default(field: msgspec.structs.FieldInfo) -> Any:
+    if field.required:
+        return UNSET
+    return field.default if field.default_factory is NODEFAULT else msgspec.field(default_factory=field.default_factory)
+
+
+_Written: Final = msgspec.defstruct(
+    "_Written",
+    [(field.name, Any, _default(field)) for field in msgspec.structs.fields(WireEffect)],
+    omit_defaults=True,
+    gc=False,
+)
+"""``WireEffect`` to be written, made by position: by names it took half of the time in which an effect becomes bytes."""
+
+
+class DeadLetter(NamedTuple):
+    """A refused record: why, what it was, and where it stands in the source topic."""
+
+    rejected: Rejected
+    key: bytes | None
+    value: bytes | None
+    topic: str
+    partition: int
+    offset: int
+    at: int
+    """When it was refused, epoch microseconds."""
+
+
+class WireRejected(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """``schemas/rejected-event.v1.json``."""
+
+    reason: RejectReason
+    message: str
+    path: str = ""
+    at: str
+    topic: str
+    partition: int
+    offset: int
+    key_base64: str | None = None
+    value_base64: str | None = None
+    value_bytes: int | None = None
+
+
+MAX_KEPT: Final = 700_000
+"""Bytes of a refused value that its dead letter holds: in base64 they stay below the 1 MiB that Kafka takes by default.
+Whatever is beyond is found in the source topic, at the partition and offset that the letter names."""
+
+MAX_KEPT_KEY: Final = 16_384
+
+_read_effect: Final = msgspec.json.Decoder(WireEffect).decode
+_read_rejected: Final = msgspec.json.Decoder(WireRejected).decode
+
+
+def encode_effect(effect: Effect) -> bytes:
+    """The value of an output record."""
+    due_at, allowed_from, target = effect.due_at, effect.allowed_from, effect.target
+    at = format_instant(effect.at)
+    return _encode(
+        _Written(
+            effect.id,
+            effect.kind,
+            at,
+            at if effect.detected_at == effect.at else format_instant(effect.detected_at),
+            effect.ticket,
+            effect.policy,
+            effect.policy_version,
+            effect.commitment,
+            effect.ladder,
+            effect.level,
+            effect.notify,
+            effect.owner,
+            effect.cycle,
+            effect.reason,
+            effect.cause,
+            None if due_at is None else format_instant(due_at),
+            None if allowed_from is None else format_instant(allowed_from),
+            _seconds(effect.elapsed),
+            _seconds(effect.paused),
+            None if target is None else _seconds(target),
+            effect.calendar,
+            effect.timezone,
+            effect.late,
+            effect.retracts,
+            effect.retracts_kind,
+            effect.retracts_reason,
+            effect.fields,
+        )
+    )
+
+
+def decode_effect(value: bytes) -> Effect:
+    """The effect that ``encode_effect`` wrote. Raises ``msgspec.DecodeError`` or ``InstantError`` for anything else."""
+    wire = _read_effect(value)
+    return Effect(
+        id=wire.id,
+        kind=wire.type,
+        at=parse_instant(wire.at),
+        detected_at=parse_instant(wire.detected_at),
+        ticket=wire.ticket,
+        fields=wire.fields,
+        policy=wire.policy,
+        policy_version=wire.policy_version,
+        reason=wire.reason,
+        cause=wire.cause,
+        commitment=wire.commitment,
+        ladder=wire.ladder,
+        level=wire.level,
+        notify=wire.notify,
+        owner=wire.owner,
+        cycle=wire.cycle,
+        due_at=None if wire.due_at is None else parse_instant(wire.due_at),
+        elapsed=_micros(wire.elapsed_seconds),
+        paused=_micros(wire.paused_seconds),
+        target=None if wire.target_seconds is None else _micros(wire.target_seconds),
+        calendar=wire.calendar,
+        timezone=wire.timezone,
+        late=wire.late,
+        retracts=wire.retracts,
+        retracts_kind=wire.retracts_type,
+        retracts_reason=wire.retracts_reason,
+        allowed_from=None if wire.allowed_from is None else parse_instant(wire.allowed_from),
+    )
+
+
+def effect_headers(effect: Effect, source: bytes) -> list[tuple[str, bytes]]:
+    """CloudEvents 1.0 attributes in Kafka binary mode. ``source`` is the URI reference of this installation.
+
+    ``ce_type`` is the effect's type after ``breachwatch.``; ``ce_time`` is when it became true, not when it was noticed.
+    """
+    time = format_instant(effect.at).encode()
+    return [_VERSION, ("ce_id", effect.id.encode()), _TYPE[effect.kind], ("ce_source", source), ("ce_time", time), _JSON]
+
+
+_VERSION: Final = ("ce_specversion", b"1.0")
+_TYPE: Final = {kind: ("ce_type", b"breachwatch." + kind.encode()) for kind in Kind}
+_JSON: Final = ("content-type", b"application/json")
+
+
+def encode_rejected(
+    rejected: Rejected, *, key: bytes | None, value: bytes | None, topic: str, partition: int, offset: int, at: int
+) -> bytes:
+    """The dead letter of a record: the reason and the original bytes, of which ``MAX_KEPT`` bounds the value."""
+    cut = value is not None and len(value) > MAX_KEPT
+    return _encode(
+        WireRejected(
+            reason=rejected.reason,
+            message=rejected.message,
+            path=rejected.path,
+            at=format_instant(at),
+            topic=topic,
+            partition=partition,
+            offset=offset,
+            key_base64=None if key is None else b64encode(key[:MAX_KEPT_KEY]).decode(),
+            value_base64=None if value is None else b64encode(value[:MAX_KEPT]).decode(),
+            value_bytes=len(value) if value is not None and cut else None,
+        )
+    )
+
+
+def decode_rejected(value: bytes) -> DeadLetter:
+    """The dead letter that ``encode_rejected`` wrote. Raises ``msgspec.DecodeError`` or ``ValueError`` for anything else."""
+    wire = _read_rejected(value)
+    return DeadLetter(
+        Rejected(wire.reason, wire.message, wire.path),
+        None if wire.key_base64 is None else b64decode(wire.key_base64, validate=True),
+        None if wire.value_base64 is None else b64decode(wire.value_base64, validate=True),
+        wire.topic,
+        wire.partition,
+        wire.offset,
+        parse_instant(wire.at),
+    )
+
+
+_CARRIES: Final[dict[EventType, tuple[str, ...]]] = {
+    "ticket.created": ("fields",),
+    "ticket.changed": ("fields",),
+    "comment.added": ("public",),
+    "ticket.merged": ("into",),
+    "ticket.deleted": (),
+    "dependency.started": ("party",),
+    "dependency.ended": ("party",),
+    "extension.granted": ("commitment", "by", "reason"),
+    "resolution.accepted": ("by",),
+    "escalation.requested": ("level", "reason", "impact"),
+    "escalation.acknowledged": ("level", "reason"),
+    "escalation.released": ("level", "reason"),
+}
+
+
+def encode_event(ticket: str, event: Event) -> bytes:
+    """A ticket event as publishers write it; ``decode`` gives the event back."""
+    wire: dict[str, Any] = {
+        "type": event.type,
+        "id": event.id,
+        "source": event.source,
+        "ticket": ticket,
+        "at": format_instant(event.at),
+    }
+    if event.seq:
+        wire["seq"] = event.seq
+    if event.actor is not None:
+        wire["actor"] = {"kind": event.actor}
+    for name in _CARRIES[event.type]:
+        said = getattr(event, name)
+        if said != "":
+            wire[name] = said
+    return _encode_event(wire)
+
+
+_encode_event: Final = msgspec.json.Encoder().encode
+
+
+def encode_tick(source: str, at: int) -> bytes:
+    """``feed.tick``: the feed of ``source`` is complete up to ``at`` (epoch microseconds)."""
+    return _encode_event({"type": "feed.tick", "source": source, "at": format_instant(at)})
+
+
+def _seconds(micros: int) -> Seconds:
+    whole, rest = divmod(micros, 1_000_000)
+    return micros / 1_000_000 if rest else whole
+
+
+def _micros(seconds: Seconds) -> int:
+    """Exact where ``round(seconds * 1e6)`` is not: the shortest text of the float is the decimal that was written."""
+    return seconds * 1_000_000 if isinstance(seconds, int) else int(Decimal(repr(seconds)).scaleb(6))

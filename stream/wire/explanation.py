@@ -1,0 +1,115 @@
+"""An explanation as JSON: ``schemas/explanation.v1.json``. Instants are RFC 3339 in UTC, lengths are seconds."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from stream.wire.instants import format_instant
+
+if TYPE_CHECKING:
+    from stream.sla.explain.explanation import Deadline, Explanation, Moment, Span
+
+_encode: Final = msgspec.json.Encoder().encode
+_NULL_IS_AN_ANSWER: Final = frozenset({"due_at", "ended", "target_seconds", "due_after_seconds", "reason"})
+"""Keys of a deadline that are there even when there is none of it."""
+
+
+def encode_explanation(explanation: Explanation) -> bytes:
+    """One line of JSON; the same explanation is the same bytes."""
+    return _encode(
+        _stated(
+            {
+                "ticket": explanation.ticket,
+                "until": format_instant(explanation.until),
+                "partial": explanation.partial,
+                "known_since": _instant(explanation.known_since),
+                "events": explanation.events,
+                "later_events": explanation.later,
+                "deadlines": [_deadline(deadline) for deadline in explanation.deadlines],
+            }
+        )
+    )
+
+
+def _deadline(deadline: Deadline) -> dict[str, Any]:
+    return _stated(
+        {
+            "commitment": deadline.commitment,
+            "ladder": deadline.ladder,
+            "level": deadline.level,
+            "mark": deadline.mark,
+            "metric": deadline.row,
+            "cycle": deadline.cycle,
+            "policy": deadline.policy,
+            "policy_version": deadline.policy_version,
+            "calendar": deadline.calendar,
+            "timezone": deadline.timezone,
+            "calendar_versions": deadline.calendar_versions,
+            "clock": deadline.clock,
+            "target_seconds": _seconds(deadline.target),
+            "extension_seconds": _seconds(deadline.extension or None),
+            "due_after_seconds": _seconds(deadline.due_after),
+            "began": format_instant(deadline.began),
+            "ended": _instant(deadline.ended),
+            "due_at": _instant(deadline.due),
+            "verdict": deadline.verdict,
+            "reason": deadline.reason,
+            "elapsed_seconds": _seconds(deadline.elapsed),
+            "paused_seconds": _seconds(deadline.paused),
+            "spans": [_span(span) for span in deadline.spans],
+            "moments": [_moment(moment) for moment in deadline.moments],
+        },
+        _NULL_IS_AN_ANSWER,
+    )
+
+
+def _span(span: Span) -> dict[str, Any]:
+    return _stated(
+        {
+            "from": format_instant(span.start),
+            "to": format_instant(span.end),
+            "kind": span.kind,
+            "counted_seconds": _seconds(span.counted),
+            "wall_seconds": _seconds(span.wall),
+            "note": span.note,
+            "cause": span.cause,
+            "change": span.change,
+            "expected": span.expected,
+        }
+    )
+
+
+def _moment(moment: Moment) -> dict[str, Any]:
+    return _stated(
+        {
+            "at": format_instant(moment.at),
+            "type": moment.kind,
+            "reason": moment.reason,
+            "cause": moment.cause,
+            "ladder": moment.ladder,
+            "level": moment.level,
+            "change": moment.change,
+            "due_at": _instant(moment.due),
+            "target_seconds": _seconds(moment.target),
+            "elapsed_seconds": _seconds(moment.elapsed),
+            "expected": moment.expected,
+        }
+    )
+
+
+def _stated(keys: dict[str, Any], kept: frozenset[str] = frozenset()) -> dict[str, Any]:
+    """Without the keys that say nothing, apart from ``kept``."""
+    return {name: value for name, value in keys.items() if name in kept or value not in ("", None)}
+
+
+def _instant(instant: int | None) -> str | None:
+    return None if instant is None else format_instant(instant)
+
+
+def _seconds(micros: int | None) -> int | float | None:
+    if micros is None:
+        return None
+    whole, rest = divmod(micros, 1_000_000)
+    return micros / 1_000_000 if rest else whole

@@ -1,0 +1,95 @@
+"""The demo's closing figures: what was taken back counts no more, what was taken back and said again counts once."""
+
+from __future__ import annotations
+
+import io
+
+from rich.console import Console
+
+from stream.demo.totals import Tally
+from stream.demo.view import View
+from stream.sla.effects import Effect, Kind, Reason
+from stream.wire.decode import Rejected, RejectReason
+from stream.wire.effect import DeadLetter
+
+NOON = 1_768_804_200_000_000
+"""2026-01-19T12:00 in India."""
+
+
+def effect(kind: Kind, id: str = "1", priority: str = "p1", **rest: object) -> Effect:  # noqa: A002  the field's name
+    said: dict[str, object] = {
+        "at": NOON,
+        "detected_at": NOON,
+        "ticket": "desk/1",
+        "fields": {"priority": priority, "channel": "chat", "customer": "acme"},
+        "policy": "p",
+        "policy_version": 1,
+        "reason": Reason.TARGET_PASSED,
+        "cause": "timer",
+        "commitment": "chat_answer",
+        "timezone": "Asia/Kolkata",
+        **rest,
+    }
+    return Effect(id=id, kind=kind, **said)  # type: ignore[arg-type]
+
+
+def test_promises_are_counted_by_priority_and_outcome():
+    tally = Tally()
+
+    tally.effect(effect(Kind.MET, "1", "p1"))
+    tally.effect(effect(Kind.BREACHED, "2", "p1"))
+    tally.effect(effect(Kind.MET, "3", "p2"))
+    tally.effect(effect(Kind.MET_LATE, "4", "p2"))
+
+    assert tally.decided() == {"p1": {Kind.MET: 1, Kind.BREACHED: 1}, "p2": {Kind.MET: 1}}
+
+
+def test_a_breach_that_was_taken_back_counts_no_more_and_one_said_again_counts_once():
+    tally = Tally()
+
+    tally.effect(effect(Kind.BREACHED, "1"))
+    tally.effect(effect(Kind.BREACH_RETRACTED, "r", retracts="1"))
+    assert (tally.decided(), tally.corrected) == ({}, 1)
+
+    tally.effect(effect(Kind.BREACHED, "1.1"))
+    assert tally.decided() == {"p1": {Kind.BREACHED: 1}}
+
+
+def test_an_escalation_that_was_taken_back_counts_no_more():
+    tally = Tally()
+
+    tally.effect(effect(Kind.RAISED, "1", level="executive"))
+    tally.effect(effect(Kind.RAISED, "2", level="executive"))
+    tally.effect(effect(Kind.ESCALATION_RETRACTED, "r", retracts="1"))
+
+    assert tally.raised() == {"executive": 1}
+
+
+def test_away_from_a_terminal_each_thing_is_a_line_with_its_deadline_in_the_customers_zone():
+    out = io.StringIO()
+    letter = DeadLetter(Rejected(RejectReason.INVALID, "", "$.at"), b"desk/2", b"", "ticket-events", 3, 17, NOON)
+
+    with View(Console(file=out, width=150), "http://here/metrics") as view:
+        view.effect(effect(Kind.STARTED))
+        view.effect(effect(Kind.BREACHED, due_at=NOON))
+        view.clock(NOON, 1, 2)
+        view.letter(letter)
+
+    assert out.getvalue().splitlines() == [
+        "Metrics while it runs: http://here/metrics",
+        "Mon 19 Jan 12:00  BREACHED         desk/1     p1 chat acme  chat_answer  due Mon 19 Jan 12:00  target_passed",
+        "Mon 19 Jan 12:00  rejected         desk/2     ticket-events[3]@17  invalid at $.at",
+    ]
+
+
+def test_in_a_terminal_the_picture_has_clock_counts_and_metrics_address():
+    out = io.StringIO()
+    console = Console(file=out, width=150, height=40, force_terminal=True)
+
+    with View(console, "http://here/metrics") as view:
+        view.clock(NOON, 1, 2)
+        view.effect(effect(Kind.BREACHED, due_at=NOON))
+
+    picture = out.getvalue()
+    for part in ("Mon 19 Jan 12:00", "feed 50%", "breached 1", "http://here/metrics", "desk/1"):
+        assert part in picture

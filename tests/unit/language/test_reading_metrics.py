@@ -1,0 +1,142 @@
+from dataclasses import replace
+
+import pytest
+
+from stream.language.metrics import Written, read_parts, read_rows
+from stream.sla.policy.conditions import ALWAYS, All, EventIs, FieldIn, Not
+from stream.sla.policy.metric import ANSWER, BEGUN, BUILT_IN, SOLVED, Again, Row
+
+
+def rows_of(**data):
+    problems = []
+    rows = read_rows(
+        {name: Written(row, lambda where, said, name=name: problems.append((name, where, said))) for name, row in data.items()}
+    )
+    return problems or rows
+
+
+def parts(data, base=None, **options):
+    problems = []
+    row = read_parts(data, lambda where, message: problems.append((where, message)), base, **options)
+    assert (row is None) == bool(problems)
+    return problems or row
+
+
+def test_the_built_in_rows_are_always_there():
+    assert rows_of() == BUILT_IN
+
+
+def test_a_row_of_ones_own_has_the_parts_it_states():
+    row = rows_of(approval={"starts": {"approval": "asked"}, "stops": {"approval": "given"}, "again": "cycle"})["approval"]
+    assert row == Row(
+        "approval", FieldIn("approval", frozenset({"asked"})), FieldIn("approval", frozenset({"given"})), again=Again.CYCLE
+    )
+
+
+def test_a_row_like_another_changes_only_what_it_states():
+    row = rows_of(mine={"like": "resolution", "pauses": {"dependency": "yes"}})["mine"]
+    assert row == replace(BUILT_IN["resolution"], name="mine", pauses=FieldIn("@dependency", frozenset({"yes"})))
+
+
+def test_rows_build_on_rows_in_any_order():
+    rows = rows_of(a={"like": "b", "pauses": "open"}, b={"like": "c", "cancels": "closed"}, c={"like": "resolution"})
+    assert rows["a"] == replace(rows["b"], name="a", pauses=FieldIn("status", frozenset({"open"})))
+    assert rows["c"] == replace(BUILT_IN["resolution"], name="c")
+
+
+def test_a_row_with_the_name_of_a_built_in_one_replaces_it_and_may_start_from_it():
+    rows = rows_of(resolution={"like": "resolution", "pauses": "never"})
+    assert rows["resolution"] == replace(BUILT_IN["resolution"], pauses=None)
+
+
+def test_a_part_that_never_holds_is_taken_away():
+    assert parts({"pauses": "never"}, BUILT_IN["agent_work"]).pauses is None
+
+
+def test_a_row_may_never_stop_only_by_saying_so():
+    assert parts({"starts": "always", "stops": "never"}).stops == Not(ALWAYS)
+
+
+def test_a_row_that_continues_reopens_when_its_stop_holds_no_more():
+    row = parts({"starts": "ticket_created", "stops": "solved"}, again=Again.CONTINUE)
+    assert (row.starts, row.reopens) == (BEGUN, Not(SOLVED))
+
+
+def test_a_changed_stop_changes_the_reopening_that_came_from_it():
+    row = parts({"stops": {"accepted": "yes"}}, BUILT_IN["resolution"])
+    assert row.reopens == Not(row.stops)
+
+
+def test_a_stated_reopening_stays():
+    row = parts(
+        {"stops": "solved", "again": "continue", "reopens": {"event": "comment.added", "actor": "customer"}},
+        BUILT_IN["resolution"],
+    )
+    assert row.reopens == EventIs(frozenset({"comment.added"}), frozenset({"customer"}))
+
+
+def test_a_row_that_no_longer_continues_has_no_reopening():
+    assert parts({"again": "never"}, BUILT_IN["resolution"]).reopens is None
+
+
+def test_starts_of_any_shape_are_taken():
+    row = parts({"starts": {"begun": True, "vip": True}}, BUILT_IN["first_response"])
+    assert row.starts == All((BEGUN, FieldIn("vip", frozenset({"yes"}))))
+    assert row.stops.parts[0] == ANSWER
+
+
+@pytest.mark.parametrize(
+    ("data", "base", "where", "message"),
+    [
+        ({"starts": "always"}, None, (), "`stops` is missing"),
+        ({"again": "sometimes"}, BUILT_IN["resolution"], ("again",), "must be one of never, continue, cycle"),
+        ({"reopens": "open"}, BUILT_IN["first_response"], ("reopens",), "says nothing with `again: never`"),
+        ({"resumes": "open"}, BUILT_IN["first_response"], ("resumes",), "nothing to resume from"),
+        (
+            {"starts": "always", "stops": "answered_by_agent", "again": "continue"},
+            None,
+            (),
+            "`again: continue` needs `reopens`",
+        ),
+        ({"stops": "answered"}, BUILT_IN["resolution"], ("stops",), "must be a condition"),
+    ],
+)
+def test_a_mistake_is_reported_at_its_place(data, base, where, message):
+    ((place, said),) = parts(data, base)
+    assert (place, message in said) == (where, True), said
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        ({"one": {"like": "none_such"}}, "there is no metric `none_such`"),
+        ({"one": {"like": "resolutoin"}}, "did you mean `resolution`?"),
+        ({"one": {"like": "one"}}, "is like itself: one -> one"),
+        ({"one": {"like": 5}}, "must name a metric"),
+        ({"a row": {"like": "resolution"}}, "must be a name"),
+        ({"one": []}, "must be a mapping"),
+    ],
+)
+def test_a_row_that_cannot_be_read_is_one_problem(data, message):
+    ((_, _, said),) = rows_of(**data)
+    assert message in said
+
+
+def test_rows_that_are_like_each_other_in_a_ring_are_reported_once():
+    ((_, where, said),) = rows_of(a={"like": "b"}, b={"like": "c"}, c={"like": "a"})
+    assert (where, said) == (("like",), "`c` is like itself: a -> b -> c -> a")
+
+
+def test_a_timer_is_a_row_that_says_so():
+    assert rows_of(quiet={"starts": "pending", "stops": "solved", "timer": "yes"})["quiet"].timer
+    assert not rows_of(quiet={"starts": "pending", "stops": "solved"})["quiet"].timer
+
+
+def test_a_row_like_a_timer_is_one_unless_it_says_no():
+    assert rows_of(mine={"like": "customer_silence"})["mine"].timer
+    assert not rows_of(mine={"like": "customer_silence", "timer": "no"})["mine"].timer
+
+
+def test_a_timer_is_yes_or_no():
+    ((_, where, said),) = rows_of(mine={"like": "customer_silence", "timer": "perhaps"})
+    assert (where, said) == (("timer",), "must be yes or no, not `perhaps`")

@@ -1,0 +1,56 @@
+import pytest
+
+from stream.language.thresholds import read_after, read_at, read_duration, read_warnings
+from stream.sla.calendar.duration import Duration
+from stream.sla.policy.policy import Mark, MarkKind
+
+
+def read(reader, data):
+    problems = []
+    result = reader(data, lambda where, message: problems.append((where, message)))
+    return problems or result
+
+
+def test_warnings_are_shares_time_used_or_time_left_in_the_order_written():
+    assert read(read_warnings, ["2bd", "75%", "-30m", "12.5%"]) == (
+        Mark(MarkKind.USED, "2bd", duration=Duration.parse("2bd")),
+        Mark(MarkKind.SHARE, "75%", per_mille=750),
+        Mark(MarkKind.LEFT, "-30m", duration=Duration.parse("30m")),
+        Mark(MarkKind.SHARE, "12.5%", per_mille=125),
+    )
+
+
+def test_one_warning_needs_no_list():
+    assert read(read_warnings, "75%") == (Mark(MarkKind.SHARE, "75%", per_mille=750),)
+
+
+def test_levels_are_marked_before_at_and_after_a_deadline():
+    assert read(read_at, "150%") == Mark(MarkKind.SHARE, "150%", per_mille=1500)
+    assert read(read_at, "-30m") == Mark(MarkKind.LEFT, "-30m", duration=Duration.parse("30m"))
+    assert read(read_at, "+2bh") == Mark(MarkKind.AFTER, "+2bh", duration=Duration.parse("2bh"))
+    assert read(read_after, "2w") == Mark(MarkKind.USED, "2w", duration=Duration.parse("2w"))
+
+
+@pytest.mark.parametrize(
+    ("reader", "data", "message"),
+    [
+        (read_warnings, "100%", "is no warning"),
+        (read_warnings, "+2h", "an escalation level can be `at: +2h`"),
+        (read_warnings, ["50%", "50%"], "is given twice"),
+        (read_warnings, [], "at least one item"),
+        (read_warnings, "0%", "must be over 0%"),
+        (read_warnings, "33.33%", "in steps of 0.1%"),
+        (read_warnings, "half", "'half'"),
+        (read_at, "2h", "for time since the start use `after`"),
+        (read_at, "1001%", "at most 1000%"),
+        (read_at, "-0m", "no time at all"),
+        (read_at, 75, "must be 75%"),
+        (read_after, "75%", "'75%'"),
+        (read_duration, 30, "`30` of what? Write `30m`, `30bh`"),
+        (read_duration, None, "must be a duration such as"),
+        (read_duration, "1h4bh", "mixes"),
+    ],
+)
+def test_what_is_no_mark_is_refused_with_a_way_out(reader, data, message):
+    ((_, said),) = read(reader, data)
+    assert message in said

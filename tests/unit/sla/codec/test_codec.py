@@ -1,0 +1,186 @@
+from __future__ import annotations
+
+import json
+from base64 import b64decode
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from stream.sla.codec import codec, layout
+from stream.sla.events import Event
+from stream.sla.ticket import names as vocabulary
+from stream.sla.ticket.history import packed
+from stream.sla.ticket.state import State, Ticket, standings
+from tests.unit.sla.given import HOUR, Told, changed, commitment, created, ladder, policy_set, says, share, used
+
+POLICIES = policy_set(
+    commitment("resolution", share(50)), commitment("first_response"), ladders=(ladder(("team", used("2h"))),)
+)
+WRITTEN = json.loads((Path(__file__).parent / "golden/states.json").read_text("utf-8"))
+"""States as they were written in each form, with what they say. Bytes that stand here are read for ever."""
+
+
+def plain(value: Any) -> Any:
+    return msgspec.json.decode(msgspec.json.encode(value))
+
+
+def test_a_state_comes_back_as_it_was() -> None:
+    told = Told(POLICIES, history=3).event(created(0))
+    for hour, event in enumerate([says(HOUR), changed(2 * HOUR, status="pending"), changed(3 * HOUR, status="open")], 5):
+        told.event(event).wake(hour * HOUR)
+        assert told.state is not None
+        assert codec.decode(codec.encode(told.state)) == told.state
+
+
+def test_the_same_state_has_the_same_bytes() -> None:
+    one, other = Told(POLICIES).event(created(0)), Told(POLICIES).event(created(0))
+    assert one.state is not None
+    assert other.state is not None
+    assert codec.encode(one.state) == codec.encode(other.state)
+
+
+def test_a_state_that_was_read_is_written_as_it_stood_there() -> None:
+    told = Told(POLICIES).event(created(0)).event(says(HOUR))
+    assert told.state is not None
+    data = codec.encode(told.state)
+    assert codec.encode(codec.decode(data)) == data
+
+
+def test_parts_of_a_ticket_keep_their_bytes_until_an_event_or_time_changes_one() -> None:
+    told = Told(POLICIES).event(created(0)).event(changed(HOUR // 2, colour="red"))
+    assert told.state is not None
+    codec.encode(told.state)
+    written = told.state.head.stored
+
+    told.event(changed(HOUR, colour="blue"))
+    assert written is not None
+    assert told.state.head.stored is written
+    assert codec.decode(codec.encode(told.state)).head.stored == written
+
+    told.wake(1_000 * HOUR)
+    assert told.state.head.stored is None
+    codec.encode(told.state)
+    told.event(changed(1_001 * HOUR, status="solved"))
+    assert told.state.head.stored is None
+    assert codec.decode(codec.encode(told.state)) == told.state
+
+
+def test_an_open_ticket_of_ordinary_length_takes_little_more_than_half_a_kibibyte() -> None:
+    start = 1_790_000_000 * 1_000_000
+    told = Told(POLICIES).event(created(start, customer="acme", team="network", channel="chat", contract="gold"))
+    for hour, status in enumerate(["open", "pending"], 1):
+        told.event(changed(start + hour * HOUR, status=status)).event(says(start + hour * HOUR + 1))
+    assert told.state is not None
+    assert len(codec.encode(told.state)) < 540
+
+
+def test_every_part_of_every_event_is_kept() -> None:
+    events = [
+        Event(7, "a", "ticket.created", "desk", fields={"tags": ["x", "y"], "priority": "p1", "of our own": ""}),
+        Event(7, "b", "comment.added", "chat", 3, "bot", public=True),
+        Event(9, "c", "escalation.requested", "desk", actor="customer", level="manager", reason="down", impact="production"),
+        Event(9, "d", "extension.granted", "desk", actor="agent", commitment="resolution", by="1d"),
+        Event(10, "e", "dependency.started", "desk", party="vendor"),
+        Event(11, "f", "ticket.merged", "chat", into="g", fields={"status": "closed"}),
+    ]
+    state = State(Ticket("T", last=events[-1].key), packed(events))
+
+    assert state.history == codec.decode(codec.encode(state)).history == events
+
+
+@pytest.mark.parametrize("written", WRITTEN, ids=[written["state"] for written in WRITTEN])
+@pytest.mark.parametrize("form", [1, 2])
+def test_a_state_says_what_it_said_when_it_was_written(written: dict[str, Any], form: int) -> None:
+    data = b64decode(written[f"form_{form}"])
+    assert data[0] == form
+
+    state = codec.decode(data)
+
+    assert plain(state.head.parts()) == written["parts"]
+    assert plain(None if state.base is None else state.base.parts()) == written["base"]
+    assert plain([msgspec.structs.asdict(event) for event in state.history]) == written["history"]
+    assert plain((state.old_ids, state.revisions)) == [written["old_ids"], written["revisions"]]
+
+
+@pytest.mark.parametrize("written", WRITTEN, ids=[written["state"] for written in WRITTEN])
+def test_a_state_of_the_first_form_is_the_same_in_the_second_and_takes_less(written: dict[str, Any]) -> None:
+    data = b64decode(written["form_1"])
+    state = codec.decode(data)
+    again = codec.encode(state)
+
+    assert again[0] == 2
+    assert codec.decode(again) == state
+    assert len(again) < 0.7 * len(data)
+
+
+@pytest.mark.parametrize("written", WRITTEN, ids=[written["state"] for written in WRITTEN])
+def test_a_look_at_either_form_sees_what_reading_it_would(written: dict[str, Any]) -> None:
+    data = b64decode(written["form_1"])
+    state = codec.decode(data)
+    ended = state.head.last[0] if written["closed"] and state.head.last else None
+
+    seen = codec.look(data)
+
+    assert seen == codec.look(codec.encode(state)) == (state.wake_at, state.ended, standings(state))
+    assert [one._asdict() for one in seen.standings] == written["standings"]
+    assert (seen.wake_at, seen.ended) == (written["wake_at"], ended)
+
+
+def test_names_that_nobody_knew_before_are_in_the_bytes_and_not_in_the_memory_of_the_program() -> None:
+    told = Told(POLICIES).event(created(0, shoe_size="44"))
+    assert told.state is not None
+    data = codec.encode(told.state)
+
+    vocabulary.forget()
+
+    assert codec.decode(data) == told.state
+    assert codec.look(data).standings == standings(told.state)
+
+
+def test_however_many_names_there_are_only_so_many_are_remembered() -> None:
+    lists = [(f"field {number}",) for number in range(10_100)]
+    data = [vocabulary.pack_names(names) for names in lists]
+
+    assert [vocabulary.unpack_names(one) for one in data] == lists
+    assert len(vocabulary._bytes_of_names) <= 10_000
+    assert len(vocabulary._names_of_bytes) <= 10_000
+
+
+@pytest.mark.parametrize("data", [b"", b"\x03abc", b"\x01\xc1", b"\x01\x90", b"\x02\xc1", b"\x02\x90"])
+def test_bytes_that_are_no_state_are_an_error_that_says_so(data: bytes) -> None:
+    with pytest.raises(codec.CodecError, match="ticket state"):
+        codec.decode(data)
+    with pytest.raises(codec.CodecError, match="ticket state"):
+        codec.look(data)
+
+
+def test_a_state_that_was_cut_off_anywhere_is_an_error() -> None:
+    told = Told(POLICIES).event(created(0)).event(says(HOUR))
+    assert told.state is not None
+    data = codec.encode(told.state)
+    for length in range(len(data)):
+        with pytest.raises(codec.CodecError, match="ticket state"):
+            codec.decode(data[:length])
+
+
+def test_a_frame_that_speaks_of_more_than_the_numbers_have_is_an_error() -> None:
+    told = Told(POLICIES).event(created(0))
+    assert told.state is not None
+    head = told.state.head
+    parts = msgspec.msgpack.decode(layout._parts(head))
+    head.stored = msgspec.msgpack.encode([*parts[:2], parts[2][:-1], *parts[3:]])
+
+    with pytest.raises(codec.CodecError, match="cannot be read"):
+        codec.decode(codec.encode(told.state))
+
+
+@pytest.mark.parametrize(("data", "form"), [(b"", "none"), (b"\x03\x05", "3")])
+def test_a_state_of_another_form_is_refused_with_its_form_ours_and_a_question(data: bytes, form: str) -> None:
+    with pytest.raises(codec.CodecError) as refused:
+        codec.decode(data)
+
+    assert str(refused.value) == (
+        f"a ticket state of form {form}; this breachwatch reads forms 1 and 2. Was the table written by a newer version?"
+    )

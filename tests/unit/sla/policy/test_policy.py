@@ -1,0 +1,61 @@
+"""Which promises a ticket's fields lead to."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from stream.language.calendars import read_calendar
+from stream.sla.calendar.duration import Duration
+from stream.sla.events import Event
+from stream.sla.policy.conditions import ALWAYS as ANY_TICKET
+from stream.sla.policy.conditions import AnyOf, Changed, EventIs, FieldIn
+from stream.sla.policy.policy import Choice, Policy
+from stream.sla.policy.resolve import PolicySet
+from tests.unit.sla.given import ALWAYS, HOUR, changed, commitment, created, policy_set, run
+
+GOLD = FieldIn("contract", frozenset({"gold"}))
+OFFICE = read_calendar("office", {"timezone": "UTC", "week": {"mon-sun": ["09:00-17:00"]}}, lambda *_: None)
+
+
+def test_a_promise_may_depend_on_a_field_that_holds_a_list() -> None:
+    promise = dataclasses.replace(commitment("resolution"), when=FieldIn("tags", frozenset({"vip"})))
+
+    def tagged(at: int, *tags: str) -> Event:
+        return Event(at, f"t{at}", "ticket.changed", "test", fields={"tags": list(tags)})
+
+    told = run(policy_set(promise), created(0), tagged(1 * HOUR, "new", "vip"), tagged(2 * HOUR, "new"))
+
+    assert told.lines() == ["started @1h", "cancelled @2h"]
+
+
+def test_a_calendar_that_depends_on_a_field_changes_with_it() -> None:
+    assert OFFICE is not None
+    chat = FieldIn("channel", frozenset({"chat"}))
+    own = Choice(((chat, OFFICE.name), (ANY_TICKET, ALWAYS.name)))
+    promise = dataclasses.replace(commitment("resolution"), target=Choice.fixed(Duration.parse("4bh")), calendar=own)
+    policy = Policy("p", 1, Choice.fixed(ALWAYS.name), commitments=(promise,))
+    told = run(
+        PolicySet((policy,), {ALWAYS.name: ALWAYS, OFFICE.name: OFFICE}),
+        created(0, channel="mail"),
+        changed(HOUR, channel="chat"),
+    )
+
+    assert [(effect.calendar, effect.due_at) for effect in told.effects] == [
+        ("24x7", 4 * HOUR),
+        ("office", 13 * HOUR),
+        ("office", 13 * HOUR),
+    ]
+
+
+def test_what_is_promised_follows_from_the_fields_and_from_no_event() -> None:
+    by_event = AnyOf((Changed(frozenset({"contract"})), EventIs(frozenset({"ticket.created"})), GOLD))
+    policies = policy_set(commitment("resolution"), applies_to=by_event)
+
+    assert run(policies, created(0, contract="tin")).lines() == []
+    assert run(policies, created(0, contract="gold")).lines() == ["started @0h", "breached @4h"]
+
+
+def test_a_change_of_an_unread_field_is_no_change_of_a_promise() -> None:
+    told = run(policy_set(commitment("resolution"), applies_to=GOLD), created(0, contract="gold"), changed(1 * HOUR, team="x"))
+
+    assert told.lines() == ["started @0h", "breached @4h"]

@@ -1,0 +1,74 @@
+"""What an effect carries beside what happened: the ticket, the policy, the calendar and the readings."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from stream.language.calendars import read_calendar
+from stream.sla.effects import Kind
+from stream.sla.policy.metric import BUILT_IN
+from stream.sla.transition.emitter import stem
+from tests.unit.sla.given import HOUR, Told, changed, commitment, created, ladder, policy_set, run, says, share, used
+
+OFFICE = read_calendar("office", {"timezone": "Asia/Kolkata", "week": {"mon-sun": ["14:30-22:30"]}}, lambda *_: None)
+"""Open from 09:00 to 17:00 UTC."""
+
+
+def test_an_escalation_carries_the_ticket_the_policy_the_calendar_and_the_readings() -> None:
+    assert OFFICE is not None
+    own = dataclasses.replace(ladder(("team", used("3bh")), owner="duty-manager"), row=BUILT_IN["resolution"])
+    told = Told(policy_set(ladders=(own,), calendar=OFFICE))
+    told.event(created(9 * HOUR, team="a", channel=""))
+    told.event(changed(10 * HOUR, status="pending")).event(changed(12 * HOUR, status="open")).wake(20 * HOUR)
+
+    (raised,) = told.effects
+    assert (raised.kind, raised.at, raised.detected_at, raised.ticket) == (Kind.RAISED, 14 * HOUR, 20 * HOUR, "T")
+    assert raised.fields == {"priority": "p1", "team": "a", "status": "open"}
+    assert (raised.policy, raised.policy_version, raised.owner, raised.cycle) == ("p", 1, "duty-manager", 1)
+    assert (raised.elapsed, raised.paused) == (3 * HOUR, 2 * HOUR)
+    assert (raised.calendar, raised.timezone) == ("office", "Asia/Kolkata")
+
+
+def test_an_escalation_reads_the_time_used_in_business_hours() -> None:
+    assert OFFICE is not None
+    own = dataclasses.replace(ladder(("team", used("9bh"))), row=BUILT_IN["resolution"])
+    told = run(
+        policy_set(ladders=(own,), calendar=OFFICE),
+        created(15 * HOUR),
+        changed(16 * HOUR, status="pending"),
+        changed(34 * HOUR, status="open"),
+    )
+
+    assert (told.effects[-1].at, told.effects[-1].elapsed, told.effects[-1].paused) == (58 * HOUR, 9 * HOUR, 2 * HOUR)
+
+
+def test_an_escalation_of_a_later_cycle_is_named_after_it() -> None:
+    own = dataclasses.replace(ladder(("team", used("1h"))), row=BUILT_IN["periodic_update"])
+    told = Told(policy_set(ladders=(own,)))
+    for event in (created(0), says(1 * HOUR), says(3 * HOUR), changed(5 * HOUR, status="solved")):
+        told.event(event)
+
+    assert [(effect.kind, effect.cycle) for effect in told.effects] == [
+        (Kind.RAISED, 1),
+        (Kind.RELEASED, 1),
+        (Kind.RAISED, 2),
+        (Kind.RELEASED, 2),
+    ]
+    assert [effect.id for effect in told.effects] == [
+        stem("T", "ladder", "periodic_update", effect.cycle, effect.kind, "team#0", 1 if effect.kind is Kind.RELEASED else 0)
+        for effect in told.effects
+    ]
+
+
+def test_a_commitment_carries_the_ticket_the_policy_the_calendar_and_the_readings() -> None:
+    assert OFFICE is not None
+    told = Told(policy_set(commitment("resolution", share(50), p1="4bh"), calendar=OFFICE)).event(created(9 * HOUR, team="a"))
+    told.event(changed(10 * HOUR, status="pending")).event(changed(12 * HOUR, status="open")).wake(14 * HOUR)
+
+    warning = told.effects[-1]
+    assert (warning.kind, warning.level, warning.at, warning.detected_at) == (Kind.WARNED, "50%", 13 * HOUR, 14 * HOUR)
+    assert warning.fields == {"priority": "p1", "team": "a", "status": "open"}
+    assert (warning.ticket, warning.policy, warning.policy_version, warning.cycle) == ("T", "p", 1, 1)
+    assert (warning.elapsed, warning.paused, warning.target, warning.due_at) == (2 * HOUR, 2 * HOUR, 4 * HOUR, 15 * HOUR)
+    assert (warning.calendar, warning.timezone) == ("office", "Asia/Kolkata")
+    assert warning.id == stem("T", "resolution", "resolution", 1, Kind.WARNED, "50%", 0)

@@ -1,0 +1,250 @@
+"""What is said about an escalation: to whom, why, because of which event, and which round it belongs to."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING
+
+import pytest
+
+from stream.sla.calendar.duration import Duration
+from stream.sla.effects import Effect, Kind, Reason
+from stream.sla.events import Event
+from stream.sla.policy.conditions import FieldIn
+from stream.sla.transition.emitter import stem
+from tests.unit.sla.given import HOUR, changed, commitment, created, ladder, policy_set, run, share, used
+
+if TYPE_CHECKING:
+    from stream.sla.policy.resolve import PolicySet
+
+TWO = (("team", used("4h")), ("manager", used("40h")))
+REPEATED = {"repeat_every": Duration.parse("1h"), "max_repeats": 2}
+
+
+def hours(count: int) -> Duration:
+    return Duration.parse(f"{count}h")
+
+
+def about(at: int, what: str, **more: str) -> Event:
+    return Event(at, f"{what}{at}", f"escalation.{what}", "test", **more)  # type: ignore[arg-type]
+
+
+def round_of(effect: Effect, *, per_event: bool = False) -> int | None:
+    """Which round of its escalation the id names; ``None`` where it names something else."""
+    row, cause = effect.commitment or "p/ladder", effect.cause if per_event else ""
+    for turn in range(10):
+        for count in range(10):
+            text = f"{effect.level}#{count}"
+            if effect.id == stem("T", effect.ladder, row, effect.cycle, effect.kind, text, turn, cause):
+                return turn
+    return None
+
+
+def test_every_step_of_an_escalation_says_why_and_which_event_caused_it() -> None:
+    policies = policy_set(ladders=(ladder(*TWO, of_level=REPEATED, raise_again_after=hours(3), monitoring=hours(5)),))
+    told = run(
+        policies,
+        created(0),
+        taken := about(6 * HOUR - 1, "acknowledged"),
+        solved := changed(10 * HOUR, status="solved"),
+        opened := changed(12 * HOUR, status="open"),
+        again := about(13 * HOUR - 1, "acknowledged"),
+        solved_again := changed(13 * HOUR, status="solved"),
+    )
+
+    timer = "timer"
+    assert [(effect.kind, effect.reason, effect.cause, round_of(effect)) for effect in told.effects] == [
+        (Kind.RAISED, Reason.TIME_USED, timer, 0),
+        (Kind.REPEATED, Reason.NOT_ACKNOWLEDGED, timer, 0),
+        (Kind.ACKNOWLEDGED, Reason.ACKNOWLEDGED, taken.id, 1),
+        (Kind.REPEATED, Reason.STILL_OPEN, timer, 2),
+        (Kind.REPEATED, Reason.NOT_ACKNOWLEDGED, timer, 2),
+        (Kind.MONITORING, Reason.SOLVED, solved.id, 3),
+        (Kind.RECURRED, Reason.RECURRENCE, opened.id, 4),
+        (Kind.ACKNOWLEDGED, Reason.ACKNOWLEDGED, again.id, 5),
+        (Kind.MONITORING, Reason.SOLVED, solved_again.id, 6),
+        (Kind.RELEASED, Reason.QUIET, timer, 7),
+    ]
+
+
+def test_a_release_and_a_recurrence_without_monitoring_are_rounds_of_their_own() -> None:
+    told = run(
+        policy_set(ladders=(ladder(*TWO),)), created(0), changed(5 * HOUR, status="solved"), changed(6 * HOUR, status="open")
+    )
+
+    assert [(effect.kind, round_of(effect)) for effect in told.effects[1:3]] == [(Kind.RELEASED, 1), (Kind.RECURRED, 2)]
+    assert told.effects[1].cause == changed(5 * HOUR, status="solved").id
+
+
+def test_a_recurrence_may_be_repeated_as_often_as_the_first_time() -> None:
+    policies = policy_set(ladders=(ladder(*TWO, of_level=REPEATED),))
+    told = run(policies, created(0), changed(6 * HOUR, status="solved"), changed(8 * HOUR, status="open"), until=20 * HOUR)
+
+    assert told.lines("recurred", "repeated") == [
+        "repeated team @5h",
+        "recurred team @8h",
+        "repeated team @9h",
+        "repeated team @10h",
+    ]
+
+
+def gold_only(**more: object) -> PolicySet:
+    gold = FieldIn("contract", frozenset({"gold"}))
+    return policy_set(ladders=(dataclasses.replace(ladder(*TWO, **more), when=gold),))
+
+
+def test_a_ladder_that_applies_again_says_so_in_a_round_of_its_own_and_is_repeated_from_there() -> None:
+    back = changed(9 * HOUR, contract="gold")
+    told = run(gold_only(of_level=REPEATED), created(0, contract="gold"), changed(6 * HOUR, contract=""), back, until=20 * HOUR)
+
+    assert told.lines() == [
+        "raised team @4h",
+        "repeated team @5h",
+        "released team @6h",
+        "recurred team @9h",
+        "repeated team @10h",
+        "repeated team @11h",
+    ]
+    recurred = told.effects[3]
+    assert (recurred.reason, recurred.cause, round_of(recurred)) == (Reason.FIELD_CHANGED, back.id, 2)
+    assert told.effects[2].reason is Reason.NO_LONGER_APPLIES
+
+
+def test_an_acknowledged_level_that_is_said_again_is_repeated_as_often_as_the_first_time() -> None:
+    policies = policy_set(ladders=(ladder(*TWO, of_level=REPEATED, raise_again_after=hours(3)),))
+    told = run(policies, created(0), about(6 * HOUR, "acknowledged"), until=30 * HOUR)
+
+    assert told.lines("repeated") == [f"repeated team @{hour}h" for hour in (5, 9, 10, 11)]
+
+
+@pytest.mark.parametrize("what", ["acknowledged", "released"])
+def test_an_acknowledgement_or_release_may_name_a_level_that_was_raised_and_no_other(what: str) -> None:
+    policies = policy_set(ladders=(ladder(*TWO),))
+
+    meant = run(policies, created(0), about(5 * HOUR, what, level="team"), until=6 * HOUR)
+    assert meant.lines(what) == [f"{what} team @5h"]
+    assert meant.effects[-1].cause == about(5 * HOUR, what).id
+    assert run(policies, created(0), about(5 * HOUR, what, level="manager"), until=6 * HOUR).lines(what) == []
+
+
+def test_a_release_of_what_was_not_raised_does_not_keep_it_from_being_raised() -> None:
+    told = run(policy_set(ladders=(ladder(*TWO),)), created(0), about(1 * HOUR, "released"), until=5 * HOUR)
+
+    assert told.lines() == ["raised team @4h"]
+
+
+def asked(**more: object) -> PolicySet:
+    return policy_set(ladders=(ladder(*TWO, **{"on_request": "team", **more}),))
+
+
+def test_a_refused_request_tells_the_customer_which_level_was_refused_once_a_request() -> None:
+    policies = policy_set(
+        commitment("first_response", p1="9h"),
+        ladders=(ladder(*TWO, on_request="team", request_after="first_response"),),
+    )
+    told = run(
+        policies, created(0), about(1 * HOUR, "requested"), about(2 * HOUR, "requested", level="manager"), until=3 * HOUR
+    )
+
+    refusals = [effect for effect in told.effects if effect.kind is Kind.REFUSED]
+    assert [(effect.level, effect.notify) for effect in refusals] == [("team", ("customer",)), ("manager", ("customer",))]
+    assert [round_of(effect, per_event=True) for effect in refusals] == [0, 0]
+
+
+def test_a_request_for_a_level_the_ladder_does_not_have_is_refused() -> None:
+    told = run(asked(), created(0), about(1 * HOUR, "requested", level="president"), until=2 * HOUR)
+
+    assert [(effect.kind, effect.reason) for effect in told.effects] == [(Kind.REFUSED, Reason.NOT_OFFERED)]
+
+
+def test_a_request_that_names_a_level_of_a_ladder_without_requests_is_refused() -> None:
+    told = run(asked(on_request=""), created(0), about(1 * HOUR, "requested", level="team"), until=2 * HOUR)
+
+    assert [(effect.kind, effect.reason) for effect in told.effects] == [(Kind.REFUSED, Reason.NOT_OFFERED)]
+
+
+def test_a_request_for_what_is_solved_is_refused_as_solved() -> None:
+    told = run(asked(), created(0), changed(1 * HOUR, status="solved"), about(2 * HOUR, "requested"), until=3 * HOUR)
+
+    assert [(effect.kind, effect.reason, effect.allowed_from) for effect in told.effects] == [
+        (Kind.REFUSED, Reason.SOLVED, None)
+    ]
+
+
+def test_a_request_is_answered_by_the_ladder_that_takes_it() -> None:
+    silent = dataclasses.replace(ladder(("desk", used("90h"))), name="silent")
+    other = dataclasses.replace(ladder(("skill", used("90h")), on_request="skill"), name="other")
+    policies = policy_set(ladders=(silent, other, ladder(*TWO, on_request="team")))
+
+    def answers(**named: str) -> list[tuple[str, str, str]]:
+        told = run(policies, created(0), about(1 * HOUR, "requested", **named), until=2 * HOUR)
+        return [(effect.kind, effect.ladder, effect.level) for effect in told.effects]
+
+    assert answers() == [("escalation.raised", "other", "skill")]
+    assert answers(level="manager") == [("escalation.raised", "ladder", "manager")]
+    assert answers(level="desk") == [("escalation.refused", "other", "desk")]
+
+
+def test_a_level_that_was_asked_for_is_repeated_from_the_request_on_and_asking_again_begins_the_count_anew() -> None:
+    told = run(
+        asked(of_level=REPEATED), created(0), about(1 * HOUR, "requested"), about(4 * HOUR + 1, "requested"), until=20 * HOUR
+    )
+
+    assert told.lines("raised", "repeated")[:4] == [
+        "raised team @1h",
+        "repeated team @2h",
+        "repeated team @3h",
+        f"repeated team @{(4 * HOUR + 1) / HOUR:g}h",
+    ]
+    assert [effect.at - 1 for effect in told.effects[4:]] == [5 * HOUR, 6 * HOUR]
+
+
+def test_asking_for_what_was_acknowledged_opens_a_new_round() -> None:
+    told = run(
+        asked(),
+        created(0),
+        about(1 * HOUR, "requested"),
+        about(2 * HOUR, "acknowledged"),
+        about(3 * HOUR, "requested"),
+        until=4 * HOUR,
+    )
+
+    raised, taken, again = told.effects
+    assert (round_of(raised, per_event=True), round_of(taken), round_of(again, per_event=True)) == (1, 2, 3)
+    assert told.lines("repeated") == ["repeated team @3h"]
+
+
+def test_each_request_opens_a_round_of_its_own() -> None:
+    told = run(asked(), created(0), about(1 * HOUR, "requested"), about(3 * HOUR, "requested"), until=4 * HOUR)
+
+    assert [round_of(effect, per_event=True) for effect in told.effects] == [1, 2]
+
+
+def test_an_escalation_on_a_commitment_shows_the_deadline_it_stands_on() -> None:
+    stands = ladder(("lead", share(25)), of_level=REPEATED, on="resolution", on_request="lead")
+    told = run(
+        policy_set(commitment("resolution"), ladders=(stands,)), created(0), about(3 * HOUR, "requested"), until=4 * HOUR
+    )
+
+    said = [effect for effect in told.effects if effect.ladder]
+    assert [(effect.kind, effect.due_at) for effect in said] == [
+        (Kind.RAISED, 4 * HOUR),
+        (Kind.REPEATED, 4 * HOUR),
+        (Kind.REPEATED, 4 * HOUR),
+    ]
+    assert said[-1].cause == about(3 * HOUR, "requested").id
+
+
+def test_a_higher_level_that_comes_as_the_lower_would_be_repeated_is_said_instead() -> None:
+    levels = ladder(("team", used("4h")), ("manager", used("6h")), of_level=REPEATED)
+    told = run(policy_set(ladders=(levels,)), created(0), until=7 * HOUR)
+
+    assert told.lines() == ["raised team @4h", "repeated team @5h", "raised manager @6h"]
+
+
+def test_a_role_that_stands_on_two_levels_is_told_once() -> None:
+    levels = ladder(("team", used("1h")), ("manager", used("2h")))
+    both = tuple(dataclasses.replace(level, notify=("desk", level.name)) for level in levels.levels)
+    told = run(policy_set(ladders=(dataclasses.replace(levels, levels=both),)), created(0), changed(3 * HOUR, status="solved"))
+
+    assert told.effects[-1].notify == ("desk", "team", "manager")

@@ -1,0 +1,140 @@
+"""Cases that an independent implementation of the rules found."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING
+
+from stream.language.calendars import read_calendar
+from stream.sla.calendar.duration import Duration
+from stream.sla.effects import Kind
+from stream.sla.policy.conditions import ALWAYS, FieldIn
+from stream.sla.policy.metric import BUILT_IN, SOLVED, Row
+from stream.sla.policy.policy import Choice, Commitment, Mark, OnChange, Policy
+from stream.sla.policy.resolve import PolicySet
+from tests.unit.sla.given import ALWAYS as AROUND_THE_CLOCK
+from tests.unit.sla.given import (
+    HOUR,
+    after,
+    by_priority,
+    changed,
+    commitment,
+    created,
+    ladder,
+    policy_set,
+    run,
+    says,
+    share,
+    used,
+)
+
+if TYPE_CHECKING:
+    from stream.sla.calendar.calendar import Calendar
+
+P1, P2 = (FieldIn("priority", frozenset({name})) for name in ("p1", "p2"))
+
+
+def _marks_by_priority(**marks: list[Mark]) -> Choice[tuple[Mark, ...]]:
+    return Choice(tuple((FieldIn("priority", frozenset({p})), tuple(m)) for p, m in marks.items()))
+
+
+# Fields may change the warnings and leave the target.
+def test_warnings_follow_the_fields_though_the_target_stays() -> None:
+    promise = dataclasses.replace(
+        commitment("resolution", p1="8h", p2="8h"), warn_at=_marks_by_priority(p1=[share(75)], p2=[share(25)])
+    )
+    told = run(policy_set(promise), created(0), changed(1 * HOUR, priority="p2"))
+    assert told.lines("warned", "breached") == ["warned 25% @2h", "breached @8h"]
+
+
+def test_warnings_that_the_new_fields_bring_are_sent() -> None:
+    promise = dataclasses.replace(commitment("resolution", p1="8h", p2="8h"), warn_at=_marks_by_priority(p2=[share(50)]))
+    told = run(policy_set(promise), created(0), changed(1 * HOUR, priority="p2"))
+    assert told.lines("warned", "breached") == ["warned 50% @4h", "breached @8h"]
+
+
+# A ticket begins with the status "new", said or not.
+def test_a_row_that_starts_while_new_starts_with_the_ticket() -> None:
+    row = Row("mine", starts=FieldIn("status", frozenset({"new", "open"})), stops=SOLVED)
+    promise = Commitment("mine", row, by_priority(p1="4h"))
+    assert run(policy_set(promise), created(0)).lines() == ["started @0h", "breached @4h"]
+    assert run(policy_set(promise), created(0, status="new")).lines() == ["started @0h", "breached @4h"]
+
+
+def test_a_row_that_always_starts_starts_with_the_ticket() -> None:
+    row = Row("mine", starts=ALWAYS, stops=SOLVED)
+    promise = Commitment("mine", row, by_priority(p1="4h"))
+    assert run(policy_set(promise), created(0)).lines() == ["started @0h", "breached @4h"]
+
+
+# reset "begins a new cycle at the change": time used counts from there, for a mark of time used as well.
+def test_after_a_reset_time_used_counts_from_the_change() -> None:
+    told = run(
+        policy_set(commitment("resolution", used("2h"), on_change=OnChange.RESET)),
+        created(0, "p2"),
+        changed(3 * HOUR, priority="p1"),
+    )
+    assert told.lines("warned", "breached") == ["warned 2h @2h", "warned 2h @5h", "breached @7h"]
+
+
+# A ladder that ceased to apply and applies again goes on.
+def test_a_ladder_that_applies_again_climbs_on() -> None:
+    gold = FieldIn("contract", frozenset({"gold"}))
+    policies = policy_set(ladders=(dataclasses.replace(ladder(("team", used("4h")), ("manager", used("8h"))), when=gold),))
+    told = run(policies, created(0, contract="gold"), changed(5 * HOUR, contract="tin"), changed(6 * HOUR, contract="gold"))
+    assert "raised manager @8h" in told.lines("raised")
+
+
+def _office() -> Calendar:
+    def fail(where: object, message: str) -> None:
+        raise AssertionError((where, message))
+
+    office = read_calendar("office", {"timezone": "UTC", "week": {"mon-sun": ["09:00-17:00"]}}, fail)
+    assert office is not None
+    return office
+
+
+def test_monitoring_ends_when_it_was_said_to_end() -> None:
+    office = _office()
+    watched = ladder(("team", used("1h")), monitoring=Duration.parse("4bh"))
+    calendar = Choice(((P1, "office"), (ALWAYS, "24x7")))
+    policies = PolicySet((Policy("p", 1, calendar, ladders=(watched,)),), {"office": office, "24x7": AROUND_THE_CLOCK})
+    told = run(policies, created(0), changed(16 * HOUR, status="solved", priority="p2"))
+    watch, release = told.effects[-2:]
+    assert (watch.kind, release.kind) == (Kind.MONITORING, Kind.RELEASED)
+    assert release.at == watch.due_at
+
+
+def test_a_resumption_shows_the_deadline_of_the_target_it_still_has() -> None:
+    office = _office()
+    calendar = Choice(((P1, "office"), (ALWAYS, "24x7")))
+    promise = Commitment(
+        "resolution", BUILT_IN["resolution"], Choice(((P1, Duration.parse("2bh")), (P2, Duration.parse("9h"))))
+    )
+    policies = PolicySet((Policy("p", 1, calendar, commitments=(promise,)),), {"office": office, "24x7": AROUND_THE_CLOCK})
+    told = run(
+        policies,
+        created(0),
+        changed(1 * HOUR, status="solved", priority="p2"),
+        changed(2 * HOUR, status="open"),
+        until=3 * HOUR,
+    )
+    (resumed,) = [effect for effect in told.effects if effect.kind is Kind.RESUMED]
+    assert resumed.due_at == 10 * HOUR  # nine hours of the new target, one of them used
+
+
+def test_nobody_who_was_told_of_an_escalation_is_left_without_its_end() -> None:
+    policies = policy_set(
+        commitment("next_response", p1="1h"),
+        ladders=(ladder(("team", after("1h")), on="next_response", monitoring=Duration.parse("24h")),),
+    )
+    told = run(
+        policies,
+        created(0),
+        says(1 * HOUR),
+        says(2 * HOUR, "customer"),
+        says(5 * HOUR),
+        says(6 * HOUR, "customer"),
+        until=7 * HOUR,
+    )
+    assert told.lines("raised", "monitoring", "released", "recurred")[2:] != []

@@ -1,0 +1,223 @@
+"""Rows of a status log and the ticket events they become."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING
+
+import pytest
+
+from stream.sources.status_log import LogError, read_rows, ticket_name, to_events
+from stream.sources.status_mapping import LogMapping, read_mapping
+from stream.wire.decode import decode
+from stream.wire.effect import encode_event
+from stream.wire.instants import format_instant
+from stream.wire.ticket_event import Incoming
+
+if TYPE_CHECKING:
+    from stream.sla.events import Event
+
+MAPPING = """\
+source: desk
+columns:
+  at: time
+  case: case
+  status: [state, detail]
+  fields: {priority: prio}
+time: {zone: Europe/Brussels, format: "%Y-%m-%d %H:%M"}
+statuses:
+  Queued / Waiting: {status: open, assignee: ""}
+  Taken / Working: {status: open, assignee: agent, answers: first}
+  Taken / Supplier: {dependency: supplier}
+  Taken / Carrier: {dependency: carrier}
+  Done / Solved: {status: solved}
+  Odd / Odd: {refuse: has no meaning}
+"""
+HEADER = "time,case,state,detail,prio\n"
+
+
+def mapping(changed: str = "", to: str = "") -> LogMapping:
+    return read_mapping(MAPPING.replace(changed, to) if changed else MAPPING, "desk.yaml")
+
+
+class Import:
+    """A whole log, read: the events, those of the rows that say nothing new left out, and the refusals."""
+
+    def __init__(self, log: str, how: LogMapping | None = None) -> None:
+        how = how or mapping()
+        self.refused: list[tuple[int, str]] = []
+        rows = read_rows(io.StringIO(log), how, lambda line, reason: self.refused.append((line, reason)))
+        self.pairs = [(ticket_name(how, row.case), event) for row, events in to_events(rows, how) for event in events]
+        self.events = [event for _, event in self.pairs]
+
+    @property
+    def told(self) -> list[str]:
+        return [f"{format_instant(event.at)[5:16]} {event.type} {_said(event)}".strip() for event in self.events]
+
+
+def _said(event: Event) -> str:
+    return event.party or " ".join(f"{name}={text}" for name, text in event.fields.items())
+
+
+def test_the_first_row_of_a_case_creates_the_ticket_and_then_says_what_it_means() -> None:
+    done = Import(HEADER + "2026-01-05 09:00,7,Taken,Working,p2\n")
+
+    assert done.told == [
+        "01-05T08:00 ticket.created status=new priority=p2",
+        "01-05T08:00 ticket.changed status=open assignee=agent",
+        "01-05T08:00 comment.added",
+    ]
+    assert [event.seq for event in done.events] == [0, 1, 2]
+    assert (done.events[2].actor, done.events[2].public) == ("agent", True)
+    assert {ticket for ticket, _ in done.pairs} == {"desk/7"}
+
+
+def test_a_row_that_changes_nothing_gives_no_event() -> None:
+    row = "2026-01-05 09:0{},7,Queued,Waiting,p2\n"
+
+    assert len(Import(HEADER + row.format(0) + row.format(1)).events) == len(Import(HEADER + row.format(0)).events)
+
+
+def test_only_the_first_answering_row_of_a_case_is_a_first_answer() -> None:
+    done = Import(
+        HEADER
+        + "2026-01-05 09:00,7,Queued,Waiting,\n"
+        + "2026-01-05 10:00,7,Taken,Working,\n"
+        + "2026-01-05 11:00,7,Queued,Waiting,\n"
+        + "2026-01-05 12:00,7,Taken,Working,\n"
+    )
+
+    assert [text for text in done.told if "comment" in text] == ["01-05T09:00 comment.added"]
+
+
+def test_a_dependency_ends_with_the_next_row_that_is_not_waiting_for_the_same_party() -> None:
+    done = Import(
+        HEADER
+        + "2026-01-05 09:00,7,Taken,Supplier,\n"
+        + "2026-01-05 10:00,7,Taken,Supplier,\n"
+        + "2026-01-05 11:00,7,Taken,Carrier,\n"
+        + "2026-01-05 12:00,7,Done,Solved,\n"
+    )
+
+    assert done.told == [
+        "01-05T08:00 ticket.created status=new",
+        "01-05T08:00 dependency.started supplier",
+        "01-05T10:00 dependency.ended supplier",
+        "01-05T10:00 dependency.started carrier",
+        "01-05T11:00 dependency.ended carrier",
+        "01-05T11:00 ticket.changed status=solved",
+    ]
+
+
+def test_a_changed_column_is_a_changed_field_and_an_emptied_one_is_cleared() -> None:
+    done = Import(
+        HEADER
+        + "2026-01-05 09:00,7,Queued,Waiting,p2\n"
+        + "2026-01-05 10:00,7,Queued,Waiting,p1\n"
+        + "2026-01-05 11:00,7,Queued,Waiting,\n"
+    )
+
+    assert done.told[-2:] == ["01-05T09:00 ticket.changed priority=p1", "01-05T10:00 ticket.changed priority="]
+
+
+def test_events_come_in_time_order_whatever_the_order_of_the_rows() -> None:
+    done = Import(
+        HEADER
+        + "2026-01-05 12:00,7,Done,Solved,\n"
+        + "2026-01-05 10:00,8,Queued,Waiting,\n"
+        + "2026-01-05 09:00,7,Queued,Waiting,\n"
+    )
+
+    assert [event.at for event in done.events] == sorted(event.at for event in done.events)
+    assert done.told[0] == "01-05T08:00 ticket.created status=new"
+
+
+def test_rows_of_one_case_at_one_instant_keep_the_order_of_the_log() -> None:
+    done = Import(HEADER + "2026-01-05 09:00,7,Done,Solved,\n" + "2026-01-05 09:00,7,Queued,Waiting,\n")
+
+    assert done.told[1:] == ["01-05T08:00 ticket.changed status=solved", "01-05T08:00 ticket.changed status=open"]
+    assert sorted(done.events, key=lambda event: event.key) == done.events
+
+
+def test_importing_a_log_twice_gives_the_same_ids_and_no_id_twice() -> None:
+    log = HEADER + "".join(f"2026-01-05 {hour:02}:00,{case},Taken,Working,\n" for hour in range(24) for case in "789")
+
+    assert Import(log).events == Import(log).events
+    assert len({event.id for event in Import(log).events}) == len(Import(log).events)
+
+
+def test_every_event_is_one_that_decode_accepts() -> None:
+    case = "c" * 200
+    done = Import(
+        HEADER
+        + f"2026-01-05 09:00,{case},Taken,Supplier,{'p' * 64}\n"
+        + f"2026-01-05 10:00,{case},Taken,Working,\n"
+        + "2026-01-05 10:00,Büro 1,Done,Solved,p1\n"
+    )
+
+    assert done.refused == []
+    assert [decode(name.encode(), encode_event(name, event), now=None) for name, event in done.pairs] == [
+        Incoming(name, event) for name, event in done.pairs
+    ]
+
+
+@pytest.mark.parametrize(
+    ("row", "reason"),
+    [
+        ("2026-01-05 09:00,7,Odd,Odd,", "'Odd / Odd': has no meaning"),
+        ("2026-01-05 09:00,7,Lost,Found,", "the mapping has no meaning for the status 'Lost / Found'"),
+        ("05/01/2026 09:00,7,Done,Solved,", "the time '05/01/2026 09:00' is not in the format %Y-%m-%d %H:%M"),
+        ("1969-01-05 09:00,7,Done,Solved,", "the time '1969-01-05 09:00' is outside the years 1970 to 2199"),
+        ("0001-01-01 00:00,7,Done,Solved,", "the time '0001-01-01 00:00' is outside the years 1970 to 2199"),
+        ("2026-01-05 09:00,,Done,Solved,", "the case (case) has 0 characters; 1 to 200 are taken"),
+        ("2026-01-05 09:00,7,Done,Solved", "has 4 columns, the header 5"),
+        ("2026-01-05 09:00,7,Done,Solved," + "p" * 65, "priority (prio) has more than 64 characters"),
+        ("2026-01-05 09:00,\udcff,Done,Solved,", "case is not UTF-8"),
+        (
+            "2026-03-29 02:30,7,Done,Solved,",
+            "the time '2026-03-29 02:30' does not exist in Europe/Brussels: the clock was put forward over it",
+        ),
+        ('2026-01-05 09:00,7,"Do"ne,Solved,', "not readable as CSV from line 2 on: ',' expected after '\"'"),
+    ],
+)
+def test_a_row_without_a_meaning_is_refused_with_its_line_and_the_reason(row: str, reason: str) -> None:
+    done = Import(f"{HEADER}{row}\n2026-01-05 09:00,8,Done,Solved,\n")
+
+    assert done.refused == [(2, reason)]
+    assert {event.id.split("#")[0] for event in done.events} == {"8"}
+
+
+def test_a_quotation_mark_that_is_never_closed_is_refused_from_its_line_on() -> None:
+    done = Import(HEADER + '2026-01-05 09:00,7,Done,Solved,\n2026-01-05 09:00,8,"Done,Solved,\n\n2026\n')
+
+    assert done.refused == [(5, "not readable as CSV from line 3 on: unexpected end of data")]
+
+
+def test_a_time_that_occurs_twice_is_the_first_of_the_two() -> None:
+    assert Import(HEADER + "2026-10-25 02:30,7,Done,Solved,\n").told[0].startswith("10-25T00:30")
+
+
+def test_an_iso_time_may_bring_its_own_offset() -> None:
+    log = HEADER + "2026-01-05T09:00:00-05:00,7,Done,Solved,\n2026-01-05 16:00:00.250,7,Queued,Waiting,\n"
+    done = Import(log, mapping('"%Y-%m-%d %H:%M"', "iso"))
+
+    assert [format_instant(event.at) for event in done.events[1:]] == ["2026-01-05T14:00:00Z", "2026-01-05T15:00:00.25Z"]
+
+
+def test_empty_lines_and_columns_nobody_asked_for_are_skipped() -> None:
+    done = Import("who,time,case,state,detail,prio\n\nx,2026-01-05 09:00,7,Done,Solved,\n\n")
+
+    assert (len(done.events), done.refused) == (2, [])
+
+
+@pytest.mark.parametrize(
+    ("log", "said"),
+    [
+        ("", r"no column 'time', 'case', 'state', 'detail', 'prio'; its header is \[\]"),
+        ("time;case;state;detail;prio\n", "no column"),
+        ("time,case,state,detail,prio,case\n", "'case' more than once"),
+    ],
+)
+def test_a_log_that_lacks_a_column_cannot_be_read_at_all(log: str, said: str) -> None:
+    with pytest.raises(LogError, match=said):
+        Import(log)

@@ -1,0 +1,114 @@
+"""The mapping file: what it says is understood, what it cannot say is listed, all of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import stream.sources
+from stream.sources.status_mapping import MappingError, Meaning, read_mapping
+
+LEAST = """\
+source: desk
+columns: {at: when, case: number, status: state}
+statuses:
+  Open: {status: open}
+"""
+
+
+def problems(text: str) -> list[str]:
+    with pytest.raises(MappingError) as caught:
+        read_mapping(text, "desk.yaml")
+    return caught.value.problems
+
+
+def test_a_mapping_needs_no_more_than_a_source_three_columns_and_the_statuses() -> None:
+    mapping = read_mapping(LEAST, "desk.yaml")
+
+    assert mapping.columns == ("when", "number", "state")
+    assert mapping.statuses == {"Open": Meaning(status="open")}
+    assert mapping.created == {"status": "new"}
+    assert (mapping.ticket, mapping.delimiter, mapping.zone.key) == ("{source}/{case}", ",", "UTC")
+
+
+def test_the_mapping_of_the_public_incident_log_is_sound() -> None:
+    file = Path(stream.sources.__file__).parent / "mappings" / "volvo.yaml"
+    mapping = read_mapping(file.read_text(encoding="utf-8"), file.name)
+
+    assert mapping.statuses["Accepted / In Progress"] == Meaning(status="open", assignee="agent", first_answer=True)
+    assert mapping.statuses["Accepted / Wait - Vendor"] == Meaning(dependency="vendor")
+    assert mapping.statuses["Unmatched / Unmatched"] == Meaning(refuse="has no meaning")
+
+
+def test_every_problem_is_listed_with_its_line() -> None:
+    found = problems(
+        """\
+source: ""
+columns:
+  at: when
+  status: []
+  priority: prio
+  fields: {status: state, "@x": y}
+time:
+  zone: Mars/Olympus
+  format: "%H:%M"
+ticket: "{source}-{number}"
+delimiter: ";;"
+created: {status: fresh}
+statuses:
+  Open: {status: opened}
+  Done: {refuse: "why", status: solved}
+  Wait: {}
+  Gone:
+  yes: {status: open}
+  Held: {answers: always, assignee: 5}
+colour: red
+"""
+    )
+
+    assert [problem.split(": ")[:2] for problem in sorted(found, key=lambda text: int(text.split(":")[1]))] == [
+        ["desk.yaml:1", "source"],
+        ["desk.yaml:2", "columns"],
+        ["desk.yaml:4", "columns.status"],
+        ["desk.yaml:5", "columns.priority"],
+        ["desk.yaml:6", "columns.fields.status"],
+        ["desk.yaml:6", "columns.fields.@x"],
+        ["desk.yaml:8", "time.zone"],
+        ["desk.yaml:9", "time.format"],
+        ["desk.yaml:10", "ticket"],
+        ["desk.yaml:11", "delimiter"],
+        ["desk.yaml:12", "created.status"],
+        ["desk.yaml:13", "statuses.True"],
+        ["desk.yaml:14", "statuses.Open.status"],
+        ["desk.yaml:15", "statuses.Done"],
+        ["desk.yaml:16", "statuses.Wait"],
+        ["desk.yaml:17", "statuses.Gone"],
+        ["desk.yaml:19", "statuses.Held.answers"],
+        ["desk.yaml:19", "statuses.Held.assignee"],
+        ["desk.yaml:20", "colour"],
+    ]
+
+
+def test_a_status_that_stands_there_twice_is_a_problem_because_one_meaning_would_be_lost() -> None:
+    assert problems(LEAST + "  Open: {status: solved}\n") == ["desk.yaml:5: statuses.Open: stands here twice, first in line 4"]
+
+
+@pytest.mark.parametrize("text", ["", "5", "[source]", "null"])
+def test_a_file_that_is_no_mapping_is_one_problem_or_says_what_is_asked_for(text: str) -> None:
+    assert "a mapping with the keys" in problems(text)[0]
+
+
+@pytest.mark.parametrize("text", ["{", "a: b: c", "!!python/name:os.system x", "at: 2026-99-99", "\x00"])
+def test_what_is_no_yaml_is_a_problem_of_the_file(text: str) -> None:
+    assert "not readable as YAML" in problems(text)[0]
+
+
+@pytest.mark.parametrize("name", ["columns", "statuses", "source"])
+def test_a_key_without_a_value_is_missing(name: str) -> None:
+    text = "\n".join(
+        line for line in ("source: desk", "columns: {at: a, case: c, status: s}", "statuses: {Open: {status: open}}")
+        if not line.startswith(name)
+    )  # fmt: skip
+
+    assert problems(f"{text}\n{name}:\n") == [f"desk.yaml:1: the file: `{name}` is missing"]

@@ -1,0 +1,250 @@
+"""What becomes of a record: a sound event, a tick, or a refusal that says why and where."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from stream.sla.events import Event
+from stream.wire.decode import Rejected, RejectReason, Tick, decode
+from stream.wire.decode import read as read_line
+from stream.wire.instants import parse_instant
+from stream.wire.ticket_event import Incoming
+
+NOON = "2026-03-02T12:00:00Z"
+AT = parse_instant(NOON)
+
+
+def written(type_: str = "ticket.changed", **more: Any) -> bytes:
+    usual: dict[str, Any] = {"type": type_, "id": "e1", "source": "desk", "ticket": "desk/1", "at": NOON}
+    if type_ == "ticket.changed":
+        usual["fields"] = {}
+    return json.dumps({name: said for name, said in {**usual, **more}.items() if said is not ...}).encode()
+
+
+def read(value: bytes | None, key: bytes | None = b"desk/1", now: int | None = None) -> Incoming | Tick | Rejected:
+    return decode(key, value, now=now)
+
+
+def event(value: bytes) -> Event:
+    found = read(value)
+    assert isinstance(found, Incoming), found
+    return found.event
+
+
+def refusal(value: bytes | None, key: bytes | None = b"desk/1", now: int | None = None) -> Rejected:
+    found = read(value, key, now)
+    assert isinstance(found, Rejected), found
+    return found
+
+
+def fields(**said: Any) -> dict[str, str | list[str]]:
+    return event(written(fields=said)).fields
+
+
+def test_a_created_ticket_without_a_status_is_new() -> None:
+    assert event(written("ticket.created")).fields == {"status": "new"}
+    assert event(written("ticket.created", fields={"status": "open"})).fields == {"status": "open"}
+
+
+def test_two_created_tickets_do_not_share_their_fields() -> None:
+    first = event(written("ticket.created"))
+    first.fields["status"] = "closed"
+
+    assert event(written("ticket.created")).fields == {"status": "new"}
+
+
+def test_everything_an_event_says_arrives() -> None:
+    value = written(
+        "escalation.requested",
+        seq=3,
+        actor={"kind": "customer", "id": "u-1"},
+        level="manager",
+        reason="down",
+        impact="production",
+    )
+
+    assert read(value) == Incoming(
+        "desk/1",
+        Event(
+            at=AT,
+            id="e1",
+            type="escalation.requested",
+            source="desk",
+            seq=3,
+            actor="customer",
+            level="manager",
+            reason="down",
+            impact="production",
+        ),
+    )
+
+
+def test_no_impact_and_the_impact_none_are_the_same() -> None:
+    assert event(written("escalation.requested", impact="none")) == event(written("escalation.requested"))
+
+
+def test_numbers_and_truth_values_become_text_and_null_clears_a_field() -> None:
+    said = fields(whole=5, decimal=1.5, integral=2.0, big=10**25, vip=True, paid=False, team=None)
+
+    assert said == {
+        "whole": "5",
+        "decimal": "1.5",
+        "integral": "2",
+        "big": "1" + "0" * 25,
+        "vip": "yes",
+        "paid": "no",
+        "team": "",
+    }
+
+
+def test_tags_are_a_list_and_may_be_cleared() -> None:
+    assert fields(tags=["a", "b"]) == {"tags": ["a", "b"]}
+    assert fields(tags=[]) == {"tags": []}
+    assert fields(tags=None) == {"tags": ""}
+
+
+@pytest.mark.parametrize(
+    ("said", "path"),
+    [
+        ({"status": "waiting"}, "$.fields.status"),
+        ({"status": ["open"]}, "$.fields.status"),
+        ({"status": None}, "$.fields.status"),
+        ({"priority": "x" * 65}, "$.fields.priority"),
+        ({"priority": int("9" * 65)}, "$.fields.priority"),
+        ({"customer": {"name": "acme"}}, "$.fields.customer"),
+        ({"ok": "x", "how many": {}}, "$.fields['how many']"),
+        ({"team": ["a"]}, "$.fields.team"),
+        ({"tags": "a"}, "$.fields.tags"),
+        ({"tags": ["a", 5]}, "$.fields.tags[1]"),
+        ({"tags": ["a"] * 257}, "$.fields.tags"),
+        ({"note": "x" * 1025}, "$.fields.note"),
+        ({"@answered": "yes"}, "$.fields['@answered']"),
+        ({"": "x"}, "$.fields"),
+        ({"n" * 65: "x"}, "$.fields"),
+        ({str(n): "x" for n in range(65)}, "$.fields"),
+    ],
+)
+def test_a_field_that_cannot_be_is_refused_with_its_path(said: dict[str, Any], path: str) -> None:
+    refused = refusal(written(fields=said))
+
+    assert (refused.reason, refused.path) == (RejectReason.INVALID, path)
+
+
+@pytest.mark.parametrize(
+    ("value", "path"),
+    [
+        (written(id=...), "$.id"),
+        (written(ticket=""), "$.ticket"),
+        (written(source="x" * 257), "$.source"),
+        (written(at="2026-03-02T12:00:00"), "$.at"),
+        (written(at="1969-12-31T23:59:59Z"), "$.at"),
+        (written(at="2199-12-31T23:59:59-00:01"), "$.at"),
+        (written(seq=-1), "$.seq"),
+        (written(seq=2**63), "$.seq"),
+        (written(actor={"kind": "alien"}), "$.actor.kind"),
+        (written(actor={}), "$.actor.kind"),
+        (written(actor=None), "$.actor"),
+        (written("comment.added"), "$.public"),
+        (written("ticket.merged", into="desk/1"), "$.into"),
+        (written("extension.granted", commitment="resolution", by="soon"), "$.by"),
+        (written("extension.granted", commitment="resolution", by="1d4bh"), "$.by"),
+        (written("resolution.accepted", by="bot"), "$.by"),
+        (written("ticket.exploded"), "$.type"),
+        (written(type=...), "$.type"),
+        (b'{"type":"ticket.deleted","type":"ticket.merged"}', "$.type"),
+        (b'{"type":"ticket.changed","fields":{"x":{}},"fields":5}', "$.fields"),
+    ],
+)
+def test_what_breaks_the_contract_is_refused_with_its_path(value: bytes, path: str) -> None:
+    refused = refusal(value)
+
+    assert (refused.reason, refused.path) == (RejectReason.INVALID, path)
+
+
+def test_the_refusal_of_a_time_says_how_to_write_one() -> None:
+    assert "2026-03-02T09:30:00+05:30" in refusal(written(at="yesterday")).message
+
+
+def test_the_last_of_two_equal_keys_counts() -> None:
+    assert event(written()[:-1] + b',"seq":1,"seq":2}').seq == 2
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        None,
+        b"",
+        b" ",
+        b"null",
+        b'"ticket.changed"',
+        b"[]",
+        b"\xff\xfe",
+        written()[:-1],
+        written() + b"x",
+        b'{"type":"ticket.exploded"',
+        b'{"type":"ticket.deleted","x":Infinity}',
+        b'{"type":"ticket.deleted","note":"\xff"}',
+        b'{"type":"ticket.deleted","id":"\\udc00"}',
+        b'{"type":"ticket.changed","fields":{"x":' + b"[" * 5000 + b"]" * 5000 + b"}}",
+    ],
+)
+def test_what_is_no_json_object_is_undecodable(value: bytes | None) -> None:
+    refused = refusal(value)
+
+    assert (refused.reason, refused.path) == (RejectReason.UNDECODABLE, "")
+
+
+def test_a_record_of_a_mebibyte_is_read_and_one_byte_more_is_too_large() -> None:
+    padded = written()[:-1] + b',"x":"' + b"y" * (1_048_576 - len(written()) - 7) + b'"}'
+
+    assert len(padded) == 1_048_576
+    assert isinstance(read(padded), Incoming)
+    assert refusal(padded + b" ").reason is RejectReason.TOO_LARGE
+
+
+@pytest.mark.parametrize("key", [None, b"", b"desk/2", b"desk/1 ", b"\xff"])
+def test_a_key_that_is_not_the_ticket_is_a_mismatch(key: bytes | None) -> None:
+    refused = refusal(written(), key)
+
+    assert (refused.reason, refused.path) == (RejectReason.KEY_MISMATCH, "$.ticket")
+
+
+def test_a_ticket_outside_ascii_has_its_utf_8_for_a_key() -> None:
+    assert isinstance(read(written(ticket="büro/1"), "büro/1".encode()), Incoming)
+
+
+def test_an_event_may_be_five_minutes_ahead_of_the_clock_and_no_more() -> None:
+    assert isinstance(read(written(), now=AT - 300_000_000), Incoming)
+
+    refused = refusal(written(), now=AT - 300_000_001)
+    assert (refused.reason, refused.path) == (RejectReason.FUTURE, "$.at")
+
+
+def test_without_a_clock_no_event_is_in_the_future() -> None:
+    assert isinstance(read(written(at="2199-12-31T23:59:59Z")), Incoming)
+
+
+@pytest.mark.parametrize("value", [written(), written(at="2199-12-31T23:59:59Z"), written(at="soon"), b"{", b"", None])
+def test_a_line_without_a_key_is_read_as_a_record_with_the_right_one(value: bytes | None) -> None:
+    assert read_line(value) == read(value)
+
+
+@pytest.mark.parametrize("key", [None, b"", b"anything"])
+def test_a_tick_may_have_any_key(key: bytes | None) -> None:
+    assert read(b'{"type":"feed.tick","source":"desk","at":"2026-03-02T12:00:00Z"}', key) == Tick("desk", AT)
+
+
+def test_a_tick_from_the_future_is_refused_lest_every_deadline_passes_at_once() -> None:
+    value = b'{"type":"feed.tick","source":"desk","at":"2026-03-02T12:00:00Z"}'
+
+    assert refusal(value, now=AT - 400_000_000).reason is RejectReason.FUTURE
+
+
+def test_what_is_said_of_a_refused_record_is_bounded_whatever_it_quotes() -> None:
+    long = refusal(written("x" * 100_000))
+
+    assert len(long.message) <= 300
+    assert len(refusal(written(), b"k" * 100_000).message) <= 300

@@ -1,0 +1,195 @@
+"""What goes out: bytes, headers and dead letters."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stream.sla.effects import Effect, Kind, Reason
+from stream.sla.events import Event
+from stream.wire.decode import Rejected, RejectReason, Tick, decode
+from stream.wire.effect import (
+    MAX_KEPT,
+    DeadLetter,
+    decode_effect,
+    decode_rejected,
+    effect_headers,
+    encode_effect,
+    encode_event,
+    encode_rejected,
+    encode_tick,
+)
+from stream.wire.instants import END, FIRST, parse_instant
+from stream.wire.ticket_event import Incoming
+
+DUE = parse_instant("2026-03-09T04:00:00Z")
+BREACH = Effect(
+    id="518498c96a1c1b3eca53f6cb",
+    kind=Kind.BREACHED,
+    at=DUE,
+    detected_at=DUE + 41_250,
+    ticket="desk/1",
+    fields={"priority": "p2", "tags": ["b", "a"]},
+    policy="priority-support",
+    policy_version=3,
+    reason=Reason.TIME_USED,
+    cause="timer",
+    commitment="first_response",
+    due_at=DUE,
+    elapsed=2_095_500_000,
+    target=144_000_000_000,
+    calendar="office",
+    timezone="Asia/Kolkata",
+)
+
+texts = st.text(st.characters(codec="utf-8"), max_size=20)
+instants = st.integers(FIRST, END - 1)
+lengths = st.integers(0, END)
+EVERY_KEY: dict[str, st.SearchStrategy[Any]] = {
+    "id": texts,
+    "kind": st.sampled_from(Kind),
+    "at": instants,
+    "detected_at": instants,
+    "ticket": texts,
+    "fields": st.dictionaries(texts, texts | st.lists(texts, max_size=3), max_size=4),
+    "policy": texts,
+    "policy_version": st.integers(0, 1000),
+    "reason": st.sampled_from(Reason),
+    "cause": texts,
+    "commitment": texts,
+    "ladder": texts,
+    "level": texts,
+    "notify": st.lists(texts, max_size=3).map(tuple),
+    "owner": texts,
+    "cycle": st.integers(1, 1000),
+    "due_at": st.none() | instants,
+    "elapsed": lengths,
+    "paused": lengths,
+    "target": st.none() | lengths,
+    "calendar": texts,
+    "timezone": texts,
+    "late": st.booleans(),
+    "retracts": texts,
+    "retracts_kind": st.none() | st.sampled_from(Kind),
+    "retracts_reason": st.none() | st.sampled_from(Reason),
+    "allowed_from": st.none() | instants,
+}
+effects = st.builds(Effect, **EVERY_KEY)
+
+
+def test_an_effect_is_flat_json_with_times_in_utc_and_lengths_in_seconds() -> None:
+    assert json.loads(encode_effect(BREACH)) == {
+        "id": "518498c96a1c1b3eca53f6cb",
+        "type": "commitment.breached",
+        "at": "2026-03-09T04:00:00Z",
+        "detected_at": "2026-03-09T04:00:00.04125Z",
+        "ticket": "desk/1",
+        "policy": "priority-support",
+        "policy_version": 3,
+        "commitment": "first_response",
+        "cycle": 1,
+        "reason": "time_used",
+        "cause": "timer",
+        "due_at": "2026-03-09T04:00:00Z",
+        "elapsed_seconds": 2095.5,
+        "paused_seconds": 0,
+        "target_seconds": 144000,
+        "calendar": "office",
+        "timezone": "Asia/Kolkata",
+        "late": False,
+        "fields": {"priority": "p2", "tags": ["b", "a"]},
+    }
+
+
+def test_whole_seconds_are_written_as_integers() -> None:
+    assert b'"target_seconds":144000,' in encode_effect(BREACH)
+
+
+def test_the_bytes_of_an_effect_do_not_depend_on_the_order_in_which_its_fields_were_set() -> None:
+    one = msgspec.structs.replace(BREACH, fields={"a": "1", "b": "2"})
+    other = msgspec.structs.replace(BREACH, fields={"b": "2", "a": "1"})
+
+    assert encode_effect(one) == encode_effect(other)
+
+
+def test_nothing_of_an_effect_is_left_untried() -> None:
+    assert set(EVERY_KEY) == set(Effect.__struct_fields__)
+
+
+@given(effects)
+def test_reading_an_effect_gives_back_what_was_written(effect: Effect) -> None:
+    assert decode_effect(encode_effect(effect)) == effect
+
+
+@given(st.integers(0, END))
+def test_a_length_survives_to_the_microsecond(length: int) -> None:
+    assert decode_effect(encode_effect(msgspec.structs.replace(BREACH, elapsed=length))).elapsed == length
+
+
+def test_headers_are_cloudevents_attributes_in_binary_mode() -> None:
+    assert effect_headers(BREACH, b"/breachwatch/eu") == [
+        ("ce_specversion", b"1.0"),
+        ("ce_id", b"518498c96a1c1b3eca53f6cb"),
+        ("ce_type", b"breachwatch.commitment.breached"),
+        ("ce_source", b"/breachwatch/eu"),
+        ("ce_time", b"2026-03-09T04:00:00Z"),
+        ("content-type", b"application/json"),
+    ]
+
+
+@given(
+    st.builds(Rejected, st.sampled_from(RejectReason), texts, texts),
+    st.none() | st.binary(),
+    st.none() | st.binary(),
+    instants,
+)
+def test_a_dead_letter_gives_back_the_record_to_the_byte(
+    rejected: Rejected, key: bytes | None, value: bytes | None, at: int
+) -> None:
+    written = encode_rejected(rejected, key=key, value=value, topic="ticket-events", partition=3, offset=9, at=at)
+
+    assert decode_rejected(written) == DeadLetter(rejected, key, value, "ticket-events", 3, 9, at)
+
+
+def test_the_dead_letter_of_a_huge_record_fits_a_kafka_message_and_says_what_is_missing() -> None:
+    value = bytes(range(256)) * 8192
+    refused = Rejected(RejectReason.TOO_LARGE, "too long", "")
+    written = encode_rejected(refused, key=b"k" * 100_000, value=value, topic="t", partition=0, offset=0, at=DUE)
+
+    assert len(written) < 1_000_000
+    assert decode_rejected(written).value == value[:MAX_KEPT]
+    assert json.loads(written)["value_bytes"] == len(value)
+
+
+@pytest.mark.parametrize("value", [b"", b"{}", b"[]", encode_effect(BREACH)[:-1]])
+def test_what_is_no_effect_is_refused(value: bytes) -> None:
+    with pytest.raises(msgspec.DecodeError):
+        decode_effect(value)
+
+
+def test_a_written_event_says_only_what_there_is_to_say() -> None:
+    event = Event(at=DUE, id="e1", type="ticket.deleted", source="desk")
+
+    assert json.loads(encode_event("desk/1", event)) == {
+        "type": "ticket.deleted",
+        "id": "e1",
+        "source": "desk",
+        "ticket": "desk/1",
+        "at": "2026-03-09T04:00:00Z",
+    }
+
+
+def test_a_private_comment_is_written_as_private() -> None:
+    event = Event(at=DUE, id="e1", type="comment.added", source="desk", actor="agent")
+
+    assert json.loads(encode_event("desk/1", event))["public"] is False
+    assert decode(b"desk/1", encode_event("desk/1", event), now=None) == Incoming("desk/1", event)
+
+
+def test_a_written_tick_is_read_as_that_tick() -> None:
+    assert decode(None, encode_tick("desk", DUE), now=None) == Tick("desk", DUE)
