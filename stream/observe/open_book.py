@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from stream.observe.counts import Counts, LabelSets
-    from stream.sla.ticket.commitment_state import Pledge
+    from stream.sla.ticket.commitment_state import CommitmentState
     from stream.sla.ticket.state import Standing, State, Ticket
 
 RUNNING: Final = "running"
@@ -69,13 +69,13 @@ class OpenBook:
             self._whole(is_, 1)
             self._whole(was, -1)
         # A copy of a ticket shares what did not change, and most events change nothing of this.
-        elif was.pledges is not is_.pledges or was.watches is not is_.watches:
+        elif was.commitments is not is_.commitments or was.watches is not is_.watches:
             self._difference(was, is_)
 
     def _difference(self, was: Ticket, is_: Ticket) -> None:
         """Of tickets with the same priority and team."""
-        before, watches = was.pledges, is_.watches
-        for name, new in is_.pledges.items():
+        before, watches = was.commitments, is_.watches
+        for name, new in is_.commitments.items():
             old, watch = before.get(name), watches[new.row]
             if old is None:
                 self._one(is_, name, new, 1)
@@ -97,18 +97,18 @@ class OpenBook:
             if then:
                 self._line(self._find(was, old.policy, name), then, old.due, old_watch.began, -1)
         for name, old in before.items():
-            if name not in is_.pledges:
+            if name not in is_.commitments:
                 self._one(was, name, old, -1)
 
     def _whole(self, ticket: Ticket, step: int) -> None:
-        for name, pledge in ticket.pledges.items():
-            self._one(ticket, name, pledge, step)
+        for name, commitment_state in ticket.commitments.items():
+            self._one(ticket, name, commitment_state, step)
 
-    def _one(self, ticket: Ticket, name: str, pledge: Pledge, step: int) -> None:
-        watch = ticket.watches[pledge.row]
-        state = stands(pledge.target is not None, pledge.verdict, watch.phase)
+    def _one(self, ticket: Ticket, name: str, commitment_state: CommitmentState, step: int) -> None:
+        watch = ticket.watches[commitment_state.row]
+        state = stands(commitment_state.target is not None, commitment_state.verdict, watch.phase)
         if state:
-            self._line(self._find(ticket, pledge.policy, name), state, pledge.due, watch.began, step)
+            self._line(self._find(ticket, commitment_state.policy, name), state, commitment_state.due, watch.began, step)
 
     def _find(self, ticket: Ticket, policy: str, commitment: str) -> Counts:
         priority, team = ticket.fields.get("priority", ""), ticket.fields.get("team", "")

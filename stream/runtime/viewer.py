@@ -188,7 +188,7 @@ class Viewer:
         found = []
         for name, policy, priority, team, word, due, _ in standings(state):
             if word == "running" and due is not None:
-                calendar = calendars.get(state.head.pledges[name].calendar)
+                calendar = calendars.get(state.head.commitments[name].calendar)
                 zone = "UTC" if calendar is None else calendar.timezone
                 found.append(AtRisk(state.head.id, policy, name, priority, team, word, due, due - now, zone))
         return found

@@ -79,7 +79,7 @@ def test_dying_at_any_step_of_a_turn_changes_nothing_that_is_said_or_known(
 
 def _known(state: State) -> object:
     head = state.head
-    return head.last, head.next, {name: pledge.parts() for name, pledge in head.pledges.items()}
+    return head.last, head.next, {name: commitment_state.parts() for name, commitment_state in head.commitments.items()}
 
 
 def test_an_event_from_before_a_deadline_corrects_a_breach_that_a_dying_worker_said(

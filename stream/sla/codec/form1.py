@@ -10,7 +10,7 @@ from typing import Final
 import msgspec
 
 from stream.sla.events import Event
-from stream.sla.ticket.commitment_state import Pledge
+from stream.sla.ticket.commitment_state import CommitmentState
 from stream.sla.ticket.escalation_state import Climb
 from stream.sla.ticket.history import packed
 from stream.sla.ticket.state import State, Stored, Ticket
@@ -32,12 +32,12 @@ def decode(data: bytes) -> State:
 
 
 def _ticket(stored: Stored) -> Ticket:
-    id_, fields, watches, pledges, climbs, parties, begun, partial, gone, last, fired, soonest = stored
+    id_, fields, watches, commitments, climbs, parties, begun, partial, gone, last, fired, soonest = stored
     return Ticket(
         id_,
         fields,
         {name: Stopwatch(*parts) for name, parts in watches.items()},
-        {name: Pledge(*parts) for name, parts in pledges.items()},
+        {name: CommitmentState(*parts) for name, parts in commitments.items()},
         {name: Climb(*parts) for name, parts in climbs.items()},
         parties,
         begun,

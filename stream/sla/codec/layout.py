@@ -12,7 +12,7 @@ from typing import Final
 
 import msgspec
 
-from stream.sla.ticket.commitment_state import Pledge
+from stream.sla.ticket.commitment_state import CommitmentState
 from stream.sla.ticket.escalation_state import Climb
 from stream.sla.ticket.history import History, Value
 from stream.sla.ticket.names import Names, Stand, Terms, pack_frame, pack_names, promised, unpack_frame, unpack_names
@@ -114,24 +114,34 @@ def _parts(ticket: Ticket) -> bytes:
     nexts: list[int | None] = []
     warned: dict[int, tuple[str, ...]] = {}
     rare: dict[int, _Rare] = {}
-    for name, pledge in ticket.pledges.items():
-        terms.append((name, pledge.policy, pledge.version, pledge.row, pledge.calendar, pledge.business, pledge.target))
-        numbers.append(pledge.verdict)
-        more += (pledge.cycle, pledge.floor - start)
-        due, soonest = pledge.due, pledge.next
+    for name, commitment_state in ticket.commitments.items():
+        terms.append(
+            (
+                name,
+                commitment_state.policy,
+                commitment_state.version,
+                commitment_state.row,
+                commitment_state.calendar,
+                commitment_state.business,
+                commitment_state.target,
+            )
+        )
+        numbers.append(commitment_state.verdict)
+        more += (commitment_state.cycle, commitment_state.floor - start)
+        due, soonest = commitment_state.due, commitment_state.next
         nexts.append(_AS_DUE if soonest == due else soonest)
-        if pledge.warned:
-            warned[len(dues)] = pledge.warned
+        if commitment_state.warned:
+            warned[len(dues)] = commitment_state.warned
         if (
-            pledge.turn
-            or pledge.counts_from is not None
-            or pledge.cut_from is not None
-            or pledge.base
-            or pledge.extension
-            or pledge.cut_elapsed
-            or pledge.cut_paused
+            commitment_state.turn
+            or commitment_state.counts_from is not None
+            or commitment_state.cut_from is not None
+            or commitment_state.base
+            or commitment_state.extension
+            or commitment_state.cut_elapsed
+            or commitment_state.cut_paused
         ):
-            rare[len(dues)] = _rare(pledge)
+            rare[len(dues)] = _rare(commitment_state)
         dues.append(due)
     climbs: list[_Climb] = []
     for name, climb in ticket.climbs.items():
@@ -141,43 +151,43 @@ def _parts(ticket: Ticket) -> bytes:
     return _write((start, frame, numbers, dues, (more, stretches, nexts, warned, rare, climbs)))
 
 
-def _rare(pledge: Pledge) -> _Rare:
+def _rare(commitment_state: CommitmentState) -> _Rare:
     return (
-        pledge.turn,
-        pledge.counts_from,
-        pledge.cut_from,
-        pledge.base,
-        pledge.extension,
-        pledge.cut_elapsed,
-        pledge.cut_paused,
+        commitment_state.turn,
+        commitment_state.counts_from,
+        commitment_state.cut_from,
+        commitment_state.base,
+        commitment_state.extension,
+        commitment_state.cut_elapsed,
+        commitment_state.cut_paused,
     )
 
 
-def _add_rare(pledges: list[Pledge], warned: dict[int, tuple[str, ...]], rare: dict[int, _Rare]) -> None:
+def _add_rare(commitments: list[CommitmentState], warned: dict[int, tuple[str, ...]], rare: dict[int, _Rare]) -> None:
     for number, marks in warned.items():
-        pledges[number].warned = marks
+        commitments[number].warned = marks
     for number, parts in rare.items():
-        pledge = pledges[number]
-        pledge.turn, pledge.counts_from, pledge.cut_from, pledge.base = parts[:4]
-        pledge.extension, pledge.cut_elapsed, pledge.cut_paused = parts[4:]
+        commitment_state = commitments[number]
+        commitment_state.turn, commitment_state.counts_from, commitment_state.cut_from, commitment_state.base = parts[:4]
+        commitment_state.extension, commitment_state.cut_elapsed, commitment_state.cut_paused = parts[4:]
 
 
 def _ticket(early: _Early, late: _Late, source: str) -> Ticket:
     soonest, newest, gone, names, values, parts = early
     last, id_, held, begun, partial, fired = late
     start, frame, numbers, dues, (more, stretches, nexts, warned, rare, stored) = _read_parts(parts)
-    rows, commitments, ladders = unpack_frame(frame)
+    rows, keyed_commitments, keyed_ladders = unpack_frame(frame)
     watches: dict[str, Stopwatch] = {}
     at = 0
     for row in rows:
         odd = at + 1
         watches[row] = Stopwatch(numbers[at], more[at], start + numbers[odd], start + more[odd], stretches[at], stretches[odd])
         at += 2
-    pledges: dict[str, Pledge] = {}
+    commitments: dict[str, CommitmentState] = {}
     first = at
-    for number, (name, policy, version, row, calendar, business, target) in enumerate(commitments):
+    for number, (name, policy, version, row, calendar, business, target) in enumerate(keyed_commitments):
         due, soon = dues[number], nexts[number]
-        pledges[name] = Pledge(
+        commitments[name] = CommitmentState(
             policy,
             version,
             row,
@@ -200,15 +210,15 @@ def _ticket(early: _Early, late: _Late, source: str) -> Ticket:
         )
         at += 2
     if warned or rare:
-        _add_rare(list(pledges.values()), warned, rare)
+        _add_rare(list(commitments.values()), warned, rare)
     climbs: dict[str, Climb] = {}
-    for number, (name, policy, version, row) in enumerate(ladders):
+    for number, (name, policy, version, row) in enumerate(keyed_ladders):
         climbs[name] = Climb(policy, version, row, *stored[number])
     fields = dict(zip(unpack_names(names), values))  # noqa: B905  the keyword takes half as long as the rest
     key: Key | None = None
     if last is not None and newest is not None:
         seq, its_id, its = last
         key = (newest, seq, its_id, source if its is None else its)
-    ticket = Ticket(id_, fields, watches, pledges, climbs, held, begun, partial, gone, key, fired, soonest)
+    ticket = Ticket(id_, fields, watches, commitments, climbs, held, begun, partial, gone, key, fired, soonest)
     ticket.stored = parts
     return ticket

@@ -96,34 +96,39 @@ def _place(found: Iterable[tuple[str, str, int]], name: str) -> int:
 
 
 def _commitment(held: Held, until: int) -> Deadline:
-    pledge, watch, calendar, clock = held.pledge, held.course.watch, held.calendar, held.pledge.clock
+    commitment_state, watch, calendar, clock = (
+        held.commitment_state,
+        held.course.watch,
+        held.calendar,
+        held.commitment_state.clock,
+    )
     upto = held.closed if held.closed is not None else until
-    if held.closed is None and held.verdict is Outcome.PENDING and pledge.due is not None:
-        upto = max(upto, pledge.due)
+    if held.closed is None and held.verdict is Outcome.PENDING and commitment_state.due is not None:
+        upto = max(upto, commitment_state.due)
     moments = tuple(moment for moment in held.moments if not moment.expected or moment.at <= upto)
-    why = _why(pledge.due, moments) | held.course.why
-    made_of = spans(watch, clock, calendar, Cuts(upto, until, why), set_aside=pledge.cut_elapsed)
-    allowance = pledge.allowance
+    why = _why(commitment_state.due, moments) | held.course.why
+    made_of = spans(watch, clock, calendar, Cuts(upto, until, why), set_aside=commitment_state.cut_elapsed)
+    allowance = commitment_state.allowance
     return Deadline(
         commitment=held.name,
-        row=pledge.row,
-        cycle=pledge.cycle,
-        policy=pledge.policy,
-        policy_version=pledge.version,
+        row=commitment_state.row,
+        cycle=commitment_state.cycle,
+        policy=commitment_state.policy,
+        policy_version=commitment_state.version,
         calendar=calendar.name,
         timezone=calendar.timezone,
         calendar_versions=content_versions(calendar, watch.began, upto),
         clock=clock,
-        target=pledge.target,
-        extension=pledge.extension,
-        due_after=None if allowance is None else allowance - pledge.cut_elapsed,
+        target=commitment_state.target,
+        extension=commitment_state.extension,
+        due_after=None if allowance is None else allowance - commitment_state.cut_elapsed,
         began=watch.began,
         ended=held.closed,
-        due=pledge.due,
+        due=commitment_state.due,
         verdict=held.verdict,
         reason=held.reason,
         elapsed=_counted(made_of),
-        paused=_paused(made_of, clock, calendar) - pledge.cut_paused,
+        paused=_paused(made_of, clock, calendar) - commitment_state.cut_paused,
         spans=tuple(made_of),
         moments=moments,
     )

@@ -15,7 +15,7 @@ from stream.sla.explain.change import what_changed
 from stream.sla.explain.explanation import Moment, Outcome
 from stream.sla.explain.spans import Why
 from stream.sla.policy.policy import MarkKind
-from stream.sla.ticket.commitment_state import Pledge, Verdict, resolve
+from stream.sla.ticket.commitment_state import CommitmentState, Verdict, resolve
 from stream.sla.ticket.escalation_state import Climb
 from stream.sla.ticket.state import Ticket
 from stream.sla.transition.emitter import TIMER
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from stream.sla.policy.resolve import PolicySet, Rungs
     from stream.sla.ticket.stopwatch import Stopwatch
 
-T = TypeVar("T", Pledge, Climb)
+T = TypeVar("T", CommitmentState, Climb)
 Key = tuple[str, str, int]
 """Commitment or ladder, metric row, cycle."""
 
@@ -67,7 +67,7 @@ class Held:
     """One commitment in one cycle."""
 
     name: str
-    pledge: Pledge
+    commitment_state: CommitmentState
     calendar: Calendar
     timer: bool
     course: Course
@@ -158,15 +158,15 @@ class Record:
         self._tell(before, effects, why)
 
     def _see(self, before: Ticket, after: Ticket, at: int) -> None:
-        for name, pledge in after.pledges.items():
-            old = before.pledges.get(name)
-            left = None if old is None or _key(name, old) == _key(name, pledge) else self.held.get(_key(name, old))
+        for name, commitment_state in after.commitments.items():
+            old = before.commitments.get(name)
+            left = None if old is None or _key(name, old) == _key(name, commitment_state) else self.held.get(_key(name, old))
             if left is not None:
                 left.closed = at if left.closed is None else left.closed
                 if left.verdict is Outcome.PENDING:  # unless an effect of this step says how it ended
                     left.verdict, left.reason = Outcome.CARRIED_OVER, Reason.FIELD_CHANGED
-            if pledge is not old or _key(name, pledge) in self.held:
-                self._see_pledge(name, pledge, after, at)
+            if commitment_state is not old or _key(name, commitment_state) in self.held:
+                self._see_commitment(name, commitment_state, after, at)
         for name, climb in after.climbs.items():
             high = before.climbs.get(name)
             gone = None if high is None or _key(name, high) == _key(name, climb) else self.scaled.get(_key(name, high))
@@ -174,28 +174,30 @@ class Record:
                 gone.closed = at
             self._see_climb(name, climb, after, at)
 
-    def _see_pledge(self, name: str, pledge: Pledge, after: Ticket, at: int) -> None:
-        key, course = _key(name, pledge), self._courses.get((pledge.row, pledge.cycle))
+    def _see_commitment(self, name: str, commitment_state: CommitmentState, after: Ticket, at: int) -> None:
+        key, course = _key(name, commitment_state), self._courses.get((commitment_state.row, commitment_state.cycle))
         if course is None:  # it ended before the history that is kept
             return
-        watch = after.watches[pledge.row]
+        watch = after.watches[commitment_state.row]
         held = self.held.get(key)
         if held is None:
-            timer = self.policies.movements[pledge.row].row.timer
-            held = self.held[key] = Held(name, pledge, self.policies.calendars[pledge.calendar], timer, course)
-        held.pledge = pledge
-        on = watch.on and watch.cycle == pledge.cycle
-        if not on or pledge.verdict not in _OPEN:
+            timer = self.policies.movements[commitment_state.row].row.timer
+            held = self.held[key] = Held(
+                name, commitment_state, self.policies.calendars[commitment_state.calendar], timer, course
+            )
+        held.commitment_state = commitment_state
+        on = watch.on and watch.cycle == commitment_state.cycle
+        if not on or commitment_state.verdict not in _OPEN:
             held.closed = at if held.closed is None else held.closed
         else:
             held.closed = None
             promise = self.policies.plan(after.fields, self.policies.epoch(watch.began)).promises.get(name)
             # A target keeps the calendar it was set on. Where there is none, time is measured as the present plan says.
-            if pledge.target is None and promise is not None:
+            if commitment_state.target is None and promise is not None:
                 held.calendar = promise.calendar
-        if pledge.target is not None:
-            held.calendar = self.policies.calendars[pledge.calendar]
-        held.verdict = _WORDS[Verdict(pledge.verdict)]
+        if commitment_state.target is not None:
+            held.calendar = self.policies.calendars[commitment_state.calendar]
+        held.verdict = _WORDS[Verdict(commitment_state.verdict)]
         if held.timer and held.verdict is Outcome.BREACHED:
             held.verdict = Outcome.ELAPSED
         if held.verdict is Outcome.PENDING:
@@ -216,10 +218,10 @@ class Record:
             return
         scaled.closed, scaled.rungs = None, rungs
         kept = {level: aim for level, aim in scaled.aims.items() if level in climb.raised}
-        pledge = after.pledges.get(rungs.ladder.commitment)
+        commitment_state = after.commitments.get(rungs.ladder.commitment)
         for level, mark in rungs.levels:
             if level.name not in climb.raised:
-                kept[level.name] = _aim(mark, rungs, watch, pledge)
+                kept[level.name] = _aim(mark, rungs, watch, commitment_state)
         scaled.aims = kept
 
     def _tell(self, before: Ticket, effects: list[Effect], why: Why, *, expected: bool = False) -> None:
@@ -234,9 +236,9 @@ class Record:
                 high = _whose(effect, before.climbs.get(effect.ladder), after.climbs.get(effect.ladder))
                 if high is not None and (scaled := self.scaled.get(_key(effect.ladder, high))):
                     scaled.moments.append(moment)
-            parts = before.pledges.get(effect.commitment), after.pledges.get(effect.commitment)
-            pledge = _whose(effect, *(parts[::-1] if effect.commitment in anew else parts))
-            if pledge is None or (held := self.held.get(_key(effect.commitment, pledge))) is None:
+            parts = before.commitments.get(effect.commitment), after.commitments.get(effect.commitment)
+            commitment_state = _whose(effect, *(parts[::-1] if effect.commitment in anew else parts))
+            if commitment_state is None or (held := self.held.get(_key(effect.commitment, commitment_state))) is None:
                 continue
             held.moments.append(moment)
             if effect.kind in _DECIDES and not expected:
@@ -244,7 +246,7 @@ class Record:
                 held.verdict = _DECIDES[effect.kind]
 
 
-def _key(name: str, part: Pledge | Climb) -> Key:
+def _key(name: str, part: CommitmentState | Climb) -> Key:
     return name, part.row, part.cycle
 
 
@@ -253,20 +255,28 @@ def _whose(effect: Effect, *parts: T | None) -> T | None:
     return next((part for part in parts if part is not None and part.cycle == effect.cycle), None)
 
 
-def _aim(mark: Mark, rungs: Rungs, watch: Stopwatch, pledge: Pledge | None) -> Aim:
+def _aim(mark: Mark, rungs: Rungs, watch: Stopwatch, commitment_state: CommitmentState | None) -> Aim:
     """When a level is raised, as a reading of the stopwatch where it is one."""
     if mark.kind is MarkKind.USED:
         amount = resolve(mark.duration, rungs.calendar, watch.began)
         return Aim(rungs, mark, amount.clock, amount.micros)
-    if pledge is None or pledge.target is None or (allowance := pledge.allowance) is None:
+    if commitment_state is None or commitment_state.target is None or (allowance := commitment_state.allowance) is None:
         return Aim(rungs, mark, Clock.BUSINESS, None)
     if mark.kind is MarkKind.SHARE:
-        return Aim(rungs, mark, pledge.clock, pledge.base + (pledge.target + pledge.extension) * mark.per_mille // 1000)
+        return Aim(
+            rungs,
+            mark,
+            commitment_state.clock,
+            commitment_state.base + (commitment_state.target + commitment_state.extension) * mark.per_mille // 1000,
+        )
     amount = resolve(mark.duration, rungs.calendar, watch.began)
-    if amount.clock is not pledge.clock:
-        return Aim(rungs, mark, pledge.clock, None)
+    if amount.clock is not commitment_state.clock:
+        return Aim(rungs, mark, commitment_state.clock, None)
     return Aim(
-        rungs, mark, pledge.clock, max(allowance + (amount.micros if mark.kind is MarkKind.AFTER else -amount.micros), 0)
+        rungs,
+        mark,
+        commitment_state.clock,
+        max(allowance + (amount.micros if mark.kind is MarkKind.AFTER else -amount.micros), 0),
     )
 
 

@@ -88,7 +88,7 @@ _USED: Final = MarkKind.USED
 _LEFT: Final = MarkKind.LEFT
 
 
-class Pledge:
+class CommitmentState:
     """How one commitment of one ticket stands."""
 
     def __init__(
@@ -147,9 +147,9 @@ class Pledge:
         self.next: int | None = next
         """The next instant at which something becomes true, if no event comes first."""
 
-    def copy(self) -> Pledge:
+    def copy(self) -> CommitmentState:
         """A commitment of its own."""
-        return Pledge(
+        return CommitmentState(
             self.policy,
             self.version,
             self.row,
@@ -172,7 +172,7 @@ class Pledge:
         )
 
     def parts(self) -> Stored:
-        """What the table keeps: the arguments of ``Pledge`` in their order."""
+        """What the table keeps: the arguments of ``CommitmentState`` in their order."""
         return (
             self.policy,
             self.version,
@@ -284,34 +284,34 @@ class Pledge:
         ]
 
 
-def mark_instant(mark: Mark, pledge: Pledge, watch: Stopwatch, calendar: Calendar) -> int | None:
+def mark_instant(mark: Mark, commitment_state: CommitmentState, watch: Stopwatch, calendar: Calendar) -> int | None:
     """When a mark on a commitment is reached, never before its target took hold; ``None`` while that is not in sight."""
-    instant = _raw_instant(mark, pledge, watch, calendar)
-    return instant if instant is None or instant > pledge.floor else pledge.floor
+    instant = _raw_instant(mark, commitment_state, watch, calendar)
+    return instant if instant is None or instant > commitment_state.floor else commitment_state.floor
 
 
-def _raw_instant(mark: Mark, pledge: Pledge, watch: Stopwatch, calendar: Calendar) -> int | None:
+def _raw_instant(mark: Mark, commitment_state: CommitmentState, watch: Stopwatch, calendar: Calendar) -> int | None:
     if mark.kind is _SHARE:
-        if pledge.target is None:
+        if commitment_state.target is None:
             return None
-        used = pledge.base + (pledge.target + pledge.extension) * mark.per_mille // 1000
-        return watch.reaches(used, pledge.clock, calendar)
+        used = commitment_state.base + (commitment_state.target + commitment_state.extension) * mark.per_mille // 1000
+        return watch.reaches(used, commitment_state.clock, calendar)
     amount = resolve(mark.duration, calendar, watch.began)
     if mark.kind is _USED:
         before = 0
-        if pledge.cut_from is not None:
-            before = watch.elapsed(amount.clock, calendar, pledge.cut_from)
+        if commitment_state.cut_from is not None:
+            before = watch.elapsed(amount.clock, calendar, commitment_state.cut_from)
         return watch.reaches(before + amount.micros, amount.clock, calendar)
     signed = -amount.micros if mark.kind is _LEFT else amount.micros
-    allowance = pledge.allowance
+    allowance = commitment_state.allowance
     if allowance is None:
         return None
-    if amount.clock is pledge.clock:
+    if amount.clock is commitment_state.clock:
         # The same clock: so much of the target left, or so much more used. Pauses are then counted exactly.
         return watch.reaches(max(allowance + signed, 0), amount.clock, calendar)
-    if pledge.due is None:
+    if commitment_state.due is None:
         return None
-    shifted = calendar.add(pledge.due, signed) if amount.clock is _BUSINESS else pledge.due + signed
+    shifted = calendar.add(commitment_state.due, signed) if amount.clock is _BUSINESS else commitment_state.due + signed
     return max(shifted, watch.since)
 
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from stream.sla.calendar.duration import Duration
     from stream.sla.policy.policy import Level, Mark
     from stream.sla.policy.resolve import Rungs
-    from stream.sla.ticket.commitment_state import Pledge
+    from stream.sla.ticket.commitment_state import CommitmentState
     from stream.sla.ticket.stopwatch import Stopwatch
 
 
@@ -148,20 +148,20 @@ class Climb:
         """Some level was raised and the escalation is not over."""
         return bool(self.raised) and self.holding <= MONITORING
 
-    def look_ahead(self, rungs: Rungs, watch: Stopwatch, pledge: Pledge | None) -> None:
+    def look_ahead(self, rungs: Rungs, watch: Stopwatch, commitment_state: CommitmentState | None) -> None:
         """Find the next instant anew, after anything about the stopwatch, the commitment or the levels has changed."""
         soonest = None
-        for due in self.pending(rungs, watch, pledge):
+        for due in self.pending(rungs, watch, commitment_state):
             if soonest is None or due.instant < soonest:
                 soonest = due.instant
         self.next = soonest
 
-    def pending(self, rungs: Rungs, watch: Stopwatch, pledge: Pledge | None) -> list[Due]:
+    def pending(self, rungs: Rungs, watch: Stopwatch, commitment_state: CommitmentState | None) -> list[Due]:
         """All that is in sight, in the order of the policy: levels first, then the repetition of the highest."""
         calendar, ladder = rungs.calendar, rungs.ladder
         if self.holding == MONITORING:
             return [Due(self.watched_until, None, None)]
-        if not watch.on or self.holding > ACKNOWLEDGED or not _may_climb(rungs, pledge):
+        if not watch.on or self.holding > ACKNOWLEDGED or not _may_climb(rungs, commitment_state):
             return []
         highest = self.highest(rungs)
         if self.holding == ACKNOWLEDGED:
@@ -171,7 +171,7 @@ class Climb:
             return [Due(_when_allowed(max(again, self.floor), highest, calendar), highest, None)]
         found = []
         for level, mark in self._above(rungs):
-            instant = self._instant(mark, rungs, watch, pledge)
+            instant = self._instant(mark, rungs, watch, commitment_state)
             if instant is not None:
                 found.append(Due(_when_allowed(instant, level, calendar), level, mark))
         if highest is not None and highest.repeat_every is not None and self.repeats < highest.max_repeats:
@@ -195,9 +195,9 @@ class Climb:
             return rungs.levels
         return [(level, mark) for level, mark in rungs.levels if not self.reached(level, rungs)]
 
-    def _instant(self, mark: Mark, rungs: Rungs, watch: Stopwatch, pledge: Pledge | None) -> int | None:
+    def _instant(self, mark: Mark, rungs: Rungs, watch: Stopwatch, commitment_state: CommitmentState | None) -> int | None:
         if rungs.ladder.commitment:
-            instant = None if pledge is None else mark_instant(mark, pledge, watch, rungs.calendar)
+            instant = None if commitment_state is None else mark_instant(mark, commitment_state, watch, rungs.calendar)
         elif mark.kind is _USED:
             amount = resolve(mark.duration, rungs.calendar, watch.began)
             instant = watch.reaches(amount.micros, amount.clock, rungs.calendar)
@@ -206,8 +206,10 @@ class Climb:
         return instant if instant is None or instant > self.floor else self.floor
 
 
-def _may_climb(rungs: Rungs, pledge: Pledge | None) -> bool:
-    return not rungs.ladder.commitment or (pledge is not None and (pledge.verdict == PENDING or pledge.verdict == BREACHED))
+def _may_climb(rungs: Rungs, commitment_state: CommitmentState | None) -> bool:
+    return not rungs.ladder.commitment or (
+        commitment_state is not None and (commitment_state.verdict == PENDING or commitment_state.verdict == BREACHED)
+    )
 
 
 def shift(instant: int, duration: Duration, calendar: Calendar) -> int:

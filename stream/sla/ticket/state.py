@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from stream.sla.ticket import commitment_state, escalation_state, stopwatch
-from stream.sla.ticket.commitment_state import BREACHED, PENDING, Pledge
+from stream.sla.ticket.commitment_state import BREACHED, PENDING, CommitmentState
+from stream.sla.ticket.commitment_state import Stored as StoredCommitment
+from stream.sla.ticket.escalation_state import Stored as StoredEscalation
 from stream.sla.ticket.history import Fields as Fields  # noqa: PLC0414  the word is also of tickets
 from stream.sla.ticket.history import History
 from stream.sla.ticket.stopwatch import PAUSED, RUNNING, Stopwatch
+from stream.sla.ticket.stopwatch import Stored as StoredStopwatch
 
 if TYPE_CHECKING:
     from stream.sla.events import Event
@@ -20,9 +22,9 @@ Key = tuple[int, int, str, str]
 Stored = tuple[
     str,
     Fields,
-    dict[str, stopwatch.Stored],
-    dict[str, commitment_state.Stored],
-    dict[str, escalation_state.Stored],
+    dict[str, StoredStopwatch],
+    dict[str, StoredCommitment],
+    dict[str, StoredEscalation],
     tuple[str, ...],
     bool,
     bool,
@@ -41,7 +43,7 @@ class Ticket:
         id: str,  # noqa: A002  the word of everything that has one
         fields: Fields | None = None,
         watches: dict[str, Stopwatch] | None = None,
-        pledges: dict[str, Pledge] | None = None,
+        commitments: dict[str, CommitmentState] | None = None,
         climbs: dict[str, Climb] | None = None,
         parties: tuple[str, ...] = (),
         begun: bool = False,
@@ -56,7 +58,7 @@ class Ticket:
         """Fields of the helpdesk, and the derived ones (``@answered`` ...)."""
         self.watches: dict[str, Stopwatch] = {} if watches is None else watches
         """By the name of the metric row."""
-        self.pledges: dict[str, Pledge] = {} if pledges is None else pledges
+        self.commitments: dict[str, CommitmentState] = {} if commitments is None else commitments
         """By the name of the commitment."""
         self.climbs: dict[str, Climb] = {} if climbs is None else climbs
         """By the name of the ladder."""
@@ -83,7 +85,7 @@ class Ticket:
             self.id,
             self.fields,
             self.watches,
-            self.pledges,
+            self.commitments,
             self.climbs,
             self.parties,
             self.begun,
@@ -99,7 +101,7 @@ class Ticket:
     def own(self) -> None:
         """Have lists of parts of its own."""
         self.watches = self.watches.copy()
-        self.pledges = self.pledges.copy()
+        self.commitments = self.commitments.copy()
         self.climbs = self.climbs.copy()
         self.stored = None
 
@@ -109,7 +111,7 @@ class Ticket:
             self.id,
             self.fields,
             {name: watch.parts() for name, watch in self.watches.items()},
-            {name: pledge.parts() for name, pledge in self.pledges.items()},
+            {name: commitment_state.parts() for name, commitment_state in self.commitments.items()},
             {name: climb.parts() for name, climb in self.climbs.items()},
             self.parties,
             self.begun,
@@ -123,9 +125,9 @@ class Ticket:
     def look_ahead(self) -> None:
         """Find ``next`` anew, after that of any part has changed."""
         soonest = None
-        for pledge in self.pledges.values():
-            if pledge.next is not None and (soonest is None or pledge.next < soonest):
-                soonest = pledge.next
+        for commitment_state in self.commitments.values():
+            if commitment_state.next is not None and (soonest is None or commitment_state.next < soonest):
+                soonest = commitment_state.next
         for climb in self.climbs.values():
             if climb.next is not None and (soonest is None or climb.next < soonest):
                 soonest = climb.next
@@ -226,12 +228,12 @@ def standings(state: State) -> list[Standing]:
     ticket = state.head
     priority, team = str(ticket.fields.get("priority", "")), str(ticket.fields.get("team", ""))
     open_ = []
-    for name, pledge in ticket.pledges.items():
-        watch = ticket.watches.get(pledge.row)
+    for name, commitment_state in ticket.commitments.items():
+        watch = ticket.watches.get(commitment_state.row)
         if watch is not None:
-            going = stands(pledge.target is not None, pledge.verdict, watch.phase)
+            going = stands(commitment_state.target is not None, commitment_state.verdict, watch.phase)
             if going:
-                open_.append(Standing(name, pledge.policy, priority, team, going, pledge.due, watch.began))
+                open_.append(Standing(name, commitment_state.policy, priority, team, going, commitment_state.due, watch.began))
     return open_
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from stream.sla.calendar.duration import Duration
 from stream.sla.effects import Kind, Reason
 from stream.sla.policy.policy import OnChange
-from stream.sla.ticket.commitment_state import BREACHED, CANCELLED, LATE, MEASURED, MET, PENDING, Pledge
+from stream.sla.ticket.commitment_state import BREACHED, CANCELLED, LATE, MEASURED, MET, PENDING, CommitmentState
 from stream.sla.ticket.stopwatch import CANCEL, PAUSE, PAUSED, REOPEN, RESUME, STOP
 from stream.sla.transition.emitter import MARK_REASON, TIMER
 
@@ -37,128 +37,130 @@ def ends(
     at: int,
     cause: str,
     promise: Promise,
-    pledge: Pledge,
+    commitment_state: CommitmentState,
     watch: Stopwatch,
 ) -> None:
     """The stopwatch is about to stop, restart or be cancelled at ``at``."""
     if signal is CANCEL:
-        if pledge.verdict == PENDING:
-            pledge.decide(CANCELLED)
-            voice.commitment(Kind.CANCELLED, reason, at, cause, promise, pledge, watch)
-        pledge.next = None
+        if commitment_state.verdict == PENDING:
+            commitment_state.decide(CANCELLED)
+            voice.commitment(Kind.CANCELLED, reason, at, cause, promise, commitment_state, watch)
+        commitment_state.next = None
         return
     if promise.timer:
-        if pledge.verdict == PENDING:
-            pledge.decide(CANCELLED)
+        if commitment_state.verdict == PENDING:
+            commitment_state.decide(CANCELLED)
             if signal is STOP:  # what restarts is told of by its new start
-                voice.commitment(Kind.CANCELLED, Reason.FULFILLED, at, cause, promise, pledge, watch)
-        pledge.next = None
+                voice.commitment(Kind.CANCELLED, Reason.FULFILLED, at, cause, promise, commitment_state, watch)
+        commitment_state.next = None
         return
-    if pledge.verdict == PENDING:
-        if pledge.target is None:
-            pledge.decide(MEASURED)
-            voice.commitment(_MEASURED, _NO_TARGET, at, cause, promise, pledge, watch)
-        elif pledge.due is not None and pledge.due < at:
+    if commitment_state.verdict == PENDING:
+        if commitment_state.target is None:
+            commitment_state.decide(MEASURED)
+            voice.commitment(_MEASURED, _NO_TARGET, at, cause, promise, commitment_state, watch)
+        elif commitment_state.due is not None and commitment_state.due < at:
             # Time was let pass up to here, so only a target that changed at this very instant can have got by.
-            breaches(voice, at, cause, promise, pledge, watch)
+            breaches(voice, at, cause, promise, commitment_state, watch)
         else:
-            pledge.decide(MET)
-            voice.commitment(_MET, _FULFILLED, at, cause, promise, pledge, watch)
-    if pledge.verdict == BREACHED:
-        pledge.decide(LATE)
-        voice.commitment(Kind.MET_LATE, Reason.FULFILLED_LATE, at, cause, promise, pledge, watch)
-    pledge.next = None
+            commitment_state.decide(MET)
+            voice.commitment(_MET, _FULFILLED, at, cause, promise, commitment_state, watch)
+    if commitment_state.verdict == BREACHED:
+        commitment_state.decide(LATE)
+        voice.commitment(Kind.MET_LATE, Reason.FULFILLED_LATE, at, cause, promise, commitment_state, watch)
+    commitment_state.next = None
 
 
-def moves(voice: Voice, signal: Signal, at: int, cause: str, promise: Promise, pledge: Pledge, watch: Stopwatch) -> None:
+def moves(
+    voice: Voice, signal: Signal, at: int, cause: str, promise: Promise, commitment_state: CommitmentState, watch: Stopwatch
+) -> None:
     """The stopwatch was paused, resumed or reopened at ``at``."""
     if signal is REOPEN:
-        pledge.turn += 1
-        if pledge.verdict == LATE:
-            pledge.decide(BREACHED)
-        elif pledge.verdict in (MET, MEASURED):
-            pledge.decide(PENDING)
-            pledge.floor = at
-    if signal is REOPEN and pledge.verdict == PENDING and pledge.differs(promise, watch):
-        retargets(voice, at, cause, promise, pledge, watch)  # the fields changed while it was stopped
-    pledge.look_ahead(promise, watch)
-    if pledge.verdict != PENDING:
+        commitment_state.turn += 1
+        if commitment_state.verdict == LATE:
+            commitment_state.decide(BREACHED)
+        elif commitment_state.verdict in (MET, MEASURED):
+            commitment_state.decide(PENDING)
+            commitment_state.floor = at
+    if signal is REOPEN and commitment_state.verdict == PENDING and commitment_state.differs(promise, watch):
+        retargets(voice, at, cause, promise, commitment_state, watch)  # the fields changed while it was stopped
+    commitment_state.look_ahead(promise, watch)
+    if commitment_state.verdict != PENDING:
         return
     if signal is PAUSE:
-        voice.commitment(_PAUSED, _BY_PAUSE, at, cause, promise, pledge, watch, per_event=True)
+        voice.commitment(_PAUSED, _BY_PAUSE, at, cause, promise, commitment_state, watch, per_event=True)
     elif signal is RESUME or signal is REOPEN:
         reason = _BY_REOPENING if signal is REOPEN else _BY_RESUME
-        voice.commitment(_RESUMED, reason, at, cause, promise, pledge, watch, per_event=True)
+        voice.commitment(_RESUMED, reason, at, cause, promise, commitment_state, watch, per_event=True)
 
 
 def begins(
-    voice: Voice, reason: Reason, at: int, cause: str, promise: Promise, watch: Stopwatch, before: Pledge | None
-) -> Pledge:
+    voice: Voice, reason: Reason, at: int, cause: str, promise: Promise, watch: Stopwatch, before: CommitmentState | None
+) -> CommitmentState:
     """A promise begins to be laid over a stopwatch: a cycle has begun, or the promise has begun to apply."""
-    pledge = Pledge(promise.policy.name, promise.policy.version, promise.row, watch.cycle)
-    if before is not None and (before.row != pledge.row or before.cycle == watch.cycle):
-        pledge.turn = before.turn + 1
-    pledge.aim(promise, watch, at)
-    pledge.look_ahead(promise, watch)
-    voice.commitment(_STARTED, reason, at, cause, promise, pledge, watch)
+    commitment_state = CommitmentState(promise.policy.name, promise.policy.version, promise.row, watch.cycle)
+    if before is not None and (before.row != commitment_state.row or before.cycle == watch.cycle):
+        commitment_state.turn = before.turn + 1
+    commitment_state.aim(promise, watch, at)
+    commitment_state.look_ahead(promise, watch)
+    voice.commitment(_STARTED, reason, at, cause, promise, commitment_state, watch)
     if watch.phase == PAUSED:
-        voice.commitment(_PAUSED, _BY_PAUSE, at, cause, promise, pledge, watch, per_event=True)
-    return pledge
+        voice.commitment(_PAUSED, _BY_PAUSE, at, cause, promise, commitment_state, watch, per_event=True)
+    return commitment_state
 
 
-def retargets(voice: Voice, at: int, cause: str, promise: Promise, pledge: Pledge, watch: Stopwatch) -> None:
+def retargets(voice: Voice, at: int, cause: str, promise: Promise, commitment_state: CommitmentState, watch: Stopwatch) -> None:
     """The ticket's fields now promise something else: swap the target as the commitment's ``on_change`` says."""
-    pledge.turn += 1
-    pledge.row = promise.row
-    pledge.cycle = watch.cycle
-    pledge.aim(promise, watch, at)
+    commitment_state.turn += 1
+    commitment_state.row = promise.row
+    commitment_state.cycle = watch.cycle
+    commitment_state.aim(promise, watch, at)
     mode = promise.commitment.on_change
     if mode is OnChange.RESET:
-        pledge.extension = 0
-        pledge.warned = ()
-        pledge.cut_from = at
+        commitment_state.extension = 0
+        commitment_state.warned = ()
+        commitment_state.cut_from = at
     if mode is not OnChange.CARRY:
-        pledge.counts_from = at
-    pledge.measure_again(promise.calendar, watch)
-    pledge.aim_again(promise, watch, at)
-    voice.commitment(Kind.RETARGETED, Reason.FIELD_CHANGED, at, cause, promise, pledge, watch, per_event=True)
+        commitment_state.counts_from = at
+    commitment_state.measure_again(promise.calendar, watch)
+    commitment_state.aim_again(promise, watch, at)
+    voice.commitment(Kind.RETARGETED, Reason.FIELD_CHANGED, at, cause, promise, commitment_state, watch, per_event=True)
 
 
-def breaches(voice: Voice, at: int, cause: str, promise: Promise, pledge: Pledge, watch: Stopwatch) -> None:
+def breaches(voice: Voice, at: int, cause: str, promise: Promise, commitment_state: CommitmentState, watch: Stopwatch) -> None:
     """The deadline has passed; ``at`` is the deadline, or the later instant at which its target took hold."""
-    pledge.decide(BREACHED)
-    pledge.next = None
-    late = pledge.due is not None and pledge.due < at
+    commitment_state.decide(BREACHED)
+    commitment_state.next = None
+    late = commitment_state.due is not None and commitment_state.due < at
     reason = Reason.RETARGETED_PAST_DUE if late else Reason.TARGET_PASSED
     kind = Kind.ELAPSED if promise.timer else Kind.BREACHED
-    voice.commitment(kind, reason, at, cause, promise, pledge, watch)
+    voice.commitment(kind, reason, at, cause, promise, commitment_state, watch)
 
 
-def falls_due(voice: Voice, instant: int, promise: Promise, pledge: Pledge, watch: Stopwatch) -> None:
-    """``instant`` is ``pledge.next``, and time has passed it."""
-    if pledge.due is not None and max(pledge.due, pledge.floor) == instant:
-        breaches(voice, instant, TIMER, promise, pledge, watch)
+def falls_due(voice: Voice, instant: int, promise: Promise, commitment_state: CommitmentState, watch: Stopwatch) -> None:
+    """``instant`` is ``commitment_state.next``, and time has passed it."""
+    if commitment_state.due is not None and max(commitment_state.due, commitment_state.floor) == instant:
+        breaches(voice, instant, TIMER, promise, commitment_state, watch)
         return
-    for mark in pledge.warnings_at(instant, promise, watch):
-        pledge.warned = (*pledge.warned, mark.text)
-        voice.commitment(Kind.WARNED, MARK_REASON[mark.kind], instant, TIMER, promise, pledge, watch, mark=mark)
-    pledge.look_ahead(promise, watch)
+    for mark in commitment_state.warnings_at(instant, promise, watch):
+        commitment_state.warned = (*commitment_state.warned, mark.text)
+        voice.commitment(Kind.WARNED, MARK_REASON[mark.kind], instant, TIMER, promise, commitment_state, watch, mark=mark)
+    commitment_state.look_ahead(promise, watch)
 
 
-def extends(voice: Voice, event: Event, promise: Promise, pledge: Pledge, watch: Stopwatch) -> None:
+def extends(voice: Voice, event: Event, promise: Promise, commitment_state: CommitmentState, watch: Stopwatch) -> None:
     """More time was granted. Extensions add up to the policy's cap and no further; a refusal is said, not swallowed."""
     cap = promise.commitment.extension_cap
     wanted = Duration.parse(event.by).resolve(promise.calendar, watch.began)
     room = None if cap is None else cap.resolve(promise.calendar, watch.began)
     allowed = 0
-    if room is not None and room.clock is pledge.clock is wanted.clock:
-        allowed = min(wanted.micros, room.micros - pledge.extension)
-    if pledge.verdict != PENDING or pledge.target is None or not watch.on or allowed <= 0:
+    if room is not None and room.clock is commitment_state.clock is wanted.clock:
+        allowed = min(wanted.micros, room.micros - commitment_state.extension)
+    if commitment_state.verdict != PENDING or commitment_state.target is None or not watch.on or allowed <= 0:
         kind, reason = Kind.EXTENSION_REFUSED, Reason.NO_EXTENSION
     else:
         kind, reason = Kind.RETARGETED, Reason.EXTENSION
-        pledge.extension += allowed
-        pledge.turn += 1
-        pledge.floor = event.at
-        pledge.aim_again(promise, watch, event.at)
-    voice.commitment(kind, reason, event.at, event.id, promise, pledge, watch, per_event=True)
+        commitment_state.extension += allowed
+        commitment_state.turn += 1
+        commitment_state.floor = event.at
+        commitment_state.aim_again(promise, watch, event.at)
+    voice.commitment(kind, reason, event.at, event.id, promise, commitment_state, watch, per_event=True)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from stream.sla.calendar.calendar import Calendar
     from stream.sla.policy.policy import Mark
     from stream.sla.policy.resolve import Promise, Rungs
-    from stream.sla.ticket.commitment_state import Pledge
+    from stream.sla.ticket.commitment_state import CommitmentState
     from stream.sla.ticket.escalation_state import Climb
     from stream.sla.ticket.state import Ticket
     from stream.sla.ticket.stopwatch import Stopwatch
@@ -74,7 +74,7 @@ class Voice:
         at: int,
         cause: str,
         promise: Promise,
-        pledge: Pledge,
+        commitment_state: CommitmentState,
         watch: Stopwatch,
         *,
         mark: Mark | None = None,
@@ -82,19 +82,28 @@ class Voice:
     ) -> None:
         """``per_event``: the same may happen again in this cycle, so that its cause tells one from the other."""
         # What was decided is told by the calendar it was promised on, whatever the fields say now.
-        clock, calendar, name = pledge.clock, self._calendars[pledge.calendar], promise.name
+        clock, calendar, name = commitment_state.clock, self._calendars[commitment_state.calendar], promise.name
         text = "" if mark is None else mark.text
         self.effects.append(
             # By position: twenty names of arguments cost four times what the effect itself does.
             Effect(
-                stem(self.ticket.id, name, pledge.row, pledge.cycle, kind, text, pledge.turn, cause if per_event else ""),
+                stem(
+                    self.ticket.id,
+                    name,
+                    commitment_state.row,
+                    commitment_state.cycle,
+                    kind,
+                    text,
+                    commitment_state.turn,
+                    cause if per_event else "",
+                ),
                 kind,
                 at,
                 self.now,
                 self.ticket.id,
                 self._shown(),
-                pledge.policy,
-                pledge.version,
+                commitment_state.policy,
+                commitment_state.version,
                 reason,
                 cause,
                 name,
@@ -102,11 +111,11 @@ class Voice:
                 text,
                 (),  # notify
                 "",  # owner
-                pledge.cycle,
-                pledge.due,
-                watch.elapsed(clock, calendar, at) - pledge.cut_elapsed,
-                watch.paused_for(clock, calendar, at) - pledge.cut_paused,
-                None if pledge.target is None else pledge.target + pledge.extension,
+                commitment_state.cycle,
+                commitment_state.due,
+                watch.elapsed(clock, calendar, at) - commitment_state.cut_elapsed,
+                watch.paused_for(clock, calendar, at) - commitment_state.cut_paused,
+                None if commitment_state.target is None else commitment_state.target + commitment_state.extension,
                 calendar.name,
                 calendar.timezone,
             )

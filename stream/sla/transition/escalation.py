@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from stream.sla.events import Event
     from stream.sla.policy.policy import Level
     from stream.sla.policy.resolve import Rungs
-    from stream.sla.ticket.commitment_state import Pledge
+    from stream.sla.ticket.commitment_state import CommitmentState
     from stream.sla.ticket.stopwatch import Signal, Stopwatch
     from stream.sla.transition.emitter import Voice
 
@@ -101,7 +101,13 @@ def takes(event: Event, rungs: Rungs) -> bool:
 
 
 def asks(
-    voice: Voice, event: Event, rungs: Rungs, climb: Climb, watch: Stopwatch, gate: Pledge | None, pledge: Pledge | None
+    voice: Voice,
+    event: Event,
+    rungs: Rungs,
+    climb: Climb,
+    watch: Stopwatch,
+    gate: CommitmentState | None,
+    commitment_state: CommitmentState | None,
 ) -> None:
     """A customer asks for an escalation. ``gate`` is the commitment whose target must have passed, unless it is urgent."""
     ladder = rungs.ladder
@@ -137,12 +143,14 @@ def asks(
     climb.turn += 1  # its repetitions are counted from here, and are others than those before
     climb.holding = Holding.CLIMBING
     kind = Kind.REPEATED if again else Kind.RAISED
-    _say(voice, kind, Reason.REQUESTED, event.at, event.id, rungs, climb, watch, level, pledge, per_event=True)
+    _say(voice, kind, Reason.REQUESTED, event.at, event.id, rungs, climb, watch, level, commitment_state, per_event=True)
 
 
-def falls_due(voice: Voice, instant: int, rungs: Rungs, climb: Climb, watch: Stopwatch, pledge: Pledge | None) -> None:
+def falls_due(
+    voice: Voice, instant: int, rungs: Rungs, climb: Climb, watch: Stopwatch, commitment_state: CommitmentState | None
+) -> None:
     """``instant`` is ``climb.next``, and time has passed it."""
-    for due in climb.pending(rungs, watch, pledge):
+    for due in climb.pending(rungs, watch, commitment_state):
         if due.instant != instant:
             continue
         if due.level is None:
@@ -153,14 +161,20 @@ def falls_due(voice: Voice, instant: int, rungs: Rungs, climb: Climb, watch: Sto
             climb.repeats = 0
             climb.said = instant
             reason = MARK_REASON[due.mark.kind]
-            _say(voice, Kind.RAISED, reason, instant, TIMER, rungs, climb, watch, due.level, pledge)
+            _say(voice, Kind.RAISED, reason, instant, TIMER, rungs, climb, watch, due.level, commitment_state)
         elif due.level.name == climb.raised[-1]:
-            _says_again(voice, instant, rungs, climb, watch, due.level, pledge)
-    climb.look_ahead(rungs, watch, pledge)
+            _says_again(voice, instant, rungs, climb, watch, due.level, commitment_state)
+    climb.look_ahead(rungs, watch, commitment_state)
 
 
 def _says_again(
-    voice: Voice, instant: int, rungs: Rungs, climb: Climb, watch: Stopwatch, level: Level, pledge: Pledge | None
+    voice: Voice,
+    instant: int,
+    rungs: Rungs,
+    climb: Climb,
+    watch: Stopwatch,
+    level: Level,
+    commitment_state: CommitmentState | None,
 ) -> None:
     if climb.holding == Holding.ACKNOWLEDGED:
         climb.holding = Holding.CLIMBING
@@ -172,7 +186,7 @@ def _says_again(
         climb.repeats += 1
         reason = Reason.NOT_ACKNOWLEDGED
     climb.said = instant
-    _say(voice, Kind.REPEATED, reason, instant, TIMER, rungs, climb, watch, level, pledge)
+    _say(voice, Kind.REPEATED, reason, instant, TIMER, rungs, climb, watch, level, commitment_state)
 
 
 def _say(
@@ -185,7 +199,7 @@ def _say(
     climb: Climb,
     watch: Stopwatch,
     level: Level,
-    pledge: Pledge | None,
+    commitment_state: CommitmentState | None,
     *,
     per_event: bool = False,
 ) -> None:
@@ -199,7 +213,7 @@ def _say(
         watch,
         level=level.name,
         notify=level.notify,
-        due_at=None if pledge is None else pledge.due,
+        due_at=None if commitment_state is None else commitment_state.due,
         count=climb.repeats,
         per_event=per_event,
     )

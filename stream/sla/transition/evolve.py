@@ -29,7 +29,7 @@ from stream.sla.transition.emitter import Voice
 if TYPE_CHECKING:
     from stream.sla.events import Event
     from stream.sla.policy.resolve import Plan, PolicySet, Promise
-    from stream.sla.ticket.commitment_state import Pledge
+    from stream.sla.ticket.commitment_state import CommitmentState
     from stream.sla.ticket.state import Fields, Ticket
 
 _ABOUT_ESCALATIONS: Final = ("escalation.requested", "escalation.acknowledged", "escalation.released")
@@ -50,11 +50,11 @@ class Fold:
         "_at",
         "_cause",
         "_climbs",
+        "_commitments",
         "_epoch",
         "_in_force",
         "_open",
         "_planned",
-        "_pledges",
         "policies",
         "ticket",
         "voice",
@@ -69,7 +69,7 @@ class Fold:
         self._in_force: Plan | None = None
         self._epoch = 0
         """That plan, and of which versions: clocks of one ticket that started under others are rare."""
-        self._pledges = ticket.pledges
+        self._commitments = ticket.commitments
         self._climbs = ticket.climbs
         """Those that the ticket before shares, while they are still among the ticket's."""
         self._open = False
@@ -131,12 +131,12 @@ class Fold:
             self._epoch = epoch
         return plan
 
-    def _pledge(self, name: str) -> Pledge | None:
+    def _commitment(self, name: str) -> CommitmentState | None:
         """The commitment as the ticket's own, to be changed."""
-        pledge = self.ticket.pledges.get(name)
-        if pledge is not None and pledge is self._pledges.get(name):
-            pledge = self.ticket.pledges[name] = pledge.copy()
-        return pledge
+        commitment_state = self.ticket.commitments.get(name)
+        if commitment_state is not None and commitment_state is self._commitments.get(name):
+            commitment_state = self.ticket.commitments[name] = commitment_state.copy()
+        return commitment_state
 
     def _climb(self, name: str) -> Climb | None:
         """The ladder as the ticket's own, to be changed."""
@@ -183,13 +183,13 @@ class Fold:
         if not ends:
             watch.take(signal, at)
         for promise in plan.promises_on.get(row, ()):
-            pledge = self._pledge(promise.name)
-            if pledge is None or pledge.cycle != cycle or pledge.row != row:
+            commitment_state = self._commitment(promise.name)
+            if commitment_state is None or commitment_state.cycle != cycle or commitment_state.row != row:
                 continue
             if ends:
-                commitment.ends(voice, signal, reason, at, cause, promise, pledge, watch)
+                commitment.ends(voice, signal, reason, at, cause, promise, commitment_state, watch)
             elif watch.cycle == cycle:
-                commitment.moves(voice, signal, at, cause, promise, pledge, watch)
+                commitment.moves(voice, signal, at, cause, promise, commitment_state, watch)
         for rungs in plan.ladders_on.get(row, ()):
             climb = self._climb(rungs.name)
             if climb is not None and climb.cycle == cycle == watch.cycle:
@@ -198,14 +198,14 @@ class Fold:
             watch.take(signal, at)
 
     def _extend(self, event: Event) -> list[str]:
-        pledge = self._pledge(event.commitment)
-        if pledge is None:
+        commitment_state = self._commitment(event.commitment)
+        if commitment_state is None:
             return []  # nothing of that name was ever promised to this ticket: there is nobody to tell
-        watch = self.ticket.watches[pledge.row]
+        watch = self.ticket.watches[commitment_state.row]
         promise = self._plan(watch).promises.get(event.commitment)
         if promise is not None:
-            commitment.extends(self.voice, event, promise, pledge, watch)
-        return [pledge.row]
+            commitment.extends(self.voice, event, promise, commitment_state, watch)
+        return [commitment_state.row]
 
     def _escalate(self, event: Event) -> list[str]:
         """Acknowledgements and releases are heard by every ladder they mean; a request gets one answer."""
@@ -227,9 +227,9 @@ class Fold:
             elif event.type == "escalation.released":
                 escalation.de_escalates(voice, event, rungs, climb, watch)
             else:
-                gate = ticket.pledges.get(rungs.ladder.request_after)
-                pledge = ticket.pledges.get(rungs.ladder.commitment)
-                escalation.asks(voice, event, rungs, climb, watch, gate, pledge)
+                gate = ticket.commitments.get(rungs.ladder.request_after)
+                commitment_state = ticket.commitments.get(rungs.ladder.commitment)
+                escalation.asks(voice, event, rungs, climb, watch, gate, commitment_state)
         return [climb.row for _, climb, _ in found]
 
     def _lay(self, rows: list[str]) -> set[str]:
@@ -261,7 +261,7 @@ class Fold:
                 elif climb.holding == _WITHDRAWN:
                     escalation.returns(self.voice, at, cause, rungs, climb, watch)
                 climb.floor = max(climb.floor, at)
-                climb.look_ahead(rungs, watch, ticket.pledges.get(rungs.ladder.commitment))
+                climb.look_ahead(rungs, watch, ticket.commitments.get(rungs.ladder.commitment))
         return laid
 
     def _held_by(self, row: str, name: str) -> bool:
@@ -279,36 +279,36 @@ class Fold:
 
     def _lay_promise(self, row: str, watch: Stopwatch, promise: Promise) -> None:
         voice, name, at, cause = self.voice, promise.name, self._at, self._cause
-        pledge = self._pledge(name)
-        if pledge is not None and pledge.row != row and self._held_by(pledge.row, name):
+        commitment_state = self._commitment(name)
+        if commitment_state is not None and commitment_state.row != row and self._held_by(commitment_state.row, name):
             return
-        same_cycle = pledge is not None and pledge.row == row and pledge.cycle == watch.cycle
-        if pledge is not None and pledge.verdict == PENDING:
+        same_cycle = commitment_state is not None and commitment_state.row == row and commitment_state.cycle == watch.cycle
+        if commitment_state is not None and commitment_state.verdict == PENDING:
             # Where the cycle is another, another policy counts the same commitment on a row of its own.
-            if not same_cycle or pledge.differs(promise, watch):
-                commitment.retargets(voice, at, cause, promise, pledge, watch)
+            if not same_cycle or commitment_state.differs(promise, watch):
+                commitment.retargets(voice, at, cause, promise, commitment_state, watch)
             else:  # the warnings may be others all the same
-                pledge.floor = max(pledge.floor, at)
-                pledge.look_ahead(promise, watch)
-        elif pledge is None or not same_cycle or pledge.verdict in _MAY_BEGIN_ANEW:
+                commitment_state.floor = max(commitment_state.floor, at)
+                commitment_state.look_ahead(promise, watch)
+        elif commitment_state is None or not same_cycle or commitment_state.verdict in _MAY_BEGIN_ANEW:
             reason = _CLOCK_STARTED if watch.began == at else _FIELD_CHANGED
-            self.ticket.pledges[name] = commitment.begins(voice, reason, at, cause, promise, watch, pledge)
+            self.ticket.commitments[name] = commitment.begins(voice, reason, at, cause, promise, watch, commitment_state)
 
     def _withdraw(self, laid: set[str], before: Fields) -> None:
         """End what was promised to the fields before the event and is not among what is laid now."""
         ticket, policies, at, cause = self.ticket, self.policies, self._at, self._cause
-        for name, held in list(ticket.pledges.items()):
+        for name, held in list(ticket.commitments.items()):
             if name in laid or held.verdict != PENDING:
                 continue
             watch = ticket.watches[held.row]
             if not watch.on:
                 continue
-            pledge = self._pledge(name) or held
+            commitment_state = self._commitment(name) or held
             promise = policies.plan(before, policies.epoch(watch.began)).promises[name]
-            pledge.decide(CANCELLED)
-            pledge.next = None
+            commitment_state.decide(CANCELLED)
+            commitment_state.next = None
             reason = Reason.NO_LONGER_APPLIES
-            self.voice.commitment(Kind.CANCELLED, reason, at, cause, promise, pledge, watch)
+            self.voice.commitment(Kind.CANCELLED, reason, at, cause, promise, commitment_state, watch)
         for name, high in list(ticket.climbs.items()):
             watch = ticket.watches[high.row]
             if f"^{name}" not in laid and watch.on:
@@ -321,10 +321,10 @@ class Fold:
 
     def _fire(self, instant: int) -> None:
         ticket = self.ticket
-        for name, held in list(ticket.pledges.items()):
+        for name, held in list(ticket.commitments.items()):
             if held.next == instant:
-                watch, pledge = ticket.watches[held.row], self._pledge(name) or held
-                commitment.falls_due(self.voice, instant, self._plan(watch).promises[name], pledge, watch)
+                watch, commitment_state = ticket.watches[held.row], self._commitment(name) or held
+                commitment.falls_due(self.voice, instant, self._plan(watch).promises[name], commitment_state, watch)
         for name, high in list(ticket.climbs.items()):
             if high.next == instant:
                 watch, climb = ticket.watches[high.row], self._climb(name) or high
@@ -332,5 +332,5 @@ class Fold:
                 if rungs is None:  # solved, watched, and by a change of fields no ladder's any more
                     climb.next = None
                     continue
-                pledge_below = ticket.pledges.get(rungs.ladder.commitment)
+                pledge_below = ticket.commitments.get(rungs.ladder.commitment)
                 escalation.falls_due(self.voice, instant, rungs, climb, watch, pledge_below)

@@ -11,7 +11,7 @@ from stream.sla.calendar.duration import Duration
 from stream.sla.effects import Reason
 from stream.sla.events import Event
 from stream.sla.policy.policy import Mark, OnChange
-from stream.sla.ticket.commitment_state import Pledge, Verdict
+from stream.sla.ticket.commitment_state import CommitmentState, Verdict
 from tests.unit.sla.given import (
     HOUR,
     MINUTE,
@@ -238,10 +238,10 @@ def test_a_ticket_an_agent_opened_waits_for_no_first_response() -> None:
 
 
 def test_a_verdict_that_may_not_follow_is_our_bug() -> None:
-    pledge = Pledge("p", 1, "resolution", 1, verdict=Verdict.MET)
+    commitment_state = CommitmentState("p", 1, "resolution", 1, verdict=Verdict.MET)
 
     with pytest.raises(ValueError, match="MET cannot become BREACHED"):
-        pledge.decide(Verdict.BREACHED)
+        commitment_state.decide(Verdict.BREACHED)
 
 
 def test_the_state_shows_what_is_open() -> None:
