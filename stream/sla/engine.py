@@ -110,7 +110,7 @@ class Engine:
         if after.recent.kept > self._history:
             after = self._bounded(after)
         effects = _named(fold.voice.effects, state.revisions)
-        unmatched = begins and not self.policies.plan(fold.ticket.fields, self.policies.epoch(event.at)).promises_anything
+        unmatched = begins and not self.policies.resolved_policy(fold.ticket.fields, self.policies.epoch(event.at)).has_targets
         return Step(after, effects, _APPLIED, unmatched)
 
     def _out_of_order(self, state: State, event: Event, now: int) -> Step:

@@ -73,8 +73,8 @@ def _base(state: State) -> Stored | None:
 
 
 def _standings_of(heard: Heard) -> Iterator[tuple[str, str, int | None]]:
-    for name, promise in heard.story.promises.items():
-        watch = heard.story.watches[promise.row]
-        if promise.target is not None and watch.on and promise.verdict in _WORDS:
-            word = _WORDS[promise.verdict][watch.phase == "paused"]
-            yield name, word, None if promise.due is None else promise.due * MINUTE
+    for name, resolved in heard.story.commitments.items():
+        watch = heard.story.watches[resolved.row]
+        if resolved.target is not None and watch.on and resolved.verdict in _WORDS:
+            word = _WORDS[resolved.verdict][watch.phase == "paused"]
+            yield name, word, None if resolved.due is None else resolved.due * MINUTE

@@ -116,10 +116,10 @@ def test_when_a_worker_is_back_that_is_said_and_what_was_silent_is_heard(alertma
 
 
 def test_a_fast_burn_silences_the_slow_one_of_the_same_commitment_only(alertmanager: Alertmanager):
-    promise = {"policy": "a-policy", "commitment": "first_response"}
-    alertmanager.push("SLAErrorBudgetBurnFast", **promise)
+    resolved = {"policy": "a-policy", "commitment": "first_response"}
+    alertmanager.push("SLAErrorBudgetBurnFast", **resolved)
     until(alertmanager.heard, alertmanager.heard)
-    alertmanager.push("SLAErrorBudgetBurnSlow", **promise)
+    alertmanager.push("SLAErrorBudgetBurnSlow", **resolved)
     alertmanager.push("SLAErrorBudgetBurnSlow", policy="a-policy", commitment="resolution")
 
     until(lambda: ("team", "firing", "SLAErrorBudgetBurnSlow") in alertmanager.heard(), alertmanager.heard)

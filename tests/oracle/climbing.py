@@ -106,10 +106,10 @@ class Climbing:
             self._tell(name, climb, "repeated", due=self._due(rungs))
             return True
         raised = False
-        promise = self.story.promises.get(rungs.ladder.commitment)
+        resolved = self.story.commitments.get(rungs.ladder.commitment)
         for level, mark in rungs.levels:
             speaks = _speaks(level, rungs, self.story)
-            if speaks and not _passed(level, climb, rungs) and reached(mark, promise, watch, rungs.calendar, now):
+            if speaks and not _passed(level, climb, rungs) and reached(mark, resolved, watch, rungs.calendar, now):
                 climb.raised.append(level.name)
                 climb.said, climb.repeats, raised = now, 0, True
                 self._tell(name, climb, "raised", due=self._due(rungs))
@@ -135,7 +135,7 @@ class Climbing:
         now, ladder = self.story.now, rungs.ladder
         wanted = event.level or ladder.on_request
         level = next((level for level in ladder.levels if level.name == wanted), None)
-        gate = self.story.promises.get(ladder.request_after)
+        gate = self.story.commitments.get(ladder.request_after)
         urgent = event.impact in ("production", "business_risk")
         shut = gate is not None and gate.target is not None
         if shut and gate is not None:
@@ -157,8 +157,8 @@ class Climbing:
             self._tell(name, climb, "released")
 
     def _may_climb(self, rungs: Rungs) -> bool:
-        promise = self.story.promises.get(rungs.ladder.commitment)
-        return not rungs.ladder.commitment or (promise is not None and promise.verdict in ("pending", "breached"))
+        resolved = self.story.commitments.get(rungs.ladder.commitment)
+        return not rungs.ladder.commitment or (resolved is not None and resolved.verdict in ("pending", "breached"))
 
     def _again(self, level: Level, wait: Duration | None, climb: Climb, rungs: Rungs) -> bool:
         """``wait`` has passed since the ladder last spoke, and the level may speak in this minute."""
@@ -170,8 +170,8 @@ class Climbing:
         return later(minute, wait.text, self.story.hours[rungs.calendar])
 
     def _due(self, rungs: Rungs) -> int | None:
-        promise = self.story.promises.get(rungs.ladder.commitment)
-        return None if promise is None else promise.due
+        resolved = self.story.commitments.get(rungs.ladder.commitment)
+        return None if resolved is None else resolved.due
 
     def _tell(self, name: str, climb: Climb, kind: str, *, due: int | None = None) -> None:
         self.story.say(name, f"escalation.{kind}", climb.raised[-1], climb.cycle, due)

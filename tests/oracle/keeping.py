@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from stream.sla.policy.policy import OnChange
 from tests.oracle.hours import length
-from tests.oracle.promised import WALL, Offer, Promise, Story, Watch, reached
+from tests.oracle.promised import WALL, Offer, ResolvedCommitment, Story, Watch, reached
 
 if TYPE_CHECKING:
     from stream.sla.events import Event
@@ -23,53 +23,53 @@ class Keeping:
     def move(self, row: str, watch: Watch, move: str, before: Fields) -> None:
         """The stopwatch is about to end, or was just paused, resumed or reopened."""
         offers, _ = self.story.offered(row, before)
-        for name, promise in self.story.promises.items():
-            if promise.row != row or promise.cycle != watch.cycle or name not in offers:
+        for name, resolved in self.story.commitments.items():
+            if resolved.row != row or resolved.cycle != watch.cycle or name not in offers:
                 continue
             if move in ("stop", "restart", "cancel"):
-                self._end(promise, move)
+                self._end(resolved, move)
                 continue
             if move == "reopen":
-                promise.verdict = _REOPENED.get(promise.verdict, promise.verdict)
-                if promise.verdict == "pending":
-                    self._change(promise, offers[name], watch, same=True)
-            if promise.verdict == "pending":
-                self._aim(promise, watch)
-                self._tell(promise, "paused" if move == "pause" else "resumed")
+                resolved.verdict = _REOPENED.get(resolved.verdict, resolved.verdict)
+                if resolved.verdict == "pending":
+                    self._change(resolved, offers[name], watch, same=True)
+            if resolved.verdict == "pending":
+                self._aim(resolved, watch)
+                self._tell(resolved, "paused" if move == "pause" else "resumed")
 
     def look(self) -> None:
-        for promise in self.story.promises.values():
-            watch = self.story.watches[promise.row]
-            if promise.verdict != "pending" or not watch.on:
+        for resolved in self.story.commitments.values():
+            watch = self.story.watches[resolved.row]
+            if resolved.verdict != "pending" or not watch.on:
                 continue
-            if promise.allowance is not None and watch.reading(promise.clock) >= promise.allowance:
-                self._breach(promise)
+            if resolved.allowance is not None and watch.reading(resolved.clock) >= resolved.allowance:
+                self._breach(resolved)
                 continue
-            for mark in promise.offer.marks:
-                if mark.text not in promise.warned and reached(mark, promise, watch, promise.offer.calendar, self.story.now):
-                    promise.warned.add(mark.text)
-                    self._tell(promise, "warned", mark.text)
+            for mark in resolved.offer.marks:
+                if mark.text not in resolved.warned and reached(mark, resolved, watch, resolved.offer.calendar, self.story.now):
+                    resolved.warned.add(mark.text)
+                    self._tell(resolved, "warned", mark.text)
 
     def extend(self, event: Event, before: Fields) -> None:
-        promise = self.story.promises.get(event.commitment)
-        if promise is None:
+        resolved = self.story.commitments.get(event.commitment)
+        if resolved is None:
             return
-        watch = self.story.watches[promise.row]
-        offer = self.story.offered(promise.row, before)[0].get(event.commitment)
+        watch = self.story.watches[resolved.row]
+        offer = self.story.offered(resolved.row, before)[0].get(event.commitment)
         if offer is None:
             return
         hours, cap = self.story.hours[offer.calendar], offer.commitment.extension_cap
         wanted = length(event.by, hours, watch.began)
         most = None if cap is None else length(cap.text, hours, watch.began)
         room = 0
-        if most is not None and most.business == wanted.business == (promise.clock != WALL):
-            room = min(wanted.minutes, most.minutes - promise.extension)
-        if promise.verdict != "pending" or promise.target is None or not watch.on or room <= 0:
-            self._tell(promise, "extension_refused")
+        if most is not None and most.business == wanted.business == (resolved.clock != WALL):
+            room = min(wanted.minutes, most.minutes - resolved.extension)
+        if resolved.verdict != "pending" or resolved.target is None or not watch.on or room <= 0:
+            self._tell(resolved, "extension_refused")
             return
-        promise.extension += room
-        self._warn_anew(promise, watch)
-        self._tell(promise, "retargeted")
+        resolved.extension += room
+        self._warn_anew(resolved, watch)
+        self._tell(resolved, "retargeted")
 
     def lay(self, fields: Fields) -> None:
         """Begin, change and cancel promises, so that those of the fields lie over every stopwatch that is on."""
@@ -77,86 +77,86 @@ class Keeping:
         for row, watch in self.story.watches.items():
             for name, offer in (self.story.offered(row, fields)[0] if watch.on else {}).items():
                 laid.add(name)
-                promise = self.story.promises.get(name)
-                elsewhere = promise is not None and promise.row != row and self.story.watches[promise.row].on
-                if not (promise and elsewhere and name in self.story.offered(promise.row, fields)[0]):
+                resolved = self.story.commitments.get(name)
+                elsewhere = resolved is not None and resolved.row != row and self.story.watches[resolved.row].on
+                if not (resolved and elsewhere and name in self.story.offered(resolved.row, fields)[0]):
                     self._lay(name, offer, watch)
-        for name, promise in self.story.promises.items():
-            if promise.verdict == "pending" and self.story.watches[promise.row].on and name not in laid:
-                promise.verdict = "cancelled"
-                self._tell(promise, "cancelled")
+        for name, resolved in self.story.commitments.items():
+            if resolved.verdict == "pending" and self.story.watches[resolved.row].on and name not in laid:
+                resolved.verdict = "cancelled"
+                self._tell(resolved, "cancelled")
 
     def _lay(self, name: str, offer: Offer, watch: Watch) -> None:
-        promise = self.story.promises.get(name)
-        same = promise is not None and promise.row == offer.commitment.row.name and promise.cycle == watch.cycle
-        if promise is None or (promise.verdict != "pending" and (not same or promise.verdict in _MAY_BEGIN)):
-            promise = self.story.promises[name] = Promise(offer, watch.cycle)
-            self._set_target(promise, offer, watch)
-            self._aim(promise, watch)
-            self._tell(promise, "started")
+        resolved = self.story.commitments.get(name)
+        same = resolved is not None and resolved.row == offer.commitment.row.name and resolved.cycle == watch.cycle
+        if resolved is None or (resolved.verdict != "pending" and (not same or resolved.verdict in _MAY_BEGIN)):
+            resolved = self.story.commitments[name] = ResolvedCommitment(offer, watch.cycle)
+            self._set_target(resolved, offer, watch)
+            self._aim(resolved, watch)
+            self._tell(resolved, "started")
             if watch.phase == "paused":
-                self._tell(promise, "paused")
-        elif promise.verdict == "pending":
-            self._change(promise, offer, watch, same=same)
+                self._tell(resolved, "paused")
+        elif resolved.verdict == "pending":
+            self._change(resolved, offer, watch, same=same)
 
-    def _change(self, promise: Promise, offer: Offer, watch: Watch, *, same: bool) -> None:
-        old, target, clock = promise.offer, promise.target, promise.clock
-        promise.offer, promise.cycle = offer, watch.cycle
-        self._set_target(promise, offer, watch)
+    def _change(self, resolved: ResolvedCommitment, offer: Offer, watch: Watch, *, same: bool) -> None:
+        old, target, clock = resolved.offer, resolved.target, resolved.clock
+        resolved.offer, resolved.cycle = offer, watch.cycle
+        self._set_target(resolved, offer, watch)
         another_policy = (old.policy.name, old.policy.version) != (offer.policy.name, offer.policy.version)
-        another_target = promise.target != target or (promise.target is not None and promise.clock != clock)
+        another_target = resolved.target != target or (resolved.target is not None and resolved.clock != clock)
         if same and not another_policy and not another_target:
             return
         if offer.commitment.on_change is not OnChange.CARRY:
-            promise.begins_at = dict(watch.counts)
+            resolved.begins_at = dict(watch.counts)
         if offer.commitment.on_change is OnChange.RESET:
-            promise.used_from = dict(watch.counts)
-            promise.extension = 0
-            promise.warned = set()
-        self._warn_anew(promise, watch)
-        self._tell(promise, "retargeted")
+            resolved.used_from = dict(watch.counts)
+            resolved.extension = 0
+            resolved.warned = set()
+        self._warn_anew(resolved, watch)
+        self._tell(resolved, "retargeted")
 
-    def _set_target(self, promise: Promise, offer: Offer, watch: Watch) -> None:
-        promise.target = None
+    def _set_target(self, resolved: ResolvedCommitment, offer: Offer, watch: Watch) -> None:
+        resolved.target = None
         if offer.target:
-            business, promise.target = length(offer.target, self.story.hours[offer.calendar], watch.began)
-            promise.clock = offer.calendar if business else WALL
+            business, resolved.target = length(offer.target, self.story.hours[offer.calendar], watch.began)
+            resolved.clock = offer.calendar if business else WALL
 
-    def _aim(self, promise: Promise, watch: Watch) -> None:
+    def _aim(self, resolved: ResolvedCommitment, watch: Watch) -> None:
         """Rule 19: find the deadline in sight."""
-        allowance = promise.allowance
-        promise.due = None if allowance is None else watch.first_showed(promise.clock, allowance, self.story.now)
+        allowance = resolved.allowance
+        resolved.due = None if allowance is None else watch.first_showed(resolved.clock, allowance, self.story.now)
 
-    def _warn_anew(self, promise: Promise, watch: Watch) -> None:
+    def _warn_anew(self, resolved: ResolvedCommitment, watch: Watch) -> None:
         """Rule 20: of the warnings given, those stay given whose marks the new deadline leaves behind."""
-        self._aim(promise, watch)
-        calendar, now = promise.offer.calendar, self.story.now
-        given = [mark for mark in promise.offer.marks if mark.text in promise.warned]
-        promise.warned = {mark.text for mark in given if reached(mark, promise, watch, calendar, now)}
+        self._aim(resolved, watch)
+        calendar, now = resolved.offer.calendar, self.story.now
+        given = [mark for mark in resolved.offer.marks if mark.text in resolved.warned]
+        resolved.warned = {mark.text for mark in given if reached(mark, resolved, watch, calendar, now)}
 
-    def _end(self, promise: Promise, move: str) -> None:
-        timer = promise.offer.commitment.row.timer
-        if promise.verdict == "pending":
+    def _end(self, resolved: ResolvedCommitment, move: str) -> None:
+        timer = resolved.offer.commitment.row.timer
+        if resolved.verdict == "pending":
             if move == "cancel" or timer:
-                promise.verdict = "cancelled"
+                resolved.verdict = "cancelled"
                 if move != "restart":
-                    self._tell(promise, "cancelled")
-            elif promise.target is None:
-                promise.verdict = "measured"
-                self._tell(promise, "measured")
-            elif promise.due is not None and promise.due < self.story.now:
-                self._breach(promise)
+                    self._tell(resolved, "cancelled")
+            elif resolved.target is None:
+                resolved.verdict = "measured"
+                self._tell(resolved, "measured")
+            elif resolved.due is not None and resolved.due < self.story.now:
+                self._breach(resolved)
             else:
-                promise.verdict = "met"
-                self._tell(promise, "met")
-        if promise.verdict == "breached" and move != "cancel" and not timer:
-            promise.verdict = "late"
-            self._tell(promise, "met_late")
+                resolved.verdict = "met"
+                self._tell(resolved, "met")
+        if resolved.verdict == "breached" and move != "cancel" and not timer:
+            resolved.verdict = "late"
+            self._tell(resolved, "met_late")
 
-    def _breach(self, promise: Promise) -> None:
-        promise.verdict = "breached"
-        self._tell(promise, "elapsed" if promise.offer.commitment.row.timer else "breached")
+    def _breach(self, resolved: ResolvedCommitment) -> None:
+        resolved.verdict = "breached"
+        self._tell(resolved, "elapsed" if resolved.offer.commitment.row.timer else "breached")
 
-    def _tell(self, promise: Promise, kind: str, level: str = "") -> None:
-        name = promise.offer.commitment.name
-        self.story.say(name, f"commitment.{kind}", level, promise.cycle, promise.due)
+    def _tell(self, resolved: ResolvedCommitment, kind: str, level: str = "") -> None:
+        name = resolved.offer.commitment.name
+        self.story.say(name, f"commitment.{kind}", level, resolved.cycle, resolved.due)

@@ -136,7 +136,7 @@ class _Ticket:
             self.rows |= {commitment.row.name: commitment.row for commitment in policy.commitments}
             self.rows |= {ladder.row.name: ladder.row for ladder in policy.ladders if ladder.row is not None}
         self.watches = self.story.watches = {name: Watch(hours) for name in self.rows}
-        self.promises = Keeping(self.story)
+        self.commitments = Keeping(self.story)
         self.ladders = Climbing(self.story)
 
     def hear(self, event: Event) -> None:
@@ -152,15 +152,15 @@ class _Ticket:
             for move in given:
                 self._move(name, watch, move, before)
         if event.type == "extension.granted":
-            self.promises.extend(event, before)
+            self.commitments.extend(event, before)
         elif event.type.startswith("escalation."):
             self.ladders.hear(event, before)
-        self.promises.lay(self.record.fields)
+        self.commitments.lay(self.record.fields)
         self.ladders.lay(self.record.fields, before)
 
     def look(self) -> None:
         """What time alone makes true at this instant."""
-        self.promises.look()
+        self.commitments.look()
         while self.ladders.look():
             pass
 
@@ -175,7 +175,7 @@ class _Ticket:
         if not ends:
             watch.take(move, self.story.now)
         if watch.cycle == cycle:
-            self.promises.move(name, watch, move, before)
+            self.commitments.move(name, watch, move, before)
             self.ladders.move(name, watch, move, before)
         if ends:
             watch.take(move, self.story.now)

@@ -44,7 +44,7 @@ class Story:
         self.hours = hours
         self.now = 0
         self.watches: dict[str, Watch] = {}
-        self.promises: dict[str, Promise] = {}
+        self.commitments: dict[str, ResolvedCommitment] = {}
         self.said: set[Expected] = set()
 
     def offered(self, row: str, fields: Fields) -> tuple[dict[str, Offer], dict[str, Rungs]]:
@@ -115,7 +115,7 @@ class Watch:
 
 
 @dataclass
-class Promise:
+class ResolvedCommitment:
     """One commitment to one ticket, in one cycle of its stopwatch."""
 
     offer: Offer
@@ -221,29 +221,29 @@ def offered(policies: Sequence[Policy], fields: Fields, began: int) -> tuple[dic
     return offers, ladders
 
 
-def reached(mark: Mark, promise: Promise | None, watch: Watch, calendar: str, now: int) -> bool:
+def reached(mark: Mark, resolved: ResolvedCommitment | None, watch: Watch, calendar: str, now: int) -> bool:
     """Whether a mark lies at or before this minute: rules 20 to 23."""
     hours = watch.hours[calendar]
     if mark.kind is MarkKind.SHARE:
-        if promise is None or promise.target is None:
+        if resolved is None or resolved.target is None:
             return False
-        share = Fraction((promise.target + promise.extension) * mark.per_mille, 1000)
-        return watch.reading(clock_on(promise.clock, calendar)) >= promise.base + whole(share, mark.text)
+        share = Fraction((resolved.target + resolved.extension) * mark.per_mille, 1000)
+        return watch.reading(clock_on(resolved.clock, calendar)) >= resolved.base + whole(share, mark.text)
     assert mark.duration is not None
     business, minutes = length(mark.duration.text, hours, watch.began)
     clock = calendar if business else WALL
     if mark.kind is MarkKind.USED:
-        return watch.reading(clock) >= minutes + (0 if promise is None else promise.used_from.get(clock, 0))
-    if promise is None or promise.allowance is None:
+        return watch.reading(clock) >= minutes + (0 if resolved is None else resolved.used_from.get(clock, 0))
+    if resolved is None or resolved.allowance is None:
         return False
     before = mark.kind is MarkKind.LEFT
-    if business == (promise.clock != WALL):
-        return watch.reading(clock) >= max(promise.allowance + (-minutes if before else minutes), 0)
-    if promise.due is None:
+    if business == (resolved.clock != WALL):
+        return watch.reading(clock) >= max(resolved.allowance + (-minutes if before else minutes), 0)
+    if resolved.due is None:
         return False
     if not business:
-        return now >= promise.due + (-minutes if before else minutes)
-    return now >= (hours.subtract(promise.due, minutes) if before else hours.add(promise.due, minutes))
+        return now >= resolved.due + (-minutes if before else minutes)
+    return now >= (hours.subtract(resolved.due, minutes) if before else hours.add(resolved.due, minutes))
 
 
 def clock_on(clock: str, calendar: str) -> str:

@@ -1,4 +1,4 @@
-"""``docs/promises.md`` names lines of policies, stories and tests: all of them are there, and no story is left out."""
+"""``docs/commitments.md`` names lines of policies, stories and tests: all of them are there, and no story is left out."""
 
 from __future__ import annotations
 

@@ -191,10 +191,10 @@ class Record:
             held.closed = at if held.closed is None else held.closed
         else:
             held.closed = None
-            promise = self.policies.plan(after.fields, self.policies.epoch(watch.began)).promises.get(name)
+            resolved = self.policies.resolved_policy(after.fields, self.policies.epoch(watch.began)).commitments.get(name)
             # A target keeps the calendar it was set on. Where there is none, time is measured as the present plan says.
-            if commitment_state.target is None and promise is not None:
-                held.calendar = promise.calendar
+            if commitment_state.target is None and resolved is not None:
+                held.calendar = resolved.calendar
         if commitment_state.target is not None:
             held.calendar = self.policies.calendars[commitment_state.calendar]
         held.verdict = _WORDS[Verdict(commitment_state.verdict)]
@@ -205,7 +205,7 @@ class Record:
 
     def _see_climb(self, name: str, climb: Climb, after: Ticket, at: int) -> None:
         key, watch = _key(name, climb), after.watches[climb.row]
-        rungs = self.policies.plan(after.fields, self.policies.epoch(watch.began)).ladders.get(name)
+        rungs = self.policies.resolved_policy(after.fields, self.policies.epoch(watch.began)).ladders.get(name)
         scaled = self.scaled.get(key)
         if scaled is None:
             course = self._courses.get((climb.row, climb.cycle))

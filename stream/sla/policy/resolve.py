@@ -1,7 +1,8 @@
 """What the policies promise to a ticket.
 
 A ``PolicySet`` answers one question: given a ticket's fields and the instant a clock started, what is promised? The answer,
-a ``Plan``, has every choice made (targets, marks, calendars for *these* fields), and is remembered: tickets with the same
+a ``ResolvedPolicy``, has every choice made (targets, marks, calendars for *these* fields), and is remembered: tickets with the
+same
 relevant fields share it.
 """
 
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class Promise:
+class ResolvedCommitment:
     """A commitment with every choice made. Not to be changed: all tickets that are alike share it."""
 
     def __init__(
@@ -60,29 +61,31 @@ class Rungs:
         self.name: Final[str] = ladder.name
 
 
-class Plan:
+class ResolvedPolicy:
     """All that is promised to tickets with certain fields."""
 
-    def __init__(self, policy: Policy | None, promises: Mapping[str, Promise], ladders: Mapping[str, Rungs]) -> None:
+    def __init__(
+        self, policy: Policy | None, commitments: Mapping[str, ResolvedCommitment], ladders: Mapping[str, Rungs]
+    ) -> None:
         """By the names of commitments and of ladders."""
         self.policy: Final = policy
-        self.promises: Final = promises
+        self.commitments: Final = commitments
         self.ladders: Final = ladders
-        self.promises_on: dict[str, tuple[Promise, ...]] = {}
+        self.commitments_on: dict[str, tuple[ResolvedCommitment, ...]] = {}
         """The promises that lie on the stopwatch of a row, by its name."""
         self.ladders_on: dict[str, tuple[Rungs, ...]] = {}
         """The ladders that stand on the stopwatch of a row, through a commitment or by themselves."""
-        for promise in promises.values():
-            self.promises_on[promise.row] = (*self.promises_on.get(promise.row, ()), promise)
+        for resolved in commitments.values():
+            self.commitments_on[resolved.row] = (*self.commitments_on.get(resolved.row, ()), resolved)
         for rungs in ladders.values():
             self.ladders_on[rungs.row] = (*self.ladders_on.get(rungs.row, ()), rungs)
-        self.promises_anything: Final = any(promise.target is not None for promise in promises.values()) or any(
+        self.has_targets: Final = any(resolved.target is not None for resolved in commitments.values()) or any(
             rungs.levels for rungs in ladders.values()
         )
         """Whether there is a target or a level in it."""
 
 
-NOTHING: Final = Plan(None, {}, {})
+NOTHING: Final = ResolvedPolicy(None, {}, {})
 _NO_EVENT: Final = Event(at=0, id="", type="ticket.changed", source="")
 
 
@@ -100,7 +103,7 @@ class PolicySet:
         """The ticket fields on which any promise depends."""
         self._order: Final = tuple(sorted(self.reads))
         self._since: Final = sorted({policy.since for policy in policies if policy.since is not None})
-        self._plans: Final[dict[tuple[object, ...], Plan]] = {}
+        self._resolved: Final[dict[tuple[object, ...], ResolvedPolicy]] = {}
         rows: dict[str, Row] = {}
         for policy in policies:
             for commitment in policy.commitments:
@@ -115,30 +118,30 @@ class PolicySet:
         """Which set of versions is in force for a clock that started then (epoch microseconds)."""
         return bisect_right(self._since, started) if self._since else 0
 
-    def plan(self, fields: Fields, epoch: int) -> Plan:
+    def resolved_policy(self, fields: Fields, epoch: int) -> ResolvedPolicy:
         """What is promised to a ticket with these fields, by the versions of that epoch."""
         key: tuple[object, ...] = (epoch, *[fields.get(name) for name in self._order])
         try:
-            plan = self._plans.get(key)
+            resolved_policy = self._resolved.get(key)
         except TypeError:  # a list among them: tags
             key = tuple(tuple(value) if isinstance(value, list) else value for value in key)
-            plan = self._plans.get(key)
-        if plan is None:
-            if len(self._plans) >= 65_536:  # an unbounded custom field must not become a leak
-                self._plans.clear()
-            plan = self._plans[key] = self._make(fields, epoch)
-        return plan
+            resolved_policy = self._resolved.get(key)
+        if resolved_policy is None:
+            if len(self._resolved) >= 65_536:  # an unbounded custom field must not become a leak
+                self._resolved.clear()
+            resolved_policy = self._resolved[key] = self._make(fields, epoch)
+        return resolved_policy
 
-    def _make(self, fields: Fields, epoch: int) -> Plan:
+    def _make(self, fields: Fields, epoch: int) -> ResolvedPolicy:
         policy = next((p for p in self._in_force(epoch) if _holds(p.applies_to, fields)), None)
         if policy is None:
             return NOTHING
         usual = _choose(policy.calendar, fields)
-        promises = {}
+        commitments = {}
         for commitment in policy.commitments:
             if _holds(commitment.when, fields):
                 own = _choose(commitment.calendar, fields) if commitment.calendar else None
-                promises[commitment.name] = Promise(
+                commitments[commitment.name] = ResolvedCommitment(
                     commitment,
                     policy,
                     self.calendars[own or usual or ""],
@@ -147,7 +150,7 @@ class PolicySet:
                 )
         ladders = {}
         for ladder in policy.ladders:
-            below = promises.get(ladder.commitment)
+            below = commitments.get(ladder.commitment)
             if _holds(ladder.when, fields) and (below is not None or not ladder.commitment):
                 calendar = self.calendars[usual or ""] if below is None else below.calendar
                 row = ladder.row if below is None else below.commitment.row
@@ -155,7 +158,7 @@ class PolicySet:
                     raise ValueError(f"ladder {ladder.name!r} stands neither on a stopwatch nor on a commitment")
                 levels = tuple((level, mark) for level in ladder.levels if (mark := _choose(level.at, fields)) is not None)
                 ladders[ladder.name] = Rungs(ladder, policy, calendar, levels, row.name)
-        return Plan(policy, promises, ladders)
+        return ResolvedPolicy(policy, commitments, ladders)
 
     def _in_force(self, epoch: int) -> list[Policy]:
         horizon = self._since[epoch - 1] if epoch else None

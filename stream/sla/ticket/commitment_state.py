@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from stream.sla.calendar.calendar import Calendar
     from stream.sla.calendar.duration import Amount, Duration
     from stream.sla.policy.policy import Mark
-    from stream.sla.policy.resolve import Promise
+    from stream.sla.policy.resolve import ResolvedCommitment
     from stream.sla.ticket.stopwatch import Stopwatch
 
 
@@ -210,16 +210,16 @@ class CommitmentState:
             raise ValueError(f"a commitment that is {Verdict(self.verdict).name} cannot become {Verdict(verdict).name}")
         self.verdict = verdict
 
-    def aim(self, promise: Promise, watch: Stopwatch, at: int) -> None:
-        """Take the target that ``promise`` sets, counting from the instant ``at``."""
-        self.policy = promise.policy.name
-        self.version = promise.policy.version
-        self.calendar = promise.calendar.name
+    def aim(self, resolved: ResolvedCommitment, watch: Stopwatch, at: int) -> None:
+        """Take the target that ``resolved`` sets, counting from the instant ``at``."""
+        self.policy = resolved.policy.name
+        self.version = resolved.policy.version
+        self.calendar = resolved.calendar.name
         self.floor = at
-        if promise.target is None:
+        if resolved.target is None:
             self.target = None
         else:
-            amount = promise.target.resolve(promise.calendar, watch.began)
+            amount = resolved.target.resolve(resolved.calendar, watch.began)
             self.business = amount.clock is _BUSINESS
             self.target = amount.micros
 
@@ -231,19 +231,19 @@ class CommitmentState:
             self.cut_elapsed = watch.elapsed(self.clock, calendar, self.cut_from)
             self.cut_paused = watch.paused_for(self.clock, calendar, self.cut_from)
 
-    def differs(self, promise: Promise, watch: Stopwatch) -> bool:
-        """Whether ``promise`` sets another target, or counts it on another calendar."""
-        if promise.policy.name != self.policy or promise.policy.version != self.version:
+    def differs(self, resolved: ResolvedCommitment, watch: Stopwatch) -> bool:
+        """Whether ``resolved`` sets another target, or counts it on another calendar."""
+        if resolved.policy.name != self.policy or resolved.policy.version != self.version:
             return True
-        if promise.target is None:
+        if resolved.target is None:
             return self.target is not None
-        amount = promise.target.resolve(promise.calendar, watch.began)
+        amount = resolved.target.resolve(resolved.calendar, watch.began)
         business = amount.clock is _BUSINESS
         if amount.micros != self.target or business != self.business:
             return True
-        return business and promise.calendar.name != self.calendar
+        return business and resolved.calendar.name != self.calendar
 
-    def look_ahead(self, promise: Promise, watch: Stopwatch) -> None:
+    def look_ahead(self, resolved: ResolvedCommitment, watch: Stopwatch) -> None:
         """Find the deadline and the next instant anew, after anything about the stopwatch or the target has changed."""
         self.next = None
         if self.verdict != PENDING:
@@ -252,35 +252,35 @@ class CommitmentState:
         if not watch.on:
             return
         if self.target is not None:
-            self.due = soonest = watch.reaches(self.base + self.target + self.extension, self.clock, promise.calendar)
+            self.due = soonest = watch.reaches(self.base + self.target + self.extension, self.clock, resolved.calendar)
             if soonest is not None and soonest < self.floor:
                 soonest = self.floor
-        for mark in promise.warn_at:
+        for mark in resolved.warn_at:
             if mark.text in self.warned:
                 continue
-            instant = mark_instant(mark, self, watch, promise.calendar)
+            instant = mark_instant(mark, self, watch, resolved.calendar)
             # The breach is the first candidate, so a warning that comes no earlier is never the next thing.
             if instant is not None and (soonest is None or instant < soonest):
                 soonest = instant
         self.next = soonest
 
-    def aim_again(self, promise: Promise, watch: Stopwatch, at: int) -> None:
+    def aim_again(self, resolved: ResolvedCommitment, watch: Stopwatch, at: int) -> None:
         """The deadline moved at ``at``: warn anew of what lies ahead, not of what was warned of and is past all the same."""
-        self.look_ahead(promise, watch)
+        self.look_ahead(resolved, watch)
         warned = [
             mark.text
-            for mark in promise.warn_at
-            if mark.text in self.warned and mark_instant(mark, self, watch, promise.calendar) == at
+            for mark in resolved.warn_at
+            if mark.text in self.warned and mark_instant(mark, self, watch, resolved.calendar) == at
         ]
         self.warned = tuple(warned)
-        self.look_ahead(promise, watch)
+        self.look_ahead(resolved, watch)
 
-    def warnings_at(self, instant: int, promise: Promise, watch: Stopwatch) -> list[Mark]:
+    def warnings_at(self, instant: int, resolved: ResolvedCommitment, watch: Stopwatch) -> list[Mark]:
         """The warnings that become true at ``instant``."""
         return [
             mark
-            for mark in promise.warn_at
-            if mark.text not in self.warned and mark_instant(mark, self, watch, promise.calendar) == instant
+            for mark in resolved.warn_at
+            if mark.text not in self.warned and mark_instant(mark, self, watch, resolved.calendar) == instant
         ]
 
 

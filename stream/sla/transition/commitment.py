@@ -13,7 +13,7 @@ from stream.sla.transition.emitter import MARK_REASON, TIMER
 
 if TYPE_CHECKING:
     from stream.sla.events import Event
-    from stream.sla.policy.resolve import Promise
+    from stream.sla.policy.resolve import ResolvedCommitment
     from stream.sla.ticket.stopwatch import Signal, Stopwatch
     from stream.sla.transition.emitter import Voice
 
@@ -36,7 +36,7 @@ def ends(
     reason: Reason,
     at: int,
     cause: str,
-    promise: Promise,
+    resolved: ResolvedCommitment,
     commitment_state: CommitmentState,
     watch: Stopwatch,
 ) -> None:
@@ -44,34 +44,40 @@ def ends(
     if signal is CANCEL:
         if commitment_state.verdict == PENDING:
             commitment_state.decide(CANCELLED)
-            voice.commitment(Kind.CANCELLED, reason, at, cause, promise, commitment_state, watch)
+            voice.commitment(Kind.CANCELLED, reason, at, cause, resolved, commitment_state, watch)
         commitment_state.next = None
         return
-    if promise.timer:
+    if resolved.timer:
         if commitment_state.verdict == PENDING:
             commitment_state.decide(CANCELLED)
             if signal is STOP:  # what restarts is told of by its new start
-                voice.commitment(Kind.CANCELLED, Reason.FULFILLED, at, cause, promise, commitment_state, watch)
+                voice.commitment(Kind.CANCELLED, Reason.FULFILLED, at, cause, resolved, commitment_state, watch)
         commitment_state.next = None
         return
     if commitment_state.verdict == PENDING:
         if commitment_state.target is None:
             commitment_state.decide(MEASURED)
-            voice.commitment(_MEASURED, _NO_TARGET, at, cause, promise, commitment_state, watch)
+            voice.commitment(_MEASURED, _NO_TARGET, at, cause, resolved, commitment_state, watch)
         elif commitment_state.due is not None and commitment_state.due < at:
             # Time was let pass up to here, so only a target that changed at this very instant can have got by.
-            breaches(voice, at, cause, promise, commitment_state, watch)
+            breaches(voice, at, cause, resolved, commitment_state, watch)
         else:
             commitment_state.decide(MET)
-            voice.commitment(_MET, _FULFILLED, at, cause, promise, commitment_state, watch)
+            voice.commitment(_MET, _FULFILLED, at, cause, resolved, commitment_state, watch)
     if commitment_state.verdict == BREACHED:
         commitment_state.decide(LATE)
-        voice.commitment(Kind.MET_LATE, Reason.FULFILLED_LATE, at, cause, promise, commitment_state, watch)
+        voice.commitment(Kind.MET_LATE, Reason.FULFILLED_LATE, at, cause, resolved, commitment_state, watch)
     commitment_state.next = None
 
 
 def moves(
-    voice: Voice, signal: Signal, at: int, cause: str, promise: Promise, commitment_state: CommitmentState, watch: Stopwatch
+    voice: Voice,
+    signal: Signal,
+    at: int,
+    cause: str,
+    resolved: ResolvedCommitment,
+    commitment_state: CommitmentState,
+    watch: Stopwatch,
 ) -> None:
     """The stopwatch was paused, resumed or reopened at ``at``."""
     if signal is REOPEN:
@@ -81,77 +87,91 @@ def moves(
         elif commitment_state.verdict in (MET, MEASURED):
             commitment_state.decide(PENDING)
             commitment_state.floor = at
-    if signal is REOPEN and commitment_state.verdict == PENDING and commitment_state.differs(promise, watch):
-        retargets(voice, at, cause, promise, commitment_state, watch)  # the fields changed while it was stopped
-    commitment_state.look_ahead(promise, watch)
+    if signal is REOPEN and commitment_state.verdict == PENDING and commitment_state.differs(resolved, watch):
+        retargets(voice, at, cause, resolved, commitment_state, watch)  # the fields changed while it was stopped
+    commitment_state.look_ahead(resolved, watch)
     if commitment_state.verdict != PENDING:
         return
     if signal is PAUSE:
-        voice.commitment(_PAUSED, _BY_PAUSE, at, cause, promise, commitment_state, watch, per_event=True)
+        voice.commitment(_PAUSED, _BY_PAUSE, at, cause, resolved, commitment_state, watch, per_event=True)
     elif signal is RESUME or signal is REOPEN:
         reason = _BY_REOPENING if signal is REOPEN else _BY_RESUME
-        voice.commitment(_RESUMED, reason, at, cause, promise, commitment_state, watch, per_event=True)
+        voice.commitment(_RESUMED, reason, at, cause, resolved, commitment_state, watch, per_event=True)
 
 
 def begins(
-    voice: Voice, reason: Reason, at: int, cause: str, promise: Promise, watch: Stopwatch, before: CommitmentState | None
+    voice: Voice,
+    reason: Reason,
+    at: int,
+    cause: str,
+    resolved: ResolvedCommitment,
+    watch: Stopwatch,
+    before: CommitmentState | None,
 ) -> CommitmentState:
     """A promise begins to be laid over a stopwatch: a cycle has begun, or the promise has begun to apply."""
-    commitment_state = CommitmentState(promise.policy.name, promise.policy.version, promise.row, watch.cycle)
+    commitment_state = CommitmentState(resolved.policy.name, resolved.policy.version, resolved.row, watch.cycle)
     if before is not None and (before.row != commitment_state.row or before.cycle == watch.cycle):
         commitment_state.turn = before.turn + 1
-    commitment_state.aim(promise, watch, at)
-    commitment_state.look_ahead(promise, watch)
-    voice.commitment(_STARTED, reason, at, cause, promise, commitment_state, watch)
+    commitment_state.aim(resolved, watch, at)
+    commitment_state.look_ahead(resolved, watch)
+    voice.commitment(_STARTED, reason, at, cause, resolved, commitment_state, watch)
     if watch.phase == PAUSED:
-        voice.commitment(_PAUSED, _BY_PAUSE, at, cause, promise, commitment_state, watch, per_event=True)
+        voice.commitment(_PAUSED, _BY_PAUSE, at, cause, resolved, commitment_state, watch, per_event=True)
     return commitment_state
 
 
-def retargets(voice: Voice, at: int, cause: str, promise: Promise, commitment_state: CommitmentState, watch: Stopwatch) -> None:
+def retargets(
+    voice: Voice, at: int, cause: str, resolved: ResolvedCommitment, commitment_state: CommitmentState, watch: Stopwatch
+) -> None:
     """The ticket's fields now promise something else: swap the target as the commitment's ``on_change`` says."""
     commitment_state.turn += 1
-    commitment_state.row = promise.row
+    commitment_state.row = resolved.row
     commitment_state.cycle = watch.cycle
-    commitment_state.aim(promise, watch, at)
-    mode = promise.commitment.on_change
+    commitment_state.aim(resolved, watch, at)
+    mode = resolved.commitment.on_change
     if mode is OnChange.RESET:
         commitment_state.extension = 0
         commitment_state.warned = ()
         commitment_state.cut_from = at
     if mode is not OnChange.CARRY:
         commitment_state.counts_from = at
-    commitment_state.measure_again(promise.calendar, watch)
-    commitment_state.aim_again(promise, watch, at)
-    voice.commitment(Kind.RETARGETED, Reason.FIELD_CHANGED, at, cause, promise, commitment_state, watch, per_event=True)
+    commitment_state.measure_again(resolved.calendar, watch)
+    commitment_state.aim_again(resolved, watch, at)
+    voice.commitment(Kind.RETARGETED, Reason.FIELD_CHANGED, at, cause, resolved, commitment_state, watch, per_event=True)
 
 
-def breaches(voice: Voice, at: int, cause: str, promise: Promise, commitment_state: CommitmentState, watch: Stopwatch) -> None:
+def breaches(
+    voice: Voice, at: int, cause: str, resolved: ResolvedCommitment, commitment_state: CommitmentState, watch: Stopwatch
+) -> None:
     """The deadline has passed; ``at`` is the deadline, or the later instant at which its target took hold."""
     commitment_state.decide(BREACHED)
     commitment_state.next = None
     late = commitment_state.due is not None and commitment_state.due < at
     reason = Reason.RETARGETED_PAST_DUE if late else Reason.TARGET_PASSED
-    kind = Kind.ELAPSED if promise.timer else Kind.BREACHED
-    voice.commitment(kind, reason, at, cause, promise, commitment_state, watch)
+    kind = Kind.ELAPSED if resolved.timer else Kind.BREACHED
+    voice.commitment(kind, reason, at, cause, resolved, commitment_state, watch)
 
 
-def falls_due(voice: Voice, instant: int, promise: Promise, commitment_state: CommitmentState, watch: Stopwatch) -> None:
+def falls_due(
+    voice: Voice, instant: int, resolved: ResolvedCommitment, commitment_state: CommitmentState, watch: Stopwatch
+) -> None:
     """``instant`` is ``commitment_state.next``, and time has passed it."""
     if commitment_state.due is not None and max(commitment_state.due, commitment_state.floor) == instant:
-        breaches(voice, instant, TIMER, promise, commitment_state, watch)
+        breaches(voice, instant, TIMER, resolved, commitment_state, watch)
         return
-    for mark in commitment_state.warnings_at(instant, promise, watch):
+    for mark in commitment_state.warnings_at(instant, resolved, watch):
         commitment_state.warned = (*commitment_state.warned, mark.text)
-        voice.commitment(Kind.WARNED, MARK_REASON[mark.kind], instant, TIMER, promise, commitment_state, watch, mark=mark)
-    commitment_state.look_ahead(promise, watch)
+        voice.commitment(Kind.WARNED, MARK_REASON[mark.kind], instant, TIMER, resolved, commitment_state, watch, mark=mark)
+    commitment_state.look_ahead(resolved, watch)
 
 
-def extends(voice: Voice, event: Event, promise: Promise, commitment_state: CommitmentState, watch: Stopwatch) -> None:
+def extends(
+    voice: Voice, event: Event, resolved: ResolvedCommitment, commitment_state: CommitmentState, watch: Stopwatch
+) -> None:
     """More time was granted. Extensions add up to the policy's cap and no further; a refusal is said, not swallowed."""
-    cap = promise.commitment.extension_cap
-    wanted = Duration.parse(event.by).resolve(promise.calendar, watch.began)
-    room = None if cap is None else cap.resolve(promise.calendar, watch.began)
+    cap = resolved.commitment.extension_cap
+    wanted = Duration.parse(event.by).resolve(resolved.calendar, watch.began)
+    room = None if cap is None else cap.resolve(resolved.calendar, watch.began)
     allowed = 0
     if room is not None and room.clock is commitment_state.clock is wanted.clock:
         allowed = min(wanted.micros, room.micros - commitment_state.extension)
@@ -162,5 +182,5 @@ def extends(voice: Voice, event: Event, promise: Promise, commitment_state: Comm
         commitment_state.extension += allowed
         commitment_state.turn += 1
         commitment_state.floor = event.at
-        commitment_state.aim_again(promise, watch, event.at)
-    voice.commitment(kind, reason, event.at, event.id, promise, commitment_state, watch, per_event=True)
+        commitment_state.aim_again(resolved, watch, event.at)
+    voice.commitment(kind, reason, event.at, event.id, resolved, commitment_state, watch, per_event=True)

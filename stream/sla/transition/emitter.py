@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from stream.sla.calendar.calendar import Calendar
     from stream.sla.policy.policy import Mark
-    from stream.sla.policy.resolve import Promise, Rungs
+    from stream.sla.policy.resolve import ResolvedCommitment, Rungs
     from stream.sla.ticket.commitment_state import CommitmentState
     from stream.sla.ticket.escalation_state import Climb
     from stream.sla.ticket.state import Ticket
@@ -73,7 +73,7 @@ class Voice:
         reason: Reason,
         at: int,
         cause: str,
-        promise: Promise,
+        resolved: ResolvedCommitment,
         commitment_state: CommitmentState,
         watch: Stopwatch,
         *,
@@ -82,7 +82,7 @@ class Voice:
     ) -> None:
         """``per_event``: the same may happen again in this cycle, so that its cause tells one from the other."""
         # What was decided is told by the calendar it was promised on, whatever the fields say now.
-        clock, calendar, name = commitment_state.clock, self._calendars[commitment_state.calendar], promise.name
+        clock, calendar, name = commitment_state.clock, self._calendars[commitment_state.calendar], resolved.name
         text = "" if mark is None else mark.text
         self.effects.append(
             # By position: twenty names of arguments cost four times what the effect itself does.

@@ -28,7 +28,7 @@ from stream.sla.transition.emitter import Voice
 
 if TYPE_CHECKING:
     from stream.sla.events import Event
-    from stream.sla.policy.resolve import Plan, PolicySet, Promise
+    from stream.sla.policy.resolve import PolicySet, ResolvedCommitment, ResolvedPolicy
     from stream.sla.ticket.commitment_state import CommitmentState
     from stream.sla.ticket.state import Fields, Ticket
 
@@ -54,7 +54,7 @@ class Fold:
         "_epoch",
         "_in_force",
         "_open",
-        "_planned",
+        "_resolved_for",
         "policies",
         "ticket",
         "voice",
@@ -64,9 +64,9 @@ class Fold:
         self.policies = policies
         self.ticket = ticket
         self.voice = Voice(ticket, policies.calendars, now)
-        self._planned = ticket.fields
+        self._resolved_for = ticket.fields
         """The fields whose plan is in force; in steps 1 to 3 those before the event."""
-        self._in_force: Plan | None = None
+        self._in_force: ResolvedPolicy | None = None
         self._epoch = 0
         """That plan, and of which versions: clocks of one ticket that started under others are rare."""
         self._commitments = ticket.commitments
@@ -99,8 +99,8 @@ class Fold:
         # 4
         if changed and not self.policies.reads.isdisjoint(changed):
             self._take_on()
-            before = self._planned
-            self._planned, self._in_force = ticket.fields, None
+            before = self._resolved_for
+            self._resolved_for, self._in_force = ticket.fields, None
             self._withdraw(self._lay(list(ticket.watches)), before)
             ticket.look_ahead()
         elif turned:
@@ -122,14 +122,14 @@ class Fold:
             self._open = True
             self.ticket.own()
 
-    def _plan(self, watch: Stopwatch) -> Plan:
+    def _resolved_policy(self, watch: Stopwatch) -> ResolvedPolicy:
         """What is promised on a stopwatch to the fields whose plan is in force."""
         epoch = self.policies.epoch(watch.began)
-        plan = self._in_force
-        if plan is None or epoch != self._epoch:
-            plan = self._in_force = self.policies.plan(self._planned, epoch)
+        resolved_policy = self._in_force
+        if resolved_policy is None or epoch != self._epoch:
+            resolved_policy = self._in_force = self.policies.resolved_policy(self._resolved_for, epoch)
             self._epoch = epoch
-        return plan
+        return resolved_policy
 
     def _commitment(self, name: str) -> CommitmentState | None:
         """The commitment as the ticket's own, to be changed."""
@@ -178,19 +178,19 @@ class Fold:
         if not cycle:
             watch.take(signal, at)
             return
-        voice, cause, ends, plan = self.voice, self._cause, signal in _END_REASON, self._plan(watch)
+        voice, cause, ends, resolved_policy = self.voice, self._cause, signal in _END_REASON, self._resolved_policy(watch)
         reason = _GONE_REASON.get(self.ticket.gone) or _END_REASON.get(signal, _FIELD_CHANGED)
         if not ends:
             watch.take(signal, at)
-        for promise in plan.promises_on.get(row, ()):
-            commitment_state = self._commitment(promise.name)
+        for resolved in resolved_policy.commitments_on.get(row, ()):
+            commitment_state = self._commitment(resolved.name)
             if commitment_state is None or commitment_state.cycle != cycle or commitment_state.row != row:
                 continue
             if ends:
-                commitment.ends(voice, signal, reason, at, cause, promise, commitment_state, watch)
+                commitment.ends(voice, signal, reason, at, cause, resolved, commitment_state, watch)
             elif watch.cycle == cycle:
-                commitment.moves(voice, signal, at, cause, promise, commitment_state, watch)
-        for rungs in plan.ladders_on.get(row, ()):
+                commitment.moves(voice, signal, at, cause, resolved, commitment_state, watch)
+        for rungs in resolved_policy.ladders_on.get(row, ()):
             climb = self._climb(rungs.name)
             if climb is not None and climb.cycle == cycle == watch.cycle:
                 escalation.turns(voice, signal, reason, at, cause, rungs, climb, watch)
@@ -202,9 +202,9 @@ class Fold:
         if commitment_state is None:
             return []  # nothing of that name was ever promised to this ticket: there is nobody to tell
         watch = self.ticket.watches[commitment_state.row]
-        promise = self._plan(watch).promises.get(event.commitment)
-        if promise is not None:
-            commitment.extends(self.voice, event, promise, commitment_state, watch)
+        resolved = self._resolved_policy(watch).commitments.get(event.commitment)
+        if resolved is not None:
+            commitment.extends(self.voice, event, resolved, commitment_state, watch)
         return [commitment_state.row]
 
     def _escalate(self, event: Event) -> list[str]:
@@ -215,7 +215,7 @@ class Fold:
             climb = self._climb(name)
             if climb is not None:
                 watch = ticket.watches[climb.row]
-                rungs = self._plan(watch).ladders.get(name)
+                rungs = self._resolved_policy(watch).ladders.get(name)
                 if rungs is not None:
                     found.append((rungs, climb, watch))
         if event.type == "escalation.requested":
@@ -240,11 +240,11 @@ class Fold:
             watch = ticket.watches[row]
             if not watch.on:
                 continue
-            plan = self._plan(watch)
-            for promise in plan.promises_on.get(row, ()):
-                laid.add(promise.name)
-                self._lay_promise(row, watch, promise)
-            for rungs in plan.ladders_on.get(row, ()):
+            resolved_policy = self._resolved_policy(watch)
+            for resolved in resolved_policy.commitments_on.get(row, ()):
+                laid.add(resolved.name)
+                self._lay_promise(row, watch, resolved)
+            for rungs in resolved_policy.ladders_on.get(row, ()):
                 name = rungs.name
                 laid.add(f"^{name}")
                 climb = self._climb(name)
@@ -272,27 +272,27 @@ class Fold:
         watch = self.ticket.watches[row]
         if not watch.on:
             return False
-        plan = self._plan(watch)
-        return any(promise.name == name for promise in plan.promises_on.get(row, ())) or any(
-            rungs.name == name for rungs in plan.ladders_on.get(row, ())
+        resolved_policy = self._resolved_policy(watch)
+        return any(resolved.name == name for resolved in resolved_policy.commitments_on.get(row, ())) or any(
+            rungs.name == name for rungs in resolved_policy.ladders_on.get(row, ())
         )
 
-    def _lay_promise(self, row: str, watch: Stopwatch, promise: Promise) -> None:
-        voice, name, at, cause = self.voice, promise.name, self._at, self._cause
+    def _lay_promise(self, row: str, watch: Stopwatch, resolved: ResolvedCommitment) -> None:
+        voice, name, at, cause = self.voice, resolved.name, self._at, self._cause
         commitment_state = self._commitment(name)
         if commitment_state is not None and commitment_state.row != row and self._held_by(commitment_state.row, name):
             return
         same_cycle = commitment_state is not None and commitment_state.row == row and commitment_state.cycle == watch.cycle
         if commitment_state is not None and commitment_state.verdict == PENDING:
             # Where the cycle is another, another policy counts the same commitment on a row of its own.
-            if not same_cycle or commitment_state.differs(promise, watch):
-                commitment.retargets(voice, at, cause, promise, commitment_state, watch)
+            if not same_cycle or commitment_state.differs(resolved, watch):
+                commitment.retargets(voice, at, cause, resolved, commitment_state, watch)
             else:  # the warnings may be others all the same
                 commitment_state.floor = max(commitment_state.floor, at)
-                commitment_state.look_ahead(promise, watch)
+                commitment_state.look_ahead(resolved, watch)
         elif commitment_state is None or not same_cycle or commitment_state.verdict in _MAY_BEGIN_ANEW:
             reason = _CLOCK_STARTED if watch.began == at else _FIELD_CHANGED
-            self.ticket.commitments[name] = commitment.begins(voice, reason, at, cause, promise, watch, commitment_state)
+            self.ticket.commitments[name] = commitment.begins(voice, reason, at, cause, resolved, watch, commitment_state)
 
     def _withdraw(self, laid: set[str], before: Fields) -> None:
         """End what was promised to the fields before the event and is not among what is laid now."""
@@ -304,16 +304,16 @@ class Fold:
             if not watch.on:
                 continue
             commitment_state = self._commitment(name) or held
-            promise = policies.plan(before, policies.epoch(watch.began)).promises[name]
+            resolved = policies.resolved_policy(before, policies.epoch(watch.began)).commitments[name]
             commitment_state.decide(CANCELLED)
             commitment_state.next = None
             reason = Reason.NO_LONGER_APPLIES
-            self.voice.commitment(Kind.CANCELLED, reason, at, cause, promise, commitment_state, watch)
+            self.voice.commitment(Kind.CANCELLED, reason, at, cause, resolved, commitment_state, watch)
         for name, high in list(ticket.climbs.items()):
             watch = ticket.watches[high.row]
             if f"^{name}" not in laid and watch.on:
                 climb = self._climb(name) or high
-                rungs = policies.plan(before, policies.epoch(watch.began)).ladders.get(name)
+                rungs = policies.resolved_policy(before, policies.epoch(watch.began)).ladders.get(name)
                 if rungs is not None:
                     reason, holding = Reason.NO_LONGER_APPLIES, Holding.WITHDRAWN
                     escalation.releases(self.voice, reason, at, cause, rungs, climb, watch, holding=holding)
@@ -324,11 +324,13 @@ class Fold:
         for name, held in list(ticket.commitments.items()):
             if held.next == instant:
                 watch, commitment_state = ticket.watches[held.row], self._commitment(name) or held
-                commitment.falls_due(self.voice, instant, self._plan(watch).promises[name], commitment_state, watch)
+                commitment.falls_due(
+                    self.voice, instant, self._resolved_policy(watch).commitments[name], commitment_state, watch
+                )
         for name, high in list(ticket.climbs.items()):
             if high.next == instant:
                 watch, climb = ticket.watches[high.row], self._climb(name) or high
-                rungs = self._plan(watch).ladders.get(name)
+                rungs = self._resolved_policy(watch).ladders.get(name)
                 if rungs is None:  # solved, watched, and by a change of fields no ladder's any more
                     climb.next = None
                     continue

@@ -12,15 +12,15 @@ def policies():
     return load([shipped("batoi")])
 
 
-def plan(policies, **fields):
-    return policies.plan({"contract": "priority-support", "sender": "registered", **fields}, 0)
+def resolved_policy(policies, **fields):
+    return policies.resolved_policy({"contract": "priority-support", "sender": "registered", **fields}, 0)
 
 
 def promised(policies, **fields):
-    promises = plan(policies, **fields).promises
+    commitments = resolved_policy(policies, **fields).commitments
     return {
-        name: (promise.target.text if promise.target else None, [mark.text for mark in promise.warn_at])
-        for name, promise in promises.items()
+        name: (resolved.target.text if resolved.target else None, [mark.text for mark in resolved.warn_at])
+        for name, resolved in commitments.items()
     }
 
 
@@ -45,9 +45,9 @@ def test_a_response_is_promised_by_the_upper_end_of_the_range_and_warned_of_at_t
     ],
 )
 def test_each_channel_has_its_own_promise_beside_that_of_the_priority(policies, channel, name, target, warnings):
-    promises = promised(policies, priority="p2", channel=channel)
-    assert promises.pop(name) == (target, warnings)
-    assert promises.keys() == {"first_response", "resolution"}
+    commitments = promised(policies, priority="p2", channel=channel)
+    assert commitments.pop(name) == (target, warnings)
+    assert commitments.keys() == {"first_response", "resolution"}
 
 
 @pytest.mark.parametrize(
@@ -60,7 +60,7 @@ def test_each_channel_has_its_own_promise_beside_that_of_the_priority(policies, 
     ],
 )
 def test_management_is_told_by_the_matrix_of_level_and_priority(policies, priority, times):
-    rungs = plan(policies, priority=priority).ladders["batoi-management"]
+    rungs = resolved_policy(policies, priority=priority).ladders["batoi-management"]
     assert [level.name for level, _ in rungs.levels] == ["support-team", "account-manager", "executive"]
     assert [mark.text for _, mark in rungs.levels] == times
 
@@ -71,7 +71,7 @@ def test_a_business_day_is_nine_to_five_in_india(policies):
 
 
 def test_other_contracts_are_promised_nothing(policies):
-    assert policies.plan({"contract": "standard", "sender": "registered"}, 0).policy is None
+    assert policies.resolved_policy({"contract": "standard", "sender": "registered"}, 0).policy is None
 
 
 @pytest.mark.parametrize("row", ["batoi_answer", "batoi_solution", "batoi-priority-support/batoi-management"])

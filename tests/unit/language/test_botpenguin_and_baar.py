@@ -80,7 +80,7 @@ def test_every_escalation_of_baar_has_its_lead(baar: Policy) -> None:
 @pytest.mark.parametrize("product", ["studio", "client", "core", "expert-services", "something else", ""])
 def test_one_team_takes_over_whatever_the_product(product: str) -> None:
     policies = load([shipped("baar")])
-    plan = policies.plan({"contract": "baar-support", "priority": "p1", "product": product}, 0)
-    functional = [rungs for rungs in plan.ladders.values() if rungs.ladder.kind is LadderKind.FUNCTIONAL]
+    resolved_policy = policies.resolved_policy({"contract": "baar-support", "priority": "p1", "product": product}, 0)
+    functional = [rungs for rungs in resolved_policy.ladders.values() if rungs.ladder.kind is LadderKind.FUNCTIONAL]
 
     assert len(functional) == 1

@@ -148,8 +148,8 @@ def _met_once(value: Value, commitment: str) -> float:
 @pytest.mark.parametrize("order", list(permutations(range(4))))
 def test_a_commitment_met_twice_counts_once_in_whatever_order_its_events_come(order: tuple[int, ...]):
     row = BUILT_IN["resolution"]
-    promise = Commitment("resolution", row, Choice.fixed(Duration.parse("2d")))
-    policies = policy_set(Policy("gold", 1, Choice.fixed("24x7"), commitments=(promise,)))
+    resolved = Commitment("resolution", row, Choice.fixed(Duration.parse("2d")))
+    policies = policy_set(Policy("gold", 1, Choice.fixed("24x7"), commitments=(resolved,)))
     metrics = Metrics(policies)
     life = [("ticket.created", "open"), ("ticket.changed", "solved"), ("ticket.changed", "open"), ("ticket.changed", "solved")]
     events = [

@@ -18,12 +18,12 @@ OFFICE = read_calendar("office", {"timezone": "UTC", "week": {"mon-sun": ["09:00
 
 
 def test_a_promise_may_depend_on_a_field_that_holds_a_list() -> None:
-    promise = dataclasses.replace(commitment("resolution"), when=FieldIn("tags", frozenset({"vip"})))
+    resolved = dataclasses.replace(commitment("resolution"), when=FieldIn("tags", frozenset({"vip"})))
 
     def tagged(at: int, *tags: str) -> Event:
         return Event(at, f"t{at}", "ticket.changed", "test", fields={"tags": list(tags)})
 
-    told = run(policy_set(promise), created(0), tagged(1 * HOUR, "new", "vip"), tagged(2 * HOUR, "new"))
+    told = run(policy_set(resolved), created(0), tagged(1 * HOUR, "new", "vip"), tagged(2 * HOUR, "new"))
 
     assert told.lines() == ["started @1h", "cancelled @2h"]
 
@@ -32,8 +32,8 @@ def test_a_calendar_that_depends_on_a_field_changes_with_it() -> None:
     assert OFFICE is not None
     chat = FieldIn("channel", frozenset({"chat"}))
     own = Choice(((chat, OFFICE.name), (ANY_TICKET, ALWAYS.name)))
-    promise = dataclasses.replace(commitment("resolution"), target=Choice.fixed(Duration.parse("4bh")), calendar=own)
-    policy = Policy("p", 1, Choice.fixed(ALWAYS.name), commitments=(promise,))
+    resolved = dataclasses.replace(commitment("resolution"), target=Choice.fixed(Duration.parse("4bh")), calendar=own)
+    policy = Policy("p", 1, Choice.fixed(ALWAYS.name), commitments=(resolved,))
     told = run(
         PolicySet((policy,), {ALWAYS.name: ALWAYS, OFFICE.name: OFFICE}),
         created(0, channel="mail"),

@@ -150,7 +150,7 @@ def test_nothing_an_event_does_changes_the_state_it_was_applied_to(event: Event)
 
 @pytest.mark.parametrize("when", [ALWAYS, Not(SOLVED)])
 def test_a_promise_on_a_stopped_clock_is_not_laid_by_a_change_of_fields(when: Condition) -> None:
-    promise = dataclasses.replace(commitment("first_response", p1="1h"), when=when)
-    told = run(policy_set(promise), created(0), says(30), changed(1 * HOUR, priority="p2"), changed(2 * HOUR, priority="p1"))
+    resolved = dataclasses.replace(commitment("first_response", p1="1h"), when=when)
+    told = run(policy_set(resolved), created(0), says(30), changed(1 * HOUR, priority="p2"), changed(2 * HOUR, priority="p1"))
 
     assert told.lines("started", "met", "breached") == ["started @0h", f"met @{30 / HOUR:g}h"]

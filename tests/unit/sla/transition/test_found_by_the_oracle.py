@@ -40,31 +40,31 @@ def _marks_by_priority(**marks: list[Mark]) -> Choice[tuple[Mark, ...]]:
 
 # Fields may change the warnings and leave the target.
 def test_warnings_follow_the_fields_though_the_target_stays() -> None:
-    promise = dataclasses.replace(
+    resolved = dataclasses.replace(
         commitment("resolution", p1="8h", p2="8h"), warn_at=_marks_by_priority(p1=[share(75)], p2=[share(25)])
     )
-    told = run(policy_set(promise), created(0), changed(1 * HOUR, priority="p2"))
+    told = run(policy_set(resolved), created(0), changed(1 * HOUR, priority="p2"))
     assert told.lines("warned", "breached") == ["warned 25% @2h", "breached @8h"]
 
 
 def test_warnings_that_the_new_fields_bring_are_sent() -> None:
-    promise = dataclasses.replace(commitment("resolution", p1="8h", p2="8h"), warn_at=_marks_by_priority(p2=[share(50)]))
-    told = run(policy_set(promise), created(0), changed(1 * HOUR, priority="p2"))
+    resolved = dataclasses.replace(commitment("resolution", p1="8h", p2="8h"), warn_at=_marks_by_priority(p2=[share(50)]))
+    told = run(policy_set(resolved), created(0), changed(1 * HOUR, priority="p2"))
     assert told.lines("warned", "breached") == ["warned 50% @4h", "breached @8h"]
 
 
 # A ticket begins with the status "new", said or not.
 def test_a_row_that_starts_while_new_starts_with_the_ticket() -> None:
     row = Row("mine", starts=FieldIn("status", frozenset({"new", "open"})), stops=SOLVED)
-    promise = Commitment("mine", row, by_priority(p1="4h"))
-    assert run(policy_set(promise), created(0)).lines() == ["started @0h", "breached @4h"]
-    assert run(policy_set(promise), created(0, status="new")).lines() == ["started @0h", "breached @4h"]
+    resolved = Commitment("mine", row, by_priority(p1="4h"))
+    assert run(policy_set(resolved), created(0)).lines() == ["started @0h", "breached @4h"]
+    assert run(policy_set(resolved), created(0, status="new")).lines() == ["started @0h", "breached @4h"]
 
 
 def test_a_row_that_always_starts_starts_with_the_ticket() -> None:
     row = Row("mine", starts=ALWAYS, stops=SOLVED)
-    promise = Commitment("mine", row, by_priority(p1="4h"))
-    assert run(policy_set(promise), created(0)).lines() == ["started @0h", "breached @4h"]
+    resolved = Commitment("mine", row, by_priority(p1="4h"))
+    assert run(policy_set(resolved), created(0)).lines() == ["started @0h", "breached @4h"]
 
 
 # reset "begins a new cycle at the change": time used counts from there, for a mark of time used as well.
@@ -108,10 +108,10 @@ def test_monitoring_ends_when_it_was_said_to_end() -> None:
 def test_a_resumption_shows_the_deadline_of_the_target_it_still_has() -> None:
     office = _office()
     calendar = Choice(((P1, "office"), (ALWAYS, "24x7")))
-    promise = Commitment(
+    resolved = Commitment(
         "resolution", BUILT_IN["resolution"], Choice(((P1, Duration.parse("2bh")), (P2, Duration.parse("9h"))))
     )
-    policies = PolicySet((Policy("p", 1, calendar, commitments=(promise,)),), {"office": office, "24x7": AROUND_THE_CLOCK})
+    policies = PolicySet((Policy("p", 1, calendar, commitments=(resolved,)),), {"office": office, "24x7": AROUND_THE_CLOCK})
     told = run(
         policies,
         created(0),
