@@ -145,7 +145,7 @@ class ResolvedCommitment:
 
 
 @dataclass
-class Climb:
+class EscalationState:
     """One ladder on one ticket, in one cycle of its stopwatch."""
 
     row: str

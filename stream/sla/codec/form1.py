@@ -11,7 +11,7 @@ import msgspec
 
 from stream.sla.events import Event
 from stream.sla.ticket.commitment_state import CommitmentState
-from stream.sla.ticket.escalation_state import Climb
+from stream.sla.ticket.escalation_state import EscalationState
 from stream.sla.ticket.history import packed
 from stream.sla.ticket.state import State, Stored, Ticket
 from stream.sla.ticket.stopwatch import Stopwatch
@@ -32,13 +32,13 @@ def decode(data: bytes) -> State:
 
 
 def _ticket(stored: Stored) -> Ticket:
-    id_, fields, watches, commitments, climbs, parties, begun, partial, gone, last, fired, soonest = stored
+    id_, fields, watches, commitments, escalations, parties, begun, partial, gone, last, fired, soonest = stored
     return Ticket(
         id_,
         fields,
         {name: Stopwatch(*parts) for name, parts in watches.items()},
         {name: CommitmentState(*parts) for name, parts in commitments.items()},
-        {name: Climb(*parts) for name, parts in climbs.items()},
+        {name: EscalationState(*parts) for name, parts in escalations.items()},
         parties,
         begun,
         partial,

@@ -13,7 +13,7 @@ from typing import Final
 import msgspec
 
 from stream.sla.ticket.commitment_state import CommitmentState
-from stream.sla.ticket.escalation_state import Climb
+from stream.sla.ticket.escalation_state import EscalationState
 from stream.sla.ticket.history import History, Value
 from stream.sla.ticket.names import Names, Stand, Terms, pack_frame, pack_names, promised, unpack_frame, unpack_names
 from stream.sla.ticket.state import Key, Look, Standing, State, Ticket, has_ended, stands
@@ -23,9 +23,9 @@ MARK: Final = b"\x02"
 
 _Rare = tuple[int, int | None, int | None, int, int, int, int]
 """Of a pledge: turn, counts_from, cut_from, base, extension, cut_elapsed, cut_paused."""
-_Climb = tuple[int, int, tuple[str, ...], int, int, int, int, int, int | None]
-"""Of a climb: the arguments of ``Climb`` from ``cycle`` on."""
-_More = tuple[list[int], list[Stretches], list[int | None], dict[int, tuple[str, ...]], dict[int, _Rare], list[_Climb]]
+_Escalation = tuple[int, int, tuple[str, ...], int, int, int, int, int, int | None]
+"""Of a climb: the arguments of ``EscalationState`` from ``cycle`` on."""
+_More = tuple[list[int], list[Stretches], list[int | None], dict[int, tuple[str, ...]], dict[int, _Rare], list[_Escalation]]
 """Cycle and since (from the start) of each stopwatch, then cycle and floor (from the start) of each pledge; ran and paused of
 each stopwatch; next of each pledge (``_AS_DUE``); warned and the rare parts of pledges by their number; climbs."""
 _Parts = tuple[int, bytes, list[int], list[int | None], _More]
@@ -143,12 +143,12 @@ def _parts(ticket: Ticket) -> bytes:
         ):
             rare[len(dues)] = _rare(commitment_state)
         dues.append(due)
-    climbs: list[_Climb] = []
-    for name, climb in ticket.climbs.items():
-        stood.append((name, climb.policy, climb.version, climb.row))
-        climbs.append(climb.parts()[3:])
+    escalations: list[_Escalation] = []
+    for name, escalation_state in ticket.escalations.items():
+        stood.append((name, escalation_state.policy, escalation_state.version, escalation_state.row))
+        escalations.append(escalation_state.parts()[3:])
     frame = pack_frame((rows, tuple(terms), tuple(stood)))
-    return _write((start, frame, numbers, dues, (more, stretches, nexts, warned, rare, climbs)))
+    return _write((start, frame, numbers, dues, (more, stretches, nexts, warned, rare, escalations)))
 
 
 def _rare(commitment_state: CommitmentState) -> _Rare:
@@ -211,14 +211,14 @@ def _ticket(early: _Early, late: _Late, source: str) -> Ticket:
         at += 2
     if warned or rare:
         _add_rare(list(commitments.values()), warned, rare)
-    climbs: dict[str, Climb] = {}
+    escalations: dict[str, EscalationState] = {}
     for number, (name, policy, version, row) in enumerate(keyed_ladders):
-        climbs[name] = Climb(policy, version, row, *stored[number])
+        escalations[name] = EscalationState(policy, version, row, *stored[number])
     fields = dict(zip(unpack_names(names), values))  # noqa: B905  the keyword takes half as long as the rest
     key: Key | None = None
     if last is not None and newest is not None:
         seq, its_id, its = last
         key = (newest, seq, its_id, source if its is None else its)
-    ticket = Ticket(id_, fields, watches, commitments, climbs, held, begun, partial, gone, key, fired, soonest)
+    ticket = Ticket(id_, fields, watches, commitments, escalations, held, begun, partial, gone, key, fired, soonest)
     ticket.stored = parts
     return ticket

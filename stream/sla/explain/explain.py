@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from stream.sla.explain.recorder import Held, Scaled
     from stream.sla.policy.policy import Level
     from stream.sla.policy.resolve import PolicySet
-    from stream.sla.ticket.escalation_state import Climb
+    from stream.sla.ticket.escalation_state import EscalationState
     from stream.sla.ticket.state import State
 
 
@@ -85,7 +85,7 @@ def _explain(
                 _level(scaled, level, until)
                 for scaled in ladders
                 for level in scaled.rungs.ladder.levels
-                if level.name in scaled.aims or level.name in scaled.climb.raised
+                if level.name in scaled.aims or level.name in scaled.escalation_state.raised
             ),
         ),
     )
@@ -135,7 +135,7 @@ def _commitment(held: Held, until: int) -> Deadline:
 
 
 def _level(scaled: Scaled, level: Level, until: int) -> Deadline:
-    climb, watch = scaled.climb, scaled.course.watch
+    escalation_state, watch = scaled.escalation_state, scaled.course.watch
     aim = scaled.aims.get(level.name)
     rungs = scaled.rungs if aim is None else aim.rungs
     clock = Clock.BUSINESS if aim is None else aim.clock
@@ -151,8 +151,8 @@ def _level(scaled: Scaled, level: Level, until: int) -> Deadline:
         ladder=scaled.name,
         level=level.name,
         mark="" if aim is None else aim.mark.text,
-        row=climb.row,
-        cycle=climb.cycle,
+        row=escalation_state.row,
+        cycle=escalation_state.cycle,
         policy=rungs.policy.name,
         policy_version=rungs.policy.version,
         calendar=rungs.calendar.name,
@@ -177,18 +177,18 @@ def _raised(scaled: Scaled, level: str) -> Moment | None:
     """The last time a level was raised, or the first it is expected to be."""
     found = [moment for moment in scaled.moments if moment.kind is Kind.RAISED and moment.level == level]
     said = [moment for moment in found if not moment.expected]
-    return said[-1] if said and level in scaled.climb.raised else next((m for m in found if m.expected), None)
+    return said[-1] if said and level in scaled.escalation_state.raised else next((m for m in found if m.expected), None)
 
 
 def _outcome(scaled: Scaled, level: Level, raised: Moment | None) -> tuple[Outcome, int | None, int | None]:
     """How a level stands, when it ended to wait for its instant, and that instant."""
-    climb: Climb = scaled.climb
-    if level.name in climb.raised:
+    escalation_state: EscalationState = scaled.escalation_state
+    if level.name in escalation_state.raised:
         at = None if raised is None else raised.at  # unknown when it was raised before the history that is kept
         return Outcome.RAISED, scaled.course.watch.began if at is None else at, at
-    if climb.reached(level, scaled.rungs):
+    if escalation_state.reached(level, scaled.rungs):
         levels = [each.name for each in scaled.rungs.ladder.levels]
-        higher = [_raised(scaled, name) for name in levels[levels.index(level.name) :] if name in climb.raised]
+        higher = [_raised(scaled, name) for name in levels[levels.index(level.name) :] if name in escalation_state.raised]
         return Outcome.PASSED_OVER, min((m.at for m in higher if m is not None), default=scaled.course.watch.began), None
     if scaled.closed is not None:
         return Outcome.NOT_RAISED, scaled.closed, None

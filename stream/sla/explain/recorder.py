@@ -16,7 +16,7 @@ from stream.sla.explain.explanation import Moment, Outcome
 from stream.sla.explain.spans import Why
 from stream.sla.policy.policy import MarkKind
 from stream.sla.ticket.commitment_state import CommitmentState, Verdict, resolve
-from stream.sla.ticket.escalation_state import Climb
+from stream.sla.ticket.escalation_state import EscalationState
 from stream.sla.ticket.state import Ticket
 from stream.sla.transition.emitter import TIMER
 from stream.sla.transition.evolve import Fold
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from stream.sla.policy.resolve import PolicySet, Rungs
     from stream.sla.ticket.stopwatch import Stopwatch
 
-T = TypeVar("T", CommitmentState, Climb)
+T = TypeVar("T", CommitmentState, EscalationState)
 Key = tuple[str, str, int]
 """Commitment or ladder, metric row, cycle."""
 
@@ -93,7 +93,7 @@ class Scaled:
     """One ladder in one cycle."""
 
     name: str
-    climb: Climb
+    escalation_state: EscalationState
     rungs: Rungs
     course: Course
     closed: int | None = None
@@ -167,12 +167,14 @@ class Record:
                     left.verdict, left.reason = Outcome.CARRIED_OVER, Reason.FIELD_CHANGED
             if commitment_state is not old or _key(name, commitment_state) in self.held:
                 self._see_commitment(name, commitment_state, after, at)
-        for name, climb in after.climbs.items():
-            high = before.climbs.get(name)
-            gone = None if high is None or _key(name, high) == _key(name, climb) else self.scaled.get(_key(name, high))
+        for name, escalation_state in after.escalations.items():
+            high = before.escalations.get(name)
+            gone = (
+                None if high is None or _key(name, high) == _key(name, escalation_state) else self.scaled.get(_key(name, high))
+            )
             if gone is not None and gone.closed is None:
                 gone.closed = at
-            self._see_climb(name, climb, after, at)
+            self._see_escalation(name, escalation_state, after, at)
 
     def _see_commitment(self, name: str, commitment_state: CommitmentState, after: Ticket, at: int) -> None:
         key, course = _key(name, commitment_state), self._courses.get((commitment_state.row, commitment_state.cycle))
@@ -203,24 +205,24 @@ class Record:
         if held.verdict is Outcome.PENDING:
             held.reason = None
 
-    def _see_climb(self, name: str, climb: Climb, after: Ticket, at: int) -> None:
-        key, watch = _key(name, climb), after.watches[climb.row]
+    def _see_escalation(self, name: str, escalation_state: EscalationState, after: Ticket, at: int) -> None:
+        key, watch = _key(name, escalation_state), after.watches[escalation_state.row]
         rungs = self.policies.resolved_policy(after.fields, self.policies.epoch(watch.began)).ladders.get(name)
         scaled = self.scaled.get(key)
         if scaled is None:
-            course = self._courses.get((climb.row, climb.cycle))
+            course = self._courses.get((escalation_state.row, escalation_state.cycle))
             if rungs is None or course is None:
                 return
-            scaled = self.scaled[key] = Scaled(name, climb, rungs, course)
-        scaled.climb = climb
-        if rungs is None or not watch.on or watch.cycle != climb.cycle:
+            scaled = self.scaled[key] = Scaled(name, escalation_state, rungs, course)
+        scaled.escalation_state = escalation_state
+        if rungs is None or not watch.on or watch.cycle != escalation_state.cycle:
             scaled.closed = at if scaled.closed is None else scaled.closed
             return
         scaled.closed, scaled.rungs = None, rungs
-        kept = {level: aim for level, aim in scaled.aims.items() if level in climb.raised}
+        kept = {level: aim for level, aim in scaled.aims.items() if level in escalation_state.raised}
         commitment_state = after.commitments.get(rungs.ladder.commitment)
         for level, mark in rungs.levels:
-            if level.name not in climb.raised:
+            if level.name not in escalation_state.raised:
                 kept[level.name] = _aim(mark, rungs, watch, commitment_state)
         scaled.aims = kept
 
@@ -233,7 +235,7 @@ class Record:
             if effect.kind in (Kind.STARTED, Kind.RETARGETED):
                 anew.add(effect.commitment)
             if effect.ladder:
-                high = _whose(effect, before.climbs.get(effect.ladder), after.climbs.get(effect.ladder))
+                high = _whose(effect, before.escalations.get(effect.ladder), after.escalations.get(effect.ladder))
                 if high is not None and (scaled := self.scaled.get(_key(effect.ladder, high))):
                     scaled.moments.append(moment)
             parts = before.commitments.get(effect.commitment), after.commitments.get(effect.commitment)
@@ -246,7 +248,7 @@ class Record:
                 held.verdict = _DECIDES[effect.kind]
 
 
-def _key(name: str, part: CommitmentState | Climb) -> Key:
+def _key(name: str, part: CommitmentState | EscalationState) -> Key:
     return name, part.row, part.cycle
 
 

@@ -70,7 +70,7 @@ class Due:
         """``None`` for a repetition, and for what follows an acknowledgement."""
 
 
-class Climb:
+class EscalationState:
     """How one ladder stands on one ticket."""
 
     def __init__(
@@ -109,9 +109,9 @@ class Climb:
         self.next: int | None = next
         """The next instant at which something is said, if no event comes first."""
 
-    def copy(self) -> Climb:
+    def copy(self) -> EscalationState:
         """A ladder of its own."""
-        return Climb(
+        return EscalationState(
             self.policy,
             self.version,
             self.row,
@@ -127,7 +127,7 @@ class Climb:
         )
 
     def parts(self) -> Stored:
-        """What the table keeps: the arguments of ``Climb`` in their order."""
+        """What the table keeps: the arguments of ``EscalationState`` in their order."""
         return (
             self.policy,
             self.version,
@@ -161,7 +161,7 @@ class Climb:
         calendar, ladder = rungs.calendar, rungs.ladder
         if self.holding == MONITORING:
             return [Due(self.watched_until, None, None)]
-        if not watch.on or self.holding > ACKNOWLEDGED or not _may_climb(rungs, commitment_state):
+        if not watch.on or self.holding > ACKNOWLEDGED or not _may_escalate(rungs, commitment_state):
             return []
         highest = self.highest(rungs)
         if self.holding == ACKNOWLEDGED:
@@ -206,7 +206,7 @@ class Climb:
         return instant if instant is None or instant > self.floor else self.floor
 
 
-def _may_climb(rungs: Rungs, commitment_state: CommitmentState | None) -> bool:
+def _may_escalate(rungs: Rungs, commitment_state: CommitmentState | None) -> bool:
     return not rungs.ladder.commitment or (
         commitment_state is not None and (commitment_state.verdict == PENDING or commitment_state.verdict == BREACHED)
     )

@@ -14,7 +14,7 @@ from stream.sla.ticket.stopwatch import Stored as StoredStopwatch
 
 if TYPE_CHECKING:
     from stream.sla.events import Event
-    from stream.sla.ticket.escalation_state import Climb
+    from stream.sla.ticket.escalation_state import EscalationState
 
 
 Key = tuple[int, int, str, str]
@@ -44,7 +44,7 @@ class Ticket:
         fields: Fields | None = None,
         watches: dict[str, Stopwatch] | None = None,
         commitments: dict[str, CommitmentState] | None = None,
-        climbs: dict[str, Climb] | None = None,
+        escalations: dict[str, EscalationState] | None = None,
         parties: tuple[str, ...] = (),
         begun: bool = False,
         partial: bool = False,
@@ -60,7 +60,7 @@ class Ticket:
         """By the name of the metric row."""
         self.commitments: dict[str, CommitmentState] = {} if commitments is None else commitments
         """By the name of the commitment."""
-        self.climbs: dict[str, Climb] = {} if climbs is None else climbs
+        self.escalations: dict[str, EscalationState] = {} if escalations is None else escalations
         """By the name of the ladder."""
         self.parties: tuple[str, ...] = parties
         """Third parties the ticket waits for."""
@@ -86,7 +86,7 @@ class Ticket:
             self.fields,
             self.watches,
             self.commitments,
-            self.climbs,
+            self.escalations,
             self.parties,
             self.begun,
             self.partial,
@@ -102,7 +102,7 @@ class Ticket:
         """Have lists of parts of its own."""
         self.watches = self.watches.copy()
         self.commitments = self.commitments.copy()
-        self.climbs = self.climbs.copy()
+        self.escalations = self.escalations.copy()
         self.stored = None
 
     def parts(self) -> Stored:
@@ -112,7 +112,7 @@ class Ticket:
             self.fields,
             {name: watch.parts() for name, watch in self.watches.items()},
             {name: commitment_state.parts() for name, commitment_state in self.commitments.items()},
-            {name: climb.parts() for name, climb in self.climbs.items()},
+            {name: escalation_state.parts() for name, escalation_state in self.escalations.items()},
             self.parties,
             self.begun,
             self.partial,
@@ -128,9 +128,9 @@ class Ticket:
         for commitment_state in self.commitments.values():
             if commitment_state.next is not None and (soonest is None or commitment_state.next < soonest):
                 soonest = commitment_state.next
-        for climb in self.climbs.values():
-            if climb.next is not None and (soonest is None or climb.next < soonest):
-                soonest = climb.next
+        for escalation_state in self.escalations.values():
+            if escalation_state.next is not None and (soonest is None or escalation_state.next < soonest):
+                soonest = escalation_state.next
         self.next = soonest
 
 

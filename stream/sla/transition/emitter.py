@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from stream.sla.policy.policy import Mark
     from stream.sla.policy.resolve import ResolvedCommitment, Rungs
     from stream.sla.ticket.commitment_state import CommitmentState
-    from stream.sla.ticket.escalation_state import Climb
+    from stream.sla.ticket.escalation_state import EscalationState
     from stream.sla.ticket.state import Ticket
     from stream.sla.ticket.stopwatch import Stopwatch
 
@@ -128,7 +128,7 @@ class Voice:
         at: int,
         cause: str,
         rungs: Rungs,
-        climb: Climb,
+        escalation_state: EscalationState,
         watch: Stopwatch,
         *,
         level: str = "",
@@ -143,7 +143,16 @@ class Voice:
         own = cause if per_event else ""
         self.effects.append(
             Effect(
-                stem(self.ticket.id, ladder.name, climb.row, climb.cycle, kind, f"{level}#{count}", climb.turn, own),
+                stem(
+                    self.ticket.id,
+                    ladder.name,
+                    escalation_state.row,
+                    escalation_state.cycle,
+                    kind,
+                    f"{level}#{count}",
+                    escalation_state.turn,
+                    own,
+                ),
                 kind,
                 at,
                 self.now,
@@ -158,7 +167,7 @@ class Voice:
                 level,
                 notify,
                 ladder.owner,
-                climb.cycle,
+                escalation_state.cycle,
                 due_at,
                 watch.elapsed(_BUSINESS, calendar, at),
                 watch.paused_for(_BUSINESS, calendar, at),

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from stream.sla.effects import Kind, Reason
 from stream.sla.ticket.commitment_state import PENDING
-from stream.sla.ticket.escalation_state import Climb, Holding, shift
+from stream.sla.ticket.escalation_state import EscalationState, Holding, shift
 from stream.sla.ticket.stopwatch import CANCEL, REOPEN, RESTART, STOP
 from stream.sla.transition.emitter import MARK_REASON, TIMER
 
@@ -23,41 +23,50 @@ URGENT = frozenset({"production", "business_risk"})
 
 
 def turns(
-    voice: Voice, signal: Signal, reason: Reason, at: int, cause: str, rungs: Rungs, climb: Climb, watch: Stopwatch
+    voice: Voice,
+    signal: Signal,
+    reason: Reason,
+    at: int,
+    cause: str,
+    rungs: Rungs,
+    escalation_state: EscalationState,
+    watch: Stopwatch,
 ) -> None:
     """The ladder's stopwatch got a signal at ``at``. Called before the stopwatch takes an ending, after it takes another."""
     if signal is REOPEN:
-        _reopens(voice, at, cause, rungs, climb, watch)
-    elif signal is STOP and climb.active and rungs.ladder.monitoring is not None:
-        climb.holding = Holding.MONITORING
-        climb.said = at
-        climb.turn += 1
-        climb.next = climb.watched_until = shift(at, rungs.ladder.monitoring, rungs.calendar)
-        _tell_all(voice, Kind.MONITORING, reason, at, cause, rungs, climb, watch, due_at=climb.watched_until)
+        _reopens(voice, at, cause, rungs, escalation_state, watch)
+    elif signal is STOP and escalation_state.active and rungs.ladder.monitoring is not None:
+        escalation_state.holding = Holding.MONITORING
+        escalation_state.said = at
+        escalation_state.turn += 1
+        escalation_state.next = escalation_state.watched_until = shift(at, rungs.ladder.monitoring, rungs.calendar)
+        _tell_all(
+            voice, Kind.MONITORING, reason, at, cause, rungs, escalation_state, watch, due_at=escalation_state.watched_until
+        )
     elif signal in (STOP, RESTART, CANCEL):
-        releases(voice, reason, at, cause, rungs, climb, watch)
+        releases(voice, reason, at, cause, rungs, escalation_state, watch)
 
 
-def _reopens(voice: Voice, at: int, cause: str, rungs: Rungs, climb: Climb, watch: Stopwatch) -> None:
-    climb.turn += 1
-    climb.floor = at
-    climb.repeats = 0
-    climb.said = at
-    if climb.holding == Holding.QUIET or not climb.raised:
-        climb.raised = ()
-        climb.holding = Holding.CLIMBING
+def _reopens(voice: Voice, at: int, cause: str, rungs: Rungs, escalation_state: EscalationState, watch: Stopwatch) -> None:
+    escalation_state.turn += 1
+    escalation_state.floor = at
+    escalation_state.repeats = 0
+    escalation_state.said = at
+    if escalation_state.holding == Holding.QUIET or not escalation_state.raised:
+        escalation_state.raised = ()
+        escalation_state.holding = Holding.CLIMBING
         return
-    climb.holding = Holding.CLIMBING
-    _tell_all(voice, Kind.RECURRED, Reason.RECURRENCE, at, cause, rungs, climb, watch)
+    escalation_state.holding = Holding.CLIMBING
+    _tell_all(voice, Kind.RECURRED, Reason.RECURRENCE, at, cause, rungs, escalation_state, watch)
 
 
-def returns(voice: Voice, at: int, cause: str, rungs: Rungs, climb: Climb, watch: Stopwatch) -> None:
+def returns(voice: Voice, at: int, cause: str, rungs: Rungs, escalation_state: EscalationState, watch: Stopwatch) -> None:
     """A ladder that had ceased to apply applies again: it goes on at its level."""
-    climb.holding = Holding.CLIMBING
-    climb.turn += 1
-    climb.said = at
-    climb.repeats = 0
-    _tell_all(voice, Kind.RECURRED, Reason.FIELD_CHANGED, at, cause, rungs, climb, watch)
+    escalation_state.holding = Holding.CLIMBING
+    escalation_state.turn += 1
+    escalation_state.said = at
+    escalation_state.repeats = 0
+    _tell_all(voice, Kind.RECURRED, Reason.FIELD_CHANGED, at, cause, rungs, escalation_state, watch)
 
 
 def releases(
@@ -66,32 +75,32 @@ def releases(
     at: int,
     cause: str,
     rungs: Rungs,
-    climb: Climb,
+    escalation_state: EscalationState,
     watch: Stopwatch,
     *,
     holding: Holding = Holding.RELEASED,
 ) -> None:
     """The escalation is over: everybody who was told of it is told so."""
-    climb.next = None
-    if climb.active:
-        climb.turn += 1
-        climb.holding = holding
-        _tell_all(voice, Kind.RELEASED, reason, at, cause, rungs, climb, watch)
+    escalation_state.next = None
+    if escalation_state.active:
+        escalation_state.turn += 1
+        escalation_state.holding = holding
+        _tell_all(voice, Kind.RELEASED, reason, at, cause, rungs, escalation_state, watch)
 
 
-def acknowledges(voice: Voice, event: Event, rungs: Rungs, climb: Climb, watch: Stopwatch) -> None:
+def acknowledges(voice: Voice, event: Event, rungs: Rungs, escalation_state: EscalationState, watch: Stopwatch) -> None:
     """Somebody has taken the escalation on. Nothing to acknowledge is no error: such an event says nothing."""
-    if climb.active and climb.holding == Holding.CLIMBING and _means(event, climb):
-        climb.holding = Holding.ACKNOWLEDGED
-        climb.said = event.at
-        climb.turn += 1
-        _tell_all(voice, Kind.ACKNOWLEDGED, Reason.ACKNOWLEDGED, event.at, event.id, rungs, climb, watch)
+    if escalation_state.active and escalation_state.holding == Holding.CLIMBING and _means(event, escalation_state):
+        escalation_state.holding = Holding.ACKNOWLEDGED
+        escalation_state.said = event.at
+        escalation_state.turn += 1
+        _tell_all(voice, Kind.ACKNOWLEDGED, Reason.ACKNOWLEDGED, event.at, event.id, rungs, escalation_state, watch)
 
 
-def de_escalates(voice: Voice, event: Event, rungs: Rungs, climb: Climb, watch: Stopwatch) -> None:
+def de_escalates(voice: Voice, event: Event, rungs: Rungs, escalation_state: EscalationState, watch: Stopwatch) -> None:
     """Somebody has ended the escalation by hand."""
-    if climb.active and _means(event, climb):
-        releases(voice, Reason.DE_ESCALATED, event.at, event.id, rungs, climb, watch)
+    if escalation_state.active and _means(event, escalation_state):
+        releases(voice, Reason.DE_ESCALATED, event.at, event.id, rungs, escalation_state, watch)
 
 
 def takes(event: Event, rungs: Rungs) -> bool:
@@ -104,7 +113,7 @@ def asks(
     voice: Voice,
     event: Event,
     rungs: Rungs,
-    climb: Climb,
+    escalation_state: EscalationState,
     watch: Stopwatch,
     gate: CommitmentState | None,
     commitment_state: CommitmentState | None,
@@ -127,7 +136,7 @@ def asks(
             event.at,
             event.id,
             rungs,
-            climb,
+            escalation_state,
             watch,
             level=wanted,
             notify=("customer",),
@@ -135,58 +144,75 @@ def asks(
             per_event=True,
         )
         return
-    climb.said = event.at
-    climb.repeats = 0
-    again = climb.reached(level, rungs)
+    escalation_state.said = event.at
+    escalation_state.repeats = 0
+    again = escalation_state.reached(level, rungs)
     if not again:
-        climb.raised = (*climb.raised, level.name)
-    climb.turn += 1  # its repetitions are counted from here, and are others than those before
-    climb.holding = Holding.CLIMBING
+        escalation_state.raised = (*escalation_state.raised, level.name)
+    escalation_state.turn += 1  # its repetitions are counted from here, and are others than those before
+    escalation_state.holding = Holding.CLIMBING
     kind = Kind.REPEATED if again else Kind.RAISED
-    _say(voice, kind, Reason.REQUESTED, event.at, event.id, rungs, climb, watch, level, commitment_state, per_event=True)
+    _say(
+        voice,
+        kind,
+        Reason.REQUESTED,
+        event.at,
+        event.id,
+        rungs,
+        escalation_state,
+        watch,
+        level,
+        commitment_state,
+        per_event=True,
+    )
 
 
 def falls_due(
-    voice: Voice, instant: int, rungs: Rungs, climb: Climb, watch: Stopwatch, commitment_state: CommitmentState | None
+    voice: Voice,
+    instant: int,
+    rungs: Rungs,
+    escalation_state: EscalationState,
+    watch: Stopwatch,
+    commitment_state: CommitmentState | None,
 ) -> None:
-    """``instant`` is ``climb.next``, and time has passed it."""
-    for due in climb.pending(rungs, watch, commitment_state):
+    """``instant`` is ``escalation_state.next``, and time has passed it."""
+    for due in escalation_state.pending(rungs, watch, commitment_state):
         if due.instant != instant:
             continue
         if due.level is None:
-            releases(voice, Reason.QUIET, instant, TIMER, rungs, climb, watch, holding=Holding.QUIET)
+            releases(voice, Reason.QUIET, instant, TIMER, rungs, escalation_state, watch, holding=Holding.QUIET)
             return
         if due.mark is not None:
-            climb.raised = (*climb.raised, due.level.name)
-            climb.repeats = 0
-            climb.said = instant
+            escalation_state.raised = (*escalation_state.raised, due.level.name)
+            escalation_state.repeats = 0
+            escalation_state.said = instant
             reason = MARK_REASON[due.mark.kind]
-            _say(voice, Kind.RAISED, reason, instant, TIMER, rungs, climb, watch, due.level, commitment_state)
-        elif due.level.name == climb.raised[-1]:
-            _says_again(voice, instant, rungs, climb, watch, due.level, commitment_state)
-    climb.look_ahead(rungs, watch, commitment_state)
+            _say(voice, Kind.RAISED, reason, instant, TIMER, rungs, escalation_state, watch, due.level, commitment_state)
+        elif due.level.name == escalation_state.raised[-1]:
+            _says_again(voice, instant, rungs, escalation_state, watch, due.level, commitment_state)
+    escalation_state.look_ahead(rungs, watch, commitment_state)
 
 
 def _says_again(
     voice: Voice,
     instant: int,
     rungs: Rungs,
-    climb: Climb,
+    escalation_state: EscalationState,
     watch: Stopwatch,
     level: Level,
     commitment_state: CommitmentState | None,
 ) -> None:
-    if climb.holding == Holding.ACKNOWLEDGED:
-        climb.holding = Holding.CLIMBING
-        climb.floor = instant
-        climb.repeats = 0
-        climb.turn += 1
+    if escalation_state.holding == Holding.ACKNOWLEDGED:
+        escalation_state.holding = Holding.CLIMBING
+        escalation_state.floor = instant
+        escalation_state.repeats = 0
+        escalation_state.turn += 1
         reason = Reason.STILL_OPEN
     else:
-        climb.repeats += 1
+        escalation_state.repeats += 1
         reason = Reason.NOT_ACKNOWLEDGED
-    climb.said = instant
-    _say(voice, Kind.REPEATED, reason, instant, TIMER, rungs, climb, watch, level, commitment_state)
+    escalation_state.said = instant
+    _say(voice, Kind.REPEATED, reason, instant, TIMER, rungs, escalation_state, watch, level, commitment_state)
 
 
 def _say(
@@ -196,7 +222,7 @@ def _say(
     at: int,
     cause: str,
     rungs: Rungs,
-    climb: Climb,
+    escalation_state: EscalationState,
     watch: Stopwatch,
     level: Level,
     commitment_state: CommitmentState | None,
@@ -209,12 +235,12 @@ def _say(
         at,
         cause,
         rungs,
-        climb,
+        escalation_state,
         watch,
         level=level.name,
         notify=level.notify,
         due_at=None if commitment_state is None else commitment_state.due,
-        count=climb.repeats,
+        count=escalation_state.repeats,
         per_event=per_event,
     )
 
@@ -226,15 +252,26 @@ def _tell_all(
     at: int,
     cause: str,
     rungs: Rungs,
-    climb: Climb,
+    escalation_state: EscalationState,
     watch: Stopwatch,
     *,
     due_at: int | None = None,
 ) -> None:
-    told = [role for level in rungs.ladder.levels if level.name in climb.raised for role in level.notify]
+    told = [role for level in rungs.ladder.levels if level.name in escalation_state.raised for role in level.notify]
     told_once = tuple(dict.fromkeys(told))
-    voice.ladder(kind, reason, at, cause, rungs, climb, watch, level=climb.raised[-1], notify=told_once, due_at=due_at)
+    voice.ladder(
+        kind,
+        reason,
+        at,
+        cause,
+        rungs,
+        escalation_state,
+        watch,
+        level=escalation_state.raised[-1],
+        notify=told_once,
+        due_at=due_at,
+    )
 
 
-def _means(event: Event, climb: Climb) -> bool:
-    return not event.level or event.level in climb.raised
+def _means(event: Event, escalation_state: EscalationState) -> bool:
+    return not event.level or event.level in escalation_state.raised

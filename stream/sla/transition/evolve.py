@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Final
 
 from stream.sla.effects import Kind, Reason
 from stream.sla.ticket.commitment_state import CANCELLED, MEASURED, MET, PENDING
-from stream.sla.ticket.escalation_state import Climb, Holding
+from stream.sla.ticket.escalation_state import EscalationState, Holding
 from stream.sla.ticket.fields import absorb
 from stream.sla.ticket.stopwatch import IDLE, Signal, Stopwatch
 from stream.sla.transition import commitment, escalation
@@ -49,9 +49,9 @@ class Fold:
     __slots__ = (
         "_at",
         "_cause",
-        "_climbs",
         "_commitments",
         "_epoch",
+        "_escalations",
         "_in_force",
         "_open",
         "_resolved_for",
@@ -70,7 +70,7 @@ class Fold:
         self._epoch = 0
         """That plan, and of which versions: clocks of one ticket that started under others are rare."""
         self._commitments = ticket.commitments
-        self._climbs = ticket.climbs
+        self._escalations = ticket.escalations
         """Those that the ticket before shares, while they are still among the ticket's."""
         self._open = False
         self._at = 0
@@ -138,12 +138,12 @@ class Fold:
             commitment_state = self.ticket.commitments[name] = commitment_state.copy()
         return commitment_state
 
-    def _climb(self, name: str) -> Climb | None:
+    def _escalation_state(self, name: str) -> EscalationState | None:
         """The ladder as the ticket's own, to be changed."""
-        climb = self.ticket.climbs.get(name)
-        if climb is not None and climb is self._climbs.get(name):
-            climb = self.ticket.climbs[name] = climb.copy()
-        return climb
+        escalation_state = self.ticket.escalations.get(name)
+        if escalation_state is not None and escalation_state is self._escalations.get(name):
+            escalation_state = self.ticket.escalations[name] = escalation_state.copy()
+        return escalation_state
 
     def _turn(self, event: Event, type_: str, changed: set[str]) -> list[str]:
         """Give every stopwatch its signals; returns the rows of those that got any."""
@@ -191,9 +191,9 @@ class Fold:
             elif watch.cycle == cycle:
                 commitment.moves(voice, signal, at, cause, resolved, commitment_state, watch)
         for rungs in resolved_policy.ladders_on.get(row, ()):
-            climb = self._climb(rungs.name)
-            if climb is not None and climb.cycle == cycle == watch.cycle:
-                escalation.turns(voice, signal, reason, at, cause, rungs, climb, watch)
+            escalation_state = self._escalation_state(rungs.name)
+            if escalation_state is not None and escalation_state.cycle == cycle == watch.cycle:
+                escalation.turns(voice, signal, reason, at, cause, rungs, escalation_state, watch)
         if ends:
             watch.take(signal, at)
 
@@ -211,26 +211,26 @@ class Fold:
         """Acknowledgements and releases are heard by every ladder they mean; a request gets one answer."""
         ticket, voice = self.ticket, self.voice
         found = []
-        for name in list(ticket.climbs):
-            climb = self._climb(name)
-            if climb is not None:
-                watch = ticket.watches[climb.row]
+        for name in list(ticket.escalations):
+            escalation_state = self._escalation_state(name)
+            if escalation_state is not None:
+                watch = ticket.watches[escalation_state.row]
                 rungs = self._resolved_policy(watch).ladders.get(name)
                 if rungs is not None:
-                    found.append((rungs, climb, watch))
+                    found.append((rungs, escalation_state, watch))
         if event.type == "escalation.requested":
             found.sort(key=lambda one: (not escalation.takes(event, one[0]), not one[0].ladder.on_request))
             del found[1:]
-        for rungs, climb, watch in found:
+        for rungs, escalation_state, watch in found:
             if event.type == "escalation.acknowledged":
-                escalation.acknowledges(voice, event, rungs, climb, watch)
+                escalation.acknowledges(voice, event, rungs, escalation_state, watch)
             elif event.type == "escalation.released":
-                escalation.de_escalates(voice, event, rungs, climb, watch)
+                escalation.de_escalates(voice, event, rungs, escalation_state, watch)
             else:
                 gate = ticket.commitments.get(rungs.ladder.request_after)
                 commitment_state = ticket.commitments.get(rungs.ladder.commitment)
-                escalation.asks(voice, event, rungs, climb, watch, gate, commitment_state)
-        return [climb.row for _, climb, _ in found]
+                escalation.asks(voice, event, rungs, escalation_state, watch, gate, commitment_state)
+        return [escalation_state.row for _, escalation_state, _ in found]
 
     def _lay(self, rows: list[str]) -> set[str]:
         """Returns the names of all promises and (with ``^`` before them) ladders that apply on these rows."""
@@ -247,21 +247,21 @@ class Fold:
             for rungs in resolved_policy.ladders_on.get(row, ()):
                 name = rungs.name
                 laid.add(f"^{name}")
-                climb = self._climb(name)
-                if climb is not None and climb.row != row and self._held_by(climb.row, name):
+                escalation_state = self._escalation_state(name)
+                if escalation_state is not None and escalation_state.row != row and self._held_by(escalation_state.row, name):
                     continue
-                if climb is None or climb.cycle != watch.cycle or climb.row != row:
-                    if climb is not None and climb.active:
+                if escalation_state is None or escalation_state.cycle != watch.cycle or escalation_state.row != row:
+                    if escalation_state is not None and escalation_state.active:
                         # Watched for a recurrence, and now the clock begins another cycle: that escalation is over.
-                        old = ticket.watches[climb.row]
-                        escalation.releases(self.voice, Reason.RESTARTED, at, cause, rungs, climb, old)
-                    turn = climb.turn + 1 if climb is not None and climb.row != row else 0
-                    climb = Climb(rungs.policy.name, rungs.policy.version, row, watch.cycle, turn=turn)
-                    ticket.climbs[name] = climb
-                elif climb.holding == _WITHDRAWN:
-                    escalation.returns(self.voice, at, cause, rungs, climb, watch)
-                climb.floor = max(climb.floor, at)
-                climb.look_ahead(rungs, watch, ticket.commitments.get(rungs.ladder.commitment))
+                        old = ticket.watches[escalation_state.row]
+                        escalation.releases(self.voice, Reason.RESTARTED, at, cause, rungs, escalation_state, old)
+                    turn = escalation_state.turn + 1 if escalation_state is not None and escalation_state.row != row else 0
+                    escalation_state = EscalationState(rungs.policy.name, rungs.policy.version, row, watch.cycle, turn=turn)
+                    ticket.escalations[name] = escalation_state
+                elif escalation_state.holding == _WITHDRAWN:
+                    escalation.returns(self.voice, at, cause, rungs, escalation_state, watch)
+                escalation_state.floor = max(escalation_state.floor, at)
+                escalation_state.look_ahead(rungs, watch, ticket.commitments.get(rungs.ladder.commitment))
         return laid
 
     def _held_by(self, row: str, name: str) -> bool:
@@ -309,15 +309,15 @@ class Fold:
             commitment_state.next = None
             reason = Reason.NO_LONGER_APPLIES
             self.voice.commitment(Kind.CANCELLED, reason, at, cause, resolved, commitment_state, watch)
-        for name, high in list(ticket.climbs.items()):
+        for name, high in list(ticket.escalations.items()):
             watch = ticket.watches[high.row]
             if f"^{name}" not in laid and watch.on:
-                climb = self._climb(name) or high
+                escalation_state = self._escalation_state(name) or high
                 rungs = policies.resolved_policy(before, policies.epoch(watch.began)).ladders.get(name)
                 if rungs is not None:
                     reason, holding = Reason.NO_LONGER_APPLIES, Holding.WITHDRAWN
-                    escalation.releases(self.voice, reason, at, cause, rungs, climb, watch, holding=holding)
-                climb.next = None
+                    escalation.releases(self.voice, reason, at, cause, rungs, escalation_state, watch, holding=holding)
+                escalation_state.next = None
 
     def _fire(self, instant: int) -> None:
         ticket = self.ticket
@@ -327,12 +327,12 @@ class Fold:
                 commitment.falls_due(
                     self.voice, instant, self._resolved_policy(watch).commitments[name], commitment_state, watch
                 )
-        for name, high in list(ticket.climbs.items()):
+        for name, high in list(ticket.escalations.items()):
             if high.next == instant:
-                watch, climb = ticket.watches[high.row], self._climb(name) or high
+                watch, escalation_state = ticket.watches[high.row], self._escalation_state(name) or high
                 rungs = self._resolved_policy(watch).ladders.get(name)
                 if rungs is None:  # solved, watched, and by a change of fields no ladder's any more
-                    climb.next = None
+                    escalation_state.next = None
                     continue
                 pledge_below = ticket.commitments.get(rungs.ladder.commitment)
-                escalation.falls_due(self.voice, instant, rungs, climb, watch, pledge_below)
+                escalation.falls_due(self.voice, instant, rungs, escalation_state, watch, pledge_below)
