@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tests.oracle.hours import later
-from tests.oracle.promised import EscalationState, Rungs, Story, Watch, reached
+from tests.oracle.promised import EscalationState, ResolvedLadder, Story, Watch, reached
 
 if TYPE_CHECKING:
     from stream.sla.calendar.duration import Duration
@@ -20,20 +20,20 @@ class Climbing:
     def __init__(self, story: Story) -> None:
         self.story = story
         self.escalations: dict[str, EscalationState] = {}
-        self.rungs: dict[str, Rungs | None] = {}
+        self.resolved_ladder: dict[str, ResolvedLadder | None] = {}
         """What every ladder that has once applied offers to the fields as they are."""
 
     def move(self, row: str, watch: Watch, move: str, before: Fields) -> None:
         """The stopwatch is about to end, or was just paused, resumed or reopened."""
-        for name, rungs in self.story.offered(row, before)[1].items():
+        for name, resolved_ladder in self.story.offered(row, before)[1].items():
             escalation_state = self.escalations.get(name)
             if escalation_state is None or escalation_state.row != row or escalation_state.cycle != watch.cycle:
                 continue
             if move == "reopen":
                 self._reopen(name, escalation_state)
-            elif move == "stop" and rungs.ladder.monitoring is not None and _active(escalation_state):
+            elif move == "stop" and resolved_ladder.ladder.monitoring is not None and _active(escalation_state):
                 escalation_state.state = "monitoring"
-                escalation_state.watched_until = self._later(self.story.now, rungs.ladder.monitoring, rungs)
+                escalation_state.watched_until = self._later(self.story.now, resolved_ladder.ladder.monitoring, resolved_ladder)
                 self._tell(name, escalation_state, "monitoring", due=escalation_state.watched_until)
             elif move in ("stop", "restart", "cancel"):
                 self._release(name, escalation_state)
@@ -41,16 +41,16 @@ class Climbing:
     def hear(self, event: Event, before: Fields) -> None:
         meant = []
         for name, escalation_state in self.escalations.items():
-            rungs = self.story.offered(escalation_state.row, before)[1].get(name)
-            if rungs is not None:
-                meant.append((name, escalation_state, rungs))
+            resolved_ladder = self.story.offered(escalation_state.row, before)[1].get(name)
+            if resolved_ladder is not None:
+                meant.append((name, escalation_state, resolved_ladder))
         if event.type == "escalation.requested":
             takers = [one for one in meant if one[2].ladder.on_request]
             knowing = [
                 one for one in takers if not event.level or event.level in [level.name for level in one[2].ladder.levels]
             ]
-            for name, escalation_state, rungs in (knowing or takers or meant)[:1]:
-                self._ask(name, event, escalation_state, rungs, self.story.watches[escalation_state.row])
+            for name, escalation_state, resolved_ladder in (knowing or takers or meant)[:1]:
+                self._ask(name, event, escalation_state, resolved_ladder, self.story.watches[escalation_state.row])
             return
         for name, escalation_state, _ in meant:
             if not _active(escalation_state) or (event.level and event.level not in escalation_state.raised):
@@ -84,49 +84,55 @@ class Climbing:
             watch = self.story.watches[escalation_state.row]
             if watch.on and name not in laid and name in self.story.offered(escalation_state.row, before)[1]:
                 self._release(name, escalation_state, "withdrawn")
-            self.rungs[name] = self.story.offered(escalation_state.row, fields)[1].get(name)
+            self.resolved_ladder[name] = self.story.offered(escalation_state.row, fields)[1].get(name)
 
     def look(self) -> bool:
         """Says what is due in this minute; whether anything was, so that more may be."""
         spoke = False
         for name, escalation_state in self.escalations.items():
-            spoke |= self._look(name, escalation_state, self.rungs[name])
+            spoke |= self._look(name, escalation_state, self.resolved_ladder[name])
         return spoke
 
-    def _look(self, name: str, escalation_state: EscalationState, rungs: Rungs | None) -> bool:
+    def _look(self, name: str, escalation_state: EscalationState, resolved_ladder: ResolvedLadder | None) -> bool:
         now, watch = self.story.now, self.story.watches[escalation_state.row]
-        if escalation_state.state == "monitoring" and escalation_state.watched_until == now and rungs is not None:
+        if escalation_state.state == "monitoring" and escalation_state.watched_until == now and resolved_ladder is not None:
             self._release(name, escalation_state, "quiet")
             return True
         if (
-            rungs is None
+            resolved_ladder is None
             or escalation_state.state not in ("climbing", "acknowledged")
             or not watch.on
-            or not self._may_escalate(rungs)
+            or not self._may_escalate(resolved_ladder)
         ):
             return False
-        highest = next((level for level in rungs.ladder.levels if level.name in escalation_state.raised[-1:]), None)
+        highest = next((level for level in resolved_ladder.ladder.levels if level.name in escalation_state.raised[-1:]), None)
         if escalation_state.state == "acknowledged":
-            if highest is None or not self._again(highest, rungs.ladder.raise_again_after, escalation_state, rungs):
+            if highest is None or not self._again(
+                highest, resolved_ladder.ladder.raise_again_after, escalation_state, resolved_ladder
+            ):
                 return False
             escalation_state.state, escalation_state.said, escalation_state.repeats = "climbing", now, 0
-            self._tell(name, escalation_state, "repeated", due=self._due(rungs))
+            self._tell(name, escalation_state, "repeated", due=self._due(resolved_ladder))
             return True
         raised = False
-        resolved = self.story.commitments.get(rungs.ladder.commitment)
-        for level, mark in rungs.levels:
-            speaks = _speaks(level, rungs, self.story)
-            if speaks and not _passed(level, escalation_state, rungs) and reached(mark, resolved, watch, rungs.calendar, now):
+        resolved = self.story.commitments.get(resolved_ladder.ladder.commitment)
+        for level, mark in resolved_ladder.levels:
+            speaks = _speaks(level, resolved_ladder, self.story)
+            if (
+                speaks
+                and not _passed(level, escalation_state, resolved_ladder)
+                and reached(mark, resolved, watch, resolved_ladder.calendar, now)
+            ):
                 escalation_state.raised.append(level.name)
                 escalation_state.said, escalation_state.repeats, raised = now, 0, True
-                self._tell(name, escalation_state, "raised", due=self._due(rungs))
+                self._tell(name, escalation_state, "raised", due=self._due(resolved_ladder))
         if raised:
             return True
         if highest is None or escalation_state.repeats >= highest.max_repeats:
             return False
-        if self._again(highest, highest.repeat_every, escalation_state, rungs):
+        if self._again(highest, highest.repeat_every, escalation_state, resolved_ladder):
             escalation_state.said, escalation_state.repeats = now, escalation_state.repeats + 1
-            self._tell(name, escalation_state, "repeated", due=self._due(rungs))
+            self._tell(name, escalation_state, "repeated", due=self._due(resolved_ladder))
             return True
         return False
 
@@ -138,8 +144,10 @@ class Climbing:
         if escalation_state.raised:
             self._tell(name, escalation_state, "recurred")
 
-    def _ask(self, name: str, event: Event, escalation_state: EscalationState, rungs: Rungs, watch: Watch) -> None:
-        now, ladder = self.story.now, rungs.ladder
+    def _ask(
+        self, name: str, event: Event, escalation_state: EscalationState, resolved_ladder: ResolvedLadder, watch: Watch
+    ) -> None:
+        now, ladder = self.story.now, resolved_ladder.ladder
         wanted = event.level or ladder.on_request
         level = next((level for level in ladder.levels if level.name == wanted), None)
         gate = self.story.commitments.get(ladder.request_after)
@@ -151,33 +159,35 @@ class Climbing:
         if level is None or not ladder.on_request or not watch.on or early:
             self.story.say(name, "escalation.refused", wanted, escalation_state.cycle, None)
             return
-        again = _passed(level, escalation_state, rungs)
+        again = _passed(level, escalation_state, resolved_ladder)
         if not again:
             escalation_state.raised.append(level.name)
         escalation_state.state, escalation_state.said, escalation_state.repeats = "climbing", now, 0
         kind = "escalation.repeated" if again else "escalation.raised"
-        self.story.say(name, kind, level.name, escalation_state.cycle, self._due(rungs))
+        self.story.say(name, kind, level.name, escalation_state.cycle, self._due(resolved_ladder))
 
     def _release(self, name: str, escalation_state: EscalationState, state: str = "released") -> None:
         if _active(escalation_state):
             escalation_state.state = state
             self._tell(name, escalation_state, "released")
 
-    def _may_escalate(self, rungs: Rungs) -> bool:
-        resolved = self.story.commitments.get(rungs.ladder.commitment)
-        return not rungs.ladder.commitment or (resolved is not None and resolved.verdict in ("pending", "breached"))
+    def _may_escalate(self, resolved_ladder: ResolvedLadder) -> bool:
+        resolved = self.story.commitments.get(resolved_ladder.ladder.commitment)
+        return not resolved_ladder.ladder.commitment or (resolved is not None and resolved.verdict in ("pending", "breached"))
 
-    def _again(self, level: Level, wait: Duration | None, escalation_state: EscalationState, rungs: Rungs) -> bool:
+    def _again(
+        self, level: Level, wait: Duration | None, escalation_state: EscalationState, resolved_ladder: ResolvedLadder
+    ) -> bool:
         """``wait`` has passed since the ladder last spoke, and the level may speak in this minute."""
-        if wait is None or not _speaks(level, rungs, self.story):
+        if wait is None or not _speaks(level, resolved_ladder, self.story):
             return False
-        return self.story.now >= self._later(escalation_state.said, wait, rungs)
+        return self.story.now >= self._later(escalation_state.said, wait, resolved_ladder)
 
-    def _later(self, minute: int, wait: Duration, rungs: Rungs) -> int:
-        return later(minute, wait.text, self.story.hours[rungs.calendar])
+    def _later(self, minute: int, wait: Duration, resolved_ladder: ResolvedLadder) -> int:
+        return later(minute, wait.text, self.story.hours[resolved_ladder.calendar])
 
-    def _due(self, rungs: Rungs) -> int | None:
-        resolved = self.story.commitments.get(rungs.ladder.commitment)
+    def _due(self, resolved_ladder: ResolvedLadder) -> int | None:
+        resolved = self.story.commitments.get(resolved_ladder.ladder.commitment)
         return None if resolved is None else resolved.due
 
     def _tell(self, name: str, escalation_state: EscalationState, kind: str, *, due: int | None = None) -> None:
@@ -188,11 +198,11 @@ def _active(escalation_state: EscalationState) -> bool:
     return bool(escalation_state.raised) and escalation_state.state in _ACTIVE
 
 
-def _passed(level: Level, escalation_state: EscalationState, rungs: Rungs) -> bool:
+def _passed(level: Level, escalation_state: EscalationState, resolved_ladder: ResolvedLadder) -> bool:
     """The level or a higher one was raised."""
-    names = [one.name for one in rungs.ladder.levels]
+    names = [one.name for one in resolved_ladder.ladder.levels]
     return any(name in escalation_state.raised for name in names[names.index(level.name) :])
 
 
-def _speaks(level: Level, rungs: Rungs, story: Story) -> bool:
-    return not level.only_in_business_hours or story.hours[rungs.calendar].is_open(story.now)
+def _speaks(level: Level, resolved_ladder: ResolvedLadder, story: Story) -> bool:
+    return not level.only_in_business_hours or story.hours[resolved_ladder.calendar].is_open(story.now)

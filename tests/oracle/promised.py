@@ -47,11 +47,11 @@ class Story:
         self.commitments: dict[str, ResolvedCommitment] = {}
         self.said: set[Expected] = set()
 
-    def offered(self, row: str, fields: Fields) -> tuple[dict[str, Offer], dict[str, Rungs]]:
+    def offered(self, row: str, fields: Fields) -> tuple[dict[str, Offer], dict[str, ResolvedLadder]]:
         """What is promised to these fields on the stopwatch of a row."""
         offers, ladders = offered(self.policies, fields, self.watches[row].began)
         on_row = {name: offer for name, offer in offers.items() if offer.commitment.row.name == row}
-        return on_row, {name: rungs for name, rungs in ladders.items() if rungs.row.name == row}
+        return on_row, {name: resolved_ladder for name, resolved_ladder in ladders.items() if resolved_ladder.row.name == row}
 
     def say(self, name: str, kind: str, level: str, cycle: int, due: int | None) -> None:
         self.said.add(Expected(name, kind, level, cycle, self.now * MINUTE, None if due is None else due * MINUTE))
@@ -170,7 +170,7 @@ class Offer:
 
 
 @dataclass(frozen=True)
-class Rungs:
+class ResolvedLadder:
     """A ladder as it applies to certain fields; its times run on the calendar."""
 
     ladder: Ladder
@@ -187,7 +187,7 @@ def choose(choice: Choice[Any], fields: Fields) -> Any:
     return None
 
 
-def offered(policies: Sequence[Policy], fields: Fields, began: int) -> tuple[dict[str, Offer], dict[str, Rungs]]:
+def offered(policies: Sequence[Policy], fields: Fields, began: int) -> tuple[dict[str, Offer], dict[str, ResolvedLadder]]:
     """What is promised to a ticket with these fields on a stopwatch whose cycle began at that minute: rules 10 to 12."""
     names = dict.fromkeys(policy.name for policy in policies)
     for name in names:
@@ -214,10 +214,10 @@ def offered(policies: Sequence[Policy], fields: Fields, began: int) -> tuple[dic
         levels = tuple((level, mark) for level in ladder.levels if (mark := choose(level.at, fields)) is not None)
         if ladder.commitment:
             below = offers[ladder.commitment]
-            ladders[ladder.name] = Rungs(ladder, below.calendar, below.commitment.row, levels)
+            ladders[ladder.name] = ResolvedLadder(ladder, below.calendar, below.commitment.row, levels)
         else:
             assert ladder.row is not None
-            ladders[ladder.name] = Rungs(ladder, usual, ladder.row, levels)
+            ladders[ladder.name] = ResolvedLadder(ladder, usual, ladder.row, levels)
     return offers, ladders
 
 

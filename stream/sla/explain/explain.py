@@ -84,7 +84,7 @@ def _explain(
             *(
                 _level(scaled, level, until)
                 for scaled in ladders
-                for level in scaled.rungs.ladder.levels
+                for level in scaled.resolved_ladder.ladder.levels
                 if level.name in scaled.aims or level.name in scaled.escalation_state.raised
             ),
         ),
@@ -137,27 +137,27 @@ def _commitment(held: Held, until: int) -> Deadline:
 def _level(scaled: Scaled, level: Level, until: int) -> Deadline:
     escalation_state, watch = scaled.escalation_state, scaled.course.watch
     aim = scaled.aims.get(level.name)
-    rungs = scaled.rungs if aim is None else aim.rungs
+    resolved_ladder = scaled.resolved_ladder if aim is None else aim.resolved_ladder
     clock = Clock.BUSINESS if aim is None else aim.clock
     raised = _raised(scaled, level.name)
     verdict, ended, due = _outcome(scaled, level, raised)
     upto = ended if ended is not None else until if due is None else max(until, due)
     moments = tuple(m for m in scaled.moments if m.level == level.name and (not m.expected or m.at <= upto))
     why = _why(due, moments) | scaled.course.why
-    made_of = spans(watch, clock, rungs.calendar, Cuts(upto, until, why))
+    made_of = spans(watch, clock, resolved_ladder.calendar, Cuts(upto, until, why))
     target = None if aim is None else aim.micros
     return Deadline(
-        commitment=rungs.ladder.commitment,
+        commitment=resolved_ladder.ladder.commitment,
         ladder=scaled.name,
         level=level.name,
         mark="" if aim is None else aim.mark.text,
         row=escalation_state.row,
         cycle=escalation_state.cycle,
-        policy=rungs.policy.name,
-        policy_version=rungs.policy.version,
-        calendar=rungs.calendar.name,
-        timezone=rungs.calendar.timezone,
-        calendar_versions=content_versions(rungs.calendar, watch.began, upto),
+        policy=resolved_ladder.policy.name,
+        policy_version=resolved_ladder.policy.version,
+        calendar=resolved_ladder.calendar.name,
+        timezone=resolved_ladder.calendar.timezone,
+        calendar_versions=content_versions(resolved_ladder.calendar, watch.began, upto),
         clock=clock,
         target=target,
         due_after=target,
@@ -167,7 +167,7 @@ def _level(scaled: Scaled, level: Level, until: int) -> Deadline:
         verdict=verdict,
         reason=raised.reason if verdict is Outcome.RAISED and raised is not None else None,
         elapsed=_counted(made_of),
-        paused=_paused(made_of, clock, rungs.calendar),
+        paused=_paused(made_of, clock, resolved_ladder.calendar),
         spans=tuple(made_of),
         moments=moments,
     )
@@ -186,8 +186,8 @@ def _outcome(scaled: Scaled, level: Level, raised: Moment | None) -> tuple[Outco
     if level.name in escalation_state.raised:
         at = None if raised is None else raised.at  # unknown when it was raised before the history that is kept
         return Outcome.RAISED, scaled.course.watch.began if at is None else at, at
-    if escalation_state.reached(level, scaled.rungs):
-        levels = [each.name for each in scaled.rungs.ladder.levels]
+    if escalation_state.reached(level, scaled.resolved_ladder):
+        levels = [each.name for each in scaled.resolved_ladder.ladder.levels]
         higher = [_raised(scaled, name) for name in levels[levels.index(level.name) :] if name in escalation_state.raised]
         return Outcome.PASSED_OVER, min((m.at for m in higher if m is not None), default=scaled.course.watch.began), None
     if scaled.closed is not None:

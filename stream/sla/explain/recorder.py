@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from stream.sla.calendar.calendar import Calendar
     from stream.sla.events import Event
     from stream.sla.policy.policy import Mark
-    from stream.sla.policy.resolve import PolicySet, Rungs
+    from stream.sla.policy.resolve import PolicySet, ResolvedLadder
     from stream.sla.ticket.stopwatch import Stopwatch
 
 T = TypeVar("T", CommitmentState, EscalationState)
@@ -81,7 +81,7 @@ class Held:
 class Aim(NamedTuple):
     """When a level is raised."""
 
-    rungs: Rungs
+    resolved_ladder: ResolvedLadder
     mark: Mark
     clock: Clock
     micros: int | None
@@ -94,7 +94,7 @@ class Scaled:
 
     name: str
     escalation_state: EscalationState
-    rungs: Rungs
+    resolved_ladder: ResolvedLadder
     course: Course
     closed: int | None = None
     aims: dict[str, Aim] = field(default_factory=dict)
@@ -207,23 +207,23 @@ class Record:
 
     def _see_escalation(self, name: str, escalation_state: EscalationState, after: Ticket, at: int) -> None:
         key, watch = _key(name, escalation_state), after.watches[escalation_state.row]
-        rungs = self.policies.resolved_policy(after.fields, self.policies.epoch(watch.began)).ladders.get(name)
+        resolved_ladder = self.policies.resolved_policy(after.fields, self.policies.epoch(watch.began)).ladders.get(name)
         scaled = self.scaled.get(key)
         if scaled is None:
             course = self._courses.get((escalation_state.row, escalation_state.cycle))
-            if rungs is None or course is None:
+            if resolved_ladder is None or course is None:
                 return
-            scaled = self.scaled[key] = Scaled(name, escalation_state, rungs, course)
+            scaled = self.scaled[key] = Scaled(name, escalation_state, resolved_ladder, course)
         scaled.escalation_state = escalation_state
-        if rungs is None or not watch.on or watch.cycle != escalation_state.cycle:
+        if resolved_ladder is None or not watch.on or watch.cycle != escalation_state.cycle:
             scaled.closed = at if scaled.closed is None else scaled.closed
             return
-        scaled.closed, scaled.rungs = None, rungs
+        scaled.closed, scaled.resolved_ladder = None, resolved_ladder
         kept = {level: aim for level, aim in scaled.aims.items() if level in escalation_state.raised}
-        commitment_state = after.commitments.get(rungs.ladder.commitment)
-        for level, mark in rungs.levels:
+        commitment_state = after.commitments.get(resolved_ladder.ladder.commitment)
+        for level, mark in resolved_ladder.levels:
             if level.name not in escalation_state.raised:
-                kept[level.name] = _aim(mark, rungs, watch, commitment_state)
+                kept[level.name] = _aim(mark, resolved_ladder, watch, commitment_state)
         scaled.aims = kept
 
     def _tell(self, before: Ticket, effects: list[Effect], why: Why, *, expected: bool = False) -> None:
@@ -257,25 +257,25 @@ def _whose(effect: Effect, *parts: T | None) -> T | None:
     return next((part for part in parts if part is not None and part.cycle == effect.cycle), None)
 
 
-def _aim(mark: Mark, rungs: Rungs, watch: Stopwatch, commitment_state: CommitmentState | None) -> Aim:
+def _aim(mark: Mark, resolved_ladder: ResolvedLadder, watch: Stopwatch, commitment_state: CommitmentState | None) -> Aim:
     """When a level is raised, as a reading of the stopwatch where it is one."""
     if mark.kind is MarkKind.USED:
-        amount = resolve(mark.duration, rungs.calendar, watch.began)
-        return Aim(rungs, mark, amount.clock, amount.micros)
+        amount = resolve(mark.duration, resolved_ladder.calendar, watch.began)
+        return Aim(resolved_ladder, mark, amount.clock, amount.micros)
     if commitment_state is None or commitment_state.target is None or (allowance := commitment_state.allowance) is None:
-        return Aim(rungs, mark, Clock.BUSINESS, None)
+        return Aim(resolved_ladder, mark, Clock.BUSINESS, None)
     if mark.kind is MarkKind.SHARE:
         return Aim(
-            rungs,
+            resolved_ladder,
             mark,
             commitment_state.clock,
             commitment_state.base + (commitment_state.target + commitment_state.extension) * mark.per_mille // 1000,
         )
-    amount = resolve(mark.duration, rungs.calendar, watch.began)
+    amount = resolve(mark.duration, resolved_ladder.calendar, watch.began)
     if amount.clock is not commitment_state.clock:
-        return Aim(rungs, mark, commitment_state.clock, None)
+        return Aim(resolved_ladder, mark, commitment_state.clock, None)
     return Aim(
-        rungs,
+        resolved_ladder,
         mark,
         commitment_state.clock,
         max(allowance + (amount.micros if mark.kind is MarkKind.AFTER else -amount.micros), 0),

@@ -46,7 +46,7 @@ class ResolvedCommitment:
         """Nobody promises anything: see ``metrics.Row``."""
 
 
-class Rungs:
+class ResolvedLadder:
     """A ladder with every choice made: level and mark, in the order of the policy. Not to be changed either."""
 
     def __init__(
@@ -65,7 +65,7 @@ class ResolvedPolicy:
     """All that is promised to tickets with certain fields."""
 
     def __init__(
-        self, policy: Policy | None, commitments: Mapping[str, ResolvedCommitment], ladders: Mapping[str, Rungs]
+        self, policy: Policy | None, commitments: Mapping[str, ResolvedCommitment], ladders: Mapping[str, ResolvedLadder]
     ) -> None:
         """By the names of commitments and of ladders."""
         self.policy: Final = policy
@@ -73,14 +73,14 @@ class ResolvedPolicy:
         self.ladders: Final = ladders
         self.commitments_on: dict[str, tuple[ResolvedCommitment, ...]] = {}
         """The promises that lie on the stopwatch of a row, by its name."""
-        self.ladders_on: dict[str, tuple[Rungs, ...]] = {}
+        self.ladders_on: dict[str, tuple[ResolvedLadder, ...]] = {}
         """The ladders that stand on the stopwatch of a row, through a commitment or by themselves."""
         for resolved in commitments.values():
             self.commitments_on[resolved.row] = (*self.commitments_on.get(resolved.row, ()), resolved)
-        for rungs in ladders.values():
-            self.ladders_on[rungs.row] = (*self.ladders_on.get(rungs.row, ()), rungs)
+        for resolved_ladder in ladders.values():
+            self.ladders_on[resolved_ladder.row] = (*self.ladders_on.get(resolved_ladder.row, ()), resolved_ladder)
         self.has_targets: Final = any(resolved.target is not None for resolved in commitments.values()) or any(
-            rungs.levels for rungs in ladders.values()
+            resolved_ladder.levels for resolved_ladder in ladders.values()
         )
         """Whether there is a target or a level in it."""
 
@@ -157,7 +157,7 @@ class PolicySet:
                 if row is None:
                     raise ValueError(f"ladder {ladder.name!r} stands neither on a stopwatch nor on a commitment")
                 levels = tuple((level, mark) for level in ladder.levels if (mark := _choose(level.at, fields)) is not None)
-                ladders[ladder.name] = Rungs(ladder, policy, calendar, levels, row.name)
+                ladders[ladder.name] = ResolvedLadder(ladder, policy, calendar, levels, row.name)
         return ResolvedPolicy(policy, commitments, ladders)
 
     def _in_force(self, epoch: int) -> list[Policy]:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from stream.sla.calendar.calendar import Calendar
     from stream.sla.calendar.duration import Duration
     from stream.sla.policy.policy import Level, Mark
-    from stream.sla.policy.resolve import Rungs
+    from stream.sla.policy.resolve import ResolvedLadder
     from stream.sla.ticket.commitment_state import CommitmentState
     from stream.sla.ticket.stopwatch import Stopwatch
 
@@ -148,30 +148,30 @@ class EscalationState:
         """Some level was raised and the escalation is not over."""
         return bool(self.raised) and self.holding <= MONITORING
 
-    def look_ahead(self, rungs: Rungs, watch: Stopwatch, commitment_state: CommitmentState | None) -> None:
+    def look_ahead(self, resolved_ladder: ResolvedLadder, watch: Stopwatch, commitment_state: CommitmentState | None) -> None:
         """Find the next instant anew, after anything about the stopwatch, the commitment or the levels has changed."""
         soonest = None
-        for due in self.pending(rungs, watch, commitment_state):
+        for due in self.pending(resolved_ladder, watch, commitment_state):
             if soonest is None or due.instant < soonest:
                 soonest = due.instant
         self.next = soonest
 
-    def pending(self, rungs: Rungs, watch: Stopwatch, commitment_state: CommitmentState | None) -> list[Due]:
+    def pending(self, resolved_ladder: ResolvedLadder, watch: Stopwatch, commitment_state: CommitmentState | None) -> list[Due]:
         """All that is in sight, in the order of the policy: levels first, then the repetition of the highest."""
-        calendar, ladder = rungs.calendar, rungs.ladder
+        calendar, ladder = resolved_ladder.calendar, resolved_ladder.ladder
         if self.holding == MONITORING:
             return [Due(self.watched_until, None, None)]
-        if not watch.on or self.holding > ACKNOWLEDGED or not _may_escalate(rungs, commitment_state):
+        if not watch.on or self.holding > ACKNOWLEDGED or not _may_escalate(resolved_ladder, commitment_state):
             return []
-        highest = self.highest(rungs)
+        highest = self.highest(resolved_ladder)
         if self.holding == ACKNOWLEDGED:
             if ladder.raise_again_after is None or highest is None:
                 return []
             again = shift(self.said, ladder.raise_again_after, calendar)
             return [Due(_when_allowed(max(again, self.floor), highest, calendar), highest, None)]
         found = []
-        for level, mark in self._above(rungs):
-            instant = self._instant(mark, rungs, watch, commitment_state)
+        for level, mark in self._above(resolved_ladder):
+            instant = self._instant(mark, resolved_ladder, watch, commitment_state)
             if instant is not None:
                 found.append(Due(_when_allowed(instant, level, calendar), level, mark))
         if highest is not None and highest.repeat_every is not None and self.repeats < highest.max_repeats:
@@ -179,35 +179,43 @@ class EscalationState:
             found.append(Due(_when_allowed(max(again, self.floor), highest, calendar), highest, None))
         return found
 
-    def highest(self, rungs: Rungs) -> Level | None:
+    def highest(self, resolved_ladder: ResolvedLadder) -> Level | None:
         """The highest level raised; ``None`` before the first."""
-        return next((level for level in rungs.ladder.levels if level.name == self.raised[-1]), None) if self.raised else None
+        return (
+            next((level for level in resolved_ladder.ladder.levels if level.name == self.raised[-1]), None)
+            if self.raised
+            else None
+        )
 
-    def reached(self, level: Level, rungs: Rungs) -> bool:
+    def reached(self, level: Level, resolved_ladder: ResolvedLadder) -> bool:
         """The level, or one above it, was raised."""
         if not self.raised:
             return False
-        levels = rungs.ladder.levels
+        levels = resolved_ladder.ladder.levels
         return any(upper.name in self.raised for upper in levels[levels.index(level) :])
 
-    def _above(self, rungs: Rungs) -> Sequence[tuple[Level, Mark]]:
+    def _above(self, resolved_ladder: ResolvedLadder) -> Sequence[tuple[Level, Mark]]:
         if not self.raised:
-            return rungs.levels
-        return [(level, mark) for level, mark in rungs.levels if not self.reached(level, rungs)]
+            return resolved_ladder.levels
+        return [(level, mark) for level, mark in resolved_ladder.levels if not self.reached(level, resolved_ladder)]
 
-    def _instant(self, mark: Mark, rungs: Rungs, watch: Stopwatch, commitment_state: CommitmentState | None) -> int | None:
-        if rungs.ladder.commitment:
-            instant = None if commitment_state is None else mark_instant(mark, commitment_state, watch, rungs.calendar)
+    def _instant(
+        self, mark: Mark, resolved_ladder: ResolvedLadder, watch: Stopwatch, commitment_state: CommitmentState | None
+    ) -> int | None:
+        if resolved_ladder.ladder.commitment:
+            instant = (
+                None if commitment_state is None else mark_instant(mark, commitment_state, watch, resolved_ladder.calendar)
+            )
         elif mark.kind is _USED:
-            amount = resolve(mark.duration, rungs.calendar, watch.began)
-            instant = watch.reaches(amount.micros, amount.clock, rungs.calendar)
+            amount = resolve(mark.duration, resolved_ladder.calendar, watch.began)
+            instant = watch.reaches(amount.micros, amount.clock, resolved_ladder.calendar)
         else:
             instant = None
         return instant if instant is None or instant > self.floor else self.floor
 
 
-def _may_escalate(rungs: Rungs, commitment_state: CommitmentState | None) -> bool:
-    return not rungs.ladder.commitment or (
+def _may_escalate(resolved_ladder: ResolvedLadder, commitment_state: CommitmentState | None) -> bool:
+    return not resolved_ladder.ladder.commitment or (
         commitment_state is not None and (commitment_state.verdict == PENDING or commitment_state.verdict == BREACHED)
     )
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from stream.sla.calendar.calendar import Calendar
     from stream.sla.policy.policy import Mark
-    from stream.sla.policy.resolve import ResolvedCommitment, Rungs
+    from stream.sla.policy.resolve import ResolvedCommitment, ResolvedLadder
     from stream.sla.ticket.commitment_state import CommitmentState
     from stream.sla.ticket.escalation_state import EscalationState
     from stream.sla.ticket.state import Ticket
@@ -127,7 +127,7 @@ class Voice:
         reason: Reason,
         at: int,
         cause: str,
-        rungs: Rungs,
+        resolved_ladder: ResolvedLadder,
         escalation_state: EscalationState,
         watch: Stopwatch,
         *,
@@ -139,7 +139,7 @@ class Voice:
         per_event: bool = False,
     ) -> None:
         """``count``: how often the level was repeated, which tells the repetitions of a round from each other."""
-        ladder, calendar = rungs.ladder, rungs.calendar
+        ladder, calendar = resolved_ladder.ladder, resolved_ladder.calendar
         own = cause if per_event else ""
         self.effects.append(
             Effect(
@@ -158,8 +158,8 @@ class Voice:
                 self.now,
                 self.ticket.id,
                 self._shown(),
-                rungs.policy.name,
-                rungs.policy.version,
+                resolved_ladder.policy.name,
+                resolved_ladder.policy.version,
                 reason,
                 cause,
                 ladder.commitment,

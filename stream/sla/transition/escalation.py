@@ -13,7 +13,7 @@ from stream.sla.transition.emitter import MARK_REASON, TIMER
 if TYPE_CHECKING:
     from stream.sla.events import Event
     from stream.sla.policy.policy import Level
-    from stream.sla.policy.resolve import Rungs
+    from stream.sla.policy.resolve import ResolvedLadder
     from stream.sla.ticket.commitment_state import CommitmentState
     from stream.sla.ticket.stopwatch import Signal, Stopwatch
     from stream.sla.transition.emitter import Voice
@@ -28,26 +28,38 @@ def turns(
     reason: Reason,
     at: int,
     cause: str,
-    rungs: Rungs,
+    resolved_ladder: ResolvedLadder,
     escalation_state: EscalationState,
     watch: Stopwatch,
 ) -> None:
     """The ladder's stopwatch got a signal at ``at``. Called before the stopwatch takes an ending, after it takes another."""
     if signal is REOPEN:
-        _reopens(voice, at, cause, rungs, escalation_state, watch)
-    elif signal is STOP and escalation_state.active and rungs.ladder.monitoring is not None:
+        _reopens(voice, at, cause, resolved_ladder, escalation_state, watch)
+    elif signal is STOP and escalation_state.active and resolved_ladder.ladder.monitoring is not None:
         escalation_state.holding = Holding.MONITORING
         escalation_state.said = at
         escalation_state.turn += 1
-        escalation_state.next = escalation_state.watched_until = shift(at, rungs.ladder.monitoring, rungs.calendar)
+        escalation_state.next = escalation_state.watched_until = shift(
+            at, resolved_ladder.ladder.monitoring, resolved_ladder.calendar
+        )
         _tell_all(
-            voice, Kind.MONITORING, reason, at, cause, rungs, escalation_state, watch, due_at=escalation_state.watched_until
+            voice,
+            Kind.MONITORING,
+            reason,
+            at,
+            cause,
+            resolved_ladder,
+            escalation_state,
+            watch,
+            due_at=escalation_state.watched_until,
         )
     elif signal in (STOP, RESTART, CANCEL):
-        releases(voice, reason, at, cause, rungs, escalation_state, watch)
+        releases(voice, reason, at, cause, resolved_ladder, escalation_state, watch)
 
 
-def _reopens(voice: Voice, at: int, cause: str, rungs: Rungs, escalation_state: EscalationState, watch: Stopwatch) -> None:
+def _reopens(
+    voice: Voice, at: int, cause: str, resolved_ladder: ResolvedLadder, escalation_state: EscalationState, watch: Stopwatch
+) -> None:
     escalation_state.turn += 1
     escalation_state.floor = at
     escalation_state.repeats = 0
@@ -57,16 +69,18 @@ def _reopens(voice: Voice, at: int, cause: str, rungs: Rungs, escalation_state: 
         escalation_state.holding = Holding.CLIMBING
         return
     escalation_state.holding = Holding.CLIMBING
-    _tell_all(voice, Kind.RECURRED, Reason.RECURRENCE, at, cause, rungs, escalation_state, watch)
+    _tell_all(voice, Kind.RECURRED, Reason.RECURRENCE, at, cause, resolved_ladder, escalation_state, watch)
 
 
-def returns(voice: Voice, at: int, cause: str, rungs: Rungs, escalation_state: EscalationState, watch: Stopwatch) -> None:
+def returns(
+    voice: Voice, at: int, cause: str, resolved_ladder: ResolvedLadder, escalation_state: EscalationState, watch: Stopwatch
+) -> None:
     """A ladder that had ceased to apply applies again: it goes on at its level."""
     escalation_state.holding = Holding.CLIMBING
     escalation_state.turn += 1
     escalation_state.said = at
     escalation_state.repeats = 0
-    _tell_all(voice, Kind.RECURRED, Reason.FIELD_CHANGED, at, cause, rungs, escalation_state, watch)
+    _tell_all(voice, Kind.RECURRED, Reason.FIELD_CHANGED, at, cause, resolved_ladder, escalation_state, watch)
 
 
 def releases(
@@ -74,7 +88,7 @@ def releases(
     reason: Reason,
     at: int,
     cause: str,
-    rungs: Rungs,
+    resolved_ladder: ResolvedLadder,
     escalation_state: EscalationState,
     watch: Stopwatch,
     *,
@@ -85,41 +99,45 @@ def releases(
     if escalation_state.active:
         escalation_state.turn += 1
         escalation_state.holding = holding
-        _tell_all(voice, Kind.RELEASED, reason, at, cause, rungs, escalation_state, watch)
+        _tell_all(voice, Kind.RELEASED, reason, at, cause, resolved_ladder, escalation_state, watch)
 
 
-def acknowledges(voice: Voice, event: Event, rungs: Rungs, escalation_state: EscalationState, watch: Stopwatch) -> None:
+def acknowledges(
+    voice: Voice, event: Event, resolved_ladder: ResolvedLadder, escalation_state: EscalationState, watch: Stopwatch
+) -> None:
     """Somebody has taken the escalation on. Nothing to acknowledge is no error: such an event says nothing."""
     if escalation_state.active and escalation_state.holding == Holding.CLIMBING and _means(event, escalation_state):
         escalation_state.holding = Holding.ACKNOWLEDGED
         escalation_state.said = event.at
         escalation_state.turn += 1
-        _tell_all(voice, Kind.ACKNOWLEDGED, Reason.ACKNOWLEDGED, event.at, event.id, rungs, escalation_state, watch)
+        _tell_all(voice, Kind.ACKNOWLEDGED, Reason.ACKNOWLEDGED, event.at, event.id, resolved_ladder, escalation_state, watch)
 
 
-def de_escalates(voice: Voice, event: Event, rungs: Rungs, escalation_state: EscalationState, watch: Stopwatch) -> None:
+def de_escalates(
+    voice: Voice, event: Event, resolved_ladder: ResolvedLadder, escalation_state: EscalationState, watch: Stopwatch
+) -> None:
     """Somebody has ended the escalation by hand."""
     if escalation_state.active and _means(event, escalation_state):
-        releases(voice, Reason.DE_ESCALATED, event.at, event.id, rungs, escalation_state, watch)
+        releases(voice, Reason.DE_ESCALATED, event.at, event.id, resolved_ladder, escalation_state, watch)
 
 
-def takes(event: Event, rungs: Rungs) -> bool:
+def takes(event: Event, resolved_ladder: ResolvedLadder) -> bool:
     """Whether a ladder is the one to answer a customer's request."""
-    ladder = rungs.ladder
+    ladder = resolved_ladder.ladder
     return bool(ladder.on_request) and (not event.level or any(level.name == event.level for level in ladder.levels))
 
 
 def asks(
     voice: Voice,
     event: Event,
-    rungs: Rungs,
+    resolved_ladder: ResolvedLadder,
     escalation_state: EscalationState,
     watch: Stopwatch,
     gate: CommitmentState | None,
     commitment_state: CommitmentState | None,
 ) -> None:
     """A customer asks for an escalation. ``gate`` is the commitment whose target must have passed, unless it is urgent."""
-    ladder = rungs.ladder
+    ladder = resolved_ladder.ladder
     wanted = event.level or ladder.on_request
     level = next((level for level in ladder.levels if level.name == wanted), None)
     urgent = event.impact in URGENT
@@ -135,7 +153,7 @@ def asks(
             reason,
             event.at,
             event.id,
-            rungs,
+            resolved_ladder,
             escalation_state,
             watch,
             level=wanted,
@@ -146,7 +164,7 @@ def asks(
         return
     escalation_state.said = event.at
     escalation_state.repeats = 0
-    again = escalation_state.reached(level, rungs)
+    again = escalation_state.reached(level, resolved_ladder)
     if not again:
         escalation_state.raised = (*escalation_state.raised, level.name)
     escalation_state.turn += 1  # its repetitions are counted from here, and are others than those before
@@ -158,7 +176,7 @@ def asks(
         Reason.REQUESTED,
         event.at,
         event.id,
-        rungs,
+        resolved_ladder,
         escalation_state,
         watch,
         level,
@@ -170,33 +188,44 @@ def asks(
 def falls_due(
     voice: Voice,
     instant: int,
-    rungs: Rungs,
+    resolved_ladder: ResolvedLadder,
     escalation_state: EscalationState,
     watch: Stopwatch,
     commitment_state: CommitmentState | None,
 ) -> None:
     """``instant`` is ``escalation_state.next``, and time has passed it."""
-    for due in escalation_state.pending(rungs, watch, commitment_state):
+    for due in escalation_state.pending(resolved_ladder, watch, commitment_state):
         if due.instant != instant:
             continue
         if due.level is None:
-            releases(voice, Reason.QUIET, instant, TIMER, rungs, escalation_state, watch, holding=Holding.QUIET)
+            releases(voice, Reason.QUIET, instant, TIMER, resolved_ladder, escalation_state, watch, holding=Holding.QUIET)
             return
         if due.mark is not None:
             escalation_state.raised = (*escalation_state.raised, due.level.name)
             escalation_state.repeats = 0
             escalation_state.said = instant
             reason = MARK_REASON[due.mark.kind]
-            _say(voice, Kind.RAISED, reason, instant, TIMER, rungs, escalation_state, watch, due.level, commitment_state)
+            _say(
+                voice,
+                Kind.RAISED,
+                reason,
+                instant,
+                TIMER,
+                resolved_ladder,
+                escalation_state,
+                watch,
+                due.level,
+                commitment_state,
+            )
         elif due.level.name == escalation_state.raised[-1]:
-            _says_again(voice, instant, rungs, escalation_state, watch, due.level, commitment_state)
-    escalation_state.look_ahead(rungs, watch, commitment_state)
+            _says_again(voice, instant, resolved_ladder, escalation_state, watch, due.level, commitment_state)
+    escalation_state.look_ahead(resolved_ladder, watch, commitment_state)
 
 
 def _says_again(
     voice: Voice,
     instant: int,
-    rungs: Rungs,
+    resolved_ladder: ResolvedLadder,
     escalation_state: EscalationState,
     watch: Stopwatch,
     level: Level,
@@ -212,7 +241,7 @@ def _says_again(
         escalation_state.repeats += 1
         reason = Reason.NOT_ACKNOWLEDGED
     escalation_state.said = instant
-    _say(voice, Kind.REPEATED, reason, instant, TIMER, rungs, escalation_state, watch, level, commitment_state)
+    _say(voice, Kind.REPEATED, reason, instant, TIMER, resolved_ladder, escalation_state, watch, level, commitment_state)
 
 
 def _say(
@@ -221,7 +250,7 @@ def _say(
     reason: Reason,
     at: int,
     cause: str,
-    rungs: Rungs,
+    resolved_ladder: ResolvedLadder,
     escalation_state: EscalationState,
     watch: Stopwatch,
     level: Level,
@@ -234,7 +263,7 @@ def _say(
         reason,
         at,
         cause,
-        rungs,
+        resolved_ladder,
         escalation_state,
         watch,
         level=level.name,
@@ -251,20 +280,20 @@ def _tell_all(
     reason: Reason,
     at: int,
     cause: str,
-    rungs: Rungs,
+    resolved_ladder: ResolvedLadder,
     escalation_state: EscalationState,
     watch: Stopwatch,
     *,
     due_at: int | None = None,
 ) -> None:
-    told = [role for level in rungs.ladder.levels if level.name in escalation_state.raised for role in level.notify]
+    told = [role for level in resolved_ladder.ladder.levels if level.name in escalation_state.raised for role in level.notify]
     told_once = tuple(dict.fromkeys(told))
     voice.ladder(
         kind,
         reason,
         at,
         cause,
-        rungs,
+        resolved_ladder,
         escalation_state,
         watch,
         level=escalation_state.raised[-1],

@@ -190,10 +190,10 @@ class Fold:
                 commitment.ends(voice, signal, reason, at, cause, resolved, commitment_state, watch)
             elif watch.cycle == cycle:
                 commitment.moves(voice, signal, at, cause, resolved, commitment_state, watch)
-        for rungs in resolved_policy.ladders_on.get(row, ()):
-            escalation_state = self._escalation_state(rungs.name)
+        for resolved_ladder in resolved_policy.ladders_on.get(row, ()):
+            escalation_state = self._escalation_state(resolved_ladder.name)
             if escalation_state is not None and escalation_state.cycle == cycle == watch.cycle:
-                escalation.turns(voice, signal, reason, at, cause, rungs, escalation_state, watch)
+                escalation.turns(voice, signal, reason, at, cause, resolved_ladder, escalation_state, watch)
         if ends:
             watch.take(signal, at)
 
@@ -215,21 +215,21 @@ class Fold:
             escalation_state = self._escalation_state(name)
             if escalation_state is not None:
                 watch = ticket.watches[escalation_state.row]
-                rungs = self._resolved_policy(watch).ladders.get(name)
-                if rungs is not None:
-                    found.append((rungs, escalation_state, watch))
+                resolved_ladder = self._resolved_policy(watch).ladders.get(name)
+                if resolved_ladder is not None:
+                    found.append((resolved_ladder, escalation_state, watch))
         if event.type == "escalation.requested":
             found.sort(key=lambda one: (not escalation.takes(event, one[0]), not one[0].ladder.on_request))
             del found[1:]
-        for rungs, escalation_state, watch in found:
+        for resolved_ladder, escalation_state, watch in found:
             if event.type == "escalation.acknowledged":
-                escalation.acknowledges(voice, event, rungs, escalation_state, watch)
+                escalation.acknowledges(voice, event, resolved_ladder, escalation_state, watch)
             elif event.type == "escalation.released":
-                escalation.de_escalates(voice, event, rungs, escalation_state, watch)
+                escalation.de_escalates(voice, event, resolved_ladder, escalation_state, watch)
             else:
-                gate = ticket.commitments.get(rungs.ladder.request_after)
-                commitment_state = ticket.commitments.get(rungs.ladder.commitment)
-                escalation.asks(voice, event, rungs, escalation_state, watch, gate, commitment_state)
+                gate = ticket.commitments.get(resolved_ladder.ladder.request_after)
+                commitment_state = ticket.commitments.get(resolved_ladder.ladder.commitment)
+                escalation.asks(voice, event, resolved_ladder, escalation_state, watch, gate, commitment_state)
         return [escalation_state.row for _, escalation_state, _ in found]
 
     def _lay(self, rows: list[str]) -> set[str]:
@@ -244,8 +244,8 @@ class Fold:
             for resolved in resolved_policy.commitments_on.get(row, ()):
                 laid.add(resolved.name)
                 self._lay_promise(row, watch, resolved)
-            for rungs in resolved_policy.ladders_on.get(row, ()):
-                name = rungs.name
+            for resolved_ladder in resolved_policy.ladders_on.get(row, ()):
+                name = resolved_ladder.name
                 laid.add(f"^{name}")
                 escalation_state = self._escalation_state(name)
                 if escalation_state is not None and escalation_state.row != row and self._held_by(escalation_state.row, name):
@@ -254,14 +254,16 @@ class Fold:
                     if escalation_state is not None and escalation_state.active:
                         # Watched for a recurrence, and now the clock begins another cycle: that escalation is over.
                         old = ticket.watches[escalation_state.row]
-                        escalation.releases(self.voice, Reason.RESTARTED, at, cause, rungs, escalation_state, old)
+                        escalation.releases(self.voice, Reason.RESTARTED, at, cause, resolved_ladder, escalation_state, old)
                     turn = escalation_state.turn + 1 if escalation_state is not None and escalation_state.row != row else 0
-                    escalation_state = EscalationState(rungs.policy.name, rungs.policy.version, row, watch.cycle, turn=turn)
+                    escalation_state = EscalationState(
+                        resolved_ladder.policy.name, resolved_ladder.policy.version, row, watch.cycle, turn=turn
+                    )
                     ticket.escalations[name] = escalation_state
                 elif escalation_state.holding == _WITHDRAWN:
-                    escalation.returns(self.voice, at, cause, rungs, escalation_state, watch)
+                    escalation.returns(self.voice, at, cause, resolved_ladder, escalation_state, watch)
                 escalation_state.floor = max(escalation_state.floor, at)
-                escalation_state.look_ahead(rungs, watch, ticket.commitments.get(rungs.ladder.commitment))
+                escalation_state.look_ahead(resolved_ladder, watch, ticket.commitments.get(resolved_ladder.ladder.commitment))
         return laid
 
     def _held_by(self, row: str, name: str) -> bool:
@@ -274,7 +276,7 @@ class Fold:
             return False
         resolved_policy = self._resolved_policy(watch)
         return any(resolved.name == name for resolved in resolved_policy.commitments_on.get(row, ())) or any(
-            rungs.name == name for rungs in resolved_policy.ladders_on.get(row, ())
+            resolved_ladder.name == name for resolved_ladder in resolved_policy.ladders_on.get(row, ())
         )
 
     def _lay_promise(self, row: str, watch: Stopwatch, resolved: ResolvedCommitment) -> None:
@@ -313,10 +315,12 @@ class Fold:
             watch = ticket.watches[high.row]
             if f"^{name}" not in laid and watch.on:
                 escalation_state = self._escalation_state(name) or high
-                rungs = policies.resolved_policy(before, policies.epoch(watch.began)).ladders.get(name)
-                if rungs is not None:
+                resolved_ladder = policies.resolved_policy(before, policies.epoch(watch.began)).ladders.get(name)
+                if resolved_ladder is not None:
                     reason, holding = Reason.NO_LONGER_APPLIES, Holding.WITHDRAWN
-                    escalation.releases(self.voice, reason, at, cause, rungs, escalation_state, watch, holding=holding)
+                    escalation.releases(
+                        self.voice, reason, at, cause, resolved_ladder, escalation_state, watch, holding=holding
+                    )
                 escalation_state.next = None
 
     def _fire(self, instant: int) -> None:
@@ -330,9 +334,9 @@ class Fold:
         for name, high in list(ticket.escalations.items()):
             if high.next == instant:
                 watch, escalation_state = ticket.watches[high.row], self._escalation_state(name) or high
-                rungs = self._resolved_policy(watch).ladders.get(name)
-                if rungs is None:  # solved, watched, and by a change of fields no ladder's any more
+                resolved_ladder = self._resolved_policy(watch).ladders.get(name)
+                if resolved_ladder is None:  # solved, watched, and by a change of fields no ladder's any more
                     escalation_state.next = None
                     continue
-                pledge_below = ticket.commitments.get(rungs.ladder.commitment)
-                escalation.falls_due(self.voice, instant, rungs, escalation_state, watch, pledge_below)
+                pledge_below = ticket.commitments.get(resolved_ladder.ladder.commitment)
+                escalation.falls_due(self.voice, instant, resolved_ladder, escalation_state, watch, pledge_below)

@@ -60,9 +60,9 @@ def test_each_channel_has_its_own_promise_beside_that_of_the_priority(policies, 
     ],
 )
 def test_management_is_told_by_the_matrix_of_level_and_priority(policies, priority, times):
-    rungs = resolved_policy(policies, priority=priority).ladders["batoi-management"]
-    assert [level.name for level, _ in rungs.levels] == ["support-team", "account-manager", "executive"]
-    assert [mark.text for _, mark in rungs.levels] == times
+    resolved_ladder = resolved_policy(policies, priority=priority).ladders["batoi-management"]
+    assert [level.name for level, _ in resolved_ladder.levels] == ["support-team", "account-manager", "executive"]
+    assert [mark.text for _, mark in resolved_ladder.levels] == times
 
 
 def test_a_business_day_is_nine_to_five_in_india(policies):

@@ -81,6 +81,10 @@ def test_every_escalation_of_baar_has_its_lead(baar: Policy) -> None:
 def test_one_team_takes_over_whatever_the_product(product: str) -> None:
     policies = load([shipped("baar")])
     resolved_policy = policies.resolved_policy({"contract": "baar-support", "priority": "p1", "product": product}, 0)
-    functional = [rungs for rungs in resolved_policy.ladders.values() if rungs.ladder.kind is LadderKind.FUNCTIONAL]
+    functional = [
+        resolved_ladder
+        for resolved_ladder in resolved_policy.ladders.values()
+        if resolved_ladder.ladder.kind is LadderKind.FUNCTIONAL
+    ]
 
     assert len(functional) == 1
