@@ -32,10 +32,10 @@ if TYPE_CHECKING:
     from stream.sla.ticket.stopwatch import Stopwatch
 
 
-class Holding(IntEnum):
+class EscalationPhase(IntEnum):
     """Where an escalation is."""
 
-    CLIMBING = 0
+    ACTIVE = 0
     ACKNOWLEDGED = 1
     MONITORING = 2
     """Solved, and watched for a recurrence."""
@@ -48,9 +48,9 @@ class Holding(IntEnum):
 
 
 # Names and plain integers for what is asked at every event: up to Python 3.11 naming an enum's member costs as much as a call.
-CLIMBING: Final = int(Holding.CLIMBING)
-ACKNOWLEDGED: Final = int(Holding.ACKNOWLEDGED)
-MONITORING: Final = int(Holding.MONITORING)
+ACTIVE: Final = int(EscalationPhase.ACTIVE)
+ACKNOWLEDGED: Final = int(EscalationPhase.ACKNOWLEDGED)
+MONITORING: Final = int(EscalationPhase.MONITORING)
 _BUSINESS: Final = Clock.BUSINESS
 _USED: Final = MarkKind.USED
 
@@ -81,7 +81,7 @@ class EscalationState:
         cycle: int,
         floor: int = 0,
         raised: tuple[str, ...] = (),
-        holding: int = 0,  # Holding.CLIMBING
+        phase: int = 0,  # Holding.CLIMBING
         said: int = 0,
         watched_until: int = 0,
         repeats: int = 0,
@@ -97,7 +97,7 @@ class EscalationState:
         """When the present times of its levels took hold (epoch microseconds)."""
         self.raised: tuple[str, ...] = raised
         """Names of the levels that were raised, in order."""
-        self.holding: int = holding
+        self.phase: int = phase
         self.said: int = said
         """When the highest level was last said, acknowledged, or put under monitoring (epoch microseconds)."""
         self.watched_until: int = watched_until
@@ -118,7 +118,7 @@ class EscalationState:
             self.cycle,
             self.floor,
             self.raised,
-            self.holding,
+            self.phase,
             self.said,
             self.watched_until,
             self.repeats,
@@ -135,7 +135,7 @@ class EscalationState:
             self.cycle,
             self.floor,
             self.raised,
-            self.holding,
+            self.phase,
             self.said,
             self.watched_until,
             self.repeats,
@@ -146,7 +146,7 @@ class EscalationState:
     @property
     def active(self) -> bool:
         """Some level was raised and the escalation is not over."""
-        return bool(self.raised) and self.holding <= MONITORING
+        return bool(self.raised) and self.phase <= MONITORING
 
     def look_ahead(self, resolved_ladder: ResolvedLadder, watch: Stopwatch, commitment_state: CommitmentState | None) -> None:
         """Find the next instant anew, after anything about the stopwatch, the commitment or the levels has changed."""
@@ -159,12 +159,12 @@ class EscalationState:
     def pending(self, resolved_ladder: ResolvedLadder, watch: Stopwatch, commitment_state: CommitmentState | None) -> list[Due]:
         """All that is in sight, in the order of the policy: levels first, then the repetition of the highest."""
         calendar, ladder = resolved_ladder.calendar, resolved_ladder.ladder
-        if self.holding == MONITORING:
+        if self.phase == MONITORING:
             return [Due(self.watched_until, None, None)]
-        if not watch.on or self.holding > ACKNOWLEDGED or not _may_escalate(resolved_ladder, commitment_state):
+        if not watch.on or self.phase > ACKNOWLEDGED or not _may_escalate(resolved_ladder, commitment_state):
             return []
         highest = self.highest(resolved_ladder)
-        if self.holding == ACKNOWLEDGED:
+        if self.phase == ACKNOWLEDGED:
             if ladder.raise_again_after is None or highest is None:
                 return []
             again = shift(self.said, ladder.raise_again_after, calendar)

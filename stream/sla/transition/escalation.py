@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from stream.sla.effects import Kind, Reason
 from stream.sla.ticket.commitment_state import PENDING
-from stream.sla.ticket.escalation_state import EscalationState, Holding, shift
+from stream.sla.ticket.escalation_state import EscalationPhase, EscalationState, shift
 from stream.sla.ticket.stopwatch import CANCEL, REOPEN, RESTART, STOP
 from stream.sla.transition.emitter import MARK_REASON, TIMER
 
@@ -36,7 +36,7 @@ def turns(
     if signal is REOPEN:
         _reopens(voice, at, cause, resolved_ladder, escalation_state, watch)
     elif signal is STOP and escalation_state.active and resolved_ladder.ladder.monitoring is not None:
-        escalation_state.holding = Holding.MONITORING
+        escalation_state.phase = EscalationPhase.MONITORING
         escalation_state.said = at
         escalation_state.turn += 1
         escalation_state.next = escalation_state.watched_until = shift(
@@ -64,11 +64,11 @@ def _reopens(
     escalation_state.floor = at
     escalation_state.repeats = 0
     escalation_state.said = at
-    if escalation_state.holding == Holding.QUIET or not escalation_state.raised:
+    if escalation_state.phase == EscalationPhase.QUIET or not escalation_state.raised:
         escalation_state.raised = ()
-        escalation_state.holding = Holding.CLIMBING
+        escalation_state.phase = EscalationPhase.ACTIVE
         return
-    escalation_state.holding = Holding.CLIMBING
+    escalation_state.phase = EscalationPhase.ACTIVE
     _tell_all(voice, Kind.RECURRED, Reason.RECURRENCE, at, cause, resolved_ladder, escalation_state, watch)
 
 
@@ -76,7 +76,7 @@ def returns(
     voice: Voice, at: int, cause: str, resolved_ladder: ResolvedLadder, escalation_state: EscalationState, watch: Stopwatch
 ) -> None:
     """A ladder that had ceased to apply applies again: it goes on at its level."""
-    escalation_state.holding = Holding.CLIMBING
+    escalation_state.phase = EscalationPhase.ACTIVE
     escalation_state.turn += 1
     escalation_state.said = at
     escalation_state.repeats = 0
@@ -92,13 +92,13 @@ def releases(
     escalation_state: EscalationState,
     watch: Stopwatch,
     *,
-    holding: Holding = Holding.RELEASED,
+    phase: EscalationPhase = EscalationPhase.RELEASED,
 ) -> None:
     """The escalation is over: everybody who was told of it is told so."""
     escalation_state.next = None
     if escalation_state.active:
         escalation_state.turn += 1
-        escalation_state.holding = holding
+        escalation_state.phase = phase
         _tell_all(voice, Kind.RELEASED, reason, at, cause, resolved_ladder, escalation_state, watch)
 
 
@@ -106,8 +106,8 @@ def acknowledges(
     voice: Voice, event: Event, resolved_ladder: ResolvedLadder, escalation_state: EscalationState, watch: Stopwatch
 ) -> None:
     """Somebody has taken the escalation on. Nothing to acknowledge is no error: such an event says nothing."""
-    if escalation_state.active and escalation_state.holding == Holding.CLIMBING and _means(event, escalation_state):
-        escalation_state.holding = Holding.ACKNOWLEDGED
+    if escalation_state.active and escalation_state.phase == EscalationPhase.ACTIVE and _means(event, escalation_state):
+        escalation_state.phase = EscalationPhase.ACKNOWLEDGED
         escalation_state.said = event.at
         escalation_state.turn += 1
         _tell_all(voice, Kind.ACKNOWLEDGED, Reason.ACKNOWLEDGED, event.at, event.id, resolved_ladder, escalation_state, watch)
@@ -168,7 +168,7 @@ def asks(
     if not again:
         escalation_state.raised = (*escalation_state.raised, level.name)
     escalation_state.turn += 1  # its repetitions are counted from here, and are others than those before
-    escalation_state.holding = Holding.CLIMBING
+    escalation_state.phase = EscalationPhase.ACTIVE
     kind = Kind.REPEATED if again else Kind.RAISED
     _say(
         voice,
@@ -198,7 +198,7 @@ def falls_due(
         if due.instant != instant:
             continue
         if due.level is None:
-            releases(voice, Reason.QUIET, instant, TIMER, resolved_ladder, escalation_state, watch, holding=Holding.QUIET)
+            releases(voice, Reason.QUIET, instant, TIMER, resolved_ladder, escalation_state, watch, phase=EscalationPhase.QUIET)
             return
         if due.mark is not None:
             escalation_state.raised = (*escalation_state.raised, due.level.name)
@@ -231,8 +231,8 @@ def _says_again(
     level: Level,
     commitment_state: CommitmentState | None,
 ) -> None:
-    if escalation_state.holding == Holding.ACKNOWLEDGED:
-        escalation_state.holding = Holding.CLIMBING
+    if escalation_state.phase == EscalationPhase.ACKNOWLEDGED:
+        escalation_state.phase = EscalationPhase.ACTIVE
         escalation_state.floor = instant
         escalation_state.repeats = 0
         escalation_state.turn += 1

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Final
 
 from stream.sla.effects import Kind, Reason
 from stream.sla.ticket.commitment_state import CANCELLED, MEASURED, MET, PENDING
-from stream.sla.ticket.escalation_state import EscalationState, Holding
+from stream.sla.ticket.escalation_state import EscalationPhase, EscalationState
 from stream.sla.ticket.fields import absorb
 from stream.sla.ticket.stopwatch import IDLE, Signal, Stopwatch
 from stream.sla.transition import commitment, escalation
@@ -40,7 +40,7 @@ _CANCELLED: Final = (Signal.CANCEL,)
 # Naming a member of an enum costs as much as a call.
 _FIELD_CHANGED: Final = Reason.FIELD_CHANGED
 _CLOCK_STARTED: Final = Reason.CLOCK_STARTED
-_WITHDRAWN: Final = int(Holding.WITHDRAWN)
+_WITHDRAWN: Final = int(EscalationPhase.WITHDRAWN)
 
 
 class Fold:
@@ -260,7 +260,7 @@ class Fold:
                         resolved_ladder.policy.name, resolved_ladder.policy.version, row, watch.cycle, turn=turn
                     )
                     ticket.escalations[name] = escalation_state
-                elif escalation_state.holding == _WITHDRAWN:
+                elif escalation_state.phase == _WITHDRAWN:
                     escalation.returns(self.voice, at, cause, resolved_ladder, escalation_state, watch)
                 escalation_state.floor = max(escalation_state.floor, at)
                 escalation_state.look_ahead(resolved_ladder, watch, ticket.commitments.get(resolved_ladder.ladder.commitment))
@@ -317,10 +317,8 @@ class Fold:
                 escalation_state = self._escalation_state(name) or high
                 resolved_ladder = policies.resolved_policy(before, policies.epoch(watch.began)).ladders.get(name)
                 if resolved_ladder is not None:
-                    reason, holding = Reason.NO_LONGER_APPLIES, Holding.WITHDRAWN
-                    escalation.releases(
-                        self.voice, reason, at, cause, resolved_ladder, escalation_state, watch, holding=holding
-                    )
+                    reason, phase = Reason.NO_LONGER_APPLIES, EscalationPhase.WITHDRAWN
+                    escalation.releases(self.voice, reason, at, cause, resolved_ladder, escalation_state, watch, phase=phase)
                 escalation_state.next = None
 
     def _fire(self, instant: int) -> None:
