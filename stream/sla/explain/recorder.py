@@ -38,7 +38,7 @@ _WORDS: Final = {
     Verdict.PENDING: Outcome.PENDING,
     Verdict.MET: Outcome.MET,
     Verdict.BREACHED: Outcome.BREACHED,
-    Verdict.LATE: Outcome.MET_LATE,
+    Verdict.MET_LATE: Outcome.MET_LATE,
     Verdict.CANCELLED: Outcome.CANCELLED,
     Verdict.MEASURED: Outcome.MEASURED,
 }

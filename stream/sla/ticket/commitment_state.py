@@ -34,7 +34,7 @@ class Verdict(IntEnum):
     PENDING = 0
     MET = 1
     BREACHED = 2
-    LATE = 3
+    MET_LATE = 3
     """Breached, and fulfilled since."""
     CANCELLED = 4
     MEASURED = 5
@@ -43,11 +43,11 @@ class Verdict(IntEnum):
 
 TABLE: Final[dict[Verdict, frozenset[Verdict]]] = {
     Verdict.PENDING: frozenset({Verdict.MET, Verdict.BREACHED, Verdict.CANCELLED, Verdict.MEASURED}),
-    Verdict.BREACHED: frozenset({Verdict.LATE, Verdict.CANCELLED}),
+    Verdict.BREACHED: frozenset({Verdict.MET_LATE, Verdict.CANCELLED}),
     # The stopwatch was reopened, or (cancelled) the promise applies again.
     Verdict.MET: frozenset({Verdict.PENDING}),
     Verdict.MEASURED: frozenset({Verdict.PENDING}),
-    Verdict.LATE: frozenset({Verdict.BREACHED}),
+    Verdict.MET_LATE: frozenset({Verdict.BREACHED}),
     Verdict.CANCELLED: frozenset({Verdict.PENDING}),
 }
 
@@ -77,7 +77,7 @@ Stored = tuple[
 PENDING: Final = int(Verdict.PENDING)
 MET: Final = int(Verdict.MET)
 BREACHED: Final = int(Verdict.BREACHED)
-LATE: Final = int(Verdict.LATE)
+MET_LATE: Final = int(Verdict.MET_LATE)
 CANCELLED: Final = int(Verdict.CANCELLED)
 MEASURED: Final = int(Verdict.MEASURED)
 _MAY_FOLLOW: Final = [frozenset(map(int, TABLE[verdict])) for verdict in Verdict]

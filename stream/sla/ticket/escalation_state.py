@@ -41,7 +41,7 @@ class EscalationPhase(IntEnum):
     """Solved, and watched for a recurrence."""
     RELEASED = 3
     """Over; a reopening brings it back."""
-    QUIET = 4
+    ENDED = 4
     """Over for good; a reopening begins a new one."""
     WITHDRAWN = 5
     """No longer applies; goes on when it applies again."""

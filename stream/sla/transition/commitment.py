@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from stream.sla.calendar.duration import Duration
 from stream.sla.effects import Kind, Reason
 from stream.sla.policy.policy import OnChange
-from stream.sla.ticket.commitment_state import BREACHED, CANCELLED, LATE, MEASURED, MET, PENDING, CommitmentState
+from stream.sla.ticket.commitment_state import BREACHED, CANCELLED, MEASURED, MET, MET_LATE, PENDING, CommitmentState
 from stream.sla.ticket.stopwatch import CANCEL, PAUSE, PAUSED, REOPEN, RESUME, STOP
 from stream.sla.transition.emitter import MARK_REASON, TIMER
 
@@ -65,7 +65,7 @@ def ends(
             commitment_state.decide(MET)
             voice.commitment(_MET, _FULFILLED, at, cause, resolved, commitment_state, watch)
     if commitment_state.verdict == BREACHED:
-        commitment_state.decide(LATE)
+        commitment_state.decide(MET_LATE)
         voice.commitment(Kind.MET_LATE, Reason.FULFILLED_LATE, at, cause, resolved, commitment_state, watch)
     commitment_state.next = None
 
@@ -82,7 +82,7 @@ def moves(
     """The stopwatch was paused, resumed or reopened at ``at``."""
     if signal is REOPEN:
         commitment_state.turn += 1
-        if commitment_state.verdict == LATE:
+        if commitment_state.verdict == MET_LATE:
             commitment_state.decide(BREACHED)
         elif commitment_state.verdict in (MET, MEASURED):
             commitment_state.decide(PENDING)

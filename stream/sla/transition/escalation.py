@@ -64,7 +64,7 @@ def _reopens(
     escalation_state.floor = at
     escalation_state.repeats = 0
     escalation_state.said = at
-    if escalation_state.phase == EscalationPhase.QUIET or not escalation_state.raised:
+    if escalation_state.phase == EscalationPhase.ENDED or not escalation_state.raised:
         escalation_state.raised = ()
         escalation_state.phase = EscalationPhase.ACTIVE
         return
@@ -198,7 +198,7 @@ def falls_due(
         if due.instant != instant:
             continue
         if due.level is None:
-            releases(voice, Reason.QUIET, instant, TIMER, resolved_ladder, escalation_state, watch, phase=EscalationPhase.QUIET)
+            releases(voice, Reason.QUIET, instant, TIMER, resolved_ladder, escalation_state, watch, phase=EscalationPhase.ENDED)
             return
         if due.mark is not None:
             escalation_state.raised = (*escalation_state.raised, due.level.name)
