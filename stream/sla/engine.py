@@ -97,7 +97,7 @@ class Engine:
         fold = Fold(self.policies, state.head.copy(), now)
         fold.time(now)
         after = State(fold.ticket, state.recent, state.base, state.old_ids, state.revisions)
-        return Step(after, _named(fold.voice.effects, state.revisions), Outcome.WOKEN)
+        return Step(after, _named(fold.emitter.effects, state.revisions), Outcome.WOKEN)
 
     def _repeats(self, state: State, event: Event) -> bool:
         return state.knows(event) or (bool(state.old_ids) and _old_id(event) in state.old_ids)
@@ -109,7 +109,7 @@ class Engine:
         after = State(fold.ticket, state.recent.add(event), state.base, state.old_ids, state.revisions)
         if after.recent.kept > self._history:
             after = self._bounded(after)
-        effects = _named(fold.voice.effects, state.revisions)
+        effects = _named(fold.emitter.effects, state.revisions)
         unmatched = begins and not self.policies.resolved_policy(fold.ticket.fields, self.policies.epoch(event.at)).has_targets
         return Step(after, effects, _APPLIED, unmatched)
 
@@ -131,7 +131,7 @@ class Engine:
         for event in history:
             fold.event(event)
         fold.time(until)
-        return fold.voice.effects, fold.ticket
+        return fold.emitter.effects, fold.ticket
 
     def _bounded(self, state: State) -> State:
         """Move the older half of an overlong history into the base, so that this happens seldom."""

@@ -129,7 +129,9 @@ class Record:
         fold = Fold(self.policies, before.copy(), event.at)
         fold.event(event)
         self.ticket = fold.ticket
-        self._note(before, fold.voice.effects, Why(event.id, what_changed(event, before.fields, fold.ticket.fields)), event.at)
+        self._note(
+            before, fold.emitter.effects, Why(event.id, what_changed(event, before.fields, fold.ticket.fields)), event.at
+        )
 
     def pass_time(self, until: int) -> None:
         """Let everything become true that lies before ``until``."""
@@ -138,13 +140,13 @@ class Record:
             fold = Fold(self.policies, before.copy(), instant)
             fold.time(instant + 1)
             self.ticket = fold.ticket
-            self._note(before, fold.voice.effects, Why(TIMER, ""), instant)
+            self._note(before, fold.emitter.effects, Why(TIMER, ""), instant)
 
     def look_ahead(self) -> None:
         """Add what becomes true if nothing else happens. Nothing may be heard after this."""
         fold = Fold(self.policies, self.ticket.copy(), 0)
         fold.time(_FOREVER)
-        self._tell(self.ticket, fold.voice.effects, Why(TIMER, ""), expected=True)
+        self._tell(self.ticket, fold.emitter.effects, Why(TIMER, ""), expected=True)
 
     def _note(self, before: Ticket, effects: list[Effect], why: Why, at: int) -> None:
         for row, watch in self.ticket.watches.items():

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from stream.sla.events import Event
     from stream.sla.policy.resolve import ResolvedCommitment
     from stream.sla.ticket.stopwatch import Signal, Stopwatch
-    from stream.sla.transition.emitter import Voice
+    from stream.sla.transition.emitter import Emitter
 
 # What is said at every ticket: up to Python 3.11 naming an enum's member costs as much as a call.
 _STARTED: Final = Kind.STARTED
@@ -31,7 +31,7 @@ _BY_REOPENING: Final = Reason.REOPENED
 
 
 def ends(
-    voice: Voice,
+    emitter: Emitter,
     signal: Signal,
     reason: Reason,
     at: int,
@@ -44,34 +44,34 @@ def ends(
     if signal is CANCEL:
         if commitment_state.verdict == PENDING:
             commitment_state.decide(CANCELLED)
-            voice.commitment(Kind.CANCELLED, reason, at, cause, resolved, commitment_state, watch)
+            emitter.commitment(Kind.CANCELLED, reason, at, cause, resolved, commitment_state, watch)
         commitment_state.next = None
         return
     if resolved.timer:
         if commitment_state.verdict == PENDING:
             commitment_state.decide(CANCELLED)
             if signal is STOP:  # what restarts is told of by its new start
-                voice.commitment(Kind.CANCELLED, Reason.FULFILLED, at, cause, resolved, commitment_state, watch)
+                emitter.commitment(Kind.CANCELLED, Reason.FULFILLED, at, cause, resolved, commitment_state, watch)
         commitment_state.next = None
         return
     if commitment_state.verdict == PENDING:
         if commitment_state.target is None:
             commitment_state.decide(MEASURED)
-            voice.commitment(_MEASURED, _NO_TARGET, at, cause, resolved, commitment_state, watch)
+            emitter.commitment(_MEASURED, _NO_TARGET, at, cause, resolved, commitment_state, watch)
         elif commitment_state.due is not None and commitment_state.due < at:
             # Time was let pass up to here, so only a target that changed at this very instant can have got by.
-            breaches(voice, at, cause, resolved, commitment_state, watch)
+            breaches(emitter, at, cause, resolved, commitment_state, watch)
         else:
             commitment_state.decide(MET)
-            voice.commitment(_MET, _FULFILLED, at, cause, resolved, commitment_state, watch)
+            emitter.commitment(_MET, _FULFILLED, at, cause, resolved, commitment_state, watch)
     if commitment_state.verdict == BREACHED:
         commitment_state.decide(MET_LATE)
-        voice.commitment(Kind.MET_LATE, Reason.FULFILLED_LATE, at, cause, resolved, commitment_state, watch)
+        emitter.commitment(Kind.MET_LATE, Reason.FULFILLED_LATE, at, cause, resolved, commitment_state, watch)
     commitment_state.next = None
 
 
 def moves(
-    voice: Voice,
+    emitter: Emitter,
     signal: Signal,
     at: int,
     cause: str,
@@ -88,19 +88,19 @@ def moves(
             commitment_state.decide(PENDING)
             commitment_state.floor = at
     if signal is REOPEN and commitment_state.verdict == PENDING and commitment_state.differs(resolved, watch):
-        retargets(voice, at, cause, resolved, commitment_state, watch)  # the fields changed while it was stopped
+        retargets(emitter, at, cause, resolved, commitment_state, watch)  # the fields changed while it was stopped
     commitment_state.look_ahead(resolved, watch)
     if commitment_state.verdict != PENDING:
         return
     if signal is PAUSE:
-        voice.commitment(_PAUSED, _BY_PAUSE, at, cause, resolved, commitment_state, watch, per_event=True)
+        emitter.commitment(_PAUSED, _BY_PAUSE, at, cause, resolved, commitment_state, watch, per_event=True)
     elif signal is RESUME or signal is REOPEN:
         reason = _BY_REOPENING if signal is REOPEN else _BY_RESUME
-        voice.commitment(_RESUMED, reason, at, cause, resolved, commitment_state, watch, per_event=True)
+        emitter.commitment(_RESUMED, reason, at, cause, resolved, commitment_state, watch, per_event=True)
 
 
 def begins(
-    voice: Voice,
+    emitter: Emitter,
     reason: Reason,
     at: int,
     cause: str,
@@ -114,14 +114,14 @@ def begins(
         commitment_state.turn = before.turn + 1
     commitment_state.aim(resolved, watch, at)
     commitment_state.look_ahead(resolved, watch)
-    voice.commitment(_STARTED, reason, at, cause, resolved, commitment_state, watch)
+    emitter.commitment(_STARTED, reason, at, cause, resolved, commitment_state, watch)
     if watch.phase == PAUSED:
-        voice.commitment(_PAUSED, _BY_PAUSE, at, cause, resolved, commitment_state, watch, per_event=True)
+        emitter.commitment(_PAUSED, _BY_PAUSE, at, cause, resolved, commitment_state, watch, per_event=True)
     return commitment_state
 
 
 def retargets(
-    voice: Voice, at: int, cause: str, resolved: ResolvedCommitment, commitment_state: CommitmentState, watch: Stopwatch
+    emitter: Emitter, at: int, cause: str, resolved: ResolvedCommitment, commitment_state: CommitmentState, watch: Stopwatch
 ) -> None:
     """The ticket's fields now promise something else: swap the target as the commitment's ``on_change`` says."""
     commitment_state.turn += 1
@@ -137,11 +137,11 @@ def retargets(
         commitment_state.counts_from = at
     commitment_state.measure_again(resolved.calendar, watch)
     commitment_state.aim_again(resolved, watch, at)
-    voice.commitment(Kind.RETARGETED, Reason.FIELD_CHANGED, at, cause, resolved, commitment_state, watch, per_event=True)
+    emitter.commitment(Kind.RETARGETED, Reason.FIELD_CHANGED, at, cause, resolved, commitment_state, watch, per_event=True)
 
 
 def breaches(
-    voice: Voice, at: int, cause: str, resolved: ResolvedCommitment, commitment_state: CommitmentState, watch: Stopwatch
+    emitter: Emitter, at: int, cause: str, resolved: ResolvedCommitment, commitment_state: CommitmentState, watch: Stopwatch
 ) -> None:
     """The deadline has passed; ``at`` is the deadline, or the later instant at which its target took hold."""
     commitment_state.decide(BREACHED)
@@ -149,24 +149,24 @@ def breaches(
     late = commitment_state.due is not None and commitment_state.due < at
     reason = Reason.RETARGETED_PAST_DUE if late else Reason.TARGET_PASSED
     kind = Kind.ELAPSED if resolved.timer else Kind.BREACHED
-    voice.commitment(kind, reason, at, cause, resolved, commitment_state, watch)
+    emitter.commitment(kind, reason, at, cause, resolved, commitment_state, watch)
 
 
 def falls_due(
-    voice: Voice, instant: int, resolved: ResolvedCommitment, commitment_state: CommitmentState, watch: Stopwatch
+    emitter: Emitter, instant: int, resolved: ResolvedCommitment, commitment_state: CommitmentState, watch: Stopwatch
 ) -> None:
     """``instant`` is ``commitment_state.next``, and time has passed it."""
     if commitment_state.due is not None and max(commitment_state.due, commitment_state.floor) == instant:
-        breaches(voice, instant, TIMER, resolved, commitment_state, watch)
+        breaches(emitter, instant, TIMER, resolved, commitment_state, watch)
         return
     for mark in commitment_state.warnings_at(instant, resolved, watch):
         commitment_state.warned = (*commitment_state.warned, mark.text)
-        voice.commitment(Kind.WARNED, MARK_REASON[mark.kind], instant, TIMER, resolved, commitment_state, watch, mark=mark)
+        emitter.commitment(Kind.WARNED, MARK_REASON[mark.kind], instant, TIMER, resolved, commitment_state, watch, mark=mark)
     commitment_state.look_ahead(resolved, watch)
 
 
 def extends(
-    voice: Voice, event: Event, resolved: ResolvedCommitment, commitment_state: CommitmentState, watch: Stopwatch
+    emitter: Emitter, event: Event, resolved: ResolvedCommitment, commitment_state: CommitmentState, watch: Stopwatch
 ) -> None:
     """More time was granted. Extensions add up to the policy's cap and no further; a refusal is said, not swallowed."""
     cap = resolved.commitment.extension_cap
@@ -183,4 +183,4 @@ def extends(
         commitment_state.turn += 1
         commitment_state.floor = event.at
         commitment_state.aim_again(resolved, watch, event.at)
-    voice.commitment(kind, reason, event.at, event.id, resolved, commitment_state, watch, per_event=True)
+    emitter.commitment(kind, reason, event.at, event.id, resolved, commitment_state, watch, per_event=True)

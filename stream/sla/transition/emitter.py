@@ -42,7 +42,7 @@ def stem(ticket: str, name: str, row: str, cycle: int, kind: Kind, mark: str, ve
     return named.hexdigest()
 
 
-class Voice:
+class Emitter:
     """Collects the effects of one step on one ticket."""
 
     __slots__ = ("_calendars", "_fields", "effects", "now", "ticket")

@@ -16,14 +16,14 @@ if TYPE_CHECKING:
     from stream.sla.policy.resolve import ResolvedLadder
     from stream.sla.ticket.commitment_state import CommitmentState
     from stream.sla.ticket.stopwatch import Signal, Stopwatch
-    from stream.sla.transition.emitter import Voice
+    from stream.sla.transition.emitter import Emitter
 
 URGENT = frozenset({"production", "business_risk"})
 """Impacts for which a customer may ask at any time."""
 
 
 def turns(
-    voice: Voice,
+    emitter: Emitter,
     signal: Signal,
     reason: Reason,
     at: int,
@@ -34,7 +34,7 @@ def turns(
 ) -> None:
     """The ladder's stopwatch got a signal at ``at``. Called before the stopwatch takes an ending, after it takes another."""
     if signal is REOPEN:
-        _reopens(voice, at, cause, resolved_ladder, escalation_state, watch)
+        _reopens(emitter, at, cause, resolved_ladder, escalation_state, watch)
     elif signal is STOP and escalation_state.active and resolved_ladder.ladder.monitoring is not None:
         escalation_state.phase = EscalationPhase.MONITORING
         escalation_state.said = at
@@ -43,7 +43,7 @@ def turns(
             at, resolved_ladder.ladder.monitoring, resolved_ladder.calendar
         )
         _tell_all(
-            voice,
+            emitter,
             Kind.MONITORING,
             reason,
             at,
@@ -54,11 +54,11 @@ def turns(
             due_at=escalation_state.watched_until,
         )
     elif signal in (STOP, RESTART, CANCEL):
-        releases(voice, reason, at, cause, resolved_ladder, escalation_state, watch)
+        releases(emitter, reason, at, cause, resolved_ladder, escalation_state, watch)
 
 
 def _reopens(
-    voice: Voice, at: int, cause: str, resolved_ladder: ResolvedLadder, escalation_state: EscalationState, watch: Stopwatch
+    emitter: Emitter, at: int, cause: str, resolved_ladder: ResolvedLadder, escalation_state: EscalationState, watch: Stopwatch
 ) -> None:
     escalation_state.turn += 1
     escalation_state.floor = at
@@ -69,22 +69,22 @@ def _reopens(
         escalation_state.phase = EscalationPhase.ACTIVE
         return
     escalation_state.phase = EscalationPhase.ACTIVE
-    _tell_all(voice, Kind.RECURRED, Reason.RECURRENCE, at, cause, resolved_ladder, escalation_state, watch)
+    _tell_all(emitter, Kind.RECURRED, Reason.RECURRENCE, at, cause, resolved_ladder, escalation_state, watch)
 
 
 def returns(
-    voice: Voice, at: int, cause: str, resolved_ladder: ResolvedLadder, escalation_state: EscalationState, watch: Stopwatch
+    emitter: Emitter, at: int, cause: str, resolved_ladder: ResolvedLadder, escalation_state: EscalationState, watch: Stopwatch
 ) -> None:
     """A ladder that had ceased to apply applies again: it goes on at its level."""
     escalation_state.phase = EscalationPhase.ACTIVE
     escalation_state.turn += 1
     escalation_state.said = at
     escalation_state.repeats = 0
-    _tell_all(voice, Kind.RECURRED, Reason.FIELD_CHANGED, at, cause, resolved_ladder, escalation_state, watch)
+    _tell_all(emitter, Kind.RECURRED, Reason.FIELD_CHANGED, at, cause, resolved_ladder, escalation_state, watch)
 
 
 def releases(
-    voice: Voice,
+    emitter: Emitter,
     reason: Reason,
     at: int,
     cause: str,
@@ -99,26 +99,26 @@ def releases(
     if escalation_state.active:
         escalation_state.turn += 1
         escalation_state.phase = phase
-        _tell_all(voice, Kind.RELEASED, reason, at, cause, resolved_ladder, escalation_state, watch)
+        _tell_all(emitter, Kind.RELEASED, reason, at, cause, resolved_ladder, escalation_state, watch)
 
 
 def acknowledges(
-    voice: Voice, event: Event, resolved_ladder: ResolvedLadder, escalation_state: EscalationState, watch: Stopwatch
+    emitter: Emitter, event: Event, resolved_ladder: ResolvedLadder, escalation_state: EscalationState, watch: Stopwatch
 ) -> None:
     """Somebody has taken the escalation on. Nothing to acknowledge is no error: such an event says nothing."""
     if escalation_state.active and escalation_state.phase == EscalationPhase.ACTIVE and _means(event, escalation_state):
         escalation_state.phase = EscalationPhase.ACKNOWLEDGED
         escalation_state.said = event.at
         escalation_state.turn += 1
-        _tell_all(voice, Kind.ACKNOWLEDGED, Reason.ACKNOWLEDGED, event.at, event.id, resolved_ladder, escalation_state, watch)
+        _tell_all(emitter, Kind.ACKNOWLEDGED, Reason.ACKNOWLEDGED, event.at, event.id, resolved_ladder, escalation_state, watch)
 
 
 def de_escalates(
-    voice: Voice, event: Event, resolved_ladder: ResolvedLadder, escalation_state: EscalationState, watch: Stopwatch
+    emitter: Emitter, event: Event, resolved_ladder: ResolvedLadder, escalation_state: EscalationState, watch: Stopwatch
 ) -> None:
     """Somebody has ended the escalation by hand."""
     if escalation_state.active and _means(event, escalation_state):
-        releases(voice, Reason.DE_ESCALATED, event.at, event.id, resolved_ladder, escalation_state, watch)
+        releases(emitter, Reason.DE_ESCALATED, event.at, event.id, resolved_ladder, escalation_state, watch)
 
 
 def takes(event: Event, resolved_ladder: ResolvedLadder) -> bool:
@@ -128,7 +128,7 @@ def takes(event: Event, resolved_ladder: ResolvedLadder) -> bool:
 
 
 def asks(
-    voice: Voice,
+    emitter: Emitter,
     event: Event,
     resolved_ladder: ResolvedLadder,
     escalation_state: EscalationState,
@@ -148,7 +148,7 @@ def asks(
     early = shut and not urgent
     if level is None or not ladder.on_request or not watch.on or early:
         reason = Reason.TOO_EARLY if early else Reason.NOT_OFFERED if watch.on else Reason.SOLVED
-        voice.ladder(
+        emitter.ladder(
             Kind.REFUSED,
             reason,
             event.at,
@@ -171,7 +171,7 @@ def asks(
     escalation_state.phase = EscalationPhase.ACTIVE
     kind = Kind.REPEATED if again else Kind.RAISED
     _say(
-        voice,
+        emitter,
         kind,
         Reason.REQUESTED,
         event.at,
@@ -186,7 +186,7 @@ def asks(
 
 
 def falls_due(
-    voice: Voice,
+    emitter: Emitter,
     instant: int,
     resolved_ladder: ResolvedLadder,
     escalation_state: EscalationState,
@@ -198,7 +198,9 @@ def falls_due(
         if due.instant != instant:
             continue
         if due.level is None:
-            releases(voice, Reason.QUIET, instant, TIMER, resolved_ladder, escalation_state, watch, phase=EscalationPhase.ENDED)
+            releases(
+                emitter, Reason.QUIET, instant, TIMER, resolved_ladder, escalation_state, watch, phase=EscalationPhase.ENDED
+            )
             return
         if due.mark is not None:
             escalation_state.raised = (*escalation_state.raised, due.level.name)
@@ -206,7 +208,7 @@ def falls_due(
             escalation_state.said = instant
             reason = MARK_REASON[due.mark.kind]
             _say(
-                voice,
+                emitter,
                 Kind.RAISED,
                 reason,
                 instant,
@@ -218,12 +220,12 @@ def falls_due(
                 commitment_state,
             )
         elif due.level.name == escalation_state.raised[-1]:
-            _says_again(voice, instant, resolved_ladder, escalation_state, watch, due.level, commitment_state)
+            _says_again(emitter, instant, resolved_ladder, escalation_state, watch, due.level, commitment_state)
     escalation_state.look_ahead(resolved_ladder, watch, commitment_state)
 
 
 def _says_again(
-    voice: Voice,
+    emitter: Emitter,
     instant: int,
     resolved_ladder: ResolvedLadder,
     escalation_state: EscalationState,
@@ -241,11 +243,11 @@ def _says_again(
         escalation_state.repeats += 1
         reason = Reason.NOT_ACKNOWLEDGED
     escalation_state.said = instant
-    _say(voice, Kind.REPEATED, reason, instant, TIMER, resolved_ladder, escalation_state, watch, level, commitment_state)
+    _say(emitter, Kind.REPEATED, reason, instant, TIMER, resolved_ladder, escalation_state, watch, level, commitment_state)
 
 
 def _say(
-    voice: Voice,
+    emitter: Emitter,
     kind: Kind,
     reason: Reason,
     at: int,
@@ -258,7 +260,7 @@ def _say(
     *,
     per_event: bool = False,
 ) -> None:
-    voice.ladder(
+    emitter.ladder(
         kind,
         reason,
         at,
@@ -275,7 +277,7 @@ def _say(
 
 
 def _tell_all(
-    voice: Voice,
+    emitter: Emitter,
     kind: Kind,
     reason: Reason,
     at: int,
@@ -288,7 +290,7 @@ def _tell_all(
 ) -> None:
     told = [role for level in resolved_ladder.ladder.levels if level.name in escalation_state.raised for role in level.notify]
     told_once = tuple(dict.fromkeys(told))
-    voice.ladder(
+    emitter.ladder(
         kind,
         reason,
         at,

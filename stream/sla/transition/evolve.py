@@ -24,7 +24,7 @@ from stream.sla.ticket.escalation_state import EscalationPhase, EscalationState
 from stream.sla.ticket.fields import absorb
 from stream.sla.ticket.stopwatch import IDLE, Signal, Stopwatch
 from stream.sla.transition import commitment, escalation
-from stream.sla.transition.emitter import Voice
+from stream.sla.transition.emitter import Emitter
 
 if TYPE_CHECKING:
     from stream.sla.events import Event
@@ -44,7 +44,7 @@ _WITHDRAWN: Final = int(EscalationPhase.WITHDRAWN)
 
 
 class Fold:
-    """Changes one ticket in place (give it a copy) and collects what became true in ``voice.effects``."""
+    """Changes one ticket in place (give it a copy) and collects what became true in ``emitter.effects``."""
 
     __slots__ = (
         "_at",
@@ -55,15 +55,15 @@ class Fold:
         "_in_force",
         "_open",
         "_resolved_for",
+        "emitter",
         "policies",
         "ticket",
-        "voice",
     )
 
     def __init__(self, policies: PolicySet, ticket: Ticket, now: int) -> None:
         self.policies = policies
         self.ticket = ticket
-        self.voice = Voice(ticket, policies.calendars, now)
+        self.emitter = Emitter(ticket, policies.calendars, now)
         self._resolved_for = ticket.fields
         """The fields whose plan is in force; in steps 1 to 3 those before the event."""
         self._in_force: ResolvedPolicy | None = None
@@ -87,7 +87,7 @@ class Fold:
         event, changed = absorb(ticket, event)
         ticket.last = (at, event.seq, self._cause, event.source)
         if changed:
-            self.voice.fields_changed()
+            self.emitter.fields_changed()
         # 3
         turned = self._turn(event, type_, changed)
         if type_ == "extension.granted":
@@ -178,7 +178,7 @@ class Fold:
         if not cycle:
             watch.take(signal, at)
             return
-        voice, cause, ends, resolved_policy = self.voice, self._cause, signal in _END_REASON, self._resolved_policy(watch)
+        emitter, cause, ends, resolved_policy = self.emitter, self._cause, signal in _END_REASON, self._resolved_policy(watch)
         reason = _GONE_REASON.get(self.ticket.gone) or _END_REASON.get(signal, _FIELD_CHANGED)
         if not ends:
             watch.take(signal, at)
@@ -187,13 +187,13 @@ class Fold:
             if commitment_state is None or commitment_state.cycle != cycle or commitment_state.row != row:
                 continue
             if ends:
-                commitment.ends(voice, signal, reason, at, cause, resolved, commitment_state, watch)
+                commitment.ends(emitter, signal, reason, at, cause, resolved, commitment_state, watch)
             elif watch.cycle == cycle:
-                commitment.moves(voice, signal, at, cause, resolved, commitment_state, watch)
+                commitment.moves(emitter, signal, at, cause, resolved, commitment_state, watch)
         for resolved_ladder in resolved_policy.ladders_on.get(row, ()):
             escalation_state = self._escalation_state(resolved_ladder.name)
             if escalation_state is not None and escalation_state.cycle == cycle == watch.cycle:
-                escalation.turns(voice, signal, reason, at, cause, resolved_ladder, escalation_state, watch)
+                escalation.turns(emitter, signal, reason, at, cause, resolved_ladder, escalation_state, watch)
         if ends:
             watch.take(signal, at)
 
@@ -204,12 +204,12 @@ class Fold:
         watch = self.ticket.watches[commitment_state.row]
         resolved = self._resolved_policy(watch).commitments.get(event.commitment)
         if resolved is not None:
-            commitment.extends(self.voice, event, resolved, commitment_state, watch)
+            commitment.extends(self.emitter, event, resolved, commitment_state, watch)
         return [commitment_state.row]
 
     def _escalate(self, event: Event) -> list[str]:
         """Acknowledgements and releases are heard by every ladder they mean; a request gets one answer."""
-        ticket, voice = self.ticket, self.voice
+        ticket, emitter = self.ticket, self.emitter
         found = []
         for name in list(ticket.escalations):
             escalation_state = self._escalation_state(name)
@@ -223,13 +223,13 @@ class Fold:
             del found[1:]
         for resolved_ladder, escalation_state, watch in found:
             if event.type == "escalation.acknowledged":
-                escalation.acknowledges(voice, event, resolved_ladder, escalation_state, watch)
+                escalation.acknowledges(emitter, event, resolved_ladder, escalation_state, watch)
             elif event.type == "escalation.released":
-                escalation.de_escalates(voice, event, resolved_ladder, escalation_state, watch)
+                escalation.de_escalates(emitter, event, resolved_ladder, escalation_state, watch)
             else:
                 gate = ticket.commitments.get(resolved_ladder.ladder.request_after)
                 commitment_state = ticket.commitments.get(resolved_ladder.ladder.commitment)
-                escalation.asks(voice, event, resolved_ladder, escalation_state, watch, gate, commitment_state)
+                escalation.asks(emitter, event, resolved_ladder, escalation_state, watch, gate, commitment_state)
         return [escalation_state.row for _, escalation_state, _ in found]
 
     def _lay(self, rows: list[str]) -> set[str]:
@@ -254,14 +254,14 @@ class Fold:
                     if escalation_state is not None and escalation_state.active:
                         # Watched for a recurrence, and now the clock begins another cycle: that escalation is over.
                         old = ticket.watches[escalation_state.row]
-                        escalation.releases(self.voice, Reason.RESTARTED, at, cause, resolved_ladder, escalation_state, old)
+                        escalation.releases(self.emitter, Reason.RESTARTED, at, cause, resolved_ladder, escalation_state, old)
                     turn = escalation_state.turn + 1 if escalation_state is not None and escalation_state.row != row else 0
                     escalation_state = EscalationState(
                         resolved_ladder.policy.name, resolved_ladder.policy.version, row, watch.cycle, turn=turn
                     )
                     ticket.escalations[name] = escalation_state
                 elif escalation_state.phase == _WITHDRAWN:
-                    escalation.returns(self.voice, at, cause, resolved_ladder, escalation_state, watch)
+                    escalation.returns(self.emitter, at, cause, resolved_ladder, escalation_state, watch)
                 escalation_state.floor = max(escalation_state.floor, at)
                 escalation_state.look_ahead(resolved_ladder, watch, ticket.commitments.get(resolved_ladder.ladder.commitment))
         return laid
@@ -280,7 +280,7 @@ class Fold:
         )
 
     def _lay_promise(self, row: str, watch: Stopwatch, resolved: ResolvedCommitment) -> None:
-        voice, name, at, cause = self.voice, resolved.name, self._at, self._cause
+        emitter, name, at, cause = self.emitter, resolved.name, self._at, self._cause
         commitment_state = self._commitment(name)
         if commitment_state is not None and commitment_state.row != row and self._held_by(commitment_state.row, name):
             return
@@ -288,13 +288,13 @@ class Fold:
         if commitment_state is not None and commitment_state.verdict == PENDING:
             # Where the cycle is another, another policy counts the same commitment on a row of its own.
             if not same_cycle or commitment_state.differs(resolved, watch):
-                commitment.retargets(voice, at, cause, resolved, commitment_state, watch)
+                commitment.retargets(emitter, at, cause, resolved, commitment_state, watch)
             else:  # the warnings may be others all the same
                 commitment_state.floor = max(commitment_state.floor, at)
                 commitment_state.look_ahead(resolved, watch)
         elif commitment_state is None or not same_cycle or commitment_state.verdict in _MAY_BEGIN_ANEW:
             reason = _CLOCK_STARTED if watch.began == at else _FIELD_CHANGED
-            self.ticket.commitments[name] = commitment.begins(voice, reason, at, cause, resolved, watch, commitment_state)
+            self.ticket.commitments[name] = commitment.begins(emitter, reason, at, cause, resolved, watch, commitment_state)
 
     def _withdraw(self, laid: set[str], before: Fields) -> None:
         """End what was promised to the fields before the event and is not among what is laid now."""
@@ -310,7 +310,7 @@ class Fold:
             commitment_state.decide(CANCELLED)
             commitment_state.next = None
             reason = Reason.NO_LONGER_APPLIES
-            self.voice.commitment(Kind.CANCELLED, reason, at, cause, resolved, commitment_state, watch)
+            self.emitter.commitment(Kind.CANCELLED, reason, at, cause, resolved, commitment_state, watch)
         for name, high in list(ticket.escalations.items()):
             watch = ticket.watches[high.row]
             if f"^{name}" not in laid and watch.on:
@@ -318,7 +318,7 @@ class Fold:
                 resolved_ladder = policies.resolved_policy(before, policies.epoch(watch.began)).ladders.get(name)
                 if resolved_ladder is not None:
                     reason, phase = Reason.NO_LONGER_APPLIES, EscalationPhase.WITHDRAWN
-                    escalation.releases(self.voice, reason, at, cause, resolved_ladder, escalation_state, watch, phase=phase)
+                    escalation.releases(self.emitter, reason, at, cause, resolved_ladder, escalation_state, watch, phase=phase)
                 escalation_state.next = None
 
     def _fire(self, instant: int) -> None:
@@ -327,7 +327,7 @@ class Fold:
             if held.next == instant:
                 watch, commitment_state = ticket.watches[held.row], self._commitment(name) or held
                 commitment.falls_due(
-                    self.voice, instant, self._resolved_policy(watch).commitments[name], commitment_state, watch
+                    self.emitter, instant, self._resolved_policy(watch).commitments[name], commitment_state, watch
                 )
         for name, high in list(ticket.escalations.items()):
             if high.next == instant:
@@ -337,4 +337,4 @@ class Fold:
                     escalation_state.next = None
                     continue
                 pledge_below = ticket.commitments.get(resolved_ladder.ladder.commitment)
-                escalation.falls_due(self.voice, instant, resolved_ladder, escalation_state, watch, pledge_below)
+                escalation.falls_due(self.emitter, instant, resolved_ladder, escalation_state, watch, pledge_below)
