@@ -19,7 +19,7 @@ from stream.sla.effects import Effect, Kind, Reason, Topic
 from stream.sla.ticket.history import packed
 from stream.sla.ticket.state import State, Ticket
 from stream.sla.transition.emitter import stem
-from stream.sla.transition.evolve import Fold
+from stream.sla.transition.evolve import Transition
 
 if TYPE_CHECKING:
     from stream.sla.events import Event
@@ -75,7 +75,7 @@ class Engine:
         self._history = history
 
     def apply(self, state: State | None, ticket: str, event: Event, now: int) -> Step:
-        """Fold one event into a ticket; ``None`` for a ticket not heard of before.
+        """Transition one event into a ticket; ``None`` for a ticket not heard of before.
 
         ``now``: the clock, epoch microseconds. It is only noted (``detected_at``); what is true does not depend on it.
         """
@@ -94,23 +94,25 @@ class Engine:
         soonest = state.head.next
         if soonest is None or soonest >= now:
             return Step(state, (), Outcome.WOKEN)
-        fold = Fold(self.policies, state.head.copy(), now)
-        fold.time(now)
-        after = State(fold.ticket, state.recent, state.base, state.old_ids, state.revisions)
-        return Step(after, _named(fold.emitter.effects, state.revisions), Outcome.WOKEN)
+        transition = Transition(self.policies, state.head.copy(), now)
+        transition.time(now)
+        after = State(transition.ticket, state.recent, state.base, state.old_ids, state.revisions)
+        return Step(after, _named(transition.emitter.effects, state.revisions), Outcome.WOKEN)
 
     def _repeats(self, state: State, event: Event) -> bool:
         return state.knows(event) or (bool(state.old_ids) and _old_id(event) in state.old_ids)
 
     def _in_order(self, state: State, event: Event, now: int) -> Step:
         begins = not state.head.begun
-        fold = Fold(self.policies, state.head.copy(), now)
-        fold.event(event)
-        after = State(fold.ticket, state.recent.add(event), state.base, state.old_ids, state.revisions)
+        transition = Transition(self.policies, state.head.copy(), now)
+        transition.event(event)
+        after = State(transition.ticket, state.recent.add(event), state.base, state.old_ids, state.revisions)
         if after.recent.kept > self._history:
             after = self._bounded(after)
-        effects = _named(fold.emitter.effects, state.revisions)
-        unmatched = begins and not self.policies.resolved_policy(fold.ticket.fields, self.policies.epoch(event.at)).has_targets
+        effects = _named(transition.emitter.effects, state.revisions)
+        unmatched = (
+            begins and not self.policies.resolved_policy(transition.ticket.fields, self.policies.epoch(event.at)).has_targets
+        )
         return Step(after, effects, _APPLIED, unmatched)
 
     def _out_of_order(self, state: State, event: Event, now: int) -> Step:
@@ -127,11 +129,11 @@ class Engine:
 
     def _refold(self, state: State, history: list[Event], until: int, now: int) -> tuple[list[Effect], Ticket]:
         start = Ticket(state.head.id) if state.base is None else state.base.copy()
-        fold = Fold(self.policies, start, now)
+        transition = Transition(self.policies, start, now)
         for event in history:
-            fold.event(event)
-        fold.time(until)
-        return fold.emitter.effects, fold.ticket
+            transition.event(event)
+        transition.time(until)
+        return transition.emitter.effects, transition.ticket
 
     def _bounded(self, state: State) -> State:
         """Move the older half of an overlong history into the base, so that this happens seldom."""

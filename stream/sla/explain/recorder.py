@@ -1,7 +1,8 @@
 """Watches the engine fold a ticket, and writes down what every event and every instant changed.
 
-Nothing is decided here. The events go through ``Fold`` one by one, and between them each instant at which time alone makes
-something true; what ``Fold`` leaves behind after each is compared with what was before.
+Nothing is decided here. The events go through ``Transition`` one by one, and between them each instant at which time alone
+makes
+something true; what ``Transition`` leaves behind after each is compared with what was before.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from stream.sla.ticket.commitment_state import CommitmentState, Verdict, resolve
 from stream.sla.ticket.escalation_state import EscalationState
 from stream.sla.ticket.state import Ticket
 from stream.sla.transition.emitter import TIMER
-from stream.sla.transition.evolve import Fold
+from stream.sla.transition.evolve import Transition
 
 if TYPE_CHECKING:
     from stream.sla.calendar.calendar import Calendar
@@ -126,27 +127,30 @@ class Record:
         """Take the next event, in the order of their keys."""
         self.pass_time(event.at)
         before = self.ticket
-        fold = Fold(self.policies, before.copy(), event.at)
-        fold.event(event)
-        self.ticket = fold.ticket
+        transition = Transition(self.policies, before.copy(), event.at)
+        transition.event(event)
+        self.ticket = transition.ticket
         self._note(
-            before, fold.emitter.effects, Why(event.id, what_changed(event, before.fields, fold.ticket.fields)), event.at
+            before,
+            transition.emitter.effects,
+            Why(event.id, what_changed(event, before.fields, transition.ticket.fields)),
+            event.at,
         )
 
     def pass_time(self, until: int) -> None:
         """Let everything become true that lies before ``until``."""
         while self.ticket.next is not None and self.ticket.next < until:
             before, instant = self.ticket, self.ticket.next
-            fold = Fold(self.policies, before.copy(), instant)
-            fold.time(instant + 1)
-            self.ticket = fold.ticket
-            self._note(before, fold.emitter.effects, Why(TIMER, ""), instant)
+            transition = Transition(self.policies, before.copy(), instant)
+            transition.time(instant + 1)
+            self.ticket = transition.ticket
+            self._note(before, transition.emitter.effects, Why(TIMER, ""), instant)
 
     def look_ahead(self) -> None:
         """Add what becomes true if nothing else happens. Nothing may be heard after this."""
-        fold = Fold(self.policies, self.ticket.copy(), 0)
-        fold.time(_FOREVER)
-        self._tell(self.ticket, fold.emitter.effects, Why(TIMER, ""), expected=True)
+        transition = Transition(self.policies, self.ticket.copy(), 0)
+        transition.time(_FOREVER)
+        self._tell(self.ticket, transition.emitter.effects, Why(TIMER, ""), expected=True)
 
     def _note(self, before: Ticket, effects: list[Effect], why: Why, at: int) -> None:
         for row, watch in self.ticket.watches.items():

@@ -111,7 +111,7 @@ def types_read(condition: Condition | None) -> frozenset[str] | None:
 def compile_condition(condition: Condition) -> Test:
     """The condition as one callable ``(event, fields after it) -> bool``.
 
-    An event given to it carries in ``fields`` only what it really changed (``fold.Fold.event`` sees to that).
+    An event given to it carries in ``fields`` only what it really changed (``transition.Transition.event`` sees to that).
     """
     match condition:
         case Always():

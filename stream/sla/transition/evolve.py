@@ -1,6 +1,6 @@
 """One event, or the passing of time, folded into a ticket. The order of things in here is the meaning of the engine.
 
-``Fold.event``:
+``Transition.event``:
 
 1. Let time pass up to the event: whatever became true before it comes first, whenever our timer runs.
 2. Put the event into the ticket's fields, derived ones included; keep of its changes only the real ones.
@@ -8,7 +8,7 @@
 4. Lay what is promised for the new fields over the stopwatches that were turned, or over all of them if the plan is another:
    promises that begin, change or cease to apply.
 
-``Fold.time`` fires, in the order of their instants, all marks that lie before the given instant. Not those at it: what is
+``Transition.time`` fires, in the order of their instants, all marks that lie before the given instant. Not those at it: what is
 done on the deadline is done in time.
 
 A little longer than a file here should be, because this order is read as one.
@@ -43,7 +43,7 @@ _CLOCK_STARTED: Final = Reason.CLOCK_STARTED
 _WITHDRAWN: Final = int(EscalationPhase.WITHDRAWN)
 
 
-class Fold:
+class Transition:
     """Changes one ticket in place (give it a copy) and collects what became true in ``emitter.effects``."""
 
     __slots__ = (
