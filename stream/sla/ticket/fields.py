@@ -15,7 +15,7 @@ _ABOUT_FIELDS: Final = ("ticket.changed", "ticket.created")
 """Events from which no field is derived."""
 
 
-def absorb(ticket: Ticket, event: Event) -> tuple[Event, set[str]]:
+def update_fields(ticket: Ticket, event: Event) -> tuple[Event, set[str]]:
     """Put an event into ``ticket.fields`` (a new dict where anything changes; the old one stays as it was).
 
     Returns the event with only those of its fields that really changed, and the names of all fields that did, derived ones

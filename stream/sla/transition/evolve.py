@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Final
 from stream.sla.effects import Kind, Reason
 from stream.sla.ticket.commitment_state import CANCELLED, MEASURED, MET, PENDING
 from stream.sla.ticket.escalation_state import EscalationPhase, EscalationState
-from stream.sla.ticket.fields import absorb
+from stream.sla.ticket.fields import update_fields
 from stream.sla.ticket.stopwatch import IDLE, Signal, Stopwatch
 from stream.sla.transition import commitment, escalation
 from stream.sla.transition.emitter import Emitter
@@ -84,7 +84,7 @@ class Transition:
         if ticket.next is not None and ticket.next < at:
             self.time(at)
         # 2
-        event, changed = absorb(ticket, event)
+        event, changed = update_fields(ticket, event)
         ticket.last = (at, event.seq, self._cause, event.source)
         if changed:
             self.emitter.fields_changed()
