@@ -189,7 +189,7 @@ class Record:
         watch = after.watches[commitment_state.row]
         held = self.held.get(key)
         if held is None:
-            timer = self.policies.movements[commitment_state.row].row.timer
+            timer = self.policies.triggers[commitment_state.row].row.timer
             held = self.held[key] = Held(
                 name, commitment_state, self.policies.calendars[commitment_state.calendar], timer, course
             )

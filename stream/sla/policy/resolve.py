@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from stream.sla.events import Event
 from stream.sla.policy.conditions import compile_condition, fields_read
-from stream.sla.ticket.stopwatch import Movement
+from stream.sla.ticket.stopwatch import MetricTriggers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -111,7 +111,7 @@ class PolicySet:
             for ladder in policy.ladders:
                 if ladder.row is not None:
                     rows[ladder.row.name] = ladder.row
-        self.movements: Final = {name: Movement(row) for name, row in rows.items()}
+        self.triggers: Final = {name: MetricTriggers(row) for name, row in rows.items()}
         """Every stopwatch that some policy looks at, by the name of its row."""
 
     def epoch(self, started: int) -> int:

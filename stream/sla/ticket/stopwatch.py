@@ -194,7 +194,7 @@ def _total(stretches: Stretches, clock: Clock, calendar: Calendar, until: int) -
     return total
 
 
-class Heeded(NamedTuple):
+class Sensitivity(NamedTuple):
     """What an event must touch to mean anything to a stopwatch in a certain phase: its type, or a field it changes.
 
     A condition is asked when an event touches what it speaks of; what else happens on the ticket does not concern it.
@@ -205,11 +205,11 @@ class Heeded(NamedTuple):
     fields: frozenset[str]
 
 
-def _heeded(row: Row) -> list[Heeded]:
+def _heeded(row: Row) -> list[Sensitivity]:
     """By phase."""
     on = (row.cancels, row.stops, row.restarts, row.pauses)
     off = (row.starts, row.stops, row.cancels, row.reopens, row.pauses)
-    heeded = []
+    sensitivity = []
     for phase in Phase:
         conditions = [*on, row.resumes] if phase in (Phase.RUNNING, Phase.PAUSED) else off
         if phase in (Phase.STOPPED, Phase.CANCELLED) and row.again is Again.NEVER:
@@ -218,24 +218,24 @@ def _heeded(row: Row) -> list[Heeded]:
             conditions = [row.stops, row.cancels, row.reopens, row.pauses]
         given = [condition for condition in conditions if condition is not None]
         types = [types_read(condition) for condition in given]
-        heeded.append(
-            Heeded(
+        sensitivity.append(
+            Sensitivity(
                 None in types,
                 frozenset[str]().union(*(found for found in types if found is not None)),
                 frozenset[str]().union(*map(fields_read, given)),
             )
         )
-    return heeded
+    return sensitivity
 
 
 def _test(condition: Condition | None) -> Test | None:
     return None if condition is None else compile_condition(condition)
 
 
-class Movement:
+class MetricTriggers:
     """The works of a row: its conditions compiled, asked in the order that ``stream.sla.policy.metric`` states."""
 
-    __slots__ = ("again", "cancels", "heeded", "pauses", "reopens", "restarts", "resumes", "row", "starts", "stops")
+    __slots__ = ("again", "cancels", "pauses", "reopens", "restarts", "resumes", "row", "sensitivity", "starts", "stops")
 
     def __init__(self, row: Row) -> None:
         self.row = row
@@ -247,7 +247,7 @@ class Movement:
         self.restarts = _test(row.restarts)
         self.cancels = _test(row.cancels)
         self.reopens = _test(row.reopens)
-        self.heeded: Final = _heeded(row)
+        self.sensitivity: Final = _heeded(row)
         """By phase."""
 
     def turn(self, phase: int, event: Event, fields: Fields) -> tuple[Signal, ...]:

@@ -151,18 +151,21 @@ class Transition:
         turned: list[str] = []
         watches, fields, gone = ticket.watches, ticket.fields, ticket.gone
         begins = "@begun" in fields
-        for row, movement in self.policies.movements.items():
+        for row, triggers in self.policies.triggers.items():
             watch = watches.get(row)
             phase = IDLE if watch is None else watch.phase
             if gone:
                 signals: tuple[Signal, ...] = _CANCELLED if watch is not None and watch.on else ()
             else:
-                heeded = movement.heeded[phase]
+                sensitivity = triggers.sensitivity[phase]
                 if not (
-                    begins or type_ in heeded.types or heeded.any_type or (changed and not heeded.fields.isdisjoint(changed))
+                    begins
+                    or type_ in sensitivity.types
+                    or sensitivity.any_type
+                    or (changed and not sensitivity.fields.isdisjoint(changed))
                 ):
                     continue
-                signals = movement.turn(phase, event, fields)
+                signals = triggers.turn(phase, event, fields)
             if signals:
                 if not turned:
                     self._take_on()

@@ -76,15 +76,15 @@ def test_other_contracts_are_promised_nothing(policies):
 
 @pytest.mark.parametrize("row", ["batoi_answer", "batoi_solution", "batoi-priority-support/batoi-management"])
 def test_only_registered_senders_start_a_clock_and_registering_later_starts_it(policies, row):
-    movement = policies.movements[row]
+    triggers = policies.triggers[row]
     created = Event(at=0, id="1", type="ticket.created", source="s", actor="customer", fields={"sender": "guest"})
     registered = Event(at=1, id="2", type="ticket.changed", source="s", actor="agent", fields={"sender": "registered"})
-    assert movement.turn(Phase.IDLE, created, {"@begun": "yes", "sender": "guest", "status": "new"}) == ()
-    assert movement.turn(Phase.IDLE, created, {"@begun": "yes", "sender": "registered", "status": "new"}) == (Signal.START,)
-    assert movement.turn(Phase.IDLE, registered, {"sender": "registered", "status": "new"}) == (Signal.START,)
+    assert triggers.turn(Phase.IDLE, created, {"@begun": "yes", "sender": "guest", "status": "new"}) == ()
+    assert triggers.turn(Phase.IDLE, created, {"@begun": "yes", "sender": "registered", "status": "new"}) == (Signal.START,)
+    assert triggers.turn(Phase.IDLE, registered, {"sender": "registered", "status": "new"}) == (Signal.START,)
 
 
 def test_who_has_been_answered_before_he_was_registered_waits_for_no_answer(policies):
     registered = Event(at=1, id="2", type="ticket.changed", source="s", fields={"sender": "registered"})
     fields = {"sender": "registered", "status": "open", "@answered": "yes"}
-    assert policies.movements["batoi_answer"].turn(Phase.IDLE, registered, fields) == ()
+    assert policies.triggers["batoi_answer"].turn(Phase.IDLE, registered, fields) == ()

@@ -12,7 +12,7 @@ from stream.sla.calendar.duration import Clock
 from stream.sla.policy.conditions import ALWAYS as ALWAYS_HOLDS
 from stream.sla.policy.conditions import All, AnyOf, Changed, EventIs, FieldIn, Not
 from stream.sla.policy.metric import ANSWER, BEGUN, BUILT_IN, SOLVED, Again, Row
-from stream.sla.ticket.stopwatch import TABLE, Movement, Phase, Signal, Stopwatch
+from stream.sla.ticket.stopwatch import TABLE, MetricTriggers, Phase, Signal, Stopwatch
 from tests.unit.sla.given import ALWAYS, HOUR, changed, created, says
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def test_turn_gives_only_signals_the_table_lists() -> None:
     ]
     for row, phase, event, after in itertools.product(BUILT_IN.values(), Phase, events, fields):
         watch = Stopwatch(phase=phase)
-        for signal in Movement(row).turn(phase, event, after):
+        for signal in MetricTriggers(row).turn(phase, event, after):
             watch.take(signal, 1)
 
 
@@ -101,31 +101,33 @@ def test_while_paused_no_more_time_is_in_sight_than_was_used() -> None:
 
 
 def test_a_stop_beats_a_start() -> None:
-    assert Movement(BUILT_IN["first_response"]).turn(Phase.IDLE, created(0), {"@begun": "yes", **CLOSED}) == (Signal.SKIP,)
+    assert MetricTriggers(BUILT_IN["first_response"]).turn(Phase.IDLE, created(0), {"@begun": "yes", **CLOSED}) == (
+        Signal.SKIP,
+    )
 
 
 def test_a_cancel_beats_a_stop() -> None:
     row = Row("r", starts=BEGUN, stops=SOLVED, cancels=SOLVED)
-    assert Movement(row).turn(Phase.RUNNING, changed(1, status="solved"), CLOSED) == (Signal.CANCEL,)
+    assert MetricTriggers(row).turn(Phase.RUNNING, changed(1, status="solved"), CLOSED) == (Signal.CANCEL,)
 
 
 def test_a_stop_beats_a_restart() -> None:
     row = Row("r", starts=ANSWER, stops=ANSWER, restarts=ANSWER)
-    assert Movement(row).turn(Phase.RUNNING, says(1), RUNNING) == (Signal.STOP,)
+    assert MetricTriggers(row).turn(Phase.RUNNING, says(1), RUNNING) == (Signal.STOP,)
 
 
 def test_a_restart_may_begin_the_next_cycle_paused() -> None:
-    assert Movement(BUILT_IN["pausable_update"]).turn(Phase.RUNNING, says(1), PENDING) == (Signal.RESTART, Signal.PAUSE)
+    assert MetricTriggers(BUILT_IN["pausable_update"]).turn(Phase.RUNNING, says(1), PENDING) == (Signal.RESTART, Signal.PAUSE)
 
 
 def test_a_row_with_a_resume_condition_stays_paused_until_it_holds() -> None:
     row = Row(
         "r", starts=BEGUN, stops=SOLVED, pauses=FieldIn("status", frozenset({"pending"})), resumes=Changed(frozenset({"go"}))
     )
-    movement = Movement(row)
+    triggers = MetricTriggers(row)
 
-    assert movement.turn(Phase.PAUSED, changed(1, status="open"), RUNNING) == ()
-    assert movement.turn(Phase.PAUSED, changed(1, go="now"), RUNNING) == (Signal.RESUME,)
+    assert triggers.turn(Phase.PAUSED, changed(1, status="open"), RUNNING) == ()
+    assert triggers.turn(Phase.PAUSED, changed(1, go="now"), RUNNING) == (Signal.RESUME,)
 
 
 @pytest.mark.parametrize("again", [Again.NEVER, Again.CYCLE, Again.CONTINUE])
@@ -133,7 +135,7 @@ def test_a_stopped_row_goes_on_as_it_says(again: Again) -> None:
     row = Row("r", starts=ANSWER, stops=SOLVED, again=again, reopens=FieldIn("status", frozenset({"open"})))
     expected = {Again.NEVER: (), Again.CYCLE: (Signal.START,), Again.CONTINUE: (Signal.REOPEN,)}
 
-    assert Movement(row).turn(Phase.STOPPED, says(1), RUNNING) == expected[again]
+    assert MetricTriggers(row).turn(Phase.STOPPED, says(1), RUNNING) == expected[again]
 
 
 OFFICE_DAY = 9 * HOUR
@@ -228,13 +230,13 @@ def row_of_its_own_fields(again: Again) -> Row:
     return Row("r", again=again, **speaks)  # type: ignore[arg-type]
 
 
-def heeds(movement: Movement, phase: Phase, type_: str, changed: set[str]) -> bool:
-    any_type, types, fields = movement.heeded[phase]
+def is_sensitive(triggers: MetricTriggers, phase: Phase, type_: str, changed: set[str]) -> bool:
+    any_type, types, fields = triggers.sensitivity[phase]
     return any_type or type_ in types or not fields.isdisjoint(changed)
 
 
 @pytest.mark.parametrize(
-    ("again", "phase", "heeded"),
+    ("again", "phase", "sensitivity"),
     [
         (Again.NEVER, Phase.IDLE, "starts stops pauses cancels reopens"),
         (Again.CONTINUE, Phase.IDLE, "starts stops pauses cancels reopens"),
@@ -247,27 +249,27 @@ def heeds(movement: Movement, phase: Phase, type_: str, changed: set[str]) -> bo
         (Again.CONTINUE, Phase.STOPPED, "stops pauses cancels reopens"),
     ],
 )
-def test_a_stopwatch_heeds_what_the_conditions_of_its_phase_speak_of(again: Again, phase: Phase, heeded: str) -> None:
-    movement = Movement(row_of_its_own_fields(again))
+def test_a_stopwatch_heeds_what_the_conditions_of_its_phase_speak_of(again: Again, phase: Phase, sensitivity: str) -> None:
+    triggers = MetricTriggers(row_of_its_own_fields(again))
 
-    assert {name for name in CONDITIONS if heeds(movement, phase, "other", {name})} == set(heeded.split())
-    assert {name for name in CONDITIONS if heeds(movement, phase, f"{name}.event", set())} == set(heeded.split())
+    assert {name for name in CONDITIONS if is_sensitive(triggers, phase, "other", {name})} == set(sensitivity.split())
+    assert {name for name in CONDITIONS if is_sensitive(triggers, phase, f"{name}.event", set())} == set(sensitivity.split())
 
 
 def test_a_condition_on_whoever_acts_is_asked_at_every_event() -> None:
     by_agent = EventIs(actors=frozenset({"agent"}))
-    movement = Movement(
+    triggers = MetricTriggers(
         Row("r", starts=BEGUN, stops=AnyOf((SOLVED, by_agent)), pauses=FieldIn("status", frozenset({"pending"})))
     )
 
-    assert heeds(movement, Phase.RUNNING, "escalation.requested", set())
+    assert is_sensitive(triggers, Phase.RUNNING, "escalation.requested", set())
 
 
 def test_a_row_is_not_asked_again_about_what_an_event_does_not_touch() -> None:
-    movement = Movement(Row("r", starts=FieldIn("status", frozenset({"open"})), stops=ANSWER, again=Again.CYCLE))
+    triggers = MetricTriggers(Row("r", starts=FieldIn("status", frozenset({"open"})), stops=ANSWER, again=Again.CYCLE))
 
-    assert not heeds(movement, Phase.STOPPED, "ticket.changed", {"team"})
-    assert heeds(movement, Phase.STOPPED, "ticket.changed", {"status"})
+    assert not is_sensitive(triggers, Phase.STOPPED, "ticket.changed", {"team"})
+    assert is_sensitive(triggers, Phase.STOPPED, "ticket.changed", {"status"})
 
 
 @pytest.mark.parametrize(
@@ -299,8 +301,8 @@ def test_every_condition_may_ask_for_the_event_and_for_the_fields_at_once(
     asked: str, phase: Phase, again: Again, signals: tuple[Signal, ...]
 ) -> None:
     holds = All((ANSWER, FieldIn("status", frozenset({"open"}))))
-    movement = Movement(
+    triggers = MetricTriggers(
         Row("r", **{"starts": holds, "stops": Not(ALWAYS_HOLDS), **dict.fromkeys(asked.split(), holds)}, again=again)
     )
 
-    assert movement.turn(phase, says(1), RUNNING) == signals
+    assert triggers.turn(phase, says(1), RUNNING) == signals
