@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from stream.language.document import Report
     from stream.language.scope import Known
     from stream.sla.calendar.duration import Duration
-    from stream.sla.policy.metric import Row
+    from stream.sla.policy.metric import Metric
 
 _KEYS: Final = (
     "metric",
@@ -56,22 +56,22 @@ def read_commitment(data: object, report: Report, known: Known, policy: str, ver
     on_change = part(entry, "on_change", report, read_word(OnChange)) or OnChange.CARRY
     objective = part(entry, "objective", report, _read_objective)
     cap = part(entry, "extensions", report, _read_cap)
-    row = _row(entry, report, base, known, policy, name, version) if base and name else None
-    if row is not None and row.timer and objective is not None:
+    metric = _row(entry, report, base, known, policy, name, version) if base and name else None
+    if metric is not None and metric.timer and objective is not None:
         report(("objective",), "a timer promises nothing, so there is nothing to keep: take `objective` away")
-    if row is None or name is None or when is None or target is None or warn_at is None:
+    if metric is None or name is None or when is None or target is None or warn_at is None:
         return None
-    return Commitment(name, row, target, warn_at, when, calendar, objective, on_change, cap)
+    return Commitment(name, metric, target, warn_at, when, calendar, objective, on_change, cap)
 
 
 def _row(
-    entry: Mapping[str, object], report: Report, base: Row, known: Known, policy: str, name: str, version: int
-) -> Row | None:
+    entry: Mapping[str, object], report: Report, base: Metric, known: Known, policy: str, name: str, version: int
+) -> Metric | None:
     """The metric's row, or, where the commitment changes parts of it, one of its own."""
-    row = read_parts({key: entry[key] for key in PARTS if key in entry}, report, base)
-    if row is None or row == base:
-        return row
-    return known.name_row(row, f"{policy}/{name}", version)
+    metric = read_parts({key: entry[key] for key in PARTS if key in entry}, report, base)
+    if metric is None or metric == base:
+        return metric
+    return known.name_row(metric, f"{policy}/{name}", version)
 
 
 def _read_objective(data: object, report: Report) -> float | None:

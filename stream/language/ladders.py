@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from stream.language.document import Report
     from stream.language.scope import Known
-    from stream.sla.policy.metric import Row
+    from stream.sla.policy.metric import Metric
 
 _KEYS: Final = (
     "ladder",
@@ -60,19 +60,19 @@ def read_ladder(
     when: Condition | None = part(entry, "when", report, read_ticket_condition) if "when" in entry else ALWAYS
     levels = part(entry, "levels", report, lambda value, here: _read_levels(value, here, on_own="on" not in entry))
     commitment = part(entry, "on", report, lambda value, here: _read_reference(value, here, "commitment", commitments))
-    row = _own_row(entry, report, known, policy, name or "", version)
+    metric = _own_row(entry, report, known, policy, name or "", version)
     names = [str(level["level"]) for level in _mappings(entry.get("levels")) if "level" in level]
     request = part(entry, "on_request", report, lambda value, here: _read_request(value, here, names, commitments))
     level, after = request if request is not None else ("", "")
     owner = part(entry, "owner", report, read_role) or ""
     again = part(entry, "raise_again_after", report, read_duration)
     monitoring = part(entry, "monitoring", report, read_duration)
-    if name is None or kind is None or when is None or levels is None or (row is None and commitment is None):
+    if name is None or kind is None or when is None or levels is None or (metric is None and commitment is None):
         return None
-    return Ladder(name, kind, levels, row, commitment or "", when, owner, again, level, after, monitoring)
+    return Ladder(name, kind, levels, metric, commitment or "", when, owner, again, level, after, monitoring)
 
 
-def _own_row(entry: Mapping[str, object], report: Report, known: Known, policy: str, name: str, version: int) -> Row | None:
+def _own_row(entry: Mapping[str, object], report: Report, known: Known, policy: str, name: str, version: int) -> Metric | None:
     """The ladder's own stopwatch; ``None`` for a ladder that stands on a commitment."""
     parts = {key: entry[key] for key in CLOCK_PARTS if key in entry}
     if "on" in entry:
@@ -83,8 +83,8 @@ def _own_row(entry: Mapping[str, object], report: Report, known: Known, policy: 
         report((), "must stand on something: `on: <commitment>`, or `starts` and `stops` of its own")
         return None
     # Whoever escalates wants the problem solved: a ticket that is opened again takes the ladder up where it stood.
-    row = read_parts(parts, report, None, again=Again.CONTINUE)
-    return known.name_row(row, f"{policy}/{name}", version) if row is not None else None
+    metric = read_parts(parts, report, None, again=Again.CONTINUE)
+    return known.name_row(metric, f"{policy}/{name}", version) if metric is not None else None
 
 
 def _read_levels(data: object, report: Report, *, on_own: bool) -> tuple[Level, ...] | None:

@@ -13,7 +13,7 @@ from stream.language.conditions import NEVER
 from stream.language.lint_thresholds import levels_rise, marks_fit
 from stream.language.satisfiability import example, holds, possible
 from stream.sla.policy.conditions import All, AnyOf, Condition, Not
-from stream.sla.policy.metric import Again, Row
+from stream.sla.policy.metric import Again, Metric
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -40,14 +40,14 @@ def lint(readings: Sequence[Reading], calendars: Mapping[str, Calendar]) -> None
             here = reading.commitments[commitment.name]
             scope = (policy.applies_to, commitment.when)
             if _applies(scope, here, "commitment"):
-                _row_runs(commitment.row, scope, here)
+                _row_runs(commitment.metric, scope, here)
                 marks_fit(policy, commitment, here, calendars)
         for ladder in policy.ladders:
             here = reading.ladders[ladder.name]
             scope = (policy.applies_to, ladder.when)
             if _applies(scope, here, "ladder"):
-                if ladder.row is not None:
-                    _row_runs(ladder.row, scope, here)
+                if ladder.metric is not None:
+                    _row_runs(ladder.metric, scope, here)
                 levels_rise(policy, ladder, here, calendars)
 
 
@@ -101,22 +101,22 @@ def _in_force_from(versions: Sequence[Policy], since: int | None) -> list[Policy
 # Whether a stopwatch runs and stops.
 
 
-def _row_runs(row: Row, scope: tuple[Condition, ...], report: Report) -> None:
-    starts, stops = row.starts, row.stops
-    ends = (Not(stops), Not(row.cancels or NEVER))
+def _row_runs(metric: Metric, scope: tuple[Condition, ...], report: Report) -> None:
+    starts, stops = metric.starts, metric.stops
+    ends = (Not(stops), Not(metric.cancels or NEVER))
     if not possible(All((*scope, starts))):
-        report((), f"never starts: `starts` of `{row.name}` holds for no event on a ticket it applies to")
-    elif not possible(All((*scope, AnyOf((starts, row.reopens or NEVER)), *ends))):
-        report((), f"never runs: whenever `starts` of `{row.name}` holds, `stops` or `cancels` holds too, and wins")
-    elif not possible(All((*scope, AnyOf((stops, row.restarts or NEVER))))):
-        report((), f"never stops: `stops` of `{row.name}` holds for no event on a ticket it applies to")
-    elif row.pauses is not None and _always_paused(row, row.pauses, scope, ends):
-        report((), f"always paused: `pauses` of `{row.name}` holds from the start, and nothing ends the pause")
+        report((), f"never starts: `starts` of `{metric.name}` holds for no event on a ticket it applies to")
+    elif not possible(All((*scope, AnyOf((starts, metric.reopens or NEVER)), *ends))):
+        report((), f"never runs: whenever `starts` of `{metric.name}` holds, `stops` or `cancels` holds too, and wins")
+    elif not possible(All((*scope, AnyOf((stops, metric.restarts or NEVER))))):
+        report((), f"never stops: `stops` of `{metric.name}` holds for no event on a ticket it applies to")
+    elif metric.pauses is not None and _always_paused(metric, metric.pauses, scope, ends):
+        report((), f"always paused: `pauses` of `{metric.name}` holds from the start, and nothing ends the pause")
 
 
-def _always_paused(row: Row, pauses: Condition, scope: tuple[Condition, ...], ends: tuple[Condition, ...]) -> bool:
-    begins = AnyOf((row.starts, *((row.reopens,) if row.again is Again.CONTINUE and row.reopens else ())))
+def _always_paused(metric: Metric, pauses: Condition, scope: tuple[Condition, ...], ends: tuple[Condition, ...]) -> bool:
+    begins = AnyOf((metric.starts, *((metric.reopens,) if metric.again is Again.CONTINUE and metric.reopens else ())))
     if possible(All((*scope, begins, *ends, Not(pauses)))):
         return False
-    resumes = row.resumes if row.resumes is not None else Not(pauses)
+    resumes = metric.resumes if metric.resumes is not None else Not(pauses)
     return not possible(All((*scope, resumes, *ends)))

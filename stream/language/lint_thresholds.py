@@ -89,8 +89,8 @@ def _warnings_warn(marks: tuple[Mark, ...], case: _Case, say: _Say) -> None:
 def levels_rise(policy: Policy, ladder: Ladder, report: Report, calendars: Mapping[str, Calendar]) -> None:
     """Reports levels that come before the one below them, or before the start of their target."""
     basis = next((c for c in policy.commitments if c.name == ladder.commitment), None)
-    if ladder.row is not None:
-        basis = Commitment(ladder.name, ladder.row, Choice(()))
+    if ladder.metric is not None:
+        basis = Commitment(ladder.name, ladder.metric, Choice(()))
     if basis is None:
         return  # the commitment could not be read
     conditions = [condition for level in ladder.levels for condition, _ in level.at.cases]

@@ -10,7 +10,7 @@ from stream.language.conditions import NEVER, momentary, read_condition
 from stream.language.document import Report
 from stream.language.readers import listed, part, read_name, read_word, read_yes_no, section, shown, suggestion, under
 from stream.sla.policy.conditions import Condition, Not
-from stream.sla.policy.metric import BUILT_IN, Again, Row
+from stream.sla.policy.metric import BUILT_IN, Again, Metric
 
 CONDITIONS: Final = ("starts", "stops", "pauses", "resumes", "restarts", "cancels", "reopens")
 CLOCK_PARTS: Final = (*CONDITIONS, "again")
@@ -18,8 +18,8 @@ CLOCK_PARTS: Final = (*CONDITIONS, "again")
 PARTS: Final = (*CLOCK_PARTS, "timer")
 """The keys a metric is written with."""
 
-_Base = Callable[[str, Report], Row | None]
-_NOTHING: Final = Row("", starts=NEVER, stops=NEVER)
+_Base = Callable[[str, Report], Metric | None]
+_NOTHING: Final = Metric("", starts=NEVER, stops=NEVER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,18 +30,18 @@ class Written:
     report: Report
 
 
-def read_rows(written: Mapping[str, Written]) -> dict[str, Row | None]:
+def read_rows(written: Mapping[str, Written]) -> dict[str, Metric | None]:
     """Every row that a policy may name: the built-in ones and the written ones; ``None`` for one that could not be read."""
-    rows: dict[str, Row | None] = dict(BUILT_IN)
+    metrics: dict[str, Metric | None] = dict(BUILT_IN)
     done: set[str] = set()
 
-    def read(name: str, above: tuple[str, ...]) -> Row | None:
+    def read(name: str, above: tuple[str, ...]) -> Metric | None:
         if name not in done:
             done.add(name)
-            rows[name] = _read_row(name, written[name], base=lambda like, report: base(name, like, report, above))
-        return rows[name]
+            metrics[name] = _read_row(name, written[name], base=lambda like, report: base(name, like, report, above))
+        return metrics[name]
 
-    def base(name: str, like: str, report: Report, above: tuple[str, ...]) -> Row | None:
+    def base(name: str, like: str, report: Report, above: tuple[str, ...]) -> Metric | None:
         if like == name and like in BUILT_IN:
             return BUILT_IN[like]
         if like == name or like in above:
@@ -50,17 +50,17 @@ def read_rows(written: Mapping[str, Written]) -> dict[str, Row | None]:
         if like in written:
             return read(like, (*above, name))
         if like not in BUILT_IN:
-            report((), f"there is no metric `{like}`{suggestion(like, {*BUILT_IN, *written})}; known: {listed(rows)}")
+            report((), f"there is no metric `{like}`{suggestion(like, {*BUILT_IN, *written})}; known: {listed(metrics)}")
         return BUILT_IN.get(like)
 
     for name in written:
         read(name, ())
-    return rows
+    return metrics
 
 
-def read_parts(data: Mapping[str, object], report: Report, base: Row | None, *, again: Again = Again.NEVER) -> Row | None:
+def read_parts(data: Mapping[str, object], report: Report, base: Metric | None, *, again: Again = Again.NEVER) -> Metric | None:
     """The row that the parts given in ``data`` make of ``base``, under the same name; a new one if there is no base."""
-    row = base or replace(_NOTHING, again=again)
+    metric = base or replace(_NOTHING, again=again)
     failed = False
     given: dict[str, Condition] = {}
     for name in CONDITIONS:
@@ -73,11 +73,11 @@ def read_parts(data: Mapping[str, object], report: Report, base: Row | None, *, 
     if "again" in data:
         word = part(data, "again", report, read_word(Again))
         failed = failed or word is None
-        row = replace(row, again=word or row.again)
+        metric = replace(metric, again=word or metric.again)
     if "timer" in data:
         timer = part(data, "timer", report, read_yes_no)
         failed = failed or timer is None
-        row = replace(row, timer=bool(timer))
+        metric = replace(metric, timer=bool(timer))
     if base is None:
         for name in ("starts", "stops"):
             if name not in data:
@@ -87,42 +87,46 @@ def read_parts(data: Mapping[str, object], report: Report, base: Row | None, *, 
         return None
     # A part that never holds is a part the row does not have, except for the two that every row has.
     optional = {name: None if condition == NEVER else condition for name, condition in given.items()}
-    row = replace(
-        row,
-        starts=given.get("starts", row.starts),
-        stops=given.get("stops", row.stops),
-        pauses=optional.get("pauses", row.pauses),
-        resumes=optional.get("resumes", row.resumes),
-        restarts=optional.get("restarts", row.restarts),
-        cancels=optional.get("cancels", row.cancels),
+    metric = replace(
+        metric,
+        starts=given.get("starts", metric.starts),
+        stops=given.get("stops", metric.stops),
+        pauses=optional.get("pauses", metric.pauses),
+        resumes=optional.get("resumes", metric.resumes),
+        restarts=optional.get("restarts", metric.restarts),
+        cancels=optional.get("cancels", metric.cancels),
     )
-    if row.resumes is not None and row.pauses is None:
+    if metric.resumes is not None and metric.pauses is None:
         report(("resumes",), "there is nothing to resume from: the row has no `pauses`")
         return None
-    return _with_reopens(row, base, given, optional, report)
+    return _with_reopens(metric, base, given, optional, report)
 
 
 def _with_reopens(
-    row: Row, base: Row | None, given: Mapping[str, Condition], optional: Mapping[str, Condition | None], report: Report
-) -> Row | None:
+    metric: Metric,
+    base: Metric | None,
+    given: Mapping[str, Condition],
+    optional: Mapping[str, Condition | None],
+    report: Report,
+) -> Metric | None:
     """``reopens`` as stated, as the base has it, or else: as soon as ``stops`` holds no more."""
-    if row.again is not Again.CONTINUE:
+    if metric.again is not Again.CONTINUE:
         if "reopens" in given:
-            report(("reopens",), f"says nothing with `again: {row.again}`; write `again: continue`")
+            report(("reopens",), f"says nothing with `again: {metric.again}`; write `again: continue`")
             return None
-        return replace(row, reopens=None)
+        return replace(metric, reopens=None)
     if "reopens" in optional:
-        return replace(row, reopens=optional["reopens"])
+        return replace(metric, reopens=optional["reopens"])
     kept = base.reopens if base is not None else None
     if kept is not None and base is not None and ("stops" not in given or kept != Not(base.stops)):
-        return replace(row, reopens=kept)
-    if momentary(row.stops):
+        return replace(metric, reopens=kept)
+    if momentary(metric.stops):
         report((), "`again: continue` needs `reopens`: what stops this row is an event, which is over at once")
         return None
-    return replace(row, reopens=Not(row.stops))
+    return replace(metric, reopens=Not(metric.stops))
 
 
-def _read_row(name: str, written: Written, base: _Base) -> Row | None:
+def _read_row(name: str, written: Written, base: _Base) -> Metric | None:
     report = written.report
     if read_name(name, report) is None:
         return None
@@ -130,7 +134,7 @@ def _read_row(name: str, written: Written, base: _Base) -> Row | None:
     if data is None:
         return None
     if "like" not in data:
-        row = read_parts(data, report, None)
+        metric = read_parts(data, report, None)
     else:
         like = data["like"]
         here = under(report, "like")
@@ -138,5 +142,5 @@ def _read_row(name: str, written: Written, base: _Base) -> Row | None:
             here((), f"must name a metric, not {shown(like)}")
             return None
         start = base(like, here)
-        row = read_parts(data, report, start) if start is not None else None
-    return replace(row, name=name) if row is not None else None
+        metric = read_parts(data, report, start) if start is not None else None
+    return replace(metric, name=name) if metric is not None else None

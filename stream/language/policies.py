@@ -68,8 +68,8 @@ def check(paths: Sequence[Path]) -> Checked:
     tops = [(document, _read_top(document)) for document in documents]
     written_calendars, written_rows = _by_name(tops, "calendars"), _by_name(tops, "metrics")
     calendars = _read_calendars(written_calendars)
-    rows = read_rows({name: Written(entry.data, entry.report) for name, entry in written_rows.items()})
-    known = Known(rows, calendars)
+    metrics = read_rows({name: Written(entry.data, entry.report) for name, entry in written_rows.items()})
+    known = Known(metrics, calendars)
     readings = _read_policies(tops, known)
     usable = {name: calendar for name, calendar in calendars.items() if calendar is not None}
     lint(readings, usable)

@@ -12,27 +12,27 @@ if TYPE_CHECKING:
 
     from stream.language.document import Report
     from stream.sla.calendar.calendar import Calendar
-    from stream.sla.policy.metric import Row
+    from stream.sla.policy.metric import Metric
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
     """``None`` stands for what is defined but could not be read: naming it is no second problem."""
 
-    rows: Mapping[str, Row | None]
+    metrics: Mapping[str, Metric | None]
     calendars: Mapping[str, Calendar | None]
     used: set[str] = field(default_factory=set)
     """The rows and calendars that policies have named so far."""
-    _named: dict[str, Row] = field(default_factory=dict)
+    _named: dict[str, Metric] = field(default_factory=dict)
 
-    def read_row(self, data: object, report: Report) -> Row | None:
+    def read_row(self, data: object, report: Report) -> Metric | None:
         """The row that the name of a metric stands for."""
-        if not isinstance(data, str) or data not in self.rows:
-            hint = suggestion(str(data), self.rows)
-            report((), f"there is no metric {shown(data)}{hint}; known: {listed(self.rows)}")
+        if not isinstance(data, str) or data not in self.metrics:
+            hint = suggestion(str(data), self.metrics)
+            report((), f"there is no metric {shown(data)}{hint}; known: {listed(self.metrics)}")
             return None
         self.used.add(data)
-        return self.rows[data]
+        return self.metrics[data]
 
     def read_calendar_name(self, data: object, report: Report) -> str | None:
         """The name of a calendar that is defined."""
@@ -44,13 +44,13 @@ class Known:
         self.used.add(name)
         return name
 
-    def name_row(self, row: Row, name: str, version: int) -> Row:
+    def name_row(self, metric: Metric, name: str, version: int) -> Metric:
         """The row under a name of its own. Another content under that name already: with ``@version`` behind it.
 
         A ticket keeps the state of a stopwatch under the name of its row, so one name must never mean two rows.
         """
-        row = replace(row, name=name)
-        if self._named.setdefault(name, row) != row:
-            row = replace(row, name=f"{name}@{version}")
-            self._named[row.name] = row
-        return row
+        metric = replace(metric, name=name)
+        if self._named.setdefault(name, metric) != metric:
+            metric = replace(metric, name=f"{name}@{version}")
+            self._named[metric.name] = metric
+        return metric

@@ -76,11 +76,11 @@ class OpenBook:
         """Of tickets with the same priority and team."""
         before, watches = was.commitments, is_.watches
         for name, new in is_.commitments.items():
-            old, watch = before.get(name), watches[new.row]
+            old, watch = before.get(name), watches[new.metric]
             if old is None:
                 self._one(is_, name, new, 1)
                 continue
-            old_watch = was.watches[old.row]
+            old_watch = was.watches[old.metric]
             if old is new and old_watch is watch:
                 continue
             now = stands(new.target is not None, new.verdict, watch.phase)
@@ -105,7 +105,7 @@ class OpenBook:
             self._one(ticket, name, commitment_state, step)
 
     def _one(self, ticket: Ticket, name: str, commitment_state: CommitmentState, step: int) -> None:
-        watch = ticket.watches[commitment_state.row]
+        watch = ticket.watches[commitment_state.metric]
         state = stands(commitment_state.target is not None, commitment_state.verdict, watch.phase)
         if state:
             self._line(self._find(ticket, commitment_state.policy, name), state, commitment_state.due, watch.began, step)

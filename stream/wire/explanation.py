@@ -40,7 +40,7 @@ def _deadline(deadline: Deadline) -> dict[str, Any]:
             "ladder": deadline.ladder,
             "level": deadline.level,
             "mark": deadline.mark,
-            "metric": deadline.row,
+            "metric": deadline.metric,
             "cycle": deadline.cycle,
             "policy": deadline.policy,
             "policy_version": deadline.policy_version,

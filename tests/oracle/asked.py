@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from stream.sla.policy.conditions import All, AnyOf, Changed, Condition, EventIs, FieldIn, Not
-from stream.sla.policy.metric import Again, Row
+from stream.sla.policy.metric import Again, Metric
 
 if TYPE_CHECKING:
     from stream.sla.events import Event
@@ -96,40 +96,40 @@ class Record:
         return msgspec.structs.replace(event, fields=real), changed
 
 
-def moves(row: Row, phase: str, event: Event, fields: Fields) -> list[str]:
+def moves(metric: Metric, phase: str, event: Event, fields: Fields) -> list[str]:
     """What the event does to the row's stopwatch, in order; ``[]`` for nothing. Rules 5 to 9 of ``tests.oracle.oracle``."""
 
     def is_(condition: Condition | None) -> bool:
         return holds(condition, event, fields)
 
-    paused_at_once = ["pause"] if is_(row.pauses) else []
+    paused_at_once = ["pause"] if is_(metric.pauses) else []
     if phase in ("running", "paused"):
-        if is_(row.cancels):
+        if is_(metric.cancels):
             return ["cancel"]
-        if is_(row.stops):
+        if is_(metric.stops):
             return ["stop"]
-        if is_(row.restarts):
+        if is_(metric.restarts):
             return ["restart", *paused_at_once]
         if phase == "running":
             return paused_at_once
-        ends = not is_(row.pauses) if row.resumes is None else is_(row.resumes)
+        ends = not is_(metric.pauses) if metric.resumes is None else is_(metric.resumes)
         return ["resume"] if ends else []
-    over = is_(row.stops) or is_(row.cancels)
+    over = is_(metric.stops) or is_(metric.cancels)
     if phase == "idle":
-        if is_(row.starts) and is_(row.stops) and not is_(row.cancels):
+        if is_(metric.starts) and is_(metric.stops) and not is_(metric.cancels):
             return ["skip"]
-        return ["start", *paused_at_once] if is_(row.starts) and not over else []
-    if row.again is Again.CYCLE and is_(row.starts) and not over:
+        return ["start", *paused_at_once] if is_(metric.starts) and not over else []
+    if metric.again is Again.CYCLE and is_(metric.starts) and not over:
         return ["start", *paused_at_once]
-    if row.again is Again.CONTINUE and phase == "stopped" and is_(row.reopens) and not over:
+    if metric.again is Again.CONTINUE and phase == "stopped" and is_(metric.reopens) and not over:
         return ["reopen", *paused_at_once]
     return []
 
 
-def matters(row: Row, phase: str) -> list[Condition | None]:
+def matters(metric: Metric, phase: str) -> list[Condition | None]:
     """The conditions on which it depends, in that phase, what an event does to the stopwatch."""
     if phase in ("running", "paused"):
-        return [row.cancels, row.stops, row.restarts, row.pauses, row.resumes]
-    if phase == "idle" or row.again is Again.CYCLE:
-        return [row.starts, row.stops, row.cancels, row.pauses]
-    return [row.reopens, row.stops, row.cancels, row.pauses] if row.again is Again.CONTINUE else []
+        return [metric.cancels, metric.stops, metric.restarts, metric.pauses, metric.resumes]
+    if phase == "idle" or metric.again is Again.CYCLE:
+        return [metric.starts, metric.stops, metric.cancels, metric.pauses]
+    return [metric.reopens, metric.stops, metric.cancels, metric.pauses] if metric.again is Again.CONTINUE else []

@@ -23,11 +23,11 @@ class Climbing:
         self.resolved_ladder: dict[str, ResolvedLadder | None] = {}
         """What every ladder that has once applied offers to the fields as they are."""
 
-    def move(self, row: str, watch: Watch, move: str, before: Fields) -> None:
+    def move(self, metric: str, watch: Watch, move: str, before: Fields) -> None:
         """The stopwatch is about to end, or was just paused, resumed or reopened."""
-        for name, resolved_ladder in self.story.offered(row, before)[1].items():
+        for name, resolved_ladder in self.story.offered(metric, before)[1].items():
             escalation_state = self.escalations.get(name)
-            if escalation_state is None or escalation_state.row != row or escalation_state.cycle != watch.cycle:
+            if escalation_state is None or escalation_state.metric != metric or escalation_state.cycle != watch.cycle:
                 continue
             if move == "reopen":
                 self._reopen(name, escalation_state)
@@ -41,7 +41,7 @@ class Climbing:
     def hear(self, event: Event, before: Fields) -> None:
         meant = []
         for name, escalation_state in self.escalations.items():
-            resolved_ladder = self.story.offered(escalation_state.row, before)[1].get(name)
+            resolved_ladder = self.story.offered(escalation_state.metric, before)[1].get(name)
             if resolved_ladder is not None:
                 meant.append((name, escalation_state, resolved_ladder))
         if event.type == "escalation.requested":
@@ -50,7 +50,7 @@ class Climbing:
                 one for one in takers if not event.level or event.level in [level.name for level in one[2].ladder.levels]
             ]
             for name, escalation_state, resolved_ladder in (knowing or takers or meant)[:1]:
-                self._ask(name, event, escalation_state, resolved_ladder, self.story.watches[escalation_state.row])
+                self._ask(name, event, escalation_state, resolved_ladder, self.story.watches[escalation_state.metric])
             return
         for name, escalation_state, _ in meant:
             if not _active(escalation_state) or (event.level and event.level not in escalation_state.raised):
@@ -64,27 +64,29 @@ class Climbing:
     def lay(self, fields: Fields, before: Fields) -> None:
         """Begin and end ladders, so that those of the fields stand on every stopwatch that is on."""
         laid = set()
-        for row, watch in self.story.watches.items():
-            for name in self.story.offered(row, fields)[1] if watch.on else ():
+        for metric, watch in self.story.watches.items():
+            for name in self.story.offered(metric, fields)[1] if watch.on else ():
                 laid.add(name)
                 escalation_state = self.escalations.get(name)
                 elsewhere = (
-                    escalation_state is not None and escalation_state.row != row and self.story.watches[escalation_state.row].on
+                    escalation_state is not None
+                    and escalation_state.metric != metric
+                    and self.story.watches[escalation_state.metric].on
                 )
-                if escalation_state and elsewhere and name in self.story.offered(escalation_state.row, fields)[1]:
+                if escalation_state and elsewhere and name in self.story.offered(escalation_state.metric, fields)[1]:
                     continue
-                if escalation_state is None or (escalation_state.cycle, escalation_state.row) != (watch.cycle, row):
+                if escalation_state is None or (escalation_state.cycle, escalation_state.metric) != (watch.cycle, metric):
                     if escalation_state is not None:
                         self._release(name, escalation_state)
-                    self.escalations[name] = EscalationState(row, watch.cycle)
+                    self.escalations[name] = EscalationState(metric, watch.cycle)
                 elif escalation_state.state == "withdrawn":
                     escalation_state.state, escalation_state.said, escalation_state.repeats = "climbing", self.story.now, 0
                     self._tell(name, escalation_state, "recurred")
         for name, escalation_state in self.escalations.items():
-            watch = self.story.watches[escalation_state.row]
-            if watch.on and name not in laid and name in self.story.offered(escalation_state.row, before)[1]:
+            watch = self.story.watches[escalation_state.metric]
+            if watch.on and name not in laid and name in self.story.offered(escalation_state.metric, before)[1]:
                 self._release(name, escalation_state, "withdrawn")
-            self.resolved_ladder[name] = self.story.offered(escalation_state.row, fields)[1].get(name)
+            self.resolved_ladder[name] = self.story.offered(escalation_state.metric, fields)[1].get(name)
 
     def look(self) -> bool:
         """Says what is due in this minute; whether anything was, so that more may be."""
@@ -94,7 +96,7 @@ class Climbing:
         return spoke
 
     def _look(self, name: str, escalation_state: EscalationState, resolved_ladder: ResolvedLadder | None) -> bool:
-        now, watch = self.story.now, self.story.watches[escalation_state.row]
+        now, watch = self.story.now, self.story.watches[escalation_state.metric]
         if escalation_state.state == "monitoring" and escalation_state.watched_until == now and resolved_ladder is not None:
             self._release(name, escalation_state, "quiet")
             return True

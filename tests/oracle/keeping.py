@@ -20,11 +20,11 @@ class Keeping:
     def __init__(self, story: Story) -> None:
         self.story = story
 
-    def move(self, row: str, watch: Watch, move: str, before: Fields) -> None:
+    def move(self, metric: str, watch: Watch, move: str, before: Fields) -> None:
         """The stopwatch is about to end, or was just paused, resumed or reopened."""
-        offers, _ = self.story.offered(row, before)
+        offers, _ = self.story.offered(metric, before)
         for name, resolved in self.story.commitments.items():
-            if resolved.row != row or resolved.cycle != watch.cycle or name not in offers:
+            if resolved.metric != metric or resolved.cycle != watch.cycle or name not in offers:
                 continue
             if move in ("stop", "restart", "cancel"):
                 self._end(resolved, move)
@@ -39,7 +39,7 @@ class Keeping:
 
     def look(self) -> None:
         for resolved in self.story.commitments.values():
-            watch = self.story.watches[resolved.row]
+            watch = self.story.watches[resolved.metric]
             if resolved.verdict != "pending" or not watch.on:
                 continue
             if resolved.allowance is not None and watch.reading(resolved.clock) >= resolved.allowance:
@@ -54,8 +54,8 @@ class Keeping:
         resolved = self.story.commitments.get(event.commitment)
         if resolved is None:
             return
-        watch = self.story.watches[resolved.row]
-        offer = self.story.offered(resolved.row, before)[0].get(event.commitment)
+        watch = self.story.watches[resolved.metric]
+        offer = self.story.offered(resolved.metric, before)[0].get(event.commitment)
         if offer is None:
             return
         hours, cap = self.story.hours[offer.calendar], offer.commitment.extension_cap
@@ -74,21 +74,21 @@ class Keeping:
     def lay(self, fields: Fields) -> None:
         """Begin, change and cancel promises, so that those of the fields lie over every stopwatch that is on."""
         laid = set()
-        for row, watch in self.story.watches.items():
-            for name, offer in (self.story.offered(row, fields)[0] if watch.on else {}).items():
+        for metric, watch in self.story.watches.items():
+            for name, offer in (self.story.offered(metric, fields)[0] if watch.on else {}).items():
                 laid.add(name)
                 resolved = self.story.commitments.get(name)
-                elsewhere = resolved is not None and resolved.row != row and self.story.watches[resolved.row].on
-                if not (resolved and elsewhere and name in self.story.offered(resolved.row, fields)[0]):
+                elsewhere = resolved is not None and resolved.metric != metric and self.story.watches[resolved.metric].on
+                if not (resolved and elsewhere and name in self.story.offered(resolved.metric, fields)[0]):
                     self._lay(name, offer, watch)
         for name, resolved in self.story.commitments.items():
-            if resolved.verdict == "pending" and self.story.watches[resolved.row].on and name not in laid:
+            if resolved.verdict == "pending" and self.story.watches[resolved.metric].on and name not in laid:
                 resolved.verdict = "cancelled"
                 self._tell(resolved, "cancelled")
 
     def _lay(self, name: str, offer: Offer, watch: Watch) -> None:
         resolved = self.story.commitments.get(name)
-        same = resolved is not None and resolved.row == offer.commitment.row.name and resolved.cycle == watch.cycle
+        same = resolved is not None and resolved.metric == offer.commitment.metric.name and resolved.cycle == watch.cycle
         if resolved is None or (resolved.verdict != "pending" and (not same or resolved.verdict in _MAY_BEGIN)):
             resolved = self.story.commitments[name] = ResolvedCommitment(offer, watch.cycle)
             self._set_target(resolved, offer, watch)
@@ -135,7 +135,7 @@ class Keeping:
         resolved.warned = {mark.text for mark in given if reached(mark, resolved, watch, calendar, now)}
 
     def _end(self, resolved: ResolvedCommitment, move: str) -> None:
-        timer = resolved.offer.commitment.row.timer
+        timer = resolved.offer.commitment.metric.timer
         if resolved.verdict == "pending":
             if move == "cancel" or timer:
                 resolved.verdict = "cancelled"
@@ -155,7 +155,7 @@ class Keeping:
 
     def _breach(self, resolved: ResolvedCommitment) -> None:
         resolved.verdict = "breached"
-        self._tell(resolved, "elapsed" if resolved.offer.commitment.row.timer else "breached")
+        self._tell(resolved, "elapsed" if resolved.offer.commitment.metric.timer else "breached")
 
     def _tell(self, resolved: ResolvedCommitment, kind: str, level: str = "") -> None:
         name = resolved.offer.commitment.name

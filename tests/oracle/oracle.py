@@ -83,7 +83,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from stream.sla.events import Event
-    from stream.sla.policy.metric import Row
+    from stream.sla.policy.metric import Metric
     from stream.sla.policy.policy import Policy
     from tests.oracle.asked import Fields
     from tests.oracle.hours import OpenMinutes
@@ -131,24 +131,24 @@ class _Ticket:
     def __init__(self, policies: Sequence[Policy], hours: Mapping[str, OpenMinutes]) -> None:
         self.record = Record()
         self.story = Story(policies, hours)
-        self.rows: dict[str, Row] = {}
+        self.metrics: dict[str, Metric] = {}
         for policy in policies:
-            self.rows |= {commitment.row.name: commitment.row for commitment in policy.commitments}
-            self.rows |= {ladder.row.name: ladder.row for ladder in policy.ladders if ladder.row is not None}
-        self.watches = self.story.watches = {name: Watch(hours) for name in self.rows}
+            self.metrics |= {commitment.metric.name: commitment.metric for commitment in policy.commitments}
+            self.metrics |= {ladder.metric.name: ladder.metric for ladder in policy.ladders if ladder.metric is not None}
+        self.watches = self.story.watches = {name: Watch(hours) for name in self.metrics}
         self.commitments = Keeping(self.story)
         self.ladders = Climbing(self.story)
 
     def hear(self, event: Event) -> None:
         before, first = self.record.fields, not self.record.begun
         event, changed = self.record.after(event)
-        for name, row in self.rows.items():
+        for name, metric in self.metrics.items():
             watch = self.watches[name]
             given: list[str] = []
             if self.record.gone:
                 given = ["cancel"] if watch.on else []
-            elif first or any(touches(condition, event, changed) for condition in matters(row, watch.phase)):
-                given = moves(row, watch.phase, event, self.record.fields)
+            elif first or any(touches(condition, event, changed) for condition in matters(metric, watch.phase)):
+                given = moves(metric, watch.phase, event, self.record.fields)
             for move in given:
                 self._move(name, watch, move, before)
         if event.type == "extension.granted":

@@ -15,7 +15,7 @@ from tests.properties.slow_calendar import DAY
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from stream.sla.policy.metric import Row
+    from stream.sla.policy.metric import Metric
 
 MINUTE = 60_000_000
 NOBODY = Event(at=0, id="", type="ticket.changed", source="")
@@ -47,11 +47,13 @@ class Story:
         self.commitments: dict[str, ResolvedCommitment] = {}
         self.said: set[Expected] = set()
 
-    def offered(self, row: str, fields: Fields) -> tuple[dict[str, Offer], dict[str, ResolvedLadder]]:
+    def offered(self, metric: str, fields: Fields) -> tuple[dict[str, Offer], dict[str, ResolvedLadder]]:
         """What is promised to these fields on the stopwatch of a row."""
-        offers, ladders = offered(self.policies, fields, self.watches[row].began)
-        on_row = {name: offer for name, offer in offers.items() if offer.commitment.row.name == row}
-        return on_row, {name: resolved_ladder for name, resolved_ladder in ladders.items() if resolved_ladder.row.name == row}
+        offers, ladders = offered(self.policies, fields, self.watches[metric].began)
+        on_row = {name: offer for name, offer in offers.items() if offer.commitment.metric.name == metric}
+        return on_row, {
+            name: resolved_ladder for name, resolved_ladder in ladders.items() if resolved_ladder.metric.name == metric
+        }
 
     def say(self, name: str, kind: str, level: str, cycle: int, due: int | None) -> None:
         self.said.add(Expected(name, kind, level, cycle, self.now * MINUTE, None if due is None else due * MINUTE))
@@ -132,8 +134,8 @@ class ResolvedCommitment:
     due: int | None = None
 
     @property
-    def row(self) -> str:
-        return self.offer.commitment.row.name
+    def metric(self) -> str:
+        return self.offer.commitment.metric.name
 
     @property
     def allowance(self) -> int | None:
@@ -148,7 +150,7 @@ class ResolvedCommitment:
 class EscalationState:
     """One ladder on one ticket, in one cycle of its stopwatch."""
 
-    row: str
+    metric: str
     cycle: int
     state: str = "climbing"
     raised: list[str] = field(default_factory=list)
@@ -175,7 +177,7 @@ class ResolvedLadder:
 
     ladder: Ladder
     calendar: str
-    row: Row
+    metric: Metric
     levels: tuple[tuple[Level, Mark], ...]
 
 
@@ -214,10 +216,10 @@ def offered(policies: Sequence[Policy], fields: Fields, began: int) -> tuple[dic
         levels = tuple((level, mark) for level in ladder.levels if (mark := choose(level.at, fields)) is not None)
         if ladder.commitment:
             below = offers[ladder.commitment]
-            ladders[ladder.name] = ResolvedLadder(ladder, below.calendar, below.commitment.row, levels)
+            ladders[ladder.name] = ResolvedLadder(ladder, below.calendar, below.commitment.metric, levels)
         else:
-            assert ladder.row is not None
-            ladders[ladder.name] = ResolvedLadder(ladder, usual, ladder.row, levels)
+            assert ladder.metric is not None
+            ladders[ladder.name] = ResolvedLadder(ladder, usual, ladder.metric, levels)
     return offers, ladders
 
 

@@ -15,7 +15,7 @@ from stream.language.calendars import read_calendar
 from stream.sla.calendar.duration import Duration
 from stream.sla.events import STATUSES, Event
 from stream.sla.policy.conditions import ALWAYS, AnyOf, Condition, EventIs, FieldIn, Not
-from stream.sla.policy.metric import BEGUN, BUILT_IN, SOLVED, Again, Row
+from stream.sla.policy.metric import BEGUN, BUILT_IN, SOLVED, Again, Metric
 from stream.sla.policy.policy import Choice, Commitment, Ladder, LadderKind, Level, Mark, OnChange, Policy
 from stream.sla.policy.resolve import PolicySet
 from tests.oracle.hours import OpenMinutes
@@ -45,13 +45,13 @@ TARGETS = ["20m", "3h", "30h", "2d", "0.5bh", "4bh", "1bd", "3bd"]
 SPENT = ["10m", "2h", "1d", "0.5bh", "2bh", "1bd", "1mo"]
 WAITS = ["1h", "2bh", "1bd"]
 OWN_ROWS = {
-    "patient": Row(
+    "patient": Metric(
         "patient",
         starts=BEGUN,
         stops=FieldIn("@accepted", frozenset({"customer"})),
         pauses=AnyOf((FieldIn("status", frozenset({"pending"})), FieldIn("@dependency", frozenset({"yes"})))),
     ),
-    "stay": Row(
+    "stay": Metric(
         "stay",
         starts=FieldIn("team", frozenset({"a"})),
         stops=SOLVED,
@@ -166,15 +166,15 @@ def _policies(random: Random, name: str, start: int) -> tuple[Policy, ...]:
 
 
 def _commitments(random: Random, *, several: bool) -> tuple[Commitment, ...]:
-    rows = random.choices([*sorted(ROWS), *USUAL_ROWS], k=random.randint(2, 3))
+    metrics = random.choices([*sorted(ROWS), *USUAL_ROWS], k=random.randint(2, 3))
     made = []
-    for number, row in enumerate(rows):
-        name = row if row not in rows[:number] else f"{row}-{number}"
+    for number, metric in enumerate(metrics):
+        name = metric if metric not in metrics[:number] else f"{metric}-{number}"
         calendar = random.choice([None, None, Choice.fixed(random.choice(sorted(CALENDARS)))])
         mode = random.choice([OnChange.CARRY, OnChange.CARRY, OnChange.FORWARD, OnChange.RESET])
         cap = random.choice([None, Duration.parse("2h"), Duration.parse("1bd")])
         target, marks = _targets(random)
-        made.append(Commitment(name, ROWS[row], target, marks, _which(random), calendar, None, mode, cap))
+        made.append(Commitment(name, ROWS[metric], target, marks, _which(random), calendar, None, mode, cap))
     return tuple(made)
 
 
@@ -194,7 +194,7 @@ def _targets(random: Random) -> tuple[Choice[Duration], Choice[tuple[Mark, ...]]
 def _ladders(random: Random, policy: str, below: Commitment, *, several: bool) -> tuple[Ladder, ...]:
     on = random.choice(["", below.name])
     name = random.choice(["l", f"{policy}-l"])
-    row = None if on else Row(f"{policy}/l", starts=BEGUN, stops=SOLVED, again=Again.CONTINUE, reopens=Not(SOLVED))
+    metric = None if on else Metric(f"{policy}/l", starts=BEGUN, stops=SOLVED, again=Again.CONTINUE, reopens=Not(SOLVED))
 
     def wait() -> Duration | None:
         return Duration.parse(random.choice(WAITS)) if random.random() < 0.6 else None
@@ -220,7 +220,7 @@ def _ladders(random: Random, policy: str, below: Commitment, *, several: bool) -
         name,
         LadderKind.FUNCTIONAL,
         levels,
-        row=row,
+        metric=metric,
         commitment=on,
         when=_which(random),
         raise_again_after=wait(),

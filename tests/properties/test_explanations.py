@@ -134,7 +134,7 @@ def test_every_effect_is_told_of_once_and_what_is_expected_comes_true_if_nothing
 @given(POLICY_SETS, EVENTS, st.integers(2, 200))
 def test_a_stored_ticket_is_explained_as_its_events_are(policies: PolicySet, events: list[Event], history: int) -> None:
     _, state = said(policies, events, HORIZON, history)
-    whole = {(d.commitment, d.ladder, d.level, d.row, d.cycle): d for d in explain(policies, "T", events, HORIZON).deadlines}
+    whole = {(d.commitment, d.ladder, d.level, d.metric, d.cycle): d for d in explain(policies, "T", events, HORIZON).deadlines}
     stored = explain_state(policies, state, HORIZON)
     if stored.known_since is None:
         assert stored.deadlines == tuple(whole.values())
@@ -142,7 +142,7 @@ def test_a_stored_ticket_is_explained_as_its_events_are(policies: PolicySet, eve
     for deadline in stored.deadlines:
         if deadline.ladder and deadline.level and deadline.verdict in (Outcome.RAISED, Outcome.PASSED_OVER):
             continue  # when that was may be forgotten
-        known = whole[deadline.commitment, deadline.ladder, deadline.level, deadline.row, deadline.cycle]
+        known = whole[deadline.commitment, deadline.ladder, deadline.level, deadline.metric, deadline.cycle]
         assert (deadline.due, deadline.verdict, deadline.began, deadline.ended, deadline.elapsed) == (
             known.due,
             known.verdict,

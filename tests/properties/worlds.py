@@ -12,7 +12,7 @@ from stream.sla.calendar.calendar import Calendar, always
 from stream.sla.calendar.duration import Duration
 from stream.sla.events import Event
 from stream.sla.policy.conditions import ALWAYS, Condition, FieldIn, Not
-from stream.sla.policy.metric import BEGUN, BUILT_IN, SOLVED, Again, Row
+from stream.sla.policy.metric import BEGUN, BUILT_IN, SOLVED, Again, Metric
 from stream.sla.policy.policy import Choice, Commitment, Ladder, LadderKind, Level, OnChange, Policy
 from stream.sla.policy.resolve import PolicySet
 from tests.unit.sla.given import HOUR, MINUTE, after, left, share, used
@@ -75,7 +75,7 @@ def ladders(draw: st.DrawFn, below: tuple[Commitment, ...]) -> tuple[Ladder, ...
     if draw(st.booleans()):
         return ()
     on = draw(st.sampled_from(["", below[0].name]))
-    row = None if on else Row("p/l", starts=BEGUN, stops=SOLVED, again=Again.CONTINUE, reopens=Not(SOLVED))
+    metric = None if on else Metric("p/l", starts=BEGUN, stops=SOLVED, again=Again.CONTINUE, reopens=Not(SOLVED))
     maybe = st.one_of(st.none(), st.sampled_from(["1h", "2bh", "1bd"]).map(Duration.parse))
     levels = tuple(
         Level(
@@ -93,7 +93,7 @@ def ladders(draw: st.DrawFn, below: tuple[Commitment, ...]) -> tuple[Ladder, ...
             "l",
             LadderKind.FUNCTIONAL,
             levels,
-            row=row,
+            metric=metric,
             commitment=on,
             when=draw(CONDITIONS),
             raise_again_after=draw(maybe),

@@ -140,7 +140,7 @@ def test_the_oracle_uses_nothing_of_the_engine_but_its_data() -> None:
     data = {
         "stream.sla.events": {"Event"},
         "stream.sla.policy.conditions": {"All", "AnyOf", "Changed", "Condition", "EventIs", "FieldIn", "Not"},
-        "stream.sla.policy.metric": {"Again", "Row"},
+        "stream.sla.policy.metric": {"Again", "Metric"},
         "stream.sla.policy.policy": {"Choice", "Commitment", "Ladder", "Level", "Mark", "MarkKind", "OnChange", "Policy"},
         "stream.sla.calendar.duration": {"Duration"},
     }

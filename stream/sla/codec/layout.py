@@ -99,10 +99,10 @@ def _told(ticket: Ticket, source: str) -> tuple[_Early, _Late]:
 
 
 def _parts(ticket: Ticket) -> bytes:
-    watches, rows = ticket.watches, tuple(ticket.watches)
+    watches, metrics = ticket.watches, tuple(ticket.watches)
     terms: list[Terms] = []
     stood: list[Stand] = []
-    start = watches[rows[0]].began if rows else 0
+    start = watches[metrics[0]].began if metrics else 0
     numbers: list[int] = []
     more: list[int] = []
     stretches: list[Stretches] = []
@@ -120,7 +120,7 @@ def _parts(ticket: Ticket) -> bytes:
                 name,
                 commitment_state.policy,
                 commitment_state.version,
-                commitment_state.row,
+                commitment_state.metric,
                 commitment_state.calendar,
                 commitment_state.business,
                 commitment_state.target,
@@ -145,9 +145,9 @@ def _parts(ticket: Ticket) -> bytes:
         dues.append(due)
     escalations: list[_Escalation] = []
     for name, escalation_state in ticket.escalations.items():
-        stood.append((name, escalation_state.policy, escalation_state.version, escalation_state.row))
+        stood.append((name, escalation_state.policy, escalation_state.version, escalation_state.metric))
         escalations.append(escalation_state.parts()[3:])
-    frame = pack_frame((rows, tuple(terms), tuple(stood)))
+    frame = pack_frame((metrics, tuple(terms), tuple(stood)))
     return _write((start, frame, numbers, dues, (more, stretches, nexts, warned, rare, escalations)))
 
 
@@ -176,21 +176,23 @@ def _ticket(early: _Early, late: _Late, source: str) -> Ticket:
     soonest, newest, gone, names, values, parts = early
     last, id_, held, begun, partial, fired = late
     start, frame, numbers, dues, (more, stretches, nexts, warned, rare, stored) = _read_parts(parts)
-    rows, keyed_commitments, keyed_ladders = unpack_frame(frame)
+    metrics, keyed_commitments, keyed_ladders = unpack_frame(frame)
     watches: dict[str, Stopwatch] = {}
     at = 0
-    for row in rows:
+    for metric in metrics:
         odd = at + 1
-        watches[row] = Stopwatch(numbers[at], more[at], start + numbers[odd], start + more[odd], stretches[at], stretches[odd])
+        watches[metric] = Stopwatch(
+            numbers[at], more[at], start + numbers[odd], start + more[odd], stretches[at], stretches[odd]
+        )
         at += 2
     commitments: dict[str, CommitmentState] = {}
     first = at
-    for number, (name, policy, version, row, calendar, business, target) in enumerate(keyed_commitments):
+    for number, (name, policy, version, metric, calendar, business, target) in enumerate(keyed_commitments):
         due, soon = dues[number], nexts[number]
         commitments[name] = CommitmentState(
             policy,
             version,
-            row,
+            metric,
             more[at],
             numbers[first + number],
             0,
@@ -212,8 +214,8 @@ def _ticket(early: _Early, late: _Late, source: str) -> Ticket:
     if warned or rare:
         _add_rare(list(commitments.values()), warned, rare)
     escalations: dict[str, EscalationState] = {}
-    for number, (name, policy, version, row) in enumerate(keyed_ladders):
-        escalations[name] = EscalationState(policy, version, row, *stored[number])
+    for number, (name, policy, version, metric) in enumerate(keyed_ladders):
+        escalations[name] = EscalationState(policy, version, metric, *stored[number])
     fields = dict(zip(unpack_names(names), values))  # noqa: B905  the keyword takes half as long as the rest
     key: Key | None = None
     if last is not None and newest is not None:

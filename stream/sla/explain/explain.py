@@ -112,7 +112,7 @@ def _commitment(held: Held, until: int) -> Deadline:
     allowance = commitment_state.allowance
     return Deadline(
         commitment=held.name,
-        row=commitment_state.row,
+        metric=commitment_state.metric,
         cycle=commitment_state.cycle,
         policy=commitment_state.policy,
         policy_version=commitment_state.version,
@@ -152,7 +152,7 @@ def _level(scaled: Scaled, level: Level, until: int) -> Deadline:
         ladder=scaled.name,
         level=level.name,
         mark="" if aim is None else aim.mark.text,
-        row=escalation_state.row,
+        metric=escalation_state.metric,
         cycle=escalation_state.cycle,
         policy=resolved_ladder.policy.name,
         policy_version=resolved_ladder.policy.version,

@@ -108,7 +108,7 @@ class Deadline(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     level: str = ""
     mark: str = ""
     """A level's: when it is raised, as the policy writes it."""
-    row: str
+    metric: str
     """The metric row whose stopwatch counts."""
     cycle: int
     policy: str

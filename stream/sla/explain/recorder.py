@@ -112,9 +112,9 @@ class Record:
         self.held: dict[Key, Held] = {}
         self.scaled: dict[Key, Scaled] = {}
         self._courses: dict[tuple[str, int], Course] = {}
-        for row, watch in start.watches.items():
+        for metric, watch in start.watches.items():
             if watch.cycle:
-                self._courses[row, watch.cycle] = Course(watch)
+                self._courses[metric, watch.cycle] = Course(watch)
         self._see(Ticket(start.id), start, start.last[0] if start.last else 0)
         # What had ended before the history, at an instant nobody knows any more, cannot be explained.
         self.held = {key: held for key, held in self.held.items() if held.closed is None or not held.course.watch.on}
@@ -153,11 +153,11 @@ class Record:
         self._tell(self.ticket, transition.emitter.effects, Why(TIMER, ""), expected=True)
 
     def _note(self, before: Ticket, effects: list[Effect], why: Why, at: int) -> None:
-        for row, watch in self.ticket.watches.items():
-            old = before.watches.get(row)
+        for metric, watch in self.ticket.watches.items():
+            old = before.watches.get(metric)
             if watch is old:
                 continue  # a stopwatch is copied when it is turned
-            course = self._courses.setdefault((row, watch.cycle), Course(watch))
+            course = self._courses.setdefault((metric, watch.cycle), Course(watch))
             course.watch = watch
             course.why[at] = why
         self._see(before, self.ticket, at)
@@ -183,13 +183,13 @@ class Record:
             self._see_escalation(name, escalation_state, after, at)
 
     def _see_commitment(self, name: str, commitment_state: CommitmentState, after: Ticket, at: int) -> None:
-        key, course = _key(name, commitment_state), self._courses.get((commitment_state.row, commitment_state.cycle))
+        key, course = _key(name, commitment_state), self._courses.get((commitment_state.metric, commitment_state.cycle))
         if course is None:  # it ended before the history that is kept
             return
-        watch = after.watches[commitment_state.row]
+        watch = after.watches[commitment_state.metric]
         held = self.held.get(key)
         if held is None:
-            timer = self.policies.triggers[commitment_state.row].row.timer
+            timer = self.policies.triggers[commitment_state.metric].metric.timer
             held = self.held[key] = Held(
                 name, commitment_state, self.policies.calendars[commitment_state.calendar], timer, course
             )
@@ -212,11 +212,11 @@ class Record:
             held.reason = None
 
     def _see_escalation(self, name: str, escalation_state: EscalationState, after: Ticket, at: int) -> None:
-        key, watch = _key(name, escalation_state), after.watches[escalation_state.row]
+        key, watch = _key(name, escalation_state), after.watches[escalation_state.metric]
         resolved_ladder = self.policies.resolved_policy(after.fields, self.policies.epoch(watch.began)).ladders.get(name)
         scaled = self.scaled.get(key)
         if scaled is None:
-            course = self._courses.get((escalation_state.row, escalation_state.cycle))
+            course = self._courses.get((escalation_state.metric, escalation_state.cycle))
             if resolved_ladder is None or course is None:
                 return
             scaled = self.scaled[key] = Scaled(name, escalation_state, resolved_ladder, course)
@@ -255,7 +255,7 @@ class Record:
 
 
 def _key(name: str, part: CommitmentState | EscalationState) -> Key:
-    return name, part.row, part.cycle
+    return name, part.metric, part.cycle
 
 
 def _whose(effect: Effect, *parts: T | None) -> T | None:

@@ -33,7 +33,7 @@ class Again(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class Metric:
     """One metric as data. A condition that is ``None`` never holds."""
 
     name: str
@@ -64,25 +64,25 @@ SOLVED: Final = _status("solved", "closed")
 ANSWER: Final = _comment("agent")
 _BY_CUSTOMER: Final = Not(EventIs(actors=frozenset({"agent"})))
 
-BUILT_IN: Final[dict[str, Row]] = {
-    row.name: row
-    for row in (
+BUILT_IN: Final[dict[str, Metric]] = {
+    metric.name: metric
+    for metric in (
         # A ticket that an agent opens is one somebody has already talked about: nobody waits for a first response.
-        Row(
+        Metric(
             "first_response",
             starts=All((BEGUN, _BY_CUSTOMER)),
             stops=AnyOf((ANSWER, SOLVED)),
         ),
         # From the oldest unanswered customer message: later ones find the stopwatch running and change nothing.
         # A thank-you that leaves the ticket solved starts nothing; if it reopens the ticket, the clock starts there.
-        Row(
+        Metric(
             "next_response",
             starts=All((FieldIn("@waiting", frozenset({"yes"})), FieldIn("@answered", frozenset({"yes"})))),
             stops=AnyOf((ANSWER, SOLVED)),
             again=Again.CYCLE,
         ),
-        Row("periodic_update", starts=ANSWER, stops=SOLVED, restarts=ANSWER, again=Again.CYCLE),
-        Row(
+        Metric("periodic_update", starts=ANSWER, stops=SOLVED, restarts=ANSWER, again=Again.CYCLE),
+        Metric(
             "pausable_update",
             starts=ANSWER,
             stops=SOLVED,
@@ -90,7 +90,7 @@ BUILT_IN: Final[dict[str, Row]] = {
             pauses=_status("pending"),
             again=Again.CYCLE,
         ),
-        Row(
+        Metric(
             "requester_wait",
             starts=BEGUN,
             stops=SOLVED,
@@ -98,7 +98,7 @@ BUILT_IN: Final[dict[str, Row]] = {
             again=Again.CONTINUE,
             reopens=Not(SOLVED),
         ),
-        Row(
+        Metric(
             "agent_work",
             starts=BEGUN,
             stops=SOLVED,
@@ -106,8 +106,8 @@ BUILT_IN: Final[dict[str, Row]] = {
             again=Again.CONTINUE,
             reopens=Not(SOLVED),
         ),
-        Row("first_resolution", starts=BEGUN, stops=SOLVED, pauses=_status("pending")),
-        Row(
+        Metric("first_resolution", starts=BEGUN, stops=SOLVED, pauses=_status("pending")),
+        Metric(
             "resolution",
             starts=BEGUN,
             stops=SOLVED,
@@ -116,7 +116,7 @@ BUILT_IN: Final[dict[str, Row]] = {
             reopens=Not(SOLVED),
         ),
         # A stay in a team: each change of hands is a new cycle.
-        Row(
+        Metric(
             "ownership",
             starts=All((Changed(frozenset({"team"})), Not(FieldIn("team", frozenset({""}))))),
             stops=AnyOf((SOLVED, FieldIn("team", frozenset({""})))),
@@ -124,7 +124,7 @@ BUILT_IN: Final[dict[str, Row]] = {
             again=Again.CYCLE,
         ),
         # The customer owes a word: since the last thing an agent said. Any word of his ends the silence.
-        Row(
+        Metric(
             "customer_silence",
             starts=ANSWER,
             stops=AnyOf((_comment("customer", public=None), _status("closed"))),
@@ -133,7 +133,7 @@ BUILT_IN: Final[dict[str, Row]] = {
             timer=True,
         ),
         # Due after a critical ticket is solved; done when the helpdesk sets the field `review` to `done`.
-        Row(
+        Metric(
             "review",
             starts=All((SOLVED, Changed(frozenset({"status"})))),
             stops=FieldIn("review", frozenset({"done"})),

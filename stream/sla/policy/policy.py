@@ -10,7 +10,7 @@ from stream.sla.policy.conditions import ALWAYS, Condition
 
 if TYPE_CHECKING:
     from stream.sla.calendar.duration import Duration
-    from stream.sla.policy.metric import Row
+    from stream.sla.policy.metric import Metric
 
 T = TypeVar("T")
 
@@ -67,7 +67,7 @@ class Commitment:
     """One promise of a policy: a metric and, by fields, its target and warnings."""
 
     name: str
-    row: Row
+    metric: Metric
     target: Choice[Duration]
     warn_at: Choice[tuple[Mark, ...]] = Choice(())
     when: Condition = ALWAYS
@@ -106,7 +106,7 @@ class Ladder:
     name: str
     kind: LadderKind
     levels: tuple[Level, ...]
-    row: Row | None = None
+    metric: Metric | None = None
     """The ladder's own stopwatch; ``None`` when it stands on a commitment."""
     commitment: str = ""
     when: Condition = ALWAYS

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from stream.sla.calendar.calendar import Calendar
     from stream.sla.calendar.duration import Duration
     from stream.sla.policy.conditions import Condition, Fields
-    from stream.sla.policy.metric import Row
+    from stream.sla.policy.metric import Metric
     from stream.sla.policy.policy import Choice, Commitment, Ladder, Level, Mark, Policy
 
 T = TypeVar("T")
@@ -40,23 +40,23 @@ class ResolvedCommitment:
         """``None``: nothing is promised for these fields; the time is measured all the same."""
         self.warn_at: Final = warn_at
         self.name: Final[str] = commitment.name
-        self.row: Final[str] = commitment.row.name
+        self.metric: Final[str] = commitment.metric.name
         """The metric row on whose stopwatch it lies."""
-        self.timer: Final[bool] = commitment.row.timer
-        """Nobody promises anything: see ``metrics.Row``."""
+        self.timer: Final[bool] = commitment.metric.timer
+        """Nobody promises anything: see ``metrics.Metric``."""
 
 
 class ResolvedLadder:
     """A ladder with every choice made: level and mark, in the order of the policy. Not to be changed either."""
 
     def __init__(
-        self, ladder: Ladder, policy: Policy, calendar: Calendar, levels: tuple[tuple[Level, Mark], ...], row: str
+        self, ladder: Ladder, policy: Policy, calendar: Calendar, levels: tuple[tuple[Level, Mark], ...], metric: str
     ) -> None:
         self.ladder: Final = ladder
         self.policy: Final = policy
         self.calendar: Final = calendar
         self.levels: Final = levels
-        self.row: Final = row
+        self.metric: Final = metric
         """The metric row on whose stopwatch it stands."""
         self.name: Final[str] = ladder.name
 
@@ -76,9 +76,9 @@ class ResolvedPolicy:
         self.ladders_on: dict[str, tuple[ResolvedLadder, ...]] = {}
         """The ladders that stand on the stopwatch of a row, through a commitment or by themselves."""
         for resolved in commitments.values():
-            self.commitments_on[resolved.row] = (*self.commitments_on.get(resolved.row, ()), resolved)
+            self.commitments_on[resolved.metric] = (*self.commitments_on.get(resolved.metric, ()), resolved)
         for resolved_ladder in ladders.values():
-            self.ladders_on[resolved_ladder.row] = (*self.ladders_on.get(resolved_ladder.row, ()), resolved_ladder)
+            self.ladders_on[resolved_ladder.metric] = (*self.ladders_on.get(resolved_ladder.metric, ()), resolved_ladder)
         self.has_targets: Final = any(resolved.target is not None for resolved in commitments.values()) or any(
             resolved_ladder.levels for resolved_ladder in ladders.values()
         )
@@ -104,14 +104,14 @@ class PolicySet:
         self._order: Final = tuple(sorted(self.reads))
         self._since: Final = sorted({policy.since for policy in policies if policy.since is not None})
         self._resolved: Final[dict[tuple[object, ...], ResolvedPolicy]] = {}
-        rows: dict[str, Row] = {}
+        metrics: dict[str, Metric] = {}
         for policy in policies:
             for commitment in policy.commitments:
-                rows[commitment.row.name] = commitment.row
+                metrics[commitment.metric.name] = commitment.metric
             for ladder in policy.ladders:
-                if ladder.row is not None:
-                    rows[ladder.row.name] = ladder.row
-        self.triggers: Final = {name: MetricTriggers(row) for name, row in rows.items()}
+                if ladder.metric is not None:
+                    metrics[ladder.metric.name] = ladder.metric
+        self.triggers: Final = {name: MetricTriggers(metric) for name, metric in metrics.items()}
         """Every stopwatch that some policy looks at, by the name of its row."""
 
     def epoch(self, started: int) -> int:
@@ -153,11 +153,11 @@ class PolicySet:
             below = commitments.get(ladder.commitment)
             if _holds(ladder.when, fields) and (below is not None or not ladder.commitment):
                 calendar = self.calendars[usual or ""] if below is None else below.calendar
-                row = ladder.row if below is None else below.commitment.row
-                if row is None:
+                metric = ladder.metric if below is None else below.commitment.metric
+                if metric is None:
                     raise ValueError(f"ladder {ladder.name!r} stands neither on a stopwatch nor on a commitment")
                 levels = tuple((level, mark) for level in ladder.levels if (mark := _choose(level.at, fields)) is not None)
-                ladders[ladder.name] = ResolvedLadder(ladder, policy, calendar, levels, row.name)
+                ladders[ladder.name] = ResolvedLadder(ladder, policy, calendar, levels, metric.name)
         return ResolvedPolicy(policy, commitments, ladders)
 
     def _in_force(self, epoch: int) -> list[Policy]:

@@ -95,7 +95,7 @@ class CommitmentState:
         self,
         policy: str,
         version: int,
-        row: str,
+        metric: str,
         cycle: int,
         verdict: int = 0,  # Verdict.PENDING
         turn: int = 0,
@@ -115,7 +115,7 @@ class CommitmentState:
     ) -> None:
         self.policy: str = policy
         self.version: int = version
-        self.row: str = row
+        self.metric: str = metric
         """The metric row whose stopwatch it lies on."""
         self.cycle: int = cycle
         self.verdict: int = verdict
@@ -152,7 +152,7 @@ class CommitmentState:
         return CommitmentState(
             self.policy,
             self.version,
-            self.row,
+            self.metric,
             self.cycle,
             self.verdict,
             self.turn,
@@ -176,7 +176,7 @@ class CommitmentState:
         return (
             self.policy,
             self.version,
-            self.row,
+            self.metric,
             self.cycle,
             self.verdict,
             self.turn,

@@ -77,7 +77,7 @@ class EscalationState:
         self,
         policy: str,
         version: int,
-        row: str,
+        metric: str,
         cycle: int,
         floor: int = 0,
         raised: tuple[str, ...] = (),
@@ -90,7 +90,7 @@ class EscalationState:
     ) -> None:
         self.policy: str = policy
         self.version: int = version
-        self.row: str = row
+        self.metric: str = metric
         """The metric row on whose stopwatch it stands."""
         self.cycle: int = cycle
         self.floor: int = floor
@@ -114,7 +114,7 @@ class EscalationState:
         return EscalationState(
             self.policy,
             self.version,
-            self.row,
+            self.metric,
             self.cycle,
             self.floor,
             self.raised,
@@ -131,7 +131,7 @@ class EscalationState:
         return (
             self.policy,
             self.version,
-            self.row,
+            self.metric,
             self.cycle,
             self.floor,
             self.raised,

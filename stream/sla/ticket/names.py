@@ -124,15 +124,15 @@ def _numbered(frame: Frame) -> _StoredFrame:
     watches, commitments, ladders = frame
     terms: list[tuple[int, int, int, int | None, int, bool, int | None]] = []
     stands: list[tuple[int, int, int, int | None]] = []
-    for name, policy, version, row, calendar, business, target in commitments:
-        its = None if row == f"{policy}/{name}" else number(row)
+    for name, policy, version, metric, calendar, business, target in commitments:
+        its = None if metric == f"{policy}/{name}" else number(metric)
         terms.append((number(name), number(policy), version, its, number(calendar), business, target))
-    for name, policy, version, row in ladders:
-        stands.append((number(name), number(policy), version, None if row == f"{policy}/{name}" else number(row)))
+    for name, policy, version, metric in ladders:
+        stands.append((number(name), number(policy), version, None if metric == f"{policy}/{name}" else number(metric)))
     called = {f"{policy}/{name}": at for at, (name, policy, *_) in enumerate(ladders)}
     # A stopwatch of a ladder alone is called after it as well: minus one, minus two ... for the first ladder, the second ...
-    rows = [-1 - called[watch] if watch in called else number(watch) for watch in watches]
-    return list(numbers)[len(WORDS) :], rows, terms, stands
+    metrics = [-1 - called[watch] if watch in called else number(watch) for watch in watches]
+    return list(numbers)[len(WORDS) :], metrics, terms, stands
 
 
 def unpack_frame(data: bytes) -> Frame:
@@ -150,12 +150,12 @@ def promised(data: bytes) -> tuple[Promised, ...]:
     """What of a packed frame may be open. Raises msgspec.DecodeError and IndexError."""
     found = _promised_of_bytes.get(data)
     if found is None:
-        rows, commitments, _ = unpack_frame(data)
+        metrics, commitments, _ = unpack_frame(data)
         found = tuple(
             [
-                (name, policy, number, rows.index(row))
-                for number, (name, policy, _, row, _, _, target) in enumerate(commitments)
-                if target is not None and row in rows
+                (name, policy, number, metrics.index(metric))
+                for number, (name, policy, _, metric, _, _, target) in enumerate(commitments)
+                if target is not None and metric in metrics
             ]
         )
         _promised_of_bytes[data] = found
@@ -163,15 +163,15 @@ def promised(data: bytes) -> tuple[Promised, ...]:
 
 
 def _named(stored: _StoredFrame) -> Frame:
-    own, rows, commitments, ladders = stored
+    own, metrics, commitments, ladders = stored
     words = (*WORDS, *own)
     terms: list[Terms] = []
     stands: list[Stand] = []
-    for name, policy, version, row, calendar, business, target in commitments:
-        its = f"{words[policy]}/{words[name]}" if row is None else words[row]
+    for name, policy, version, metric, calendar, business, target in commitments:
+        its = f"{words[policy]}/{words[name]}" if metric is None else words[metric]
         terms.append((words[name], words[policy], version, its, words[calendar], business, target))
-    for name, policy, version, row in ladders:
-        its = f"{words[policy]}/{words[name]}" if row is None else words[row]
+    for name, policy, version, metric in ladders:
+        its = f"{words[policy]}/{words[name]}" if metric is None else words[metric]
         stands.append((words[name], words[policy], version, its))
-    watches = [words[row] if row >= 0 else f"{stands[-1 - row][1]}/{stands[-1 - row][0]}" for row in rows]
+    watches = [words[metric] if metric >= 0 else f"{stands[-1 - metric][1]}/{stands[-1 - metric][0]}" for metric in metrics]
     return tuple(watches), tuple(terms), tuple(stands)

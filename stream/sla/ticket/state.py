@@ -229,7 +229,7 @@ def standings(state: State) -> list[Standing]:
     priority, team = str(ticket.fields.get("priority", "")), str(ticket.fields.get("team", ""))
     open_ = []
     for name, commitment_state in ticket.commitments.items():
-        watch = ticket.watches.get(commitment_state.row)
+        watch = ticket.watches.get(commitment_state.metric)
         if watch is not None:
             going = stands(commitment_state.target is not None, commitment_state.verdict, watch.phase)
             if going:

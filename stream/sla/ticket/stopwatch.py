@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from stream.sla.calendar.duration import Clock
 from stream.sla.policy.conditions import Condition, Fields, Test, compile_condition, fields_read, types_read
-from stream.sla.policy.metric import Again, Row
+from stream.sla.policy.metric import Again, Metric
 
 if TYPE_CHECKING:
     from stream.sla.calendar.calendar import Calendar
@@ -205,17 +205,17 @@ class Sensitivity(NamedTuple):
     fields: frozenset[str]
 
 
-def _heeded(row: Row) -> list[Sensitivity]:
+def _heeded(metric: Metric) -> list[Sensitivity]:
     """By phase."""
-    on = (row.cancels, row.stops, row.restarts, row.pauses)
-    off = (row.starts, row.stops, row.cancels, row.reopens, row.pauses)
+    on = (metric.cancels, metric.stops, metric.restarts, metric.pauses)
+    off = (metric.starts, metric.stops, metric.cancels, metric.reopens, metric.pauses)
     sensitivity = []
     for phase in Phase:
-        conditions = [*on, row.resumes] if phase in (Phase.RUNNING, Phase.PAUSED) else off
-        if phase in (Phase.STOPPED, Phase.CANCELLED) and row.again is Again.NEVER:
+        conditions = [*on, metric.resumes] if phase in (Phase.RUNNING, Phase.PAUSED) else off
+        if phase in (Phase.STOPPED, Phase.CANCELLED) and metric.again is Again.NEVER:
             conditions = []
-        elif phase == Phase.STOPPED and row.again is Again.CONTINUE:
-            conditions = [row.stops, row.cancels, row.reopens, row.pauses]
+        elif phase == Phase.STOPPED and metric.again is Again.CONTINUE:
+            conditions = [metric.stops, metric.cancels, metric.reopens, metric.pauses]
         given = [condition for condition in conditions if condition is not None]
         types = [types_read(condition) for condition in given]
         sensitivity.append(
@@ -235,19 +235,19 @@ def _test(condition: Condition | None) -> Test | None:
 class MetricTriggers:
     """The works of a row: its conditions compiled, asked in the order that ``stream.sla.policy.metric`` states."""
 
-    __slots__ = ("again", "cancels", "pauses", "reopens", "restarts", "resumes", "row", "sensitivity", "starts", "stops")
+    __slots__ = ("again", "cancels", "metric", "pauses", "reopens", "restarts", "resumes", "sensitivity", "starts", "stops")
 
-    def __init__(self, row: Row) -> None:
-        self.row = row
-        self.again = row.again
-        self.starts = compile_condition(row.starts)
-        self.stops = compile_condition(row.stops)
-        self.pauses = _test(row.pauses)
-        self.resumes = _test(row.resumes)
-        self.restarts = _test(row.restarts)
-        self.cancels = _test(row.cancels)
-        self.reopens = _test(row.reopens)
-        self.sensitivity: Final = _heeded(row)
+    def __init__(self, metric: Metric) -> None:
+        self.metric = metric
+        self.again = metric.again
+        self.starts = compile_condition(metric.starts)
+        self.stops = compile_condition(metric.stops)
+        self.pauses = _test(metric.pauses)
+        self.resumes = _test(metric.resumes)
+        self.restarts = _test(metric.restarts)
+        self.cancels = _test(metric.cancels)
+        self.reopens = _test(metric.reopens)
+        self.sensitivity: Final = _heeded(metric)
         """By phase."""
 
     def turn(self, phase: int, event: Event, fields: Fields) -> tuple[Signal, ...]:

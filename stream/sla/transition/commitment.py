@@ -109,8 +109,8 @@ def begins(
     before: CommitmentState | None,
 ) -> CommitmentState:
     """A promise begins to be laid over a stopwatch: a cycle has begun, or the promise has begun to apply."""
-    commitment_state = CommitmentState(resolved.policy.name, resolved.policy.version, resolved.row, watch.cycle)
-    if before is not None and (before.row != commitment_state.row or before.cycle == watch.cycle):
+    commitment_state = CommitmentState(resolved.policy.name, resolved.policy.version, resolved.metric, watch.cycle)
+    if before is not None and (before.metric != commitment_state.metric or before.cycle == watch.cycle):
         commitment_state.turn = before.turn + 1
     commitment_state.aim(resolved, watch, at)
     commitment_state.look_ahead(resolved, watch)
@@ -125,7 +125,7 @@ def retargets(
 ) -> None:
     """The ticket's fields now promise something else: swap the target as the commitment's ``on_change`` says."""
     commitment_state.turn += 1
-    commitment_state.row = resolved.row
+    commitment_state.metric = resolved.metric
     commitment_state.cycle = watch.cycle
     commitment_state.aim(resolved, watch, at)
     mode = resolved.commitment.on_change

@@ -35,10 +35,10 @@ _blank: Final = blake2b(digest_size=12).copy
 """A copy costs half of what it costs to have the parameters looked at again."""
 
 
-def stem(ticket: str, name: str, row: str, cycle: int, kind: Kind, mark: str, version: int, cause: str = "") -> str:
+def stem(ticket: str, name: str, metric: str, cycle: int, kind: Kind, mark: str, version: int, cause: str = "") -> str:
     """Hash that names a fact. ``cause`` only where the same thing may happen many times in a cycle (a pause, a request)."""
     named = _blank()
-    named.update("\x1f".join((ticket, name, row, str(cycle), kind, mark, str(version), cause)).encode())
+    named.update("\x1f".join((ticket, name, metric, str(cycle), kind, mark, str(version), cause)).encode())
     return named.hexdigest()
 
 
@@ -90,7 +90,7 @@ class Emitter:
                 stem(
                     self.ticket.id,
                     name,
-                    commitment_state.row,
+                    commitment_state.metric,
                     commitment_state.cycle,
                     kind,
                     text,
@@ -146,7 +146,7 @@ class Emitter:
                 stem(
                     self.ticket.id,
                     ladder.name,
-                    escalation_state.row,
+                    escalation_state.metric,
                     escalation_state.cycle,
                     kind,
                     f"{level}#{count}",

@@ -151,8 +151,8 @@ class Transition:
         turned: list[str] = []
         watches, fields, gone = ticket.watches, ticket.fields, ticket.gone
         begins = "@begun" in fields
-        for row, triggers in self.policies.triggers.items():
-            watch = watches.get(row)
+        for metric, triggers in self.policies.triggers.items():
+            watch = watches.get(metric)
             phase = IDLE if watch is None else watch.phase
             if gone:
                 signals: tuple[Signal, ...] = _CANCELLED if watch is not None and watch.on else ()
@@ -170,13 +170,13 @@ class Transition:
                 if not turned:
                     self._take_on()
                     watches = ticket.watches
-                turned.append(row)
-                watch = watches[row] = Stopwatch() if watch is None else watch.copy()
+                turned.append(metric)
+                watch = watches[metric] = Stopwatch() if watch is None else watch.copy()
                 for signal in signals:
-                    self._signal(row, watch, signal)
+                    self._signal(metric, watch, signal)
         return turned
 
-    def _signal(self, row: str, watch: Stopwatch, signal: Signal) -> None:
+    def _signal(self, metric: str, watch: Stopwatch, signal: Signal) -> None:
         at, cycle = self._at, watch.cycle
         if not cycle:
             watch.take(signal, at)
@@ -185,15 +185,15 @@ class Transition:
         reason = _GONE_REASON.get(self.ticket.gone) or _END_REASON.get(signal, _FIELD_CHANGED)
         if not ends:
             watch.take(signal, at)
-        for resolved in resolved_policy.commitments_on.get(row, ()):
+        for resolved in resolved_policy.commitments_on.get(metric, ()):
             commitment_state = self._commitment(resolved.name)
-            if commitment_state is None or commitment_state.cycle != cycle or commitment_state.row != row:
+            if commitment_state is None or commitment_state.cycle != cycle or commitment_state.metric != metric:
                 continue
             if ends:
                 commitment.ends(emitter, signal, reason, at, cause, resolved, commitment_state, watch)
             elif watch.cycle == cycle:
                 commitment.moves(emitter, signal, at, cause, resolved, commitment_state, watch)
-        for resolved_ladder in resolved_policy.ladders_on.get(row, ()):
+        for resolved_ladder in resolved_policy.ladders_on.get(metric, ()):
             escalation_state = self._escalation_state(resolved_ladder.name)
             if escalation_state is not None and escalation_state.cycle == cycle == watch.cycle:
                 escalation.turns(emitter, signal, reason, at, cause, resolved_ladder, escalation_state, watch)
@@ -204,11 +204,11 @@ class Transition:
         commitment_state = self._commitment(event.commitment)
         if commitment_state is None:
             return []  # nothing of that name was ever promised to this ticket: there is nobody to tell
-        watch = self.ticket.watches[commitment_state.row]
+        watch = self.ticket.watches[commitment_state.metric]
         resolved = self._resolved_policy(watch).commitments.get(event.commitment)
         if resolved is not None:
             commitment.extends(self.emitter, event, resolved, commitment_state, watch)
-        return [commitment_state.row]
+        return [commitment_state.metric]
 
     def _escalate(self, event: Event) -> list[str]:
         """Acknowledgements and releases are heard by every ladder they mean; a request gets one answer."""
@@ -217,7 +217,7 @@ class Transition:
         for name in list(ticket.escalations):
             escalation_state = self._escalation_state(name)
             if escalation_state is not None:
-                watch = ticket.watches[escalation_state.row]
+                watch = ticket.watches[escalation_state.metric]
                 resolved_ladder = self._resolved_policy(watch).ladders.get(name)
                 if resolved_ladder is not None:
                     found.append((resolved_ladder, escalation_state, watch))
@@ -233,34 +233,40 @@ class Transition:
                 gate = ticket.commitments.get(resolved_ladder.ladder.request_after)
                 commitment_state = ticket.commitments.get(resolved_ladder.ladder.commitment)
                 escalation.asks(emitter, event, resolved_ladder, escalation_state, watch, gate, commitment_state)
-        return [escalation_state.row for _, escalation_state, _ in found]
+        return [escalation_state.metric for _, escalation_state, _ in found]
 
-    def _lay(self, rows: list[str]) -> set[str]:
+    def _lay(self, metrics: list[str]) -> set[str]:
         """Returns the names of all promises and (with ``^`` before them) ladders that apply on these rows."""
         ticket, at, cause = self.ticket, self._at, self._cause
         laid: set[str] = set()
-        for row in rows:
-            watch = ticket.watches[row]
+        for metric in metrics:
+            watch = ticket.watches[metric]
             if not watch.on:
                 continue
             resolved_policy = self._resolved_policy(watch)
-            for resolved in resolved_policy.commitments_on.get(row, ()):
+            for resolved in resolved_policy.commitments_on.get(metric, ()):
                 laid.add(resolved.name)
-                self._lay_promise(row, watch, resolved)
-            for resolved_ladder in resolved_policy.ladders_on.get(row, ()):
+                self._lay_promise(metric, watch, resolved)
+            for resolved_ladder in resolved_policy.ladders_on.get(metric, ()):
                 name = resolved_ladder.name
                 laid.add(f"^{name}")
                 escalation_state = self._escalation_state(name)
-                if escalation_state is not None and escalation_state.row != row and self._held_by(escalation_state.row, name):
+                if (
+                    escalation_state is not None
+                    and escalation_state.metric != metric
+                    and self._held_by(escalation_state.metric, name)
+                ):
                     continue
-                if escalation_state is None or escalation_state.cycle != watch.cycle or escalation_state.row != row:
+                if escalation_state is None or escalation_state.cycle != watch.cycle or escalation_state.metric != metric:
                     if escalation_state is not None and escalation_state.active:
                         # Watched for a recurrence, and now the clock begins another cycle: that escalation is over.
-                        old = ticket.watches[escalation_state.row]
+                        old = ticket.watches[escalation_state.metric]
                         escalation.releases(self.emitter, Reason.RESTARTED, at, cause, resolved_ladder, escalation_state, old)
-                    turn = escalation_state.turn + 1 if escalation_state is not None and escalation_state.row != row else 0
+                    turn = (
+                        escalation_state.turn + 1 if escalation_state is not None and escalation_state.metric != metric else 0
+                    )
                     escalation_state = EscalationState(
-                        resolved_ladder.policy.name, resolved_ladder.policy.version, row, watch.cycle, turn=turn
+                        resolved_ladder.policy.name, resolved_ladder.policy.version, metric, watch.cycle, turn=turn
                     )
                     ticket.escalations[name] = escalation_state
                 elif escalation_state.phase == _WITHDRAWN:
@@ -269,25 +275,28 @@ class Transition:
                 escalation_state.look_ahead(resolved_ladder, watch, ticket.commitments.get(resolved_ladder.ladder.commitment))
         return laid
 
-    def _held_by(self, row: str, name: str) -> bool:
-        """Whether another version of the policy, in force for a clock that started earlier, still counts ``name`` on ``row``.
+    def _held_by(self, metric: str, name: str) -> bool:
+        """Whether another version of the policy, in force for a clock that started earlier, still counts ``name`` on
+        ``metric``.
 
         One commitment or ladder is never counted twice on a ticket: the version that began with it ends it.
         """
-        watch = self.ticket.watches[row]
+        watch = self.ticket.watches[metric]
         if not watch.on:
             return False
         resolved_policy = self._resolved_policy(watch)
-        return any(resolved.name == name for resolved in resolved_policy.commitments_on.get(row, ())) or any(
-            resolved_ladder.name == name for resolved_ladder in resolved_policy.ladders_on.get(row, ())
+        return any(resolved.name == name for resolved in resolved_policy.commitments_on.get(metric, ())) or any(
+            resolved_ladder.name == name for resolved_ladder in resolved_policy.ladders_on.get(metric, ())
         )
 
-    def _lay_promise(self, row: str, watch: Stopwatch, resolved: ResolvedCommitment) -> None:
+    def _lay_promise(self, metric: str, watch: Stopwatch, resolved: ResolvedCommitment) -> None:
         emitter, name, at, cause = self.emitter, resolved.name, self._at, self._cause
         commitment_state = self._commitment(name)
-        if commitment_state is not None and commitment_state.row != row and self._held_by(commitment_state.row, name):
+        if commitment_state is not None and commitment_state.metric != metric and self._held_by(commitment_state.metric, name):
             return
-        same_cycle = commitment_state is not None and commitment_state.row == row and commitment_state.cycle == watch.cycle
+        same_cycle = (
+            commitment_state is not None and commitment_state.metric == metric and commitment_state.cycle == watch.cycle
+        )
         if commitment_state is not None and commitment_state.verdict == PENDING:
             # Where the cycle is another, another policy counts the same commitment on a row of its own.
             if not same_cycle or commitment_state.differs(resolved, watch):
@@ -305,7 +314,7 @@ class Transition:
         for name, held in list(ticket.commitments.items()):
             if name in laid or held.verdict != PENDING:
                 continue
-            watch = ticket.watches[held.row]
+            watch = ticket.watches[held.metric]
             if not watch.on:
                 continue
             commitment_state = self._commitment(name) or held
@@ -315,7 +324,7 @@ class Transition:
             reason = Reason.NO_LONGER_APPLIES
             self.emitter.commitment(Kind.CANCELLED, reason, at, cause, resolved, commitment_state, watch)
         for name, high in list(ticket.escalations.items()):
-            watch = ticket.watches[high.row]
+            watch = ticket.watches[high.metric]
             if f"^{name}" not in laid and watch.on:
                 escalation_state = self._escalation_state(name) or high
                 resolved_ladder = policies.resolved_policy(before, policies.epoch(watch.began)).ladders.get(name)
@@ -328,13 +337,13 @@ class Transition:
         ticket = self.ticket
         for name, held in list(ticket.commitments.items()):
             if held.next == instant:
-                watch, commitment_state = ticket.watches[held.row], self._commitment(name) or held
+                watch, commitment_state = ticket.watches[held.metric], self._commitment(name) or held
                 commitment.falls_due(
                     self.emitter, instant, self._resolved_policy(watch).commitments[name], commitment_state, watch
                 )
         for name, high in list(ticket.escalations.items()):
             if high.next == instant:
-                watch, escalation_state = ticket.watches[high.row], self._escalation_state(name) or high
+                watch, escalation_state = ticket.watches[high.metric], self._escalation_state(name) or high
                 resolved_ladder = self._resolved_policy(watch).ladders.get(name)
                 if resolved_ladder is None:  # solved, watched, and by a change of fields no ladder's any more
                     escalation_state.next = None

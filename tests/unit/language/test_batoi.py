@@ -74,9 +74,9 @@ def test_other_contracts_are_promised_nothing(policies):
     assert policies.resolved_policy({"contract": "standard", "sender": "registered"}, 0).policy is None
 
 
-@pytest.mark.parametrize("row", ["batoi_answer", "batoi_solution", "batoi-priority-support/batoi-management"])
-def test_only_registered_senders_start_a_clock_and_registering_later_starts_it(policies, row):
-    triggers = policies.triggers[row]
+@pytest.mark.parametrize("metric", ["batoi_answer", "batoi_solution", "batoi-priority-support/batoi-management"])
+def test_only_registered_senders_start_a_clock_and_registering_later_starts_it(policies, metric):
+    triggers = policies.triggers[metric]
     created = Event(at=0, id="1", type="ticket.created", source="s", actor="customer", fields={"sender": "guest"})
     registered = Event(at=1, id="2", type="ticket.changed", source="s", actor="agent", fields={"sender": "registered"})
     assert triggers.turn(Phase.IDLE, created, {"@begun": "yes", "sender": "guest", "status": "new"}) == ()

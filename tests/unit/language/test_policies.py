@@ -55,7 +55,7 @@ def test_a_commitment_has_what_the_file_says(files):
         """)
     (policy,) = load(files(text)).policies
     (commitment,) = policy.commitments
-    assert (commitment.name, commitment.row, commitment.objective) == ("solved", BUILT_IN["resolution"], 0.995)
+    assert (commitment.name, commitment.metric, commitment.objective) == ("solved", BUILT_IN["resolution"], 0.995)
     assert commitment.on_change is OnChange.RESET
     assert commitment.extension_cap.text == "2d"
     assert [value for _, value in commitment.calendar.cases] == ["24x7"]
@@ -70,14 +70,14 @@ def test_an_objective_may_be_a_number_and_a_name_is_that_of_the_metric(files):
 def test_a_changed_part_gives_the_commitment_a_row_of_its_own(files):
     text = in_scope("commitments: [{metric: resolution, target: 1d, pauses: on_hold}]")
     (commitment,) = load(files(text)).policies[0].commitments
-    assert commitment.row.name == "p/resolution"
-    assert commitment.row.starts == BUILT_IN["resolution"].starts
+    assert commitment.metric.name == "p/resolution"
+    assert commitment.metric.starts == BUILT_IN["resolution"].starts
 
 
 def test_a_part_changed_to_what_it_was_leaves_the_built_in_row(files):
     text = in_scope("commitments: [{metric: agent_work, target: 1d, pauses: {status: [pending, on_hold]}}]")
     (commitment,) = load(files(text)).policies[0].commitments
-    assert commitment.row is BUILT_IN["agent_work"] or commitment.row == BUILT_IN["agent_work"]
+    assert commitment.metric is BUILT_IN["agent_work"] or commitment.metric == BUILT_IN["agent_work"]
 
 
 def test_a_later_version_with_another_row_gives_it_another_name(files):
@@ -93,7 +93,7 @@ def test_a_later_version_with_another_row_gives_it_another_name(files):
     """
     versions = [version.format(number, pauses) for number, pauses in ((1, "open"), (2, "pending"), (3, "on_hold"))]
     text = "policies:\n" + textwrap.indent("".join(map(textwrap.dedent, versions)), "  ")
-    names = [[commitment.row.name for commitment in policy.commitments] for policy in load(files(text)).policies]
+    names = [[commitment.metric.name for commitment in policy.commitments] for policy in load(files(text)).policies]
     assert names == [["p/a", "p/b"], ["resolution", "p/b"], ["p/a@3", "p/b"]]
 
 
@@ -113,7 +113,7 @@ def test_a_ladder_has_what_the_file_says(files):
             monitoring: 3d
         """)
     (ladder,) = load(files(text)).policies[0].ladders
-    assert (ladder.kind, ladder.row, ladder.commitment, ladder.owner) == (
+    assert (ladder.kind, ladder.metric, ladder.commitment, ladder.owner) == (
         LadderKind.HIERARCHICAL,
         None,
         "resolution",
@@ -132,8 +132,8 @@ def test_a_ladder_of_its_own_runs_until_the_ticket_is_solved_and_goes_on_when_it
         escalations:
           - {ladder: up, kind: functional, starts: ticket_created, stops: solved, levels: [{level: one, notify: a, after: 1h}]}
         """)
-    row = load(files(text)).policies[0].ladders[0].row
-    assert (row.name, row.stops, row.again) == ("p/up", SOLVED, Again.CONTINUE)
+    metric = load(files(text)).policies[0].ladders[0].metric
+    assert (metric.name, metric.stops, metric.again) == ("p/up", SOLVED, Again.CONTINUE)
 
 
 def test_a_date_begins_at_midnight_where_the_calendar_is(files):
@@ -172,7 +172,7 @@ def test_files_share_their_names(files):
         files(SCOPE.replace("24x7", "office") + "    commitments: [{metric: fast, target: 1bh}]", calendars, metrics)
     )
     assert policies.calendars.keys() == {"office", "24x7"}
-    assert policies.policies[0].commitments[0].row.name == "fast"
+    assert policies.policies[0].commitments[0].metric.name == "fast"
 
 
 def test_a_name_defined_in_two_files_is_a_problem_that_names_both_places(problems):

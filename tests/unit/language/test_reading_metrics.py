@@ -4,22 +4,25 @@ import pytest
 
 from stream.language.metrics import Written, read_parts, read_rows
 from stream.sla.policy.conditions import ALWAYS, All, EventIs, FieldIn, Not
-from stream.sla.policy.metric import ANSWER, BEGUN, BUILT_IN, SOLVED, Again, Row
+from stream.sla.policy.metric import ANSWER, BEGUN, BUILT_IN, SOLVED, Again, Metric
 
 
 def rows_of(**data):
     problems = []
-    rows = read_rows(
-        {name: Written(row, lambda where, said, name=name: problems.append((name, where, said))) for name, row in data.items()}
+    metrics = read_rows(
+        {
+            name: Written(metric, lambda where, said, name=name: problems.append((name, where, said)))
+            for name, metric in data.items()
+        }
     )
-    return problems or rows
+    return problems or metrics
 
 
 def parts(data, base=None, **options):
     problems = []
-    row = read_parts(data, lambda where, message: problems.append((where, message)), base, **options)
-    assert (row is None) == bool(problems)
-    return problems or row
+    metric = read_parts(data, lambda where, message: problems.append((where, message)), base, **options)
+    assert (metric is None) == bool(problems)
+    return problems or metric
 
 
 def test_the_built_in_rows_are_always_there():
@@ -27,26 +30,26 @@ def test_the_built_in_rows_are_always_there():
 
 
 def test_a_row_of_ones_own_has_the_parts_it_states():
-    row = rows_of(approval={"starts": {"approval": "asked"}, "stops": {"approval": "given"}, "again": "cycle"})["approval"]
-    assert row == Row(
+    metric = rows_of(approval={"starts": {"approval": "asked"}, "stops": {"approval": "given"}, "again": "cycle"})["approval"]
+    assert metric == Metric(
         "approval", FieldIn("approval", frozenset({"asked"})), FieldIn("approval", frozenset({"given"})), again=Again.CYCLE
     )
 
 
 def test_a_row_like_another_changes_only_what_it_states():
-    row = rows_of(mine={"like": "resolution", "pauses": {"dependency": "yes"}})["mine"]
-    assert row == replace(BUILT_IN["resolution"], name="mine", pauses=FieldIn("@dependency", frozenset({"yes"})))
+    metric = rows_of(mine={"like": "resolution", "pauses": {"dependency": "yes"}})["mine"]
+    assert metric == replace(BUILT_IN["resolution"], name="mine", pauses=FieldIn("@dependency", frozenset({"yes"})))
 
 
 def test_rows_build_on_rows_in_any_order():
-    rows = rows_of(a={"like": "b", "pauses": "open"}, b={"like": "c", "cancels": "closed"}, c={"like": "resolution"})
-    assert rows["a"] == replace(rows["b"], name="a", pauses=FieldIn("status", frozenset({"open"})))
-    assert rows["c"] == replace(BUILT_IN["resolution"], name="c")
+    metrics = rows_of(a={"like": "b", "pauses": "open"}, b={"like": "c", "cancels": "closed"}, c={"like": "resolution"})
+    assert metrics["a"] == replace(metrics["b"], name="a", pauses=FieldIn("status", frozenset({"open"})))
+    assert metrics["c"] == replace(BUILT_IN["resolution"], name="c")
 
 
 def test_a_row_with_the_name_of_a_built_in_one_replaces_it_and_may_start_from_it():
-    rows = rows_of(resolution={"like": "resolution", "pauses": "never"})
-    assert rows["resolution"] == replace(BUILT_IN["resolution"], pauses=None)
+    metrics = rows_of(resolution={"like": "resolution", "pauses": "never"})
+    assert metrics["resolution"] == replace(BUILT_IN["resolution"], pauses=None)
 
 
 def test_a_part_that_never_holds_is_taken_away():
@@ -58,21 +61,21 @@ def test_a_row_may_never_stop_only_by_saying_so():
 
 
 def test_a_row_that_continues_reopens_when_its_stop_holds_no_more():
-    row = parts({"starts": "ticket_created", "stops": "solved"}, again=Again.CONTINUE)
-    assert (row.starts, row.reopens) == (BEGUN, Not(SOLVED))
+    metric = parts({"starts": "ticket_created", "stops": "solved"}, again=Again.CONTINUE)
+    assert (metric.starts, metric.reopens) == (BEGUN, Not(SOLVED))
 
 
 def test_a_changed_stop_changes_the_reopening_that_came_from_it():
-    row = parts({"stops": {"accepted": "yes"}}, BUILT_IN["resolution"])
-    assert row.reopens == Not(row.stops)
+    metric = parts({"stops": {"accepted": "yes"}}, BUILT_IN["resolution"])
+    assert metric.reopens == Not(metric.stops)
 
 
 def test_a_stated_reopening_stays():
-    row = parts(
+    metric = parts(
         {"stops": "solved", "again": "continue", "reopens": {"event": "comment.added", "actor": "customer"}},
         BUILT_IN["resolution"],
     )
-    assert row.reopens == EventIs(frozenset({"comment.added"}), frozenset({"customer"}))
+    assert metric.reopens == EventIs(frozenset({"comment.added"}), frozenset({"customer"}))
 
 
 def test_a_row_that_no_longer_continues_has_no_reopening():
@@ -80,9 +83,9 @@ def test_a_row_that_no_longer_continues_has_no_reopening():
 
 
 def test_starts_of_any_shape_are_taken():
-    row = parts({"starts": {"begun": True, "vip": True}}, BUILT_IN["first_response"])
-    assert row.starts == All((BEGUN, FieldIn("vip", frozenset({"yes"}))))
-    assert row.stops.parts[0] == ANSWER
+    metric = parts({"starts": {"begun": True, "vip": True}}, BUILT_IN["first_response"])
+    assert metric.starts == All((BEGUN, FieldIn("vip", frozenset({"yes"}))))
+    assert metric.stops.parts[0] == ANSWER
 
 
 @pytest.mark.parametrize(

@@ -64,7 +64,7 @@ def test_where_there_are_too_many_tickets_nothing_is_claimed():
     assert possible(All((AnyOf(fields), Not(AnyOf(fields)))))
 
 
-@pytest.mark.parametrize("row", BUILT_IN.values(), ids=lambda row: row.name)
-def test_every_built_in_row_can_start_and_stop(row):
-    assert possible(row.starts)
-    assert possible(row.stops)
+@pytest.mark.parametrize("metric", BUILT_IN.values(), ids=lambda metric: metric.name)
+def test_every_built_in_row_can_start_and_stop(metric):
+    assert possible(metric.starts)
+    assert possible(metric.stops)

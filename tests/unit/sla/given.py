@@ -9,7 +9,7 @@ from stream.sla.calendar.duration import Duration
 from stream.sla.engine import Engine, Step
 from stream.sla.events import Event
 from stream.sla.policy.conditions import FieldIn, Not
-from stream.sla.policy.metric import BEGUN, BUILT_IN, SOLVED, Again, Row
+from stream.sla.policy.metric import BEGUN, BUILT_IN, SOLVED, Again, Metric
 from stream.sla.policy.policy import Choice, Commitment, Ladder, LadderKind, Level, Mark, MarkKind, OnChange, Policy
 from stream.sla.policy.resolve import PolicySet
 
@@ -53,12 +53,12 @@ def commitment(metric: str = "resolution", *marks: Mark, on_change: OnChange = O
 
 
 def ladder(*levels: tuple[str, Mark], on: str = "", of_level: dict[str, Any] | None = None, **more: Any) -> Ladder:
-    row = None if on else Row("p/ladder", starts=BEGUN, stops=SOLVED, again=Again.CONTINUE, reopens=Not(SOLVED))
+    metric = None if on else Metric("p/ladder", starts=BEGUN, stops=SOLVED, again=Again.CONTINUE, reopens=Not(SOLVED))
     return Ladder(
         name="ladder",
         kind=LadderKind.HIERARCHICAL,
         levels=tuple(Level(name, (f"{name}-desk",), Choice.fixed(mark), **(of_level or {})) for name, mark in levels),
-        row=row,
+        metric=metric,
         commitment=on,
         **more,
     )

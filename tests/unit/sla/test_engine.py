@@ -9,7 +9,7 @@ from stream.sla.effects import Kind, Reason
 from stream.sla.engine import Engine, Outcome
 from stream.sla.events import Event
 from stream.sla.policy.conditions import FieldIn
-from stream.sla.policy.metric import SOLVED, Row
+from stream.sla.policy.metric import SOLVED, Metric
 from stream.sla.policy.policy import Commitment
 from stream.sla.transition.emitter import stem
 from tests.unit.sla.given import (
@@ -291,8 +291,8 @@ def test_a_correction_does_not_forget_what_lies_before_the_history() -> None:
 
 def test_a_correction_says_nothing_that_time_has_not_made_true_yet() -> None:
     def from_team(name: str) -> Commitment:
-        row = Row(name, starts=FieldIn("team", frozenset({name})), stops=SOLVED)
-        return Commitment(name, row, by_priority(p1="4h"))
+        metric = Metric(name, starts=FieldIn("team", frozenset({name})), stops=SOLVED)
+        return Commitment(name, metric, by_priority(p1="4h"))
 
     told = Told(policy_set(from_team("first"), from_team("second")))
     told.event(created(0, team="first")).event(changed(1, team="second")).wake(4 * HOUR + 1)

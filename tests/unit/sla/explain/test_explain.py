@@ -57,7 +57,7 @@ def one(policies: PolicySet, *events: Event, until: int | None = None) -> Deadli
     return deadline
 
 
-def rows(deadline: Deadline) -> list[tuple[float, float, str, float]]:
+def metrics(deadline: Deadline) -> list[tuple[float, float, str, float]]:
     """From and to in hours, kind, and hours counted."""
     return [(s.start / HOUR, s.end / HOUR, s.kind.value, s.counted / HOUR) for s in deadline.spans]
 
@@ -65,7 +65,7 @@ def rows(deadline: Deadline) -> list[tuple[float, float, str, float]]:
 def test_a_running_deadline_is_shown_up_to_where_it_will_be_if_nothing_else_happens() -> None:
     deadline = one(PLAIN, created(0), until=1 * HOUR)
 
-    assert rows(deadline) == [(0, 1, "running", 1), (1, 4, "running", 3)]
+    assert metrics(deadline) == [(0, 1, "running", 1), (1, 4, "running", 3)]
     assert [span.expected for span in deadline.spans] == [False, True]
     assert (deadline.verdict, deadline.due, deadline.elapsed, deadline.ended) == (Outcome.PENDING, 4 * HOUR, 1 * HOUR, None)
     assert [(m.kind, m.at) for m in deadline.moments if m.expected] == [(Kind.BREACHED, 4 * HOUR)]
@@ -76,7 +76,7 @@ def test_a_pause_is_a_span_that_names_the_event_and_what_it_changed() -> None:
         PLAIN, created(0, status="open"), changed(1 * HOUR, status="pending"), changed(3 * HOUR, status="open"), until=5 * HOUR
     )
 
-    assert rows(deadline) == [(0, 1, "running", 1), (1, 3, "paused", 0), (3, 5, "running", 2), (5, 6, "running", 1)]
+    assert metrics(deadline) == [(0, 1, "running", 1), (1, 3, "paused", 0), (3, 5, "running", 2), (5, 6, "running", 1)]
     pause = deadline.spans[1]
     assert (pause.cause, pause.change) == (f"f{HOUR}-status", "status: open -> pending")
     assert (deadline.due, deadline.elapsed, deadline.paused) == (6 * HOUR, 3 * HOUR, 2 * HOUR)
@@ -85,7 +85,7 @@ def test_a_pause_is_a_span_that_names_the_event_and_what_it_changed() -> None:
 def test_a_paused_deadline_has_no_instant_and_ends_at_the_present() -> None:
     deadline = one(PLAIN, created(0), changed(1 * HOUR, status="pending"), until=9 * HOUR)
 
-    assert rows(deadline) == [(0, 1, "running", 1), (1, 9, "paused", 0)]
+    assert metrics(deadline) == [(0, 1, "running", 1), (1, 9, "paused", 0)]
     assert deadline.due is None
 
 
@@ -97,7 +97,7 @@ def test_the_deadline_itself_has_not_passed_at_its_own_instant() -> None:
 def test_a_breach_is_explained_on_to_its_late_end() -> None:
     deadline = one(PLAIN, created(0), changed(7 * HOUR, status="solved"), until=50 * HOUR)
 
-    assert rows(deadline) == [(0, 4, "running", 4), (4, 7, "running", 3)]
+    assert metrics(deadline) == [(0, 4, "running", 4), (4, 7, "running", 3)]
     assert (deadline.verdict, deadline.reason, deadline.ended) == (Outcome.MET_LATE, Reason.FULFILLED_LATE, 7 * HOUR)
     assert (deadline.due, deadline.spans[1].cause, deadline.spans[1].change) == (4 * HOUR, TIMER, "commitment.breached")
 
@@ -105,7 +105,7 @@ def test_a_breach_is_explained_on_to_its_late_end() -> None:
 def test_time_between_solution_and_reopening_is_a_span_that_counts_nothing() -> None:
     deadline = one(PLAIN, created(0), changed(3 * HOUR, status="solved"), changed(10 * HOUR, status="open"))
 
-    assert rows(deadline) == [(0, 3, "running", 3), (3, 10, "solved", 0), (10, 11, "running", 1)]
+    assert metrics(deadline) == [(0, 3, "running", 3), (3, 10, "solved", 0), (10, 11, "running", 1)]
     assert (deadline.verdict, deadline.reason, deadline.due) == (Outcome.PENDING, None, 11 * HOUR)
 
 
@@ -160,7 +160,7 @@ def test_a_spring_night_is_as_long_as_it_really_lasts() -> None:
 def test_a_new_target_carries_the_time_used_and_the_change_is_a_line_at_its_instant() -> None:
     deadline = one(PLAIN, created(0, "p2"), changed(1 * HOUR, priority="p1"))
 
-    assert rows(deadline) == [(0, 1, "running", 1), (1, 4, "running", 3)]
+    assert metrics(deadline) == [(0, 1, "running", 1), (1, 4, "running", 3)]
     assert (deadline.spans[1].cause, deadline.spans[1].change) == (f"f{HOUR}-priority", "priority: p2 -> p1")
     change = next(moment for moment in deadline.moments if moment.kind is Kind.RETARGETED)
     assert (change.at, change.target, change.due) == (1 * HOUR, 4 * HOUR, 4 * HOUR)
@@ -170,7 +170,7 @@ def test_a_new_target_carries_the_time_used_and_the_change_is_a_line_at_its_inst
 def test_a_target_that_lay_in_the_past_shows_its_deadline_and_breaches_at_the_change() -> None:
     deadline = one(PLAIN, created(0, "p2"), changed(6 * HOUR, priority="p1"), until=7 * HOUR)
 
-    assert rows(deadline) == [(0, 4, "running", 4), (4, 6, "running", 2), (6, 7, "running", 1)]
+    assert metrics(deadline) == [(0, 4, "running", 4), (4, 6, "running", 2), (6, 7, "running", 1)]
     assert (deadline.due, deadline.reason) == (4 * HOUR, Reason.RETARGETED_PAST_DUE)
     assert [m.at for m in deadline.moments if m.kind is Kind.BREACHED] == [6 * HOUR]
     assert (deadline.spans[1].cause, deadline.spans[1].change) == (TIMER, "due")
@@ -180,7 +180,7 @@ def test_a_target_that_runs_from_the_change_on_is_due_after_what_was_used_and_it
     policies = policy_set(commitment("resolution", on_change=OnChange.FORWARD))
     deadline = one(policies, created(0, "p2"), changed(3 * HOUR, priority="p1"))
 
-    assert rows(deadline) == [(0, 3, "running", 3), (3, 7, "running", 4)]
+    assert metrics(deadline) == [(0, 3, "running", 3), (3, 7, "running", 4)]
     assert (deadline.target, deadline.due_after, deadline.due, deadline.elapsed) == (4 * HOUR, 7 * HOUR, 7 * HOUR, 3 * HOUR)
 
 
@@ -188,7 +188,7 @@ def test_a_count_begun_anew_sets_aside_what_ran_before() -> None:
     policies = policy_set(commitment("resolution", on_change=OnChange.RESET))
     deadline = one(policies, created(0, "p2"), changed(3 * HOUR, priority="p1"), until=5 * HOUR)
 
-    assert rows(deadline) == [(0, 3, "set_aside", 0), (3, 5, "running", 2), (5, 7, "running", 2)]
+    assert metrics(deadline) == [(0, 3, "set_aside", 0), (3, 5, "running", 2), (5, 7, "running", 2)]
     assert (deadline.due_after, deadline.due, deadline.elapsed) == (4 * HOUR, 7 * HOUR, 2 * HOUR)
 
 
@@ -207,7 +207,7 @@ def test_a_change_of_calendar_counts_all_that_ran_on_the_new_one() -> None:
 def test_an_extension_is_a_line_and_part_of_the_target() -> None:
     extended = Commitment(
         "resolution",
-        commitment("resolution").row,
+        commitment("resolution").metric,
         Choice.fixed(Duration.parse("4h")),
         extension_cap=Duration.parse("3h"),
     )
@@ -250,7 +250,7 @@ def test_every_cycle_is_explained_by_itself() -> None:
 def test_an_answer_that_ends_one_cycle_and_begins_the_next_belongs_to_both() -> None:
     first, second = told(policy_set(commitment("periodic_update", p1="4h")), created(0), says(1 * HOUR), says(3 * HOUR))
 
-    assert (first.verdict, first.ended, rows(first)) == (Outcome.MET, 3 * HOUR, [(1, 3, "running", 2)])
+    assert (first.verdict, first.ended, metrics(first)) == (Outcome.MET, 3 * HOUR, [(1, 3, "running", 2)])
     assert (second.began, second.verdict, second.due) == (3 * HOUR, Outcome.PENDING, 7 * HOUR)
 
 
@@ -265,7 +265,7 @@ def test_a_promise_that_ceased_to_apply_ends_there() -> None:
     deadline = one(policies, created(0, contract="gold"), changed(2 * HOUR, contract="tin"), until=90 * HOUR)
 
     assert (deadline.verdict, deadline.reason, deadline.ended) == (Outcome.CANCELLED, Reason.NO_LONGER_APPLIES, 2 * HOUR)
-    assert rows(deadline) == [(0, 2, "running", 2)]
+    assert metrics(deadline) == [(0, 2, "running", 2)]
 
 
 def test_a_promise_that_began_to_apply_later_counts_from_the_start_of_its_clock() -> None:

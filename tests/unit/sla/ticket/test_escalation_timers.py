@@ -86,7 +86,7 @@ def test_a_ladder_goes_on_with_its_own_levels_where_it_does_not_know_the_one_tha
     (first,) = policy_set(ladders=(ladder(("team", used("4h"))),), applies_to=gold).policies
     other = ladder(("desk", used("9h")))
     second = dataclasses.replace(
-        first, name="q", applies_to=tin, ladders=(dataclasses.replace(other, row=first.ladders[0].row),)
+        first, name="q", applies_to=tin, ladders=(dataclasses.replace(other, metric=first.ladders[0].metric),)
     )
     told = run(
         PolicySet((first, second), policy_set().calendars), created(0, contract="gold"), changed(5 * HOUR, contract="tin")

@@ -11,7 +11,7 @@ from stream.language.calendars import read_calendar
 from stream.sla.calendar.duration import Clock
 from stream.sla.policy.conditions import ALWAYS as ALWAYS_HOLDS
 from stream.sla.policy.conditions import All, AnyOf, Changed, EventIs, FieldIn, Not
-from stream.sla.policy.metric import ANSWER, BEGUN, BUILT_IN, SOLVED, Again, Row
+from stream.sla.policy.metric import ANSWER, BEGUN, BUILT_IN, SOLVED, Again, Metric
 from stream.sla.ticket.stopwatch import TABLE, MetricTriggers, Phase, Signal, Stopwatch
 from tests.unit.sla.given import ALWAYS, HOUR, changed, created, says
 
@@ -49,9 +49,9 @@ def test_turn_gives_only_signals_the_table_lists() -> None:
         CLOSED,
         {"status": "solved", "@begun": "yes", "team": "a", "@answered": "yes", "@waiting": "yes"},
     ]
-    for row, phase, event, after in itertools.product(BUILT_IN.values(), Phase, events, fields):
+    for metric, phase, event, after in itertools.product(BUILT_IN.values(), Phase, events, fields):
         watch = Stopwatch(phase=phase)
-        for signal in MetricTriggers(row).turn(phase, event, after):
+        for signal in MetricTriggers(metric).turn(phase, event, after):
             watch.take(signal, 1)
 
 
@@ -107,13 +107,13 @@ def test_a_stop_beats_a_start() -> None:
 
 
 def test_a_cancel_beats_a_stop() -> None:
-    row = Row("r", starts=BEGUN, stops=SOLVED, cancels=SOLVED)
-    assert MetricTriggers(row).turn(Phase.RUNNING, changed(1, status="solved"), CLOSED) == (Signal.CANCEL,)
+    metric = Metric("r", starts=BEGUN, stops=SOLVED, cancels=SOLVED)
+    assert MetricTriggers(metric).turn(Phase.RUNNING, changed(1, status="solved"), CLOSED) == (Signal.CANCEL,)
 
 
 def test_a_stop_beats_a_restart() -> None:
-    row = Row("r", starts=ANSWER, stops=ANSWER, restarts=ANSWER)
-    assert MetricTriggers(row).turn(Phase.RUNNING, says(1), RUNNING) == (Signal.STOP,)
+    metric = Metric("r", starts=ANSWER, stops=ANSWER, restarts=ANSWER)
+    assert MetricTriggers(metric).turn(Phase.RUNNING, says(1), RUNNING) == (Signal.STOP,)
 
 
 def test_a_restart_may_begin_the_next_cycle_paused() -> None:
@@ -121,10 +121,10 @@ def test_a_restart_may_begin_the_next_cycle_paused() -> None:
 
 
 def test_a_row_with_a_resume_condition_stays_paused_until_it_holds() -> None:
-    row = Row(
+    metric = Metric(
         "r", starts=BEGUN, stops=SOLVED, pauses=FieldIn("status", frozenset({"pending"})), resumes=Changed(frozenset({"go"}))
     )
-    triggers = MetricTriggers(row)
+    triggers = MetricTriggers(metric)
 
     assert triggers.turn(Phase.PAUSED, changed(1, status="open"), RUNNING) == ()
     assert triggers.turn(Phase.PAUSED, changed(1, go="now"), RUNNING) == (Signal.RESUME,)
@@ -132,10 +132,10 @@ def test_a_row_with_a_resume_condition_stays_paused_until_it_holds() -> None:
 
 @pytest.mark.parametrize("again", [Again.NEVER, Again.CYCLE, Again.CONTINUE])
 def test_a_stopped_row_goes_on_as_it_says(again: Again) -> None:
-    row = Row("r", starts=ANSWER, stops=SOLVED, again=again, reopens=FieldIn("status", frozenset({"open"})))
+    metric = Metric("r", starts=ANSWER, stops=SOLVED, again=again, reopens=FieldIn("status", frozenset({"open"})))
     expected = {Again.NEVER: (), Again.CYCLE: (Signal.START,), Again.CONTINUE: (Signal.REOPEN,)}
 
-    assert MetricTriggers(row).turn(Phase.STOPPED, says(1), RUNNING) == expected[again]
+    assert MetricTriggers(metric).turn(Phase.STOPPED, says(1), RUNNING) == expected[again]
 
 
 OFFICE_DAY = 9 * HOUR
@@ -224,10 +224,10 @@ def test_time_used_up_at_closing_time_before_a_pause_in_the_evening_ends_at_the_
 CONDITIONS = ("starts", "stops", "pauses", "resumes", "restarts", "cancels", "reopens")
 
 
-def row_of_its_own_fields(again: Again) -> Row:
+def row_of_its_own_fields(again: Again) -> Metric:
     """Each condition speaks of a field of its name, and of an event of a type of its name."""
     speaks = {name: AnyOf((Changed(frozenset({name})), EventIs(frozenset({f"{name}.event"})))) for name in CONDITIONS}
-    return Row("r", again=again, **speaks)  # type: ignore[arg-type]
+    return Metric("r", again=again, **speaks)  # type: ignore[arg-type]
 
 
 def is_sensitive(triggers: MetricTriggers, phase: Phase, type_: str, changed: set[str]) -> bool:
@@ -259,14 +259,14 @@ def test_a_stopwatch_heeds_what_the_conditions_of_its_phase_speak_of(again: Agai
 def test_a_condition_on_whoever_acts_is_asked_at_every_event() -> None:
     by_agent = EventIs(actors=frozenset({"agent"}))
     triggers = MetricTriggers(
-        Row("r", starts=BEGUN, stops=AnyOf((SOLVED, by_agent)), pauses=FieldIn("status", frozenset({"pending"})))
+        Metric("r", starts=BEGUN, stops=AnyOf((SOLVED, by_agent)), pauses=FieldIn("status", frozenset({"pending"})))
     )
 
     assert is_sensitive(triggers, Phase.RUNNING, "escalation.requested", set())
 
 
 def test_a_row_is_not_asked_again_about_what_an_event_does_not_touch() -> None:
-    triggers = MetricTriggers(Row("r", starts=FieldIn("status", frozenset({"open"})), stops=ANSWER, again=Again.CYCLE))
+    triggers = MetricTriggers(Metric("r", starts=FieldIn("status", frozenset({"open"})), stops=ANSWER, again=Again.CYCLE))
 
     assert not is_sensitive(triggers, Phase.STOPPED, "ticket.changed", {"team"})
     assert is_sensitive(triggers, Phase.STOPPED, "ticket.changed", {"status"})
@@ -302,7 +302,7 @@ def test_every_condition_may_ask_for_the_event_and_for_the_fields_at_once(
 ) -> None:
     holds = All((ANSWER, FieldIn("status", frozenset({"open"}))))
     triggers = MetricTriggers(
-        Row("r", **{"starts": holds, "stops": Not(ALWAYS_HOLDS), **dict.fromkeys(asked.split(), holds)}, again=again)
+        Metric("r", **{"starts": holds, "stops": Not(ALWAYS_HOLDS), **dict.fromkeys(asked.split(), holds)}, again=again)
     )
 
     assert triggers.turn(phase, says(1), RUNNING) == signals

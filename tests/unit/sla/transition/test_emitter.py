@@ -16,7 +16,7 @@ OFFICE = read_calendar("office", {"timezone": "Asia/Kolkata", "week": {"mon-sun"
 
 def test_an_escalation_carries_the_ticket_the_policy_the_calendar_and_the_readings() -> None:
     assert OFFICE is not None
-    own = dataclasses.replace(ladder(("team", used("3bh")), owner="duty-manager"), row=BUILT_IN["resolution"])
+    own = dataclasses.replace(ladder(("team", used("3bh")), owner="duty-manager"), metric=BUILT_IN["resolution"])
     told = Told(policy_set(ladders=(own,), calendar=OFFICE))
     told.event(created(9 * HOUR, team="a", channel=""))
     told.event(changed(10 * HOUR, status="pending")).event(changed(12 * HOUR, status="open")).wake(20 * HOUR)
@@ -31,7 +31,7 @@ def test_an_escalation_carries_the_ticket_the_policy_the_calendar_and_the_readin
 
 def test_an_escalation_reads_the_time_used_in_business_hours() -> None:
     assert OFFICE is not None
-    own = dataclasses.replace(ladder(("team", used("9bh"))), row=BUILT_IN["resolution"])
+    own = dataclasses.replace(ladder(("team", used("9bh"))), metric=BUILT_IN["resolution"])
     told = run(
         policy_set(ladders=(own,), calendar=OFFICE),
         created(15 * HOUR),
@@ -43,7 +43,7 @@ def test_an_escalation_reads_the_time_used_in_business_hours() -> None:
 
 
 def test_an_escalation_of_a_later_cycle_is_named_after_it() -> None:
-    own = dataclasses.replace(ladder(("team", used("1h"))), row=BUILT_IN["periodic_update"])
+    own = dataclasses.replace(ladder(("team", used("1h"))), metric=BUILT_IN["periodic_update"])
     told = Told(policy_set(ladders=(own,)))
     for event in (created(0), says(1 * HOUR), says(3 * HOUR), changed(5 * HOUR, status="solved")):
         told.event(event)

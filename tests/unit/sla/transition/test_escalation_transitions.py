@@ -31,11 +31,11 @@ def about(at: int, what: str, **more: str) -> Event:
 
 def round_of(effect: Effect, *, per_event: bool = False) -> int | None:
     """Which round of its escalation the id names; ``None`` where it names something else."""
-    row, cause = effect.commitment or "p/ladder", effect.cause if per_event else ""
+    metric, cause = effect.commitment or "p/ladder", effect.cause if per_event else ""
     for turn in range(10):
         for count in range(10):
             text = f"{effect.level}#{count}"
-            if effect.id == stem("T", effect.ladder, row, effect.cycle, effect.kind, text, turn, cause):
+            if effect.id == stem("T", effect.ladder, metric, effect.cycle, effect.kind, text, turn, cause):
                 return turn
     return None
 

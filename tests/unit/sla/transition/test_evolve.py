@@ -10,7 +10,7 @@ from stream.sla.effects import Reason
 from stream.sla.engine import Engine
 from stream.sla.events import Event
 from stream.sla.policy.conditions import ALWAYS, Changed, Condition, FieldIn, Not
-from stream.sla.policy.metric import ANSWER, BEGUN, SOLVED, Row
+from stream.sla.policy.metric import ANSWER, BEGUN, SOLVED, Metric
 from stream.sla.policy.policy import Choice, Commitment, Ladder, LadderKind, Level, Policy
 from stream.sla.policy.resolve import PolicySet
 from tests.unit.sla.given import ALWAYS as AROUND_THE_CLOCK
@@ -29,17 +29,19 @@ from tests.unit.sla.given import (
 )
 
 GOLD = FieldIn("contract", frozenset({"gold"}))
-FIRST = Row("first", starts=BEGUN, stops=ANSWER)
-SECOND = Row("second", starts=Changed(frozenset({"team"})), stops=SOLVED)
+FIRST = Metric("first", starts=BEGUN, stops=ANSWER)
+SECOND = Metric("second", starts=Changed(frozenset({"team"})), stops=SOLVED)
 
 
-def promised(row: Row) -> Policy:
-    return Policy("p", 1, Choice.fixed(AROUND_THE_CLOCK.name), commitments=(Commitment("mine", row, by_priority(p1="40h")),))
+def promised(metric: Metric) -> Policy:
+    return Policy("p", 1, Choice.fixed(AROUND_THE_CLOCK.name), commitments=(Commitment("mine", metric, by_priority(p1="40h")),))
 
 
-def climbed(row: Row) -> Policy:
+def climbed(metric: Metric) -> Policy:
     level = Level("team", ("team",), Choice.fixed(used("40h")))
-    return Policy("p", 1, Choice.fixed(AROUND_THE_CLOCK.name), ladders=(Ladder("mine", LadderKind.FUNCTIONAL, (level,), row),))
+    return Policy(
+        "p", 1, Choice.fixed(AROUND_THE_CLOCK.name), ladders=(Ladder("mine", LadderKind.FUNCTIONAL, (level,), metric),)
+    )
 
 
 def two_versions(first: Policy, second: Policy) -> PolicySet:
@@ -83,8 +85,8 @@ def gold_only(*policies: Policy) -> PolicySet:
 
 
 def test_what_a_version_promised_is_withdrawn_by_that_version() -> None:
-    row = Row("first", starts=BEGUN, stops=SOLVED)
-    policy = dataclasses.replace(promised(row), ladders=climbed(row).ladders, since=5 * HOUR)
+    metric = Metric("first", starts=BEGUN, stops=SOLVED)
+    policy = dataclasses.replace(promised(metric), ladders=climbed(metric).ladders, since=5 * HOUR)
     events = [created(6 * HOUR, contract="gold"), changed(50 * HOUR, contract="none")]
 
     assert run(gold_only(policy), *events).lines() == ["started @6h", "breached @46h", "raised team @46h", "released team @50h"]

@@ -9,7 +9,7 @@ from stream.language.calendars import read_calendar
 from stream.sla.calendar.duration import Duration
 from stream.sla.effects import Kind
 from stream.sla.policy.conditions import ALWAYS, FieldIn
-from stream.sla.policy.metric import BUILT_IN, SOLVED, Row
+from stream.sla.policy.metric import BUILT_IN, SOLVED, Metric
 from stream.sla.policy.policy import Choice, Commitment, Mark, OnChange, Policy
 from stream.sla.policy.resolve import PolicySet
 from tests.unit.sla.given import ALWAYS as AROUND_THE_CLOCK
@@ -55,15 +55,15 @@ def test_warnings_that_the_new_fields_bring_are_sent() -> None:
 
 # A ticket begins with the status "new", said or not.
 def test_a_row_that_starts_while_new_starts_with_the_ticket() -> None:
-    row = Row("mine", starts=FieldIn("status", frozenset({"new", "open"})), stops=SOLVED)
-    resolved = Commitment("mine", row, by_priority(p1="4h"))
+    metric = Metric("mine", starts=FieldIn("status", frozenset({"new", "open"})), stops=SOLVED)
+    resolved = Commitment("mine", metric, by_priority(p1="4h"))
     assert run(policy_set(resolved), created(0)).lines() == ["started @0h", "breached @4h"]
     assert run(policy_set(resolved), created(0, status="new")).lines() == ["started @0h", "breached @4h"]
 
 
 def test_a_row_that_always_starts_starts_with_the_ticket() -> None:
-    row = Row("mine", starts=ALWAYS, stops=SOLVED)
-    resolved = Commitment("mine", row, by_priority(p1="4h"))
+    metric = Metric("mine", starts=ALWAYS, stops=SOLVED)
+    resolved = Commitment("mine", metric, by_priority(p1="4h"))
     assert run(policy_set(resolved), created(0)).lines() == ["started @0h", "breached @4h"]
 
 
