@@ -11,7 +11,7 @@ from stream.language.metrics import PARTS, read_parts
 from stream.language.readers import part, read_name, read_word, section, shown, under
 from stream.language.thresholds import read_duration, read_share, read_warnings
 from stream.sla.policy.conditions import ALWAYS, Condition
-from stream.sla.policy.policy import Choice, Commitment, Mark, OnChange
+from stream.sla.policy.policy import Choice, Commitment, OnChange, Threshold
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -44,7 +44,7 @@ def read_commitment(data: object, report: Report, known: Known, policy: str, ver
     name = read_name(entry.get("name", entry.get("metric", "")), under(report, "name" if "name" in entry else "metric"))
     when: Condition | None = part(entry, "when", report, read_ticket_condition) if "when" in entry else ALWAYS
     target = part(entry, "target", report, lambda value, here: read_choice(value, here, read_duration))
-    warn_at: Choice[tuple[Mark, ...]] | None = Choice(())
+    warn_at: Choice[tuple[Threshold, ...]] | None = Choice(())
     if "warn_at" in entry:
         warn_at = part(entry, "warn_at", report, lambda value, here: read_choice(value, here, read_warnings))
     calendar = part(

@@ -117,12 +117,12 @@ def _read_level(data: object, report: Report, *, on_own: bool) -> Level | None:
         report(("at",), "a ladder on a stopwatch of its own has no target and no deadline; use `after`")
         return None
     if "at" in entry:
-        mark = part(entry, "at", report, lambda value, here: read_choice(value, here, read_at))
+        threshold = part(entry, "at", report, lambda value, here: read_choice(value, here, read_at))
     else:
-        mark = part(entry, "after", report, lambda value, here: read_choice(value, here, read_after))
-    if name is None or notify is None or mark is None:
+        threshold = part(entry, "after", report, lambda value, here: read_choice(value, here, read_after))
+    if name is None or notify is None or threshold is None:
         return None
-    return Level(name, notify, mark, repeat_every, max_repeats or 0, bool(business))
+    return Level(name, notify, threshold, repeat_every, max_repeats or 0, bool(business))
 
 
 def _read_request(

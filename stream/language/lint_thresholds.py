@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 from stream.language.satisfiability import few_tickets, holds
 from stream.sla.calendar.duration import Amount, Clock
 from stream.sla.policy.conditions import ALWAYS, All, Condition, Fields, fields_read
-from stream.sla.policy.policy import Choice, Commitment, Ladder, Mark, MarkKind, Policy
+from stream.sla.policy.policy import Choice, Commitment, Ladder, Policy, Threshold, ThresholdKind
 
 if TYPE_CHECKING:
     from stream.language.document import Report
@@ -53,13 +53,13 @@ def marks_fit(policy: Policy, commitment: Commitment, report: Report, calendars:
     idle: dict[Condition, Fields] = {}
     for case in _cases(policy, commitment, calendars, [condition for condition, _ in commitment.warn_at.cases]):
         _target_ends(case, say)
-        for condition, marks in commitment.warn_at.cases:
+        for condition, thresholds in commitment.warn_at.cases:
             if holds(condition, case.fields):
                 if case.target is None:
                     idle.setdefault(condition, case.fields)
                 else:
                     used.add(condition)
-                    _warnings_warn(marks, case, say)
+                    _warnings_warn(thresholds, case, say)
                 break
     for condition, fields in idle.items():
         if condition not in used:
@@ -75,15 +75,15 @@ def _target_ends(case: _Case, say: _Say) -> None:
             say("target", f"{case.text} takes over {_MANY_YEARS} years: `{case.calendar.name}` is open {hours} hours a year")
 
 
-def _warnings_warn(marks: tuple[Mark, ...], case: _Case, say: _Say) -> None:
-    for mark in marks:
-        position = _position(mark, case)
+def _warnings_warn(thresholds: tuple[Threshold, ...], case: _Case, say: _Say) -> None:
+    for threshold in thresholds:
+        position = _position(threshold, case)
         if position is None or case.target is None or position.clock is not case.target.clock:
             continue
         if position.micros <= 0:
-            say("warn_at", f"`{mark.text}` is no shorter than the target {case.text}: it would warn from the start")
+            say("warn_at", f"`{threshold.text}` is no shorter than the target {case.text}: it would warn from the start")
         elif position.micros >= case.target.micros:
-            say("warn_at", f"`{mark.text}` comes no earlier than the target {case.text} runs out, so it warns of nothing")
+            say("warn_at", f"`{threshold.text}` comes no earlier than the target {case.text} runs out, so it warns of nothing")
 
 
 def levels_rise(policy: Policy, ladder: Ladder, report: Report, calendars: Mapping[str, Calendar]) -> None:
@@ -107,32 +107,32 @@ def _misplaced(ladder: Ladder, case: _Case) -> list[tuple[int, str, str]]:
     found = []
     below: dict[Clock, tuple[int, str]] = {}
     for index, level in enumerate(ladder.levels):
-        mark = _choose(level.at, case.fields)
-        position = _position(mark, case) if mark is not None else None
-        if mark is None or position is None:
+        threshold = _choose(level.at, case.fields)
+        position = _position(threshold, case) if threshold is not None else None
+        if threshold is None or position is None:
             continue
-        key = "after" if mark.kind is MarkKind.USED else "at"
+        key = "after" if threshold.kind is ThresholdKind.USED else "at"
         lower, text = below.get(position.clock, (0, ""))
         if position.micros <= 0:
-            found.append((index, key, f"`{mark.text}` lies before the start of a target of {case.text}"))
+            found.append((index, key, f"`{threshold.text}` lies before the start of a target of {case.text}"))
         elif position.micros < lower:
-            found.append((index, key, f"`{mark.text}` comes before `{text}` of a level below it"))
+            found.append((index, key, f"`{threshold.text}` comes before `{text}` of a level below it"))
         else:
-            below[position.clock] = (position.micros, mark.text)
+            below[position.clock] = (position.micros, threshold.text)
     return found
 
 
-def _position(mark: Mark, case: _Case) -> Amount | None:
+def _position(threshold: Threshold, case: _Case) -> Amount | None:
     """Where on the stopwatch a mark lies; ``None`` where that cannot be said without knowing when the stopwatch starts."""
     target = case.target
-    if mark.duration is None:  # a share
-        return target and Amount(target.clock, target.micros * mark.per_mille // 1000)
-    length = mark.duration.resolve(case.calendar, _START)
-    if mark.kind is MarkKind.USED:
+    if threshold.duration is None:  # a share
+        return target and Amount(target.clock, target.micros * threshold.per_mille // 1000)
+    length = threshold.duration.resolve(case.calendar, _START)
+    if threshold.kind is ThresholdKind.USED:
         return length
     if target is None or length.clock is not target.clock:
         return None
-    return Amount(target.clock, target.micros + (-length.micros if mark.kind is MarkKind.LEFT else length.micros))
+    return Amount(target.clock, target.micros + (-length.micros if threshold.kind is ThresholdKind.LEFT else length.micros))
 
 
 def _cases(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from stream.language.readers import items, shown
 from stream.sla.calendar.duration import Duration, DurationError
-from stream.sla.policy.policy import Mark, MarkKind
+from stream.sla.policy.policy import Threshold, ThresholdKind
 
 if TYPE_CHECKING:
     from stream.language.document import Report
@@ -41,24 +41,24 @@ def read_share(data: object, report: Report) -> Fraction | None:
     return Fraction(match[1]) / 100
 
 
-def read_warnings(data: object, report: Report) -> tuple[Mark, ...] | None:
+def read_warnings(data: object, report: Report) -> tuple[Threshold, ...] | None:
     """One warning or a list of warnings, in the order written; each text once, for the text names the warning."""
-    marks = items(data if isinstance(data, list) else [data], report, _read_warning)
-    known = [mark for mark in marks or () if mark is not None]
-    if not marks or len(known) < len(marks):
+    thresholds = items(data if isinstance(data, list) else [data], report, _read_warning)
+    known = [threshold for threshold in thresholds or () if threshold is not None]
+    if not thresholds or len(known) < len(thresholds):
         return None
-    for index, mark in enumerate(known):
-        if mark.text in [earlier.text for earlier in known[:index]]:
-            report((index,), f"`{mark.text}` is given twice")
+    for index, threshold in enumerate(known):
+        if threshold.text in [earlier.text for earlier in known[:index]]:
+            report((index,), f"`{threshold.text}` is given twice")
     return tuple(known)
 
 
-def read_at(data: object, report: Report) -> Mark | None:
+def read_at(data: object, report: Report) -> Threshold | None:
     """Where on the way to a deadline, or after it, a level is raised: ``75%``, ``-30m``, ``+2bh``."""
     if isinstance(data, str) and data.startswith("+"):
-        return _on(MarkKind.AFTER, data, report)
+        return _on(ThresholdKind.AFTER, data, report)
     if isinstance(data, str) and data.startswith("-"):
-        return _on(MarkKind.LEFT, data, report)
+        return _on(ThresholdKind.LEFT, data, report)
     if isinstance(data, str) and data.endswith("%"):
         return _share(data, report)
     report(
@@ -69,28 +69,28 @@ def read_at(data: object, report: Report) -> Mark | None:
     return None
 
 
-def read_after(data: object, report: Report) -> Mark | None:
+def read_after(data: object, report: Report) -> Threshold | None:
     """How long after the start, pauses apart, a level is raised."""
     duration = read_duration(data, report)
-    return Mark(MarkKind.USED, duration.text, duration=duration) if duration else None
+    return Threshold(ThresholdKind.USED, duration.text, duration=duration) if duration else None
 
 
-def _read_warning(data: object, report: Report) -> Mark | None:
+def _read_warning(data: object, report: Report) -> Threshold | None:
     if isinstance(data, str) and data.endswith("%"):
-        mark = _share(data, report)
-        if mark is not None and mark.per_mille >= 1000:
+        threshold = _share(data, report)
+        if threshold is not None and threshold.per_mille >= 1000:
             report((), f"`{data}` is no warning: at 100% the target is used up; use less than 100%")
             return None
-        return mark
+        return threshold
     if isinstance(data, str) and data.startswith("-"):
-        return _on(MarkKind.LEFT, data, report)
+        return _on(ThresholdKind.LEFT, data, report)
     if isinstance(data, str) and data.startswith("+"):
         report((), f"`{data}` lies after the deadline and warns of nothing; an escalation level can be `at: {data}`")
         return None
     return read_after(data, report)
 
 
-def _share(text: str, report: Report) -> Mark | None:
+def _share(text: str, report: Report) -> Threshold | None:
     share = read_share(text, report)
     if share is None:
         return None
@@ -98,9 +98,9 @@ def _share(text: str, report: Report) -> Mark | None:
     if per_mille.denominator != 1 or not 0 < per_mille <= _LARGEST_SHARE:
         report((), f"`{text}` must be over 0%, at most {_LARGEST_SHARE // 10}%, and in steps of 0.1%")
         return None
-    return Mark(MarkKind.SHARE, text, per_mille=int(per_mille))
+    return Threshold(ThresholdKind.SHARE, text, per_mille=int(per_mille))
 
 
-def _on(kind: MarkKind, text: str, report: Report) -> Mark | None:
+def _on(kind: ThresholdKind, text: str, report: Report) -> Threshold | None:
     duration = read_duration(text[1:], report)
-    return Mark(kind, text, duration=duration) if duration else None
+    return Threshold(kind, text, duration=duration) if duration else None

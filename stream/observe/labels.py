@@ -73,7 +73,7 @@ def priorities(policy: Policy) -> list[str]:
 
 def stages(commitment: Commitment) -> list[str]:
     """The texts of its warning marks."""
-    return list(dict.fromkeys(mark.text for _, marks in commitment.warn_at.cases for mark in marks))
+    return list(dict.fromkeys(threshold.text for _, thresholds in commitment.warn_at.cases for threshold in thresholds))
 
 
 def _values_of(field: str, condition: Condition) -> list[str]:

@@ -39,7 +39,7 @@ def _deadline(deadline: Deadline) -> dict[str, Any]:
             "commitment": deadline.commitment,
             "ladder": deadline.ladder,
             "level": deadline.level,
-            "mark": deadline.mark,
+            "mark": deadline.threshold,
             "metric": deadline.metric,
             "cycle": deadline.cycle,
             "policy": deadline.policy,

@@ -118,12 +118,12 @@ class Climbing:
             return True
         raised = False
         resolved = self.story.commitments.get(resolved_ladder.ladder.commitment)
-        for level, mark in resolved_ladder.levels:
+        for level, threshold in resolved_ladder.levels:
             speaks = _speaks(level, resolved_ladder, self.story)
             if (
                 speaks
                 and not _passed(level, escalation_state, resolved_ladder)
-                and reached(mark, resolved, watch, resolved_ladder.calendar, now)
+                and reached(threshold, resolved, watch, resolved_ladder.calendar, now)
             ):
                 escalation_state.raised.append(level.name)
                 escalation_state.said, escalation_state.repeats, raised = now, 0, True

@@ -45,10 +45,12 @@ class Keeping:
             if resolved.allowance is not None and watch.reading(resolved.clock) >= resolved.allowance:
                 self._breach(resolved)
                 continue
-            for mark in resolved.offer.marks:
-                if mark.text not in resolved.warned and reached(mark, resolved, watch, resolved.offer.calendar, self.story.now):
-                    resolved.warned.add(mark.text)
-                    self._tell(resolved, "warned", mark.text)
+            for threshold in resolved.offer.thresholds:
+                if threshold.text not in resolved.warned and reached(
+                    threshold, resolved, watch, resolved.offer.calendar, self.story.now
+                ):
+                    resolved.warned.add(threshold.text)
+                    self._tell(resolved, "warned", threshold.text)
 
     def extend(self, event: Event, before: Fields) -> None:
         resolved = self.story.commitments.get(event.commitment)
@@ -131,8 +133,8 @@ class Keeping:
         """Rule 20: of the warnings given, those stay given whose marks the new deadline leaves behind."""
         self._aim(resolved, watch)
         calendar, now = resolved.offer.calendar, self.story.now
-        given = [mark for mark in resolved.offer.marks if mark.text in resolved.warned]
-        resolved.warned = {mark.text for mark in given if reached(mark, resolved, watch, calendar, now)}
+        given = [threshold for threshold in resolved.offer.thresholds if threshold.text in resolved.warned]
+        resolved.warned = {threshold.text for threshold in given if reached(threshold, resolved, watch, calendar, now)}
 
     def _end(self, resolved: ResolvedCommitment, move: str) -> None:
         timer = resolved.offer.commitment.metric.timer

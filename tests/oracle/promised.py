@@ -7,7 +7,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from stream.sla.events import Event
-from stream.sla.policy.policy import Choice, Commitment, Ladder, Level, Mark, MarkKind, Policy
+from stream.sla.policy.policy import Choice, Commitment, Ladder, Level, Policy, Threshold, ThresholdKind
 from tests.oracle.asked import Fields, holds
 from tests.oracle.hours import OpenMinutes, length, whole
 from tests.properties.slow_calendar import DAY
@@ -168,7 +168,7 @@ class Offer:
     commitment: Commitment
     target: str
     """A duration's text; ``""``: no target."""
-    marks: tuple[Mark, ...]
+    thresholds: tuple[Threshold, ...]
 
 
 @dataclass(frozen=True)
@@ -178,7 +178,7 @@ class ResolvedLadder:
     ladder: Ladder
     calendar: str
     metric: Metric
-    levels: tuple[tuple[Level, Mark], ...]
+    levels: tuple[tuple[Level, Threshold], ...]
 
 
 def choose(choice: Choice[Any], fields: Fields) -> Any:
@@ -207,13 +207,13 @@ def offered(policies: Sequence[Policy], fields: Fields, began: int) -> tuple[dic
         if holds(commitment.when, NOBODY, fields):
             own = choose(commitment.calendar, fields) if commitment.calendar else None
             target = choose(commitment.target, fields)
-            marks = choose(commitment.warn_at, fields) or ()
+            thresholds = choose(commitment.warn_at, fields) or ()
             text = "" if target is None else target.text
-            offers[commitment.name] = Offer(policy, own or usual, commitment, text, marks)
+            offers[commitment.name] = Offer(policy, own or usual, commitment, text, thresholds)
     for ladder in policy.ladders:
         if not holds(ladder.when, NOBODY, fields) or (ladder.commitment and ladder.commitment not in offers):
             continue
-        levels = tuple((level, mark) for level in ladder.levels if (mark := choose(level.at, fields)) is not None)
+        levels = tuple((level, threshold) for level in ladder.levels if (threshold := choose(level.at, fields)) is not None)
         if ladder.commitment:
             below = offers[ladder.commitment]
             ladders[ladder.name] = ResolvedLadder(ladder, below.calendar, below.commitment.metric, levels)
@@ -223,22 +223,22 @@ def offered(policies: Sequence[Policy], fields: Fields, began: int) -> tuple[dic
     return offers, ladders
 
 
-def reached(mark: Mark, resolved: ResolvedCommitment | None, watch: Watch, calendar: str, now: int) -> bool:
+def reached(threshold: Threshold, resolved: ResolvedCommitment | None, watch: Watch, calendar: str, now: int) -> bool:
     """Whether a mark lies at or before this minute: rules 20 to 23."""
     hours = watch.hours[calendar]
-    if mark.kind is MarkKind.SHARE:
+    if threshold.kind is ThresholdKind.SHARE:
         if resolved is None or resolved.target is None:
             return False
-        share = Fraction((resolved.target + resolved.extension) * mark.per_mille, 1000)
-        return watch.reading(clock_on(resolved.clock, calendar)) >= resolved.base + whole(share, mark.text)
-    assert mark.duration is not None
-    business, minutes = length(mark.duration.text, hours, watch.began)
+        share = Fraction((resolved.target + resolved.extension) * threshold.per_mille, 1000)
+        return watch.reading(clock_on(resolved.clock, calendar)) >= resolved.base + whole(share, threshold.text)
+    assert threshold.duration is not None
+    business, minutes = length(threshold.duration.text, hours, watch.began)
     clock = calendar if business else WALL
-    if mark.kind is MarkKind.USED:
+    if threshold.kind is ThresholdKind.USED:
         return watch.reading(clock) >= minutes + (0 if resolved is None else resolved.used_from.get(clock, 0))
     if resolved is None or resolved.allowance is None:
         return False
-    before = mark.kind is MarkKind.LEFT
+    before = threshold.kind is ThresholdKind.LEFT
     if business == (resolved.clock != WALL):
         return watch.reading(clock) >= max(resolved.allowance + (-minutes if before else minutes), 0)
     if resolved.due is None:

@@ -16,7 +16,7 @@ from stream.sla.calendar.duration import Duration
 from stream.sla.events import STATUSES, Event
 from stream.sla.policy.conditions import ALWAYS, AnyOf, Condition, EventIs, FieldIn, Not
 from stream.sla.policy.metric import BEGUN, BUILT_IN, SOLVED, Again, Metric
-from stream.sla.policy.policy import Choice, Commitment, Ladder, LadderKind, Level, Mark, OnChange, Policy
+from stream.sla.policy.policy import Choice, Commitment, Ladder, LadderKind, Level, OnChange, Policy, Threshold
 from stream.sla.policy.resolve import PolicySet
 from tests.oracle.hours import OpenMinutes
 from tests.unit.sla.given import HOUR, MINUTE, after, left, share, used
@@ -173,22 +173,22 @@ def _commitments(random: Random, *, several: bool) -> tuple[Commitment, ...]:
         calendar = random.choice([None, None, Choice.fixed(random.choice(sorted(CALENDARS)))])
         mode = random.choice([OnChange.CARRY, OnChange.CARRY, OnChange.FORWARD, OnChange.RESET])
         cap = random.choice([None, Duration.parse("2h"), Duration.parse("1bd")])
-        target, marks = _targets(random)
-        made.append(Commitment(name, ROWS[metric], target, marks, _which(random), calendar, None, mode, cap))
+        target, thresholds = _targets(random)
+        made.append(Commitment(name, ROWS[metric], target, thresholds, _which(random), calendar, None, mode, cap))
     return tuple(made)
 
 
-def _targets(random: Random) -> tuple[Choice[Duration], Choice[tuple[Mark, ...]]]:
+def _targets(random: Random) -> tuple[Choice[Duration], Choice[tuple[Threshold, ...]]]:
     """Targets and their warnings: the same for all tickets, or other ones by priority (and none for some)."""
     texts = random.sample(TARGETS, 2)
     one, other = (Duration.parse(text) for text in texts)
-    marks, more = _marks(random), _marks(random)
+    thresholds, more = _marks(random), _marks(random)
     way = random.random()
     if way < 0.2:
-        return Choice.fixed(one), random.choice([Choice.fixed(marks), Choice(((P1, marks), (P2, more)))])
+        return Choice.fixed(one), random.choice([Choice.fixed(thresholds), Choice(((P1, thresholds), (P2, more)))])
     if way < 0.3:
-        return Choice(((P2, one),)), Choice(((P2, marks),))
-    return Choice(((P1, one), (P2, other))), Choice(((P1, marks), (P2, more)))
+        return Choice(((P2, one),)), Choice(((P2, thresholds),))
+    return Choice(((P1, one), (P2, other))), Choice(((P1, thresholds), (P2, more)))
 
 
 def _ladders(random: Random, policy: str, below: Commitment, *, several: bool) -> tuple[Ladder, ...]:
@@ -199,7 +199,7 @@ def _ladders(random: Random, policy: str, below: Commitment, *, several: bool) -
     def wait() -> Duration | None:
         return Duration.parse(random.choice(WAITS)) if random.random() < 0.6 else None
 
-    def mark() -> Mark:
+    def threshold() -> Threshold:
         if on and random.random() < 0.4:
             return after(random.choice(["10m", "2bh", "1bd"]))
         return _mark(random) if on else used(random.choice(SPENT))
@@ -208,7 +208,7 @@ def _ladders(random: Random, policy: str, below: Commitment, *, several: bool) -
         Level(
             level,
             (level,),
-            _by_priority(random, mark),
+            _by_priority(random, threshold),
             repeat_every=wait(),
             max_repeats=random.randint(0, 3),
             only_in_business_hours=random.random() < 0.4,
@@ -241,11 +241,11 @@ def _by_priority(random: Random, value: Callable[[], Any]) -> Choice[Any]:
     return Choice.fixed(value()) if random.random() < 0.2 else Choice(tuple(cases))
 
 
-def _marks(random: Random) -> tuple[Mark, ...]:
-    return tuple({mark.text: mark for mark in (_mark(random) for _ in range(random.randint(0, 3)))}.values())
+def _marks(random: Random) -> tuple[Threshold, ...]:
+    return tuple({threshold.text: threshold for threshold in (_mark(random) for _ in range(random.randint(0, 3)))}.values())
 
 
-def _mark(random: Random) -> Mark:
+def _mark(random: Random) -> Threshold:
     kind = random.choice(["share", "used", "left"])
     if kind == "share":
         return share(random.choice([20, 50, 80]))

@@ -61,7 +61,7 @@ def commitments(draw: st.DrawFn) -> tuple[Commitment, ...]:
             name,
             BUILT_IN[name],
             draw(by_priority(DURATIONS.map(Duration.parse))),
-            draw(by_priority(st.lists(MARKS, max_size=3, unique_by=lambda mark: mark.text).map(tuple))),
+            draw(by_priority(st.lists(MARKS, max_size=3, unique_by=lambda threshold: threshold.text).map(tuple))),
             when=draw(CONDITIONS),
             on_change=draw(st.sampled_from(OnChange)),
             extension_cap=draw(st.sampled_from([None, Duration.parse("2h"), Duration.parse("1bd")])),

@@ -42,6 +42,6 @@ def lay_out(first: int, last: int, spans: Iterable[tuple[int, int]]) -> Spans:
     return first, last, near_time, near_total, starts, shifts, totals
 
 
-def _near(values: list[int], marks: range) -> list[int]:
+def _near(values: list[int], thresholds: range) -> list[int]:
     """For every mark the number of values below it, at least 1."""
-    return [max(bisect_left(values, mark), 1) for mark in marks]
+    return [max(bisect_left(values, threshold), 1) for threshold in thresholds]

@@ -26,11 +26,11 @@ def encode(state: State) -> bytes:
 
 def decode(data: bytes) -> State:
     """Raises CodecError."""
-    mark = data[:1]
+    threshold = data[:1]
     try:
-        if mark == layout.MARK:
+        if threshold == layout.VERSION:
             return layout.decode(data)
-        if mark == form1.MARK:
+        if threshold == form1.VERSION:
             return form1.decode(data)
     except _UNREADABLE as error:
         raise CodecError(f"a ticket state that cannot be read: {error}") from error
@@ -39,9 +39,9 @@ def decode(data: bytes) -> State:
 
 def look(data: bytes) -> Look:
     """What a worker must know of every ticket at its start, at less than half the cost of ``decode``. Raises CodecError."""
-    mark = data[:1]
+    threshold = data[:1]
     try:
-        if mark == layout.MARK:
+        if threshold == layout.VERSION:
             return layout.look(data)
     except _UNREADABLE as error:
         raise CodecError(f"a ticket state that cannot be read: {error}") from error

@@ -16,7 +16,7 @@ from stream.sla.ticket.history import packed
 from stream.sla.ticket.state import State, Stored, Ticket
 from stream.sla.ticket.stopwatch import Stopwatch
 
-MARK: Final = b"\x01"
+VERSION: Final = b"\x01"
 _ARRAY: Final = b"\xdd"
 """In MessagePack: an array, its length in four bytes to follow."""
 _Stored = tuple[Stored, bytes, int, Stored | None, tuple[str, ...], dict[str, int]]

@@ -19,7 +19,7 @@ from stream.sla.ticket.names import Names, Stand, Terms, pack_frame, pack_names,
 from stream.sla.ticket.state import Key, Look, Standing, State, Ticket, has_ended, stands
 from stream.sla.ticket.stopwatch import Stopwatch, Stretches
 
-MARK: Final = b"\x02"
+VERSION: Final = b"\x02"
 
 _Rare = tuple[int, int | None, int | None, int, int, int, int]
 """Of a pledge: turn, counts_from, cut_from, base, extension, cut_elapsed, cut_paused."""
@@ -52,7 +52,7 @@ def encode(state: State) -> bytes:
     recent, base = state.recent, state.base
     early, late = _told(state.head, recent.source)
     before = None if base is None else _told(base, recent.source)
-    return MARK + _write((early, (late, recent.packed, recent.kept, recent.source, before, state.old_ids, state.revisions)))
+    return VERSION + _write((early, (late, recent.packed, recent.kept, recent.source, before, state.old_ids, state.revisions)))
 
 
 def decode(data: bytes) -> State:
@@ -164,8 +164,8 @@ def _rare(commitment_state: CommitmentState) -> _Rare:
 
 
 def _add_rare(commitments: list[CommitmentState], warned: dict[int, tuple[str, ...]], rare: dict[int, _Rare]) -> None:
-    for number, marks in warned.items():
-        commitments[number].warned = marks
+    for number, thresholds in warned.items():
+        commitments[number].warned = thresholds
     for number, parts in rare.items():
         commitment_state = commitments[number]
         commitment_state.turn, commitment_state.counts_from, commitment_state.cut_from, commitment_state.base = parts[:4]

@@ -151,7 +151,7 @@ def _level(scaled: Scaled, level: Level, until: int) -> Deadline:
         commitment=resolved_ladder.ladder.commitment,
         ladder=scaled.name,
         level=level.name,
-        mark="" if aim is None else aim.mark.text,
+        threshold="" if aim is None else aim.threshold.text,
         metric=escalation_state.metric,
         cycle=escalation_state.cycle,
         policy=resolved_ladder.policy.name,

@@ -106,7 +106,7 @@ class Deadline(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Empty for a level of a ladder that stands on no commitment."""
     ladder: str = ""
     level: str = ""
-    mark: str = ""
+    threshold: str = ""
     """A level's: when it is raised, as the policy writes it."""
     metric: str
     """The metric row whose stopwatch counts."""

@@ -15,7 +15,7 @@ from stream.sla.effects import Effect, Kind, Reason
 from stream.sla.explain.change import what_changed
 from stream.sla.explain.explanation import Moment, Outcome
 from stream.sla.explain.spans import Why
-from stream.sla.policy.policy import MarkKind
+from stream.sla.policy.policy import ThresholdKind
 from stream.sla.ticket.commitment_state import CommitmentState, Verdict, resolve
 from stream.sla.ticket.escalation_state import EscalationState
 from stream.sla.ticket.state import Ticket
@@ -25,7 +25,7 @@ from stream.sla.transition.evolve import Transition
 if TYPE_CHECKING:
     from stream.sla.calendar.calendar import Calendar
     from stream.sla.events import Event
-    from stream.sla.policy.policy import Mark
+    from stream.sla.policy.policy import Threshold
     from stream.sla.policy.resolve import PolicySet, ResolvedLadder
     from stream.sla.ticket.stopwatch import Stopwatch
 
@@ -83,7 +83,7 @@ class Aim(NamedTuple):
     """When a level is raised."""
 
     resolved_ladder: ResolvedLadder
-    mark: Mark
+    threshold: Threshold
     clock: Clock
     micros: int | None
     """The reading of the stopwatch, where it is one that decides."""
@@ -227,9 +227,9 @@ class Record:
         scaled.closed, scaled.resolved_ladder = None, resolved_ladder
         kept = {level: aim for level, aim in scaled.aims.items() if level in escalation_state.raised}
         commitment_state = after.commitments.get(resolved_ladder.ladder.commitment)
-        for level, mark in resolved_ladder.levels:
+        for level, threshold in resolved_ladder.levels:
             if level.name not in escalation_state.raised:
-                kept[level.name] = _aim(mark, resolved_ladder, watch, commitment_state)
+                kept[level.name] = _aim(threshold, resolved_ladder, watch, commitment_state)
         scaled.aims = kept
 
     def _tell(self, before: Ticket, effects: list[Effect], why: Why, *, expected: bool = False) -> None:
@@ -263,28 +263,30 @@ def _whose(effect: Effect, *parts: T | None) -> T | None:
     return next((part for part in parts if part is not None and part.cycle == effect.cycle), None)
 
 
-def _aim(mark: Mark, resolved_ladder: ResolvedLadder, watch: Stopwatch, commitment_state: CommitmentState | None) -> Aim:
+def _aim(
+    threshold: Threshold, resolved_ladder: ResolvedLadder, watch: Stopwatch, commitment_state: CommitmentState | None
+) -> Aim:
     """When a level is raised, as a reading of the stopwatch where it is one."""
-    if mark.kind is MarkKind.USED:
-        amount = resolve(mark.duration, resolved_ladder.calendar, watch.began)
-        return Aim(resolved_ladder, mark, amount.clock, amount.micros)
+    if threshold.kind is ThresholdKind.USED:
+        amount = resolve(threshold.duration, resolved_ladder.calendar, watch.began)
+        return Aim(resolved_ladder, threshold, amount.clock, amount.micros)
     if commitment_state is None or commitment_state.target is None or (allowance := commitment_state.allowance) is None:
-        return Aim(resolved_ladder, mark, Clock.BUSINESS, None)
-    if mark.kind is MarkKind.SHARE:
+        return Aim(resolved_ladder, threshold, Clock.BUSINESS, None)
+    if threshold.kind is ThresholdKind.SHARE:
         return Aim(
             resolved_ladder,
-            mark,
+            threshold,
             commitment_state.clock,
-            commitment_state.base + (commitment_state.target + commitment_state.extension) * mark.per_mille // 1000,
+            commitment_state.base + (commitment_state.target + commitment_state.extension) * threshold.per_mille // 1000,
         )
-    amount = resolve(mark.duration, resolved_ladder.calendar, watch.began)
+    amount = resolve(threshold.duration, resolved_ladder.calendar, watch.began)
     if amount.clock is not commitment_state.clock:
-        return Aim(resolved_ladder, mark, commitment_state.clock, None)
+        return Aim(resolved_ladder, threshold, commitment_state.clock, None)
     return Aim(
         resolved_ladder,
-        mark,
+        threshold,
         commitment_state.clock,
-        max(allowance + (amount.micros if mark.kind is MarkKind.AFTER else -amount.micros), 0),
+        max(allowance + (amount.micros if threshold.kind is ThresholdKind.AFTER else -amount.micros), 0),
     )
 
 

@@ -26,7 +26,7 @@ class Choice(Generic[T]):
         return cls(((ALWAYS, value),))
 
 
-class MarkKind(StrEnum):
+class ThresholdKind(StrEnum):
     """What a mark on a stopwatch is measured from."""
 
     SHARE = "share"
@@ -40,10 +40,10 @@ class MarkKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
+class Threshold:
     """An instant on a stopwatch, as the policy writes it."""
 
-    kind: MarkKind
+    kind: ThresholdKind
     text: str
     per_mille: int = 0
     """``SHARE``: 750 for ``75%``."""
@@ -69,7 +69,7 @@ class Commitment:
     name: str
     metric: Metric
     target: Choice[Duration]
-    warn_at: Choice[tuple[Mark, ...]] = Choice(())
+    warn_at: Choice[tuple[Threshold, ...]] = Choice(())
     when: Condition = ALWAYS
     calendar: Choice[str] | None = None
     """``None``: the policy's."""
@@ -93,7 +93,7 @@ class Level:
 
     name: str
     notify: tuple[str, ...]
-    at: Choice[Mark]
+    at: Choice[Threshold]
     repeat_every: Duration | None = None
     max_repeats: int = 0
     only_in_business_hours: bool = False

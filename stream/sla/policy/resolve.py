@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from stream.sla.calendar.duration import Duration
     from stream.sla.policy.conditions import Condition, Fields
     from stream.sla.policy.metric import Metric
-    from stream.sla.policy.policy import Choice, Commitment, Ladder, Level, Mark, Policy
+    from stream.sla.policy.policy import Choice, Commitment, Ladder, Level, Policy, Threshold
 
 T = TypeVar("T")
 
@@ -31,7 +31,12 @@ class ResolvedCommitment:
     """A commitment with every choice made. Not to be changed: all tickets that are alike share it."""
 
     def __init__(
-        self, commitment: Commitment, policy: Policy, calendar: Calendar, target: Duration | None, warn_at: tuple[Mark, ...]
+        self,
+        commitment: Commitment,
+        policy: Policy,
+        calendar: Calendar,
+        target: Duration | None,
+        warn_at: tuple[Threshold, ...],
     ) -> None:
         self.commitment: Final = commitment
         self.policy: Final = policy
@@ -50,7 +55,7 @@ class ResolvedLadder:
     """A ladder with every choice made: level and mark, in the order of the policy. Not to be changed either."""
 
     def __init__(
-        self, ladder: Ladder, policy: Policy, calendar: Calendar, levels: tuple[tuple[Level, Mark], ...], metric: str
+        self, ladder: Ladder, policy: Policy, calendar: Calendar, levels: tuple[tuple[Level, Threshold], ...], metric: str
     ) -> None:
         self.ladder: Final = ladder
         self.policy: Final = policy
@@ -156,7 +161,9 @@ class PolicySet:
                 metric = ladder.metric if below is None else below.commitment.metric
                 if metric is None:
                     raise ValueError(f"ladder {ladder.name!r} stands neither on a stopwatch nor on a commitment")
-                levels = tuple((level, mark) for level in ladder.levels if (mark := _choose(level.at, fields)) is not None)
+                levels = tuple(
+                    (level, threshold) for level in ladder.levels if (threshold := _choose(level.at, fields)) is not None
+                )
                 ladders[ladder.name] = ResolvedLadder(ladder, policy, calendar, levels, metric.name)
         return ResolvedPolicy(policy, commitments, ladders)
 

@@ -20,12 +20,12 @@ from enum import IntEnum
 from typing import TYPE_CHECKING, Final
 
 from stream.sla.calendar.duration import Clock
-from stream.sla.policy.policy import MarkKind
+from stream.sla.policy.policy import ThresholdKind
 
 if TYPE_CHECKING:
     from stream.sla.calendar.calendar import Calendar
     from stream.sla.calendar.duration import Amount, Duration
-    from stream.sla.policy.policy import Mark
+    from stream.sla.policy.policy import Threshold
     from stream.sla.policy.resolve import ResolvedCommitment
     from stream.sla.ticket.stopwatch import Stopwatch
 
@@ -83,9 +83,9 @@ MEASURED: Final = int(Verdict.MEASURED)
 _MAY_FOLLOW: Final = [frozenset(map(int, TABLE[verdict])) for verdict in Verdict]
 _WALL: Final = Clock.WALL
 _BUSINESS: Final = Clock.BUSINESS
-_SHARE: Final = MarkKind.SHARE
-_USED: Final = MarkKind.USED
-_LEFT: Final = MarkKind.LEFT
+_SHARE: Final = ThresholdKind.SHARE
+_USED: Final = ThresholdKind.USED
+_LEFT: Final = ThresholdKind.LEFT
 
 
 class CommitmentState:
@@ -255,10 +255,10 @@ class CommitmentState:
             self.due = soonest = watch.reaches(self.base + self.target + self.extension, self.clock, resolved.calendar)
             if soonest is not None and soonest < self.floor:
                 soonest = self.floor
-        for mark in resolved.warn_at:
-            if mark.text in self.warned:
+        for threshold in resolved.warn_at:
+            if threshold.text in self.warned:
                 continue
-            instant = mark_instant(mark, self, watch, resolved.calendar)
+            instant = threshold_instant(threshold, self, watch, resolved.calendar)
             # The breach is the first candidate, so a warning that comes no earlier is never the next thing.
             if instant is not None and (soonest is None or instant < soonest):
                 soonest = instant
@@ -268,41 +268,43 @@ class CommitmentState:
         """The deadline moved at ``at``: warn anew of what lies ahead, not of what was warned of and is past all the same."""
         self.look_ahead(resolved, watch)
         warned = [
-            mark.text
-            for mark in resolved.warn_at
-            if mark.text in self.warned and mark_instant(mark, self, watch, resolved.calendar) == at
+            threshold.text
+            for threshold in resolved.warn_at
+            if threshold.text in self.warned and threshold_instant(threshold, self, watch, resolved.calendar) == at
         ]
         self.warned = tuple(warned)
         self.look_ahead(resolved, watch)
 
-    def warnings_at(self, instant: int, resolved: ResolvedCommitment, watch: Stopwatch) -> list[Mark]:
+    def warnings_at(self, instant: int, resolved: ResolvedCommitment, watch: Stopwatch) -> list[Threshold]:
         """The warnings that become true at ``instant``."""
         return [
-            mark
-            for mark in resolved.warn_at
-            if mark.text not in self.warned and mark_instant(mark, self, watch, resolved.calendar) == instant
+            threshold
+            for threshold in resolved.warn_at
+            if threshold.text not in self.warned and threshold_instant(threshold, self, watch, resolved.calendar) == instant
         ]
 
 
-def mark_instant(mark: Mark, commitment_state: CommitmentState, watch: Stopwatch, calendar: Calendar) -> int | None:
+def threshold_instant(
+    threshold: Threshold, commitment_state: CommitmentState, watch: Stopwatch, calendar: Calendar
+) -> int | None:
     """When a mark on a commitment is reached, never before its target took hold; ``None`` while that is not in sight."""
-    instant = _raw_instant(mark, commitment_state, watch, calendar)
+    instant = _raw_instant(threshold, commitment_state, watch, calendar)
     return instant if instant is None or instant > commitment_state.floor else commitment_state.floor
 
 
-def _raw_instant(mark: Mark, commitment_state: CommitmentState, watch: Stopwatch, calendar: Calendar) -> int | None:
-    if mark.kind is _SHARE:
+def _raw_instant(threshold: Threshold, commitment_state: CommitmentState, watch: Stopwatch, calendar: Calendar) -> int | None:
+    if threshold.kind is _SHARE:
         if commitment_state.target is None:
             return None
-        used = commitment_state.base + (commitment_state.target + commitment_state.extension) * mark.per_mille // 1000
+        used = commitment_state.base + (commitment_state.target + commitment_state.extension) * threshold.per_mille // 1000
         return watch.reaches(used, commitment_state.clock, calendar)
-    amount = resolve(mark.duration, calendar, watch.began)
-    if mark.kind is _USED:
+    amount = resolve(threshold.duration, calendar, watch.began)
+    if threshold.kind is _USED:
         before = 0
         if commitment_state.cut_from is not None:
             before = watch.elapsed(amount.clock, calendar, commitment_state.cut_from)
         return watch.reaches(before + amount.micros, amount.clock, calendar)
-    signed = -amount.micros if mark.kind is _LEFT else amount.micros
+    signed = -amount.micros if threshold.kind is _LEFT else amount.micros
     allowance = commitment_state.allowance
     if allowance is None:
         return None

@@ -18,15 +18,15 @@ from enum import IntEnum
 from typing import TYPE_CHECKING, Final
 
 from stream.sla.calendar.duration import Clock
-from stream.sla.policy.policy import MarkKind
-from stream.sla.ticket.commitment_state import BREACHED, PENDING, mark_instant, resolve
+from stream.sla.policy.policy import ThresholdKind
+from stream.sla.ticket.commitment_state import BREACHED, PENDING, resolve, threshold_instant
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from stream.sla.calendar.calendar import Calendar
     from stream.sla.calendar.duration import Duration
-    from stream.sla.policy.policy import Level, Mark
+    from stream.sla.policy.policy import Level, Threshold
     from stream.sla.policy.resolve import ResolvedLadder
     from stream.sla.ticket.commitment_state import CommitmentState
     from stream.sla.ticket.stopwatch import Stopwatch
@@ -52,7 +52,7 @@ ACTIVE: Final = int(EscalationPhase.ACTIVE)
 ACKNOWLEDGED: Final = int(EscalationPhase.ACKNOWLEDGED)
 MONITORING: Final = int(EscalationPhase.MONITORING)
 _BUSINESS: Final = Clock.BUSINESS
-_USED: Final = MarkKind.USED
+_USED: Final = ThresholdKind.USED
 
 Stored = tuple[str, int, str, int, int, tuple[str, ...], int, int, int, int, int, int | None]
 
@@ -60,13 +60,13 @@ Stored = tuple[str, int, str, int, int, tuple[str, ...], int, int, int, int, int
 class Due:
     """What a ladder says next, if no event comes first."""
 
-    __slots__ = ("instant", "level", "mark")
+    __slots__ = ("instant", "level", "threshold")
 
-    def __init__(self, instant: int, level: Level | None, mark: Mark | None) -> None:
+    def __init__(self, instant: int, level: Level | None, threshold: Threshold | None) -> None:
         self.instant: Final = instant
         self.level: Final = level
         """``None``: the monitoring period ends."""
-        self.mark: Final = mark
+        self.threshold: Final = threshold
         """``None`` for a repetition, and for what follows an acknowledgement."""
 
 
@@ -170,10 +170,10 @@ class EscalationState:
             again = shift(self.said, ladder.raise_again_after, calendar)
             return [Due(_when_allowed(max(again, self.floor), highest, calendar), highest, None)]
         found = []
-        for level, mark in self._above(resolved_ladder):
-            instant = self._instant(mark, resolved_ladder, watch, commitment_state)
+        for level, threshold in self._above(resolved_ladder):
+            instant = self._instant(threshold, resolved_ladder, watch, commitment_state)
             if instant is not None:
-                found.append(Due(_when_allowed(instant, level, calendar), level, mark))
+                found.append(Due(_when_allowed(instant, level, calendar), level, threshold))
         if highest is not None and highest.repeat_every is not None and self.repeats < highest.max_repeats:
             again = shift(self.said, highest.repeat_every, calendar)
             found.append(Due(_when_allowed(max(again, self.floor), highest, calendar), highest, None))
@@ -194,20 +194,22 @@ class EscalationState:
         levels = resolved_ladder.ladder.levels
         return any(upper.name in self.raised for upper in levels[levels.index(level) :])
 
-    def _above(self, resolved_ladder: ResolvedLadder) -> Sequence[tuple[Level, Mark]]:
+    def _above(self, resolved_ladder: ResolvedLadder) -> Sequence[tuple[Level, Threshold]]:
         if not self.raised:
             return resolved_ladder.levels
-        return [(level, mark) for level, mark in resolved_ladder.levels if not self.reached(level, resolved_ladder)]
+        return [(level, threshold) for level, threshold in resolved_ladder.levels if not self.reached(level, resolved_ladder)]
 
     def _instant(
-        self, mark: Mark, resolved_ladder: ResolvedLadder, watch: Stopwatch, commitment_state: CommitmentState | None
+        self, threshold: Threshold, resolved_ladder: ResolvedLadder, watch: Stopwatch, commitment_state: CommitmentState | None
     ) -> int | None:
         if resolved_ladder.ladder.commitment:
             instant = (
-                None if commitment_state is None else mark_instant(mark, commitment_state, watch, resolved_ladder.calendar)
+                None
+                if commitment_state is None
+                else threshold_instant(threshold, commitment_state, watch, resolved_ladder.calendar)
             )
-        elif mark.kind is _USED:
-            amount = resolve(mark.duration, resolved_ladder.calendar, watch.began)
+        elif threshold.kind is _USED:
+            amount = resolve(threshold.duration, resolved_ladder.calendar, watch.began)
             instant = watch.reaches(amount.micros, amount.clock, resolved_ladder.calendar)
         else:
             instant = None

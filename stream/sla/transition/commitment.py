@@ -9,7 +9,7 @@ from stream.sla.effects import Kind, Reason
 from stream.sla.policy.policy import OnChange
 from stream.sla.ticket.commitment_state import BREACHED, CANCELLED, MEASURED, MET, MET_LATE, PENDING, CommitmentState
 from stream.sla.ticket.stopwatch import CANCEL, PAUSE, PAUSED, REOPEN, RESUME, STOP
-from stream.sla.transition.emitter import MARK_REASON, TIMER
+from stream.sla.transition.emitter import THRESHOLD_REASON, TIMER
 
 if TYPE_CHECKING:
     from stream.sla.events import Event
@@ -159,9 +159,18 @@ def falls_due(
     if commitment_state.due is not None and max(commitment_state.due, commitment_state.floor) == instant:
         breaches(emitter, instant, TIMER, resolved, commitment_state, watch)
         return
-    for mark in commitment_state.warnings_at(instant, resolved, watch):
-        commitment_state.warned = (*commitment_state.warned, mark.text)
-        emitter.commitment(Kind.WARNED, MARK_REASON[mark.kind], instant, TIMER, resolved, commitment_state, watch, mark=mark)
+    for threshold in commitment_state.warnings_at(instant, resolved, watch):
+        commitment_state.warned = (*commitment_state.warned, threshold.text)
+        emitter.commitment(
+            Kind.WARNED,
+            THRESHOLD_REASON[threshold.kind],
+            instant,
+            TIMER,
+            resolved,
+            commitment_state,
+            watch,
+            threshold=threshold,
+        )
     commitment_state.look_ahead(resolved, watch)
 
 

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Final
 
 from stream.sla.calendar.duration import Clock
 from stream.sla.effects import Effect, Kind, Reason
-from stream.sla.policy.policy import MarkKind
+from stream.sla.policy.policy import ThresholdKind
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from stream.sla.calendar.calendar import Calendar
-    from stream.sla.policy.policy import Mark
+    from stream.sla.policy.policy import Threshold
     from stream.sla.policy.resolve import ResolvedCommitment, ResolvedLadder
     from stream.sla.ticket.commitment_state import CommitmentState
     from stream.sla.ticket.escalation_state import EscalationState
@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 TIMER: Final = "timer"
 """The ``cause`` of what time alone made true."""
 
-MARK_REASON: Final = {
-    MarkKind.SHARE: Reason.SHARE_USED,
-    MarkKind.USED: Reason.TIME_USED,
-    MarkKind.LEFT: Reason.TIME_LEFT,
-    MarkKind.AFTER: Reason.AFTER_DEADLINE,
+THRESHOLD_REASON: Final = {
+    ThresholdKind.SHARE: Reason.SHARE_USED,
+    ThresholdKind.USED: Reason.TIME_USED,
+    ThresholdKind.LEFT: Reason.TIME_LEFT,
+    ThresholdKind.AFTER: Reason.AFTER_DEADLINE,
 }
 
 _BUSINESS: Final = Clock.BUSINESS
@@ -35,10 +35,10 @@ _blank: Final = blake2b(digest_size=12).copy
 """A copy costs half of what it costs to have the parameters looked at again."""
 
 
-def stem(ticket: str, name: str, metric: str, cycle: int, kind: Kind, mark: str, version: int, cause: str = "") -> str:
+def stem(ticket: str, name: str, metric: str, cycle: int, kind: Kind, threshold: str, version: int, cause: str = "") -> str:
     """Hash that names a fact. ``cause`` only where the same thing may happen many times in a cycle (a pause, a request)."""
     named = _blank()
-    named.update("\x1f".join((ticket, name, metric, str(cycle), kind, mark, str(version), cause)).encode())
+    named.update("\x1f".join((ticket, name, metric, str(cycle), kind, threshold, str(version), cause)).encode())
     return named.hexdigest()
 
 
@@ -77,13 +77,13 @@ class Emitter:
         commitment_state: CommitmentState,
         watch: Stopwatch,
         *,
-        mark: Mark | None = None,
+        threshold: Threshold | None = None,
         per_event: bool = False,
     ) -> None:
         """``per_event``: the same may happen again in this cycle, so that its cause tells one from the other."""
         # What was decided is told by the calendar it was promised on, whatever the fields say now.
         clock, calendar, name = commitment_state.clock, self._calendars[commitment_state.calendar], resolved.name
-        text = "" if mark is None else mark.text
+        text = "" if threshold is None else threshold.text
         self.effects.append(
             # By position: twenty names of arguments cost four times what the effect itself does.
             Effect(

@@ -8,7 +8,7 @@ from stream.sla.effects import Kind, Reason
 from stream.sla.ticket.commitment_state import PENDING
 from stream.sla.ticket.escalation_state import EscalationPhase, EscalationState, shift
 from stream.sla.ticket.stopwatch import CANCEL, REOPEN, RESTART, STOP
-from stream.sla.transition.emitter import MARK_REASON, TIMER
+from stream.sla.transition.emitter import THRESHOLD_REASON, TIMER
 
 if TYPE_CHECKING:
     from stream.sla.events import Event
@@ -202,11 +202,11 @@ def falls_due(
                 emitter, Reason.QUIET, instant, TIMER, resolved_ladder, escalation_state, watch, phase=EscalationPhase.ENDED
             )
             return
-        if due.mark is not None:
+        if due.threshold is not None:
             escalation_state.raised = (*escalation_state.raised, due.level.name)
             escalation_state.repeats = 0
             escalation_state.said = instant
-            reason = MARK_REASON[due.mark.kind]
+            reason = THRESHOLD_REASON[due.threshold.kind]
             _say(
                 emitter,
                 Kind.RAISED,

@@ -19,7 +19,7 @@ def resolved_policy(policies, **fields):
 def promised(policies, **fields):
     commitments = resolved_policy(policies, **fields).commitments
     return {
-        name: (resolved.target.text if resolved.target else None, [mark.text for mark in resolved.warn_at])
+        name: (resolved.target.text if resolved.target else None, [threshold.text for threshold in resolved.warn_at])
         for name, resolved in commitments.items()
     }
 
@@ -62,7 +62,7 @@ def test_each_channel_has_its_own_promise_beside_that_of_the_priority(policies, 
 def test_management_is_told_by_the_matrix_of_level_and_priority(policies, priority, times):
     resolved_ladder = resolved_policy(policies, priority=priority).ladders["batoi-management"]
     assert [level.name for level, _ in resolved_ladder.levels] == ["support-team", "account-manager", "executive"]
-    assert [mark.text for _, mark in resolved_ladder.levels] == times
+    assert [threshold.text for _, threshold in resolved_ladder.levels] == times
 
 
 def test_a_business_day_is_nine_to_five_in_india(policies):

@@ -53,8 +53,8 @@ def test_none_promises_nothing_and_no_later_case_does():
 
 
 def test_a_list_of_warnings_is_no_list_of_cases():
-    ((_, marks),) = read(["50%", "75%"], read_warnings).cases
-    assert [mark.text for mark in marks] == ["50%", "75%"]
+    ((_, thresholds),) = read(["50%", "75%"], read_warnings).cases
+    assert [threshold.text for threshold in thresholds] == ["50%", "75%"]
 
 
 def test_only_a_choice_with_a_default_is_total():

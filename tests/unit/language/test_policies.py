@@ -7,7 +7,7 @@ import pytest
 from stream.language.document import PolicyError
 from stream.language.policies import check, load, shipped
 from stream.sla.policy.metric import BUILT_IN, SOLVED, Again
-from stream.sla.policy.policy import LadderKind, MarkKind, OnChange
+from stream.sla.policy.policy import LadderKind, OnChange, ThresholdKind
 
 SCOPE = """\
 policies:
@@ -122,8 +122,8 @@ def test_a_ladder_has_what_the_file_says(files):
     assert (ladder.on_request, ladder.request_after) == ("boss", "resolution")
     assert (ladder.raise_again_after.text, ladder.monitoring.text) == ("4h", "3d")
     lead, boss = ladder.levels
-    assert (lead.notify, lead.at.cases[0][1].kind, lead.max_repeats) == (("team-lead",), MarkKind.SHARE, 0)
-    assert (boss.notify, boss.at.cases[0][1].kind) == (("boss", "deputy"), MarkKind.USED)
+    assert (lead.notify, lead.at.cases[0][1].kind, lead.max_repeats) == (("team-lead",), ThresholdKind.SHARE, 0)
+    assert (boss.notify, boss.at.cases[0][1].kind) == (("boss", "deputy"), ThresholdKind.USED)
     assert (boss.repeat_every.text, boss.max_repeats, boss.only_in_business_hours) == ("1h", 2, True)
 
 

@@ -2,7 +2,7 @@ import pytest
 
 from stream.language.thresholds import read_after, read_at, read_duration, read_warnings
 from stream.sla.calendar.duration import Duration
-from stream.sla.policy.policy import Mark, MarkKind
+from stream.sla.policy.policy import Threshold, ThresholdKind
 
 
 def read(reader, data):
@@ -13,22 +13,22 @@ def read(reader, data):
 
 def test_warnings_are_shares_time_used_or_time_left_in_the_order_written():
     assert read(read_warnings, ["2bd", "75%", "-30m", "12.5%"]) == (
-        Mark(MarkKind.USED, "2bd", duration=Duration.parse("2bd")),
-        Mark(MarkKind.SHARE, "75%", per_mille=750),
-        Mark(MarkKind.LEFT, "-30m", duration=Duration.parse("30m")),
-        Mark(MarkKind.SHARE, "12.5%", per_mille=125),
+        Threshold(ThresholdKind.USED, "2bd", duration=Duration.parse("2bd")),
+        Threshold(ThresholdKind.SHARE, "75%", per_mille=750),
+        Threshold(ThresholdKind.LEFT, "-30m", duration=Duration.parse("30m")),
+        Threshold(ThresholdKind.SHARE, "12.5%", per_mille=125),
     )
 
 
 def test_one_warning_needs_no_list():
-    assert read(read_warnings, "75%") == (Mark(MarkKind.SHARE, "75%", per_mille=750),)
+    assert read(read_warnings, "75%") == (Threshold(ThresholdKind.SHARE, "75%", per_mille=750),)
 
 
 def test_levels_are_marked_before_at_and_after_a_deadline():
-    assert read(read_at, "150%") == Mark(MarkKind.SHARE, "150%", per_mille=1500)
-    assert read(read_at, "-30m") == Mark(MarkKind.LEFT, "-30m", duration=Duration.parse("30m"))
-    assert read(read_at, "+2bh") == Mark(MarkKind.AFTER, "+2bh", duration=Duration.parse("2bh"))
-    assert read(read_after, "2w") == Mark(MarkKind.USED, "2w", duration=Duration.parse("2w"))
+    assert read(read_at, "150%") == Threshold(ThresholdKind.SHARE, "150%", per_mille=1500)
+    assert read(read_at, "-30m") == Threshold(ThresholdKind.LEFT, "-30m", duration=Duration.parse("30m"))
+    assert read(read_at, "+2bh") == Threshold(ThresholdKind.AFTER, "+2bh", duration=Duration.parse("2bh"))
+    assert read(read_after, "2w") == Threshold(ThresholdKind.USED, "2w", duration=Duration.parse("2w"))
 
 
 @pytest.mark.parametrize(

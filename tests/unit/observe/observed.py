@@ -11,7 +11,7 @@ from stream.sla.calendar.duration import Duration
 from stream.sla.effects import Effect, Kind, Reason
 from stream.sla.policy.conditions import FieldIn
 from stream.sla.policy.metric import BUILT_IN
-from stream.sla.policy.policy import Choice, Commitment, Ladder, LadderKind, Level, Mark, MarkKind, Policy
+from stream.sla.policy.policy import Choice, Commitment, Ladder, LadderKind, Level, Policy, Threshold, ThresholdKind
 from stream.sla.policy.resolve import PolicySet
 
 
@@ -22,7 +22,7 @@ def by_priority(**texts: str) -> Choice[Duration]:
 
 def gold(version: int = 1, objective: float = 0.95, p1: str = "1h") -> Policy:
     """A first response for p1 and p2, and a ladder of two levels."""
-    half = Mark(MarkKind.SHARE, "50%", per_mille=500)
+    half = Threshold(ThresholdKind.SHARE, "50%", per_mille=500)
     return Policy(
         name="gold",
         version=version,
@@ -42,7 +42,7 @@ def gold(version: int = 1, objective: float = 0.95, p1: str = "1h") -> Policy:
                 LadderKind.HIERARCHICAL,
                 levels=(
                     Level("team-lead", ("team-lead",), Choice.fixed(half)),
-                    Level("executive", ("executive",), Choice.fixed(Mark(MarkKind.SHARE, "90%", per_mille=900))),
+                    Level("executive", ("executive",), Choice.fixed(Threshold(ThresholdKind.SHARE, "90%", per_mille=900))),
                 ),
                 commitment="first_response",
             ),

@@ -10,7 +10,7 @@ from stream.sla.engine import Engine, Step
 from stream.sla.events import Event
 from stream.sla.policy.conditions import FieldIn, Not
 from stream.sla.policy.metric import BEGUN, BUILT_IN, SOLVED, Again, Metric
-from stream.sla.policy.policy import Choice, Commitment, Ladder, LadderKind, Level, Mark, MarkKind, OnChange, Policy
+from stream.sla.policy.policy import Choice, Commitment, Ladder, LadderKind, Level, OnChange, Policy, Threshold, ThresholdKind
 from stream.sla.policy.resolve import PolicySet
 
 if TYPE_CHECKING:
@@ -22,42 +22,44 @@ MINUTE = 60_000_000
 ALWAYS = always()
 
 
-def share(per_cent: int) -> Mark:
-    return Mark(MarkKind.SHARE, f"{per_cent}%", per_mille=per_cent * 10)
+def share(per_cent: int) -> Threshold:
+    return Threshold(ThresholdKind.SHARE, f"{per_cent}%", per_mille=per_cent * 10)
 
 
-def used(text: str) -> Mark:
-    return Mark(MarkKind.USED, text, duration=Duration.parse(text))
+def used(text: str) -> Threshold:
+    return Threshold(ThresholdKind.USED, text, duration=Duration.parse(text))
 
 
-def left(text: str) -> Mark:
-    return Mark(MarkKind.LEFT, f"-{text}", duration=Duration.parse(text))
+def left(text: str) -> Threshold:
+    return Threshold(ThresholdKind.LEFT, f"-{text}", duration=Duration.parse(text))
 
 
-def after(text: str) -> Mark:
-    return Mark(MarkKind.AFTER, f"+{text}", duration=Duration.parse(text))
+def after(text: str) -> Threshold:
+    return Threshold(ThresholdKind.AFTER, f"+{text}", duration=Duration.parse(text))
 
 
 def by_priority(**targets: str) -> Choice[Duration]:
     return Choice(tuple((FieldIn("priority", frozenset({p})), Duration.parse(t)) for p, t in targets.items()))
 
 
-def commitment(metric: str = "resolution", *marks: Mark, on_change: OnChange = OnChange.CARRY, **targets: str) -> Commitment:
+def commitment(
+    metric: str = "resolution", *thresholds: Threshold, on_change: OnChange = OnChange.CARRY, **targets: str
+) -> Commitment:
     return Commitment(
         metric,
         BUILT_IN[metric],
         by_priority(**(targets or {"p1": "4h", "p2": "8h"})),
-        Choice.fixed(marks),
+        Choice.fixed(thresholds),
         on_change=on_change,
     )
 
 
-def ladder(*levels: tuple[str, Mark], on: str = "", of_level: dict[str, Any] | None = None, **more: Any) -> Ladder:
+def ladder(*levels: tuple[str, Threshold], on: str = "", of_level: dict[str, Any] | None = None, **more: Any) -> Ladder:
     metric = None if on else Metric("p/ladder", starts=BEGUN, stops=SOLVED, again=Again.CONTINUE, reopens=Not(SOLVED))
     return Ladder(
         name="ladder",
         kind=LadderKind.HIERARCHICAL,
-        levels=tuple(Level(name, (f"{name}-desk",), Choice.fixed(mark), **(of_level or {})) for name, mark in levels),
+        levels=tuple(Level(name, (f"{name}-desk",), Choice.fixed(threshold), **(of_level or {})) for name, threshold in levels),
         metric=metric,
         commitment=on,
         **more,

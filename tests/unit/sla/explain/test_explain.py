@@ -295,7 +295,7 @@ def test_levels_are_explained_whether_raised_awaited_or_out_of_sight() -> None:
     _, lead, executive = told(policies, created(0), until=3 * HOUR + 30 * MINUTE)
 
     assert (lead.verdict, lead.reason, lead.due, lead.target) == (Outcome.RAISED, Reason.SHARE_USED, 3 * HOUR, 3 * HOUR)
-    assert (executive.verdict, executive.mark, executive.due) == (Outcome.PENDING, "+2h", 6 * HOUR)
+    assert (executive.verdict, executive.threshold, executive.due) == (Outcome.PENDING, "+2h", 6 * HOUR)
     assert (executive.due_after, sum(s.counted for s in executive.spans)) == (6 * HOUR, 6 * HOUR)
 
     _, _, paused = told(policies, created(0), changed(1 * HOUR, status="pending"), until=3 * HOUR)

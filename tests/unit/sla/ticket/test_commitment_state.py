@@ -10,7 +10,7 @@ import pytest
 from stream.sla.calendar.duration import Duration
 from stream.sla.effects import Reason
 from stream.sla.events import Event
-from stream.sla.policy.policy import Mark, OnChange
+from stream.sla.policy.policy import OnChange, Threshold
 from stream.sla.ticket.commitment_state import CommitmentState, Verdict
 from tests.unit.sla.given import (
     HOUR,
@@ -307,8 +307,8 @@ def test_an_extension_does_not_warn_again_of_what_is_past() -> None:
     assert told.lines("warned") == ["warned 50% @2h", "warned 50% @3.75h"]
 
 
-def _extensible(cap: str, *marks: Mark) -> PolicySet:
-    plain = commitment("resolution", *marks)
+def _extensible(cap: str, *thresholds: Threshold) -> PolicySet:
+    plain = commitment("resolution", *thresholds)
     return policy_set(dataclasses.replace(plain, extension_cap=Duration.parse(cap)))
 
 

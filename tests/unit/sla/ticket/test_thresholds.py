@@ -6,7 +6,7 @@ import pytest
 
 from stream.language.calendars import read_calendar
 from stream.sla.effects import Kind, Reason
-from stream.sla.policy.policy import Mark, OnChange
+from stream.sla.policy.policy import OnChange, Threshold
 from stream.sla.ticket.commitment_state import resolve
 from tests.unit.sla.given import ALWAYS, HOUR, changed, commitment, created, left, policy_set, run, says, share, used
 
@@ -14,7 +14,7 @@ OFFICE = read_calendar("office", {"timezone": "UTC", "week": {"mon-sun": ["09:00
 
 
 @pytest.mark.parametrize(
-    ("target", "mark", "warned", "due"),
+    ("target", "threshold", "warned", "due"),
     [
         ("10bh", share(60), 34, 38),
         ("10bh", used("6bh"), 34, 38),
@@ -28,9 +28,11 @@ OFFICE = read_calendar("office", {"timezone": "UTC", "week": {"mon-sun": ["09:00
         ("2mo", used("1mo"), 31 * 24 + 12, 59 * 24 + 12),
     ],
 )
-def test_a_mark_runs_on_its_own_clock(target: str, mark: Mark, warned: float, due: float) -> None:
+def test_a_mark_runs_on_its_own_clock(target: str, threshold: Threshold, warned: float, due: float) -> None:
     assert OFFICE is not None
-    told = run(policy_set(commitment("resolution", mark, p1=target), calendar=OFFICE), created(12 * HOUR), until=9999 * HOUR)
+    told = run(
+        policy_set(commitment("resolution", threshold, p1=target), calendar=OFFICE), created(12 * HOUR), until=9999 * HOUR
+    )
 
     assert [(effect.kind, effect.at / HOUR) for effect in told.effects[1:]] == [(Kind.WARNED, warned), (Kind.BREACHED, due)]
 

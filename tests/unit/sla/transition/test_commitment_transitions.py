@@ -11,7 +11,7 @@ from stream.sla.calendar.duration import Duration
 from stream.sla.effects import Effect, Kind, Reason
 from stream.sla.events import Event
 from stream.sla.policy.conditions import FieldIn
-from stream.sla.policy.policy import Choice, Commitment, Mark, OnChange, Policy
+from stream.sla.policy.policy import Choice, Commitment, OnChange, Policy, Threshold
 from stream.sla.policy.resolve import PolicySet
 from stream.sla.transition.emitter import stem
 from tests.unit.sla.given import ALWAYS, HOUR, Told, changed, commitment, created, left, policy_set, run, says, share, used
@@ -24,8 +24,8 @@ def extension(at: int, by: str) -> Event:
     return Event(at, f"x{at}", "extension.granted", "test", commitment="resolution", by=by, reason="vendor")
 
 
-def extensible(cap: str, *marks: Mark, **more: str) -> Commitment:
-    return dataclasses.replace(commitment("resolution", *marks, **more), extension_cap=Duration.parse(cap))
+def extensible(cap: str, *thresholds: Threshold, **more: str) -> Commitment:
+    return dataclasses.replace(commitment("resolution", *thresholds, **more), extension_cap=Duration.parse(cap))
 
 
 def in_turn(effect: Effect, turn: int, cause: str = "") -> str:

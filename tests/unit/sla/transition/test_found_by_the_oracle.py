@@ -10,7 +10,7 @@ from stream.sla.calendar.duration import Duration
 from stream.sla.effects import Kind
 from stream.sla.policy.conditions import ALWAYS, FieldIn
 from stream.sla.policy.metric import BUILT_IN, SOLVED, Metric
-from stream.sla.policy.policy import Choice, Commitment, Mark, OnChange, Policy
+from stream.sla.policy.policy import Choice, Commitment, OnChange, Policy, Threshold
 from stream.sla.policy.resolve import PolicySet
 from tests.unit.sla.given import ALWAYS as AROUND_THE_CLOCK
 from tests.unit.sla.given import (
@@ -34,8 +34,8 @@ if TYPE_CHECKING:
 P1, P2 = (FieldIn("priority", frozenset({name})) for name in ("p1", "p2"))
 
 
-def _marks_by_priority(**marks: list[Mark]) -> Choice[tuple[Mark, ...]]:
-    return Choice(tuple((FieldIn("priority", frozenset({p})), tuple(m)) for p, m in marks.items()))
+def _marks_by_priority(**thresholds: list[Threshold]) -> Choice[tuple[Threshold, ...]]:
+    return Choice(tuple((FieldIn("priority", frozenset({p})), tuple(m)) for p, m in thresholds.items()))
 
 
 # Fields may change the warnings and leave the target.
