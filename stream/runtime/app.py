@@ -217,7 +217,7 @@ class App(faust.App):  # type: ignore[misc]  # Faust ships no types mypy could f
             if stored is None:  # another rebalance has begun, and the changelog forgets it: this one comes to nothing
                 continue
             try:
-                wake_at, ended, stand = codec.look(stored)
+                wake_at, ended, stand = codec.peek(stored)
             except codec.CodecError as error:
                 raise RuntimeError(f"ticket {key!r} of partition {partition} cannot be read back") from error
             book.add(stand)

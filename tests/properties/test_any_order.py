@@ -119,7 +119,7 @@ def test_every_state_survives_the_codec_and_a_look_at_it_sees_what_reading_it_wo
         state = engine.apply(state, "T", event, event.at).state
         data = codec.encode(state)
         assert codec.decode(data) == state
-        assert codec.look(data) == (state.wake_at, state.ended, standings(state))
+        assert codec.peek(data) == (state.wake_at, state.ended, standings(state))
 
 
 @settings(max_examples=100 * MORE, deadline=None)

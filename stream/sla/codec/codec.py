@@ -11,7 +11,7 @@ from typing import Final
 import msgspec
 
 from stream.sla.codec import form1, layout
-from stream.sla.ticket.state import Look, State, standings
+from stream.sla.ticket.state import State, Summary, standings
 
 _UNREADABLE: Final = (msgspec.DecodeError, ValueError, IndexError)
 
@@ -37,16 +37,16 @@ def decode(data: bytes) -> State:
     raise _unknown(data)
 
 
-def look(data: bytes) -> Look:
+def peek(data: bytes) -> Summary:
     """What a worker must know of every ticket at its start, at less than half the cost of ``decode``. Raises CodecError."""
     threshold = data[:1]
     try:
         if threshold == layout.VERSION:
-            return layout.look(data)
+            return layout.peek(data)
     except _UNREADABLE as error:
         raise CodecError(f"a ticket state that cannot be read: {error}") from error
     state = decode(data)
-    return Look(state.wake_at, state.ended, standings(state))
+    return Summary(state.wake_at, state.ended, standings(state))
 
 
 def _unknown(data: bytes) -> CodecError:

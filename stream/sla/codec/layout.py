@@ -3,7 +3,7 @@
 Half the bytes of the first: names stand apart (``stream.sla.ticket.names``), instants that are mostly that of the ticket's
 beginning count from there, and what hardly any commitment has stands aside. The parts of a ticket are bytes within the bytes,
 kept as long as they do not change: most events change none. What is asked of all tickets at a worker's start stands before the
-rest, which ``look`` does not read.
+rest, which ``peek`` does not read.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from stream.sla.ticket.commitment_state import CommitmentState
 from stream.sla.ticket.escalation_state import EscalationState
 from stream.sla.ticket.history import History, Value
 from stream.sla.ticket.names import Names, Stand, Terms, pack_frame, pack_names, promised, unpack_frame, unpack_names
-from stream.sla.ticket.state import Key, Look, Standing, State, Ticket, has_ended, stands
+from stream.sla.ticket.state import Key, Standing, State, Summary, Ticket, has_ended, stands
 from stream.sla.ticket.stopwatch import Stopwatch, Stretches
 
 VERSION: Final = b"\x02"
@@ -30,7 +30,7 @@ _More = tuple[list[int], list[Stretches], list[int | None], dict[int, tuple[str,
 each stopwatch; next of each pledge (``_AS_DUE``); warned and the rare parts of pledges by their number; climbs."""
 _Parts = tuple[int, bytes, list[int], list[int | None], _More]
 """Their start (of the first stopwatch), their frame; phase and began (from the start) of each stopwatch, then the verdict of
-each pledge; due of each pledge; and what ``look`` does not read."""
+each pledge; due of each pledge; and what ``peek`` does not read."""
 _Last = tuple[int, str, str | None]
 """Of the key of the newest event, without its instant: seq, id, source (``None``: the history's)."""
 _Early = tuple[int | None, int | None, str, bytes, list[Value], bytes]
@@ -44,8 +44,8 @@ _AS_DUE: Final = -1
 _write: Final = msgspec.msgpack.Encoder().encode
 _read: Final = msgspec.msgpack.Decoder(tuple[_Early, _Rest]).decode
 _read_parts: Final = msgspec.msgpack.Decoder(_Parts).decode
-_look: Final = msgspec.msgpack.Decoder(tuple[_Early, msgspec.Raw]).decode
-_look_at_parts: Final = msgspec.msgpack.Decoder(tuple[int, bytes, list[int], list[int | None], msgspec.Raw]).decode
+_peek: Final = msgspec.msgpack.Decoder(tuple[_Early, msgspec.Raw]).decode
+_peek_at_parts: Final = msgspec.msgpack.Decoder(tuple[int, bytes, list[int], list[int | None], msgspec.Raw]).decode
 
 
 def encode(state: State) -> bytes:
@@ -64,12 +64,12 @@ def decode(data: bytes) -> State:
     return State(head, recent, None if base is None else _ticket(base[0], base[1], source), old_ids, revisions)
 
 
-def look(data: bytes) -> Look:
+def peek(data: bytes) -> Summary:
     """``data`` with its mark. Raises msgspec.DecodeError and IndexError."""
-    (soonest, newest, gone, packed, values, parts), _ = _look(data[1:])
+    (soonest, newest, gone, packed, values, parts), _ = _peek(data[1:])
     names = unpack_names(packed)
     priority, team = _value("priority", names, values), _value("team", names, values)
-    start, frame, numbers, dues, _ = _look_at_parts(parts)
+    start, frame, numbers, dues, _ = _peek_at_parts(parts)
     verdicts = len(numbers) - len(dues)
     open_: list[Standing] = []
     for name, policy, number, watch in promised(frame):
@@ -77,7 +77,7 @@ def look(data: bytes) -> Look:
         if going:
             open_.append(Standing(name, policy, priority, team, going, dues[number], start + numbers[2 * watch + 1]))
     ended = newest if has_ended(soonest, gone, _value("status", names, values)) else None
-    return Look(None if soonest is None else soonest + 1, ended, open_)
+    return Summary(None if soonest is None else soonest + 1, ended, open_)
 
 
 def _value(name: str, names: Names, values: list[Value]) -> str:

@@ -213,7 +213,7 @@ class Standing(NamedTuple):
     """When the stopwatch began its present cycle, running or paused."""
 
 
-class Look(NamedTuple):
+class Summary(NamedTuple):
     """What a worker must know of every ticket at its start."""
 
     wake_at: int | None

@@ -121,9 +121,9 @@ def test_a_look_at_either_form_sees_what_reading_it_would(written: dict[str, Any
     state = codec.decode(data)
     ended = state.head.last[0] if written["closed"] and state.head.last else None
 
-    seen = codec.look(data)
+    seen = codec.peek(data)
 
-    assert seen == codec.look(codec.encode(state)) == (state.wake_at, state.ended, standings(state))
+    assert seen == codec.peek(codec.encode(state)) == (state.wake_at, state.ended, standings(state))
     assert [one._asdict() for one in seen.standings] == written["standings"]
     assert (seen.wake_at, seen.ended) == (written["wake_at"], ended)
 
@@ -136,7 +136,7 @@ def test_names_that_nobody_knew_before_are_in_the_bytes_and_not_in_the_memory_of
     vocabulary.forget()
 
     assert codec.decode(data) == told.state
-    assert codec.look(data).standings == standings(told.state)
+    assert codec.peek(data).standings == standings(told.state)
 
 
 def test_however_many_names_there_are_only_so_many_are_remembered() -> None:
@@ -153,7 +153,7 @@ def test_bytes_that_are_no_state_are_an_error_that_says_so(data: bytes) -> None:
     with pytest.raises(codec.CodecError, match="ticket state"):
         codec.decode(data)
     with pytest.raises(codec.CodecError, match="ticket state"):
-        codec.look(data)
+        codec.peek(data)
 
 
 def test_a_state_that_was_cut_off_anywhere_is_an_error() -> None:
