@@ -27,7 +27,7 @@ from stream.language.policies import load, shipped
 from stream.observe.metrics import Metrics
 from stream.sla.codec import codec
 from stream.sla.engine import Engine
-from stream.sla.ticket.state import Standing, standings
+from stream.sla.ticket.state import OpenCommitment, open_commitments
 
 TICKETS: Final = 1_000
 OPEN: Final = 1_000_000
@@ -83,7 +83,7 @@ def _scrape(engine: Engine, open_: int, partitions: int, days: int) -> float:
         began = NOW - dice.randrange(30 * 24 * 60) * MINUTE - number
         state = ("running", "running", "running", "paused", "breached")[number % 5]
         team, priority = f"team-{number % 40}", f"p{1 + number % 4}"
-        one = Standing(names[number % len(names)], policy.name, priority, team, state, due, began)
+        one = OpenCommitment(names[number % len(names)], policy.name, priority, team, state, due, began)
         books[dice.randrange(partitions)].add([one])
     occupied = sum(_occupied(slots) for book in books for slots in (book.due, book.began))
     print(f"{open_:,} open, due within {days} days, {partitions} partitions: {occupied / open_:.0f} bytes each in the books")
@@ -117,7 +117,7 @@ def _scan(engine: Engine, open_: int, scrape: float) -> None:
     stored = [codec.encode(state)] * 20_000
     began_at = time.thread_time()
     for one in islice(stored, 20_000):
-        standings(codec.decode(one))
+        open_commitments(codec.decode(one))
     scan = (time.thread_time() - began_at) * open_ / len(stored)
     print(f"a look at every ticket: {scan:.1f} s (from 20,000 of them), {scan / scrape:,.0f} times the scrape")
 

@@ -126,14 +126,14 @@ class Story:
 
     def told(self, effects: Iterable[Effect]) -> tuple[str, ...]:
         """Effects as the lines of ``then``: those that are watched and were not retracted, in order of their instants."""
-        standing: dict[str, Effect] = {}
+        open_commitment: dict[str, Effect] = {}
         for effect in effects:
             if effect.retracts:
-                del standing[effect.retracts]
+                del open_commitment[effect.retracts]
             else:
-                standing[effect.id] = effect
+                open_commitment[effect.id] = effect
         lines = []
-        for effect in sorted(standing.values(), key=lambda effect: effect.at):
+        for effect in sorted(open_commitment.values(), key=lambda effect: effect.at):
             name = effect.ladder or effect.commitment
             if (self.watching and name not in self.watching) or (effect.kind in CHATTY and not self.chatty):
                 continue

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from stream.sla.ticket.state import stands
+from stream.sla.ticket.state import commitment_status
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from stream.observe.counts import Counts, LabelSets
     from stream.sla.ticket.commitment_state import CommitmentState
-    from stream.sla.ticket.state import Standing, State, Ticket
+    from stream.sla.ticket.state import OpenCommitment, State, Ticket
 
 RUNNING: Final = "running"
 BREACHED: Final = "breached"
@@ -48,9 +48,9 @@ class OpenBook:
         self._sets: Final = sets
         self._remembered: Final = sets.remembered
 
-    def add(self, standings: Iterable[Standing]) -> None:
+    def add(self, open_commitments: Iterable[OpenCommitment]) -> None:
         """Count the open commitments of a ticket that is not in the book."""
-        for one in standings:
+        for one in open_commitments:
             counts = self._sets.find(one.policy, one.commitment, one.priority, one.team)
             self._line(counts, one.state, one.due_at, one.began, 1)
 
@@ -83,8 +83,8 @@ class OpenBook:
             old_watch = was.watches[old.metric]
             if old is new and old_watch is watch:
                 continue
-            now = stands(new.target is not None, new.verdict, watch.phase)
-            then = stands(old.target is not None, old.verdict, old_watch.phase)
+            now = commitment_status(new.target is not None, new.verdict, watch.phase)
+            then = commitment_status(old.target is not None, old.verdict, old_watch.phase)
             if now and then and new.policy == old.policy and watch.began == old_watch.began:
                 # The same commitment goes on: paused, resumed, breached, or with another deadline.
                 if now != then or new.due != old.due:
@@ -106,7 +106,7 @@ class OpenBook:
 
     def _one(self, ticket: Ticket, name: str, commitment_state: CommitmentState, step: int) -> None:
         watch = ticket.watches[commitment_state.metric]
-        state = stands(commitment_state.target is not None, commitment_state.verdict, watch.phase)
+        state = commitment_status(commitment_state.target is not None, commitment_state.verdict, watch.phase)
         if state:
             self._line(self._find(ticket, commitment_state.policy, name), state, commitment_state.due, watch.began, step)
 

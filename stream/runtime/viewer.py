@@ -23,7 +23,7 @@ from stream.observe.views import AtRisk, Elsewhere, Neighbour, NotNowError, Part
 from stream.runtime.settings import ClockMode
 from stream.sla.codec import codec
 from stream.sla.explain.explain import explain_state
-from stream.sla.ticket.state import standings
+from stream.sla.ticket.state import open_commitments
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -186,7 +186,7 @@ class Viewer:
         now = _as_of(state.head, now)
         calendars = self._app.engine.policies.calendars
         found = []
-        for name, policy, priority, team, word, due, _ in standings(state):
+        for name, policy, priority, team, word, due, _ in open_commitments(state):
             if word == "running" and due is not None:
                 calendar = calendars.get(state.head.commitments[name].calendar)
                 zone = "UTC" if calendar is None else calendar.timezone

@@ -135,8 +135,8 @@ def test_a_ticket_whose_creation_comes_late_ends_as_if_it_had_come_first(
 
     said = [effect for effect, _ in effects(broker, topics)]
     retracted = {effect.retracts for effect in said if effect.retracts}
-    standing = {
+    open_commitment = {
         (effect.kind, effect.commitment, effect.at) for effect in said if not effect.retracts and effect.id not in retracted
     }
-    assert (Kind.BREACHED, "first_response", START + HOUR) in standing
-    assert (Kind.MET, "resolution", START + 2 * HOUR) in standing
+    assert (Kind.BREACHED, "first_response", START + HOUR) in open_commitment
+    assert (Kind.MET, "resolution", START + 2 * HOUR) in open_commitment

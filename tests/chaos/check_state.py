@@ -9,7 +9,7 @@ import msgspec
 from stream.runtime.recovery.changelog import Mark
 from stream.sla.codec import codec
 from stream.sla.engine import Engine
-from stream.sla.ticket.state import State, Stored, Ticket, standings
+from stream.sla.ticket.state import State, Stored, Ticket, open_commitments
 from tests.broker.running import empty_store
 from tests.chaos.pace import MINUTE
 
@@ -62,7 +62,7 @@ def _ticket(ticket: str, held: State, heard: Heard, engine: Engine, until: int, 
             yield f"state: {ticket}: {name} is {is_}, the engine says {should_be}"
     if now.history != must.history or _base(now) != _base(must):
         yield f"state: {ticket} keeps another history than the engine"
-    open_ = {(one.commitment, one.state, one.due_at) for one in standings(now)}
+    open_ = {(one.commitment, one.state, one.due_at) for one in open_commitments(now)}
     true = set(_standings_of(heard))
     if open_ != true:
         yield f"state: {ticket} has open {sorted(open_, key=str)}, the oracle says {sorted(true, key=str)}"

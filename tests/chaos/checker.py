@@ -109,7 +109,7 @@ def check_effects(
 ) -> tuple[list[str], Counter[str]]:
     """Objections, and how many effects there are of each sort (``said``, ``retracted``)."""
     said: dict[str, Said] = {}
-    standing: dict[str, Said] = {}
+    open_commitment: dict[str, Said] = {}
     objections: list[str] = []
     counts = Counter[str]()
     topics = [(Topic.BREACHES, stored) for stored in recording.breaches]
@@ -124,17 +124,17 @@ def check_effects(
         said[one.effect.id] = one
         counts["said"] += 1
         if one.effect.kind not in _RETRACTIONS:
-            standing[one.effect.id] = one
+            open_commitment[one.effect.id] = one
             continue
         counts["retracted"] += 1
-        target = standing.pop(one.effect.retracts, None)
+        target = open_commitment.pop(one.effect.retracts, None)
         if target is None:
             objections.append(f"retracted without having been said: {one} takes back {one.effect.retracts}")
         elif target.effect.kind is not one.effect.retracts_kind or target.effect.ticket != one.effect.ticket:
             objections.append(f"a retraction of something else: {one} takes back {target}")
         else:
             objections += _unexplained(one, target, known, policies, hours)
-    objections += _set_against(standing, recording, known)
+    objections += _set_against(open_commitment, recording, known)
     return objections, counts
 
 
@@ -183,10 +183,10 @@ def _unexplained(one: Said, target: Said, known: Truth, policies: PolicySet, hou
         yield f"unexplained: {one} takes back {target}, which was not true before {one.effect.cause} came"
 
 
-def _set_against(standing: Mapping[str, Said], recording: Recording, known: Truth) -> Iterator[str]:
+def _set_against(open_commitment: Mapping[str, Said], recording: Recording, known: Truth) -> Iterator[str]:
     """Effects that were not taken back are those of the oracle. Of what became true at the very end some may be missing."""
     said: dict[str, dict[tuple[Expected, str], list[Said]]] = {ticket: {} for ticket in known.tickets}
-    for one in standing.values():
+    for one in open_commitment.values():
         if one.effect.ticket in said:
             # Two requests in one minute may be refused with the same words: they are two facts.
             moment = {event.id for _, event in known.tickets[one.effect.ticket].events if event.at == one.effect.at}

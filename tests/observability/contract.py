@@ -11,7 +11,7 @@ from promql import aggregated, reads
 from stream.observe.catalogue import CATALOGUE
 from stream.observe.metrics import Metrics
 from stream.sla.policy.resolve import PolicySet
-from stream.sla.ticket.state import Standing
+from stream.sla.ticket.state import OpenCommitment
 
 ROOT = Path(__file__).parents[2]
 BY_PROMETHEUS = {
@@ -80,7 +80,7 @@ def _labels(series: str) -> set[str] | None:
 def _fixed() -> dict[str, set[str]]:
     """The values of those labels whose values are ours, from a registry that has seen one open commitment."""
     metrics = Metrics(PolicySet((), {}))
-    metrics.books.begin(0).add([Standing("c", "p", "p1", "", "running", None, 0)])
+    metrics.books.begin(0).add([OpenCommitment("c", "p", "p1", "", "running", None, 0)])
     values: dict[str, set[str]] = {}
     for family in metrics.registry.collect():
         for sample in family.samples:

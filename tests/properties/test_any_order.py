@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from stream.sla.codec import codec
 from stream.sla.engine import Engine, Outcome
-from stream.sla.ticket.state import standings
+from stream.sla.ticket.state import open_commitments
 from tests.properties.worlds import EVENTS, MORE, POLICY_SETS, START
 from tests.unit.sla.given import HOUR
 
@@ -119,7 +119,7 @@ def test_every_state_survives_the_codec_and_a_look_at_it_sees_what_reading_it_wo
         state = engine.apply(state, "T", event, event.at).state
         data = codec.encode(state)
         assert codec.decode(data) == state
-        assert codec.peek(data) == (state.wake_at, state.ended, standings(state))
+        assert codec.peek(data) == (state.wake_at, state.ended, open_commitments(state))
 
 
 @settings(max_examples=100 * MORE, deadline=None)

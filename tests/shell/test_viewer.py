@@ -21,7 +21,7 @@ from stream.runtime.viewer import LISTED, Viewer
 from stream.sla.codec import codec
 from stream.sla.engine import Engine
 from stream.sla.events import Event
-from stream.sla.ticket.state import standings
+from stream.sla.ticket.state import open_commitments
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -82,7 +82,7 @@ class Worker:
         assert state is not None
         partition.tickets[name.encode()] = codec.encode(state)
         partition.deadlines.set(name.encode(), state.wake_at)
-        partition.book.open += len(standings(state))
+        partition.book.open += len(open_commitments(state))
 
     def close(self) -> None:
         if self.events_loop is not None:
@@ -118,7 +118,9 @@ def scanned(worker: Worker) -> list[tuple[int, str, str]]:
     for partition in worker.partitions.values():
         for stored in partition.tickets.values():
             state = codec.decode(stored)
-            found += [(e.due_at, state.head.id, e.commitment) for e in standings(state) if e.state == "running" and e.due_at]
+            found += [
+                (e.due_at, state.head.id, e.commitment) for e in open_commitments(state) if e.state == "running" and e.due_at
+            ]
     return sorted(found)
 
 

@@ -33,7 +33,7 @@ from stream.sla.codec import codec
 from stream.sla.effects import Effect, Kind
 from stream.sla.engine import Engine
 from stream.sla.events import Event
-from stream.sla.ticket.state import standings
+from stream.sla.ticket.state import open_commitments
 from stream.wire.effect import decode_effect, encode_event, encode_tick
 
 if TYPE_CHECKING:
@@ -473,7 +473,7 @@ def test_the_book_holds_what_a_look_at_every_ticket_gives_whatever_the_turns_bro
             if first % 7 == 0 or size > 7:
                 fresh = OpenBook(partition.book._sets)
                 for stored in partition.tickets.values():
-                    fresh.add(standings(codec.decode(stored)))
+                    fresh.add(open_commitments(codec.decode(stored)))
                 assert _counted(partition.book) == _counted(fresh)
         assert most > 5
         assert bench.forgotten

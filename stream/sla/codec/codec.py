@@ -11,7 +11,7 @@ from typing import Final
 import msgspec
 
 from stream.sla.codec import form1, layout
-from stream.sla.ticket.state import State, Summary, standings
+from stream.sla.ticket.state import State, Summary, open_commitments
 
 _UNREADABLE: Final = (msgspec.DecodeError, ValueError, IndexError)
 
@@ -46,7 +46,7 @@ def peek(data: bytes) -> Summary:
     except _UNREADABLE as error:
         raise CodecError(f"a ticket state that cannot be read: {error}") from error
     state = decode(data)
-    return Summary(state.wake_at, state.ended, standings(state))
+    return Summary(state.wake_at, state.ended, open_commitments(state))
 
 
 def _unknown(data: bytes) -> CodecError:

@@ -16,7 +16,7 @@ from stream.sla.ticket.commitment_state import CommitmentState
 from stream.sla.ticket.escalation_state import EscalationState
 from stream.sla.ticket.history import History, Value
 from stream.sla.ticket.names import Names, Stand, Terms, pack_frame, pack_names, promised, unpack_frame, unpack_names
-from stream.sla.ticket.state import Key, Standing, State, Summary, Ticket, has_ended, stands
+from stream.sla.ticket.state import Key, OpenCommitment, State, Summary, Ticket, commitment_status, has_ended
 from stream.sla.ticket.stopwatch import Stopwatch, Stretches
 
 VERSION: Final = b"\x02"
@@ -71,11 +71,11 @@ def peek(data: bytes) -> Summary:
     priority, team = _value("priority", names, values), _value("team", names, values)
     start, frame, numbers, dues, _ = _peek_at_parts(parts)
     verdicts = len(numbers) - len(dues)
-    open_: list[Standing] = []
+    open_: list[OpenCommitment] = []
     for name, policy, number, watch in promised(frame):
-        going = stands(True, numbers[verdicts + number], numbers[2 * watch])
+        going = commitment_status(True, numbers[verdicts + number], numbers[2 * watch])
         if going:
-            open_.append(Standing(name, policy, priority, team, going, dues[number], start + numbers[2 * watch + 1]))
+            open_.append(OpenCommitment(name, policy, priority, team, going, dues[number], start + numbers[2 * watch + 1]))
     ended = newest if has_ended(soonest, gone, _value("status", names, values)) else None
     return Summary(None if soonest is None else soonest + 1, ended, open_)
 

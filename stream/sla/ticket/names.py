@@ -123,16 +123,18 @@ def _numbered(frame: Frame) -> _StoredFrame:
 
     watches, commitments, ladders = frame
     terms: list[tuple[int, int, int, int | None, int, bool, int | None]] = []
-    stands: list[tuple[int, int, int, int | None]] = []
+    commitment_status: list[tuple[int, int, int, int | None]] = []
     for name, policy, version, metric, calendar, business, target in commitments:
         its = None if metric == f"{policy}/{name}" else number(metric)
         terms.append((number(name), number(policy), version, its, number(calendar), business, target))
     for name, policy, version, metric in ladders:
-        stands.append((number(name), number(policy), version, None if metric == f"{policy}/{name}" else number(metric)))
+        commitment_status.append(
+            (number(name), number(policy), version, None if metric == f"{policy}/{name}" else number(metric))
+        )
     called = {f"{policy}/{name}": at for at, (name, policy, *_) in enumerate(ladders)}
     # A stopwatch of a ladder alone is called after it as well: minus one, minus two ... for the first ladder, the second ...
     metrics = [-1 - called[watch] if watch in called else number(watch) for watch in watches]
-    return list(numbers)[len(WORDS) :], metrics, terms, stands
+    return list(numbers)[len(WORDS) :], metrics, terms, commitment_status
 
 
 def unpack_frame(data: bytes) -> Frame:
@@ -166,12 +168,15 @@ def _named(stored: _StoredFrame) -> Frame:
     own, metrics, commitments, ladders = stored
     words = (*WORDS, *own)
     terms: list[Terms] = []
-    stands: list[Stand] = []
+    commitment_status: list[Stand] = []
     for name, policy, version, metric, calendar, business, target in commitments:
         its = f"{words[policy]}/{words[name]}" if metric is None else words[metric]
         terms.append((words[name], words[policy], version, its, words[calendar], business, target))
     for name, policy, version, metric in ladders:
         its = f"{words[policy]}/{words[name]}" if metric is None else words[metric]
-        stands.append((words[name], words[policy], version, its))
-    watches = [words[metric] if metric >= 0 else f"{stands[-1 - metric][1]}/{stands[-1 - metric][0]}" for metric in metrics]
-    return tuple(watches), tuple(terms), tuple(stands)
+        commitment_status.append((words[name], words[policy], version, its))
+    watches = [
+        words[metric] if metric >= 0 else f"{commitment_status[-1 - metric][1]}/{commitment_status[-1 - metric][0]}"
+        for metric in metrics
+    ]
+    return tuple(watches), tuple(terms), tuple(commitment_status)

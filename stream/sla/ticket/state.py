@@ -199,7 +199,7 @@ def has_ended(soonest: int | None, gone: str, status: str) -> bool:
     return soonest is None and (gone != "" or status == "closed")
 
 
-class Standing(NamedTuple):
+class OpenCommitment(NamedTuple):
     """One open commitment of a ticket, for gauges and pages."""
 
     commitment: str
@@ -220,10 +220,10 @@ class Summary(NamedTuple):
     """As ``State.wake_at``."""
     ended: int | None
     """As ``State.ended``."""
-    standings: list[Standing]
+    open_commitments: list[OpenCommitment]
 
 
-def standings(state: State) -> list[Standing]:
+def open_commitments(state: State) -> list[OpenCommitment]:
     """The commitments of a ticket that still wait to be fulfilled."""
     ticket = state.head
     priority, team = str(ticket.fields.get("priority", "")), str(ticket.fields.get("team", ""))
@@ -231,13 +231,15 @@ def standings(state: State) -> list[Standing]:
     for name, commitment_state in ticket.commitments.items():
         watch = ticket.watches.get(commitment_state.metric)
         if watch is not None:
-            going = stands(commitment_state.target is not None, commitment_state.verdict, watch.phase)
+            going = commitment_status(commitment_state.target is not None, commitment_state.verdict, watch.phase)
             if going:
-                open_.append(Standing(name, commitment_state.policy, priority, team, going, commitment_state.due, watch.began))
+                open_.append(
+                    OpenCommitment(name, commitment_state.policy, priority, team, going, commitment_state.due, watch.began)
+                )
     return open_
 
 
-def stands(promised: bool, verdict: int, phase: int) -> str:
+def commitment_status(promised: bool, verdict: int, phase: int) -> str:
     """How a commitment stands on a stopwatch in that phase; ``""``: it does not wait to be fulfilled."""
     if not promised or (verdict != PENDING and verdict != BREACHED) or not RUNNING <= phase <= PAUSED:
         return ""

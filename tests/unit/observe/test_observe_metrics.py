@@ -22,7 +22,7 @@ from stream.sla.engine import Engine
 from stream.sla.events import Event
 from stream.sla.policy.metric import BUILT_IN
 from stream.sla.policy.policy import Choice, Commitment, Policy
-from stream.sla.ticket.state import Standing
+from stream.sla.ticket.state import OpenCommitment
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 
 KINDS = ("breach", "met", "reopening", "other")
-RUNNING = Standing("first_response", "gold", "p1", "", "running", None, 0)
+RUNNING = OpenCommitment("first_response", "gold", "p1", "", "running", None, 0)
 
 
 def test_every_series_the_policies_name_is_there_at_zero_before_anything_happens(metrics: Metrics, value: Value):

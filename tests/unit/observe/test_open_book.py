@@ -14,7 +14,7 @@ from stream.observe.labels import Vocabularies
 from stream.observe.open_books import OpenBooks
 from stream.sla.engine import Engine
 from stream.sla.events import Event
-from stream.sla.ticket.state import standings
+from stream.sla.ticket.state import open_commitments
 
 if TYPE_CHECKING:
     from stream.observe.open_book import OpenBook
@@ -109,7 +109,7 @@ def test_a_ticket_whose_team_is_a_list_is_counted_as_a_look_at_it_shows_it(books
     state = ENGINE.apply(None, "desk/1", event, HOUR).state
     book, fresh = books.begin(0), books.begin(1)
     book.change(None, state)
-    fresh.add(standings(state))
+    fresh.add(open_commitments(state))
     assert held(book) == held(fresh)
 
     book.change(state, heard(state, 2 * HOUR, "comment.added"))
@@ -153,6 +153,6 @@ def test_whatever_happens_to_tickets_a_book_holds_what_a_look_at_each_of_them_gi
     fresh = books.begin(1)
     for state in states.values():
         if state is not None:
-            fresh.add(standings(state))
+            fresh.add(open_commitments(state))
     assert held(book) == held(fresh)
     assert book.open > 3

@@ -17,7 +17,7 @@ from stream.observe.labels import Vocabularies
 from stream.observe.open_book import STATES
 from stream.observe.open_books import OpenBooks
 from stream.observe.open_times import OpenTimes
-from stream.sla.ticket.state import Standing
+from stream.sla.ticket.state import OpenCommitment
 
 if TYPE_CHECKING:
     from prometheus_client.metrics_core import Metric
@@ -40,7 +40,7 @@ class Desk:
 
     def open(self, ticket: int, state: str, due: int | None, began: int, labels: tuple[str, str, str, str] = GOLD) -> None:
         policy, commitment, priority, team = labels
-        self.books[ticket % 3].add([Standing(commitment, policy, priority, team, state, due, began)])
+        self.books[ticket % 3].add([OpenCommitment(commitment, policy, priority, team, state, due, began)])
 
     def family(self, name: str) -> Metric:
         (found,) = (family for family in self.times.collect() if family.name == name)

@@ -12,7 +12,7 @@ from stream.sla.codec import codec, layout
 from stream.sla.events import Event
 from stream.sla.ticket import names as vocabulary
 from stream.sla.ticket.history import packed
-from stream.sla.ticket.state import State, Ticket, standings
+from stream.sla.ticket.state import State, Ticket, open_commitments
 from tests.unit.sla.given import HOUR, Told, changed, commitment, created, ladder, policy_set, says, share, used
 
 POLICIES = policy_set(
@@ -123,8 +123,8 @@ def test_a_look_at_either_form_sees_what_reading_it_would(written: dict[str, Any
 
     seen = codec.peek(data)
 
-    assert seen == codec.peek(codec.encode(state)) == (state.wake_at, state.ended, standings(state))
-    assert [one._asdict() for one in seen.standings] == written["standings"]
+    assert seen == codec.peek(codec.encode(state)) == (state.wake_at, state.ended, open_commitments(state))
+    assert [one._asdict() for one in seen.open_commitments] == written["standings"]
     assert (seen.wake_at, seen.ended) == (written["wake_at"], ended)
 
 
@@ -136,7 +136,7 @@ def test_names_that_nobody_knew_before_are_in_the_bytes_and_not_in_the_memory_of
     vocabulary.forget()
 
     assert codec.decode(data) == told.state
-    assert codec.peek(data).standings == standings(told.state)
+    assert codec.peek(data).open_commitments == open_commitments(told.state)
 
 
 def test_however_many_names_there_are_only_so_many_are_remembered() -> None:

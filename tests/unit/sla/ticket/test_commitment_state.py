@@ -245,18 +245,18 @@ def test_a_verdict_that_may_not_follow_is_our_bug() -> None:
 
 
 def test_the_state_shows_what_is_open() -> None:
-    from stream.sla.ticket.state import standings
+    from stream.sla.ticket.state import open_commitments
 
     told = Told(PLAIN).event(created(0))
     assert told.state is not None
-    (standing,) = standings(told.state)
-    assert (standing.commitment, standing.state, standing.due_at) == ("resolution", "running", 4 * HOUR)
+    (open_commitment,) = open_commitments(told.state)
+    assert (open_commitment.commitment, open_commitment.state, open_commitment.due_at) == ("resolution", "running", 4 * HOUR)
 
     told.wake(5 * HOUR)
-    assert [s.state for s in standings(told.state)] == ["breached"]
+    assert [s.state for s in open_commitments(told.state)] == ["breached"]
 
     told.event(changed(6 * HOUR, status="solved"))
-    assert standings(told.state) == []
+    assert open_commitments(told.state) == []
 
 
 def test_a_timer_elapses_instead_of_breaching_and_any_word_of_the_customer_ends_it() -> None:

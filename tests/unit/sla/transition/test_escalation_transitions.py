@@ -221,9 +221,12 @@ def test_each_request_opens_a_round_of_its_own() -> None:
 
 
 def test_an_escalation_on_a_commitment_shows_the_deadline_it_stands_on() -> None:
-    stands = ladder(("lead", share(25)), of_level=REPEATED, on="resolution", on_request="lead")
+    commitment_status = ladder(("lead", share(25)), of_level=REPEATED, on="resolution", on_request="lead")
     told = run(
-        policy_set(commitment("resolution"), ladders=(stands,)), created(0), about(3 * HOUR, "requested"), until=4 * HOUR
+        policy_set(commitment("resolution"), ladders=(commitment_status,)),
+        created(0),
+        about(3 * HOUR, "requested"),
+        until=4 * HOUR,
     )
 
     said = [effect for effect in told.effects if effect.ladder]
