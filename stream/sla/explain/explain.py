@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from stream.sla.calendar.duration import Clock
 from stream.sla.effects import Kind
 from stream.sla.explain.explanation import DUE, Deadline, Explanation, Outcome, SpanKind
-from stream.sla.explain.recorder import Record
+from stream.sla.explain.recorder import Recorder
 from stream.sla.explain.spans import Cuts, Why, content_versions, spans
 from stream.sla.ticket.state import Ticket
 from stream.sla.transition.emitter import TIMER
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from stream.sla.calendar.calendar import Calendar
     from stream.sla.events import Event
     from stream.sla.explain.explanation import Moment, Span
-    from stream.sla.explain.recorder import Held, Scaled
+    from stream.sla.explain.recorder import CommitmentTrace, LadderTrace
     from stream.sla.policy.policy import Level
     from stream.sla.policy.resolve import PolicySet
     from stream.sla.ticket.escalation_state import EscalationState
@@ -66,13 +66,21 @@ def _explain(
     if until is None:
         until = events[-1].at if events else known_since or 0
     heard = [event for event in events if event.at <= until]
-    record = Record(policies, start)
+    record = Recorder(policies, start)
     for event in heard:
-        record.hear(event)
+        record.apply(event)
     record.pass_time(until)
     record.look_ahead()
-    commitments = sorted(record.held.values(), key=lambda held: (_place(record.held, held.name), held.course.watch.began))
-    ladders = sorted(record.scaled.values(), key=lambda high: (_place(record.scaled, high.name), high.course.watch.began))
+    commitments = sorted(
+        record.commitment_traces.values(),
+        key=lambda commitment_traces: (
+            _place(record.commitment_traces, commitment_traces.name),
+            commitment_traces.cycle_trace.watch.began,
+        ),
+    )
+    ladders = sorted(
+        record.ladder_traces.values(), key=lambda high: (_place(record.ladder_traces, high.name), high.cycle_trace.watch.began)
+    )
     return Explanation(
         ticket=start.id,
         until=until,
@@ -81,12 +89,12 @@ def _explain(
         events=len(heard),
         later=len(events) - len(heard),
         deadlines=(
-            *(_commitment(held, until) for held in commitments),
+            *(_commitment(commitment_traces, until) for commitment_traces in commitments),
             *(
-                _level(scaled, level, until)
-                for scaled in ladders
-                for level in scaled.resolved_ladder.ladder.levels
-                if level.name in scaled.aims or level.name in scaled.escalation_state.raised
+                _level(ladder_traces, level, until)
+                for ladder_traces in ladders
+                for level in ladder_traces.resolved_ladder.ladder.levels
+                if level.name in ladder_traces.level_targets or level.name in ladder_traces.escalation_state.raised
             ),
         ),
     )
@@ -96,22 +104,22 @@ def _place(found: Iterable[tuple[str, str, int]], name: str) -> int:
     return [key[0] for key in found].index(name)
 
 
-def _commitment(held: Held, until: int) -> Deadline:
+def _commitment(commitment_traces: CommitmentTrace, until: int) -> Deadline:
     commitment_state, watch, calendar, clock = (
-        held.commitment_state,
-        held.course.watch,
-        held.calendar,
-        held.commitment_state.clock,
+        commitment_traces.commitment_state,
+        commitment_traces.cycle_trace.watch,
+        commitment_traces.calendar,
+        commitment_traces.commitment_state.clock,
     )
-    upto = held.closed if held.closed is not None else until
-    if held.closed is None and held.verdict is Outcome.PENDING and commitment_state.due is not None:
+    upto = commitment_traces.closed if commitment_traces.closed is not None else until
+    if commitment_traces.closed is None and commitment_traces.verdict is Outcome.PENDING and commitment_state.due is not None:
         upto = max(upto, commitment_state.due)
-    moments = tuple(moment for moment in held.moments if not moment.expected or moment.at <= upto)
-    why = _why(commitment_state.due, moments) | held.course.why
+    moments = tuple(moment for moment in commitment_traces.moments if not moment.expected or moment.at <= upto)
+    why = _why(commitment_state.due, moments) | commitment_traces.cycle_trace.why
     made_of = spans(watch, clock, calendar, Cuts(upto, until, why), set_aside=commitment_state.cut_elapsed)
     allowance = commitment_state.allowance
     return Deadline(
-        commitment=held.name,
+        commitment=commitment_traces.name,
         metric=commitment_state.metric,
         cycle=commitment_state.cycle,
         policy=commitment_state.policy,
@@ -124,10 +132,10 @@ def _commitment(held: Held, until: int) -> Deadline:
         extension=commitment_state.extension,
         due_after=None if allowance is None else allowance - commitment_state.cut_elapsed,
         began=watch.began,
-        ended=held.closed,
+        ended=commitment_traces.closed,
         due=commitment_state.due,
-        verdict=held.verdict,
-        reason=held.reason,
+        verdict=commitment_traces.verdict,
+        reason=commitment_traces.reason,
         elapsed=_counted(made_of),
         paused=_paused(made_of, clock, calendar) - commitment_state.cut_paused,
         spans=tuple(made_of),
@@ -135,21 +143,21 @@ def _commitment(held: Held, until: int) -> Deadline:
     )
 
 
-def _level(scaled: Scaled, level: Level, until: int) -> Deadline:
-    escalation_state, watch = scaled.escalation_state, scaled.course.watch
-    aim = scaled.aims.get(level.name)
-    resolved_ladder = scaled.resolved_ladder if aim is None else aim.resolved_ladder
+def _level(ladder_traces: LadderTrace, level: Level, until: int) -> Deadline:
+    escalation_state, watch = ladder_traces.escalation_state, ladder_traces.cycle_trace.watch
+    aim = ladder_traces.level_targets.get(level.name)
+    resolved_ladder = ladder_traces.resolved_ladder if aim is None else aim.resolved_ladder
     clock = Clock.BUSINESS if aim is None else aim.clock
-    raised = _raised(scaled, level.name)
-    verdict, ended, due = _outcome(scaled, level, raised)
+    raised = _raised(ladder_traces, level.name)
+    verdict, ended, due = _outcome(ladder_traces, level, raised)
     upto = ended if ended is not None else until if due is None else max(until, due)
-    moments = tuple(m for m in scaled.moments if m.level == level.name and (not m.expected or m.at <= upto))
-    why = _why(due, moments) | scaled.course.why
+    moments = tuple(m for m in ladder_traces.moments if m.level == level.name and (not m.expected or m.at <= upto))
+    why = _why(due, moments) | ladder_traces.cycle_trace.why
     made_of = spans(watch, clock, resolved_ladder.calendar, Cuts(upto, until, why))
     target = None if aim is None else aim.micros
     return Deadline(
         commitment=resolved_ladder.ladder.commitment,
-        ladder=scaled.name,
+        ladder=ladder_traces.name,
         level=level.name,
         threshold="" if aim is None else aim.threshold.text,
         metric=escalation_state.metric,
@@ -174,25 +182,31 @@ def _level(scaled: Scaled, level: Level, until: int) -> Deadline:
     )
 
 
-def _raised(scaled: Scaled, level: str) -> Moment | None:
+def _raised(ladder_traces: LadderTrace, level: str) -> Moment | None:
     """The last time a level was raised, or the first it is expected to be."""
-    found = [moment for moment in scaled.moments if moment.kind is Kind.RAISED and moment.level == level]
+    found = [moment for moment in ladder_traces.moments if moment.kind is Kind.RAISED and moment.level == level]
     said = [moment for moment in found if not moment.expected]
-    return said[-1] if said and level in scaled.escalation_state.raised else next((m for m in found if m.expected), None)
+    return said[-1] if said and level in ladder_traces.escalation_state.raised else next((m for m in found if m.expected), None)
 
 
-def _outcome(scaled: Scaled, level: Level, raised: Moment | None) -> tuple[Outcome, int | None, int | None]:
+def _outcome(ladder_traces: LadderTrace, level: Level, raised: Moment | None) -> tuple[Outcome, int | None, int | None]:
     """How a level stands, when it ended to wait for its instant, and that instant."""
-    escalation_state: EscalationState = scaled.escalation_state
+    escalation_state: EscalationState = ladder_traces.escalation_state
     if level.name in escalation_state.raised:
         at = None if raised is None else raised.at  # unknown when it was raised before the history that is kept
-        return Outcome.RAISED, scaled.course.watch.began if at is None else at, at
-    if escalation_state.reached(level, scaled.resolved_ladder):
-        levels = [each.name for each in scaled.resolved_ladder.ladder.levels]
-        higher = [_raised(scaled, name) for name in levels[levels.index(level.name) :] if name in escalation_state.raised]
-        return Outcome.PASSED_OVER, min((m.at for m in higher if m is not None), default=scaled.course.watch.began), None
-    if scaled.closed is not None:
-        return Outcome.NOT_RAISED, scaled.closed, None
+        return Outcome.RAISED, ladder_traces.cycle_trace.watch.began if at is None else at, at
+    if escalation_state.reached(level, ladder_traces.resolved_ladder):
+        levels = [each.name for each in ladder_traces.resolved_ladder.ladder.levels]
+        higher = [
+            _raised(ladder_traces, name) for name in levels[levels.index(level.name) :] if name in escalation_state.raised
+        ]
+        return (
+            Outcome.PASSED_OVER,
+            min((m.at for m in higher if m is not None), default=ladder_traces.cycle_trace.watch.began),
+            None,
+        )
+    if ladder_traces.closed is not None:
+        return Outcome.NOT_RAISED, ladder_traces.closed, None
     return Outcome.PENDING, None, None if raised is None else raised.at
 
 

@@ -54,7 +54,7 @@ _DECIDES: Final = {
 
 
 @dataclass(slots=True)
-class Course:
+class CycleTrace:
     """One cycle of a stopwatch."""
 
     watch: Stopwatch
@@ -64,14 +64,14 @@ class Course:
 
 
 @dataclass(slots=True)
-class Held:
+class CommitmentTrace:
     """One commitment in one cycle."""
 
     name: str
     commitment_state: CommitmentState
     calendar: Calendar
     timer: bool
-    course: Course
+    cycle_trace: CycleTrace
     closed: int | None = None
     """Since when it waits for nothing any more."""
     verdict: Outcome = Outcome.PENDING
@@ -79,7 +79,7 @@ class Held:
     moments: list[Moment] = field(default_factory=list)
 
 
-class Aim(NamedTuple):
+class LevelTarget(NamedTuple):
     """When a level is raised."""
 
     resolved_ladder: ResolvedLadder
@@ -90,40 +90,44 @@ class Aim(NamedTuple):
 
 
 @dataclass(slots=True)
-class Scaled:
+class LadderTrace:
     """One ladder in one cycle."""
 
     name: str
     escalation_state: EscalationState
     resolved_ladder: ResolvedLadder
-    course: Course
+    cycle_trace: CycleTrace
     closed: int | None = None
-    aims: dict[str, Aim] = field(default_factory=dict)
+    level_targets: dict[str, LevelTarget] = field(default_factory=dict)
     """By level, as they were while it was not yet raised."""
     moments: list[Moment] = field(default_factory=list)
 
 
-class Record:
+class Recorder:
     """What became of one ticket. ``start``: the ticket before the first event that is heard."""
 
     def __init__(self, policies: PolicySet, start: Ticket) -> None:
         self.policies = policies
         self.ticket = start
-        self.held: dict[Key, Held] = {}
-        self.scaled: dict[Key, Scaled] = {}
-        self._courses: dict[tuple[str, int], Course] = {}
+        self.commitment_traces: dict[Key, CommitmentTrace] = {}
+        self.ladder_traces: dict[Key, LadderTrace] = {}
+        self._cycle_traces: dict[tuple[str, int], CycleTrace] = {}
         for metric, watch in start.watches.items():
             if watch.cycle:
-                self._courses[metric, watch.cycle] = Course(watch)
+                self._cycle_traces[metric, watch.cycle] = CycleTrace(watch)
         self._see(Ticket(start.id), start, start.last[0] if start.last else 0)
         # What had ended before the history, at an instant nobody knows any more, cannot be explained.
-        self.held = {key: held for key, held in self.held.items() if held.closed is None or not held.course.watch.on}
-        ended: list[Held | Scaled] = [*self.held.values(), *self.scaled.values()]
+        self.commitment_traces = {
+            key: commitment_traces
+            for key, commitment_traces in self.commitment_traces.items()
+            if commitment_traces.closed is None or not commitment_traces.cycle_trace.watch.on
+        }
+        ended: list[CommitmentTrace | LadderTrace] = [*self.commitment_traces.values(), *self.ladder_traces.values()]
         for part in ended:
             if part.closed is not None:
-                part.closed = part.course.watch.since
+                part.closed = part.cycle_trace.watch.since
 
-    def hear(self, event: Event) -> None:
+    def apply(self, event: Event) -> None:
         """Take the next event, in the order of their keys."""
         self.pass_time(event.at)
         before = self.ticket
@@ -150,89 +154,98 @@ class Record:
         """Add what becomes true if nothing else happens. Nothing may be heard after this."""
         transition = Transition(self.policies, self.ticket.copy(), 0)
         transition.time(_FOREVER)
-        self._tell(self.ticket, transition.emitter.effects, Why(TIMER, ""), expected=True)
+        self._add_moments(self.ticket, transition.emitter.effects, Why(TIMER, ""), expected=True)
 
     def _note(self, before: Ticket, effects: list[Effect], why: Why, at: int) -> None:
         for metric, watch in self.ticket.watches.items():
             old = before.watches.get(metric)
             if watch is old:
                 continue  # a stopwatch is copied when it is turned
-            course = self._courses.setdefault((metric, watch.cycle), Course(watch))
-            course.watch = watch
-            course.why[at] = why
+            cycle_trace = self._cycle_traces.setdefault((metric, watch.cycle), CycleTrace(watch))
+            cycle_trace.watch = watch
+            cycle_trace.why[at] = why
         self._see(before, self.ticket, at)
-        self._tell(before, effects, why)
+        self._add_moments(before, effects, why)
 
     def _see(self, before: Ticket, after: Ticket, at: int) -> None:
         for name, commitment_state in after.commitments.items():
             old = before.commitments.get(name)
-            left = None if old is None or _key(name, old) == _key(name, commitment_state) else self.held.get(_key(name, old))
+            left = (
+                None
+                if old is None or _key(name, old) == _key(name, commitment_state)
+                else self.commitment_traces.get(_key(name, old))
+            )
             if left is not None:
                 left.closed = at if left.closed is None else left.closed
                 if left.verdict is Outcome.PENDING:  # unless an effect of this step says how it ended
                     left.verdict, left.reason = Outcome.CARRIED_OVER, Reason.FIELD_CHANGED
-            if commitment_state is not old or _key(name, commitment_state) in self.held:
+            if commitment_state is not old or _key(name, commitment_state) in self.commitment_traces:
                 self._see_commitment(name, commitment_state, after, at)
         for name, escalation_state in after.escalations.items():
             high = before.escalations.get(name)
             gone = (
-                None if high is None or _key(name, high) == _key(name, escalation_state) else self.scaled.get(_key(name, high))
+                None
+                if high is None or _key(name, high) == _key(name, escalation_state)
+                else self.ladder_traces.get(_key(name, high))
             )
             if gone is not None and gone.closed is None:
                 gone.closed = at
             self._see_escalation(name, escalation_state, after, at)
 
     def _see_commitment(self, name: str, commitment_state: CommitmentState, after: Ticket, at: int) -> None:
-        key, course = _key(name, commitment_state), self._courses.get((commitment_state.metric, commitment_state.cycle))
-        if course is None:  # it ended before the history that is kept
+        key, cycle_trace = (
+            _key(name, commitment_state),
+            self._cycle_traces.get((commitment_state.metric, commitment_state.cycle)),
+        )
+        if cycle_trace is None:  # it ended before the history that is kept
             return
         watch = after.watches[commitment_state.metric]
-        held = self.held.get(key)
-        if held is None:
+        commitment_traces = self.commitment_traces.get(key)
+        if commitment_traces is None:
             timer = self.policies.triggers[commitment_state.metric].metric.timer
-            held = self.held[key] = Held(
-                name, commitment_state, self.policies.calendars[commitment_state.calendar], timer, course
+            commitment_traces = self.commitment_traces[key] = CommitmentTrace(
+                name, commitment_state, self.policies.calendars[commitment_state.calendar], timer, cycle_trace
             )
-        held.commitment_state = commitment_state
+        commitment_traces.commitment_state = commitment_state
         on = watch.on and watch.cycle == commitment_state.cycle
         if not on or commitment_state.verdict not in _OPEN:
-            held.closed = at if held.closed is None else held.closed
+            commitment_traces.closed = at if commitment_traces.closed is None else commitment_traces.closed
         else:
-            held.closed = None
+            commitment_traces.closed = None
             resolved = self.policies.resolved_policy(after.fields, self.policies.epoch(watch.began)).commitments.get(name)
             # A target keeps the calendar it was set on. Where there is none, time is measured as the present plan says.
             if commitment_state.target is None and resolved is not None:
-                held.calendar = resolved.calendar
+                commitment_traces.calendar = resolved.calendar
         if commitment_state.target is not None:
-            held.calendar = self.policies.calendars[commitment_state.calendar]
-        held.verdict = _WORDS[Verdict(commitment_state.verdict)]
-        if held.timer and held.verdict is Outcome.BREACHED:
-            held.verdict = Outcome.ELAPSED
-        if held.verdict is Outcome.PENDING:
-            held.reason = None
+            commitment_traces.calendar = self.policies.calendars[commitment_state.calendar]
+        commitment_traces.verdict = _WORDS[Verdict(commitment_state.verdict)]
+        if commitment_traces.timer and commitment_traces.verdict is Outcome.BREACHED:
+            commitment_traces.verdict = Outcome.ELAPSED
+        if commitment_traces.verdict is Outcome.PENDING:
+            commitment_traces.reason = None
 
     def _see_escalation(self, name: str, escalation_state: EscalationState, after: Ticket, at: int) -> None:
         key, watch = _key(name, escalation_state), after.watches[escalation_state.metric]
         resolved_ladder = self.policies.resolved_policy(after.fields, self.policies.epoch(watch.began)).ladders.get(name)
-        scaled = self.scaled.get(key)
-        if scaled is None:
-            course = self._courses.get((escalation_state.metric, escalation_state.cycle))
-            if resolved_ladder is None or course is None:
+        ladder_traces = self.ladder_traces.get(key)
+        if ladder_traces is None:
+            cycle_trace = self._cycle_traces.get((escalation_state.metric, escalation_state.cycle))
+            if resolved_ladder is None or cycle_trace is None:
                 return
-            scaled = self.scaled[key] = Scaled(name, escalation_state, resolved_ladder, course)
-        scaled.escalation_state = escalation_state
+            ladder_traces = self.ladder_traces[key] = LadderTrace(name, escalation_state, resolved_ladder, cycle_trace)
+        ladder_traces.escalation_state = escalation_state
         if resolved_ladder is None or not watch.on or watch.cycle != escalation_state.cycle:
-            scaled.closed = at if scaled.closed is None else scaled.closed
+            ladder_traces.closed = at if ladder_traces.closed is None else ladder_traces.closed
             return
-        scaled.closed, scaled.resolved_ladder = None, resolved_ladder
-        kept = {level: aim for level, aim in scaled.aims.items() if level in escalation_state.raised}
+        ladder_traces.closed, ladder_traces.resolved_ladder = None, resolved_ladder
+        kept = {level: aim for level, aim in ladder_traces.level_targets.items() if level in escalation_state.raised}
         commitment_state = after.commitments.get(resolved_ladder.ladder.commitment)
         for level, threshold in resolved_ladder.levels:
             if level.name not in escalation_state.raised:
                 kept[level.name] = _aim(threshold, resolved_ladder, watch, commitment_state)
-        scaled.aims = kept
+        ladder_traces.level_targets = kept
 
-    def _tell(self, before: Ticket, effects: list[Effect], why: Why, *, expected: bool = False) -> None:
+    def _add_moments(self, before: Ticket, effects: list[Effect], why: Why, *, expected: bool = False) -> None:
         after = self.ticket
         anew: set[str] = set()
         for effect in effects:
@@ -242,16 +255,19 @@ class Record:
                 anew.add(effect.commitment)
             if effect.ladder:
                 high = _whose(effect, before.escalations.get(effect.ladder), after.escalations.get(effect.ladder))
-                if high is not None and (scaled := self.scaled.get(_key(effect.ladder, high))):
-                    scaled.moments.append(moment)
+                if high is not None and (ladder_traces := self.ladder_traces.get(_key(effect.ladder, high))):
+                    ladder_traces.moments.append(moment)
             parts = before.commitments.get(effect.commitment), after.commitments.get(effect.commitment)
             commitment_state = _whose(effect, *(parts[::-1] if effect.commitment in anew else parts))
-            if commitment_state is None or (held := self.held.get(_key(effect.commitment, commitment_state))) is None:
+            if (
+                commitment_state is None
+                or (commitment_traces := self.commitment_traces.get(_key(effect.commitment, commitment_state))) is None
+            ):
                 continue
-            held.moments.append(moment)
+            commitment_traces.moments.append(moment)
             if effect.kind in _DECIDES and not expected:
-                held.reason = effect.reason
-                held.verdict = _DECIDES[effect.kind]
+                commitment_traces.reason = effect.reason
+                commitment_traces.verdict = _DECIDES[effect.kind]
 
 
 def _key(name: str, part: CommitmentState | EscalationState) -> Key:
@@ -265,15 +281,15 @@ def _whose(effect: Effect, *parts: T | None) -> T | None:
 
 def _aim(
     threshold: Threshold, resolved_ladder: ResolvedLadder, watch: Stopwatch, commitment_state: CommitmentState | None
-) -> Aim:
+) -> LevelTarget:
     """When a level is raised, as a reading of the stopwatch where it is one."""
     if threshold.kind is ThresholdKind.USED:
         amount = resolve(threshold.duration, resolved_ladder.calendar, watch.began)
-        return Aim(resolved_ladder, threshold, amount.clock, amount.micros)
+        return LevelTarget(resolved_ladder, threshold, amount.clock, amount.micros)
     if commitment_state is None or commitment_state.target is None or (allowance := commitment_state.allowance) is None:
-        return Aim(resolved_ladder, threshold, Clock.BUSINESS, None)
+        return LevelTarget(resolved_ladder, threshold, Clock.BUSINESS, None)
     if threshold.kind is ThresholdKind.SHARE:
-        return Aim(
+        return LevelTarget(
             resolved_ladder,
             threshold,
             commitment_state.clock,
@@ -281,8 +297,8 @@ def _aim(
         )
     amount = resolve(threshold.duration, resolved_ladder.calendar, watch.began)
     if amount.clock is not commitment_state.clock:
-        return Aim(resolved_ladder, threshold, commitment_state.clock, None)
-    return Aim(
+        return LevelTarget(resolved_ladder, threshold, commitment_state.clock, None)
+    return LevelTarget(
         resolved_ladder,
         threshold,
         commitment_state.clock,
