@@ -15,7 +15,7 @@ import msgspec
 from stream.sla.ticket.commitment_state import CommitmentState
 from stream.sla.ticket.escalation_state import EscalationState
 from stream.sla.ticket.history import History, Value
-from stream.sla.ticket.names import Names, Stand, Terms, pack_frame, pack_names, promised, unpack_frame, unpack_names
+from stream.sla.ticket.names import CommitmentKey, LadderKey, Names, pack_keys, pack_names, promised, unpack_keys, unpack_names
 from stream.sla.ticket.state import Key, OpenCommitment, State, Summary, Ticket, commitment_status, has_ended
 from stream.sla.ticket.stopwatch import Stopwatch, Stretches
 
@@ -33,33 +33,35 @@ _Parts = tuple[int, bytes, list[int], list[int | None], _More]
 each pledge; due of each pledge; and what ``peek`` does not read."""
 _Last = tuple[int, str, str | None]
 """Of the key of the newest event, without its instant: seq, id, source (``None``: the history's)."""
-_Early = tuple[int | None, int | None, str, bytes, list[Value], bytes]
+_Head = tuple[int | None, int | None, str, bytes, list[Value], bytes]
 """Of a ticket: next, the instant of its newest event, gone, names of fields, their values, parts."""
-_Late = tuple[_Last | None, str, tuple[str, ...], bool, bool, int | None]
+_Tail = tuple[_Last | None, str, tuple[str, ...], bool, bool, int | None]
 """Of a ticket: last, id, parties, begun, partial, fired."""
-_Rest = tuple[_Late, bytes, int, str, tuple[_Early, _Late] | None, tuple[str, ...], dict[str, int]]
+_Rest = tuple[_Tail, bytes, int, str, tuple[_Head, _Tail] | None, tuple[str, ...], dict[str, int]]
 """Of a state: its head's late part, its history (packed, kept, source), base, old_ids, revisions."""
 
 _AS_DUE: Final = -1
 _write: Final = msgspec.msgpack.Encoder().encode
-_read: Final = msgspec.msgpack.Decoder(tuple[_Early, _Rest]).decode
+_read: Final = msgspec.msgpack.Decoder(tuple[_Head, _Rest]).decode
 _read_parts: Final = msgspec.msgpack.Decoder(_Parts).decode
-_peek: Final = msgspec.msgpack.Decoder(tuple[_Early, msgspec.Raw]).decode
+_peek: Final = msgspec.msgpack.Decoder(tuple[_Head, msgspec.Raw]).decode
 _peek_at_parts: Final = msgspec.msgpack.Decoder(tuple[int, bytes, list[int], list[int | None], msgspec.Raw]).decode
 
 
 def encode(state: State) -> bytes:
     recent, base = state.recent, state.base
-    early, late = _told(state.head, recent.source)
-    before = None if base is None else _told(base, recent.source)
-    return VERSION + _write((early, (late, recent.packed, recent.kept, recent.source, before, state.old_ids, state.revisions)))
+    head_part, tail = _head_and_tail(state.head, recent.source)
+    before = None if base is None else _head_and_tail(base, recent.source)
+    return VERSION + _write(
+        (head_part, (tail, recent.packed, recent.kept, recent.source, before, state.old_ids, state.revisions))
+    )
 
 
 def decode(data: bytes) -> State:
     """``data`` with its mark. Raises msgspec.DecodeError and IndexError."""
-    early, (late, packed, kept, source, base, old_ids, revisions) = _read(data[1:])
-    head = _ticket(early, late, source)
-    newest = early[1] if kept else None
+    head_part, (tail, packed, kept, source, base, old_ids, revisions) = _read(data[1:])
+    head = _ticket(head_part, tail, source)
+    newest = head_part[1] if kept else None
     recent = History(packed, kept, 0 if newest is None else newest, source)
     return State(head, recent, None if base is None else _ticket(base[0], base[1], source), old_ids, revisions)
 
@@ -69,10 +71,10 @@ def peek(data: bytes) -> Summary:
     (soonest, newest, gone, packed, values, parts), _ = _peek(data[1:])
     names = unpack_names(packed)
     priority, team = _value("priority", names, values), _value("team", names, values)
-    start, frame, numbers, dues, _ = _peek_at_parts(parts)
+    start, keys, numbers, dues, _ = _peek_at_parts(parts)
     verdicts = len(numbers) - len(dues)
     open_: list[OpenCommitment] = []
-    for name, policy, number, watch in promised(frame):
+    for name, policy, number, watch in promised(keys):
         going = commitment_status(True, numbers[verdicts + number], numbers[2 * watch])
         if going:
             open_.append(OpenCommitment(name, policy, priority, team, going, dues[number], start + numbers[2 * watch + 1]))
@@ -84,7 +86,7 @@ def _value(name: str, names: Names, values: list[Value]) -> str:
     return str(values[names.index(name)]) if name in names else ""
 
 
-def _told(ticket: Ticket, source: str) -> tuple[_Early, _Late]:
+def _head_and_tail(ticket: Ticket, source: str) -> tuple[_Head, _Tail]:
     parts = ticket.stored
     if parts is None:
         parts = ticket.stored = _parts(ticket)
@@ -94,14 +96,14 @@ def _told(ticket: Ticket, source: str) -> tuple[_Early, _Late]:
         at, seq, id_, its = ticket.last
         last = (seq, id_, None if its == source else its)
     fields = ticket.fields
-    early = (ticket.next, at, ticket.gone, pack_names(tuple(fields)), [*fields.values()], parts)
-    return early, (last, ticket.id, ticket.parties, ticket.begun, ticket.partial, ticket.fired)
+    head_part = (ticket.next, at, ticket.gone, pack_names(tuple(fields)), [*fields.values()], parts)
+    return head_part, (last, ticket.id, ticket.parties, ticket.begun, ticket.partial, ticket.fired)
 
 
 def _parts(ticket: Ticket) -> bytes:
     watches, metrics = ticket.watches, tuple(ticket.watches)
-    terms: list[Terms] = []
-    stood: list[Stand] = []
+    terms: list[CommitmentKey] = []
+    stood: list[LadderKey] = []
     start = watches[metrics[0]].began if metrics else 0
     numbers: list[int] = []
     more: list[int] = []
@@ -147,8 +149,8 @@ def _parts(ticket: Ticket) -> bytes:
     for name, escalation_state in ticket.escalations.items():
         stood.append((name, escalation_state.policy, escalation_state.version, escalation_state.metric))
         escalations.append(escalation_state.parts()[3:])
-    frame = pack_frame((metrics, tuple(terms), tuple(stood)))
-    return _write((start, frame, numbers, dues, (more, stretches, nexts, warned, rare, escalations)))
+    keys = pack_keys((metrics, tuple(terms), tuple(stood)))
+    return _write((start, keys, numbers, dues, (more, stretches, nexts, warned, rare, escalations)))
 
 
 def _rare(commitment_state: CommitmentState) -> _Rare:
@@ -172,11 +174,11 @@ def _add_rare(commitments: list[CommitmentState], warned: dict[int, tuple[str, .
         commitment_state.extension, commitment_state.cut_elapsed, commitment_state.cut_paused = parts[4:]
 
 
-def _ticket(early: _Early, late: _Late, source: str) -> Ticket:
-    soonest, newest, gone, names, values, parts = early
-    last, id_, held, begun, partial, fired = late
-    start, frame, numbers, dues, (more, stretches, nexts, warned, rare, stored) = _read_parts(parts)
-    metrics, keyed_commitments, keyed_ladders = unpack_frame(frame)
+def _ticket(head_part: _Head, tail: _Tail, source: str) -> Ticket:
+    soonest, newest, gone, names, values, parts = head_part
+    last, id_, held, begun, partial, fired = tail
+    start, keys, numbers, dues, (more, stretches, nexts, warned, rare, stored) = _read_parts(parts)
+    metrics, keyed_commitments, keyed_ladders = unpack_keys(keys)
     watches: dict[str, Stopwatch] = {}
     at = 0
     for metric in metrics:

@@ -45,15 +45,15 @@ WORDS: Final = (
 _NUMBERS: Final = {word: number for number, word in enumerate(WORDS)}
 
 Names = tuple[str, ...]
-Terms = tuple[str, str, int, str, str, bool, int | None]
+CommitmentKey = tuple[str, str, int, str, str, bool, int | None]
 """Of a commitment: its name, its policy and version, its row, its calendar, whether it counts business time, its target."""
-Stand = tuple[str, str, int, str]
+LadderKey = tuple[str, str, int, str]
 """Of a ladder: its name, its policy and version, its row."""
-Frame = tuple[Names, tuple[Terms, ...], tuple[Stand, ...]]
+StateKeys = tuple[Names, tuple[CommitmentKey, ...], tuple[LadderKey, ...]]
 """Names of the stopwatches, then what is fixed of the commitments and of the ladders."""
 Promised = tuple[str, str, int, int]
 """Of a commitment with a target: its name and its policy, its number, and that of its stopwatch."""
-_StoredFrame = tuple[
+_StoredKeys = tuple[
     list[str],
     list[int],
     list[tuple[int, int, int, int | None, int, bool, int | None]],
@@ -64,21 +64,21 @@ _MOST: Final = 10_000
 """Lists and frames that are remembered; a helpdesk has hundreds."""
 _write: Final = msgspec.msgpack.Encoder().encode
 _read_names: Final = msgspec.msgpack.Decoder(list[int | str]).decode
-_read_frame: Final = msgspec.msgpack.Decoder(_StoredFrame).decode
+_read_keys: Final = msgspec.msgpack.Decoder(_StoredKeys).decode
 
 _bytes_of_names: Final[dict[Names, bytes]] = {}
 _names_of_bytes: Final[dict[bytes, Names]] = {}
-_bytes_of_frame: Final[dict[Frame, bytes]] = {}
-_frame_of_bytes: Final[dict[bytes, Frame]] = {}
+_bytes_of_keys: Final[dict[StateKeys, bytes]] = {}
+_keys_of_bytes: Final[dict[bytes, StateKeys]] = {}
 _promised_of_bytes: Final[dict[bytes, tuple[Promised, ...]]] = {}
 
 
-def forget() -> None:
+def clear_caches() -> None:
     """Let go of what is remembered; it is found again."""
     _bytes_of_names.clear()
     _names_of_bytes.clear()
-    _bytes_of_frame.clear()
-    _frame_of_bytes.clear()
+    _bytes_of_keys.clear()
+    _keys_of_bytes.clear()
     _promised_of_bytes.clear()
 
 
@@ -88,7 +88,7 @@ def pack_names(names: Names) -> bytes:
     if data is None:
         data = _write([_NUMBERS.get(name, name) for name in names])
         if len(_bytes_of_names) >= _MOST:
-            forget()
+            clear_caches()
         _bytes_of_names[names] = data
     return data
 
@@ -99,29 +99,29 @@ def unpack_names(data: bytes) -> Names:
     if names is None:
         names = tuple([WORDS[name] if isinstance(name, int) else name for name in _read_names(data)])
         if len(_names_of_bytes) >= _MOST:
-            forget()
+            clear_caches()
         _names_of_bytes[data] = names
     return names
 
 
-def pack_frame(frame: Frame) -> bytes:
+def pack_keys(keys: StateKeys) -> bytes:
     """Each name stands once, whatever refers to it; a row that is called after its policy and its ladder not at all."""
-    data = _bytes_of_frame.get(frame)
+    data = _bytes_of_keys.get(keys)
     if data is None:
-        data = _write(_numbered(frame))
-        if len(_bytes_of_frame) >= _MOST:
-            forget()
-        _bytes_of_frame[frame] = data
+        data = _write(_numbered(keys))
+        if len(_bytes_of_keys) >= _MOST:
+            clear_caches()
+        _bytes_of_keys[keys] = data
     return data
 
 
-def _numbered(frame: Frame) -> _StoredFrame:
+def _numbered(keys: StateKeys) -> _StoredKeys:
     numbers = _NUMBERS.copy()
 
     def number(word: str) -> int:
         return numbers.setdefault(word, len(numbers))
 
-    watches, commitments, ladders = frame
+    watches, commitments, ladders = keys
     terms: list[tuple[int, int, int, int | None, int, bool, int | None]] = []
     commitment_status: list[tuple[int, int, int, int | None]] = []
     for name, policy, version, metric, calendar, business, target in commitments:
@@ -137,22 +137,22 @@ def _numbered(frame: Frame) -> _StoredFrame:
     return list(numbers)[len(WORDS) :], metrics, terms, commitment_status
 
 
-def unpack_frame(data: bytes) -> Frame:
+def unpack_keys(data: bytes) -> StateKeys:
     """Raises msgspec.DecodeError and IndexError."""
-    frame = _frame_of_bytes.get(data)
-    if frame is None:
-        frame = _named(_read_frame(data))
-        if len(_frame_of_bytes) >= _MOST:
-            forget()
-        _frame_of_bytes[data] = frame
-    return frame
+    keys = _keys_of_bytes.get(data)
+    if keys is None:
+        keys = _named(_read_keys(data))
+        if len(_keys_of_bytes) >= _MOST:
+            clear_caches()
+        _keys_of_bytes[data] = keys
+    return keys
 
 
 def promised(data: bytes) -> tuple[Promised, ...]:
     """What of a packed frame may be open. Raises msgspec.DecodeError and IndexError."""
     found = _promised_of_bytes.get(data)
     if found is None:
-        metrics, commitments, _ = unpack_frame(data)
+        metrics, commitments, _ = unpack_keys(data)
         found = tuple(
             [
                 (name, policy, number, metrics.index(metric))
@@ -164,11 +164,11 @@ def promised(data: bytes) -> tuple[Promised, ...]:
     return found
 
 
-def _named(stored: _StoredFrame) -> Frame:
+def _named(stored: _StoredKeys) -> StateKeys:
     own, metrics, commitments, ladders = stored
     words = (*WORDS, *own)
-    terms: list[Terms] = []
-    commitment_status: list[Stand] = []
+    terms: list[CommitmentKey] = []
+    commitment_status: list[LadderKey] = []
     for name, policy, version, metric, calendar, business, target in commitments:
         its = f"{words[policy]}/{words[name]}" if metric is None else words[metric]
         terms.append((words[name], words[policy], version, its, words[calendar], business, target))

@@ -133,7 +133,7 @@ def test_names_that_nobody_knew_before_are_in_the_bytes_and_not_in_the_memory_of
     assert told.state is not None
     data = codec.encode(told.state)
 
-    vocabulary.forget()
+    vocabulary.clear_caches()
 
     assert codec.decode(data) == told.state
     assert codec.peek(data).open_commitments == open_commitments(told.state)
