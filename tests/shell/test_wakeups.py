@@ -24,7 +24,7 @@ from stream.runtime.partition import task as partitions
 from stream.runtime.partition import unit_of_work as turns
 from stream.runtime.partition.commit import Workbench, cycle
 from stream.runtime.partition.task import Partition
-from stream.runtime.partition.unit_of_work import Stop, Turn
+from stream.runtime.partition.unit_of_work import Stop, UnitOfWork
 from stream.runtime.recovery.changelog import Mark
 from stream.runtime.settings import load
 from stream.runtime.suspension import Presence
@@ -146,14 +146,14 @@ class _Bench:
         book = metrics.books.begin(0)
         self.partition = Partition(bench, TP("ticket-events", 0), {}, Deadlines(), absent, absent, Mark(), Deadlines(), book)
 
-    def turn(self) -> Turn:
-        return Turn(self.engine, self.settings, self.partition, self.wall)
+    def turn(self) -> UnitOfWork:
+        return UnitOfWork(self.engine, self.settings, self.partition, self.wall)
 
-    def do(self, turn: Turn, look: Callable[[], Stop]) -> tuple[bool, list[Effect]]:
+    def do(self, turn: UnitOfWork, look: Callable[[], Stop]) -> tuple[bool, list[Effect]]:
         """Whether the turn looked at all that there was, and what it says."""
-        while (stop := look()) is Stop.BREATH:
+        while (stop := look()) is Stop.YIELD:
             turn.write()
-            turn.breathed()
+            turn.resumed()
         turn.write()
         self.forgotten += turn.forgotten
         return stop is Stop.DONE, turn.effects
@@ -288,7 +288,7 @@ def test_a_turn_ends_when_its_time_is_over_and_the_next_goes_on_where_it_was(tmp
 
         cursors, done = [], False
         while not done:
-            turn = Turn(bench.engine, bench.settings, bench.partition, bench.wall, passing)
+            turn = UnitOfWork(bench.engine, bench.settings, bench.partition, bench.wall, passing)
             done, _ = bench.do(turn, partial(turn.take, batch))
             cursors.append(bench.partition.cursor)
 
@@ -311,14 +311,14 @@ def test_a_turn_takes_breath_often_and_whoever_looks_then_finds_whole_tickets(tm
             seconds += turns.SLICE_SECONDS / 4
             return seconds
 
-        turn = Turn(bench.engine, bench.settings, bench.partition, bench.wall, passing)
+        turn = UnitOfWork(bench.engine, bench.settings, bench.partition, bench.wall, passing)
         breaths = 0
-        while turn.take(batch) is Stop.BREATH:
+        while turn.take(batch) is Stop.YIELD:
             turn.write()
             assert bench.partition.cursor == len(bench.partition.tickets)
             assert {key for _, key in bench.partition.deadlines.in_order()} == set(bench.partition.tickets)
             seconds += 2 * turns.MOST_SECONDS  # the others': it does not count
-            turn.breathed()
+            turn.resumed()
             breaths += 1
         turn.write()
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from stream.runtime.failpoint import failpoint
 from stream.runtime.kafka.transport import Record
-from stream.runtime.partition.unit_of_work import Stop, Turn
+from stream.runtime.partition.unit_of_work import Stop, UnitOfWork
 from stream.runtime.recovery.outputs import ORIGIN
 from stream.runtime.settings import ClockMode
 from stream.sla.effects import Kind, Topic
@@ -67,15 +67,15 @@ async def cycle(bench: Workbench, partition: Partition, batch: Batch | None) -> 
     """
     # 1 and 2
     clock = bench.wall()  # read once: what passes while the turn takes breath is noticed by the next
-    turn = Turn(bench.engine, bench.settings, partition, clock)
+    turn = UnitOfWork(bench.engine, bench.settings, partition, clock)
     turn.pass_again(partition.outputs.timed, partition.outputs.said)
     while True:
         stop = turn.take(batch) if batch is not None else turn.wake(partition.clock(clock))
         turn.write()
-        if stop is not Stop.BREATH:
+        if stop is not Stop.YIELD:
             break
         await asyncio.sleep(0)
-        turn.breathed()
+        turn.resumed()
     done = stop is Stop.DONE
     # 3
     await partition.still_ours()
@@ -96,7 +96,7 @@ async def cycle(bench: Workbench, partition: Partition, batch: Batch | None) -> 
     return done
 
 
-def _outputs(bench: Workbench, said: set[bytes], turn: Turn) -> dict[str, list[Record]]:
+def _outputs(bench: Workbench, said: set[bytes], turn: UnitOfWork) -> dict[str, list[Record]]:
     """Topic to what is to be written there: what was not said already."""
     source = f"/breachwatch/{bench.settings.app_id}".encode()
     breaches: list[Record] = []
@@ -109,7 +109,7 @@ def _outputs(bench: Workbench, said: set[bytes], turn: Turn) -> dict[str, list[R
     return {bench.topics.breaches: breaches, bench.topics.escalations: escalations, bench.topics.rejected: letters}
 
 
-def _count(bench: Workbench, partition: Partition, turn: Turn) -> None:
+def _count(bench: Workbench, partition: Partition, turn: UnitOfWork) -> None:
     """Effects that the ledger held back are counted too: whoever wrote them died before it could."""
     metrics = bench.metrics
     for (kind, result), count in turn.events.items():

@@ -54,13 +54,13 @@ class Stop(Enum):
     DONE = auto()
     FULL = auto()
     """The rest is for another turn, when this one is written."""
-    BREATH = auto()
-    """It goes on after ``Turn.breathed``."""
+    YIELD = auto()
+    """It goes on after ``UnitOfWork.resumed``."""
 
 
 _DONE: Final = Stop.DONE
 _FULL: Final = Stop.FULL
-_BREATH: Final = Stop.BREATH
+_YIELD: Final = Stop.YIELD
 
 
 def ending(ended: int | None, retention: int | None) -> int | None:
@@ -71,7 +71,7 @@ def ending(ended: int | None, retention: int | None) -> int | None:
     return None if ended is None or retention is None else ended + retention
 
 
-class Turn:
+class UnitOfWork:
     """Takes events and the passing of time to the tickets of one partition. Instants are epoch microseconds."""
 
     def __init__(
@@ -97,7 +97,7 @@ class Turn:
         self._passing = passing
         self._stopped = passing()
         self._ends = self._stopped + MOST_SECONDS
-        self._breath = self._stopped + SLICE_SECONDS
+        self._yield_at = self._stopped + SLICE_SECONDS
         self._idle = True
         """Nothing was done since the last breath: however slow it goes, it goes on."""
         self._unwritten: set[bytes] = set()
@@ -110,11 +110,11 @@ class Turn:
         self._clock_is_feed = settings.clock is ClockMode.EVENT
         self._outcomes_only = not settings.routine
 
-    def breathed(self) -> None:
+    def resumed(self) -> None:
         """Others had their time, which does not count: go on."""
         now = self._passing()
         self._ends += now - self._stopped
-        self._breath = now + SLICE_SECONDS
+        self._yield_at = now + SLICE_SECONDS
         self._idle = True
 
     def write(self) -> None:
@@ -170,7 +170,7 @@ class Turn:
         now = self._passing()
         if now >= self._ends:
             return _FULL
-        return _BREATH if now >= self._breath and not self._idle else None
+        return _YIELD if now >= self._yield_at and not self._idle else None
 
     def pass_again(self, timed: Mapping[bytes, int], said: set[bytes]) -> None:
         """Let time pass for tickets of which it was said, by a predecessor that died then, that it had: by record key, up to
