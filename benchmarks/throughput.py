@@ -118,21 +118,21 @@ def main() -> None:
 def compare(broker: str, folder: Path, chosen: Any) -> None:
     print(machine())
     lives = [Record(ticket.encode(), encode_event(ticket, event), []) for ticket, event in feed(chosen.tickets)]
-    bench = Bench(broker, folder, len(lives))
-    asyncio.run(create(broker, bench.topics, partitions=PARTITIONS))
-    asyncio.run(produce(broker, bench.topics.events, lives))
+    context = Bench(broker, folder, len(lives))
+    asyncio.run(create(broker, context.topics, partitions=PARTITIONS))
+    asyncio.run(produce(broker, context.topics.events, lives))
     size = sum(len(record.value or b"") for record in lives) / len(lives)
     print(f"{len(lives):,} events of {chosen.tickets:,} tickets, {size:.0f} bytes each, {PARTITIONS} partitions", flush=True)
     workers, raws, stocks = [], [], []
     for number in range(chosen.rounds):
         if chosen.only != "raw":
-            workers.append(_said("worker", bench.worker()))
+            workers.append(_said("worker", context.worker()))
         if chosen.only != "worker":
-            raws.append(_said("raw", bench.raw()))
+            raws.append(_said("raw", context.raw()))
         if chosen.only is None and number < 2:
-            stocks.append(_said("stock Faust", bench.stock()))
+            stocks.append(_said("stock Faust", context.stock()))
     if workers:
-        print(f"an event makes {bench.effects / bench.total:.2f} effects")
+        print(f"an event makes {context.effects / context.total:.2f} effects")
         figure("worker, events/s of one core", [run.events for run in workers], "events/s", EVENTS_TARGET, least=True)
         figure("worker, CPU an event", [run.cpu for run in workers], "us", CPU_TARGET)
     if raws:
@@ -149,7 +149,7 @@ def compare(broker: str, folder: Path, chosen: Any) -> None:
         figure("stock Faust, its CPU to the worker's", [run.cpu / usual for run in stocks], "times")
     if chosen.profile:
         file = folder / "profile.json"
-        bench.worker(profile=file)
+        context.worker(profile=file)
         _print_profile(json.loads(file.read_text("utf-8")))
 
 

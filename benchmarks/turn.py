@@ -33,7 +33,7 @@ from stream.language.policies import load, shipped
 from stream.observe.metrics import Metrics
 from stream.runtime.kafka.topics import Topics
 from stream.runtime.kafka.transport import Batch
-from stream.runtime.partition.commit import Workbench, cycle
+from stream.runtime.partition.commit import WorkerContext, cycle
 from stream.runtime.partition.task import Partition
 from stream.runtime.recovery.changelog import Mark
 from stream.runtime.settings import load as load_settings
@@ -168,7 +168,7 @@ def _stages(engine: Engine, batches: list[list[Any]], times: Times) -> None:
 async def _whole(engine: Engine, batches: list[list[Any]], times: Times) -> None:
     nowhere: Any = _Nowhere()
     metrics = Metrics(engine.policies)
-    bench = Workbench(
+    context = WorkerContext(
         settings=load_settings({"policies": str(shipped("batoi")), "clock": "event"}, {}),
         topics=Topics("bench"),
         engine=engine,
@@ -178,12 +178,12 @@ async def _whole(engine: Engine, batches: list[list[Any]], times: Times) -> None
         presence=nowhere,
     )
     book = metrics.books.begin(0)
-    partition = Partition(bench, TP("ticket-events", 0), {}, Deadlines(), nowhere, nowhere, Mark(), Deadlines(), book)
+    partition = Partition(context, TP("ticket-events", 0), {}, Deadlines(), nowhere, nowhere, Mark(), Deadlines(), book)
     end = 0
     for records in batches:
         batch = Batch(records, end or None, end + len(records))
         began = time.perf_counter()
-        while not await cycle(bench, partition, batch):
+        while not await cycle(context, partition, batch):
             pass
         times["the whole cycle"].append(time.perf_counter() - began)
         partition.cursor, end = 0, batch.end

@@ -23,7 +23,7 @@ from stream.runtime.kafka.assignor import Assignor
 from stream.runtime.kafka.connection import faust_credentials
 from stream.runtime.kafka.topics import Topics
 from stream.runtime.kafka.transport import FAUST_LOG, Transport
-from stream.runtime.partition.commit import Workbench
+from stream.runtime.partition.commit import WorkerContext
 from stream.runtime.partition.task import Partition
 from stream.runtime.partition.unit_of_work import ending
 from stream.runtime.recovery import store
@@ -187,7 +187,7 @@ class App(faust.App):  # type: ignore[misc]  # Faust ships no types mypy could f
         await read_back(self.settings, self.topic_names, outputs, marks)
         made_ready = {tp: await self._make_ready(tp.partition) for tp in new}
         ends = await self.consumer.highwaters(*owned) if owned else {}
-        bench = self._bench()
+        context = self._context()
         for number, mark in marks.items():
             marks[number] = Mark(mark.watermark, outputs[number].unknown_from(0))
         await asyncio.gather(*(changelogs[tp].begin(generation, marks[tp.partition]) for tp in new))
@@ -196,7 +196,7 @@ class App(faust.App):  # type: ignore[misc]  # Faust ships no types mypy could f
             tickets = self.store.of(number)
             deadlines, endings, book = made_ready[tp]
             self.partitions[number] = Partition(
-                bench, tp, tickets, deadlines, outputs[number], changelogs[tp], marks[number], endings, book
+                context, tp, tickets, deadlines, outputs[number], changelogs[tp], marks[number], endings, book
             )
             self.metrics.partition(number, live=False)
         if generation != self.consumer_generation_id:
@@ -227,8 +227,8 @@ class App(faust.App):  # type: ignore[misc]  # Faust ships no types mypy could f
                 await asyncio.sleep(0)
         return deadlines, endings, book
 
-    def _bench(self) -> Workbench:
-        return Workbench(
+    def _context(self) -> WorkerContext:
+        return WorkerContext(
             settings=self.settings,
             topics=self.topic_names,
             engine=self.engine,

@@ -22,7 +22,7 @@ from stream.runtime.kafka.topics import Topics
 from stream.runtime.kafka.transport import Batch, Record
 from stream.runtime.partition import task as partitions
 from stream.runtime.partition import unit_of_work as turns
-from stream.runtime.partition.commit import Workbench, cycle
+from stream.runtime.partition.commit import WorkerContext, cycle
 from stream.runtime.partition.task import Partition
 from stream.runtime.partition.unit_of_work import Stop, UnitOfWork
 from stream.runtime.recovery.changelog import Mark
@@ -134,7 +134,7 @@ class _Bench:
         self.forgotten: list[bytes] = []
         absent: Any = None
         metrics = Metrics(policies)
-        bench = Workbench(
+        context = WorkerContext(
             settings=self.settings,
             topics=Topics("test"),
             engine=self.engine,
@@ -144,7 +144,7 @@ class _Bench:
             presence=Presence(3),
         )
         book = metrics.books.begin(0)
-        self.partition = Partition(bench, TP("ticket-events", 0), {}, Deadlines(), absent, absent, Mark(), Deadlines(), book)
+        self.partition = Partition(context, TP("ticket-events", 0), {}, Deadlines(), absent, absent, Mark(), Deadlines(), book)
 
     def turn(self) -> UnitOfWork:
         return UnitOfWork(self.engine, self.settings, self.partition, self.wall)
@@ -202,13 +202,13 @@ def _breaches(effects: list[Effect]) -> list[tuple[str, int]]:
 
 def test_while_it_catches_up_a_deadline_passes_when_the_feed_passes_it(tmp_path: Path) -> None:
     async def run() -> None:
-        bench = _Bench(tmp_path)
-        bench.wall = START + 100 * HOUR  # the worker was away for long
-        first = bench.take(_records([_created("a", START), _created("b", START), _answered("a", START + HOUR // 2)]))
+        context = _Bench(tmp_path)
+        context.wall = START + 100 * HOUR  # the worker was away for long
+        first = context.take(_records([_created("a", START), _created("b", START), _answered("a", START + HOUR // 2)]))
         assert _breaches(first) == []
-        assert _breaches(bench.wake()) == []
+        assert _breaches(context.wake()) == []
 
-        second = bench.take(_records([_created("c", START + 2 * HOUR)]))
+        second = context.take(_records([_created("c", START + 2 * HOUR)]))
         assert _breaches(second) == [("b", START + HOUR)]
 
     asyncio.run(run())
@@ -216,42 +216,42 @@ def test_while_it_catches_up_a_deadline_passes_when_the_feed_passes_it(tmp_path:
 
 def test_an_event_from_a_clock_that_is_ahead_makes_no_deadline_early_while_it_catches_up(tmp_path: Path) -> None:
     async def run() -> None:
-        bench = _Bench(tmp_path)
-        bench.wall = START + HOUR - 60 * SECOND
-        assert _breaches(bench.take(_records([_created("a", START), _created("b", START + HOUR + SECOND)]))) == []
+        context = _Bench(tmp_path)
+        context.wall = START + HOUR - 60 * SECOND
+        assert _breaches(context.take(_records([_created("a", START), _created("b", START + HOUR + SECOND)]))) == []
 
-        bench.wall = START + HOUR + bench.settings.grace + 1
-        assert _breaches(bench.take([])) == [("a", START + HOUR)]
+        context.wall = START + HOUR + context.settings.grace + 1
+        assert _breaches(context.take([])) == [("a", START + HOUR)]
 
     asyncio.run(run())
 
 
 def test_once_live_a_deadline_passes_by_the_clock_and_not_before_the_grace_is_over(tmp_path: Path) -> None:
     async def run() -> None:
-        bench = _Bench(tmp_path)
-        bench.take(_records([_created("a", START)]))
-        bench.partition.live = True
+        context = _Bench(tmp_path)
+        context.take(_records([_created("a", START)]))
+        context.partition.live = True
 
-        bench.wall = START + HOUR + bench.settings.grace
-        assert _breaches(bench.wake()) == []  # exactly at the deadline is in time
+        context.wall = START + HOUR + context.settings.grace
+        assert _breaches(context.wake()) == []  # exactly at the deadline is in time
 
-        bench.wall += 1
-        (breach,) = [effect for effect in bench.wake() if effect.kind is Kind.BREACHED]
+        context.wall += 1
+        (breach,) = [effect for effect in context.wake() if effect.kind is Kind.BREACHED]
         assert breach.at == START + HOUR
-        assert breach.detected_at == bench.wall
+        assert breach.detected_at == context.wall
 
     asyncio.run(run())
 
 
 def test_where_the_clock_is_the_feed_it_stays_so_when_live_and_a_tick_moves_it(tmp_path: Path) -> None:
     async def run() -> None:
-        bench = _Bench(tmp_path, clock="event")
-        bench.wall = START + 100 * HOUR
-        bench.take(_records([_created("a", START)]))
-        bench.partition.live = True
-        assert bench.wake() == []
+        context = _Bench(tmp_path, clock="event")
+        context.wall = START + 100 * HOUR
+        context.take(_records([_created("a", START)]))
+        context.partition.live = True
+        assert context.wake() == []
 
-        said = bench.take(_records([START + HOUR + 1]))
+        said = context.take(_records([START + HOUR + 1]))
         assert _breaches(said) == [("a", START + HOUR)]
 
     asyncio.run(run())
@@ -268,16 +268,16 @@ def test_what_is_said_does_not_depend_on_how_the_feed_is_cut_into_batches(tmp_pa
     feed.append(START + 50 * HOUR)
 
     async def said(batch: int) -> list[Effect]:
-        bench = _Bench(tmp_path, clock="event")
+        context = _Bench(tmp_path, clock="event")
         records = _records(feed)
-        return [effect for at in range(0, len(records), batch) for effect in bench.take(records[at : at + batch])]
+        return [effect for at in range(0, len(records), batch) for effect in context.take(records[at : at + batch])]
 
     assert asyncio.run(said(size)) == asyncio.run(said(len(feed)))
 
 
 def test_a_turn_ends_when_its_time_is_over_and_the_next_goes_on_where_it_was(tmp_path: Path) -> None:
     async def run() -> None:
-        bench = _Bench(tmp_path, clock="event")
+        context = _Bench(tmp_path, clock="event")
         batch = Batch(_records([_created(f"t{number}", START) for number in range(25)]), None, 25)
         seconds = 0.0
 
@@ -288,21 +288,21 @@ def test_a_turn_ends_when_its_time_is_over_and_the_next_goes_on_where_it_was(tmp
 
         cursors, done = [], False
         while not done:
-            turn = UnitOfWork(bench.engine, bench.settings, bench.partition, bench.wall, passing)
-            done, _ = bench.do(turn, partial(turn.take, batch))
-            cursors.append(bench.partition.cursor)
+            turn = UnitOfWork(context.engine, context.settings, context.partition, context.wall, passing)
+            done, _ = context.do(turn, partial(turn.take, batch))
+            cursors.append(context.partition.cursor)
 
         assert len(cursors) > 3
         assert cursors == sorted(cursors)
-        assert len(bench.partition.tickets) == cursors[-1] == 25
+        assert len(context.partition.tickets) == cursors[-1] == 25
 
     asyncio.run(run())
 
 
 def test_a_turn_takes_breath_often_and_whoever_looks_then_finds_whole_tickets(tmp_path: Path) -> None:
     async def run() -> None:
-        bench = _Bench(tmp_path, clock="wall")
-        bench.partition.live = True
+        context = _Bench(tmp_path, clock="wall")
+        context.partition.live = True
         batch = Batch(_records([_created(f"t{number}", START) for number in range(25)]), None, 25)
         seconds = 0.0
 
@@ -311,19 +311,19 @@ def test_a_turn_takes_breath_often_and_whoever_looks_then_finds_whole_tickets(tm
             seconds += turns.SLICE_SECONDS / 4
             return seconds
 
-        turn = UnitOfWork(bench.engine, bench.settings, bench.partition, bench.wall, passing)
+        turn = UnitOfWork(context.engine, context.settings, context.partition, context.wall, passing)
         breaths = 0
         while turn.take(batch) is Stop.YIELD:
             turn.write()
-            assert bench.partition.cursor == len(bench.partition.tickets)
-            assert {key for _, key in bench.partition.deadlines.in_order()} == set(bench.partition.tickets)
+            assert context.partition.cursor == len(context.partition.tickets)
+            assert {key for _, key in context.partition.deadlines.in_order()} == set(context.partition.tickets)
             seconds += 2 * turns.MOST_SECONDS  # the others': it does not count
             turn.resumed()
             breaths += 1
         turn.write()
 
         assert breaths >= 5
-        assert len(turn.states) == len(bench.partition.tickets) == 25
+        assert len(turn.states) == len(context.partition.tickets) == 25
 
     asyncio.run(run())
 
@@ -338,21 +338,21 @@ def test_what_passes_while_a_turn_takes_breath_is_noticed_by_the_next(tmp_path: 
                 said.extend(decode_effect(record.value or b"") for record in records)
 
     async def run() -> list[int]:
-        bench = _Bench(tmp_path, clock="wall")
-        bench.take(_records([_created("a", START), _created("b", START + 1), _created("c", START + SECOND)]))
-        partition = bench.partition
+        context = _Bench(tmp_path, clock="wall")
+        context.take(_records([_created("a", START), _created("b", START + 1), _created("c", START + SECOND)]))
+        partition = context.partition
         partition.live = True
         unknown: Any = SimpleNamespace(timed={}, said=set(), write=write, unknown_from=lambda _: {})
         partition.outputs = partition.changelog = unknown  # type: ignore[misc]
-        readings = iter(range(START + HOUR + bench.settings.grace + 2, START + 2 * HOUR, 5 * SECOND))
+        readings = iter(range(START + HOUR + context.settings.grace + 2, START + 2 * HOUR, 5 * SECOND))
         ours: Any = SimpleNamespace(committed=lambda _: 0)
-        workbench = replace(partition._bench, wall=lambda: next(readings), consumer=ours)
-        partition._bench = workbench
+        context = replace(partition._context, wall=lambda: next(readings), consumer=ours)
+        partition._context = context
         monkeypatch.setattr(Partition, "still_ours", lambda _: asyncio.sleep(0))
 
         counts = []
         for _ in range(2):
-            assert await cycle(workbench, partition, None)
+            assert await cycle(context, partition, None)
             counts.append(len(_breaches(said)))
         return counts
 
@@ -366,12 +366,12 @@ def test_between_two_turns_of_a_flood_of_deadlines_all_waiting_events_are_taken(
     async def order(share: float, seconds: float) -> list[str]:
         monkeypatch.setattr(partitions, "EVENTS_SHARE", share)
         monkeypatch.setattr(partitions, "EVENTS_SECONDS", seconds)
-        bench = _Bench(tmp_path, clock="wall")
-        bench.wall = START + HOUR
+        context = _Bench(tmp_path, clock="wall")
+        context.wall = START + HOUR
         done: list[str] = []
         enough = asyncio.Event()
 
-        async def cycle(_bench: object, _partition: object, batch: Batch | None) -> bool:
+        async def cycle(_context: object, _partition: object, batch: Batch | None) -> bool:
             done.append("deadlines" if batch is None else "events")
             if len(done) == 9:
                 enough.set()
@@ -379,7 +379,7 @@ def test_between_two_turns_of_a_flood_of_deadlines_all_waiting_events_are_taken(
             return True
 
         monkeypatch.setattr(partitions, "cycle", cycle)
-        partition = bench.partition
+        partition = context.partition
         partition.deadlines.set(b"t", START)  # and nobody wakes it: there is always one more
         partition.release(0)
         partition.live = True
@@ -398,15 +398,15 @@ def test_a_turn_that_is_full_leaves_the_rest_to_the_next(tmp_path: Path, monkeyp
     monkeypatch.setattr(turns, "MOST_WOKEN", 10)
 
     async def run() -> None:
-        bench = _Bench(tmp_path, clock="event")
-        bench.take(_records([_created(f"t{number}", START) for number in range(25)]))
+        context = _Bench(tmp_path, clock="event")
+        context.take(_records([_created(f"t{number}", START) for number in range(25)]))
         batch = Batch(_records([START + 10 * HOUR]), None, 1)
 
         breached, turns_done = [], 0
         done = False
         while not done:
-            turn = bench.turn()
-            done, said = bench.do(turn, partial(turn.take, batch))
+            turn = context.turn()
+            done, said = context.do(turn, partial(turn.take, batch))
             assert len(said) <= 10 * 2
             breached += _breaches(said)
             turns_done += 1
@@ -430,20 +430,20 @@ def test_a_closed_ticket_is_forgotten_when_the_feed_is_past_its_retention(tmp_pa
 
     async def run() -> None:
         for live in (False, True):
-            bench = _Bench(tmp_path)
-            bench.partition.live, bench.wall = live, START + 100 * 24 * HOUR
+            context = _Bench(tmp_path)
+            context.partition.live, context.wall = live, START + 100 * 24 * HOUR
             records = _records(feed)
             for first in range(0, 4, size):
-                bench.take(records[first : min(first + size, 4)])
-            bench.wake()
-            assert (bench.forgotten, set(bench.partition.tickets)) == ([], {b"a", b"open"})
-            bench.take(records[4:])
-            assert (bench.forgotten, set(bench.partition.tickets)) == ([b"a"], {b"open"})
+                context.take(records[first : min(first + size, 4)])
+            context.wake()
+            assert (context.forgotten, set(context.partition.tickets)) == ([], {b"a", b"open"})
+            context.take(records[4:])
+            assert (context.forgotten, set(context.partition.tickets)) == ([b"a"], {b"open"})
 
-            again = bench.take(_records([_answered("a", START + 2 * HOUR)]))
-            assert codec.decode(bench.partition.tickets[b"a"]).head.partial
+            again = context.take(_records([_answered("a", START + 2 * HOUR)]))
+            assert codec.decode(context.partition.tickets[b"a"]).head.partial
             assert _breaches(again) == []
-            assert bench.forgotten == [b"a"]
+            assert context.forgotten == [b"a"]
 
     asyncio.run(run())
 
@@ -464,11 +464,11 @@ def test_the_book_holds_what_a_look_at_every_ticket_gives_whatever_the_turns_bro
             feed.append(at)
 
     async def run() -> None:
-        bench = _Bench(tmp_path, clock="event", retention="20d")
+        context = _Bench(tmp_path, clock="event", retention="20d")
         records, most = _records(feed), 0
         for first in range(0, len(records), size):
-            bench.take(records[first : first + size])
-            partition = bench.partition
+            context.take(records[first : first + size])
+            partition = context.partition
             most = max(most, partition.book.open)
             if first % 7 == 0 or size > 7:
                 fresh = OpenBook(partition.book._sets)
@@ -476,7 +476,7 @@ def test_the_book_holds_what_a_look_at_every_ticket_gives_whatever_the_turns_bro
                     fresh.add(open_commitments(codec.decode(stored)))
                 assert _counted(partition.book) == _counted(fresh)
         assert most > 5
-        assert bench.forgotten
+        assert context.forgotten
 
     asyncio.run(run())
 
@@ -488,10 +488,10 @@ def _counted(book: OpenBook) -> tuple[object, ...]:
 
 def test_a_bad_record_in_a_turn_becomes_a_dead_letter_and_the_rest_goes_on(tmp_path: Path) -> None:
     async def run() -> None:
-        bench = _Bench(tmp_path)
+        context = _Bench(tmp_path)
         records = _records([_created("a", START), _created("b", START), _created("c", START)])
         records[1] = replace(records[1], value=b"?")
-        turn = bench.turn()
+        turn = context.turn()
 
         assert turn.take(Batch(records, None, 3)) is Stop.DONE
         assert len(turn.letters) == 1

@@ -29,7 +29,7 @@ _BREACHES: Final = frozenset(kind for kind in Kind if kind.topic is Topic.BREACH
 
 
 @dataclass(frozen=True, slots=True)
-class Workbench:
+class WorkerContext:
     """What the turns of all partitions work with."""
 
     settings: Settings
@@ -42,7 +42,7 @@ class Workbench:
     presence: Presence
 
 
-async def cycle(bench: Workbench, partition: Partition, batch: Batch | None) -> bool:
+async def cycle(context: WorkerContext, partition: Partition, batch: Batch | None) -> bool:
     """One turn of a partition, for fetched events and for deadlines alike: ``batch`` is ``None`` for deadlines alone.
 
     1. Decode each record; a bad one becomes a dead letter with its reason.
@@ -66,8 +66,8 @@ async def cycle(bench: Workbench, partition: Partition, batch: Batch | None) -> 
     is our fault or the broker's, and the caller must end the process.
     """
     # 1 and 2
-    clock = bench.wall()  # read once: what passes while the turn takes breath is noticed by the next
-    turn = UnitOfWork(bench.engine, bench.settings, partition, clock)
+    clock = context.wall()  # read once: what passes while the turn takes breath is noticed by the next
+    turn = UnitOfWork(context.engine, context.settings, partition, clock)
     turn.pass_again(partition.outputs.timed, partition.outputs.said)
     while True:
         stop = turn.take(batch) if batch is not None else turn.wake(partition.clock(clock))
@@ -80,7 +80,7 @@ async def cycle(bench: Workbench, partition: Partition, batch: Batch | None) -> 
     # 3
     await partition.still_ours()
     failpoint("before_outputs")
-    await partition.outputs.write(_outputs(bench, partition.outputs.said, turn))
+    await partition.outputs.write(_outputs(context, partition.outputs.said, turn))
     # 4
     await partition.still_ours()
     changes = {key: partition.tickets.get(key) for key in (*turn.forgotten, *turn.states)}
@@ -89,16 +89,16 @@ async def cycle(bench: Workbench, partition: Partition, batch: Batch | None) -> 
     failpoint("after_changelog")
     # 5
     if batch is not None and done:
-        bench.consumer.finish(partition.source, batch)
+        context.consumer.finish(partition.source, batch)
         partition.finished(batch)
         failpoint("after_finish")
-    _count(bench, partition, turn)
+    _count(context, partition, turn)
     return done
 
 
-def _outputs(bench: Workbench, said: set[bytes], turn: UnitOfWork) -> dict[str, list[Record]]:
+def _outputs(context: WorkerContext, said: set[bytes], turn: UnitOfWork) -> dict[str, list[Record]]:
     """Topic to what is to be written there: what was not said already."""
-    source = f"/breachwatch/{bench.settings.app_id}".encode()
+    source = f"/breachwatch/{context.settings.app_id}".encode()
     breaches: list[Record] = []
     escalations: list[Record] = []
     for effect in turn.effects:
@@ -106,17 +106,17 @@ def _outputs(bench: Workbench, said: set[bytes], turn: UnitOfWork) -> dict[str, 
             to = breaches if effect.kind in _BREACHES else escalations
             to.append(Record(effect.ticket.encode(), encode_effect(effect), effect_headers(effect, source)))
     letters = [letter for letter in turn.letters if dict(letter.headers)[ORIGIN] not in said]
-    return {bench.topics.breaches: breaches, bench.topics.escalations: escalations, bench.topics.rejected: letters}
+    return {context.topics.breaches: breaches, context.topics.escalations: escalations, context.topics.rejected: letters}
 
 
-def _count(bench: Workbench, partition: Partition, turn: UnitOfWork) -> None:
+def _count(context: WorkerContext, partition: Partition, turn: UnitOfWork) -> None:
     """Effects that the ledger held back are counted too: whoever wrote them died before it could."""
-    metrics = bench.metrics
+    metrics = context.metrics
     for (kind, result), count in turn.events.items():
         metrics.event(kind, result, count)
     for reason, count in turn.rejected.items():
         metrics.rejected(reason, count)
     if turn.unmatched:
         metrics.unmatched(turn.unmatched)
-    metrics.effects(turn.effects, bench.settings.clock is ClockMode.WALL)
+    metrics.effects(turn.effects, context.settings.clock is ClockMode.WALL)
     metrics.partition(partition.number, partition.watermark or None, partition.live)

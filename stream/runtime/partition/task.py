@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from stream.observe.open_book import OpenBook
     from stream.runtime.kafka.transport import Batch
-    from stream.runtime.partition.commit import Workbench
+    from stream.runtime.partition.commit import WorkerContext
     from stream.runtime.recovery.changelog import Changelog
     from stream.runtime.recovery.outputs import Outputs
     from stream.runtime.timers import Deadlines
@@ -44,7 +44,7 @@ class Partition:
 
     def __init__(
         self,
-        bench: Workbench,
+        context: WorkerContext,
         source: TP,
         tickets: dict[bytes, bytes],
         deadlines: Deadlines,
@@ -75,10 +75,10 @@ class Partition:
         self.catch_up_to = 0
         self.turns = 0
         """How many turns are over."""
-        self._bench = bench
+        self._context = context
         self._absences: int | None = None
         """How often this process had been away when the partition was last known to be ours; ``None``: not asked yet."""
-        self._clock_is_feed = bench.settings.clock is ClockMode.EVENT
+        self._clock_is_feed = context.settings.clock is ClockMode.EVENT
         self._inbox: deque[EventT] = deque()
         self._held = True
         self._stir = asyncio.Event()
@@ -103,14 +103,14 @@ class Partition:
     def has_work(self) -> bool:
         """Whether a turn is under way, or there are tickets to be woken now, by the clock."""
         soonest = None if self.by_event_time else self.deadlines.soonest()
-        due = soonest is not None and soonest <= self.clock(self._bench.wall())
+        due = soonest is not None and soonest <= self.clock(self._context.wall())
         return due or not self._at_rest.is_set()
 
     def clock(self, wall: int) -> int:
         """What time it is for deadlines of this partition. ``wall``: the machine's clock."""
         if self._clock_is_feed:
             return self.watermark
-        passed = wall - self._bench.settings.grace
+        passed = wall - self._context.settings.grace
         # A source whose clock is ahead, within what is allowed, must not make a deadline early.
         return passed if self.live else min(self.watermark, passed)
 
@@ -126,15 +126,15 @@ class Partition:
 
     def mark(self) -> Mark:
         """What is known of the partition as a whole, for its changelog."""
-        return Mark(self.watermark, self.outputs.unknown_from(self._bench.consumer.committed(self.source)))
+        return Mark(self.watermark, self.outputs.unknown_from(self._context.consumer.committed(self.source)))
 
     async def still_ours(self) -> None:
         """Return at once, or, before the first turn and after an absence, when the broker has said that nobody else has it.
 
         Raises ``aiokafka.errors.KafkaError`` when somebody has.
         """
-        while (absences := self._bench.presence.look()) != self._absences:
-            await self._bench.consumer.prove(self.source)
+        while (absences := self._context.presence.look()) != self._absences:
+            await self._context.consumer.prove(self.source)
             self._absences = absences
 
     def offer(self, event: EventT) -> None:
@@ -195,9 +195,9 @@ class Partition:
         """Whether a deadline has passed by the clock, and for how many seconds none will."""
         if self._held or self.by_event_time:
             return False, _LOOK_AGAIN
-        wall = self._bench.wall()
+        wall = self._context.wall()
         soonest = self.deadlines.soonest()
-        self._bench.metrics.woke(wall)
+        self._context.metrics.woke(wall)
         if soonest is None:
             return False, _LOOK_AGAIN
         ahead = soonest - self.clock(wall)
@@ -213,15 +213,15 @@ class Partition:
 
     async def _wake(self) -> None:
         began = time.monotonic()
-        await cycle(self._bench, self, None)
-        self._bench.metrics.workings.deadlines_done(time.monotonic() - began)
+        await cycle(self._context, self, None)
+        self._context.metrics.workings.deadlines_done(time.monotonic() - began)
 
     async def _take(self) -> None:
         event = self._inbox[0]
         rest, began = event.value.records[self.cursor : self.cursor + 1], time.monotonic()
-        if await cycle(self._bench, self, event.value):
+        if await cycle(self._context, self, event.value):
             self.cursor = 0
             self._inbox.popleft()
             event.ack()
         for oldest in rest:
-            self._bench.metrics.workings.events_done(time.monotonic() - began, time.time() - oldest.timestamp / 1e3)
+            self._context.metrics.workings.events_done(time.monotonic() - began, time.time() - oldest.timestamp / 1e3)
