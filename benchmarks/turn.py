@@ -175,7 +175,7 @@ async def _whole(engine: Engine, batches: list[list[Any]], times: Times) -> None
         metrics=metrics,
         wall=lambda: time.time_ns() // 1_000,
         consumer=nowhere,
-        presence=nowhere,
+        suspension_detector=nowhere,
     )
     book = metrics.books.begin(0)
     partition = Partition(context, TP("ticket-events", 0), {}, Deadlines(), nowhere, nowhere, Mark(), Deadlines(), book)

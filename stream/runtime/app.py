@@ -30,7 +30,7 @@ from stream.runtime.recovery import store
 from stream.runtime.recovery.changelog import Changelog, Mark
 from stream.runtime.recovery.output_recovery import read_back
 from stream.runtime.recovery.outputs import fence
-from stream.runtime.suspension import Presence
+from stream.runtime.suspension import SuspensionDetector
 from stream.runtime.timers import Deadlines
 from stream.runtime.watchdog import Watchdog
 from stream.sla.codec import codec
@@ -67,7 +67,7 @@ class App(faust.App):  # type: ignore[misc]  # Faust ships no types mypy could f
         """The loop to which partitions, tickets and deadlines belong; ``None`` before it runs."""
         self._taking_over = asyncio.Lock()
         session = settings.session_timeout / 1e6
-        self._presence = Presence(session / 2)
+        self._presence = SuspensionDetector(session / 2)
         self._clock = Clock(metrics.clock_stepped)
         rebalance = max(25.0, 3 * session)
         self._watchdog = Watchdog(self, 2 * session, rebalance)
@@ -147,7 +147,7 @@ class App(faust.App):  # type: ignore[misc]  # Faust ships no types mypy could f
     async def on_start(self) -> None:
         self.events_loop = asyncio.get_running_loop()
         await super().on_start()
-        self.add_future(self._presence.keep_looking())
+        self.add_future(self._presence.watch())
         self.add_future(self._watchdog.watch())
 
     async def _deliver(self, stream: Any) -> None:
@@ -235,7 +235,7 @@ class App(faust.App):  # type: ignore[misc]  # Faust ships no types mypy could f
             metrics=self.metrics,
             wall=self._clock.now,
             consumer=self.consumer,
-            presence=self._presence,
+            suspension_detector=self._presence,
         )
 
     async def _give_up(self, partition: Partition) -> None:

@@ -20,12 +20,12 @@ _LOOKS: Final = 16
 log = logging.getLogger(__name__)
 
 
-class Presence:
+class SuspensionDetector:
     """Counts absences. ``allowed``: seconds between two looks that are none."""
 
     def __init__(self, allowed: float, clock: Callable[[], float] = time.monotonic) -> None:
         """``clock``: seconds, of a clock that nobody sets."""
-        self.absences = 0
+        self.suspensions = 0
         self._allowed: Final = allowed
         self._clock: Final = clock
         self._last = clock()
@@ -34,12 +34,12 @@ class Presence:
         """How many absences there were until now."""
         now = self._clock()
         if now - self._last > self._allowed:
-            self.absences += 1
+            self.suspensions += 1
             log.warning("was away for %.1f s: asking whether its partitions are still its own", now - self._last)
         self._last = now
-        return self.absences
+        return self.suspensions
 
-    async def keep_looking(self) -> None:
+    async def watch(self) -> None:
         """Look often, for ever: having nothing to do is not being away."""
         while True:
             self.look()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from stream.runtime.clock import Clock
-from stream.runtime.suspension import Presence
+from stream.runtime.suspension import SuspensionDetector
 
 SECOND = 1_000_000
 NOON = 1_798_794_000 * SECOND
@@ -67,6 +67,6 @@ def test_a_clock_that_is_set_back_comes_to_the_same_instant_again() -> None:
 
 def test_who_looks_often_is_not_away_and_who_does_not_look_for_too_long_was() -> None:
     looks = iter([0.0, 1.0, 3.5, 6.5, 9.6, 9.7])
-    presence = Presence(3.0, lambda: next(looks))
+    suspension_detector = SuspensionDetector(3.0, lambda: next(looks))
 
-    assert [presence.look() for _ in range(5)] == [0, 0, 0, 1, 1]
+    assert [suspension_detector.look() for _ in range(5)] == [0, 0, 0, 1, 1]

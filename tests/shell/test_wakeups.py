@@ -27,7 +27,7 @@ from stream.runtime.partition.task import Partition
 from stream.runtime.partition.unit_of_work import Stop, UnitOfWork
 from stream.runtime.recovery.changelog import Mark
 from stream.runtime.settings import load
-from stream.runtime.suspension import Presence
+from stream.runtime.suspension import SuspensionDetector
 from stream.runtime.timers import Deadlines
 from stream.sla.codec import codec
 from stream.sla.effects import Effect, Kind
@@ -141,7 +141,7 @@ class _Bench:
             metrics=metrics,
             wall=lambda: self.wall,
             consumer=absent,
-            presence=Presence(3),
+            suspension_detector=SuspensionDetector(3),
         )
         book = metrics.books.begin(0)
         self.partition = Partition(context, TP("ticket-events", 0), {}, Deadlines(), absent, absent, Mark(), Deadlines(), book)

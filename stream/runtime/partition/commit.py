@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from stream.runtime.kafka.transport import Batch, Consumer
     from stream.runtime.partition.task import Partition
     from stream.runtime.settings import Settings
-    from stream.runtime.suspension import Presence
+    from stream.runtime.suspension import SuspensionDetector
     from stream.sla.engine import Engine
 
 _BREACHES: Final = frozenset(kind for kind in Kind if kind.topic is Topic.BREACHES)
@@ -39,7 +39,7 @@ class WorkerContext:
     wall: Callable[[], int]
     """The machine's clock, epoch microseconds; ``stream.runtime.clock``."""
     consumer: Consumer
-    presence: Presence
+    suspension_detector: SuspensionDetector
 
 
 async def cycle(context: WorkerContext, partition: Partition, batch: Batch | None) -> bool:

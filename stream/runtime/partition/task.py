@@ -76,7 +76,7 @@ class Partition:
         self.turns = 0
         """How many turns are over."""
         self._context = context
-        self._absences: int | None = None
+        self._suspensions: int | None = None
         """How often this process had been away when the partition was last known to be ours; ``None``: not asked yet."""
         self._clock_is_feed = context.settings.clock is ClockMode.EVENT
         self._inbox: deque[EventT] = deque()
@@ -133,9 +133,9 @@ class Partition:
 
         Raises ``aiokafka.errors.KafkaError`` when somebody has.
         """
-        while (absences := self._context.presence.look()) != self._absences:
+        while (suspensions := self._context.suspension_detector.look()) != self._suspensions:
             await self._context.consumer.prove(self.source)
-            self._absences = absences
+            self._suspensions = suspensions
 
     def offer(self, event: EventT) -> None:
         """Hand over a fetched batch. Held, the partition drops it: it will be fetched again."""
