@@ -81,7 +81,7 @@ class Outputs:
             for partition, records in (await self._consumer.getmany(timeout_ms=200)).items():
                 for record in records:
                     if partition.topic == TOPICS.rejected:
-                        self._view.letter(decode_rejected(record.value))
+                        self._view.dead_letter(decode_rejected(record.value))
                     else:
                         self._view.effect(decode_effect(record.value))
                 self.shown += len(records)

@@ -76,13 +76,13 @@ class View:
         due = "" if effect.due_at is None else f"due {_local(effect.due_at, zone)}"
         self._line(style, _local(effect.at, zone), word, effect.ticket, about, what, due, effect.reason)
 
-    def letter(self, letter: DeadLetter) -> None:
-        self.tally.refusal(letter.rejected.reason)
-        key = (letter.key or b"").decode(errors="replace")
-        where = f"{letter.topic}[{letter.partition}]@{letter.offset}"
-        path = f" at {letter.rejected.path}" if letter.rejected.path else ""
+    def dead_letter(self, dead_letter: DeadLetter) -> None:
+        self.tally.refusal(dead_letter.rejected.reason)
+        key = (dead_letter.key or b"").decode(errors="replace")
+        where = f"{dead_letter.topic}[{dead_letter.partition}]@{dead_letter.offset}"
+        path = f" at {dead_letter.rejected.path}" if dead_letter.rejected.path else ""
         when = "" if self._now is None else _local(self._now, self._zone)
-        self._line("cyan", when, "rejected", key, where, "", "", f"{letter.rejected.reason}{path}")
+        self._line("cyan", when, "rejected", key, where, "", "", f"{dead_letter.rejected.reason}{path}")
 
     def notification(self, told: Notification) -> None:
         """Somebody was told of an alert."""

@@ -115,4 +115,4 @@ def test_dead_letters_are_not_repeated_however_many_there_are_since_the_last_com
     with Worker(broker, topics, tmp_path) as worker:
         until(lambda: all_committed(broker, topics), "everything is processed", worker)
 
-    assert sorted(letter.offset for letter in dead_letters(broker, topics)) == list(range(len(bad)))
+    assert sorted(dead_letter.offset for dead_letter in dead_letters(broker, topics)) == list(range(len(bad)))

@@ -126,7 +126,7 @@ def test_what_was_written_just_before_a_crash_is_not_said_again(broker: str, top
                 partition=home[effect.ticket.encode()],
                 headers=effect_headers(effect, b"/breachwatch/test"),
             )
-        letter = encode_rejected(
+        dead_letter = encode_rejected(
             Rejected(RejectReason.UNDECODABLE, "?", ""),
             key=first_bad.key,
             value=first_bad.value,
@@ -136,7 +136,7 @@ def test_what_was_written_just_before_a_crash_is_not_said_again(broker: str, top
             at=START,
         )
         headers = [(ORIGIN, origin(first_bad))]
-        await producer.send_and_wait(topics.rejected, letter, partition=first_bad.partition, headers=headers)
+        await producer.send_and_wait(topics.rejected, dead_letter, partition=first_bad.partition, headers=headers)
         await producer.stop()
 
     asyncio.run(write())

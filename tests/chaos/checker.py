@@ -210,8 +210,8 @@ def check_rejected(recording: Recording, known: Truth) -> list[str]:
     source = {(record.partition, record.offset): record for record in recording.events}
     seen: set[tuple[int, int]] = set()
     for stored in recording.rejected:
-        letter = decode_rejected(stored.value or b"")
-        place, reason = (letter.partition, letter.offset), str(letter.rejected.reason)
+        dead_letter = decode_rejected(stored.value or b"")
+        place, reason = (dead_letter.partition, dead_letter.offset), str(dead_letter.rejected.reason)
         due = known.refused.get(place)
         if due is None:
             objections.append(f"refused although it is sound: {place} as {reason} ({stored.place})")
@@ -219,9 +219,9 @@ def check_rejected(recording: Recording, known: Truth) -> list[str]:
             objections.append(f"repeated: the refusal of {place} as {reason} ({stored.place})")
         elif reason != due:
             objections.append(f"refused for another reason: {place} as {reason}, not {due} ({stored.place})")
-        elif stored.partition != letter.partition or stored.key != source[place].key:
+        elif stored.partition != dead_letter.partition or stored.key != source[place].key:
             objections.append(f"misplaced: the refusal of {place} ({stored.place})")
-        elif (letter.value or b"") != (source[place].value or b"")[: len(letter.value or b"")]:
+        elif (dead_letter.value or b"") != (source[place].value or b"")[: len(dead_letter.value or b"")]:
             objections.append(f"the refusal of {place} holds other bytes ({stored.place})")
         seen.add(place)
     objections += [f"not refused: {place}, {due}" for place, due in known.refused.items() if place not in seen]

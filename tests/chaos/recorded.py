@@ -104,7 +104,7 @@ class _Worker:
             self._store(name, self.home[effect.ticket], effect.ticket.encode(), encode_effect(effect), headers)
 
     def _refuse(self, record: Stored, why: Rejected) -> None:
-        letter = encode_rejected(
+        dead_letter = encode_rejected(
             why,
             key=record.key,
             value=record.value,
@@ -113,7 +113,7 @@ class _Worker:
             offset=record.offset,
             at=self.now,
         )
-        self._store("rejected", record.partition, record.key, letter, [])
+        self._store("rejected", record.partition, record.key, dead_letter, [])
 
     def _store(self, topic: str, partition: int, key: bytes | None, value: bytes | None, headers: Any) -> Stored:
         records = self.topics.setdefault(topic, [])

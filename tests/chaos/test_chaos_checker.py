@@ -199,11 +199,11 @@ def test_a_retraction_without_cause_or_of_nothing_is_named(sound: Recording) -> 
 
 
 def test_a_refusal_that_is_missing_repeated_or_undeserved_is_named(sound: Recording) -> None:
-    letters = sound.rejected
+    dead_letters = sound.rejected
     good = next(one for one in sound.events if not one.headers)
 
-    (missing,) = objections(sound._replace(rejected=letters[1:]))
-    (repeated,) = objections(sound._replace(rejected=[letters[0], *letters]))
+    (missing,) = objections(sound._replace(rejected=dead_letters[1:]))
+    (repeated,) = objections(sound._replace(rejected=[dead_letters[0], *dead_letters]))
     trusted = [one._replace(headers=(("bad", b"too_large"),)) if one is good else one for one in sound.events]
 
     assert missing.startswith("not refused: ")

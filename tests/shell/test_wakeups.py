@@ -494,7 +494,7 @@ def test_a_bad_record_in_a_turn_becomes_a_dead_letter_and_the_rest_goes_on(tmp_p
         turn = context.turn()
 
         assert turn.take(Batch(records, None, 3)) is Stop.DONE
-        assert len(turn.letters) == 1
+        assert len(turn.dead_letters) == 1
         assert set(turn.states) == {b"a", b"c"}
 
     asyncio.run(run())

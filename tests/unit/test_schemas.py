@@ -100,8 +100,10 @@ def test_an_effect_read_and_written_again_is_the_same_json(path: Path) -> None:
 @pytest.mark.parametrize("path", examples("rejected-event", "valid"))
 def test_a_dead_letter_read_and_written_again_is_the_same_json(path: Path) -> None:
     written = json.loads(path.read_text())
-    letter = decode_rejected(path.read_bytes())
-    again = json.loads(encode_rejected(letter.rejected, **{k: v for k, v in letter._asdict().items() if k != "rejected"}))
+    dead_letter = decode_rejected(path.read_bytes())
+    again = json.loads(
+        encode_rejected(dead_letter.rejected, **{k: v for k, v in dead_letter._asdict().items() if k != "rejected"})
+    )
 
     assert again == {name: said for name, said in written.items() if name != "value_bytes"}
 

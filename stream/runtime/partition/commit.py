@@ -105,8 +105,8 @@ def _outputs(context: WorkerContext, said: set[bytes], turn: UnitOfWork) -> dict
         if effect.id.encode() not in said:
             to = breaches if effect.kind in _BREACHES else escalations
             to.append(Record(effect.ticket.encode(), encode_effect(effect), effect_headers(effect, source)))
-    letters = [letter for letter in turn.letters if dict(letter.headers)[ORIGIN] not in said]
-    return {context.topics.breaches: breaches, context.topics.escalations: escalations, context.topics.rejected: letters}
+    dead_letters = [dead_letter for dead_letter in turn.dead_letters if dict(dead_letter.headers)[ORIGIN] not in said]
+    return {context.topics.breaches: breaches, context.topics.escalations: escalations, context.topics.rejected: dead_letters}
 
 
 def _count(context: WorkerContext, partition: Partition, turn: UnitOfWork) -> None:

@@ -88,7 +88,7 @@ class UnitOfWork:
         self.forgotten: set[bytes] = set()
         """Closed tickets whose retention is over."""
         self.effects: list[Effect] = []
-        self.letters: list[Record] = []
+        self.dead_letters: list[Record] = []
         """Dead letters, their origin in a header."""
         self.events: Counter[tuple[str, Result]] = Counter()
         self.rejected: Counter[RejectReason] = Counter()
@@ -165,7 +165,7 @@ class UnitOfWork:
         return _DONE
 
     def _stop(self) -> Stop | None:
-        if len(self.effects) + len(self.letters) >= MOST_OUTPUTS or self._woken >= MOST_WOKEN:
+        if len(self.effects) + len(self.dead_letters) >= MOST_OUTPUTS or self._woken >= MOST_WOKEN:
             return _FULL
         now = self._passing()
         if now >= self._ends:
@@ -249,7 +249,7 @@ class UnitOfWork:
             self.effects.append(effect if detected_at is None else msgspec.structs.replace(effect, detected_at=detected_at))
 
     def _reject(self, record: Any, rejected: Rejected) -> None:
-        letter = encode_rejected(
+        dead_letter = encode_rejected(
             rejected,
             key=record.key,
             value=record.value,
@@ -258,5 +258,5 @@ class UnitOfWork:
             offset=record.offset,
             at=self._clock,
         )
-        self.letters.append(Record(record.key, letter, [(ORIGIN, origin(record))]))
+        self.dead_letters.append(Record(record.key, dead_letter, [(ORIGIN, origin(record))]))
         self.rejected[rejected.reason] += 1

@@ -39,8 +39,8 @@ ORIGIN: Final = "origin"
 class Outputs:
     """Writes effects and dead letters of one partition, and knows which of them its tickets may not know of."""
 
-    def __init__(self, producer: AIOKafkaProducer, partition: int, letters: str) -> None:
-        """``letters``: the topic of dead letters."""
+    def __init__(self, producer: AIOKafkaProducer, partition: int, dead_letters: str) -> None:
+        """``dead_letters``: the topic of dead letters."""
         self.said: set[bytes] = set()
         """Ids of effects and origins of dead letters that need not be written again;
         ``stream.runtime.recovery.output_recovery``."""
@@ -50,7 +50,7 @@ class Outputs:
         """Epoch seconds since when a write is under way; ``None``: there is none."""
         self._producer: Final = producer
         self._partition: Final = partition
-        self._letters: Final = letters
+        self._dead_letters: Final = dead_letters
         self._settled = False
         self._from: dict[str, int] = {}
         self._ends: dict[str, int] = {}
@@ -67,7 +67,7 @@ class Outputs:
             # What a predecessor said and its tickets did not know was said again by now, and held back, or never will be.
             self._settled = True
             self.said.clear()
-        self._finished.append((end, self._ends[self._letters], self._origins))
+        self._finished.append((end, self._ends[self._dead_letters], self._origins))
         self._origins = []
 
     def unknown_from(self, committed: int) -> dict[str, int]:
@@ -76,12 +76,12 @@ class Outputs:
         ``committed``: the input offset that the group has committed. Effects are known to the tickets; of bad records nothing
         is known but their dead letters, so of those everything counts that comes from input after it.
         """
-        letters = self._from[self._letters]
+        dead_letters = self._from[self._dead_letters]
         while self._finished and self._finished[0][0] <= committed:
-            _, letters, origins = self._finished.popleft()
+            _, dead_letters, origins = self._finished.popleft()
             self.said.difference_update(origins)
         if self._settled:
-            self._from = {**self._ends, self._letters: letters}
+            self._from = {**self._ends, self._dead_letters: dead_letters}
         return self._from
 
     async def write(self, outputs: Mapping[str, Sequence[Record]]) -> None:
@@ -105,7 +105,10 @@ class Outputs:
         self.sending_since = None
         failpoint("after_outputs")
         self._origins += [
-            value for letter in outputs.get(self._letters, ()) for name, value in letter.headers if name == ORIGIN
+            value
+            for dead_letter in outputs.get(self._dead_letters, ())
+            for name, value in dead_letter.headers
+            if name == ORIGIN
         ]
         # Input that is finished and not committed comes again when the partition stays here after a rebalance.
         self.said.update(self._origins)
@@ -127,9 +130,9 @@ async def fence(settings: Settings, partitions: Iterable[int]) -> dict[int, Outp
             max_batch_size=512 * 1024,
         )
         await producer.start()
-        return partition, Outputs(producer, partition, letters)
+        return partition, Outputs(producer, partition, dead_letters)
 
-    letters = Topics(settings.app_id, settings.topic_prefix).rejected
+    dead_letters = Topics(settings.app_id, settings.topic_prefix).rejected
     return dict(await asyncio.gather(*map(one, partitions)))
 
 

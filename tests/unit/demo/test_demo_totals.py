@@ -67,13 +67,13 @@ def test_an_escalation_that_was_taken_back_counts_no_more():
 
 def test_away_from_a_terminal_each_thing_is_a_line_with_its_deadline_in_the_customers_zone():
     out = io.StringIO()
-    letter = DeadLetter(Rejected(RejectReason.INVALID, "", "$.at"), b"desk/2", b"", "ticket-events", 3, 17, NOON)
+    dead_letter = DeadLetter(Rejected(RejectReason.INVALID, "", "$.at"), b"desk/2", b"", "ticket-events", 3, 17, NOON)
 
     with View(Console(file=out, width=150), "http://here/metrics") as view:
         view.effect(effect(Kind.STARTED))
         view.effect(effect(Kind.BREACHED, due_at=NOON))
         view.clock(NOON, 1, 2)
-        view.letter(letter)
+        view.dead_letter(dead_letter)
 
     assert out.getvalue().splitlines() == [
         "Metrics while it runs: http://here/metrics",
