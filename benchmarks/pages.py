@@ -28,7 +28,7 @@ from stream.observe.exposition import serve
 from stream.observe.limits import Limits
 from stream.observe.site import Site
 from stream.runtime.settings import Settings
-from stream.runtime.timers import Deadlines
+from stream.runtime.timers import TimerQueue
 from stream.runtime.viewer import Viewer
 from stream.sla.codec import codec
 from stream.sla.engine import Engine
@@ -59,7 +59,7 @@ def main() -> None:
     partitions: dict[int, Any] = {}
     for number in range(PARTITIONS):
         chosen = [(b"%d" % key, *pool[key % len(pool)]) for key in range(number, OPEN, PARTITIONS)]
-        deadlines = Deadlines()
+        deadlines = TimerQueue()
         for key, _, wake in chosen:
             deadlines.set(key, wake + int(key))
         partitions[number] = SimpleNamespace(

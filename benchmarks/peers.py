@@ -75,7 +75,7 @@ def stock_faust(broker: str, group: str, topic: str) -> None:
     from faust.worker import Worker
 
     from stream.language.policies import load, shipped
-    from stream.runtime.timers import Deadlines
+    from stream.runtime.timers import TimerQueue
     from stream.sla.codec import codec
     from stream.sla.engine import Engine
     from stream.wire.decode import decode
@@ -97,7 +97,7 @@ def stock_faust(broker: str, group: str, topic: str) -> None:
     source = app.topic(topic, **raw_bytes)
     said = app.topic(f"{group}-said", partitions=PARTITIONS, **raw_bytes)
     tickets = app.Table("tickets", key_type=bytes, value_type=bytes, partitions=PARTITIONS)
-    deadlines: defaultdict[int, Deadlines] = defaultdict(Deadlines)
+    deadlines: defaultdict[int, TimerQueue] = defaultdict(TimerQueue)
 
     async def keep(key: bytes, step: Any, soonest: Any) -> None:
         tickets[key] = codec.encode(step.state)

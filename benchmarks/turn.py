@@ -37,7 +37,7 @@ from stream.runtime.partition.commit import WorkerContext, cycle
 from stream.runtime.partition.task import Partition
 from stream.runtime.recovery.changelog import Mark
 from stream.runtime.settings import load as load_settings
-from stream.runtime.timers import Deadlines
+from stream.runtime.timers import TimerQueue
 from stream.sla.codec import codec
 from stream.sla.engine import Engine
 from stream.wire.decode import decode
@@ -178,7 +178,7 @@ async def _whole(engine: Engine, batches: list[list[Any]], times: Times) -> None
         suspension_detector=nowhere,
     )
     book = metrics.books.begin(0)
-    partition = Partition(context, TP("ticket-events", 0), {}, Deadlines(), nowhere, nowhere, Mark(), Deadlines(), book)
+    partition = Partition(context, TP("ticket-events", 0), {}, TimerQueue(), nowhere, nowhere, Mark(), TimerQueue(), book)
     end = 0
     for records in batches:
         batch = Batch(records, end or None, end + len(records))

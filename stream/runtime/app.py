@@ -25,13 +25,13 @@ from stream.runtime.kafka.topics import Topics
 from stream.runtime.kafka.transport import FAUST_LOG, Transport
 from stream.runtime.partition.commit import WorkerContext
 from stream.runtime.partition.task import Partition
-from stream.runtime.partition.unit_of_work import ending
+from stream.runtime.partition.unit_of_work import expiration
 from stream.runtime.recovery import store
 from stream.runtime.recovery.changelog import Changelog, Mark
 from stream.runtime.recovery.output_recovery import read_back
 from stream.runtime.recovery.outputs import fence
 from stream.runtime.suspension import SuspensionDetector
-from stream.runtime.timers import Deadlines
+from stream.runtime.timers import TimerQueue
 from stream.runtime.watchdog import Watchdog
 from stream.sla.codec import codec
 
@@ -194,9 +194,9 @@ class App(faust.App):  # type: ignore[misc]  # Faust ships no types mypy could f
         for tp in new:
             number = tp.partition
             tickets = self.store.of(number)
-            deadlines, endings, book = made_ready[tp]
+            deadlines, expirations, book = made_ready[tp]
             self.partitions[number] = Partition(
-                context, tp, tickets, deadlines, outputs[number], changelogs[tp], marks[number], endings, book
+                context, tp, tickets, deadlines, outputs[number], changelogs[tp], marks[number], expirations, book
             )
             self.metrics.partition(number, live=False)
         if generation != self.consumer_generation_id:
@@ -208,9 +208,9 @@ class App(faust.App):  # type: ignore[misc]  # Faust ships no types mypy could f
             self.store.taken_over(tp.partition)
             self.partitions[tp.partition].release(ends[tp])
 
-    async def _make_ready(self, partition: int) -> tuple[Deadlines, Deadlines, OpenBook]:
+    async def _make_ready(self, partition: int) -> tuple[TimerQueue, TimerQueue, OpenBook]:
         """When to wake and when to forget which ticket, and the book of what is open."""
-        deadlines, endings, book = Deadlines(), Deadlines(), self.metrics.books.begin(partition)
+        deadlines, expirations, book = TimerQueue(), TimerQueue(), self.metrics.books.begin(partition)
         tickets = self.store.of(partition)
         for count, key in enumerate(list(tickets)):
             stored = tickets.get(key)
@@ -222,10 +222,10 @@ class App(faust.App):  # type: ignore[misc]  # Faust ships no types mypy could f
                 raise RuntimeError(f"ticket {key!r} of partition {partition} cannot be read back") from error
             book.add(stand)
             deadlines.set(key, wake_at)
-            endings.set(key, ending(ended, self.settings.retention))
+            expirations.set(key, expiration(ended, self.settings.retention))
             if count % _PAUSE_EVERY == 0:
                 await asyncio.sleep(0)
-        return deadlines, endings, book
+        return deadlines, expirations, book
 
     def _context(self) -> WorkerContext:
         return WorkerContext(

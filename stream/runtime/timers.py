@@ -20,7 +20,7 @@ _REBUILD_FROM: Final = 1024
 """Below this many entries stale ones are not worth a rebuild."""
 
 
-class Deadlines:
+class TimerQueue:
     """One instant a ticket, the soonest first. Tickets are record keys, instants epoch microseconds."""
 
     def __init__(self) -> None:

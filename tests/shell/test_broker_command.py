@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 @pytest.mark.broker
 @pytest.mark.xdist_group("broker")
-@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM])
-def test_it_says_where_it_serves_and_ends_with_status_0_when_told_to(tmp_path: Path, ending: signal.Signals):
+@pytest.mark.parametrize("expiration", [signal.SIGINT, signal.SIGTERM])
+def test_it_says_where_it_serves_and_ends_with_status_0_when_told_to(tmp_path: Path, expiration: signal.Signals):
     port = free_port()
     command = [sys.executable, "-m", "stream", "broker", "--port", str(port), "--data", str(tmp_path / "data")]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
@@ -29,7 +29,7 @@ def test_it_says_where_it_serves_and_ends_with_status_0_when_told_to(tmp_path: P
         first = running.stdout.readline()
         assert first.startswith(f"Kafka serves on 127.0.0.1:{port}; log: {tmp_path}")
 
-        running.send_signal(ending)
+        running.send_signal(expiration)
         rest, errors = running.communicate(timeout=60)
 
     assert rest == f"Kafka on 127.0.0.1:{port} has stopped; its data stays in {tmp_path / 'data'}.\n"

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from stream.language.policies import load
 from stream.observe.views import Elsewhere, NotNowError, TicketView
 from stream.runtime.settings import Settings
-from stream.runtime.timers import Deadlines
+from stream.runtime.timers import TimerQueue
 from stream.runtime.viewer import LISTED, Viewer
 from stream.sla.codec import codec
 from stream.sla.engine import Engine
@@ -70,7 +70,7 @@ class Worker:
             watermark=0,
             tickets={},
             book=SimpleNamespace(open=0),
-            deadlines=Deadlines(),
+            deadlines=TimerQueue(),
             clock=lambda wall: 0,
         )
         return self.partitions.setdefault(number, partition)
@@ -190,7 +190,7 @@ entries = st.lists(st.tuples(st.integers(0, 30), st.none() | st.integers(0, 10))
 @settings(max_examples=200)
 @given(entries)
 def test_tickets_come_in_the_order_of_their_instants_each_once_and_stay(changes: list[tuple[int, int | None]]):
-    index = Deadlines()
+    index = TimerQueue()
     for ticket, instant in changes:
         index.set(b"%d" % ticket, instant)
     left = {b"%d" % ticket: instant for ticket, instant in dict(changes).items() if instant is not None}

@@ -28,7 +28,7 @@ from stream.runtime.partition.unit_of_work import Stop, UnitOfWork
 from stream.runtime.recovery.changelog import Mark
 from stream.runtime.settings import load
 from stream.runtime.suspension import SuspensionDetector
-from stream.runtime.timers import Deadlines
+from stream.runtime.timers import TimerQueue
 from stream.sla.codec import codec
 from stream.sla.effects import Effect, Kind
 from stream.sla.engine import Engine
@@ -69,7 +69,7 @@ policies:
     )
 )
 def test_the_index_gives_what_a_plain_dictionary_would(steps: list[tuple[str, int, int | None]]) -> None:
-    index, plain = Deadlines(), dict[bytes, int]()
+    index, plain = TimerQueue(), dict[bytes, int]()
     for what, number, instant in steps:
         ticket = b"%d" % number
         if what == "set":
@@ -90,7 +90,7 @@ def test_the_index_gives_what_a_plain_dictionary_would(steps: list[tuple[str, in
 
 
 def test_tickets_come_out_soonest_first_and_only_up_to_the_instant_asked_for() -> None:
-    index = Deadlines()
+    index = TimerQueue()
     for ticket, instant in ((b"c", 30), (b"a", 10), (b"b", 20)):
         index.set(ticket, instant)
 
@@ -99,7 +99,7 @@ def test_tickets_come_out_soonest_first_and_only_up_to_the_instant_asked_for() -
 
 
 def test_a_ticket_has_one_instant_the_last_that_was_set() -> None:
-    index = Deadlines()
+    index = TimerQueue()
     index.set(b"a", 10)
     index.set(b"a", 30)
     index.set(b"a", 20)
@@ -110,7 +110,7 @@ def test_a_ticket_has_one_instant_the_last_that_was_set() -> None:
 
 
 def test_many_changes_of_few_tickets_do_not_make_the_index_grow() -> None:
-    index = Deadlines()
+    index = TimerQueue()
     for number in range(100_000):
         index.set(b"%d" % (number % 10), number)
 
@@ -144,7 +144,9 @@ class _Bench:
             suspension_detector=SuspensionDetector(3),
         )
         book = metrics.books.begin(0)
-        self.partition = Partition(context, TP("ticket-events", 0), {}, Deadlines(), absent, absent, Mark(), Deadlines(), book)
+        self.partition = Partition(
+            context, TP("ticket-events", 0), {}, TimerQueue(), absent, absent, Mark(), TimerQueue(), book
+        )
 
     def turn(self) -> UnitOfWork:
         return UnitOfWork(self.engine, self.settings, self.partition, self.wall)

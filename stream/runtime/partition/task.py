@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from stream.runtime.partition.commit import WorkerContext
     from stream.runtime.recovery.changelog import Changelog
     from stream.runtime.recovery.outputs import Outputs
-    from stream.runtime.timers import Deadlines
+    from stream.runtime.timers import TimerQueue
 
 EVENTS_SHARE: Final = 1.0
 """While deadlines are due, events have so many times as long between two turns of them as the first took, and one turn at least
@@ -47,11 +47,11 @@ class Partition:
         context: WorkerContext,
         source: TP,
         tickets: dict[bytes, bytes],
-        deadlines: Deadlines,
+        deadlines: TimerQueue,
         outputs: Outputs,
         changelog: Changelog,
         mark: Mark,
-        endings: Deadlines,
+        expirations: TimerQueue,
         book: OpenBook,
     ) -> None:
         self.number: Final[int] = source.partition
@@ -60,7 +60,7 @@ class Partition:
         """Record key to state: this partition's part of the store."""
         self.recent: Final = Recent()
         self.deadlines: Final = deadlines
-        self.endings: Final = endings
+        self.expirations: Final = expirations
         """When to forget which closed ticket, by the feed's time."""
         self.outputs: Final = outputs
         self.changelog: Final = changelog

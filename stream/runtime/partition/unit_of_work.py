@@ -63,7 +63,7 @@ _FULL: Final = Stop.FULL
 _YIELD: Final = Stop.YIELD
 
 
-def ending(ended: int | None, retention: int | None) -> int | None:
+def expiration(ended: int | None, retention: int | None) -> int | None:
     """When a ticket is to be forgotten, by the feed's time, epoch microseconds; ``None``: not yet, for it is open, or never.
 
     ``ended``: as ``State.ended``. ``retention`` in microseconds; ``None``: for ever.
@@ -190,8 +190,8 @@ class UnitOfWork:
     def _forget(self, until: int) -> Stop:
         # By the feed's time, in either clock mode: as long as nothing is heard there is nothing to make room for, and a
         # recorded feed keeps its tickets however old it is.
-        endings = self._partition.endings
-        while (key := endings.take(until)) is not None:
+        expirations = self._partition.expirations
+        while (key := expirations.take(until)) is not None:
             self._woken += 1
             self._idle = False
             # Closed it may be, and a commitment of it open all the same.
@@ -241,7 +241,7 @@ class UnitOfWork:
         self.forgotten.discard(key)
         self._book.change(before, step.state)
         self._partition.deadlines.set(key, step.wake_at)
-        self._partition.endings.set(key, ending(step.state.ended, self._settings.retention))
+        self._partition.expirations.set(key, expiration(step.state.ended, self._settings.retention))
         for effect in step.effects:
             if self._outcomes_only and effect.routine:
                 continue
