@@ -23,7 +23,7 @@ from aiokafka.partitioner import murmur2
 from aiokafka.structs import TopicPartition
 
 import stream
-from stream.devkafka.child_guard import Leash
+from stream.devkafka.child_guard import ChildGuard
 from stream.devkafka.ports import free_port
 from stream.runtime.kafka.transport import Record, submit
 
@@ -67,14 +67,14 @@ class Child:
             self.process = subprocess.Popen(
                 [sys.executable, *arguments], stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=environment, cwd=SITE
             )
-        self._leash = Leash(self.process)
+        self._leash = ChildGuard(self.process)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.process.kill()
-        self._leash.slip()
+        self._leash.release()
         self.process.wait()
 
     def check(self) -> None:

@@ -22,7 +22,7 @@ import time
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Final, Self
 
-from stream.devkafka.child_guard import Leash
+from stream.devkafka.child_guard import ChildGuard
 from stream.devkafka.config import JVM_FLAGS, logging_properties, server_properties
 from stream.devkafka.jars import BrokerError, Say, java, provide
 from stream.devkafka.ports import free_port, is_free
@@ -53,7 +53,7 @@ class Broker:
         """Kafka's own log; ``console.log`` beside it has what the JVM itself printed."""
         self._say = say
         self._process: subprocess.Popen[bytes] | None = None
-        self._leash: Leash | None = None
+        self._leash: ChildGuard | None = None
         self._lock: IO[str] | None = None
 
     @property
@@ -100,7 +100,7 @@ class Broker:
                 # Ctrl-C in a terminal is for this process, which then stops its clients first and the node last.
                 start_new_session=True,
             )
-        self._leash = Leash(self._process, remove=self.data if self._passing else None)
+        self._leash = ChildGuard(self._process, remove=self.data if self._passing else None)
         try:
             self._wait_until_it_answers()
         except BaseException:
@@ -185,7 +185,7 @@ class Broker:
     def _reap(self) -> None:
         # The leash goes first: once the node is reaped, its process id may become somebody else's.
         if self._leash is not None:
-            self._leash.slip()
+            self._leash.release()
         if self._process is not None:
             self._process.wait()
         if self._lock is not None:

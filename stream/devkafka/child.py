@@ -10,7 +10,7 @@ from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from stream.devkafka.child_guard import Leash
+from stream.devkafka.child_guard import ChildGuard
 from stream.runtime.settings import PREFIX
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def running(
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-    leash = Leash(process)
+    child_guard = ChildGuard(process)
     try:
         child = Child(name, process, log, port)
         _wait_until_ready(child, ready)
@@ -76,7 +76,7 @@ def running(
             process.wait(_STOP_SECONDS)
         except subprocess.TimeoutExpired:
             process.kill()
-        leash.slip()
+        child_guard.release()
         process.wait()
 
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 
-class Leash:
+class ChildGuard:
     """A shell that kills the child as soon as this process is gone, however it went: then the shell's input ends.
 
     ``remove``: a folder that then goes too.
@@ -30,7 +30,7 @@ class Leash:
             start_new_session=True,
         )
 
-    def slip(self) -> None:
+    def release(self) -> None:
         """Let go. Once the child has been waited for, its process id may become somebody else's: not later than that."""
         self._shell.kill()
         self._shell.communicate()

@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from stream.devkafka.child_guard import Leash
+from stream.devkafka.child_guard import ChildGuard
 from stream.runtime.abort import EXIT_STATUS
 from tests.chaos.launcher import HANG
 from tests.chaos.pace import Pace, WorkerClock
@@ -58,7 +58,7 @@ class Worker:
         """For its next life: where it is to die."""
         self.process: subprocess.Popen[bytes] | None = None
         self._command: Final = [sys.executable, str(_HERE / "launcher.py"), str(clock_file), *command]
-        self._leash: Leash | None = None
+        self._leash: ChildGuard | None = None
 
     @property
     def running(self) -> bool:
@@ -71,7 +71,7 @@ class Worker:
         self.failpoint, self.asked = "", False
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(self._command, stdout=log, stderr=log, cwd=_HERE.parents[1], env=environment)
-        self._leash = Leash(self.process)
+        self._leash = ChildGuard(self.process)
 
     def ended(self) -> int | None:
         """Its exit status, once; ``None`` while it runs or after that was told."""
@@ -79,7 +79,7 @@ class Worker:
             return None
         self.process = None
         if self._leash is not None:
-            self._leash.slip()
+            self._leash.release()
         return status
 
     def tell(self, number: signal.Signals | int) -> bool:
