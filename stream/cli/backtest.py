@@ -248,7 +248,7 @@ _own: list[Shard] = []
 
 
 def _begin(policies: Sequence[Path], history: int) -> None:
-    gc_tuning.seldom()
+    gc_tuning.configure()
     _own.append(Shard(Engine(load(policies), history=history)))
 
 

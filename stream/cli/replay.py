@@ -28,7 +28,7 @@ def command(file: Path, policies: tuple[str, ...], until: int | None, history: i
     of processes; a line about each record that is refused, and a summary, go to standard error. No ticket is ever forgotten, as
     by a worker with --clock event.
     """
-    gc_tuning.seldom()
+    gc_tuning.configure()
     effects = 0
     refused: Counter[str] = Counter()
     try:

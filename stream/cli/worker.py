@@ -126,7 +126,7 @@ def _run(settings: Settings, files: list[Path], policies: PolicySet) -> NoReturn
         _refuse(f"{where} cannot be had for the metrics pages", [f"{error.strerror}: set --metrics-port, 0 for any"])
     app.advertise(settings.advertise or reachable_at(settings.metrics_address, pages.port))
     log.info("pages on http://%s:%d/, advertised as %s", settings.metrics_address, pages.port, app.address)
-    gc_tuning.seldom()
+    gc_tuning.configure()
     worker = Worker(app, quiet=True, override_logging=False, redirect_stdouts=False)
     worker.spinner = None
     worker.execute_from_commandline()

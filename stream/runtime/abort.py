@@ -13,7 +13,7 @@ EXIT_STATUS: Final = 70
 log = logging.getLogger(__name__)
 
 
-def die(doing: str, error: BaseException) -> NoReturn:
+def abort(doing: str, error: BaseException) -> NoReturn:
     """Log what was being done and what went wrong, and end the process at once.
 
     At once, because an orderly shutdown commits: Faust would acknowledge what has not been written.

@@ -16,7 +16,7 @@ from faust.types import TP
 from yarl import URL
 
 from stream.runtime import gc_tuning
-from stream.runtime.abort import die
+from stream.runtime.abort import abort
 from stream.runtime.clock import Clock
 from stream.runtime.gauges import Gauges
 from stream.runtime.kafka.assignor import Assignor
@@ -156,7 +156,7 @@ class App(faust.App):  # type: ignore[misc]  # Faust ships no types mypy could f
 
     async def _on_agent_error(self, agent: Any, exc: BaseException) -> None:  # noqa: ARG002  the signature is Faust's
         # Faust would start the agent anew, behind the batch it failed on.
-        die("on handing over a batch", exc)
+        abort("on handing over a batch", exc)
 
     async def _take_over(self) -> None:
         """After each rebalance, tickets restored and input not yet resumed: make ready what is ours, give up the rest."""
@@ -167,7 +167,7 @@ class App(faust.App):  # type: ignore[misc]  # Faust ships no types mypy could f
             if self.should_stop:
                 log.info("told to stop while taking partitions over")
                 return
-            die("on taking partitions over", error)
+            abort("on taking partitions over", error)
 
     async def _take_over_one(self) -> None:
         generation = self.consumer_generation_id
@@ -203,7 +203,7 @@ class App(faust.App):  # type: ignore[misc]  # Faust ships no types mypy could f
             for tp in new:
                 await self._give_up(self.partitions.pop(tp.partition))
             return
-        gc_tuning.settle()
+        gc_tuning.freeze()
         for tp in owned:
             self.store.taken_over(tp.partition)
             self.partitions[tp.partition].release(ends[tp])
@@ -268,7 +268,7 @@ class App(faust.App):  # type: ignore[misc]  # Faust ships no types mypy could f
         try:
             await asyncio.wait_for(self._hold(), _STOP_SECONDS)
         except TimeoutError as error:
-            die(f"on stopping: the broker did not acknowledge within {_STOP_SECONDS} s", error)
+            abort(f"on stopping: the broker did not acknowledge within {_STOP_SECONDS} s", error)
         await super().on_stop()
         for number in list(self.partitions):
             await self._give_up(self.partitions.pop(number))

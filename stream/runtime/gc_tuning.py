@@ -15,12 +15,12 @@ _THRESHOLDS: Final = (50_000, 3, 300)
 second: what is middle-aged by then is searched in one pause; what is older than that is hardly ever looked at."""
 
 
-def seldom() -> None:
+def configure() -> None:
     """From now on, until this process ends."""
     gc.set_threshold(*_THRESHOLDS)
 
 
-def settle() -> None:
+def freeze() -> None:
     """Search once through everything, and spare what is left from all later searches.
 
     It takes as long as there are objects. What was spared before is searched as well, so that nothing stays that was given up.

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from aiokafka.errors import KafkaError
 
-from stream.runtime.abort import die
+from stream.runtime.abort import abort
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -82,7 +82,7 @@ class Watchdog:
             try:
                 self._look()
             except StandstillError as error:
-                die("by its watchdog", error)
+                abort("by its watchdog", error)
 
     async def _ask(self) -> Mapping[TP, int]:
         """Where the input ends; as known before, when the broker does not say."""
@@ -114,4 +114,4 @@ class Watchdog:
             try:
                 hanging.see("the event loop", busy=True, progress=self._looks)
             except StandstillError as error:
-                die("by its watchdog", error)
+                abort("by its watchdog", error)

@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from stream.wire.instants import END, FIRST, epoch_micros
-from stream.wire.ticket_event import FeedTick, FieldsOnly, FieldValue, Incoming, Unsound, Wire, field_path
+from stream.wire.ticket_event import FeedTick, FieldsOnly, FieldValue, Incoming, InvalidEvent, Wire, field_path
 
 
 class RejectReason(StrEnum):
@@ -103,7 +103,7 @@ def read(value: bytes | None, *, max_bytes: int = 1_048_576) -> Incoming | Tick 
             return Tick(wire.source, at)
         actor = wire.actor
         return Incoming(wire.ticket, wire.event(at, actor.kind if actor else None))
-    except Unsound as error:
+    except InvalidEvent as error:
         return _rejected(RejectReason.INVALID, error.message, error.path)
     except msgspec.ValidationError as error:
         return _broken_contract(value, str(error))

@@ -2,7 +2,7 @@
 
 ``schemas/ticket-event.v1.json`` is the same contract for everybody else. Extra keys are skipped: a publisher may send what it
 likes beside what is asked. What the structs cannot say (the names and values of ticket fields, a duration's text) is checked
-on the way to an ``Event``; a failure is ``Unsound``.
+on the way to an ``Event``; a failure is ``InvalidEvent``.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ Sequence = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 _KNOWN_STATUSES: Final = frozenset[object](STATUSES)
 
 
-class Unsound(Exception):  # noqa: N818  it names a state of the event; the program did nothing wrong
+class InvalidEvent(Exception):  # noqa: N818  it names a state of the event; the program did nothing wrong
     """The event is well formed and still says something that cannot be. ``path`` is a JSON path."""
 
     def __init__(self, path: str, message: str) -> None:
@@ -58,7 +58,7 @@ class TicketEvent(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag_field
     actor: Actor | UnsetType = UNSET
 
     def event(self, at: int, actor: ActorKind | None) -> Event:
-        """The event for the engine. ``at`` is the instant of ``self.at``. Raises ``Unsound``."""
+        """The event for the engine. ``at`` is the instant of ``self.at``. Raises ``InvalidEvent``."""
         raise NotImplementedError
 
 
@@ -91,7 +91,7 @@ class TicketMerged(TicketEvent, frozen=True, kw_only=True, gc=False, tag="ticket
 
     def event(self, at: int, actor: ActorKind | None) -> Event:
         if self.into == self.ticket:
-            raise Unsound("$.into", "a ticket cannot be merged into itself")
+            raise InvalidEvent("$.into", "a ticket cannot be merged into itself")
         return Event(at, self.id, "ticket.merged", self.source, self.seq, actor, into=self.into)
 
 
@@ -123,7 +123,7 @@ class ExtensionGranted(TicketEvent, frozen=True, kw_only=True, gc=False, tag="ex
         try:
             Duration.parse(self.by)
         except DurationError as error:
-            raise Unsound("$.by", str(error)) from error
+            raise InvalidEvent("$.by", str(error)) from error
         return Event(
             at,
             self.id,
@@ -224,20 +224,20 @@ Wire = (
 
 
 def ticket_fields(fields: dict[str, FieldValue]) -> dict[str, str | list[str]]:
-    """The same dict with every value as text, or for ``tags`` a list of texts. Raises ``Unsound``."""
+    """The same dict with every value as text, or for ``tags`` a list of texts. Raises ``InvalidEvent``."""
     for name, value in fields.items():
         if type(value) is not str:
             fields[name] = _as_text(name, value)
         if name[0] == "@":
-            raise Unsound(field_path(name), "names that begin with @ are kept for what breachwatch finds out itself")
+            raise InvalidEvent(field_path(name), "names that begin with @ are kept for what breachwatch finds out itself")
     if "status" in fields and fields["status"] not in _KNOWN_STATUSES:
-        raise Unsound("$.fields.status", f"{fields['status']!r} is no status: use one of {', '.join(STATUSES)}")
+        raise InvalidEvent("$.fields.status", f"{fields['status']!r} is no status: use one of {', '.join(STATUSES)}")
     sound: dict[str, str | list[str]] = fields  # type: ignore[assignment]  # the loop has seen to it
     if len(sound.get("priority", "")) > MAX_PRIORITY:
-        raise Unsound("$.fields.priority", f"longer than {MAX_PRIORITY} characters")
+        raise InvalidEvent("$.fields.priority", f"longer than {MAX_PRIORITY} characters")
     tags = sound.get("tags")
     if tags and type(tags) is str:
-        raise Unsound("$.fields.tags", "tags are a list of strings")
+        raise InvalidEvent("$.fields.tags", "tags are a list of strings")
     return sound
 
 
@@ -252,12 +252,12 @@ def _as_text(name: str, value: FieldValue) -> str | list[str]:
             return ""
         case list():
             if name != "tags":
-                raise Unsound(field_path(name), "only tags may be a list")
+                raise InvalidEvent(field_path(name), "only tags may be a list")
             return value
         case bool():
             return "yes" if value else "no"
         case _:
             text = repr(value).removesuffix(".0")
             if len(text) > MAX_TEXT:
-                raise Unsound(field_path(name), f"longer than {MAX_TEXT} characters")
+                raise InvalidEvent(field_path(name), f"longer than {MAX_TEXT} characters")
             return text

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from stream.runtime.gc_tuning import seldom, settle
+from stream.runtime.gc_tuning import configure, freeze
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,7 +31,7 @@ def usual_collector() -> Iterator[None]:
 
 def test_what_stays_is_not_searched_again() -> None:
     kept = [Knot() for _ in range(100)]
-    settle()
+    freeze()
     searched = {id(thing) for thing in gc.get_objects()}
     assert not any(id(knot) in searched for knot in kept)
 
@@ -39,16 +39,16 @@ def test_what_stays_is_not_searched_again() -> None:
 def test_what_was_spared_and_then_given_up_is_found_by_the_next_settling() -> None:
     knot = Knot()
     gone = weakref.ref(knot)
-    settle()
+    freeze()
     del knot
     gc.collect()
     assert gone() is not None
-    settle()
+    freeze()
     assert gone() is None
 
 
 def test_a_turn_of_thousands_of_objects_is_not_searched_while_it_runs() -> None:
-    seldom()
+    configure()
     gc.collect()
     searches = []
     gc.callbacks.append(lambda phase, _info: searches.append(phase))

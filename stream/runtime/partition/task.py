@@ -11,7 +11,7 @@ import time
 from collections import deque
 from typing import TYPE_CHECKING, Final
 
-from stream.runtime.abort import die
+from stream.runtime.abort import abort
 from stream.runtime.partition.commit import cycle
 from stream.runtime.partition.recent import Recent
 from stream.runtime.recovery.changelog import Mark
@@ -187,7 +187,7 @@ class Partition:
                     ended = time.monotonic()
                     events_until = ended + min(EVENTS_SHARE * (ended - began), EVENTS_SECONDS)
             except Exception as error:  # noqa: BLE001  it must not reach Faust, which would shut down in order, and commit
-                die(f"at a turn of partition {self.number}", error)
+                abort(f"at a turn of partition {self.number}", error)
             finally:
                 self._at_rest.set()
 
