@@ -93,7 +93,7 @@ class Viewer:
         head = state.head
         explanation = explain_state(self._app.engine.policies, state, _as_of(head, found.clock))
         fields = {name: value for name, value in head.fields.items() if name[0] != "@" and value}
-        return TicketView(head.id, found.partition, found.live, fields, head.gone, explanation)
+        return TicketView(head.id, found.partition, found.live, fields, head.ended_by, explanation)
 
     def _look(self, what: Callable[[], T]) -> T:
         loop = self._app.events_loop
@@ -212,7 +212,7 @@ def _view(partition: Partition) -> PartitionView:
 
 def _as_of(head: Ticket, clock: int) -> int:
     """Now; but not before what is known to be true: the clock of the feed has not begun when a partition is taken over."""
-    return max(clock, head.last[0] if head.last else 0, 0 if head.fired is None else head.fired + 1)
+    return max(clock, head.last[0] if head.last else 0, 0 if head.last_timer_at is None else head.last_timer_at + 1)
 
 
 def _wall() -> int:

@@ -103,7 +103,7 @@ class Engine:
         return state.knows(event) or (bool(state.old_ids) and _old_id(event) in state.old_ids)
 
     def _in_order(self, state: State, event: Event, now: int) -> Step:
-        begins = not state.head.begun
+        begins = not state.head.started
         transition = Transition(self.policies, state.head.copy(), now)
         transition.event(event)
         after = State(transition.ticket, state.recent.add(event), state.base, state.old_ids, state.revisions)
@@ -150,7 +150,7 @@ def _is_newest(head: Ticket, event: Event) -> bool:
     last, at = head.last, event.at
     if last is None:
         return True
-    if head.fired is not None and at <= head.fired:
+    if head.last_timer_at is not None and at <= head.last_timer_at:
         return False
     return at > last[0] or (at == last[0] and event.key > last)
 
@@ -162,7 +162,7 @@ def _old_id(event: Event) -> str:
 def _said_until(head: Ticket) -> int:
     """Everything that lies before this instant has been said, and nothing that time alone makes true from it on."""
     newest = head.last[0] if head.last is not None else 0
-    return newest if head.fired is None else max(newest, head.fired + 1)
+    return newest if head.last_timer_at is None else max(newest, head.last_timer_at + 1)
 
 
 def _named(effects: list[Effect], revisions: dict[str, int], *, late: bool = False) -> tuple[Effect, ...]:

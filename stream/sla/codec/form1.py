@@ -32,7 +32,7 @@ def decode(data: bytes) -> State:
 
 
 def _ticket(stored: Stored) -> Ticket:
-    id_, fields, watches, commitments, escalations, parties, begun, partial, gone, last, fired, soonest = stored
+    id_, fields, watches, commitments, escalations, parties, started, partial, ended_by, last, last_timer_at, soonest = stored
     return Ticket(
         id_,
         fields,
@@ -40,10 +40,10 @@ def _ticket(stored: Stored) -> Ticket:
         {name: CommitmentState(*parts) for name, parts in commitments.items()},
         {name: EscalationState(*parts) for name, parts in escalations.items()},
         parties,
-        begun,
+        started,
         partial,
-        gone,
+        ended_by,
         last,
-        fired,
+        last_timer_at,
         soonest,
     )

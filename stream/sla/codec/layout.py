@@ -68,7 +68,7 @@ def decode(data: bytes) -> State:
 
 def peek(data: bytes) -> Summary:
     """``data`` with its mark. Raises msgspec.DecodeError and IndexError."""
-    (soonest, newest, gone, packed, values, parts), _ = _peek(data[1:])
+    (soonest, newest, ended_by, packed, values, parts), _ = _peek(data[1:])
     names = unpack_names(packed)
     priority, team = _value("priority", names, values), _value("team", names, values)
     start, keys, numbers, dues, _ = _peek_at_parts(parts)
@@ -78,7 +78,7 @@ def peek(data: bytes) -> Summary:
         going = commitment_status(True, numbers[verdicts + number], numbers[2 * watch])
         if going:
             open_.append(OpenCommitment(name, policy, priority, team, going, dues[number], start + numbers[2 * watch + 1]))
-    ended = newest if has_ended(soonest, gone, _value("status", names, values)) else None
+    ended = newest if has_ended(soonest, ended_by, _value("status", names, values)) else None
     return Summary(None if soonest is None else soonest + 1, ended, open_)
 
 
@@ -96,8 +96,8 @@ def _head_and_tail(ticket: Ticket, source: str) -> tuple[_Head, _Tail]:
         at, seq, id_, its = ticket.last
         last = (seq, id_, None if its == source else its)
     fields = ticket.fields
-    head_part = (ticket.next, at, ticket.gone, pack_names(tuple(fields)), [*fields.values()], parts)
-    return head_part, (last, ticket.id, ticket.parties, ticket.begun, ticket.partial, ticket.fired)
+    head_part = (ticket.next, at, ticket.ended_by, pack_names(tuple(fields)), [*fields.values()], parts)
+    return head_part, (last, ticket.id, ticket.parties, ticket.started, ticket.partial, ticket.last_timer_at)
 
 
 def _parts(ticket: Ticket) -> bytes:
@@ -129,19 +129,19 @@ def _parts(ticket: Ticket) -> bytes:
             )
         )
         numbers.append(commitment_state.verdict)
-        more += (commitment_state.cycle, commitment_state.floor - start)
+        more += (commitment_state.cycle, commitment_state.effective_from - start)
         due, soonest = commitment_state.due, commitment_state.next
         nexts.append(_AS_DUE if soonest == due else soonest)
         if commitment_state.warned:
             warned[len(dues)] = commitment_state.warned
         if (
-            commitment_state.turn
-            or commitment_state.counts_from is not None
-            or commitment_state.cut_from is not None
-            or commitment_state.base
+            commitment_state.revision
+            or commitment_state.rebased_at is not None
+            or commitment_state.reset_at is not None
+            or commitment_state.rebase_used
             or commitment_state.extension
-            or commitment_state.cut_elapsed
-            or commitment_state.cut_paused
+            or commitment_state.elapsed_at_reset
+            or commitment_state.paused_at_reset
         ):
             rare[len(dues)] = _rare(commitment_state)
         dues.append(due)
@@ -155,13 +155,13 @@ def _parts(ticket: Ticket) -> bytes:
 
 def _rare(commitment_state: CommitmentState) -> _Rare:
     return (
-        commitment_state.turn,
-        commitment_state.counts_from,
-        commitment_state.cut_from,
-        commitment_state.base,
+        commitment_state.revision,
+        commitment_state.rebased_at,
+        commitment_state.reset_at,
+        commitment_state.rebase_used,
         commitment_state.extension,
-        commitment_state.cut_elapsed,
-        commitment_state.cut_paused,
+        commitment_state.elapsed_at_reset,
+        commitment_state.paused_at_reset,
     )
 
 
@@ -170,13 +170,15 @@ def _add_rare(commitments: list[CommitmentState], warned: dict[int, tuple[str, .
         commitments[number].warned = thresholds
     for number, parts in rare.items():
         commitment_state = commitments[number]
-        commitment_state.turn, commitment_state.counts_from, commitment_state.cut_from, commitment_state.base = parts[:4]
-        commitment_state.extension, commitment_state.cut_elapsed, commitment_state.cut_paused = parts[4:]
+        commitment_state.revision, commitment_state.rebased_at, commitment_state.reset_at, commitment_state.rebase_used = parts[
+            :4
+        ]
+        commitment_state.extension, commitment_state.elapsed_at_reset, commitment_state.paused_at_reset = parts[4:]
 
 
 def _ticket(head_part: _Head, tail: _Tail, source: str) -> Ticket:
-    soonest, newest, gone, names, values, parts = head_part
-    last, id_, held, begun, partial, fired = tail
+    soonest, newest, ended_by, names, values, parts = head_part
+    last, id_, held, started, partial, last_timer_at = tail
     start, keys, numbers, dues, (more, stretches, nexts, warned, rare, stored) = _read_parts(parts)
     metrics, keyed_commitments, keyed_ladders = unpack_keys(keys)
     watches: dict[str, Stopwatch] = {}
@@ -223,6 +225,8 @@ def _ticket(head_part: _Head, tail: _Tail, source: str) -> Ticket:
     if last is not None and newest is not None:
         seq, its_id, its = last
         key = (newest, seq, its_id, source if its is None else its)
-    ticket = Ticket(id_, fields, watches, commitments, escalations, held, begun, partial, gone, key, fired, soonest)
+    ticket = Ticket(
+        id_, fields, watches, commitments, escalations, held, started, partial, ended_by, key, last_timer_at, soonest
+    )
     ticket.stored = parts
     return ticket

@@ -51,8 +51,8 @@ def explain_state(policies: PolicySet, state: State, until: int | None = None) -
     An ``until`` before ``known_since`` is answered as of ``known_since``.
     """
     head = state.head
-    if until is None and head.fired is not None:
-        until = max(head.fired + 1, head.last[0] if head.last else 0)
+    if until is None and head.last_timer_at is not None:
+        until = max(head.last_timer_at + 1, head.last[0] if head.last else 0)
     base = state.base
     if base is None:
         return _explain(policies, Ticket(head.id), state.history, until)
@@ -116,7 +116,7 @@ def _commitment(commitment_traces: CommitmentTrace, until: int) -> Deadline:
         upto = max(upto, commitment_state.due)
     moments = tuple(moment for moment in commitment_traces.moments if not moment.expected or moment.at <= upto)
     why = _why(commitment_state.due, moments) | commitment_traces.cycle_trace.why
-    made_of = spans(watch, clock, calendar, Cuts(upto, until, why), set_aside=commitment_state.cut_elapsed)
+    made_of = spans(watch, clock, calendar, Cuts(upto, until, why), set_aside=commitment_state.elapsed_at_reset)
     allowance = commitment_state.allowance
     return Deadline(
         commitment=commitment_traces.name,
@@ -130,14 +130,14 @@ def _commitment(commitment_traces: CommitmentTrace, until: int) -> Deadline:
         clock=clock,
         target=commitment_state.target,
         extension=commitment_state.extension,
-        due_after=None if allowance is None else allowance - commitment_state.cut_elapsed,
+        due_after=None if allowance is None else allowance - commitment_state.elapsed_at_reset,
         began=watch.began,
         ended=commitment_traces.closed,
         due=commitment_state.due,
         verdict=commitment_traces.verdict,
         reason=commitment_traces.reason,
         elapsed=_counted(made_of),
-        paused=_paused(made_of, clock, calendar) - commitment_state.cut_paused,
+        paused=_paused(made_of, clock, calendar) - commitment_state.paused_at_reset,
         spans=tuple(made_of),
         moments=moments,
     )

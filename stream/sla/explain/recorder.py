@@ -293,7 +293,7 @@ def _aim(
             resolved_ladder,
             threshold,
             commitment_state.clock,
-            commitment_state.base + (commitment_state.target + commitment_state.extension) * threshold.per_mille // 1000,
+            commitment_state.rebase_used + (commitment_state.target + commitment_state.extension) * threshold.per_mille // 1000,
         )
     amount = resolve(threshold.duration, resolved_ladder.calendar, watch.began)
     if amount.clock is not commitment_state.clock:

@@ -5,7 +5,8 @@ The stopwatch knows how long; this knows how long is too long. Rules:
 1. Every verdict is reached once a cycle: ``TABLE`` lists what may follow what. Late fulfilment ends a breach and does
    not undo it.
 2. A commitment is met when it is fulfilled at or before its deadline, to the microsecond; nothing is rounded.
-3. A new target never reaches back: whatever it makes due in the past becomes true at the moment of the change (``floor``).
+3. A new target never reaches back: whatever it makes due in the past becomes true at the moment of the change
+   (``effective_from``).
 4. A warning that would come no earlier than the breach it warns of is not sent.
 5. What was decided stays decided: no later change of target, priority or policy alters a verdict. Only a late event can
    show that it never was so (``stream.sla.engine``).
@@ -98,16 +99,16 @@ class CommitmentState:
         metric: str,
         cycle: int,
         verdict: int = 0,  # Verdict.PENDING
-        turn: int = 0,
-        floor: int = 0,
+        revision: int = 0,
+        effective_from: int = 0,
         business: bool = True,
         target: int | None = None,
-        counts_from: int | None = None,
-        cut_from: int | None = None,
-        base: int = 0,
+        rebased_at: int | None = None,
+        reset_at: int | None = None,
+        rebase_used: int = 0,
         extension: int = 0,
-        cut_elapsed: int = 0,
-        cut_paused: int = 0,
+        elapsed_at_reset: int = 0,
+        paused_at_reset: int = 0,
         calendar: str = "",
         warned: tuple[str, ...] = (),
         due: int | None = None,
@@ -119,26 +120,26 @@ class CommitmentState:
         """The metric row whose stopwatch it lies on."""
         self.cycle: int = cycle
         self.verdict: int = verdict
-        self.turn: int = turn
+        self.revision: int = revision
         """Which target of the cycle this is: rises when the target changes or the cycle is reopened."""
-        self.floor: int = floor
+        self.effective_from: int = effective_from
         """When the present target took hold (epoch microseconds)."""
         self.business: bool = business
         """Whether the target runs on the calendar rather than on the wall."""
         self.target: int | None = target
         """Microseconds on that clock; ``None``: nothing is promised."""
-        self.counts_from: int | None = counts_from
+        self.rebased_at: int | None = rebased_at
         """When the target began to count, if not with the cycle (``on_change: forward`` and ``reset``)."""
-        self.cut_from: int | None = cut_from
+        self.reset_at: int | None = reset_at
         """When the cycle began anew (``on_change: reset``): what was before is shown and counted no more."""
-        self.base: int = base
-        """Microseconds used at ``counts_from``, on the clock and calendar of the target."""
+        self.rebase_used: int = rebase_used
+        """Microseconds used at ``rebased_at``, on the clock and calendar of the target."""
         self.extension: int = extension
         """Microseconds granted on top of the target."""
-        self.cut_elapsed: int = cut_elapsed
-        """Microseconds used at ``cut_from``, on the same clock and calendar."""
-        self.cut_paused: int = cut_paused
-        """Microseconds paused at ``cut_from``."""
+        self.elapsed_at_reset: int = elapsed_at_reset
+        """Microseconds used at ``reset_at``, on the same clock and calendar."""
+        self.paused_at_reset: int = paused_at_reset
+        """Microseconds paused at ``reset_at``."""
         self.calendar: str = calendar
         self.warned: tuple[str, ...] = warned
         """The warnings that were sent, as the policy writes their marks."""
@@ -155,16 +156,16 @@ class CommitmentState:
             self.metric,
             self.cycle,
             self.verdict,
-            self.turn,
-            self.floor,
+            self.revision,
+            self.effective_from,
             self.business,
             self.target,
-            self.counts_from,
-            self.cut_from,
-            self.base,
+            self.rebased_at,
+            self.reset_at,
+            self.rebase_used,
             self.extension,
-            self.cut_elapsed,
-            self.cut_paused,
+            self.elapsed_at_reset,
+            self.paused_at_reset,
             self.calendar,
             self.warned,
             self.due,
@@ -179,16 +180,16 @@ class CommitmentState:
             self.metric,
             self.cycle,
             self.verdict,
-            self.turn,
-            self.floor,
+            self.revision,
+            self.effective_from,
             self.business,
             self.target,
-            self.counts_from,
-            self.cut_from,
-            self.base,
+            self.rebased_at,
+            self.reset_at,
+            self.rebase_used,
             self.extension,
-            self.cut_elapsed,
-            self.cut_paused,
+            self.elapsed_at_reset,
+            self.paused_at_reset,
             self.calendar,
             self.warned,
             self.due,
@@ -202,7 +203,7 @@ class CommitmentState:
     @property
     def allowance(self) -> int | None:
         """The reading of the stopwatch at the deadline: base, target and extension together."""
-        return None if self.target is None else self.base + self.target + self.extension
+        return None if self.target is None else self.rebase_used + self.target + self.extension
 
     def decide(self, verdict: int) -> None:
         """Raises ValueError for a verdict that may not follow the present one: our bug."""
@@ -215,7 +216,7 @@ class CommitmentState:
         self.policy = resolved.policy.name
         self.version = resolved.policy.version
         self.calendar = resolved.calendar.name
-        self.floor = at
+        self.effective_from = at
         if resolved.target is None:
             self.target = None
         else:
@@ -224,12 +225,12 @@ class CommitmentState:
             self.target = amount.micros
 
     def measure_again(self, calendar: Calendar, watch: Stopwatch) -> None:
-        """Find anew what was used at ``counts_from`` and ``cut_from``: the clock or the calendar may be another now."""
-        if self.counts_from is not None:
-            self.base = watch.elapsed(self.clock, calendar, self.counts_from)
-        if self.cut_from is not None:
-            self.cut_elapsed = watch.elapsed(self.clock, calendar, self.cut_from)
-            self.cut_paused = watch.paused_for(self.clock, calendar, self.cut_from)
+        """Find anew what was used at ``rebased_at`` and ``reset_at``: the clock or the calendar may be another now."""
+        if self.rebased_at is not None:
+            self.rebase_used = watch.elapsed(self.clock, calendar, self.rebased_at)
+        if self.reset_at is not None:
+            self.elapsed_at_reset = watch.elapsed(self.clock, calendar, self.reset_at)
+            self.paused_at_reset = watch.paused_for(self.clock, calendar, self.reset_at)
 
     def differs(self, resolved: ResolvedCommitment, watch: Stopwatch) -> bool:
         """Whether ``resolved`` sets another target, or counts it on another calendar."""
@@ -252,9 +253,9 @@ class CommitmentState:
         if not watch.on:
             return
         if self.target is not None:
-            self.due = soonest = watch.reaches(self.base + self.target + self.extension, self.clock, resolved.calendar)
-            if soonest is not None and soonest < self.floor:
-                soonest = self.floor
+            self.due = soonest = watch.reaches(self.rebase_used + self.target + self.extension, self.clock, resolved.calendar)
+            if soonest is not None and soonest < self.effective_from:
+                soonest = self.effective_from
         for threshold in resolved.warn_at:
             if threshold.text in self.warned:
                 continue
@@ -289,20 +290,22 @@ def threshold_instant(
 ) -> int | None:
     """When a mark on a commitment is reached, never before its target took hold; ``None`` while that is not in sight."""
     instant = _raw_instant(threshold, commitment_state, watch, calendar)
-    return instant if instant is None or instant > commitment_state.floor else commitment_state.floor
+    return instant if instant is None or instant > commitment_state.effective_from else commitment_state.effective_from
 
 
 def _raw_instant(threshold: Threshold, commitment_state: CommitmentState, watch: Stopwatch, calendar: Calendar) -> int | None:
     if threshold.kind is _SHARE:
         if commitment_state.target is None:
             return None
-        used = commitment_state.base + (commitment_state.target + commitment_state.extension) * threshold.per_mille // 1000
+        used = (
+            commitment_state.rebase_used + (commitment_state.target + commitment_state.extension) * threshold.per_mille // 1000
+        )
         return watch.reaches(used, commitment_state.clock, calendar)
     amount = resolve(threshold.duration, calendar, watch.began)
     if threshold.kind is _USED:
         before = 0
-        if commitment_state.cut_from is not None:
-            before = watch.elapsed(amount.clock, calendar, commitment_state.cut_from)
+        if commitment_state.reset_at is not None:
+            before = watch.elapsed(amount.clock, calendar, commitment_state.reset_at)
         return watch.reaches(before + amount.micros, amount.clock, calendar)
     signed = -amount.micros if threshold.kind is _LEFT else amount.micros
     allowance = commitment_state.allowance

@@ -79,13 +79,13 @@ class EscalationState:
         version: int,
         metric: str,
         cycle: int,
-        floor: int = 0,
+        effective_from: int = 0,
         raised: tuple[str, ...] = (),
         phase: int = 0,  # Holding.CLIMBING
-        said: int = 0,
-        watched_until: int = 0,
+        last_emitted_at: int = 0,
+        monitored_until: int = 0,
         repeats: int = 0,
-        turn: int = 0,
+        rounds: int = 0,
         next: int | None = None,  # noqa: A002  the word of all parts of a ticket
     ) -> None:
         self.policy: str = policy
@@ -93,18 +93,18 @@ class EscalationState:
         self.metric: str = metric
         """The metric row on whose stopwatch it stands."""
         self.cycle: int = cycle
-        self.floor: int = floor
+        self.effective_from: int = effective_from
         """When the present times of its levels took hold (epoch microseconds)."""
         self.raised: tuple[str, ...] = raised
         """Names of the levels that were raised, in order."""
         self.phase: int = phase
-        self.said: int = said
+        self.last_emitted_at: int = last_emitted_at
         """When the highest level was last said, acknowledged, or put under monitoring (epoch microseconds)."""
-        self.watched_until: int = watched_until
+        self.monitored_until: int = monitored_until
         """When the monitoring period ends, once it has begun (epoch microseconds)."""
         self.repeats: int = repeats
         """How often the highest level was repeated."""
-        self.turn: int = turn
+        self.rounds: int = rounds
         """Counts acknowledgements, releases and recurrences: tells the facts of one round from those of the next."""
         self.next: int | None = next
         """The next instant at which something is said, if no event comes first."""
@@ -116,13 +116,13 @@ class EscalationState:
             self.version,
             self.metric,
             self.cycle,
-            self.floor,
+            self.effective_from,
             self.raised,
             self.phase,
-            self.said,
-            self.watched_until,
+            self.last_emitted_at,
+            self.monitored_until,
             self.repeats,
-            self.turn,
+            self.rounds,
             self.next,
         )
 
@@ -133,13 +133,13 @@ class EscalationState:
             self.version,
             self.metric,
             self.cycle,
-            self.floor,
+            self.effective_from,
             self.raised,
             self.phase,
-            self.said,
-            self.watched_until,
+            self.last_emitted_at,
+            self.monitored_until,
             self.repeats,
-            self.turn,
+            self.rounds,
             self.next,
         )
 
@@ -160,23 +160,23 @@ class EscalationState:
         """All that is in sight, in the order of the policy: levels first, then the repetition of the highest."""
         calendar, ladder = resolved_ladder.calendar, resolved_ladder.ladder
         if self.phase == MONITORING:
-            return [Due(self.watched_until, None, None)]
+            return [Due(self.monitored_until, None, None)]
         if not watch.on or self.phase > ACKNOWLEDGED or not _may_escalate(resolved_ladder, commitment_state):
             return []
         highest = self.highest(resolved_ladder)
         if self.phase == ACKNOWLEDGED:
             if ladder.raise_again_after is None or highest is None:
                 return []
-            again = shift(self.said, ladder.raise_again_after, calendar)
-            return [Due(_when_allowed(max(again, self.floor), highest, calendar), highest, None)]
+            again = shift(self.last_emitted_at, ladder.raise_again_after, calendar)
+            return [Due(_when_allowed(max(again, self.effective_from), highest, calendar), highest, None)]
         found = []
         for level, threshold in self._above(resolved_ladder):
             instant = self._instant(threshold, resolved_ladder, watch, commitment_state)
             if instant is not None:
                 found.append(Due(_when_allowed(instant, level, calendar), level, threshold))
         if highest is not None and highest.repeat_every is not None and self.repeats < highest.max_repeats:
-            again = shift(self.said, highest.repeat_every, calendar)
-            found.append(Due(_when_allowed(max(again, self.floor), highest, calendar), highest, None))
+            again = shift(self.last_emitted_at, highest.repeat_every, calendar)
+            found.append(Due(_when_allowed(max(again, self.effective_from), highest, calendar), highest, None))
         return found
 
     def highest(self, resolved_ladder: ResolvedLadder) -> Level | None:
@@ -213,7 +213,7 @@ class EscalationState:
             instant = watch.reaches(amount.micros, amount.clock, resolved_ladder.calendar)
         else:
             instant = None
-        return instant if instant is None or instant > self.floor else self.floor
+        return instant if instant is None or instant > self.effective_from else self.effective_from
 
 
 def _may_escalate(resolved_ladder: ResolvedLadder, commitment_state: CommitmentState | None) -> bool:

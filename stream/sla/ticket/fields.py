@@ -23,9 +23,9 @@ def update_fields(ticket: Ticket, event: Event) -> tuple[Event, set[str]]:
     """
     fields, given, type_ = ticket.fields, event.fields, event.type
     names: set[str] = set()
-    if not ticket.begun:
+    if not ticket.started:
         names.update(("@begun", "status"))
-        ticket.begun = True
+        ticket.started = True
         ticket.partial = type_ != "ticket.created"
         fields = {"@begun": "yes"} if ticket.partial else {"@begun": "yes", "status": "new"}
     elif "@begun" in fields:
@@ -68,10 +68,10 @@ def _derived(ticket: Ticket, event: Event) -> dict[str, str]:
         case "resolution.accepted":
             return {"@accepted": event.by}
         case "ticket.merged":
-            ticket.gone = "merged"
+            ticket.ended_by = "merged"
             return {}
         case "ticket.deleted":
-            ticket.gone = "deleted"
+            ticket.ended_by = "deleted"
             return {}
         case _:
             return {}

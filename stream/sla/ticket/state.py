@@ -46,11 +46,11 @@ class Ticket:
         commitments: dict[str, CommitmentState] | None = None,
         escalations: dict[str, EscalationState] | None = None,
         parties: tuple[str, ...] = (),
-        begun: bool = False,
+        started: bool = False,
         partial: bool = False,
-        gone: str = "",
+        ended_by: str = "",
         last: Key | None = None,
-        fired: int | None = None,
+        last_timer_at: int | None = None,
         next: int | None = None,  # noqa: A002
     ) -> None:
         self.id: str = id
@@ -64,14 +64,14 @@ class Ticket:
         """By the name of the ladder."""
         self.parties: tuple[str, ...] = parties
         """Third parties the ticket waits for."""
-        self.begun: bool = begun
+        self.started: bool = started
         self.partial: bool = partial
         """Its creation has not been seen."""
-        self.gone: str = gone
+        self.ended_by: str = ended_by
         """``merged`` or ``deleted``: nothing runs any more."""
         self.last: Key | None = last
         """The key of the newest event."""
-        self.fired: int | None = fired
+        self.last_timer_at: int | None = last_timer_at
         """The newest instant at which time alone made something true."""
         self.next: int | None = next
         """The soonest instant at which something becomes true, if no event comes first."""
@@ -88,11 +88,11 @@ class Ticket:
             self.commitments,
             self.escalations,
             self.parties,
-            self.begun,
+            self.started,
             self.partial,
-            self.gone,
+            self.ended_by,
             self.last,
-            self.fired,
+            self.last_timer_at,
             self.next,
         )
         copy.stored = self.stored
@@ -114,11 +114,11 @@ class Ticket:
             {name: commitment_state.parts() for name, commitment_state in self.commitments.items()},
             {name: escalation_state.parts() for name, escalation_state in self.escalations.items()},
             self.parties,
-            self.begun,
+            self.started,
             self.partial,
-            self.gone,
+            self.ended_by,
             self.last,
-            self.fired,
+            self.last_timer_at,
             self.next,
         )
 
@@ -189,14 +189,14 @@ class State:
     def ended(self) -> int | None:
         """The instant of its newest event (epoch microseconds), if it has come to its end; ``has_ended``."""
         head = self.head
-        if head.last is None or not has_ended(head.next, head.gone, str(head.fields.get("status", ""))):
+        if head.last is None or not has_ended(head.next, head.ended_by, str(head.fields.get("status", ""))):
             return None
         return head.last[0]
 
 
-def has_ended(soonest: int | None, gone: str, status: str) -> bool:
+def has_ended(soonest: int | None, ended_by: str, status: str) -> bool:
     """Nothing is due any more, and the helpdesk has closed, merged or deleted the ticket."""
-    return soonest is None and (gone != "" or status == "closed")
+    return soonest is None and (ended_by != "" or status == "closed")
 
 
 class OpenCommitment(NamedTuple):

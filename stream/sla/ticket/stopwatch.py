@@ -2,7 +2,7 @@
 
 Rules:
 
-1. Every change of phase is in ``TABLE``; a signal the table does not list for the phase changes nothing, and ``turn`` never
+1. Every change of phase is in ``TABLE``; a signal the table does not list for the phase changes nothing, and ``signals`` never
    gives one.
 2. A stopwatch keeps instants, never "time so far": the stretches it ran and the stretches it was paused. How long that is
    depends on who asks (a wall clock, one calendar or another), so a change of target or calendar cannot lose time.
@@ -250,7 +250,7 @@ class MetricTriggers:
         self.sensitivity: Final = _heeded(metric)
         """By phase."""
 
-    def turn(self, phase: int, event: Event, fields: Fields) -> tuple[Signal, ...]:
+    def signals(self, phase: int, event: Event, fields: Fields) -> tuple[Signal, ...]:
         """The signals an event gives to a stopwatch in that phase, in order; ``()`` for none."""
         if RUNNING <= phase <= PAUSED:
             return self._turn_on(phase, event, fields)

@@ -81,12 +81,12 @@ def moves(
 ) -> None:
     """The stopwatch was paused, resumed or reopened at ``at``."""
     if signal is REOPEN:
-        commitment_state.turn += 1
+        commitment_state.revision += 1
         if commitment_state.verdict == MET_LATE:
             commitment_state.decide(BREACHED)
         elif commitment_state.verdict in (MET, MEASURED):
             commitment_state.decide(PENDING)
-            commitment_state.floor = at
+            commitment_state.effective_from = at
     if signal is REOPEN and commitment_state.verdict == PENDING and commitment_state.differs(resolved, watch):
         retargets(emitter, at, cause, resolved, commitment_state, watch)  # the fields changed while it was stopped
     commitment_state.look_ahead(resolved, watch)
@@ -111,7 +111,7 @@ def begins(
     """A promise begins to be laid over a stopwatch: a cycle has begun, or the promise has begun to apply."""
     commitment_state = CommitmentState(resolved.policy.name, resolved.policy.version, resolved.metric, watch.cycle)
     if before is not None and (before.metric != commitment_state.metric or before.cycle == watch.cycle):
-        commitment_state.turn = before.turn + 1
+        commitment_state.revision = before.revision + 1
     commitment_state.aim(resolved, watch, at)
     commitment_state.look_ahead(resolved, watch)
     emitter.commitment(_STARTED, reason, at, cause, resolved, commitment_state, watch)
@@ -124,7 +124,7 @@ def retargets(
     emitter: Emitter, at: int, cause: str, resolved: ResolvedCommitment, commitment_state: CommitmentState, watch: Stopwatch
 ) -> None:
     """The ticket's fields now promise something else: swap the target as the commitment's ``on_change`` says."""
-    commitment_state.turn += 1
+    commitment_state.revision += 1
     commitment_state.metric = resolved.metric
     commitment_state.cycle = watch.cycle
     commitment_state.aim(resolved, watch, at)
@@ -132,9 +132,9 @@ def retargets(
     if mode is OnChange.RESET:
         commitment_state.extension = 0
         commitment_state.warned = ()
-        commitment_state.cut_from = at
+        commitment_state.reset_at = at
     if mode is not OnChange.CARRY:
-        commitment_state.counts_from = at
+        commitment_state.rebased_at = at
     commitment_state.measure_again(resolved.calendar, watch)
     commitment_state.aim_again(resolved, watch, at)
     emitter.commitment(Kind.RETARGETED, Reason.FIELD_CHANGED, at, cause, resolved, commitment_state, watch, per_event=True)
@@ -156,7 +156,7 @@ def falls_due(
     emitter: Emitter, instant: int, resolved: ResolvedCommitment, commitment_state: CommitmentState, watch: Stopwatch
 ) -> None:
     """``instant`` is ``commitment_state.next``, and time has passed it."""
-    if commitment_state.due is not None and max(commitment_state.due, commitment_state.floor) == instant:
+    if commitment_state.due is not None and max(commitment_state.due, commitment_state.effective_from) == instant:
         breaches(emitter, instant, TIMER, resolved, commitment_state, watch)
         return
     for threshold in commitment_state.warnings_at(instant, resolved, watch):
@@ -189,7 +189,7 @@ def extends(
     else:
         kind, reason = Kind.RETARGETED, Reason.EXTENSION
         commitment_state.extension += allowed
-        commitment_state.turn += 1
-        commitment_state.floor = event.at
+        commitment_state.revision += 1
+        commitment_state.effective_from = event.at
         commitment_state.aim_again(resolved, watch, event.at)
     emitter.commitment(kind, reason, event.at, event.id, resolved, commitment_state, watch, per_event=True)

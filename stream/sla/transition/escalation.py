@@ -37,9 +37,9 @@ def turns(
         _reopens(emitter, at, cause, resolved_ladder, escalation_state, watch)
     elif signal is STOP and escalation_state.active and resolved_ladder.ladder.monitoring is not None:
         escalation_state.phase = EscalationPhase.MONITORING
-        escalation_state.said = at
-        escalation_state.turn += 1
-        escalation_state.next = escalation_state.watched_until = shift(
+        escalation_state.last_emitted_at = at
+        escalation_state.rounds += 1
+        escalation_state.next = escalation_state.monitored_until = shift(
             at, resolved_ladder.ladder.monitoring, resolved_ladder.calendar
         )
         _tell_all(
@@ -51,7 +51,7 @@ def turns(
             resolved_ladder,
             escalation_state,
             watch,
-            due_at=escalation_state.watched_until,
+            due_at=escalation_state.monitored_until,
         )
     elif signal in (STOP, RESTART, CANCEL):
         releases(emitter, reason, at, cause, resolved_ladder, escalation_state, watch)
@@ -60,10 +60,10 @@ def turns(
 def _reopens(
     emitter: Emitter, at: int, cause: str, resolved_ladder: ResolvedLadder, escalation_state: EscalationState, watch: Stopwatch
 ) -> None:
-    escalation_state.turn += 1
-    escalation_state.floor = at
+    escalation_state.rounds += 1
+    escalation_state.effective_from = at
     escalation_state.repeats = 0
-    escalation_state.said = at
+    escalation_state.last_emitted_at = at
     if escalation_state.phase == EscalationPhase.ENDED or not escalation_state.raised:
         escalation_state.raised = ()
         escalation_state.phase = EscalationPhase.ACTIVE
@@ -77,8 +77,8 @@ def returns(
 ) -> None:
     """A ladder that had ceased to apply applies again: it goes on at its level."""
     escalation_state.phase = EscalationPhase.ACTIVE
-    escalation_state.turn += 1
-    escalation_state.said = at
+    escalation_state.rounds += 1
+    escalation_state.last_emitted_at = at
     escalation_state.repeats = 0
     _tell_all(emitter, Kind.RECURRED, Reason.FIELD_CHANGED, at, cause, resolved_ladder, escalation_state, watch)
 
@@ -97,7 +97,7 @@ def releases(
     """The escalation is over: everybody who was told of it is told so."""
     escalation_state.next = None
     if escalation_state.active:
-        escalation_state.turn += 1
+        escalation_state.rounds += 1
         escalation_state.phase = phase
         _tell_all(emitter, Kind.RELEASED, reason, at, cause, resolved_ladder, escalation_state, watch)
 
@@ -108,8 +108,8 @@ def acknowledges(
     """Somebody has taken the escalation on. Nothing to acknowledge is no error: such an event says nothing."""
     if escalation_state.active and escalation_state.phase == EscalationPhase.ACTIVE and _means(event, escalation_state):
         escalation_state.phase = EscalationPhase.ACKNOWLEDGED
-        escalation_state.said = event.at
-        escalation_state.turn += 1
+        escalation_state.last_emitted_at = event.at
+        escalation_state.rounds += 1
         _tell_all(emitter, Kind.ACKNOWLEDGED, Reason.ACKNOWLEDGED, event.at, event.id, resolved_ladder, escalation_state, watch)
 
 
@@ -162,12 +162,12 @@ def asks(
             per_event=True,
         )
         return
-    escalation_state.said = event.at
+    escalation_state.last_emitted_at = event.at
     escalation_state.repeats = 0
     again = escalation_state.reached(level, resolved_ladder)
     if not again:
         escalation_state.raised = (*escalation_state.raised, level.name)
-    escalation_state.turn += 1  # its repetitions are counted from here, and are others than those before
+    escalation_state.rounds += 1  # its repetitions are counted from here, and are others than those before
     escalation_state.phase = EscalationPhase.ACTIVE
     kind = Kind.REPEATED if again else Kind.RAISED
     _say(
@@ -205,7 +205,7 @@ def falls_due(
         if due.threshold is not None:
             escalation_state.raised = (*escalation_state.raised, due.level.name)
             escalation_state.repeats = 0
-            escalation_state.said = instant
+            escalation_state.last_emitted_at = instant
             reason = THRESHOLD_REASON[due.threshold.kind]
             _say(
                 emitter,
@@ -235,14 +235,14 @@ def _says_again(
 ) -> None:
     if escalation_state.phase == EscalationPhase.ACKNOWLEDGED:
         escalation_state.phase = EscalationPhase.ACTIVE
-        escalation_state.floor = instant
+        escalation_state.effective_from = instant
         escalation_state.repeats = 0
-        escalation_state.turn += 1
+        escalation_state.rounds += 1
         reason = Reason.STILL_OPEN
     else:
         escalation_state.repeats += 1
         reason = Reason.NOT_ACKNOWLEDGED
-    escalation_state.said = instant
+    escalation_state.last_emitted_at = instant
     _say(emitter, Kind.REPEATED, reason, instant, TIMER, resolved_ladder, escalation_state, watch, level, commitment_state)
 
 

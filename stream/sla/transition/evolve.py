@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 _ABOUT_ESCALATIONS: Final = ("escalation.requested", "escalation.acknowledged", "escalation.released")
 _END_REASON: Final = {Signal.STOP: Reason.SOLVED, Signal.RESTART: Reason.RESTARTED, Signal.CANCEL: Reason.CANCEL_CONDITION}
 _MAY_BEGIN_ANEW: Final = (CANCELLED, MET, MEASURED)
-_GONE_REASON: Final = {"merged": Reason.MERGED, "deleted": Reason.DELETED}
+_ENDED_BY_REASON: Final = {"merged": Reason.MERGED, "deleted": Reason.DELETED}
 _CANCELLED: Final = (Signal.CANCEL,)
 # Naming a member of an enum costs as much as a call.
 _FIELD_CHANGED: Final = Reason.FIELD_CHANGED
@@ -113,7 +113,7 @@ class Transition:
             self._take_on()
             instant = ticket.next
             self._fire(instant)
-            ticket.fired = instant
+            ticket.last_timer_at = instant
             ticket.look_ahead()
 
     def _take_on(self) -> None:
@@ -149,12 +149,12 @@ class Transition:
         """Give every stopwatch its signals; returns the rows of those that got any."""
         ticket = self.ticket
         turned: list[str] = []
-        watches, fields, gone = ticket.watches, ticket.fields, ticket.gone
+        watches, fields, ended_by = ticket.watches, ticket.fields, ticket.ended_by
         begins = "@begun" in fields
         for metric, triggers in self.policies.triggers.items():
             watch = watches.get(metric)
             phase = IDLE if watch is None else watch.phase
-            if gone:
+            if ended_by:
                 signals: tuple[Signal, ...] = _CANCELLED if watch is not None and watch.on else ()
             else:
                 sensitivity = triggers.sensitivity[phase]
@@ -165,7 +165,7 @@ class Transition:
                     or (changed and not sensitivity.fields.isdisjoint(changed))
                 ):
                     continue
-                signals = triggers.turn(phase, event, fields)
+                signals = triggers.signals(phase, event, fields)
             if signals:
                 if not turned:
                     self._take_on()
@@ -182,7 +182,7 @@ class Transition:
             watch.take(signal, at)
             return
         emitter, cause, ends, resolved_policy = self.emitter, self._cause, signal in _END_REASON, self._resolved_policy(watch)
-        reason = _GONE_REASON.get(self.ticket.gone) or _END_REASON.get(signal, _FIELD_CHANGED)
+        reason = _ENDED_BY_REASON.get(self.ticket.ended_by) or _END_REASON.get(signal, _FIELD_CHANGED)
         if not ends:
             watch.take(signal, at)
         for resolved in resolved_policy.commitments_on.get(metric, ()):
@@ -263,15 +263,15 @@ class Transition:
                         old = ticket.watches[escalation_state.metric]
                         escalation.releases(self.emitter, Reason.RESTARTED, at, cause, resolved_ladder, escalation_state, old)
                     turn = (
-                        escalation_state.turn + 1 if escalation_state is not None and escalation_state.metric != metric else 0
+                        escalation_state.rounds + 1 if escalation_state is not None and escalation_state.metric != metric else 0
                     )
                     escalation_state = EscalationState(
-                        resolved_ladder.policy.name, resolved_ladder.policy.version, metric, watch.cycle, turn=turn
+                        resolved_ladder.policy.name, resolved_ladder.policy.version, metric, watch.cycle, rounds=turn
                     )
                     ticket.escalations[name] = escalation_state
                 elif escalation_state.phase == _WITHDRAWN:
                     escalation.returns(self.emitter, at, cause, resolved_ladder, escalation_state, watch)
-                escalation_state.floor = max(escalation_state.floor, at)
+                escalation_state.effective_from = max(escalation_state.effective_from, at)
                 escalation_state.look_ahead(resolved_ladder, watch, ticket.commitments.get(resolved_ladder.ladder.commitment))
         return laid
 
@@ -302,7 +302,7 @@ class Transition:
             if not same_cycle or commitment_state.differs(resolved, watch):
                 commitment.retargets(emitter, at, cause, resolved, commitment_state, watch)
             else:  # the warnings may be others all the same
-                commitment_state.floor = max(commitment_state.floor, at)
+                commitment_state.effective_from = max(commitment_state.effective_from, at)
                 commitment_state.look_ahead(resolved, watch)
         elif commitment_state is None or not same_cycle or commitment_state.verdict in _MAY_BEGIN_ANEW:
             reason = _CLOCK_STARTED if watch.began == at else _FIELD_CHANGED

@@ -79,12 +79,12 @@ def test_only_registered_senders_start_a_clock_and_registering_later_starts_it(p
     triggers = policies.triggers[metric]
     created = Event(at=0, id="1", type="ticket.created", source="s", actor="customer", fields={"sender": "guest"})
     registered = Event(at=1, id="2", type="ticket.changed", source="s", actor="agent", fields={"sender": "registered"})
-    assert triggers.turn(Phase.IDLE, created, {"@begun": "yes", "sender": "guest", "status": "new"}) == ()
-    assert triggers.turn(Phase.IDLE, created, {"@begun": "yes", "sender": "registered", "status": "new"}) == (Signal.START,)
-    assert triggers.turn(Phase.IDLE, registered, {"sender": "registered", "status": "new"}) == (Signal.START,)
+    assert triggers.signals(Phase.IDLE, created, {"@begun": "yes", "sender": "guest", "status": "new"}) == ()
+    assert triggers.signals(Phase.IDLE, created, {"@begun": "yes", "sender": "registered", "status": "new"}) == (Signal.START,)
+    assert triggers.signals(Phase.IDLE, registered, {"sender": "registered", "status": "new"}) == (Signal.START,)
 
 
 def test_who_has_been_answered_before_he_was_registered_waits_for_no_answer(policies):
     registered = Event(at=1, id="2", type="ticket.changed", source="s", fields={"sender": "registered"})
     fields = {"sender": "registered", "status": "open", "@answered": "yes"}
-    assert policies.triggers["batoi_answer"].turn(Phase.IDLE, registered, fields) == ()
+    assert policies.triggers["batoi_answer"].signals(Phase.IDLE, registered, fields) == ()

@@ -51,7 +51,7 @@ def test_turn_gives_only_signals_the_table_lists() -> None:
     ]
     for metric, phase, event, after in itertools.product(BUILT_IN.values(), Phase, events, fields):
         watch = Stopwatch(phase=phase)
-        for signal in MetricTriggers(metric).turn(phase, event, after):
+        for signal in MetricTriggers(metric).signals(phase, event, after):
             watch.take(signal, 1)
 
 
@@ -101,23 +101,26 @@ def test_while_paused_no_more_time_is_in_sight_than_was_used() -> None:
 
 
 def test_a_stop_beats_a_start() -> None:
-    assert MetricTriggers(BUILT_IN["first_response"]).turn(Phase.IDLE, created(0), {"@begun": "yes", **CLOSED}) == (
+    assert MetricTriggers(BUILT_IN["first_response"]).signals(Phase.IDLE, created(0), {"@begun": "yes", **CLOSED}) == (
         Signal.SKIP,
     )
 
 
 def test_a_cancel_beats_a_stop() -> None:
     metric = Metric("r", starts=BEGUN, stops=SOLVED, cancels=SOLVED)
-    assert MetricTriggers(metric).turn(Phase.RUNNING, changed(1, status="solved"), CLOSED) == (Signal.CANCEL,)
+    assert MetricTriggers(metric).signals(Phase.RUNNING, changed(1, status="solved"), CLOSED) == (Signal.CANCEL,)
 
 
 def test_a_stop_beats_a_restart() -> None:
     metric = Metric("r", starts=ANSWER, stops=ANSWER, restarts=ANSWER)
-    assert MetricTriggers(metric).turn(Phase.RUNNING, says(1), RUNNING) == (Signal.STOP,)
+    assert MetricTriggers(metric).signals(Phase.RUNNING, says(1), RUNNING) == (Signal.STOP,)
 
 
 def test_a_restart_may_begin_the_next_cycle_paused() -> None:
-    assert MetricTriggers(BUILT_IN["pausable_update"]).turn(Phase.RUNNING, says(1), PENDING) == (Signal.RESTART, Signal.PAUSE)
+    assert MetricTriggers(BUILT_IN["pausable_update"]).signals(Phase.RUNNING, says(1), PENDING) == (
+        Signal.RESTART,
+        Signal.PAUSE,
+    )
 
 
 def test_a_row_with_a_resume_condition_stays_paused_until_it_holds() -> None:
@@ -126,8 +129,8 @@ def test_a_row_with_a_resume_condition_stays_paused_until_it_holds() -> None:
     )
     triggers = MetricTriggers(metric)
 
-    assert triggers.turn(Phase.PAUSED, changed(1, status="open"), RUNNING) == ()
-    assert triggers.turn(Phase.PAUSED, changed(1, go="now"), RUNNING) == (Signal.RESUME,)
+    assert triggers.signals(Phase.PAUSED, changed(1, status="open"), RUNNING) == ()
+    assert triggers.signals(Phase.PAUSED, changed(1, go="now"), RUNNING) == (Signal.RESUME,)
 
 
 @pytest.mark.parametrize("again", [Again.NEVER, Again.CYCLE, Again.CONTINUE])
@@ -135,7 +138,7 @@ def test_a_stopped_row_goes_on_as_it_says(again: Again) -> None:
     metric = Metric("r", starts=ANSWER, stops=SOLVED, again=again, reopens=FieldIn("status", frozenset({"open"})))
     expected = {Again.NEVER: (), Again.CYCLE: (Signal.START,), Again.CONTINUE: (Signal.REOPEN,)}
 
-    assert MetricTriggers(metric).turn(Phase.STOPPED, says(1), RUNNING) == expected[again]
+    assert MetricTriggers(metric).signals(Phase.STOPPED, says(1), RUNNING) == expected[again]
 
 
 OFFICE_DAY = 9 * HOUR
@@ -305,4 +308,4 @@ def test_every_condition_may_ask_for_the_event_and_for_the_fields_at_once(
         Metric("r", **{"starts": holds, "stops": Not(ALWAYS_HOLDS), **dict.fromkeys(asked.split(), holds)}, again=again)
     )
 
-    assert triggers.turn(phase, says(1), RUNNING) == signals
+    assert triggers.signals(phase, says(1), RUNNING) == signals
