@@ -23,7 +23,7 @@ def name_of(deadline: Deadline) -> str:
     """What a deadline is called: its commitment, or its ladder and level."""
     if not deadline.ladder:
         return deadline.commitment
-    name = f"{deadline.ladder}, level {deadline.level}{f', at {deadline.threshold}' if deadline.mark else ''}"
+    name = f"{deadline.ladder}, level {deadline.level}{f', at {deadline.threshold}' if deadline.threshold else ''}"
     return name + (f" of {deadline.commitment}" if deadline.commitment else "")
 
 

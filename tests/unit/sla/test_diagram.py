@@ -16,4 +16,4 @@ def test_the_diagrams_of_the_reference_are_those_of_the_tables() -> None:
 
 def test_a_diagram_shows_every_transition() -> None:
     assert "    running --> paused: pause" in stopwatch_diagram()
-    assert "    breached --> late" in verdict_diagram()
+    assert "    breached --> met_late" in verdict_diagram()

@@ -27,7 +27,7 @@ from tests.unit.sla.given import HOUR, MINUTE, after, changed, commitment, creat
 if TYPE_CHECKING:
     from stream.sla.calendar.calendar import Calendar
 
-SCHEMA = Draft202012Validator(json.loads((Path(__file__).parents[3] / "schemas" / "explanation.v1.json").read_text()))
+SCHEMA = Draft202012Validator(json.loads((Path(__file__).parents[4] / "schemas" / "explanation.v1.json").read_text()))
 PLAIN = policy_set(commitment("resolution"))
 
 
