@@ -89,7 +89,7 @@ _PHRASES: Final[tuple[tuple[str, _Build], ...]] = (
     (r"(\S+) delivers", lambda m: {"type_": "dependency.ended", "party": m[1]}),
     (
         r"(\S+) is extended by (\S+): (.+)",
-        lambda m: {"type_": "extension.granted", "commitment": m[1], "by": m[2], "reason": m[3]},
+        lambda m: {"type_": "extension.granted", "commitment": m[1], "by": m[2]},
     ),
     (r"(customer|manager) accepts", lambda m: {"type_": "resolution.accepted", "by": m[1]}),
     (

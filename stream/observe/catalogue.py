@@ -30,7 +30,7 @@ EVENTS: Final = Spec(
     "counter",
     ("type", "result"),
     "Sound events handled. result: applied (in order), late (came after younger ones and was put in its place), "
-    "duplicate (its id was known), ignored (changed nothing). Rejected ones are counted apart.",
+    "duplicate (its id was known). Rejected ones are counted apart.",
 )
 REJECTED: Final = Spec(
     "sla_events_rejected_total",

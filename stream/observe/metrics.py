@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 
     from stream.sla.policy.resolve import PolicySet
 
-Result = Literal["applied", "late", "duplicate", "ignored"]
-RESULTS: Final[tuple[Result, ...]] = ("applied", "late", "duplicate", "ignored")
+Result = Literal["applied", "late", "duplicate"]
+RESULTS: Final[tuple[Result, ...]] = ("applied", "late", "duplicate")
 REJECT_REASONS: Final = ("undecodable", "too_large", "invalid", "key_mismatch", "future", "too_late")
 TICK: Final = "feed.tick"
 

@@ -1,6 +1,7 @@
-"""What a helpdesk can tell us about a ticket: one fact an event.
+"""What a helpdesk reports about a ticket: one fact an event.
 
-Decoding and validation live in ``stream.wire.decode``; here is what is left of an event once it is known to be sound.
+``stream.wire.decode`` decodes and validates. An ``Event`` holds what the engine needs of a valid event. It has no free text: what
+people wrote about a ticket must not reach a stored state.
 """
 
 from __future__ import annotations
@@ -59,7 +60,6 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True, rename=_SHORT, gc=F
     """``extension.granted``: whose target is extended."""
     by: str = ""
     """``extension.granted``: the duration text. ``resolution.accepted``: ``customer`` or ``manager``."""
-    reason: str = ""
     level: str = ""
     """``escalation.*``: the level asked for, acknowledged or released."""
     impact: str = ""

@@ -239,11 +239,11 @@ _CARRIES: Final[dict[EventType, tuple[str, ...]]] = {
     "ticket.deleted": (),
     "dependency.started": ("party",),
     "dependency.ended": ("party",),
-    "extension.granted": ("commitment", "by", "reason"),
+    "extension.granted": ("commitment", "by"),
     "resolution.accepted": ("by",),
-    "escalation.requested": ("level", "reason", "impact"),
-    "escalation.acknowledged": ("level", "reason"),
-    "escalation.released": ("level", "reason"),
+    "escalation.requested": ("level", "impact"),
+    "escalation.acknowledged": ("level",),
+    "escalation.released": ("level",),
 }
 
 

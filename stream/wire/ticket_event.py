@@ -118,6 +118,7 @@ class ExtensionGranted(TicketEvent, frozen=True, kw_only=True, gc=False, tag="ex
     commitment: Identifier
     by: Annotated[str, Meta(min_length=1, max_length=64)]
     reason: Text = ""
+    """Free text: checked, and dropped here."""
 
     def event(self, at: int, actor: ActorKind | None) -> Event:
         try:
@@ -133,7 +134,6 @@ class ExtensionGranted(TicketEvent, frozen=True, kw_only=True, gc=False, tag="ex
             actor,
             commitment=self.commitment,
             by=self.by,
-            reason=self.reason,
         )
 
 
@@ -147,6 +147,7 @@ class ResolutionAccepted(TicketEvent, frozen=True, kw_only=True, gc=False, tag="
 class _Escalation(TicketEvent, frozen=True, kw_only=True, gc=False):
     level: Annotated[str, Meta(max_length=MAX_ID)] = ""
     reason: Text = ""
+    """Free text: checked, and dropped here."""
 
 
 class EscalationRequested(_Escalation, frozen=True, kw_only=True, gc=False, tag="escalation.requested"):
@@ -161,7 +162,6 @@ class EscalationRequested(_Escalation, frozen=True, kw_only=True, gc=False, tag=
             self.seq,
             actor,
             level=self.level,
-            reason=self.reason,
             impact="" if self.impact == "none" else self.impact,
         )
 
@@ -176,13 +176,12 @@ class EscalationAcknowledged(_Escalation, frozen=True, kw_only=True, gc=False, t
             self.seq,
             actor,
             level=self.level,
-            reason=self.reason,
         )
 
 
 class EscalationReleased(_Escalation, frozen=True, kw_only=True, gc=False, tag="escalation.released"):
     def event(self, at: int, actor: ActorKind | None) -> Event:
-        return Event(at, self.id, "escalation.released", self.source, self.seq, actor, level=self.level, reason=self.reason)
+        return Event(at, self.id, "escalation.released", self.source, self.seq, actor, level=self.level)
 
 
 class FeedTick(msgspec.Struct, frozen=True, gc=False, tag_field="type", tag="feed.tick"):

@@ -52,13 +52,12 @@ def events(draw: st.DrawFn) -> Event:
             says["party"] = draw(identifiers)
         case "extension.granted":
             says = {"commitment": draw(identifiers), "by": draw(st.sampled_from(["30m", "1h30m", "2bd4bh", "1mo"]))}
-            says["reason"] = draw(texts)
         case "resolution.accepted":
             says["by"] = draw(st.sampled_from(["customer", "manager"]))
         case "escalation.requested":
             says = {"level": draw(texts), "impact": draw(st.sampled_from(["", "production", "business_risk"]))}
         case "escalation.acknowledged" | "escalation.released":
-            says = {"level": draw(texts), "reason": draw(texts)}
+            says = {"level": draw(texts)}
     return Event(
         at=draw(instants),
         id=draw(identifiers),

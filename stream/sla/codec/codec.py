@@ -1,56 +1,54 @@
 """A ticket's state to bytes and back: what the table and its changelog hold.
 
-The first byte is the version of the form. A version that was ever released stays readable; an unknown one is an error that
-says so, because a worker that guesses would lose tickets.
+The first byte is the version of the layout. A version that a release wrote stays readable. An unknown version is an error,
+because a worker that guesses would lose tickets.
 """
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from stream.sla.codec import form1, layout
-from stream.sla.ticket.state import State, Summary, open_commitments
+from stream.sla.codec import layout
+
+if TYPE_CHECKING:
+    from stream.sla.ticket.state import State, Summary
 
 _UNREADABLE: Final = (msgspec.DecodeError, ValueError, IndexError)
 
 
 class CodecError(ValueError):
-    """Bytes that are no state, or one written by a newer breachwatch."""
+    """The bytes are not a state, or a newer breachwatch wrote them."""
 
 
 def encode(state: State) -> bytes:
+    """The bytes of a state; equal states have equal bytes."""
     return layout.encode(state)
 
 
 def decode(data: bytes) -> State:
-    """Raises CodecError."""
-    threshold = data[:1]
+    """The state that ``encode`` wrote. Raises CodecError."""
+    _check_version(data)
     try:
-        if threshold == layout.VERSION:
-            return layout.decode(data)
-        if threshold == form1.VERSION:
-            return form1.decode(data)
+        return layout.decode(data)
     except _UNREADABLE as error:
-        raise CodecError(f"a ticket state that cannot be read: {error}") from error
-    raise _unknown(data)
+        raise CodecError(f"cannot read a ticket state: {error}") from error
 
 
 def peek(data: bytes) -> Summary:
-    """What a worker must know of every ticket at its start, at less than half the cost of ``decode``. Raises CodecError."""
-    threshold = data[:1]
+    """What a worker needs of every ticket when it starts, for less than half the cost of ``decode``. Raises CodecError."""
+    _check_version(data)
     try:
-        if threshold == layout.VERSION:
-            return layout.peek(data)
+        return layout.peek(data)
     except _UNREADABLE as error:
-        raise CodecError(f"a ticket state that cannot be read: {error}") from error
-    state = decode(data)
-    return Summary(state.wake_at, state.ended, open_commitments(state))
+        raise CodecError(f"cannot read a ticket state: {error}") from error
 
 
-def _unknown(data: bytes) -> CodecError:
-    return CodecError(
-        f"a ticket state of form {data[0] if data else 'none'}; this breachwatch reads forms 1 and 2. "
-        "Was the table written by a newer version?"
-    )
+def _check_version(data: bytes) -> None:
+    if data[:1] != layout.VERSION:
+        found = f"version {data[0]}" if data else "no version"
+        raise CodecError(
+            f"cannot read a ticket state of {found}; this breachwatch reads version {layout.VERSION[0]}. "
+            "Did a newer breachwatch write the table?"
+        )

@@ -1,9 +1,13 @@
-"""The second form of a ticket's state: what a worker writes.
+"""The layout of a stored ticket state, version 1.
 
-Half the bytes of the first: names stand apart (``stream.sla.ticket.names``), instants that are mostly that of the ticket's
-beginning count from there, and what hardly any commitment has stands aside. The parts of a ticket are bytes within the bytes,
-kept as long as they do not change: most events change none. What is asked of all tickets at a worker's start stands before the
-rest, which ``peek`` does not read.
+A state is half the size of its plain MessagePack form:
+
+* Names stand apart from the numbers (``stream.sla.ticket.names``).
+* Most instants count from the beginning of the first stopwatch.
+* Values that few commitments have stand aside.
+
+The parts of a ticket are bytes within the bytes. They are kept until a part changes, and most events change none. What a worker
+needs of every ticket when it starts comes first; ``peek`` does not read the rest.
 """
 
 from __future__ import annotations
@@ -19,7 +23,7 @@ from stream.sla.ticket.names import CommitmentKey, LadderKey, Names, pack_keys, 
 from stream.sla.ticket.state import Key, OpenCommitment, State, Summary, Ticket, commitment_status, has_ended
 from stream.sla.ticket.stopwatch import Stopwatch, Stretches
 
-VERSION: Final = b"\x02"
+VERSION: Final = b"\x01"
 
 _Rare = tuple[int, int | None, int | None, int, int, int, int]
 """Of a pledge: turn, counts_from, cut_from, base, extension, cut_elapsed, cut_paused."""

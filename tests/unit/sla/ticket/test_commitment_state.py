@@ -267,7 +267,7 @@ def test_a_timer_elapses_instead_of_breaching_and_any_word_of_the_customer_ends_
 
 
 def extension(at: int, by: str) -> Event:
-    return Event(at, f"x{at}", "extension.granted", "test", commitment="resolution", by=by, reason="vendor")
+    return Event(at, f"x{at}", "extension.granted", "test", commitment="resolution", by=by)
 
 
 def test_an_extension_moves_the_deadline() -> None:

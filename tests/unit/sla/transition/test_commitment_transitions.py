@@ -21,7 +21,7 @@ OFFICE = read_calendar("office", {"timezone": "UTC", "week": {"mon-sun": ["09:00
 
 
 def extension(at: int, by: str) -> Event:
-    return Event(at, f"x{at}", "extension.granted", "test", commitment="resolution", by=by, reason="vendor")
+    return Event(at, f"x{at}", "extension.granted", "test", commitment="resolution", by=by)
 
 
 def extensible(cap: str, *thresholds: Threshold, **more: str) -> Commitment:

@@ -1,0 +1,36 @@
+"""What people wrote about a ticket reaches neither a stored state nor anything that breachwatch shows."""
+
+from __future__ import annotations
+
+from stream.language.policies import load, shipped
+from stream.sla.codec import codec
+from stream.sla.engine import Engine
+from stream.sla.events import EVENT_TYPES
+from stream.sla.explain.explain import explain_state
+from stream.wire.decode import decode
+from stream.wire.effect import encode_effect
+from stream.wire.explanation import encode_explanation
+from stream.wire.ticket_event import Incoming
+from tests.free_text import NAME, PHONE, TYPES, payloads
+
+
+def test_the_payloads_have_every_event_type() -> None:
+    assert sorted(TYPES) == sorted(EVENT_TYPES)
+
+
+def test_no_free_text_of_any_event_type_is_kept_or_shown() -> None:
+    policies = load([shipped("starter")])
+    engine, state, shown = Engine(policies), None, []
+    for payload in payloads("desk/1", "2026-03-02T09:00:00Z"):
+        assert NAME.encode() in payload
+        assert PHONE.encode() in payload
+        incoming = decode(b"desk/1", payload, now=None, max_ahead=0)
+        assert isinstance(incoming, Incoming)
+        step = engine.apply(state, incoming.ticket, incoming.event, incoming.event.at)
+        state = step.state
+        shown += [codec.encode(state), *map(encode_effect, step.effects)]
+        shown.append(encode_explanation(explain_state(policies, state)))
+
+    assert len(shown) > 2 * len(TYPES)
+    for text in (NAME, PHONE, "Ada", "5550"):
+        assert [found for found in shown if text.encode() in found] == []
