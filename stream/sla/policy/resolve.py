@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from stream.sla.events import Event
 from stream.sla.policy.conditions import compile_condition, fields_read
-from stream.sla.ticket.stopwatch import MetricTriggers
+from stream.sla.policy.triggers import MetricTriggers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -2,8 +2,8 @@
 
 Rules:
 
-1. Every change of phase is in ``TABLE``; a signal the table does not list for the phase changes nothing, and ``signals`` never
-   gives one.
+1. Every change of phase is in ``TABLE``. A signal that the table does not list for the phase is an error, and
+   ``stream.sla.policy.triggers`` never gives one.
 2. A stopwatch keeps instants, never "time so far": the stretches it ran and the stretches it was paused. How long that is
    depends on who asks (a wall clock, one calendar or another), so a change of target or calendar cannot lose time.
 3. What signals an event gives follows from the metric's row alone; ``stream.sla.policy.metric`` has the order in which it is
@@ -14,15 +14,12 @@ Rules:
 from __future__ import annotations
 
 from enum import IntEnum, StrEnum
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from stream.sla.calendar.duration import Clock
-from stream.sla.policy.conditions import Condition, Fields, Test, compile_condition, fields_read, types_read
-from stream.sla.policy.metric import Again, Metric
 
 if TYPE_CHECKING:
     from stream.sla.calendar.calendar import Calendar
-    from stream.sla.events import Event
 
 
 Stretches = tuple[tuple[int, int], ...]
@@ -84,12 +81,11 @@ RESUME: Final = Signal.RESUME
 STOP: Final = Signal.STOP
 RESTART: Final = Signal.RESTART
 REOPEN: Final = Signal.REOPEN
+SKIP: Final = Signal.SKIP
 CANCEL: Final = Signal.CANCEL
 _BUSINESS: Final = Clock.BUSINESS
 _TABLE: Final = [{signal: int(after) for signal, after in TABLE[phase].items()} for phase in Phase]
-_BEGINNINGS: Final = (START, RESTART, Signal.SKIP)
-_CONTINUE: Final = Again.CONTINUE
-_CYCLE: Final = Again.CYCLE
+_BEGINNINGS: Final = (START, RESTART, SKIP)
 
 
 class Stopwatch:
@@ -192,96 +188,3 @@ def _total(stretches: Stretches, clock: Clock, calendar: Calendar, until: int) -
         if start < until:
             total += _length(start, min(end, until), clock, calendar)
     return total
-
-
-class Sensitivity(NamedTuple):
-    """What an event must touch to mean anything to a stopwatch in a certain phase: its type, or a field it changes.
-
-    A condition is asked when an event touches what it speaks of; what else happens on the ticket does not concern it.
-    """
-
-    any_type: bool
-    types: frozenset[str]
-    fields: frozenset[str]
-
-
-def _heeded(metric: Metric) -> list[Sensitivity]:
-    """By phase."""
-    on = (metric.cancels, metric.stops, metric.restarts, metric.pauses)
-    off = (metric.starts, metric.stops, metric.cancels, metric.reopens, metric.pauses)
-    sensitivity = []
-    for phase in Phase:
-        conditions = [*on, metric.resumes] if phase in (Phase.RUNNING, Phase.PAUSED) else off
-        if phase in (Phase.STOPPED, Phase.CANCELLED) and metric.again is Again.NEVER:
-            conditions = []
-        elif phase == Phase.STOPPED and metric.again is Again.CONTINUE:
-            conditions = [metric.stops, metric.cancels, metric.reopens, metric.pauses]
-        given = [condition for condition in conditions if condition is not None]
-        types = [types_read(condition) for condition in given]
-        sensitivity.append(
-            Sensitivity(
-                None in types,
-                frozenset[str]().union(*(found for found in types if found is not None)),
-                frozenset[str]().union(*map(fields_read, given)),
-            )
-        )
-    return sensitivity
-
-
-def _test(condition: Condition | None) -> Test | None:
-    return None if condition is None else compile_condition(condition)
-
-
-class MetricTriggers:
-    """The works of a row: its conditions compiled, asked in the order that ``stream.sla.policy.metric`` states."""
-
-    __slots__ = ("again", "cancels", "metric", "pauses", "reopens", "restarts", "resumes", "sensitivity", "starts", "stops")
-
-    def __init__(self, metric: Metric) -> None:
-        self.metric = metric
-        self.again = metric.again
-        self.starts = compile_condition(metric.starts)
-        self.stops = compile_condition(metric.stops)
-        self.pauses = _test(metric.pauses)
-        self.resumes = _test(metric.resumes)
-        self.restarts = _test(metric.restarts)
-        self.cancels = _test(metric.cancels)
-        self.reopens = _test(metric.reopens)
-        self.sensitivity: Final = _heeded(metric)
-        """By phase."""
-
-    def signals(self, phase: int, event: Event, fields: Fields) -> tuple[Signal, ...]:
-        """The signals an event gives to a stopwatch in that phase, in order; ``()`` for none."""
-        if RUNNING <= phase <= PAUSED:
-            return self._turn_on(phase, event, fields)
-        if phase == IDLE:
-            if not self.starts(event, fields) or (self.cancels is not None and self.cancels(event, fields)):
-                return ()
-            if self.stops(event, fields):
-                return (Signal.SKIP,)
-            return self._begin(START, event, fields)
-        if self.again is _CONTINUE:
-            opens = phase == STOPPED and self.reopens is not None and self.reopens(event, fields)
-            signal = REOPEN
-        else:
-            opens = self.again is _CYCLE and self.starts(event, fields)
-            signal = START
-        if opens and not self.stops(event, fields) and (self.cancels is None or not self.cancels(event, fields)):
-            return self._begin(signal, event, fields)
-        return ()
-
-    def _turn_on(self, phase: int, event: Event, fields: Fields) -> tuple[Signal, ...]:
-        if self.cancels is not None and self.cancels(event, fields):
-            return (CANCEL,)
-        if self.stops(event, fields):
-            return (STOP,)
-        if self.restarts is not None and self.restarts(event, fields):
-            return self._begin(RESTART, event, fields)
-        holds = self.pauses is not None and self.pauses(event, fields)
-        if phase == RUNNING:
-            return (PAUSE,) if holds else ()
-        ends = not holds if self.resumes is None else self.resumes(event, fields)
-        return (RESUME,) if ends else ()
-
-    def _begin(self, signal: Signal, event: Event, fields: Fields) -> tuple[Signal, ...]:
-        return (signal, PAUSE) if self.pauses is not None and self.pauses(event, fields) else (signal,)

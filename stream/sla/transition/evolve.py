@@ -157,13 +157,8 @@ class Transition:
             if ended_by:
                 signals: tuple[Signal, ...] = _CANCELLED if watch is not None and watch.on else ()
             else:
-                sensitivity = triggers.sensitivity[phase]
-                if not (
-                    begins
-                    or type_ in sensitivity.types
-                    or sensitivity.any_type
-                    or (changed and not sensitivity.fields.isdisjoint(changed))
-                ):
+                reads = triggers.sensitivity[phase]
+                if not (begins or type_ in reads.types or reads.any_type or (changed and not reads.fields.isdisjoint(changed))):
                     continue
                 signals = triggers.signals(phase, event, fields)
             if signals:

@@ -12,7 +12,8 @@ from stream.sla.calendar.duration import Clock
 from stream.sla.policy.conditions import ALWAYS as ALWAYS_HOLDS
 from stream.sla.policy.conditions import All, AnyOf, Changed, EventIs, FieldIn, Not
 from stream.sla.policy.metric import ANSWER, BEGUN, BUILT_IN, SOLVED, Again, Metric
-from stream.sla.ticket.stopwatch import TABLE, MetricTriggers, Phase, Signal, Stopwatch
+from stream.sla.policy.triggers import MetricTriggers
+from stream.sla.ticket.stopwatch import TABLE, Phase, Signal, Stopwatch
 from tests.unit.sla.given import ALWAYS, HOUR, changed, created, says
 
 if TYPE_CHECKING:

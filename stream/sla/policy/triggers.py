@@ -1,0 +1,125 @@
+"""When an event starts, pauses, resumes, stops, restarts, reopens or cancels a stopwatch: a metric's row, compiled.
+
+``stream.sla.policy.metric`` states the order in which the conditions of a row are asked. A condition is asked only when an
+event
+touches what it reads (``Sensitivity``): most events concern few stopwatches.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from stream.sla.policy.conditions import Condition, Fields, Test, compile_condition, fields_read, types_read
+from stream.sla.policy.metric import Again, Metric
+from stream.sla.ticket.stopwatch import (
+    CANCEL,
+    IDLE,
+    PAUSE,
+    PAUSED,
+    REOPEN,
+    RESTART,
+    RESUME,
+    RUNNING,
+    SKIP,
+    START,
+    STOP,
+    STOPPED,
+    Phase,
+    Signal,
+)
+
+if TYPE_CHECKING:
+    from stream.sla.events import Event
+
+_CONTINUE: Final = Again.CONTINUE
+_CYCLE: Final = Again.CYCLE
+
+
+class Sensitivity(NamedTuple):
+    """What an event must touch to affect a stopwatch in a certain phase: one of these types, or a field that it changes."""
+
+    any_type: bool
+    types: frozenset[str]
+    fields: frozenset[str]
+
+
+def _sensitivity(metric: Metric) -> list[Sensitivity]:
+    """By phase."""
+    on = (metric.cancels, metric.stops, metric.restarts, metric.pauses)
+    off = (metric.starts, metric.stops, metric.cancels, metric.reopens, metric.pauses)
+    found = []
+    for phase in Phase:
+        conditions = [*on, metric.resumes] if phase in (Phase.RUNNING, Phase.PAUSED) else off
+        if phase in (Phase.STOPPED, Phase.CANCELLED) and metric.again is Again.NEVER:
+            conditions = []
+        elif phase == Phase.STOPPED and metric.again is Again.CONTINUE:
+            conditions = [metric.stops, metric.cancels, metric.reopens, metric.pauses]
+        given = [condition for condition in conditions if condition is not None]
+        types = [types_read(condition) for condition in given]
+        found.append(
+            Sensitivity(
+                None in types,
+                frozenset[str]().union(*(names for names in types if names is not None)),
+                frozenset[str]().union(*map(fields_read, given)),
+            )
+        )
+    return found
+
+
+def _test(condition: Condition | None) -> Test | None:
+    return None if condition is None else compile_condition(condition)
+
+
+class MetricTriggers:
+    """The compiled conditions of one metric row, asked in the order that ``stream.sla.policy.metric`` states."""
+
+    __slots__ = ("again", "cancels", "metric", "pauses", "reopens", "restarts", "resumes", "sensitivity", "starts", "stops")
+
+    def __init__(self, metric: Metric) -> None:
+        self.metric = metric
+        self.again = metric.again
+        self.starts = compile_condition(metric.starts)
+        self.stops = compile_condition(metric.stops)
+        self.pauses = _test(metric.pauses)
+        self.resumes = _test(metric.resumes)
+        self.restarts = _test(metric.restarts)
+        self.cancels = _test(metric.cancels)
+        self.reopens = _test(metric.reopens)
+        self.sensitivity: Final = _sensitivity(metric)
+        """By phase."""
+
+    def signals(self, phase: int, event: Event, fields: Fields) -> tuple[Signal, ...]:
+        """The signals an event gives to a stopwatch in that phase, in order; ``()`` for none."""
+        if RUNNING <= phase <= PAUSED:
+            return self._signals_while_on(phase, event, fields)
+        if phase == IDLE:
+            if not self.starts(event, fields) or (self.cancels is not None and self.cancels(event, fields)):
+                return ()
+            if self.stops(event, fields):
+                return (SKIP,)
+            return self._begin(START, event, fields)
+        if self.again is _CONTINUE:
+            opens = phase == STOPPED and self.reopens is not None and self.reopens(event, fields)
+            signal = REOPEN
+        else:
+            opens = self.again is _CYCLE and self.starts(event, fields)
+            signal = START
+        if opens and not self.stops(event, fields) and (self.cancels is None or not self.cancels(event, fields)):
+            return self._begin(signal, event, fields)
+        return ()
+
+    def _signals_while_on(self, phase: int, event: Event, fields: Fields) -> tuple[Signal, ...]:
+        if self.cancels is not None and self.cancels(event, fields):
+            return (CANCEL,)
+        if self.stops(event, fields):
+            return (STOP,)
+        if self.restarts is not None and self.restarts(event, fields):
+            return self._begin(RESTART, event, fields)
+        holds = self.pauses is not None and self.pauses(event, fields)
+        if phase == RUNNING:
+            return (PAUSE,) if holds else ()
+        ends = not holds if self.resumes is None else self.resumes(event, fields)
+        return (RESUME,) if ends else ()
+
+    def _begin(self, signal: Signal, event: Event, fields: Fields) -> tuple[Signal, ...]:
+        return (signal, PAUSE) if self.pauses is not None and self.pauses(event, fields) else (signal,)
