@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Final
 from stream.observe.html import Html, document, pairs, row, table, tag
 from stream.observe.page_worker import clock, masthead
 from stream.observe.words import SAID_BY_THE_SPAN, due, left, length, name_of, target, when, why
-from stream.sla.effects import Kind
+from stream.sla.effects import TIMER, Kind
 from stream.sla.explain.explanation import Outcome, SpanKind
-from stream.sla.transition.emitter import TIMER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

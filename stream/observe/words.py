@@ -8,9 +8,8 @@ from zoneinfo import ZoneInfo
 
 from stream.sla.calendar.duration import Clock
 from stream.sla.calendar.zone import EPOCH
-from stream.sla.effects import Kind
+from stream.sla.effects import TIMER, Kind
 from stream.sla.explain.explanation import CALENDAR, DUE, SpanKind
-from stream.sla.transition.emitter import TIMER
 
 if TYPE_CHECKING:
     from stream.sla.explain.explanation import Deadline, Span

@@ -15,10 +15,9 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from stream.sla.effects import Effect, Kind, Reason, Topic
+from stream.sla.effects import Effect, Kind, Reason, Topic, stem
 from stream.sla.ticket.history import packed
 from stream.sla.ticket.state import State, Ticket
-from stream.sla.transition.emitter import stem
 from stream.sla.transition.evolve import Transition
 
 if TYPE_CHECKING:
@@ -209,7 +208,7 @@ def _retraction(effect: Effect, said_id: str, event: Event) -> Effect:
     name = effect.ladder or effect.commitment
     return msgspec.structs.replace(
         effect,
-        id=stem(effect.ticket, name, "", effect.cycle, kind, said_id, 0),
+        id=stem(effect.ticket, name, ("", effect.cycle, 0), kind, said_id),
         kind=kind,
         reason=Reason.CORRECTED,
         cause=event.id,

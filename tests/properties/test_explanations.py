@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stream.sla.effects import Kind, Reason
+from stream.sla.effects import TIMER, Kind, Reason
 from stream.sla.engine import Engine
 from stream.sla.explain.explain import explain, explain_state
 from stream.sla.explain.explanation import Outcome, SpanKind
-from stream.sla.transition.emitter import TIMER
 from tests.properties.worlds import EVENTS, POLICY_SETS, START
 from tests.unit.sla.given import HOUR
 

@@ -17,7 +17,7 @@ from aiokafka.structs import TopicPartition
 
 from stream.runtime.kafka.connection import client_options
 from stream.runtime.recovery.outputs import ORIGIN
-from stream.sla.transition.emitter import TIMER
+from stream.sla.effects import TIMER
 from stream.wire.effect import decode_effect
 
 if TYPE_CHECKING:

@@ -11,12 +11,11 @@ from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from stream.sla.calendar.duration import Clock
-from stream.sla.effects import Kind
+from stream.sla.effects import TIMER, Kind
 from stream.sla.explain.explanation import DUE, Deadline, Explanation, Outcome, SpanKind
 from stream.sla.explain.recorder import Recorder
 from stream.sla.explain.spans import Cuts, Why, content_versions, spans
 from stream.sla.ticket.state import Ticket
-from stream.sla.transition.emitter import TIMER
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -11,15 +11,15 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
 from stream.sla.calendar.duration import Clock
-from stream.sla.effects import Effect, Kind, Reason
+from stream.sla.effects import TIMER, Effect, Kind, Reason
 from stream.sla.explain.change import what_changed
 from stream.sla.explain.explanation import Moment, Outcome
 from stream.sla.explain.spans import Why
 from stream.sla.policy.policy import ThresholdKind
-from stream.sla.ticket.commitment_state import CommitmentState, Verdict, resolve
+from stream.sla.ticket.commitment_state import CommitmentState, Verdict
 from stream.sla.ticket.escalation_state import EscalationState
 from stream.sla.ticket.state import Ticket
-from stream.sla.transition.emitter import TIMER
+from stream.sla.ticket.thresholds import resolve
 from stream.sla.transition.evolve import Transition
 
 if TYPE_CHECKING:

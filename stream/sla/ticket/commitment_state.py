@@ -21,12 +21,9 @@ from enum import IntEnum
 from typing import TYPE_CHECKING, Final
 
 from stream.sla.calendar.duration import Clock
-from stream.sla.policy.policy import ThresholdKind
 
 if TYPE_CHECKING:
     from stream.sla.calendar.calendar import Calendar
-    from stream.sla.calendar.duration import Amount, Duration
-    from stream.sla.policy.policy import Threshold
     from stream.sla.policy.resolve import ResolvedCommitment
     from stream.sla.ticket.stopwatch import Stopwatch
 
@@ -84,9 +81,6 @@ MEASURED: Final = int(Verdict.MEASURED)
 _MAY_FOLLOW: Final = [frozenset(map(int, TABLE[verdict])) for verdict in Verdict]
 _WALL: Final = Clock.WALL
 _BUSINESS: Final = Clock.BUSINESS
-_SHARE: Final = ThresholdKind.SHARE
-_USED: Final = ThresholdKind.USED
-_LEFT: Final = ThresholdKind.LEFT
 
 
 class CommitmentState:
@@ -243,85 +237,3 @@ class CommitmentState:
         if amount.micros != self.target or business != self.business:
             return True
         return business and resolved.calendar.name != self.calendar
-
-    def look_ahead(self, resolved: ResolvedCommitment, watch: Stopwatch) -> None:
-        """Find the deadline and the next instant anew, after anything about the stopwatch or the target has changed."""
-        self.next = None
-        if self.verdict != PENDING:
-            return
-        self.due = soonest = None
-        if not watch.on:
-            return
-        if self.target is not None:
-            self.due = soonest = watch.reaches(self.rebase_used + self.target + self.extension, self.clock, resolved.calendar)
-            if soonest is not None and soonest < self.effective_from:
-                soonest = self.effective_from
-        for threshold in resolved.warn_at:
-            if threshold.text in self.warned:
-                continue
-            instant = threshold_instant(threshold, self, watch, resolved.calendar)
-            # The breach is the first candidate, so a warning that comes no earlier is never the next thing.
-            if instant is not None and (soonest is None or instant < soonest):
-                soonest = instant
-        self.next = soonest
-
-    def aim_again(self, resolved: ResolvedCommitment, watch: Stopwatch, at: int) -> None:
-        """The deadline moved at ``at``: warn anew of what lies ahead, not of what was warned of and is past all the same."""
-        self.look_ahead(resolved, watch)
-        warned = [
-            threshold.text
-            for threshold in resolved.warn_at
-            if threshold.text in self.warned and threshold_instant(threshold, self, watch, resolved.calendar) == at
-        ]
-        self.warned = tuple(warned)
-        self.look_ahead(resolved, watch)
-
-    def warnings_at(self, instant: int, resolved: ResolvedCommitment, watch: Stopwatch) -> list[Threshold]:
-        """The warnings that become true at ``instant``."""
-        return [
-            threshold
-            for threshold in resolved.warn_at
-            if threshold.text not in self.warned and threshold_instant(threshold, self, watch, resolved.calendar) == instant
-        ]
-
-
-def threshold_instant(
-    threshold: Threshold, commitment_state: CommitmentState, watch: Stopwatch, calendar: Calendar
-) -> int | None:
-    """When a mark on a commitment is reached, never before its target took hold; ``None`` while that is not in sight."""
-    instant = _raw_instant(threshold, commitment_state, watch, calendar)
-    return instant if instant is None or instant > commitment_state.effective_from else commitment_state.effective_from
-
-
-def _raw_instant(threshold: Threshold, commitment_state: CommitmentState, watch: Stopwatch, calendar: Calendar) -> int | None:
-    if threshold.kind is _SHARE:
-        if commitment_state.target is None:
-            return None
-        used = (
-            commitment_state.rebase_used + (commitment_state.target + commitment_state.extension) * threshold.per_mille // 1000
-        )
-        return watch.reaches(used, commitment_state.clock, calendar)
-    amount = resolve(threshold.duration, calendar, watch.began)
-    if threshold.kind is _USED:
-        before = 0
-        if commitment_state.reset_at is not None:
-            before = watch.elapsed(amount.clock, calendar, commitment_state.reset_at)
-        return watch.reaches(before + amount.micros, amount.clock, calendar)
-    signed = -amount.micros if threshold.kind is _LEFT else amount.micros
-    allowance = commitment_state.allowance
-    if allowance is None:
-        return None
-    if amount.clock is commitment_state.clock:
-        # The same clock: so much of the target left, or so much more used. Pauses are then counted exactly.
-        return watch.reaches(max(allowance + signed, 0), amount.clock, calendar)
-    if commitment_state.due is None:
-        return None
-    shifted = calendar.add(commitment_state.due, signed) if amount.clock is _BUSINESS else commitment_state.due + signed
-    return max(shifted, watch.since)
-
-
-def resolve(duration: Duration | None, calendar: Calendar, start: int) -> Amount:
-    """The length of a mark. Raises ValueError for a mark without one: such a mark is not built from any policy."""
-    if duration is None:
-        raise ValueError("a mark that is no share needs a duration")
-    return duration.resolve(calendar, start)

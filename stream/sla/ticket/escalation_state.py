@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING, Final
 
 from stream.sla.calendar.duration import Clock
 from stream.sla.policy.policy import ThresholdKind
-from stream.sla.ticket.commitment_state import BREACHED, PENDING, resolve, threshold_instant
+from stream.sla.ticket.commitment_state import BREACHED, PENDING
+from stream.sla.ticket.thresholds import resolve, threshold_instant
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -5,19 +5,21 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from stream.sla.calendar.duration import Duration
-from stream.sla.effects import Kind, Reason
+from stream.sla.effects import THRESHOLD_REASON, Effect, Kind, Reason, stem
 from stream.sla.policy.policy import OnChange
-from stream.sla.ticket.commitment_state import BREACHED, CANCELLED, MEASURED, MET, MET_LATE, PENDING, CommitmentState
+from stream.sla.ticket.commitment_state import BREACHED, CANCELLED, MEASURED, MET, MET_LATE, PENDING
 from stream.sla.ticket.stopwatch import CANCEL, PAUSE, PAUSED, REOPEN, RESUME, STOP
-from stream.sla.transition.emitter import THRESHOLD_REASON, TIMER
+from stream.sla.ticket.thresholds import threshold_instant
 
 if TYPE_CHECKING:
     from stream.sla.events import Event
+    from stream.sla.policy.policy import Threshold
     from stream.sla.policy.resolve import ResolvedCommitment
+    from stream.sla.ticket.commitment_state import CommitmentState
     from stream.sla.ticket.stopwatch import Signal, Stopwatch
     from stream.sla.transition.emitter import Emitter
 
-# What is said at every ticket: up to Python 3.11 naming an enum's member costs as much as a call.
+# What is emitted at every ticket: up to Python 3.11 naming an enum's member costs as much as a call.
 _STARTED: Final = Kind.STARTED
 _PAUSED: Final = Kind.PAUSED
 _RESUMED: Final = Kind.RESUMED
@@ -28,168 +30,234 @@ _NO_TARGET: Final = Reason.NO_TARGET
 _BY_PAUSE: Final = Reason.PAUSE_CONDITION
 _BY_RESUME: Final = Reason.RESUME_CONDITION
 _BY_REOPENING: Final = Reason.REOPENED
+_CLOCK_STARTED: Final = Reason.CLOCK_STARTED
+_FIELD_CHANGED: Final = Reason.FIELD_CHANGED
 
 
-def ends(
-    emitter: Emitter,
-    signal: Signal,
-    reason: Reason,
-    at: int,
-    cause: str,
-    resolved: ResolvedCommitment,
-    commitment_state: CommitmentState,
-    watch: Stopwatch,
-) -> None:
-    """The stopwatch is about to stop, restart or be cancelled at ``at``."""
-    if signal is CANCEL:
-        if commitment_state.verdict == PENDING:
-            commitment_state.decide(CANCELLED)
-            emitter.commitment(Kind.CANCELLED, reason, at, cause, resolved, commitment_state, watch)
-        commitment_state.next = None
-        return
-    if resolved.timer:
-        if commitment_state.verdict == PENDING:
-            commitment_state.decide(CANCELLED)
-            if signal is STOP:  # what restarts is told of by its new start
-                emitter.commitment(Kind.CANCELLED, Reason.FULFILLED, at, cause, resolved, commitment_state, watch)
-        commitment_state.next = None
-        return
-    if commitment_state.verdict == PENDING:
-        if commitment_state.target is None:
-            commitment_state.decide(MEASURED)
-            emitter.commitment(_MEASURED, _NO_TARGET, at, cause, resolved, commitment_state, watch)
-        elif commitment_state.due is not None and commitment_state.due < at:
-            # Time was let pass up to here, so only a target that changed at this very instant can have got by.
-            breaches(emitter, at, cause, resolved, commitment_state, watch)
+class CommitmentMachine:
+    """One commitment of a ticket while an event or an instant works on it: its terms, its state, its stopwatch.
+
+    It changes ``commitment_state``, which must be the ticket's own. When and because of what is known to ``emitter``.
+    """
+
+    __slots__ = ("commitment_state", "emitter", "resolved", "watch")
+
+    def __init__(
+        self, emitter: Emitter, resolved: ResolvedCommitment, commitment_state: CommitmentState, watch: Stopwatch
+    ) -> None:
+        self.emitter = emitter
+        self.resolved = resolved
+        self.commitment_state = commitment_state
+        self.watch = watch
+
+    def on_end(self, signal: Signal, reason: Reason) -> None:
+        """The stopwatch is about to stop, restart or be cancelled."""
+        commitment_state = self.commitment_state
+        if signal is CANCEL:
+            if commitment_state.verdict == PENDING:
+                commitment_state.decide(CANCELLED)
+                self.emit(Kind.CANCELLED, reason)
+        elif self.resolved.timer:
+            if commitment_state.verdict == PENDING:
+                commitment_state.decide(CANCELLED)
+                if signal is STOP:  # after a restart the start of the next cycle is emitted instead
+                    self.emit(Kind.CANCELLED, _FULFILLED)
         else:
-            commitment_state.decide(MET)
-            emitter.commitment(_MET, _FULFILLED, at, cause, resolved, commitment_state, watch)
-    if commitment_state.verdict == BREACHED:
-        commitment_state.decide(MET_LATE)
-        emitter.commitment(Kind.MET_LATE, Reason.FULFILLED_LATE, at, cause, resolved, commitment_state, watch)
-    commitment_state.next = None
+            self._fulfil()
+        commitment_state.next = None
 
+    def _fulfil(self) -> None:
+        commitment_state = self.commitment_state
+        if commitment_state.verdict == PENDING:
+            if commitment_state.target is None:
+                commitment_state.decide(MEASURED)
+                self.emit(_MEASURED, _NO_TARGET)
+            elif commitment_state.due is not None and commitment_state.due < self.emitter.at:
+                # Time was let pass up to here, so only a target that changed at this very instant can have got by.
+                self.breach()
+            else:
+                commitment_state.decide(MET)
+                self.emit(_MET, _FULFILLED)
+        if commitment_state.verdict == BREACHED:
+            commitment_state.decide(MET_LATE)
+            self.emit(Kind.MET_LATE, Reason.FULFILLED_LATE)
 
-def moves(
-    emitter: Emitter,
-    signal: Signal,
-    at: int,
-    cause: str,
-    resolved: ResolvedCommitment,
-    commitment_state: CommitmentState,
-    watch: Stopwatch,
-) -> None:
-    """The stopwatch was paused, resumed or reopened at ``at``."""
-    if signal is REOPEN:
-        commitment_state.revision += 1
-        if commitment_state.verdict == MET_LATE:
-            commitment_state.decide(BREACHED)
-        elif commitment_state.verdict in (MET, MEASURED):
-            commitment_state.decide(PENDING)
-            commitment_state.effective_from = at
-    if signal is REOPEN and commitment_state.verdict == PENDING and commitment_state.differs(resolved, watch):
-        retargets(emitter, at, cause, resolved, commitment_state, watch)  # the fields changed while it was stopped
-    commitment_state.look_ahead(resolved, watch)
-    if commitment_state.verdict != PENDING:
-        return
-    if signal is PAUSE:
-        emitter.commitment(_PAUSED, _BY_PAUSE, at, cause, resolved, commitment_state, watch, per_event=True)
-    elif signal is RESUME or signal is REOPEN:
-        reason = _BY_REOPENING if signal is REOPEN else _BY_RESUME
-        emitter.commitment(_RESUMED, reason, at, cause, resolved, commitment_state, watch, per_event=True)
+    def on_move(self, signal: Signal) -> None:
+        """The stopwatch was paused, resumed or reopened."""
+        commitment_state = self.commitment_state
+        if signal is REOPEN:
+            commitment_state.revision += 1
+            if commitment_state.verdict == MET_LATE:
+                commitment_state.decide(BREACHED)
+            elif commitment_state.verdict in (MET, MEASURED):
+                commitment_state.decide(PENDING)
+                commitment_state.effective_from = self.emitter.at
+            if commitment_state.verdict == PENDING and commitment_state.differs(self.resolved, self.watch):
+                self.retarget()  # the fields changed while it was stopped
+        self.look_ahead()
+        if commitment_state.verdict != PENDING:
+            return
+        if signal is PAUSE:
+            self.emit(_PAUSED, _BY_PAUSE, per_event=True)
+        elif signal is RESUME:
+            self.emit(_RESUMED, _BY_RESUME, per_event=True)
+        elif signal is REOPEN:
+            self.emit(_RESUMED, _BY_REOPENING, per_event=True)
 
+    def on_due(self) -> None:
+        """Time has passed ``commitment_state.next``, which is the instant of ``emitter``."""
+        commitment_state, instant = self.commitment_state, self.emitter.at
+        if commitment_state.due is not None and max(commitment_state.due, commitment_state.effective_from) == instant:
+            self.breach()
+            return
+        reached = [
+            threshold
+            for threshold in self.resolved.warn_at
+            if threshold.text not in commitment_state.warned and self._reached(threshold) == instant
+        ]
+        for threshold in reached:
+            commitment_state.warned = (*commitment_state.warned, threshold.text)
+            self.emit(Kind.WARNED, THRESHOLD_REASON[threshold.kind], threshold)
+        self.look_ahead()
 
-def begins(
-    emitter: Emitter,
-    reason: Reason,
-    at: int,
-    cause: str,
-    resolved: ResolvedCommitment,
-    watch: Stopwatch,
-    before: CommitmentState | None,
-) -> CommitmentState:
-    """A promise begins to be laid over a stopwatch: a cycle has begun, or the promise has begun to apply."""
-    commitment_state = CommitmentState(resolved.policy.name, resolved.policy.version, resolved.metric, watch.cycle)
-    if before is not None and (before.metric != commitment_state.metric or before.cycle == watch.cycle):
-        commitment_state.revision = before.revision + 1
-    commitment_state.aim(resolved, watch, at)
-    commitment_state.look_ahead(resolved, watch)
-    emitter.commitment(_STARTED, reason, at, cause, resolved, commitment_state, watch)
-    if watch.phase == PAUSED:
-        emitter.commitment(_PAUSED, _BY_PAUSE, at, cause, resolved, commitment_state, watch, per_event=True)
-    return commitment_state
-
-
-def retargets(
-    emitter: Emitter, at: int, cause: str, resolved: ResolvedCommitment, commitment_state: CommitmentState, watch: Stopwatch
-) -> None:
-    """The ticket's fields now promise something else: swap the target as the commitment's ``on_change`` says."""
-    commitment_state.revision += 1
-    commitment_state.metric = resolved.metric
-    commitment_state.cycle = watch.cycle
-    commitment_state.aim(resolved, watch, at)
-    mode = resolved.commitment.on_change
-    if mode is OnChange.RESET:
-        commitment_state.extension = 0
-        commitment_state.warned = ()
-        commitment_state.reset_at = at
-    if mode is not OnChange.CARRY:
-        commitment_state.rebased_at = at
-    commitment_state.measure_again(resolved.calendar, watch)
-    commitment_state.aim_again(resolved, watch, at)
-    emitter.commitment(Kind.RETARGETED, Reason.FIELD_CHANGED, at, cause, resolved, commitment_state, watch, per_event=True)
-
-
-def breaches(
-    emitter: Emitter, at: int, cause: str, resolved: ResolvedCommitment, commitment_state: CommitmentState, watch: Stopwatch
-) -> None:
-    """The deadline has passed; ``at`` is the deadline, or the later instant at which its target took hold."""
-    commitment_state.decide(BREACHED)
-    commitment_state.next = None
-    late = commitment_state.due is not None and commitment_state.due < at
-    reason = Reason.RETARGETED_PAST_DUE if late else Reason.TARGET_PASSED
-    kind = Kind.ELAPSED if resolved.timer else Kind.BREACHED
-    emitter.commitment(kind, reason, at, cause, resolved, commitment_state, watch)
-
-
-def falls_due(
-    emitter: Emitter, instant: int, resolved: ResolvedCommitment, commitment_state: CommitmentState, watch: Stopwatch
-) -> None:
-    """``instant`` is ``commitment_state.next``, and time has passed it."""
-    if commitment_state.due is not None and max(commitment_state.due, commitment_state.effective_from) == instant:
-        breaches(emitter, instant, TIMER, resolved, commitment_state, watch)
-        return
-    for threshold in commitment_state.warnings_at(instant, resolved, watch):
-        commitment_state.warned = (*commitment_state.warned, threshold.text)
-        emitter.commitment(
-            Kind.WARNED,
-            THRESHOLD_REASON[threshold.kind],
-            instant,
-            TIMER,
-            resolved,
-            commitment_state,
-            watch,
-            threshold=threshold,
-        )
-    commitment_state.look_ahead(resolved, watch)
-
-
-def extends(
-    emitter: Emitter, event: Event, resolved: ResolvedCommitment, commitment_state: CommitmentState, watch: Stopwatch
-) -> None:
-    """More time was granted. Extensions add up to the policy's cap and no further; a refusal is said, not swallowed."""
-    cap = resolved.commitment.extension_cap
-    wanted = Duration.parse(event.by).resolve(resolved.calendar, watch.began)
-    room = None if cap is None else cap.resolve(resolved.calendar, watch.began)
-    allowed = 0
-    if room is not None and room.clock is commitment_state.clock is wanted.clock:
-        allowed = min(wanted.micros, room.micros - commitment_state.extension)
-    if commitment_state.verdict != PENDING or commitment_state.target is None or not watch.on or allowed <= 0:
-        kind, reason = Kind.EXTENSION_REFUSED, Reason.NO_EXTENSION
-    else:
-        kind, reason = Kind.RETARGETED, Reason.EXTENSION
+    def on_extension(self, event: Event) -> None:
+        """More time was granted. Extensions add up to the policy's cap and no further; a refusal is emitted too."""
+        commitment_state = self.commitment_state
+        cap = self.resolved.commitment.extension_cap
+        wanted = Duration.parse(event.by).resolve(self.resolved.calendar, self.watch.began)
+        room = None if cap is None else cap.resolve(self.resolved.calendar, self.watch.began)
+        allowed = 0
+        if room is not None and room.clock is commitment_state.clock is wanted.clock:
+            allowed = min(wanted.micros, room.micros - commitment_state.extension)
+        if commitment_state.verdict != PENDING or commitment_state.target is None or not self.watch.on or allowed <= 0:
+            self.emit(Kind.EXTENSION_REFUSED, Reason.NO_EXTENSION, per_event=True)
+            return
         commitment_state.extension += allowed
         commitment_state.revision += 1
-        commitment_state.effective_from = event.at
-        commitment_state.aim_again(resolved, watch, event.at)
-    emitter.commitment(kind, reason, event.at, event.id, resolved, commitment_state, watch, per_event=True)
+        commitment_state.effective_from = self.emitter.at
+        self._aim_again()
+        self.emit(Kind.RETARGETED, Reason.EXTENSION, per_event=True)
+
+    def begin(self, before: CommitmentState | None) -> None:
+        """``commitment_state`` is new: a cycle has begun, or the commitment has begun to apply. ``before``: in whose place it
+        stands."""
+        commitment_state, watch = self.commitment_state, self.watch
+        if before is not None and (before.metric != commitment_state.metric or before.cycle == commitment_state.cycle):
+            commitment_state.revision = before.revision + 1
+        commitment_state.aim(self.resolved, watch, self.emitter.at)
+        self.look_ahead()
+        self.emit(_STARTED, _CLOCK_STARTED if watch.began == self.emitter.at else _FIELD_CHANGED)
+        if watch.phase == PAUSED:
+            self.emit(_PAUSED, _BY_PAUSE, per_event=True)
+
+    def retarget(self) -> None:
+        """The ticket's fields now promise something else: swap the target as the commitment's ``on_change`` says."""
+        commitment_state, resolved, at = self.commitment_state, self.resolved, self.emitter.at
+        commitment_state.revision += 1
+        commitment_state.metric = resolved.metric
+        commitment_state.cycle = self.watch.cycle
+        commitment_state.aim(resolved, self.watch, at)
+        mode = resolved.commitment.on_change
+        if mode is OnChange.RESET:
+            commitment_state.extension = 0
+            commitment_state.warned = ()
+            commitment_state.reset_at = at
+        if mode is not OnChange.CARRY:
+            commitment_state.rebased_at = at
+        commitment_state.measure_again(resolved.calendar, self.watch)
+        self._aim_again()
+        self.emit(Kind.RETARGETED, _FIELD_CHANGED, per_event=True)
+
+    def refresh(self) -> None:
+        """The target is the same; the warnings may be others."""
+        self.commitment_state.effective_from = max(self.commitment_state.effective_from, self.emitter.at)
+        self.look_ahead()
+
+    def withdraw(self) -> None:
+        """Nothing is promised any more to the ticket's fields."""
+        self.commitment_state.decide(CANCELLED)
+        self.commitment_state.next = None
+        self.emit(Kind.CANCELLED, Reason.NO_LONGER_APPLIES)
+
+    def breach(self) -> None:
+        """The deadline has passed: now, or earlier than the instant at which its target took hold."""
+        commitment_state = self.commitment_state
+        commitment_state.decide(BREACHED)
+        commitment_state.next = None
+        late = commitment_state.due is not None and commitment_state.due < self.emitter.at
+        reason = Reason.RETARGETED_PAST_DUE if late else Reason.TARGET_PASSED
+        self.emit(Kind.ELAPSED if self.resolved.timer else Kind.BREACHED, reason)
+
+    def look_ahead(self) -> None:
+        """Find the deadline and the next instant anew, after anything about the stopwatch or the target has changed."""
+        commitment_state, watch = self.commitment_state, self.watch
+        commitment_state.next = None
+        if commitment_state.verdict != PENDING:
+            return
+        commitment_state.due = soonest = None
+        if not watch.on:
+            return
+        if commitment_state.target is not None:
+            used = commitment_state.rebase_used + commitment_state.target + commitment_state.extension
+            commitment_state.due = soonest = watch.reaches(used, commitment_state.clock, self.resolved.calendar)
+            if soonest is not None and soonest < commitment_state.effective_from:
+                soonest = commitment_state.effective_from
+        for threshold in self.resolved.warn_at:
+            if threshold.text in commitment_state.warned:
+                continue
+            instant = self._reached(threshold)
+            # The breach is the first candidate, so a warning that comes no earlier is never the next thing.
+            if instant is not None and (soonest is None or instant < soonest):
+                soonest = instant
+        commitment_state.next = soonest
+
+    def _aim_again(self) -> None:
+        """The deadline moved: warn anew of what lies ahead, not of what was warned of and is past all the same."""
+        self.look_ahead()
+        commitment_state, at = self.commitment_state, self.emitter.at
+        warned = [
+            threshold.text
+            for threshold in self.resolved.warn_at
+            if threshold.text in commitment_state.warned and self._reached(threshold) == at
+        ]
+        commitment_state.warned = tuple(warned)
+        self.look_ahead()
+
+    def _reached(self, threshold: Threshold) -> int | None:
+        return threshold_instant(threshold, self.commitment_state, self.watch, self.resolved.calendar)
+
+    def emit(self, kind: Kind, reason: Reason, threshold: Threshold | None = None, *, per_event: bool = False) -> None:
+        """``per_event``: the same may happen again in this cycle, so that its cause tells one from the other."""
+        emitter, commitment_state, watch, name = self.emitter, self.commitment_state, self.watch, self.resolved.name
+        at, cause, ticket = emitter.at, emitter.cause, emitter.ticket.id
+        # Once decided, a commitment is reported on the calendar that it was promised on, whatever the fields select now.
+        clock, calendar = commitment_state.clock, emitter.calendars[commitment_state.calendar]
+        text = "" if threshold is None else threshold.text
+        occasion = (commitment_state.metric, commitment_state.cycle, commitment_state.revision)
+        emitter.effects.append(
+            # By position: twenty names of arguments cost four times what the effect itself does.
+            Effect(
+                stem(ticket, name, occasion, kind, text, cause if per_event else ""),
+                kind,
+                at,
+                emitter.now,
+                ticket,
+                emitter.shown_fields(),
+                commitment_state.policy,
+                commitment_state.version,
+                reason,
+                cause,
+                name,
+                "",  # ladder
+                text,
+                (),  # notify
+                "",  # owner
+                commitment_state.cycle,
+                commitment_state.due,
+                watch.elapsed(clock, calendar, at) - commitment_state.elapsed_at_reset,
+                watch.paused_for(clock, calendar, at) - commitment_state.paused_at_reset,
+                None if commitment_state.target is None else commitment_state.target + commitment_state.extension,
+                calendar.name,
+                calendar.timezone,
+            )
+        )

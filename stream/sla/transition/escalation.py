@@ -2,307 +2,241 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final, NamedTuple
 
-from stream.sla.effects import Kind, Reason
+from stream.sla.calendar.duration import Clock
+from stream.sla.effects import THRESHOLD_REASON, Effect, Kind, Reason, stem
 from stream.sla.ticket.commitment_state import PENDING
-from stream.sla.ticket.escalation_state import EscalationPhase, EscalationState, shift
+from stream.sla.ticket.escalation_state import ACKNOWLEDGED, ACTIVE, EscalationPhase, shift
 from stream.sla.ticket.stopwatch import CANCEL, REOPEN, RESTART, STOP
-from stream.sla.transition.emitter import THRESHOLD_REASON, TIMER
 
 if TYPE_CHECKING:
     from stream.sla.events import Event
     from stream.sla.policy.policy import Level
     from stream.sla.policy.resolve import ResolvedLadder
     from stream.sla.ticket.commitment_state import CommitmentState
+    from stream.sla.ticket.escalation_state import EscalationState
     from stream.sla.ticket.stopwatch import Signal, Stopwatch
     from stream.sla.transition.emitter import Emitter
 
-URGENT = frozenset({"production", "business_risk"})
+URGENT: Final = frozenset({"production", "business_risk"})
 """Impacts for which a customer may ask at any time."""
+_BUSINESS: Final = Clock.BUSINESS
 
 
-def turns(
-    emitter: Emitter,
-    signal: Signal,
-    reason: Reason,
-    at: int,
-    cause: str,
-    resolved_ladder: ResolvedLadder,
-    escalation_state: EscalationState,
-    watch: Stopwatch,
-) -> None:
-    """The ladder's stopwatch got a signal at ``at``. Called before the stopwatch takes an ending, after it takes another."""
-    if signal is REOPEN:
-        _reopens(emitter, at, cause, resolved_ladder, escalation_state, watch)
-    elif signal is STOP and escalation_state.active and resolved_ladder.ladder.monitoring is not None:
-        escalation_state.phase = EscalationPhase.MONITORING
-        escalation_state.last_emitted_at = at
-        escalation_state.rounds += 1
-        escalation_state.next = escalation_state.monitored_until = shift(
-            at, resolved_ladder.ladder.monitoring, resolved_ladder.calendar
-        )
-        _tell_all(
-            emitter,
-            Kind.MONITORING,
-            reason,
-            at,
-            cause,
-            resolved_ladder,
-            escalation_state,
-            watch,
-            due_at=escalation_state.monitored_until,
-        )
-    elif signal in (STOP, RESTART, CANCEL):
-        releases(emitter, reason, at, cause, resolved_ladder, escalation_state, watch)
+class Notification(NamedTuple):
+    """What an effect of an escalation adds to its kind and reason."""
+
+    level: str
+    notify: tuple[str, ...]
+    due_at: int | None = None
+    repetition: int = 0
+    """How often the level was repeated, which tells the repetitions of a round from each other."""
+    allowed_from: int | None = None
 
 
-def _reopens(
-    emitter: Emitter, at: int, cause: str, resolved_ladder: ResolvedLadder, escalation_state: EscalationState, watch: Stopwatch
-) -> None:
-    escalation_state.rounds += 1
-    escalation_state.effective_from = at
-    escalation_state.repeats = 0
-    escalation_state.last_emitted_at = at
-    if escalation_state.phase == EscalationPhase.ENDED or not escalation_state.raised:
-        escalation_state.raised = ()
-        escalation_state.phase = EscalationPhase.ACTIVE
-        return
-    escalation_state.phase = EscalationPhase.ACTIVE
-    _tell_all(emitter, Kind.RECURRED, Reason.RECURRENCE, at, cause, resolved_ladder, escalation_state, watch)
+class EscalationMachine:
+    """One escalation of a ticket while an event or an instant works on it: its ladder, its state, its stopwatch.
 
+    It changes ``escalation_state``, which must be the ticket's own. When and because of what is known to ``emitter``.
+    """
 
-def returns(
-    emitter: Emitter, at: int, cause: str, resolved_ladder: ResolvedLadder, escalation_state: EscalationState, watch: Stopwatch
-) -> None:
-    """A ladder that had ceased to apply applies again: it goes on at its level."""
-    escalation_state.phase = EscalationPhase.ACTIVE
-    escalation_state.rounds += 1
-    escalation_state.last_emitted_at = at
-    escalation_state.repeats = 0
-    _tell_all(emitter, Kind.RECURRED, Reason.FIELD_CHANGED, at, cause, resolved_ladder, escalation_state, watch)
+    __slots__ = ("commitment_state", "emitter", "escalation_state", "resolved_ladder", "watch")
 
+    def __init__(
+        self,
+        emitter: Emitter,
+        resolved_ladder: ResolvedLadder,
+        escalation_state: EscalationState,
+        watch: Stopwatch,
+        commitment_state: CommitmentState | None,
+    ) -> None:
+        self.emitter = emitter
+        self.resolved_ladder = resolved_ladder
+        self.escalation_state = escalation_state
+        self.watch = watch
+        self.commitment_state = commitment_state
+        """The commitment that the ladder stands on; ``None`` where it stands on none, or that has not begun."""
 
-def releases(
-    emitter: Emitter,
-    reason: Reason,
-    at: int,
-    cause: str,
-    resolved_ladder: ResolvedLadder,
-    escalation_state: EscalationState,
-    watch: Stopwatch,
-    *,
-    phase: EscalationPhase = EscalationPhase.RELEASED,
-) -> None:
-    """The escalation is over: everybody who was told of it is told so."""
-    escalation_state.next = None
-    if escalation_state.active:
-        escalation_state.rounds += 1
-        escalation_state.phase = phase
-        _tell_all(emitter, Kind.RELEASED, reason, at, cause, resolved_ladder, escalation_state, watch)
+    def on_signal(self, signal: Signal, reason: Reason) -> None:
+        """The ladder's stopwatch gets a signal. To be called before the stopwatch takes an ending, after it takes another."""
+        monitoring = self.resolved_ladder.ladder.monitoring
+        if signal is REOPEN:
+            self._reopen()
+        elif signal is STOP and self.escalation_state.active and monitoring is not None:
+            self._enter(EscalationPhase.MONITORING)
+            until = shift(self.emitter.at, monitoring, self.resolved_ladder.calendar)
+            self.escalation_state.next = self.escalation_state.monitored_until = until
+            self._emit_to_all(Kind.MONITORING, reason, due_at=until)
+        elif signal in (STOP, RESTART, CANCEL):
+            self.release(reason)
 
-
-def acknowledges(
-    emitter: Emitter, event: Event, resolved_ladder: ResolvedLadder, escalation_state: EscalationState, watch: Stopwatch
-) -> None:
-    """Somebody has taken the escalation on. Nothing to acknowledge is no error: such an event says nothing."""
-    if escalation_state.active and escalation_state.phase == EscalationPhase.ACTIVE and _means(event, escalation_state):
-        escalation_state.phase = EscalationPhase.ACKNOWLEDGED
-        escalation_state.last_emitted_at = event.at
-        escalation_state.rounds += 1
-        _tell_all(emitter, Kind.ACKNOWLEDGED, Reason.ACKNOWLEDGED, event.at, event.id, resolved_ladder, escalation_state, watch)
-
-
-def de_escalates(
-    emitter: Emitter, event: Event, resolved_ladder: ResolvedLadder, escalation_state: EscalationState, watch: Stopwatch
-) -> None:
-    """Somebody has ended the escalation by hand."""
-    if escalation_state.active and _means(event, escalation_state):
-        releases(emitter, Reason.DE_ESCALATED, event.at, event.id, resolved_ladder, escalation_state, watch)
-
-
-def takes(event: Event, resolved_ladder: ResolvedLadder) -> bool:
-    """Whether a ladder is the one to answer a customer's request."""
-    ladder = resolved_ladder.ladder
-    return bool(ladder.on_request) and (not event.level or any(level.name == event.level for level in ladder.levels))
-
-
-def asks(
-    emitter: Emitter,
-    event: Event,
-    resolved_ladder: ResolvedLadder,
-    escalation_state: EscalationState,
-    watch: Stopwatch,
-    gate: CommitmentState | None,
-    commitment_state: CommitmentState | None,
-) -> None:
-    """A customer asks for an escalation. ``gate`` is the commitment whose target must have passed, unless it is urgent."""
-    ladder = resolved_ladder.ladder
-    wanted = event.level or ladder.on_request
-    level = next((level for level in ladder.levels if level.name == wanted), None)
-    urgent = event.impact in URGENT
-    open_from = None if gate is None else gate.due
-    # A gate with no deadline in sight (paused) is shut; one that was fulfilled without ever having one is open.
-    shut = gate is not None and gate.target is not None
-    shut = shut and (event.at < open_from if open_from is not None else gate is not None and gate.verdict == PENDING)
-    early = shut and not urgent
-    if level is None or not ladder.on_request or not watch.on or early:
-        reason = Reason.TOO_EARLY if early else Reason.NOT_OFFERED if watch.on else Reason.SOLVED
-        emitter.ladder(
-            Kind.REFUSED,
-            reason,
-            event.at,
-            event.id,
-            resolved_ladder,
-            escalation_state,
-            watch,
-            level=wanted,
-            notify=("customer",),
-            allowed_from=open_from if early else None,
-            per_event=True,
-        )
-        return
-    escalation_state.last_emitted_at = event.at
-    escalation_state.repeats = 0
-    again = escalation_state.reached(level, resolved_ladder)
-    if not again:
-        escalation_state.raised = (*escalation_state.raised, level.name)
-    escalation_state.rounds += 1  # its repetitions are counted from here, and are others than those before
-    escalation_state.phase = EscalationPhase.ACTIVE
-    kind = Kind.REPEATED if again else Kind.RAISED
-    _say(
-        emitter,
-        kind,
-        Reason.REQUESTED,
-        event.at,
-        event.id,
-        resolved_ladder,
-        escalation_state,
-        watch,
-        level,
-        commitment_state,
-        per_event=True,
-    )
-
-
-def falls_due(
-    emitter: Emitter,
-    instant: int,
-    resolved_ladder: ResolvedLadder,
-    escalation_state: EscalationState,
-    watch: Stopwatch,
-    commitment_state: CommitmentState | None,
-) -> None:
-    """``instant`` is ``escalation_state.next``, and time has passed it."""
-    for due in escalation_state.pending(resolved_ladder, watch, commitment_state):
-        if due.instant != instant:
-            continue
-        if due.level is None:
-            releases(
-                emitter, Reason.QUIET, instant, TIMER, resolved_ladder, escalation_state, watch, phase=EscalationPhase.ENDED
-            )
-            return
-        if due.threshold is not None:
-            escalation_state.raised = (*escalation_state.raised, due.level.name)
-            escalation_state.repeats = 0
-            escalation_state.last_emitted_at = instant
-            reason = THRESHOLD_REASON[due.threshold.kind]
-            _say(
-                emitter,
-                Kind.RAISED,
-                reason,
-                instant,
-                TIMER,
-                resolved_ladder,
-                escalation_state,
-                watch,
-                due.level,
-                commitment_state,
-            )
-        elif due.level.name == escalation_state.raised[-1]:
-            _says_again(emitter, instant, resolved_ladder, escalation_state, watch, due.level, commitment_state)
-    escalation_state.look_ahead(resolved_ladder, watch, commitment_state)
-
-
-def _says_again(
-    emitter: Emitter,
-    instant: int,
-    resolved_ladder: ResolvedLadder,
-    escalation_state: EscalationState,
-    watch: Stopwatch,
-    level: Level,
-    commitment_state: CommitmentState | None,
-) -> None:
-    if escalation_state.phase == EscalationPhase.ACKNOWLEDGED:
-        escalation_state.phase = EscalationPhase.ACTIVE
-        escalation_state.effective_from = instant
+    def _reopen(self) -> None:
+        escalation_state = self.escalation_state
+        begins_anew = escalation_state.phase == EscalationPhase.ENDED or not escalation_state.raised
+        escalation_state.effective_from = self.emitter.at
         escalation_state.repeats = 0
-        escalation_state.rounds += 1
-        reason = Reason.STILL_OPEN
-    else:
-        escalation_state.repeats += 1
-        reason = Reason.NOT_ACKNOWLEDGED
-    escalation_state.last_emitted_at = instant
-    _say(emitter, Kind.REPEATED, reason, instant, TIMER, resolved_ladder, escalation_state, watch, level, commitment_state)
+        self._enter(EscalationPhase.ACTIVE)
+        if begins_anew:
+            escalation_state.raised = ()
+        else:
+            self._emit_to_all(Kind.RECURRED, Reason.RECURRENCE)
 
+    def resume(self) -> None:
+        """A ladder that had ceased to apply applies again: it goes on at its level."""
+        self.escalation_state.repeats = 0
+        self._enter(EscalationPhase.ACTIVE)
+        self._emit_to_all(Kind.RECURRED, Reason.FIELD_CHANGED)
 
-def _say(
-    emitter: Emitter,
-    kind: Kind,
-    reason: Reason,
-    at: int,
-    cause: str,
-    resolved_ladder: ResolvedLadder,
-    escalation_state: EscalationState,
-    watch: Stopwatch,
-    level: Level,
-    commitment_state: CommitmentState | None,
-    *,
-    per_event: bool = False,
-) -> None:
-    emitter.ladder(
-        kind,
-        reason,
-        at,
-        cause,
-        resolved_ladder,
-        escalation_state,
-        watch,
-        level=level.name,
-        notify=level.notify,
-        due_at=None if commitment_state is None else commitment_state.due,
-        count=escalation_state.repeats,
-        per_event=per_event,
-    )
+    def release(self, reason: Reason, phase: EscalationPhase = EscalationPhase.RELEASED) -> None:
+        """The escalation is over: everybody who was notified of it is notified of its end."""
+        escalation_state = self.escalation_state
+        escalation_state.next = None
+        if escalation_state.active:
+            escalation_state.rounds += 1
+            escalation_state.phase = phase
+            self._emit_to_all(Kind.RELEASED, reason)
 
+    def on_acknowledgement(self, event: Event) -> None:
+        """Somebody has taken the escalation on. An acknowledgement of nothing is not an error, and emits nothing."""
+        if self.escalation_state.active and self.escalation_state.phase == ACTIVE and self._is_meant(event):
+            self._enter(EscalationPhase.ACKNOWLEDGED)
+            self._emit_to_all(Kind.ACKNOWLEDGED, Reason.ACKNOWLEDGED)
 
-def _tell_all(
-    emitter: Emitter,
-    kind: Kind,
-    reason: Reason,
-    at: int,
-    cause: str,
-    resolved_ladder: ResolvedLadder,
-    escalation_state: EscalationState,
-    watch: Stopwatch,
-    *,
-    due_at: int | None = None,
-) -> None:
-    told = [role for level in resolved_ladder.ladder.levels if level.name in escalation_state.raised for role in level.notify]
-    told_once = tuple(dict.fromkeys(told))
-    emitter.ladder(
-        kind,
-        reason,
-        at,
-        cause,
-        resolved_ladder,
-        escalation_state,
-        watch,
-        level=escalation_state.raised[-1],
-        notify=told_once,
-        due_at=due_at,
-    )
+    def on_release(self, event: Event) -> None:
+        """Somebody has ended the escalation by hand."""
+        if self.escalation_state.active and self._is_meant(event):
+            self.release(Reason.DE_ESCALATED)
 
+    def answers(self, event: Event) -> bool:
+        """Whether this ladder is the one to answer a customer's request."""
+        ladder = self.resolved_ladder.ladder
+        return bool(ladder.on_request) and (not event.level or any(level.name == event.level for level in ladder.levels))
 
-def _means(event: Event, escalation_state: EscalationState) -> bool:
-    return not event.level or event.level in escalation_state.raised
+    def on_request(self, event: Event, gate: CommitmentState | None) -> None:
+        """A customer asks for an escalation. ``gate``: the commitment whose target must have passed, unless it is urgent."""
+        ladder, escalation_state = self.resolved_ladder.ladder, self.escalation_state
+        wanted = event.level or ladder.on_request
+        level = next((level for level in ladder.levels if level.name == wanted), None)
+        open_from = None if gate is None else gate.due
+        # A gate with no deadline in sight (paused) is shut; one that was fulfilled without ever having one is open.
+        shut = gate is not None and gate.target is not None
+        shut = shut and (event.at < open_from if open_from is not None else gate is not None and gate.verdict == PENDING)
+        early = shut and event.impact not in URGENT
+        if level is None or not ladder.on_request or not self.watch.on or early:
+            reason = Reason.TOO_EARLY if early else Reason.NOT_OFFERED if self.watch.on else Reason.SOLVED
+            refusal = Notification(wanted, ("customer",), allowed_from=open_from if early else None)
+            self._emit(Kind.REFUSED, reason, refusal, per_event=True)
+            return
+        again = escalation_state.reached(level, self.resolved_ladder)
+        if not again:
+            escalation_state.raised = (*escalation_state.raised, level.name)
+        escalation_state.repeats = 0
+        self._enter(EscalationPhase.ACTIVE)  # its repetitions are counted from here, and are others than those before
+        self._emit_level(Kind.REPEATED if again else Kind.RAISED, Reason.REQUESTED, level, per_event=True)
+
+    def on_due(self) -> None:
+        """Time has passed ``escalation_state.next``, which is the instant of ``emitter``."""
+        escalation_state, instant = self.escalation_state, self.emitter.at
+        for due in escalation_state.pending(self.resolved_ladder, self.watch, self.commitment_state):
+            if due.instant != instant:
+                continue
+            if due.level is None:
+                self.release(Reason.QUIET, EscalationPhase.ENDED)
+                return
+            if due.threshold is not None:
+                escalation_state.raised = (*escalation_state.raised, due.level.name)
+                escalation_state.repeats = 0
+                escalation_state.last_emitted_at = instant
+                self._emit_level(Kind.RAISED, THRESHOLD_REASON[due.threshold.kind], due.level)
+            elif due.level.name == escalation_state.raised[-1]:
+                self._repeat(due.level)
+        self.look_ahead()
+
+    def _repeat(self, level: Level) -> None:
+        escalation_state = self.escalation_state
+        if escalation_state.phase == ACKNOWLEDGED:
+            escalation_state.effective_from = self.emitter.at
+            escalation_state.repeats = 0
+            self._enter(EscalationPhase.ACTIVE)
+            reason = Reason.STILL_OPEN
+        else:
+            escalation_state.repeats += 1
+            escalation_state.last_emitted_at = self.emitter.at
+            reason = Reason.NOT_ACKNOWLEDGED
+        self._emit_level(Kind.REPEATED, reason, level)
+
+    def refresh(self) -> None:
+        """The ladder applies, with marks that may be others than before."""
+        self.escalation_state.effective_from = max(self.escalation_state.effective_from, self.emitter.at)
+        self.look_ahead()
+
+    def look_ahead(self) -> None:
+        """Find the next instant anew, after anything about the stopwatch, the commitment or the levels has changed."""
+        self.escalation_state.look_ahead(self.resolved_ladder, self.watch, self.commitment_state)
+
+    def _enter(self, phase: EscalationPhase) -> None:
+        """Begin the next round of the escalation."""
+        self.escalation_state.phase = phase
+        self.escalation_state.last_emitted_at = self.emitter.at
+        self.escalation_state.rounds += 1
+
+    def _is_meant(self, event: Event) -> bool:
+        return not event.level or event.level in self.escalation_state.raised
+
+    def _emit_level(self, kind: Kind, reason: Reason, level: Level, *, per_event: bool = False) -> None:
+        """To those whom the level notifies."""
+        due_at = None if self.commitment_state is None else self.commitment_state.due
+        self._emit(
+            kind, reason, Notification(level.name, level.notify, due_at, self.escalation_state.repeats), per_event=per_event
+        )
+
+    def _emit_to_all(self, kind: Kind, reason: Reason, *, due_at: int | None = None) -> None:
+        """To everybody who was notified of a level."""
+        raised = self.escalation_state.raised
+        roles = [role for level in self.resolved_ladder.ladder.levels if level.name in raised for role in level.notify]
+        self._emit(kind, reason, Notification(raised[-1], tuple(dict.fromkeys(roles)), due_at))
+
+    def _emit(self, kind: Kind, reason: Reason, notification: Notification, *, per_event: bool = False) -> None:
+        """``per_event``: the same may happen again in this cycle, so that its cause tells one from the other."""
+        emitter, escalation_state, resolved_ladder, watch = (
+            self.emitter,
+            self.escalation_state,
+            self.resolved_ladder,
+            self.watch,
+        )
+        at, cause, ticket = emitter.at, emitter.cause, emitter.ticket.id
+        ladder, policy, calendar = resolved_ladder.ladder, resolved_ladder.policy, resolved_ladder.calendar
+        level, notify, due_at, repetition, allowed_from = notification
+        occasion = (escalation_state.metric, escalation_state.cycle, escalation_state.rounds)
+        emitter.effects.append(
+            Effect(
+                stem(ticket, ladder.name, occasion, kind, f"{level}#{repetition}", cause if per_event else ""),
+                kind,
+                at,
+                emitter.now,
+                ticket,
+                emitter.shown_fields(),
+                policy.name,
+                policy.version,
+                reason,
+                cause,
+                ladder.commitment,
+                ladder.name,
+                level,
+                notify,
+                ladder.owner,
+                escalation_state.cycle,
+                due_at,
+                watch.elapsed(_BUSINESS, calendar, at),
+                watch.paused_for(_BUSINESS, calendar, at),
+                None,  # target
+                calendar.name,
+                calendar.timezone,
+                False,  # late
+                "",  # retracts
+                None,  # retracts_kind
+                None,  # retracts_reason
+                allowed_from,
+            )
+        )

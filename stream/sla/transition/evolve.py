@@ -18,18 +18,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from stream.sla.effects import Kind, Reason
-from stream.sla.ticket.commitment_state import CANCELLED, MEASURED, MET, PENDING
+from stream.sla.effects import TIMER, Reason
+from stream.sla.ticket.commitment_state import CANCELLED, MEASURED, MET, PENDING, CommitmentState
 from stream.sla.ticket.escalation_state import EscalationPhase, EscalationState
 from stream.sla.ticket.fields import update_fields
 from stream.sla.ticket.stopwatch import IDLE, Signal, Stopwatch
-from stream.sla.transition import commitment, escalation
+from stream.sla.transition.commitment import CommitmentMachine
 from stream.sla.transition.emitter import Emitter
+from stream.sla.transition.escalation import EscalationMachine
 
 if TYPE_CHECKING:
     from stream.sla.events import Event
-    from stream.sla.policy.resolve import PolicySet, ResolvedCommitment, ResolvedPolicy
-    from stream.sla.ticket.commitment_state import CommitmentState
+    from stream.sla.policy.resolve import PolicySet, ResolvedCommitment, ResolvedLadder, ResolvedPolicy
     from stream.sla.ticket.state import Fields, Ticket
 
 _ABOUT_ESCALATIONS: Final = ("escalation.requested", "escalation.acknowledged", "escalation.released")
@@ -39,7 +39,6 @@ _ENDED_BY_REASON: Final = {"merged": Reason.MERGED, "deleted": Reason.DELETED}
 _CANCELLED: Final = (Signal.CANCEL,)
 # Naming a member of an enum costs as much as a call.
 _FIELD_CHANGED: Final = Reason.FIELD_CHANGED
-_CLOCK_STARTED: Final = Reason.CLOCK_STARTED
 _WITHDRAWN: Final = int(EscalationPhase.WITHDRAWN)
 
 
@@ -47,8 +46,6 @@ class Transition:
     """Changes one ticket in place (give it a copy) and collects what became true in ``emitter.effects``."""
 
     __slots__ = (
-        "_at",
-        "_cause",
         "_commitments",
         "_epoch",
         "_escalations",
@@ -73,21 +70,18 @@ class Transition:
         self._escalations = ticket.escalations
         """Those that the ticket before shares, while they are still among the ticket's."""
         self._open = False
-        self._at = 0
-        self._cause = ""
-        """Instant and id of the event that is being folded."""
 
     def event(self, event: Event) -> None:
-        ticket, at, type_ = self.ticket, event.at, event.type
-        self._at, self._cause = at, event.id
+        ticket, emitter, at, type_ = self.ticket, self.emitter, event.at, event.type
         # 1
         if ticket.next is not None and ticket.next < at:
             self.time(at)
+        emitter.at, emitter.cause = at, event.id
         # 2
         event, changed = update_fields(ticket, event)
-        ticket.last = (at, event.seq, self._cause, event.source)
+        ticket.last = (at, event.seq, emitter.cause, event.source)
         if changed:
-            self.emitter.fields_changed()
+            emitter.fields_changed()
         # 3
         turned = self._turn(event, type_, changed)
         if type_ == "extension.granted":
@@ -172,28 +166,39 @@ class Transition:
         return turned
 
     def _signal(self, metric: str, watch: Stopwatch, signal: Signal) -> None:
-        at, cycle = self._at, watch.cycle
+        emitter, cycle = self.emitter, watch.cycle
         if not cycle:
-            watch.take(signal, at)
+            watch.take(signal, emitter.at)
             return
-        emitter, cause, ends, resolved_policy = self.emitter, self._cause, signal in _END_REASON, self._resolved_policy(watch)
+        ends, resolved_policy = signal in _END_REASON, self._resolved_policy(watch)
         reason = _ENDED_BY_REASON.get(self.ticket.ended_by) or _END_REASON.get(signal, _FIELD_CHANGED)
         if not ends:
-            watch.take(signal, at)
+            watch.take(signal, emitter.at)
         for resolved in resolved_policy.commitments_on.get(metric, ()):
             commitment_state = self._commitment(resolved.name)
             if commitment_state is None or commitment_state.cycle != cycle or commitment_state.metric != metric:
                 continue
             if ends:
-                commitment.ends(emitter, signal, reason, at, cause, resolved, commitment_state, watch)
+                CommitmentMachine(emitter, resolved, commitment_state, watch).on_end(signal, reason)
             elif watch.cycle == cycle:
-                commitment.moves(emitter, signal, at, cause, resolved, commitment_state, watch)
+                CommitmentMachine(emitter, resolved, commitment_state, watch).on_move(signal)
         for resolved_ladder in resolved_policy.ladders_on.get(metric, ()):
             escalation_state = self._escalation_state(resolved_ladder.name)
             if escalation_state is not None and escalation_state.cycle == cycle == watch.cycle:
-                escalation.turns(emitter, signal, reason, at, cause, resolved_ladder, escalation_state, watch)
+                self._escalation(resolved_ladder, escalation_state, watch).on_signal(signal, reason)
         if ends:
-            watch.take(signal, at)
+            watch.take(signal, emitter.at)
+
+    def _escalation(
+        self, resolved_ladder: ResolvedLadder, escalation_state: EscalationState, watch: Stopwatch
+    ) -> EscalationMachine:
+        return EscalationMachine(
+            self.emitter,
+            resolved_ladder,
+            escalation_state,
+            watch,
+            self.ticket.commitments.get(resolved_ladder.ladder.commitment),
+        )
 
     def _extend(self, event: Event) -> list[str]:
         commitment_state = self._commitment(event.commitment)
@@ -202,12 +207,12 @@ class Transition:
         watch = self.ticket.watches[commitment_state.metric]
         resolved = self._resolved_policy(watch).commitments.get(event.commitment)
         if resolved is not None:
-            commitment.extends(self.emitter, event, resolved, commitment_state, watch)
+            CommitmentMachine(self.emitter, resolved, commitment_state, watch).on_extension(event)
         return [commitment_state.metric]
 
     def _escalate(self, event: Event) -> list[str]:
-        """Acknowledgements and releases are heard by every ladder they mean; a request gets one answer."""
-        ticket, emitter = self.ticket, self.emitter
+        """An acknowledgement or a release is for every ladder that it means; a request is answered once."""
+        ticket = self.ticket
         found = []
         for name in list(ticket.escalations):
             escalation_state = self._escalation_state(name)
@@ -215,24 +220,22 @@ class Transition:
                 watch = ticket.watches[escalation_state.metric]
                 resolved_ladder = self._resolved_policy(watch).ladders.get(name)
                 if resolved_ladder is not None:
-                    found.append((resolved_ladder, escalation_state, watch))
+                    found.append(self._escalation(resolved_ladder, escalation_state, watch))
         if event.type == "escalation.requested":
-            found.sort(key=lambda one: (not escalation.takes(event, one[0]), not one[0].ladder.on_request))
+            found.sort(key=lambda one: (not one.answers(event), not one.resolved_ladder.ladder.on_request))
             del found[1:]
-        for resolved_ladder, escalation_state, watch in found:
+        for escalation in found:
             if event.type == "escalation.acknowledged":
-                escalation.acknowledges(emitter, event, resolved_ladder, escalation_state, watch)
+                escalation.on_acknowledgement(event)
             elif event.type == "escalation.released":
-                escalation.de_escalates(emitter, event, resolved_ladder, escalation_state, watch)
+                escalation.on_release(event)
             else:
-                gate = ticket.commitments.get(resolved_ladder.ladder.request_after)
-                commitment_state = ticket.commitments.get(resolved_ladder.ladder.commitment)
-                escalation.asks(emitter, event, resolved_ladder, escalation_state, watch, gate, commitment_state)
-        return [escalation_state.metric for _, escalation_state, _ in found]
+                escalation.on_request(event, ticket.commitments.get(escalation.resolved_ladder.ladder.request_after))
+        return [escalation.escalation_state.metric for escalation in found]
 
     def _lay(self, metrics: list[str]) -> set[str]:
         """Returns the names of all promises and (with ``^`` before them) ladders that apply on these rows."""
-        ticket, at, cause = self.ticket, self._at, self._cause
+        ticket = self.ticket
         laid: set[str] = set()
         for metric in metrics:
             watch = ticket.watches[metric]
@@ -255,8 +258,9 @@ class Transition:
                 if escalation_state is None or escalation_state.cycle != watch.cycle or escalation_state.metric != metric:
                     if escalation_state is not None and escalation_state.active:
                         # Watched for a recurrence, and now the clock begins another cycle: that escalation is over.
-                        old = ticket.watches[escalation_state.metric]
-                        escalation.releases(self.emitter, Reason.RESTARTED, at, cause, resolved_ladder, escalation_state, old)
+                        self._escalation(resolved_ladder, escalation_state, ticket.watches[escalation_state.metric]).release(
+                            Reason.RESTARTED
+                        )
                     turn = (
                         escalation_state.rounds + 1 if escalation_state is not None and escalation_state.metric != metric else 0
                     )
@@ -265,9 +269,8 @@ class Transition:
                     )
                     ticket.escalations[name] = escalation_state
                 elif escalation_state.phase == _WITHDRAWN:
-                    escalation.returns(self.emitter, at, cause, resolved_ladder, escalation_state, watch)
-                escalation_state.effective_from = max(escalation_state.effective_from, at)
-                escalation_state.look_ahead(resolved_ladder, watch, ticket.commitments.get(resolved_ladder.ladder.commitment))
+                    self._escalation(resolved_ladder, escalation_state, watch).resume()
+                self._escalation(resolved_ladder, escalation_state, watch).refresh()
         return laid
 
     def _held_by(self, metric: str, name: str) -> bool:
@@ -285,7 +288,7 @@ class Transition:
         )
 
     def _lay_promise(self, metric: str, watch: Stopwatch, resolved: ResolvedCommitment) -> None:
-        emitter, name, at, cause = self.emitter, resolved.name, self._at, self._cause
+        name = resolved.name
         commitment_state = self._commitment(name)
         if commitment_state is not None and commitment_state.metric != metric and self._held_by(commitment_state.metric, name):
             return
@@ -295,17 +298,17 @@ class Transition:
         if commitment_state is not None and commitment_state.verdict == PENDING:
             # Where the cycle is another, another policy counts the same commitment on a row of its own.
             if not same_cycle or commitment_state.differs(resolved, watch):
-                commitment.retargets(emitter, at, cause, resolved, commitment_state, watch)
-            else:  # the warnings may be others all the same
-                commitment_state.effective_from = max(commitment_state.effective_from, at)
-                commitment_state.look_ahead(resolved, watch)
+                CommitmentMachine(self.emitter, resolved, commitment_state, watch).retarget()
+            else:
+                CommitmentMachine(self.emitter, resolved, commitment_state, watch).refresh()
         elif commitment_state is None or not same_cycle or commitment_state.verdict in _MAY_BEGIN_ANEW:
-            reason = _CLOCK_STARTED if watch.began == at else _FIELD_CHANGED
-            self.ticket.commitments[name] = commitment.begins(emitter, reason, at, cause, resolved, watch, commitment_state)
+            new = CommitmentState(resolved.policy.name, resolved.policy.version, metric, watch.cycle)
+            self.ticket.commitments[name] = new
+            CommitmentMachine(self.emitter, resolved, new, watch).begin(commitment_state)
 
     def _withdraw(self, laid: set[str], before: Fields) -> None:
         """End what was promised to the fields before the event and is not among what is laid now."""
-        ticket, policies, at, cause = self.ticket, self.policies, self._at, self._cause
+        ticket, policies = self.ticket, self.policies
         for name, held in list(ticket.commitments.items()):
             if name in laid or held.verdict != PENDING:
                 continue
@@ -314,28 +317,25 @@ class Transition:
                 continue
             commitment_state = self._commitment(name) or held
             resolved = policies.resolved_policy(before, policies.epoch(watch.began)).commitments[name]
-            commitment_state.decide(CANCELLED)
-            commitment_state.next = None
-            reason = Reason.NO_LONGER_APPLIES
-            self.emitter.commitment(Kind.CANCELLED, reason, at, cause, resolved, commitment_state, watch)
+            CommitmentMachine(self.emitter, resolved, commitment_state, watch).withdraw()
         for name, high in list(ticket.escalations.items()):
             watch = ticket.watches[high.metric]
             if f"^{name}" not in laid and watch.on:
                 escalation_state = self._escalation_state(name) or high
                 resolved_ladder = policies.resolved_policy(before, policies.epoch(watch.began)).ladders.get(name)
                 if resolved_ladder is not None:
-                    reason, phase = Reason.NO_LONGER_APPLIES, EscalationPhase.WITHDRAWN
-                    escalation.releases(self.emitter, reason, at, cause, resolved_ladder, escalation_state, watch, phase=phase)
+                    self._escalation(resolved_ladder, escalation_state, watch).release(
+                        Reason.NO_LONGER_APPLIES, EscalationPhase.WITHDRAWN
+                    )
                 escalation_state.next = None
 
     def _fire(self, instant: int) -> None:
-        ticket = self.ticket
+        ticket, emitter = self.ticket, self.emitter
+        emitter.at, emitter.cause = instant, TIMER
         for name, held in list(ticket.commitments.items()):
             if held.next == instant:
                 watch, commitment_state = ticket.watches[held.metric], self._commitment(name) or held
-                commitment.falls_due(
-                    self.emitter, instant, self._resolved_policy(watch).commitments[name], commitment_state, watch
-                )
+                CommitmentMachine(emitter, self._resolved_policy(watch).commitments[name], commitment_state, watch).on_due()
         for name, high in list(ticket.escalations.items()):
             if high.next == instant:
                 watch, escalation_state = ticket.watches[high.metric], self._escalation_state(name) or high
@@ -343,5 +343,4 @@ class Transition:
                 if resolved_ladder is None:  # solved, watched, and by a change of fields no ladder's any more
                     escalation_state.next = None
                     continue
-                pledge_below = ticket.commitments.get(resolved_ladder.ladder.commitment)
-                escalation.falls_due(self.emitter, instant, resolved_ladder, escalation_state, watch, pledge_below)
+                self._escalation(resolved_ladder, escalation_state, watch).on_due()

@@ -5,13 +5,12 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from stream.sla.effects import Kind, Reason
+from stream.sla.effects import Kind, Reason, stem
 from stream.sla.engine import Engine, Outcome
 from stream.sla.events import Event
 from stream.sla.policy.conditions import FieldIn
 from stream.sla.policy.metric import SOLVED, Metric
 from stream.sla.policy.policy import Commitment
-from stream.sla.transition.emitter import stem
 from tests.unit.sla.given import (
     HOUR,
     MINUTE,
@@ -228,7 +227,7 @@ def test_a_correction_says_when_it_was_noticed_what_it_takes_back_and_in_which_n
     retraction = told.steps[-1].effects[0]
     assert (retraction.detected_at, retraction.late, retraction.retracts_kind) == (3 * HOUR, True, Kind.BREACHED)
     assert (retraction.at, retraction.due_at) == (breach.at, breach.due_at)
-    assert retraction.id == stem("T", "first_response", "", 1, Kind.BREACH_RETRACTED, breach.id, 0)
+    assert retraction.id == stem("T", "first_response", ("", 1, 0), Kind.BREACH_RETRACTED, breach.id)
     assert (told.steps[-1].outcome, told.steps[-1].wake_at) == (Outcome.LATE, None)
 
 
@@ -242,7 +241,7 @@ def test_what_is_not_a_breach_is_taken_back_by_the_kind_of_its_topic() -> None:
         (Kind.ESCALATION_RETRACTED, Kind.RAISED, "resolution", "ladder"),
         (Kind.BREACH_RETRACTED, Kind.BREACHED, "resolution", ""),
     ]
-    assert taken_back[1].id == stem("T", "ladder", "", 1, Kind.ESCALATION_RETRACTED, taken_back[1].retracts, 0)
+    assert taken_back[1].id == stem("T", "ladder", ("", 1, 0), Kind.ESCALATION_RETRACTED, taken_back[1].retracts)
 
 
 def test_a_correction_of_the_second_cycle_is_named_after_it() -> None:
@@ -253,7 +252,7 @@ def test_a_correction_of_the_second_cycle_is_named_after_it() -> None:
     told.wake(9 * HOUR).event(says(30 * MINUTE), now=9 * HOUR)
 
     retraction = told.steps[-1].effects[0]
-    assert retraction.id == stem("T", "next_response", "", 2, Kind.BREACH_RETRACTED, retraction.retracts, 0)
+    assert retraction.id == stem("T", "next_response", ("", 2, 0), Kind.BREACH_RETRACTED, retraction.retracts)
 
 
 def test_every_time_the_same_fact_is_said_anew_its_revision_rises() -> None:
@@ -263,7 +262,7 @@ def test_every_time_the_same_fact_is_said_anew_its_revision_rises() -> None:
             20 * HOUR
         )
 
-    stem_ = stem("T", "resolution", "resolution", 1, Kind.BREACHED, "", 0)
+    stem_ = stem("T", "resolution", ("resolution", 1, 0), Kind.BREACHED, "")
     assert [effect.id for effect in told.effects if effect.kind is Kind.BREACHED] == [stem_, f"{stem_}.1", f"{stem_}.2"]
     assert len({effect.id for effect in told.effects}) == len(told.effects)
 

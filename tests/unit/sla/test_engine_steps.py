@@ -6,17 +6,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from stream.sla.effects import Kind
+from stream.sla.effects import Kind, stem
 from stream.sla.engine import Outcome
 from stream.sla.policy.resolve import PolicySet
-from stream.sla.transition.emitter import stem
 from tests.unit.sla.given import HOUR, Told, changed, commitment, created, ladder, policy_set, says, used
 
 if TYPE_CHECKING:
     from stream.sla.events import Event
 
 RESOLUTION = policy_set(commitment("resolution", p1="4h", p2="8h"))
-BREACH = stem("T", "resolution", "resolution", 1, Kind.BREACHED, "", 0)
+BREACH = stem("T", "resolution", ("resolution", 1, 0), Kind.BREACHED, "")
 
 
 def test_what_an_event_or_a_wake_up_says_was_noticed_at_the_clock_reading_it_came_with() -> None:

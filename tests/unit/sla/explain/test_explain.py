@@ -11,7 +11,7 @@ from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 
 from stream.language.calendars import read_calendar
 from stream.sla.calendar.duration import Clock, Duration
-from stream.sla.effects import Kind, Reason
+from stream.sla.effects import TIMER, Kind, Reason
 from stream.sla.engine import Engine
 from stream.sla.events import Event
 from stream.sla.explain.explain import explain, explain_state
@@ -19,7 +19,6 @@ from stream.sla.explain.explanation import CALENDAR, Deadline, Outcome
 from stream.sla.policy.conditions import FieldIn
 from stream.sla.policy.policy import Choice, Commitment, OnChange, Policy
 from stream.sla.policy.resolve import PolicySet
-from stream.sla.transition.emitter import TIMER
 from stream.testing import instant
 from stream.wire.explanation import encode_explanation
 from tests.unit.sla.given import HOUR, MINUTE, after, changed, commitment, created, ladder, policy_set, says, share, used

@@ -7,7 +7,7 @@ import pytest
 from stream.language.calendars import read_calendar
 from stream.sla.effects import Kind, Reason
 from stream.sla.policy.policy import OnChange, Threshold
-from stream.sla.ticket.commitment_state import resolve
+from stream.sla.ticket.thresholds import resolve
 from tests.unit.sla.given import ALWAYS, HOUR, changed, commitment, created, left, policy_set, run, says, share, used
 
 OFFICE = read_calendar("office", {"timezone": "UTC", "week": {"mon-sun": ["09:00-17:00"]}}, lambda *_: None)

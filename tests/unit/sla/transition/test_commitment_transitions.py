@@ -8,12 +8,11 @@ import pytest
 
 from stream.language.calendars import read_calendar
 from stream.sla.calendar.duration import Duration
-from stream.sla.effects import Effect, Kind, Reason
+from stream.sla.effects import Effect, Kind, Reason, stem
 from stream.sla.events import Event
 from stream.sla.policy.conditions import FieldIn
 from stream.sla.policy.policy import Choice, Commitment, OnChange, Policy, Threshold
 from stream.sla.policy.resolve import PolicySet
-from stream.sla.transition.emitter import stem
 from tests.unit.sla.given import ALWAYS, HOUR, Told, changed, commitment, created, left, policy_set, run, says, share, used
 
 PLAIN = policy_set(commitment("resolution"))
@@ -30,7 +29,7 @@ def extensible(cap: str, *thresholds: Threshold, **more: str) -> Commitment:
 
 def in_turn(effect: Effect, turn: int, cause: str = "") -> str:
     """The id of the fact, if it is one of that target of its cycle."""
-    return stem("T", effect.commitment, effect.commitment, effect.cycle, effect.kind, effect.level, turn, cause)
+    return stem("T", effect.commitment, (effect.commitment, effect.cycle, turn), effect.kind, effect.level, cause)
 
 
 def test_what_ends_a_commitment_names_the_event_that_did() -> None:
@@ -196,7 +195,7 @@ def test_every_pause_every_resumption_and_every_reopening_is_a_fact_of_its_own()
 
     assert len({effect.id for effect in told.effects}) == len(told.effects)
     assert [(effect.kind, effect.id) for effect in told.effects if effect.kind in (Kind.PAUSED, Kind.RESUMED)] == [
-        (kind, stem("T", "resolution", "resolution", 1, kind, "", turn, moves[n].id))
+        (kind, stem("T", "resolution", ("resolution", 1, turn), kind, "", moves[n].id))
         for n, kind, turn in [
             (0, Kind.PAUSED, 0),
             (1, Kind.RESUMED, 0),

@@ -5,9 +5,8 @@ from __future__ import annotations
 import dataclasses
 
 from stream.language.calendars import read_calendar
-from stream.sla.effects import Kind
+from stream.sla.effects import Kind, stem
 from stream.sla.policy.metric import BUILT_IN
-from stream.sla.transition.emitter import stem
 from tests.unit.sla.given import HOUR, Told, changed, commitment, created, ladder, policy_set, run, says, share, used
 
 OFFICE = read_calendar("office", {"timezone": "Asia/Kolkata", "week": {"mon-sun": ["14:30-22:30"]}}, lambda *_: None)
@@ -55,7 +54,7 @@ def test_an_escalation_of_a_later_cycle_is_named_after_it() -> None:
         (Kind.RELEASED, 2),
     ]
     assert [effect.id for effect in told.effects] == [
-        stem("T", "ladder", "periodic_update", effect.cycle, effect.kind, "team#0", 1 if effect.kind is Kind.RELEASED else 0)
+        stem("T", "ladder", ("periodic_update", effect.cycle, 1 if effect.kind is Kind.RELEASED else 0), effect.kind, "team#0")
         for effect in told.effects
     ]
 
@@ -71,4 +70,4 @@ def test_a_commitment_carries_the_ticket_the_policy_the_calendar_and_the_reading
     assert (warning.ticket, warning.policy, warning.policy_version, warning.cycle) == ("T", "p", 1, 1)
     assert (warning.elapsed, warning.paused, warning.target, warning.due_at) == (2 * HOUR, 2 * HOUR, 4 * HOUR, 15 * HOUR)
     assert (warning.calendar, warning.timezone) == ("office", "Asia/Kolkata")
-    assert warning.id == stem("T", "resolution", "resolution", 1, Kind.WARNED, "50%", 0)
+    assert warning.id == stem("T", "resolution", ("resolution", 1, 0), Kind.WARNED, "50%")

@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from stream.sla.calendar.duration import Duration
-from stream.sla.effects import Effect, Kind, Reason
+from stream.sla.effects import Effect, Kind, Reason, stem
 from stream.sla.events import Event
 from stream.sla.policy.conditions import FieldIn
-from stream.sla.transition.emitter import stem
 from tests.unit.sla.given import HOUR, changed, commitment, created, ladder, policy_set, run, share, used
 
 if TYPE_CHECKING:
@@ -35,7 +34,7 @@ def round_of(effect: Effect, *, per_event: bool = False) -> int | None:
     for turn in range(10):
         for count in range(10):
             text = f"{effect.level}#{count}"
-            if effect.id == stem("T", effect.ladder, metric, effect.cycle, effect.kind, text, turn, cause):
+            if effect.id == stem("T", effect.ladder, (metric, effect.cycle, turn), effect.kind, text, cause):
                 return turn
     return None
 

@@ -1,0 +1,62 @@
+"""When a threshold (a *mark* of the policy) on a commitment or on a stopwatch is reached."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from stream.sla.calendar.duration import Clock
+from stream.sla.policy.policy import ThresholdKind
+
+if TYPE_CHECKING:
+    from stream.sla.calendar.calendar import Calendar
+    from stream.sla.calendar.duration import Amount, Duration
+    from stream.sla.policy.policy import Threshold
+    from stream.sla.ticket.commitment_state import CommitmentState
+    from stream.sla.ticket.stopwatch import Stopwatch
+
+_BUSINESS: Final = Clock.BUSINESS
+_SHARE: Final = ThresholdKind.SHARE
+_USED: Final = ThresholdKind.USED
+_LEFT: Final = ThresholdKind.LEFT
+
+
+def threshold_instant(
+    threshold: Threshold, commitment_state: CommitmentState, watch: Stopwatch, calendar: Calendar
+) -> int | None:
+    """When a mark on a commitment is reached, never before its target took hold; ``None`` while that is not in sight."""
+    instant = _raw_instant(threshold, commitment_state, watch, calendar)
+    return instant if instant is None or instant > commitment_state.effective_from else commitment_state.effective_from
+
+
+def _raw_instant(threshold: Threshold, commitment_state: CommitmentState, watch: Stopwatch, calendar: Calendar) -> int | None:
+    if threshold.kind is _SHARE:
+        if commitment_state.target is None:
+            return None
+        used = (
+            commitment_state.rebase_used + (commitment_state.target + commitment_state.extension) * threshold.per_mille // 1000
+        )
+        return watch.reaches(used, commitment_state.clock, calendar)
+    amount = resolve(threshold.duration, calendar, watch.began)
+    if threshold.kind is _USED:
+        before = 0
+        if commitment_state.reset_at is not None:
+            before = watch.elapsed(amount.clock, calendar, commitment_state.reset_at)
+        return watch.reaches(before + amount.micros, amount.clock, calendar)
+    signed = -amount.micros if threshold.kind is _LEFT else amount.micros
+    allowance = commitment_state.allowance
+    if allowance is None:
+        return None
+    if amount.clock is commitment_state.clock:
+        # The same clock: so much of the target left, or so much more used. Pauses are then counted exactly.
+        return watch.reaches(max(allowance + signed, 0), amount.clock, calendar)
+    if commitment_state.due is None:
+        return None
+    shifted = calendar.add(commitment_state.due, signed) if amount.clock is _BUSINESS else commitment_state.due + signed
+    return max(shifted, watch.since)
+
+
+def resolve(duration: Duration | None, calendar: Calendar, start: int) -> Amount:
+    """The length of a mark. Raises ValueError for a mark without one: such a mark is not built from any policy."""
+    if duration is None:
+        raise ValueError("a mark that is no share needs a duration")
+    return duration.resolve(calendar, start)
