@@ -8,7 +8,6 @@ stem of the id stays, a suffix (``.1``, ``.2``) counts how often the fact was re
 from __future__ import annotations
 
 from enum import StrEnum
-from hashlib import blake2b
 from typing import Final
 
 import msgspec
@@ -168,22 +167,3 @@ class Effect(msgspec.Struct, frozen=True, gc=False):
     def routine(self) -> bool:
         """States the way, not the outcome. A reopening is not routine: it undoes a verdict that was told as met."""
         return self.kind in CHATTY and self.reason is not Reason.REOPENED
-
-
-Occasion = tuple[str, int, int]
-"""Metric row, cycle of its stopwatch, and revision within the cycle: the ``turn`` of a commitment or an escalation."""
-
-_blank: Final = blake2b(digest_size=12).copy
-"""A copy costs half of what it costs to have the parameters checked again."""
-
-
-def stem(ticket: str, name: str, occasion: Occasion, kind: Kind, detail: str, cause: str = "") -> str:
-    """Hash that names a fact about the commitment or ladder ``name``.
-
-    ``detail``: the mark, or the level and the number of its repetition. ``cause``: the event's id, only where the same may
-    happen many times in a cycle (a pause, a request).
-    """
-    metric, cycle, revision = occasion
-    fact = _blank()
-    fact.update("\x1f".join((ticket, name, metric, str(cycle), kind, detail, str(revision), cause)).encode())
-    return fact.hexdigest()

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from stream.sla.effects import Effect, Kind, Reason, Topic, stem
+from stream.sla.effect_ids import stem
+from stream.sla.effects import Effect, Kind, Reason, Topic
 from stream.sla.ticket.history import packed
 from stream.sla.ticket.state import State, Ticket
 from stream.sla.transition.evolve import Transition

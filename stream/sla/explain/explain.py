@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from stream.sla.calendar.duration import Clock
 from stream.sla.effects import TIMER, Kind
-from stream.sla.explain.explanation import DUE, Deadline, Explanation, Outcome, SpanKind
+from stream.sla.explain.explanation import DUE, Deadline, Explanation, Outcome
 from stream.sla.explain.recorder import Recorder
 from stream.sla.explain.spans import Cuts, Why, content_versions, spans
 from stream.sla.ticket.state import Ticket
@@ -20,7 +20,6 @@ from stream.sla.ticket.state import Ticket
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from stream.sla.calendar.calendar import Calendar
     from stream.sla.events import Event
     from stream.sla.explain.explanation import Moment, Span
     from stream.sla.explain.recorder import CommitmentTrace, LadderTrace
@@ -135,7 +134,7 @@ def _commitment(commitment_traces: CommitmentTrace, until: int) -> Deadline:
         verdict=commitment_traces.verdict,
         reason=commitment_traces.reason,
         elapsed=_counted(made_of),
-        paused=_paused(made_of, clock, calendar) - commitment_state.paused_at_reset,
+        paused=watch.paused_for(clock, calendar, min(upto, until)) - commitment_state.paused_at_reset,
         spans=tuple(made_of),
         moments=moments,
     )
@@ -174,7 +173,7 @@ def _level(ladder_traces: LadderTrace, level: Level, until: int) -> Deadline:
         verdict=verdict,
         reason=raised.reason if verdict is Outcome.RAISED and raised is not None else None,
         elapsed=_counted(made_of),
-        paused=_paused(made_of, clock, resolved_ladder.calendar),
+        paused=watch.paused_for(clock, resolved_ladder.calendar, min(upto, until)),
         spans=tuple(made_of),
         moments=moments,
     )
@@ -215,10 +214,3 @@ def _why(due: int | None, moments: Iterable[Moment]) -> dict[int, Why]:
 
 def _counted(made_of: list[Span]) -> int:
     return sum(span.counted for span in made_of if not span.expected)
-
-
-def _paused(made_of: list[Span], clock: Clock, calendar: Calendar) -> int:
-    paused = [span for span in made_of if span.kind is SpanKind.PAUSED and not span.expected]
-    if clock is Clock.BUSINESS:
-        return sum(calendar.measure(span.start, span.end) for span in paused)
-    return sum(span.wall for span in paused)

@@ -11,7 +11,7 @@ from stream.sla.calendar.duration import Clock
 from stream.sla.calendar.week import Kind
 from stream.sla.calendar.zone import DAY, EPOCH, reading_at
 from stream.sla.explain.explanation import CALENDAR, Span, SpanKind
-from stream.sla.ticket.stopwatch import Phase
+from stream.sla.ticket.stopwatch import PAUSED, RUNNING, STOPPED
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from stream.sla.calendar.calendar import Calendar
     from stream.sla.ticket.stopwatch import Stopwatch
 
+_KIND_OF_PHASE = {RUNNING: SpanKind.RUNNING, PAUSED: SpanKind.PAUSED, STOPPED: SpanKind.SOLVED}
 _KINDS = {Kind.OPEN: SpanKind.RUNNING, Kind.CLOSED: SpanKind.CLOSED, Kind.HOLIDAY: SpanKind.HOLIDAY}
 
 
@@ -40,31 +41,12 @@ class Cuts(NamedTuple):
     """Every instant at which something happened, and what; those outside of the cycle do not matter."""
 
 
-def phases(watch: Stopwatch, upto: int) -> list[tuple[int, int, SpanKind]]:
-    """The present cycle of a stopwatch from its beginning to ``upto``, without a hole; empty phases are left out."""
-    stretches = [(start, end, SpanKind.RUNNING) for start, end in watch.ran]
-    stretches += [(start, end, SpanKind.PAUSED) for start, end in watch.paused]
-    if watch.on and watch.since < upto:
-        stretches.append((watch.since, upto, SpanKind.RUNNING if watch.phase == Phase.RUNNING else SpanKind.PAUSED))
-    found = []
-    reached = watch.began
-    for start, end, kind in sorted(stretches):
-        if start >= upto:
-            break
-        if reached < start:
-            found.append((reached, start, SpanKind.SOLVED))
-        reached = min(end, upto)
-        found.append((start, reached, kind))
-    if reached < upto:
-        found.append((reached, upto, SpanKind.SOLVED))
-    return found
-
-
 def spans(watch: Stopwatch, clock: Clock, calendar: Calendar, cuts: Cuts, set_aside: int = 0) -> list[Span]:
     """The present cycle up to ``cuts.upto``, counted on that clock; the first ``set_aside`` microseconds do not count."""
     found: list[Span] = []
     edges = (*cuts.why, cuts.until)
-    for start, end, kind in phases(watch, cuts.upto):
+    for start, end, phase in watch.stretches(cuts.upto):
+        kind = _KIND_OF_PHASE[phase]
         for low, high in pairwise(sorted({start, end, *(edge for edge in edges if start < edge < end)})):
             found += _split(low, high, kind, clock, calendar, cuts)
     return _without(found, set_aside) if set_aside else found

@@ -6,6 +6,7 @@ Rules:
    ``stream.sla.policy.triggers`` never gives one.
 2. A stopwatch keeps instants, never "time so far": the stretches it ran and the stretches it was paused. How long that is
    depends on who asks (a wall clock, one calendar or another), so a change of target or calendar cannot lose time.
+   ``spent`` is the rule of what counts as used and what as paused; every reading and every explanation is a sum over it.
 3. What signals an event gives follows from the metric's row alone; ``stream.sla.policy.metric`` has the order in which it is
    asked.
 4. Whether a deadline was kept is not known here; that is the verdict on a commitment (``stream.sla.ticket.commitment_state``).
@@ -19,6 +20,8 @@ from typing import TYPE_CHECKING, Final
 from stream.sla.calendar.duration import Clock
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from stream.sla.calendar.calendar import Calendar
 
 
@@ -84,6 +87,8 @@ REOPEN: Final = Signal.REOPEN
 SKIP: Final = Signal.SKIP
 CANCEL: Final = Signal.CANCEL
 _BUSINESS: Final = Clock.BUSINESS
+FOREVER: Final = 1 << 62
+"""Later than any instant (epoch microseconds)."""
 _TABLE: Final = [{signal: int(after) for signal, after in TABLE[phase].items()} for phase in Phase]
 _BEGINNINGS: Final = (START, RESTART, SKIP)
 
@@ -141,18 +146,46 @@ class Stopwatch:
         self.phase = after
         self.since = at
 
+    def stretches(self, until: int) -> Iterator[tuple[int, int, int]]:
+        """The present cycle from its beginning to ``until``: ``(start, end, phase)`` in order, none empty, without a hole.
+
+        The phase is ``RUNNING``, ``PAUSED``, or ``STOPPED`` from a stop to the reopening: that time is neither used nor paused.
+        """
+        reached = self.began
+        ran = [(start, end, RUNNING) for start, end in self.spent(RUNNING, until)]
+        paused = [(start, end, PAUSED) for start, end in self.spent(PAUSED, until)]
+        for start, end, phase in sorted(ran + paused):
+            if reached < start:
+                yield reached, start, STOPPED
+            yield start, end, phase
+            reached = end
+        if reached < until:
+            yield reached, until, STOPPED
+
+    def spent(self, phase: int, until: int) -> Stretches:
+        """Those of ``stretches`` that have this phase, ``RUNNING`` or ``PAUSED``: the one rule of what counts as which.
+
+        Apart from ``stretches``, because sorting both kinds for every reading would make an event a sixth dearer.
+        """
+        before = self.ran if phase == RUNNING else self.paused
+        if self.since < until:
+            if self.phase != phase:
+                return before
+            return (*before, (self.since, until)) if before else ((self.since, until),)
+        return tuple([(start, min(end, until)) for start, end in before if start < until])
+
     def elapsed(self, clock: Clock, calendar: Calendar, at: int) -> int:
         """Microseconds used by the present cycle up to ``at``, on that clock."""
-        total = _total(self.ran, clock, calendar, at) if self.ran else 0
-        if self.phase == RUNNING and at > self.since:
-            total += calendar.measure(self.since, at) if clock is _BUSINESS else at - self.since
+        total = 0
+        for start, end in self.spent(RUNNING, at):
+            total += calendar.measure(start, end) if clock is _BUSINESS else end - start
         return total
 
     def paused_for(self, clock: Clock, calendar: Calendar, at: int) -> int:
         """Microseconds the present cycle was paused up to ``at``, on that clock."""
-        total = _total(self.paused, clock, calendar, at) if self.paused else 0
-        if self.phase == PAUSED and at > self.since:
-            total += calendar.measure(self.since, at) if clock is _BUSINESS else at - self.since
+        total = 0
+        for start, end in self.spent(PAUSED, at):
+            total += calendar.measure(start, end) if clock is _BUSINESS else end - start
         return total
 
     def reaches(self, used: int, clock: Clock, calendar: Calendar) -> int | None:
@@ -162,29 +195,13 @@ class Stopwatch:
         so that a pause at the very deadline is in time.
         """
         left = used
-        for start, end in self.ran:
-            length = _length(start, end, clock, calendar)
+        for start, end in self.spent(RUNNING, FOREVER):
+            if end == FOREVER:
+                return calendar.add(start, left) if clock is _BUSINESS else start + left
+            length = calendar.measure(start, end) if clock is _BUSINESS else end - start
             if length >= left:
-                instant = _after(start, left, clock, calendar)
+                instant = calendar.add(start, left) if clock is _BUSINESS else start + left
                 if instant < end:
                     return instant
             left -= length
-        if self.phase == RUNNING:
-            return calendar.add(self.since, left) if clock is _BUSINESS else self.since + left
         return None
-
-
-def _length(start: int, end: int, clock: Clock, calendar: Calendar) -> int:
-    return calendar.measure(start, end) if clock is _BUSINESS else end - start
-
-
-def _after(start: int, micros: int, clock: Clock, calendar: Calendar) -> int:
-    return calendar.add(start, micros) if clock is _BUSINESS else start + micros
-
-
-def _total(stretches: Stretches, clock: Clock, calendar: Calendar, until: int) -> int:
-    total = 0
-    for start, end in stretches:
-        if start < until:
-            total += _length(start, min(end, until), clock, calendar)
-    return total

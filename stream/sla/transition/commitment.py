@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from stream.sla.calendar.duration import Duration
-from stream.sla.effects import THRESHOLD_REASON, Effect, Kind, Reason, stem
+from stream.sla.effect_ids import stem
+from stream.sla.effects import THRESHOLD_REASON, Effect, Kind, Reason
 from stream.sla.policy.policy import OnChange
 from stream.sla.ticket.commitment_state import BREACHED, CANCELLED, MEASURED, MET, MET_LATE, PENDING
 from stream.sla.ticket.stopwatch import CANCEL, PAUSE, PAUSED, REOPEN, RESUME, STOP
@@ -94,9 +95,9 @@ class CommitmentMachine:
                 commitment_state.effective_from = self.emitter.at
             if commitment_state.verdict == PENDING and commitment_state.differs(self.resolved, self.watch):
                 self.retarget()  # the fields changed while it was stopped
-        self.look_ahead()
         if commitment_state.verdict != PENDING:
             return
+        self._find_due()  # the next instant is found when the plan is applied to the stopwatches that were turned
         if signal is PAUSE:
             self.emit(_PAUSED, _BY_PAUSE, per_event=True)
         elif signal is RESUME:
@@ -188,20 +189,26 @@ class CommitmentMachine:
         reason = Reason.RETARGETED_PAST_DUE if late else Reason.TARGET_PASSED
         self.emit(Kind.ELAPSED if self.resolved.timer else Kind.BREACHED, reason)
 
+    def _find_due(self) -> None:
+        commitment_state = self.commitment_state
+        if commitment_state.target is None or not self.watch.on:
+            commitment_state.due = None
+        else:
+            used = commitment_state.rebase_used + commitment_state.target + commitment_state.extension
+            commitment_state.due = self.watch.reaches(used, commitment_state.clock, self.resolved.calendar)
+
     def look_ahead(self) -> None:
         """Find the deadline and the next instant anew, after anything about the stopwatch or the target has changed."""
-        commitment_state, watch = self.commitment_state, self.watch
+        commitment_state = self.commitment_state
         commitment_state.next = None
         if commitment_state.verdict != PENDING:
             return
-        commitment_state.due = soonest = None
-        if not watch.on:
+        self._find_due()
+        if not self.watch.on:
             return
-        if commitment_state.target is not None:
-            used = commitment_state.rebase_used + commitment_state.target + commitment_state.extension
-            commitment_state.due = soonest = watch.reaches(used, commitment_state.clock, self.resolved.calendar)
-            if soonest is not None and soonest < commitment_state.effective_from:
-                soonest = commitment_state.effective_from
+        soonest = commitment_state.due
+        if soonest is not None and soonest < commitment_state.effective_from:
+            soonest = commitment_state.effective_from
         for threshold in self.resolved.warn_at:
             if threshold.text in commitment_state.warned:
                 continue

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from stream.sla.calendar.duration import Clock
-from stream.sla.effects import THRESHOLD_REASON, Effect, Kind, Reason, stem
+from stream.sla.effect_ids import stem
+from stream.sla.effects import THRESHOLD_REASON, Effect, Kind, Reason
 from stream.sla.ticket.commitment_state import PENDING
 from stream.sla.ticket.escalation_state import ACKNOWLEDGED, ACTIVE, EscalationPhase, shift
 from stream.sla.ticket.stopwatch import CANCEL, REOPEN, RESTART, STOP
@@ -24,15 +25,25 @@ URGENT: Final = frozenset({"production", "business_risk"})
 _BUSINESS: Final = Clock.BUSINESS
 
 
-class Notification(NamedTuple):
+class Notification:
     """What an effect of an escalation adds to its kind and reason."""
 
-    level: str
-    notify: tuple[str, ...]
-    due_at: int | None = None
-    repetition: int = 0
-    """How often the level was repeated, which tells the repetitions of a round from each other."""
-    allowed_from: int | None = None
+    __slots__ = ("allowed_from", "due_at", "level", "notify", "repetition")
+
+    def __init__(
+        self,
+        level: str,
+        notify: tuple[str, ...],
+        due_at: int | None = None,
+        repetition: int = 0,
+        allowed_from: int | None = None,
+    ) -> None:
+        self.level: Final = level
+        self.notify: Final = notify
+        self.due_at: Final = due_at
+        self.repetition: Final = repetition
+        """How often the level was repeated, which tells the repetitions of a round from each other."""
+        self.allowed_from: Final = allowed_from
 
 
 class EscalationMachine:
@@ -207,11 +218,11 @@ class EscalationMachine:
         )
         at, cause, ticket = emitter.at, emitter.cause, emitter.ticket.id
         ladder, policy, calendar = resolved_ladder.ladder, resolved_ladder.policy, resolved_ladder.calendar
-        level, notify, due_at, repetition, allowed_from = notification
+        level = notification.level
         occasion = (escalation_state.metric, escalation_state.cycle, escalation_state.rounds)
         emitter.effects.append(
             Effect(
-                stem(ticket, ladder.name, occasion, kind, f"{level}#{repetition}", cause if per_event else ""),
+                stem(ticket, ladder.name, occasion, kind, f"{level}#{notification.repetition}", cause if per_event else ""),
                 kind,
                 at,
                 emitter.now,
@@ -224,10 +235,10 @@ class EscalationMachine:
                 ladder.commitment,
                 ladder.name,
                 level,
-                notify,
+                notification.notify,
                 ladder.owner,
                 escalation_state.cycle,
-                due_at,
+                notification.due_at,
                 watch.elapsed(_BUSINESS, calendar, at),
                 watch.paused_for(_BUSINESS, calendar, at),
                 None,  # target
@@ -237,6 +248,6 @@ class EscalationMachine:
                 "",  # retracts
                 None,  # retracts_kind
                 None,  # retracts_reason
-                allowed_from,
+                notification.allowed_from,
             )
         )

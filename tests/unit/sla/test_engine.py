@@ -5,7 +5,8 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from stream.sla.effects import Kind, Reason, stem
+from stream.sla.effect_ids import stem
+from stream.sla.effects import Kind, Reason
 from stream.sla.engine import Engine, Outcome
 from stream.sla.events import Event
 from stream.sla.policy.conditions import FieldIn

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from stream.sla.effects import Kind, stem
+from stream.sla.effect_ids import stem
+from stream.sla.effects import Kind
 from stream.sla.engine import Outcome
 from stream.sla.policy.resolve import PolicySet
 from tests.unit.sla.given import HOUR, Told, changed, commitment, created, ladder, policy_set, says, used

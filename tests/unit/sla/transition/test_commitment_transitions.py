@@ -8,7 +8,8 @@ import pytest
 
 from stream.language.calendars import read_calendar
 from stream.sla.calendar.duration import Duration
-from stream.sla.effects import Effect, Kind, Reason, stem
+from stream.sla.effect_ids import stem
+from stream.sla.effects import Effect, Kind, Reason
 from stream.sla.events import Event
 from stream.sla.policy.conditions import FieldIn
 from stream.sla.policy.policy import Choice, Commitment, OnChange, Policy, Threshold

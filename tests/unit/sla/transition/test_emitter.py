@@ -5,7 +5,8 @@ from __future__ import annotations
 import dataclasses
 
 from stream.language.calendars import read_calendar
-from stream.sla.effects import Kind, stem
+from stream.sla.effect_ids import stem
+from stream.sla.effects import Kind
 from stream.sla.policy.metric import BUILT_IN
 from tests.unit.sla.given import HOUR, Told, changed, commitment, created, ladder, policy_set, run, says, share, used
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from stream.sla.calendar.duration import Duration
-from stream.sla.effects import Effect, Kind, Reason, stem
+from stream.sla.effect_ids import stem
+from stream.sla.effects import Effect, Kind, Reason
 from stream.sla.events import Event
 from stream.sla.policy.conditions import FieldIn
 from tests.unit.sla.given import HOUR, changed, commitment, created, ladder, policy_set, run, share, used

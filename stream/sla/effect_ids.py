@@ -1,0 +1,30 @@
+"""The id of an effect: a hash of the fact that it states.
+
+Not in ``effects.py``, because this is compiled, and msgspec's structs cannot be.
+"""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from stream.sla.effects import Kind
+
+Occasion = tuple[str, int, int]
+"""Metric row, cycle of its stopwatch, and revision within the cycle: the ``turn`` of a commitment or an escalation."""
+
+_blank: Final = blake2b(digest_size=12).copy
+"""A copy costs half of what it costs to have the parameters checked again."""
+
+
+def stem(ticket: str, name: str, occasion: Occasion, kind: Kind, detail: str, cause: str = "") -> str:
+    """Hash that names a fact about the commitment or ladder ``name``; revisions of the fact get a suffix.
+
+    ``detail``: the mark, or the level and the number of its repetition. ``cause``: the event's id, only where the same may
+    happen many times in a cycle (a pause, a request).
+    """
+    metric, cycle, revision = occasion
+    fact = _blank()
+    fact.update("\x1f".join((ticket, name, metric, str(cycle), kind, detail, str(revision), cause)).encode())
+    return fact.hexdigest()
