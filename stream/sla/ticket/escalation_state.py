@@ -52,6 +52,7 @@ class EscalationPhase(IntEnum):
 ACTIVE: Final = int(EscalationPhase.ACTIVE)
 ACKNOWLEDGED: Final = int(EscalationPhase.ACKNOWLEDGED)
 MONITORING: Final = int(EscalationPhase.MONITORING)
+WITHDRAWN: Final = int(EscalationPhase.WITHDRAWN)
 _BUSINESS: Final = Clock.BUSINESS
 _USED: Final = ThresholdKind.USED
 

@@ -8,7 +8,7 @@ from stream.sla.calendar.duration import Duration
 from stream.sla.effect_ids import stem
 from stream.sla.effects import THRESHOLD_REASON, Effect, Kind, Reason
 from stream.sla.policy.policy import OnChange
-from stream.sla.ticket.commitment_state import BREACHED, CANCELLED, MEASURED, MET, MET_LATE, PENDING
+from stream.sla.ticket.commitment_state import BREACHED, CANCELLED, MEASURED, MET, MET_LATE, PENDING, CommitmentState
 from stream.sla.ticket.stopwatch import CANCEL, PAUSE, PAUSED, REOPEN, RESUME, STOP
 from stream.sla.ticket.thresholds import threshold_instant
 
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from stream.sla.events import Event
     from stream.sla.policy.policy import Threshold
     from stream.sla.policy.resolve import ResolvedCommitment
-    from stream.sla.ticket.commitment_state import CommitmentState
     from stream.sla.ticket.stopwatch import Signal, Stopwatch
     from stream.sla.transition.emitter import Emitter
 
@@ -38,7 +37,8 @@ _FIELD_CHANGED: Final = Reason.FIELD_CHANGED
 class CommitmentMachine:
     """One commitment of a ticket while an event or an instant works on it: its terms, its state, its stopwatch.
 
-    It changes ``commitment_state``, which must be the ticket's own. When and because of what is known to ``emitter``.
+    It changes ``commitment_state``, which must be the ticket's own, or a new one of cycle 0 where a commitment has not begun.
+    ``emitter`` knows when and why.
     """
 
     __slots__ = ("commitment_state", "emitter", "resolved", "watch")
@@ -50,6 +50,20 @@ class CommitmentMachine:
         self.resolved = resolved
         self.commitment_state = commitment_state
         self.watch = watch
+
+    @property
+    def open(self) -> bool:
+        """Not decided."""
+        return self.commitment_state.verdict == PENDING
+
+    @property
+    def may_begin_again(self) -> bool:
+        """It ended in its cycle, and that says nothing against a new promise in the same cycle."""
+        return self.commitment_state.verdict in (CANCELLED, MET, MEASURED)
+
+    def differs(self) -> bool:
+        """Whether the terms set another target, or count it on another calendar, than those it stands on."""
+        return self.commitment_state.differs(self.resolved, self.watch)
 
     def on_end(self, signal: Signal, reason: Reason) -> None:
         """The stopwatch is about to stop, restart or be cancelled."""
@@ -139,13 +153,16 @@ class CommitmentMachine:
         self._aim_again()
         self.emit(Kind.RETARGETED, Reason.EXTENSION, per_event=True)
 
-    def begin(self, before: CommitmentState | None) -> None:
-        """``commitment_state`` is new: a cycle has begun, or the commitment has begun to apply. ``before``: in whose place it
-        stands."""
-        commitment_state, watch = self.commitment_state, self.watch
-        if before is not None and (before.metric != commitment_state.metric or before.cycle == commitment_state.cycle):
+    def begin(self) -> None:
+        """Put a new state in the place of ``commitment_state``: a cycle has begun, or the commitment has begun to apply."""
+        before, resolved, watch = self.commitment_state, self.resolved, self.watch
+        commitment_state = self.commitment_state = CommitmentState(
+            resolved.policy.name, resolved.policy.version, resolved.metric, watch.cycle
+        )
+        if before.cycle and (before.metric != resolved.metric or before.cycle == watch.cycle):
             commitment_state.revision = before.revision + 1
-        commitment_state.aim(self.resolved, watch, self.emitter.at)
+        self.emitter.ticket.commitments[resolved.name] = commitment_state
+        commitment_state.aim(resolved, watch, self.emitter.at)
         self.look_ahead()
         self.emit(_STARTED, _CLOCK_STARTED if watch.began == self.emitter.at else _FIELD_CHANGED)
         if watch.phase == PAUSED:

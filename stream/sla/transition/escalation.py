@@ -8,7 +8,7 @@ from stream.sla.calendar.duration import Clock
 from stream.sla.effect_ids import stem
 from stream.sla.effects import THRESHOLD_REASON, Effect, Kind, Reason
 from stream.sla.ticket.commitment_state import PENDING
-from stream.sla.ticket.escalation_state import ACKNOWLEDGED, ACTIVE, EscalationPhase, shift
+from stream.sla.ticket.escalation_state import ACKNOWLEDGED, ACTIVE, WITHDRAWN, EscalationPhase, EscalationState, shift
 from stream.sla.ticket.stopwatch import CANCEL, REOPEN, RESTART, STOP
 
 if TYPE_CHECKING:
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
     from stream.sla.policy.policy import Level
     from stream.sla.policy.resolve import ResolvedLadder
     from stream.sla.ticket.commitment_state import CommitmentState
-    from stream.sla.ticket.escalation_state import EscalationState
     from stream.sla.ticket.stopwatch import Signal, Stopwatch
     from stream.sla.transition.emitter import Emitter
 
 URGENT: Final = frozenset({"production", "business_risk"})
 """Impacts for which a customer may ask at any time."""
 _BUSINESS: Final = Clock.BUSINESS
+_FIELD_CHANGED: Final = Reason.FIELD_CHANGED
 
 
 class Notification:
@@ -49,7 +49,8 @@ class Notification:
 class EscalationMachine:
     """One escalation of a ticket while an event or an instant works on it: its ladder, its state, its stopwatch.
 
-    It changes ``escalation_state``, which must be the ticket's own. When and because of what is known to ``emitter``.
+    It changes ``escalation_state``, which must be the ticket's own, or a new one of cycle 0 where an escalation has not begun.
+    ``emitter`` knows when and why.
     """
 
     __slots__ = ("commitment_state", "emitter", "escalation_state", "resolved_ladder", "watch")
@@ -68,6 +69,20 @@ class EscalationMachine:
         self.watch = watch
         self.commitment_state = commitment_state
         """The commitment that the ladder stands on; ``None`` where it stands on none, or that has not begun."""
+
+    @property
+    def open(self) -> bool:
+        """Not withdrawn."""
+        return self.escalation_state.phase != WITHDRAWN
+
+    @property
+    def may_begin_again(self) -> bool:
+        """What was withdrawn goes on."""
+        return True
+
+    def differs(self) -> bool:
+        """A ladder has no target: whatever else its terms are, ``refresh`` takes them."""
+        return False
 
     def on_signal(self, signal: Signal, reason: Reason) -> None:
         """The ladder's stopwatch gets a signal. To be called before the stopwatch takes an ending, after it takes another."""
@@ -93,11 +108,32 @@ class EscalationMachine:
         else:
             self._emit_to_all(Kind.RECURRED, Reason.RECURRENCE)
 
-    def resume(self) -> None:
-        """A ladder that had ceased to apply applies again: it goes on at its level."""
-        self.escalation_state.repeats = 0
-        self._enter(EscalationPhase.ACTIVE)
-        self._emit_to_all(Kind.RECURRED, Reason.FIELD_CHANGED)
+    def begin(self) -> None:
+        """A cycle has begun, or the ladder has begun to apply: a new state, or after a withdrawal the old one at its level."""
+        before, resolved_ladder, watch = self.escalation_state, self.resolved_ladder, self.watch
+        if before.metric == resolved_ladder.metric and before.cycle == watch.cycle:
+            before.repeats = 0
+            self._enter(EscalationPhase.ACTIVE)
+            self._emit_to_all(Kind.RECURRED, _FIELD_CHANGED)
+        else:
+            turn = before.revision + 1 if before.metric != resolved_ladder.metric else 0
+            self.escalation_state = EscalationState(
+                resolved_ladder.policy.name, resolved_ladder.policy.version, resolved_ladder.metric, watch.cycle, rounds=turn
+            )
+            self.emitter.ticket.escalations[resolved_ladder.name] = self.escalation_state
+        self.refresh()
+
+    def retarget(self) -> None:
+        """Its stopwatch begins another cycle, or another stopwatch counts it: what was raised before is over."""
+        before = self.emitter.ticket.watches[self.escalation_state.metric]
+        EscalationMachine(self.emitter, self.resolved_ladder, self.escalation_state, before, self.commitment_state).release(
+            Reason.RESTARTED
+        )
+        self.begin()
+
+    def withdraw(self) -> None:
+        """The ladder does not apply to the ticket's fields any more. If it applies again, it goes on."""
+        self.release(Reason.NO_LONGER_APPLIES, EscalationPhase.WITHDRAWN)
 
     def release(self, reason: Reason, phase: EscalationPhase = EscalationPhase.RELEASED) -> None:
         """The escalation is over: everybody who was notified of it is notified of its end."""

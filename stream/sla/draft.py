@@ -1,0 +1,70 @@
+"""A ticket while one step changes it: what is shared with the ticket before, and which plan is in force."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from stream.sla.policy.resolve import PolicySet, ResolvedPolicy
+    from stream.sla.ticket.commitment_state import CommitmentState
+    from stream.sla.ticket.escalation_state import EscalationState
+    from stream.sla.ticket.state import Fields, Ticket
+    from stream.sla.ticket.stopwatch import Stopwatch
+
+
+class Terms:
+    """What policies promise to certain fields. It depends on the stopwatch, because its start selects the versions."""
+
+    __slots__ = ("_epoch", "_resolved_policy", "fields", "policies")
+
+    def __init__(self, policies: PolicySet, fields: Fields) -> None:
+        self.policies = policies
+        self.fields = fields
+        self._resolved_policy: ResolvedPolicy | None = None
+        self._epoch = 0
+        """Of the last answer: stopwatches of one ticket that started under different versions are rare."""
+
+    def resolved_policy(self, watch: Stopwatch) -> ResolvedPolicy:
+        """By the versions in force when the present cycle of the stopwatch began."""
+        epoch = self.policies.epoch(watch.began)
+        resolved_policy = self._resolved_policy
+        if resolved_policy is None or epoch != self._epoch:
+            resolved_policy = self._resolved_policy = self.policies.resolved_policy(self.fields, epoch)
+            self._epoch = epoch
+        return resolved_policy
+
+
+class Draft:
+    """A copy of a ticket, changed in place. Most events change no part, so parts are copied only before they are changed."""
+
+    __slots__ = ("_commitments", "_escalations", "_owned", "terms", "ticket")
+
+    def __init__(self, policies: PolicySet, ticket: Ticket) -> None:
+        """``ticket``: a copy."""
+        self.ticket = ticket
+        self.terms = Terms(policies, ticket.fields)
+        """Those in force. They follow the ticket's fields only when the new plan is applied: until then the old one judges."""
+        self._commitments = ticket.commitments
+        self._escalations = ticket.escalations
+        """Those that the ticket before shares, while they are still among the ticket's."""
+        self._owned = False
+
+    def own(self) -> None:
+        """Parts of the ticket are about to be added, replaced or changed."""
+        if not self._owned:
+            self._owned = True
+            self.ticket.own()
+
+    def commitment_state(self, name: str) -> CommitmentState | None:
+        """The commitment as the ticket's own, to be changed."""
+        commitment_state = self.ticket.commitments.get(name)
+        if commitment_state is not None and commitment_state is self._commitments.get(name):
+            commitment_state = self.ticket.commitments[name] = commitment_state.copy()
+        return commitment_state
+
+    def escalation_state(self, name: str) -> EscalationState | None:
+        """The escalation as the ticket's own, to be changed."""
+        escalation_state = self.ticket.escalations.get(name)
+        if escalation_state is not None and escalation_state is self._escalations.get(name):
+            escalation_state = self.ticket.escalations[name] = escalation_state.copy()
+        return escalation_state

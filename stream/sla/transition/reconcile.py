@@ -1,0 +1,188 @@
+"""The one place where the promises that are wanted meet those that a ticket has.
+
+Wanted is what the terms in force promise on a stopwatch that is running or paused. Current is the state of the commitment or
+escalation of the same name on the ticket. Of each name the first rule that applies finds the case, and ``TABLE`` says what is
+done about it:
+
+1. Open, and not wanted any more: it is withdrawn. What was decided stays decided.
+2. Never begun on this ticket: it begins.
+3. Current on another metric row, where the version in force for that row's stopwatch still counts it: it is left alone. Nothing
+   is counted twice on a ticket; the version that began with it ends it.
+4. Of another row or cycle: it moves here while it is open, and begins if it is not.
+5. Open in this cycle: its target changes where the terms differ. Where they do not, its warnings and levels may.
+6. Ended in this cycle without a breach, or withdrawn: it begins again, because it is wanted again.
+7. Breached in this cycle: it is left alone.
+
+Commitments and escalations differ only in what *open* means and in how the actions are carried out. Their machines know both.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import TYPE_CHECKING, Final
+
+from stream.sla.ticket.commitment_state import PENDING, CommitmentState
+from stream.sla.ticket.escalation_state import EscalationState
+from stream.sla.transition.commitment import CommitmentMachine
+from stream.sla.transition.escalation import EscalationMachine
+
+if TYPE_CHECKING:
+    from stream.sla.draft import Draft, Terms
+    from stream.sla.transition.emitter import Emitter
+
+    Machine = CommitmentMachine | EscalationMachine
+
+
+class Case(IntEnum):
+    """How what is wanted of a name meets what there is: the reason for the action."""
+
+    UNWANTED = 0
+    """Open, and promised no more."""
+    NEW = 1
+    COUNTED_ELSEWHERE = 2
+    MOVED = 3
+    """Open, but of another row or cycle."""
+    NEXT_CYCLE = 4
+    """Closed, and of another row or cycle."""
+    TERMS_DIFFER = 5
+    TERMS_EQUAL = 6
+    WANTED_AGAIN = 7
+    DECIDED = 8
+
+
+class Action(IntEnum):
+    LEAVE = 0
+    BEGIN = 1
+    RETARGET = 2
+    REFRESH = 3
+    WITHDRAW = 4
+
+
+TABLE: Final[dict[Case, Action]] = {
+    Case.UNWANTED: Action.WITHDRAW,
+    Case.NEW: Action.BEGIN,
+    Case.COUNTED_ELSEWHERE: Action.LEAVE,
+    Case.MOVED: Action.RETARGET,
+    Case.NEXT_CYCLE: Action.BEGIN,
+    Case.TERMS_DIFFER: Action.RETARGET,
+    Case.TERMS_EQUAL: Action.REFRESH,
+    Case.WANTED_AGAIN: Action.BEGIN,
+    Case.DECIDED: Action.LEAVE,
+}
+
+# Plain integers, because up to Python 3.11 naming an enum's member costs as much as a call.
+_UNWANTED: Final = int(Case.UNWANTED)
+_NEW: Final = int(Case.NEW)
+_COUNTED_ELSEWHERE: Final = int(Case.COUNTED_ELSEWHERE)
+_MOVED: Final = int(Case.MOVED)
+_NEXT_CYCLE: Final = int(Case.NEXT_CYCLE)
+_TERMS_DIFFER: Final = int(Case.TERMS_DIFFER)
+_TERMS_EQUAL: Final = int(Case.TERMS_EQUAL)
+_WANTED_AGAIN: Final = int(Case.WANTED_AGAIN)
+_DECIDED: Final = int(Case.DECIDED)
+_BEGIN: Final = int(Action.BEGIN)
+_RETARGET: Final = int(Action.RETARGET)
+_REFRESH: Final = int(Action.REFRESH)
+_WITHDRAW: Final = int(Action.WITHDRAW)
+_TABLE: Final = [int(TABLE[case]) for case in Case]
+
+
+def reconcile(draft: Draft, emitter: Emitter, metrics: list[str], before: Terms | None = None) -> None:
+    """Apply the terms in force to the stopwatches of these rows.
+
+    ``before``: the terms that were in force up to now; then ``metrics`` must be all that the ticket has, and what is not
+    wanted on
+    any of them is withdrawn. ``None``: the terms are the same, and only the stopwatches have changed.
+    """
+    ticket = draft.ticket
+    promised: set[str] = set()
+    laddered: set[str] = set()
+    for metric in metrics:
+        watch = ticket.watches[metric]
+        if not watch.on:
+            continue
+        resolved_policy = draft.terms.resolved_policy(watch)
+        for resolved in resolved_policy.commitments_on.get(metric, ()):
+            name = resolved.name
+            promised.add(name)
+            commitment_state = draft.commitment_state(name) or CommitmentState(
+                resolved.policy.name, resolved.policy.version, metric, 0
+            )
+            commitment = CommitmentMachine(emitter, resolved, commitment_state, watch)
+            _act(commitment, _case(commitment, draft, name, metric, (commitment_state.metric, commitment_state.cycle)))
+        for resolved_ladder in resolved_policy.ladders_on.get(metric, ()):
+            name = resolved_ladder.name
+            laddered.add(name)
+            escalation_state = draft.escalation_state(name) or EscalationState(
+                resolved_ladder.policy.name, resolved_ladder.policy.version, metric, 0
+            )
+            escalation = EscalationMachine(
+                emitter, resolved_ladder, escalation_state, watch, ticket.commitments.get(resolved_ladder.ladder.commitment)
+            )
+            _act(escalation, _case(escalation, draft, name, metric, (escalation_state.metric, escalation_state.cycle)))
+    if before is not None:
+        _withdraw_all_but(promised, laddered, draft, emitter, before)
+
+
+def _case(machine: Machine, draft: Draft, name: str, metric: str, current: tuple[str, int]) -> int:
+    """Of what is wanted on ``metric``: the first of the rules 2 to 7 that applies. ``current``: its row and cycle; 0: none
+    yet."""
+    current_row, cycle = current
+    if not cycle:
+        return _NEW
+    same_row = current_row == metric
+    if not same_row and _counts(draft, current_row, name):
+        return _COUNTED_ELSEWHERE
+    same_cycle = same_row and cycle == machine.watch.cycle
+    if machine.open:
+        if not same_cycle:
+            return _MOVED
+        return _TERMS_DIFFER if machine.differs() else _TERMS_EQUAL
+    if not same_cycle:
+        return _NEXT_CYCLE
+    return _WANTED_AGAIN if machine.may_begin_again else _DECIDED
+
+
+def _act(machine: Machine, case: int) -> None:
+    action = _TABLE[case]
+    if action == _REFRESH:
+        machine.refresh()
+    elif action == _BEGIN:
+        machine.begin()
+    elif action == _RETARGET:
+        machine.retarget()
+    elif action == _WITHDRAW:
+        machine.withdraw()
+
+
+def _counts(draft: Draft, metric: str, name: str) -> bool:
+    """Whether the terms in force for the stopwatch of ``metric`` count ``name`` on it."""
+    watch = draft.ticket.watches[metric]
+    if not watch.on:
+        return False
+    resolved_policy = draft.terms.resolved_policy(watch)
+    return any(resolved.name == name for resolved in resolved_policy.commitments_on.get(metric, ())) or any(
+        resolved_ladder.name == name for resolved_ladder in resolved_policy.ladders_on.get(metric, ())
+    )
+
+
+def _withdraw_all_but(promised: set[str], laddered: set[str], draft: Draft, emitter: Emitter, before: Terms) -> None:
+    """Rule 1, where a stopwatch goes on: with those that have stopped, their commitments and escalations have ended already."""
+    ticket = draft.ticket
+    for name, held in list(ticket.commitments.items()):
+        watch = ticket.watches[held.metric]
+        if name in promised or held.verdict != PENDING or not watch.on:
+            continue
+        resolved = before.resolved_policy(watch).commitments[name]
+        _act(CommitmentMachine(emitter, resolved, draft.commitment_state(name) or held, watch), _UNWANTED)
+    for name, current in list(ticket.escalations.items()):
+        watch = ticket.watches[current.metric]
+        if name in laddered or not watch.on:
+            continue
+        escalation_state = draft.escalation_state(name) or current
+        resolved_ladder = before.resolved_policy(watch).ladders.get(name)
+        if resolved_ladder is None:  # it was withdrawn before, or monitored when it ceased to apply
+            escalation_state.next = None
+        else:
+            commitment_state = ticket.commitments.get(resolved_ladder.ladder.commitment)
+            _act(EscalationMachine(emitter, resolved_ladder, escalation_state, watch, commitment_state), _UNWANTED)
