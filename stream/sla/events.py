@@ -1,6 +1,7 @@
 """What a helpdesk reports about a ticket: one fact an event.
 
-``stream.wire.decode`` decodes and validates. An ``Event`` holds what the engine needs of a valid event. It has no free text: what
+``stream.wire.decode`` decodes and validates. An ``Event`` holds what the engine needs of a valid event. It has no free text:
+what
 people wrote about a ticket must not reach a stored state.
 """
 

@@ -116,9 +116,9 @@ class EscalationMachine:
             self._enter(EscalationPhase.ACTIVE)
             self._emit_to_all(Kind.RECURRED, _FIELD_CHANGED)
         else:
-            turn = before.revision + 1 if before.metric != resolved_ladder.metric else 0
+            rounds = before.rounds + 1 if before.metric != resolved_ladder.metric else 0
             self.escalation_state = EscalationState(
-                resolved_ladder.policy.name, resolved_ladder.policy.version, resolved_ladder.metric, watch.cycle, rounds=turn
+                resolved_ladder.policy.name, resolved_ladder.policy.version, resolved_ladder.metric, watch.cycle, rounds=rounds
             )
             self.emitter.ticket.escalations[resolved_ladder.name] = self.escalation_state
         self.refresh()

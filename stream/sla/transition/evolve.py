@@ -17,11 +17,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from stream.sla.draft import Draft, Terms
 from stream.sla.effects import TIMER, Reason
 from stream.sla.ticket.fields import update_fields
 from stream.sla.ticket.stopwatch import IDLE, Signal, Stopwatch
 from stream.sla.transition.commitment import CommitmentMachine
+from stream.sla.transition.draft import Draft, Terms
 from stream.sla.transition.emitter import Emitter
 from stream.sla.transition.escalation import EscalationMachine
 from stream.sla.transition.reconcile import reconcile

@@ -27,7 +27,7 @@ from stream.sla.transition.commitment import CommitmentMachine
 from stream.sla.transition.escalation import EscalationMachine
 
 if TYPE_CHECKING:
-    from stream.sla.draft import Draft, Terms
+    from stream.sla.transition.draft import Draft, Terms
     from stream.sla.transition.emitter import Emitter
 
     Machine = CommitmentMachine | EscalationMachine
