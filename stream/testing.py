@@ -16,7 +16,7 @@ A story is a mapping, usually in YAML:
       - 2026-11-16 10:30: chat_answer breached
       - 2026-11-16 10:40: chat_answer met_late
 
-``then`` lists every effect on what is watched, in order; only those in ``CHATTY`` are left out unless ``chatty: true``. What
+``then`` lists every effect on what is watched, in order; only routine ones are left out unless ``chatty: true``. What
 was retracted in the end is not there. ``docs/stories.md`` has the phrases.
 """
 
@@ -32,7 +32,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from stream.language.policies import load, shipped
-from stream.sla.effects import CHATTY, Effect
+from stream.sla.effects import KINDS, Effect
 from stream.sla.engine import Engine
 from stream.sla.events import Event
 from stream.sla.playback import Playback
@@ -135,9 +135,10 @@ class Story:
         lines = []
         for effect in sorted(open_commitment.values(), key=lambda effect: effect.at):
             name = effect.ladder or effect.commitment
-            if (self.watching and name not in self.watching) or (effect.kind in CHATTY and not self.chatty):
+            if (self.watching and name not in self.watching) or (KINDS[effect.kind].routine and not self.chatty):
                 continue
-            words = [name, effect.kind.partition(".")[2], effect.level]
+            team = f"assigned to {effect.assign_to}" if effect.assign_to else ""
+            words = [name, effect.kind.partition(".")[2], effect.level, team]
             lines.append(f"{local(effect.at, self.zone)}: {' '.join(word for word in words if word)}")
         return tuple(lines)
 

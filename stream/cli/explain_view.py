@@ -84,6 +84,8 @@ def _moment(moment: Moment, zone: str, width: int) -> str:
     if moment.kind is Kind.RETARGETED and moment.target is not None:
         text += f", now {length(moment.target)}"
         text += f", due {when(moment.due, zone)}" if moment.due is not None else ""
+    if moment.assign_to:
+        text += f", assigned to {moment.assign_to}"
     return click.style(text + (f" ({moment.cause})" if moment.cause != TIMER else ""), fg="yellow", dim=moment.expected)
 
 

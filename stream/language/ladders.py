@@ -15,6 +15,7 @@ from stream.language.readers import (
     read_name,
     read_role,
     read_roles,
+    read_team,
     read_word,
     read_yes_no,
     section,
@@ -45,7 +46,7 @@ _KEYS: Final = (
     "monitoring",
     *CLOCK_PARTS,
 )
-_LEVEL_KEYS: Final = ("level", "notify", "at", "after", "repeat_every", "max_repeats", "only_in_business_hours")
+_LEVEL_KEYS: Final = ("level", "notify", "at", "after", "repeat_every", "max_repeats", "only_in_business_hours", "assign_to")
 
 
 def read_ladder(
@@ -59,6 +60,8 @@ def read_ladder(
     kind = part(entry, "kind", report, read_word(LadderKind))
     when: Condition | None = part(entry, "when", report, read_ticket_condition) if "when" in entry else ALWAYS
     levels = part(entry, "levels", report, lambda value, here: _read_levels(value, here, on_own="on" not in entry))
+    if kind is LadderKind.HIERARCHICAL:
+        _refuse_teams(entry, report)
     commitment = part(entry, "on", report, lambda value, here: _read_reference(value, here, "commitment", commitments))
     metric = _own_row(entry, report, known, policy, name or "", version)
     names = [str(level["level"]) for level in _mappings(entry.get("levels")) if "level" in level]
@@ -98,6 +101,12 @@ def _read_levels(data: object, report: Report, *, on_own: bool) -> tuple[Level, 
     return tuple(known)
 
 
+def _refuse_teams(entry: Mapping[str, object], report: Report) -> None:
+    for index, level in enumerate(_mappings(entry.get("levels"))):
+        if "assign_to" in level:
+            report(("levels", index, "assign_to"), "only a ladder of `kind: functional` hands a ticket over to a team")
+
+
 def _read_level(data: object, report: Report, *, on_own: bool) -> Level | None:
     entry = section(data, report, _LEVEL_KEYS, required=("level", "notify"))
     if entry is None:
@@ -120,9 +129,10 @@ def _read_level(data: object, report: Report, *, on_own: bool) -> Level | None:
         threshold = part(entry, "at", report, lambda value, here: read_choice(value, here, read_at))
     else:
         threshold = part(entry, "after", report, lambda value, here: read_choice(value, here, read_after))
-    if name is None or notify is None or threshold is None:
+    teams = part(entry, "assign_to", report, lambda value, here: read_choice(value, here, read_team))
+    if name is None or notify is None or threshold is None or ("assign_to" in entry and teams is None):
         return None
-    return Level(name, notify, threshold, repeat_every, max_repeats or 0, bool(business))
+    return Level(name, notify, threshold, repeat_every, max_repeats or 0, bool(business), teams)
 
 
 def _read_request(

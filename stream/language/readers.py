@@ -76,6 +76,15 @@ def read_role(data: object, report: Report) -> str | None:
     return read_name(data, report)
 
 
+def read_team(data: object, report: Report) -> str | None:
+    """The name of a team as the helpdesk writes it, such as ``Tier 2 network``; never a person's address."""
+    text = as_text(data)
+    if not text or "@" in text or len(text) > 256:
+        report((), f"must be the name of a team of at most 256 characters, not {shown(data)}")
+        return None
+    return text
+
+
 def read_roles(data: object, report: Report) -> tuple[str, ...] | None:
     """One role or a list of roles."""
     roles = items(data if isinstance(data, list) else [data], report, read_role)

@@ -91,7 +91,8 @@ def _length(micros: int) -> Html:
 
 
 def _name(deadline: Deadline) -> str:
-    return name_of(deadline) + (f" (cycle {deadline.cycle})" if deadline.cycle > 1 else "")
+    kind = f" ({deadline.escalation_kind})" if deadline.escalation_kind else ""
+    return name_of(deadline) + kind + (f" (cycle {deadline.cycle})" if deadline.cycle > 1 else "")
 
 
 def _policy(deadline: Deadline) -> str:
@@ -171,6 +172,8 @@ def _moment(moment: Moment, zone: str) -> Html:
     if moment.kind is Kind.RETARGETED and moment.target is not None:
         reason += f", now {length(moment.target)}"
         reason += f", due {when(moment.due, zone)}" if moment.due is not None else ""
+    if moment.assign_to:
+        reason += f", assigned to {moment.assign_to}"
     if moment.cause != TIMER:
         reason += f" ({moment.cause})"
     what = f"will be {said}" if moment.expected else tag("strong", said)

@@ -8,11 +8,11 @@ stem of the id stays, a suffix (``.1``, ``.2``) counts how often the fact was re
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
-from stream.sla.policy.policy import ThresholdKind
+from stream.sla.policy.policy import LadderKind, ThresholdKind
 
 TIMER: Final = "timer"
 """The ``cause`` of what time alone made true."""
@@ -57,13 +57,49 @@ class Kind(StrEnum):
 
     @property
     def topic(self) -> Topic:
-        return _TOPIC[self]
+        return KINDS[self].topic
 
 
-_TOPIC: Final = {kind: Topic.ESCALATIONS if kind.startswith("escalation.") else Topic.BREACHES for kind in Kind}
+class KindSpec(NamedTuple):
+    """What the rest of the program must know of a kind of effect."""
 
-CHATTY: Final = frozenset({Kind.STARTED, Kind.PAUSED, Kind.RESUMED, Kind.RETARGETED, Kind.MEASURED})
-"""Effects that an installation may switch off, reopenings apart: ``Effect.routine``."""
+    topic: Topic
+    retracted_by: Kind | None
+    """The kind that takes it back; ``None`` for what is never taken back."""
+    decides: bool = False
+    """It is a verdict on a commitment."""
+    routine: bool = False
+    """An installation may switch it off (setting ``routine``); see ``Effect.routine``."""
+
+
+_BREACHES: Final = Topic.BREACHES
+_ESCALATIONS: Final = Topic.ESCALATIONS
+
+KINDS: Final[dict[Kind, KindSpec]] = {
+    Kind.STARTED: KindSpec(_BREACHES, Kind.RETRACTED, routine=True),
+    Kind.WARNED: KindSpec(_BREACHES, Kind.RETRACTED),
+    Kind.BREACHED: KindSpec(_BREACHES, Kind.BREACH_RETRACTED, decides=True),
+    Kind.MET: KindSpec(_BREACHES, Kind.RETRACTED, decides=True),
+    Kind.MET_LATE: KindSpec(_BREACHES, Kind.RETRACTED, decides=True),
+    Kind.MEASURED: KindSpec(_BREACHES, Kind.RETRACTED, decides=True, routine=True),
+    Kind.CANCELLED: KindSpec(_BREACHES, Kind.RETRACTED, decides=True),
+    Kind.PAUSED: KindSpec(_BREACHES, Kind.RETRACTED, routine=True),
+    Kind.RESUMED: KindSpec(_BREACHES, Kind.RETRACTED, routine=True),
+    Kind.RETARGETED: KindSpec(_BREACHES, Kind.RETRACTED, routine=True),
+    Kind.EXTENSION_REFUSED: KindSpec(_BREACHES, Kind.RETRACTED),
+    Kind.ELAPSED: KindSpec(_BREACHES, Kind.RETRACTED, decides=True),
+    Kind.BREACH_RETRACTED: KindSpec(_BREACHES, None),
+    Kind.RETRACTED: KindSpec(_BREACHES, None),
+    Kind.RAISED: KindSpec(_ESCALATIONS, Kind.ESCALATION_RETRACTED),
+    Kind.REPEATED: KindSpec(_ESCALATIONS, Kind.ESCALATION_RETRACTED),
+    Kind.ACKNOWLEDGED: KindSpec(_ESCALATIONS, Kind.ESCALATION_RETRACTED),
+    Kind.REFUSED: KindSpec(_ESCALATIONS, Kind.ESCALATION_RETRACTED),
+    Kind.MONITORING: KindSpec(_ESCALATIONS, Kind.ESCALATION_RETRACTED),
+    Kind.RECURRED: KindSpec(_ESCALATIONS, Kind.ESCALATION_RETRACTED),
+    Kind.RELEASED: KindSpec(_ESCALATIONS, Kind.ESCALATION_RETRACTED),
+    Kind.ESCALATION_RETRACTED: KindSpec(_ESCALATIONS, None),
+}
+"""Every kind has its row: whoever adds a kind decides here."""
 
 
 class Reason(StrEnum):
@@ -118,52 +154,57 @@ THRESHOLD_REASON: Final = {
 
 
 class Effect(msgspec.Struct, frozen=True, gc=False):
-    """One fact for the output topics. Instants are epoch microseconds, lengths are microseconds."""
+    """One fact for the output topics, its fields in the order of the wire. Instants and lengths are microseconds."""
 
     id: str
     kind: Kind
     at: int
-    """When it became true. For a breach: its deadline, however late it was noticed."""
+    """When it became true (epoch). For a breach: its deadline, however late it was noticed."""
     detected_at: int
-    """The clock when it was noticed."""
+    """The clock when it was noticed (epoch)."""
     ticket: str
-    fields: dict[str, str | list[str]]
     policy: str
     policy_version: int
+    commitment: str
+    """Empty for a ladder that stands on no commitment."""
+    ladder: str
+    """Empty for an effect of a commitment."""
+    escalation_kind: LadderKind | None
+    """Of an escalation: functional or hierarchical."""
+    level: str
+    """Escalation level, or for a warning its threshold as the policy writes it (``75%``, ``2bd``)."""
+    assign_to: str
+    """The team that takes the ticket over; only where a level of a functional ladder is raised and names one."""
+    notify: tuple[str, ...]
+    """Roles to notify."""
+    owner: str
+    """The role that holds the escalation."""
+    cycle: int
     reason: Reason
     cause: str
     """The id of the event that made it true, or ``timer``."""
-    commitment: str = ""
-    """Empty for a ladder that stands on no commitment."""
-    ladder: str = ""
-    level: str = ""
-    """Escalation level, or for a warning its mark as the policy writes it (``75%``, ``2bd``)."""
-    notify: tuple[str, ...] = ()
-    """Roles that are to be told."""
-    owner: str = ""
-    """The role that holds the escalation."""
-    cycle: int = 1
-    due_at: int | None = None
-    elapsed: int = 0
+    due_at: int | None
+    allowed_from: int | None
+    """Of a refused escalation request: when it may be made."""
+    elapsed: int
     """Time used on the clock of the target (business or wall), as of ``at``."""
-    paused: int = 0
+    paused: int
     """Time paused, on the same clock, as of ``at``."""
-    target: int | None = None
-    calendar: str = ""
-    timezone: str = "UTC"
+    target: int | None
+    calendar: str
+    timezone: str
     """The zone in which the customer reads ``due_at``."""
-    late: bool = False
-    """True when it was learnt from an event that came after later ones: a correction of the record, not news to page for."""
-    retracts: str = ""
-    """The id this effect takes back."""
-    retracts_kind: Kind | None = None
-    """The kind of the effect it takes back."""
-    retracts_reason: Reason | None = None
-    """The reason of the effect it takes back: its own is that the record was corrected."""
-    allowed_from: int | None = None
-    """For a refused escalation request: when it may be made."""
+    late: bool
+    """True when a late event revealed it: a correction of the record, not news to page for."""
+    retracts: str
+    """The id of the effect that this one takes back."""
+    retracts_kind: Kind | None
+    """The kind of that effect."""
+    retracts_reason: Reason | None
+    """The reason of that effect; the reason of this one is that the record was corrected."""
+    fields: dict[str, str | list[str]]
 
     @property
     def routine(self) -> bool:
-        """States the way, not the outcome. A reopening is not routine: it undoes a verdict that was told as met."""
-        return self.kind in CHATTY and self.reason is not Reason.REOPENED
+        """Reports the way, not the outcome. A reopening is not routine: it undoes a verdict that was reported as met."""
+        return KINDS[self.kind].routine and self.reason is not Reason.REOPENED

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from stream.sla.effect_ids import stem
-from stream.sla.effects import Effect, Kind, Reason, Topic
+from stream.sla.effects import KINDS, Effect, Reason
 from stream.sla.ticket.history import packed
 from stream.sla.ticket.state import State, Ticket
 from stream.sla.transition.evolve import Transition
@@ -196,16 +196,13 @@ def _difference(
 
 def _substance(effect: Effect) -> tuple[object, ...]:
     """What a consumer may have acted on. Readings (elapsed, paused) and the fields shown are not said anew for themselves."""
-    return (effect.at, effect.due_at, effect.target, effect.policy, effect.policy_version, effect.reason)
+    return (effect.at, effect.due_at, effect.target, effect.policy, effect.policy_version, effect.reason, effect.assign_to)
 
 
 def _retraction(effect: Effect, said_id: str, event: Event) -> Effect:
-    if effect.kind is Kind.BREACHED:
-        kind = Kind.BREACH_RETRACTED
-    elif effect.kind.topic is Topic.ESCALATIONS:
-        kind = Kind.ESCALATION_RETRACTED
-    else:
-        kind = Kind.RETRACTED
+    kind = KINDS[effect.kind].retracted_by
+    if kind is None:
+        raise ValueError(f"an effect of kind {effect.kind} is never retracted")
     name = effect.ladder or effect.commitment
     return msgspec.structs.replace(
         effect,

@@ -14,6 +14,7 @@ import msgspec
 from msgspec import NODEFAULT, UNSET
 
 from stream.sla.effects import Effect, Kind, Reason
+from stream.sla.policy.policy import LadderKind
 from stream.wire.decode import Rejected, RejectReason
 from stream.wire.instants import format_instant, parse_instant
 
@@ -38,7 +39,9 @@ class WireEffect(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, 
     policy_version: int
     commitment: str = ""
     ladder: str = ""
+    escalation_kind: LadderKind | None = None
     level: str = ""
+    assign_to: str = ""
     notify: tuple[str, ...] = ()
     owner: str = ""
     cycle: int
@@ -126,7 +129,9 @@ def encode_effect(effect: Effect) -> bytes:
             effect.policy_version,
             effect.commitment,
             effect.ladder,
+            effect.escalation_kind,
             effect.level,
+            effect.assign_to,
             effect.notify,
             effect.owner,
             effect.cycle,
@@ -152,33 +157,35 @@ def decode_effect(value: bytes) -> Effect:
     """The effect that ``encode_effect`` wrote. Raises ``msgspec.DecodeError`` or ``InstantError`` for anything else."""
     wire = _read_effect(value)
     return Effect(
-        id=wire.id,
-        kind=wire.type,
-        at=parse_instant(wire.at),
-        detected_at=parse_instant(wire.detected_at),
-        ticket=wire.ticket,
-        fields=wire.fields,
-        policy=wire.policy,
-        policy_version=wire.policy_version,
-        reason=wire.reason,
-        cause=wire.cause,
-        commitment=wire.commitment,
-        ladder=wire.ladder,
-        level=wire.level,
-        notify=wire.notify,
-        owner=wire.owner,
-        cycle=wire.cycle,
-        due_at=None if wire.due_at is None else parse_instant(wire.due_at),
-        elapsed=_micros(wire.elapsed_seconds),
-        paused=_micros(wire.paused_seconds),
-        target=None if wire.target_seconds is None else _micros(wire.target_seconds),
-        calendar=wire.calendar,
-        timezone=wire.timezone,
-        late=wire.late,
-        retracts=wire.retracts,
-        retracts_kind=wire.retracts_type,
-        retracts_reason=wire.retracts_reason,
-        allowed_from=None if wire.allowed_from is None else parse_instant(wire.allowed_from),
+        wire.id,
+        wire.type,
+        parse_instant(wire.at),
+        parse_instant(wire.detected_at),
+        wire.ticket,
+        wire.policy,
+        wire.policy_version,
+        wire.commitment,
+        wire.ladder,
+        wire.escalation_kind,
+        wire.level,
+        wire.assign_to,
+        wire.notify,
+        wire.owner,
+        wire.cycle,
+        wire.reason,
+        wire.cause,
+        None if wire.due_at is None else parse_instant(wire.due_at),
+        None if wire.allowed_from is None else parse_instant(wire.allowed_from),
+        _micros(wire.elapsed_seconds),
+        _micros(wire.paused_seconds),
+        None if wire.target_seconds is None else _micros(wire.target_seconds),
+        wire.calendar,
+        wire.timezone,
+        wire.late,
+        wire.retracts,
+        wire.retracts_type,
+        wire.retracts_reason,
+        wire.fields,
     )
 
 

@@ -38,6 +38,7 @@ def _deadline(deadline: Deadline) -> dict[str, Any]:
         {
             "commitment": deadline.commitment,
             "ladder": deadline.ladder,
+            "escalation_kind": deadline.escalation_kind,
             "level": deadline.level,
             "mark": deadline.threshold,
             "metric": deadline.metric,
@@ -90,6 +91,7 @@ def _moment(moment: Moment) -> dict[str, Any]:
             "cause": moment.cause,
             "ladder": moment.ladder,
             "level": moment.level,
+            "assign_to": moment.assign_to,
             "change": moment.change,
             "due_at": _instant(moment.due),
             "target_seconds": _seconds(moment.target),

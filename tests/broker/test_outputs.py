@@ -14,8 +14,9 @@ from stream.runtime.recovery.changelog import Mark
 from stream.runtime.recovery.output_recovery import read_back
 from stream.runtime.recovery.outputs import ORIGIN, fence
 from stream.runtime.settings import Settings, load
-from stream.sla.effects import Effect, Kind, Reason
+from stream.sla.effects import Kind
 from stream.wire.effect import decode_effect, effect_headers, encode_effect
+from tests.effects import effect_of
 
 if TYPE_CHECKING:
     from stream.runtime.kafka.topics import Topics
@@ -26,18 +27,7 @@ def _settings(broker: str, topics: Topics) -> Settings:
 
 
 def _effect(name: str, *, cause: str = "e1", at: int = START) -> Record:
-    effect = Effect(
-        id=name,
-        kind=Kind.BREACHED,
-        at=at,
-        detected_at=at,
-        ticket="desk/1",
-        fields={},
-        policy="shop",
-        policy_version=1,
-        reason=Reason.TARGET_PASSED,
-        cause=cause,
-    )
+    effect = effect_of(Kind.BREACHED, id=name, at=at, cause=cause)
     return Record(b"desk/1", encode_effect(effect), effect_headers(effect, b"/test"))
 
 

@@ -140,8 +140,8 @@ def test_a_tickets_page_shows_fields_deadlines_spans_and_levels_in_the_zone_of_i
     assert "first-line" in text
     assert re.search(r"first_response\s+met late\s+Mon 2026-11-16 14:00 IST", text)
     assert re.search(r"resolution\s+running\s+Wed 2026-11-18 12:30 IST\s+1 h 00 min\s+15:00:00\s+2:30:00\s+support v3", text)
-    assert re.search(r"management, level team-lead, at 25% of resolution\s+raised", text)
-    assert re.search(r"management, level executive, at \+1h of resolution\s+pending", text)
+    assert re.search(r"management, level team-lead, at 25% of resolution \(hierarchical\)\s+raised", text)
+    assert re.search(r"management, level executive, at \+1h of resolution \(hierarchical\)\s+pending", text)
     assert "status: open -> pending (e2)" in text
     assert "will be" in text
 

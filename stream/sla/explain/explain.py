@@ -155,6 +155,7 @@ def _level(ladder_traces: LadderTrace, level: Level, until: int) -> Deadline:
     return Deadline(
         commitment=resolved_ladder.ladder.commitment,
         ladder=ladder_traces.name,
+        escalation_kind=resolved_ladder.ladder.kind,
         level=level.name,
         threshold="" if aim is None else aim.threshold.text,
         metric=escalation_state.metric,

@@ -11,6 +11,7 @@ import msgspec
 
 from stream.sla.calendar.duration import Clock
 from stream.sla.effects import Kind, Reason
+from stream.sla.policy.policy import LadderKind
 
 CALENDAR = "calendar"
 """The ``cause`` of a span that begins because the calendar opens or closes."""
@@ -71,6 +72,8 @@ class Moment(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     calendar: str = ""
     commitment: str = ""
     ladder: str = ""
+    assign_to: str = ""
+    """The team that takes the ticket over."""
     expected: bool = False
 
 
@@ -105,6 +108,7 @@ class Deadline(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     commitment: str
     """Empty for a level of a ladder that stands on no commitment."""
     ladder: str = ""
+    escalation_kind: LadderKind | None = None
     level: str = ""
     threshold: str = ""
     """A level's: when it is raised, as the policy writes it."""

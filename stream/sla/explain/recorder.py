@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
 from stream.sla.calendar.duration import Clock
-from stream.sla.effects import TIMER, Effect, Kind, Reason
+from stream.sla.effects import KINDS, TIMER, Effect, Kind, Reason
 from stream.sla.explain.change import what_changed
 from stream.sla.explain.explanation import Moment, Outcome
 from stream.sla.explain.spans import Why
@@ -42,14 +42,6 @@ _WORDS: Final = {
     Verdict.MET_LATE: Outcome.MET_LATE,
     Verdict.CANCELLED: Outcome.CANCELLED,
     Verdict.MEASURED: Outcome.MEASURED,
-}
-_DECIDES: Final = {
-    Kind.MET: Outcome.MET,
-    Kind.BREACHED: Outcome.BREACHED,
-    Kind.ELAPSED: Outcome.ELAPSED,
-    Kind.MET_LATE: Outcome.MET_LATE,
-    Kind.CANCELLED: Outcome.CANCELLED,
-    Kind.MEASURED: Outcome.MEASURED,
 }
 
 
@@ -265,9 +257,9 @@ class Recorder:
             ):
                 continue
             commitment_traces.moments.append(moment)
-            if effect.kind in _DECIDES and not expected:
+            if KINDS[effect.kind].decides and not expected:
                 commitment_traces.reason = effect.reason
-                commitment_traces.verdict = _DECIDES[effect.kind]
+                commitment_traces.verdict = Outcome(effect.kind.partition(".")[2])
 
 
 def _key(name: str, part: CommitmentState | EscalationState) -> Key:
@@ -320,5 +312,6 @@ def _moment(effect: Effect, change: str, *, expected: bool) -> Moment:
         calendar=effect.calendar,
         commitment=effect.commitment,
         ladder=effect.ladder,
+        assign_to=effect.assign_to,
         expected=expected,
     )

@@ -81,6 +81,8 @@ class Commitment:
 
 
 class LadderKind(StrEnum):
+    """The kind of an escalation, as ITIL has it."""
+
     FUNCTIONAL = "functional"
     """Hands the ticket over to a team by skill."""
     HIERARCHICAL = "hierarchical"
@@ -89,7 +91,7 @@ class LadderKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Level:
-    """One rung: who is told, and at which mark."""
+    """One step of a ladder: the roles to notify, and when."""
 
     name: str
     notify: tuple[str, ...]
@@ -97,6 +99,8 @@ class Level:
     repeat_every: Duration | None = None
     max_repeats: int = 0
     only_in_business_hours: bool = False
+    assign_to: Choice[str] | None = None
+    """Functional ladders: the team that takes the ticket over."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,17 +52,25 @@ class ResolvedCommitment:
 
 
 class ResolvedLadder:
-    """A ladder with every choice made: level and mark, in the order of the policy. Not to be changed either."""
+    """A ladder with every choice made: level and threshold, in the order of the policy. Never changed."""
 
     def __init__(
-        self, ladder: Ladder, policy: Policy, calendar: Calendar, levels: tuple[tuple[Level, Threshold], ...], metric: str
+        self,
+        ladder: Ladder,
+        policy: Policy,
+        calendar: Calendar,
+        levels: tuple[tuple[Level, Threshold], ...],
+        metric: str,
+        teams: Mapping[str, str],
     ) -> None:
         self.ladder: Final = ladder
         self.policy: Final = policy
         self.calendar: Final = calendar
         self.levels: Final = levels
         self.metric: Final = metric
-        """The metric row on whose stopwatch it stands."""
+        """The metric on whose stopwatch it stands."""
+        self.teams: Final = teams
+        """Name of a level to the team that it hands the ticket over to."""
         self.name: Final[str] = ladder.name
 
 
@@ -164,7 +172,9 @@ class PolicySet:
                 levels = tuple(
                     (level, threshold) for level in ladder.levels if (threshold := _choose(level.at, fields)) is not None
                 )
-                ladders[ladder.name] = ResolvedLadder(ladder, policy, calendar, levels, metric.name)
+                named = [(level.name, _choose(level.assign_to, fields)) for level in ladder.levels if level.assign_to]
+                teams = {name: team for name, team in named if team is not None}
+                ladders[ladder.name] = ResolvedLadder(ladder, policy, calendar, levels, metric.name, teams)
         return ResolvedPolicy(policy, commitments, ladders)
 
     def _in_force(self, epoch: int) -> list[Policy]:
@@ -195,7 +205,7 @@ def _fields_of(policy: Policy) -> frozenset[str]:
     for ladder in policy.ladders:
         conditions.append(ladder.when)
         for level in ladder.levels:
-            conditions += _conditions(level.at)
+            conditions += [*_conditions(level.at), *(_conditions(level.assign_to) if level.assign_to else ())]
     return frozenset[str]().union(*map(fields_read, conditions))
 
 

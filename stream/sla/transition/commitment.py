@@ -266,22 +266,29 @@ class CommitmentMachine:
                 at,
                 emitter.now,
                 ticket,
-                emitter.shown_fields(),
                 commitment_state.policy,
                 commitment_state.version,
-                reason,
-                cause,
                 name,
                 "",  # ladder
+                None,  # escalation_kind
                 text,
+                "",  # assign_to
                 (),  # notify
                 "",  # owner
                 commitment_state.cycle,
+                reason,
+                cause,
                 commitment_state.due,
+                None,  # allowed_from
                 watch.elapsed(clock, calendar, at) - commitment_state.elapsed_at_reset,
                 watch.paused_for(clock, calendar, at) - commitment_state.paused_at_reset,
                 None if commitment_state.target is None else commitment_state.target + commitment_state.extension,
                 calendar.name,
                 calendar.timezone,
+                False,  # late
+                "",  # retracts
+                None,  # retracts_kind
+                None,  # retracts_reason
+                emitter.shown_fields(),
             )
         )

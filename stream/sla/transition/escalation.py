@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 URGENT: Final = frozenset({"production", "business_risk"})
 """Impacts for which a customer may ask at any time."""
+_HANDS_OVER: Final = frozenset({Kind.RAISED, Kind.REPEATED, Kind.RECURRED})
+"""Kinds after which the team that the level names has the ticket."""
 _BUSINESS: Final = Clock.BUSINESS
 _FIELD_CHANGED: Final = Reason.FIELD_CHANGED
 
@@ -263,18 +265,20 @@ class EscalationMachine:
                 at,
                 emitter.now,
                 ticket,
-                emitter.shown_fields(),
                 policy.name,
                 policy.version,
-                reason,
-                cause,
                 ladder.commitment,
                 ladder.name,
+                ladder.kind,
                 level,
+                resolved_ladder.teams.get(level, "") if kind in _HANDS_OVER else "",
                 notification.notify,
                 ladder.owner,
                 escalation_state.cycle,
+                reason,
+                cause,
                 notification.due_at,
+                notification.allowed_from,
                 watch.elapsed(_BUSINESS, calendar, at),
                 watch.paused_for(_BUSINESS, calendar, at),
                 None,  # target
@@ -284,6 +288,6 @@ class EscalationMachine:
                 "",  # retracts
                 None,  # retracts_kind
                 None,  # retracts_reason
-                notification.allowed_from,
+                emitter.shown_fields(),
             )
         )

@@ -11,6 +11,7 @@ from stream.demo.view import View
 from stream.sla.effects import Effect, Kind, Reason
 from stream.wire.decode import Rejected, RejectReason
 from stream.wire.effect import DeadLetter
+from tests.effects import effect_of
 
 NOON = 1_768_804_200_000_000
 """2026-01-19T12:00 in India."""
@@ -30,7 +31,7 @@ def effect(kind: Kind, id: str = "1", priority: str = "p1", **rest: object) -> E
         "timezone": "Asia/Kolkata",
         **rest,
     }
-    return Effect(id=id, kind=kind, **said)  # type: ignore[arg-type]
+    return effect_of(kind, id=id, **said)
 
 
 def test_promises_are_counted_by_priority_and_outcome():

@@ -88,3 +88,4 @@ def test_one_team_takes_over_whatever_the_product(product: str) -> None:
     ]
 
     assert len(functional) == 1
+    assert list(functional[0].teams.values()) == [level.name for level, _ in functional[0].levels]

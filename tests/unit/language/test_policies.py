@@ -127,6 +127,47 @@ def test_a_ladder_has_what_the_file_says(files):
     assert (boss.repeat_every.text, boss.max_repeats, boss.only_in_business_hours) == ("1h", 2, True)
 
 
+def test_a_functional_level_names_the_team_or_chooses_it_by_fields(files):
+    text = in_scope("""
+        commitments: [{metric: resolution, target: 1d}]
+        escalations:
+          - ladder: skill
+            kind: functional
+            on: resolution
+            levels:
+              - {level: second-line, notify: lead, at: 50%, assign_to: Second line}
+              - level: expert
+                notify: lead
+                at: 100%
+                assign_to: {by: product, core: Core team, studio: Studio team, default: none}
+        """)
+    policies = load(files(text))
+
+    def teams(product):
+        return policies.resolved_policy({"contract": "gold", "product": product}, 0).ladders["skill"].teams
+
+    assert teams("core") == {"second-line": "Second line", "expert": "Core team"}
+    assert teams("studio") == {"second-line": "Second line", "expert": "Studio team"}
+    assert teams("other") == {"second-line": "Second line"}
+
+
+def test_only_a_functional_ladder_hands_over_to_a_team(files, problems):
+    text = in_scope("""
+        commitments: [{metric: resolution, target: 1d}]
+        escalations:
+          - {ladder: up, kind: hierarchical, on: resolution, levels: [{level: a, notify: b, at: 50%, assign_to: Core team}]}
+          - ladder: over
+            kind: functional
+            on: resolution
+            levels: [{level: a, notify: b, at: 50%, assign_to: ada@example.org}]
+        """)
+    found = problems(text)
+
+    assert len(found) == 2
+    assert "only a ladder of `kind: functional` hands a ticket over to a team" in found[0]
+    assert "must be the name of a team" in found[1]
+
+
 def test_a_ladder_of_its_own_runs_until_the_ticket_is_solved_and_goes_on_when_it_is_reopened(files):
     text = in_scope("""
         escalations:

@@ -13,6 +13,7 @@ from stream.sla.policy.conditions import FieldIn
 from stream.sla.policy.metric import BUILT_IN
 from stream.sla.policy.policy import Choice, Commitment, Ladder, LadderKind, Level, Policy, Threshold, ThresholdKind
 from stream.sla.policy.resolve import PolicySet
+from tests.effects import effect_of
 
 
 def by_priority(**texts: str) -> Choice[Duration]:
@@ -73,9 +74,9 @@ def policy_set(*policies: Policy) -> PolicySet:
 P1 = {"policy": "gold", "commitment": "first_response", "priority": "p1", "team": ""}
 """The labels of the effects that ``effect`` makes."""
 
-_BREACH = Effect(
+_BREACH = effect_of(
+    Kind.BREACHED,
     id="e1",
-    kind=Kind.BREACHED,
     at=1_700_000_000_000_000,
     detected_at=1_700_000_000_300_000,
     ticket="desk/1",

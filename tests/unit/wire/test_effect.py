@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from stream.sla.effects import Effect, Kind, Reason
 from stream.sla.events import Event
+from stream.sla.policy.policy import LadderKind
 from stream.wire.decode import Rejected, RejectReason, Tick, decode
 from stream.wire.effect import (
     MAX_KEPT,
@@ -26,11 +27,12 @@ from stream.wire.effect import (
 )
 from stream.wire.instants import END, FIRST, parse_instant
 from stream.wire.ticket_event import Incoming
+from tests.effects import effect_of
 
 DUE = parse_instant("2026-03-09T04:00:00Z")
-BREACH = Effect(
+BREACH = effect_of(
+    Kind.BREACHED,
     id="518498c96a1c1b3eca53f6cb",
-    kind=Kind.BREACHED,
     at=DUE,
     detected_at=DUE + 41_250,
     ticket="desk/1",
@@ -63,7 +65,9 @@ EVERY_KEY: dict[str, st.SearchStrategy[Any]] = {
     "cause": texts,
     "commitment": texts,
     "ladder": texts,
+    "escalation_kind": st.none() | st.sampled_from(LadderKind),
     "level": texts,
+    "assign_to": texts,
     "notify": st.lists(texts, max_size=3).map(tuple),
     "owner": texts,
     "cycle": st.integers(1, 1000),

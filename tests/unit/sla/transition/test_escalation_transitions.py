@@ -11,8 +11,9 @@ from stream.sla.calendar.duration import Duration
 from stream.sla.effect_ids import stem
 from stream.sla.effects import Effect, Kind, Reason
 from stream.sla.events import Event
-from stream.sla.policy.conditions import FieldIn
-from tests.unit.sla.given import HOUR, changed, commitment, created, ladder, policy_set, run, share, used
+from stream.sla.policy.conditions import ALWAYS, FieldIn
+from stream.sla.policy.policy import Choice, LadderKind
+from tests.unit.sla.given import HOUR, changed, commitment, created, ladder, policy_set, run, says, share, used
 
 if TYPE_CHECKING:
     from stream.sla.policy.resolve import PolicySet
@@ -251,3 +252,45 @@ def test_a_role_that_stands_on_two_levels_is_told_once() -> None:
     told = run(policy_set(ladders=(dataclasses.replace(levels, levels=both),)), created(0), changed(3 * HOUR, status="solved"))
 
     assert told.effects[-1].notify == ("desk", "team", "manager")
+
+
+def test_an_escalation_says_its_kind_and_a_functional_one_the_team_that_takes_over() -> None:
+    by_product = Choice(
+        ((FieldIn("product", frozenset({"core"})), "Core team"), (FieldIn("product", frozenset({"app"})), "App team"))
+    )
+    functional = dataclasses.replace(
+        ladder(("team", used("4h")), of_level={**REPEATED, "assign_to": by_product}, monitoring=hours(5)),
+        kind=LadderKind.FUNCTIONAL,
+    )
+    told = run(
+        policy_set(ladders=(functional,)),
+        created(0, product="core"),
+        changed(5 * HOUR - 1, product="app"),
+        changed(6 * HOUR - 1, status="solved"),
+        changed(7 * HOUR, status="open"),
+        changed(7 * HOUR + 1, status="solved"),
+    )
+
+    assert {effect.escalation_kind for effect in told.effects} == {LadderKind.FUNCTIONAL}
+    assert [(effect.kind, effect.assign_to) for effect in told.effects] == [
+        (Kind.RAISED, "Core team"),
+        (Kind.REPEATED, "App team"),
+        (Kind.MONITORING, ""),
+        (Kind.RECURRED, "App team"),
+        (Kind.MONITORING, ""),
+        (Kind.RELEASED, ""),
+    ]
+
+
+def test_a_late_event_that_changes_the_team_takes_the_hand_over_back_and_names_the_right_team() -> None:
+    by_product = Choice(((FieldIn("product", frozenset({"core"})), "Core team"), (ALWAYS, "Second line")))
+    functional = dataclasses.replace(
+        ladder(("team", used("4h")), of_level={"assign_to": by_product}), kind=LadderKind.FUNCTIONAL
+    )
+    told = run(policy_set(ladders=(functional,)), created(0), says(5 * HOUR), changed(HOUR, product="core"))
+
+    assert [(effect.kind, effect.assign_to) for effect in told.effects] == [
+        (Kind.RAISED, "Second line"),
+        (Kind.ESCALATION_RETRACTED, "Second line"),
+        (Kind.RAISED, "Core team"),
+    ]
