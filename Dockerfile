@@ -5,7 +5,7 @@ RUN apt-get update && apt-get install --yes --no-install-recommends gcc libc6-de
 ENV HATCH_BUILD_HOOKS_ENABLE=1
 WORKDIR /src
 RUN python -m venv /opt/breachwatch
-COPY pyproject.toml README.md ./
+COPY pyproject.toml README.md LICENSE NOTICE ./
 COPY stream ./stream
 RUN /opt/breachwatch/bin/pip install --no-cache-dir .
 

@@ -25,7 +25,7 @@ endif
 DESELECT := $(if $(LEFT_OUT),-m "$(wordlist 2,9,$(LEFT_OUT))")
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test chaos check pictures bench wheel clean
+.PHONY: help setup demo test chaos check pictures bench wheel lock clean
 
 help: ## Say what there is
 	@echo "make TARGET, where TARGET is one of"
@@ -66,14 +66,19 @@ bench: $(STAMP) $(if $(COMPILER),wheel) ## Run every benchmark and write docs/be
 
 wheel: $(STAMP) ## Build dist/*.whl with the hot path as machine code: twice as fast; needs a C compiler
 	@# Of a copy: while it works, mypyc takes pyproject.toml away.
-	rm -rf dist && mkdir -p dist/source && cp -r stream pyproject.toml README.md dist/source
+	rm -rf dist && mkdir -p dist/source && cp -r stream pyproject.toml README.md LICENSE NOTICE dist/source
 	HATCH_BUILD_HOOKS_ENABLE=1 $(BIN)/python -m pip wheel --disable-pip-version-check --no-deps --wheel-dir dist dist/source
+
+lock: $(STAMP) ## Pin the newest versions that pyproject.toml allows into requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'uv>=0.9,<1'
+	$(BIN)/uv pip compile --quiet --universal --upgrade --generate-hashes --python-version 3.11 --extra broker --group dev \
+		--custom-compile-command 'make lock' --output-file requirements.lock pyproject.toml
 
 clean: ## Remove .venv and caches; Kafka's jars stay in ~/.cache/breachwatch
 	rm -rf $(VENV) grafana/render/node_modules dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-$(STAMP): pyproject.toml
+$(STAMP): pyproject.toml requirements.lock
 	@test -n "$(PYTHON)" || { echo "breachwatch needs Python 3.11 or newer; $$(python3 --version 2>&1) is what" \
 		"python3 is here. Install one, or name it: make PYTHON=/path/to/python3.12"; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
@@ -81,5 +86,6 @@ $(STAMP): pyproject.toml
 	@echo "Setting up $(VENV) with $$($(PYTHON) --version); this takes a minute or two, once."
 	@$(PYTHON) -m venv $(VENV) || { echo "python3 cannot make a virtual environment; on Debian and Ubuntu:" \
 		"apt install python3-venv"; exit 1; }
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
-	@cp pyproject.toml $@
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@cp requirements.lock $@
