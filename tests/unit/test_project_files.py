@@ -1,0 +1,111 @@
+"""What somebody needs who adopts the project: a licence in the package, workflows that name what exists."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import tarfile
+import tomllib
+import zipfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import yaml
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = Path(__file__).parents[2]
+WORKFLOWS = sorted((ROOT / ".github/workflows").glob("*.yml"))
+PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+
+
+def steps(workflow: Path) -> Iterator[dict[str, Any]]:
+    for job in yaml.safe_load(workflow.read_text("utf-8"))["jobs"].values():
+        assert job["timeout-minutes"] <= 60
+        yield from job["steps"]
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[str]]:
+    """The plain wheel and the sdist to the names of the files in them."""
+    folder = tmp_path_factory.mktemp("built")
+    command = (
+        "from hatchling.build import build_sdist, build_wheel; import sys; build_wheel(sys.argv[1]); build_sdist(sys.argv[1])"
+    )
+    subprocess.run([sys.executable, "-c", command, str(folder)], cwd=ROOT, check=True, capture_output=True)
+    (wheel,), (sdist,) = folder.glob("*.whl"), folder.glob("*.tar.gz")
+    with zipfile.ZipFile(wheel) as content, tarfile.open(sdist) as archive:
+        return {"wheel": set(content.namelist()), "sdist": {name.partition("/")[2] for name in archive.getnames()}}
+
+
+def test_the_wheel_holds_the_licence_the_types_and_the_data_that_the_program_reads(built: dict[str, set[str]]) -> None:
+    names = built["wheel"]
+    for name in ("LICENSE", "NOTICE"):
+        assert any(found.endswith(f".dist-info/licenses/{name}") for found in names), name
+    data = {str(path.relative_to(ROOT)) for path in (ROOT / "stream").rglob("*") if path.suffix in {".yaml", ".txt", ".css"}}
+    assert len(data) >= 5
+    assert data | {"stream/py.typed"} <= names
+
+
+def test_the_source_distribution_holds_what_a_build_needs(built: dict[str, set[str]]) -> None:
+    assert {"LICENSE", "NOTICE", "pyproject.toml", "README.md", "stream/py.typed", "stream/policies/batoi.yaml"} <= built[
+        "sdist"
+    ]
+    assert "schemas/ticket-event.v1.json" in built["sdist"]
+
+
+def test_the_lock_pins_every_dependency_with_hashes_and_names_no_registry() -> None:
+    lock = (ROOT / "requirements.lock").read_text("utf-8")
+    pinned = set(re.findall(r"^([A-Za-z0-9._-]+)==", lock, re.MULTILINE))
+    groups: dict[str, list[Any]] = PROJECT["dependency-groups"]
+    wanted = [*PROJECT["project"]["dependencies"], *PROJECT["project"]["optional-dependencies"]["broker"]]
+    wanted += [entry for group in groups.values() for entry in group if isinstance(entry, str)]
+    names = {re.split(r"[\[<>=!~ ]", entry)[0].lower() for entry in wanted}
+    assert {name for name in names if name not in {pin.lower() for pin in pinned}} == set()
+    assert lock.count("--hash=sha256:") > len(pinned)
+    assert "://" not in lock
+
+
+@pytest.mark.parametrize("entry", PROJECT["project"]["dependencies"])
+def test_a_dependency_that_is_pinned_exactly_is_pinned_so_in_the_lock(entry: str) -> None:
+    name, exact, version = entry.partition("==")
+    if exact:
+        assert f"\n{name}=={version} " in (ROOT / "requirements.lock").read_text("utf-8")
+    else:
+        assert "<" in entry, "an upper bound"
+
+
+@pytest.mark.parametrize("workflow", WORKFLOWS, ids=lambda path: path.name)
+def test_every_action_is_pinned_to_a_full_version(workflow: Path) -> None:
+    used = [step["uses"] for step in steps(workflow) if "uses" in step]
+    assert used
+    assert [action for action in used if not re.fullmatch(r"[\w./-]+@v\d+\.\d+\.\d+", action)] == []
+
+
+@pytest.mark.parametrize("workflow", WORKFLOWS, ids=lambda path: path.name)
+def test_every_script_and_target_that_a_workflow_runs_exists(workflow: Path) -> None:
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))
+    for step in steps(workflow):
+        for line in step.get("run", "").splitlines():
+            words = line.split()
+            if words[0].startswith("."):
+                assert (ROOT / words[0]).is_file(), line
+            if words[0] == "make":
+                assert set(words[1:]) <= targets, line
+
+
+def test_ci_runs_on_every_python_that_the_package_names() -> None:
+    classifiers = [name.rpartition(" ")[2] for name in PROJECT["project"]["classifiers"] if ":: 3." in name]
+    matrix = yaml.safe_load((ROOT / ".github/workflows/ci.yml").read_text("utf-8"))["jobs"]["test"]["strategy"]["matrix"]
+    assert matrix["python"] == classifiers
+    assert PROJECT["project"]["requires-python"] == f">={classifiers[0]}"
+
+
+def test_the_newest_release_of_the_changelog_is_the_version_of_the_package() -> None:
+    from stream import __version__
+
+    releases = re.findall(r"^## \[?(\d+\.\d+\.\d+)", (ROOT / "CHANGELOG.md").read_text("utf-8"), re.MULTILINE)
+    assert releases[0] == __version__
