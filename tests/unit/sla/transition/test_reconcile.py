@@ -1,0 +1,161 @@
+"""The cases in which a wanted promise meets the current one, and what each of them makes of it."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING
+
+import pytest
+
+from stream.sla.effects import Kind
+from stream.sla.policy.conditions import FieldIn
+from stream.sla.policy.metric import ANSWER, BEGUN, BUILT_IN, SOLVED, Again, Metric
+from stream.sla.policy.policy import Choice, Commitment, Ladder, LadderKind, Level, Policy
+from stream.sla.policy.resolve import PolicySet
+from stream.sla.transition import reconcile
+from stream.sla.transition.reconcile import TABLE, Action, Case
+from tests.unit.sla.given import ALWAYS, HOUR, Told, by_priority, changed, created, says, used
+
+if TYPE_CHECKING:
+    from stream.sla.transition.commitment import CommitmentMachine
+    from stream.sla.transition.escalation import EscalationMachine
+
+GOLD = FieldIn("contract", frozenset({"gold"}))
+TIN = FieldIn("contract", frozenset({"tin"}))
+HERE = Metric("here", starts=BEGUN, stops=SOLVED)
+THERE = Metric("there", starts=BEGUN, stops=SOLVED)
+BY_TEAM = Metric("by_team", starts=FieldIn("team", frozenset({"a"})), stops=SOLVED)
+AFTER_ANSWERS = Metric("after_answers", starts=ANSWER, restarts=ANSWER, stops=SOLVED, again=Again.CYCLE)
+
+
+def policy(metric: Metric, *, ladder: bool = False, **more: object) -> Policy:
+    """One promise of the name ``mine`` on a row: a commitment of four hours (p2: eight), or a ladder."""
+    if ladder:
+        level = Level("team", ("team",), Choice.fixed(used("4h")))
+        return Policy(
+            "p", 1, Choice.fixed(ALWAYS.name), ladders=(Ladder("mine", LadderKind.FUNCTIONAL, (level,), metric),), **more
+        )  # type: ignore[arg-type]
+    mine = Commitment("mine", metric, by_priority(p1="4h", p2="8h"))
+    return Policy("p", 1, Choice.fixed(ALWAYS.name), commitments=(mine,), **more)  # type: ignore[arg-type]
+
+
+STORIES = {
+    Case.NEW: ([policy(HERE)], [created(0)]),
+    Case.TERMS_EQUAL: ([policy(BUILT_IN["resolution"])], [created(0), changed(1 * HOUR, status="pending")]),
+    Case.TERMS_DIFFER: ([policy(HERE)], [created(0), changed(1 * HOUR, priority="p2")]),
+    Case.UNWANTED: ([policy(HERE, applies_to=GOLD)], [created(0, contract="gold"), changed(3 * HOUR, contract="none")]),
+    Case.WANTED_AGAIN: (
+        [policy(HERE, applies_to=GOLD)],
+        [created(0, contract="gold"), changed(1 * HOUR, contract="none"), changed(2 * HOUR, contract="gold")],
+    ),
+    Case.DECIDED: ([policy(HERE)], [created(0), changed(5 * HOUR, priority="p2")]),
+    Case.COUNTED_ELSEWHERE: (
+        [policy(HERE), dataclasses.replace(policy(BY_TEAM), version=2, since=5 * HOUR)],
+        [created(0, "p2"), changed(6 * HOUR, team="a")],
+    ),
+    Case.MOVED: (
+        [policy(HERE, applies_to=GOLD), dataclasses.replace(policy(THERE, applies_to=TIN), name="q")],
+        [created(0, contract="gold"), changed(1 * HOUR, contract="tin")],
+    ),
+    Case.NEXT_CYCLE: ([policy(AFTER_ANSWERS)], [created(0), says(1 * HOUR), says(2 * HOUR)]),
+}
+OF_LADDERS = {
+    Case.NEW: ([policy(HERE, ladder=True)], [created(0)]),
+    Case.TERMS_EQUAL: ([policy(BUILT_IN["resolution"], ladder=True)], [created(0), changed(1 * HOUR, status="pending")]),
+    Case.UNWANTED: (
+        [policy(HERE, ladder=True, applies_to=GOLD)],
+        [created(0, contract="gold"), changed(5 * HOUR, contract="none")],
+    ),
+    Case.WANTED_AGAIN: (
+        [policy(HERE, ladder=True, applies_to=GOLD)],
+        [created(0, contract="gold"), changed(5 * HOUR, contract="none"), changed(6 * HOUR, contract="gold")],
+    ),
+    Case.COUNTED_ELSEWHERE: (
+        [policy(HERE, ladder=True), dataclasses.replace(policy(BY_TEAM, ladder=True), version=2, since=5 * HOUR)],
+        [created(0), changed(6 * HOUR, team="a")],
+    ),
+    Case.MOVED: (
+        [
+            policy(HERE, ladder=True, applies_to=GOLD),
+            dataclasses.replace(policy(THERE, ladder=True, applies_to=TIN), name="q"),
+        ],
+        [created(0, contract="gold"), changed(5 * HOUR, contract="tin")],
+    ),
+    Case.NEXT_CYCLE: (
+        [policy(AFTER_ANSWERS, ladder=True, applies_to=GOLD)],
+        [
+            created(0, contract="gold"),
+            says(1 * HOUR),
+            changed(6 * HOUR, contract="none"),
+            says(7 * HOUR),
+            changed(8 * HOUR, contract="gold"),
+        ],
+    ),
+}
+EMITTED = {
+    Case.NEW: [Kind.STARTED],
+    Case.TERMS_EQUAL: [Kind.PAUSED],
+    Case.TERMS_DIFFER: [Kind.RETARGETED],
+    Case.UNWANTED: [Kind.CANCELLED],
+    Case.WANTED_AGAIN: [Kind.STARTED],
+    Case.DECIDED: [Kind.BREACHED],
+    Case.COUNTED_ELSEWHERE: [],
+    Case.MOVED: [Kind.RETARGETED],
+    Case.NEXT_CYCLE: [Kind.MET, Kind.STARTED],
+}
+EMITTED_BY_LADDERS = {
+    Case.NEW: [],
+    Case.TERMS_EQUAL: [],
+    Case.UNWANTED: [Kind.RAISED, Kind.RELEASED],
+    Case.WANTED_AGAIN: [Kind.RECURRED],
+    Case.COUNTED_ELSEWHERE: [Kind.RAISED],
+    Case.MOVED: [Kind.RAISED, Kind.RELEASED],
+    Case.NEXT_CYCLE: [],
+}
+
+
+@pytest.fixture
+def cases(monkeypatch: pytest.MonkeyPatch) -> list[Case]:
+    """The cases that reconciliation finds, in order."""
+    found: list[Case] = []
+    act = reconcile._act
+
+    def note(machine: CommitmentMachine | EscalationMachine, case: int) -> None:
+        found.append(Case(case))
+        act(machine, case)
+
+    monkeypatch.setattr(reconcile, "_act", note)
+    return found
+
+
+def test_every_case_has_an_action_and_every_action_a_case() -> None:
+    assert set(TABLE) == set(Case)
+    assert set(TABLE.values()) == set(Action)
+
+
+def test_only_a_commitment_has_a_target_that_can_differ_and_a_verdict_that_stands() -> None:
+    assert set(STORIES) - set(OF_LADDERS) == {Case.TERMS_DIFFER, Case.DECIDED}
+
+
+@pytest.mark.parametrize("case", Case, ids=lambda case: case.name)
+def test_a_commitment_meets_every_case(case: Case, cases: list[Case]) -> None:
+    policies, events = STORIES[case]
+    told = Told(PolicySet(tuple(policies), {ALWAYS.name: ALWAYS}))
+    for event in events:
+        cases.clear()
+        told.event(event)
+
+    assert case in cases
+    assert [effect.kind for effect in told.steps[-1].effects] == EMITTED[case]
+
+
+@pytest.mark.parametrize("case", OF_LADDERS, ids=lambda case: case.name)
+def test_a_ladder_meets_every_case_but_those_of_targets_and_verdicts(case: Case, cases: list[Case]) -> None:
+    policies, events = OF_LADDERS[case]
+    told = Told(PolicySet(tuple(policies), {ALWAYS.name: ALWAYS}))
+    for event in events:
+        cases.clear()
+        told.event(event)
+
+    assert case in cases
+    assert [effect.kind for effect in told.steps[-1].effects] == EMITTED_BY_LADDERS[case]
