@@ -87,8 +87,6 @@ REOPEN: Final = Signal.REOPEN
 SKIP: Final = Signal.SKIP
 CANCEL: Final = Signal.CANCEL
 _BUSINESS: Final = Clock.BUSINESS
-FOREVER: Final = 1 << 62
-"""Later than any instant (epoch microseconds)."""
 _TABLE: Final = [{signal: int(after) for signal, after in TABLE[phase].items()} for phase in Phase]
 _BEGINNINGS: Final = (START, RESTART, SKIP)
 
@@ -168,10 +166,10 @@ class Stopwatch:
         Apart from ``stretches``, because sorting both kinds for every reading would make an event a sixth dearer.
         """
         before = self.ran if phase == RUNNING else self.paused
-        if self.since < until:
-            if self.phase != phase:
-                return before
+        if self.phase == phase and self.since < until:
             return (*before, (self.since, until)) if before else ((self.since, until),)
+        if not before or before[-1][1] <= until:
+            return before
         return tuple([(start, min(end, until)) for start, end in before if start < until])
 
     def elapsed(self, clock: Clock, calendar: Calendar, at: int) -> int:
@@ -195,13 +193,14 @@ class Stopwatch:
         so that a pause at the very deadline is in time.
         """
         left = used
-        for start, end in self.spent(RUNNING, FOREVER):
-            if end == FOREVER:
-                return calendar.add(start, left) if clock is _BUSINESS else start + left
+        # ``spent`` without an end, written out: it is asked for every deadline and every mark.
+        for start, end in self.ran:
             length = calendar.measure(start, end) if clock is _BUSINESS else end - start
             if length >= left:
                 instant = calendar.add(start, left) if clock is _BUSINESS else start + left
                 if instant < end:
                     return instant
             left -= length
+        if self.phase == RUNNING:
+            return calendar.add(self.since, left) if clock is _BUSINESS else self.since + left
         return None

@@ -154,13 +154,17 @@ class CommitmentMachine:
         self.emit(Kind.RETARGETED, Reason.EXTENSION, per_event=True)
 
     def begin(self) -> None:
-        """Put a new state in the place of ``commitment_state``: a cycle has begun, or the commitment has begun to apply."""
+        """A cycle has begun, or the commitment has begun to apply: a new state takes the place of one that has a cycle."""
         before, resolved, watch = self.commitment_state, self.resolved, self.watch
-        commitment_state = self.commitment_state = CommitmentState(
-            resolved.policy.name, resolved.policy.version, resolved.metric, watch.cycle
-        )
-        if before.cycle and (before.metric != resolved.metric or before.cycle == watch.cycle):
-            commitment_state.revision = before.revision + 1
+        if before.cycle:
+            commitment_state = self.commitment_state = CommitmentState(
+                resolved.policy.name, resolved.policy.version, resolved.metric, watch.cycle
+            )
+            if before.metric != resolved.metric or before.cycle == watch.cycle:
+                commitment_state.revision = before.revision + 1
+        else:
+            commitment_state = before
+            commitment_state.cycle = watch.cycle
         self.emitter.ticket.commitments[resolved.name] = commitment_state
         commitment_state.aim(resolved, watch, self.emitter.at)
         self.look_ahead()
@@ -216,20 +220,20 @@ class CommitmentMachine:
 
     def look_ahead(self) -> None:
         """Find the deadline and the next instant anew, after anything about the stopwatch or the target has changed."""
-        commitment_state = self.commitment_state
+        commitment_state, watch, resolved = self.commitment_state, self.watch, self.resolved
         commitment_state.next = None
         if commitment_state.verdict != PENDING:
             return
         self._find_due()
-        if not self.watch.on:
+        if not watch.on:
             return
         soonest = commitment_state.due
         if soonest is not None and soonest < commitment_state.effective_from:
             soonest = commitment_state.effective_from
-        for threshold in self.resolved.warn_at:
+        for threshold in resolved.warn_at:
             if threshold.text in commitment_state.warned:
                 continue
-            instant = self._reached(threshold)
+            instant = threshold_instant(threshold, commitment_state, watch, resolved.calendar)
             # The breach is the first candidate, so a warning that comes no earlier is never the next thing.
             if instant is not None and (soonest is None or instant < soonest):
                 soonest = instant

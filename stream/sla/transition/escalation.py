@@ -118,10 +118,17 @@ class EscalationMachine:
             self._enter(EscalationPhase.ACTIVE)
             self._emit_to_all(Kind.RECURRED, _FIELD_CHANGED)
         else:
-            rounds = before.rounds + 1 if before.metric != resolved_ladder.metric else 0
-            self.escalation_state = EscalationState(
-                resolved_ladder.policy.name, resolved_ladder.policy.version, resolved_ladder.metric, watch.cycle, rounds=rounds
-            )
+            if before.cycle:
+                rounds = before.rounds + 1 if before.metric != resolved_ladder.metric else 0
+                self.escalation_state = EscalationState(
+                    resolved_ladder.policy.name,
+                    resolved_ladder.policy.version,
+                    resolved_ladder.metric,
+                    watch.cycle,
+                    rounds=rounds,
+                )
+            else:
+                before.cycle = watch.cycle
             self.emitter.ticket.escalations[resolved_ladder.name] = self.escalation_state
         self.refresh()
 
