@@ -13,41 +13,53 @@ if TYPE_CHECKING:
 
 
 class Terms:
-    """What policies promise to certain fields. It depends on the stopwatch, because its start selects the versions."""
+    """What policies promise to certain fields."""
 
-    __slots__ = ("_epoch", "_resolved_policy", "fields", "policies")
+    __slots__ = ("fields", "policies")
 
     def __init__(self, policies: PolicySet, fields: Fields) -> None:
         self.policies = policies
         self.fields = fields
-        self._resolved_policy: ResolvedPolicy | None = None
-        self._epoch = 0
-        """Of the last answer: stopwatches of one ticket that started under different versions are rare."""
 
     def resolved_policy(self, watch: Stopwatch) -> ResolvedPolicy:
         """By the versions in force when the present cycle of the stopwatch began."""
-        epoch = self.policies.epoch(watch.began)
-        resolved_policy = self._resolved_policy
-        if resolved_policy is None or epoch != self._epoch:
-            resolved_policy = self._resolved_policy = self.policies.resolved_policy(self.fields, epoch)
-            self._epoch = epoch
-        return resolved_policy
+        return self.policies.resolved_policy(self.fields, self.policies.epoch(watch.began))
 
 
 class Draft:
     """A copy of a ticket, changed in place. Most events change no part, so parts are copied only before they are changed."""
 
-    __slots__ = ("_commitments", "_escalations", "_owned", "terms", "ticket")
+    __slots__ = ("_commitments", "_epoch", "_escalations", "_fields", "_owned", "_resolved_policy", "policies", "ticket")
 
     def __init__(self, policies: PolicySet, ticket: Ticket) -> None:
         """``ticket``: a copy."""
+        self.policies = policies
         self.ticket = ticket
-        self.terms = Terms(policies, ticket.fields)
-        """Those in force. They follow the ticket's fields only when the new plan is applied: until then the old one judges."""
+        self._fields = ticket.fields
+        """Those of the terms in force. They follow the ticket's only by ``renew``: until then the old terms judge."""
+        self._resolved_policy: ResolvedPolicy | None = None
+        self._epoch = 0
+        """The last answer of ``resolved_policy``, and for which versions: few tickets have stopwatches of several."""
         self._commitments = ticket.commitments
         self._escalations = ticket.escalations
         """Those that the ticket before shares, while they are still among the ticket's."""
         self._owned = False
+
+    def resolved_policy(self, watch: Stopwatch) -> ResolvedPolicy:
+        """What the terms in force promise, by the versions in force when the present cycle of the stopwatch began."""
+        epoch = self.policies.epoch(watch.began)
+        resolved_policy = self._resolved_policy
+        if resolved_policy is None or epoch != self._epoch:
+            resolved_policy = self._resolved_policy = self.policies.resolved_policy(self._fields, epoch)
+            self._epoch = epoch
+        return resolved_policy
+
+    def renew(self) -> Terms:
+        """Put the terms for the ticket's present fields in force. Returns those before."""
+        before = Terms(self.policies, self._fields)
+        self._fields = self.ticket.fields
+        self._resolved_policy = None
+        return before
 
     def own(self) -> None:
         """Parts of the ticket are about to be added, replaced or changed."""

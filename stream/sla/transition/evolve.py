@@ -21,7 +21,7 @@ from stream.sla.effects import TIMER, Reason
 from stream.sla.ticket.fields import update_fields
 from stream.sla.ticket.stopwatch import IDLE, Signal, Stopwatch
 from stream.sla.transition.commitment import CommitmentMachine
-from stream.sla.transition.draft import Draft, Terms
+from stream.sla.transition.draft import Draft
 from stream.sla.transition.emitter import Emitter
 from stream.sla.transition.escalation import EscalationMachine
 from stream.sla.transition.reconcile import reconcile
@@ -73,7 +73,7 @@ class Transition:
         # 4
         if changed and not self.policies.reads.isdisjoint(changed):
             self.draft.own()
-            before, self.draft.terms = self.draft.terms, Terms(self.policies, ticket.fields)
+            before = self.draft.renew()
             reconcile(self.draft, emitter, list(ticket.watches), before)
             ticket.look_ahead()
         elif turned:
@@ -120,7 +120,7 @@ class Transition:
         if not cycle:
             watch.take(signal, emitter.at)
             return
-        ends, resolved_policy = signal in _END_REASON, self.draft.terms.resolved_policy(watch)
+        ends, resolved_policy = signal in _END_REASON, self.draft.resolved_policy(watch)
         reason = _ENDED_BY_REASON.get(self.ticket.ended_by) or _END_REASON.get(signal, _FIELD_CHANGED)
         if not ends:
             watch.take(signal, emitter.at)
@@ -155,7 +155,7 @@ class Transition:
         if commitment_state is None:
             return []  # nothing of that name was ever promised to this ticket: there is nobody to tell
         watch = self.ticket.watches[commitment_state.metric]
-        resolved = self.draft.terms.resolved_policy(watch).commitments.get(event.commitment)
+        resolved = self.draft.resolved_policy(watch).commitments.get(event.commitment)
         if resolved is not None:
             CommitmentMachine(self.emitter, resolved, commitment_state, watch).on_extension(event)
         return [commitment_state.metric]
@@ -168,7 +168,7 @@ class Transition:
             escalation_state = self.draft.escalation_state(name)
             if escalation_state is not None:
                 watch = ticket.watches[escalation_state.metric]
-                resolved_ladder = self.draft.terms.resolved_policy(watch).ladders.get(name)
+                resolved_ladder = self.draft.resolved_policy(watch).ladders.get(name)
                 if resolved_ladder is not None:
                     found.append(self._escalation(resolved_ladder, escalation_state, watch))
         if event.type == "escalation.requested":
@@ -190,12 +190,12 @@ class Transition:
             if held.next == instant:
                 watch, commitment_state = ticket.watches[held.metric], self.draft.commitment_state(name) or held
                 CommitmentMachine(
-                    emitter, self.draft.terms.resolved_policy(watch).commitments[name], commitment_state, watch
+                    emitter, self.draft.resolved_policy(watch).commitments[name], commitment_state, watch
                 ).on_due()
         for name, high in list(ticket.escalations.items()):
             if high.next == instant:
                 watch, escalation_state = ticket.watches[high.metric], self.draft.escalation_state(name) or high
-                resolved_ladder = self.draft.terms.resolved_policy(watch).ladders.get(name)
+                resolved_ladder = self.draft.resolved_policy(watch).ladders.get(name)
                 if resolved_ladder is None:  # solved, watched, and by a change of fields no ladder's any more
                     escalation_state.next = None
                     continue

@@ -101,7 +101,7 @@ def reconcile(draft: Draft, emitter: Emitter, metrics: list[str], before: Terms 
         watch = ticket.watches[metric]
         if not watch.on:
             continue
-        resolved_policy = draft.terms.resolved_policy(watch)
+        resolved_policy = draft.resolved_policy(watch)
         for resolved in resolved_policy.commitments_on.get(metric, ()):
             name = resolved.name
             promised.add(name)
@@ -160,7 +160,7 @@ def _counts(draft: Draft, metric: str, name: str) -> bool:
     watch = draft.ticket.watches[metric]
     if not watch.on:
         return False
-    resolved_policy = draft.terms.resolved_policy(watch)
+    resolved_policy = draft.resolved_policy(watch)
     return any(resolved.name == name for resolved in resolved_policy.commitments_on.get(metric, ())) or any(
         resolved_ladder.name == name for resolved_ladder in resolved_policy.ladders_on.get(metric, ())
     )
