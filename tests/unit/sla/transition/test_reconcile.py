@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from stream.sla.transition.commitment import CommitmentMachine
     from stream.sla.transition.escalation import EscalationMachine
 
+COMPILED = not str(reconcile.__file__).endswith(".py")
+"""Machine code cannot be patched: of a compiled core only the effects are compared."""
 GOLD = FieldIn("contract", frozenset({"gold"}))
 TIN = FieldIn("contract", frozenset({"tin"}))
 HERE = Metric("here", starts=BEGUN, stops=SOLVED)
@@ -145,7 +147,7 @@ def test_a_commitment_meets_every_case(case: Case, cases: list[Case]) -> None:
         cases.clear()
         told.event(event)
 
-    assert case in cases
+    assert case in cases or COMPILED
     assert [effect.kind for effect in told.steps[-1].effects] == EMITTED[case]
 
 
@@ -157,5 +159,5 @@ def test_a_ladder_meets_every_case_but_those_of_targets_and_verdicts(case: Case,
         cases.clear()
         told.event(event)
 
-    assert case in cases
+    assert case in cases or COMPILED
     assert [effect.kind for effect in told.steps[-1].effects] == EMITTED_BY_LADDERS[case]
