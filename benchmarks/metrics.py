@@ -17,7 +17,7 @@ from collections import defaultdict
 from itertools import islice
 from random import Random
 from statistics import median
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import turn
 from apply import life
@@ -28,6 +28,9 @@ from stream.observe.metrics import Metrics
 from stream.sla.codec import codec
 from stream.sla.engine import Engine
 from stream.sla.ticket.state import OpenCommitment, open_commitments
+
+if TYPE_CHECKING:
+    from stream.sla.events import Event
 
 TICKETS: Final = 1_000
 OPEN: Final = 1_000_000
@@ -122,7 +125,7 @@ def _scan(engine: Engine, open_: int, scrape: float) -> None:
     print(f"a look at every ticket: {scan:.1f} s (from 20,000 of them), {scan / scrape:,.0f} times the scrape")
 
 
-def _ticket() -> tuple[str, object, int]:
+def _ticket() -> tuple[str, Event, int]:
     event = life(1)[0]
     return "desk/1", event, event.at
 

@@ -18,7 +18,7 @@ import time
 from itertools import islice
 from random import Random
 from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from prometheus_client import CollectorRegistry
 
@@ -35,6 +35,9 @@ from stream.sla.engine import Engine
 from stream.sla.events import Event
 from stream.sla.explain.explain import explain_state
 
+if TYPE_CHECKING:
+    from stream.sla.policy.conditions import Fields
+
 OPEN, SHARED, PARTITIONS, ROUNDS = 1_000_000, 5_000, 4, 9
 SECONDS = 8.0
 """Of each flood."""
@@ -45,7 +48,12 @@ def states(engine: Engine, start: int) -> list[tuple[bytes, int]]:
     """States of tickets that were opened within a week, and when each is due to be woken."""
     dice, made = Random(7), []
     for number in range(SHARED):
-        fields = {"contract": "priority-support", "sender": "registered", "priority": f"p{1 + number % 4}", "channel": "email"}
+        fields: Fields = {
+            "contract": "priority-support",
+            "sender": "registered",
+            "priority": f"p{1 + number % 4}",
+            "channel": "email",
+        }
         at = start + dice.randrange(7 * DAY)
         step = engine.apply(None, f"desk/{number}", Event(at=at, id="e", type="ticket.created", source="b", fields=fields), at)
         if step.wake_at is not None:

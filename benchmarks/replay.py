@@ -39,7 +39,8 @@ def main() -> None:
         recorded.write_bytes(b"".join(lines))
         short.write_bytes(b"".join(lines[:1_000]))
         print(f"{len(lines):,} events of {chosen.tickets:,} tickets", flush=True)
-        alone, together = [], []
+        alone: list[float] = []
+        together: list[float] = []
         for _ in range(chosen.rounds):
             for jobs, rates in ((1, alone), (cores, together)):
                 seconds, cpu = replayed(recorded, jobs)

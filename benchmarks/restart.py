@@ -14,7 +14,7 @@ import asyncio
 import tempfile
 import time
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from aiokafka import AIOKafkaConsumer
 from aiokafka.structs import TopicPartition
@@ -28,6 +28,9 @@ from stream.runtime.kafka.topics import Topics, create
 from stream.runtime.kafka.transport import Record
 from stream.sla.events import Event
 from stream.wire.effect import encode_event
+
+if TYPE_CHECKING:
+    from stream.sla.policy.conditions import Fields
 
 TARGET: Final = 15.0
 TIMED: Final = str(Path(__file__).parent / "timed.py")
@@ -68,7 +71,7 @@ async def measure(broker: str, folder: Path, chosen: Any) -> None:
 
 async def publish_news(broker: str, topics: Topics, number: int) -> None:
     """New tickets: each makes an effect."""
-    fields = {"contract": "priority-support", "sender": "registered", "priority": "p2", "channel": "email"}
+    fields: Fields = {"contract": "priority-support", "sender": "registered", "priority": "p2", "channel": "email"}
     records = []
     for one in range(9_000_000 + 400 * number, 9_000_000 + 400 * (number + 1)):
         event = Event(at=wall(), id=f"{one}", type="ticket.created", source="desk", fields=fields)

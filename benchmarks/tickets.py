@@ -26,6 +26,7 @@ from stream.sla.events import Event
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from stream.sla.policy.conditions import Fields
     from stream.sla.ticket.state import State
 
 _NUMBER: Final = b"0000000"
@@ -58,7 +59,8 @@ def key_of(number: int) -> bytes:
 
 def open_states(engine: Engine, now: int, count: int = 4_000) -> list[bytes]:
     """Tickets as they stand ``now``, at some point of their lives before the solution; nothing is due in the next minutes."""
-    dice, states = Random(11), []
+    dice = Random(11)
+    states: list[bytes] = []
     while len(states) < count:
         opened = now - dice.randrange(MINUTE, 5 * DAY)
         unsolved = list(takewhile(lambda event: event.at < now, life(0, opened, dice)))
@@ -72,9 +74,10 @@ def open_states(engine: Engine, now: int, count: int = 4_000) -> list[bytes]:
 
 def lived(engine: Engine, ticket: str, events: Iterable[Event], now: int) -> State:
     """A ticket after these events, all that has fallen due until ``now`` said."""
-    state: Any = None
+    state: State | None = None
     for event in events:
         state = engine.apply(state, ticket, event, event.at).state
+    assert state is not None
     while state.wake_at is not None and state.wake_at <= now:
         state = engine.wake(state, now).state
     return state
@@ -87,7 +90,13 @@ def renamed(event: Event, number: int) -> Event:
 
 def waiting_for_chat(engine: Engine, number: int, due: int, now: int) -> State:
     """A ticket opened in a chat half an hour before ``due``, not answered: it will be breached then, and nothing else."""
-    fields = {"status": "open", "contract": "priority-support", "sender": "registered", "priority": "p3", "channel": "chat"}
+    fields: Fields = {
+        "status": "open",
+        "contract": "priority-support",
+        "sender": "registered",
+        "priority": "p3",
+        "channel": "chat",
+    }
     fields |= {"customer": f"customer-{number % 500}", "team": f"team-{number % 7}"}
     ticket = key_of(number).decode()
     created: Any = Event(at=due - HOUR // 2, id=f"{number:07d}-1", type="ticket.created", source="desk", fields=fields)

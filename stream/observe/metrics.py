@@ -55,7 +55,7 @@ class Metrics:
     ) -> None:
         """``now``: what time it is for deadlines, epoch microseconds; without it, the youngest instant the feed has shown."""
         # Process-wide; _created would double the number of series. The client leaves this function untyped.
-        disable_created_metrics()  # type: ignore[no-untyped-call]
+        disable_created_metrics()
         self.registry = registry = registry or CollectorRegistry()
         ProcessCollector(registry=registry)
         GCCollector(registry=registry)

@@ -6,7 +6,10 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 import pytest
-from running import (
+
+from stream.sla.effects import Kind
+from stream.wire.effect import encode_event
+from tests.broker.running import (
     HOUR,
     SECOND,
     START,
@@ -21,9 +24,6 @@ from running import (
     sent,
     until,
 )
-
-from stream.sla.effects import Kind
-from stream.wire.effect import encode_event
 
 if TYPE_CHECKING:
     from pathlib import Path

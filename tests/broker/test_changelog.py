@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from aiokafka import AIOKafkaProducer
-from running import (
+
+from stream.runtime.kafka.transport import submit
+from stream.runtime.recovery.changelog import MARK_KEY, Changelog, Mark, epoch_of
+from stream.runtime.settings import load
+from stream.sla.codec import codec
+from stream.sla.effects import Kind
+from tests.broker.running import (
     HOUR,
     SECOND,
     START,
@@ -28,12 +34,6 @@ from running import (
     tick,
     until,
 )
-
-from stream.runtime.kafka.transport import submit
-from stream.runtime.recovery.changelog import MARK_KEY, Changelog, Mark, epoch_of
-from stream.runtime.settings import load
-from stream.sla.codec import codec
-from stream.sla.effects import Kind
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import yaml
 from click.testing import CliRunner
-from running import read
 
 from stream.cli.main import main
 from stream.demo.feed import feed
@@ -16,6 +15,7 @@ from stream.devkafka.broker import Broker
 from stream.devkafka.ports import free_port
 from stream.language.policies import load, shipped
 from stream.runtime.kafka.topics import Topics, create, verify
+from tests.broker.running import read
 
 ROOT = Path(__file__).parents[2]
 PREFIX = "KAFKA_"

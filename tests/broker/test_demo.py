@@ -104,7 +104,7 @@ def workers_of(parent: int) -> list[int]:
     return [int(pid) for pid, of, args in rows if int(of) == parent and args.endswith("-m stream worker")]
 
 
-def test_it_shows_exactly_what_the_engine_says_of_the_feed(demo: subprocess.Popen[str], tmp_path: Path):
+def test_it_shows_exactly_what_the_engine_says_of_the_feed(demo: subprocess.Popen[str], tmp_path: Path) -> None:
     output, errors = demo.communicate(timeout=240)
 
     assert (demo.returncode, errors) == (0, "")
@@ -118,7 +118,7 @@ def test_it_shows_exactly_what_the_engine_says_of_the_feed(demo: subprocess.Pope
     assert left_behind(tmp_path) == []
 
 
-def test_ended_by_ctrl_c_it_says_so_and_leaves_nothing(demo: subprocess.Popen[str], tmp_path: Path):
+def test_ended_by_ctrl_c_it_says_so_and_leaves_nothing(demo: subprocess.Popen[str], tmp_path: Path) -> None:
     line_with("escalated", demo)
     (worker,) = workers_of(demo.pid)
 
@@ -133,7 +133,9 @@ def test_ended_by_ctrl_c_it_says_so_and_leaves_nothing(demo: subprocess.Popen[st
         os.kill(worker, 0)
 
 
-def test_a_worker_that_dies_ends_the_demo_with_an_error_and_the_end_of_its_log(demo: subprocess.Popen[str], tmp_path: Path):
+def test_a_worker_that_dies_ends_the_demo_with_an_error_and_the_end_of_its_log(
+    demo: subprocess.Popen[str], tmp_path: Path
+) -> None:
     line_with("escalated", demo)
     (worker,) = workers_of(demo.pid)
 
@@ -147,7 +149,7 @@ def test_a_worker_that_dies_ends_the_demo_with_an_error_and_the_end_of_its_log(d
 
 
 @pytest.mark.promtool
-def test_with_its_stack_a_breach_becomes_an_alert_that_reaches_whom_it_should(tmp_path: Path):
+def test_with_its_stack_a_breach_becomes_an_alert_that_reaches_whom_it_should(tmp_path: Path) -> None:
     with demo_running(tmp_path, "--stack", "--seconds", "6") as demo:
         output, errors = demo.communicate(timeout=300)
 
@@ -162,7 +164,7 @@ def test_with_its_stack_a_breach_becomes_an_alert_that_reaches_whom_it_should(tm
     assert left_behind(tmp_path) == []
 
 
-def test_without_prometheus_its_stack_is_two_workers_and_a_word_on_how_to_get_the_rest(tmp_path: Path):
+def test_without_prometheus_its_stack_is_two_workers_and_a_word_on_how_to_get_the_rest(tmp_path: Path) -> None:
     (tmp_path / "bin").mkdir()
     for tool in ("rm", "sleep"):
         (tmp_path / "bin" / tool).symlink_to(str(shutil.which(tool)))

@@ -42,7 +42,7 @@ async def read(bootstrap: str, topic: str, count: int) -> list[bytes]:
         return [(await asyncio.wait_for(consumer.getone(), 30)).value for _ in range(count)]
 
 
-def test_records_of_two_mebibytes_of_any_age_and_in_transactions_are_taken(broker: str, topics: Topics):
+def test_records_of_two_mebibytes_of_any_age_and_in_transactions_are_taken(broker: str, topics: Topics) -> None:
     async def story() -> list[bytes]:
         await publish(broker, topics.events, [b"x" * 2_000_000], at=OLD)
         await publish(broker, topics.events, [b"coming"], at=COMING)
@@ -52,7 +52,7 @@ def test_records_of_two_mebibytes_of_any_age_and_in_transactions_are_taken(broke
     assert asyncio.run(story()) == [b"x" * 2_000_000, b"coming", b"sure"]
 
 
-def test_a_killed_broker_comes_back_on_the_same_address_with_its_records():
+def test_a_killed_broker_comes_back_on_the_same_address_with_its_records() -> None:
     topics = Topics("back")
     with Broker() as broker:
         asyncio.run(create(broker.bootstrap, topics, partitions=1))
@@ -68,7 +68,7 @@ def test_a_killed_broker_comes_back_on_the_same_address_with_its_records():
         assert asyncio.run(read(address, topics.events, 1)) == [b"before"]
 
 
-def test_a_given_folder_serves_the_next_broker_and_a_temporary_one_goes(tmp_path: Path):
+def test_a_given_folder_serves_the_next_broker_and_a_temporary_one_goes(tmp_path: Path) -> None:
     topics = Topics("again")
     with Broker(data=tmp_path / "kept") as broker:
         asyncio.run(create(broker.bootstrap, topics, partitions=1))
@@ -84,7 +84,7 @@ def test_a_given_folder_serves_the_next_broker_and_a_temporary_one_goes(tmp_path
     assert is_free(port)
 
 
-def test_a_folder_of_something_else_is_not_touched(tmp_path: Path):
+def test_a_folder_of_something_else_is_not_touched(tmp_path: Path) -> None:
     (tmp_path / "thesis.txt").write_text("all of it")
 
     with pytest.raises(BrokerError, match="not a broker's data"):
@@ -93,7 +93,7 @@ def test_a_folder_of_something_else_is_not_touched(tmp_path: Path):
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
 
 
-def test_a_broker_that_cannot_start_shows_the_end_of_its_log_and_where_it_is(tmp_path: Path):
+def test_a_broker_that_cannot_start_shows_the_end_of_its_log_and_where_it_is(tmp_path: Path) -> None:
     with Broker(data=tmp_path / "data"):
         pass
     (tmp_path / "data" / "kafka" / "meta.properties").write_text("version=1\ncluster.id=of-another\nnode.id=7\n")
@@ -105,19 +105,19 @@ def test_a_broker_that_cannot_start_shows_the_end_of_its_log_and_where_it_is(tmp
     assert "node" in str(refused.value).lower()
 
 
-def test_a_taken_port_is_said_before_anything_is_started(broker: str, tmp_path: Path):
+def test_a_taken_port_is_said_before_anything_is_started(broker: str, tmp_path: Path) -> None:
     with pytest.raises(BrokerError, match="is taken: stop what listens there or give another port"):
         Broker(port=int(broker.split(":")[1]), data=tmp_path / "unused").start()
 
     assert not (tmp_path / "unused").exists()
 
 
-def test_a_broker_that_was_not_started_says_so_when_asked_for_its_process(tmp_path: Path):
+def test_a_broker_that_was_not_started_says_so_when_asked_for_its_process(tmp_path: Path) -> None:
     with pytest.raises(BrokerError, match="is not running"):
         _ = Broker(data=tmp_path).pid
 
 
-def test_the_broker_dies_with_the_process_that_started_it_even_by_kill_9():
+def test_the_broker_dies_with_the_process_that_started_it_even_by_kill_9() -> None:
     program = "from stream.devkafka.broker import Broker\nwith Broker() as b: print(b.port, b.data, flush=True); input()"
     with subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as owner:
         assert owner.stdout is not None

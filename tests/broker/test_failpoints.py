@@ -6,7 +6,14 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 import pytest
-from running import (
+
+from stream.language.policies import load
+from stream.runtime.failpoint import STEPS
+from stream.sla.codec import codec
+from stream.sla.effects import Kind
+from stream.sla.engine import Engine
+from stream.sla.playback import Playback
+from tests.broker.running import (
     HOUR,
     PATIENCE,
     SECOND,
@@ -26,13 +33,6 @@ from running import (
     tick,
     until,
 )
-
-from stream.language.policies import load
-from stream.runtime.failpoint import STEPS
-from stream.sla.codec import codec
-from stream.sla.effects import Kind
-from stream.sla.engine import Engine
-from stream.sla.playback import Playback
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -12,12 +12,12 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
-from running import until
 
 from stream.devkafka.ports import free_port
+from tests.broker.running import until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,7 +43,7 @@ class Image(NamedTuple):
     user: int | None
     """Number of the container's user; ``None``: whoever runs the tests, who is not root."""
 
-    def popen(self, *arguments: str, variables: dict[str, str] | None = None, **more: object) -> subprocess.Popen[str]:
+    def popen(self, *arguments: str, variables: dict[str, str] | None = None, **more: Any) -> subprocess.Popen[str]:
         return subprocess.Popen(
             [self.entrypoint, *arguments],
             cwd=self.workdir,
@@ -52,7 +52,7 @@ class Image(NamedTuple):
             group=self.user,
             extra_groups=None if self.user is None else [],
             text=True,
-            **more,  # type: ignore[call-overload]
+            **more,
         )
 
     def says(self, *arguments: str) -> str:
@@ -76,7 +76,8 @@ def python_for(user: int | None) -> str:
 
 def build(root: Path) -> Image:
     """Every line of the Dockerfile, in order. A line that this does not know is an error: nothing is passed over."""
-    workdir, variables, entrypoint, user, number = root, {}, "", None, None
+    workdir, entrypoint, user, number = root, "", None, None
+    variables: dict[str, str] = {}
     outside = {name: value for name, value in os.environ.items() if name in ("HOME", "LANG") or name.startswith("PIP_")}
     lines = (ROOT / "Dockerfile").read_text("utf-8").splitlines()
     for line in [line for line in lines if line not in COMPILING]:

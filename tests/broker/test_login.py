@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from running import START, event, read, until
 
 from stream.devkafka.broker import Broker
 from stream.devkafka.jars import java, provide
 from stream.devkafka.ports import free_port
 from stream.wire.effect import encode_event
+from tests.broker.running import START, event, read, until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

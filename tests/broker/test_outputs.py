@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from aiokafka.errors import KafkaError, ProducerFenced, RequestTimedOutError
-from running import START, read
 
 from stream.runtime.kafka.transport import Record, submit
 from stream.runtime.recovery.changelog import Mark
@@ -17,6 +16,7 @@ from stream.runtime.settings import Settings, load
 from stream.sla.effects import Kind
 from stream.wire.effect import decode_effect, effect_headers, encode_effect
 from tests.effects import effect_of
+from tests.broker.running import START, read
 
 if TYPE_CHECKING:
     from stream.runtime.kafka.topics import Topics

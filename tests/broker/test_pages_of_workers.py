@@ -10,9 +10,8 @@ from urllib.error import HTTPError
 from urllib.parse import quote
 from urllib.request import HTTPRedirectHandler, Request, build_opener, urlopen
 
-from running import HOUR, SECOND, START, Sent, Worker, all_committed, event, publish, sent, tick, until
-
 from stream.wire.effect import encode_event
+from tests.broker.running import HOUR, SECOND, START, Sent, Worker, all_committed, event, publish, sent, tick, until
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -38,7 +37,8 @@ def page(worker: Worker, path: str = "/") -> dict[str, Any]:
     request = Request(address(worker) + path, headers={"Accept": "application/json"})
     try:
         with urlopen(request) as answer:
-            return {"error": ""} | json.load(answer)
+            page: dict[str, Any] = json.load(answer)
+            return {"error": ""} | page
     except HTTPError as refusal:
         with refusal:
             found: dict[str, Any] = json.load(refusal)

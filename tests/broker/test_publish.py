@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from click.testing import CliRunner, Result
-from running import HOUR, SECOND, START, event, read
 
 from stream.cli.main import main
 from stream.demo import feed as demo_feed
 from stream.language.policies import load, shipped
 from stream.wire.decode import Tick, decode
 from stream.wire.effect import encode_event, encode_tick
+from tests.broker.running import HOUR, SECOND, START, event, read
 
 if TYPE_CHECKING:
     import pytest

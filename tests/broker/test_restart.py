@@ -4,10 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from functools import partial
 from typing import TYPE_CHECKING
 
 from aiokafka import AIOKafkaProducer
-from running import (
+
+from stream.language.policies import load
+from stream.runtime.recovery.output_recovery import origin
+from stream.runtime.recovery.outputs import ORIGIN
+from stream.sla.effects import Kind
+from stream.sla.engine import Engine
+from stream.sla.playback import Playback
+from stream.wire.decode import Rejected, RejectReason
+from stream.wire.effect import effect_headers, encode_effect, encode_rejected
+from tests.broker.running import (
     HOUR,
     POLICY,
     SECOND,
@@ -28,19 +38,15 @@ from running import (
     until,
 )
 
-from stream.language.policies import load
-from stream.runtime.recovery.output_recovery import origin
-from stream.runtime.recovery.outputs import ORIGIN
-from stream.sla.effects import Kind
-from stream.sla.engine import Engine
-from stream.sla.playback import Playback
-from stream.wire.decode import Rejected, RejectReason
-from stream.wire.effect import effect_headers, encode_effect, encode_rejected
-
 if TYPE_CHECKING:
     from pathlib import Path
 
     from stream.runtime.kafka.topics import Topics
+
+
+def _goes_on(broker: str, topics: Topics, before: int) -> bool:
+    """Whether more was said than ``before``, or nothing is left to be said."""
+    return len(effects(broker, topics)) > before or all_committed(broker, topics)
 
 
 def test_killed_again_and_again_in_mid_run_it_says_everything_once(broker: str, topics: Topics, tmp_path: Path) -> None:
@@ -59,9 +65,7 @@ def test_killed_again_and_again_in_mid_run_it_says_everything_once(broker: str, 
     while kills < 3:
         before = len(effects(broker, topics))
         with Worker(broker, topics, tmp_path, "--clock", "event", "--batch", "200") as worker:
-            until(
-                lambda before=before: len(effects(broker, topics)) > before or all_committed(broker, topics), "progress", worker
-            )
+            until(partial(_goes_on, broker, topics, before), "progress", worker)
         kills += 1
     with Worker(broker, topics, tmp_path, "--clock", "event") as worker:
         until(lambda: all_committed(broker, topics), "everything is processed", worker)

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 import yaml
-from running import Worker, all_committed, effects, publish, sent, tick, until
 
 from stream.language.policies import shipped
 from stream.testing import read_story
+from tests.broker.running import Worker, all_committed, effects, publish, sent, tick, until
 
 if TYPE_CHECKING:
     from stream.runtime.kafka.topics import Topics

@@ -41,12 +41,12 @@ def problems(broker: str, topics: Topics, partitions: int | None) -> list[str]:
     return asyncio.run(verify(broker, topics, partitions=partitions))
 
 
-def test_created_topics_are_right_and_creating_them_again_does_nothing(broker: str, topics: Topics):
+def test_created_topics_are_right_and_creating_them_again_does_nothing(broker: str, topics: Topics) -> None:
     assert problems(broker, topics, 4) == []
     assert asyncio.run(create(broker, topics, partitions=4)) == []
 
 
-def test_the_changelog_is_compacted_with_time_for_readers_that_were_away(broker: str, topics: Topics):
+def test_the_changelog_is_compacted_with_time_for_readers_that_were_away(broker: str, topics: Topics) -> None:
     changelog = settings(broker, topics.changelog)
 
     assert changelog["cleanup.policy"] == "compact"
@@ -55,7 +55,7 @@ def test_the_changelog_is_compacted_with_time_for_readers_that_were_away(broker:
     assert settings(broker, topics.rejected)["max.message.bytes"] == "4194304"
 
 
-def test_retention_is_for_input_and_outputs_and_never_for_the_changelog(broker: str):
+def test_retention_is_for_input_and_outputs_and_never_for_the_changelog(broker: str) -> None:
     topics = Topics("retained", prefix="retained.")
 
     asyncio.run(create(broker, topics, partitions=1, retention_ms=86_400_000))
@@ -65,7 +65,7 @@ def test_retention_is_for_input_and_outputs_and_never_for_the_changelog(broker: 
     assert settings(broker, topics.changelog)["retention.ms"] != "86400000"
 
 
-def test_every_missing_topic_is_a_problem_with_the_command_that_makes_it(broker: str):
+def test_every_missing_topic_is_a_problem_with_the_command_that_makes_it(broker: str) -> None:
     found = problems(broker, Topics("absent", prefix="eu."), 8)
 
     assert [line.split(" is missing")[0] for line in found] == [
@@ -79,13 +79,13 @@ def test_every_missing_topic_is_a_problem_with_the_command_that_makes_it(broker:
     assert all(f"run `{command}`" in line for line in found)
 
 
-def test_a_count_that_is_not_the_configured_one_is_mended_in_the_settings(broker: str, topics: Topics):
+def test_a_count_that_is_not_the_configured_one_is_mended_in_the_settings(broker: str, topics: Topics) -> None:
     assert problems(broker, topics, 6) == [
         f"topic {topics.events} has 4 partitions, not 6: set BREACHWATCH_PARTITIONS=4 (or --partitions 4)"
     ]
 
 
-def test_topics_follow_the_input_topic_and_too_few_partitions_are_made_up_by_create(broker: str):
+def test_topics_follow_the_input_topic_and_too_few_partitions_are_made_up_by_create(broker: str) -> None:
     topics = Topics("few", prefix="few.")
     make(broker, topics.events, 3)
     make(broker, topics.breaches, 2)
@@ -98,7 +98,7 @@ def test_topics_follow_the_input_topic_and_too_few_partitions_are_made_up_by_cre
     assert f"created {topics.changelog} with 3 partitions" in done
 
 
-def test_too_many_partitions_cannot_be_mended_without_loss_and_the_changelog_is_never_to_be_deleted(broker: str):
+def test_too_many_partitions_cannot_be_mended_without_loss_and_the_changelog_is_never_to_be_deleted(broker: str) -> None:
     topics = Topics("many", prefix="many.")
     make(broker, topics.events, 2)
     make(broker, topics.escalations, 3)
@@ -112,7 +112,7 @@ def test_too_many_partitions_cannot_be_mended_without_loss_and_the_changelog_is_
     assert "--delete" not in changelog
 
 
-def test_settings_that_would_lose_state_or_refuse_records_are_problems(broker: str):
+def test_settings_that_would_lose_state_or_refuse_records_are_problems(broker: str) -> None:
     topics = Topics("odd", prefix="odd.")
     make(broker, topics.changelog, 1, cleanup_policy="delete")
     make(broker, topics.rejected, 1, max_message_bytes="1000000")
@@ -125,7 +125,7 @@ def test_settings_that_would_lose_state_or_refuse_records_are_problems(broker: s
     assert "cleanup.policy=delete, not compact" in changelog
 
 
-def test_the_commands_create_and_check_tell_and_exit_by_what_they_find(broker: str):
+def test_the_commands_create_and_check_tell_and_exit_by_what_they_find(broker: str) -> None:
     where = ["--broker", broker, "--app-id", "cli", "--topic-prefix", "cli.", "--partitions", "2"]
     run = CliRunner().invoke
 
@@ -146,6 +146,6 @@ def test_the_commands_create_and_check_tell_and_exit_by_what_they_find(broker: s
     )
 
 
-def test_a_name_that_kafka_would_refuse_is_refused_before_it_is_asked():
+def test_a_name_that_kafka_would_refuse_is_refused_before_it_is_asked() -> None:
     with pytest.raises(ValueError, match="'umlaute-ü-tickets-changelog' is no legal topic name"):
         Topics("umlaute-ü")

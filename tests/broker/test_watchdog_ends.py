@@ -7,12 +7,11 @@ import os
 import signal
 from typing import TYPE_CHECKING
 
-from running import PATIENCE, SECOND, Worker, all_committed, effects, event, now, publish, sent, until
-
 from stream.devkafka.broker import Broker
 from stream.runtime.abort import EXIT_STATUS
 from stream.runtime.kafka.topics import Topics, create
 from stream.sla.effects import Kind
+from tests.broker.running import PATIENCE, SECOND, Worker, all_committed, effects, event, now, publish, sent, until
 
 if TYPE_CHECKING:
     from pathlib import Path

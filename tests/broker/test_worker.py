@@ -6,7 +6,10 @@ import asyncio
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from running import (
+from stream.devkafka.ports import free_port
+from stream.runtime.kafka.topics import create
+from stream.sla.effects import Kind, Reason
+from tests.broker.running import (
     HOUR,
     SECOND,
     START,
@@ -23,10 +26,6 @@ from running import (
     tick,
     until,
 )
-
-from stream.devkafka.ports import free_port
-from stream.runtime.kafka.topics import create
-from stream.sla.effects import Kind, Reason
 
 if TYPE_CHECKING:
     from pathlib import Path

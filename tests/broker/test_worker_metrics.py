@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from running import HOUR, START, Worker, event, publish, sent, tick, until
+from tests.broker.running import HOUR, START, Worker, event, publish, sent, tick, until
 
 if TYPE_CHECKING:
     from pathlib import Path

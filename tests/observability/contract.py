@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from promql import aggregated, reads
 
 from stream.observe.catalogue import CATALOGUE
 from stream.observe.metrics import Metrics
 from stream.sla.policy.resolve import PolicySet
 from stream.sla.ticket.state import OpenCommitment
+from tests.observability.promql import aggregated, reads
 
 ROOT = Path(__file__).parents[2]
 BY_PROMETHEUS = {

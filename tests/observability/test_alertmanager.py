@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 import yaml
-from contract import ROOT, rules
+
+from tests.observability.contract import ROOT, rules
 
 CONFIG = ROOT / "prometheus/alertmanager.yml"
 ROUTES = yaml.safe_load((ROOT / "prometheus/tests/routes.yaml").read_text("utf-8"))
@@ -24,24 +25,27 @@ def amtool(*arguments: str) -> None:
 
 
 def inhibitions() -> list[dict[str, Any]]:
-    return yaml.safe_load(CONFIG.read_text("utf-8"))["inhibit_rules"]
+    rules: list[dict[str, Any]] = yaml.safe_load(CONFIG.read_text("utf-8"))["inhibit_rules"]
+    return rules
 
 
 def named(matchers: list[str]) -> set[str]:
     """The alerts that matchers on ``alertname`` name."""
     (matcher,) = matchers
-    _, _, pattern = re.fullmatch(r'(alertname) (=~?) "(.*)"', matcher).groups()
+    parts = re.fullmatch(r'(alertname) (=~?) "(.*)"', matcher)
+    assert parts, matcher
+    _, _, pattern = parts.groups()
     return {name for name, _ in ALERTS if re.fullmatch(pattern, name)}
 
 
 @pytest.mark.promtool
-def test_amtool_accepts_the_configuration():
+def test_amtool_accepts_the_configuration() -> None:
     amtool("check-config", str(CONFIG))
 
 
 @pytest.mark.promtool
 @pytest.mark.parametrize("row", ROUTES, ids=lambda row: row["alert"])
-def test_an_alert_reaches_whom_the_table_says(row: dict[str, str]):
+def test_an_alert_reaches_whom_the_table_says(row: dict[str, str]) -> None:
     amtool(
         "config",
         "routes",
@@ -54,30 +58,30 @@ def test_an_alert_reaches_whom_the_table_says(row: dict[str, str]):
     )
 
 
-def test_the_table_has_every_alert():
+def test_the_table_has_every_alert() -> None:
     assert {(row["alert"], row["severity"]) for row in ROUTES} == ALERTS
 
 
-def test_an_inhibition_compares_a_label_that_every_alert_has():
+def test_an_inhibition_compares_a_label_that_every_alert_has() -> None:
     # Where a label is missing on both sides Alertmanager calls it equal.
     config = yaml.safe_load((ROOT / "prometheus/prometheus.yml").read_text("utf-8"))
     assert "cluster" in config["global"]["external_labels"]
     assert all("cluster" in rule["equal"] for rule in inhibitions())
 
 
-def test_every_name_in_an_inhibition_is_an_alert():
+def test_every_name_in_an_inhibition_is_an_alert() -> None:
     for rule in inhibitions():
         assert named(rule["source_matchers"])
         assert named(rule["target_matchers"])
 
 
-def test_nothing_silences_the_watchdog_or_the_news_that_the_detector_is_down():
+def test_nothing_silences_the_watchdog_or_the_news_that_the_detector_is_down() -> None:
     silenced = set().union(*(named(rule["target_matchers"]) for rule in inhibitions()))
 
     assert not silenced & {"SLAWatchdog", "SLADetectorDown"}
 
 
-def test_a_detector_that_is_down_silences_all_that_rests_on_its_data():
+def test_a_detector_that_is_down_silences_all_that_rests_on_its_data() -> None:
     silenced = {
         name
         for rule in inhibitions()

@@ -11,10 +11,10 @@ from urllib.request import Request, urlopen
 
 import pytest
 import yaml
-from contract import ROOT
 
 from stream.demo.stack import alertmanager_running
 from stream.demo.webhook import Notification, Webhook
+from tests.observability.contract import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -76,7 +76,7 @@ def until(true: Callable[[], object], seen: Callable[[], object]) -> None:
         time.sleep(0.05)
 
 
-def test_every_alert_is_heard_by_its_receiver_and_by_no_other(alertmanager: Alertmanager):
+def test_every_alert_is_heard_by_its_receiver_and_by_no_other(alertmanager: Alertmanager) -> None:
     # Each in a cluster of its own: none silences another.
     for number, row in enumerate(ROUTES):
         alertmanager.push(row["alert"], cluster=f"cluster-{number}", policy="a-policy", commitment="first_response")
@@ -87,7 +87,7 @@ def test_every_alert_is_heard_by_its_receiver_and_by_no_other(alertmanager: Aler
     assert all(each.summary == f"{each.alert}." for each in alertmanager.told)
 
 
-def test_while_no_worker_can_be_reached_nobody_hears_what_rests_on_its_data(alertmanager: Alertmanager):
+def test_while_no_worker_can_be_reached_nobody_hears_what_rests_on_its_data(alertmanager: Alertmanager) -> None:
     targets = [silenced for silencing, silenced in INHIBITIONS if silencing.fullmatch("SLADetectorDown")]
     rest = {name for name in SEVERITIES for silenced in targets if silenced.fullmatch(name)}
     assert "SLADetectorStalled" in rest
@@ -103,7 +103,7 @@ def test_while_no_worker_can_be_reached_nobody_hears_what_rests_on_its_data(aler
     assert {each.alert for each in alertmanager.told if each.labels["cluster"] == "breachwatch"} == {"SLADetectorDown"}
 
 
-def test_when_a_worker_is_back_that_is_said_and_what_was_silent_is_heard(alertmanager: Alertmanager):
+def test_when_a_worker_is_back_that_is_said_and_what_was_silent_is_heard(alertmanager: Alertmanager) -> None:
     alertmanager.push("SLADetectorDown")
     alertmanager.push("SLAEscalationTopLevel", policy="a-policy")
     until(lambda: ("on-call", "firing", "SLADetectorDown") in alertmanager.heard(), alertmanager.heard)
@@ -115,11 +115,10 @@ def test_when_a_worker_is_back_that_is_said_and_what_was_silent_is_heard(alertma
     until(lambda: alertmanager.heard() >= back, alertmanager.heard)
 
 
-def test_a_fast_burn_silences_the_slow_one_of_the_same_commitment_only(alertmanager: Alertmanager):
-    resolved = {"policy": "a-policy", "commitment": "first_response"}
-    alertmanager.push("SLAErrorBudgetBurnFast", **resolved)
+def test_a_fast_burn_silences_the_slow_one_of_the_same_commitment_only(alertmanager: Alertmanager) -> None:
+    alertmanager.push("SLAErrorBudgetBurnFast", policy="a-policy", commitment="first_response")
     until(alertmanager.heard, alertmanager.heard)
-    alertmanager.push("SLAErrorBudgetBurnSlow", **resolved)
+    alertmanager.push("SLAErrorBudgetBurnSlow", policy="a-policy", commitment="first_response")
     alertmanager.push("SLAErrorBudgetBurnSlow", policy="a-policy", commitment="resolution")
 
     until(lambda: ("team", "firing", "SLAErrorBudgetBurnSlow") in alertmanager.heard(), alertmanager.heard)

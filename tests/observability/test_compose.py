@@ -10,11 +10,11 @@ from typing import Any
 import click
 import pytest
 import yaml
-from contract import ROOT
 
 from stream.cli.main import main
 from stream.language.policies import shipped
 from stream.runtime.settings import ENTRIES, PREFIX, load, variable
+from tests.observability.contract import ROOT
 
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text("utf-8"))
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
@@ -38,7 +38,7 @@ def environment(name: str, **given: str) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_every_key_is_one_that_compose_knows_and_every_length_of_time_one_it_reads(name: str):
+def test_every_key_is_one_that_compose_knows_and_every_length_of_time_one_it_reads(name: str) -> None:
     service = SERVICES[name]
 
     assert service.keys() <= KEYS
@@ -50,14 +50,14 @@ def test_every_key_is_one_that_compose_knows_and_every_length_of_time_one_it_rea
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_an_image_is_pinned_to_a_version_or_built_here(name: str):
+def test_an_image_is_pinned_to_a_version_or_built_here(name: str) -> None:
     image = SERVICES[name]["image"]
 
     assert name in OURS or re.fullmatch(r"[a-z./-]+:v?\d+\.\d+\.\d+", image)
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_what_is_mounted_is_in_the_repository_and_what_is_kept_is_a_named_volume(name: str):
+def test_what_is_mounted_is_in_the_repository_and_what_is_kept_is_a_named_volume(name: str) -> None:
     for volume in SERVICES[name].get("volumes", []):
         source, _, rest = volume.partition(":")
         if source.startswith("./"):
@@ -68,12 +68,12 @@ def test_what_is_mounted_is_in_the_repository_and_what_is_kept_is_a_named_volume
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_port_is_reachable_from_this_machine_only(name: str):
+def test_a_port_is_reachable_from_this_machine_only(name: str) -> None:
     assert all(port.startswith("127.0.0.1:") for port in SERVICES[name].get("ports", []))
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_service_waits_for_services_that_exist_and_can_tell_when_they_are_ready(name: str):
+def test_a_service_waits_for_services_that_exist_and_can_tell_when_they_are_ready(name: str) -> None:
     for other, how in SERVICES[name].get("depends_on", {}).items():
         if how["condition"] == "service_healthy":
             assert "healthcheck" in SERVICES[other]
@@ -83,19 +83,19 @@ def test_a_service_waits_for_services_that_exist_and_can_tell_when_they_are_read
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name not in JOBS])
-def test_a_service_that_runs_says_how_it_is_and_comes_back(name: str):
+def test_a_service_that_runs_says_how_it_is_and_comes_back(name: str) -> None:
     assert SERVICES[name]["healthcheck"]["test"][0] == "CMD"
     assert SERVICES[name]["restart"] == "unless-stopped"
 
 
-def test_only_setting_the_topics_up_and_playing_a_feed_come_to_an_end():
+def test_only_setting_the_topics_up_and_playing_a_feed_come_to_an_end() -> None:
     assert JOBS == ["topics", "feed"]
     assert {name: SERVICES[name].get("profiles") for name in NAMES if "profiles" in SERVICES[name]} == {"feed": ["feed"]}
 
 
 @pytest.mark.parametrize("clock", ["wall", "event"])
 @pytest.mark.parametrize("name", OURS)
-def test_our_services_are_set_by_variables_that_exist_to_values_that_are_accepted(name: str, clock: str):
+def test_our_services_are_set_by_variables_that_exist_to_values_that_are_accepted(name: str, clock: str) -> None:
     variables = environment(name, BREACHWATCH_CLOCK=clock)
 
     assert variables.keys() <= {variable(setting) for setting in ENTRIES}
@@ -107,7 +107,7 @@ def test_our_services_are_set_by_variables_that_exist_to_values_that_are_accepte
 
 
 @pytest.mark.parametrize("name", OURS)
-def test_our_services_run_commands_that_exist_with_options_that_they_take(name: str):
+def test_our_services_run_commands_that_exist_with_options_that_they_take(name: str) -> None:
     arguments = SERVICES[name]["command"]
 
     command: click.Command = main
@@ -118,7 +118,7 @@ def test_our_services_run_commands_that_exist_with_options_that_they_take(name: 
     command.make_context(name, list(arguments))
 
 
-def test_our_services_can_do_nothing_to_the_machine():
+def test_our_services_can_do_nothing_to_the_machine() -> None:
     for name in OURS:
         assert SERVICES[name]["cap_drop"] == ["ALL"]
         assert SERVICES[name]["read_only"] is True
@@ -126,14 +126,14 @@ def test_our_services_can_do_nothing_to_the_machine():
     assert workdir[-1] in SERVICES["worker"]["tmpfs"]
 
 
-def test_two_workers_share_the_work_and_have_time_to_finish_it():
+def test_two_workers_share_the_work_and_have_time_to_finish_it() -> None:
     assert SERVICES["worker"]["deploy"] == {"replicas": 2}
     assert "ports" not in SERVICES["worker"], "two cannot have one port of the machine"
     assert int(environment("worker")["BREACHWATCH_PARTITIONS"]) >= 2
     assert SERVICES["worker"]["stop_grace_period"] == "30s"
 
 
-def test_the_health_check_of_a_worker_is_a_program_that_asks_its_own_port():
+def test_the_health_check_of_a_worker_is_a_program_that_asks_its_own_port() -> None:
     kind, python, option, program = SERVICES["worker"]["healthcheck"]["test"]
 
     assert (kind, python, option) == ("CMD", "python", "-c")
@@ -141,7 +141,7 @@ def test_the_health_check_of_a_worker_is_a_program_that_asks_its_own_port():
     assert f"http://127.0.0.1:{SERVICES['worker']['expose'][0]}/healthz" in program
 
 
-def test_every_volume_is_used():
+def test_every_volume_is_used() -> None:
     used = {volume.partition(":")[0] for service in SERVICES.values() for volume in service.get("volumes", [])}
 
     assert COMPOSE["volumes"].keys() <= used
@@ -149,7 +149,7 @@ def test_every_volume_is_used():
 
 @pytest.mark.promtool
 @pytest.mark.parametrize(("name", "program"), [("prometheus", "prometheus"), ("alertmanager", "prometheus-alertmanager")])
-def test_prometheus_and_alertmanager_are_given_options_that_they_have(name: str, program: str):
+def test_prometheus_and_alertmanager_are_given_options_that_they_have(name: str, program: str) -> None:
     helped = subprocess.run([program, "--help"], capture_output=True, text=True, check=False)
     known = helped.stdout + helped.stderr
 
@@ -157,7 +157,7 @@ def test_prometheus_and_alertmanager_are_given_options_that_they_have(name: str,
         assert f"{option.partition('=')[0]}=" in known or f"{option.partition('=')[0]} " in known
 
 
-def test_the_worker_finds_the_broker_under_a_name_the_broker_gives_itself():
+def test_the_worker_finds_the_broker_under_a_name_the_broker_gives_itself() -> None:
     kafka = SERVICES["kafka"]["environment"]
 
     advertised = dict(each.split("://") for each in kafka["KAFKA_ADVERTISED_LISTENERS"].split(","))
@@ -165,7 +165,7 @@ def test_the_worker_finds_the_broker_under_a_name_the_broker_gives_itself():
     assert f"{advertised['MACHINE']}:9092" in SERVICES["kafka"]["ports"]
 
 
-def test_prometheus_scrapes_the_workers_on_their_port_and_sends_alerts_to_the_alertmanager():
+def test_prometheus_scrapes_the_workers_on_their_port_and_sends_alerts_to_the_alertmanager() -> None:
     config = yaml.safe_load((ROOT / "prometheus/prometheus.yml").read_text("utf-8"))
     jobs = {job["job_name"]: job for job in config["scrape_configs"]}
     (workers,) = jobs["breachwatch"]["dns_sd_configs"]
@@ -177,11 +177,11 @@ def test_prometheus_scrapes_the_workers_on_their_port_and_sends_alerts_to_the_al
     assert "127.0.0.1:9093:9093" in SERVICES["alertmanager"]["ports"]
 
 
-def test_exemplars_are_kept_because_the_dashboard_shows_them():
+def test_exemplars_are_kept_because_the_dashboard_shows_them() -> None:
     assert "--enable-feature=exemplar-storage" in SERVICES["prometheus"]["command"]
 
 
-def test_grafana_reads_prometheus_where_it_is():
+def test_grafana_reads_prometheus_where_it_is() -> None:
     path = ROOT / "grafana/provisioning/datasources/prometheus.yml"
     (source,) = yaml.safe_load(path.read_text("utf-8"))["datasources"]
 
@@ -189,13 +189,13 @@ def test_grafana_reads_prometheus_where_it_is():
     assert "127.0.0.1:9090:9090" in SERVICES["prometheus"]["ports"]
 
 
-def test_no_password_stands_in_the_file_that_cannot_be_changed_from_outside():
+def test_no_password_stands_in_the_file_that_cannot_be_changed_from_outside() -> None:
     for service in SERVICES.values():
         for key, value in service.get("environment", {}).items():
             assert not re.search("PASSWORD|SECRET|TOKEN", key) or str(value).startswith("${"), key
 
 
-def test_the_image_copies_what_is_there_and_runs_as_nobody_special():
+def test_the_image_copies_what_is_there_and_runs_as_nobody_special() -> None:
     lines = (ROOT / "Dockerfile").read_text("utf-8").splitlines()
     copied = [word for line in lines if line.startswith("COPY ") and "--from" not in line for word in line.split()[1:-1]]
     bases = [line.split()[1] for line in lines if line.startswith("FROM ")]
@@ -211,7 +211,7 @@ def test_the_image_copies_what_is_there_and_runs_as_nobody_special():
     assert user[-1] not in ("root", "0")
 
 
-def test_every_health_check_asks_a_port_of_its_own_service():
+def test_every_health_check_asks_a_port_of_its_own_service() -> None:
     ports = {"kafka": "19092", "worker": "9300", "prometheus": "9090", "alertmanager": "9093", "grafana": "3000"}
 
     for name, port in ports.items():

@@ -11,19 +11,20 @@ from typing import Any
 
 import pytest
 import yaml
-from contract import METRICS, RECORDS, ROOT, kept, problems, rules
-from promql import reads
 
 from stream.observe.catalogue import CATALOGUE
+from tests.observability.contract import METRICS, RECORDS, ROOT, kept, problems, rules
+from tests.observability.promql import reads
 
 GRAFANA = ROOT / "grafana"
 DASHBOARDS = {path.name: json.loads(path.read_text("utf-8")) for path in sorted((GRAFANA / "dashboards").glob("*.json"))}
-PANELS = [
-    pytest.param(panel, id=f"{board['title']}: {panel['title']}")
+SHOWN: dict[str, dict[str, Any]] = {
+    f"{board['title']}: {panel['title']}": panel
     for board in DASHBOARDS.values()
     for panel in board["panels"]
     if panel["type"] != "row"
-]
+}
+PANELS = [pytest.param(panel, id=name) for name, panel in SHOWN.items()]
 UNITS = {"s", "percentunit", "short", "none", "bytes", "string"}
 RANGES = ("[$__rate_interval]", "[$__range]")
 
@@ -37,14 +38,14 @@ def build(monkeypatch: pytest.MonkeyPatch) -> Any:
     return importlib.import_module("build")
 
 
-def test_the_dashboards_are_current(build: Any):
+def test_the_dashboards_are_current(build: Any) -> None:
     texts = {path.name: text for path, text in build.texts().items()}
 
     committed = {path.name: path.read_text("utf-8") for path in (GRAFANA / "dashboards").iterdir()}
     assert committed == texts, "write them anew: python grafana/build.py"
 
 
-def test_each_dashboard_has_a_uid_and_a_title_of_its_own_and_is_not_edited_in_the_browser():
+def test_each_dashboard_has_a_uid_and_a_title_of_its_own_and_is_not_edited_in_the_browser() -> None:
     boards = DASHBOARDS.values()
     assert len({board["uid"] for board in boards}) == len({board["title"] for board in boards}) == len(DASHBOARDS) > 0
     for name, board in DASHBOARDS.items():
@@ -54,13 +55,13 @@ def test_each_dashboard_has_a_uid_and_a_title_of_its_own_and_is_not_edited_in_th
         assert "sla" in board["tags"]
 
 
-def test_a_dashboard_has_one_data_source_and_it_is_a_variable():
+def test_a_dashboard_has_one_data_source_and_it_is_a_variable() -> None:
     for board in DASHBOARDS.values():
         (source,) = (v for v in board["templating"]["list"] if v["type"] == "datasource")
         assert (source["name"], source["label"]) == ("datasource", "Data source")
 
 
-def test_a_variable_is_read_anew_when_the_time_changes_and_from_a_metric_that_has_the_label():
+def test_a_variable_is_read_anew_when_the_time_changes_and_from_a_metric_that_has_the_label() -> None:
     for board in DASHBOARDS.values():
         for variable in board["templating"]["list"]:
             assert variable["label"]
@@ -70,7 +71,7 @@ def test_a_variable_is_read_anew_when_the_time_changes_and_from_a_metric_that_ha
                 assert label in METRICS[metric] | {"job", "instance"}
 
 
-def test_panels_have_ids_of_their_own_and_do_not_overlap():
+def test_panels_have_ids_of_their_own_and_do_not_overlap() -> None:
     for board in DASHBOARDS.values():
         assert len({panel["id"] for panel in board["panels"]}) == len(board["panels"])
         for one, other in combinations(board["panels"], 2):
@@ -82,21 +83,21 @@ def test_panels_have_ids_of_their_own_and_do_not_overlap():
 
 
 @pytest.mark.parametrize("panel", PANELS)
-def test_a_panel_says_what_it_shows_and_in_which_unit(panel: dict[str, Any]):
+def test_a_panel_says_what_it_shows_and_in_which_unit(panel: dict[str, Any]) -> None:
     assert panel["title"]
     assert panel["description"].endswith(".")
     assert panel["fieldConfig"]["defaults"]["unit"] in UNITS
 
 
 @pytest.mark.parametrize("panel", PANELS)
-def test_a_panel_asks_the_data_source_that_was_chosen(panel: dict[str, Any]):
+def test_a_panel_asks_the_data_source_that_was_chosen(panel: dict[str, Any]) -> None:
     asked = [panel["datasource"], *(target["datasource"] for target in panel["targets"])]
 
     assert asked == [{"type": "prometheus", "uid": "${datasource}"}] * len(asked)
 
 
 @pytest.mark.parametrize("panel", PANELS)
-def test_a_panel_asks_only_for_what_is_exported_or_recorded(panel: dict[str, Any]):
+def test_a_panel_asks_only_for_what_is_exported_or_recorded(panel: dict[str, Any]) -> None:
     assert panel["targets"]
     for target in panel["targets"]:
         assert problems(target["expr"]) == []
@@ -104,14 +105,14 @@ def test_a_panel_asks_only_for_what_is_exported_or_recorded(panel: dict[str, Any
 
 
 @pytest.mark.parametrize("panel", PANELS)
-def test_a_range_is_that_of_the_dashboard(panel: dict[str, Any]):
+def test_a_range_is_that_of_the_dashboard(panel: dict[str, Any]) -> None:
     for target in panel["targets"]:
         ranges = target["expr"].count("[")
         assert ranges == sum(target["expr"].count(each) for each in RANGES)
 
 
-@pytest.mark.parametrize("panel", [panel for panel in PANELS if panel.values[0]["type"] != "table"])
-def test_the_unit_fits_the_metrics(panel: dict[str, Any]):
+@pytest.mark.parametrize("panel", [pytest.param(panel, id=name) for name, panel in SHOWN.items() if panel["type"] != "table"])
+def test_the_unit_fits_the_metrics(panel: dict[str, Any]) -> None:
     unit = panel["fieldConfig"]["defaults"]["unit"]
     for target in panel["targets"]:
         assert unit in measured(target["expr"]), target["expr"]
@@ -132,7 +133,7 @@ def measured(expression: str) -> set[str]:
     return {"short", "percentunit"} if "/" in expression else {"short"}
 
 
-def test_a_link_leads_to_a_dashboard_that_has_its_variables_or_to_a_runbook_or_a_worker():
+def test_a_link_leads_to_a_dashboard_that_has_its_variables_or_to_a_runbook_or_a_worker() -> None:
     variables = {board["uid"]: {variable["name"] for variable in board["templating"]["list"]} for board in DASHBOARDS.values()}
     for board in DASHBOARDS.values():
         for url in re.findall(r'"url": "([^"]*)"', json.dumps(board["panels"])):
@@ -145,7 +146,7 @@ def test_a_link_leads_to_a_dashboard_that_has_its_variables_or_to_a_runbook_or_a
                 assert url in ("${docs}/runbooks/${__value.raw}.md", "http://${__value.raw}/")
 
 
-def test_the_dashboards_find_each_other_and_show_alerts_and_starts():
+def test_the_dashboards_find_each_other_and_show_alerts_and_starts() -> None:
     for board in DASHBOARDS.values():
         (link,) = board["links"]
         assert (link["type"], link["tags"]) == ("dashboards", ["sla"])
@@ -154,7 +155,7 @@ def test_the_dashboards_find_each_other_and_show_alerts_and_starts():
 
 
 @pytest.mark.parametrize("panel", PANELS)
-def test_a_column_that_is_sorted_coloured_or_linked_is_one_of_the_table(panel: dict[str, Any]):
+def test_a_column_that_is_sorted_coloured_or_linked_is_one_of_the_table(panel: dict[str, Any]) -> None:
     if panel["type"] == "table":
         (organised,) = (step["options"] for step in panel["transformations"] if step["id"] == "organize")
         values = {name for name in organised["indexByName"] if name.startswith("Value")}
@@ -166,7 +167,7 @@ def test_a_column_that_is_sorted_coloured_or_linked_is_one_of_the_table(panel: d
             assert all(key in kept(target["expr"]) for target in panel["targets"]) or "version" in columns, key
 
 
-def test_the_provisioning_names_the_folder_that_compose_mounts():
+def test_the_provisioning_names_the_folder_that_compose_mounts() -> None:
     (provider,) = yaml.safe_load((GRAFANA / "provisioning/dashboards/sla.yml").read_text("utf-8"))["providers"]
     compose = yaml.safe_load((ROOT / "docker-compose.yml").read_text("utf-8"))
 
@@ -175,13 +176,13 @@ def test_the_provisioning_names_the_folder_that_compose_mounts():
     assert provider["allowUiUpdates"] is False
 
 
-def test_the_dashboards_show_every_recorded_share():
-    shown = " ".join(t["expr"] for panel in PANELS for t in panel.values[0]["targets"])
+def test_the_dashboards_show_every_recorded_share() -> None:
+    shown = " ".join(t["expr"] for panel in SHOWN.values() for t in panel["targets"])
 
     assert all(name in shown for name in RECORDS if "ratio30d" in name)
 
 
-def test_every_metric_is_on_a_dashboard_or_in_an_alert():
+def test_every_metric_is_on_a_dashboard_or_in_an_alert() -> None:
     used = str(DASHBOARDS) + str(RECORDS) + str(rules("sla-alerts.yml"))
 
     assert [spec.name for spec in CATALOGUE if spec.name not in used] == []

@@ -7,7 +7,8 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from contract import ROOT
+
+from tests.observability.contract import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,12 +19,13 @@ sys.path.insert(0, str(ROOT / "grafana/render"))
 board_queries = importlib.import_module("board_queries")
 scraped = importlib.import_module("scraped")
 
-QUERIES = [
-    pytest.param(target, id=f"{board['title']}: {panel['title']} {target['refId']}")
+TARGETS: dict[str, dict[str, Any]] = {
+    f"{board['title']}: {panel['title']} {target['refId']}": target
     for board in board_queries.boards()
     for panel in board["panels"]
     for target in panel.get("targets", ())
-]
+}
+QUERIES = [pytest.param(target, id=name) for name, target in TARGETS.items()]
 VARIABLES = sorted(
     {
         variable["definition"]
@@ -42,28 +44,29 @@ def prometheus() -> Iterator[Any]:
 
 
 @pytest.mark.parametrize("target", QUERIES)
-def test_a_query_of_a_panel_has_an_answer(prometheus: Any, target: dict[str, Any]):
+def test_a_query_of_a_panel_has_an_answer(prometheus: Any, target: dict[str, Any]) -> None:
     found = board_queries.answers(prometheus, target, step=1)
 
     assert found, target["expr"]
 
 
 @pytest.mark.parametrize("definition", VARIABLES)
-def test_a_variable_has_something_to_choose_from(prometheus: Any, definition: str):
+def test_a_variable_has_something_to_choose_from(prometheus: Any, definition: str) -> None:
     metric, label = definition.removeprefix("label_values(").removesuffix(")").split(", ")
 
     assert prometheus.ask(f"label/{label}/values", **{"match[]": metric})
 
 
-def test_the_breaches_on_the_overview_name_tickets(prometheus: Any):
-    (target,) = (t.values[0] for t in QUERIES if t.id == "SLA overview: Breaches A" and t.values[0].get("exemplar"))
+def test_the_breaches_on_the_overview_name_tickets(prometheus: Any) -> None:
+    target = TARGETS["SLA overview: Breaches A"]
+    assert target.get("exemplar")
 
     tickets = {one["labels"]["ticket"] for one in board_queries.exemplars(prometheus, target, step=1)}
     assert tickets
     assert all(ticket.startswith("desk/") for ticket in tickets)
 
 
-def test_no_rule_of_ours_fails_to_evaluate(prometheus: Any):
+def test_no_rule_of_ours_fails_to_evaluate(prometheus: Any) -> None:
     rules = [rule for group in prometheus.ask("rules")["groups"] for rule in group["rules"]]
 
     assert rules

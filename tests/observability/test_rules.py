@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 import yaml
-from contract import RECORDS, ROOT, kept, problems, rules
+
+from tests.observability.contract import RECORDS, ROOT, kept, problems, rules
 
 PROMETHEUS = ROOT / "prometheus"
 ALERTS = rules("sla-alerts.yml")
@@ -32,43 +33,43 @@ def stated() -> list[dict[str, Any]]:
 
 
 @pytest.mark.promtool
-def test_promtool_has_nothing_to_say_against_the_rules():
+def test_promtool_has_nothing_to_say_against_the_rules() -> None:
     promtool("check", "rules", "--lint=all", "--lint-fatal", *sorted((PROMETHEUS / "rules").glob("*.yml")))
 
 
 @pytest.mark.promtool
-def test_promtool_accepts_the_configuration_and_finds_the_rule_files_it_names():
+def test_promtool_accepts_the_configuration_and_finds_the_rule_files_it_names() -> None:
     promtool("check", "config", "--lint=all", "--lint-fatal", "prometheus.yml")
 
 
 @pytest.mark.promtool
 @pytest.mark.parametrize("path", TESTS, ids=lambda path: path.name)
-def test_the_alerts_fire_when_they_should_and_only_then(path: Any):
+def test_the_alerts_fire_when_they_should_and_only_then(path: Any) -> None:
     promtool("test", "rules", path)
 
 
 @pytest.mark.parametrize("alert", NAMES)
-def test_every_alert_is_seen_firing(alert: str):
+def test_every_alert_is_seen_firing(alert: str) -> None:
     assert any(case["alertname"] == alert and case.get("exp_alerts") for case in stated())
 
 
 @pytest.mark.parametrize("alert", [name for name in NAMES if name != "SLAWatchdog"])
-def test_every_alert_is_seen_silent_before_and_after(alert: str):
+def test_every_alert_is_seen_silent_before_and_after(alert: str) -> None:
     assert sum(case["alertname"] == alert and not case.get("exp_alerts") for case in stated()) >= 2
 
 
 @pytest.mark.parametrize("rule", [*ALERTS, *rules("sla-records.yml")], ids=lambda r: r.get("alert") or r["record"])
-def test_a_rule_asks_only_for_what_is_exported_or_recorded(rule: dict[str, Any]):
+def test_a_rule_asks_only_for_what_is_exported_or_recorded(rule: dict[str, Any]) -> None:
     assert problems(rule["expr"]) == []
 
 
-def test_a_recording_rule_says_its_labels_in_its_name():
+def test_a_recording_rule_says_its_labels_in_its_name() -> None:
     for name in RECORDS:
         assert re.fullmatch(r"(job|job_reason|policy|policy_commitment):sla_[a-z_]+:[a-z0-9_]+", name), name
 
 
 @pytest.mark.parametrize("alert", ALERTS, ids=lambda alert: alert["alert"])
-def test_an_alert_has_what_the_one_who_is_woken_needs(alert: dict[str, Any]):
+def test_an_alert_has_what_the_one_who_is_woken_needs(alert: dict[str, Any]) -> None:
     notes = alert["annotations"]
     assert notes.keys() == {"summary", "description", "runbook_url", "dashboard_url"}
     assert notes["runbook_url"] == f"docs/runbooks/{alert['alert']}.md"
@@ -87,7 +88,7 @@ def test_an_alert_has_what_the_one_who_is_woken_needs(alert: dict[str, Any]):
 
 
 @pytest.mark.parametrize("alert", NAMES)
-def test_every_alert_has_a_runbook_that_says_what_it_means_what_to_do_and_whom_to_tell(alert: str):
+def test_every_alert_has_a_runbook_that_says_what_it_means_what_to_do_and_whom_to_tell(alert: str) -> None:
     text = (ROOT / "docs/runbooks" / f"{alert}.md").read_text("utf-8")
 
     assert text.startswith(f"# {alert}\n")
@@ -96,7 +97,7 @@ def test_every_alert_has_a_runbook_that_says_what_it_means_what_to_do_and_whom_t
 
 
 @pytest.mark.parametrize("alert", NAMES)
-def test_a_runbook_names_panels_that_there_are(alert: str):
+def test_a_runbook_names_panels_that_there_are(alert: str) -> None:
     text = (ROOT / "docs/runbooks" / f"{alert}.md").read_text("utf-8")
     boards = [json.loads(path.read_text("utf-8")) for path in (ROOT / "grafana/dashboards").glob("*.json")]
     titles = {board["title"] for board in boards} | {panel["title"] for board in boards for panel in board["panels"]}
@@ -105,12 +106,12 @@ def test_a_runbook_names_panels_that_there_are(alert: str):
     assert named <= titles
 
 
-def test_operations_list_every_alert_with_its_severity():
+def test_operations_list_every_alert_with_its_severity() -> None:
     text = (ROOT / "docs/operations.md").read_text("utf-8")
 
     listed = set(re.findall(r"\| \[(\w+)\]\(runbooks/\1\.md\) \| (\w+) \|", text))
     assert listed == {(alert["alert"], alert["labels"]["severity"]) for alert in ALERTS}
 
 
-def test_there_is_no_runbook_for_an_alert_that_does_not_exist():
+def test_there_is_no_runbook_for_an_alert_that_does_not_exist() -> None:
     assert sorted(path.stem for path in (ROOT / "docs/runbooks").glob("*.md")) == NAMES

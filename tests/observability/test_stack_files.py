@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
-from contract import ROOT
 
 from stream.demo.stack_files import write_alertmanager, write_prometheus
+from tests.observability.contract import ROOT
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,7 +31,7 @@ def shipped(name: str) -> Any:
     return yaml.safe_load((SHIPPED / name).read_text("utf-8"))
 
 
-def test_at_the_pace_that_ships_rules_and_routes_are_those_that_ship(tmp_path: Path):
+def test_at_the_pace_that_ships_rules_and_routes_are_those_that_ship(tmp_path: Path) -> None:
     made = written(tmp_path, 1)
 
     def whole(config: Any) -> str:
@@ -48,7 +48,7 @@ def test_at_the_pace_that_ships_rules_and_routes_are_those_that_ship(tmp_path: P
     assert whole(made["prometheus.yml"]["global"]) == whole(shipped("prometheus.yml")["global"])
 
 
-def test_every_length_of_time_is_divided_by_the_pace(tmp_path: Path):
+def test_every_length_of_time_is_divided_by_the_pace(tmp_path: Path) -> None:
     made = written(tmp_path, 30)
 
     assert made["prometheus.yml"]["global"]["scrape_interval"] == "500ms"
@@ -63,7 +63,7 @@ def test_every_length_of_time_is_divided_by_the_pace(tmp_path: Path):
         assert all(length.endswith("ms") for length in lengths)
 
 
-def test_workers_and_servers_are_found_where_they_are(tmp_path: Path):
+def test_workers_and_servers_are_found_where_they_are(tmp_path: Path) -> None:
     made = written(tmp_path, 30)
 
     targets = {job["job_name"]: job["static_configs"][0]["targets"] for job in made["prometheus.yml"]["scrape_configs"]}
@@ -75,7 +75,7 @@ def test_workers_and_servers_are_found_where_they_are(tmp_path: Path):
 
 
 @pytest.mark.promtool
-def test_both_servers_would_take_them(tmp_path: Path):
+def test_both_servers_would_take_them(tmp_path: Path) -> None:
     written(tmp_path, 30)
 
     for command in (["promtool", "check", "config", "prometheus.yml"], ["amtool", "check-config", "alertmanager.yml"]):

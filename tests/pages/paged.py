@@ -14,7 +14,6 @@ from stream.testing import instant
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from stream.sla.ticket.state import State
 
 POLICY = """
 calendars:
@@ -57,7 +56,8 @@ def ticket(folder: Path, name: str = "desk/42", until: str = "2026-11-18 11:30",
     ]
     for number, (at, kind, more) in enumerate(happened):
         state = engine.apply(state, name, Event(at=ist(at), id=f"e{number}", type=kind, source="desk", **more), 0).state
-    woken: State = engine.wake(state, ist(until)).state if state else state
+    assert state is not None
+    woken = engine.wake(state, ist(until)).state
     shown = {key: value for key, value in woken.head.fields.items() if key[0] != "@"}
     return TicketView(name, 2, True, shown, "", explain_state(policies, woken, ist(until)))
 

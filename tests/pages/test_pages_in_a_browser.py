@@ -14,11 +14,11 @@ from urllib.parse import quote
 from urllib.request import urlopen
 
 import pytest
-from paged import NASTY, Desk, ticket, worker
 from prometheus_client import CollectorRegistry
 
 from stream.observe.exposition import serve
 from stream.observe.site import Site
+from tests.pages.paged import NASTY, Desk, ticket, worker
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -55,7 +55,7 @@ PAGES = {"worker": "/", "ticket": "/tickets/desk%2F42", "long": f"/tickets/{quot
 
 @pytest.mark.parametrize("width", WIDTHS.values(), ids=WIDTHS)
 @pytest.mark.parametrize("name", PAGES)
-def test_a_page_is_no_wider_than_the_screen(tmp_path: Path, site: str, name: str, width: int):
+def test_a_page_is_no_wider_than_the_screen(tmp_path: Path, site: str, name: str, width: int) -> None:
     # Our pages allow neither scripts nor frames, so a copy of the page is measured, in a frame as wide as the screen.
     with urlopen(f"{site}{PAGES[name]}") as answer:
         page = answer.read().decode().replace("<details>", "<details open>")
@@ -74,7 +74,7 @@ def test_a_page_is_no_wider_than_the_screen(tmp_path: Path, site: str, name: str
 
 @pytest.mark.parametrize("width", WIDTHS.values(), ids=WIDTHS)
 @pytest.mark.parametrize("name", PAGES)
-def test_a_page_can_be_looked_at(tmp_path: Path, site: str, name: str, width: int):
+def test_a_page_can_be_looked_at(tmp_path: Path, site: str, name: str, width: int) -> None:
     """Set BREACHWATCH_PICTURES to a folder to keep the pictures."""
     path = Path(os.environ.get("BREACHWATCH_PICTURES", tmp_path)) / f"{name}-{width}.png"
     browse(tmp_path, f"--screenshot={path}", f"--window-size={width},2400", "--hide-scrollbars", f"{site}{PAGES[name]}")
@@ -85,7 +85,7 @@ def test_a_page_can_be_looked_at(tmp_path: Path, site: str, name: str, width: in
     assert len(picture) > 20_000, "a blank page is a few kilobytes"
 
 
-def test_a_browser_reads_the_page_as_it_was_meant(tmp_path: Path, site: str):
+def test_a_browser_reads_the_page_as_it_was_meant(tmp_path: Path, site: str) -> None:
     seen = browse(tmp_path, "--dump-dom", f"{site}{PAGES['long']}")
 
     assert re.search(r"<dt>team</dt><dd>&lt;script&gt;", seen)

@@ -10,13 +10,13 @@ from socket import gethostname
 from typing import TYPE_CHECKING
 
 import pytest
-from paged import Desk, ticket, worker
 from prometheus_client import CollectorRegistry
 
 from stream.cli.worker import reachable_at
 from stream.observe.exposition import Server, serve
 from stream.observe.limits import Limits
 from stream.observe.site import Site
+from tests.pages.paged import Desk, ticket, worker
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -51,7 +51,7 @@ def basic(name: str, password: str) -> str:
 
 @pytest.mark.parametrize("path", ["/", "/tickets/desk%2F42", "/tickets?id=desk/42", "/metrics"])
 @pytest.mark.parametrize("authorization", [f"Bearer {TOKEN}", f"bearer {TOKEN}", basic("", TOKEN), basic("me", TOKEN)])
-def test_who_has_the_token_sees_everything(server: Server, path: str, authorization: str):
+def test_who_has_the_token_sees_everything(server: Server, path: str, authorization: str) -> None:
     assert ask(server, path, authorization).status == 200
 
 
@@ -71,7 +71,7 @@ def test_who_has_the_token_sees_everything(server: Server, path: str, authorizat
         basic(TOKEN, ""),
     ],
 )
-def test_who_has_it_not_sees_nothing_and_is_asked_for_it(server: Server, path: str, authorization: str):
+def test_who_has_it_not_sees_nothing_and_is_asked_for_it(server: Server, path: str, authorization: str) -> None:
     answer = ask(server, path, authorization)
 
     assert answer.status == 401
@@ -79,16 +79,16 @@ def test_who_has_it_not_sees_nothing_and_is_asked_for_it(server: Server, path: s
 
 
 @pytest.mark.parametrize("path", ["/healthz", "/readyz"])
-def test_supervisors_need_no_token(server: Server, path: str):
+def test_supervisors_need_no_token(server: Server, path: str) -> None:
     assert ask(server, path, "").status == 200
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE"])
-def test_nothing_can_be_changed(server: Server, method: str):
+def test_nothing_can_be_changed(server: Server, method: str) -> None:
     assert ask(server, "/tickets/desk%2F42", method=method).status == 501
 
 
-def test_a_flood_of_questions_is_held_off_while_prometheus_and_supervisors_are_served():
+def test_a_flood_of_questions_is_held_off_while_prometheus_and_supervisors_are_served() -> None:
     site = Site(Desk(worker()), Limits(a_second=0.001, burst=5))
     server = serve(CollectorRegistry(), "127.0.0.1", 0, lambda: (True, "live"), site)
     try:
@@ -103,15 +103,15 @@ def test_a_flood_of_questions_is_held_off_while_prometheus_and_supervisors_are_s
     assert others == {200}
 
 
-def test_no_page_is_taken_for_something_else(server: Server):
+def test_no_page_is_taken_for_something_else(server: Server) -> None:
     assert ask(server, "/").headers["X-Content-Type-Options"] == "nosniff"
 
 
-def test_an_address_without_a_page_names_those_there_are(server: Server):
+def test_an_address_without_a_page_names_those_there_are(server: Server) -> None:
     assert ask(server, "/nothing").status == 404
 
 
-def test_bytes_that_are_no_text_are_a_ticket_that_nobody_knows(server: Server):
+def test_bytes_that_are_no_text_are_a_ticket_that_nobody_knows(server: Server) -> None:
     assert ask(server, "/tickets/%ff%00%ed%a0%80").status == 404
 
 
@@ -124,5 +124,5 @@ def test_bytes_that_are_no_text_are_a_ticket_that_nobody_knows(server: Server):
         ("::", f"http://{gethostname()}:9300"),
     ],
 )
-def test_a_worker_advertises_where_it_is_bound_and_its_machines_name_where_that_is_everywhere(bound_to: str, url: str):
+def test_a_worker_advertises_where_it_is_bound_and_its_machines_name_where_that_is_everywhere(bound_to: str, url: str) -> None:
     assert reachable_at(bound_to, 9300) == url

@@ -5,10 +5,10 @@ from datetime import UTC, date, datetime, timedelta
 
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
-from slow_calendar import Hours, SlowCalendar, SlowVersion
 
 from stream.sla.calendar.calendar import Calendar
 from stream.sla.calendar.week import Content, DateException, Holiday, Kind, ReadingException, Version, Week, Window, Windows
+from tests.properties.slow_calendar import Hours, SlowCalendar, SlowVersion
 
 MINUTE = 60_000_000
 DAY = 1440

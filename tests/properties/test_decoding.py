@@ -8,7 +8,7 @@ from typing import Any
 
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
+from jsonschema import Draft202012Validator
 
 from stream.sla.events import ACTOR_KINDS, EVENT_TYPES, STATUSES, Event, EventType
 from stream.wire.decode import Rejected, Tick, decode

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stream.sla.effects import TIMER, Kind, Reason
+from stream.sla.effects import TIMER, Kind, Reason, Effect
 from stream.sla.engine import Engine
 from stream.sla.explain.explain import explain, explain_state
 from stream.sla.explain.explanation import Outcome, SpanKind
@@ -26,7 +26,8 @@ HORIZON = START + 3000 * HOUR
 
 
 def said(policies: PolicySet, events: list[Event], until: int, history: int = 200) -> tuple[list[Effect], State]:
-    engine, state, effects = Engine(policies, history=history), None, []
+    engine, state = Engine(policies, history=history), None
+    effects: list[Effect] = []
     for event in sorted(events, key=lambda event: event.key):
         step = engine.apply(state, "T", event, event.at)
         state = step.state

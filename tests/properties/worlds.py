@@ -11,7 +11,7 @@ from stream.language.calendars import read_calendar
 from stream.sla.calendar.calendar import Calendar, always
 from stream.sla.calendar.duration import Duration
 from stream.sla.events import Event
-from stream.sla.policy.conditions import ALWAYS, Condition, FieldIn, Not
+from stream.sla.policy.conditions import ALWAYS, Condition, FieldIn, Fields, Not
 from stream.sla.policy.metric import BEGUN, BUILT_IN, SOLVED, Again, Metric
 from stream.sla.policy.policy import Choice, Commitment, Ladder, LadderKind, Level, OnChange, Policy
 from stream.sla.policy.resolve import PolicySet
@@ -174,7 +174,7 @@ def event(draw: st.DrawFn, number: int) -> Event:
 
 @st.composite
 def histories(draw: st.DrawFn) -> list[Event]:
-    fields = {"priority": draw(st.sampled_from(["p1", "p2"])), "contract": draw(st.sampled_from(["gold", "tin"]))}
+    fields: Fields = {"priority": draw(st.sampled_from(["p1", "p2"])), "contract": draw(st.sampled_from(["gold", "tin"]))}
     created = Event(at=START, id="e0", type="ticket.created", source="s", actor="customer", fields=fields)
     return [created, *[draw(event(number)) for number in range(1, draw(st.integers(2, 9)))]]
 

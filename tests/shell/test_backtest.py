@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from stream.sla.effects import Effect
+
 MINUTE = 60_000_000
 START = 1_763_000_000_000_000
 FIELDS = {"contract": "priority-support", "sender": "registered"}
@@ -62,7 +64,7 @@ def feed(seed: int, tickets: int = 60) -> list[bytes]:
 def one_after_the_other(lines: Sequence[bytes], until: int, history: int = 200) -> bytes:
     """What a single playback says: the plain meaning of a backtest."""
     playback = Playback(Engine(load([shipped("batoi")]), history=history))
-    said = []
+    said: list[Effect] = []
     for line in lines:
         heard = decode(key_of(line), line, now=None)
         if isinstance(heard, Incoming):
@@ -76,7 +78,7 @@ def one_after_the_other(lines: Sequence[bytes], until: int, history: int = 200) 
 def in_shards(count: int, lines: Sequence[bytes], until: int, history: int = 200) -> tuple[bytes, list[tuple[int, str]]]:
     test = Backtest([Shard(Engine(load([shipped("batoi")]), history=history)) for _ in range(count)])
     parts = list(test.run(enumerate(lines, start=1), until))
-    return b"".join(part.said for part in parts), [tuple(refusal) for part in parts for refusal in part.refusals]
+    return b"".join(part.said for part in parts), [(number, why) for part in parts for number, why in part.refusals]
 
 
 @pytest.mark.parametrize("seed", range(6))

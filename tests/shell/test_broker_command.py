@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 @pytest.mark.broker
 @pytest.mark.xdist_group("broker")
 @pytest.mark.parametrize("expiration", [signal.SIGINT, signal.SIGTERM])
-def test_it_says_where_it_serves_and_ends_with_status_0_when_told_to(tmp_path: Path, expiration: signal.Signals):
+def test_it_says_where_it_serves_and_ends_with_status_0_when_told_to(tmp_path: Path, expiration: signal.Signals) -> None:
     port = free_port()
     command = [sys.executable, "-m", "stream", "broker", "--port", str(port), "--data", str(tmp_path / "data")]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
@@ -37,7 +37,7 @@ def test_it_says_where_it_serves_and_ends_with_status_0_when_told_to(tmp_path: P
     assert is_free(port)
 
 
-def test_a_taken_port_is_an_error_that_says_what_to_do():
+def test_a_taken_port_is_an_error_that_says_what_to_do() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
 
@@ -47,7 +47,7 @@ def test_a_taken_port_is_an_error_that_says_what_to_do():
     assert f"port {port} on 127.0.0.1 is taken: stop what listens there or give another port" in result.output
 
 
-def test_topics_on_an_absent_broker_is_an_error_that_says_what_to_do():
+def test_topics_on_an_absent_broker_is_an_error_that_says_what_to_do() -> None:
     port = free_port()
 
     result = CliRunner().invoke(main, ["topics", "check", "--broker", f"127.0.0.1:{port}"])
@@ -57,7 +57,7 @@ def test_topics_on_an_absent_broker_is_an_error_that_says_what_to_do():
     assert "`breachwatch broker` starts one" in result.output
 
 
-def test_a_retention_that_is_no_length_of_time_is_refused_with_examples():
+def test_a_retention_that_is_no_length_of_time_is_refused_with_examples() -> None:
     result = CliRunner().invoke(main, ["topics", "create", "--retention", "a while"])
 
     assert result.exit_code == 2

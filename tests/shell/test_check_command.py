@@ -1,7 +1,9 @@
 import json
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
+from click.testing import CliRunner, Result
 
 from stream.cli.main import main
 from stream.language.policies import shipped
@@ -15,10 +17,10 @@ BAD = GOOD.replace("1h", "1x").replace("version: 1", "version: 0")
 
 
 @pytest.fixture
-def run(tmp_path, monkeypatch):
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
     monkeypatch.chdir(tmp_path)
 
-    def of(*args, **files):
+    def of(*args: str, **files: str) -> Result:
         for name, text in files.items():
             (tmp_path / f"{name}.yaml").write_text(text)
         return CliRunner().invoke(main, ["check", *args, *(f"{name}.yaml" for name in files)])
@@ -26,17 +28,17 @@ def run(tmp_path, monkeypatch):
     return of
 
 
-def test_good_files_are_summed_up_and_the_exit_status_is_0(run):
+def test_good_files_are_summed_up_and_the_exit_status_is_0(run: Callable[..., Result]) -> None:
     result = run(good=GOOD)
     assert (result.exit_code, result.output) == (0, "1 policy, 1 commitment, 0 ladders, 0 calendars: 0 errors, 0 warnings\n")
 
 
-def test_a_shipped_policy_is_good_even_strictly(run):
+def test_a_shipped_policy_is_good_even_strictly(run: Callable[..., Result]) -> None:
     result = run("--strict", str(shipped("batoi")))
     assert (result.exit_code, result.output) == (0, "1 policy, 5 commitments, 1 ladder, 1 calendar: 0 errors, 0 warnings\n")
 
 
-def test_every_problem_is_a_line_with_file_line_and_place_and_the_exit_status_is_1(run):
+def test_every_problem_is_a_line_with_file_line_and_place_and_the_exit_status_is_1(run: Callable[..., Result]) -> None:
     result = run(bad=BAD, none="")
     version, target, none, summary = result.output.splitlines()
     assert result.exit_code == 1
@@ -46,7 +48,7 @@ def test_every_problem_is_a_line_with_file_line_and_place_and_the_exit_status_is
     assert summary == "not usable: 3 errors, 0 warnings"
 
 
-def test_warnings_stop_nothing_unless_strict(run):
+def test_warnings_stop_nothing_unless_strict(run: Callable[..., Result]) -> None:
     line = "unused.yaml:1: calendars.spare: warning: the calendar is not used by any policy\n"
     result = run(good=GOOD, unused=UNUSED)
     assert (result.exit_code, result.output.startswith(line)) == (0, True)
@@ -54,7 +56,7 @@ def test_warnings_stop_nothing_unless_strict(run):
     assert run("--strict", good=GOOD, unused=UNUSED).exit_code == 1
 
 
-def test_json_says_the_same_for_machines(run):
+def test_json_says_the_same_for_machines(run: Callable[..., Result]) -> None:
     result = run("--json", bad=BAD)
     report = json.loads(result.output)
     assert result.exit_code == 1
@@ -74,10 +76,10 @@ def test_json_says_the_same_for_machines(run):
     }
 
 
-def test_a_file_that_is_not_there_is_a_problem_like_any_other(run):
+def test_a_file_that_is_not_there_is_a_problem_like_any_other(run: Callable[..., Result]) -> None:
     result = run("nowhere.yaml")
     assert (result.exit_code, result.output.splitlines()[0]) == (1, "nowhere.yaml:1: cannot be read: No such file or directory")
 
 
-def test_files_are_required(run):
+def test_files_are_required(run: Callable[..., Result]) -> None:
     assert run().exit_code == 2

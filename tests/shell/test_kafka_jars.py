@@ -7,7 +7,7 @@ import hashlib
 import threading
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -39,7 +39,7 @@ class Repository:
 
 
 class _Handler(SimpleHTTPRequestHandler):
-    def __init__(self, *args: object, repository: Repository, **kwargs: object) -> None:
+    def __init__(self, *args: Any, repository: Repository, **kwargs: Any) -> None:
         self.repository = repository
         super().__init__(*args, directory=str(repository.folder), **kwargs)
 
@@ -66,7 +66,7 @@ def repository(tmp_path: Path) -> Iterator[Repository]:
     gc.collect()
 
 
-def test_the_pinned_list_names_one_kafka_version_and_each_jar_once():
+def test_the_pinned_list_names_one_kafka_version_and_each_jar_once() -> None:
     jars = pinned()
 
     assert {jar.version for jar in jars if jar.group == "org.apache.kafka"} == {kafka_version()}
@@ -74,7 +74,9 @@ def test_the_pinned_list_names_one_kafka_version_and_each_jar_once():
     assert all(len(jar.sha256) == 64 and jar.size > 0 for jar in jars)
 
 
-def test_missing_jars_are_fetched_with_their_size_told_and_then_never_asked_for_again(tmp_path: Path, repository: Repository):
+def test_missing_jars_are_fetched_with_their_size_told_and_then_never_asked_for_again(
+    tmp_path: Path, repository: Repository
+) -> None:
     jars = [repository.publish("one", b"1" * 900_000), repository.publish("two", b"2" * 100_000)]
     said: list[str] = []
 
@@ -89,7 +91,7 @@ def test_missing_jars_are_fetched_with_their_size_told_and_then_never_asked_for_
     assert (repository.asked, said) == ([], [])
 
 
-def test_a_jar_that_was_damaged_in_the_cache_is_fetched_anew_and_alone(tmp_path: Path, repository: Repository):
+def test_a_jar_that_was_damaged_in_the_cache_is_fetched_anew_and_alone(tmp_path: Path, repository: Repository) -> None:
     jars = [repository.publish("one", b"whole"), repository.publish("two", b"sound")]
     folder = provide(lambda _: None, cache=tmp_path / "cache", jars=jars, repository=repository.url)
     (folder / "one-1.0.jar").write_bytes(b"whale")
@@ -101,7 +103,7 @@ def test_a_jar_that_was_damaged_in_the_cache_is_fetched_anew_and_alone(tmp_path:
     assert {path.split("/")[3] for path in repository.asked} == {"one"}
 
 
-def test_a_jar_that_is_not_the_pinned_one_is_refused_and_not_kept(tmp_path: Path, repository: Repository):
+def test_a_jar_that_is_not_the_pinned_one_is_refused_and_not_kept(tmp_path: Path, repository: Repository) -> None:
     jar = repository.publish("one", b"what was published later")._replace(sha256="0" * 64)
 
     with pytest.raises(BrokerError, match=r"one-1\.0\.jar as fetched is not the pinned jar"):
@@ -110,7 +112,7 @@ def test_a_jar_that_is_not_the_pinned_one_is_refused_and_not_kept(tmp_path: Path
     assert [path.name for path in (tmp_path / "cache").rglob("*.jar")] == []
 
 
-def test_an_absent_jar_is_an_error_that_names_it_and_the_ways_out(tmp_path: Path, repository: Repository):
+def test_an_absent_jar_is_an_error_that_names_it_and_the_ways_out(tmp_path: Path, repository: Repository) -> None:
     with pytest.raises(BrokerError) as refused:
         provide(lambda _: None, cache=tmp_path, jars=[Jar("g", "gone", "1.0", 1, "")], repository=repository.url)
 
@@ -119,7 +121,7 @@ def test_an_absent_jar_is_an_error_that_names_it_and_the_ways_out(tmp_path: Path
     assert f"kafka-{kafka_version()}" in str(refused.value)
 
 
-def test_two_that_fetch_at_once_fetch_each_jar_once(tmp_path: Path, repository: Repository):
+def test_two_that_fetch_at_once_fetch_each_jar_once(tmp_path: Path, repository: Repository) -> None:
     jars = [repository.publish(name, name.encode() * 1000) for name in ("one", "two", "three")]
     fetch = partial(provide, lambda _: None, cache=tmp_path / "cache", jars=jars, repository=repository.url)
     threads = [threading.Thread(target=fetch) for _ in range(2)]

@@ -15,10 +15,11 @@ README = (ROOT / "README.md").read_text("utf-8")
 
 
 def block(kind: str, number: int = 0) -> str:
-    return re.findall(rf"```{kind}\n(.*?)```", README, re.DOTALL)[number]
+    blocks: list[str] = re.findall(rf"```{kind}\n(.*?)```", README, re.DOTALL)
+    return blocks[number]
 
 
-def test_the_example_replays_to_the_breach_that_is_shown(tmp_path: Path):
+def test_the_example_replays_to_the_breach_that_is_shown(tmp_path: Path) -> None:
     (tmp_path / "sla.yaml").write_text(block("yaml"))
     (tmp_path / "events.jsonl").write_text(block("json"))
 
@@ -35,12 +36,12 @@ def test_the_example_replays_to_the_breach_that_is_shown(tmp_path: Path):
     assert {name: breached[name] for name in shown} == shown
 
 
-def test_every_file_and_folder_that_the_readme_names_is_there():
+def test_every_file_and_folder_that_the_readme_names_is_there() -> None:
     linked = re.findall(r"\]\(([^)#:]+)\)", README)
     folders = re.findall(r"`((?:stream|schemas|prometheus|grafana|docs|tests|benchmarks)/[\w/]*)`", README)
 
     assert [name for name in linked + folders if not (ROOT / name).exists()] == []
 
 
-def test_every_command_that_the_readme_names_is_one():
+def test_every_command_that_the_readme_names_is_one() -> None:
     assert set(re.findall(r"breachwatch (\w+)", README)) <= set(COMMANDS)

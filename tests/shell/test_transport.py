@@ -115,7 +115,7 @@ def test_the_versions_are_those_that_were_read(package: str, known: str) -> None
 
 
 @pytest.mark.parametrize(("ours", "name"), _OVERRIDDEN, ids=lambda value: getattr(value, "__name__", value))
-def test_what_is_overridden_exists_and_takes_the_same_arguments(ours: type, name: str) -> None:
+def test_what_is_overridden_exists_and_takes_the_same_arguments(ours: type[object], name: str) -> None:
     theirs = getattr(_OURS[ours], name)
 
     assert list(inspect.signature(getattr(ours, name)).parameters) == list(inspect.signature(theirs).parameters)

@@ -129,7 +129,7 @@ def listed(worker: Worker) -> tuple[list[tuple[int, str, str]], int | None]:
     return [(risk.due_at, risk.ticket, risk.commitment) for risk in view.at_risk], view.at_risk_until
 
 
-def test_the_list_is_that_of_a_scan_though_only_the_front_of_the_heaps_is_looked_at(worker: Worker):
+def test_the_list_is_that_of_a_scan_though_only_the_front_of_the_heaps_is_looked_at(worker: Worker) -> None:
     dice = Random(7)
     for number in range(3_000):
         at = START + dice.randrange(30 * 24) * HOUR + number
@@ -142,7 +142,7 @@ def test_the_list_is_that_of_a_scan_though_only_the_front_of_the_heaps_is_looked
     assert found == scanned(worker)[:LISTED]
 
 
-def test_where_warnings_of_far_deadlines_come_before_all_the_list_says_up_to_when_it_is_complete(worker: Worker):
+def test_where_warnings_of_far_deadlines_come_before_all_the_list_says_up_to_when_it_is_complete(worker: Worker) -> None:
     for number in range(9_000):
         worker.take(0, f"desk/{number}", created(START + number, "p2"))
     worker.take(1, "desk/soon", created(START + HOUR, "p1"))
@@ -156,7 +156,7 @@ def test_where_warnings_of_far_deadlines_come_before_all_the_list_says_up_to_whe
     assert len(found) < LISTED
 
 
-def test_a_look_ends_when_its_time_is_over_and_the_list_says_up_to_when_it_is_complete(worker: Worker):
+def test_a_look_ends_when_its_time_is_over_and_the_list_says_up_to_when_it_is_complete(worker: Worker) -> None:
     for number in range(400):
         worker.take(number % 2, f"desk/{number}", created(START + number, "p1"))
 
@@ -167,7 +167,7 @@ def test_a_look_ends_when_its_time_is_over_and_the_list_says_up_to_when_it_is_co
     assert found == [each for each in scanned(worker) if each[0] < view.at_risk_until]
 
 
-def test_what_was_taken_a_moment_ago_is_shown_to_the_next_as_well(worker: Worker):
+def test_what_was_taken_a_moment_ago_is_shown_to_the_next_as_well(worker: Worker) -> None:
     worker.take(0, "desk/1", created(START, "p1"))
     sparing, eager = Viewer(worker, fresh=3_600.0), Viewer(worker, fresh=-1.0)  # type: ignore[arg-type]
     first = sparing.worker()
@@ -180,7 +180,7 @@ def test_what_was_taken_a_moment_ago_is_shown_to_the_next_as_well(worker: Worker
     assert isinstance(sparing.ticket("desk/2", frozenset(), None), TicketView), "tickets are looked up each time"
 
 
-def test_a_worker_with_nothing_has_a_page_with_nothing(worker: Worker):
+def test_a_worker_with_nothing_has_a_page_with_nothing(worker: Worker) -> None:
     assert listed(worker) == ([], None)
 
 
@@ -189,7 +189,7 @@ entries = st.lists(st.tuples(st.integers(0, 30), st.none() | st.integers(0, 10))
 
 @settings(max_examples=200)
 @given(entries)
-def test_tickets_come_in_the_order_of_their_instants_each_once_and_stay(changes: list[tuple[int, int | None]]):
+def test_tickets_come_in_the_order_of_their_instants_each_once_and_stay(changes: list[tuple[int, int | None]]) -> None:
     index = TimerQueue()
     for ticket, instant in changes:
         index.set(b"%d" % ticket, instant)
@@ -202,7 +202,7 @@ def test_tickets_come_in_the_order_of_their_instants_each_once_and_stay(changes:
     assert len(index) == len(left)
 
 
-def test_a_ticket_is_found_in_whatever_partition_of_the_worker_it_lies(worker: Worker):
+def test_a_ticket_is_found_in_whatever_partition_of_the_worker_it_lies(worker: Worker) -> None:
     worker.own(0)
     worker.take(3, "desk/1", created(START, "p1"))
 
@@ -213,7 +213,7 @@ def test_a_ticket_is_found_in_whatever_partition_of_the_worker_it_lies(worker: W
     assert found.explanation.until == START
 
 
-def test_other_workers_are_asked_one_after_the_other_the_likeliest_first(worker: Worker):
+def test_other_workers_are_asked_one_after_the_other_the_likeliest_first(worker: Worker) -> None:
     worker.own(0)
     worker.map = {worker.address: (0,), "http://two:9300": (1, 3), "http://three:9300": (2,)}
     viewer = Viewer(worker)  # type: ignore[arg-type]
@@ -233,7 +233,7 @@ def test_other_workers_are_asked_one_after_the_other_the_likeliest_first(worker:
     assert (last.url, last.missing) == (None, ())
 
 
-def test_where_partitions_move_nobody_is_sent_anywhere(worker: Worker):
+def test_where_partitions_move_nobody_is_sent_anywhere(worker: Worker) -> None:
     worker.own(0)
     viewer = Viewer(worker)  # type: ignore[arg-type]
 
@@ -244,7 +244,7 @@ def test_where_partitions_move_nobody_is_sent_anywhere(worker: Worker):
         viewer.ticket("desk/1", frozenset(), None)
 
 
-def test_before_the_start_and_after_the_end_there_is_no_page(worker: Worker):
+def test_before_the_start_and_after_the_end_there_is_no_page(worker: Worker) -> None:
     loop, worker.events_loop = worker.events_loop, None
     with pytest.raises(NotNowError, match="starting"):
         Viewer(worker).worker()  # type: ignore[arg-type]
@@ -256,7 +256,7 @@ def test_before_the_start_and_after_the_end_there_is_no_page(worker: Worker):
     worker.events_loop = None
 
 
-def test_a_page_sees_all_of_a_turn_or_nothing_of_it(worker: Worker):
+def test_a_page_sees_all_of_a_turn_or_nothing_of_it(worker: Worker) -> None:
     """Tickets and deadlines are changed on the loop while threads ask for pages."""
     loop = worker.events_loop
     assert loop is not None

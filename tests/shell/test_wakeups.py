@@ -184,9 +184,7 @@ def _records(feed: Iterable[tuple[str, Event] | int]) -> list[ConsumerRecord[byt
     records = []
     for offset, what in enumerate(feed):
         key, value = (b"", encode_tick("desk", what)) if isinstance(what, int) else (what[0].encode(), encode_event(*what))
-        records.append(
-            ConsumerRecord("ticket-events", 0, offset, 0, 0, key, value, None, len(key), len(value), ())  # type: ignore[arg-type]
-        )
+        records.append(ConsumerRecord("ticket-events", 0, offset, 0, 0, key, value, None, len(key), len(value), ()))
     return records
 
 
@@ -386,7 +384,7 @@ def test_between_two_turns_of_a_flood_of_deadlines_all_waiting_events_are_taken(
         partition.release(0)
         partition.live = True
         for _ in range(4):
-            partition.offer(SimpleNamespace(value=Batch([], None, 0), ack=lambda: None))  # type: ignore[arg-type]
+            partition.offer(SimpleNamespace(value=Batch([], None, 0), ack=lambda: None))
         await enough.wait()
         await partition.hold()
         return done
@@ -422,7 +420,7 @@ def test_a_turn_that_is_full_leaves_the_rest_to_the_next(tmp_path: Path, monkeyp
 @pytest.mark.parametrize("size", [1, 2, 100])
 def test_a_closed_ticket_is_forgotten_when_the_feed_is_past_its_retention(tmp_path: Path, size: int) -> None:
     closed = Event(at=START + HOUR, id="closed", type="ticket.changed", source="desk", fields={"status": "closed"})
-    feed = [
+    feed: list[tuple[str, Event] | int] = [
         _created("a", START),
         _created("open", START),
         ("a", closed),

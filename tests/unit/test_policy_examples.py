@@ -25,18 +25,18 @@ def examples(kind: str) -> list[Path]:
     return sorted((EXAMPLES / kind).glob("*.yaml"))
 
 
-def test_the_schema_is_a_schema():
+def test_the_schema_is_a_schema() -> None:
     Draft202012Validator.check_schema(SCHEMA.schema)
 
 
 @pytest.mark.parametrize("path", examples("valid"), ids=lambda path: path.stem)
-def test_a_valid_example_is_accepted_by_loader_and_schema(path):
+def test_a_valid_example_is_accepted_by_loader_and_schema(path: Path) -> None:
     assert [p for p in check([path]).problems if p.severity is Severity.ERROR] == []
     assert [error.message for error in SCHEMA.iter_errors(read_document(path).data)] == []
 
 
 @pytest.mark.parametrize("path", examples("invalid"), ids=lambda path: path.stem)
-def test_an_invalid_example_is_refused_for_the_reason_and_on_the_line_it_names(path):
+def test_an_invalid_example_is_refused_for_the_reason_and_on_the_line_it_names(path: Path) -> None:
     expected = EXPECTATION.match(path.read_text())
     assert expected is not None, f"{path} must begin with `# expect: line N: text`"
     line, fragment = int(expected[1]), expected[2]
@@ -47,13 +47,13 @@ def test_an_invalid_example_is_refused_for_the_reason_and_on_the_line_it_names(p
 
 
 @pytest.mark.parametrize("path", examples("invalid"), ids=lambda path: path.stem)
-def test_the_schema_refuses_exactly_the_invalid_examples_that_say_so(path):
+def test_the_schema_refuses_exactly_the_invalid_examples_that_say_so(path: Path) -> None:
     refused = not SCHEMA.is_valid(read_document(path).data)
     assert refused == ("# schema: refuses" in path.read_text().splitlines())
 
 
 @pytest.mark.parametrize("name", sorted(path.stem for path in shipped("batoi").parent.glob("*.yaml")))
-def test_a_shipped_policy_is_clean_and_fits_the_schema(name):
+def test_a_shipped_policy_is_clean_and_fits_the_schema(name: str) -> None:
     assert check([shipped(name)]).problems == ()
     assert SCHEMA.is_valid(read_document(shipped(name)).data)
 
@@ -89,7 +89,7 @@ STORIES = [pytest.param(*pair, id=pair[1].partition("\n")[0]) for document in DO
 
 
 @pytest.mark.parametrize("fence", POLICIES)
-def test_every_policy_in_the_documents_is_accepted_by_loader_and_schema(fence, tmp_path):
+def test_every_policy_in_the_documents_is_accepted_by_loader_and_schema(fence: str, tmp_path: Path) -> None:
     path = tmp_path / "reference.yaml"
     path.write_text(fence)
     assert list(map(str, check([path]).problems)) == []
@@ -97,7 +97,7 @@ def test_every_policy_in_the_documents_is_accepted_by_loader_and_schema(fence, t
 
 
 @pytest.mark.parametrize(("policy", "text"), STORIES)
-def test_every_story_in_the_documents_comes_out_as_told(policy, text, tmp_path):
+def test_every_story_in_the_documents_comes_out_as_told(policy: str, text: str, tmp_path: Path) -> None:
     (tmp_path / "policy.yaml").write_text(policy)
     data = {"policies": ["policy.yaml"], **yaml.load(text, Loader=yaml.BaseLoader)}
     story = read_story(data, tmp_path)
@@ -106,5 +106,5 @@ def test_every_story_in_the_documents_comes_out_as_told(policy, text, tmp_path):
 
 
 @pytest.mark.parametrize("metric", sorted(BUILT_IN))
-def test_every_built_in_metric_has_a_worked_example(metric):
+def test_every_built_in_metric_has_a_worked_example(metric: str) -> None:
     assert any(f"{metric} " in text.partition("\nthen:")[2] for _, text in told("docs/policy-language.md"))

@@ -28,7 +28,9 @@ def stories_in(file: str) -> set[str]:
     return {story["story"] for story in yaml.load((ROOT / file).read_text(), Loader=yaml.BaseLoader)}
 
 
-PROMISES = {title: (*found.groups(), rows(body, 3)) for title, body in SECTION.findall(TEXT) if (found := FILES.search(body))}
+PROMISES: dict[str, tuple[str, str, list[list[str]]]] = {
+    title: (found[1], found[2], rows(body, 3)) for title, body in SECTION.findall(TEXT) if (found := FILES.search(body))
+}
 LINES = [(policy, line) for policy, _, table in PROMISES.values() for row in table for line in re.findall(r"`(.+?)`", row[1])]
 COMPLAINTS = rows(dict(SECTION.findall(TEXT))["What users complained of elsewhere"].partition("\nThree of these")[0], 2)
 

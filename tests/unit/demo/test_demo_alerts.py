@@ -13,6 +13,7 @@ from rich.console import Console
 from stream.demo import alerts as demo_alerts
 from stream.demo.alerts import ALERT, PROMISE, Alerts
 from stream.demo.feed import END, MINUTE, unanswered
+from stream.demo.traffic import Inputs
 from stream.demo.view import View
 from stream.demo.webhook import Notification
 from stream.devkafka.child import DemoError
@@ -25,7 +26,7 @@ OTHER = Notification("team", "firing", {"alertname": "SLAWatchdog"}, "Alerting w
 WANTED = Notification("on-call", "firing", {"alertname": ALERT, **PROMISE}, "Promises are being broken fast.")
 
 
-class Published:
+class Published(Inputs):
     """Stands for the broker: keeps what is published, and lets somebody be told at once."""
 
     def __init__(self, *tell: Any) -> None:
@@ -43,7 +44,7 @@ def shown() -> tuple[io.StringIO, Alerts]:
     return out, Alerts(View(Console(file=out, width=150), ""))
 
 
-def test_chats_are_asked_while_the_desk_is_open_and_every_step_says_how_far_it_is():
+def test_chats_are_asked_while_the_desk_is_open_and_every_step_says_how_far_it_is() -> None:
     at = END
     for step in islice(unanswered(HOURS), 200):
         heard = [decode(record.key, record.value, now=None) for record in step]
@@ -55,7 +56,7 @@ def test_chats_are_asked_while_the_desk_is_open_and_every_step_says_how_far_it_i
         at = tick.at
 
 
-def test_it_ends_when_the_alert_that_is_waited_for_has_arrived():
+def test_it_ends_when_the_alert_that_is_waited_for_has_arrived() -> None:
     out, alerts = shown()
     alerts.told(OTHER)
     published = Published(lambda: alerts.told(OTHER), lambda: alerts.told(WANTED))
@@ -71,7 +72,9 @@ def test_it_ends_when_the_alert_that_is_waited_for_has_arrived():
     "not_it",
     [WANTED._replace(status="resolved"), WANTED._replace(labels={"alertname": ALERT, "policy": "another"}), OTHER],
 )
-def test_it_fails_and_says_what_did_arrive_when_that_was_something_else(not_it: Notification, monkeypatch: pytest.MonkeyPatch):
+def test_it_fails_and_says_what_did_arrive_when_that_was_something_else(
+    not_it: Notification, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(demo_alerts, "_PATIENCE", 0.0)
     _, alerts = shown()
 

@@ -57,11 +57,11 @@ def played(policies: PolicySet, records: list[FeedRecord]) -> Played:
     return Played(policies, records)
 
 
-def test_it_is_the_same_every_time(policies: PolicySet, records: list[FeedRecord]):
+def test_it_is_the_same_every_time(policies: PolicySet, records: list[FeedRecord]) -> None:
     assert feed(policies.calendars["batoi-office"]) == records
 
 
-def test_it_is_in_the_order_of_publishing_and_complete_at_its_end(records: list[FeedRecord]):
+def test_it_is_in_the_order_of_publishing_and_complete_at_its_end(records: list[FeedRecord]) -> None:
     instants = [record.at for record in records]
 
     assert instants == sorted(instants)
@@ -71,13 +71,13 @@ def test_it_is_in_the_order_of_publishing_and_complete_at_its_end(records: list[
     assert (last.at, records[-1].everywhere) == (END, True)
 
 
-def test_only_ticks_go_everywhere_and_every_other_record_has_a_key(records: list[FeedRecord]):
+def test_only_ticks_go_everywhere_and_every_other_record_has_a_key(records: list[FeedRecord]) -> None:
     for record in records:
         assert record.everywhere == isinstance(decode(record.key, record.value, now=None), Tick)
         assert bool(record.key) != record.everywhere
 
 
-def test_it_has_hundreds_of_tickets_repetitions_and_every_kind_of_broken_record(played: Played):
+def test_it_has_hundreds_of_tickets_repetitions_and_every_kind_of_broken_record(played: Played) -> None:
     assert len(played.playback.states) > 250
     assert played.playback.outcomes[Outcome.DUPLICATE] == 25
     assert played.playback.outcomes[Outcome.LATE] == 1
@@ -89,7 +89,7 @@ def test_it_has_hundreds_of_tickets_repetitions_and_every_kind_of_broken_record(
     }
 
 
-def test_it_brings_about_every_outcome_that_the_view_shows(played: Played):
+def test_it_brings_about_every_outcome_that_the_view_shows(played: Played) -> None:
     kinds = Counter(effect.kind for effect in played.effects)
 
     assert kinds[Kind.MET] > kinds[Kind.BREACHED] > 30
@@ -98,31 +98,31 @@ def test_it_brings_about_every_outcome_that_the_view_shows(played: Played):
     assert {Kind.PAUSED, Kind.RESUMED, Kind.RETARGETED, Kind.CANCELLED, Kind.MET_LATE, Kind.RELEASED} <= kinds.keys()
 
 
-def test_an_unregistered_sender_starts_no_clock_until_he_is_registered(played: Played):
+def test_an_unregistered_sender_starts_no_clock_until_he_is_registered(played: Played) -> None:
     assert played.of("desk/2001", *Kind) == []
     started = played.of("desk/2002", Kind.STARTED)
     assert {effect.at for effect in started} == {parse_instant("2026-01-21T11:00:00+05:30")}
 
 
-def test_one_business_day_over_a_weekend_and_republic_day_is_due_on_tuesday(played: Played):
+def test_one_business_day_over_a_weekend_and_republic_day_is_due_on_tuesday(played: Played) -> None:
     met = played.of("desk/2003", Kind.MET)
 
     assert {effect.due_at for effect in met} == {parse_instant("2026-01-27T16:00:00+05:30")}
 
 
-def test_a_ticket_that_nobody_answers_climbs_to_the_top_and_an_early_request_is_refused(played: Played):
+def test_a_ticket_that_nobody_answers_climbs_to_the_top_and_an_early_request_is_refused(played: Played) -> None:
     levels = [effect.level for effect in played.of("desk/2004", Kind.RAISED)]
 
     assert levels == ["support-team", "account-manager", "executive"]
     assert len(played.of("desk/2004", Kind.REFUSED)) == 1
 
 
-def test_an_escalation_that_is_taken_up_climbs_no_further(played: Played):
+def test_an_escalation_that_is_taken_up_climbs_no_further(played: Played) -> None:
     assert [effect.level for effect in played.of("desk/2008", Kind.RAISED)] == ["support-team"]
     assert len(played.of("desk/2008", Kind.ACKNOWLEDGED)) == 1
 
 
-def test_an_answer_heard_of_late_takes_the_breach_back(played: Played):
+def test_an_answer_heard_of_late_takes_the_breach_back(played: Played) -> None:
     (breach,) = played.of("desk/2007", Kind.BREACHED)
     (back,) = played.of("desk/2007", Kind.BREACH_RETRACTED)
 
@@ -131,7 +131,7 @@ def test_an_answer_heard_of_late_takes_the_breach_back(played: Played):
     assert "chat_answer" in {effect.commitment for effect in played.of("desk/2007", Kind.MET)}
 
 
-def test_the_policy_of_the_demo_differs_from_the_shipped_one_by_its_holidays(policies: PolicySet):
+def test_the_policy_of_the_demo_differs_from_the_shipped_one_by_its_holidays(policies: PolicySet) -> None:
     republic_day = parse_instant("2026-01-26T12:00:00+05:30")
 
     assert load([shipped("batoi")]).calendars["batoi-office"].is_open(republic_day)

@@ -34,7 +34,7 @@ def effect(kind: Kind, id: str = "1", priority: str = "p1", **rest: object) -> E
     return effect_of(kind, id=id, **said)
 
 
-def test_promises_are_counted_by_priority_and_outcome():
+def test_promises_are_counted_by_priority_and_outcome() -> None:
     tally = Tally()
 
     tally.effect(effect(Kind.MET, "1", "p1"))
@@ -45,7 +45,7 @@ def test_promises_are_counted_by_priority_and_outcome():
     assert tally.decided() == {"p1": {Kind.MET: 1, Kind.BREACHED: 1}, "p2": {Kind.MET: 1}}
 
 
-def test_a_breach_that_was_taken_back_counts_no_more_and_one_said_again_counts_once():
+def test_a_breach_that_was_taken_back_counts_no_more_and_one_said_again_counts_once() -> None:
     tally = Tally()
 
     tally.effect(effect(Kind.BREACHED, "1"))
@@ -56,7 +56,7 @@ def test_a_breach_that_was_taken_back_counts_no_more_and_one_said_again_counts_o
     assert tally.decided() == {"p1": {Kind.BREACHED: 1}}
 
 
-def test_an_escalation_that_was_taken_back_counts_no_more():
+def test_an_escalation_that_was_taken_back_counts_no_more() -> None:
     tally = Tally()
 
     tally.effect(effect(Kind.RAISED, "1", level="executive"))
@@ -66,7 +66,7 @@ def test_an_escalation_that_was_taken_back_counts_no_more():
     assert tally.raised() == {"executive": 1}
 
 
-def test_away_from_a_terminal_each_thing_is_a_line_with_its_deadline_in_the_customers_zone():
+def test_away_from_a_terminal_each_thing_is_a_line_with_its_deadline_in_the_customers_zone() -> None:
     out = io.StringIO()
     dead_letter = DeadLetter(Rejected(RejectReason.INVALID, "", "$.at"), b"desk/2", b"", "ticket-events", 3, 17, NOON)
 
@@ -83,7 +83,7 @@ def test_away_from_a_terminal_each_thing_is_a_line_with_its_deadline_in_the_cust
     ]
 
 
-def test_in_a_terminal_the_picture_has_clock_counts_and_metrics_address():
+def test_in_a_terminal_the_picture_has_clock_counts_and_metrics_address() -> None:
     out = io.StringIO()
     console = Console(file=out, width=150, height=40, force_terminal=True)
 

@@ -1,22 +1,28 @@
 """The shipped Batoi policy, promise by promise, as the plan a ticket gets."""
 
+from typing import TYPE_CHECKING
+
 import pytest
 
 from stream.language.policies import load, shipped
 from stream.sla.events import Event
+from stream.sla.policy.resolve import PolicySet, ResolvedPolicy
 from stream.sla.ticket.stopwatch import Phase, Signal
+
+if TYPE_CHECKING:
+    from stream.sla.policy.conditions import Fields
 
 
 @pytest.fixture(scope="module")
-def policies():
+def policies() -> PolicySet:
     return load([shipped("batoi")])
 
 
-def resolved_policy(policies, **fields):
+def resolved_policy(policies: PolicySet, **fields: str) -> ResolvedPolicy:
     return policies.resolved_policy({"contract": "priority-support", "sender": "registered", **fields}, 0)
 
 
-def promised(policies, **fields):
+def promised(policies: PolicySet, **fields: str) -> dict[str, tuple[str | None, list[str]]]:
     commitments = resolved_policy(policies, **fields).commitments
     return {
         name: (resolved.target.text if resolved.target else None, [threshold.text for threshold in resolved.warn_at])
@@ -28,7 +34,9 @@ def promised(policies, **fields):
     ("priority", "target", "warnings"),
     [("p1", "1bd", ["50%", "75%"]), ("p2", "5bd", ["2bd"]), ("p3", "15bd", ["5bd"]), ("p4", None, [])],
 )
-def test_a_response_is_promised_by_the_upper_end_of_the_range_and_warned_of_at_the_lower(policies, priority, target, warnings):
+def test_a_response_is_promised_by_the_upper_end_of_the_range_and_warned_of_at_the_lower(
+    policies: PolicySet, priority: str, target: str | None, warnings: list[str]
+) -> None:
     assert promised(policies, priority=priority, channel="other") == {
         "first_response": (target, warnings),
         "resolution": (None, []),
@@ -44,7 +52,9 @@ def test_a_response_is_promised_by_the_upper_end_of_the_range_and_warned_of_at_t
         ("phone", "phone_answer", "0.5bh", ["0.25bh"]),
     ],
 )
-def test_each_channel_has_its_own_promise_beside_that_of_the_priority(policies, channel, name, target, warnings):
+def test_each_channel_has_its_own_promise_beside_that_of_the_priority(
+    policies: PolicySet, channel: str, name: str, target: str | None, warnings: list[str]
+) -> None:
     commitments = promised(policies, priority="p2", channel=channel)
     assert commitments.pop(name) == (target, warnings)
     assert commitments.keys() == {"first_response", "resolution"}
@@ -59,23 +69,23 @@ def test_each_channel_has_its_own_promise_beside_that_of_the_priority(policies, 
         ("p4", ["1w", "2w", "1mo"]),
     ],
 )
-def test_management_is_told_by_the_matrix_of_level_and_priority(policies, priority, times):
+def test_management_is_told_by_the_matrix_of_level_and_priority(policies: PolicySet, priority: str, times: list[str]) -> None:
     resolved_ladder = resolved_policy(policies, priority=priority).ladders["batoi-management"]
     assert [level.name for level, _ in resolved_ladder.levels] == ["support-team", "account-manager", "executive"]
     assert [threshold.text for _, threshold in resolved_ladder.levels] == times
 
 
-def test_a_business_day_is_nine_to_five_in_india(policies):
+def test_a_business_day_is_nine_to_five_in_india(policies: PolicySet) -> None:
     calendar = policies.calendars["batoi-office"]
     assert (calendar.timezone, calendar.day) == ("Asia/Kolkata", 8 * 3600 * 1_000_000)
 
 
-def test_other_contracts_are_promised_nothing(policies):
+def test_other_contracts_are_promised_nothing(policies: PolicySet) -> None:
     assert policies.resolved_policy({"contract": "standard", "sender": "registered"}, 0).policy is None
 
 
 @pytest.mark.parametrize("metric", ["batoi_answer", "batoi_solution", "batoi-priority-support/batoi-management"])
-def test_only_registered_senders_start_a_clock_and_registering_later_starts_it(policies, metric):
+def test_only_registered_senders_start_a_clock_and_registering_later_starts_it(policies: PolicySet, metric: str) -> None:
     triggers = policies.triggers[metric]
     created = Event(at=0, id="1", type="ticket.created", source="s", actor="customer", fields={"sender": "guest"})
     registered = Event(at=1, id="2", type="ticket.changed", source="s", actor="agent", fields={"sender": "registered"})
@@ -84,7 +94,7 @@ def test_only_registered_senders_start_a_clock_and_registering_later_starts_it(p
     assert triggers.signals(Phase.IDLE, registered, {"sender": "registered", "status": "new"}) == (Signal.START,)
 
 
-def test_who_has_been_answered_before_he_was_registered_waits_for_no_answer(policies):
+def test_who_has_been_answered_before_he_was_registered_waits_for_no_answer(policies: PolicySet) -> None:
     registered = Event(at=1, id="2", type="ticket.changed", source="s", fields={"sender": "registered"})
-    fields = {"sender": "registered", "status": "open", "@answered": "yes"}
+    fields: Fields = {"sender": "registered", "status": "open", "@answered": "yes"}
     assert policies.triggers["batoi_answer"].signals(Phase.IDLE, registered, fields) == ()

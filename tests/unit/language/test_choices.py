@@ -1,50 +1,54 @@
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 
 from stream.language.choices import read_choice, total
+from stream.language.document import Where
 from stream.language.satisfiability import holds
 from stream.language.thresholds import read_duration, read_warnings
 
 
-def read(data, reader=read_duration, **options):
+def read(data: Any, reader: Callable[..., Any] = read_duration, **options: Any) -> Any:
     problems = []
     choice = read_choice(data, lambda where, message: problems.append((where, message)), reader, **options)
     assert (choice is None) == bool(problems)
     return problems or choice
 
 
-def chosen(choice, **fields):
+def chosen(choice: Any, **fields: Any) -> str | None:
     return next((value.text for condition, value in choice.cases if holds(condition, fields)), None)
 
 
-def test_a_scalar_is_the_same_for_all():
+def test_a_scalar_is_the_same_for_all() -> None:
     choice = read("1h")
     assert chosen(choice, priority="p1") == chosen(choice) == "1h"
 
 
-def test_a_map_chooses_by_priority():
+def test_a_map_chooses_by_priority() -> None:
     choice = read({"p1": "1h", "p2": "2h"})
     assert [chosen(choice, priority=p) for p in ("p1", "p2", "p3")] == ["1h", "2h", None]
 
 
-def test_the_default_is_asked_last_wherever_it_is_written():
+def test_the_default_is_asked_last_wherever_it_is_written() -> None:
     choice = read({"default": "9h", "p1": "1h"})
     assert [chosen(choice, priority=p) for p in ("p1", "p2")] == ["1h", "9h"]
 
 
-def test_a_map_may_choose_by_another_field():
+def test_a_map_may_choose_by_another_field() -> None:
     choice = read({"by": "category", "critical": "1h", "default": "4h"})
     assert chosen(choice, category="critical", priority="p9") == "1h"
     assert chosen(choice, category="") == "4h"
 
 
-def test_cases_are_asked_in_order():
+def test_cases_are_asked_in_order() -> None:
     choice = read([{"when": {"channel": "chat"}, "is": "1m"}, {"when": {"priority": "p1"}, "is": "1h"}, {"is": "4h"}])
     assert chosen(choice, channel="chat", priority="p1") == "1m"
     assert chosen(choice, channel="mail", priority="p1") == "1h"
     assert chosen(choice, channel="mail", priority="p2") == "4h"
 
 
-def test_none_promises_nothing_and_no_later_case_does():
+def test_none_promises_nothing_and_no_later_case_does() -> None:
     by_priority = read({"p4": "none", "default": "1h"})
     assert [chosen(by_priority, priority=p) for p in ("p1", "p4")] == ["1h", None]
     by_case = read([{"when": {"vip": "no"}, "is": "none"}, {"when": {"priority": "p1"}, "is": "1h"}, {"is": "2h"}])
@@ -52,12 +56,12 @@ def test_none_promises_nothing_and_no_later_case_does():
     assert read("none").cases == ()
 
 
-def test_a_list_of_warnings_is_no_list_of_cases():
+def test_a_list_of_warnings_is_no_list_of_cases() -> None:
     ((_, thresholds),) = read(["50%", "75%"], read_warnings).cases
     assert [threshold.text for threshold in thresholds] == ["50%", "75%"]
 
 
-def test_only_a_choice_with_a_default_is_total():
+def test_only_a_choice_with_a_default_is_total() -> None:
     assert total(read("1h"))
     assert total(read({"p1": "1h", "default": "2h"}))
     assert not total(read({"p1": "1h"}))
@@ -77,11 +81,11 @@ def test_only_a_choice_with_a_default_is_total():
         ([{"when": {"event": "comment.added"}, "is": "1h"}], (0, "when", "event"), "only ticket fields"),
     ],
 )
-def test_a_mistake_is_reported_at_its_place(data, where, message):
+def test_a_mistake_is_reported_at_its_place(data: Any, where: Where, message: str) -> None:
     ((place, said),) = read(data)
     assert (place, message in said) == (where, True), said
 
 
-def test_where_something_must_be_chosen_none_is_just_a_word():
+def test_where_something_must_be_chosen_none_is_just_a_word() -> None:
     ((_, message),) = read({"p1": "none"}, may_be_none=False)
     assert "'none'" in message

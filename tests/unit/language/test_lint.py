@@ -1,16 +1,20 @@
 import textwrap
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from stream.language.policies import check
 from stream.sla.policy.metric import BUILT_IN
 
+Found = Callable[[str], list[tuple[str, str]]]
+
 
 @pytest.fixture
-def found(tmp_path):
+def found(tmp_path: Path) -> Found:
     """Place and message of every problem of a file."""
 
-    def of(text):
+    def of(text: str) -> list[tuple[str, str]]:
         path = tmp_path / "p.yaml"
         path.write_text(textwrap.dedent(text))
         return [(problem.where, problem.message) for problem in check([path]).problems]
@@ -18,26 +22,32 @@ def found(tmp_path):
     return of
 
 
-def policy(name="p", applies_to="always", tail="commitments: [{metric: first_response, target: 1h}]", version=1, since=""):
+def policy(
+    name: str = "p",
+    applies_to: str = "always",
+    tail: str = "commitments: [{metric: first_response, target: 1h}]",
+    version: int = 1,
+    since: str = "",
+) -> str:
     head = f"- policy: {name}\n  version: {version}\n  applies_to: {applies_to}\n  calendar: office\n"
     head += f"  since: {since}\n" if since else ""
     return head + textwrap.indent(textwrap.dedent(tail), "  ") + "\n"
 
 
-def file(*policies):
+def file(*policies: str) -> str:
     return 'calendars: {office: {timezone: Asia/Kolkata, week: {mon-fri: ["09:00-17:00"]}}}\npolicies:\n' + "".join(policies)
 
 
-def commitment(text):
+def commitment(text: str) -> str:
     return file(policy(tail=f"commitments:\n  - {{{text}}}"))
 
 
-def ladder(levels, extra="starts: ticket_created, stops: solved", commitments=""):
+def ladder(levels: str, extra: str = "starts: ticket_created, stops: solved", commitments: str = "") -> str:
     return file(policy(tail=f"{commitments}\nescalations: [{{ladder: l, kind: functional, {extra}, levels: [{levels}]}}]"))
 
 
 @pytest.mark.parametrize("name", BUILT_IN)
-def test_every_built_in_row_is_free_of_problems(found, name):
+def test_every_built_in_row_is_free_of_problems(found: Found, name: str) -> None:
     assert found(commitment(f"metric: {name}, target: 1bd, warn_at: [50%, 4bh, -1bh]")) == []
 
 
@@ -54,7 +64,7 @@ def test_every_built_in_row_is_free_of_problems(found, name):
         ("metric: resolution, pauses: always, resumes: solved, target: 1h", "always paused"),
     ],
 )
-def test_a_stopwatch_that_cannot_do_its_work_is_a_problem(found, text, message):
+def test_a_stopwatch_that_cannot_do_its_work_is_a_problem(found: Found, text: str, message: str) -> None:
     ((where, said),) = found(commitment(text))
     assert (where, message in said) == ("policies[0].commitments[0]", True), said
 
@@ -71,16 +81,16 @@ def test_a_stopwatch_that_cannot_do_its_work_is_a_problem(found, text, message):
         "metric: periodic_update, stops: never, target: 1h",
     ],
 )
-def test_an_unusual_stopwatch_that_works_is_no_problem(found, text):
+def test_an_unusual_stopwatch_that_works_is_no_problem(found: Found, text: str) -> None:
     assert found(commitment(text)) == []
 
 
-def test_a_ladders_own_stopwatch_is_checked_as_well(found):
+def test_a_ladders_own_stopwatch_is_checked_as_well(found: Found) -> None:
     ((where, message),) = found(ladder("{level: a, notify: b, after: 1h}", "starts: never, stops: solved"))
     assert (where, message.startswith("never starts")) == ("policies[0].escalations[0]", True)
 
 
-def test_a_commitment_for_no_ticket_of_the_policy_is_a_problem(found):
+def test_a_commitment_for_no_ticket_of_the_policy_is_a_problem(found: Found) -> None:
     commitments = "commitments: [{metric: resolution, when: {contract: silver}, target: 1h}]"
     ((where, message),) = found(file(policy(applies_to="{contract: gold}", tail=commitments)))
     assert (where, "the commitment never applies" in message) == ("policies[0].commitments[0].when", True)
@@ -99,24 +109,24 @@ def test_a_commitment_for_no_ticket_of_the_policy_is_a_problem(found):
         ("{tags: a}", "{tags: b}", False),
     ],
 )
-def test_a_policy_behind_a_wider_one_is_never_reached(found, first, second, shadowed):
+def test_a_policy_behind_a_wider_one_is_never_reached(found: Found, first: str, second: str, shadowed: str) -> None:
     problems = found(file(policy("first", first), policy("second", second)))
     assert [where for where, _ in problems] == (["policies[1].applies_to"] if shadowed else [])
 
 
-def test_a_policy_that_is_in_force_before_the_wider_one_begins_is_reached(found):
+def test_a_policy_that_is_in_force_before_the_wider_one_begins_is_reached(found: Found) -> None:
     wide = policy("wide", since="2026-01-01")
     assert found(file(wide, policy("old"))) == []
     assert found(file(wide, policy("old", since="2025-01-01"))) == []
     assert [where for where, _ in found(file(wide, policy("new", since="2026-06-01")))] == ["policies[1].applies_to"]
 
 
-def test_a_policy_is_reached_if_a_later_version_of_the_wider_one_lets_it(found):
+def test_a_policy_is_reached_if_a_later_version_of_the_wider_one_lets_it(found: Found) -> None:
     text = file(policy("wide"), policy("wide", "{contract: gold}", version=2, since="2026-01-01"), policy("rest"))
     assert found(text) == []
 
 
-def test_a_version_must_begin_after_the_one_before(found):
+def test_a_version_must_begin_after_the_one_before(found: Found) -> None:
     ((where, message),) = found(file(policy(since="2026-02-01"), policy(version=2, since="2026-01-01")))
     assert (where, "version 2 must begin after version 1" in message) == ("policies[1].since", True)
 
@@ -132,7 +142,7 @@ def test_a_version_must_begin_after_the_one_before(found):
         ("target: {p1: 1h}, warn_at: {p1: 50%, p2: 50%}", "warns where nothing is promised (priority p2)"),
     ],
 )
-def test_a_warning_that_cannot_warn_is_a_problem(found, text, message):
+def test_a_warning_that_cannot_warn_is_a_problem(found: Found, text: str, message: str) -> None:
     ((where, said),) = found(commitment(f"metric: resolution, {text}"))
     assert (where, message in said) == ("policies[0].commitments[0].warn_at", True), said
 
@@ -147,18 +157,18 @@ def test_a_warning_that_cannot_warn_is_a_problem(found, text, message):
         "target: {p1: 1h, p2: 2h, p4: none}, warn_at: {p1: 30m, default: 50%}",
     ],
 )
-def test_a_warning_that_can_warn_for_some_ticket_is_no_problem(found, text):
+def test_a_warning_that_can_warn_for_some_ticket_is_no_problem(found: Found, text: str) -> None:
     assert found(commitment(f"metric: resolution, {text}")) == []
 
 
-def test_levels_must_not_go_backwards_for_any_priority(found):
+def test_levels_must_not_go_backwards_for_any_priority(found: Found) -> None:
     levels = "{level: a, notify: r, after: {p1: 4bh, p2: 1bd}}, {level: b, notify: r, after: {p1: 1bd, p2: 4bh}}"
     assert found(ladder(levels)) == [
         ("policies[0].escalations[0].levels[1].after", "`4bh` comes before `1bd` of a level below it (priority p2)")
     ]
 
 
-def test_levels_around_a_deadline_must_not_go_backwards(found):
+def test_levels_around_a_deadline_must_not_go_backwards(found: Found) -> None:
     text = ladder(
         "{level: a, notify: r, at: 75%}, {level: b, notify: r, at: -2h}, "
         "{level: c, notify: r, at: +1h}, {level: d, notify: r, at: 101%}",
@@ -168,21 +178,21 @@ def test_levels_around_a_deadline_must_not_go_backwards(found):
     assert [where for where, _ in found(text)] == [f"policies[0].escalations[0].levels[{n}].at" for n in (1, 3)]
 
 
-def test_a_level_before_the_start_is_a_problem(found):
+def test_a_level_before_the_start_is_a_problem(found: Found) -> None:
     text = ladder(
         "{level: a, notify: r, at: -5h}", "on: resolution", "commitments: [{metric: resolution, target: {p1: 4h, p2: 8h}}]"
     )
     assert found(text) == [("policies[0].escalations[0].levels[0].at", "`-5h` lies before the start of a target of 4h")]
 
 
-def test_levels_on_different_clocks_are_not_compared(found):
+def test_levels_on_different_clocks_are_not_compared(found: Found) -> None:
     assert (
         found(ladder("{level: a, notify: r, after: 3bd}, {level: b, notify: r, after: 1w}, {level: c, notify: r, after: 4bd}"))
         == []
     )
 
 
-def test_a_target_the_calendar_can_never_grant_is_a_problem(found):
+def test_a_target_the_calendar_can_never_grant_is_a_problem(found: Found) -> None:
     assert found(commitment("metric: resolution, target: 20000bh")) == []
     assert found(commitment("metric: resolution, target: 21000bh")) == [
         ("policies[0].commitments[0].target", "21000bh takes over 10 years: `office` is open 2088 hours a year")

@@ -1,4 +1,5 @@
 import textwrap
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -17,12 +18,15 @@ policies:
     calendar: 24x7
 """
 
+Files = Callable[..., list[Path]]
+Problems = Callable[..., list[str]]
+
 
 @pytest.fixture
-def files(tmp_path, monkeypatch):
+def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Files:
     monkeypatch.chdir(tmp_path)
 
-    def of(*texts):
+    def of(*texts: str) -> list[Path]:
         paths = [Path(f"{'abc'[index]}.yaml") for index in range(len(texts))]
         for path, text in zip(paths, texts, strict=True):
             path.write_text(textwrap.dedent(text))
@@ -32,15 +36,15 @@ def files(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def problems(files):
+def problems(files: Files) -> Problems:
     return lambda *texts: [str(problem) for problem in check(files(*texts)).problems]
 
 
-def in_scope(tail):
+def in_scope(tail: str) -> str:
     return SCOPE + textwrap.indent(textwrap.dedent(tail), "    ") + "\n"
 
 
-def test_a_commitment_has_what_the_file_says(files):
+def test_a_commitment_has_what_the_file_says(files: Files) -> None:
     text = in_scope("""
         commitments:
           - metric: resolution
@@ -57,30 +61,32 @@ def test_a_commitment_has_what_the_file_says(files):
     (commitment,) = policy.commitments
     assert (commitment.name, commitment.metric, commitment.objective) == ("solved", BUILT_IN["resolution"], 0.995)
     assert commitment.on_change is OnChange.RESET
+    assert commitment.extension_cap is not None
     assert commitment.extension_cap.text == "2d"
+    assert commitment.calendar is not None
     assert [value for _, value in commitment.calendar.cases] == ["24x7"]
 
 
-def test_an_objective_may_be_a_number_and_a_name_is_that_of_the_metric(files):
+def test_an_objective_may_be_a_number_and_a_name_is_that_of_the_metric(files: Files) -> None:
     text = in_scope("commitments: [{metric: first_response, target: none, objective: 0.95}]")
     (commitment,) = load(files(text)).policies[0].commitments
     assert (commitment.name, commitment.objective, commitment.target.cases) == ("first_response", 0.95, ())
 
 
-def test_a_changed_part_gives_the_commitment_a_row_of_its_own(files):
+def test_a_changed_part_gives_the_commitment_a_row_of_its_own(files: Files) -> None:
     text = in_scope("commitments: [{metric: resolution, target: 1d, pauses: on_hold}]")
     (commitment,) = load(files(text)).policies[0].commitments
     assert commitment.metric.name == "p/resolution"
     assert commitment.metric.starts == BUILT_IN["resolution"].starts
 
 
-def test_a_part_changed_to_what_it_was_leaves_the_built_in_row(files):
+def test_a_part_changed_to_what_it_was_leaves_the_built_in_row(files: Files) -> None:
     text = in_scope("commitments: [{metric: agent_work, target: 1d, pauses: {status: [pending, on_hold]}}]")
     (commitment,) = load(files(text)).policies[0].commitments
     assert commitment.metric is BUILT_IN["agent_work"] or commitment.metric == BUILT_IN["agent_work"]
 
 
-def test_a_later_version_with_another_row_gives_it_another_name(files):
+def test_a_later_version_with_another_row_gives_it_another_name(files: Files) -> None:
     version = """\
       - policy: p
         version: {0}
@@ -97,7 +103,7 @@ def test_a_later_version_with_another_row_gives_it_another_name(files):
     assert names == [["p/a", "p/b"], ["resolution", "p/b"], ["p/a@3", "p/b"]]
 
 
-def test_a_ladder_has_what_the_file_says(files):
+def test_a_ladder_has_what_the_file_says(files: Files) -> None:
     text = in_scope("""
         commitments: [{metric: resolution, target: 1d}]
         escalations:
@@ -120,14 +126,17 @@ def test_a_ladder_has_what_the_file_says(files):
         "escalation-manager",
     )
     assert (ladder.on_request, ladder.request_after) == ("boss", "resolution")
+    assert ladder.raise_again_after is not None
+    assert ladder.monitoring is not None
     assert (ladder.raise_again_after.text, ladder.monitoring.text) == ("4h", "3d")
     lead, boss = ladder.levels
     assert (lead.notify, lead.at.cases[0][1].kind, lead.max_repeats) == (("team-lead",), ThresholdKind.SHARE, 0)
     assert (boss.notify, boss.at.cases[0][1].kind) == (("boss", "deputy"), ThresholdKind.USED)
+    assert boss.repeat_every is not None
     assert (boss.repeat_every.text, boss.max_repeats, boss.only_in_business_hours) == ("1h", 2, True)
 
 
-def test_a_functional_level_names_the_team_or_chooses_it_by_fields(files):
+def test_a_functional_level_names_the_team_or_chooses_it_by_fields(files: Files) -> None:
     text = in_scope("""
         commitments: [{metric: resolution, target: 1d}]
         escalations:
@@ -143,7 +152,7 @@ def test_a_functional_level_names_the_team_or_chooses_it_by_fields(files):
         """)
     policies = load(files(text))
 
-    def teams(product):
+    def teams(product: str) -> object:
         return policies.resolved_policy({"contract": "gold", "product": product}, 0).ladders["skill"].teams
 
     assert teams("core") == {"second-line": "Second line", "expert": "Core team"}
@@ -151,7 +160,7 @@ def test_a_functional_level_names_the_team_or_chooses_it_by_fields(files):
     assert teams("other") == {"second-line": "Second line"}
 
 
-def test_only_a_functional_ladder_hands_over_to_a_team(files, problems):
+def test_only_a_functional_ladder_hands_over_to_a_team(files: Files, problems: Problems) -> None:
     text = in_scope("""
         commitments: [{metric: resolution, target: 1d}]
         escalations:
@@ -168,16 +177,17 @@ def test_only_a_functional_ladder_hands_over_to_a_team(files, problems):
     assert "must be the name of a team" in found[1]
 
 
-def test_a_ladder_of_its_own_runs_until_the_ticket_is_solved_and_goes_on_when_it_is_reopened(files):
+def test_a_ladder_of_its_own_runs_until_the_ticket_is_solved_and_goes_on_when_it_is_reopened(files: Files) -> None:
     text = in_scope("""
         escalations:
           - {ladder: up, kind: functional, starts: ticket_created, stops: solved, levels: [{level: one, notify: a, after: 1h}]}
         """)
     metric = load(files(text)).policies[0].ladders[0].metric
+    assert metric is not None
     assert (metric.name, metric.stops, metric.again) == ("p/up", SOLVED, Again.CONTINUE)
 
 
-def test_a_date_begins_at_midnight_where_the_calendar_is(files):
+def test_a_date_begins_at_midnight_where_the_calendar_is(files: Files) -> None:
     text = """
         calendars: {office: {timezone: Asia/Kolkata, week: {mon-fri: ["09:00-17:00"]}}}
         policies:
@@ -191,7 +201,7 @@ def test_a_date_begins_at_midnight_where_the_calendar_is(files):
     assert q.since == datetime(2026, 3, 31, 22, 0, tzinfo=UTC).timestamp() * 1_000_000
 
 
-def test_a_date_is_refused_where_the_calendars_disagree_about_midnight(problems):
+def test_a_date_is_refused_where_the_calendars_disagree_about_midnight(problems: Problems) -> None:
     text = """\
         calendars: {office: {timezone: Asia/Kolkata, week: {mon-fri: ["09:00-17:00"]}}}
         policies:
@@ -206,7 +216,7 @@ def test_a_date_is_refused_where_the_calendars_disagree_about_midnight(problems)
     assert problem.startswith("a.yaml:5: policies[0].since: the policy's calendars lie in different zones (Asia/Kolkata, UTC)")
 
 
-def test_files_share_their_names(files):
+def test_files_share_their_names(files: Files) -> None:
     calendars = 'calendars: {office: {timezone: Asia/Kolkata, week: {mon-fri: ["09:00-17:00"]}}}'
     metrics = "metrics: {fast: {like: resolution}}"
     policies = load(
@@ -216,7 +226,7 @@ def test_files_share_their_names(files):
     assert policies.policies[0].commitments[0].metric.name == "fast"
 
 
-def test_a_name_defined_in_two_files_is_a_problem_that_names_both_places(problems):
+def test_a_name_defined_in_two_files_is_a_problem_that_names_both_places(problems: Problems) -> None:
     first = in_scope("commitments: [{metric: fast, target: 1h}]") + "metrics:\n  fast: {like: resolution}\n"
     second = in_scope("commitments: [{metric: fast, target: 1h}]") + "metrics:\n  fast: {like: agent_work}\n"
     assert problems(first, second) == [
@@ -225,7 +235,7 @@ def test_a_name_defined_in_two_files_is_a_problem_that_names_both_places(problem
     ]
 
 
-def test_every_problem_of_every_file_is_listed_in_the_order_of_files_and_lines(files):
+def test_every_problem_of_every_file_is_listed_in_the_order_of_files_and_lines(files: Files) -> None:
     one = in_scope("""\
         commitments:
           - {metric: nope, target: 1x}
@@ -245,7 +255,7 @@ def test_every_problem_of_every_file_is_listed_in_the_order_of_files_and_lines(f
     assert str(caught.value).count("\n") == 4
 
 
-def test_naming_what_could_not_be_read_is_no_second_problem(problems):
+def test_naming_what_could_not_be_read_is_no_second_problem(problems: Problems) -> None:
     text = """\
         calendars: {office: {timezone: Nowhere/Else, week: 24x7}}
         metrics: {mine: {like: resolutoin}}
@@ -264,7 +274,7 @@ def test_naming_what_could_not_be_read_is_no_second_problem(problems):
     ]
 
 
-def test_what_is_defined_and_never_named_is_a_warning_and_stops_nothing(files):
+def test_what_is_defined_and_never_named_is_a_warning_and_stops_nothing(files: Files) -> None:
     text = in_scope("commitments: [{metric: first_response, target: 1h}]") + (
         "calendars: {spare: {timezone: UTC, week: 24x7}}\nmetrics: {a: {like: resolution}, b: {like: a}}\n"
     )
@@ -287,7 +297,7 @@ def test_what_is_defined_and_never_named_is_a_warning_and_stops_nothing(files):
         ("commitments: [{metric: first_response, target: 1h, on_change: keep}]", "must be one of carry, forward, reset"),
     ],
 )
-def test_a_mistake_in_a_commitment_has_one_message_that_says_what_to_do(problems, tail, message):
+def test_a_mistake_in_a_commitment_has_one_message_that_says_what_to_do(problems: Problems, tail: str, message: str) -> None:
     (problem,) = problems(in_scope(tail))
     assert message in problem
 
@@ -308,12 +318,14 @@ LEVEL = "level: a, notify: b, after: 1h"
         ("functional", f"{{{LEVEL}}}", "on_request: {after: c}", "`level` is missing"),
     ],
 )
-def test_a_mistake_in_a_ladder_has_a_message_that_says_what_to_do(problems, kind, levels, more, message):
+def test_a_mistake_in_a_ladder_has_a_message_that_says_what_to_do(
+    problems: Problems, kind: str, levels: str, more: str, message: str
+) -> None:
     text = f"escalations: [{{ladder: l, kind: {kind}, starts: open, stops: solved, levels: [{levels}], {more}}}]"
     assert message in problems(in_scope(text))[0]
 
 
-def test_a_ladder_on_a_commitment_has_no_stopwatch_of_its_own(problems):
+def test_a_ladder_on_a_commitment_has_no_stopwatch_of_its_own(problems: Problems) -> None:
     text = """
         commitments: [{metric: resolution, target: 1h}]
         escalations: [{ladder: l, kind: functional, on: resolution, starts: open, levels: [{level: a, notify: b, at: 50%}]}]
@@ -322,7 +334,7 @@ def test_a_ladder_on_a_commitment_has_no_stopwatch_of_its_own(problems):
     assert "the ladder stands on a commitment (`on`)" in problem
 
 
-def test_a_shipped_policy_is_found_by_its_name():
+def test_a_shipped_policy_is_found_by_its_name() -> None:
     assert shipped("batoi") == shipped("batoi.yaml")
     with pytest.raises(ValueError, match=r"no policy 'nope' ships with breachwatch; there are: .*batoi"):
         shipped("nope")

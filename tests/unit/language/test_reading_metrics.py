@@ -1,76 +1,77 @@
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
+from stream.language.document import Where
 from stream.language.metrics import Written, read_parts, read_rows
 from stream.sla.policy.conditions import ALWAYS, All, EventIs, FieldIn, Not
 from stream.sla.policy.metric import ANSWER, BEGUN, BUILT_IN, SOLVED, Again, Metric
 
 
-def rows_of(**data):
+def rows_of(**data: Any) -> Any:
     problems = []
-    metrics = read_rows(
-        {
-            name: Written(metric, lambda where, said, name=name: problems.append((name, where, said)))
-            for name, metric in data.items()
-        }
-    )
+
+    def written(name: str, metric: Any) -> Written:
+        return Written(metric, lambda where, said: problems.append((name, where, said)))
+
+    metrics = read_rows({name: written(name, metric) for name, metric in data.items()})
     return problems or metrics
 
 
-def parts(data, base=None, **options):
+def parts(data: Any, base: Metric | None = None, **options: Any) -> Any:
     problems = []
     metric = read_parts(data, lambda where, message: problems.append((where, message)), base, **options)
     assert (metric is None) == bool(problems)
     return problems or metric
 
 
-def test_the_built_in_rows_are_always_there():
+def test_the_built_in_rows_are_always_there() -> None:
     assert rows_of() == BUILT_IN
 
 
-def test_a_row_of_ones_own_has_the_parts_it_states():
+def test_a_row_of_ones_own_has_the_parts_it_states() -> None:
     metric = rows_of(approval={"starts": {"approval": "asked"}, "stops": {"approval": "given"}, "again": "cycle"})["approval"]
     assert metric == Metric(
         "approval", FieldIn("approval", frozenset({"asked"})), FieldIn("approval", frozenset({"given"})), again=Again.CYCLE
     )
 
 
-def test_a_row_like_another_changes_only_what_it_states():
+def test_a_row_like_another_changes_only_what_it_states() -> None:
     metric = rows_of(mine={"like": "resolution", "pauses": {"dependency": "yes"}})["mine"]
     assert metric == replace(BUILT_IN["resolution"], name="mine", pauses=FieldIn("@dependency", frozenset({"yes"})))
 
 
-def test_rows_build_on_rows_in_any_order():
+def test_rows_build_on_rows_in_any_order() -> None:
     metrics = rows_of(a={"like": "b", "pauses": "open"}, b={"like": "c", "cancels": "closed"}, c={"like": "resolution"})
     assert metrics["a"] == replace(metrics["b"], name="a", pauses=FieldIn("status", frozenset({"open"})))
     assert metrics["c"] == replace(BUILT_IN["resolution"], name="c")
 
 
-def test_a_row_with_the_name_of_a_built_in_one_replaces_it_and_may_start_from_it():
+def test_a_row_with_the_name_of_a_built_in_one_replaces_it_and_may_start_from_it() -> None:
     metrics = rows_of(resolution={"like": "resolution", "pauses": "never"})
     assert metrics["resolution"] == replace(BUILT_IN["resolution"], pauses=None)
 
 
-def test_a_part_that_never_holds_is_taken_away():
+def test_a_part_that_never_holds_is_taken_away() -> None:
     assert parts({"pauses": "never"}, BUILT_IN["agent_work"]).pauses is None
 
 
-def test_a_row_may_never_stop_only_by_saying_so():
+def test_a_row_may_never_stop_only_by_saying_so() -> None:
     assert parts({"starts": "always", "stops": "never"}).stops == Not(ALWAYS)
 
 
-def test_a_row_that_continues_reopens_when_its_stop_holds_no_more():
+def test_a_row_that_continues_reopens_when_its_stop_holds_no_more() -> None:
     metric = parts({"starts": "ticket_created", "stops": "solved"}, again=Again.CONTINUE)
     assert (metric.starts, metric.reopens) == (BEGUN, Not(SOLVED))
 
 
-def test_a_changed_stop_changes_the_reopening_that_came_from_it():
+def test_a_changed_stop_changes_the_reopening_that_came_from_it() -> None:
     metric = parts({"stops": {"accepted": "yes"}}, BUILT_IN["resolution"])
     assert metric.reopens == Not(metric.stops)
 
 
-def test_a_stated_reopening_stays():
+def test_a_stated_reopening_stays() -> None:
     metric = parts(
         {"stops": "solved", "again": "continue", "reopens": {"event": "comment.added", "actor": "customer"}},
         BUILT_IN["resolution"],
@@ -78,11 +79,11 @@ def test_a_stated_reopening_stays():
     assert metric.reopens == EventIs(frozenset({"comment.added"}), frozenset({"customer"}))
 
 
-def test_a_row_that_no_longer_continues_has_no_reopening():
+def test_a_row_that_no_longer_continues_has_no_reopening() -> None:
     assert parts({"again": "never"}, BUILT_IN["resolution"]).reopens is None
 
 
-def test_starts_of_any_shape_are_taken():
+def test_starts_of_any_shape_are_taken() -> None:
     metric = parts({"starts": {"begun": True, "vip": True}}, BUILT_IN["first_response"])
     assert metric.starts == All((BEGUN, FieldIn("vip", frozenset({"yes"}))))
     assert metric.stops.parts[0] == ANSWER
@@ -104,7 +105,7 @@ def test_starts_of_any_shape_are_taken():
         ({"stops": "answered"}, BUILT_IN["resolution"], ("stops",), "must be a condition"),
     ],
 )
-def test_a_mistake_is_reported_at_its_place(data, base, where, message):
+def test_a_mistake_is_reported_at_its_place(data: Any, base: Metric | None, where: Where, message: str) -> None:
     ((place, said),) = parts(data, base)
     assert (place, message in said) == (where, True), said
 
@@ -120,26 +121,26 @@ def test_a_mistake_is_reported_at_its_place(data, base, where, message):
         ({"one": []}, "must be a mapping"),
     ],
 )
-def test_a_row_that_cannot_be_read_is_one_problem(data, message):
+def test_a_row_that_cannot_be_read_is_one_problem(data: Any, message: str) -> None:
     ((_, _, said),) = rows_of(**data)
     assert message in said
 
 
-def test_rows_that_are_like_each_other_in_a_ring_are_reported_once():
+def test_rows_that_are_like_each_other_in_a_ring_are_reported_once() -> None:
     ((_, where, said),) = rows_of(a={"like": "b"}, b={"like": "c"}, c={"like": "a"})
     assert (where, said) == (("like",), "`c` is like itself: a -> b -> c -> a")
 
 
-def test_a_timer_is_a_row_that_says_so():
+def test_a_timer_is_a_row_that_says_so() -> None:
     assert rows_of(quiet={"starts": "pending", "stops": "solved", "timer": "yes"})["quiet"].timer
     assert not rows_of(quiet={"starts": "pending", "stops": "solved"})["quiet"].timer
 
 
-def test_a_row_like_a_timer_is_one_unless_it_says_no():
+def test_a_row_like_a_timer_is_one_unless_it_says_no() -> None:
     assert rows_of(mine={"like": "customer_silence"})["mine"].timer
     assert not rows_of(mine={"like": "customer_silence", "timer": "no"})["mine"].timer
 
 
-def test_a_timer_is_yes_or_no():
+def test_a_timer_is_yes_or_no() -> None:
     ((_, where, said),) = rows_of(mine={"like": "customer_silence", "timer": "perhaps"})
     assert (where, said) == (("timer",), "must be yes or no, not `perhaps`")

@@ -1,3 +1,6 @@
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 
 from stream.language.thresholds import read_after, read_at, read_duration, read_warnings
@@ -5,13 +8,13 @@ from stream.sla.calendar.duration import Duration
 from stream.sla.policy.policy import Threshold, ThresholdKind
 
 
-def read(reader, data):
+def read(reader: Callable[..., Any], data: Any) -> Any:
     problems = []
     result = reader(data, lambda where, message: problems.append((where, message)))
     return problems or result
 
 
-def test_warnings_are_shares_time_used_or_time_left_in_the_order_written():
+def test_warnings_are_shares_time_used_or_time_left_in_the_order_written() -> None:
     assert read(read_warnings, ["2bd", "75%", "-30m", "12.5%"]) == (
         Threshold(ThresholdKind.USED, "2bd", duration=Duration.parse("2bd")),
         Threshold(ThresholdKind.SHARE, "75%", per_mille=750),
@@ -20,11 +23,11 @@ def test_warnings_are_shares_time_used_or_time_left_in_the_order_written():
     )
 
 
-def test_one_warning_needs_no_list():
+def test_one_warning_needs_no_list() -> None:
     assert read(read_warnings, "75%") == (Threshold(ThresholdKind.SHARE, "75%", per_mille=750),)
 
 
-def test_levels_are_marked_before_at_and_after_a_deadline():
+def test_levels_are_marked_before_at_and_after_a_deadline() -> None:
     assert read(read_at, "150%") == Threshold(ThresholdKind.SHARE, "150%", per_mille=1500)
     assert read(read_at, "-30m") == Threshold(ThresholdKind.LEFT, "-30m", duration=Duration.parse("30m"))
     assert read(read_at, "+2bh") == Threshold(ThresholdKind.AFTER, "+2bh", duration=Duration.parse("2bh"))
@@ -51,6 +54,6 @@ def test_levels_are_marked_before_at_and_after_a_deadline():
         (read_duration, "1h4bh", "mixes"),
     ],
 )
-def test_what_is_no_mark_is_refused_with_a_way_out(reader, data, message):
+def test_what_is_no_mark_is_refused_with_a_way_out(reader: Callable[..., Any], data: Any, message: str) -> None:
     ((_, said),) = read(reader, data)
     assert message in said

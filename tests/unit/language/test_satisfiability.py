@@ -1,12 +1,14 @@
+from typing import Any
+
 import pytest
 
 from stream.language.conditions import read_condition
 from stream.language.satisfiability import few_tickets, possible, tickets
-from stream.sla.policy.conditions import All, AnyOf, FieldIn, Not
-from stream.sla.policy.metric import BUILT_IN
+from stream.sla.policy.conditions import All, AnyOf, Condition, FieldIn, Not
+from stream.sla.policy.metric import BUILT_IN, Metric
 
 
-def condition(data):
+def condition(data: Any) -> Condition:
     result = read_condition(data, lambda where, message: pytest.fail(f"{where}: {message}"))
     assert result is not None
     return result
@@ -25,7 +27,7 @@ def condition(data):
         {"event": "ticket.merged"},
     ],
 )
-def test_what_some_ticket_can_fulfil_is_possible(data):
+def test_what_some_ticket_can_fulfil_is_possible(data: Any) -> None:
     assert possible(condition(data))
 
 
@@ -44,27 +46,27 @@ def test_what_some_ticket_can_fulfil_is_possible(data):
         {"event": "resolution.accepted", "accepted": False},
     ],
 )
-def test_what_no_ticket_can_fulfil_is_impossible(data):
+def test_what_no_ticket_can_fulfil_is_impossible(data: Any) -> None:
     assert not possible(condition(data))
 
 
-def test_tickets_have_each_named_value_another_one_and_none():
+def test_tickets_have_each_named_value_another_one_and_none() -> None:
     assert [ticket["contract"] for ticket in tickets([FieldIn("contract", frozenset({"gold"}))])] == ["", "gold", "any other"]
 
 
-def test_only_tickets_in_scope_are_made():
+def test_only_tickets_in_scope_are_made() -> None:
     scope = tuple(FieldIn(f"f{n}", frozenset({"x"})) for n in range(30))
     assert few_tickets([], scope) == [{f"f{n}": "x" for n in range(30)}]
     assert not possible(All((*scope, Not(AnyOf(scope)))))
 
 
-def test_where_there_are_too_many_tickets_nothing_is_claimed():
+def test_where_there_are_too_many_tickets_nothing_is_claimed() -> None:
     fields = tuple(FieldIn(f"f{n}", frozenset({"x"})) for n in range(20))
     assert few_tickets(fields, ()) == []
     assert possible(All((AnyOf(fields), Not(AnyOf(fields)))))
 
 
 @pytest.mark.parametrize("metric", BUILT_IN.values(), ids=lambda metric: metric.name)
-def test_every_built_in_row_can_start_and_stop(metric):
+def test_every_built_in_row_can_start_and_stop(metric: Metric) -> None:
     assert possible(metric.starts)
     assert possible(metric.stops)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from observed import gold, policy_set, silver
 
 from stream.observe.metrics import Metrics
+from tests.unit.observe.observed import gold, policy_set, silver
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -7,12 +7,12 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from observed import effect
 
 from stream.observe.catalogue import CATALOGUE, as_markdown
 from stream.observe.facts import state_load
 from stream.runtime.gauges import Gauges
 from stream.sla.effects import Kind
+from tests.unit.observe.observed import effect
 
 if TYPE_CHECKING:
     from stream.observe.metrics import Metrics
@@ -32,7 +32,7 @@ def metrics(metrics: Metrics, tmp_path: Path) -> Metrics:
     return metrics
 
 
-def test_the_registry_exports_the_metrics_of_the_catalogue_and_no_others(metrics: Metrics):
+def test_the_registry_exports_the_metrics_of_the_catalogue_and_no_others(metrics: Metrics) -> None:
     exported = {
         (family.name, family.type, family.documentation)
         for family in metrics.registry.collect()
@@ -42,7 +42,7 @@ def test_the_registry_exports_the_metrics_of_the_catalogue_and_no_others(metrics
     assert exported == {(spec.name.removesuffix("_total"), spec.type, spec.help) for spec in CATALOGUE}
 
 
-def test_every_sample_has_the_labels_of_the_catalogue(metrics: Metrics):
+def test_every_sample_has_the_labels_of_the_catalogue(metrics: Metrics) -> None:
     metrics.effects([effect(kind, ladder="management", level="executive") for kind in Kind], clock_is_wall=True)
     metrics.partition(0, watermark=1)
     labels = {name: set(spec.labels) for spec in CATALOGUE for name in spec.series}
@@ -56,12 +56,12 @@ def test_every_sample_has_the_labels_of_the_catalogue(metrics: Metrics):
             assert set(sample.labels) - {"le"} == labels[sample.name], sample.name
 
 
-def test_no_metric_has_a_ticket_or_a_person_as_a_label():
+def test_no_metric_has_a_ticket_or_a_person_as_a_label() -> None:
     for spec in CATALOGUE:
         assert not {"ticket", "id", "customer", "agent", "assignee", "actor"} & set(spec.labels), spec.name
 
 
-def test_the_page_of_metrics_is_current():
+def test_the_page_of_metrics_is_current() -> None:
     assert (ROOT / "docs/metrics.md").read_text("utf-8") == as_markdown(), (
         "write it anew: python -m stream.observe.catalogue > docs/metrics.md"
     )

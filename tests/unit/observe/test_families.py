@@ -15,7 +15,7 @@ COUNTED = Spec("done_total", "counter", ("kind", "result"), "What was done.")
 MEASURED = Spec("took_seconds", "histogram", ("kind",), "How long it took.", (0, 0.5, 1, 60))
 
 
-def test_a_counter_is_written_as_the_client_writes_its_own():
+def test_a_counter_is_written_as_the_client_writes_its_own() -> None:
     ours, theirs = CollectorRegistry(), CollectorRegistry()
     counted = counter(COUNTED, ours)
     client = Counter(COUNTED.name, COUNTED.help, COUNTED.labels, registry=theirs)
@@ -26,7 +26,7 @@ def test_a_counter_is_written_as_the_client_writes_its_own():
     assert generate_latest(ours) == _without_created(generate_latest(theirs))
 
 
-def test_a_histogram_is_written_as_the_client_writes_its_own():
+def test_a_histogram_is_written_as_the_client_writes_its_own() -> None:
     ours, theirs, dice = CollectorRegistry(), CollectorRegistry(), Random(3)
     measured = histogram(MEASURED, ours)
     client = Histogram(MEASURED.name, MEASURED.help, MEASURED.labels, registry=theirs, buckets=MEASURED.buckets)
@@ -38,7 +38,7 @@ def test_a_histogram_is_written_as_the_client_writes_its_own():
     assert generate_latest(ours) == _without_created(generate_latest(theirs))
 
 
-def test_a_ticket_points_from_the_bucket_its_value_lies_in():
+def test_a_ticket_points_from_the_bucket_its_value_lies_in() -> None:
     registry = CollectorRegistry()
     histogram(MEASURED, registry).labels("a").observe_of("desk/1", 0.5)
 
@@ -46,7 +46,7 @@ def test_a_ticket_points_from_the_bucket_its_value_lies_in():
     assert line.startswith('took_seconds_bucket{kind="a",le="0.5"} 1.0 # {ticket="desk/1"} 0.5 ')
 
 
-def test_a_series_is_there_at_zero_from_its_first_mention():
+def test_a_series_is_there_at_zero_from_its_first_mention() -> None:
     registry = CollectorRegistry()
     counter(COUNTED, registry).labels("a", "good")
     histogram(MEASURED, registry).labels("a")
@@ -56,7 +56,7 @@ def test_a_series_is_there_at_zero_from_its_first_mention():
 
 
 @pytest.mark.parametrize("family", [Counters(COUNTED), Histograms(MEASURED)])
-def test_one_metric_cannot_be_on_a_registry_twice(family: Counters | Histograms):
+def test_one_metric_cannot_be_on_a_registry_twice(family: Counters | Histograms) -> None:
     registry = CollectorRegistry()
     registry.register(family)
 

@@ -2,31 +2,30 @@
 
 from __future__ import annotations
 
-from observed import by_priority, promising
-
 from stream.observe.labels import Vocabulary, priorities
 from stream.sla.calendar.duration import Duration
 from stream.sla.policy.conditions import All, FieldIn, Not
 from stream.sla.policy.policy import Choice
+from tests.unit.observe.observed import by_priority, promising
 
 CRITICAL = FieldIn("category", frozenset({"critical"}))
 
 
-def test_a_vocabulary_keeps_what_is_known_and_the_first_others_and_calls_the_rest_other():
+def test_a_vocabulary_keeps_what_is_known_and_the_first_others_and_calls_the_rest_other() -> None:
     vocabulary = Vocabulary({"p1"}, room=2)
 
     assert [vocabulary.label(word) for word in ("a", "b", "c", "p1", "a")] == ["a", "b", "other", "p1", "a"]
 
 
-def test_the_priorities_of_a_policy_are_those_its_targets_name_in_that_order():
+def test_the_priorities_of_a_policy_are_those_its_targets_name_in_that_order() -> None:
     assert priorities(promising(by_priority(p2="1h", p1="1h"))) == ["p2", "p1"]
 
 
-def test_priorities_are_found_inside_connected_conditions():
+def test_priorities_are_found_inside_connected_conditions() -> None:
     condition = All((CRITICAL, Not(FieldIn("priority", frozenset({"p4"})))))
 
     assert priorities(promising(Choice(((condition, Duration.parse("1h")),)))) == ["p4"]
 
 
-def test_a_policy_whose_targets_name_no_priority_has_the_empty_one():
+def test_a_policy_whose_targets_name_no_priority_has_the_empty_one() -> None:
     assert priorities(promising(Choice.fixed(Duration.parse("1h")))) == [""]

@@ -25,7 +25,7 @@ def ask(limits: Limits) -> None:
         pass
 
 
-def test_after_a_burst_pages_come_at_their_rate_and_who_is_refused_hears_when_to_come_again():
+def test_after_a_burst_pages_come_at_their_rate_and_who_is_refused_hears_when_to_come_again() -> None:
     clock = Clock()
     limits = Limits(a_second=2, burst=3, clock=clock)
     for _ in range(3):
@@ -41,7 +41,7 @@ def test_after_a_burst_pages_come_at_their_rate_and_who_is_refused_hears_when_to
         ask(limits)
 
 
-def test_a_slow_rate_says_truly_how_long_it_takes():
+def test_a_slow_rate_says_truly_how_long_it_takes() -> None:
     clock = Clock()
     limits = Limits(a_second=0.1, burst=1, clock=clock)
     ask(limits)
@@ -53,7 +53,7 @@ def test_a_slow_rate_says_truly_how_long_it_takes():
     ask(limits)
 
 
-def test_a_quiet_time_saves_up_no_more_than_a_burst():
+def test_a_quiet_time_saves_up_no_more_than_a_burst() -> None:
     clock = Clock()
     limits = Limits(a_second=100, burst=2, clock=clock)
     clock.now += 3_600
@@ -64,7 +64,7 @@ def test_a_quiet_time_saves_up_no_more_than_a_burst():
         ask(limits)
 
 
-def test_who_is_refused_uses_nothing_up():
+def test_who_is_refused_uses_nothing_up() -> None:
     clock = Clock()
     limits = Limits(a_second=1, burst=1, clock=clock)
     ask(limits)
@@ -77,9 +77,11 @@ def test_who_is_refused_uses_nothing_up():
     ask(limits)
 
 
-def test_pages_are_made_one_after_the_other_and_beyond_a_few_nobody_waits():
+def test_pages_are_made_one_after_the_other_and_beyond_a_few_nobody_waits() -> None:
     limits = Limits(at_once=3)
-    may_end, making, most = threading.Event(), [], []
+    may_end = threading.Event()
+    making: list[None] = []
+    most: list[int] = []
 
     def page() -> None:
         with limits.page():
@@ -95,12 +97,13 @@ def test_pages_are_made_one_after_the_other_and_beyond_a_few_nobody_waits():
         for each in asked:
             each.result()
 
-    assert {(type(each), each.rate, each.wait) for each in refused} == {(TooMuchError, False, 1)}
+    assert {type(each) for each in refused} == {TooMuchError}
+    assert {(each.rate, each.wait) for each in refused if isinstance(each, TooMuchError)} == {(False, 1)}
     assert most == [1, 1, 1]
     ask(limits)
 
 
-def test_a_page_that_fails_leaves_its_place():
+def test_a_page_that_fails_leaves_its_place() -> None:
     limits = Limits(at_once=1)
     for _ in range(3):
         with pytest.raises(RuntimeError, match="no page"), limits.page():

@@ -6,15 +6,15 @@ from random import Random
 from typing import TYPE_CHECKING
 
 import pytest
-from observed import gold, policy_set
 from prometheus_client import CollectorRegistry
 
 from stream.observe.counts import LabelSets
 from stream.observe.labels import Vocabularies
 from stream.observe.open_books import OpenBooks
 from stream.sla.engine import Engine
-from stream.sla.events import Event
+from stream.sla.events import ActorKind, Event, EventType
 from stream.sla.ticket.state import open_commitments
+from tests.unit.observe.observed import gold, policy_set
 
 if TYPE_CHECKING:
     from stream.observe.open_book import OpenBook
@@ -30,7 +30,7 @@ def books() -> OpenBooks:
     return OpenBooks(LabelSets(Vocabularies(POLICIES), CollectorRegistry()))
 
 
-def shown(books: OpenBooks) -> dict[tuple[str, str, str], int]:
+def shown(books: OpenBooks) -> dict[tuple[str, str, str], float]:
     """What is open, by priority, team and state; nothing of what is not."""
     (family,) = books.collect()
     return {
@@ -40,8 +40,8 @@ def shown(books: OpenBooks) -> dict[tuple[str, str, str], int]:
     }
 
 
-def heard(state: State | None, at: int, kind: str = "ticket.changed", **fields: str) -> State:
-    actor = "agent" if kind == "comment.added" else "customer"
+def heard(state: State | None, at: int, kind: EventType = "ticket.changed", **fields: str) -> State:
+    actor: ActorKind = "agent" if kind == "comment.added" else "customer"
     event = Event(at=at, id=str(at), type=kind, source="desk", actor=actor, public=True, fields=dict(fields))
     return ENGINE.apply(state, "desk/1", event, at).state
 
@@ -56,14 +56,14 @@ def held(book: OpenBook) -> tuple[object, ...]:
     return book.open, states, book.due, book.began
 
 
-def test_a_label_set_is_shown_as_nothing_in_every_state_before_anything_opens(books: OpenBooks):
+def test_a_label_set_is_shown_as_nothing_in_every_state_before_anything_opens(books: OpenBooks) -> None:
     books._sets.find("gold", "first_response", "p1", "")
 
     (family,) = books.collect()
     assert {sample.labels["state"]: sample.value for sample in family.samples} == {"running": 0, "paused": 0, "breached": 0}
 
 
-def test_a_ticket_that_is_told_of_again_unchanged_counts_once(books: OpenBooks):
+def test_a_ticket_that_is_told_of_again_unchanged_counts_once(books: OpenBooks) -> None:
     book, state = books.begin(0), created()
     book.change(None, state)
     book.change(state, state)
@@ -72,7 +72,7 @@ def test_a_ticket_that_is_told_of_again_unchanged_counts_once(books: OpenBooks):
     assert book.open == 1
 
 
-def test_a_commitment_that_breaches_is_counted_under_its_new_state_and_gone_when_it_is_fulfilled(books: OpenBooks):
+def test_a_commitment_that_breaches_is_counted_under_its_new_state_and_gone_when_it_is_fulfilled(books: OpenBooks) -> None:
     book, state = books.begin(0), created()
     book.change(None, state)
     breached = ENGINE.wake(state, 100 * HOUR).state
@@ -83,7 +83,7 @@ def test_a_commitment_that_breaches_is_counted_under_its_new_state_and_gone_when
     assert (shown(books), book.open) == ({}, 0)
 
 
-def test_a_change_of_priority_or_team_moves_what_is_open_to_other_labels(books: OpenBooks):
+def test_a_change_of_priority_or_team_moves_what_is_open_to_other_labels(books: OpenBooks) -> None:
     book, state = books.begin(0), created()
     book.change(None, state)
     moved = heard(state, 2 * HOUR, priority="p2")
@@ -94,7 +94,7 @@ def test_a_change_of_priority_or_team_moves_what_is_open_to_other_labels(books: 
     assert shown(books) == {("p2", "billing", "running"): 1}
 
 
-def test_a_forgotten_ticket_leaves_nothing_behind(books: OpenBooks):
+def test_a_forgotten_ticket_leaves_nothing_behind(books: OpenBooks) -> None:
     book, state = books.begin(0), created()
     book.change(None, state)
     book.change(state, None)
@@ -102,7 +102,7 @@ def test_a_forgotten_ticket_leaves_nothing_behind(books: OpenBooks):
     assert held(book) == (0, [{}, {}, {}], {}, {})
 
 
-def test_a_ticket_whose_team_is_a_list_is_counted_as_a_look_at_it_shows_it(books: OpenBooks):
+def test_a_ticket_whose_team_is_a_list_is_counted_as_a_look_at_it_shows_it(books: OpenBooks) -> None:
     event = Event(
         at=HOUR, id="1", type="ticket.created", source="desk", actor="customer", fields={"priority": "p1", "team": ["a", "b"]}
     )
@@ -116,7 +116,7 @@ def test_a_ticket_whose_team_is_a_list_is_counted_as_a_look_at_it_shows_it(books
     assert held(book) == (0, [{}, {}, {}], {}, {})
 
 
-def test_partitions_are_added_up_and_one_that_is_given_up_is_gone_at_once(books: OpenBooks):
+def test_partitions_are_added_up_and_one_that_is_given_up_is_gone_at_once(books: OpenBooks) -> None:
     for partition, hours in ((0, 1), (1, 2), (2, 1)):
         books.begin(partition).change(None, created(hours * HOUR))
     assert shown(books) == {("p1", "", "running"): 3}
@@ -129,7 +129,7 @@ def test_partitions_are_added_up_and_one_that_is_given_up_is_gone_at_once(books:
     assert shown(books) == {("p1", "", "running"): 1}
 
 
-def test_whatever_happens_to_tickets_a_book_holds_what_a_look_at_each_of_them_gives(books: OpenBooks):
+def test_whatever_happens_to_tickets_a_book_holds_what_a_look_at_each_of_them_gives(books: OpenBooks) -> None:
     dice, book, states = Random(11), books.begin(0), dict[int, "State | None"]()
     for at in range(HOUR, 3_000 * HOUR, HOUR):
         ticket = dice.randrange(40)

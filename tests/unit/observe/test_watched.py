@@ -42,17 +42,19 @@ def watched(registry: CollectorRegistry) -> Watched:
     return watched
 
 
-def test_what_is_gathered_is_served_with_what_it_took(watched: Watched, registry: CollectorRegistry):
+def test_what_is_gathered_is_served_with_what_it_took(watched: Watched, registry: CollectorRegistry) -> None:
     watched.add("apples", Things("apples"))
 
     assert registry.get_sample_value("apples") == 3
-    assert registry.get_sample_value("sla_collector_duration_seconds", {"collector": "apples"}) >= 0
+    took = registry.get_sample_value("sla_collector_duration_seconds", {"collector": "apples"})
+    assert took is not None
+    assert took >= 0
     assert registry.get_sample_value("sla_collector_errors_total", {"collector": "apples"}) == 0
 
 
 def test_one_that_fails_is_left_out_and_counted_and_the_others_are_served(
     watched: Watched, registry: CollectorRegistry, caplog: pytest.LogCaptureFixture
-):
+) -> None:
     apples, pears = Things("apples"), Things("pears")
     watched.add("apples", apples)
     watched.add("pears", pears)
@@ -73,7 +75,7 @@ def test_one_that_fails_is_left_out_and_counted_and_the_others_are_served(
     assert registry.get_sample_value("apples") == 3
 
 
-def test_two_collectors_need_two_names(watched: Watched):
+def test_two_collectors_need_two_names(watched: Watched) -> None:
     watched.add("apples", Things("apples"))
 
     with pytest.raises(ValueError, match="already"):

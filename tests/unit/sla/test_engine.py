@@ -176,8 +176,9 @@ def test_a_ticket_first_heard_of_in_mid_life_is_partial_until_its_creation_comes
     assert told.state.head.partial
     assert told.lines("started") == ["started @2h"]
 
-    told.event(created(0, "p2"))
+    told = told.event(created(0, "p2"))
 
+    assert told.state is not None
     assert not told.state.head.partial
     assert told.wake(99 * HOUR).lines("breached") == ["breached @4h"]
 

@@ -221,7 +221,8 @@ def test_a_new_version_changes_nothing_before_its_date() -> None:
     [([8, 8, 8, 8, 6, 0, 0], 8), ([8, 8, 6, 6, 0, 0, 0], 8), ([4, 0, 0, 0, 0, 10, 10], 10), ([5] * 7, 5)],
 )
 def test_a_working_day_is_the_commonest_opening_and_of_equally_common_the_longest(hours: list[int], day: int) -> None:
-    week: Week = tuple((Window(0, length * HOUR),) if length else () for length in hours)
+    mon, tue, wed, thu, fri, sat, sun = ((Window(0, length * HOUR),) if length else () for length in hours)
+    week: Week = (mon, tue, wed, thu, fri, sat, sun)
     assert calendar(week).day == day * HOUR
 
 

@@ -20,7 +20,8 @@ def at(text: str) -> int:
 def daily(timezone: str, start: float, end: float, days: int = 7) -> Calendar:
     """The same window, in hours, on the first ``days`` days of the week."""
     window = (Window(round(start * HOUR), round(end * HOUR)),)
-    week: Week = (window,) * days + ((),) * (7 - days)
+    mon, tue, wed, thu, fri, sat, sun = (window if day < days else () for day in range(7))
+    week: Week = (mon, tue, wed, thu, fri, sat, sun)
     return Calendar("daily", Content(timezone, (Version(date.min, week),)))
 
 

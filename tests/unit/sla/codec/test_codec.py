@@ -59,7 +59,8 @@ def test_parts_of_a_ticket_keep_their_bytes_until_an_event_or_time_changes_one()
     assert told.state.head.stored is written
     assert codec.decode(codec.encode(told.state)).head.stored == written
 
-    told.wake(1_000 * HOUR)
+    told = told.wake(1_000 * HOUR)
+    assert told.state is not None
     assert told.state.head.stored is None
     codec.encode(told.state)
     told.event(changed(1_001 * HOUR, status="solved"))

@@ -10,6 +10,7 @@ import pytest
 from stream.sla.calendar.duration import Duration
 from stream.sla.effects import Reason
 from stream.sla.events import Event
+from stream.sla.policy.conditions import FieldIn
 from stream.sla.policy.policy import OnChange, Threshold
 from stream.sla.ticket.commitment_state import CommitmentState, Verdict
 from tests.unit.sla.given import (
@@ -312,7 +313,5 @@ def _extensible(cap: str, *thresholds: Threshold) -> PolicySet:
     return policy_set(dataclasses.replace(plain, extension_cap=Duration.parse(cap)))
 
 
-def _field(name: str, value: str):  # type: ignore[no-untyped-def]
-    from stream.sla.policy.conditions import FieldIn
-
+def _field(name: str, value: str) -> FieldIn:
     return FieldIn(name, frozenset({value}))

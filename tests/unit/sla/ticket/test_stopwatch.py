@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import itertools
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from stream.language.calendars import read_calendar
 from stream.sla.calendar.duration import Clock
 from stream.sla.policy.conditions import ALWAYS as ALWAYS_HOLDS
-from stream.sla.policy.conditions import All, AnyOf, Changed, EventIs, FieldIn, Not
+from stream.sla.policy.conditions import All, AnyOf, Changed, EventIs, FieldIn, Fields, Not
 from stream.sla.policy.metric import ANSWER, BEGUN, BUILT_IN, SOLVED, Again, Metric
 from stream.sla.policy.triggers import MetricTriggers
 from stream.sla.ticket.stopwatch import TABLE, Phase, Signal, Stopwatch
@@ -19,9 +19,9 @@ from tests.unit.sla.given import ALWAYS, HOUR, changed, created, says
 if TYPE_CHECKING:
     from stream.sla.calendar.calendar import Calendar
 
-RUNNING = {"status": "open"}
-PENDING = {"status": "pending"}
-CLOSED = {"status": "closed"}
+RUNNING: Fields = {"status": "open"}
+PENDING: Fields = {"status": "pending"}
+CLOSED: Fields = {"status": "closed"}
 
 
 def test_a_signal_the_table_does_not_list_is_our_bug_and_changes_nothing() -> None:
@@ -44,7 +44,7 @@ def test_every_signal_of_the_table_leads_to_its_phase() -> None:
 
 def test_turn_gives_only_signals_the_table_lists() -> None:
     events = [created(0), changed(1, status="pending"), changed(1, status="solved"), says(1), says(1, "customer")]
-    fields = [
+    fields: list[Fields] = [
         RUNNING,
         PENDING,
         CLOSED,
@@ -305,8 +305,7 @@ def test_every_condition_may_ask_for_the_event_and_for_the_fields_at_once(
     asked: str, phase: Phase, again: Again, signals: tuple[Signal, ...]
 ) -> None:
     holds = All((ANSWER, FieldIn("status", frozenset({"open"}))))
-    triggers = MetricTriggers(
-        Metric("r", **{"starts": holds, "stops": Not(ALWAYS_HOLDS), **dict.fromkeys(asked.split(), holds)}, again=again)
-    )
+    conditions: dict[str, Any] = {"starts": holds, "stops": Not(ALWAYS_HOLDS), **dict.fromkeys(asked.split(), holds)}
+    triggers = MetricTriggers(Metric("r", **conditions, again=again))
 
     assert triggers.signals(phase, says(1), RUNNING) == signals

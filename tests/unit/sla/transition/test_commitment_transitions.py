@@ -24,8 +24,10 @@ def extension(at: int, by: str) -> Event:
     return Event(at, f"x{at}", "extension.granted", "test", commitment="resolution", by=by)
 
 
-def extensible(cap: str, *thresholds: Threshold, **more: str) -> Commitment:
-    return dataclasses.replace(commitment("resolution", *thresholds, **more), extension_cap=Duration.parse(cap))
+def extensible(cap: str, *thresholds: Threshold, **targets: str) -> Commitment:
+    return dataclasses.replace(
+        commitment("resolution", *thresholds, on_change=OnChange.CARRY, **targets), extension_cap=Duration.parse(cap)
+    )
 
 
 def in_turn(effect: Effect, turn: int, cause: str = "") -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -89,7 +89,7 @@ def test_a_recurrence_may_be_repeated_as_often_as_the_first_time() -> None:
     ]
 
 
-def gold_only(**more: object) -> PolicySet:
+def gold_only(**more: Any) -> PolicySet:
     gold = FieldIn("contract", frozenset({"gold"}))
     return policy_set(ladders=(dataclasses.replace(ladder(*TWO, **more), when=gold),))
 
@@ -134,7 +134,7 @@ def test_a_release_of_what_was_not_raised_does_not_keep_it_from_being_raised() -
     assert told.lines() == ["raised team @4h"]
 
 
-def asked(**more: object) -> PolicySet:
+def asked(**more: Any) -> PolicySet:
     return policy_set(ladders=(ladder(*TWO, **{"on_request": "team", **more}),))
 
 
