@@ -1,4 +1,8 @@
-"""One real Kafka broker for all tests of this folder; each test has topics of its own on it."""
+"""A real Kafka broker for each process of pytest-xdist; each test has topics of its own on it.
+
+So two processes use two brokers, with ports and data of their own, and both cores work. Each test goes to whichever process is
+free, but for the groups below: the tests of a group run one after the other in one process.
+"""
 
 from __future__ import annotations
 
@@ -15,10 +19,20 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
+GROUPS = {
+    # A fixture of the module is dear: an image, a broker that asks for passwords.
+    "test_image": "image",
+    "test_login": "login",
+    # They start several processes each, or rest on how fast the machine is: never two of them at once. Chaos is in it, too.
+    "test_demo": "heavy",
+    "test_watchdog_ends": "heavy",
+}
+
+
 def pytest_itemcollected(item: pytest.Item) -> None:
     item.add_marker(pytest.mark.broker)
-    # With pytest-xdist and --dist loadgroup: one broker, in one of its processes.
-    item.add_marker(pytest.mark.xdist_group("broker"))
+    if group := GROUPS.get(item.path.stem):
+        item.add_marker(pytest.mark.xdist_group(group))
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,7 @@ from tests.observability.contract import ROOT
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-pytestmark = [pytest.mark.promtool, pytest.mark.broker, pytest.mark.xdist_group("broker")]
+pytestmark = [pytest.mark.promtool, pytest.mark.broker, pytest.mark.xdist_group("dashboards")]
 
 sys.path.insert(0, str(ROOT / "grafana/render"))
 board_queries = importlib.import_module("board_queries")
