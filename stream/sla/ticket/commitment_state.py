@@ -41,7 +41,7 @@ class Verdict(IntEnum):
 
 TABLE: Final[dict[Verdict, frozenset[Verdict]]] = {
     Verdict.PENDING: frozenset({Verdict.MET, Verdict.BREACHED, Verdict.CANCELLED, Verdict.MEASURED}),
-    Verdict.BREACHED: frozenset({Verdict.MET_LATE, Verdict.CANCELLED}),
+    Verdict.BREACHED: frozenset({Verdict.MET_LATE}),  # what is breached stays so, whatever ceases to apply
     # The stopwatch was reopened, or (cancelled) the promise applies again.
     Verdict.MET: frozenset({Verdict.PENDING}),
     Verdict.MEASURED: frozenset({Verdict.PENDING}),
