@@ -25,16 +25,26 @@ endif
 DESELECT := $(if $(LEFT_OUT),-m "$(wordlist 2,9,$(LEFT_OUT))")
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test chaos check pictures bench wheel lock clean
+.PHONY: help setup demo unit test-short coverage test chaos check pictures bench wheel lock clean
 
 help: ## Say what there is
 	@echo "make TARGET, where TARGET is one of"
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  %-8s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' Makefile
 
 setup: $(STAMP) ## Make .venv with everything in it; does nothing when it is current
 
 demo: $(STAMP) ## See it all run on an embedded Kafka broker, in under two minutes (ARGS=--stack: with alerts)
 	@$(BIN)/python -m stream demo $(ARGS)
+
+unit: $(STAMP) ## Run the unit tests and the stories, in half a minute
+	$(BIN)/pytest -q -n 2 $(DESELECT) tests/unit tests/stories $(ARGS)
+
+test-short: $(STAMP) ## Run what needs no broker, compiler or browser, with a fifth of the random examples, in about a minute
+	BREACHWATCH_EXAMPLES=0.2 $(BIN)/pytest -q -n 2 -m "not broker and not promtool and not browser and not compiler" $(ARGS)
+
+coverage: $(STAMP) ## Measure the branches of the core that unit tests, stories and properties take, in about two minutes
+	$(BIN)/pytest -q -n 2 --cov=stream.sla --cov-branch --cov-report=term-missing:skip-covered tests/unit/sla tests/stories \
+		tests/properties $(ARGS)
 
 test: check ## Check, then run all tests: unit, properties, stories, shell, broker, observability, chaos
 ifneq ($(findstring promtool,$(LEFT_OUT)),)

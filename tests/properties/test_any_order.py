@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from stream.sla.codec import codec
 from stream.sla.engine import Engine, Outcome
 from stream.sla.ticket.state import open_commitments
-from tests.properties.worlds import EVENTS, MORE, POLICY_SETS, START
+from tests.examples import examples
+from tests.properties.worlds import EVENTS, POLICY_SETS, START
 from tests.unit.sla.given import HOUR
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ def in_order(policies: PolicySet, events: list[Event]) -> set[Fact]:
     return world.facts()
 
 
-@settings(max_examples=300 * MORE, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(POLICY_SETS, EVENTS, st.data())
 def test_any_order_any_repetition_and_wake_ups_anywhere_end_in_the_same_facts(
     policies: PolicySet, events: list[Event], data: st.DataObject
@@ -83,7 +84,7 @@ def test_any_order_any_repetition_and_wake_ups_anywhere_end_in_the_same_facts(
     assert world.facts() == in_order(policies, events)
 
 
-@settings(max_examples=150 * MORE, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(POLICY_SETS, EVENTS)
 def test_a_wake_up_before_every_event_changes_nothing(policies: PolicySet, events: list[Event]) -> None:
     world = World(policies)
@@ -95,7 +96,7 @@ def test_a_wake_up_before_every_event_changes_nothing(policies: PolicySet, event
     assert world.facts() == in_order(policies, events)
 
 
-@settings(max_examples=150 * MORE, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(POLICY_SETS, EVENTS)
 def test_the_promised_wake_up_is_neither_early_nor_late(policies: PolicySet, events: list[Event]) -> None:
     engine, state = Engine(policies), None
@@ -109,7 +110,7 @@ def test_the_promised_wake_up_is_neither_early_nor_late(policies: PolicySet, eve
         state = step.state
 
 
-@settings(max_examples=150 * MORE, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(POLICY_SETS, EVENTS)
 def test_every_state_survives_the_codec_and_a_look_at_it_sees_what_reading_it_would(
     policies: PolicySet, events: list[Event]
@@ -122,7 +123,7 @@ def test_every_state_survives_the_codec_and_a_look_at_it_sees_what_reading_it_wo
         assert codec.peek(data) == (state.wake_at, state.ended, open_commitments(state))
 
 
-@settings(max_examples=100 * MORE, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(POLICY_SETS, EVENTS, st.data())
 def test_pausing_in_two_pieces_is_pausing_once(policies: PolicySet, events: list[Event], data: st.DataObject) -> None:
     """An event that sets again what is already so has no meaning, wherever it falls."""

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from stream.sla.calendar.calendar import Calendar
 from stream.sla.calendar.week import Content, DateException, Holiday, Kind, ReadingException, Version, Week, Window, Windows
+from tests.examples import examples
 from tests.properties.slow_calendar import Hours, SlowCalendar, SlowVersion
 
 MINUTE = 60_000_000
@@ -35,7 +36,7 @@ CHANGES = [
 ]
 """Zones, and an instant (UTC) near which something is odd about them; a plain one and a turn of the year among them."""
 
-quick = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+quick = settings(max_examples=examples(40), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 minutes_of_day = st.integers(0, DAY - 1) | st.sampled_from([0, 60, 90, 120, 150, 180, 540, 1020, 1320])
 
 

@@ -15,6 +15,7 @@ from stream.wire.decode import Rejected, Tick, decode
 from stream.wire.effect import encode_event, encode_tick
 from stream.wire.instants import END, FIRST
 from stream.wire.ticket_event import Incoming
+from tests.examples import examples
 
 SCHEMAS = Path(__file__).parents[2] / "schemas"
 SCHEMA = Draft202012Validator(json.loads((SCHEMAS / "ticket-event.v1.json").read_text()))
@@ -119,14 +120,14 @@ def test_any_json_gets_an_answer(value: Any) -> None:
     check(json.dumps(value).encode(), b"k")
 
 
-@settings(max_examples=600)
+@settings(max_examples=examples(600))
 @given(mutated())
 def test_what_is_accepted_of_a_mutated_event_keeps_the_schema(event: dict[str, Any]) -> None:
     ticket = event.get("ticket")
     check(json.dumps(event).encode(), ticket.encode() if isinstance(ticket, str) else b"k")
 
 
-@settings(max_examples=400)
+@settings(max_examples=examples(400))
 @given(st.sampled_from(VALID), st.data())
 def test_a_record_with_damaged_bytes_gets_an_answer(event: dict[str, Any], data: st.DataObject) -> None:
     value = bytearray(json.dumps(event, ensure_ascii=False).encode())

@@ -12,6 +12,7 @@ from stream.sla.effects import TIMER, Kind, Reason, Effect
 from stream.sla.engine import Engine
 from stream.sla.explain.explain import explain, explain_state
 from stream.sla.explain.explanation import Outcome, SpanKind
+from tests.examples import examples
 from tests.properties.worlds import EVENTS, POLICY_SETS, START
 from tests.unit.sla.given import HOUR
 
@@ -62,7 +63,7 @@ def told(effect: Effect) -> tuple[object, ...]:
     return (effect.kind, effect.at, effect.reason, effect.cause, effect.level)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(POLICY_SETS, EVENTS)
 def test_counted_spans_add_up_to_what_the_engine_said_was_elapsed_and_due(policies: PolicySet, events: list[Event]) -> None:
     effects, _ = said(policies, events, HORIZON)
@@ -80,7 +81,7 @@ def test_counted_spans_add_up_to_what_the_engine_said_was_elapsed_and_due(polici
             assert counted == effect.elapsed
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(POLICY_SETS, EVENTS, st.integers(START, HORIZON))
 def test_spans_follow_one_another_and_lead_exactly_to_the_deadline(
     policies: PolicySet, events: list[Event], until: int
@@ -108,7 +109,7 @@ def test_spans_follow_one_another_and_lead_exactly_to_the_deadline(
             assert sum(span.counted for span in spans if span.end <= (deadline.due or 0)) >= (deadline.due_after or 0)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(POLICY_SETS, EVENTS, st.integers(START, HORIZON))
 def test_every_effect_is_told_of_once_and_what_is_expected_comes_true_if_nothing_else_happens(
     policies: PolicySet, events: list[Event], until: int
@@ -130,7 +131,7 @@ def test_every_effect_is_told_of_once_and_what_is_expected_comes_true_if_nothing
             assert (Kind.RAISED, level.due, level.commitment, level.level) in coming
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(POLICY_SETS, EVENTS, st.integers(2, 200))
 def test_a_stored_ticket_is_explained_as_its_events_are(policies: PolicySet, events: list[Event], history: int) -> None:
     _, state = said(policies, events, HORIZON, history)

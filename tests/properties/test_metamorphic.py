@@ -15,8 +15,8 @@ from stream.sla.engine import Engine
 from stream.sla.events import Event
 from stream.sla.policy.policy import OnChange
 from stream.sla.policy.resolve import PolicySet
+from tests.examples import examples
 from tests.oracle.scenes import CALENDARS, FAST, Scene, read, scene
-from tests.properties.worlds import MORE
 from tests.unit.sla.given import HOUR, MINUTE, changed, commitment, created, policy_set, share, used
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 WEEK = 7 * 24 * HOUR
 SEEDS = st.integers(0, 2**32)
-often = settings(max_examples=200 * MORE, deadline=None)
+often = settings(max_examples=examples(200), deadline=None)
 
 OFFICE = FAST["office"]
 BERLIN_SPRING = 1_774_515_600_000_000

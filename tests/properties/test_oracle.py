@@ -8,10 +8,10 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from stream.sla.engine import Engine
+from tests.examples import examples
 from tests.oracle.oracle import oracle
 from tests.oracle.promised import Expected
 from tests.oracle.scenes import SLOW, Scene, scene, smallest
-from tests.properties.worlds import MORE
 
 if TYPE_CHECKING:
     from stream.sla.effects import Effect
@@ -36,7 +36,7 @@ def agree(scene: Scene) -> bool:
     return engine(scene) == oracle(scene.policies, SLOW, scene.events, scene.until)
 
 
-@settings(max_examples=80 * MORE, deadline=None, phases=[Phase.explicit, Phase.generate], database=None)
+@settings(max_examples=examples(80), deadline=None, phases=[Phase.explicit, Phase.generate], database=None)
 @given(st.integers(0, 2**32))
 def test_the_engine_says_what_the_oracle_says(seed: int) -> None:
     found = scene(seed)

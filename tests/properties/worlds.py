@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
 from hypothesis import strategies as st
@@ -17,8 +16,6 @@ from stream.sla.policy.policy import Choice, Commitment, Ladder, LadderKind, Lev
 from stream.sla.policy.resolve import PolicySet
 from tests.unit.sla.given import HOUR, MINUTE, after, left, share, used
 
-MORE = int(os.environ.get("BREACHWATCH_EXAMPLES", "1"))
-"""Multiplies the examples of each property, for a long search by hand."""
 START = 1_774_000_000_000_000
 """2026-03-20T09:46:40Z: Europe changes to summer time nine days later."""
 

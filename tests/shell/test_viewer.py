@@ -22,6 +22,7 @@ from stream.sla.codec import codec
 from stream.sla.engine import Engine
 from stream.sla.events import Event
 from stream.sla.ticket.state import open_commitments
+from tests.examples import examples
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -187,7 +188,7 @@ def test_a_worker_with_nothing_has_a_page_with_nothing(worker: Worker) -> None:
 entries = st.lists(st.tuples(st.integers(0, 30), st.none() | st.integers(0, 10)), max_size=80)
 
 
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 @given(entries)
 def test_tickets_come_in_the_order_of_their_instants_each_once_and_stay(changes: list[tuple[int, int | None]]) -> None:
     index = TimerQueue()

@@ -56,7 +56,8 @@ def test_chats_are_asked_while_the_desk_is_open_and_every_step_says_how_far_it_i
         at = tick.at
 
 
-def test_it_ends_when_the_alert_that_is_waited_for_has_arrived() -> None:
+def test_it_ends_when_the_alert_that_is_waited_for_has_arrived(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(demo_alerts, "_STEP_SECONDS", 0.0)
     out, alerts = shown()
     alerts.told(OTHER)
     published = Published(lambda: alerts.told(OTHER), lambda: alerts.told(WANTED))
@@ -76,6 +77,7 @@ def test_it_fails_and_says_what_did_arrive_when_that_was_something_else(
     not_it: Notification, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(demo_alerts, "_PATIENCE", 0.0)
+    monkeypatch.setattr(demo_alerts, "_STEP_SECONDS", 0.0)
     _, alerts = shown()
 
     with pytest.raises(DemoError, match=f"{ALERT} did not arrive.*{not_it.alert}"):
