@@ -170,6 +170,21 @@ def test_a_bounded_history_says_the_same_as_a_whole_one() -> None:
     assert whole.wake(99 * HOUR).lines() == bounded.wake(99 * HOUR).lines()
 
 
+def test_a_late_event_does_not_lengthen_a_full_history_and_corrects_what_was_said() -> None:
+    events = [created(0, "p2"), changed(5 * HOUR, team="a"), changed(9 * HOUR, team="b"), changed(10 * HOUR, team="c")]
+    whole, bounded = Told(RESOLUTION), Told(RESOLUTION, history=4)
+    for event in [*events, changed(7 * HOUR, status="solved")]:
+        whole.event(event)
+        bounded.event(event)
+
+    assert bounded.steps[-1].outcome is Outcome.LATE
+    assert (
+        bounded.lines() == whole.lines() == ["started @0h", "warned 50% @4h", "breached @8h", "breach_retracted @8h", "met @7h"]
+    )
+    assert bounded.state is not None
+    assert bounded.state.recent.kept <= 4
+
+
 def test_a_ticket_first_heard_of_in_mid_life_is_partial_until_its_creation_comes() -> None:
     told = Told(RESOLUTION).event(changed(2 * HOUR, priority="p1"))
     assert told.state is not None

@@ -344,3 +344,14 @@ def test_a_stored_ticket_with_its_history_cut_says_since_when_it_is_known(histor
     assert (deadline.due, deadline.elapsed) == (6 * HOUR, 2 * HOUR)
     assert deadline.spans[0].cause == ("" if history == 2 else "c0")
     assert deadline.spans[-1].cause == f"f{4 * HOUR}-status"
+
+
+def test_a_stored_ticket_is_explained_as_of_the_last_deadline_that_passed() -> None:
+    engine = Engine(PLAIN)
+    state = engine.apply(None, "T", created(0), 0).state
+    state = engine.wake(state, 5 * HOUR).state
+
+    explanation = explain_state(PLAIN, state)
+
+    assert explanation.until > 4 * HOUR
+    assert explanation.deadlines[0].verdict is Outcome.BREACHED

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 
+import pytest
+
 from stream.language.calendars import read_calendar
 from stream.sla.calendar.duration import Duration
 from stream.sla.events import Event
@@ -11,7 +13,7 @@ from stream.sla.policy.conditions import ALWAYS as ANY_TICKET
 from stream.sla.policy.conditions import AnyOf, Changed, EventIs, FieldIn
 from stream.sla.policy.policy import Choice, Policy
 from stream.sla.policy.resolve import PolicySet
-from tests.unit.sla.given import ALWAYS, HOUR, changed, commitment, created, policy_set, run
+from tests.unit.sla.given import ALWAYS, HOUR, changed, commitment, created, ladder, policy_set, run, used
 
 GOLD = FieldIn("contract", frozenset({"gold"}))
 OFFICE = read_calendar("office", {"timezone": "UTC", "week": {"mon-sun": ["09:00-17:00"]}}, lambda *_: None)
@@ -59,3 +61,10 @@ def test_a_change_of_an_unread_field_is_no_change_of_a_promise() -> None:
     told = run(policy_set(commitment("resolution"), applies_to=GOLD), created(0, contract="gold"), changed(1 * HOUR, team="x"))
 
     assert told.lines() == ["started @0h", "breached @4h"]
+
+
+def test_a_ladder_must_stand_on_something() -> None:
+    hanging = dataclasses.replace(ladder(("lead", used("1h"))), metric=None)
+
+    with pytest.raises(ValueError, match="'ladder' stands neither on a stopwatch nor on a commitment"):
+        run(policy_set(ladders=(hanging,)), created(0))

@@ -89,6 +89,14 @@ def test_an_extension_and_what_was_warned_of_are_gone_when_the_count_begins_anew
     assert told.effects[-1].target == 4 * HOUR
 
 
+def test_an_extension_of_what_is_not_promised_any_more_says_nothing() -> None:
+    gold = FieldIn("contract", frozenset({"gold"}))
+    policies = policy_set(extensible("2h"), applies_to=gold)
+    told = run(policies, created(0, contract="gold"), changed(1 * HOUR, contract="tin"), extension(2 * HOUR, "1h"))
+
+    assert told.lines() == ["started @0h", "cancelled @1h"]
+
+
 def test_an_extension_may_be_given_in_months() -> None:
     told = run(policy_set(extensible("2mo", p1="4h")), created(0), extension(1 * HOUR, "1mo"))
 
