@@ -43,7 +43,7 @@ test-short: $(STAMP) ## Run what needs no broker, compiler or browser, with a fi
 	BREACHWATCH_EXAMPLES=0.2 $(BIN)/pytest -q -n 2 -m "not broker and not promtool and not browser and not compiler" $(ARGS)
 
 coverage: $(STAMP) ## Measure the branches of the core that unit tests, stories and properties take, in about two minutes
-	$(BIN)/pytest -q -n 2 --cov=stream.sla --cov-branch --cov-report=term-missing:skip-covered tests/unit/sla tests/stories \
+	$(BIN)/pytest -q -n 2 --cov=stream.sla --cov-report=term-missing:skip-covered tests/unit/sla tests/stories \
 		tests/properties $(ARGS)
 
 test: check ## Check, then run all tests: unit, properties, stories, commands, broker, observability, chaos
@@ -85,7 +85,7 @@ lock: $(STAMP) ## Pin the newest versions that pyproject.toml allows into requir
 		--custom-compile-command 'make lock' --output-file requirements.lock pyproject.toml
 
 clean: ## Remove .venv and caches; Kafka's jars stay in ~/.cache/breachwatch
-	rm -rf $(VENV) grafana/render/node_modules dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) grafana/render/node_modules dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(STAMP): pyproject.toml requirements.lock

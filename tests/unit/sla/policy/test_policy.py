@@ -68,3 +68,12 @@ def test_a_ladder_must_stand_on_something() -> None:
 
     with pytest.raises(ValueError, match="'ladder' stands neither on a stopwatch nor on a commitment"):
         run(policy_set(ladders=(hanging,)), created(0))
+
+
+def test_a_field_with_new_values_without_end_fills_no_memory() -> None:
+    policies = policy_set(commitment("resolution"), applies_to=GOLD)
+    for number in range(65_537):
+        policies.resolved_policy({"contract": f"contract-{number}"}, 0)
+
+    assert len(policies._resolved) == 1
+    assert policies.resolved_policy({"contract": "gold", "priority": "p1"}, 0).has_targets
