@@ -25,8 +25,8 @@ def amtool(*arguments: str) -> None:
 
 
 def inhibitions() -> list[dict[str, Any]]:
-    rules: list[dict[str, Any]] = yaml.safe_load(CONFIG.read_text("utf-8"))["inhibit_rules"]
-    return rules
+    found: list[dict[str, Any]] = yaml.safe_load(CONFIG.read_text("utf-8"))["inhibit_rules"]
+    return found
 
 
 def named(matchers: list[str]) -> set[str]:

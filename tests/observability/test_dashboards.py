@@ -18,13 +18,13 @@ from tests.observability.promql import reads
 
 GRAFANA = ROOT / "grafana"
 DASHBOARDS = {path.name: json.loads(path.read_text("utf-8")) for path in sorted((GRAFANA / "dashboards").glob("*.json"))}
-SHOWN: dict[str, dict[str, Any]] = {
-    f"{board['title']}: {panel['title']}": panel
+SHOWN: list[tuple[str, dict[str, Any]]] = [
+    (f"{board['title']}: {panel['title']}", panel)
     for board in DASHBOARDS.values()
     for panel in board["panels"]
     if panel["type"] != "row"
-}
-PANELS = [pytest.param(panel, id=name) for name, panel in SHOWN.items()]
+]
+PANELS = [pytest.param(panel, id=name) for name, panel in SHOWN]
 UNITS = {"s", "percentunit", "short", "none", "bytes", "string"}
 RANGES = ("[$__rate_interval]", "[$__range]")
 
@@ -111,7 +111,7 @@ def test_a_range_is_that_of_the_dashboard(panel: dict[str, Any]) -> None:
         assert ranges == sum(target["expr"].count(each) for each in RANGES)
 
 
-@pytest.mark.parametrize("panel", [pytest.param(panel, id=name) for name, panel in SHOWN.items() if panel["type"] != "table"])
+@pytest.mark.parametrize("panel", [pytest.param(panel, id=name) for name, panel in SHOWN if panel["type"] != "table"])
 def test_the_unit_fits_the_metrics(panel: dict[str, Any]) -> None:
     unit = panel["fieldConfig"]["defaults"]["unit"]
     for target in panel["targets"]:
@@ -177,7 +177,7 @@ def test_the_provisioning_names_the_folder_that_compose_mounts() -> None:
 
 
 def test_the_dashboards_show_every_recorded_share() -> None:
-    shown = " ".join(t["expr"] for panel in SHOWN.values() for t in panel["targets"])
+    shown = " ".join(t["expr"] for _, panel in SHOWN for t in panel["targets"])
 
     assert all(name in shown for name in RECORDS if "ratio30d" in name)
 

@@ -19,13 +19,13 @@ sys.path.insert(0, str(ROOT / "grafana/render"))
 board_queries = importlib.import_module("board_queries")
 scraped = importlib.import_module("scraped")
 
-TARGETS: dict[str, dict[str, Any]] = {
-    f"{board['title']}: {panel['title']} {target['refId']}": target
+TARGETS: list[tuple[str, dict[str, Any]]] = [
+    (f"{board['title']}: {panel['title']} {target['refId']}", target)
     for board in board_queries.boards()
     for panel in board["panels"]
     for target in panel.get("targets", ())
-}
-QUERIES = [pytest.param(target, id=name) for name, target in TARGETS.items()]
+]
+QUERIES = [pytest.param(target, id=name) for name, target in TARGETS]
 VARIABLES = sorted(
     {
         variable["definition"]
@@ -58,8 +58,7 @@ def test_a_variable_has_something_to_choose_from(prometheus: Any, definition: st
 
 
 def test_the_breaches_on_the_overview_name_tickets(prometheus: Any) -> None:
-    target = TARGETS["SLA overview: Breaches A"]
-    assert target.get("exemplar")
+    (target,) = (t for name, t in TARGETS if name == "SLA overview: Breaches A" and t.get("exemplar"))
 
     tickets = {one["labels"]["ticket"] for one in board_queries.exemplars(prometheus, target, step=1)}
     assert tickets
