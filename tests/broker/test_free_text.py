@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from running import Sent, Worker, all_committed, publish, read, until
-
+from tests.broker.running import Sent, Worker, all_committed, publish, read, until
 from tests.free_text import NAME, PHONE, payloads
 
 if TYPE_CHECKING:

@@ -15,8 +15,8 @@ from stream.runtime.recovery.outputs import ORIGIN, fence
 from stream.runtime.settings import Settings, load
 from stream.sla.effects import Kind
 from stream.wire.effect import decode_effect, effect_headers, encode_effect
-from tests.effects import effect_of
 from tests.broker.running import START, read
+from tests.effects import effect_of
 
 if TYPE_CHECKING:
     from stream.runtime.kafka.topics import Topics

@@ -74,7 +74,7 @@ def _base(state: State) -> Stored | None:
 
 def _standings_of(heard: Heard) -> Iterator[tuple[str, str, int | None]]:
     for name, resolved in heard.story.commitments.items():
-        watch = heard.story.watches[resolved.row]
+        watch = heard.story.watches[resolved.metric]
         if resolved.target is not None and watch.on and resolved.verdict in _WORDS:
             word = _WORDS[resolved.verdict][watch.phase == "paused"]
             yield name, word, None if resolved.due is None else resolved.due * MINUTE

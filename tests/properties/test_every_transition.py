@@ -67,8 +67,8 @@ def _listed() -> Iterator[str]:
             yield f"stopwatch: {phase.name} --{signal.value}--> {after.name}"
     for verdict, next_ in commitment_state.TABLE.items():
         yield from (_edge("commitment", verdict, after) for after in next_)
-    for phase, afterwards in ESCALATION.items():
-        yield from (_edge("escalation", phase, after) for after in afterwards)
+    for before, afterwards in ESCALATION.items():
+        yield from (_edge("escalation", before, after) for after in afterwards)
 
 
 def _edge(machine: str, before: IntEnum, after: IntEnum) -> str:
@@ -101,7 +101,7 @@ def _record_escalations(monkeypatch: pytest.MonkeyPatch, taken: set[str]) -> Non
     def recorded(self: EscalationState, name: str, value: Any) -> None:
         before = self.__dict__.get(name)
         object.__setattr__(self, name, value)
-        if name == "holding" and before is not None and before != value:
+        if name == "phase" and before is not None and before != value:
             taken.add(_edge("escalation", EscalationPhase(before), EscalationPhase(value)))
 
     monkeypatch.setattr(EscalationState, "__setattr__", recorded)

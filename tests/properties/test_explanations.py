@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stream.sla.effects import TIMER, Kind, Reason, Effect
+from stream.sla.effects import TIMER, Effect, Kind, Reason
 from stream.sla.engine import Engine
 from stream.sla.explain.explain import explain, explain_state
 from stream.sla.explain.explanation import Outcome, SpanKind

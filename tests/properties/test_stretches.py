@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from stream.sla.calendar.duration import Clock
 from stream.sla.ticket.stopwatch import PAUSED, RUNNING, STOPPED, TABLE, Phase, Signal, Stopwatch
-from tests.properties.worlds import CALENDARS, MORE, START
+from tests.examples import examples
+from tests.properties.worlds import CALENDARS, START
 from tests.unit.sla.given import HOUR, MINUTE
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def measured(watch: Stopwatch, phase: int, clock: Clock, calendar: Calendar, unt
     return sum(end - start if clock is Clock.WALL else calendar.measure(start, end) for start, end in lengths)
 
 
-@settings(max_examples=300 * MORE, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(stopwatches(), st.sampled_from(CALENDARS), st.sampled_from(Clock), st.integers(-HOUR, 200 * HOUR))
 def test_used_and_paused_time_are_the_sums_of_their_stretches(
     given_: tuple[Stopwatch, int], calendar: Calendar, clock: Clock, later: int
@@ -50,7 +51,7 @@ def test_used_and_paused_time_are_the_sums_of_their_stretches(
     assert watch.paused_for(clock, calendar, until) == measured(watch, PAUSED, clock, calendar, until)
 
 
-@settings(max_examples=300 * MORE, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(stopwatches(), st.integers(-HOUR, 200 * HOUR))
 def test_the_stretches_of_a_cycle_follow_one_another_without_a_hole(given_: tuple[Stopwatch, int], later: int) -> None:
     watch, last = given_
@@ -65,7 +66,7 @@ def test_the_stretches_of_a_cycle_follow_one_another_without_a_hole(given_: tupl
     assert {phase for *_, phase in found} <= {RUNNING, PAUSED, STOPPED}
 
 
-@settings(max_examples=300 * MORE, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(stopwatches(), st.sampled_from(CALENDARS), st.sampled_from(Clock), SPANS)
 def test_an_amount_is_used_up_at_the_first_running_instant_at_which_so_much_is_counted(
     given_: tuple[Stopwatch, int], calendar: Calendar, clock: Clock, amount: int

@@ -346,13 +346,13 @@ def test_what_passes_while_a_turn_takes_breath_is_noticed_by_the_next(tmp_path: 
         partition.outputs = partition.changelog = unknown  # type: ignore[misc]
         readings = iter(range(START + HOUR + context.settings.grace + 2, START + 2 * HOUR, 5 * SECOND))
         ours: Any = SimpleNamespace(committed=lambda _: 0)
-        context = replace(partition._context, wall=lambda: next(readings), consumer=ours)
-        partition._context = context
+        worker = replace(partition._context, wall=lambda: next(readings), consumer=ours)
+        partition._context = worker
         monkeypatch.setattr(Partition, "still_ours", lambda _: asyncio.sleep(0))
 
         counts = []
         for _ in range(2):
-            assert await cycle(context, partition, None)
+            assert await cycle(worker, partition, None)
             counts.append(len(_breaches(said)))
         return counts
 

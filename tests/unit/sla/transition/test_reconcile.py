@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -30,15 +30,15 @@ BY_TEAM = Metric("by_team", starts=FieldIn("team", frozenset({"a"})), stops=SOLV
 AFTER_ANSWERS = Metric("after_answers", starts=ANSWER, restarts=ANSWER, stops=SOLVED, again=Again.CYCLE)
 
 
-def policy(metric: Metric, *, ladder: bool = False, **more: object) -> Policy:
+def policy(metric: Metric, *, ladder: bool = False, **more: Any) -> Policy:
     """One promise of the name ``mine`` on a row: a commitment of four hours (p2: eight), or a ladder."""
     if ladder:
         level = Level("team", ("team",), Choice.fixed(used("4h")))
         return Policy(
             "p", 1, Choice.fixed(ALWAYS.name), ladders=(Ladder("mine", LadderKind.FUNCTIONAL, (level,), metric),), **more
-        )  # type: ignore[arg-type]
+        )
     mine = Commitment("mine", metric, by_priority(p1="4h", p2="8h"))
-    return Policy("p", 1, Choice.fixed(ALWAYS.name), commitments=(mine,), **more)  # type: ignore[arg-type]
+    return Policy("p", 1, Choice.fixed(ALWAYS.name), commitments=(mine,), **more)
 
 
 STORIES = {
