@@ -1,6 +1,6 @@
-"""Every metric of breachwatch as data: name, type, labels, meaning. ``docs/metrics.md`` is printed from here.
+"""Every metric of breachwatch as data: name, type, labels, meaning. ``docs/reference/metrics.md`` is printed from here.
 
-    python -m stream.observe.catalogue > docs/metrics.md
+    python -m stream.observe.catalogue > docs/reference/metrics.md
 
 The rules and dashboards are tested against this table, so that none of them can ask for a metric nobody exports. It is one
 table, and longer than other files for that.
@@ -318,7 +318,7 @@ CATALOGUE: Final = (
 _PREFACE: Final = """\
 # Metrics
 
-<!-- Generated: python -m stream.observe.catalogue > docs/metrics.md -->
+<!-- Generated: python -m stream.observe.catalogue > docs/reference/metrics.md -->
 
 A worker serves these at `/metrics` (port 9300 unless set otherwise). Asked for
 OpenMetrics, it adds exemplars: a breach carries the ticket it is about. No ticket, customer or agent is ever a label;
@@ -342,7 +342,7 @@ worker to another an open commitment may for a moment be shown twice or not at a
 
 
 def as_markdown() -> str:
-    """The text of ``docs/metrics.md``."""
+    """The text of ``docs/reference/metrics.md``."""
     lines = [_PREFACE, "| metric | type | labels | meaning |", "|---|---|---|---|"]
     for spec in CATALOGUE:
         labels = ", ".join(f"`{label}`" for label in spec.labels) or "none"

@@ -1,4 +1,5 @@
-"""``docs/commitments.md`` names lines of policies, stories and tests: all of them are there, and no story is left out."""
+"""``docs/concepts/commitments.md`` names lines of policies, stories and tests: all of them are there, and no story is left
+out."""
 
 from __future__ import annotations
 
@@ -11,7 +12,7 @@ import yaml
 from stream.language.document import read_document
 
 ROOT = Path(__file__).parents[2]
-TEXT = (ROOT / "docs/promises.md").read_text()
+TEXT = (ROOT / "docs/concepts/promises.md").read_text()
 SECTION = re.compile(r"^## (.+?)\n(.*?)(?=^## |\Z)", re.MULTILINE | re.DOTALL)
 FILES = re.compile(r"Policy: `(.+?)`\. Stories: `(.+?)`\.")
 STEP = re.compile(r"\.?([\w-]+)|\[([\w-]+)\]")

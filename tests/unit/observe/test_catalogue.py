@@ -62,6 +62,6 @@ def test_no_metric_has_a_ticket_or_a_person_as_a_label():
 
 
 def test_the_page_of_metrics_is_current():
-    assert (ROOT / "docs/metrics.md").read_text("utf-8") == as_markdown(), (
-        "write it anew: python -m stream.observe.catalogue > docs/metrics.md"
+    assert (ROOT / "docs/reference/metrics.md").read_text("utf-8") == as_markdown(), (
+        "write it anew: python -m stream.observe.catalogue > docs/reference/metrics.md"
     )

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from stream.sla.diagram import stopwatch_diagram, verdict_diagram
 
-REFERENCE = Path(__file__).parents[3] / "docs" / "policy-language.md"
+REFERENCE = Path(__file__).parents[3] / "docs/reference/policy-language.md"
 
 
 def test_the_diagrams_of_the_reference_are_those_of_the_tables() -> None:
