@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from aiokafka import errors as kafka_errors
 
 from stream.runtime.settings import ENTRIES, flag, variable
 
@@ -80,3 +81,18 @@ def test_the_index_names_every_page():
     ]
     assert missing == []
     assert set(listed_as_folders) <= named
+
+
+def test_the_messages_that_are_explained_are_those_of_the_program():
+    page = (DOCS / "reference/messages.md").read_text("utf-8").partition("## Messages")[2]
+    source = " ".join(" ".join(file.read_text("utf-8").split()) for file in (ROOT / "stream").rglob("*.py"))
+    source = re.sub(r'" f?"', "", source)
+
+    unknown = [
+        fragment
+        for cell in re.findall(r"^\| (.+?) \|", page, re.MULTILINE)
+        for message in re.findall(r"`(.+?)`", cell)
+        for fragment in re.split(r" ?\.\.\. ?| \bN\b ?| \d+ |, (?:not)?", message)
+        if fragment and fragment not in source and not hasattr(kafka_errors, fragment)
+    ]
+    assert unknown == []
