@@ -31,7 +31,7 @@ def stories_in(file: str) -> set[str]:
 
 PROMISES = {title: (*found.groups(), rows(body, 3)) for title, body in SECTION.findall(TEXT) if (found := FILES.search(body))}
 LINES = [(policy, line) for policy, _, table in PROMISES.values() for row in table for line in re.findall(r"`(.+?)`", row[1])]
-COMPLAINTS = rows(dict(SECTION.findall(TEXT))["What users complained of elsewhere"].partition("\nThree of these")[0], 2)
+COMPLAINTS = rows(dict(SECTION.findall(TEXT))["Complaints about other helpdesks"].partition("\nThree of these")[0], 2)
 
 
 def follow(data: object, path: str) -> object:
