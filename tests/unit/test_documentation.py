@@ -96,3 +96,10 @@ def test_the_messages_that_are_explained_are_those_of_the_program():
         if fragment and fragment not in source and not hasattr(kafka_errors, fragment)
     ]
     assert unknown == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_path_that_a_page_names_exists(page: Path):
+    paths = re.findall(r"`((?:stream|tests|schemas|benchmarks|prometheus|grafana|docs)/[\w./-]*)`", page.read_text("utf-8"))
+
+    assert [path for path in paths if not (ROOT / path).exists()] == []
