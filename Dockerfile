@@ -1,6 +1,6 @@
 # The worker and all other commands of breachwatch. No Kafka broker and no JVM in here.
 FROM python:3.11.14-slim-bookworm AS build
-# The hot path becomes machine code: docs/adr/0005-compiled.md.
+# The hot path becomes machine code: docs/internals/adr/0005-compiled.md.
 RUN apt-get update && apt-get install --yes --no-install-recommends gcc libc6-dev
 ENV HATCH_BUILD_HOOKS_ENABLE=1
 WORKDIR /src

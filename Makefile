@@ -71,7 +71,7 @@ check: $(STAMP) ## Lint, format, types, and the direction of imports
 pictures: $(STAMP) ## Draw the dashboards into docs/images; wants prometheus, chromium, node and npm, and takes minutes
 	$(BIN)/python grafana/render/pictures.py
 
-bench: $(STAMP) $(if $(COMPILER),wheel) ## Run every benchmark and write docs/benchmarks.md, in some 20 minutes (ARGS=--quick: a trial)
+bench: $(STAMP) $(if $(COMPILER),wheel) ## Run every benchmark and write docs/internals/benchmarks.md, in some 20 minutes (ARGS=--quick: a trial)
 	$(BIN)/python benchmarks/run.py $(if $(COMPILER),--wheel dist/breachwatch-*.whl) $(ARGS)
 
 wheel: $(STAMP) ## Build dist/*.whl with the hot path as machine code: twice as fast; needs a C compiler

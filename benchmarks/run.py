@@ -1,4 +1,4 @@
-"""All benchmarks, one after the other, and what they found on a page: ``docs/benchmarks.md``.
+"""All benchmarks, one after the other, and what they found on a page: ``docs/internals/benchmarks.md``.
 
     python benchmarks/run.py [--quick] [--wheel FILE] [SCRIPT ...]
 
@@ -25,7 +25,7 @@ from typing import Any, Final
 from figures import COLLECT, machine, short
 
 ROOT: Final = Path(__file__).parents[1]
-PAGE: Final = ROOT / "docs/benchmarks.md"
+PAGE: Final = ROOT / "docs/internals/benchmarks.md"
 BEGIN: Final = "<!-- measured: from here on written by benchmarks/run.py -->\n"
 END: Final = "<!-- measured: to here -->\n"
 LIMIT: Final = 420

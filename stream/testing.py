@@ -17,7 +17,7 @@ A story is a mapping, usually in YAML:
       - 2026-11-16 10:40: chat_answer met_late
 
 ``then`` lists every effect on what is watched, in order; only routine ones are left out unless ``chatty: true``. What
-was retracted in the end is not there. ``docs/stories.md`` has the phrases.
+was retracted in the end is not there. ``docs/guides/stories.md`` has the phrases.
 """
 
 from __future__ import annotations
@@ -107,7 +107,7 @@ def phrase(text: str) -> dict[str, Any]:
         match = re.fullmatch(pattern, text)
         if match:
             return build(match)
-    raise StoryError(f"{text!r} is no phrase of a story; the phrases are in docs/stories.md")
+    raise StoryError(f"{text!r} is no phrase of a story; the phrases are in docs/guides/stories.md")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
-"""Every metric of breachwatch as data: name, type, labels, meaning. ``docs/metrics.md`` is printed from here.
+"""Every metric of breachwatch as data: name, type, labels, meaning. ``docs/reference/metrics.md`` is printed from here.
 
-    python -m stream.observe.catalogue > docs/metrics.md
+    python docs/build.py
 
 The rules and dashboards are tested against this table, so that none of them can ask for a metric nobody exports. It is one
 table, and longer than other files for that.
@@ -8,7 +8,6 @@ table, and longer than other files for that.
 
 from __future__ import annotations
 
-import sys
 from typing import Final
 
 from stream.observe.spec import Spec
@@ -29,77 +28,77 @@ EVENTS: Final = Spec(
     "sla_events_total",
     "counter",
     ("type", "result"),
-    "Sound events handled. result: applied (in order), late (came after younger ones and was put in its place), "
-    "duplicate (its id was known). Rejected ones are counted apart.",
+    "Valid events processed. result: applied (in order), late (arrived after newer ones and was put in its "
+    "place), duplicate (known id). Rejected events are counted separately.",
 )
 REJECTED: Final = Spec(
     "sla_events_rejected_total",
     "counter",
     ("reason",),
-    "Records refused and sent to the topic of rejected events.",
+    "Records rejected and sent to the topic of rejected events.",
 )
 UNMATCHED: Final = Spec(
     "sla_tickets_unmatched_total",
     "counter",
     (),
-    "Tickets to which no policy promises anything, for instance because their priority is in none.",
+    "Tickets without a commitment, for instance because no policy covers their priority.",
 )
 STARTED: Final = Spec(
     "sla_commitments_started_total",
     "counter",
     _WHOM,
-    "Stopwatches started, those without a target included. Stays at 0 where the started effects are switched off.",
+    "Stopwatches started, including those without a target. Stays at 0 if routine effects are switched off.",
 )
 DECIDED: Final = Spec(
     "sla_commitments_total",
     "counter",
     (*_WHOM, "outcome"),
-    "Verdicts: met in time, breached at the instant the target passed, or cancelled. One that is undone stays counted "
-    "here and is counted beside it: in sla_retractions_total when a late event showed that it never was so, in "
-    "sla_commitments_reopened_total when the ticket was reopened. Each commitment counts once in met less "
-    "retracted met less reopenings, and in breached less retracted breaches.",
+    "Verdicts: met in time, breached at the instant the target passed, or cancelled. A verdict that is undone "
+    "stays counted here and is also counted elsewhere: in sla_retractions_total if a late event showed that it "
+    "was never true, in sla_commitments_reopened_total if the ticket was reopened. Each commitment counts once in "
+    "met minus retracted met minus reopenings, and in breached minus retracted breaches.",
 )
 RETRACTIONS: Final = Spec(
     "sla_retractions_total",
     "counter",
     (*_WHOM, "kind"),
-    "Commitment effects taken back because a late event changed the record. kind: breach, met, reopening (of a met "
+    "Commitment effects retracted because a late event changed the record. kind: breach, met, reopening (of a met "
     "commitment: it stays met), or other (a warning, a start, ...).",
 )
 REOPENED: Final = Spec(
     "sla_commitments_reopened_total",
     "counter",
     _WHOM,
-    "Met commitments that are open again because the ticket was reopened: each will get another verdict. Under the "
-    "priority and team of then, so only sums over these two can be compared with the verdicts. One that is taken back is "
-    "counted in sla_retractions_total as well (kind=reopening).",
+    "Met commitments that are open again because the ticket was reopened; each will get another verdict. Labelled "
+    "with the priority and team at that time, so only sums over these two are comparable with the verdicts. A "
+    "retracted reopening is also counted in sla_retractions_total (kind=reopening).",
 )
 LATE_BREACHES: Final = Spec(
     "sla_late_breaches_total",
     "counter",
     _WHAT,
-    "Breaches learnt from an event that came late: corrections of the record, not news to page for. They are in "
-    "sla_commitments_total as well; the burn rate alerts leave them out, compliance counts them.",
+    "Breaches detected through a late event: corrections of the record, not a reason to page. They are included "
+    "in sla_commitments_total; the burn rate alerts exclude them, compliance includes them.",
 )
 WARNINGS: Final = Spec(
     "sla_warnings_total",
     "counter",
     (*_WHAT, "stage"),
-    "Warnings given, by the mark of the policy that was passed (75%, 2bd, -30m).",
+    "Warnings, by the threshold of the policy that was passed (75%, 2bd, -30m).",
 )
 ESCALATIONS: Final = Spec(
     "sla_escalations_total",
     "counter",
     ("policy", "ladder", "level", "reason"),
-    "Escalation levels raised, anew or again after a recurrence; repetitions of a level are not counted.",
+    "Escalation levels raised, for the first time or again after a recurrence; repetitions of a level are not counted.",
 )
-EFFECTS: Final = Spec("sla_effects_total", "counter", ("type",), "Effects sent, of every type.")
+EFFECTS: Final = Spec("sla_effects_total", "counter", ("type",), "Effects published, of every type.")
 TIME: Final = Spec(
     "sla_commitment_time_seconds",
     "histogram",
     _WHAT,
-    "Time used when a commitment was fulfilled, in time, late or without a target; on the clock of its target "
-    "(business time where the target is business time), pauses apart. What is not fulfilled yet is not in it.",
+    "Time used when a commitment was fulfilled, in time, late or without a target, on the clock of its target "
+    "(business time for a target in business time), without pauses. Unfulfilled commitments are not included.",
     _LENGTHS,
 )
 USED: Final = Spec(
@@ -120,29 +119,29 @@ DELAY: Final = Spec(
     "sla_breach_detection_delay_seconds",
     "histogram",
     (),
-    "From the instant of a breach to its detection, on the wall clock: the detector's own service level. Breaches "
-    "learnt from a late event are not in it, nor anything where time is what the feed says (clock mode event).",
+    "Time from a breach to its detection, in wall time: the detector's own service level. Excludes breaches "
+    "detected through a late event, and all breaches in clock mode event.",
     (0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 3600.0),
 )
 OPEN: Final = Spec(
     "sla_open_commitments",
     "gauge",
     (*_WHOM, "state"),
-    "Commitments not fulfilled yet, of the partitions this worker owns: running, paused, or breached and still owed.",
+    "Commitments not yet fulfilled, of the partitions this worker owns: running, paused, or breached and still owed.",
 )
 LEFT: Final = Spec(
     "sla_open_commitment_remaining_seconds",
     "gaugehistogram",
     (*_WHAT, "team"),
-    "Open commitments by the time on the wall until their deadline, as of now, to the minute. le=0: breached and still owed, "
-    "or about to be. Paused ones have no deadline and are not in it.",
+    "Open commitments by the wall time until their deadline, as of now, to the minute. le=0: breached and still "
+    "owed, or about to be breached. Paused ones have no deadline and are not included.",
     (0, 15 * _MINUTE, 30 * _MINUTE, _HOUR, 2 * _HOUR, 4 * _HOUR, 8 * _HOUR, _DAY),
 )
 AGE: Final = Spec(
     "sla_open_commitment_age_seconds",
     "gaugehistogram",
     _WHAT,
-    "Open commitments by the time on the wall since their stopwatch began, as of now, to the quarter of an hour.",
+    "Open commitments by the wall time since their stopwatch started, as of now, to the quarter-hour.",
     (*(h * _HOUR for h in (1, 4, 8)), *(d * _DAY for d in (1, 2, 3, 7, 14, 30))),
 )
 NEXT_DEADLINE: Final = Spec(
@@ -155,62 +154,64 @@ CLOCK: Final = Spec(
     "sla_clock_timestamp_seconds",
     "gauge",
     (),
-    "What time it is for deadlines, as of the scrape: the wall clock, or the youngest instant the feed has shown where "
-    "time is what the feed says (0: none yet). Instants above are to be compared with it.",
+    "The current time for deadlines, as of the scrape: the wall clock, or in clock mode event the newest instant "
+    "of the feed (0: none yet). Compare the timestamps of deadlines with it.",
 )
 LAST_EVENT: Final = Spec(
     "sla_last_event_timestamp_seconds",
     "gauge",
     ("partition",),
-    "The youngest event time seen in each partition this worker owns.",
+    "The newest event time in each partition this worker owns.",
 )
 PARTITIONS_OWNED: Final = Spec("sla_partitions_owned", "gauge", (), "Input partitions this worker owns.")
 PARTITIONS_LIVE: Final = Spec(
     "sla_partitions_live",
     "gauge",
     (),
-    "Owned partitions that have caught up with their backlog, so that deadlines fire by the clock.",
+    "Owned partitions that have caught up with their backlog, so that timers fire by the clock.",
 )
 LAST_WAKEUP: Final = Spec(
     "sla_last_wakeup_timestamp_seconds",
     "gauge",
     (),
-    "Wall clock when deadlines were last looked at; 0 before the first time.",
+    "Wall clock time when timers were last checked; 0 before the first time.",
 )
 CLOCK_STEPS: Final = Spec(
     "sla_clock_steps_total",
     "counter",
     ("direction",),
-    "Times the machine's clock was set by more than a second while the worker ran: ahead or back. Deadlines go by it.",
+    "Times the machine's clock was set by more than a second while the worker ran: ahead or back. Deadlines "
+    "depend on this clock.",
 )
 EVENT_AGE: Final = Spec(
     "sla_event_age_seconds",
     "histogram",
     (),
-    "From the instant at which Kafka was given an event until all that follows from it is durable: of the oldest event of "
-    "each turn. How far behind the input the detector is, in seconds.",
+    "Time from an event's arrival at Kafka until all its consequences are durable, for the oldest event of each "
+    "unit of work: how far the detector is behind the input.",
     (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 3600.0, 21_600.0),
 )
 TURN: Final = Spec(
     "sla_turn_seconds",
     "histogram",
     ("work",),
-    "How long a turn of a partition took, waiting for the broker included. work: events, or deadlines alone.",
+    "Duration of a unit of work of a partition, including waiting for the broker. work: events, or deadlines alone.",
     (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0),
 )
 REBALANCE: Final = Spec(
     "sla_rebalance_seconds",
     "histogram",
     (),
-    "How long rebalances took, from the first word of the group's until this worker's tickets were restored and its input "
-    "flowed again; the one at the start included.",
+    "Duration of rebalances, from the group's first notification until this worker's tickets were restored and "
+    "its input flowed again; includes the one at the start.",
     (0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 40.0, 60.0, 120.0, 300.0),
 )
 UNSENT: Final = Spec(
     "sla_unsent_effects_timestamp_seconds",
     "gauge",
     (),
-    "Since when the oldest effects that are not in the output topics yet are being sent, wall clock; 0: none are.",
+    "Wall clock time since which the oldest effects that are not yet in the output topics have been waiting; 0: "
+    "none are waiting.",
 )
 LAG: Final = Spec(
     "sla_committed_lag_records",
@@ -218,37 +219,38 @@ LAG: Final = Spec(
     ("partition",),
     "Records of the input that are published and not yet committed as processed, as of a few seconds ago.",
 )
-TICKETS: Final = Spec("sla_tickets", "gauge", ("partition",), "Tickets that are kept, closed ones included.")
+TICKETS: Final = Spec("sla_tickets", "gauge", ("partition",), "Tickets in the table, including closed ones.")
 WAITING: Final = Spec(
     "sla_tickets_waiting",
     "gauge",
     ("partition",),
-    "Tickets on which something falls due in time: a deadline, a warning or a level of a ladder.",
+    "Tickets with a timer: a deadline, a warning or a level of a ladder.",
 )
 OBJECTIVE: Final = Spec(
     "sla_objective_ratio",
     "gauge",
     _WHAT,
-    "The share of commitments that is to be met, from the newest version of the policy.",
+    "The share of commitments that must be met, from the newest version of the policy.",
 )
 TARGET: Final = Spec(
     "sla_target_seconds",
     "gauge",
     (*_WHAT, "priority", "clock"),
-    "The target from the newest version of the policy, on its clock: business seconds (a business day as long as the "
-    "calendar says) or wall seconds. Left out where priority alone does not settle it, and for calendar months.",
+    "The target from the newest version of the policy, on its clock: business seconds (a business day has the "
+    "length that the calendar defines) or wall seconds. Omitted if it does not depend on the priority alone, and "
+    "for calendar months.",
 )
 TOP_LEVEL: Final = Spec(
     "sla_escalation_top_level",
     "gauge",
     ("policy", "ladder", "level"),
-    "1 for the last rung of each ladder, so that alerts can find it.",
+    "1 for the last level of each ladder, so that alerts can find it.",
 )
 DELAY_OBJECTIVE: Final = Spec(
     "sla_breach_detection_delay_objective_seconds",
     "gauge",
     (),
-    "What 99 of 100 breaches are to be detected within: the detector's own objective.",
+    "The time within which 99 of 100 breaches must be detected: the detector's own objective.",
 )
 POLICY_INFO: Final = Spec(
     "sla_policy_info", "gauge", ("policy", "version"), "1 for the newest version of each policy that this worker has loaded."
@@ -257,18 +259,18 @@ POLICIES: Final = Spec(
     "sla_policies_loaded_timestamp_seconds",
     "gauge",
     ("fingerprint",),
-    "When this worker loaded its policies; the fingerprint differs when anything in them or their calendars does. "
-    "Workers read policies at their start only, and do not start when one is wrong.",
+    "When this worker loaded its policies; the fingerprint changes with any change of the policies or their "
+    "calendars. Workers read policies only at their start, and do not start with a wrong policy.",
 )
 BUILD: Final = Spec("sla_detector_build_info", "gauge", ("version",), "1, with the version of breachwatch.")
 COLLECTOR_SECONDS: Final = Spec(
-    "sla_collector_duration_seconds", "gauge", ("collector",), "What it took to gather these gauges for this scrape."
+    "sla_collector_duration_seconds", "gauge", ("collector",), "Time it took to collect these gauges for this scrape."
 )
 COLLECTOR_ERRORS: Final = Spec(
     "sla_collector_errors_total",
     "counter",
     ("collector",),
-    "Scrapes at which these gauges could not be gathered and are missing; the log says why.",
+    "Scrapes at which these gauges could not be collected and are missing; the log gives the reason.",
 )
 
 CATALOGUE: Final = (
@@ -318,31 +320,33 @@ CATALOGUE: Final = (
 _PREFACE: Final = """\
 # Metrics
 
-<!-- Generated: python -m stream.observe.catalogue > docs/metrics.md -->
+<!-- Generated by docs/build.py from stream/observe/catalogue.py -->
 
-A worker serves these at `/metrics` (port 9300 unless set otherwise). Asked for
-OpenMetrics, it adds exemplars: a breach carries the ticket it is about. No ticket, customer or agent is ever a label;
-which tickets are at risk says the worker's page, `/`, as HTML and JSON.
+A worker serves these metrics at `/metrics`, on port 9300 by default.
+In the OpenMetrics format, a breach carries an exemplar with its ticket.
+Tickets, customers and agents are never labels.
+The worker's page, `/`, lists the tickets at risk as HTML and JSON.
 
-Beside these are `process_*` and `python_gc_*`. Faust's own sensors are not exported: they see one event where we see a fetch
-of hundreds, so what they count is not what it seems; turns, rebalances and lag are measured here, in seconds.
+The worker also exports `process_*` and `python_gc_*`.
+It does not export Faust's own sensors: Faust counts one event for each fetch, which holds hundreds of records.
 
-Every label set the policies let us foresee exists from the start with the value 0, and the label sets of a ticket
-exist from the moment its stopwatch runs, so that the first breach of a team is an increase like any other. An empty
-`priority` or `team` is a ticket that has none. The first 50 teams and the first 10 priorities that no policy names
-keep their names, further ones are counted as `other`; so is everything once 2,000 combinations of policy, commitment,
-priority and team are known.
+All label sets that can be derived from the policies exist from the start with the value 0.
+The label sets of a ticket exist as soon as its stopwatch runs.
+The first breach of a team is therefore an increase like any other.
+An empty `priority` or `team` stands for a ticket without one.
+The first 50 teams keep their names, as do the first 10 priorities that no policy names; further ones are counted as `other`.
+Once 2,000 combinations of policy, commitment, priority and team are known, new ones are counted as `other` too.
 
-What is open is counted as it changes, and its distributions are added up at the scrape from counts by the minute: no scrape
-looks at tickets. These gauge histograms are read without `rate`.
+Open commitments are counted incrementally, and a scrape reads only these counts, never the tickets.
+Query the gauge histograms without `rate`.
 
-With several workers each counts what it did and shows what it owns: sum over them. While partitions move from one
-worker to another an open commitment may for a moment be shown twice or not at all.
+Each worker counts its own work and shows the partitions that it owns, so sum over the workers.
+While a partition moves to another worker, an open commitment may briefly be counted twice or not at all.
 """
 
 
 def as_markdown() -> str:
-    """The text of ``docs/metrics.md``."""
+    """The text of ``docs/reference/metrics.md``."""
     lines = [_PREFACE, "| metric | type | labels | meaning |", "|---|---|---|---|"]
     for spec in CATALOGUE:
         labels = ", ".join(f"`{label}`" for label in spec.labels) or "none"
@@ -352,7 +356,3 @@ def as_markdown() -> str:
         if spec.buckets:
             lines.append(f"| `{spec.name}` | {', '.join(f'{bound:g}' for bound in spec.buckets)} |")
     return "\n".join([*lines, ""])
-
-
-if __name__ == "__main__":
-    sys.stdout.write(as_markdown())

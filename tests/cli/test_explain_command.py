@@ -95,7 +95,7 @@ def test_the_table_shows_every_span_up_to_the_deadline(folder: Path) -> None:
 
 
 def test_the_table_in_the_documentation_is_what_is_printed(folder: Path) -> None:
-    page = (Path(__file__).parents[2] / "docs" / "explain.md").read_text(encoding="utf-8")
+    page = (Path(__file__).parents[2] / "docs/guides/explain.md").read_text(encoding="utf-8")
 
     printed, _, levels = run(folder, "desk/1").stdout.partition("\nlate, level manager")
     assert f"```\n{printed}```" in page

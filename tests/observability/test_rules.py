@@ -106,10 +106,10 @@ def test_a_runbook_names_panels_that_there_are(alert: str) -> None:
     assert named <= titles
 
 
-def test_operations_list_every_alert_with_its_severity() -> None:
-    text = (ROOT / "docs/operations.md").read_text("utf-8")
+def test_the_guide_to_monitoring_lists_every_alert_with_its_severity() -> None:
+    text = (ROOT / "docs/guides/monitor.md").read_text("utf-8")
 
-    listed = set(re.findall(r"\| \[(\w+)\]\(runbooks/\1\.md\) \| (\w+) \|", text))
+    listed = set(re.findall(r"\| \[(\w+)\]\(\.\./runbooks/\1\.md\) \| (\w+) \|", text))
     assert listed == {(alert["alert"], alert["labels"]["severity"]) for alert in ALERTS}
 
 

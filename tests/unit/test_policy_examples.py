@@ -81,7 +81,7 @@ def told(document: str) -> list[tuple[str, str]]:
     return pairs
 
 
-DOCUMENTS = ("docs/policy-language.md", "docs/stories.md")
+DOCUMENTS = ("docs/reference/policy-language.md", "docs/guides/policy-examples.md", "docs/guides/stories.md")
 POLICIES = [
     pytest.param(text, id=heading) for document in DOCUMENTS for heading, kind, text in fences(document) if kind == "policy"
 ]
@@ -107,4 +107,4 @@ def test_every_story_in_the_documents_comes_out_as_told(policy: str, text: str, 
 
 @pytest.mark.parametrize("metric", sorted(BUILT_IN))
 def test_every_built_in_metric_has_a_worked_example(metric: str) -> None:
-    assert any(f"{metric} " in text.partition("\nthen:")[2] for _, text in told("docs/policy-language.md"))
+    assert any(f"{metric} " in text.partition("\nthen:")[2] for _, text in told("docs/guides/policy-examples.md"))

@@ -1,4 +1,5 @@
-"""``docs/commitments.md`` names lines of policies, stories and tests: all of them are there, and no story is left out."""
+"""``docs/concepts/commitments.md`` names lines of policies, stories and tests: all of them are there, and no story is left
+out."""
 
 from __future__ import annotations
 
@@ -11,7 +12,7 @@ import yaml
 from stream.language.document import read_document
 
 ROOT = Path(__file__).parents[2]
-TEXT = (ROOT / "docs/promises.md").read_text()
+TEXT = (ROOT / "docs/concepts/promises.md").read_text()
 SECTION = re.compile(r"^## (.+?)\n(.*?)(?=^## |\Z)", re.MULTILINE | re.DOTALL)
 FILES = re.compile(r"Policy: `(.+?)`\. Stories: `(.+?)`\.")
 STEP = re.compile(r"\.?([\w-]+)|\[([\w-]+)\]")
@@ -32,7 +33,7 @@ PROMISES: dict[str, tuple[str, str, list[list[str]]]] = {
     title: (found[1], found[2], rows(body, 3)) for title, body in SECTION.findall(TEXT) if (found := FILES.search(body))
 }
 LINES = [(policy, line) for policy, _, table in PROMISES.values() for row in table for line in re.findall(r"`(.+?)`", row[1])]
-COMPLAINTS = rows(dict(SECTION.findall(TEXT))["What users complained of elsewhere"].partition("\nThree of these")[0], 2)
+COMPLAINTS = rows(dict(SECTION.findall(TEXT))["Complaints about other helpdesks"].partition("\nThree of these")[0], 2)
 
 
 def follow(data: object, path: str) -> object:

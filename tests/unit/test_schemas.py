@@ -133,8 +133,8 @@ def test_decode_effect_refuses_what_no_effect_can_be(name: str) -> None:
 
 
 def test_the_examples_shown_in_the_documentation_are_the_files() -> None:
-    page = (ROOT / "docs" / "events.md").read_text()
-    shown = re.findall(r"\]\(\.\./(schemas/examples/[^)]+\.json)\)[^\n]*\n\n```json\n(.*?)```", page, flags=re.DOTALL)
+    page = (ROOT / "docs/reference/events.md").read_text()
+    shown = re.findall(r"\]\(\.\./\.\./(schemas/examples/[^)]+\.json)\)[^\n]*\n\n```json\n(.*?)```", page, flags=re.DOTALL)
 
     assert len(shown) == page.count("```json")
     assert [path for path, text in shown if (ROOT / path).read_text() != text] == []

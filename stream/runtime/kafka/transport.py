@@ -5,8 +5,9 @@
 * Changelog records go into the store a fetch at a time while a partition is being restored.
 * The producer is idempotent and waits for all replicas; records are written in whole batches, and awaited.
 
-``docs/adr`` has the reasons; ``tests/unit/runtime/test_transport.py`` states what this rests on inside Faust and aiokafka.
-Consumer and producer stay in one file, which is a little longer for it, so that an upgrade has one place to look at.
+``docs/internals/adr`` has the reasons; ``tests/unit/runtime/test_transport.py`` states what this rests on inside Faust and
+aiokafka. Consumer and producer stay in one file, which is a little longer for it, so that an upgrade has one place to look
+at.
 """
 
 from __future__ import annotations

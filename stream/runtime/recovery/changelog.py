@@ -1,6 +1,6 @@
 """The changelog of a partition: whose each record is, so that a worker that was replaced cannot put a ticket back.
 
-The changelog is not transactional (``docs/adr/0002-producer.md``), so a worker that was stopped, replaced and woken up
+The changelog is not transactional (``docs/internals/adr``), so a worker that was stopped, replaced and woken up
 may still append a state that is older than what stands before it. Three things make it harmless:
 
 * Each owner has an *epoch*, higher than that of all before it, in a header of each record. It writes one before its first

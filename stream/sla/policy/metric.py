@@ -10,7 +10,7 @@ The rules that hold for every row, in the order in which they are asked when an 
 5. A stopped row goes on as ``again`` says: never, the same cycle when ``reopens`` holds, or a new cycle when ``starts`` does.
 
 Semantics of the built-in rows follow the metrics of the same names in Zendesk's public documentation; where helpdesks
-disagree, ``docs/policy-language.md`` names the reading taken.
+disagree, ``docs/reference/policy-language.md`` names the reading taken.
 """
 
 from __future__ import annotations

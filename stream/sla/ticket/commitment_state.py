@@ -12,7 +12,7 @@ The stopwatch knows how long; this knows how long is too long. Rules:
    show that it never was so (``stream.sla.engine``).
 
 A little longer than a file here should be: what is kept of a commitment is listed for its copy and for its parts, because
-compiled code that unpacks is slow (``docs/adr/0005-compiled.md``).
+compiled code that unpacks is slow (``docs/internals/adr/0005-compiled.md``).
 """
 
 from __future__ import annotations

@@ -1,23 +1,22 @@
-"""The catalogue, the registry and the page of documentation are one."""
+"""The catalogue and the registry are one."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from stream.observe.catalogue import CATALOGUE, as_markdown
+from stream.observe.catalogue import CATALOGUE
 from stream.observe.facts import state_load
 from stream.runtime.gauges import Gauges
 from stream.sla.effects import Kind
 from tests.unit.observe.observed import effect
 
 if TYPE_CHECKING:
-    from stream.observe.metrics import Metrics
+    from pathlib import Path
 
-ROOT = Path(__file__).parents[3]
+    from stream.observe.metrics import Metrics
 
 
 @pytest.fixture
@@ -59,9 +58,3 @@ def test_every_sample_has_the_labels_of_the_catalogue(metrics: Metrics) -> None:
 def test_no_metric_has_a_ticket_or_a_person_as_a_label() -> None:
     for spec in CATALOGUE:
         assert not {"ticket", "id", "customer", "agent", "assignee", "actor"} & set(spec.labels), spec.name
-
-
-def test_the_page_of_metrics_is_current() -> None:
-    assert (ROOT / "docs/metrics.md").read_text("utf-8") == as_markdown(), (
-        "write it anew: python -m stream.observe.catalogue > docs/metrics.md"
-    )

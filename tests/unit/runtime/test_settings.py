@@ -150,13 +150,3 @@ def test_a_command_has_a_flag_with_its_variable_and_default_for_every_setting() 
         assert flag(name) in text
         assert variable(name) in text
         assert (entry.default is None) or f"default {entry.default or 'none'}]" in text
-
-
-def test_the_table_in_the_operations_manual_has_every_setting() -> None:
-    from pathlib import Path
-
-    manual = (Path(__file__).parents[3] / "docs" / "operations.md").read_text("utf-8")
-
-    for name, entry in ENTRIES.items():
-        default = "*must be given*" if entry.default is None else f"`{entry.default}`" if entry.default else ""
-        assert f"| `{name}` | {default} | {entry.help} |" in manual

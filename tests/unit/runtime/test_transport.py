@@ -1,6 +1,6 @@
 """What ``stream/runtime`` rests on inside Faust, mode and aiokafka, none of which is promised by anyone.
 
-If one of these fails after an upgrade: read the new source at that place, and ``docs/adr``, before changing anything.
+If one of these fails after an upgrade: read the new source at that place, and ``docs/internals/adr``, before changing anything.
 """
 
 from __future__ import annotations

@@ -4,11 +4,11 @@ from pathlib import Path
 
 from stream.sla.diagram import stopwatch_diagram, verdict_diagram
 
-REFERENCE = Path(__file__).parents[3] / "docs" / "policy-language.md"
+PAGE = Path(__file__).parents[3] / "docs/internals/state-machines.md"
 
 
-def test_the_diagrams_of_the_reference_are_those_of_the_tables() -> None:
-    text = REFERENCE.read_text("utf-8")
+def test_the_diagrams_of_the_documentation_are_those_of_the_tables() -> None:
+    text = PAGE.read_text("utf-8")
 
     assert stopwatch_diagram() in text
     assert verdict_diagram() in text

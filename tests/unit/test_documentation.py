@@ -1,0 +1,105 @@
+"""The pages of ``docs/``: generated ones are current, links lead somewhere, and the index names every page."""
+
+from __future__ import annotations
+
+import re
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from aiokafka import errors as kafka_errors
+
+from stream.runtime.settings import ENTRIES, flag, variable
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs"
+PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *DOCS.rglob("*.md")])
+LINK = re.compile(r"\]\((?!https?:)([^)\s#]*)(?:#([^)\s]+))?\)")
+
+
+def load_build() -> ModuleType:
+    spec = spec_from_file_location("docs_build", DOCS / "build.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+BUILD = load_build()
+
+
+def without_code(page: Path) -> str:
+    return re.sub(r"^```.*?^```", "", page.read_text("utf-8"), flags=re.MULTILINE | re.DOTALL)
+
+
+def anchors(page: Path) -> set[str]:
+    """The anchors that GitHub makes of a page's headings."""
+    headings = re.findall(r"^#+ (.+)$", without_code(page), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def links(page: Path) -> list[tuple[Path, str]]:
+    """Target file and anchor of every relative link of a page."""
+    return [((page.parent / file).resolve() if file else page, anchor) for file, anchor in LINK.findall(without_code(page))]
+
+
+@pytest.mark.parametrize("page", BUILD.texts(), ids=lambda page: page.name)
+def test_a_generated_page_is_current(page: Path) -> None:
+    assert page.read_text("utf-8") == BUILD.texts()[page], "run python docs/build.py"
+
+
+def test_the_page_of_settings_has_every_setting_with_its_flag_variable_default_and_meaning() -> None:
+    page = (DOCS / "reference/settings.md").read_text("utf-8")
+
+    for name, entry in ENTRIES.items():
+        default = "required" if entry.default is None else f"`{entry.default}`" if entry.default else "none"
+        assert f"| `{name}` | `{flag(name)}` | `{variable(name)}` | {default} | {entry.help} |" in page
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_link_of_a_page_leads_to_a_file_and_a_heading(page: Path) -> None:
+    broken = [
+        f"{file}#{anchor}" for file, anchor in links(page) if not file.exists() or (anchor and anchor not in anchors(file))
+    ]
+
+    assert broken == []
+
+
+def test_the_index_names_every_page() -> None:
+    named = {file for file, _ in links(DOCS / "README.md")}
+    listed_as_folders = (DOCS / "runbooks", DOCS / "internals/adr")
+
+    missing = [
+        str(page.relative_to(ROOT))
+        for page in DOCS.rglob("*.md")
+        if page not in named and page.parent not in listed_as_folders and page != DOCS / "README.md"
+    ]
+    assert missing == []
+    assert set(listed_as_folders) <= named
+
+
+def test_the_messages_that_are_explained_are_those_of_the_program() -> None:
+    page = (DOCS / "reference/messages.md").read_text("utf-8").partition("## Messages")[2]
+    source = " ".join(" ".join(file.read_text("utf-8").split()) for file in (ROOT / "stream").rglob("*.py"))
+    source = re.sub(r'" f?"', "", source)
+
+    unknown = [
+        fragment
+        for cell in re.findall(r"^\| (.+?) \|", page, re.MULTILINE)
+        for message in re.findall(r"`(.+?)`", cell)
+        for fragment in re.split(r" ?\.\.\. ?| \bN\b ?| \d+ |, (?:not)?", message)
+        if fragment and fragment not in source and not hasattr(kafka_errors, fragment)
+    ]
+    assert unknown == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_path_that_a_page_names_exists(page: Path) -> None:
+    paths = re.findall(r"`((?:stream|tests|schemas|benchmarks|prometheus|grafana|docs)/[\w./-]*)`", page.read_text("utf-8"))
+
+    assert [path for path in paths if not (ROOT / path).exists()] == []
