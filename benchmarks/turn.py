@@ -35,7 +35,7 @@ from stream.runtime.kafka.topics import Topics
 from stream.runtime.kafka.transport import Batch
 from stream.runtime.partition.commit import WorkerContext, cycle
 from stream.runtime.partition.task import Partition
-from stream.runtime.recovery.changelog import Mark
+from stream.runtime.recovery.checkpoint import Checkpoint
 from stream.runtime.settings import load as load_settings
 from stream.runtime.timers import TimerQueue
 from stream.sla.codec import codec
@@ -178,7 +178,7 @@ async def _whole(engine: Engine, batches: list[list[Any]], times: Times) -> None
         suspension_detector=nowhere,
     )
     book = metrics.books.begin(0)
-    partition = Partition(context, TP("ticket-events", 0), {}, TimerQueue(), nowhere, nowhere, Mark(), TimerQueue(), book)
+    partition = Partition(context, TP("ticket-events", 0), {}, TimerQueue(), nowhere, nowhere, Checkpoint(), TimerQueue(), book)
     end = 0
     for records in batches:
         batch = Batch(records, end or None, end + len(records))

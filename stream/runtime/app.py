@@ -27,7 +27,8 @@ from stream.runtime.partition.commit import WorkerContext
 from stream.runtime.partition.task import Partition
 from stream.runtime.partition.unit_of_work import expiration
 from stream.runtime.recovery import store
-from stream.runtime.recovery.changelog import Changelog, Mark
+from stream.runtime.recovery.changelog import Changelog
+from stream.runtime.recovery.checkpoint import Checkpoint
 from stream.runtime.recovery.output_recovery import read_back
 from stream.runtime.recovery.outputs import fence
 from stream.runtime.suspension import SuspensionDetector
@@ -62,7 +63,7 @@ class App(faust.App):  # type: ignore[misc]  # Faust ships no types mypy could f
         self.topic_names: Final = Topics(settings.app_id, settings.topic_prefix)
         self.metrics: Final = metrics
         self.engine: Final = engine
-        self.partitions: dict[int, Partition] = {}
+        self.partitions: Final[dict[int, Partition]] = {}
         self.events_loop: asyncio.AbstractEventLoop | None = None
         """The loop to which partitions, tickets and deadlines belong; ``None`` before it runs."""
         self._taking_over = asyncio.Lock()
@@ -72,7 +73,7 @@ class App(faust.App):  # type: ignore[misc]  # Faust ships no types mypy could f
         rebalance = max(25.0, 3 * session)
         self._watchdog = Watchdog(self, 2 * session, rebalance)
         self._rebalance_began: float | None = None
-        metrics.gauges.add("partitions", Gauges(self))
+        metrics.gauges.add("partitions", Gauges(self.partitions, self.lag))
         super().__init__(
             settings.app_id,
             broker=[URL(f"kafka://{address}") for address in settings.broker],
@@ -183,20 +184,20 @@ class App(faust.App):  # type: ignore[misc]  # Faust ships no types mypy could f
         outputs = await fence(self.settings, [tp.partition for tp in new])
         name = self.topic_names.changelog
         changelogs = {tp: Changelog(self.settings, name, tp.partition, self.producer, self.store) for tp in new}
-        marks = {tp.partition: changelogs[tp].found() or Mark() for tp in new}
-        await read_back(self.settings, self.topic_names, outputs, marks)
+        checkpoints = {tp.partition: changelogs[tp].found() or Checkpoint() for tp in new}
+        await read_back(self.settings, self.topic_names, outputs, checkpoints)
         made_ready = {tp: await self._make_ready(tp.partition) for tp in new}
         ends = await self.consumer.highwaters(*owned) if owned else {}
         context = self._context()
-        for number, mark in marks.items():
-            marks[number] = Mark(mark.watermark, outputs[number].unknown_from(0))
-        await asyncio.gather(*(changelogs[tp].begin(generation, marks[tp.partition]) for tp in new))
+        for number, checkpoint in checkpoints.items():
+            checkpoints[number] = Checkpoint(checkpoint.watermark, outputs[number].unknown_from(0))
+        await asyncio.gather(*(changelogs[tp].begin(generation, checkpoints[tp.partition]) for tp in new))
         for tp in new:
             number = tp.partition
             tickets = self.store.of(number)
             deadlines, expirations, book = made_ready[tp]
             self.partitions[number] = Partition(
-                context, tp, tickets, deadlines, outputs[number], changelogs[tp], marks[number], expirations, book
+                context, tp, tickets, deadlines, outputs[number], changelogs[tp], checkpoints[number], expirations, book
             )
             self.metrics.partition(number, live=False)
         if generation != self.consumer_generation_id:

@@ -1,4 +1,4 @@
-"""What is asked of a running app at each scrape: how far behind it is, what waits to be sent, how much it holds.
+"""What is asked of a running worker at each scrape: how far behind it is, what waits to be sent, how much it holds.
 
 Called by the thread that serves the scrape. It reads numbers and lengths only, each in one step of the interpreter.
 """
@@ -13,18 +13,21 @@ from prometheus_client.registry import Collector
 from stream.observe.catalogue import LAG, TICKETS, UNSENT, WAITING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
+    from faust.types import TP
     from prometheus_client.metrics_core import Metric
 
-    from stream.runtime.app import App
+    from stream.runtime.partition.task import Partition
 
 
 class Gauges(Collector):
-    """The partitions of an app as numbers."""
+    """The partitions of a worker as numbers."""
 
-    def __init__(self, app: App) -> None:
-        self._app: Final = app
+    def __init__(self, partitions: Mapping[int, Partition], lag: Callable[[TP], int | None]) -> None:
+        """``partitions``: those that the worker owns, by number. ``lag``: records published and not yet processed."""
+        self._partitions: Final = partitions
+        self._lag: Final = lag
 
     def collect(self) -> Iterator[Metric]:
         """As of now; the ends of the input as of the watchdog's last look."""
@@ -32,12 +35,12 @@ class Gauges(Collector):
         lag, tickets, waiting = (
             GaugeMetricFamily(spec.name, spec.help, labels=spec.labels) for spec in (LAG, TICKETS, WAITING)
         )
-        partitions = list(self._app.partitions.values())
+        partitions = list(self._partitions.values())
         sending = [since for partition in partitions if (since := partition.outputs.sending_since) is not None]
         unsent.add_metric((), min(sending, default=0.0))
         for partition in partitions:
             number = (str(partition.number),)
-            behind = self._app.lag(partition.source)
+            behind = self._lag(partition.source)
             if behind is not None:
                 lag.add_metric(number, behind)
             tickets.add_metric(number, len(partition.tickets))

@@ -25,7 +25,7 @@ from stream.runtime.partition import unit_of_work as turns
 from stream.runtime.partition.commit import WorkerContext, cycle
 from stream.runtime.partition.task import Partition
 from stream.runtime.partition.unit_of_work import Stop, UnitOfWork
-from stream.runtime.recovery.changelog import Mark
+from stream.runtime.recovery.checkpoint import Checkpoint
 from stream.runtime.settings import load
 from stream.runtime.suspension import SuspensionDetector
 from stream.runtime.timers import TimerQueue
@@ -145,7 +145,7 @@ class _Bench:
         )
         book = metrics.books.begin(0)
         self.partition = Partition(
-            context, TP("ticket-events", 0), {}, TimerQueue(), absent, absent, Mark(), TimerQueue(), book
+            context, TP("ticket-events", 0), {}, TimerQueue(), absent, absent, Checkpoint(), TimerQueue(), book
         )
 
     def turn(self) -> UnitOfWork:

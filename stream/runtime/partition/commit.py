@@ -84,7 +84,7 @@ async def cycle(context: WorkerContext, partition: Partition, batch: Batch | Non
     # 4
     await partition.still_ours()
     changes = {key: partition.tickets.get(key) for key in (*turn.forgotten, *turn.states)}
-    await partition.changelog.write(changes, partition.mark())
+    await partition.changelog.write(changes, partition.checkpoint())
     partition.outputs.timed.clear()
     failpoint("after_changelog")
     # 5

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 from stream.runtime.abort import abort
 from stream.runtime.partition.commit import cycle
 from stream.runtime.partition.recent import Recent
-from stream.runtime.recovery.changelog import Mark
+from stream.runtime.recovery.checkpoint import Checkpoint
 from stream.runtime.settings import ClockMode
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ class Partition:
         deadlines: TimerQueue,
         outputs: Outputs,
         changelog: Changelog,
-        mark: Mark,
+        checkpoint: Checkpoint,
         expirations: TimerQueue,
         book: OpenBook,
     ) -> None:
@@ -66,7 +66,7 @@ class Partition:
         self.changelog: Final = changelog
         self.book: Final = book
         """The commitments of its tickets that wait to be fulfilled, counted."""
-        self.watermark = mark.watermark
+        self.watermark = checkpoint.watermark
         """The newest instant the feed has shown in this partition; 0: none."""
         self.live = False
         """Whether everything published before this worker took the partition over is processed."""
@@ -124,9 +124,9 @@ class Partition:
             self.live = True
         self.outputs.finished(batch.end, live=self.live)
 
-    def mark(self) -> Mark:
+    def checkpoint(self) -> Checkpoint:
         """What is known of the partition as a whole, for its changelog."""
-        return Mark(self.watermark, self.outputs.unknown_from(self._context.consumer.committed(self.source)))
+        return Checkpoint(self.watermark, self.outputs.unknown_from(self._context.consumer.committed(self.source)))
 
     async def still_ours(self) -> None:
         """Return at once, or, before the first turn and after an absence, when the broker has said that nobody else has it.
