@@ -68,7 +68,7 @@ def main() -> None:
             tickets={key: state for key, state, _ in chosen},
             deadlines=deadlines,
         )
-    app: Any = SimpleNamespace(partitions=partitions, engine=engine, settings=Settings(policies=("batoi",)))
+    app: Any = SimpleNamespace(shards=lambda: list(partitions.values()), engine=engine, settings=Settings(policies=("batoi",)))
     viewer = Viewer(app, held=60)
     for looks in (500, 3_000):
         times = []

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from faust.types import TP
 
     from stream.runtime.kafka.transport import Consumer
-    from stream.runtime.partition.task import Partition
+    from stream.runtime.partition.task import PartitionTask
     from stream.runtime.recovery.store import Store
 
 LOOKS: Final = 8
@@ -69,8 +69,8 @@ class Watched(Protocol):
         """Another number after each rebalance."""
 
     @property
-    def partitions(self) -> Mapping[int, Partition]:
-        """Those that the worker owns, by number."""
+    def tasks(self) -> Mapping[int, PartitionTask]:
+        """Those of the partitions that the worker owns, by number."""
 
     @property
     def consumer(self) -> Consumer: ...
@@ -110,7 +110,7 @@ class Watchdog:
 
     async def _ask(self) -> Mapping[TP, int]:
         """Where the input ends; as known before, when the broker does not say."""
-        owned = [partition.source for partition in self._worker.partitions.values()]
+        owned = [task.shard.source for task in self._worker.tasks.values()]
         try:
             ends: Mapping[TP, int] = await self._worker.consumer.highwaters(*owned) if owned else {}
         except KafkaError:
@@ -119,16 +119,16 @@ class Watchdog:
 
     def _look(self) -> None:
         worker, see = self._worker, self._standstill.see
-        moving = worker.rebalancing or any(partition.held for partition in worker.partitions.values())
+        moving = worker.rebalancing or not all(task.life.active for task in worker.tasks.values())
         restored = worker.consumer_generation_id, worker.store.progress
         self._moving.see("joining the group and restoring tickets", busy=moving, progress=restored)
         if moving:
             self._standstill.forget()
             return
-        for number, partition in worker.partitions.items():
-            busy, progress = worker.consumer.input_of(partition.source, self.ends.get(partition.source, 0))
-            see(f"the input of partition {number}", busy=busy, progress=(progress, partition.turns))
-            see(f"a turn or due deadlines of partition {number}", busy=partition.has_work(), progress=partition.turns)
+        for number, task in worker.tasks.items():
+            busy, progress = worker.consumer.input_of(task.shard.source, self.ends.get(task.shard.source, 0))
+            see(f"the input of partition {number}", busy=busy, progress=(progress, task.turns))
+            see(f"a turn or due deadlines of partition {number}", busy=task.has_work(), progress=task.turns)
         see("committing what is finished", busy=worker.consumer.uncommitted(), progress=worker.consumer.commits)
 
     def _watch_the_loop(self) -> None:
