@@ -77,7 +77,8 @@ async def _topic_problems(settings: Settings, client: dict[str, Any]) -> list[st
     from aiokafka.errors import KafkaError
 
     from stream.runtime.kafka.connection import why_not
-    from stream.runtime.kafka.topics import Topics, verify
+    from stream.runtime.kafka.topic_admin import verify
+    from stream.runtime.kafka.topics import Topics
 
     topics = Topics(settings.app_id, settings.topic_prefix)
     bootstrap = ",".join(settings.broker)

@@ -11,7 +11,8 @@ from running import PATIENCE, SECOND, Worker, all_committed, effects, event, now
 
 from stream.devkafka.broker import Broker
 from stream.runtime.abort import EXIT_STATUS
-from stream.runtime.kafka.topics import Topics, create
+from stream.runtime.kafka.topic_admin import create
+from stream.runtime.kafka.topics import Topics
 from stream.sla.effects import Kind
 
 if TYPE_CHECKING:

@@ -25,7 +25,7 @@ from running import (
 )
 
 from stream.devkafka.ports import free_port
-from stream.runtime.kafka.topics import create
+from stream.runtime.kafka.topic_admin import create
 from stream.sla.effects import Kind, Reason
 
 if TYPE_CHECKING:
