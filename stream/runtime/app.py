@@ -1,4 +1,4 @@
-"""Wiring: a Faust app whose one agent hands fetched batches to the partitions, and whose table is our store.
+"""A Faust app whose one agent hands fetched batches to the partitions, and whose table is our store.
 
 Faust does what it is good at: group membership, assignment, restoring the table, the order of a rebalance. What becomes
 durable when is ``stream.runtime.partition.commit``.
@@ -16,8 +16,6 @@ from faust.types import TP
 from yarl import URL
 
 from stream.runtime.abort import abort
-from stream.runtime.clock import Clock
-from stream.runtime.gauges import Gauges
 from stream.runtime.kafka.assignor import Assignor
 from stream.runtime.kafka.connection import faust_credentials
 from stream.runtime.kafka.topics import Topics
@@ -26,16 +24,16 @@ from stream.runtime.partition.commit import WorkerContext
 from stream.runtime.partition.lifecycle import IllegalTransitionError, State
 from stream.runtime.recovery import store
 from stream.runtime.recovery.takeover import Assignment, Restored, close, take_over
-from stream.runtime.suspension import SuspensionDetector
-from stream.runtime.watchdog import Watchdog
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Coroutine, Iterable, Iterator
 
     from stream.observe.metrics import Metrics
+    from stream.runtime.clock import Clock
     from stream.runtime.partition.shard import Shard
     from stream.runtime.partition.task import PartitionTask
     from stream.runtime.settings import Settings
+    from stream.runtime.suspension import SuspensionDetector
     from stream.sla.engine import Engine
 
 log = logging.getLogger(__name__)
@@ -49,7 +47,9 @@ class App(faust.App):  # type: ignore[misc]  # Faust ships no types mypy could f
 
     logger = FAUST_LOG
 
-    def __init__(self, settings: Settings, metrics: Metrics, engine: Engine) -> None:
+    def __init__(
+        self, settings: Settings, metrics: Metrics, engine: Engine, clock: Clock, suspension_detector: SuspensionDetector
+    ) -> None:
         store.register()
         self.settings: Final = settings
         self.topic_names: Final = Topics(settings.app_id, settings.topic_prefix)
@@ -58,40 +58,13 @@ class App(faust.App):  # type: ignore[misc]  # Faust ships no types mypy could f
         self.tasks: Final[dict[int, PartitionTask]] = {}
         self.events_loop: asyncio.AbstractEventLoop | None = None
         """The loop to which partitions, tickets and deadlines belong; ``None`` before it runs."""
+        self.beside: list[Callable[[], Coroutine[Any, Any, None]]] = []
+        """What runs beside the partitions for as long as the app does."""
+        self._clock = clock
+        self._presence = suspension_detector
         self._taking_over = asyncio.Lock()
-        session = settings.session_timeout / 1e6
-        self._presence = SuspensionDetector(session / 2)
-        self._clock = Clock(metrics.clock_stepped)
-        rebalance = max(25.0, 3 * session)
-        self._watchdog = Watchdog(self, 2 * session, rebalance)
         self._rebalance_began: float | None = None
-        metrics.gauges.add("partitions", Gauges(self.shards, self.lag))
-        super().__init__(
-            settings.app_id,
-            broker=[URL(f"kafka://{address}") for address in settings.broker],
-            broker_credentials=faust_credentials(settings),
-            store=f"{store.SCHEME}://",
-            web_enabled=False,
-            PartitionAssignor=Assignor,
-            processing_guarantee="at_least_once",
-            broker_session_timeout=session,
-            broker_heartbeat_interval=session / 4,
-            broker_rebalance_timeout=rebalance,
-            broker_request_timeout=max(40.0, 4 * session),
-            broker_commit_interval=settings.commit_interval / 1e6,
-            broker_max_poll_records=settings.batch,
-            consumer_max_fetch_size=4 * 1024 * 1024,
-            consumer_auto_offset_reset="earliest",
-            producer_linger=0,
-            producer_max_batch_size=512 * 1024,
-            producer_compression_type=None,
-            stream_buffer_maxsize=256,
-            stream_wait_empty=True,
-            table_standby_replicas=0,
-            topic_disable_leader=True,
-            topic_allow_declare=False,
-            topic_partitions=settings.partitions,
-        )
+        super().__init__(settings.app_id, **_faust_settings(settings))
         self.source: Final = self.topic(
             self.topic_names.events, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw"
         )
@@ -126,11 +99,6 @@ class App(faust.App):  # type: ignore[misc]  # Faust ships no types mypy could f
         """Input partitions that catch up, and the offset up to which they must come."""
         return ((shard.source, shard.catch_up_to) for shard in self.shards() if shard.life.state is State.CATCHING_UP)
 
-    def lag(self, source: TP) -> int | None:
-        """Records of an input partition that are published and not committed as processed; ``None``: not known yet."""
-        end = self._watchdog.ends.get(source)
-        return None if end is None else max(0, end - self.consumer.committed(source))
-
     def readiness(self) -> tuple[bool, str]:
         """For ``/readyz``: whether this worker does its work, and a line about it."""
         # Before the first rebalance it has no partitions, and would say so, but nobody has told it yet which are its.
@@ -144,8 +112,8 @@ class App(faust.App):  # type: ignore[misc]  # Faust ships no types mypy could f
     async def on_start(self) -> None:
         self.events_loop = asyncio.get_running_loop()
         await super().on_start()
-        self.add_future(self._presence.watch())
-        self.add_future(self._watchdog.watch())
+        for run in self.beside:
+            self.add_future(run())
 
     async def _deliver(self, stream: Any) -> None:
         async for event in stream.noack().events():
@@ -224,6 +192,35 @@ class App(faust.App):  # type: ignore[misc]  # Faust ships no types mypy could f
 
     def _create_directories(self) -> None:
         """Faust's folder for tables on disk is not needed: nothing is on disk."""
+
+
+def _faust_settings(settings: Settings) -> dict[str, Any]:
+    session = settings.session_timeout / 1e6
+    return {
+        "broker": [URL(f"kafka://{address}") for address in settings.broker],
+        "broker_credentials": faust_credentials(settings),
+        "store": f"{store.SCHEME}://",
+        "web_enabled": False,
+        "PartitionAssignor": Assignor,
+        "processing_guarantee": "at_least_once",
+        "broker_session_timeout": session,
+        "broker_heartbeat_interval": session / 4,
+        "broker_rebalance_timeout": max(25.0, 3 * session),
+        "broker_request_timeout": max(40.0, 4 * session),
+        "broker_commit_interval": settings.commit_interval / 1e6,
+        "broker_max_poll_records": settings.batch,
+        "consumer_max_fetch_size": 4 * 1024 * 1024,
+        "consumer_auto_offset_reset": "earliest",
+        "producer_linger": 0,
+        "producer_max_batch_size": 512 * 1024,
+        "producer_compression_type": None,
+        "stream_buffer_maxsize": 256,
+        "stream_wait_empty": True,
+        "table_standby_replicas": 0,
+        "topic_disable_leader": True,
+        "topic_allow_declare": False,
+        "topic_partitions": settings.partitions,
+    }
 
 
 def _listed(numbers: Iterable[int]) -> str:

@@ -92,6 +92,11 @@ class Watchdog:
         """Where the input of our partitions ends, as the broker last said."""
         self._looks = 0
 
+    def lag(self, source: TP) -> int | None:
+        """Records of an input partition that are published and not committed as processed; ``None``: not known yet."""
+        end = self.ends.get(source)
+        return None if end is None else max(0, end - self._worker.consumer.committed(source))
+
     async def watch(self) -> None:
         """One look after the other. A thread sees to it that there are any: it ends a process whose event loop hangs."""
         threading.Thread(target=self._watch_the_loop, name="watchdog", daemon=True).start()

@@ -13,10 +13,10 @@ import pytest
 from paged import Desk, ticket, worker
 from prometheus_client import CollectorRegistry
 
-from stream.cli.worker import reachable_at
 from stream.observe.exposition import Server, serve
 from stream.observe.limits import Limits
 from stream.observe.site import Site
+from stream.runtime.worker import reachable_at
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -34,6 +34,7 @@ from stream.runtime.kafka.transport import Batch, Consumer, ConsumerThread, Prod
 from stream.runtime.recovery.checkpoint import CHECKPOINT_KEY
 from stream.runtime.recovery.store import Store
 from stream.runtime.settings import load
+from stream.runtime.worker import wire
 from stream.sla.engine import Engine
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ def app() -> Iterator[App]:
     # Faust's services make event loops that only their stopping closes: one for them all, one for the consumer's thread.
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
-    made = App(load({"policies": "batoi"}, {}), Metrics(policies), Engine(policies))
+    made = wire(load({"policies": "batoi"}, {}), Metrics(policies), Engine(policies))
     yield made
     if made._consumer is not None:
         made._consumer._thread.thread_loop.close()
