@@ -16,14 +16,16 @@ import time
 from pathlib import Path
 from typing import Any, Final
 
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka import AIOKafkaConsumer
 from aiokafka.structs import TopicPartition
 from figures import figure, machine
 from lab import OTHERS, PARTITIONS, PATIENCE, Worker, on_cores
 from tickets import wall
 
 from stream.devkafka.broker import Broker
-from stream.runtime.kafka.topics import Topics, create
+from stream.runtime.kafka.publisher import Publisher
+from stream.runtime.kafka.topic_admin import create
+from stream.runtime.kafka.topics import Topics
 from stream.sla.events import Event
 from stream.wire.effect import encode_event
 
@@ -66,17 +68,13 @@ class Served:
 async def news(broker: str, topic: str) -> None:
     """New tickets for every partition, until cancelled."""
     fields: Any = {"contract": "priority-support", "sender": "registered", "priority": "p2", "channel": "email"}
-    producer = AIOKafkaProducer(bootstrap_servers=broker, enable_idempotence=True)
-    await producer.start()
-    try:
+    async with Publisher({"bootstrap_servers": broker}, topic) as publisher:
         while True:
             for partition in range(PARTITIONS):
                 at = wall()
                 event = Event(at=at, id=f"{at}", type="ticket.created", source="desk", fields=fields)
-                await producer.send(topic, encode_event(f"desk/{at}", event), f"desk/{at}".encode(), partition)
+                await publisher.event(encode_event(f"desk/{at}", event), f"desk/{at}".encode(), partition)
             await asyncio.sleep(EVERY)
-    finally:
-        await producer.stop()
 
 
 def main() -> None:

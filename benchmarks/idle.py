@@ -16,7 +16,8 @@ from figures import figure, machine
 from lab import OTHERS, PARTITIONS, Worker, on_cores, until
 
 from stream.devkafka.broker import Broker
-from stream.runtime.kafka.topics import Topics, create
+from stream.runtime.kafka.topic_admin import create
+from stream.runtime.kafka.topics import Topics
 
 TARGET: Final = 2.0
 ROUNDS: Final = 3

@@ -31,7 +31,8 @@ from tickets import batoi, fill, key_of, waiting_for_chat, wall
 from timed import Seen, read
 
 from stream.devkafka.broker import Broker
-from stream.runtime.kafka.topics import Topics, create
+from stream.runtime.kafka.topic_admin import create
+from stream.runtime.kafka.topics import Topics
 from stream.runtime.kafka.transport import Record, submit
 from stream.sla.codec import codec
 from stream.sla.effects import Kind

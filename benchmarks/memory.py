@@ -21,7 +21,8 @@ from lab import OTHERS, PARTITIONS, Worker, on_cores, until
 from tickets import fill, wall
 
 from stream.devkafka.broker import Broker
-from stream.runtime.kafka.topics import Topics, create
+from stream.runtime.kafka.topic_admin import create
+from stream.runtime.kafka.topics import Topics
 
 TARGET: Final = 1_024
 FEW: Final = 1_000

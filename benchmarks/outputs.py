@@ -21,7 +21,8 @@ from figures import figure, machine
 from lab import OTHERS, PARTITIONS, WORKERS, on_cores
 
 from stream.devkafka.broker import Broker
-from stream.runtime.kafka.topics import Topics, create
+from stream.runtime.kafka.topic_admin import create
+from stream.runtime.kafka.topics import Topics
 from stream.runtime.kafka.transport import Record, submit
 from stream.runtime.recovery.outputs import fence
 from stream.runtime.settings import load

@@ -22,7 +22,6 @@ from typing import TYPE_CHECKING, Any
 
 from prometheus_client import CollectorRegistry
 
-from stream.cli.worker import TURN_OF_A_THREAD
 from stream.language.policies import load, shipped
 from stream.observe.exposition import serve
 from stream.observe.limits import Limits
@@ -30,6 +29,7 @@ from stream.observe.site import Site
 from stream.runtime.settings import Settings
 from stream.runtime.timers import TimerQueue
 from stream.runtime.viewer import Viewer
+from stream.runtime.worker import THREAD_SECONDS
 from stream.sla.codec import codec
 from stream.sla.engine import Engine
 from stream.sla.events import Event
@@ -76,7 +76,7 @@ def main() -> None:
             tickets={key: state for key, state, _ in chosen},
             deadlines=deadlines,
         )
-    app: Any = SimpleNamespace(partitions=partitions, engine=engine, settings=Settings(policies=("batoi",)))
+    app: Any = SimpleNamespace(shards=lambda: list(partitions.values()), engine=engine, settings=Settings(policies=("batoi",)))
     viewer = Viewer(app, held=60)
     for looks in (500, 3_000):
         times = []
@@ -104,7 +104,7 @@ def main() -> None:
     app.readiness, app.workers = lambda: (True, "live"), dict
     for partition in partitions.values():
         partition.live, partition.book, partition.clock = True, SimpleNamespace(open=0), lambda wall: wall
-    sys.setswitchinterval(TURN_OF_A_THREAD)  # as a worker does
+    sys.setswitchinterval(THREAD_SECONDS)  # as a worker does
     boundless = Limits(at_once=1_000, a_second=1e9, burst=1e9)
     flood(app, "nobody asks", None)
     flood(app, "a flood, with limits", Site(Viewer(app)))

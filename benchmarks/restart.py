@@ -24,7 +24,8 @@ from tickets import fill, key_of, wall
 from timed import Seen, read
 
 from stream.devkafka.broker import Broker
-from stream.runtime.kafka.topics import Topics, create
+from stream.runtime.kafka.topic_admin import create
+from stream.runtime.kafka.topics import Topics
 from stream.runtime.kafka.transport import Record
 from stream.sla.events import Event
 from stream.wire.effect import encode_event

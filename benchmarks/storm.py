@@ -17,14 +17,16 @@ import time
 from pathlib import Path
 from typing import Any, Final
 
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka import AIOKafkaConsumer
 from aiokafka.structs import TopicPartition
 from figures import figure, machine
-from lab import OTHERS, PARTITIONS, PATIENCE, Core, Worker, on_cores, partition_of, until
+from lab import OTHERS, PARTITIONS, PATIENCE, Core, Worker, on_cores, until
 from tickets import batoi, fill, key_of, waiting_for_chat, wall
 
 from stream.devkafka.broker import Broker
-from stream.runtime.kafka.topics import Topics, create
+from stream.runtime.kafka.publisher import Publisher
+from stream.runtime.kafka.topic_admin import create
+from stream.runtime.kafka.topics import Topics
 from stream.sla.codec import codec
 from stream.sla.events import Event
 from stream.wire.effect import encode_event
@@ -76,20 +78,16 @@ def opened_at(key: bytes) -> int:
 async def news(broker: str, topic: str, rate: int) -> None:
     """New tickets at an even pace, until cancelled."""
     fields: Any = {"contract": "priority-support", "sender": "registered", "priority": "p4", "channel": "phone"}
-    producer = AIOKafkaProducer(bootstrap_servers=broker, enable_idempotence=True)
-    await producer.start()
-    try:
+    async with Publisher({"bootstrap_servers": broker}, topic) as publisher:
         began, sent = time.perf_counter(), 0
         while True:
             while sent < (time.perf_counter() - began) * rate:
                 at = wall()
                 ticket = f"desk/n{at}"
                 event = Event(at=at, id=f"{at}", type="ticket.created", source="desk", fields=fields)
-                await producer.send(topic, encode_event(ticket, event), ticket.encode(), partition_of(ticket.encode()))
+                await publisher.event(encode_event(ticket, event), ticket.encode())
                 sent += 1
             await asyncio.sleep(0.02)
-    finally:
-        await producer.stop()
 
 
 def main() -> None:

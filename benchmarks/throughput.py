@@ -28,7 +28,8 @@ from lab import OTHERS, PARTITIONS, Child, Worker, forget, on_cores, produce, un
 from lives import feed
 
 from stream.devkafka.broker import Broker
-from stream.runtime.kafka.topics import Topics, create
+from stream.runtime.kafka.topic_admin import create
+from stream.runtime.kafka.topics import Topics
 from stream.runtime.kafka.transport import Record
 from stream.wire.effect import encode_event
 

@@ -1,7 +1,7 @@
 """A table full of open tickets, made in a minute: real states, by the engine, a few thousand of them under many names.
 
 What is in the changelog then is what a worker would have written: states by the real codec, each with its owner's epoch in a
-header, and the mark of each partition.
+header, and the checkpoint of each partition.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from lives import HOUR, MINUTE, life
 
 from stream.language.policies import load, shipped
 from stream.runtime.kafka.transport import Record, submit
-from stream.runtime.recovery.changelog import MARK_KEY, Mark
+from stream.runtime.recovery.checkpoint import CHECKPOINT_KEY, Checkpoint
 from stream.sla.codec import codec
 from stream.sla.engine import Engine
 from stream.sla.events import Event
@@ -123,9 +123,9 @@ async def _fill(broker: str, changelog: str, tickets: int, now: int, special: It
         rest: list[list[Record]] = [[] for _ in range(PARTITIONS)]
         for key, state in special:
             rest[partition_of(key)].append(Record(key, state, _HEADERS))
-        mark = Record(MARK_KEY, msgspec.json.encode(Mark(now)), _HEADERS)
+        checkpoint = Record(CHECKPOINT_KEY, msgspec.json.encode(Checkpoint(now)), _HEADERS)
         for partition, records in enumerate(rest):
-            for delivery, _ in await submit(producer, changelog, partition, [*records, mark]):
+            for delivery, _ in await submit(producer, changelog, partition, [*records, checkpoint]):
                 await delivery
     finally:
         await producer.stop()

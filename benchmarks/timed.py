@@ -45,19 +45,18 @@ def run(arguments: list[str]) -> None:
     _watch_the_collector()
     from stream.runtime import app, gc_tuning
     from stream.runtime.kafka import transport
-    from stream.runtime.recovery import store
+    from stream.runtime.partition import task
+    from stream.runtime.recovery import store, takeover
 
     _around(app.App, "on_start", "started")
-    _around(app.App, "_take_over_one", "taking over")
-    _around(app.App, "_make_ready", "deadlines")
+    _around(app, "take_over", "taking over")
+    _around(takeover, "_index", "deadlines")
     _around(transport.Consumer, "on_partitions_assigned", "assigned")
     _around(store.Store, "restore", "restore")
     _around(gc_tuning, "settle", "settle")
     for name in ("fence", "read_back"):
-        _around(app, name, name)
-    from stream.runtime.partition import task as partition
-
-    _around(partition, "cycle", "turn")
+        _around(takeover, name, name)
+    _around(task, "cycle", "turn")
     from stream.cli.main import main
 
     _say("imported")

@@ -34,8 +34,8 @@ from stream.observe.metrics import Metrics
 from stream.runtime.kafka.topics import Topics
 from stream.runtime.kafka.transport import Batch
 from stream.runtime.partition.commit import WorkerContext, cycle
-from stream.runtime.partition.task import Partition
-from stream.runtime.recovery.changelog import Mark
+from stream.runtime.partition.shard import Logs, Shard, TicketIndex
+from stream.runtime.recovery.checkpoint import Checkpoint
 from stream.runtime.settings import load as load_settings
 from stream.runtime.timers import TimerQueue
 from stream.sla.codec import codec
@@ -177,17 +177,16 @@ async def _whole(engine: Engine, batches: list[list[Any]], times: Times) -> None
         consumer=nowhere,
         suspension_detector=nowhere,
     )
-    book = metrics.books.begin(0)
-    partition = Partition(context, TP("ticket-events", 0), {}, TimerQueue(), nowhere, nowhere, Mark(), TimerQueue(), book)
+    index = TicketIndex(TimerQueue(), TimerQueue(), metrics.books.begin(0))
+    shard = Shard(context.settings, TP("ticket-events", 0), {}, index, Logs(nowhere, nowhere), Checkpoint())
     end = 0
     for records in batches:
         batch = Batch(records, end or None, end + len(records))
         began = time.perf_counter()
-        while not await cycle(context, partition, batch):
+        while not await cycle(context, shard, batch):
             pass
         times["the whole cycle"].append(time.perf_counter() - began)
-        partition.cursor, end = 0, batch.end
-    await partition.give_up()
+        shard.cursor, end = 0, batch.end
 
 
 if __name__ == "__main__":

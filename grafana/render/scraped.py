@@ -30,7 +30,8 @@ from stream.demo.worker import workers_running
 from stream.devkafka.broker import Broker
 from stream.devkafka.ports import free_port
 from stream.language.policies import load
-from stream.runtime.kafka.topics import Topics, create
+from stream.runtime.kafka.topic_admin import create
+from stream.runtime.kafka.topics import Topics
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -1,13 +1,20 @@
-"""What several commands read from the command line in one way: policies by name or file, and instants."""
+"""What commands read from the command line in one way: policies by name or file, instants, and the settings of a worker."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 
 from stream.language.policies import shipped
+from stream.runtime.settings import CONFIG_FILE, ENTRIES, PREFIX, flag, variable
 from stream.wire.instants import InstantError, parse_instant
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+T = TypeVar("T")
 
 
 def policy_paths(names: tuple[str, ...]) -> list[Path]:
@@ -32,3 +39,17 @@ def instant(_context: click.Context, _option: click.Parameter, text: str | None)
         return parse_instant(text)
     except InstantError as error:
         raise click.BadParameter(str(error)) from error
+
+
+def settings_flags(command: Callable[..., T]) -> Callable[..., T]:
+    """Give a click command a flag for every setting, and ``--config``; it gets texts, or ``None``."""
+    for name, entry in reversed(list(ENTRIES.items())):
+        default = "must be given" if entry.default is None else f"default {entry.default or 'none'}"
+        text = f"{entry.help}  [{variable(name)}; {default}]"
+        command = click.option(flag(name), name, metavar="TEXT", help=text)(command)
+    return click.option(
+        "--config",
+        type=click.Path(path_type=Path),
+        envvar=f"{PREFIX}CONFIG",
+        help=f"Settings file.  [{PREFIX}CONFIG; default {CONFIG_FILE} in this folder, if there is one]",
+    )(command)

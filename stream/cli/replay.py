@@ -8,10 +8,10 @@ from pathlib import Path
 
 import click
 
-from stream.cli.backtest import backtest
 from stream.cli.options import instant, policy_paths
 from stream.language.document import PolicyError
 from stream.runtime import gc_tuning
+from stream.runtime.backtest import backtest
 from stream.wire.lines import open_lines
 
 

@@ -12,7 +12,8 @@ import click
 from aiokafka.errors import KafkaError
 
 from stream.runtime.kafka.connection import from_environment, why_not
-from stream.runtime.kafka.topics import Topics, create, verify
+from stream.runtime.kafka.topic_admin import create, verify
+from stream.runtime.kafka.topics import Topics
 from stream.runtime.settings import SettingsError
 
 if TYPE_CHECKING:

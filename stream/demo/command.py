@@ -30,7 +30,7 @@ from stream.devkafka.child import DemoError
 from stream.devkafka.jars import BrokerError
 from stream.devkafka.signals import ended_by_signals, run
 from stream.language.policies import load, shipped
-from stream.runtime.kafka.topics import create
+from stream.runtime.kafka.topic_admin import create
 
 if TYPE_CHECKING:
     from stream.devkafka.child import Child

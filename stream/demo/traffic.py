@@ -6,8 +6,9 @@ import asyncio
 import time
 from typing import TYPE_CHECKING, Final
 
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka import AIOKafkaConsumer, TopicPartition
 
+from stream.runtime.kafka.publisher import Publisher
 from stream.runtime.kafka.topics import Topics
 from stream.wire.effect import decode_effect, decode_rejected
 
@@ -23,15 +24,13 @@ class Inputs:
     """Publishes records in order."""
 
     def __init__(self, bootstrap: str) -> None:
-        self._producer = AIOKafkaProducer(
-            bootstrap_servers=bootstrap, enable_idempotence=True, max_request_size=2 * 1024 * 1024
-        )
+        self._publisher = Publisher({"bootstrap_servers": bootstrap}, TOPICS.events)
 
     async def start(self) -> None:
-        await self._producer.start()
+        await self._publisher.start()
 
     async def stop(self) -> None:
-        await self._producer.stop()
+        await self._publisher.stop()
 
     async def play(self, view: View, records: list[FeedRecord], seconds: float) -> None:
         """All of them, spread over so many seconds as they are spread over the feed's own time."""
@@ -41,17 +40,19 @@ class Inputs:
             await asyncio.sleep(max(0.0, due - time.monotonic()))
             await self._send(record)
             view.clock(record.at, number, len(records))
-        await self._producer.flush()
+        await self._publisher.delivered()
 
     async def now(self, records: list[FeedRecord]) -> None:
         """All of them, at once."""
         for record in records:
             await self._send(record)
-        await self._producer.flush()
+        await self._publisher.delivered()
 
     async def _send(self, record: FeedRecord) -> None:
-        for partition in range(PARTITIONS) if record.everywhere else (None,):
-            await self._producer.send(TOPICS.events, record.value, key=record.key or None, partition=partition)
+        if record.everywhere:
+            await self._publisher.tick(record.value)
+        else:
+            await self._publisher.event(record.value, record.key or None)
 
 
 class Outputs:

@@ -10,16 +10,12 @@ import tomllib
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypeVar
-
-import click
+from typing import TYPE_CHECKING, Any, Final
 
 from stream.runtime import setting_values as read
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-
-T = TypeVar("T")
 
 PREFIX: Final = "BREACHWATCH_"
 CONFIG_FILE: Final = "breachwatch.toml"
@@ -236,22 +232,11 @@ def _as_text(value: object) -> str | None:
     return None
 
 
-def options(command: Callable[..., T]) -> Callable[..., T]:
-    """Give a click command a flag for every setting, and ``--config``; it gets texts, or ``None``."""
-    for name, entry in reversed(list(ENTRIES.items())):
-        default = "must be given" if entry.default is None else f"default {entry.default or 'none'}"
-        text = f"{entry.help}  [{variable(name)}; {default}]"
-        command = click.option(flag(name), name, metavar="TEXT", help=text)(command)
-    return click.option(
-        "--config",
-        type=click.Path(path_type=Path),
-        envvar=f"{PREFIX}CONFIG",
-        help=f"Settings file.  [{PREFIX}CONFIG; default {CONFIG_FILE} in this folder, if there is one]",
-    )(command)
-
-
 def from_command(config: Path | None, flags: Mapping[str, str | None], environment: Mapping[str, str]) -> Settings:
-    """The settings of a command made with ``options``. Raises SettingsError with every problem."""
+    """The settings of a command. ``config``: ``None`` for the usual file, if there is one.
+
+    Raises SettingsError with every problem.
+    """
     if config is None and (usual := Path(CONFIG_FILE)).exists():
         config = usual
     return load(flags, environment, config)

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from stream.runtime.app import App
-    from stream.runtime.partition.task import Partition
+    from stream.runtime.partition.shard import Shard
     from stream.sla.ticket.state import Ticket
 
 T = TypeVar("T")
@@ -121,17 +121,18 @@ class Viewer:
 
     def _state(self) -> tuple[int, bool, str, tuple[PartitionView, ...], tuple[Neighbour, ...]]:
         ready, status = self._app.readiness()
-        partitions = tuple(_view(partition) for _, partition in sorted(self._app.partitions.items()))
+        partitions = tuple(_view(shard) for shard in sorted(self._app.shards(), key=lambda shard: shard.number))
         neighbours = tuple(Neighbour(*entry) for entry in sorted(self._app.workers().items()))
         return _wall(), ready, status, partitions, neighbours
 
     def _find(self, ticket: str, asked: frozenset[int], sent_for: int | None) -> _Stored | Elsewhere:
         app, key = self._app, ticket.encode()
         wall = _wall()
-        for number, partition in app.partitions.items():
-            if (state := partition.tickets.get(key)) is not None:
-                return _Stored(state, number, partition.live, partition.clock(wall))
-        own = frozenset(app.partitions)
+        shards = app.shards()
+        for shard in shards:
+            if (state := shard.tickets.get(key)) is not None:
+                return _Stored(state, shard.number, shard.live, shard.clock(wall))
+        own = frozenset(shard.number for shard in shards)
         if app.rebalancing or not app.started or (sent_for is not None and sent_for not in own):
             # Who owns what is changing; an answer could be wrong, and sending the question on could go in circles.
             raise NotNowError("partitions are moving between workers")
@@ -171,12 +172,12 @@ class Viewer:
         began = time.perf_counter()
         feed = self._app.settings.clock is ClockMode.EVENT
         wall = _wall()
-        entries = merge(*map(_in_order, self._app.partitions.values()))
+        entries = merge(*map(_in_order, self._app.shards()))
         found, last = [], None
-        for number, (instant, _, key, partition) in enumerate(islice(entries, looks)):
+        for number, (instant, _, key, shard) in enumerate(islice(entries, looks)):
             last = instant
             if key:
-                found.append((partition.tickets[key], partition.watermark if feed else wall))
+                found.append((shard.tickets[key], shard.watermark if feed else wall))
             if number % _CLOCK_EVERY == _CLOCK_EVERY - 1 and time.perf_counter() - began > self._held:
                 break
         return found, None if next(entries, None) is None else last
@@ -194,19 +195,19 @@ class Viewer:
         return found
 
 
-def _in_order(partition: Partition) -> Iterator[tuple[int, int, bytes, Partition]]:
+def _in_order(shard: Shard) -> Iterator[tuple[int, int, bytes, Shard]]:
     # The number decides between equal instants of two partitions.
-    return ((instant, partition.number, key, partition) for instant, key in partition.deadlines.in_order())
+    return ((instant, shard.number, key, shard) for instant, key in shard.deadlines.in_order())
 
 
-def _view(partition: Partition) -> PartitionView:
+def _view(shard: Shard) -> PartitionView:
     return PartitionView(
-        partition.number,
-        partition.live,
-        partition.watermark or None,
-        len(partition.tickets),
-        partition.book.open,
-        partition.deadlines.soonest(),
+        shard.number,
+        shard.live,
+        shard.watermark or None,
+        len(shard.tickets),
+        shard.book.open,
+        shard.deadlines.soonest(),
     )
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from aiokafka.errors import KafkaError
 
@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 
     from faust.types import TP
 
-    from stream.runtime.app import App
+    from stream.runtime.kafka.transport import Consumer
+    from stream.runtime.partition.task import PartitionTask
+    from stream.runtime.recovery.store import Store
 
 LOOKS: Final = 8
 """Looks at work that is not done before the end; in a rebalance more."""
@@ -55,18 +57,45 @@ class Standstill:
         self._seen.clear()
 
 
-class Watchdog:
-    """Looks after an app for ever; ends the process."""
+class Watched(Protocol):
+    """What the watchdog reads of a worker (``stream.runtime.app``), each time anew."""
 
-    def __init__(self, app: App, allowed: float, rebalance: float) -> None:
+    @property
+    def rebalancing(self) -> bool:
+        """Whether partitions are moving between workers."""
+
+    @property
+    def consumer_generation_id(self) -> int:
+        """Another number after each rebalance."""
+
+    @property
+    def tasks(self) -> Mapping[int, PartitionTask]:
+        """Those of the partitions that the worker owns, by number."""
+
+    @property
+    def consumer(self) -> Consumer: ...
+
+    @property
+    def store(self) -> Store: ...
+
+
+class Watchdog:
+    """Looks after a worker for ever; ends the process."""
+
+    def __init__(self, worker: Watched, allowed: float, rebalance: float) -> None:
         """Seconds: for which work may stand still, and for which at most the group waits for its members in a rebalance."""
-        self._app: Final = app
+        self._worker: Final = worker
         self._interval: Final = allowed / LOOKS
         self._standstill: Final = Standstill()
         self._moving: Final = Standstill(LOOKS + round(rebalance / self._interval))
         self.ends: Mapping[TP, int] = {}
         """Where the input of our partitions ends, as the broker last said."""
         self._looks = 0
+
+    def lag(self, source: TP) -> int | None:
+        """Records of an input partition that are published and not committed as processed; ``None``: not known yet."""
+        end = self.ends.get(source)
+        return None if end is None else max(0, end - self._worker.consumer.committed(source))
 
     async def watch(self) -> None:
         """One look after the other. A thread sees to it that there are any: it ends a process whose event loop hangs."""
@@ -86,26 +115,26 @@ class Watchdog:
 
     async def _ask(self) -> Mapping[TP, int]:
         """Where the input ends; as known before, when the broker does not say."""
-        owned = [partition.source for partition in self._app.partitions.values()]
+        owned = [task.shard.source for task in self._worker.tasks.values()]
         try:
-            ends: Mapping[TP, int] = await self._app.consumer.highwaters(*owned) if owned else {}
+            ends: Mapping[TP, int] = await self._worker.consumer.highwaters(*owned) if owned else {}
         except KafkaError:
             return self.ends
         return ends
 
     def _look(self) -> None:
-        app, see = self._app, self._standstill.see
-        moving = app.rebalancing or any(partition.held for partition in app.partitions.values())
-        restored = app.consumer_generation_id, app.store.progress
+        worker, see = self._worker, self._standstill.see
+        moving = worker.rebalancing or not all(task.life.active for task in worker.tasks.values())
+        restored = worker.consumer_generation_id, worker.store.progress
         self._moving.see("joining the group and restoring tickets", busy=moving, progress=restored)
         if moving:
             self._standstill.forget()
             return
-        for number, partition in app.partitions.items():
-            busy, progress = app.consumer.input_of(partition.source, self.ends.get(partition.source, 0))
-            see(f"the input of partition {number}", busy=busy, progress=(progress, partition.turns))
-            see(f"a turn or due deadlines of partition {number}", busy=partition.has_work(), progress=partition.turns)
-        see("committing what is finished", busy=app.consumer.uncommitted(), progress=app.consumer.commits)
+        for number, task in worker.tasks.items():
+            busy, progress = worker.consumer.input_of(task.shard.source, self.ends.get(task.shard.source, 0))
+            see(f"the input of partition {number}", busy=busy, progress=(progress, task.turns))
+            see(f"a turn or due deadlines of partition {number}", busy=task.has_work(), progress=task.turns)
+        see("committing what is finished", busy=worker.consumer.uncommitted(), progress=worker.consumer.commits)
 
     def _watch_the_loop(self) -> None:
         hanging = Standstill()

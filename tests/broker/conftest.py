@@ -13,7 +13,8 @@ from uuid import uuid4
 import pytest
 
 from stream.devkafka.broker import Broker
-from stream.runtime.kafka.topics import Topics, create
+from stream.runtime.kafka.topic_admin import create
+from stream.runtime.kafka.topics import Topics
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -12,7 +12,8 @@ import pytest
 from aiokafka import AIOKafkaProducer
 
 from stream.runtime.kafka.transport import submit
-from stream.runtime.recovery.changelog import MARK_KEY, Changelog, Mark, epoch_of
+from stream.runtime.recovery.changelog import Changelog
+from stream.runtime.recovery.checkpoint import CHECKPOINT_KEY, Checkpoint, epoch_of
 from stream.runtime.settings import load
 from stream.sla.codec import codec
 from stream.sla.effects import Kind
@@ -59,7 +60,7 @@ class _Owner:
 
     async def put(self, key: bytes, value: bytes) -> None:
         self.store.of(0)[key] = value
-        await self.changelog.write({key: value}, Mark(1))
+        await self.changelog.write({key: value}, Checkpoint(1))
 
 
 def test_a_state_that_a_replaced_worker_appends_is_written_over_by_the_owner(broker: str, topics: Topics) -> None:
@@ -67,11 +68,11 @@ def test_a_state_that_a_replaced_worker_appends_is_written_over_by_the_owner(bro
         before, after = _Owner(broker, topics), _Owner(broker, topics)
         await before.producer.start()
         await after.producer.start()
-        await before.changelog.begin(7, Mark())
+        await before.changelog.begin(7, Checkpoint())
         await before.put(b"desk/1", b"old")
         after.store.restore(0, await asyncio.to_thread(read, broker, topics.changelog))
         await before.put(b"desk/1", b"older than the take-over")
-        await after.changelog.begin(7, Mark())
+        await after.changelog.begin(7, Checkpoint())
         await after.put(b"desk/1", b"new")
         with pytest.raises(RuntimeError, match="another worker has partition 0, since epoch 8"):
             await before.put(b"desk/1", b"stale")
@@ -82,7 +83,7 @@ def test_a_state_that_a_replaced_worker_appends_is_written_over_by_the_owner(bro
         await after.producer.stop()
 
     asyncio.run(run())
-    records = [record for record in read(broker, topics.changelog) if record.key != MARK_KEY]
+    records = [record for record in read(broker, topics.changelog) if record.key != CHECKPOINT_KEY]
 
     # The owner noticed the first; the second came after its last write, and whoever restores the table will see to it.
     last = {record.key: record.value for record in records}

@@ -14,7 +14,8 @@ from stream.demo.feed import feed
 from stream.devkafka.broker import Broker
 from stream.devkafka.ports import free_port
 from stream.language.policies import load, shipped
-from stream.runtime.kafka.topics import Topics, create, verify
+from stream.runtime.kafka.topic_admin import create, verify
+from stream.runtime.kafka.topics import Topics
 from tests.broker.running import read
 
 ROOT = Path(__file__).parents[2]

@@ -15,7 +15,8 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from stream.devkafka.broker import Broker
 from stream.devkafka.jars import BrokerError
 from stream.devkafka.ports import is_free
-from stream.runtime.kafka.topics import Topics, create
+from stream.runtime.kafka.topic_admin import create
+from stream.runtime.kafka.topics import Topics
 
 OLD = 1_000_000_000_000  # 2001, in Kafka's milliseconds
 COMING = 4_000_000_000_000  # 2096

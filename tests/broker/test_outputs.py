@@ -9,7 +9,7 @@ import pytest
 from aiokafka.errors import KafkaError, ProducerFenced, RequestTimedOutError
 
 from stream.runtime.kafka.transport import Record, submit
-from stream.runtime.recovery.changelog import Mark
+from stream.runtime.recovery.checkpoint import Checkpoint
 from stream.runtime.recovery.output_recovery import read_back
 from stream.runtime.recovery.outputs import ORIGIN, fence
 from stream.runtime.settings import Settings, load
@@ -35,8 +35,8 @@ def _letter(name: bytes) -> Record:
     return Record(b"desk/1", b"{}", [(ORIGIN, name)])
 
 
-def _from_the_beginning(topics: Topics) -> dict[int, Mark]:
-    return {0: Mark(outputs=dict.fromkeys((topics.breaches, topics.escalations, topics.rejected), 0))}
+def _from_the_beginning(topics: Topics) -> dict[int, Checkpoint]:
+    return {0: Checkpoint(outputs=dict.fromkeys((topics.breaches, topics.escalations, topics.rejected), 0))}
 
 
 def test_who_was_replaced_can_say_nothing_more_and_what_it_had_begun_is_never_seen(broker: str, topics: Topics) -> None:
@@ -93,18 +93,18 @@ def test_a_successor_reads_what_the_tickets_do_not_know_of_and_nothing_before(br
 
     async def run() -> set[bytes]:
         outputs = await fence(settings, [0])
-        await read_back(settings, topics, outputs, {0: Mark()})
+        await read_back(settings, topics, outputs, {0: Checkpoint()})
         await outputs[0].write({topics.breaches: [_effect("1")], topics.rejected: [_letter(b"5@0")]})
         outputs[0].finished(6, live=True)
         await outputs[0].write({topics.breaches: [_effect("2")], topics.rejected: [_letter(b"6@0")]})
         outputs[0].finished(7, live=True)
         # The tickets are written with this; the input is committed up to 6 only.
-        mark = Mark(outputs=outputs[0].unknown_from(6))
+        checkpoint = Checkpoint(outputs=outputs[0].unknown_from(6))
         assert outputs[0].said == {b"6@0"}
         await outputs[0].write({topics.breaches: [_effect("3")]})
         await outputs[0].close()
         after = await fence(settings, [0])
-        await read_back(settings, topics, after, {0: mark})
+        await read_back(settings, topics, after, {0: checkpoint})
         await after[0].close()
         return after[0].said
 

@@ -10,7 +10,8 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from click.testing import CliRunner
 
 from stream.cli.main import main
-from stream.runtime.kafka.topics import Topics, create, verify
+from stream.runtime.kafka.topic_admin import create, verify
+from stream.runtime.kafka.topics import Topics
 
 
 def make(broker: str, name: str, partitions: int, **settings: str) -> None:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from stream.devkafka.broker import Broker
 from stream.runtime.abort import EXIT_STATUS
-from stream.runtime.kafka.topics import Topics, create
+from stream.runtime.kafka.topic_admin import create
+from stream.runtime.kafka.topics import Topics
 from stream.sla.effects import Kind
 from tests.broker.running import PATIENCE, SECOND, Worker, all_committed, effects, event, now, publish, sent, until
 

@@ -7,7 +7,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from stream.devkafka.ports import free_port
-from stream.runtime.kafka.topics import create
+from stream.runtime.kafka.topic_admin import create
 from stream.sla.effects import Kind, Reason
 from tests.broker.running import (
     HOUR,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from stream.runtime.recovery.changelog import Mark
+from stream.runtime.recovery.checkpoint import Checkpoint
 from stream.sla.codec import codec
 from stream.sla.engine import Engine
 from stream.sla.ticket.state import State, Stored, Ticket, open_commitments
@@ -36,8 +36,8 @@ def check_state(recording: Recording, known: Truth, policies: PolicySet) -> Iter
                 yield f"state: {ticket} is kept in partition {number}, where it does not belong"
             else:
                 held[ticket] = codec.decode(value)
-        mark = store.mark(number)
-        shown = msgspec.json.decode(mark, type=Mark).watermark if mark is not None else 0
+        checkpoint = store.checkpoint(number)
+        shown = msgspec.json.decode(checkpoint, type=Checkpoint).watermark if checkpoint is not None else 0
         if shown != known.newest[number]:
             yield f"state: the feed of partition {number} is said to be at {shown}, not at {known.newest[number]}"
     for ticket, heard in known.tickets.items():

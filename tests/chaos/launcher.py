@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from stream.cli.main import main
-from stream.runtime import app, clock
+from stream.runtime import clock, worker
 from tests.chaos.pace import WorkerClock
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def launch(file: Path, arguments: list[str]) -> None:
         def __init__(self, stepped: Callable[[int], None]) -> None:
             super().__init__(stepped, paced.wall, paced.passing)
 
-    replaced: Any = app
+    replaced: Any = worker
     replaced.Clock = Clock
     signal.signal(HANG, lambda *_: time.sleep(paced.hang / 1e6))
     main(arguments, prog_name="breachwatch")

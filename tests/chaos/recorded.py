@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from stream.runtime.recovery.changelog import MARK_KEY, Mark
+from stream.runtime.recovery.checkpoint import CHECKPOINT_KEY, Checkpoint
 from stream.sla.codec import codec
 from stream.sla.effects import Topic
 from stream.sla.engine import Engine, Outcome
@@ -83,7 +83,7 @@ class _Worker:
             key, epoch = ticket.encode(), [("epoch", b"1")]
             self._store("changelog", self.home[ticket], key, codec.encode(state), epoch)
         for partition, newest in self.newest.items():
-            self._store("changelog", partition, MARK_KEY, msgspec.json.encode(Mark(newest)), [("epoch", b"1")])
+            self._store("changelog", partition, CHECKPOINT_KEY, msgspec.json.encode(Checkpoint(newest)), [("epoch", b"1")])
         topics = {name: sorted(records, key=lambda one: one.partition) for name, records in self.topics.items()}
         ends = {number: sum(one.partition == number for one in topics["events"]) for number in range(PARTITIONS)}
         return Recording(

@@ -17,7 +17,8 @@ import yaml
 
 from stream.devkafka.broker import Broker
 from stream.language.policies import load
-from stream.runtime.kafka.topics import Topics, create
+from stream.runtime.kafka.topic_admin import create
+from stream.runtime.kafka.topics import Topics
 from stream.sla.effects import Kind
 from stream.wire.effect import decode_effect
 from tests.chaos.check_state import check_state

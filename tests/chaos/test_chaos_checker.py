@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import pytest
 
-from stream.runtime.recovery.changelog import MARK_KEY, Mark
+from stream.runtime.recovery.checkpoint import CHECKPOINT_KEY, Checkpoint
 from stream.sla.codec import codec
 from stream.sla.effects import Effect, Kind
 from stream.sla.engine import Engine
@@ -212,7 +212,9 @@ def test_a_refusal_that_is_missing_repeated_or_undeserved_is_named(sound: Record
 
 
 def test_a_ticket_whose_last_states_are_missing_is_named(sound: Recording) -> None:
-    stored = next(one for one in sound.changelog if one.key != MARK_KEY and codec.decode(one.value or b"").recent.kept > 2)
+    stored = next(
+        one for one in sound.changelog if one.key != CHECKPOINT_KEY and codec.decode(one.value or b"").recent.kept > 2
+    )
     ticket = (stored.key or b"").decode()
     (_, event), *_ = known(tuple(sound.events)).tickets[ticket].events
     older = Engine(policies()).apply(None, ticket, event, event.at).state
@@ -227,14 +229,14 @@ def test_a_ticket_whose_last_states_are_missing_is_named(sound: Recording) -> No
 
 
 def test_a_state_that_a_replaced_worker_appended_does_not_count(sound: Recording) -> None:
-    stored = next(one for one in sound.changelog if one.key != MARK_KEY)
+    stored = next(one for one in sound.changelog if one.key != CHECKPOINT_KEY)
     stale = stored._replace(offset=99_999, value=b"stale", headers=(("epoch", b"0"),))
 
     assert objections(sound._replace(changelog=[*sound.changelog, stale])) == []
 
 
 def test_a_ticket_that_was_not_woken_is_named(sound: Recording) -> None:
-    awake = [(one, codec.decode(one.value or b"")) for one in sound.changelog if one.key != MARK_KEY]
+    awake = [(one, codec.decode(one.value or b"")) for one in sound.changelog if one.key != CHECKPOINT_KEY]
     stored, state = next(pair for pair in awake if pair[1].head.next is not None)
     late = sound._replace(until=(state.head.next or 0) + 1)
 
@@ -242,11 +244,11 @@ def test_a_ticket_that_was_not_woken_is_named(sound: Recording) -> None:
 
 
 def test_a_wrong_mark_and_an_offset_that_is_not_committed_are_named(sound: Recording) -> None:
-    mark = next(one for one in sound.changelog if one.key == MARK_KEY)
-    behind = mark._replace(value=msgspec.json.encode(Mark(1)))
+    checkpoint = next(one for one in sound.changelog if one.key == CHECKPOINT_KEY)
+    behind = checkpoint._replace(value=msgspec.json.encode(Checkpoint(1)))
 
-    (found,) = objections(sound._replace(changelog=instead(sound.changelog, mark, behind)))
+    (found,) = objections(sound._replace(changelog=instead(sound.changelog, checkpoint, behind)))
     (other,) = objections(sound._replace(committed={**sound.committed, 2: 1}))
 
-    assert found.startswith(f"state: the feed of partition {mark.partition} is said to be at 1, not at ")
+    assert found.startswith(f"state: the feed of partition {checkpoint.partition} is said to be at 1, not at ")
     assert other.startswith("offsets: partition 2 is committed up to 1, its end is ")

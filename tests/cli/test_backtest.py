@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import pytest
 from click.testing import CliRunner
 
-from stream.cli import backtest
-from stream.cli.backtest import Backtest, Shard
 from stream.cli.main import main
 from stream.language.policies import load, shipped
+from stream.runtime import backtest
+from stream.runtime.backtest import Backtest, Shard
 from stream.sla.engine import Engine
 from stream.sla.events import Event
 from stream.sla.playback import Playback

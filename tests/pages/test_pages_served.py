@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 import pytest
 from prometheus_client import CollectorRegistry
 
-from stream.cli.worker import reachable_at
 from stream.observe.exposition import Server, serve
 from stream.observe.limits import Limits
 from stream.observe.site import Site
+from stream.runtime.worker import reachable_at
 from tests.pages.paged import Desk, ticket, worker
 
 if TYPE_CHECKING:

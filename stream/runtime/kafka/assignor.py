@@ -7,21 +7,16 @@ do, until the next rebalance.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from faust.assignor.partition_assignor import PartitionAssignor
-
-if TYPE_CHECKING:
-    from stream.runtime.app import App
 
 
 class Assignor(PartitionAssignor):  # type: ignore[misc]  # Faust ships no types mypy could follow
     """Every topic has ``partitions`` partitions: that is a setting, and checked at the start of each worker."""
 
-    app: App
-
     def assign(self, cluster: Any, member_metadata: Any) -> Any:  # noqa: ARG002  the signature is Faust's
-        return super().assign(_Known(self.app.settings.partitions), member_metadata)
+        return super().assign(_Known(self.app.conf.topic_partitions), member_metadata)
 
 
 class _Known:

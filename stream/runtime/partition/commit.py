@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from stream.observe.metrics import Metrics
     from stream.runtime.kafka.topics import Topics
     from stream.runtime.kafka.transport import Batch, Consumer
-    from stream.runtime.partition.task import Partition
+    from stream.runtime.partition.shard import Shard
     from stream.runtime.settings import Settings
     from stream.runtime.suspension import SuspensionDetector
     from stream.sla.engine import Engine
@@ -42,7 +42,7 @@ class WorkerContext:
     suspension_detector: SuspensionDetector
 
 
-async def cycle(context: WorkerContext, partition: Partition, batch: Batch | None) -> bool:
+async def cycle(context: WorkerContext, shard: Shard, batch: Batch | None) -> bool:
     """One turn of a partition, for fetched events and for deadlines alike: ``batch`` is ``None`` for deadlines alone.
 
     1. Decode each record; a bad one becomes a dead letter with its reason.
@@ -62,15 +62,19 @@ async def cycle(context: WorkerContext, partition: Partition, batch: Batch | Non
     A process that was away, stopped or busy, asks before 3 and before 4 whether the partition is still its own. If not, it
     ends.
 
-    Returns whether the batch (or what was due) is done; if not, the turn was full: call again. Whatever is raised here
-    is our fault or the broker's, and the caller must end the process.
+    Memory runs ahead of the log: from 2 on the shard holds what 3 and 4 have yet to write. That is safe only because every
+    exception, our fault or the broker's, ends the process: the caller must see to it. A process that went on would build on
+    what no successor can read back.
+
+    Returns whether the batch (or what was due) is done; if not, the turn was full: call again.
     """
     # 1 and 2
     clock = context.wall()  # read once: what passes while the turn takes breath is noticed by the next
-    turn = UnitOfWork(context.engine, context.settings, partition, clock)
-    turn.pass_again(partition.outputs.timed, partition.outputs.said)
+    turn = UnitOfWork(context.engine, context.settings, shard, clock)
+    turn.pass_again(shard.outputs.timed, shard.outputs.said)
+    until = shard.clock(clock)
     while True:
-        stop = turn.take(batch) if batch is not None else turn.wake(partition.clock(clock))
+        stop = turn.take(batch) if batch is not None else turn.wake(until)
         turn.write()
         if stop is not Stop.YIELD:
             break
@@ -78,22 +82,32 @@ async def cycle(context: WorkerContext, partition: Partition, batch: Batch | Non
         turn.resumed()
     done = stop is Stop.DONE
     # 3
-    await partition.still_ours()
+    await _still_ours(context, shard)
     failpoint("before_outputs")
-    await partition.outputs.write(_outputs(context, partition.outputs.said, turn))
+    await shard.outputs.write(_outputs(context, shard.outputs.said, turn))
     # 4
-    await partition.still_ours()
-    changes = {key: partition.tickets.get(key) for key in (*turn.forgotten, *turn.states)}
-    await partition.changelog.write(changes, partition.mark())
-    partition.outputs.timed.clear()
+    await _still_ours(context, shard)
+    changes = {key: shard.tickets.get(key) for key in (*turn.forgotten, *turn.states)}
+    await shard.changelog.write(changes, shard.checkpoint(context.consumer.committed(shard.source)))
+    shard.outputs.timed.clear()
     failpoint("after_changelog")
     # 5
     if batch is not None and done:
-        context.consumer.finish(partition.source, batch)
-        partition.finished(batch)
+        context.consumer.finish(shard.source, batch)
+        shard.finished(batch.end)
         failpoint("after_finish")
-    _count(context, partition, turn)
+    _count(context, shard, turn)
     return done
+
+
+async def _still_ours(context: WorkerContext, shard: Shard) -> None:
+    """Return at once, or, before the first turn and after an absence, when the broker has said that nobody else has it.
+
+    Raises ``aiokafka.errors.KafkaError`` when somebody has.
+    """
+    while (suspensions := context.suspension_detector.look()) != shard.suspensions:
+        await context.consumer.prove(shard.source)
+        shard.suspensions = suspensions
 
 
 def _outputs(context: WorkerContext, said: set[bytes], turn: UnitOfWork) -> dict[str, list[Record]]:
@@ -109,7 +123,7 @@ def _outputs(context: WorkerContext, said: set[bytes], turn: UnitOfWork) -> dict
     return {context.topics.breaches: breaches, context.topics.escalations: escalations, context.topics.rejected: dead_letters}
 
 
-def _count(context: WorkerContext, partition: Partition, turn: UnitOfWork) -> None:
+def _count(context: WorkerContext, shard: Shard, turn: UnitOfWork) -> None:
     """Effects that the ledger held back are counted too: whoever wrote them died before it could."""
     metrics = context.metrics
     for (kind, result), count in turn.events.items():
@@ -119,4 +133,4 @@ def _count(context: WorkerContext, partition: Partition, turn: UnitOfWork) -> No
     if turn.unmatched:
         metrics.unmatched(turn.unmatched)
     metrics.effects(turn.effects, context.settings.clock is ClockMode.WALL)
-    metrics.partition(partition.number, partition.watermark or None, partition.live)
+    metrics.partition(shard.number, shard.watermark or None, shard.live)

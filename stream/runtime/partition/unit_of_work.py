@@ -1,6 +1,10 @@
 """What one turn of a partition comes to, before any of it is written: tickets changed, effects, dead letters, counts.
 
 No I/O and no ``await``: from the reading of a ticket to its writing nobody else can see it.
+
+The turn changes the shard in memory (tickets, timers, open commitments, watermark) before its outputs are committed and its
+changes are in the changelog. Nothing takes such a change back. Memory may run ahead of the log because every exception in
+between ends the process (``stream.runtime.abort``), and the next owner starts from what the log has.
 """
 
 from __future__ import annotations
@@ -25,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from stream.observe.metrics import Result
-    from stream.runtime.partition.task import Partition
+    from stream.runtime.partition.shard import Shard
     from stream.runtime.settings import Settings
     from stream.sla.effects import Effect
     from stream.sla.ticket.state import State
@@ -78,7 +82,7 @@ class UnitOfWork:
         self,
         engine: Engine,
         settings: Settings,
-        partition: Partition,
+        shard: Shard,
         clock: int,
         passing: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -104,10 +108,12 @@ class UnitOfWork:
         """Changed, and the table does not have it yet."""
         self._engine = engine
         self._settings = settings
-        self._partition = partition
-        self._book = partition.book
+        self._shard = shard
+        self._book = shard.book
         self._clock = clock
         self._clock_is_feed = settings.clock is ClockMode.EVENT
+        self._by_event_time = shard.by_event_time
+        """As when the turn began: a rebalance may suspend the partition while the turn takes breath."""
         self._outcomes_only = not settings.routine
 
     def resumed(self) -> None:
@@ -119,37 +125,37 @@ class UnitOfWork:
 
     def write(self) -> None:
         """Put changed tickets into the partition's table: whoever looks between two slices finds all of a change."""
-        partition, states = self._partition, self.states
+        shard, states = self._shard, self.states
         for key in self._unwritten:
             state = states[key]
-            partition.tickets[key] = codec.encode(state)
-            partition.recent.put(key, state)
+            shard.tickets[key] = codec.encode(state)
+            shard.recent.put(key, state)
         self._unwritten.clear()
         self._stopped = self._passing()
 
     def take(self, batch: Batch) -> Stop:
         """Take the records from the partition's cursor on."""
-        partition = self._partition
-        records, by_event_time = batch.records, partition.by_event_time
+        shard = self._shard
+        records, by_event_time = batch.records, self._by_event_time
         while (stop := self._stop()) is None:
             # Time passes with the events: what falls due between two of them is woken between them, wherever a batch
             # happens to end.
             if by_event_time:
-                stop = self.wake(partition.clock(self._clock))
+                stop = self.wake(shard.clock(self._clock))
                 if stop is _DONE:
-                    stop = self._forget(partition.watermark)
+                    stop = self._forget(shard.watermark)
                 if stop is not _DONE:
                     return stop
-            if partition.cursor == len(records):
-                return self._forget(partition.watermark)
+            if shard.cursor == len(records):
+                return self._forget(shard.watermark)
             self._idle = False
-            self._take_one(records[partition.cursor])
-            partition.cursor += 1
+            self._take_one(records[shard.cursor])
+            shard.cursor += 1
         return stop
 
     def wake(self, until: int) -> Stop:
         """Wake the tickets that are due at ``until``."""
-        deadlines = self._partition.deadlines
+        deadlines = self._shard.deadlines
         while (key := deadlines.take(until)) is not None:
             state = self._state(key)
             if state is None:
@@ -190,14 +196,14 @@ class UnitOfWork:
     def _forget(self, until: int) -> Stop:
         # By the feed's time, in either clock mode: as long as nothing is heard there is nothing to make room for, and a
         # recorded feed keeps its tickets however old it is.
-        expirations = self._partition.expirations
+        expirations = self._shard.expirations
         while (key := expirations.take(until)) is not None:
             self._woken += 1
             self._idle = False
             # Closed it may be, and a commitment of it open all the same.
             self._book.change(self._state(key), None)
-            self._partition.tickets.pop(key, None)
-            self._partition.recent.drop(key)
+            self._shard.tickets.pop(key, None)
+            self._shard.recent.drop(key)
             self.states.pop(key, None)
             self._unwritten.discard(key)
             self.forgotten.add(key)
@@ -212,14 +218,14 @@ class UnitOfWork:
             self._reject(record, heard)
             return
         if isinstance(heard, Tick):
-            self._partition.hear(heard.at)
+            self._shard.hear(heard.at)
             self.events["feed.tick", "applied"] += 1
             return
         event = heard.event
-        self._partition.hear(event.at)
+        self._shard.hear(event.at)
         key: bytes = record.key
         state = self._state(key)
-        step = self._engine.apply(state, heard.ticket, event, self._partition.watermark if now is None else now)
+        step = self._engine.apply(state, heard.ticket, event, self._shard.watermark if now is None else now)
         if step.outcome is Outcome.TOO_LATE:
             message = f"older than the {self._settings.history} newest events that are kept of this ticket"
             self._reject(record, Rejected(RejectReason.TOO_LATE, message, "$.at"))
@@ -230,8 +236,8 @@ class UnitOfWork:
             self._keep(key, state, step)
 
     def _state(self, key: bytes) -> State | None:
-        state = self.states.get(key) or self._partition.recent.get(key)
-        if state is None and (stored := self._partition.tickets.get(key)) is not None:
+        state = self.states.get(key) or self._shard.recent.get(key)
+        if state is None and (stored := self._shard.tickets.get(key)) is not None:
             state = codec.decode(stored)
         return state
 
@@ -240,8 +246,8 @@ class UnitOfWork:
         self._unwritten.add(key)
         self.forgotten.discard(key)
         self._book.change(before, step.state)
-        self._partition.deadlines.set(key, step.wake_at)
-        self._partition.expirations.set(key, expiration(step.state.ended, self._settings.retention))
+        self._shard.deadlines.set(key, step.wake_at)
+        self._shard.expirations.set(key, expiration(step.state.ended, self._settings.retention))
         for effect in step.effects:
             if self._outcomes_only and effect.routine:
                 continue

@@ -7,12 +7,12 @@ may still append a state that is older than what stands before it. Three things 
   turn. Restoring a table ignores a record whose epoch is lower than one that came before (``stream.runtime.recovery.store``).
 * An owner knows at which offset its next record comes to stand. Comes it later, then somebody else has written in
   between: the owner reads whose tickets those are and writes them once more. If it was a later owner, this one ends.
-* The *mark*, a record of the partition itself under a key that no ticket has, says how far the feed and the outputs were.
+* The *checkpoint* (``stream.runtime.recovery.checkpoint``) holds how far the feed and the outputs were.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 from aiokafka import AIOKafkaConsumer
@@ -20,6 +20,7 @@ from aiokafka.structs import TopicPartition
 
 from stream.runtime.kafka.connection import client_options
 from stream.runtime.kafka.transport import Record
+from stream.runtime.recovery.checkpoint import CHECKPOINT_KEY, EPOCH, Checkpoint, epoch_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -27,28 +28,6 @@ if TYPE_CHECKING:
     from stream.runtime.kafka.transport import Producer
     from stream.runtime.recovery.store import Store
     from stream.runtime.settings import Settings
-
-MARK_KEY: Final = b"\xff"
-"""Record key of the mark: not UTF-8, so no ticket."""
-_EPOCH: Final = "epoch"
-
-
-class Mark(msgspec.Struct, frozen=True):
-    """What is known of a partition as a whole."""
-
-    watermark: int = 0
-    """The newest instant the feed has shown, epoch microseconds; 0: none."""
-    outputs: dict[str, int] = {}
-    """Output topic to the offset from which on it may hold what the tickets here do not know of;
-    ``stream.runtime.recovery.output_recovery``."""
-
-
-def epoch_of(record: Any) -> int:
-    """The epoch of the worker that wrote it; 0: from before there were any."""
-    for name, value in record.headers:
-        if name == _EPOCH:
-            return int(value)
-    return 0
 
 
 class Changelog:
@@ -63,36 +42,36 @@ class Changelog:
         self._headers: list[tuple[str, bytes]] = []
         self._next: int | None = None
         """Offset of the next record; ``None``: not known."""
-        self._written = Mark()
+        self._written = Checkpoint()
 
-    def found(self) -> Mark | None:
-        """The mark that was restored with the tickets; ``None``: nobody has owned the partition before."""
-        mark = self._store.mark(self._tp.partition)
-        return msgspec.json.decode(mark, type=Mark) if mark is not None else None
+    def found(self) -> Checkpoint | None:
+        """The checkpoint that was restored with the tickets; ``None``: nobody has owned the partition before."""
+        checkpoint = self._store.checkpoint(self._tp.partition)
+        return msgspec.json.decode(checkpoint, type=Checkpoint) if checkpoint is not None else None
 
-    async def begin(self, generation: int, mark: Mark) -> None:
-        """Take over, with this mark: from here on records of those who had the partition before are old.
+    async def begin(self, generation: int, checkpoint: Checkpoint) -> None:
+        """Take over, with this checkpoint: from here on records of those who had the partition before are old.
 
         ``generation``: of the consumer group, which rises with each rebalance while the group lives; what the restored
         table has seen rises even when the group was forgotten. Raises ``aiokafka.errors.KafkaError``.
         """
         number = self._tp.partition
         self._epoch = max(self._store.epoch(number) + 1, generation)
-        self._headers = [(_EPOCH, b"%d" % self._epoch)]
+        self._headers = [(EPOCH, b"%d" % self._epoch)]
         self._next = self._store.reached(number) + 1
-        self._written = mark
+        self._written = checkpoint
         self._store.begin_epoch(number, self._epoch)
-        await self._append([*self._again(self._store.outdated(number)), self._mark()])
+        await self._append([*self._again(self._store.outdated(number)), self._checkpoint()])
 
-    async def write(self, changes: Mapping[bytes, bytes | None], mark: Mark) -> None:
+    async def write(self, changes: Mapping[bytes, bytes | None], checkpoint: Checkpoint) -> None:
         """Write tickets as they are now, ``None`` for those that are forgotten; return when all replicas have them.
 
         Raises ``aiokafka.errors.KafkaError``, and RuntimeError when another worker owns the partition.
         """
         records = [Record(key, value, self._headers) for key, value in changes.items()]
-        if records or mark != self._written:
-            self._written = mark
-            await self._append([*records, self._mark()])
+        if records or checkpoint != self._written:
+            self._written = checkpoint
+            await self._append([*records, self._checkpoint()])
 
     async def _append(self, records: list[Record]) -> None:
         while records:
@@ -110,8 +89,8 @@ class Changelog:
         tickets = self._store.of(self._tp.partition)
         return [Record(key, tickets[key], self._headers) for key in keys if key in tickets]
 
-    def _mark(self) -> Record:
-        return Record(MARK_KEY, msgspec.json.encode(self._written), self._headers)
+    def _checkpoint(self) -> Record:
+        return Record(CHECKPOINT_KEY, msgspec.json.encode(self._written), self._headers)
 
     async def _keys_between(self, first: int, end: int) -> set[bytes]:
         """Keys of the records there that are not ours. Raises RuntimeError when they are of a later owner: we are none."""

@@ -5,7 +5,7 @@ successor will find true again, with the same ids: they must not be said twice. 
 a deadline passed, was said, and now comes an event from before it. So the successor first lets time pass for those
 tickets, up to where it had passed; then the event corrects what was said, visibly.
 
-The changelog's mark says from which offset on to read. What is not committed is not read, and never will be.
+The changelog's checkpoint says from which offset on to read. What is not committed is not read, and never will be.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from stream.runtime.kafka.topics import Topics
-    from stream.runtime.recovery.changelog import Mark
+    from stream.runtime.recovery.checkpoint import Checkpoint
     from stream.runtime.recovery.outputs import Outputs
     from stream.runtime.settings import Settings
 
@@ -34,10 +34,12 @@ def origin(record: Any) -> bytes:
     return b"%d@%d" % (record.offset, record.timestamp)
 
 
-async def read_back(settings: Settings, topics: Topics, outputs: Mapping[int, Outputs], marks: Mapping[int, Mark]) -> None:
-    """Note in the outputs of each partition what its topics hold from the offsets on that its mark names.
+async def read_back(
+    settings: Settings, topics: Topics, outputs: Mapping[int, Outputs], checkpoints: Mapping[int, Checkpoint]
+) -> None:
+    """Note in the outputs of each partition what its topics hold from the offsets on that its checkpoint names.
 
-    A topic that the mark does not name holds nothing of this table's. The outputs must be fenced already: then everything
+    A topic that the checkpoint does not name holds nothing of this table's. The outputs must be fenced already: then everything
     that is committed is final, and nothing is under way. Raises ``aiokafka.errors.KafkaError``.
     """
     if not outputs:
@@ -60,7 +62,7 @@ async def read_back(settings: Settings, topics: Topics, outputs: Mapping[int, Ou
         first, end = await consumer.beginning_offsets(tps), await consumer.end_offsets(tps)
         unread = set()
         for tp in tps:
-            start = marks[tp.partition].outputs.get(tp.topic, end[tp])
+            start = checkpoints[tp.partition].outputs.get(tp.topic, end[tp])
             # Beyond the end: the topic was deleted and made again.
             start = first[tp] if start > end[tp] else max(start, first[tp])
             outputs[tp.partition].found(tp.topic, start, end[tp])

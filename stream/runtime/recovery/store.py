@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from faust.stores import memory
 
-from stream.runtime.recovery.changelog import MARK_KEY, epoch_of
+from stream.runtime.recovery.checkpoint import CHECKPOINT_KEY, epoch_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -36,7 +36,7 @@ class Store(memory.Store):  # type: ignore[misc]  # Faust ships no types that my
         self._offsets: dict[int, int] = {}
         self._renewed: set[int] = set()
         self._epochs: dict[int, int] = {}
-        self._marks: dict[int, bytes] = {}
+        self._checkpoints: dict[int, bytes] = {}
         self._outdated: dict[int, set[bytes]] = {}
 
     def of(self, partition: int) -> dict[bytes, bytes]:
@@ -59,12 +59,12 @@ class Store(memory.Store):  # type: ignore[misc]  # Faust ships no types that my
             # Thousands of records in a row are by one owner.
             if record.headers != headers:
                 headers, its = record.headers, epoch_of(record)
-            if its < epoch and (key in tickets or key == MARK_KEY):
+            if its < epoch and (key in tickets or key == CHECKPOINT_KEY):
                 outdated.add(key)
                 continue
             epoch = max(epoch, its)
-            if key == MARK_KEY:
-                self._marks[partition] = value
+            if key == CHECKPOINT_KEY:
+                self._checkpoints[partition] = value
                 continue
             renewed = True
             outdated.discard(key)
@@ -99,9 +99,9 @@ class Store(memory.Store):  # type: ignore[misc]  # Faust ships no types that my
         """From here on, what the changelog brings of an older epoch is outdated."""
         self._epochs[partition] = epoch
 
-    def mark(self, partition: int) -> bytes | None:
-        """The mark that was restored with the tickets; ``stream.runtime.recovery.changelog``."""
-        return self._marks.get(partition)
+    def checkpoint(self, partition: int) -> bytes | None:
+        """The checkpoint that was restored with the tickets, encoded."""
+        return self._checkpoints.get(partition)
 
     def outdated(self, partition: int) -> set[bytes]:
         """Tickets whose last record in the changelog is older than what is held: to be written again."""
@@ -140,7 +140,7 @@ class Store(memory.Store):  # type: ignore[misc]  # Faust ships no types that my
         for tp in revoked:
             if tp.topic == changelog:
                 self._tickets.pop(tp.partition, None)
-                for held in (self._offsets, self._epochs, self._marks, self._outdated):
+                for held in (self._offsets, self._epochs, self._checkpoints, self._outdated):
                     held.pop(tp.partition, None)
 
 

@@ -23,9 +23,8 @@ if TYPE_CHECKING:
 def metrics(metrics: Metrics, tmp_path: Path) -> Metrics:
     """As a worker has them that owns a partition."""
     outputs = SimpleNamespace(sending_since=None)
-    partition = SimpleNamespace(number=0, source=None, outputs=outputs, tickets={b"t": b""}, deadlines=())
-    app: Any = SimpleNamespace(partitions={0: partition}, lag=lambda source: 3)
-    metrics.gauges.add("partitions", Gauges(app))
+    shard: Any = SimpleNamespace(number=0, source=None, outputs=outputs, tickets={b"t": b""}, deadlines=())
+    metrics.gauges.add("partitions", Gauges(lambda: [shard], lambda source: 3))
     (tmp_path / "policy.yaml").write_text("policies: []\n", "utf-8")
     state_load([tmp_path / "policy.yaml"], 1_700_000_000.0, metrics.registry)
     return metrics

@@ -8,8 +8,7 @@ import pytest
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
 
-from stream.observe.families import Counters, Histograms
-from stream.observe.spec import Spec, counter, histogram
+from stream.observe.spec import Counters, Histograms, Spec, counter, histogram
 
 COUNTED = Spec("done_total", "counter", ("kind", "result"), "What was done.")
 MEASURED = Spec("took_seconds", "histogram", ("kind",), "How long it took.", (0, 0.5, 1, 60))

@@ -8,7 +8,8 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from stream.runtime.settings import ENTRIES, ClockMode, Settings, SettingsError, flag, load, options, variable
+from stream.cli.options import settings_flags
+from stream.runtime.settings import ENTRIES, ClockMode, Settings, SettingsError, flag, load, variable
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -141,7 +142,7 @@ def test_a_file_that_is_not_there_or_not_toml_is_a_problem(tmp_path: Path) -> No
 
 def test_a_command_has_a_flag_with_its_variable_and_default_for_every_setting() -> None:
     @click.command()
-    @options
+    @settings_flags
     def command(**_: object) -> None: ...
 
     text = " ".join(CliRunner().invoke(command, ["--help"], terminal_width=200).output.split())

@@ -31,9 +31,10 @@ from stream.observe.metrics import Metrics
 from stream.runtime.app import App
 from stream.runtime.kafka.assignor import Assignor
 from stream.runtime.kafka.transport import Batch, Consumer, ConsumerThread, Producer, Transport
-from stream.runtime.recovery.changelog import MARK_KEY
+from stream.runtime.recovery.checkpoint import CHECKPOINT_KEY
 from stream.runtime.recovery.store import Store
 from stream.runtime.settings import load
+from stream.runtime.worker import wire
 from stream.sla.engine import Engine
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ def app() -> Iterator[App]:
     # Faust's services make event loops that only their stopping closes: one for them all, one for the consumer's thread.
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
-    made = App(load({"policies": "batoi"}, {}), Metrics(policies), Engine(policies))
+    made = wire(load({"policies": "batoi"}, {}), Metrics(policies), Engine(policies))
     yield made
     if made._consumer is not None:
         made._consumer._thread.thread_loop.close()
@@ -296,10 +297,10 @@ def test_what_a_replaced_worker_appended_counts_for_nothing_where_something_newe
     assert store.epoch(0) == 2
     assert store.persisted_offset(TP("any", 0)) == 5
 
-    store.restore(0, [_Record(6, b"a", b"newest", 2), _Record(7, MARK_KEY, b"{}", 3)])
+    store.restore(0, [_Record(6, b"a", b"newest", 2), _Record(7, CHECKPOINT_KEY, b"{}", 3)])
     assert store.outdated(0) == {b"b"}
     assert store.of(0)[b"a"] == b"newest"
-    assert (store.mark(0), store.epoch(0)) == (b"{}", 3)
+    assert (store.checkpoint(0), store.epoch(0)) == (b"{}", 3)
 
 
 def test_the_store_forgets_lost_partitions_and_only_those(app: App) -> None:

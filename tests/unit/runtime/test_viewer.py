@@ -61,6 +61,9 @@ class Worker:
     def readiness(self) -> tuple[bool, str]:
         return True, "live"
 
+    def shards(self) -> list[Any]:
+        return list(self.partitions.values())
+
     def workers(self) -> dict[str, tuple[int, ...]]:
         return self.map
 

@@ -20,12 +20,14 @@ from stream.observe.metrics import Metrics
 from stream.observe.open_book import OpenBook
 from stream.runtime.kafka.topics import Topics
 from stream.runtime.kafka.transport import Batch, Record
-from stream.runtime.partition import task as partitions
+from stream.runtime.partition import task as tasks
 from stream.runtime.partition import unit_of_work as turns
 from stream.runtime.partition.commit import WorkerContext, cycle
-from stream.runtime.partition.task import Partition
+from stream.runtime.partition.lifecycle import State
+from stream.runtime.partition.shard import Logs, Shard, TicketIndex
+from stream.runtime.partition.task import PartitionTask
 from stream.runtime.partition.unit_of_work import Stop, UnitOfWork
-from stream.runtime.recovery.changelog import Mark
+from stream.runtime.recovery.checkpoint import Checkpoint
 from stream.runtime.settings import load
 from stream.runtime.suspension import SuspensionDetector
 from stream.runtime.timers import TimerQueue
@@ -122,7 +124,7 @@ def test_many_changes_of_few_tickets_do_not_make_the_index_grow() -> None:
 
 
 class _Bench:
-    """A partition without a broker around it: it is held, so that only the test does turns."""
+    """A shard without a task and a broker around it: only the test does turns."""
 
     def __init__(self, folder: Path, *, clock: str = "wall", **settings: str) -> None:
         policy = folder / "policy.yaml"
@@ -134,7 +136,7 @@ class _Bench:
         self.forgotten: list[bytes] = []
         absent: Any = None
         metrics = Metrics(policies)
-        context = WorkerContext(
+        self.context = WorkerContext(
             settings=self.settings,
             topics=Topics("test"),
             engine=self.engine,
@@ -143,13 +145,16 @@ class _Bench:
             consumer=absent,
             suspension_detector=SuspensionDetector(3),
         )
-        book = metrics.books.begin(0)
-        self.partition = Partition(
-            context, TP("ticket-events", 0), {}, TimerQueue(), absent, absent, Mark(), TimerQueue(), book
-        )
+        index = TicketIndex(TimerQueue(), TimerQueue(), metrics.books.begin(0))
+        self.shard = Shard(self.settings, TP("ticket-events", 0), {}, index, Logs(absent, absent), Checkpoint())
+
+    def go_live(self) -> None:
+        """As when everything that was published before the release is processed."""
+        self.shard.life.enter(State.CATCHING_UP)
+        self.shard.life.enter(State.RUNNING)
 
     def turn(self) -> UnitOfWork:
-        return UnitOfWork(self.engine, self.settings, self.partition, self.wall)
+        return UnitOfWork(self.engine, self.settings, self.shard, self.wall)
 
     def do(self, turn: UnitOfWork, look: Callable[[], Stop]) -> tuple[bool, list[Effect]]:
         """Whether the turn looked at all that there was, and what it says."""
@@ -167,7 +172,7 @@ class _Bench:
             turn = self.turn()
             done, more = self.do(turn, partial(turn.take, batch))
             said += more
-        self.partition.cursor = 0
+        self.shard.cursor = 0
         return said
 
     def wake(self) -> list[Effect]:
@@ -175,7 +180,7 @@ class _Bench:
         done = False
         while not done:
             turn = self.turn()
-            done, more = self.do(turn, partial(turn.wake, self.partition.clock(self.wall)))
+            done, more = self.do(turn, partial(turn.wake, self.shard.clock(self.wall)))
             said += more
         return said
 
@@ -230,7 +235,7 @@ def test_once_live_a_deadline_passes_by_the_clock_and_not_before_the_grace_is_ov
     async def run() -> None:
         context = _Bench(tmp_path)
         context.take(_records([_created("a", START)]))
-        context.partition.live = True
+        context.go_live()
 
         context.wall = START + HOUR + context.settings.grace
         assert _breaches(context.wake()) == []  # exactly at the deadline is in time
@@ -248,7 +253,7 @@ def test_where_the_clock_is_the_feed_it_stays_so_when_live_and_a_tick_moves_it(t
         context = _Bench(tmp_path, clock="event")
         context.wall = START + 100 * HOUR
         context.take(_records([_created("a", START)]))
-        context.partition.live = True
+        context.go_live()
         assert context.wake() == []
 
         said = context.take(_records([START + HOUR + 1]))
@@ -288,13 +293,13 @@ def test_a_turn_ends_when_its_time_is_over_and_the_next_goes_on_where_it_was(tmp
 
         cursors, done = [], False
         while not done:
-            turn = UnitOfWork(context.engine, context.settings, context.partition, context.wall, passing)
+            turn = UnitOfWork(context.engine, context.settings, context.shard, context.wall, passing)
             done, _ = context.do(turn, partial(turn.take, batch))
-            cursors.append(context.partition.cursor)
+            cursors.append(context.shard.cursor)
 
         assert len(cursors) > 3
         assert cursors == sorted(cursors)
-        assert len(context.partition.tickets) == cursors[-1] == 25
+        assert len(context.shard.tickets) == cursors[-1] == 25
 
     asyncio.run(run())
 
@@ -302,7 +307,7 @@ def test_a_turn_ends_when_its_time_is_over_and_the_next_goes_on_where_it_was(tmp
 def test_a_turn_takes_breath_often_and_whoever_looks_then_finds_whole_tickets(tmp_path: Path) -> None:
     async def run() -> None:
         context = _Bench(tmp_path, clock="wall")
-        context.partition.live = True
+        context.go_live()
         batch = Batch(_records([_created(f"t{number}", START) for number in range(25)]), None, 25)
         seconds = 0.0
 
@@ -311,19 +316,19 @@ def test_a_turn_takes_breath_often_and_whoever_looks_then_finds_whole_tickets(tm
             seconds += turns.SLICE_SECONDS / 4
             return seconds
 
-        turn = UnitOfWork(context.engine, context.settings, context.partition, context.wall, passing)
+        turn = UnitOfWork(context.engine, context.settings, context.shard, context.wall, passing)
         breaths = 0
         while turn.take(batch) is Stop.YIELD:
             turn.write()
-            assert context.partition.cursor == len(context.partition.tickets)
-            assert {key for _, key in context.partition.deadlines.in_order()} == set(context.partition.tickets)
+            assert context.shard.cursor == len(context.shard.tickets)
+            assert {key for _, key in context.shard.deadlines.in_order()} == set(context.shard.tickets)
             seconds += 2 * turns.MOST_SECONDS  # the others': it does not count
             turn.resumed()
             breaths += 1
         turn.write()
 
         assert breaths >= 5
-        assert len(turn.states) == len(context.partition.tickets) == 25
+        assert len(turn.states) == len(context.shard.tickets) == 25
 
     asyncio.run(run())
 
@@ -340,19 +345,17 @@ def test_what_passes_while_a_turn_takes_breath_is_noticed_by_the_next(tmp_path: 
     async def run() -> list[int]:
         context = _Bench(tmp_path, clock="wall")
         context.take(_records([_created("a", START), _created("b", START + 1), _created("c", START + SECOND)]))
-        partition = context.partition
-        partition.live = True
+        shard = context.shard
+        context.go_live()
         unknown: Any = SimpleNamespace(timed={}, said=set(), write=write, unknown_from=lambda _: {})
-        partition.outputs = partition.changelog = unknown  # type: ignore[misc]
+        shard.outputs = shard.changelog = unknown
         readings = iter(range(START + HOUR + context.settings.grace + 2, START + 2 * HOUR, 5 * SECOND))
-        ours: Any = SimpleNamespace(committed=lambda _: 0)
-        worker = replace(partition._context, wall=lambda: next(readings), consumer=ours)
-        partition._context = worker
-        monkeypatch.setattr(Partition, "still_ours", lambda _: asyncio.sleep(0))
+        ours: Any = SimpleNamespace(committed=lambda _: 0, prove=lambda _: asyncio.sleep(0))
+        worker = replace(context.context, wall=lambda: next(readings), consumer=ours)
 
         counts = []
         for _ in range(2):
-            assert await cycle(worker, partition, None)
+            assert await cycle(worker, shard, None)
             counts.append(len(_breaches(said)))
         return counts
 
@@ -364,8 +367,8 @@ def test_between_two_turns_of_a_flood_of_deadlines_all_waiting_events_are_taken(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def order(share: float, seconds: float) -> list[str]:
-        monkeypatch.setattr(partitions, "EVENTS_SHARE", share)
-        monkeypatch.setattr(partitions, "EVENTS_SECONDS", seconds)
+        monkeypatch.setattr(tasks, "EVENTS_SHARE", share)
+        monkeypatch.setattr(tasks, "EVENTS_SECONDS", seconds)
         context = _Bench(tmp_path, clock="wall")
         context.wall = START + HOUR
         done: list[str] = []
@@ -378,15 +381,15 @@ def test_between_two_turns_of_a_flood_of_deadlines_all_waiting_events_are_taken(
             await asyncio.sleep(0)
             return True
 
-        monkeypatch.setattr(partitions, "cycle", cycle)
-        partition = context.partition
-        partition.deadlines.set(b"t", START)  # and nobody wakes it: there is always one more
-        partition.release(0)
-        partition.live = True
+        monkeypatch.setattr(tasks, "cycle", cycle)
+        task = PartitionTask(context.context, context.shard)
+        context.shard.deadlines.set(b"t", START)  # and nobody wakes it: there is always one more
+        task.release(0)
+        task.life.enter(State.RUNNING)
         for _ in range(4):
-            partition.offer(SimpleNamespace(value=Batch([], None, 0), ack=lambda: None))
+            task.offer(SimpleNamespace(value=Batch([], None, 0), ack=lambda: None))
         await enough.wait()
-        await partition.hold()
+        await task.hold()
         return done
 
     assert asyncio.run(order(1e12, 3600.0))[:6] == ["deadlines", *["events"] * 4, "deadlines"]
@@ -431,17 +434,19 @@ def test_a_closed_ticket_is_forgotten_when_the_feed_is_past_its_retention(tmp_pa
     async def run() -> None:
         for live in (False, True):
             context = _Bench(tmp_path)
-            context.partition.live, context.wall = live, START + 100 * 24 * HOUR
+            context.wall = START + 100 * 24 * HOUR
+            if live:
+                context.go_live()
             records = _records(feed)
             for first in range(0, 4, size):
                 context.take(records[first : min(first + size, 4)])
             context.wake()
-            assert (context.forgotten, set(context.partition.tickets)) == ([], {b"a", b"open"})
+            assert (context.forgotten, set(context.shard.tickets)) == ([], {b"a", b"open"})
             context.take(records[4:])
-            assert (context.forgotten, set(context.partition.tickets)) == ([b"a"], {b"open"})
+            assert (context.forgotten, set(context.shard.tickets)) == ([b"a"], {b"open"})
 
             again = context.take(_records([_answered("a", START + 2 * HOUR)]))
-            assert codec.decode(context.partition.tickets[b"a"]).head.partial
+            assert codec.decode(context.shard.tickets[b"a"]).head.partial
             assert _breaches(again) == []
             assert context.forgotten == [b"a"]
 
@@ -468,13 +473,13 @@ def test_the_book_holds_what_a_look_at_every_ticket_gives_whatever_the_turns_bro
         records, most = _records(feed), 0
         for first in range(0, len(records), size):
             context.take(records[first : first + size])
-            partition = context.partition
-            most = max(most, partition.book.open)
+            shard = context.shard
+            most = max(most, shard.book.open)
             if first % 7 == 0 or size > 7:
-                fresh = OpenBook(partition.book._sets)
-                for stored in partition.tickets.values():
+                fresh = OpenBook(shard.book._sets)
+                for stored in shard.tickets.values():
                     fresh.add(open_commitments(codec.decode(stored)))
-                assert _counted(partition.book) == _counted(fresh)
+                assert _counted(shard.book) == _counted(fresh)
         assert most > 5
         assert context.forgotten
 

@@ -38,7 +38,7 @@ def test_a_rebalance_begins_the_count_anew() -> None:
 
 
 def test_a_rebalance_that_never_ends_is_named_later_than_other_work_and_not_while_tickets_are_restored() -> None:
-    app: Any = SimpleNamespace(rebalancing=True, partitions={}, consumer_generation_id=3, store=SimpleNamespace(progress=0))
+    app: Any = SimpleNamespace(rebalancing=True, tasks={}, consumer_generation_id=3, store=SimpleNamespace(progress=0))
     watchdog = Watchdog(app, allowed=16, rebalance=24)
     patience = LOOKS + LOOKS * 24 // 16
 

@@ -1,0 +1,111 @@
+"""What a worker holds of one partition: its tickets, their timers, its watermark, and the commitments that are open.
+
+The task of the partition (``stream.runtime.partition.task``) is the only one to change it, so a ticket is never in two hands.
+The
+event loop may read it between two steps of that task.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from stream.runtime.partition.lifecycle import Lifecycle, State
+from stream.runtime.partition.recent import Recent
+from stream.runtime.recovery.checkpoint import Checkpoint
+from stream.runtime.settings import ClockMode
+
+if TYPE_CHECKING:
+    from faust.types import TP
+
+    from stream.observe.open_book import OpenBook
+    from stream.runtime.recovery.changelog import Changelog
+    from stream.runtime.recovery.outputs import Outputs
+    from stream.runtime.settings import Settings
+    from stream.runtime.timers import TimerQueue
+
+
+class TicketIndex(NamedTuple):
+    """What is known of a partition's tickets without decoding them."""
+
+    deadlines: TimerQueue
+    """When to wake which ticket."""
+    expirations: TimerQueue
+    """When to forget which closed ticket, by the feed's time."""
+    book: OpenBook
+    """The open commitments of the tickets, counted."""
+
+
+class Logs(NamedTuple):
+    """Where what comes of a partition becomes durable."""
+
+    outputs: Outputs
+    changelog: Changelog
+
+
+class Shard:
+    """One partition in memory. Instants are epoch microseconds."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        source: TP,
+        tickets: dict[bytes, bytes],
+        index: TicketIndex,
+        logs: Logs,
+        checkpoint: Checkpoint,
+    ) -> None:
+        """``source``: the partition of the input. ``checkpoint``: where the owner before this one stopped."""
+        self.number: Final[int] = source.partition
+        self.source: Final = source
+        self.tickets: Final = tickets
+        """Record key to state: this partition's part of the store."""
+        self.recent: Final = Recent()
+        self.deadlines, self.expirations, self.book = index
+        self.outputs, self.changelog = logs
+        self.life: Final = Lifecycle(self.number)
+        self.watermark = checkpoint.watermark
+        """The newest instant the feed has shown in this partition; 0: none."""
+        self.cursor = 0
+        """Which record of the batch in hand is next."""
+        self.catch_up_to = 0
+        """Where the input ended at the release: processed up to there, the partition is live."""
+        self.suspensions: int | None = None
+        """How often this process had been away when the partition was last known to be ours; ``None``: not asked yet."""
+        self._clock_is_feed = settings.clock is ClockMode.EVENT
+        self._grace = settings.grace
+
+    @property
+    def live(self) -> bool:
+        """Whether everything published before this worker took the partition over is processed."""
+        return self.life.live
+
+    @property
+    def by_event_time(self) -> bool:
+        """Whether deadlines pass when the feed passes them.
+
+        While a partition catches up they do, whatever the clock mode: the answer that kept a promise may be among the
+        events that are still to be read.
+        """
+        return self._clock_is_feed or not self.live
+
+    def clock(self, wall: int) -> int:
+        """What time it is for deadlines of this partition. ``wall``: the machine's clock."""
+        if self._clock_is_feed:
+            return self.watermark
+        passed = wall - self._grace
+        # A source whose clock is ahead, within what is allowed, must not make a deadline early.
+        return passed if self.live else min(self.watermark, passed)
+
+    def hear(self, at: int) -> None:
+        """The feed has shown this instant."""
+        self.watermark = max(self.watermark, at)
+
+    def finished(self, end: int) -> None:
+        """The input is processed up to this offset, and everything that came of it is durable."""
+        if self.life.state is State.CATCHING_UP and end >= self.catch_up_to:
+            self.life.enter(State.RUNNING)
+        self.outputs.finished(end, live=self.live)
+
+    def checkpoint(self, committed: int) -> Checkpoint:
+        """What is known of the partition as a whole. ``committed``: the input offset that the group has committed."""
+        return Checkpoint(self.watermark, self.outputs.unknown_from(committed))

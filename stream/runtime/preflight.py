@@ -1,0 +1,82 @@
+"""What is checked before a worker processes its first event: everything that starting again would not mend."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from aiokafka.errors import KafkaError
+
+from stream.language.document import PolicyError
+from stream.language.policies import load, shipped
+from stream.runtime.kafka.connection import client_options, why_not
+from stream.runtime.kafka.topic_admin import verify
+from stream.runtime.kafka.topics import Topics
+
+if TYPE_CHECKING:
+    from stream.runtime.settings import Settings
+    from stream.sla.policy.resolve import PolicySet
+
+_FIRST_WAIT: Final = 0.5
+_LONGEST_WAIT: Final = 5.0
+
+log = logging.getLogger("stream.worker")
+
+
+class RefusedError(Exception):
+    """The worker cannot start as it is configured."""
+
+    def __init__(self, what: str, problems: list[str]) -> None:
+        """``what`` is wrong, in one clause; each of the ``problems`` with what mends it."""
+        super().__init__("\n".join([what, *problems]))
+        self.what = what
+        self.problems = problems
+
+
+def policies_of(settings: Settings) -> tuple[list[Path], PolicySet]:
+    """The files that the settings name, and the policies in them. Raises RefusedError."""
+    files, problems = [], []
+    for name in settings.policies:
+        path = Path(name)
+        try:
+            files.append(path if path.exists() or path.suffix in (".yaml", ".yml") else shipped(name))
+        except ValueError as error:
+            problems.append(f"policies: {error}")
+    if problems:
+        raise RefusedError("the settings are wrong", problems)
+    try:
+        return files, load(files)
+    except PolicyError as error:
+        raise RefusedError("the policies are wrong", str(error).splitlines()) from error
+
+
+def client_of(settings: Settings) -> dict[str, Any]:
+    """Arguments of an aiokafka client. Raises RefusedError."""
+    try:
+        return client_options(settings)
+    except OSError as error:
+        raise RefusedError("the settings are wrong", [f"a certificate or key file cannot be used: {error}"]) from error
+
+
+async def check_topics(settings: Settings) -> None:
+    """Ask until a broker answers: it may be starting, as this worker is. Raises RefusedError when the topics are wrong."""
+    client = client_of(settings)
+    topics = Topics(settings.app_id, settings.topic_prefix)
+    bootstrap = ",".join(settings.broker)
+    wait = _FIRST_WAIT
+    while True:
+        try:
+            problems = await verify(bootstrap, topics, partitions=settings.partitions, client=client)
+            break
+        except (KafkaError, OSError) as error:
+            refusal = await why_not(client)
+            if refusal.final:
+                raise RefusedError(f"the Kafka broker at {bootstrap} does not let it in", [refusal.text]) from error
+            text = "no answer from the Kafka broker at %s (%s): %s; asking again in %.1f s"
+            log.warning(text, bootstrap, error, refusal.text, wait)
+        await asyncio.sleep(wait)
+        wait = min(2 * wait, _LONGEST_WAIT)
+    if problems:
+        raise RefusedError("the topics are not as they must be", problems)

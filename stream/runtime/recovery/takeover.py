@@ -1,0 +1,158 @@
+"""Who owns what after a rebalance: the order in which a worker leaves partitions and takes others over."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from stream.runtime import gc_tuning
+from stream.runtime.partition.shard import Logs, Shard, TicketIndex
+from stream.runtime.partition.task import PartitionTask
+from stream.runtime.partition.unit_of_work import expiration
+from stream.runtime.recovery.changelog import Changelog
+from stream.runtime.recovery.checkpoint import Checkpoint
+from stream.runtime.recovery.output_recovery import read_back
+from stream.runtime.recovery.outputs import fence
+from stream.runtime.timers import TimerQueue
+from stream.sla.codec import codec
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Mapping
+
+    from faust.types import TP
+
+    from stream.runtime.kafka.transport import Producer
+    from stream.runtime.partition.commit import WorkerContext
+    from stream.runtime.recovery.outputs import Outputs
+    from stream.runtime.recovery.store import Store
+
+_PAUSE_EVERY: Final = 2_000
+"""Tickets indexed between two breaths of the event loop."""
+
+
+class Assignment(NamedTuple):
+    """What a rebalance gave this worker."""
+
+    owned: frozenset[TP]
+    """Partitions of the input."""
+    generation: int
+    """Of the consumer group."""
+    superseded: Callable[[], bool]
+    """Whether another rebalance has begun since, whose take-over will follow."""
+
+
+class Restored(NamedTuple):
+    """The tickets of the assignment, as Faust has restored them, and what writes their changelog."""
+
+    store: Store
+    producer: Producer
+
+
+async def take_over(
+    context: WorkerContext, restored: Restored, tasks: dict[int, PartitionTask], assignment: Assignment
+) -> None:
+    """After each rebalance, tickets restored and input not yet resumed: own what is assigned, and leave the rest.
+
+    1. Leave what is not ours any more, and what the changelog has changed: such tickets need new timers.
+    2. Fence: start a transactional producer for each new partition. What the owner before had begun is ended, and whatever
+       it still tries to write is refused, however late it wakes up.
+    3. Read the checkpoint that was restored with the tickets of each new partition.
+    4. Read back the outputs from where the checkpoint says. What is committed there is final since 2: the owner before must
+       not be able to emit anything that is not read here.
+    5. Index the tickets: when to wake and when to forget which, and what is open. Ask where the input ends.
+    6. Begin an epoch: append a checkpoint with an epoch above all before it. What a replaced worker appends to the changelog
+       from here on counts for nothing.
+    7. Check the generation. If another rebalance has begun, close what is new: its own take-over follows.
+    8. Release every partition. No ``await`` after 7: nothing can come between.
+
+    A crash before 2 changes nothing that anybody can see. Between 2 and 6 the owner before is refused its outputs, and ends;
+    the next owner fences anew and finds the same checkpoint, the same outputs and the same tickets. Between 6 and 8 the next
+    owner begins a higher epoch, with the same tickets and a checkpoint that names the same outputs. No turn has begun before
+    8, so nothing is emitted and no offset is committed; a crash after 8 is a crash of ``stream.runtime.partition.commit``.
+
+    ``tasks``: those of this worker, by partition; it is changed. Raises ``aiokafka.errors.KafkaError``, RuntimeError when a
+    ticket cannot be read back. The caller must end the process then: partitions would be left without an owner.
+    """
+    # 1
+    await _leave(context, restored.store, tasks, assignment.owned)
+    new = sorted(tp for tp in assignment.owned if tp.partition not in tasks)
+    # 2
+    outputs = await fence(context.settings, [tp.partition for tp in new])
+    # 3
+    changelogs = {tp.partition: _changelog(context, restored, tp.partition) for tp in new}
+    checkpoints = {number: changelog.found() or Checkpoint() for number, changelog in changelogs.items()}
+    # 4
+    await read_back(context.settings, context.topics, outputs, checkpoints)
+    # 5
+    indexes = {tp.partition: await _index(context, restored.store, tp.partition) for tp in new}
+    ends = await context.consumer.highwaters(*assignment.owned) if assignment.owned else {}
+    # 6
+    begun = await _begin_epochs(assignment.generation, changelogs, checkpoints, outputs)
+    for tp in new:
+        number = tp.partition
+        logs = Logs(outputs[number], changelogs[number])
+        shard = Shard(context.settings, tp, restored.store.of(number), indexes[number], logs, begun[number])
+        tasks[number] = PartitionTask(context, shard)
+        context.metrics.partition(number, live=False)
+    # 7
+    if assignment.superseded():
+        for tp in new:
+            await close(context, tasks.pop(tp.partition))
+        return
+    # 8
+    gc_tuning.freeze()
+    for tp in assignment.owned:
+        restored.store.taken_over(tp.partition)
+        tasks[tp.partition].release(ends[tp])
+
+
+async def close(context: WorkerContext, task: PartitionTask) -> None:
+    """Leave a partition that is held."""
+    await task.close()
+    context.metrics.partition_given_up(task.shard.number)
+
+
+async def _leave(context: WorkerContext, store: Store, tasks: dict[int, PartitionTask], owned: Collection[TP]) -> None:
+    for number, task in list(tasks.items()):
+        # They are held since the revocation, but for one case: a rebalance that began while the take-over before this one was
+        # between 1 and 8 found partitions held, and that take-over released them.
+        await task.hold()
+        # Tickets that came anew from the changelog need new timers, whoever had the partition in between.
+        if task.shard.source not in owned or store.is_renewed(number, task.shard.tickets):
+            await close(context, tasks.pop(number))
+
+
+def _changelog(context: WorkerContext, restored: Restored, partition: int) -> Changelog:
+    return Changelog(context.settings, context.topics.changelog, partition, restored.producer, restored.store)
+
+
+async def _index(context: WorkerContext, store: Store, partition: int) -> TicketIndex:
+    """Raises RuntimeError when a ticket cannot be read back."""
+    index = TicketIndex(TimerQueue(), TimerQueue(), context.metrics.books.begin(partition))
+    tickets = store.of(partition)
+    for count, key in enumerate(list(tickets)):
+        stored = tickets.get(key)
+        if stored is None:  # another rebalance has begun, and the changelog forgets it: this one comes to nothing
+            continue
+        try:
+            wake_at, ended, stand = codec.peek(stored)
+        except codec.CodecError as error:
+            raise RuntimeError(f"ticket {key!r} of partition {partition} cannot be read back") from error
+        index.book.add(stand)
+        index.deadlines.set(key, wake_at)
+        index.expirations.set(key, expiration(ended, context.settings.retention))
+        if count % _PAUSE_EVERY == 0:
+            await asyncio.sleep(0)
+    return index
+
+
+async def _begin_epochs(
+    generation: int,
+    changelogs: Mapping[int, Changelog],
+    found: Mapping[int, Checkpoint],
+    outputs: Mapping[int, Outputs],
+) -> dict[int, Checkpoint]:
+    """The checkpoints that were written, by partition."""
+    begun = {number: Checkpoint(found[number].watermark, outputs[number].unknown_from(0)) for number in changelogs}
+    await asyncio.gather(*(changelog.begin(generation, begun[number]) for number, changelog in changelogs.items()))
+    return begun

@@ -1,0 +1,80 @@
+"""Puts a worker together and runs it. The wiring is here alone: every part is handed what it needs."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+import sys
+import time
+from typing import TYPE_CHECKING, Final, NoReturn
+
+from faust.worker import Worker
+
+from stream.observe.exposition import serve
+from stream.observe.facts import state_load
+from stream.observe.metrics import Metrics
+from stream.observe.site import Site
+from stream.runtime import gc_tuning
+from stream.runtime.app import App
+from stream.runtime.clock import Clock
+from stream.runtime.gauges import Gauges
+from stream.runtime.preflight import RefusedError, check_topics, policies_of
+from stream.runtime.settings import ClockMode
+from stream.runtime.suspension import SuspensionDetector
+from stream.runtime.viewer import Viewer
+from stream.runtime.watchdog import Watchdog
+from stream.sla.engine import Engine
+
+if TYPE_CHECKING:
+    from stream.runtime.settings import Settings
+
+THREAD_SECONDS: Final = 0.001
+"""Threads that make pages take turns with the event loop, each for so long; by default five times as long."""
+
+log = logging.getLogger("stream.worker")
+
+
+def run(settings: Settings) -> NoReturn:
+    """Check what can be wrong, then work until the process is told to stop. Raises RefusedError."""
+    files, policies = policies_of(settings)
+    asyncio.run(check_topics(settings))
+    sys.setswitchinterval(THREAD_SECONDS)
+    metrics = Metrics(policies, now=None if settings.clock is ClockMode.EVENT else lambda: time.time_ns() // 1_000)
+    state_load(files, time.time(), metrics.registry)
+    app = wire(settings, metrics, Engine(policies, history=settings.history))
+    _serve_pages(app)
+    gc_tuning.configure()
+    worker = Worker(app, quiet=True, override_logging=False, redirect_stdouts=False)
+    worker.spinner = None
+    worker.execute_from_commandline()
+    raise AssertionError("Faust's worker ends the process")
+
+
+def wire(settings: Settings, metrics: Metrics, engine: Engine) -> App:
+    """The app with everything that works beside its partitions."""
+    suspension_detector = SuspensionDetector(settings.session_timeout / 1e6 / 2)
+    app = App(settings, metrics, engine, Clock(metrics.clock_stepped), suspension_detector)
+    watchdog = Watchdog(app, 2 * app.conf.broker_session_timeout, app.conf.broker_rebalance_timeout)
+    metrics.gauges.add("partitions", Gauges(app.shards, watchdog.lag))
+    app.beside += [suspension_detector.watch, watchdog.watch]
+    return app
+
+
+def reachable_at(host: str, port: int) -> str:
+    """Where others reach what is bound to ``host``: of one that means all addresses, by this machine's name."""
+    if host in ("0.0.0.0", "::"):  # noqa: S104  it is compared, not bound
+        host = socket.gethostname()
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def _serve_pages(app: App) -> None:
+    settings, registry = app.settings, app.metrics.registry
+    host, port = settings.metrics_address, settings.metrics_port
+    try:
+        pages = serve(registry, host, port, app.readiness, Site(Viewer(app)), settings.token)
+    except OSError as error:
+        what = f"{host}:{port} cannot be had for the metrics pages"
+        raise RefusedError(what, [f"{error.strerror}: set --metrics-port, 0 for any"]) from error
+    app.advertise(settings.advertise or reachable_at(host, pages.port))
+    log.info("pages on http://%s:%d/, advertised as %s", host, pages.port, app.address)
