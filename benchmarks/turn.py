@@ -30,7 +30,7 @@ from apply import life
 from faust.types import TP
 
 from stream.language.policies import load, shipped
-from stream.observe.metrics import Metrics
+from stream.observe.metrics.registry import Metrics
 from stream.runtime.kafka.topics import Topics
 from stream.runtime.kafka.transport import Batch
 from stream.runtime.partition.commit import WorkerContext, cycle
@@ -136,7 +136,7 @@ def _stages(engine: Engine, batches: list[list[Any]], times: Times) -> None:
     """Each stage for itself. A ticket is read and written at every event, as by a worker whose batches meet it once."""
     tickets: dict[bytes, bytes] = {}
     metrics = Metrics(engine.policies)
-    book = metrics.books.begin(0)
+    book = metrics.open_commitments.begin(0)
     for records in batches:
         marks = [time.perf_counter()]
         heard = [decode(record.key, record.value, now=None) for record in records]
@@ -177,7 +177,7 @@ async def _whole(engine: Engine, batches: list[list[Any]], times: Times) -> None
         consumer=nowhere,
         suspension_detector=nowhere,
     )
-    book = metrics.books.begin(0)
+    book = metrics.open_commitments.begin(0)
     partition = Partition(context, TP("ticket-events", 0), {}, TimerQueue(), nowhere, nowhere, Mark(), TimerQueue(), book)
     end = 0
     for records in batches:

@@ -98,10 +98,10 @@ async def _topic_problems(settings: Settings, client: dict[str, Any]) -> list[st
 def _run(settings: Settings, files: list[Path], policies: PolicySet) -> NoReturn:
     from faust.worker import Worker
 
-    from stream.observe.exposition import serve
-    from stream.observe.facts import state_load
-    from stream.observe.metrics import Metrics
-    from stream.observe.site import Site
+    from stream.observe.metrics.policy_info import export_policies_loaded
+    from stream.observe.metrics.registry import Metrics
+    from stream.observe.pages.site import Site
+    from stream.observe.server import serve
     from stream.runtime import gc_tuning
     from stream.runtime.app import App
     from stream.runtime.viewer import Viewer
@@ -110,7 +110,7 @@ def _run(settings: Settings, files: list[Path], policies: PolicySet) -> NoReturn
     # Threads that make pages take turns with the event loop, each for so many seconds; by default five times as long.
     sys.setswitchinterval(TURN_OF_A_THREAD)
     metrics = Metrics(policies, now=None if settings.clock is ClockMode.EVENT else lambda: time.time_ns() // 1_000)
-    state_load(files, time.time(), metrics.registry)
+    export_policies_loaded(files, time.time(), metrics.registry)
     app = App(settings, metrics, Engine(policies, history=settings.history))
     try:
         pages = serve(

@@ -38,8 +38,8 @@ from stream.sla.codec import codec
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from stream.observe.metrics import Metrics
-    from stream.observe.open_book import OpenBook
+    from stream.observe.metrics.open_counts import OpenCommitmentCounts
+    from stream.observe.metrics.registry import Metrics
     from stream.runtime.settings import Settings
     from stream.sla.engine import Engine
 
@@ -72,7 +72,7 @@ class App(faust.App):  # type: ignore[misc]  # Faust ships no types mypy could f
         rebalance = max(25.0, 3 * session)
         self._watchdog = Watchdog(self, 2 * session, rebalance)
         self._rebalance_began: float | None = None
-        metrics.gauges.add("partitions", Gauges(self))
+        metrics.collectors.add("partitions", Gauges(self))
         super().__init__(
             settings.app_id,
             broker=[URL(f"kafka://{address}") for address in settings.broker],
@@ -194,9 +194,9 @@ class App(faust.App):  # type: ignore[misc]  # Faust ships no types mypy could f
         for tp in new:
             number = tp.partition
             tickets = self.store.of(number)
-            deadlines, expirations, book = made_ready[tp]
+            deadlines, expirations, counts = made_ready[tp]
             self.partitions[number] = Partition(
-                context, tp, tickets, deadlines, outputs[number], changelogs[tp], marks[number], expirations, book
+                context, tp, tickets, deadlines, outputs[number], changelogs[tp], marks[number], expirations, counts
             )
             self.metrics.partition(number, live=False)
         if generation != self.consumer_generation_id:
@@ -208,9 +208,9 @@ class App(faust.App):  # type: ignore[misc]  # Faust ships no types mypy could f
             self.store.taken_over(tp.partition)
             self.partitions[tp.partition].release(ends[tp])
 
-    async def _make_ready(self, partition: int) -> tuple[TimerQueue, TimerQueue, OpenBook]:
-        """When to wake and when to forget which ticket, and the book of what is open."""
-        deadlines, expirations, book = TimerQueue(), TimerQueue(), self.metrics.books.begin(partition)
+    async def _make_ready(self, partition: int) -> tuple[TimerQueue, TimerQueue, OpenCommitmentCounts]:
+        """When to wake and when to forget which ticket, and the counts of open commitments."""
+        deadlines, expirations, counts = TimerQueue(), TimerQueue(), self.metrics.open_commitments.begin(partition)
         tickets = self.store.of(partition)
         for count, key in enumerate(list(tickets)):
             stored = tickets.get(key)
@@ -220,12 +220,12 @@ class App(faust.App):  # type: ignore[misc]  # Faust ships no types mypy could f
                 wake_at, ended, stand = codec.peek(stored)
             except codec.CodecError as error:
                 raise RuntimeError(f"ticket {key!r} of partition {partition} cannot be read back") from error
-            book.add(stand)
+            counts.add(stand)
             deadlines.set(key, wake_at)
             expirations.set(key, expiration(ended, self.settings.retention))
             if count % _PAUSE_EVERY == 0:
                 await asyncio.sleep(0)
-        return deadlines, expirations, book
+        return deadlines, expirations, counts
 
     def _context(self) -> WorkerContext:
         return WorkerContext(
@@ -240,7 +240,7 @@ class App(faust.App):  # type: ignore[misc]  # Faust ships no types mypy could f
 
     async def _give_up(self, partition: Partition) -> None:
         await partition.give_up()
-        self.metrics.partition_given_up(partition.number)
+        self.metrics.partition_revoked(partition.number)
 
     async def _hold(self) -> None:
         for partition in self.partitions.values():
@@ -259,7 +259,7 @@ class App(faust.App):  # type: ignore[misc]  # Faust ships no types mypy could f
     def on_rebalance_end(self) -> None:
         super().on_rebalance_end()
         if self._rebalance_began is not None:
-            self.metrics.workings.rebalanced(time.monotonic() - self._rebalance_began)
+            self.metrics.worker.rebalanced(time.monotonic() - self._rebalance_began)
             self._rebalance_began = None
         log.info("ready: %s, partitions %s", self.settings.app_id, _listed(self.partitions) or "none")
 

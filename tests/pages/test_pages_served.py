@@ -13,9 +13,9 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from stream.cli.worker import reachable_at
-from stream.observe.exposition import Server, serve
-from stream.observe.limits import Limits
-from stream.observe.site import Site
+from stream.observe.pages.limits import Limits
+from stream.observe.pages.site import Site
+from stream.observe.server import Server, serve
 from tests.pages.paged import Desk, ticket, worker
 
 if TYPE_CHECKING:

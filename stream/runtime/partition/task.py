@@ -20,7 +20,7 @@ from stream.runtime.settings import ClockMode
 if TYPE_CHECKING:
     from faust.types import TP, EventT
 
-    from stream.observe.open_book import OpenBook
+    from stream.observe.metrics.open_counts import OpenCommitmentCounts
     from stream.runtime.kafka.transport import Batch
     from stream.runtime.partition.commit import WorkerContext
     from stream.runtime.recovery.changelog import Changelog
@@ -52,7 +52,7 @@ class Partition:
         changelog: Changelog,
         mark: Mark,
         expirations: TimerQueue,
-        book: OpenBook,
+        open_counts: OpenCommitmentCounts,
     ) -> None:
         self.number: Final[int] = source.partition
         self.source: Final = source
@@ -64,7 +64,7 @@ class Partition:
         """When to forget which closed ticket, by the feed's time."""
         self.outputs: Final = outputs
         self.changelog: Final = changelog
-        self.book: Final = book
+        self.open_counts: Final = open_counts
         """The commitments of its tickets that wait to be fulfilled, counted."""
         self.watermark = mark.watermark
         """The newest instant the feed has shown in this partition; 0: none."""
@@ -214,7 +214,7 @@ class Partition:
     async def _wake(self) -> None:
         began = time.monotonic()
         await cycle(self._context, self, None)
-        self._context.metrics.workings.deadlines_done(time.monotonic() - began)
+        self._context.metrics.worker.deadlines_done(time.monotonic() - began)
 
     async def _take(self) -> None:
         event = self._inbox[0]
@@ -224,4 +224,4 @@ class Partition:
             self._inbox.popleft()
             event.ack()
         for oldest in rest:
-            self._context.metrics.workings.events_done(time.monotonic() - began, time.time() - oldest.timestamp / 1e3)
+            self._context.metrics.worker.events_done(time.monotonic() - began, time.time() - oldest.timestamp / 1e3)

@@ -16,8 +16,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stream.language.policies import load as load_policies
-from stream.observe.metrics import Metrics
-from stream.observe.open_book import OpenBook
+from stream.observe.metrics.open_counts import OpenCommitmentCounts
+from stream.observe.metrics.registry import Metrics
 from stream.runtime.kafka.topics import Topics
 from stream.runtime.kafka.transport import Batch, Record
 from stream.runtime.partition import task as partitions
@@ -143,7 +143,7 @@ class _Bench:
             consumer=absent,
             suspension_detector=SuspensionDetector(3),
         )
-        book = metrics.books.begin(0)
+        book = metrics.open_commitments.begin(0)
         self.partition = Partition(
             context, TP("ticket-events", 0), {}, TimerQueue(), absent, absent, Mark(), TimerQueue(), book
         )
@@ -469,19 +469,19 @@ def test_the_book_holds_what_a_look_at_every_ticket_gives_whatever_the_turns_bro
         for first in range(0, len(records), size):
             context.take(records[first : first + size])
             partition = context.partition
-            most = max(most, partition.book.open)
+            most = max(most, partition.open_counts.open)
             if first % 7 == 0 or size > 7:
-                fresh = OpenBook(partition.book._sets)
+                fresh = OpenCommitmentCounts(partition.open_counts._metrics)
                 for stored in partition.tickets.values():
                     fresh.add(open_commitments(codec.decode(stored)))
-                assert _counted(partition.book) == _counted(fresh)
+                assert _counted(partition.open_counts) == _counted(fresh)
         assert most > 5
         assert context.forgotten
 
     asyncio.run(run())
 
 
-def _counted(book: OpenBook) -> tuple[object, ...]:
+def _counted(book: OpenCommitmentCounts) -> tuple[object, ...]:
     states = [{number: count for number, count in there.items() if count} for there in book.states.values()]
     return book.open, states, book.due, book.began
 
