@@ -24,7 +24,7 @@ from apply import life
 from prometheus_client import generate_latest
 
 from stream.language.policies import load, shipped
-from stream.observe.metrics import Metrics
+from stream.observe.metrics.registry import Metrics
 from stream.sla.codec import codec
 from stream.sla.engine import Engine
 from stream.sla.ticket.state import OpenCommitment, open_commitments
@@ -68,7 +68,7 @@ def _share_of_a_turn(engine: Engine) -> None:
     metrics = Metrics(engine.policies)
     began = time.thread_time()
     for _ in range(10_000):
-        metrics.workings.events_done(0.01, 0.1)
+        metrics.worker.events_done(0.01, 0.1)
         metrics.partition(0, NOW, live=True)
     print(f"what is measured once a turn, however large: {1e6 * (time.thread_time() - began) / 10_000:.1f} us")
 
@@ -80,28 +80,28 @@ def _scrape(engine: Engine, open_: int, partitions: int, days: int) -> float:
     names = [commitment.name for commitment in policy.commitments]
     gc.collect()
     gc.freeze()
-    books = [metrics.books.begin(partition) for partition in range(partitions)]
+    open_commitments = [metrics.open_commitments.begin(partition) for partition in range(partitions)]
     for number in range(open_):
         due = NOW + dice.randrange(-60, days * 24 * 60) * MINUTE + number
         began = NOW - dice.randrange(30 * 24 * 60) * MINUTE - number
         state = ("running", "running", "running", "paused", "breached")[number % 5]
         team, priority = f"team-{number % 40}", f"p{1 + number % 4}"
         one = OpenCommitment(names[number % len(names)], policy.name, priority, team, state, due, began)
-        books[dice.randrange(partitions)].add([one])
-    occupied = sum(_occupied(slots) for book in books for slots in (book.due, book.began))
+        open_commitments[dice.randrange(partitions)].add([one])
+    occupied = sum(_occupied(slots) for open_counts in open_commitments for slots in (open_counts.due, open_counts.began))
     print(f"{open_:,} open, due within {days} days, {partitions} partitions: {occupied / open_:.0f} bytes each in the books")
     took = []
     for _ in range(5):
         began_at = time.thread_time()
         page = generate_latest(metrics.registry)
         took.append(time.thread_time() - began_at)
-    for sample in (s for family in metrics.gauges.collect() for s in family.samples if "collector_duration" in s.name):
+    for sample in (s for family in metrics.collectors.collect() for s in family.samples if "collector_duration" in s.name):
         print(f"  gathering {sample.labels['collector']}: {1e3 * sample.value:.1f} ms")
     scrape = median(took)
     print(f"  a scrape: {1e3 * scrape:.1f} ms, {len(page) / 1e3:.0f} kB, {len(page.splitlines()):,} lines")
     print(f"  scraped every {SCRAPE_EVERY:.0f} s: {scrape / SCRAPE_EVERY:.2%} of a worker's time")
     for partition in range(partitions):
-        metrics.partition_given_up(partition)
+        metrics.partition_revoked(partition)
     return scrape
 
 

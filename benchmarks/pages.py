@@ -23,9 +23,9 @@ from typing import TYPE_CHECKING, Any
 from prometheus_client import CollectorRegistry
 
 from stream.language.policies import load, shipped
-from stream.observe.exposition import serve
-from stream.observe.limits import Limits
-from stream.observe.site import Site
+from stream.observe.pages.limits import Limits
+from stream.observe.pages.site import Site
+from stream.observe.server import serve
 from stream.runtime.settings import Settings
 from stream.runtime.timers import TimerQueue
 from stream.runtime.viewer import Viewer
@@ -103,7 +103,7 @@ def main() -> None:
     app.events_loop, app.address, app.rebalancing, app.started = None, "http://127.0.0.1:0", False, True
     app.readiness, app.workers = lambda: (True, "live"), dict
     for partition in partitions.values():
-        partition.live, partition.book, partition.clock = True, SimpleNamespace(open=0), lambda wall: wall
+        partition.live, partition.open_counts, partition.clock = True, SimpleNamespace(open=0), lambda wall: wall
     sys.setswitchinterval(THREAD_SECONDS)  # as a worker does
     boundless = Limits(at_once=1_000, a_second=1e9, burst=1e9)
     flood(app, "nobody asks", None)

@@ -30,7 +30,7 @@ from apply import life
 from faust.types import TP
 
 from stream.language.policies import load, shipped
-from stream.observe.metrics import Metrics
+from stream.observe.metrics.registry import Metrics
 from stream.runtime.kafka.topics import Topics
 from stream.runtime.kafka.transport import Batch
 from stream.runtime.partition.commit import WorkerContext, cycle
@@ -136,7 +136,7 @@ def _stages(engine: Engine, batches: list[list[Any]], times: Times) -> None:
     """Each stage for itself. A ticket is read and written at every event, as by a worker whose batches meet it once."""
     tickets: dict[bytes, bytes] = {}
     metrics = Metrics(engine.policies)
-    book = metrics.books.begin(0)
+    open_counts = metrics.open_commitments.begin(0)
     for records in batches:
         marks = [time.perf_counter()]
         heard = [decode(record.key, record.value, now=None) for record in records]
@@ -156,7 +156,7 @@ def _stages(engine: Engine, batches: list[list[Any]], times: Times) -> None:
         marks.append(time.perf_counter())
         metrics.effects(effects, clock_is_wall=False)
         for state, step in zip(states, steps, strict=True):
-            book.change(state, step.state)
+            open_counts.change(state, step.state)
         marks.append(time.perf_counter())
         names = ("decode", "read the state", "apply", "write the state", "wire", "metrics")
         for name, began, ended in zip(names, marks, marks[1:], strict=False):
@@ -177,7 +177,7 @@ async def _whole(engine: Engine, batches: list[list[Any]], times: Times) -> None
         consumer=nowhere,
         suspension_detector=nowhere,
     )
-    index = TicketIndex(TimerQueue(), TimerQueue(), metrics.books.begin(0))
+    index = TicketIndex(TimerQueue(), TimerQueue(), metrics.open_commitments.begin(0))
     shard = Shard(context.settings, TP("ticket-events", 0), {}, index, Logs(nowhere, nowhere), Checkpoint())
     end = 0
     for records in batches:

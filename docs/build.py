@@ -15,7 +15,7 @@ from typing import Final
 import click
 
 from stream.cli.main import COMMANDS, main
-from stream.observe.catalogue import as_markdown as metrics_page
+from stream.observe.metrics.catalogue import as_markdown as metrics_page
 from stream.runtime.settings import ENTRIES, flag, variable
 
 REFERENCE: Final = Path(__file__).parent / "reference"

@@ -26,7 +26,7 @@ def board() -> Json:
     return dashboard(
         "sla-detector",
         "Detector health",
-        "Whether the detector can be trusted: what goes in and out, how late it is, and what it has left.",
+        "Health of the detector: its input and output, its delay, and its resources.",
         "1h",
         [
             label_variable("job", "Job", "sla_detector_build_info"),
@@ -60,7 +60,7 @@ def _figures() -> list[Json]:
         stat(
             6,
             "Partitions live",
-            "Owned by some worker and caught up with their backlog, so that deadlines pass by the clock.",
+            "Owned by a worker and caught up with their backlog: their deadlines follow the clock.",
             "short",
             Query(f"sum(sla_partitions_owned{{{WHICH}}})", "owned"),
             Query(f"sum(sla_partitions_live{{{WHICH}}})", "live"),
@@ -68,7 +68,7 @@ def _figures() -> list[Json]:
         stat(
             6,
             "Events a second",
-            "Sound events handled.",
+            "Valid events processed.",
             "short",
             Query(f"sum(rate(sla_events_total{{{WHICH}}}[{RATE}]))", "events"),
             decimals=1,
@@ -76,14 +76,14 @@ def _figures() -> list[Json]:
         stat(
             6,
             "Behind the input",
-            "Records that are published and not committed as processed.",
+            "Records published but not committed as processed.",
             "short",
             Query(f"sum(sla_committed_lag_records{{{WHICH}}})", "records"),
         ),
         stat(
             6,
             "Effects unsent for",
-            "How long the oldest effects that are not in the output topics yet have been under way.",
+            "How long the worker has been trying to write its oldest unsent effects.",
             "s",
             # As of the scrape: until the next one, time() would go on without them. They may have begun while it was under way.
             Query(f"clamp_min(max(timestamp({unsent}) - ({unsent} > 0)), 0) or vector(0)", "unsent"),
@@ -98,7 +98,7 @@ def _traffic() -> list[Json]:
         graph(
             8,
             "Events in",
-            "Records handled a second, by what became of them.",
+            "Records processed per second, by result.",
             "short",
             Query(f"sum by (result) (rate(sla_events_total{{{WHICH}}}[{RATE}]))", "{{result}}"),
             stacked=True,
@@ -106,7 +106,7 @@ def _traffic() -> list[Json]:
         graph(
             8,
             "Rejected and unmatched",
-            "Records refused per interval, by reason, and tickets to which no policy promises anything.",
+            "Records rejected per interval, by reason, and tickets that no policy applies to.",
             "short",
             Query(f"sum by (reason) (increase(sla_events_rejected_total{{{WHICH}}}[{RATE}]))", "{{reason}}"),
             Query(f"sum(increase(sla_tickets_unmatched_total{{{WHICH}}}[{RATE}]))", "unmatched"),
@@ -118,7 +118,7 @@ def _traffic() -> list[Json]:
         graph(
             8,
             "Effects out",
-            "Effects sent a second: all of them, and those that somebody acts on.",
+            "Effects published per second: all of them, and those that require action.",
             "short",
             Query(_sent(".*"), "all"),
             Query(_sent("commitment.breached"), "breached"),
@@ -136,7 +136,7 @@ def _lateness() -> list[Json]:
         graph(
             8,
             "Detection delay",
-            "From a breach to its detection, where deadlines pass by the clock. The dots name tickets.",
+            "Time from a breach to its detection, in clock mode wall. The dots name tickets.",
             "s",
             Query(_quantile(0.5, delay), "median"),
             Query(_quantile(0.99, delay), "99th percentile", exemplars=True),
@@ -147,7 +147,7 @@ def _lateness() -> list[Json]:
         graph(
             8,
             "Event age",
-            "From the publishing of an event until all that follows from it is durable, of the oldest of each turn.",
+            "Time from an event's receipt by Kafka until its results are durable: the oldest of each turn.",
             "s",
             Query(_quantile(0.5, "sla_event_age_seconds"), "median"),
             Query(_quantile(0.99, "sla_event_age_seconds"), "99th percentile"),
@@ -156,7 +156,7 @@ def _lateness() -> list[Json]:
         graph(
             8,
             "Turns",
-            "How long a turn of a partition takes, waiting for the broker included: nine in ten are shorter.",
+            "Duration of a turn of a partition, with waits for the broker, 90th percentile.",
             "s",
             Query(_quantile(0.9, "sla_turn_seconds", "work"), "{{work}}"),
         ),
@@ -169,7 +169,7 @@ def _waiting() -> list[Json]:
         graph(
             8,
             "Committed lag",
-            "Records that are published and not committed as processed, by partition.",
+            "Records published but not committed as processed, by partition.",
             "short",
             Query(f"sum by (partition) (sla_committed_lag_records{{{WHICH}}})", "{{partition}}"),
             roof=10,
@@ -191,7 +191,7 @@ def _waiting() -> list[Json]:
         graph(
             8,
             "Since deadlines were looked at",
-            "By worker. Rising: it is stuck, or waits for the broker.",
+            "By worker. A rising line: the worker is stuck, or waits for the broker.",
             "s",
             Query(
                 f"max by (instance) (time() - (sla_last_wakeup_timestamp_seconds{{{WHICH}}} > 0)) "
@@ -210,7 +210,7 @@ def _partitions() -> list[Json]:
         graph(
             8,
             "Partitions",
-            "Owned by some worker, and live: caught up, so that deadlines pass by the clock.",
+            "Owned by a worker, and live: caught up, so that deadlines follow the clock.",
             "short",
             Query(f"sum(sla_partitions_owned{{{WHICH}}})", "owned"),
             Query(f"sum(sla_partitions_live{{{WHICH}}})", "live"),
@@ -219,7 +219,7 @@ def _partitions() -> list[Json]:
         graph(
             8,
             "Share of time in rebalances",
-            "By worker, restoring of tickets included. Nothing is processed meanwhile.",
+            "By worker, with the restoration of tickets. No events are processed meanwhile.",
             "percentunit",
             Query(spent, "{{instance}}"),
             roof=0.1,
@@ -227,7 +227,7 @@ def _partitions() -> list[Json]:
         graph(
             8,
             "Tickets",
-            "Kept in all, and those on which something falls due in time.",
+            "Tickets stored, and tickets with a pending timer.",
             "short",
             Query(f"sum(sla_tickets{{{WHICH}}})", "kept"),
             Query(f"sum(sla_tickets_waiting{{{WHICH}}})", "something falls due"),
@@ -247,21 +247,21 @@ def _machine() -> list[Json]:
         graph(
             6,
             "Memory",
-            "Resident, by worker. All open tickets are in it.",
+            "Resident memory, by worker. It contains all open tickets.",
             "bytes",
             Query(f"max by (instance) (process_resident_memory_bytes{{{WHICH}}})", "{{instance}}"),
         ),
         graph(
             6,
             "Garbage collections",
-            "A second, by generation. The oldest one looks at everything.",
+            "Per second, by generation. The oldest generation scans every object.",
             "short",
             Query(f"sum by (generation) (rate(python_gc_collections_total{{{WHICH}}}[{RATE}]))", "generation {{generation}}"),
         ),
         graph(
             6,
             "Gathering the gauges",
-            "What a scrape took, by collector; the event loop waits meanwhile now and then.",
+            "Duration of a scrape, by collector. The event loop may wait for it.",
             "s",
             Query(f"max by (collector) (sla_collector_duration_seconds{{{WHICH}}})", "{{collector}}"),
             runbook="SLAMetricsIncomplete",
@@ -275,7 +275,7 @@ def _versions() -> list[Json]:
         table(
             12,
             "Policies",
-            "What each worker has loaded, and when. More than one fingerprint: they judge differently.",
+            "What each worker loaded, and when. More than one fingerprint: workers use different policies.",
             Column(
                 "loaded",
                 f"max by (instance, fingerprint) (sla_policies_loaded_timestamp_seconds{{{WHICH}}}) * 1000",

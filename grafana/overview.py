@@ -43,7 +43,7 @@ def board() -> Json:
     return dashboard(
         "sla-overview",
         "SLA overview",
-        "Whether promises are kept, where they are being broken, and whether it is getting better.",
+        "Compliance: whether commitments are met, where they are breached, and the trend.",
         "7d",
         [
             label_variable("policy", "Policy", "sla_commitments_total"),
@@ -80,8 +80,7 @@ def _figures() -> list[Json]:
         stat(
             6,
             "Breaches",
-            "Promises broken in the selected time, those less that were taken back because a late event showed "
-            "that there was none.",
+            "Breaches in the selected time, less those retracted because a late event showed that there was none.",
             "short",
             Query(_net_breached(RANGE), "breaches"),
             steps=[(GREEN, None), (RED, 0.5)],
@@ -89,14 +88,14 @@ def _figures() -> list[Json]:
         stat(
             6,
             "Reopenings",
-            "Commitments that were met, and are open again because the ticket was reopened; each gets another verdict.",
+            "Met commitments that are open again because the ticket was reopened. Each receives another verdict.",
             "short",
             Query(f"sum(increase(sla_commitments_reopened_total{{{POLICY}}}[{RANGE}]))", "reopened"),
         ),
         stat(
             6,
             "Escalations",
-            "Levels of escalation that were raised in the selected time.",
+            "Escalation levels raised in the selected time.",
             "short",
             Query(f"sum(increase(sla_escalations_total{{{POLICY}}}[{RANGE}]))", "raised"),
         ),
@@ -131,7 +130,7 @@ def _objectives() -> list[Json]:
         gauges(
             10,
             "Error budget left, 30 days",
-            "Of the breaches that the objective allows in a month, the share that is left. "
+            "The share that is left of the breaches that the objective allows in 30 days. "
             "Nothing is left when the objective is missed.",
             "percentunit",
             Query(f"clamp_min({left}{{{POLICY}}}, 0)", "{{commitment}}, {{policy}}"),
@@ -147,7 +146,7 @@ def _trend() -> list[Json]:
         graph(
             12,
             "Error budget over time",
-            "The share of the month's allowed breaches that was left. Below zero: the objective is missed.",
+            "The share left of the allowed breaches of 30 days. Below zero: the objective is missed.",
             "percentunit",
             Query(f"policy_commitment:sla_error_budget_left:ratio30d{{{POLICY}}}", "{{policy}} {{commitment}}"),
             steps=[(RED, None), (GREY, 0)],
@@ -237,7 +236,7 @@ def _lengths() -> list[Json]:
         graph(
             7,
             "Share of the target used, 90th percentile",
-            "Of commitments fulfilled in the interval: nine in ten used less than this share. The line is the target.",
+            "Nine in ten commitments fulfilled in the interval used less than this share. The line is the target.",
             "percentunit",
             Query(f"histogram_quantile(0.9, sum by (commitment, le) (rate({used}[{RATE}])))", "{{commitment}}"),
             steps=[(GREEN, None), (RED, 1)],
@@ -245,7 +244,7 @@ def _lengths() -> list[Json]:
         graph(
             7,
             "Paused share of time",
-            "Of the time until commitments were fulfilled, the share in which the clock stood still.",
+            "The paused share of the time until commitments were fulfilled.",
             "percentunit",
             Query(f"{paused} / ({paused} + {running} > 0)", "{{policy}}"),
             leads=("policy",),
@@ -262,7 +261,7 @@ def _rest() -> list[Json]:
         graph(
             6,
             "Demand",
-            "Stopwatches started per interval, those that promise nothing included, and verdicts.",
+            "Commitments started per interval, including those without a target, and verdicts.",
             "short",
             Query(f"sum(increase(sla_commitments_started_total{{{WHOM}}}[{RATE}]))", "started"),
             Query(f'sum(increase(sla_commitments_total{{outcome="met", {WHOM}}}[{RATE}]))', "met"),
@@ -285,7 +284,7 @@ def _rest() -> list[Json]:
         graph(
             6,
             "Open commitments by state",
-            "Not fulfilled yet: running, paused, or breached and still owed.",
+            "Not fulfilled yet: running, paused, or breached (overdue).",
             "short",
             Query(f"sum by (state) (sla_open_commitments{{{WHOM}}})", "{{state}}"),
             stacked=True,
@@ -294,7 +293,7 @@ def _rest() -> list[Json]:
         gauges(
             6,
             "Age of open commitments",
-            "How long ago the stopwatches of the open commitments began, on the wall.",
+            "Wall time since the open commitments started.",
             "short",
             *ages,
             steps=[(BLUE, None)],

@@ -45,7 +45,7 @@ def board() -> Json:
     return dashboard(
         "sla-right-now",
         "Right now",
-        "What is overdue, what is about to be, and who has to do something.",
+        "Overdue commitments, commitments at risk, and the teams that must act.",
         "4h",
         [
             label_variable("policy", "Policy", "sla_open_commitments"),
@@ -77,7 +77,7 @@ def _figures() -> list[Json]:
         stat(
             5,
             "Overdue",
-            "Breached and still owed.",
+            "Breached and not fulfilled yet.",
             "short",
             Query(_within("0.0"), "overdue"),
             steps=[(GREEN, None), (RED, 0.5)],
@@ -85,7 +85,7 @@ def _figures() -> list[Json]:
         stat(
             5,
             "Under 15 minutes",
-            "Running, and due within a quarter of an hour.",
+            "Running, and due within 15 minutes.",
             "short",
             Query(_band("0.0", "900.0"), "under 15 min"),
             steps=[(GREEN, None), (ORANGE, 0.5)],
@@ -101,7 +101,7 @@ def _figures() -> list[Json]:
         stat(
             5,
             "Paused",
-            "Waiting for somebody else: the clock stands still.",
+            "The clock is paused, for example while the ticket waits for its customer.",
             "short",
             Query(f'sum(sla_open_commitments{{state="paused", {WHOM}}})', "paused"),
             steps=PLAIN,
@@ -109,7 +109,7 @@ def _figures() -> list[Json]:
         stat(
             4,
             "Next deadline in",
-            "Until the soonest deadline of a running commitment, of any team, on the clock that deadlines go by.",
+            "Time until the next deadline of a running commitment of any team.",
             "s",
             Query(f"min(({running} > 0) - on (job, instance) group_left () sla_clock_timestamp_seconds) or vector(-1)", "next"),
             steps=PLAIN,
@@ -139,7 +139,7 @@ def _at_risk() -> list[Json]:
         gauges(
             10,
             "Time until the deadline",
-            "Open commitments by how long they have left, on the wall. Paused ones have no deadline and are not in it.",
+            "Open commitments by the wall time left. Paused commitments have no deadline and are not included.",
             "short",
             *(Query(_band(low, high), name) for name, low, high in BANDS),
             steps=[(BLUE, None)],
@@ -158,7 +158,7 @@ def _escalations() -> list[Json]:
         graph(
             12,
             "Escalations by level",
-            "Levels raised per interval; the legend says of which ladder.",
+            "Levels raised per interval. The legend names the ladder.",
             "short",
             Query(f"sum by (ladder, level) (increase(sla_escalations_total{{{POLICY}}}[{RATE}]))", "{{ladder}}: {{level}}"),
             bars=True,
@@ -182,7 +182,7 @@ def _alerts() -> list[Json]:
         table(
             14,
             "Alerts that fire",
-            "A click on the name opens its runbook. The watchdog always fires: it says that alerting works.",
+            "Click a name to open its runbook. The watchdog always fires, to show that alerting works.",
             Column("since", f"max by (severity, alertname, policy, commitment, team, instance) ({since})", "dateTimeFromNow"),
             keys={"severity": 75, "alertname": 190, "policy": 165, "commitment": 110, "team": 80, "instance": 115},
             sort=("severity", False),
@@ -191,7 +191,7 @@ def _alerts() -> list[Json]:
         table(
             10,
             "Workers",
-            "A click opens a worker's page: its soonest deadlines with their tickets, and why each is where it is.",
+            "Click to open a worker's page: its next deadlines with their tickets and explanations.",
             Column("partitions", "max by (instance) (sla_partitions_owned)", "none"),
             Column("live", "max by (instance) (sla_partitions_live)", "none"),
             Column("open", "sum by (instance) (sla_open_commitments)", "none"),
@@ -208,7 +208,7 @@ def _work() -> list[Json]:
         graph(
             12,
             "Open commitments by state",
-            "Running, paused, or breached and still owed.",
+            "Running, paused, or breached (overdue).",
             "short",
             Query(f"sum by (state) (sla_open_commitments{{{WHOM}}})", "{{state}}"),
             stacked=True,
@@ -217,7 +217,7 @@ def _work() -> list[Json]:
         graph(
             12,
             "Breached and still owed, by team",
-            "Who has to catch up, and whether it is getting better.",
+            "Shows which team must catch up, and the trend.",
             "short",
             Query(f'label_replace(sum by (team) ({owed}), "team", "no team", "team", "")', "{{team}}"),
             stacked=True,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from stream.observe.words import SAID_BY_THE_SPAN, due, length, name_of, target, when, why
+from stream.observe.pages.phrasing import SHOWN_BY_SPANS, due, length, name_of, target, when, why
 from stream.sla.effects import TIMER, Kind
 from stream.sla.explain.explanation import Outcome, SpanKind
 
@@ -62,7 +62,7 @@ def _head(deadline: Deadline, zone: str) -> Iterator[str]:
 def _body(deadline: Deadline, zone: str) -> Iterator[str]:
     rows = [(when(span.start, zone), when(span.end, zone)) for span in deadline.spans]
     width = max((len(text) for row in rows for text in row), default=0)
-    moments = [moment for moment in deadline.moments if moment.kind not in SAID_BY_THE_SPAN]
+    moments = [moment for moment in deadline.moments if moment.kind not in SHOWN_BY_SPANS]
     ahead = False
     for span, (start, end) in zip(deadline.spans, rows, strict=True):
         while moments and moments[0].at <= span.start:

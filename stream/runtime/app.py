@@ -28,7 +28,7 @@ from stream.runtime.recovery.takeover import Assignment, Restored, close, take_o
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterable, Iterator
 
-    from stream.observe.metrics import Metrics
+    from stream.observe.metrics.registry import Metrics
     from stream.runtime.clock import Clock
     from stream.runtime.partition.shard import Shard
     from stream.runtime.partition.task import PartitionTask
@@ -169,7 +169,7 @@ class App(faust.App):  # type: ignore[misc]  # Faust ships no types mypy could f
     def on_rebalance_end(self) -> None:
         super().on_rebalance_end()
         if self._rebalance_began is not None:
-            self.metrics.workings.rebalanced(time.monotonic() - self._rebalance_began)
+            self.metrics.worker.rebalanced(time.monotonic() - self._rebalance_began)
             self._rebalance_began = None
         log.info("ready: %s, partitions %s", self.settings.app_id, _listed(self.tasks) or "none")
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from stream.observe.catalogue import LAG, TICKETS, UNSENT, WAITING
+from stream.observe.metrics.catalogue import LAG, TICKETS, UNSENT, WAITING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

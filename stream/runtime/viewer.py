@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
 from aiokafka.partitioner import murmur2
 
-from stream.observe.views import AtRisk, Elsewhere, Neighbour, NotNowError, PartitionView, TicketView, WorkerView
+from stream.observe.pages.views import AtRisk, Elsewhere, Neighbour, PartitionView, TicketView, UnavailableError, WorkerView
 from stream.runtime.settings import ClockMode
 from stream.sla.codec import codec
 from stream.sla.explain.explain import explain_state
@@ -71,7 +71,7 @@ class Viewer:
         self._taken: tuple[float, WorkerView] | None = None
 
     def worker(self) -> WorkerView:
-        """Raises NotNowError."""
+        """Raises UnavailableError."""
         with self._taking:
             if self._taken is None or time.monotonic() - self._taken[0] > self._fresh:
                 self._taken = None
@@ -85,7 +85,7 @@ class Viewer:
         return WorkerView(self._app.address, at, ready, status, partitions, at_risk, until, neighbours)
 
     def ticket(self, ticket: str, asked: frozenset[int], sent_for: int | None) -> TicketView | Elsewhere:
-        """Raises NotNowError."""
+        """Raises UnavailableError."""
         found = self._look(lambda: self._find(ticket, asked, sent_for))
         if isinstance(found, Elsewhere):
             return found
@@ -98,7 +98,7 @@ class Viewer:
     def _look(self, what: Callable[[], T]) -> T:
         loop = self._app.events_loop
         if loop is None:
-            raise NotNowError("the worker is starting")
+            raise UnavailableError("the worker is starting")
         answer: Future[T] = Future()
 
         def run() -> None:
@@ -112,12 +112,12 @@ class Viewer:
         try:
             loop.call_soon_threadsafe(run)
         except RuntimeError as error:
-            raise NotNowError("the worker is stopping") from error
+            raise UnavailableError("the worker is stopping") from error
         try:
             return answer.result(_PATIENCE)
         except TimeoutError as error:
             answer.cancel()
-            raise NotNowError(f"the worker is busy: its event loop did not answer within {_PATIENCE:g} s") from error
+            raise UnavailableError(f"the worker is busy: its event loop did not answer within {_PATIENCE:g} s") from error
 
     def _state(self) -> tuple[int, bool, str, tuple[PartitionView, ...], tuple[Neighbour, ...]]:
         ready, status = self._app.readiness()
@@ -135,7 +135,7 @@ class Viewer:
         own = frozenset(shard.number for shard in shards)
         if app.rebalancing or not app.started or (sent_for is not None and sent_for not in own):
             # Who owns what is changing; an answer could be wrong, and sending the question on could go in circles.
-            raise NotNowError("partitions are moving between workers")
+            raise UnavailableError("partitions are moving between workers")
         asked |= own
         everything = range(app.settings.partitions)
         usual = (murmur2(key) & 0x7FFF_FFFF) % len(everything)
@@ -206,7 +206,7 @@ def _view(shard: Shard) -> PartitionView:
         shard.live,
         shard.watermark or None,
         len(shard.tickets),
-        shard.book.open,
+        shard.open_counts.open,
         shard.deadlines.soonest(),
     )
 

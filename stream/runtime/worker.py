@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Final, NoReturn
 
 from faust.worker import Worker
 
-from stream.observe.exposition import serve
-from stream.observe.facts import state_load
-from stream.observe.metrics import Metrics
-from stream.observe.site import Site
+from stream.observe.metrics.policy_info import export_policies_loaded
+from stream.observe.metrics.registry import Metrics
+from stream.observe.pages.site import Site
+from stream.observe.server import serve
 from stream.runtime import gc_tuning
 from stream.runtime.app import App
 from stream.runtime.clock import Clock
@@ -41,7 +41,7 @@ def run(settings: Settings) -> NoReturn:
     asyncio.run(check_topics(settings))
     sys.setswitchinterval(THREAD_SECONDS)
     metrics = Metrics(policies, now=None if settings.clock is ClockMode.EVENT else lambda: time.time_ns() // 1_000)
-    state_load(files, time.time(), metrics.registry)
+    export_policies_loaded(files, time.time(), metrics.registry)
     app = wire(settings, metrics, Engine(policies, history=settings.history))
     _serve_pages(app)
     gc_tuning.configure()
@@ -56,7 +56,7 @@ def wire(settings: Settings, metrics: Metrics, engine: Engine) -> App:
     suspension_detector = SuspensionDetector(settings.session_timeout / 1e6 / 2)
     app = App(settings, metrics, engine, Clock(metrics.clock_stepped), suspension_detector)
     watchdog = Watchdog(app, 2 * app.conf.broker_session_timeout, app.conf.broker_rebalance_timeout)
-    metrics.gauges.add("partitions", Gauges(app.shards, watchdog.lag))
+    metrics.collectors.add("partitions", Gauges(app.shards, watchdog.lag))
     app.beside += [suspension_detector.watch, watchdog.watch]
     return app
 

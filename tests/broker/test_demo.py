@@ -156,7 +156,7 @@ def test_with_its_stack_a_breach_becomes_an_alert_that_reaches_whom_it_should(tm
     assert (demo.returncode, errors) == (0, "")
     told = {tuple(re.split(" {2,}", line)) for line in output.splitlines() if line.startswith("to ")}
     resolved = "cluster=breachwatch commitment=chat_answer policy=batoi-priority-support severity=critical"
-    assert ("to on-call", "firing", "SLAErrorBudgetBurnFast", resolved, "Promises are being broken fast.") in told
+    assert ("to on-call", "firing", "SLAErrorBudgetBurnFast", resolved, "Commitments are being breached fast.") in told
     ladder = "cluster=breachwatch ladder=batoi-management level=executive policy=batoi-priority-support severity=warning"
     assert ("to support-manager", "firing", "SLAEscalationTopLevel", ladder) in {each[:4] for each in told}
     assert ("to dead-mans-switch", "firing", "SLAWatchdog") in {each[:3] for each in told}

@@ -7,8 +7,8 @@ from typing import Any
 
 import yaml
 
-from stream.observe.catalogue import CATALOGUE
-from stream.observe.metrics import Metrics
+from stream.observe.metrics.catalogue import CATALOGUE
+from stream.observe.metrics.registry import Metrics
 from stream.sla.policy.resolve import PolicySet
 from stream.sla.ticket.state import OpenCommitment
 from tests.observability.promql import aggregated, reads
@@ -80,7 +80,7 @@ def _labels(series: str) -> set[str] | None:
 def _fixed() -> dict[str, set[str]]:
     """The values of those labels whose values are ours, from a registry that has seen one open commitment."""
     metrics = Metrics(PolicySet((), {}))
-    metrics.books.begin(0).add([OpenCommitment("c", "p", "p1", "", "running", None, 0)])
+    metrics.open_commitments.begin(0).add([OpenCommitment("c", "p", "p1", "", "running", None, 0)])
     values: dict[str, set[str]] = {}
     for family in metrics.registry.collect():
         for sample in family.samples:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
-from stream.observe.catalogue import CATALOGUE
+from stream.observe.metrics.catalogue import CATALOGUE
 from tests.observability.contract import METRICS, RECORDS, ROOT, kept, problems, rules
 from tests.observability.promql import reads
 

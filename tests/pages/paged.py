@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from stream.language.policies import load
-from stream.observe.views import AtRisk, Elsewhere, Neighbour, NotNowError, PartitionView, TicketView, WorkerView
+from stream.observe.pages.views import AtRisk, Elsewhere, Neighbour, PartitionView, TicketView, UnavailableError, WorkerView
 from stream.sla.engine import Engine
 from stream.sla.events import Event
 from stream.sla.explain.explain import explain_state
@@ -98,13 +98,13 @@ class Desk:
 
     def worker(self) -> WorkerView:
         if self.away:
-            raise NotNowError(self.away)
+            raise UnavailableError(self.away)
         return self.view
 
     def ticket(self, ticket: str, asked: frozenset[int], sent_for: int | None) -> TicketView | Elsewhere:
         self.asked.append((ticket, asked, sent_for))
         if self.away:
-            raise NotNowError(self.away)
+            raise UnavailableError(self.away)
         if ticket in self.tickets:
             return self.tickets[ticket]
         nothing = Elsewhere(ticket, 3, (2, 3), asked | {2, 3}, None, None, ())

@@ -14,10 +14,10 @@ import pytest
 from jsonschema import Draft202012Validator
 from referencing import Registry, Resource
 
-from stream.observe.html import tag
-from stream.observe.limits import Limits
-from stream.observe.site import Answer, Site
-from stream.observe.words import left
+from stream.observe.pages.html import tag
+from stream.observe.pages.limits import Limits
+from stream.observe.pages.phrasing import left
+from stream.observe.pages.site import Answer, Site
 from tests.pages.paged import NASTY, Desk, ticket, worker
 
 SCHEMAS = Path(__file__).parents[2] / "schemas"

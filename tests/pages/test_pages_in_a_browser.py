@@ -16,8 +16,8 @@ from urllib.request import urlopen
 import pytest
 from prometheus_client import CollectorRegistry
 
-from stream.observe.exposition import serve
-from stream.observe.site import Site
+from stream.observe.pages.site import Site
+from stream.observe.server import serve
 from tests.pages.paged import NASTY, Desk, ticket, worker
 
 if TYPE_CHECKING:

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 import pytest
 from prometheus_client import CollectorRegistry
 
-from stream.observe.exposition import Server, serve
-from stream.observe.limits import Limits
-from stream.observe.site import Site
+from stream.observe.pages.limits import Limits
+from stream.observe.pages.site import Site
+from stream.observe.server import Server, serve
 from stream.runtime.worker import reachable_at
 from tests.pages.paged import Desk, ticket, worker
 

@@ -17,7 +17,7 @@ from stream.wire.effect import effect_headers, encode_effect
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from stream.observe.metrics import Metrics
+    from stream.observe.metrics.registry import Metrics
     from stream.runtime.kafka.topics import Topics
     from stream.runtime.kafka.transport import Batch, Consumer
     from stream.runtime.partition.shard import Shard

@@ -17,7 +17,7 @@ from stream.runtime.settings import ClockMode
 if TYPE_CHECKING:
     from faust.types import TP
 
-    from stream.observe.open_book import OpenBook
+    from stream.observe.metrics.open_counts import OpenCommitmentCounts
     from stream.runtime.recovery.changelog import Changelog
     from stream.runtime.recovery.outputs import Outputs
     from stream.runtime.settings import Settings
@@ -31,7 +31,7 @@ class TicketIndex(NamedTuple):
     """When to wake which ticket."""
     expirations: TimerQueue
     """When to forget which closed ticket, by the feed's time."""
-    book: OpenBook
+    open_counts: OpenCommitmentCounts
     """The open commitments of the tickets, counted."""
 
 
@@ -60,7 +60,7 @@ class Shard:
         self.tickets: Final = tickets
         """Record key to state: this partition's part of the store."""
         self.recent: Final = Recent()
-        self.deadlines, self.expirations, self.book = index
+        self.deadlines, self.expirations, self.open_counts = index
         self.outputs, self.changelog = logs
         self.life: Final = Lifecycle(self.number)
         self.watermark = checkpoint.watermark

@@ -135,7 +135,7 @@ class PartitionTask:
     async def _wake(self) -> None:
         began = time.monotonic()
         await cycle(self._context, self.shard, None)
-        self._context.metrics.workings.deadlines_done(time.monotonic() - began)
+        self._context.metrics.worker.deadlines_done(time.monotonic() - began)
 
     async def _take(self) -> None:
         event = self._inbox[0]
@@ -145,4 +145,4 @@ class PartitionTask:
             self._inbox.popleft()
             event.ack()
         for oldest in rest:
-            self._context.metrics.workings.events_done(time.monotonic() - began, time.time() - oldest.timestamp / 1e3)
+            self._context.metrics.worker.events_done(time.monotonic() - began, time.time() - oldest.timestamp / 1e3)

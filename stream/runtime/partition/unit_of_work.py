@@ -28,7 +28,7 @@ from stream.wire.effect import encode_rejected
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from stream.observe.metrics import Result
+    from stream.observe.metrics.registry import Result
     from stream.runtime.partition.shard import Shard
     from stream.runtime.settings import Settings
     from stream.sla.effects import Effect
@@ -109,7 +109,7 @@ class UnitOfWork:
         self._engine = engine
         self._settings = settings
         self._shard = shard
-        self._book = shard.book
+        self._open_counts = shard.open_counts
         self._clock = clock
         self._clock_is_feed = settings.clock is ClockMode.EVENT
         self._by_event_time = shard.by_event_time
@@ -201,7 +201,7 @@ class UnitOfWork:
             self._woken += 1
             self._idle = False
             # Closed it may be, and a commitment of it open all the same.
-            self._book.change(self._state(key), None)
+            self._open_counts.change(self._state(key), None)
             self._shard.tickets.pop(key, None)
             self._shard.recent.drop(key)
             self.states.pop(key, None)
@@ -245,7 +245,7 @@ class UnitOfWork:
         self.states[key] = step.state
         self._unwritten.add(key)
         self.forgotten.discard(key)
-        self._book.change(before, step.state)
+        self._open_counts.change(before, step.state)
         self._shard.deadlines.set(key, step.wake_at)
         self._shard.expirations.set(key, expiration(step.state.ended, self._settings.retention))
         for effect in step.effects:

@@ -109,7 +109,7 @@ async def take_over(
 async def close(context: WorkerContext, task: PartitionTask) -> None:
     """Leave a partition that is held."""
     await task.close()
-    context.metrics.partition_given_up(task.shard.number)
+    context.metrics.partition_revoked(task.shard.number)
 
 
 async def _leave(context: WorkerContext, store: Store, tasks: dict[int, PartitionTask], owned: Collection[TP]) -> None:
@@ -128,7 +128,7 @@ def _changelog(context: WorkerContext, restored: Restored, partition: int) -> Ch
 
 async def _index(context: WorkerContext, store: Store, partition: int) -> TicketIndex:
     """Raises RuntimeError when a ticket cannot be read back."""
-    index = TicketIndex(TimerQueue(), TimerQueue(), context.metrics.books.begin(partition))
+    index = TicketIndex(TimerQueue(), TimerQueue(), context.metrics.open_commitments.begin(partition))
     tickets = store.of(partition)
     for count, key in enumerate(list(tickets)):
         stored = tickets.get(key)
@@ -138,7 +138,7 @@ async def _index(context: WorkerContext, store: Store, partition: int) -> Ticket
             wake_at, ended, stand = codec.peek(stored)
         except codec.CodecError as error:
             raise RuntimeError(f"ticket {key!r} of partition {partition} cannot be read back") from error
-        index.book.add(stand)
+        index.open_counts.add(stand)
         index.deadlines.set(key, wake_at)
         index.expirations.set(key, expiration(ended, context.settings.retention))
         if count % _PAUSE_EVERY == 0:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from stream.observe.metrics import Metrics
+from stream.observe.metrics.registry import Metrics
 from tests.unit.observe.observed import gold, policy_set, silver
 
 if TYPE_CHECKING:

@@ -21,13 +21,13 @@ from stream.runtime.settings import load
 from stream.runtime.timers import TimerQueue
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterable
 
     Step = tuple[State, State]
 
 
-def _order(step: Step) -> tuple[str, str]:
-    return str(step[0].value), str(step[1].value)
+def _sorted(steps: Iterable[Step]) -> list[Step]:
+    return sorted(steps, key=lambda step: (str(step[0].value), str(step[1].value)))
 
 
 class _Worker:
@@ -39,7 +39,7 @@ class _Worker:
         index: Any = TicketIndex(TimerQueue(), TimerQueue(), nothing_open)
         settings = load({"policies": "batoi"}, {})
         workings = SimpleNamespace(events_done=lambda *_: None)
-        context: Any = SimpleNamespace(wall=lambda: 0, metrics=SimpleNamespace(workings=workings, woke=lambda _: None))
+        context: Any = SimpleNamespace(wall=lambda: 0, metrics=SimpleNamespace(worker=workings, woke=lambda _: None))
         self.finished: list[tuple[int, bool]] = []
         self.dropped: list[int] = []
         self.under_way, self.finish = asyncio.Event(), asyncio.Event()
@@ -191,7 +191,7 @@ WAYS: Final[dict[Step, Callable[[_Worker], Awaitable[None]]]] = {
 """Each row of the table to a way in which a partition takes it."""
 
 
-@pytest.mark.parametrize("step", sorted(TRANSITIONS, key=_order), ids=str)
+@pytest.mark.parametrize("step", _sorted(TRANSITIONS), ids=str)
 def test_the_task_takes_each_transition_of_the_table(step: Step, steps: list[Step], run: Any) -> None:
     assert step in WAYS, "no test takes this row of the table"
 
@@ -200,7 +200,7 @@ def test_the_task_takes_each_transition_of_the_table(step: Step, steps: list[Ste
     assert step in steps
 
 
-@pytest.mark.parametrize("step", sorted(WAYS, key=_order), ids=str)
+@pytest.mark.parametrize("step", _sorted(WAYS), ids=str)
 def test_no_way_is_kept_for_a_row_that_is_gone(step: Step) -> None:
     assert step in TRANSITIONS
 

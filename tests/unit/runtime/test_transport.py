@@ -27,7 +27,7 @@ from faust.types import TP
 
 from stream.language.policies import load as load_policies
 from stream.language.policies import shipped
-from stream.observe.metrics import Metrics
+from stream.observe.metrics.registry import Metrics
 from stream.runtime.app import App
 from stream.runtime.kafka.assignor import Assignor
 from stream.runtime.kafka.transport import Batch, Consumer, ConsumerThread, Producer, Transport

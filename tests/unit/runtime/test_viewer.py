@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stream.language.policies import load
-from stream.observe.views import Elsewhere, NotNowError, TicketView
+from stream.observe.pages.views import Elsewhere, TicketView, UnavailableError
 from stream.runtime.settings import Settings
 from stream.runtime.timers import TimerQueue
 from stream.runtime.viewer import LISTED, Viewer
@@ -73,7 +73,7 @@ class Worker:
             live=True,
             watermark=0,
             tickets={},
-            book=SimpleNamespace(open=0),
+            open_counts=SimpleNamespace(open=0),
             deadlines=TimerQueue(),
             clock=lambda wall: 0,
         )
@@ -86,7 +86,7 @@ class Worker:
         assert state is not None
         partition.tickets[name.encode()] = codec.encode(state)
         partition.deadlines.set(name.encode(), state.wake_at)
-        partition.book.open += len(open_commitments(state))
+        partition.open_counts.open += len(open_commitments(state))
 
     def close(self) -> None:
         if self.events_loop is not None:
@@ -241,21 +241,21 @@ def test_where_partitions_move_nobody_is_sent_anywhere(worker: Worker) -> None:
     worker.own(0)
     viewer = Viewer(worker)  # type: ignore[arg-type]
 
-    with pytest.raises(NotNowError, match="moving"):
+    with pytest.raises(UnavailableError, match="moving"):
         viewer.ticket("desk/1", frozenset(), sent_for=2)
     worker.rebalancing = True
-    with pytest.raises(NotNowError, match="moving"):
+    with pytest.raises(UnavailableError, match="moving"):
         viewer.ticket("desk/1", frozenset(), None)
 
 
 def test_before_the_start_and_after_the_end_there_is_no_page(worker: Worker) -> None:
     loop, worker.events_loop = worker.events_loop, None
-    with pytest.raises(NotNowError, match="starting"):
+    with pytest.raises(UnavailableError, match="starting"):
         Viewer(worker).worker()  # type: ignore[arg-type]
 
     worker.events_loop = loop
     worker.close()
-    with pytest.raises(NotNowError, match="stopping"):
+    with pytest.raises(UnavailableError, match="stopping"):
         Viewer(worker).worker()  # type: ignore[arg-type]
     worker.events_loop = None
 
@@ -274,7 +274,7 @@ def test_a_page_sees_all_of_a_turn_or_nothing_of_it(worker: Worker) -> None:
         for key in list(partition.tickets):
             del partition.tickets[key]
             partition.deadlines.set(key, None)
-        partition.book.open = 0
+        partition.open_counts.open = 0
         for number in range(300):
             worker.take(0, f"desk/{round_}/{number}", created(START + number, "p1"))
         if not stop.is_set():

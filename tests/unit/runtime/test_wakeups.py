@@ -16,8 +16,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stream.language.policies import load as load_policies
-from stream.observe.metrics import Metrics
-from stream.observe.open_book import OpenBook
+from stream.observe.metrics.open_counts import OpenCommitmentCounts
+from stream.observe.metrics.registry import Metrics
 from stream.runtime.kafka.topics import Topics
 from stream.runtime.kafka.transport import Batch, Record
 from stream.runtime.partition import task as tasks
@@ -145,7 +145,7 @@ class _Bench:
             consumer=absent,
             suspension_detector=SuspensionDetector(3),
         )
-        index = TicketIndex(TimerQueue(), TimerQueue(), metrics.books.begin(0))
+        index = TicketIndex(TimerQueue(), TimerQueue(), metrics.open_commitments.begin(0))
         self.shard = Shard(self.settings, TP("ticket-events", 0), {}, index, Logs(absent, absent), Checkpoint())
 
     def go_live(self) -> None:
@@ -474,21 +474,21 @@ def test_the_book_holds_what_a_look_at_every_ticket_gives_whatever_the_turns_bro
         for first in range(0, len(records), size):
             context.take(records[first : first + size])
             shard = context.shard
-            most = max(most, shard.book.open)
+            most = max(most, shard.open_counts.open)
             if first % 7 == 0 or size > 7:
-                fresh = OpenBook(shard.book._sets)
+                fresh = OpenCommitmentCounts(shard.open_counts._label_sets)
                 for stored in shard.tickets.values():
                     fresh.add(open_commitments(codec.decode(stored)))
-                assert _counted(shard.book) == _counted(fresh)
+                assert _counted(shard.open_counts) == _counted(fresh)
         assert most > 5
         assert context.forgotten
 
     asyncio.run(run())
 
 
-def _counted(book: OpenBook) -> tuple[object, ...]:
-    states = [{number: count for number, count in there.items() if count} for there in book.states.values()]
-    return book.open, states, book.due, book.began
+def _counted(open_counts: OpenCommitmentCounts) -> tuple[object, ...]:
+    states = [{number: count for number, count in there.items() if count} for there in open_counts.states.values()]
+    return open_counts.open, states, open_counts.due, open_counts.began
 
 
 def test_a_bad_record_in_a_turn_becomes_a_dead_letter_and_the_rest_goes_on(tmp_path: Path) -> None:

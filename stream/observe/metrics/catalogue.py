@@ -1,0 +1,358 @@
+"""Every metric of breachwatch as data: name, type, labels, meaning. ``docs/reference/metrics.md`` is printed from here.
+
+    python docs/build.py
+
+The rules and dashboards are tested against this table, so that none of them can ask for a metric nobody exports. It is one
+table, and longer than other files for that.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from stream.observe.metrics.families import Spec
+
+_TEAM_LABELS: Final = ("policy", "commitment", "priority", "team")
+_COMMITMENT_LABELS: Final = ("policy", "commitment")
+_MINUTE: Final = 60.0
+_HOUR: Final = 3600.0
+_DAY: Final = 86_400.0
+# From a chat answered in a minute to a ticket solved after fifteen working days of eight hours.
+_LENGTHS: Final = (
+    *(m * _MINUTE for m in (1, 5, 15, 30)),
+    *(h * _HOUR for h in (1, 2, 4, 8, 16, 24, 40, 80, 120)),
+    *(d * _DAY for d in (10, 30)),
+)
+
+EVENTS: Final = Spec(
+    "sla_events_total",
+    "counter",
+    ("type", "result"),
+    "Valid events processed. result: applied (in order), late (arrived after newer ones and was put in its "
+    "place), duplicate (known id). Rejected events are counted separately.",
+)
+REJECTED: Final = Spec(
+    "sla_events_rejected_total",
+    "counter",
+    ("reason",),
+    "Records rejected and sent to the topic of rejected events.",
+)
+UNMATCHED: Final = Spec(
+    "sla_tickets_unmatched_total",
+    "counter",
+    (),
+    "Tickets without a commitment, for instance because no policy covers their priority.",
+)
+STARTED: Final = Spec(
+    "sla_commitments_started_total",
+    "counter",
+    _TEAM_LABELS,
+    "Stopwatches started, including those without a target. Stays at 0 if routine effects are switched off.",
+)
+DECIDED: Final = Spec(
+    "sla_commitments_total",
+    "counter",
+    (*_TEAM_LABELS, "outcome"),
+    "Verdicts: met in time, breached at the instant the target passed, or cancelled. A verdict that is undone "
+    "stays counted here and is also counted elsewhere: in sla_retractions_total if a late event showed that it "
+    "was never true, in sla_commitments_reopened_total if the ticket was reopened. Each commitment counts once in "
+    "met minus retracted met minus reopenings, and in breached minus retracted breaches.",
+)
+RETRACTIONS: Final = Spec(
+    "sla_retractions_total",
+    "counter",
+    (*_TEAM_LABELS, "kind"),
+    "Commitment effects retracted because a late event changed the record. kind: breach, met, reopening (of a met "
+    "commitment: it stays met), or other (a warning, a start, ...).",
+)
+REOPENED: Final = Spec(
+    "sla_commitments_reopened_total",
+    "counter",
+    _TEAM_LABELS,
+    "Met commitments that are open again because the ticket was reopened; each will get another verdict. Labelled "
+    "with the priority and team at that time, so only sums over these two are comparable with the verdicts. A "
+    "retracted reopening is also counted in sla_retractions_total (kind=reopening).",
+)
+LATE_BREACHES: Final = Spec(
+    "sla_late_breaches_total",
+    "counter",
+    _COMMITMENT_LABELS,
+    "Breaches detected through a late event: corrections of the record, not a reason to page. They are included "
+    "in sla_commitments_total; the burn rate alerts exclude them, compliance includes them.",
+)
+WARNINGS: Final = Spec(
+    "sla_warnings_total",
+    "counter",
+    (*_COMMITMENT_LABELS, "stage"),
+    "Warnings, by the threshold of the policy that was passed (75%, 2bd, -30m).",
+)
+ESCALATIONS: Final = Spec(
+    "sla_escalations_total",
+    "counter",
+    ("policy", "ladder", "level", "reason"),
+    "Escalation levels raised, for the first time or again after a recurrence; repetitions of a level are not counted.",
+)
+EFFECTS: Final = Spec("sla_effects_total", "counter", ("type",), "Effects published, of every type.")
+TIME: Final = Spec(
+    "sla_commitment_time_seconds",
+    "histogram",
+    _COMMITMENT_LABELS,
+    "Time used when a commitment was fulfilled, in time, late or without a target, on the clock of its target "
+    "(business time for a target in business time), without pauses. Unfulfilled commitments are not included.",
+    _LENGTHS,
+)
+USED: Final = Spec(
+    "sla_commitment_used_ratio",
+    "histogram",
+    _COMMITMENT_LABELS,
+    "Share of the target used when a commitment was fulfilled; above 1: late.",
+    (0.25, 0.5, 0.75, 0.9, 1.0, 1.25, 1.5, 2.0, 4.0),
+)
+PAUSED: Final = Spec(
+    "sla_commitment_paused_seconds",
+    "histogram",
+    _COMMITMENT_LABELS,
+    "Time paused when a commitment was fulfilled, on the same clock as the time used.",
+    _LENGTHS,
+)
+DELAY: Final = Spec(
+    "sla_breach_detection_delay_seconds",
+    "histogram",
+    (),
+    "Time from a breach to its detection, in wall time: the detector's own service level. Excludes breaches "
+    "detected through a late event, and all breaches in clock mode event.",
+    (0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 3600.0),
+)
+OPEN: Final = Spec(
+    "sla_open_commitments",
+    "gauge",
+    (*_TEAM_LABELS, "state"),
+    "Commitments not yet fulfilled, of the partitions this worker owns: running, paused, or breached and still owed.",
+)
+LEFT: Final = Spec(
+    "sla_open_commitment_remaining_seconds",
+    "gaugehistogram",
+    (*_COMMITMENT_LABELS, "team"),
+    "Open commitments by the wall time until their deadline, as of now, to the minute. le=0: breached and still "
+    "owed, or about to be breached. Paused ones have no deadline and are not included.",
+    (0, 15 * _MINUTE, 30 * _MINUTE, _HOUR, 2 * _HOUR, 4 * _HOUR, 8 * _HOUR, _DAY),
+)
+AGE: Final = Spec(
+    "sla_open_commitment_age_seconds",
+    "gaugehistogram",
+    _COMMITMENT_LABELS,
+    "Open commitments by the wall time since their stopwatch started, as of now, to the quarter-hour.",
+    (*(h * _HOUR for h in (1, 4, 8)), *(d * _DAY for d in (1, 2, 3, 7, 14, 30))),
+)
+NEXT_DEADLINE: Final = Spec(
+    "sla_next_deadline_timestamp_seconds",
+    "gauge",
+    _COMMITMENT_LABELS,
+    "The soonest deadline of a running commitment, to the minute; 0: none within a day.",
+)
+CLOCK: Final = Spec(
+    "sla_clock_timestamp_seconds",
+    "gauge",
+    (),
+    "The current time for deadlines, as of the scrape: the wall clock, or in clock mode event the newest instant "
+    "of the feed (0: none yet). Compare the timestamps of deadlines with it.",
+)
+LAST_EVENT: Final = Spec(
+    "sla_last_event_timestamp_seconds",
+    "gauge",
+    ("partition",),
+    "The newest event time in each partition this worker owns.",
+)
+PARTITIONS_OWNED: Final = Spec("sla_partitions_owned", "gauge", (), "Input partitions this worker owns.")
+PARTITIONS_LIVE: Final = Spec(
+    "sla_partitions_live",
+    "gauge",
+    (),
+    "Owned partitions that have caught up with their backlog, so that timers fire by the clock.",
+)
+LAST_WAKEUP: Final = Spec(
+    "sla_last_wakeup_timestamp_seconds",
+    "gauge",
+    (),
+    "Wall clock time when timers were last checked; 0 before the first time.",
+)
+CLOCK_STEPS: Final = Spec(
+    "sla_clock_steps_total",
+    "counter",
+    ("direction",),
+    "Times the machine's clock was set by more than a second while the worker ran: ahead or back. Deadlines "
+    "depend on this clock.",
+)
+EVENT_AGE: Final = Spec(
+    "sla_event_age_seconds",
+    "histogram",
+    (),
+    "Time from an event's arrival at Kafka until all its consequences are durable, for the oldest event of each "
+    "unit of work: how far the detector is behind the input.",
+    (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 3600.0, 21_600.0),
+)
+TURN: Final = Spec(
+    "sla_turn_seconds",
+    "histogram",
+    ("work",),
+    "Duration of a unit of work of a partition, including waiting for the broker. work: events, or deadlines alone.",
+    (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0),
+)
+REBALANCE: Final = Spec(
+    "sla_rebalance_seconds",
+    "histogram",
+    (),
+    "Duration of rebalances, from the group's first notification until this worker's tickets were restored and "
+    "its input flowed again; includes the one at the start.",
+    (0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 40.0, 60.0, 120.0, 300.0),
+)
+UNSENT: Final = Spec(
+    "sla_unsent_effects_timestamp_seconds",
+    "gauge",
+    (),
+    "Wall clock time since which the oldest effects that are not yet in the output topics have been waiting; 0: "
+    "none are waiting.",
+)
+LAG: Final = Spec(
+    "sla_committed_lag_records",
+    "gauge",
+    ("partition",),
+    "Records of the input that are published and not yet committed as processed, as of a few seconds ago.",
+)
+TICKETS: Final = Spec("sla_tickets", "gauge", ("partition",), "Tickets in the table, including closed ones.")
+WAITING: Final = Spec(
+    "sla_tickets_waiting",
+    "gauge",
+    ("partition",),
+    "Tickets with a timer: a deadline, a warning or a level of a ladder.",
+)
+OBJECTIVE: Final = Spec(
+    "sla_objective_ratio",
+    "gauge",
+    _COMMITMENT_LABELS,
+    "The share of commitments that must be met, from the newest version of the policy.",
+)
+TARGET: Final = Spec(
+    "sla_target_seconds",
+    "gauge",
+    (*_COMMITMENT_LABELS, "priority", "clock"),
+    "The target from the newest version of the policy, on its clock: business seconds (a business day has the "
+    "length that the calendar defines) or wall seconds. Omitted if it does not depend on the priority alone, and "
+    "for calendar months.",
+)
+TOP_LEVEL: Final = Spec(
+    "sla_escalation_top_level",
+    "gauge",
+    ("policy", "ladder", "level"),
+    "1 for the last level of each ladder, so that alerts can find it.",
+)
+DELAY_OBJECTIVE: Final = Spec(
+    "sla_breach_detection_delay_objective_seconds",
+    "gauge",
+    (),
+    "The time within which 99 of 100 breaches must be detected: the detector's own objective.",
+)
+POLICY_INFO: Final = Spec(
+    "sla_policy_info", "gauge", ("policy", "version"), "1 for the newest version of each policy that this worker has loaded."
+)
+POLICIES: Final = Spec(
+    "sla_policies_loaded_timestamp_seconds",
+    "gauge",
+    ("fingerprint",),
+    "When this worker loaded its policies; the fingerprint changes with any change of the policies or their "
+    "calendars. Workers read policies only at their start, and do not start with a wrong policy.",
+)
+BUILD: Final = Spec("sla_detector_build_info", "gauge", ("version",), "1, with the version of breachwatch.")
+COLLECTOR_SECONDS: Final = Spec(
+    "sla_collector_duration_seconds", "gauge", ("collector",), "Time it took to collect these gauges for this scrape."
+)
+COLLECTOR_ERRORS: Final = Spec(
+    "sla_collector_errors_total",
+    "counter",
+    ("collector",),
+    "Scrapes at which these gauges could not be collected and are missing; the log gives the reason.",
+)
+
+CATALOGUE: Final = (
+    EVENTS,
+    REJECTED,
+    UNMATCHED,
+    STARTED,
+    DECIDED,
+    RETRACTIONS,
+    REOPENED,
+    LATE_BREACHES,
+    WARNINGS,
+    ESCALATIONS,
+    EFFECTS,
+    TIME,
+    USED,
+    PAUSED,
+    DELAY,
+    OPEN,
+    LEFT,
+    AGE,
+    NEXT_DEADLINE,
+    CLOCK,
+    LAST_EVENT,
+    PARTITIONS_OWNED,
+    PARTITIONS_LIVE,
+    LAST_WAKEUP,
+    CLOCK_STEPS,
+    EVENT_AGE,
+    TURN,
+    REBALANCE,
+    UNSENT,
+    LAG,
+    TICKETS,
+    WAITING,
+    OBJECTIVE,
+    TARGET,
+    TOP_LEVEL,
+    DELAY_OBJECTIVE,
+    POLICY_INFO,
+    POLICIES,
+    BUILD,
+    COLLECTOR_SECONDS,
+    COLLECTOR_ERRORS,
+)
+
+_PREFACE: Final = """\
+# Metrics
+
+<!-- Generated by docs/build.py from stream/observe/metrics/catalogue.py -->
+
+A worker serves these metrics at `/metrics`, on port 9300 by default.
+In the OpenMetrics format, a breach carries an exemplar with its ticket.
+Tickets, customers and agents are never labels.
+The worker's page, `/`, lists the tickets at risk as HTML and JSON.
+
+The worker also exports `process_*` and `python_gc_*`.
+It does not export Faust's own sensors: Faust counts one event for each fetch, which holds hundreds of records.
+
+All label sets that can be derived from the policies exist from the start with the value 0.
+The label sets of a ticket exist as soon as its stopwatch runs.
+The first breach of a team is therefore an increase like any other.
+An empty `priority` or `team` stands for a ticket without one.
+The first 50 teams keep their names, as do the first 10 priorities that no policy names; further ones are counted as `other`.
+Once 2,000 combinations of policy, commitment, priority and team are known, new ones are counted as `other` too.
+
+Open commitments are counted incrementally, and a scrape reads only these counts, never the tickets.
+Query the gauge histograms without `rate`.
+
+Each worker counts its own work and shows the partitions that it owns, so sum over the workers.
+While a partition moves to another worker, an open commitment may briefly be counted twice or not at all.
+"""
+
+
+def as_markdown() -> str:
+    """The text of ``docs/reference/metrics.md``."""
+    lines = [_PREFACE, "| metric | type | labels | meaning |", "|---|---|---|---|"]
+    for spec in CATALOGUE:
+        labels = ", ".join(f"`{label}`" for label in spec.labels) or "none"
+        lines.append(f"| `{spec.name}` | {spec.type} | {labels} | {spec.help} |")
+    lines += ["", "## Buckets", "", "| histogram | upper bounds |", "|---|---|"]
+    for spec in CATALOGUE:
+        if spec.buckets:
+            lines.append(f"| `{spec.name}` | {', '.join(f'{bound:g}' for bound in spec.buckets)} |")
+    return "\n".join([*lines, ""])

@@ -1,0 +1,134 @@
+"""Counts effects."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from stream.observe.metrics import catalogue as names
+from stream.observe.metrics.families import counter, histogram
+from stream.observe.metrics.labels import OTHER
+from stream.observe.metrics.series import exemplar
+from stream.sla.effects import Effect, Kind, Reason
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from prometheus_client import CollectorRegistry
+
+    from stream.observe.metrics.commitment_metrics import CommitmentMetrics, CommitmentSeries
+    from stream.observe.metrics.labels import BoundedLabels
+    from stream.observe.metrics.series import CounterSeries
+
+# Up to Python 3.11 naming an enum's member costs as much as a call.
+_STARTED: Final = Kind.STARTED
+_MET: Final = Kind.MET
+_MET_LATE: Final = Kind.MET_LATE
+_MEASURED: Final = Kind.MEASURED
+_BREACHED: Final = Kind.BREACHED
+_CANCELLED: Final = Kind.CANCELLED
+_PAUSED: Final = Kind.PAUSED
+_RESUMED: Final = Kind.RESUMED
+_BREACH_RETRACTED: Final = Kind.BREACH_RETRACTED
+_RETRACTED: Final = Kind.RETRACTED
+_WARNED: Final = Kind.WARNED
+_RAISED: Final = Kind.RAISED
+_RECURRED: Final = Kind.RECURRED
+_REOPENED: Final = Reason.REOPENED
+
+
+class EffectMetrics:
+    """Counts effects by kind, and the outcome of each for its commitment or ladder."""
+
+    def __init__(self, commitments: CommitmentMetrics, labels: BoundedLabels, registry: CollectorRegistry) -> None:
+        self._commitments: Final = commitments
+        self._cache: Final = commitments.cache
+        self._labels: Final = labels
+        kinds = counter(names.EFFECTS, registry)
+        self._kinds: Final[dict[Kind, CounterSeries]] = {kind: kinds.labels(kind.value) for kind in Kind}
+        self.warnings: Final = counter(names.WARNINGS, registry)
+        self.escalations: Final = counter(names.ESCALATIONS, registry)
+        self._delay: Final = histogram(names.DELAY, registry).labels()
+
+    def add(self, effects: Iterable[Effect], clock_is_wall: bool) -> None:
+        """Count published effects. The detection delay is measured only in clock mode ``wall``."""
+        kinds = self._kinds
+        for effect in effects:
+            kind = effect.kind
+            kinds[kind].value += 1
+            # The most frequent kinds first.
+            if kind is _STARTED:
+                self._series(effect).started.value += 1
+            elif kind is _PAUSED:
+                pass
+            elif kind is _RESUMED:
+                if _reopens_met(effect, effect.reason):
+                    self._series(effect).reopened.value += 1
+            elif kind is _MET:
+                series = self._series(effect)
+                series.met.value += 1
+                _fulfilled(series, effect)
+            elif kind is _MET_LATE or kind is _MEASURED:
+                _fulfilled(self._series(effect), effect)
+            elif kind is _BREACHED:
+                self._breached(effect, clock_is_wall)
+            elif kind is _WARNED:
+                self._warned(effect)
+            elif kind is _RAISED or kind is _RECURRED:
+                self._raised(effect)
+            elif kind is _CANCELLED:
+                self._series(effect).cancelled.value += 1
+            elif kind is _BREACH_RETRACTED:
+                self._series(effect).breaches_retracted.value += 1
+            elif kind is _RETRACTED:
+                self._retracted(effect)
+
+    def _breached(self, effect: Effect, clock_is_wall: bool) -> None:
+        series = self._series(effect)
+        series.breached.value += 1
+        series.breached.exemplar = exemplar(effect.ticket, 1)
+        if effect.late:
+            series.late_breaches.value += 1
+        elif clock_is_wall:
+            self._delay.observe_of(effect.ticket, (effect.detected_at - effect.at) / 1e6)
+
+    def _retracted(self, effect: Effect) -> None:
+        series = self._series(effect)
+        if effect.retracts_kind is _MET:
+            series.met_retracted.value += 1
+        elif effect.retracts_kind is _RESUMED and _reopens_met(effect, effect.retracts_reason):
+            series.reopenings_retracted.value += 1
+        else:
+            series.others_retracted.value += 1
+
+    def _warned(self, effect: Effect) -> None:
+        labels = self._labels
+        policy, commitment = labels.policy.label(effect.policy), labels.commitment.label(effect.commitment)
+        self.warnings.labels(policy, commitment, labels.stage.label(effect.level)).value += 1
+
+    def _raised(self, effect: Effect) -> None:
+        labels = self._labels
+        ladder, level = labels.ladder.label(effect.ladder), labels.level.label(effect.level)
+        self.escalations.labels(labels.policy.label(effect.policy), ladder, level, effect.reason.value).value += 1
+
+    def _series(self, effect: Effect) -> CommitmentSeries:
+        fields = effect.fields
+        priority, team = fields.get("priority", ""), fields.get("team", "")
+        try:
+            return self._cache[effect.policy, effect.commitment, priority, team]
+        except (KeyError, TypeError):  # not cached yet, or one of them is a list
+            priority = priority if isinstance(priority, str) else OTHER
+            team = team if isinstance(team, str) else OTHER
+            return self._commitments.find(effect.policy, effect.commitment, priority, team)
+
+
+def _fulfilled(series: CommitmentSeries, effect: Effect) -> None:
+    elapsed, target = effect.elapsed, effect.target
+    series.time.observe(elapsed / 1e6)
+    series.paused.observe(effect.paused / 1e6)
+    if target:
+        series.used.observe(elapsed / target)
+
+
+def _reopens_met(effect: Effect, reason: Reason | None) -> bool:
+    """Whether a resumption undoes a verdict. A commitment without a target has a measurement, not a verdict."""
+    return reason is _REOPENED and effect.target is not None

@@ -1,0 +1,150 @@
+"""All Prometheus metrics of a worker. ``stream.observe.metrics.catalogue`` has their names, labels and meanings.
+
+The event loop updates them after each batch. No update waits, and no content of a ticket makes one fail: label values that the
+policies do not name are bounded (``stream.observe.metrics.labels``).
+"""
+
+from __future__ import annotations
+
+from itertools import product
+from typing import TYPE_CHECKING, Final, Literal
+
+from prometheus_client import CollectorRegistry, GCCollector, ProcessCollector, disable_created_metrics
+
+from stream.observe.metrics import catalogue as names
+from stream.observe.metrics.commitment_metrics import CommitmentMetrics
+from stream.observe.metrics.effect_metrics import EffectMetrics
+from stream.observe.metrics.families import counter, gauge
+from stream.observe.metrics.instrumented import InstrumentedCollectors
+from stream.observe.metrics.labels import BoundedLabels, priorities, stages
+from stream.observe.metrics.open_commitments import OpenCommitments
+from stream.observe.metrics.open_times import OpenTimes
+from stream.observe.metrics.policy_info import export_policy_info
+from stream.observe.metrics.worker_metrics import WorkerMetrics
+from stream.sla.effects import Reason
+from stream.sla.events import EVENT_TYPES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from prometheus_client import Gauge
+
+    from stream.sla.policy.resolve import PolicySet
+
+Result = Literal["applied", "late", "duplicate"]
+RESULTS: Final[tuple[Result, ...]] = ("applied", "late", "duplicate")
+REJECT_REASONS: Final = ("undecodable", "too_large", "invalid", "key_mismatch", "future", "too_late")
+TICK: Final = "feed.tick"
+
+_RAISING: Final = (
+    Reason.SHARE_USED,
+    Reason.TIME_USED,
+    Reason.TIME_LEFT,
+    Reason.AFTER_DEADLINE,
+    Reason.NOT_ACKNOWLEDGED,
+    Reason.REQUESTED,
+    Reason.RECURRENCE,
+)
+
+
+class Metrics:
+    """All metrics of one worker, on one registry (``self.registry``; a new one unless given)."""
+
+    def __init__(
+        self, policies: PolicySet, registry: CollectorRegistry | None = None, now: Callable[[], int] | None = None
+    ) -> None:
+        """``now``: the detector's current time, epoch microseconds; by default the latest event time of the input."""
+        # For the whole process: `_created` would double the number of series. The client does not annotate this function.
+        disable_created_metrics()
+        self.registry = registry = registry or CollectorRegistry()
+        ProcessCollector(registry=registry)
+        GCCollector(registry=registry)
+        events = counter(names.EVENTS, registry)
+        rejected = counter(names.REJECTED, registry)
+        self._unmatched = counter(names.UNMATCHED, registry).labels()
+        labels = BoundedLabels(policies)
+        commitments = CommitmentMetrics(labels, registry)
+        effects = EffectMetrics(commitments, labels, registry)
+        self.effects: Final = effects.add
+        self._last_event = gauge(names.LAST_EVENT, registry)
+        self._partitions_owned = gauge(names.PARTITIONS_OWNED, registry)
+        self._partitions_live = gauge(names.PARTITIONS_LIVE, registry)
+        self._last_wakeup = gauge(names.LAST_WAKEUP, registry)
+        steps = counter(names.CLOCK_STEPS, registry)
+        self._ahead, self._back = steps.labels("ahead"), steps.labels("back")
+        self.worker: Final = WorkerMetrics(registry)
+        self._watermark = 0
+        self.open_commitments: Final = OpenCommitments(commitments)
+        """The counts of each partition, begun when the worker takes the partition over."""
+        self.collectors: Final = InstrumentedCollectors()
+        """Collectors that run at each scrape; the runtime adds its own."""
+        self.collectors.add("open", self.open_commitments)
+        self.collectors.add("times", OpenTimes(commitments, self.open_commitments, now or (lambda: self._watermark)))
+        registry.register(self.collectors)
+
+        self._events = {(kind, result): events.labels(kind, result) for kind in (*EVENT_TYPES, TICK) for result in RESULTS}
+        self._rejected = {reason: rejected.labels(reason) for reason in REJECT_REASONS}
+        self._live: dict[int, bool] = {}
+        self._last_events: dict[int, Gauge] = {}
+        _initialise(policies, commitments, effects)
+        export_policy_info(policies, registry)
+
+    def event(self, type: str, result: Result, count: int = 1) -> None:  # noqa: A002 -- the event's own word
+        """Count handled events of a type (or ``feed.tick``). KeyError for a type or result that does not exist."""
+        self._events[type, result].value += count
+
+    def rejected(self, reason: str, count: int = 1) -> None:
+        """Count refused records. KeyError for a reason that does not exist."""
+        self._rejected[reason].value += count
+
+    def unmatched(self, count: int = 1) -> None:
+        """Count tickets that no policy applies to."""
+        self._unmatched.value += count
+
+    def partition(self, partition: int, watermark: int | None = None, live: bool | None = None) -> None:
+        """Update a partition that this worker owns: its latest event time (epoch microseconds), and whether it has caught up.
+
+        ``None`` keeps the earlier value. A partition named for the first time has not caught up.
+        """
+        if live is not None or partition not in self._live:
+            self._live[partition] = bool(live)
+            self._count_partitions()
+        if watermark is not None:
+            gauge = self._last_events.get(partition)
+            if gauge is None:
+                gauge = self._last_events[partition] = self._last_event.labels(str(partition))
+            gauge.set(watermark / 1e6)
+            self._watermark = max(self._watermark, watermark)
+
+    def partition_revoked(self, partition: int) -> None:
+        """Drop a partition that this worker no longer owns, with its open commitments."""
+        self.open_commitments.drop(partition)
+        if self._live.pop(partition, None) is not None:
+            self._count_partitions()
+        if self._last_events.pop(partition, None) is not None:
+            self._last_event.remove(str(partition))
+
+    def woke(self, at: int) -> None:
+        """Record a check of the timers, whether or not one was due: the wall clock, epoch microseconds."""
+        self._last_wakeup.set(at / 1e6)
+
+    def clock_stepped(self, step: int) -> None:
+        """Count an adjustment of the machine's clock by so many microseconds, ahead or back."""
+        (self._ahead if step > 0 else self._back).value += 1
+
+    def _count_partitions(self) -> None:
+        self._partitions_owned.set(len(self._live))
+        self._partitions_live.set(sum(self._live.values()))
+
+
+def _initialise(policies: PolicySet, commitments: CommitmentMetrics, effects: EffectMetrics) -> None:
+    """Create, at 0, every series that follows from the policies alone."""
+    for policy in policies.policies:
+        for commitment in policy.commitments:
+            for priority in priorities(policy):
+                commitments.find(policy.name, commitment.name, priority, "")
+            for stage in stages(commitment):
+                effects.warnings.labels(policy.name, commitment.name, stage)
+        for ladder in policy.ladders:
+            for level, reason in product(ladder.levels, _RAISING):
+                effects.escalations.labels(policy.name, ladder.name, level.name, reason.value)

@@ -1,0 +1,1 @@
+"""Status pages of a worker and its tickets, as HTML and as JSON."""

@@ -1,0 +1,71 @@
+"""Builds HTML that no content of a ticket can break: every text is escaped unless it was built here.
+
+    tag("td", ticket.id, class_="id")
+
+The style sheet is ``style.css`` beside this file.
+"""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from hashlib import sha256
+from html import escape
+from importlib.resources import files
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+_STYLE: Final = files("stream.observe.pages").joinpath("style.css").read_text("utf-8")
+_STYLE_HASH: Final = b64encode(sha256(_STYLE.encode()).digest()).decode()
+POLICY: Final = f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; form-action 'self'; frame-ancestors 'none'"
+"""Content-Security-Policy: allows our own style sheet and nothing else, whatever text a page contains."""
+
+
+class Html(str):
+    """Text that is already HTML."""
+
+    __slots__ = ()
+
+
+def tag(name: str, /, *children: str | None, **attributes: str | bool | None) -> Html:
+    """Build an element. Children are escaped unless they are ``Html``; ``None`` is skipped; ``class_`` stands for ``class``."""
+    stated = []
+    for key, value in attributes.items():
+        written = key.rstrip("_").replace("_", "-")
+        if value is True:
+            stated.append(f" {written}")
+        elif value is not None and value is not False:
+            stated.append(f' {written}="{escape(value)}"')
+    inner = "".join(child if isinstance(child, Html) else escape(child) for child in children if child is not None)
+    closing = "" if name in ("input", "meta") else f"</{name}>"
+    return Html(f"<{name}{''.join(stated)}>{inner}{closing}")
+
+
+def row(heads: Sequence[str], cells: Sequence[str], class_: str | None = None) -> Html:
+    """Build a row of a table. On a narrow screen the row becomes a card, and each cell shows its heading."""
+    found = [tag("td", cell, data_label=head) if cell else tag("td") for head, cell in zip(heads, cells, strict=True)]
+    return tag("tr", *found, class_=class_)
+
+
+def table(heads: Sequence[str], rows: Iterable[Html]) -> Html:
+    """Build a table of rows made by ``row``."""
+    head = tag("thead", tag("tr", *(tag("th", text, scope="col") for text in heads)))
+    return tag("table", head, tag("tbody", *rows))
+
+
+def pairs(entries: Iterable[tuple[str, str]]) -> Html:
+    """Build a list of names and values."""
+    return tag("dl", *(tag(name, text) for entry in entries for name, text in zip(("dt", "dd"), entry, strict=True)))
+
+
+def document(title: str, *body: Html) -> bytes:
+    """Build a whole page."""
+    head = tag(
+        "head",
+        tag("meta", charset="utf-8"),
+        tag("meta", name="viewport", content="width=device-width,initial-scale=1"),
+        tag("title", f"{title} - breachwatch"),
+        tag("style", Html(_STYLE)),
+    )
+    return f"<!doctype html>\n{tag('html', head, tag('body', *body), lang='en')}\n".encode()

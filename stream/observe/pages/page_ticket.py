@@ -1,0 +1,180 @@
+"""A ticket's page: its fields, its deadlines, why each is where it is, and its escalations."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from stream.observe.pages.html import Html, document, pairs, row, table, tag
+from stream.observe.pages.page_worker import clock, masthead
+from stream.observe.pages.phrasing import SHOWN_BY_SPANS, due, left, length, name_of, target, when, why
+from stream.sla.effects import TIMER, Kind
+from stream.sla.explain.explanation import Outcome, SpanKind
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from stream.observe.pages.views import TicketView
+    from stream.sla.explain.explanation import Deadline, Explanation, Moment, Span
+
+_SUMMARY: Final = ("Commitment", "State", "Due", "Time left", "Counted", "Paused", "Policy")
+_LEVELS: Final = ("Level", "State", "At", "Time left", "Policy")
+_SPANS: Final = ("From", "To", "Length", "Counted", "What", "Why")
+_CLASSES: Final = {
+    Outcome.BREACHED: "bad",
+    Outcome.MET_LATE: "bad",
+    Outcome.RAISED: "warn",
+    Outcome.MET: "good",
+}
+_OPEN: Final = (Outcome.PENDING, Outcome.BREACHED)
+
+
+def render(view: TicketView) -> bytes:
+    """The page, as HTML."""
+    explanation = view.explanation
+    zone = explanation.deadlines[0].timezone if explanation.deadlines else "UTC"
+    whole = explanation.until - explanation.until % 1_000_000
+    commitments = [deadline for deadline in explanation.deadlines if not deadline.ladder]
+    levels = [deadline for deadline in explanation.deadlines if deadline.ladder]
+    return document(
+        view.ticket,
+        masthead(),
+        tag("h1", view.ticket),
+        tag("p", "As of ", clock(whole, zone), f", partition {view.partition}", class_="dim"),
+        *(tag("p", text, class_="warn") for text in _cautions(view, zone)),
+        tag("h2", "Fields"),
+        pairs((name, _field(value)) for name, value in sorted(view.fields.items())) if view.fields else tag("p", "None."),
+        tag("h2", "Commitments"),
+        table(_SUMMARY, (_commitment(each, explanation) for each in commitments))
+        if commitments
+        else tag("p", "Nothing was promised to it: no policy applies to its fields, or nothing has started a clock."),
+        *((tag("h2", "Escalations"), table(_LEVELS, (_level(each, explanation) for each in levels))) if levels else ()),
+        *((tag("h2", "Why"), *map(_why, explanation.deadlines)) if explanation.deadlines else ()),
+    )
+
+
+def _cautions(view: TicketView, zone: str) -> Iterator[str]:
+    explanation = view.explanation
+    if view.gone:
+        yield f"The ticket is {view.gone}: nothing runs any more."
+    if not view.live:
+        yield "The partition is catching up: later events may be waiting, and deadlines pass as the feed passes them."
+    if explanation.partial:
+        yield "Its creation was not seen: the clocks started with the first event that was."
+    if explanation.known_since is not None:
+        yield f"What happened up to {when(explanation.known_since, zone)} is kept no more: no causes are known before it."
+
+
+def _field(value: str | list[str]) -> str:
+    return value if isinstance(value, str) else ", ".join(value)
+
+
+def _state(deadline: Deadline) -> Html:
+    words = f"{deadline.verdict}".replace("_", " ")
+    now = [span.kind for span in deadline.spans if not span.expected]
+    if deadline.verdict is Outcome.PENDING and not deadline.ladder:
+        words = "paused" if now and now[-1] is SpanKind.PAUSED else "running"
+    return tag("span", words, class_=_CLASSES.get(deadline.verdict))
+
+
+def _due(deadline: Deadline) -> str:
+    return due(deadline, deadline.timezone) if deadline.due is None else clock(deadline.due, deadline.timezone)
+
+
+def _left(deadline: Deadline, explanation: Explanation) -> str:
+    if deadline.verdict is not Outcome.PENDING or deadline.due is None:
+        return ""
+    return left(deadline.due - explanation.until)
+
+
+def _length(micros: int) -> Html:
+    return tag("span", length(micros), class_="whole")
+
+
+def _name(deadline: Deadline) -> str:
+    kind = f" ({deadline.escalation_kind})" if deadline.escalation_kind else ""
+    return name_of(deadline) + kind + (f" (cycle {deadline.cycle})" if deadline.cycle > 1 else "")
+
+
+def _policy(deadline: Deadline) -> str:
+    return f"{deadline.policy} v{deadline.policy_version}"
+
+
+def _commitment(deadline: Deadline, explanation: Explanation) -> Html:
+    cells = (
+        _name(deadline),
+        _state(deadline),
+        _due(deadline),
+        _left(deadline, explanation),
+        _length(deadline.elapsed),
+        _length(deadline.paused) if deadline.paused else "",
+        _policy(deadline),
+    )
+    return row(_SUMMARY, cells)
+
+
+def _level(deadline: Deadline, explanation: Explanation) -> Html:
+    return row(_LEVELS, (_name(deadline), _state(deadline), _due(deadline), _left(deadline, explanation), _policy(deadline)))
+
+
+def _why(deadline: Deadline) -> Html:
+    zone = deadline.timezone
+    versions = deadline.calendar_versions
+    dated = f", versions since {', '.join(versions)}" if versions != ("first",) else ""
+    entries: list[tuple[str, str]] = [
+        ("Policy", f"{deadline.policy} version {deadline.policy_version}"),
+        ("Calendar", f"{deadline.calendar} ({zone}){dated}"),
+        ("Target", target(deadline)),
+        ("Started", clock(deadline.began, zone)),
+        ("Due", _due(deadline)),
+    ]
+    if deadline.ended is not None:
+        entries.append(("Ended", clock(deadline.ended, zone)))
+    entries.append(("Counted", f"{length(deadline.elapsed)}, paused {length(deadline.paused)}"))
+    if deadline.reason is not None:
+        entries.append(("Reason", deadline.reason.replace("_", " ")))
+    return tag(
+        "details",
+        tag("summary", _name(deadline), ": ", _state(deadline)),
+        pairs(entries),
+        table(_SPANS, _told(deadline)),
+        open=deadline.verdict in _OPEN and not deadline.ladder,
+    )
+
+
+def _told(deadline: Deadline) -> Iterator[Html]:
+    """Its spans, and between them what was said, or will be if nothing else happens."""
+    zone = deadline.timezone
+    moments = [moment for moment in deadline.moments if moment.kind not in SHOWN_BY_SPANS]
+    for span in deadline.spans:
+        while moments and moments[0].at <= span.start:
+            yield _moment(moments.pop(0), zone)
+        yield _span(span, zone)
+    for moment in moments:
+        yield _moment(moment, zone)
+
+
+def _span(span: Span, zone: str) -> Html:
+    cells = (
+        clock(span.start, zone),
+        clock(span.end, zone),
+        _length(span.wall),
+        _length(span.counted) if span.counted else "",
+        f"will be {span.kind}" if span.expected else span.kind.replace("_", " "),
+        why(span),
+    )
+    return row(_SPANS, cells, "ahead" if span.expected else None)
+
+
+def _moment(moment: Moment, zone: str) -> Html:
+    said = f"{moment.ladder} " if moment.ladder else ""
+    said += f"{moment.kind.partition('.')[2]} {moment.level}".rstrip().replace("_", " ")
+    reason = moment.reason.replace("_", " ")
+    if moment.kind is Kind.RETARGETED and moment.target is not None:
+        reason += f", now {length(moment.target)}"
+        reason += f", due {when(moment.due, zone)}" if moment.due is not None else ""
+    if moment.assign_to:
+        reason += f", assigned to {moment.assign_to}"
+    if moment.cause != TIMER:
+        reason += f" ({moment.cause})"
+    what = f"will be {said}" if moment.expected else tag("strong", said)
+    return row(_SPANS, (clock(moment.at, zone), "", "", "", what, reason), "moment ahead" if moment.expected else "moment")

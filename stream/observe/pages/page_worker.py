@@ -1,0 +1,100 @@
+"""The first page: what this worker has, and which promises come due next."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from stream.observe.pages.html import Html, document, row, table, tag
+from stream.observe.pages.pages_json import ticket_address
+from stream.observe.pages.phrasing import left, when
+from stream.wire.instants import format_instant
+
+if TYPE_CHECKING:
+    from stream.observe.pages.views import AtRisk, PartitionView, WorkerView
+
+_AT_RISK: Final = ("Time left", "Due", "Ticket", "Commitment", "Policy", "Priority", "Team", "State")
+_PARTITIONS: Final = ("Partition", "State", "Tickets", "Open commitments", "Next due", "Feed seen up to")
+_WORKERS: Final = ("Worker", "Partitions")
+_SOON: Final = 15 * 60 * 1_000_000
+_UTC: Final = "UTC"
+
+
+def masthead() -> Html:
+    """Stands over every page."""
+    return tag("p", tag("a", "breachwatch", href="/"), class_="dim")
+
+
+def clock(instant: int, zone: str) -> Html:
+    """An instant for people, with the same for machines."""
+    return tag("time", when(instant, zone), datetime=format_instant(instant))
+
+
+def render(view: WorkerView) -> bytes:
+    """The page, as HTML."""
+    whole = view.at - view.at % 1_000_000
+    return document(
+        "Worker",
+        masthead(),
+        tag("h1", "Worker"),
+        tag("p", view.url, " as of ", clock(whole, _UTC)),
+        tag("p", tag("span", view.status, class_="good" if view.ready else "warn")),
+        _search(),
+        tag("h2", "Next deadlines"),
+        *_at_risk(view),
+        tag("h2", "Partitions of this worker"),
+        table(_PARTITIONS, map(_partition, view.partitions)) if view.partitions else tag("p", "None."),
+        tag("h2", "All workers"),
+        table(_WORKERS, (_worker(other.url, other.partitions, view.url) for other in view.neighbours))
+        if view.neighbours
+        else tag("p", "None is known yet."),
+    )
+
+
+def _search() -> Html:
+    field = tag("input", name="id", placeholder="desk/42", required=True, aria_label="Ticket")
+    return tag("form", tag("span", "Ticket"), field, tag("button", "Show"), action="/tickets", method="get")
+
+
+def _at_risk(view: WorkerView) -> list[Html]:
+    said = []
+    if view.at_risk:
+        said.append(table(_AT_RISK, map(_risk, view.at_risk)))
+    elif view.at_risk_until is None:
+        said.append(tag("p", "No commitment of this worker's partitions is running."))
+    if view.at_risk_until is not None:
+        until = clock(view.at_risk_until, _UTC)
+        said.append(tag("p", "Deadlines from ", until, " on are not listed: too much comes before them.", class_="dim"))
+    return said
+
+
+def _risk(risk: AtRisk) -> Html:
+    class_ = "bad" if risk.left < 0 else "warn" if risk.left < _SOON else None
+    cells = (
+        tag("span", left(risk.left), class_=class_),
+        clock(risk.due_at, risk.timezone),
+        tag("a", risk.ticket, href=ticket_address(risk.ticket)),
+        risk.commitment,
+        risk.policy,
+        risk.priority,
+        risk.team,
+        risk.state,
+    )
+    return row(_AT_RISK, cells)
+
+
+def _partition(partition: PartitionView) -> Html:
+    state = ("live", "good") if partition.live else ("catching up", "warn")
+    cells = (
+        str(partition.number),
+        tag("span", state[0], class_=state[1]),
+        f"{partition.tickets:,}",
+        f"{partition.open_commitments:,}",
+        "" if partition.next_at is None else clock(partition.next_at, _UTC),
+        "" if partition.watermark is None else clock(partition.watermark, _UTC),
+    )
+    return row(_PARTITIONS, cells)
+
+
+def _worker(url: str, partitions: tuple[int, ...], own: str) -> Html:
+    name = tag("span", f"{url} (this one)") if url == own else tag("a", url, href=f"{url}/")
+    return row(_WORKERS, (name, ", ".join(map(str, partitions)) or "none"))

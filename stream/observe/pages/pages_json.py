@@ -1,0 +1,84 @@
+"""The pages as JSON: ``schemas/worker-page.v1.json`` and ``schemas/ticket-page.v1.json``. Instants are RFC 3339 in UTC."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+from urllib.parse import quote
+
+import msgspec
+
+from stream.wire.explanation import encode_explanation
+from stream.wire.instants import format_instant
+
+if TYPE_CHECKING:
+    from stream.observe.pages.views import TicketView, WorkerView
+
+_encode: Final = msgspec.json.Encoder(order="deterministic").encode
+
+
+def ticket_address(ticket: str) -> str:
+    """Where a ticket's page is, from the root of the site."""
+    return f"/tickets/{quote(ticket, safe='')}"
+
+
+def worker(view: WorkerView) -> bytes:
+    """The state of a worker."""
+    return _encode(
+        {
+            "worker": view.url,
+            "at": format_instant(view.at),
+            "ready": view.ready,
+            "status": view.status,
+            "partitions": [
+                {
+                    "number": partition.number,
+                    "live": partition.live,
+                    "watermark": _instant(partition.watermark),
+                    "tickets": partition.tickets,
+                    "open_commitments": partition.open_commitments,
+                    "next_at": _instant(partition.next_at),
+                }
+                for partition in view.partitions
+            ],
+            "at_risk": [
+                {
+                    "ticket": risk.ticket,
+                    "page": ticket_address(risk.ticket),
+                    "policy": risk.policy,
+                    "commitment": risk.commitment,
+                    "priority": risk.priority,
+                    "team": risk.team,
+                    "state": risk.state,
+                    "due_at": format_instant(risk.due_at),
+                    "seconds_left": risk.left / 1e6,
+                    "timezone": risk.timezone,
+                }
+                for risk in view.at_risk
+            ],
+            "at_risk_until": _instant(view.at_risk_until),
+            "workers": [{"worker": other.url, "partitions": other.partitions} for other in view.neighbours],
+        }
+    )
+
+
+def ticket(view: TicketView) -> bytes:
+    """A ticket, and why its deadlines are where they are."""
+    return _encode(
+        {
+            "ticket": view.ticket,
+            "partition": view.partition,
+            "live": view.live,
+            "fields": view.fields,
+            "gone": view.gone or None,
+            "explanation": msgspec.Raw(encode_explanation(view.explanation)),
+        }
+    )
+
+
+def problem(text: str) -> bytes:
+    """Why there is no page."""
+    return _encode({"error": text})
+
+
+def _instant(instant: int | None) -> str | None:
+    return None if instant is None else format_instant(instant)

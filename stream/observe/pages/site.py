@@ -1,0 +1,111 @@
+"""Which page is at which address, as HTML for people and as JSON for programs.
+
+    /                 the worker: its partitions, the soonest deadlines, the other workers
+    /tickets/<id>     a ticket: fields, deadlines, why they are where they are, escalations
+    /tickets?id=<id>  the same, for the form on the first page
+
+JSON comes with ``Accept: application/json`` or ``?format=json``. A ticket of another worker is a redirect to that worker.
+"""
+
+from __future__ import annotations
+
+import re
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Final, NamedTuple
+from urllib.parse import parse_qs, quote, unquote, urlencode
+
+from stream.observe.pages import page_ticket, page_worker, pages_json
+from stream.observe.pages.html import POLICY, document, tag
+from stream.observe.pages.limits import Limits, TooManyRequestsError
+from stream.observe.pages.views import Elsewhere, UnavailableError
+
+if TYPE_CHECKING:
+    from stream.observe.pages.views import View
+
+_JSON: Final = "application/json"
+_HTML: Final = "text/html; charset=utf-8"
+_TICKETS: Final = "/tickets"
+# The first as sent by a form and by programs; `asked` and `for` only by other workers.
+_NUMBERS: Final = re.compile(r"[0-9]{1,4}(,[0-9]{1,4})*")
+
+
+class Answer(NamedTuple):
+    """What goes back to whoever asked."""
+
+    status: HTTPStatus
+    content_type: str
+    body: bytes
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+class Site:
+    """Answers for the pages of a worker."""
+
+    def __init__(self, view: View, limits: Limits | None = None) -> None:
+        self._view = view
+        self._limits = limits or Limits()
+
+    def answer(self, path: str, query: str, accept: str) -> Answer | None:
+        """The page at a path, as it stands in the request; ``None``: there is no such page here."""
+        asked = {name: values[-1] for name, values in parse_qs(query).items()}
+        as_json = asked.get("format") == "json" or (_JSON in accept and "text/html" not in accept)
+        if path == _TICKETS:
+            ticket = asked.get("id", "").strip()
+        elif path.startswith(f"{_TICKETS}/"):
+            ticket = unquote(path.removeprefix(f"{_TICKETS}/"))
+        elif path != "/":
+            return None
+        try:
+            with self._limits.page():
+                return self._worker(as_json) if path == "/" else self._ticket(ticket, asked, as_json)
+        except UnavailableError as reason:
+            return _problem(as_json, HTTPStatus.SERVICE_UNAVAILABLE, f"No answer at present: {reason}.", ("Retry-After", "2"))
+        except TooManyRequestsError as reason:
+            status = HTTPStatus.TOO_MANY_REQUESTS if reason.rate else HTTPStatus.SERVICE_UNAVAILABLE
+            return _problem(as_json, status, f"No answer at present: {reason}.", ("Retry-After", str(reason.wait)))
+
+    def _worker(self, as_json: bool) -> Answer:
+        view = self._view.worker()
+        return _page(as_json, pages_json.worker(view) if as_json else page_worker.render(view))
+
+    def _ticket(self, ticket: str, asked: dict[str, str], as_json: bool) -> Answer:
+        sent_for = _numbers(asked.get("for", ""))
+        found = self._view.ticket(ticket, _numbers(asked.get("asked", "")), next(iter(sent_for), None))
+        if not isinstance(found, Elsewhere):
+            return _page(as_json, pages_json.ticket(found) if as_json else page_ticket.render(found))
+        if found.url is not None:
+            query = {"asked": ",".join(map(str, sorted(found.asked))), "for": str(found.wanted)}
+            query |= {"format": "json"} if as_json else {}
+            where = f"{found.url}{_TICKETS}/{quote(ticket, safe='')}?{urlencode(query, safe=',')}"
+            text = f"Ticket {ticket} is not on this worker; partition {found.wanted} is on {found.url}."
+            return _problem(as_json, HTTPStatus.TEMPORARY_REDIRECT, text, ("Location", where))
+        if found.missing:
+            text = (
+                f"Ticket {ticket} is not in partitions {_listed(found.asked)}. Usually it would be in partition {found.usual}. "
+                f"The address of the worker that has partitions {_listed(found.missing)} is not known here: it has not joined "
+                f"yet, or advertises the same address as this one (setting 'advertise'). Its log says 'ready: ... partitions'."
+            )
+            return _problem(as_json, HTTPStatus.SERVICE_UNAVAILABLE, text, ("Retry-After", "2"))
+        return _problem(as_json, HTTPStatus.NOT_FOUND, f"There is no ticket {ticket!r}: no partition has heard of it.")
+
+
+def _numbers(text: str) -> frozenset[int]:
+    return frozenset(map(int, text.split(","))) if _NUMBERS.fullmatch(text) else frozenset()
+
+
+def _listed(numbers: frozenset[int] | tuple[int, ...]) -> str:
+    return ", ".join(map(str, sorted(numbers))) or "none"
+
+
+def _page(as_json: bool, body: bytes, status: HTTPStatus = HTTPStatus.OK, *headers: tuple[str, str]) -> Answer:
+    # What a page says is true now, and of customers: it is kept nowhere, and told to no other site.
+    always = (("Cache-Control", "no-store"), ("Referrer-Policy", "no-referrer"), ("Vary", "Accept"))
+    policy = () if as_json else (("Content-Security-Policy", POLICY),)
+    return Answer(status, _JSON if as_json else _HTML, body, (*headers, *always, *policy))
+
+
+def _problem(as_json: bool, status: HTTPStatus, text: str, *headers: tuple[str, str]) -> Answer:
+    if as_json:
+        return _page(as_json, pages_json.problem(text), status, *headers)
+    body = document(status.phrase, page_worker.masthead(), tag("h1", status.phrase), tag("p", text))
+    return _page(as_json, body, status, *headers)

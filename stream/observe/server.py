@@ -1,0 +1,138 @@
+"""The worker's web server: ``/metrics`` for Prometheus, ``/healthz`` and ``/readyz`` for whoever supervises it, and the
+pages of ``stream.observe.pages.site`` for people.
+
+They are served by threads of their own, so that a slow scrape holds up no event and a stuck event loop can still be
+seen: ``/healthz`` says that the process lives, ``/readyz`` what the worker says of itself. Where a token is set, all but
+these two want it: they say nothing of tickets, and whoever supervises must not hold secrets.
+"""
+
+from __future__ import annotations
+
+import logging
+import socket
+import threading
+from base64 import b64decode
+from collections.abc import Callable
+from hmac import compare_digest
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler
+from socketserver import TCPServer, ThreadingMixIn
+from typing import TYPE_CHECKING, Final
+
+from prometheus_client.exposition import choose_encoder
+
+from stream.observe.pages.site import Answer
+
+if TYPE_CHECKING:
+    from prometheus_client import CollectorRegistry
+
+    from stream.observe.pages.site import Site
+
+log = logging.getLogger(__name__)
+
+Ready = Callable[[], tuple[bool, str]]
+"""Asked from another thread: whether the worker does its work, and one line saying so or why not."""
+
+_TEXT: Final = "text/plain; charset=utf-8"
+_REFUSED: Final = Answer(
+    HTTPStatus.UNAUTHORIZED,
+    _TEXT,
+    b"a token is needed: as a bearer token, or as the password\n",
+    (("WWW-Authenticate", 'Basic realm="breachwatch", charset="UTF-8"'), ("Cache-Control", "no-store")),
+)
+
+
+# Not http.server.HTTPServer: on binding, it asks the name service who we are, and may wait long for an answer.
+class _Listener(ThreadingMixIn, TCPServer):
+    allow_reuse_address = True
+    daemon_threads = True
+
+
+class Server:
+    """The running pages. ``port`` is the one really bound, also when 0 (any free one) was asked for."""
+
+    def __init__(self, listener: _Listener) -> None:
+        self.port: Final[int] = listener.server_address[1]
+        self._listener = listener
+        self._thread = threading.Thread(target=listener.serve_forever, kwargs={"poll_interval": 0.1}, daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop listening. Harmless when done twice."""
+        self._listener.shutdown()
+        self._listener.server_close()
+        self._thread.join()
+
+
+def serve(
+    registry: CollectorRegistry, address: str, port: int, ready: Ready, site: Site | None = None, token: str = ""
+) -> Server:
+    """Serve on ``address:port`` until ``close()``. Raises OSError when the address cannot be had.
+
+    ``token``: asked of everybody, as a bearer token or as the password of basic authentication; empty: of nobody.
+    """
+
+    class Listener(_Listener):
+        address_family = socket.AF_INET6 if ":" in address else socket.AF_INET
+
+    class Pages(BaseHTTPRequestHandler):
+        timeout = 10.0
+        server_version = "breachwatch"
+        sys_version = ""
+
+        def do_GET(self) -> None:
+            try:
+                path, _, query = self.path.partition("?")
+                self._answer(self._page(path, query))
+            except ConnectionError:
+                log.debug("the client went away before the answer")
+
+        def _page(self, path: str, query: str) -> Answer:
+            accept = self.headers.get("Accept", "")
+            try:
+                if path == "/healthz":
+                    return Answer(HTTPStatus.OK, _TEXT, b"alive\n")
+                if path == "/readyz":
+                    good, text = ready()
+                    status = HTTPStatus.OK if good else HTTPStatus.SERVICE_UNAVAILABLE
+                    return Answer(status, _TEXT, f"{text}\n".encode())
+                if token and not _bears(self.headers.get("Authorization", ""), token):
+                    return _REFUSED
+                if path == "/metrics":
+                    encode, content_type = choose_encoder(accept)
+                    return Answer(HTTPStatus.OK, content_type, encode(registry))
+                if site is not None and (page := site.answer(path, query, accept)) is not None:
+                    return page
+            except Exception:  # a page that fails must say so, not cut the line
+                log.exception("the page %s failed", path)
+                return Answer(HTTPStatus.INTERNAL_SERVER_ERROR, _TEXT, b"this page failed; the log says why\n")
+            named = b"pages: / /tickets/<id> /metrics /healthz /readyz\n" if site else b"pages: /metrics /healthz /readyz\n"
+            return Answer(HTTPStatus.NOT_FOUND, _TEXT, named)
+
+        def _answer(self, answer: Answer) -> None:
+            self.send_response(answer.status)
+            self.send_header("Content-Type", answer.content_type)
+            self.send_header("Content-Length", str(len(answer.body)))
+            self.send_header("X-Content-Type-Options", "nosniff")
+            for name, value in answer.headers:
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(answer.body)
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 -- the standard library's name
+            log.debug(format, *args)
+
+    return Server(Listener((address, port), Pages))
+
+
+def _bears(header: str, token: str) -> bool:
+    """Whether an Authorization header has the token. Takes as long for a wrong one as for the right one."""
+    scheme, _, given = header.partition(" ")
+    if scheme.lower() == "basic":  # a browser asks its user for a name and a password; any name will do
+        try:
+            given = b64decode(given, validate=True).decode("utf-8", "replace").partition(":")[2]
+        except ValueError:  # no base64
+            return False
+    elif scheme.lower() != "bearer":
+        return False
+    return compare_digest(given.strip().encode("utf-8", "replace"), token.encode())

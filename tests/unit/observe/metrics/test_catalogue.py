@@ -1,0 +1,59 @@
+"""The catalogue and the registry are one."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from stream.observe.metrics.catalogue import CATALOGUE
+from stream.observe.metrics.policy_info import export_policies_loaded
+from stream.runtime.gauges import Gauges
+from stream.sla.effects import Kind
+from tests.unit.observe.observed import effect
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from stream.observe.metrics.registry import Metrics
+
+
+@pytest.fixture
+def metrics(metrics: Metrics, tmp_path: Path) -> Metrics:
+    """As a worker has them that owns a partition."""
+    outputs = SimpleNamespace(sending_since=None)
+    shard: Any = SimpleNamespace(number=0, source=None, outputs=outputs, tickets={b"t": b""}, deadlines=())
+    metrics.collectors.add("partitions", Gauges(lambda: [shard], lambda source: 3))
+    (tmp_path / "policy.yaml").write_text("policies: []\n", "utf-8")
+    export_policies_loaded([tmp_path / "policy.yaml"], 1_700_000_000.0, metrics.registry)
+    return metrics
+
+
+def test_the_registry_exports_the_metrics_of_the_catalogue_and_no_others(metrics: Metrics) -> None:
+    exported = {
+        (family.name, family.type, family.documentation)
+        for family in metrics.registry.collect()
+        if family.name.startswith("sla_")
+    }
+
+    assert exported == {(spec.name.removesuffix("_total"), spec.type, spec.help) for spec in CATALOGUE}
+
+
+def test_every_sample_has_the_labels_of_the_catalogue(metrics: Metrics) -> None:
+    metrics.effects([effect(kind, ladder="management", level="executive") for kind in Kind], clock_is_wall=True)
+    metrics.partition(0, watermark=1)
+    labels = {name: set(spec.labels) for spec in CATALOGUE for name in spec.series}
+
+    samples = [sample for family in metrics.registry.collect() for sample in family.samples]
+
+    told = {sample.name for sample in samples}
+    assert set(labels) == {name for name in told if name.startswith("sla_")}
+    for sample in samples:
+        if sample.name.startswith("sla_"):
+            assert set(sample.labels) - {"le"} == labels[sample.name], sample.name
+
+
+def test_no_metric_has_a_ticket_or_a_person_as_a_label() -> None:
+    for spec in CATALOGUE:
+        assert not {"ticket", "id", "customer", "agent", "assignee", "actor"} & set(spec.labels), spec.name

@@ -1,0 +1,82 @@
+"""Collectors that are watched."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from prometheus_client import CollectorRegistry
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from stream.observe.metrics.instrumented import InstrumentedCollectors
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from prometheus_client.metrics_core import Metric
+
+
+class Things(Collector):
+    """One gauge; fails when told to."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.broken = False
+
+    def collect(self) -> Iterator[Metric]:
+        if self.broken:
+            raise RuntimeError("a bug in a collector")
+        yield GaugeMetricFamily(self.name, "Things.", 3)
+
+
+@pytest.fixture
+def registry() -> CollectorRegistry:
+    return CollectorRegistry()
+
+
+@pytest.fixture
+def watched(registry: CollectorRegistry) -> InstrumentedCollectors:
+    watched = InstrumentedCollectors()
+    registry.register(watched)
+    return watched
+
+
+def test_what_is_gathered_is_served_with_what_it_took(watched: InstrumentedCollectors, registry: CollectorRegistry) -> None:
+    watched.add("apples", Things("apples"))
+
+    assert registry.get_sample_value("apples") == 3
+    took = registry.get_sample_value("sla_collector_duration_seconds", {"collector": "apples"})
+    assert took is not None
+    assert took >= 0
+    assert registry.get_sample_value("sla_collector_errors_total", {"collector": "apples"}) == 0
+
+
+def test_one_that_fails_is_left_out_and_counted_and_the_others_are_served(
+    watched: InstrumentedCollectors, registry: CollectorRegistry, caplog: pytest.LogCaptureFixture
+) -> None:
+    apples, pears = Things("apples"), Things("pears")
+    watched.add("apples", apples)
+    watched.add("pears", pears)
+    apples.broken = True
+
+    found = {
+        sample.name: sample.value
+        for family in registry.collect()
+        for sample in family.samples
+        if family.name != "sla_collector_duration_seconds"
+    }
+
+    assert found["pears"] == 3
+    assert "apples" not in found
+    assert registry.get_sample_value("sla_collector_errors_total", {"collector": "apples"}) == 2
+    assert "a bug in a collector" in caplog.text
+    apples.broken = False
+    assert registry.get_sample_value("apples") == 3
+
+
+def test_two_collectors_need_two_names(watched: InstrumentedCollectors) -> None:
+    watched.add("apples", Things("apples"))
+
+    with pytest.raises(ValueError, match="already"):
+        watched.add("apples", Things("pears"))

@@ -1,0 +1,31 @@
+"""What the policies say about labels."""
+
+from __future__ import annotations
+
+from stream.observe.metrics.labels import BoundedLabel, priorities
+from stream.sla.calendar.duration import Duration
+from stream.sla.policy.conditions import All, FieldIn, Not
+from stream.sla.policy.policy import Choice
+from tests.unit.observe.observed import by_priority, promising
+
+CRITICAL = FieldIn("category", frozenset({"critical"}))
+
+
+def test_a_bounded_label_keeps_what_is_known_and_the_first_others_and_calls_the_rest_other() -> None:
+    label = BoundedLabel({"p1"}, extra=2)
+
+    assert [label.label(word) for word in ("a", "b", "c", "p1", "a")] == ["a", "b", "other", "p1", "a"]
+
+
+def test_the_priorities_of_a_policy_are_those_its_targets_name_in_that_order() -> None:
+    assert priorities(promising(by_priority(p2="1h", p1="1h"))) == ["p2", "p1"]
+
+
+def test_priorities_are_found_inside_connected_conditions() -> None:
+    condition = All((CRITICAL, Not(FieldIn("priority", frozenset({"p4"})))))
+
+    assert priorities(promising(Choice(((condition, Duration.parse("1h")),)))) == ["p4"]
+
+
+def test_a_policy_whose_targets_name_no_priority_has_the_empty_one() -> None:
+    assert priorities(promising(Choice.fixed(Duration.parse("1h")))) == [""]

@@ -1,0 +1,40 @@
+"""What a policy promises, as gauges."""
+
+from __future__ import annotations
+
+from stream.observe.metrics.policy_info import Target, targets
+from stream.sla.calendar.duration import Duration
+from stream.sla.policy.conditions import ALWAYS, FieldIn
+from stream.sla.policy.policy import Choice
+from tests.unit.observe.observed import policy_set, promising
+
+CRITICAL = FieldIn("category", frozenset({"critical"}))
+
+
+def test_a_fixed_target_is_told_for_the_empty_priority() -> None:
+    assert list(targets(policy_set(promising(Choice.fixed(Duration.parse("90m")))))) == [Target("p", "c", "", "wall", 5400)]
+
+
+def test_a_business_day_is_as_long_as_the_calendar_says() -> None:
+    told = list(targets(policy_set(promising(Choice.fixed(Duration.parse("2bd"))))))
+
+    assert told == [Target("p", "c", "", "business", 172_800)]
+
+
+def test_a_calendar_month_is_no_single_number() -> None:
+    assert list(targets(policy_set(promising(Choice.fixed(Duration.parse("1mo")))))) == []
+
+
+def test_a_target_that_depends_on_another_field_is_no_single_number() -> None:
+    hour, day = Duration.parse("1h"), Duration.parse("1d")
+    p1 = FieldIn("priority", frozenset({"p1"}))
+
+    assert list(targets(policy_set(promising(Choice(((CRITICAL, hour), (p1, day))))))) == []
+
+
+def test_a_priority_that_is_settled_before_another_field_is_asked_has_its_number() -> None:
+    hour, day = Duration.parse("1h"), Duration.parse("1d")
+    p1 = FieldIn("priority", frozenset({"p1"}))
+    choice = Choice(((p1, hour), (CRITICAL, hour), (ALWAYS, day)))
+
+    assert list(targets(policy_set(promising(choice)))) == [Target("p", "c", "p1", "wall", 3600)]

@@ -1,0 +1,112 @@
+"""Pages are given as many as a worker can spare, and the others are told when to come again."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import ThreadPoolExecutor, as_completed
+
+import pytest
+
+from stream.observe.pages.limits import Limits, TooManyRequestsError
+
+
+class Clock:
+    """Stands still until it is told to go on."""
+
+    def __init__(self) -> None:
+        self.now = 1_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def ask(limits: Limits) -> None:
+    with limits.page():
+        pass
+
+
+def test_after_a_burst_pages_come_at_their_rate_and_who_is_refused_hears_when_to_come_again() -> None:
+    clock = Clock()
+    limits = Limits(a_second=2, burst=3, clock=clock)
+    for _ in range(3):
+        ask(limits)
+
+    with pytest.raises(TooManyRequestsError, match="too many pages are asked for") as refused:
+        ask(limits)
+    assert (refused.value.rate, refused.value.wait) == (True, 1)
+
+    clock.now += 0.5
+    ask(limits)
+    with pytest.raises(TooManyRequestsError):
+        ask(limits)
+
+
+def test_a_slow_rate_says_truly_how_long_it_takes() -> None:
+    clock = Clock()
+    limits = Limits(a_second=0.1, burst=1, clock=clock)
+    ask(limits)
+    with pytest.raises(TooManyRequestsError) as refused:
+        ask(limits)
+
+    clock.now += refused.value.wait
+
+    ask(limits)
+
+
+def test_a_quiet_time_saves_up_no_more_than_a_burst() -> None:
+    clock = Clock()
+    limits = Limits(a_second=100, burst=2, clock=clock)
+    clock.now += 3_600
+    ask(limits)
+    ask(limits)
+
+    with pytest.raises(TooManyRequestsError):
+        ask(limits)
+
+
+def test_who_is_refused_uses_nothing_up() -> None:
+    clock = Clock()
+    limits = Limits(a_second=1, burst=1, clock=clock)
+    ask(limits)
+    for _ in range(50):
+        with pytest.raises(TooManyRequestsError):
+            ask(limits)
+
+    clock.now += 1
+
+    ask(limits)
+
+
+def test_pages_are_made_one_after_the_other_and_beyond_a_few_nobody_waits() -> None:
+    limits = Limits(at_once=3)
+    may_end = threading.Event()
+    making: list[None] = []
+    most: list[int] = []
+
+    def page() -> None:
+        with limits.page():
+            making.append(None)
+            most.append(len(making))
+            may_end.wait(30)
+            making.pop()
+
+    with ThreadPoolExecutor(10) as threads:
+        asked = as_completed([threads.submit(page) for _ in range(10)], timeout=30)
+        refused = [next(asked).exception() for _ in range(7)]
+        may_end.set()
+        for each in asked:
+            each.result()
+
+    assert {type(each) for each in refused} == {TooManyRequestsError}
+    assert {(each.rate, each.wait) for each in refused if isinstance(each, TooManyRequestsError)} == {(False, 1)}
+    assert most == [1, 1, 1]
+    ask(limits)
+
+
+def test_a_page_that_fails_leaves_its_place() -> None:
+    limits = Limits(at_once=1)
+    for _ in range(3):
+        with pytest.raises(RuntimeError, match="no page"), limits.page():
+            raise RuntimeError("no page")
+
+    ask(limits)
