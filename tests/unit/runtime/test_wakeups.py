@@ -476,7 +476,7 @@ def test_the_book_holds_what_a_look_at_every_ticket_gives_whatever_the_turns_bro
             shard = context.shard
             most = max(most, shard.open_counts.open)
             if first % 7 == 0 or size > 7:
-                fresh = OpenCommitmentCounts(shard.open_counts._label_sets)
+                fresh = OpenCommitmentCounts(shard.open_counts._metrics)
                 for stored in shard.tickets.values():
                     fresh.add(open_commitments(codec.decode(stored)))
                 assert _counted(shard.open_counts) == _counted(fresh)
