@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import msgspec
@@ -21,7 +22,7 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable, Mapping
+    from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Mapping
 
     from faust.types import Message
 
@@ -120,20 +121,35 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
             return
         # Read now, not before: a rebalance may have come and gone while we waited, and what was fetched after it counts.
         generation = self.app.consumer_generation_id
-        for tp, records in fetched.items():
-            # When a rebalance begins, the rest is let go: it will be fetched again, from the committed offset.
-            if self.should_stop or not self.flow_active or self.app.consumer_generation_id != generation:
+        flowing = {tp: records for tp, records in fetched.items() if tp in active}
+        ways = (self._restored_changelog(flowing), self._input_batches(flowing), self._ends_reached(fetched.keys(), active))
+        # When a rebalance begins, the rest is let go: it will be fetched again, from the committed offset. Asked before each is
+        # made, because a changelog that is restored and a batch that is counted cannot be taken back.
+        found = chain.from_iterable(ways)
+        while not self.should_stop and self.flow_active and self.app.consumer_generation_id == generation:
+            if (entry := next(found, None)) is None:
                 return
-            if tp not in active:
-                continue
-            if not self._is_changelog_tp(tp):
-                yield tp, self._batch(tp, records, records[-1].offset + 1)
-            elif tp in self.app.tables.recovery.active_tps:
+            yield entry
+
+    def _restored_changelog(self, fetched: Mapping[TP, list[Any]]) -> Iterator[tuple[TP, Message]]:
+        """Put the changelog into the store; Faust learns of the last record, by which it knows how far the table is."""
+        for tp, records in fetched.items():
+            if self._is_changelog_tp(tp) and tp in self.app.tables.recovery.active_tps:
                 self.app.store.restore(tp.partition, records)
                 yield tp, self._to_message(tp, records[-1])
-        for tp, end in self.app.catching_up() if self._positioned else ():
-            # That nothing is left to read is news as well: from here on the partition may go by the clock.
-            if tp in active and tp not in fetched and self.flow_active:
+
+    def _input_batches(self, fetched: Mapping[TP, list[Any]]) -> Iterator[tuple[TP, Message]]:
+        """One message for everything that was fetched of an input partition."""
+        for tp, records in fetched.items():
+            if not self._is_changelog_tp(tp):
+                yield tp, self._batch(tp, records, records[-1].offset + 1)
+
+    def _ends_reached(self, fetched: Collection[TP], active: Collection[TP]) -> Iterator[tuple[TP, Message]]:
+        """An empty batch where nothing is left to read: from here on the partition may go by the clock."""
+        if not self._positioned:
+            return
+        for tp, end in self.app.catching_up():
+            if tp in active and tp not in fetched:
                 reached = self._thread.reached(tp)
                 if reached is not None and reached >= end and reached != self._delivered.get(tp):
                     yield tp, self._batch(tp, [], reached)
