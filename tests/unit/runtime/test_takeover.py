@@ -1,0 +1,208 @@
+"""The take-over: its order, and what becomes of it when another rebalance begins. On a broker: tests/broker."""
+
+from __future__ import annotations
+
+import asyncio
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from faust.types import TP
+
+from stream.runtime.kafka.topics import Topics
+from stream.runtime.partition.lifecycle import State
+from stream.runtime.recovery import takeover
+from stream.runtime.recovery.checkpoint import Checkpoint
+from stream.runtime.recovery.takeover import Assignment, Restored, take_over
+from stream.runtime.settings import load
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from stream.runtime.partition.task import PartitionTask
+
+
+class _Outputs:
+    def __init__(self, worker: _Worker, partition: int) -> None:
+        self._worker, self._partition = worker, partition
+
+    def unknown_from(self, _committed: int) -> dict[str, int]:
+        return {"sla-breaches": 7}
+
+    async def close(self) -> None:
+        self._worker.did(f"close {self._partition}")
+
+
+class _Changelog:
+    def __init__(self, worker: _Worker, partition: int) -> None:
+        self._worker, self._partition = worker, partition
+
+    def found(self) -> Checkpoint | None:
+        self._worker.did(f"read the checkpoint of {self._partition}")
+        return Checkpoint(5)
+
+    async def begin(self, generation: int, checkpoint: Checkpoint) -> None:
+        self._worker.did(f"begin an epoch of {self._partition}")
+        self._worker.begun[self._partition] = generation, checkpoint
+
+
+class _Worker:
+    """All that a take-over works with; it notes what is done, in order."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.generation = 1
+        self.done: list[str] = []
+        self.when: dict[str, Any] = {}
+        """What else happens when something is done."""
+        self.tasks: dict[int, PartitionTask] = {}
+        self.given_up: list[int] = []
+        self.renewed: set[int] = set()
+        self.begun: dict[int, tuple[int, Checkpoint]] = {}
+        books = SimpleNamespace(begin=lambda number: self.did(f"index {number}"))
+        metrics: Any = SimpleNamespace(books=books, partition=lambda *_, **__: None, partition_given_up=self.given_up.append)
+        metrics.woke = lambda _: None
+        store: Any = SimpleNamespace(
+            of=lambda _: {},
+            is_renewed=lambda number, _: number in self.renewed,
+            taken_over=lambda number: self.did(f"release {number}"),
+        )
+        self.restored = Restored(store, SimpleNamespace())  # type: ignore[arg-type]
+        consumer = SimpleNamespace(highwaters=self._highwaters)
+        self.context: Any = SimpleNamespace(
+            settings=load({"policies": "batoi"}, {}), topics=Topics("test"), metrics=metrics, consumer=consumer, wall=lambda: 0
+        )
+        monkeypatch.setattr(takeover, "fence", self._fence)
+        monkeypatch.setattr(takeover, "read_back", self._read_back)
+        monkeypatch.setattr(takeover, "Changelog", lambda _settings, _topic, number, *_: _Changelog(self, number))
+        monkeypatch.setattr(takeover.gc_tuning, "settle", lambda: None)
+
+    def did(self, what: str) -> None:
+        self.done.append(what)
+        self.when.pop(what, lambda: None)()
+
+    async def _fence(self, _settings: object, partitions: Iterable[int]) -> dict[int, _Outputs]:
+        partitions = list(partitions)
+        self.did(f"fence {partitions}")
+        return {number: _Outputs(self, number) for number in partitions}
+
+    async def _read_back(self, *_: object) -> None:
+        self.did("read back")
+
+    async def _highwaters(self, *tps: TP) -> dict[TP, int]:
+        self.did("ask for the ends")
+        return dict.fromkeys(tps, 40)
+
+    async def assign(self, *numbers: int) -> None:
+        generation = self.generation
+        owned = frozenset(TP("ticket-events", number) for number in numbers)
+        await take_over(
+            self.context, self.restored, self.tasks, Assignment(owned, generation, lambda: self.generation != generation)
+        )
+
+    async def hold(self) -> None:
+        for task in self.tasks.values():
+            await task.hold()
+
+    def states(self) -> dict[int, State]:
+        return {number: task.life.state for number, task in self.tasks.items()}
+
+
+@pytest.fixture
+def worker(monkeypatch: pytest.MonkeyPatch) -> _Worker:
+    return _Worker(monkeypatch)
+
+
+def test_each_step_of_all_partitions_is_over_before_the_next_begins(worker: _Worker) -> None:
+    async def run() -> None:
+        await worker.assign(0, 1)
+        assert worker.states() == {0: State.CATCHING_UP, 1: State.CATCHING_UP}
+
+    asyncio.run(run())
+
+    assert worker.done[:6] == [
+        "fence [0, 1]",
+        "read the checkpoint of 0",
+        "read the checkpoint of 1",
+        "read back",
+        "index 0",
+        "index 1",
+    ]
+    assert worker.done[6:9] == ["ask for the ends", "begin an epoch of 0", "begin an epoch of 1"]
+    assert sorted(worker.done[9:]) == ["release 0", "release 1"]
+    assert worker.begun == dict.fromkeys((0, 1), (1, Checkpoint(5, {"sla-breaches": 7})))
+    assert [task.shard.watermark for task in worker.tasks.values()] == [5, 5]
+    assert [task.shard.catch_up_to for task in worker.tasks.values()] == [40, 40]
+
+
+def test_a_partition_that_stays_is_released_and_nothing_else_is_done_to_it(worker: _Worker) -> None:
+    async def run() -> None:
+        await worker.assign(0)
+        stays = worker.tasks[0]
+        await worker.hold()
+        worker.done.clear()
+        await worker.assign(0)
+
+        assert worker.tasks == {0: stays}
+        assert stays.life.state is State.CATCHING_UP
+
+    asyncio.run(run())
+
+    assert worker.done == ["fence []", "read back", "ask for the ends", "release 0"]
+
+
+@pytest.mark.parametrize("renewed", [False, True])
+def test_a_partition_that_went_or_came_anew_from_the_changelog_is_left_before_the_fence(worker: _Worker, renewed: bool) -> None:
+    async def run() -> None:
+        await worker.assign(0, 1)
+        before = worker.tasks[1]
+        await worker.hold()
+        worker.done.clear()
+        worker.renewed = {1} if renewed else set()
+        await worker.assign(*((0, 1) if renewed else (0,)))
+
+        assert before.life.state is State.CLOSED
+        assert worker.tasks.get(1) is not before
+
+    asyncio.run(run())
+
+    assert worker.done[:2] == ["close 1", "fence [1]" if renewed else "fence []"]
+    assert worker.given_up == [1]
+
+
+@pytest.mark.parametrize("step", ["fence [1]", "read back", "index 1", "ask for the ends", "begin an epoch of 1"])
+def test_when_another_rebalance_has_begun_what_is_new_is_closed_and_nothing_is_released(worker: _Worker, step: str) -> None:
+    def another() -> None:
+        worker.generation += 1
+
+    async def run() -> None:
+        await worker.assign(0)
+        await worker.hold()
+        worker.done.clear()
+        worker.when[step] = another
+        generation = worker.generation
+        await worker.assign(0, 1)
+
+        assert worker.generation == generation + 1
+        assert worker.states() == {0: State.SUSPENDED}
+
+    asyncio.run(run())
+
+    assert worker.done[-1] == "close 1"
+    assert not any(what.startswith("release") for what in worker.done)
+    assert worker.given_up == [1]
+
+
+def test_partitions_that_an_overtaken_take_over_released_are_held_first(worker: _Worker) -> None:
+    async def run() -> None:
+        await worker.assign(0)  # the next rebalance had begun, and nobody held what this one released
+        await worker.assign(0)
+
+        assert worker.states() == {0: State.CATCHING_UP}
+
+    asyncio.run(run())
+
+
+def test_a_worker_that_is_assigned_nothing_asks_nothing(worker: _Worker) -> None:
+    asyncio.run(worker.assign())
+
+    assert worker.done == ["fence []", "read back"]
