@@ -136,7 +136,7 @@ def _stages(engine: Engine, batches: list[list[Any]], times: Times) -> None:
     """Each stage for itself. A ticket is read and written at every event, as by a worker whose batches meet it once."""
     tickets: dict[bytes, bytes] = {}
     metrics = Metrics(engine.policies)
-    book = metrics.open_commitments.begin(0)
+    counts = metrics.open_commitments.begin(0)
     for records in batches:
         marks = [time.perf_counter()]
         heard = [decode(record.key, record.value, now=None) for record in records]
@@ -156,7 +156,7 @@ def _stages(engine: Engine, batches: list[list[Any]], times: Times) -> None:
         marks.append(time.perf_counter())
         metrics.effects(effects, clock_is_wall=False)
         for state, step in zip(states, steps, strict=True):
-            book.change(state, step.state)
+            counts.change(state, step.state)
         marks.append(time.perf_counter())
         names = ("decode", "read the state", "apply", "write the state", "wire", "metrics")
         for name, began, ended in zip(names, marks, marks[1:], strict=False):
@@ -177,8 +177,8 @@ async def _whole(engine: Engine, batches: list[list[Any]], times: Times) -> None
         consumer=nowhere,
         suspension_detector=nowhere,
     )
-    book = metrics.open_commitments.begin(0)
-    partition = Partition(context, TP("ticket-events", 0), {}, TimerQueue(), nowhere, nowhere, Mark(), TimerQueue(), book)
+    counts = metrics.open_commitments.begin(0)
+    partition = Partition(context, TP("ticket-events", 0), {}, TimerQueue(), nowhere, nowhere, Mark(), TimerQueue(), counts)
     end = 0
     for records in batches:
         batch = Batch(records, end or None, end + len(records))

@@ -70,7 +70,7 @@ class Worker:
             live=True,
             watermark=0,
             tickets={},
-            book=SimpleNamespace(open=0),
+            open_counts=SimpleNamespace(open=0),
             deadlines=TimerQueue(),
             clock=lambda wall: 0,
         )

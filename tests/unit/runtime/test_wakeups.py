@@ -143,9 +143,9 @@ class _Bench:
             consumer=absent,
             suspension_detector=SuspensionDetector(3),
         )
-        book = metrics.open_commitments.begin(0)
+        counts = metrics.open_commitments.begin(0)
         self.partition = Partition(
-            context, TP("ticket-events", 0), {}, TimerQueue(), absent, absent, Mark(), TimerQueue(), book
+            context, TP("ticket-events", 0), {}, TimerQueue(), absent, absent, Mark(), TimerQueue(), counts
         )
 
     def turn(self) -> UnitOfWork:
@@ -481,9 +481,9 @@ def test_the_book_holds_what_a_look_at_every_ticket_gives_whatever_the_turns_bro
     asyncio.run(run())
 
 
-def _counted(book: OpenCommitmentCounts) -> tuple[object, ...]:
-    states = [{number: count for number, count in there.items() if count} for there in book.states.values()]
-    return book.open, states, book.due, book.began
+def _counted(counts: OpenCommitmentCounts) -> tuple[object, ...]:
+    states = [{number: count for number, count in there.items() if count} for there in counts.states.values()]
+    return counts.open, states, counts.due, counts.began
 
 
 def test_a_bad_record_in_a_turn_becomes_a_dead_letter_and_the_rest_goes_on(tmp_path: Path) -> None:
