@@ -5,7 +5,7 @@
 All figures are CPU time in one run, so that shares mean something on a machine that is shared. A scrape is served by a
 thread; while it runs the event loop gets the interpreter by turns only, so what it takes is taken from the worker: with a few
 partitions, with many, and with all deadlines within a day. Beside it stands what a look at every ticket would take, which no
-scrape does. What the books occupy depends on labels and time, hardly on how much is open.
+scrape does. Their memory depends on labels and time, hardly on how much is open.
 """
 
 from __future__ import annotations
@@ -80,16 +80,16 @@ def _scrape(engine: Engine, open_: int, partitions: int, days: int) -> float:
     names = [commitment.name for commitment in policy.commitments]
     gc.collect()
     gc.freeze()
-    open_commitments = [metrics.open_commitments.begin(partition) for partition in range(partitions)]
+    partitions_open = [metrics.open_commitments.begin(partition) for partition in range(partitions)]
     for number in range(open_):
         due = NOW + dice.randrange(-60, days * 24 * 60) * MINUTE + number
         began = NOW - dice.randrange(30 * 24 * 60) * MINUTE - number
         state = ("running", "running", "running", "paused", "breached")[number % 5]
         team, priority = f"team-{number % 40}", f"p{1 + number % 4}"
         one = OpenCommitment(names[number % len(names)], policy.name, priority, team, state, due, began)
-        open_commitments[dice.randrange(partitions)].add([one])
-    occupied = sum(_occupied(slots) for open_counts in open_commitments for slots in (open_counts.due, open_counts.began))
-    print(f"{open_:,} open, due within {days} days, {partitions} partitions: {occupied / open_:.0f} bytes each in the books")
+        partitions_open[dice.randrange(partitions)].add([one])
+    occupied = sum(_occupied(slots) for counts in partitions_open for slots in (counts.due, counts.began))
+    print(f"{open_:,} open, due within {days} days, {partitions} partitions: {occupied / open_:.0f} bytes each in the counts")
     took = []
     for _ in range(5):
         began_at = time.thread_time()
@@ -106,7 +106,7 @@ def _scrape(engine: Engine, open_: int, partitions: int, days: int) -> float:
 
 
 def _occupied(slots: dict[int, dict[int, int]]) -> int:
-    """Bytes of what a book counts by time."""
+    """Bytes of the counts by time."""
     return _size(slots) + sum(map(_size, slots.values()))
 
 

@@ -100,19 +100,27 @@ def _prometheus(folder: Path, targets: list[str]) -> Iterator[Prometheus]:
         "scrape_configs": [{"job_name": "breachwatch", "static_configs": [{"targets": targets}]}],
     }
     (folder / "prometheus.yml").write_text(yaml.safe_dump(config), "utf-8")
+    with running(folder, ["--enable-feature=exemplar-storage"]) as prometheus:
+        _until(lambda: prometheus.number("count(up == 1)") == len(targets))
+        yield prometheus
+
+
+@contextmanager
+def running(folder: Path, flags: list[str]) -> Iterator[Prometheus]:
+    """Run a Prometheus on ``prometheus.yml`` and ``tsdb`` of a folder. Raises FileNotFoundError when it is not installed."""
     server = shutil.which("prometheus")
     if server is None:
         raise FileNotFoundError("prometheus is missing: install the Debian package prometheus")
     port = free_port()
     command = [server, f"--config.file={folder}/prometheus.yml", f"--storage.tsdb.path={folder}/tsdb"]
-    command += [f"--web.listen-address=127.0.0.1:{port}", "--enable-feature=exemplar-storage", "--log.level=warn"]
+    command += [f"--web.listen-address=127.0.0.1:{port}", "--log.level=warn", *flags]
     with (
         (folder / "prometheus.log").open("wb") as log,
         subprocess.Popen(command, stdout=log, stderr=log, cwd=folder) as process,  # noqa: S603  nothing of it comes from outside
     ):
         try:
             prometheus = Prometheus(port)
-            _until(lambda: prometheus.number("count(up == 1)") == len(targets))
+            _until(lambda: prometheus.number("vector(1)") == 1)
             yield prometheus
         finally:
             process.terminate()

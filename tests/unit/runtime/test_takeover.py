@@ -74,7 +74,7 @@ class _Worker:
         monkeypatch.setattr(takeover, "fence", self._fence)
         monkeypatch.setattr(takeover, "read_back", self._read_back)
         monkeypatch.setattr(takeover, "Changelog", lambda _settings, _topic, number, *_: _Changelog(self, number))
-        monkeypatch.setattr(takeover.gc_tuning, "settle", lambda: None)
+        monkeypatch.setattr("stream.runtime.gc_tuning.freeze", lambda: None)
 
     def did(self, what: str) -> None:
         self.done.append(what)
