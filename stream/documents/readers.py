@@ -12,7 +12,7 @@ from difflib import get_close_matches
 from enum import StrEnum
 from typing import Final, TypeVar
 
-from stream.language.document import Report, Where
+from stream.documents.document import Report, Where
 
 T = TypeVar("T")
 R = TypeVar("R")
