@@ -48,7 +48,7 @@ def _common(function: Callable[..., None]) -> Callable[..., None]:
 @click.option("--from", "start_text", required=True, metavar="INSTANT", help="When the clock starts.")
 @click.argument("duration")
 def due(policies: tuple[str, ...], name: str | None, as_json: bool, start_text: str, duration: str) -> None:
-    """When DURATION (such as 4bh, 2bd or 30m) is used up, and the stretches it is spent on."""
+    """Show when DURATION (such as 4bh, 2bd or 30m) ends, and the stretches of time that count."""
     calendar = _load(policies, name)
     start = _instant(calendar, start_text, "--from")
     try:
@@ -77,11 +77,11 @@ def due(policies: tuple[str, ...], name: str | None, as_json: bool, start_text: 
 @click.option("--from", "start_text", required=True, metavar="INSTANT")
 @click.option("--to", "end_text", required=True, metavar="INSTANT")
 def elapsed(policies: tuple[str, ...], name: str | None, as_json: bool, start_text: str, end_text: str) -> None:
-    """How much business and wall time lies between two instants."""
+    """Show the business time and the wall time between two instants."""
     calendar = _load(policies, name)
     start, end = _instant(calendar, start_text, "--from"), _instant(calendar, end_text, "--to")
     if end < start:
-        raise click.UsageError("--to is before --from: exchange the two")
+        raise click.UsageError("--to is before --from: swap them")
     business, stretches = calendar.measure(start, end), calendar.stretches(start, end)
     if as_json:
         lengths = {"business_seconds": _seconds(business), "wall_seconds": _seconds(end - start)}
@@ -97,7 +97,7 @@ def elapsed(policies: tuple[str, ...], name: str | None, as_json: bool, start_te
 @click.option("--at", "at_text", required=True, metavar="INSTANT")
 @click.option("--days", type=click.IntRange(1, _MAX_DAYS), default=7, show_default=True, help="How far to list.")
 def open_(policies: tuple[str, ...], name: str | None, as_json: bool, at_text: str, days: int) -> None:
-    """Whether the calendar is open, why, and when that changes next."""
+    """Show whether the calendar is open, why, and when that changes next."""
     calendar = _load(policies, name)
     at = _instant(calendar, at_text, "--at")
     try:
@@ -139,14 +139,14 @@ def _instant(calendar: Calendar, text: str, option: str) -> int:
     try:
         given = datetime.fromisoformat(text)
     except ValueError:
-        raise click.UsageError(f"{option} {text!r} is no instant: write it as 2026-11-20T16:30") from None
+        raise click.UsageError(f"{option} {text!r} is not an instant: write it as 2026-11-20T16:30") from None
     if given.tzinfo is not None:
         instant = (given - EPOCH) // _MICRO
     else:
         readings = instants_of(calendar.zone, (given.replace(tzinfo=UTC) - EPOCH) // _MICRO)
         if not readings:
             raise click.UsageError(
-                f"{option} {text} never was: the clocks of {calendar.timezone} skipped it; choose another or add an offset"
+                f"{option} {text} does not exist: the clocks of {calendar.timezone} skipped it; choose another or add an offset"
             )
         instant = readings[0]
         if len(readings) > 1:

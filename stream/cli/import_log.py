@@ -33,7 +33,7 @@ from stream.wire.effect import encode_event
 def command(log: Path, mapping_file: Path, output: IO[bytes], strict: bool) -> None:
     """Turn LOG, a CSV export with one status change a row (plain or gzip), into ticket events.
 
-    A row that has no meaning is refused: its line and the reason go to standard error, and so does the summary.
+    A row without a meaning is refused. Refused rows, with line and reason, and the summary go to standard error.
     """
     try:
         mapping = read_mapping(mapping_file.read_text(encoding="utf-8-sig"), str(mapping_file))

@@ -24,7 +24,7 @@ from stream.wire.lines import open_lines
 def command(file: Path, policies: tuple[str, ...], until: int | None, history: int, jobs: int | None) -> None:
     """Run the engine over FILE (JSON lines of ticket events, may be gzipped, - for standard input).
 
-    Time is what the events say. Effects go to standard output as JSON lines, the same bytes from run to run and for any number
+    Time comes from the events. Effects go to standard output as JSON lines, the same bytes from run to run and for any number
     of processes; a line about each record that is refused, and a summary, go to standard error. No ticket is ever forgotten, as
     by a worker with --clock event.
     """

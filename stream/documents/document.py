@@ -25,7 +25,7 @@ Report = Callable[[Where, str], None]
 """Takes a place, relative to what the reader was given, and a sentence: what is wrong there and what to do."""
 
 _MAX_NODES: Final = 100_000
-"""Aliases can make a short file expand without end; no honest policy comes near this."""
+"""Aliases can make a short file expand without limit; no real file comes near this."""
 
 _STR: Final = "tag:yaml.org,2002:str"
 _NULL: Final = "tag:yaml.org,2002:null"
@@ -42,14 +42,14 @@ _SCALARS: Final = {
 
 class Severity(StrEnum):
     ERROR = "error"
-    """The policies are not usable: the program does not start."""
+    """The files are not usable: the program does not start."""
     WARNING = "warning"
-    """Usable, but somebody should look."""
+    """The files are usable, but likely wrong."""
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Something wrong with a policy file. ``str()`` is the line an editor can jump to."""
+    """A problem in a file. ``str()`` gives a line that an editor can jump to."""
 
     file: str
     line: int
@@ -64,7 +64,7 @@ class Problem:
 
 
 class PolicyError(Exception):
-    """The policy files are not usable. Carries every problem found, warnings included."""
+    """The policy files are not usable. ``problems`` has every problem found, including warnings."""
 
     def __init__(self, problems: tuple[Problem, ...]) -> None:
         super().__init__("\n".join(map(str, problems)))

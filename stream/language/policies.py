@@ -128,7 +128,7 @@ def _read_top(document: Document) -> Mapping[str, object]:
         return {}
     top = section(document.data, document.error, _SECTIONS)
     if top is not None and not top:
-        document.error((), "the file says nothing; it may hold calendars, metrics and policies")
+        document.error((), "the file is empty; it may have calendars, metrics and policies")
     return top or {}
 
 
@@ -188,7 +188,7 @@ def _listed(document: Document, data: object) -> list[object]:
 
 
 def _mind_unused(calendars: Mapping[str, _Entry], metrics: Mapping[str, _Entry], known: Known) -> None:
-    """Warns of what is defined and never named: more often a slip in a name than a stock for later."""
+    """Warns of what is defined and never named: more often a misspelt name than a definition for later use."""
     models = {entry.data.get("like") for entry in metrics.values() if isinstance(entry.data, Mapping)}
     for what, entries in (("calendar", calendars), ("metric", metrics)):
         for name, entry in entries.items():

@@ -1,4 +1,4 @@
-"""What the columns and statuses of an exported status log mean: the mapping file of ``breachwatch import``."""
+"""Reads the mapping file of ``breachwatch import``: the meaning of the columns and statuses of an exported log."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _PROBE: Final = datetime(2031, 11, 22, 13, 14, 15, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class Meaning:
-    """What a status of the log says about a ticket. ``""`` or ``None``: nothing."""
+    """The meaning of a status of the log for a ticket. ``""`` or ``None``: no change."""
 
     status: str = ""
     assignee: str | None = None
