@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
-import yaml
 
-from stream.language.calendars import read_calendar
-from stream.sla.calendar.calendar import Calendar, CalendarRangeError, Stretch, always
+from stream.cli.options import policies_option
+from stream.documents.document import PolicyError
+from stream.language.policies import ALWAYS_OPEN, load
+from stream.sla.calendar.calendar import CalendarRangeError
 from stream.sla.calendar.duration import Clock, Duration, DurationError
 from stream.sla.calendar.week import Kind
 from stream.sla.calendar.zone import DAY, EPOCH, instants_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from stream.sla.calendar.calendar import Calendar, Stretch
 
 _MICRO: Final = timedelta(microseconds=1)
 _MAX_DAYS: Final = 3660
@@ -32,11 +34,10 @@ def command() -> None:
 
 
 def _common(function: Callable[..., None]) -> Callable[..., None]:
-    files = click.Path(exists=True, dir_okay=False, path_type=Path)
     for option in (
         click.option("--json", "as_json", is_flag=True, help="Print JSON."),
-        click.option("--calendar", "name", help="Which one; not needed when the files hold just one. 24x7 is always there."),
-        click.option("--policies", required=True, multiple=True, type=files, help="Policy file; may be repeated."),
+        click.option("--calendar", "name", help="The calendar; needed if the files define several. 24x7 always exists."),
+        policies_option,
     ):
         function = option(function)
     return function
@@ -46,8 +47,8 @@ def _common(function: Callable[..., None]) -> Callable[..., None]:
 @_common
 @click.option("--from", "start_text", required=True, metavar="INSTANT", help="When the clock starts.")
 @click.argument("duration")
-def due(policies: tuple[Path, ...], name: str | None, as_json: bool, start_text: str, duration: str) -> None:
-    """When DURATION (such as 4bh, 2bd or 30m) is used up, and the stretches it is spent on."""
+def due(policies: tuple[str, ...], name: str | None, as_json: bool, start_text: str, duration: str) -> None:
+    """Show when DURATION (such as 4bh, 2bd or 30m) ends, and the stretches of time that count."""
     calendar = _load(policies, name)
     start = _instant(calendar, start_text, "--from")
     try:
@@ -75,12 +76,12 @@ def due(policies: tuple[Path, ...], name: str | None, as_json: bool, start_text:
 @_common
 @click.option("--from", "start_text", required=True, metavar="INSTANT")
 @click.option("--to", "end_text", required=True, metavar="INSTANT")
-def elapsed(policies: tuple[Path, ...], name: str | None, as_json: bool, start_text: str, end_text: str) -> None:
-    """How much business and wall time lies between two instants."""
+def elapsed(policies: tuple[str, ...], name: str | None, as_json: bool, start_text: str, end_text: str) -> None:
+    """Show the business time and the wall time between two instants."""
     calendar = _load(policies, name)
     start, end = _instant(calendar, start_text, "--from"), _instant(calendar, end_text, "--to")
     if end < start:
-        raise click.UsageError("--to is before --from: exchange the two")
+        raise click.UsageError("--to is before --from: swap them")
     business, stretches = calendar.measure(start, end), calendar.stretches(start, end)
     if as_json:
         lengths = {"business_seconds": _seconds(business), "wall_seconds": _seconds(end - start)}
@@ -95,8 +96,8 @@ def elapsed(policies: tuple[Path, ...], name: str | None, as_json: bool, start_t
 @_common
 @click.option("--at", "at_text", required=True, metavar="INSTANT")
 @click.option("--days", type=click.IntRange(1, _MAX_DAYS), default=7, show_default=True, help="How far to list.")
-def open_(policies: tuple[Path, ...], name: str | None, as_json: bool, at_text: str, days: int) -> None:
-    """Whether the calendar is open, why, and when that changes next."""
+def open_(policies: tuple[str, ...], name: str | None, as_json: bool, at_text: str, days: int) -> None:
+    """Show whether the calendar is open, why, and when that changes next."""
     calendar = _load(policies, name)
     at = _instant(calendar, at_text, "--at")
     try:
@@ -116,61 +117,36 @@ def open_(policies: tuple[Path, ...], name: str | None, as_json: bool, at_text: 
     _print_stretches(calendar, stretches)
 
 
-def _load(paths: tuple[Path, ...], name: str | None) -> Calendar:
-    """The calendar asked for. Any problem with any calendar of the files ends the command with status 2."""
-    problems: list[str] = []
-    found: dict[str, Calendar | None] = {}
-    for path in paths:
-        for key, data in _calendars(path, problems).items():
-            if key in found:
-                problems.append(f"{path}: calendars.{key}: there is another calendar of that name: rename one")
-                continue
-
-            def report(at: tuple[str | int, ...], message: str, place: str = f"{path}: calendars.{key}") -> None:
-                problems.append(f"{''.join([place, *(f'[{p}]' if isinstance(p, int) else f'.{p}' for p in at)])}: {message}")
-
-            found[key] = read_calendar(key, data, report)
-    if problems:
-        for problem in problems:
-            click.echo(problem, err=True)
-        raise SystemExit(2)
-    found.setdefault("24x7", always())
-    if name is None:
-        own = [key for key in found if key != "24x7"] or ["24x7"]
-        if len(own) > 1:
-            raise click.UsageError(f"say --calendar: the files hold {', '.join(own)}")
-        name = own[0]
-    calendar = found.get(name)
-    if calendar is None:
-        raise click.UsageError(f"there is no calendar {name!r}: there are {', '.join(found)}")
-    return calendar
-
-
-def _calendars(path: Path, problems: list[str]) -> dict[str, object]:
+def _load(names: tuple[str, ...], name: str | None) -> Calendar:
+    """The calendar asked for. The files are checked as a worker checks them: any error ends the command with status 2."""
     try:
-        document = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError, ValueError) as error:
-        problems.append(f"{path}: this is not YAML: {' '.join(str(error).split())}")
-        return {}
-    data = document.get("calendars", {}) if isinstance(document, dict) else None
-    if not isinstance(data, dict):
-        problems.append(f"{path}: calendars: give a mapping of names to calendars")
-        return {}
-    return {str(key): value for key, value in data.items()}
+        found = load(names).calendars
+    except PolicyError as error:
+        for problem in error.problems:
+            click.echo(str(problem), err=True)
+        raise SystemExit(2) from error
+    if name is None:
+        own = [key for key in found if key != ALWAYS_OPEN] or [ALWAYS_OPEN]
+        if len(own) > 1:
+            raise click.UsageError(f"choose one with --calendar: the files define {', '.join(own)}")
+        name = own[0]
+    if name not in found:
+        raise click.UsageError(f"there is no calendar {name!r}: there are {', '.join(found)}")
+    return found[name]
 
 
 def _instant(calendar: Calendar, text: str, option: str) -> int:
     try:
         given = datetime.fromisoformat(text)
     except ValueError:
-        raise click.UsageError(f"{option} {text!r} is no instant: write it as 2026-11-20T16:30") from None
+        raise click.UsageError(f"{option} {text!r} is not an instant: write it as 2026-11-20T16:30") from None
     if given.tzinfo is not None:
         instant = (given - EPOCH) // _MICRO
     else:
         readings = instants_of(calendar.zone, (given.replace(tzinfo=UTC) - EPOCH) // _MICRO)
         if not readings:
             raise click.UsageError(
-                f"{option} {text} never was: the clocks of {calendar.timezone} skipped it; choose another or add an offset"
+                f"{option} {text} does not exist: the clocks of {calendar.timezone} skipped it; choose another or add an offset"
             )
         instant = readings[0]
         if len(readings) > 1:

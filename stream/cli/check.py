@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from stream.language.document import Problem, Severity
+from stream.documents.document import Problem, Severity
 from stream.language.policies import ALWAYS_OPEN, check
 
 if TYPE_CHECKING:
@@ -17,12 +16,12 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("files", nargs=-1, required=True, type=click.Path())
 @click.option("--strict", is_flag=True, help="Warnings count as errors.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of lines.")
 @click.pass_context
-def command(ctx: click.Context, files: tuple[Path, ...], *, strict: bool, as_json: bool) -> None:
-    """Check policy FILES that are to be loaded together.
+def command(ctx: click.Context, files: tuple[str, ...], *, strict: bool, as_json: bool) -> None:
+    """Check policy FILES that are loaded together; the name of a shipped policy, such as batoi, stands for its file.
 
     Prints every problem as FILE:LINE: PLACE: MESSAGE. Exit status 0: usable; 1: not usable, or with --strict not clean.
     """

@@ -12,8 +12,8 @@ import click
 import msgspec
 
 from stream.cli.explain_view import lines
-from stream.cli.options import instant, policy_paths
-from stream.language.document import PolicyError
+from stream.cli.options import instant, policies_option
+from stream.documents.document import PolicyError
 from stream.language.policies import load
 from stream.sla.engine import Engine, Outcome
 from stream.sla.explain.explain import explain
@@ -50,7 +50,7 @@ def _zone(_context: click.Context, _option: click.Parameter, name: str | None) -
     help="JSON lines of ticket events, may be gzipped; - for standard input.",
     type=click.Path(path_type=Path, allow_dash=True, dir_okay=False, exists=True),
 )
-@click.option("--policies", multiple=True, required=True, help="Policy file, or the name of a shipped policy. Repeatable.")
+@policies_option
 @click.option("--commitment", help="Only this commitment, with the levels that stand on it; or only this ladder.")
 @click.option("--until", callback=instant, help="As of this instant (RFC 3339); else as of the newest instant of the file.")
 @click.option("--zone", callback=_zone, help="Show all times in this IANA zone, not in those of the calendars.")
@@ -72,7 +72,7 @@ def command(
     lies ahead is shown as it will be if nothing else happens.
     """
     try:
-        promised = load(policy_paths(policies))
+        promised = load(policies)
     except PolicyError as error:
         raise click.ClickException(str(error)) from error
     arrived, newest = _read(file, ticket)

@@ -24,7 +24,7 @@ from stream.wire.effect import encode_event
     "mapping_file",
     required=True,
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="YAML file that says what the columns and statuses mean.",
+    help="YAML file that maps the columns and statuses.",
 )
 @click.option(
     "-o", "--output", type=click.File("wb", lazy=True), default="-", help="File for the events (default: standard output)."
@@ -33,14 +33,14 @@ from stream.wire.effect import encode_event
 def command(log: Path, mapping_file: Path, output: IO[bytes], strict: bool) -> None:
     """Turn LOG, a CSV export with one status change a row (plain or gzip), into ticket events.
 
-    A row that has no meaning is refused: its line and the reason go to standard error, and so does the summary.
+    A row without a meaning is refused. Refused rows, with line and reason, and the summary go to standard error.
     """
     try:
-        mapping = read_mapping(mapping_file.read_text(encoding="utf-8"), str(mapping_file))
+        mapping = read_mapping(mapping_file.read_text(encoding="utf-8-sig"), str(mapping_file))
     except MappingError as error:
         _stop(error.problems)
     except UnicodeDecodeError:
-        _stop([f"{mapping_file}: not UTF-8"])
+        _stop([f"{mapping_file}:1: is not UTF-8 text"])
     refused = 0
 
     def refuse(line: int, reason: str) -> None:

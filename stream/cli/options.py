@@ -1,13 +1,12 @@
-"""What commands read from the command line in one way: policies by name or file, instants, and the settings of a worker."""
+"""Options that several commands share: policies, instants, and the settings of a worker."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import click
 
-from stream.language.policies import shipped
 from stream.runtime.settings import CONFIG_FILE, ENTRIES, PREFIX, flag, variable
 from stream.wire.instants import InstantError, parse_instant
 
@@ -17,18 +16,10 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-def policy_paths(names: tuple[str, ...]) -> list[Path]:
-    """Files, and names of shipped policies, as files. Raises click.BadParameter for a name that is neither."""
-    paths = []
-    for name in names:
-        path = Path(name)
-        if not path.exists():
-            try:
-                path = shipped(name)
-            except ValueError as error:
-                raise click.BadParameter(f"there is no file {name!r}, and {error}") from error
-        paths.append(path)
-    return paths
+policies_option: Final = click.option(
+    "--policies", multiple=True, required=True, help="Policy file, or the name of a shipped policy. Repeatable."
+)
+"""For commands that load policies: ``stream.language.policies.load`` takes its values as they are."""
 
 
 def instant(_context: click.Context, _option: click.Parameter, text: str | None) -> int | None:

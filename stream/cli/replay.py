@@ -8,8 +8,8 @@ from pathlib import Path
 
 import click
 
-from stream.cli.options import instant, policy_paths
-from stream.language.document import PolicyError
+from stream.cli.options import instant, policies_option
+from stream.documents.document import PolicyError
 from stream.runtime import gc_tuning
 from stream.runtime.backtest import backtest
 from stream.wire.lines import open_lines
@@ -17,14 +17,14 @@ from stream.wire.lines import open_lines
 
 @click.command("replay")
 @click.argument("file", type=click.Path(path_type=Path, allow_dash=True, dir_okay=False))
-@click.option("--policies", multiple=True, required=True, help="Policy file, or the name of a shipped policy. Repeatable.")
+@policies_option
 @click.option("--until", callback=instant, help="Let time pass to this instant (RFC 3339) after the last event.")
 @click.option("--history", default=200, show_default=True, help="Events kept per ticket to fold late ones in.")
 @click.option("--jobs", type=click.IntRange(1, 256), help="Processes; by default one for each core, one for a short feed.")
 def command(file: Path, policies: tuple[str, ...], until: int | None, history: int, jobs: int | None) -> None:
     """Run the engine over FILE (JSON lines of ticket events, may be gzipped, - for standard input).
 
-    Time is what the events say. Effects go to standard output as JSON lines, the same bytes from run to run and for any number
+    Time comes from the events. Effects go to standard output as JSON lines, the same bytes from run to run and for any number
     of processes; a line about each record that is refused, and a summary, go to standard error. No ticket is ever forgotten, as
     by a worker with --clock event.
     """
@@ -32,7 +32,7 @@ def command(file: Path, policies: tuple[str, ...], until: int | None, history: i
     effects = 0
     refused: Counter[str] = Counter()
     try:
-        with open_lines(file) as lines, backtest(policy_paths(policies), history, lines, jobs) as (test, all_lines):
+        with open_lines(file) as lines, backtest(policies, history, lines, jobs) as (test, all_lines):
             for part in test.run(all_lines, until):
                 effects += part.effects
                 sys.stdout.buffer.write(part.said)

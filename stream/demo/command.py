@@ -12,7 +12,7 @@ import tempfile
 import time
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 import yaml
@@ -29,6 +29,7 @@ from stream.devkafka.broker import Broker
 from stream.devkafka.child import DemoError
 from stream.devkafka.jars import BrokerError
 from stream.devkafka.signals import ended_by_signals, run
+from stream.documents.document import read_document
 from stream.language.policies import load, shipped
 from stream.runtime.kafka.topic_admin import create
 
@@ -37,9 +38,9 @@ if TYPE_CHECKING:
     from stream.sla.calendar.calendar import Calendar
 
 _STALLED_SECONDS: Final = 30
-"""Without any progress of the workers for so long the demo gives up."""
+"""The demo gives up when the workers have made no progress for this long."""
 _INTERRUPTED: Final = 130
-"""Exit status, as shells have it."""
+"""The exit status that shells use."""
 
 
 @click.command("demo")
@@ -69,8 +70,8 @@ def command(seconds: float, stack: bool, keep: bool) -> None:
 
 
 def write_policy(folder: Path) -> Path:
-    """The Batoi policy with the one agreement its comments leave open: public holidays of India are free."""
-    policy = yaml.safe_load(shipped("batoi").read_text("utf-8"))
+    """Write the Batoi policy with the public holidays of India, which its comments leave to an agreement."""
+    policy: Any = read_document(shipped("batoi")).data
     policy["calendars"]["batoi-office"]["holidays"] = [{"country": "IN"}]
     path = folder / "policy.yaml"
     path.write_text(yaml.safe_dump(policy, sort_keys=False), "utf-8")

@@ -1,8 +1,9 @@
-"""The ``holidays`` of a calendar: countries, dates of every year, single dates.
+"""Reads the ``holidays`` of a calendar: countries, dates of every year, single dates.
 
-Public holidays come from the ``holidays`` library. It knows dates that hang on the moon or on a government's yearly
-decree only as far as they are known (those of India to 2035, say); years beyond have the fixed ones. It is asked for names
-in English: left alone it takes the language of the process, and ``except`` would mean something else on every machine.
+Public holidays come from the ``holidays`` library. Some dates depend on the moon or on a yearly decree of a government; the
+library has them only as far as they are known (those of India up to 2035, for example). Later years have only the fixed
+dates. The names are always in English: the library would otherwise use the language of the process, and ``except`` would
+depend on the machine.
 """
 
 from __future__ import annotations
@@ -13,26 +14,30 @@ from collections.abc import Callable, Mapping
 from datetime import date
 from difflib import get_close_matches
 from functools import cache
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import holidays as library
 
-from stream.language.calendar_week import Report, check_keys, inside, read_date, read_windows
+from stream.documents.readers import section, shown, under
+from stream.language.calendar_week import read_date, read_windows
 from stream.sla.calendar.week import Holiday, Holidays, Windows
+
+if TYPE_CHECKING:
+    from stream.documents.document import Report
 
 _Source = Callable[[int], Mapping[date, Holiday]]
 _FORMS: Final = "write {country: IN}, {date: 2026-11-08, name: Diwali}, {date: 12-31, name: Silvester} or a bare date"
 _ENGLISH: Final = "en_US"
 _YEARS_TO_CHECK: Final = range(2015, 2036)
-"""In which a holiday that ``except`` names has to occur, or the name is taken for a slip."""
+"""A holiday that ``except`` names must occur in these years; otherwise the name is reported as a mistake."""
 
 
 def read_holidays(data: object, report: Report) -> Holidays:
-    """All entries as one function of the year. Of entries for the same date the later in the list holds."""
+    """All entries as one function of the year. If several entries have the same date, the last one applies."""
     if not isinstance(data, list):
         report((), f"give a list, [] for no holidays: {_FORMS}")
         data = []
-    sources = [source for place, entry in enumerate(data) if (source := _read_entry(entry, inside(report, place)))]
+    sources = [source for place, entry in enumerate(data) if (source := _read_entry(entry, under(report, place)))]
 
     @cache
     def holidays_of(year: int) -> Mapping[date, Holiday]:
@@ -45,21 +50,21 @@ def read_holidays(data: object, report: Report) -> Holidays:
 
 
 def _read_entry(entry: object, report: Report) -> _Source | None:
-    if isinstance(entry, date | str):
+    if isinstance(entry, str):
         return _dated(entry, "holiday", (), report)
     if not isinstance(entry, Mapping) or ("country" in entry) == ("date" in entry):
-        report((), f"this is no holiday: {_FORMS}")
+        report((), f"this is not a holiday: {_FORMS}")
         return None
-    windows = read_windows(entry["open"], inside(report, "open")) if "open" in entry else ()
+    windows = read_windows(entry["open"], under(report, "open")) if "open" in entry else ()
     if "country" in entry:
-        check_keys(entry, ("country", "subdivision", "categories", "except", "open"), report)
+        section(entry, report, ("country", "subdivision", "categories", "except", "open"))
         return _read_country(entry, windows, report)
-    check_keys(entry, ("date", "name", "open"), report)
+    section(entry, report, ("date", "name", "open"))
     name = entry.get("name", "holiday")
     if not isinstance(name, str) or not name:
-        report(("name",), f"{name!r} is no name: give a text")
+        report(("name",), f"{shown(name)} is not a name: give a text")
         return None
-    return _dated(entry["date"], name, windows, inside(report, "date"))
+    return _dated(entry["date"], name, windows, under(report, "date"))
 
 
 def _dated(text: object, name: str, windows: Windows, report: Report) -> _Source | None:
@@ -67,9 +72,9 @@ def _dated(text: object, name: str, windows: Windows, report: Report) -> _Source
     if isinstance(text, str) and (match := re.fullmatch(r"([0-9]{2})-([0-9]{2})", text)):
         month, day = map(int, match.groups())
         try:
-            date(2024, month, day)  # a leap year: 02-29 is a date, if not of every year
+            date(2024, month, day)  # a leap year, so that 02-29 is accepted
         except ValueError:
-            report((), f"{text!r} is in no year: write month and day, as 12-24")
+            report((), f"`{text}` is not a day of any year: write month and day, as 12-24")
             return None
 
         def every_year(year: int) -> Mapping[date, Holiday]:
@@ -85,25 +90,22 @@ def _dated(text: object, name: str, windows: Windows, report: Report) -> _Source
     return lambda year: {found: holiday} if year == found.year else {}
 
 
-def _read_country(entry: Mapping[object, object], windows: Windows, report: Report) -> _Source | None:
+def _read_country(entry: Mapping[str, object], windows: Windows, report: Report) -> _Source | None:
     country = entry["country"]
-    if country is False:
-        report(("country",), 'YAML has read the country NO as "false": quote it')
-        return None
     known = library.list_supported_countries()
     if not isinstance(country, str) or country not in known:
-        report(("country",), f"no holidays are known of {country!r}: give a code of ISO 3166, such as IN, DE or US")
+        report(("country",), f"the holidays of {shown(country)} are not known: give an ISO 3166 code, such as IN, DE or US")
         return None
     subdivision = entry.get("subdivision")
     if subdivision is not None and subdivision not in known[country]:
         choice = ", ".join(known[country]) or "none"
-        report(("subdivision",), f"{country} has no subdivision {subdivision!r}: there are {choice}")
+        report(("subdivision",), f"{country} has no subdivision {shown(subdivision)}: there are {choice}")
         return None
-    categories = _read_categories(country, entry.get("categories", ["public"]), inside(report, "categories"))
+    categories = _read_categories(country, entry.get("categories", ["public"]), under(report, "categories"))
     if not categories:
         return None
     named = _country_days(country, str(subdivision) if subdivision is not None else None, categories)
-    left_out = _read_left_out(entry.get("except", []), named, inside(report, "except"))
+    left_out = _read_left_out(entry.get("except", []), named, under(report, "except"))
 
     def of_country(year: int) -> Mapping[date, Holiday]:
         found = {}
@@ -124,7 +126,7 @@ def _read_categories(country: str, data: object, report: Report) -> tuple[str, .
     known = library.country_holidays(country).supported_categories
     for place, category in enumerate(wanted):
         if category not in known:
-            report((place,), f"{country} has no category {category!r}: there are {', '.join(known)}")
+            report((place,), f"{country} has no category {shown(category)}: there are {', '.join(known)}")
             return ()
     return tuple(map(str, wanted))
 
@@ -137,7 +139,7 @@ def _country_days(
 
     def days(year: int) -> Mapping[date, list[str]]:
         with warnings.catch_warnings():
-            # It warns of each year for which some of its dates are not known yet; the module's docstring says so once.
+            # The library warns about each year with dates that are not known yet; see the module's docstring.
             warnings.simplefilter("ignore")
             found = library.country_holidays(
                 country, subdiv=subdivision, years=year, categories=categories, expand=False, language=language
@@ -149,15 +151,15 @@ def _country_days(
 
 def _read_left_out(data: object, named: Callable[[int], Mapping[date, list[str]]], report: Report) -> frozenset[str | date]:
     if not isinstance(data, list):
-        report((), "give a list of names or dates of holidays that do not count")
+        report((), "give a list of the names or dates of holidays that do not count")
         return frozenset()
     left_out: set[str | date] = set()
     names: set[str] | None = None
     for place, item in enumerate(data):
-        if isinstance(item, date) or (isinstance(item, str) and item[:4].isdigit()):
-            day = read_date(item, inside(report, place))
+        if isinstance(item, str) and item[:4].isdigit():
+            day = read_date(item, under(report, place))
             if day is not None and day not in named(day.year):
-                report((place,), f"{day} is no holiday there: leave it out")
+                report((place,), f"{day} is not a holiday there: remove it")
             elif day is not None:
                 left_out.add(day)
             continue
@@ -166,8 +168,8 @@ def _read_left_out(data: object, named: Callable[[int], Mapping[date, list[str]]
             names = given | set(map(_bare, given))
         if not isinstance(item, str) or item not in names:
             near = get_close_matches(str(item), names, 1, 0.4)
-            hint = f"is it {near[0]!r}?" if near else f"there are {', '.join(sorted(names))}"
-            report((place,), f"no holiday there is called {item!r}: {hint}")
+            hint = f"did you mean `{near[0]}`?" if near else f"there are {', '.join(sorted(names))}"
+            report((place,), f"no holiday there is called {shown(item)}: {hint}")
             continue
         left_out.add(item)
     return frozenset(left_out)

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final, TypeVar
 
+from stream.documents.readers import Reader, as_text, listed, part, section, shown, under
 from stream.language.conditions import read_ticket_condition
-from stream.language.readers import Reader, as_text, listed, part, section, shown, under
 from stream.sla.events import STATUSES
 from stream.sla.policy.conditions import ALWAYS, All, Condition, FieldIn, Not
 from stream.sla.policy.policy import Choice
 
 if TYPE_CHECKING:
-    from stream.language.document import Report
+    from stream.documents.document import Report
 
 T = TypeVar("T")
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import TYPE_CHECKING, Final
 
+from stream.documents.readers import part, read_name, read_word, section, shown, under
 from stream.language.choices import read_choice
 from stream.language.conditions import read_ticket_condition
 from stream.language.metrics import PARTS, read_parts
-from stream.language.readers import part, read_name, read_word, section, shown, under
 from stream.language.thresholds import read_duration, read_share, read_warnings
 from stream.sla.policy.conditions import ALWAYS, Condition
 from stream.sla.policy.policy import Choice, Commitment, OnChange, Threshold
@@ -16,7 +16,7 @@ from stream.sla.policy.policy import Choice, Commitment, OnChange, Threshold
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from stream.language.document import Report
+    from stream.documents.document import Report
     from stream.language.scope import Known
     from stream.sla.calendar.duration import Duration
     from stream.sla.policy.metric import Metric

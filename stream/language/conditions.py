@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
-from stream.language.readers import as_text, items, listed, read_yes_no, shown, suggestion, under
+from stream.documents.readers import as_text, items, listed, read_yes_no, shown, suggestion, under
 from stream.sla.events import ACTOR_KINDS, EVENT_TYPES, STATUSES
 from stream.sla.policy.conditions import ALWAYS, DERIVED, All, AnyOf, Changed, Condition, EventIs, FieldIn, Not
 from stream.sla.policy.metric import ANSWER, BEGUN, SOLVED
 
 if TYPE_CHECKING:
-    from stream.language.document import Report
+    from stream.documents.document import Report
 
 NEVER: Final = Not(ALWAYS)
 

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from stream.language.choices import read_choice
-from stream.language.conditions import read_ticket_condition
-from stream.language.metrics import CLOCK_PARTS, read_parts
-from stream.language.readers import (
+from stream.documents.readers import (
     items,
     listed,
     part,
@@ -22,6 +19,9 @@ from stream.language.readers import (
     shown,
     suggestion,
 )
+from stream.language.choices import read_choice
+from stream.language.conditions import read_ticket_condition
+from stream.language.metrics import CLOCK_PARTS, read_parts
 from stream.language.thresholds import read_after, read_at, read_duration
 from stream.sla.policy.conditions import ALWAYS, Condition
 from stream.sla.policy.metric import Again
@@ -30,7 +30,7 @@ from stream.sla.policy.policy import Ladder, LadderKind, Level
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
-    from stream.language.document import Report
+    from stream.documents.document import Report
     from stream.language.scope import Known
     from stream.sla.policy.metric import Metric
 

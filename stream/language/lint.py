@@ -18,7 +18,7 @@ from stream.sla.policy.metric import Again, Metric
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from stream.language.document import Report
+    from stream.documents.document import Report
     from stream.language.policy import Reading
     from stream.sla.calendar.calendar import Calendar
     from stream.sla.policy.policy import Policy

@@ -15,7 +15,7 @@ from stream.sla.policy.conditions import ALWAYS, All, Condition, Fields, fields_
 from stream.sla.policy.policy import Choice, Commitment, Ladder, Policy, Threshold, ThresholdKind
 
 if TYPE_CHECKING:
-    from stream.language.document import Report
+    from stream.documents.document import Report
     from stream.sla.calendar.calendar import Calendar
 
 T = TypeVar("T")

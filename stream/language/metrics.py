@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
+from stream.documents.document import Report
+from stream.documents.readers import listed, part, read_name, read_word, read_yes_no, section, shown, suggestion, under
 from stream.language.conditions import NEVER, momentary, read_condition
-from stream.language.document import Report
-from stream.language.readers import listed, part, read_name, read_word, read_yes_no, section, shown, suggestion, under
 from stream.sla.policy.conditions import Condition, Not
 from stream.sla.policy.metric import BUILT_IN, Again, Metric
 

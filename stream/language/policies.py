@@ -8,12 +8,12 @@ from importlib import resources
 from pathlib import Path
 from typing import Final
 
+from stream.documents.document import Document, PolicyError, Problem, Severity, Where, read_document
+from stream.documents.readers import items, read_name, section, shown, under
 from stream.language.calendars import read_calendar
-from stream.language.document import Document, PolicyError, Problem, Severity, Where, read_document
 from stream.language.lint import lint
 from stream.language.metrics import Written, read_rows
 from stream.language.policy import Reading, read_policy
-from stream.language.readers import items, read_name, section, shown, under
 from stream.language.scope import Known
 from stream.sla.calendar.calendar import Calendar, always
 from stream.sla.policy.resolve import PolicySet
@@ -22,6 +22,8 @@ ALWAYS_OPEN: Final = "24x7"
 """The calendar that every policy may name without defining it."""
 
 _SECTIONS: Final = ("calendars", "metrics", "policies")
+_SHIPPED: Final = Path(str(resources.files("stream.policies")))
+_SUFFIXES: Final = (".yaml", ".yml")
 
 
 _Top = tuple[Document, Mapping[str, object]]
@@ -51,20 +53,20 @@ class _Entry:
         return f"{self.document.file}:{self.document.line(self.where)}"
 
 
-def load(paths: Sequence[Path]) -> PolicySet:
-    """The policies of these files, in their order.
+def load(names: Sequence[str | Path]) -> PolicySet:
+    """The policies of these files, in their order. Each name is a path, or the name of a shipped policy.
 
     Raises PolicyError with every problem of all files if one of them is an error.
     """
-    checked = check(paths)
+    checked = check(names)
     if checked.policies is None:
         raise PolicyError(checked.problems)
     return checked.policies
 
 
-def check(paths: Sequence[Path]) -> Checked:
+def check(names: Sequence[str | Path]) -> Checked:
     """Reads and checks files as ``load`` does, and gives the warnings as well. Never raises for what is in a file."""
-    documents = [read_document(path) for path in paths]
+    documents = [_read(name) for name in names]
     tops = [(document, _read_top(document)) for document in documents]
     written_calendars, written_rows = _by_name(tops, "calendars"), _by_name(tops, "metrics")
     calendars = _read_calendars(written_calendars)
@@ -88,11 +90,37 @@ def shipped(name: str) -> Path:
 
     Raises ValueError, naming those that there are.
     """
-    folder = Path(str(resources.files("stream.policies")))
-    names = sorted(path.stem for path in folder.glob("*.yaml"))
-    if name.removesuffix(".yaml") not in names:
-        raise ValueError(f"no policy {name!r} ships with breachwatch; there are: {', '.join(names)}")
-    return folder / f"{name.removesuffix('.yaml')}.yaml"
+    path = _SHIPPED / f"{name.removesuffix('.yaml')}.yaml"
+    if path.name not in {file.name for file in _SHIPPED.glob("*.yaml")}:
+        raise ValueError(f"no policy {name!r} ships with breachwatch; there are: {_shipped_names()}")
+    return path
+
+
+def policy_file(name: str | Path) -> Path:
+    """The file that a name given to ``--policies`` means: an existing file first, then a shipped policy.
+
+    A name that is neither is taken as a path; reading it reports that it does not exist.
+    """
+    path = Path(name)
+    if path.is_dir() or not (path.exists() or path.suffix in _SUFFIXES):
+        try:
+            return shipped(str(name))
+        except ValueError:
+            return path
+    return path
+
+
+def _shipped_names() -> str:
+    return ", ".join(sorted(file.stem for file in _SHIPPED.glob("*.yaml")))
+
+
+def _read(name: str | Path) -> Document:
+    path = policy_file(name)
+    if path.exists() or path.suffix in _SUFFIXES:
+        return read_document(path)
+    document = Document(str(path))
+    document.error((), f"there is no such file, and no such policy ships with breachwatch; there are: {_shipped_names()}")
+    return document
 
 
 def _read_top(document: Document) -> Mapping[str, object]:
@@ -100,7 +128,7 @@ def _read_top(document: Document) -> Mapping[str, object]:
         return {}
     top = section(document.data, document.error, _SECTIONS)
     if top is not None and not top:
-        document.error((), "the file says nothing; it may hold calendars, metrics and policies")
+        document.error((), "the file is empty; it may have calendars, metrics and policies")
     return top or {}
 
 
@@ -160,7 +188,7 @@ def _listed(document: Document, data: object) -> list[object]:
 
 
 def _mind_unused(calendars: Mapping[str, _Entry], metrics: Mapping[str, _Entry], known: Known) -> None:
-    """Warns of what is defined and never named: more often a slip in a name than a stock for later."""
+    """Warns of what is defined and never named: more often a misspelt name than a definition for later use."""
     models = {entry.data.get("like") for entry in metrics.values() if isinstance(entry.data, Mapping)}
     for what, entries in (("calendar", calendars), ("metric", metrics)):
         for name, entry in entries.items():

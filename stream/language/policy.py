@@ -8,15 +8,15 @@ from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Final, TypeVar
 from zoneinfo import ZoneInfo
 
+from stream.documents.readers import items, part, read_count, read_name, section, shown, under
 from stream.language.choices import read_choice, total
 from stream.language.commitments import read_commitment
 from stream.language.conditions import read_ticket_condition
 from stream.language.ladders import read_ladder
-from stream.language.readers import items, part, read_count, read_name, section, shown, under
 from stream.sla.policy.policy import Choice, Commitment, Ladder, Policy
 
 if TYPE_CHECKING:
-    from stream.language.document import Report
+    from stream.documents.document import Report
     from stream.language.scope import Known
     from stream.sla.policy.conditions import Condition
 

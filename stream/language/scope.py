@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from stream.language.readers import as_text, listed, shown, suggestion
+from stream.documents.readers import as_text, listed, shown, suggestion
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from stream.language.document import Report
+    from stream.documents.document import Report
     from stream.sla.calendar.calendar import Calendar
     from stream.sla.policy.metric import Metric
 

@@ -6,12 +6,12 @@ import re
 from fractions import Fraction
 from typing import TYPE_CHECKING, Final
 
-from stream.language.readers import items, shown
+from stream.documents.readers import items, shown
 from stream.sla.calendar.duration import Duration, DurationError
 from stream.sla.policy.policy import Threshold, ThresholdKind
 
 if TYPE_CHECKING:
-    from stream.language.document import Report
+    from stream.documents.document import Report
 
 _SHARE: Final = re.compile(r"([0-9]{1,4}(?:\.[0-9]+)?)%")
 

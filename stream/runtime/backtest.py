@@ -134,7 +134,7 @@ class Shard:
 class _Elsewhere:
     """A shard in a process of its own: a pool of one, for its tickets live there."""
 
-    def __init__(self, policies: Sequence[Path], history: int) -> None:
+    def __init__(self, policies: Sequence[str | Path], history: int) -> None:
         self._pool = ProcessPoolExecutor(1, get_context("spawn"), initializer=_begin, initargs=(policies, history))
 
     def __enter__(self) -> Self:
@@ -221,7 +221,7 @@ class Backtest:
 
 @contextmanager
 def backtest(
-    policies: Sequence[Path], history: int, lines: Iterator[tuple[int, bytes]], jobs: int | None = None
+    policies: Sequence[str | Path], history: int, lines: Iterator[tuple[int, bytes]], jobs: int | None = None
 ) -> Iterator[tuple[Backtest, Iterator[tuple[int, bytes]]]]:
     """A backtest and the lines to give it. ``jobs``: processes; ``None``: as many as there are cores, or one for a short feed.
 
@@ -247,7 +247,7 @@ _own: list[Shard] = []
 """In a process of a shard: the one it has."""
 
 
-def _begin(policies: Sequence[Path], history: int) -> None:
+def _begin(policies: Sequence[str | Path], history: int) -> None:
     gc_tuning.configure()
     _own.append(Shard(Engine(load(policies), history=history)))
 

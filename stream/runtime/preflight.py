@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from aiokafka.errors import KafkaError
 
-from stream.language.document import PolicyError
-from stream.language.policies import load, shipped
+from stream.documents.document import PolicyError
+from stream.language.policies import load, policy_file
 from stream.runtime.kafka.connection import client_options, why_not
 from stream.runtime.kafka.topic_admin import verify
 from stream.runtime.kafka.topics import Topics
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from stream.runtime.settings import Settings
     from stream.sla.policy.resolve import PolicySet
 
@@ -37,17 +38,8 @@ class RefusedError(Exception):
 
 def policies_of(settings: Settings) -> tuple[list[Path], PolicySet]:
     """The files that the settings name, and the policies in them. Raises RefusedError."""
-    files, problems = [], []
-    for name in settings.policies:
-        path = Path(name)
-        try:
-            files.append(path if path.exists() or path.suffix in (".yaml", ".yml") else shipped(name))
-        except ValueError as error:
-            problems.append(f"policies: {error}")
-    if problems:
-        raise RefusedError("the settings are wrong", problems)
     try:
-        return files, load(files)
+        return [policy_file(name) for name in settings.policies], load(settings.policies)
     except PolicyError as error:
         raise RefusedError("the policies are wrong", str(error).splitlines()) from error
 

@@ -1,4 +1,4 @@
-"""What the columns and statuses of an exported status log mean: the mapping file of ``breachwatch import``."""
+"""Reads the mapping file of ``breachwatch import``: the meaning of the columns and statuses of an exported log."""
 
 from __future__ import annotations
 
@@ -8,15 +8,13 @@ from string import Formatter
 from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo
 
-import yaml
-
+from stream.documents.document import Report, parse_document
+from stream.documents.readers import listed, section, shown, under
 from stream.sla.events import STATUSES
 from stream.wire.ticket_event import MAX_FIELDS, MAX_ID, MAX_TEXT
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-Path = tuple[str, ...]
+    from collections.abc import Iterable, Mapping
 
 ISO: Final = "iso"
 """The time format that stands for ISO 8601, with or without an offset."""
@@ -26,7 +24,7 @@ _PROBE: Final = datetime(2031, 11, 22, 13, 14, 15, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class Meaning:
-    """What a status of the log says about a ticket. ``""`` or ``None``: nothing."""
+    """The meaning of a status of the log for a ticket. ``""`` or ``None``: no change."""
 
     status: str = ""
     assignee: str | None = None
@@ -76,192 +74,166 @@ class MappingError(Exception):
 
 def read_mapping(text: str, name: str) -> LogMapping:
     """Read the YAML text of a mapping file called ``name``. Raises ``MappingError`` with all problems found."""
-    try:
-        root = yaml.compose(text, Loader=yaml.SafeLoader)
-        data = yaml.safe_load(text)
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise MappingError([f"{name}: not readable as YAML: {error}"]) from error
-    reader = _Reader(name, root)
-    mapping = reader.read(data)
-    if reader.problems:
-        raise MappingError(reader.problems)
+    document = parse_document(text, name)
+    mapping = None if document.problems and document.data is None else _read(document.data, document.error)
+    if mapping is None or document.problems:
+        raise MappingError([str(problem) for problem in sorted(document.problems, key=lambda problem: problem.line)])
     return mapping
 
 
-class _Reader:
-    """One pass over the plain data; a problem never stops it."""
+def _read(data: object, report: Report) -> LogMapping:
+    required = {"source", "columns", "statuses"}
+    top = _section(data, report, required, {"separator", "delimiter", "time", "ticket", "created"})
+    columns = _part(top, "columns", report, {"at", "case", "status"}, {"fields"})
+    time = _part(top, "time", report, (), {"zone", "format"})
+    created = _part(top, "created", report, (), {"status", "fields"})
+    of_columns, of_created = under(report, "columns"), under(report, "created")
+    return LogMapping(
+        source=_text(top, "source", report, longest=MAX_ID),
+        at=_text(columns, "at", of_columns),
+        case=_text(columns, "case", of_columns),
+        status=_status_columns(columns.get("status"), under(of_columns, "status")),
+        statuses=_statuses(top.get("statuses"), under(report, "statuses")),
+        fields=_ticket_fields(columns.get("fields", {}), under(of_columns, "fields")),
+        created={
+            **_ticket_fields(created.get("fields", {}), under(of_created, "fields")),
+            "status": _known_status(created, "new", of_created),
+        },
+        separator=_text(top, "separator", report, " / "),
+        delimiter=_delimiter(top, report),
+        zone=_zone(time, under(report, "time")),
+        time_format=_time_format(time, under(report, "time")),
+        ticket=_ticket(top, report),
+    )
 
-    def __init__(self, name: str, root: yaml.Node | None) -> None:
-        self.name = name
-        self.lines: dict[Path, int] = {}
-        self.problems: list[str] = []
-        self._find_lines(root, ())
 
-    def read(self, data: object) -> LogMapping:
-        top = self.section(data, (), {"source", "columns", "statuses"}, {"separator", "delimiter", "time", "ticket", "created"})
-        columns = self.section(top.get("columns"), ("columns",), {"at", "case", "status"}, {"fields"})
-        time = self.section(top.get("time", {}), ("time",), set(), {"zone", "format"})
-        created = self.section(top.get("created", {}), ("created",), set(), {"status", "fields"})
-        return LogMapping(
-            source=self.text(top, (), "source", longest=MAX_ID),
-            at=self.text(columns, ("columns",), "at"),
-            case=self.text(columns, ("columns",), "case"),
-            status=self.status_columns(columns.get("status")),
-            statuses=self.statuses(top.get("statuses")),
-            fields=self.ticket_fields(columns.get("fields", {}), ("columns", "fields")),
-            created={
-                **self.ticket_fields(created.get("fields", {}), ("created", "fields")),
-                "status": self.known_status(created, ("created",), "new"),
-            },
-            separator=self.text(top, (), "separator", " / "),
-            delimiter=self.delimiter(top),
-            zone=self.zone(time),
-            time_format=self.time_format(time),
-            ticket=self.ticket(top),
-        )
+def _section(data: object, report: Report, required: Iterable[str], optional: Iterable[str]) -> Mapping[str, object]:
+    """The known keys of a mapping; a required key without a value is missing."""
+    required = sorted(required)
+    keys = sorted({*required, *optional})
+    read = section(data, report, keys)
+    if read is None:
+        return {}
+    missing = [key for key in required if read.get(key) is None]
+    for key in missing:
+        report((), f"`{key}` is missing")
+    return {key: value for key, value in read.items() if key in keys and key not in missing}
 
-    def problem(self, path: Path, message: str) -> None:
-        line = next((self.lines[path[:n]] for n in range(len(path), 0, -1) if path[:n] in self.lines), 1)
-        self.problems.append(f"{self.name}:{line}: {'.'.join(path) or 'the file'}: {message}")
 
-    def section(self, data: object, path: Path, required: set[str], optional: set[str]) -> dict[str, object]:
-        """The keys of a mapping that are known; problems for the others and for what is missing."""
-        if not isinstance(data, dict):
-            if data is not None or not path:  # what is missing is said by the section it is missing in
-                self.problem(path, f"a mapping with the keys {_listed(required | optional)} is asked for")
-            return {}
-        for key in data:
-            if key not in required | optional:
-                self.problem((*path, str(key)), f"unknown key; known are {_listed(required | optional)}")
-        missing = {key for key in required if data.get(key) is None}
-        for key in sorted(missing):
-            self.problem(path, f"`{key}` is missing")
-        return {key: value for key, value in data.items() if key in (required | optional) - missing}
+def _part(
+    data: Mapping[str, object], key: str, report: Report, required: Iterable[str], optional: Iterable[str]
+) -> Mapping[str, object]:
+    return _section(data[key], under(report, key), required, optional) if key in data else {}
 
-    def text(self, data: dict[str, object], path: Path, key: str, default: str = "", longest: int = MAX_TEXT) -> str:
-        value = data.get(key, default)
-        if isinstance(value, str) and (value or key not in data) and len(value) <= longest:
-            return value
-        self.problem(
-            (*path, key), f"text of 1 to {longest} characters is asked for, in quotes if YAML takes it for something else"
-        )
-        return default
 
-    def status_columns(self, value: object) -> tuple[str, ...]:
-        columns = [value] if isinstance(value, str) else value
-        if isinstance(columns, list) and columns and all(isinstance(column, str) and column for column in columns):
-            return tuple(columns)
-        if value is not None:
-            self.problem(("columns", "status"), "the name of a column, or a list of names, is asked for")
-        return ()
-
-    def ticket_fields(self, value: object, path: Path) -> dict[str, str]:
-        """Ticket field to text: a column's name, or a constant."""
-        if not isinstance(value, dict):
-            self.problem(path, "a mapping from ticket field to text is asked for")
-            return {}
-        if len(value) > MAX_FIELDS - 2:
-            self.problem(path, f"at most {MAX_FIELDS - 2} fields are taken")
-        for name, said in value.items():
-            if not isinstance(name, str) or not 1 <= len(name) <= 64 or name.startswith("@"):
-                self.problem((*path, str(name)), "a ticket field has 1 to 64 characters and does not begin with @")
-            elif name in {"status", "tags"}:
-                self.problem((*path, name), f"`{name}` cannot be set here")
-            self.text({str(name): said}, path, str(name), longest=64 if name == "priority" else MAX_TEXT)
-        return {str(name): str(said) for name, said in value.items()}
-
-    def known_status(self, data: dict[str, object], path: Path, default: str) -> str:
-        value = data.get("status", default)
-        if value == default or value in STATUSES:
-            return str(value)
-        self.problem((*path, "status"), f"{value!r} is no status; known are {_listed(set(STATUSES))}")
-        return default
-
-    def statuses(self, data: object) -> dict[str, Meaning]:
-        if not isinstance(data, dict) or not data:
-            if data is not None:
-                self.problem(("statuses",), "a mapping from each status of the log to its meaning is asked for")
-            return {}
-        meanings = {}
-        for text, said in data.items():
-            if isinstance(text, str):
-                meanings[text] = self.meaning(said, ("statuses", text))
-            else:
-                self.problem(("statuses", str(text)), "YAML does not take this status for text: put it in quotes")
-        return meanings
-
-    def meaning(self, data: object, path: Path) -> Meaning:
-        said = self.section(data, path, set(), {"status", "assignee", "answers", "dependency", "refuse"})
-        if not data:
-            self.problem(path, "says nothing: give a meaning, or `refuse: why`")
-        if "refuse" in said and len(said) > 1:
-            self.problem(path, "`refuse` stands alone: a refused row has no other meaning")
-        if said.get("answers", "first") != "first":
-            self.problem((*path, "answers"), "only `first` is known: the first such row of a case is its first answer")
-        assignee = said.get("assignee")
-        if not (assignee is None or isinstance(assignee, str)) or len(assignee or "") > MAX_TEXT:
-            self.problem((*path, "assignee"), f'text of at most {MAX_TEXT} characters is asked for; "" means nobody')
-        return Meaning(
-            status=self.known_status(said, path, ""),
-            assignee=assignee if isinstance(assignee, str) else None,
-            first_answer="answers" in said,
-            dependency=self.text(said, path, "dependency", longest=MAX_ID),
-            refuse=self.text(said, path, "refuse"),
-        )
-
-    def delimiter(self, top: dict[str, object]) -> str:
-        value = self.text(top, (), "delimiter", ",")
-        if len(value) == 1 and value not in '"\r\n':
-            return value
-        self.problem(("delimiter",), 'one character is asked for, such as "," or ";" or "\\t"')
-        return ","
-
-    def zone(self, time: dict[str, object]) -> ZoneInfo:
-        value = self.text(time, ("time",), "zone", "UTC")
-        try:
-            return ZoneInfo(value)
-        except (KeyError, ValueError, OSError):
-            self.problem(("time", "zone"), f"{value!r} is no IANA time zone; write one like Europe/Brussels")
-            return ZoneInfo("UTC")
-
-    def time_format(self, time: dict[str, object]) -> str:
-        value = self.text(time, ("time",), "format", ISO)
-        if value == ISO:
-            return value
-        try:
-            back = datetime.strptime(_PROBE.strftime(value), value)  # noqa: DTZ007  only its date and hour are looked at
-        except ValueError as error:
-            self.problem(("time", "format"), f'not a strptime format: {error}; write one like "%Y-%m-%d %H:%M:%S", or iso')
-            return ISO
-        if (back.date(), back.hour) != (_PROBE.date(), _PROBE.hour):
-            self.problem(("time", "format"), 'does not say year, month, day and hour; write one like "%Y-%m-%d %H:%M"')
+def _text(data: Mapping[str, object], key: str, report: Report, default: str = "", longest: int = MAX_TEXT) -> str:
+    value = data.get(key, default)
+    if isinstance(value, str) and (value or key not in data) and len(value) <= longest:
         return value
-
-    def ticket(self, top: dict[str, object]) -> str:
-        value = self.text(top, (), "ticket", "{source}/{case}")
-        try:
-            named = {(field, spec, conversion) for _, field, spec, conversion in Formatter().parse(value) if field is not None}
-        except ValueError:
-            named = {("", "", None)}
-        if ("case", "", None) in named and named <= {("case", "", None), ("source", "", None)}:
-            return value
-        self.problem(("ticket",), "a text with {case}, and {source} if you like, is asked for; other braces are not")
-        return "{source}/{case}"
-
-    def _find_lines(self, node: yaml.Node | None, path: Path) -> None:
-        if not isinstance(node, yaml.MappingNode) or len(path) > 8:
-            return
-        for key, value in node.value:
-            inner = (*path, str(key.value))
-            line = key.start_mark.line + 1
-            if inner in self.lines:
-                self.problems.append(
-                    f"{self.name}:{line}: {'.'.join(inner)}: stands here twice, first in line {self.lines[inner]}"
-                )
-                continue
-            self.lines[inner] = line
-            self._find_lines(value, inner)
+    report((key,), f"must be text of 1 to {longest} characters, not {shown(value)}; put a number in quotes")
+    return default
 
 
-def _listed(names: set[str]) -> str:
-    return ", ".join(sorted(names))
+def _status_columns(value: object, report: Report) -> tuple[str, ...]:
+    columns = [value] if isinstance(value, str) else value
+    if isinstance(columns, list) and columns and all(isinstance(column, str) and column for column in columns):
+        return tuple(columns)
+    if value is not None:
+        report((), "must be the name of a column, or a list of names")
+    return ()
+
+
+def _ticket_fields(value: object, report: Report) -> dict[str, str]:
+    """Ticket field to text: a column's name, or a constant."""
+    if not isinstance(value, dict):
+        report((), f"must be a mapping from ticket fields to text, not {shown(value)}")
+        return {}
+    if len(value) > MAX_FIELDS - 2:
+        report((), f"has too many fields: at most {MAX_FIELDS - 2} are allowed")
+    for name in value:
+        if not 1 <= len(name) <= 64 or name.startswith("@"):
+            report((name,), "a ticket field has 1 to 64 characters and does not begin with @")
+        elif name in {"status", "tags"}:
+            report((name,), f"`{name}` cannot be set here")
+        _text(value, name, report, longest=64 if name == "priority" else MAX_TEXT)
+    return {name: str(text) for name, text in value.items()}
+
+
+def _known_status(data: Mapping[str, object], default: str, report: Report) -> str:
+    value = data.get("status", default)
+    if value == default or value in STATUSES:
+        return str(value)
+    report(("status",), f"{shown(value)} is not a status; known are {listed(sorted(STATUSES))}")
+    return default
+
+
+def _statuses(data: object, report: Report) -> dict[str, Meaning]:
+    if not isinstance(data, dict) or not data:
+        if data is not None:
+            report((), "must be a mapping from each status of the log to its meaning")
+        return {}
+    return {text: _meaning(value, under(report, text)) for text, value in data.items()}
+
+
+def _meaning(data: object, report: Report) -> Meaning:
+    if not data:
+        report((), "has no meaning: give one, or `refuse: why`")
+        return Meaning()
+    meaning = _section(data, report, (), {"status", "assignee", "answers", "dependency", "refuse"})
+    if "refuse" in meaning and len(meaning) > 1:
+        report((), "`refuse` stands alone: a refused row has no other meaning")
+    if meaning.get("answers", "first") != "first":
+        report(("answers",), "must be `first`: the first such row of a case is its first answer")
+    assignee = meaning.get("assignee")
+    if not (assignee is None or isinstance(assignee, str)) or len(assignee or "") > MAX_TEXT:
+        report(("assignee",), f'must be text of at most {MAX_TEXT} characters; "" means nobody')
+    return Meaning(
+        status=_known_status(meaning, "", report),
+        assignee=assignee if isinstance(assignee, str) else None,
+        first_answer="answers" in meaning,
+        dependency=_text(meaning, "dependency", report, longest=MAX_ID),
+        refuse=_text(meaning, "refuse", report),
+    )
+
+
+def _delimiter(top: Mapping[str, object], report: Report) -> str:
+    value = _text(top, "delimiter", report, ",")
+    if len(value) == 1 and value not in '"\r\n':
+        return value
+    report(("delimiter",), 'must be one character, such as "," or ";" or "\\t"')
+    return ","
+
+
+def _zone(time: Mapping[str, object], report: Report) -> ZoneInfo:
+    value = _text(time, "zone", report, "UTC")
+    try:
+        return ZoneInfo(value)
+    except (KeyError, ValueError, OSError):
+        report(("zone",), f"{shown(value)} is not an IANA time zone; use a name such as Europe/Brussels")
+        return ZoneInfo("UTC")
+
+
+def _time_format(time: Mapping[str, object], report: Report) -> str:
+    value = _text(time, "format", report, ISO)
+    if value == ISO:
+        return value
+    try:
+        back = datetime.strptime(_PROBE.strftime(value), value)  # noqa: DTZ007  only its date and hour are compared
+    except ValueError as error:
+        report(("format",), f'is not a strptime format: {error}; use one such as "%Y-%m-%d %H:%M:%S", or iso')
+        return ISO
+    if (back.date(), back.hour) != (_PROBE.date(), _PROBE.hour):
+        report(("format",), 'lacks the year, month, day or hour; use a format such as "%Y-%m-%d %H:%M"')
+    return value
+
+
+def _ticket(top: Mapping[str, object], report: Report) -> str:
+    value = _text(top, "ticket", report, "{source}/{case}")
+    try:
+        named = {(field, spec, conversion) for _, field, spec, conversion in Formatter().parse(value) if field is not None}
+    except ValueError:
+        named = {("", "", None)}
+    if ("case", "", None) in named and named <= {("case", "", None), ("source", "", None)}:
+        return value
+    report(("ticket",), "must be text with {case}, and optionally {source}; no other braces are allowed")
+    return "{source}/{case}"

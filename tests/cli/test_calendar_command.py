@@ -85,7 +85,7 @@ def test_two_calendars_need_a_choice(policies: Path) -> None:
     policies.write_text(POLICIES + BERLIN, encoding="utf-8")
     result = run("open", "--policies", policies, "--at", "2026-11-23T10:00")
     assert result.exit_code == 2
-    assert "say --calendar: the files hold batoi, berlin" in result.stderr
+    assert "choose one with --calendar: the files define batoi, berlin" in result.stderr
     assert run("open", "--policies", policies, "--calendar", "berlin", "--at", "2026-11-23T10:00").exit_code == 0
 
 
@@ -93,7 +93,7 @@ def test_a_local_time_that_never_was_is_refused(policies: Path) -> None:
     policies.write_text("calendars:" + BERLIN, encoding="utf-8")
     result = run("open", "--policies", policies, "--at", "2026-03-29T02:30")
     assert result.exit_code == 2
-    assert "never was" in result.stderr
+    assert "does not exist" in result.stderr
 
 
 def test_a_local_time_that_comes_twice_is_the_first_and_says_so(policies: Path) -> None:
@@ -108,10 +108,10 @@ def test_a_local_time_that_comes_twice_is_the_first_and_says_so(policies: Path) 
     ("args", "words"),
     [
         (["due", "--from", "2026-11-20", "1d4bh"], "mixes wall time"),
-        (["due", "--from", "yesterday", "4bh"], "is no instant"),
+        (["due", "--from", "yesterday", "4bh"], "is not an instant"),
         (["due", "--from", "2199-12-31T12:00", "9bd"], "is not open that long between"),
         (["open", "--at", "1960-01-01"], "outside the years 1970 to 2199"),
-        (["elapsed", "--from", "2026-11-20", "--to", "2026-11-19"], "exchange the two"),
+        (["elapsed", "--from", "2026-11-20", "--to", "2026-11-19"], "swap them"),
         (["open", "--at", "2026-11-20", "--calendar", "nowhere"], "there is no calendar 'nowhere'"),
     ],
 )
@@ -126,13 +126,17 @@ def test_problems_of_a_calendar_are_listed_with_file_and_path(policies: Path) ->
     result = run("open", "--policies", policies, "--at", "2026-11-20")
     assert result.exit_code == 2
     assert result.stdout == ""
-    assert f"{policies}: calendars.x.timezone: there is no time zone 'Nowhere'" in result.stderr
-    assert f"{policies}: calendars.x.week.mon[0]: '9-5' is no window" in result.stderr
+    assert f"{policies}:1: calendars.x.timezone: there is no time zone `Nowhere`" in result.stderr
+    assert f"{policies}:1: calendars.x.week.mon[0]: `9-5` is not a window" in result.stderr
 
 
 @pytest.mark.parametrize(
     ("text", "words"),
-    [("calendars: [", "this is not YAML"), ("- 1", "give a mapping"), ("calendars: {date: 2026-02-30}", "this is not YAML")],
+    [
+        ("calendars: [", "is not YAML"),
+        ("- 1", "must be a mapping"),
+        ("calendars: {date: 2026-02-30}", "a calendar is a mapping"),
+    ],
 )
 def test_a_file_that_holds_no_calendars_is_a_problem(policies: Path, text: str, words: str) -> None:
     policies.write_text(text, encoding="utf-8")
@@ -146,4 +150,4 @@ def test_one_name_in_two_files_is_a_problem(policies: Path, tmp_path: Path) -> N
     other.write_text(POLICIES, encoding="utf-8")
     result = run("open", "--policies", policies, "--policies", other, "--at", "2026-11-20")
     assert result.exit_code == 2
-    assert f"{other}: calendars.batoi: there is another calendar of that name" in result.stderr
+    assert f"{other}:3: calendars.batoi: `batoi` is already defined at {policies}:3" in result.stderr

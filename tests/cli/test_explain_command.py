@@ -160,7 +160,7 @@ def test_an_option_that_means_nothing_is_refused(folder: Path, args: tuple[str, 
 def test_a_policy_that_is_no_file_is_refused_with_those_that_ship(folder: Path) -> None:
     result = CliRunner().invoke(main, ["explain", "--policies", "nosuch", "--events", str(folder / "events.jsonl"), "desk/1"])
 
-    assert result.exit_code == 2
+    assert result.exit_code == 1
     assert "nosuch" in result.stderr
     assert "batoi" in result.stderr
 

@@ -10,7 +10,7 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
-from stream.language.document import Severity, read_document
+from stream.documents.document import Severity, read_document
 from stream.language.policies import check, shipped
 from stream.sla.policy.metric import BUILT_IN
 from stream.testing import play, read_story

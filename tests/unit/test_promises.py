@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from stream.language.document import read_document
+from stream.documents.document import read_document
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docs/concepts/promises.md").read_text()

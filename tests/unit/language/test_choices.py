@@ -3,8 +3,8 @@ from typing import Any
 
 import pytest
 
+from stream.documents.document import Where
 from stream.language.choices import read_choice, total
-from stream.language.document import Where
 from stream.language.satisfiability import holds
 from stream.language.thresholds import read_duration, read_warnings
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from stream.language.document import PolicyError
+from stream.documents.document import PolicyError
 from stream.language.policies import check, load, shipped
 from stream.sla.policy.metric import BUILT_IN, SOLVED, Again
 from stream.sla.policy.policy import LadderKind, OnChange, ThresholdKind

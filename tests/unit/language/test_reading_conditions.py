@@ -3,8 +3,8 @@ from typing import Any
 
 import pytest
 
+from stream.documents.document import Where
 from stream.language.conditions import momentary, read_condition, read_ticket_condition
-from stream.language.document import Where
 from stream.sla.policy.conditions import ALWAYS, All, AnyOf, Changed, Condition, EventIs, FieldIn, Not
 from stream.sla.policy.metric import ANSWER, BEGUN, SOLVED
 

@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from stream.language.document import Where
+from stream.documents.document import Where
 from stream.language.metrics import Written, read_parts, read_rows
 from stream.sla.policy.conditions import ALWAYS, All, EventIs, FieldIn, Not
 from stream.sla.policy.metric import ANSWER, BEGUN, BUILT_IN, SOLVED, Again, Metric

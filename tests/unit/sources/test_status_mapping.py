@@ -79,7 +79,6 @@ colour: red
         ["desk.yaml:10", "ticket"],
         ["desk.yaml:11", "delimiter"],
         ["desk.yaml:12", "created.status"],
-        ["desk.yaml:13", "statuses.True"],
         ["desk.yaml:14", "statuses.Open.status"],
         ["desk.yaml:15", "statuses.Done"],
         ["desk.yaml:16", "statuses.Wait"],
@@ -91,7 +90,9 @@ colour: red
 
 
 def test_a_status_that_stands_there_twice_is_a_problem_because_one_meaning_would_be_lost() -> None:
-    assert problems(LEAST + "  Open: {status: solved}\n") == ["desk.yaml:5: statuses.Open: stands here twice, first in line 4"]
+    assert problems(LEAST + "  Open: {status: solved}\n") == [
+        "desk.yaml:5: statuses.Open: the key is given twice, first in line 4"
+    ]
 
 
 @pytest.mark.parametrize("text", ["", "5", "[source]", "null"])
@@ -99,9 +100,19 @@ def test_a_file_that_is_no_mapping_is_one_problem_or_says_what_is_asked_for(text
     assert "a mapping with the keys" in problems(text)[0]
 
 
-@pytest.mark.parametrize("text", ["{", "a: b: c", "!!python/name:os.system x", "at: 2026-99-99", "\x00"])
+@pytest.mark.parametrize("text", ["{", "a: b: c", "a: 1\n---\nb: 2", "\tat: 1", "\x00"])
 def test_what_is_no_yaml_is_a_problem_of_the_file(text: str) -> None:
-    assert "not readable as YAML" in problems(text)[0]
+    assert "is not YAML" in problems(text)[0]
+
+
+def test_statuses_are_the_words_that_the_file_has() -> None:
+    mapping = read_mapping(LEAST + "  no: {status: pending}\n  2026-99-99: {status: solved}\n", "desk.yaml")
+
+    assert list(mapping.statuses) == ["Open", "no", "2026-99-99"]
+
+
+def test_a_tag_is_a_problem_and_never_followed() -> None:
+    assert "the tag 'tag:yaml.org,2002:python/name:os.system' means nothing here" in problems("!!python/name:os.system x")[0]
 
 
 @pytest.mark.parametrize("name", ["columns", "statuses", "source"])
@@ -111,4 +122,4 @@ def test_a_key_without_a_value_is_missing(name: str) -> None:
         if not line.startswith(name)
     )  # fmt: skip
 
-    assert problems(f"{text}\n{name}:\n") == [f"desk.yaml:1: the file: `{name}` is missing"]
+    assert problems(f"{text}\n{name}:\n") == [f"desk.yaml:1: `{name}` is missing"]

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from stream.language.document import Document, Problem, Severity, read_document, written
+from stream.documents.document import Document, Problem, Severity, read_document, written
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""One policy file as plain data, with a line for every place in it.
+"""Reads one YAML document as plain data and remembers the line of every place in it.
 
 YAML is read by the core schema of YAML 1.2, and narrower: a scalar is a number only where the number reads back as it was
 written, dates and times stay text, and ``yes``, ``no``, ``on`` and ``off`` stay the words they are. So ``on:`` is a key,
@@ -25,7 +25,7 @@ Report = Callable[[Where, str], None]
 """Takes a place, relative to what the reader was given, and a sentence: what is wrong there and what to do."""
 
 _MAX_NODES: Final = 100_000
-"""Aliases can make a short file expand without end; no honest policy comes near this."""
+"""Aliases can make a short file expand without limit; no real file comes near this."""
 
 _STR: Final = "tag:yaml.org,2002:str"
 _NULL: Final = "tag:yaml.org,2002:null"
@@ -42,14 +42,14 @@ _SCALARS: Final = {
 
 class Severity(StrEnum):
     ERROR = "error"
-    """The policies are not usable: the program does not start."""
+    """The files are not usable: the program does not start."""
     WARNING = "warning"
-    """Usable, but somebody should look."""
+    """The files are usable, but likely wrong."""
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Something wrong with a policy file. ``str()`` is the line an editor can jump to."""
+    """A problem in a file. ``str()`` gives a line that an editor can jump to."""
 
     file: str
     line: int
@@ -64,7 +64,7 @@ class Problem:
 
 
 class PolicyError(Exception):
-    """The policy files are not usable. Carries every problem found, warnings included."""
+    """The policy files are not usable. ``problems`` has every problem found, including warnings."""
 
     def __init__(self, problems: tuple[Problem, ...]) -> None:
         super().__init__("\n".join(map(str, problems)))
@@ -102,16 +102,23 @@ def written(where: Where) -> str:
 
 
 def read_document(path: Path) -> Document:
-    """Reads one file. What is wrong with it (unreadable, no UTF-8, no YAML, a key twice) is in ``problems``; never raises."""
-    document = Document(str(path))
+    """Reads one file. Its problems (unreadable, not UTF-8, not YAML, a duplicate key) are in ``problems``. Never raises."""
     try:
         text = path.read_text(encoding="utf-8-sig")
     except OSError as error:
-        document.error((), f"cannot be read: {error.strerror or error}")
-        return document
+        message = f"cannot be read: {error.strerror or error}"
     except UnicodeDecodeError as error:
-        document.error((), f"is not UTF-8 text: {error.reason} at byte {error.start}")
-        return document
+        message = f"is not UTF-8 text: {error.reason} at byte {error.start}"
+    else:
+        return parse_document(text, str(path))
+    document = Document(str(path))
+    document.error((), message)
+    return document
+
+
+def parse_document(text: str, file: str) -> Document:
+    """Parses the text of a file, as ``read_document`` does. ``file`` is the name that problems give."""
+    document = Document(file)
     try:
         node = _compose(text)
         document.data = _Walk(document).value(node, ()) if node is not None else None
@@ -122,7 +129,7 @@ def read_document(path: Path) -> Document:
     except yaml.YAMLError as error:
         document.error((), "is not YAML: " + " ".join(str(error).split()))
     except RecursionError:
-        document.error((), "is nested too deeply to be a policy")
+        document.error((), "is nested too deeply: no valid file needs this many levels")
     return document
 
 

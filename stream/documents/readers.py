@@ -1,7 +1,7 @@
-"""The plain shapes a policy file is made of: sections, names, lists, numbers.
+"""Combinators that check the data of a document: sections, names, lists, numbers.
 
-Every reader takes data and a report, and gives ``None`` after it has reported why. Readers are put together by handing
-one to another; nothing here knows what a policy is.
+Every reader takes data and a report. It returns ``None`` after it has reported a problem. Readers are combined by passing
+one to another; nothing here depends on what the document describes.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from difflib import get_close_matches
 from enum import StrEnum
 from typing import Final, TypeVar
 
-from stream.language.document import Report, Where
+from stream.documents.document import Report, Where
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -32,7 +32,7 @@ def under(report: Report, *steps: str | int) -> Report:
 
 
 def section(data: object, report: Report, keys: Iterable[str], required: Iterable[str] = ()) -> Mapping[str, object] | None:
-    """A mapping. Unknown and missing keys are reported; ``None`` only if it is no mapping at all."""
+    """A mapping. Unknown and missing keys are reported; ``None`` only if it is not a mapping."""
     keys = list(keys)
     if not isinstance(data, Mapping):
         report((), f"must be a mapping with the keys {listed(keys)}, not {shown(data)}")
@@ -52,7 +52,7 @@ def part(data: Mapping[str, object], key: str, report: Report, read: Callable[[o
 
 
 def items(data: object, report: Report, read: Callable[[object, Report], R]) -> list[R] | None:
-    """A list that holds something, item by item; an item that cannot be read is ``None``."""
+    """A list with at least one item; an item that cannot be read is ``None``."""
     if not isinstance(data, list) or not data:
         report((), f"must be a list with at least one item, not {shown(data)}")
         return None
@@ -69,7 +69,7 @@ def read_name(data: object, report: Report) -> str | None:
 
 
 def read_role(data: object, report: Report) -> str | None:
-    """A role such as ``support-manager``. Addresses and numbers of people have no place in a policy."""
+    """A role such as ``support-manager``. A policy must not contain addresses or phone numbers of people."""
     if isinstance(data, str) and "@" in data:
         report((), "must be a role such as `support-manager`, not an address: who holds the role is decided elsewhere")
         return None
