@@ -33,7 +33,7 @@ from stream.language.policies import load, shipped
 from stream.observe.metrics.registry import Metrics
 from stream.runtime.kafka.topics import Topics
 from stream.runtime.kafka.transport import Batch
-from stream.runtime.partition.commit import WorkerContext, cycle
+from stream.runtime.partition.commit import WorkerContext, process_and_commit
 from stream.runtime.partition.shard import Logs, Shard, TicketIndex
 from stream.runtime.recovery.checkpoint import Checkpoint
 from stream.runtime.settings import load as load_settings
@@ -183,7 +183,7 @@ async def _whole(engine: Engine, batches: list[list[Any]], times: Times) -> None
     for records in batches:
         batch = Batch(records, end or None, end + len(records))
         began = time.perf_counter()
-        while not await cycle(context, shard, batch):
+        while not await process_and_commit(context, shard, batch):
             pass
         times["the whole cycle"].append(time.perf_counter() - began)
         shard.cursor, end = 0, batch.end

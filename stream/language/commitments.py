@@ -64,7 +64,7 @@ def read_commitment(data: object, report: Report, known: Known, policy: str, ver
     return Commitment(name, metric, target, warn_at, when, calendar, objective, on_change, cap)
 
 
-def _row(
+def _row(  # noqa: PLR0913  the parts of one commitment, each read before
     entry: Mapping[str, object], report: Report, base: Metric, known: Known, policy: str, name: str, version: int
 ) -> Metric | None:
     """The metric's row, or, where the commitment changes parts of it, one of its own."""

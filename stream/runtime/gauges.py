@@ -44,5 +44,5 @@ class Gauges(Collector):
             if behind is not None:
                 lag.add_metric(number, behind)
             tickets.add_metric(number, len(shard.tickets))
-            waiting.add_metric(number, len(shard.deadlines))
+            waiting.add_metric(number, len(shard.timers))
         yield from (unsent, lag, tickets, waiting)

@@ -197,7 +197,7 @@ class Viewer:
 
 def _in_order(shard: Shard) -> Iterator[tuple[int, int, bytes, Shard]]:
     # The number decides between equal instants of two partitions.
-    return ((instant, shard.number, key, shard) for instant, key in shard.deadlines.in_order())
+    return ((instant, shard.number, key, shard) for instant, key in shard.timers.in_order())
 
 
 def _view(shard: Shard) -> PartitionView:
@@ -207,7 +207,7 @@ def _view(shard: Shard) -> PartitionView:
         shard.watermark or None,
         len(shard.tickets),
         shard.open_counts.open,
-        shard.deadlines.soonest(),
+        shard.timers.soonest(),
     )
 
 

@@ -203,7 +203,7 @@ _TYPE: Final = {kind: ("ce_type", b"breachwatch." + kind.encode()) for kind in K
 _JSON: Final = ("content-type", b"application/json")
 
 
-def encode_rejected(
+def encode_rejected(  # noqa: PLR0913  the record it refuses
     rejected: Rejected, *, key: bytes | None, value: bytes | None, topic: str, partition: int, offset: int, at: int
 ) -> bytes:
     """The dead letter of a record: the reason and the original bytes, of which ``MAX_KEPT`` bounds the value."""

@@ -55,7 +55,7 @@ def test_who_was_replaced_can_say_nothing_more_and_what_it_had_begun_is_never_se
         await after[0].write({topics.breaches: [_effect("3")], topics.escalations: []})
         await before.close()
         await after[0].close()
-        return after[0].said
+        return after[0].emitted_ids
 
     said = asyncio.run(run())
 
@@ -80,12 +80,12 @@ def test_what_was_said_is_found_however_much_was_begun_after_it_and_never_ended(
         after = await fence(settings, [0])
         await read_back(settings, topics, after, _from_the_beginning(topics))
         await after[0].close()
-        return after[0].said, after[0].timed
+        return after[0].emitted_ids, after[0].woken_until
 
-    said, timed = asyncio.run(run())
+    said, woken_until = asyncio.run(run())
 
     assert said == {b"1", b"2"}
-    assert timed == {b"desk/1": START}
+    assert woken_until == {b"desk/1": START}
 
 
 def test_a_successor_reads_what_the_tickets_do_not_know_of_and_nothing_before(broker: str, topics: Topics) -> None:
@@ -100,13 +100,13 @@ def test_a_successor_reads_what_the_tickets_do_not_know_of_and_nothing_before(br
         outputs[0].finished(7, live=True)
         # The tickets are written with this; the input is committed up to 6 only.
         checkpoint = Checkpoint(outputs=outputs[0].unknown_from(6))
-        assert outputs[0].said == {b"6@0"}
+        assert outputs[0].emitted_ids == {b"6@0"}
         await outputs[0].write({topics.breaches: [_effect("3")]})
         await outputs[0].close()
         after = await fence(settings, [0])
         await read_back(settings, topics, after, {0: checkpoint})
         await after[0].close()
-        return after[0].said
+        return after[0].emitted_ids
 
     assert asyncio.run(run()) == {b"3", b"6@0"}
 

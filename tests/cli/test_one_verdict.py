@@ -115,6 +115,5 @@ def worker(names: list[str]) -> tuple[bool, list[str]]:
     try:
         policies_of(Settings(policies=tuple(names)))
     except RefusedError as error:
-        assert error.what == "the policies are wrong"
-        return False, error.problems
+        return error.what != "the policies are wrong", error.problems
     return True, []

@@ -42,66 +42,66 @@ class WorkerContext:
     suspension_detector: SuspensionDetector
 
 
-async def cycle(context: WorkerContext, shard: Shard, batch: Batch | None) -> bool:
-    """One turn of a partition, for fetched events and for deadlines alike: ``batch`` is ``None`` for deadlines alone.
+async def process_and_commit(context: WorkerContext, shard: Shard, batch: Batch | None) -> bool:
+    """Process one unit of work and commit it, for fetched events and for timers alike: ``batch`` is ``None`` for timers alone.
 
-    1. Decode each record; a bad one becomes a dead letter with its reason.
-    2. Apply the events in their order, wake tickets and forget closed ones as time passes. Nothing is awaited from the
-       reading of a ticket to its writing, so nobody ever sees half a change. After some of them others have their time.
-    3. Write effects and dead letters to this partition's number in the output topics, in one transaction; wait until it
-       is committed. A worker that does not own the partition any more is refused here, and ends.
-    4. Write the changed tickets, and how far the feed is, to the changelog; wait until all replicas have them. No
-       transaction here (restoring would wait for ever); instead each record says of which owner it is, and what a replaced
-       worker appends counts for nothing.
-    5. Acknowledge the source: what is finished may be committed. Count.
+    1. Decode each record. A record that is not a valid event becomes a dead letter with its reason.
+    2. Apply the events in their order, fire timers and remove expired tickets as time passes. Nothing is awaited between the
+       reading of a ticket and its writing, so nobody sees half a change. The work yields to other tasks from time to time.
+    3. Write effects and dead letters to this partition's number in the output topics, in one transaction, and wait until it
+       is committed. The broker refuses a worker that no longer owns the partition, and the worker ends.
+    4. Write the changed tickets and the checkpoint to the changelog, and wait until all replicas have them. There is no
+       transaction here, because restoring would wait for it. Instead, each record carries the epoch of its owner, and a
+       record of a replaced worker has no effect.
+    5. Acknowledge the source, so that the offsets may be committed. Count.
 
-    A crash before the commit in 3 repeats the turn, and nobody sees what it had written. Between 3 and 4 it repeats
-    effects, with the same ids, which the ledger holds back; deadlines it had said to be past pass first of all. Between 4
-    and 5 the events come again and are known as repetitions. So nothing is lost and nothing said twice.
+    After a crash before the commit in 3, the work is repeated, and nobody sees what it had written. After a crash between 3
+    and 4, the same effects arise again with the same ids, and output recovery holds them back; timers that the lost work had
+    fired fire first. After a crash between 4 and 5, the events come again and are known as repetitions. So nothing is lost
+    and nothing is published twice.
 
-    A process that was away, stopped or busy, asks before 3 and before 4 whether the partition is still its own. If not, it
-    ends.
+    Before 3 and before 4, a process that was suspended or busy for too long asks whether it still owns the partition. If it
+    does not, it ends.
 
-    Memory runs ahead of the log: from 2 on the shard holds what 3 and 4 have yet to write. That is safe only because every
-    exception, our fault or the broker's, ends the process: the caller must see to it. A process that went on would build on
-    what no successor can read back.
+    Memory runs ahead of the log: 2 changes tickets, timers and counts before 3 and 4 have written anything. That is safe only
+    because every exception in here ends the process. It is a fault of ours or of the broker, and the caller must not go on.
 
-    Returns whether the batch (or what was due) is done; if not, the turn was full: call again.
+    Returns whether the batch, or what was due, is done. If not, the unit of work was full: call again.
     """
     # 1 and 2
-    clock = context.wall()  # read once: what passes while the turn takes breath is noticed by the next
-    turn = UnitOfWork(context.engine, context.settings, shard, clock)
-    turn.pass_again(shard.outputs.timed, shard.outputs.said)
+    clock = context.wall()  # read once: timers that expire while the work yields fire in the next unit of work
+    work = UnitOfWork(context.engine, context.settings, shard, clock)
+    work.fire_again(shard.outputs.woken_until, shard.outputs.emitted_ids)
     until = shard.clock(clock)
     while True:
-        stop = turn.take(batch) if batch is not None else turn.wake(until)
-        turn.write()
+        stop = work.take(batch) if batch is not None else work.wake(until)
+        work.write()
         if stop is not Stop.YIELD:
             break
         await asyncio.sleep(0)
-        turn.resumed()
+        work.resumed()
     done = stop is Stop.DONE
     # 3
     await _still_ours(context, shard)
     failpoint("before_outputs")
-    await shard.outputs.write(_outputs(context, shard.outputs.said, turn))
+    await shard.outputs.write(_outputs(context, shard.outputs.emitted_ids, work))
     # 4
     await _still_ours(context, shard)
-    changes = {key: shard.tickets.get(key) for key in (*turn.forgotten, *turn.states)}
+    changes = {key: shard.tickets.get(key) for key in (*work.forgotten, *work.states)}
     await shard.changelog.write(changes, shard.checkpoint(context.consumer.committed(shard.source)))
-    shard.outputs.timed.clear()
+    shard.outputs.woken_until.clear()
     failpoint("after_changelog")
     # 5
     if batch is not None and done:
         context.consumer.finish(shard.source, batch)
         shard.finished(batch.end)
         failpoint("after_finish")
-    _count(context, shard, turn)
+    _count(context, shard, work)
     return done
 
 
 async def _still_ours(context: WorkerContext, shard: Shard) -> None:
-    """Return at once, or, before the first turn and after an absence, when the broker has said that nobody else has it.
+    """Return at once; before the first unit of work and after a suspension, when the broker has confirmed the ownership.
 
     Raises ``aiokafka.errors.KafkaError`` when somebody has.
     """
@@ -110,27 +110,27 @@ async def _still_ours(context: WorkerContext, shard: Shard) -> None:
         shard.suspensions = suspensions
 
 
-def _outputs(context: WorkerContext, said: set[bytes], turn: UnitOfWork) -> dict[str, list[Record]]:
-    """Topic to what is to be written there: what was not said already."""
+def _outputs(context: WorkerContext, emitted_ids: set[bytes], work: UnitOfWork) -> dict[str, list[Record]]:
+    """Topic to the records to write there: those that are not there yet."""
     source = f"/breachwatch/{context.settings.app_id}".encode()
     breaches: list[Record] = []
     escalations: list[Record] = []
-    for effect in turn.effects:
-        if effect.id.encode() not in said:
+    for effect in work.effects:
+        if effect.id.encode() not in emitted_ids:
             to = breaches if effect.kind in _BREACHES else escalations
             to.append(Record(effect.ticket.encode(), encode_effect(effect), effect_headers(effect, source)))
-    dead_letters = [dead_letter for dead_letter in turn.dead_letters if dict(dead_letter.headers)[ORIGIN] not in said]
+    dead_letters = [dead_letter for dead_letter in work.dead_letters if dict(dead_letter.headers)[ORIGIN] not in emitted_ids]
     return {context.topics.breaches: breaches, context.topics.escalations: escalations, context.topics.rejected: dead_letters}
 
 
-def _count(context: WorkerContext, shard: Shard, turn: UnitOfWork) -> None:
-    """Effects that the ledger held back are counted too: whoever wrote them died before it could."""
+def _count(context: WorkerContext, shard: Shard, work: UnitOfWork) -> None:
+    """Effects that output recovery held back are counted too: the worker that wrote them died before it could count them."""
     metrics = context.metrics
-    for (kind, result), count in turn.events.items():
+    for (kind, result), count in work.events.items():
         metrics.event(kind, result, count)
-    for reason, count in turn.rejected.items():
+    for reason, count in work.rejected.items():
         metrics.rejected(reason, count)
-    if turn.unmatched:
-        metrics.unmatched(turn.unmatched)
-    metrics.effects(turn.effects, context.settings.clock is ClockMode.WALL)
+    if work.unmatched:
+        metrics.unmatched(work.unmatched)
+    metrics.effects(work.effects, context.settings.clock is ClockMode.WALL)
     metrics.partition(shard.number, shard.watermark or None, shard.live)

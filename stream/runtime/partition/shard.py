@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 class TicketIndex(NamedTuple):
     """What is known of a partition's tickets without decoding them."""
 
-    deadlines: TimerQueue
+    timers: TimerQueue
     """When to wake which ticket."""
     expirations: TimerQueue
     """When to forget which closed ticket, by the feed's time."""
@@ -60,7 +60,7 @@ class Shard:
         self.tickets: Final = tickets
         """Record key to state: this partition's part of the store."""
         self.recent: Final = Recent()
-        self.deadlines, self.expirations, self.open_counts = index
+        self.timers, self.expirations, self.open_counts = index
         self.outputs, self.changelog = logs
         self.life: Final = Lifecycle(self.number)
         self.watermark = checkpoint.watermark
@@ -96,8 +96,8 @@ class Shard:
         # A source whose clock is ahead, within what is allowed, must not make a deadline early.
         return passed if self.live else min(self.watermark, passed)
 
-    def hear(self, at: int) -> None:
-        """The feed has shown this instant."""
+    def advance_watermark(self, at: int) -> None:
+        """The feed has shown this instant (epoch microseconds)."""
         self.watermark = max(self.watermark, at)
 
     def finished(self, end: int) -> None:

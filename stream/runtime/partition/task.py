@@ -12,7 +12,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Final
 
 from stream.runtime.abort import abort
-from stream.runtime.partition.commit import cycle
+from stream.runtime.partition.commit import process_and_commit
 from stream.runtime.partition.lifecycle import State
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ class PartitionTask:
 
     def has_work(self) -> bool:
         """Whether a turn is under way, or there are tickets to be woken now, by the clock."""
-        soonest = None if self.shard.by_event_time else self.shard.deadlines.soonest()
+        soonest = None if self.shard.by_event_time else self.shard.timers.soonest()
         due = soonest is not None and soonest <= self.shard.clock(self._context.wall())
         return due or self._turn.locked()
 
@@ -117,7 +117,7 @@ class PartitionTask:
         if not self.life.active or self.shard.by_event_time:
             return False, _LOOK_AGAIN
         wall = self._context.wall()
-        soonest = self.shard.deadlines.soonest()
+        soonest = self.shard.timers.soonest()
         self._context.metrics.woke(wall)
         if soonest is None:
             return False, _LOOK_AGAIN
@@ -134,13 +134,13 @@ class PartitionTask:
 
     async def _wake(self) -> None:
         began = time.monotonic()
-        await cycle(self._context, self.shard, None)
+        await process_and_commit(self._context, self.shard, None)
         self._context.metrics.worker.deadlines_done(time.monotonic() - began)
 
     async def _take(self) -> None:
         event = self._inbox[0]
         rest, began = event.value.records[self.shard.cursor : self.shard.cursor + 1], time.monotonic()
-        if await cycle(self._context, self.shard, event.value):
+        if await process_and_commit(self._context, self.shard, event.value):
             self.shard.cursor = 0
             self._inbox.popleft()
             event.ack()

@@ -155,8 +155,8 @@ class UnitOfWork:
 
     def wake(self, until: int) -> Stop:
         """Wake the tickets that are due at ``until``."""
-        deadlines = self._shard.deadlines
-        while (key := deadlines.take(until)) is not None:
+        timers = self._shard.timers
+        while (key := timers.take(until)) is not None:
             state = self._state(key)
             if state is None:
                 raise RuntimeError(f"a deadline of a ticket that is not in the table: {key!r}")
@@ -178,19 +178,19 @@ class UnitOfWork:
             return _FULL
         return _YIELD if now >= self._yield_at and not self._idle else None
 
-    def pass_again(self, timed: Mapping[bytes, int], said: set[bytes]) -> None:
-        """Let time pass for tickets of which it was said, by a predecessor that died then, that it had: by record key, up to
-        when. Only where all that follows was said (``said`` has the ids).
+    def fire_again(self, woken_until: Mapping[bytes, int], emitted_ids: set[bytes]) -> None:
+        """Fire again the timers that a predecessor had fired when it died. ``woken_until``: record key to the newest instant
+        (epoch microseconds) of its effects. A ticket is woken only if all resulting effects are in ``emitted_ids``.
 
-        For the first turn after taking over, however short. What was said and not written down is of the predecessor's last
-        turn alone. Was that a turn of deadlines, then the tickets stand as it found them, and all of it passes here. Was it one
-        of events, then these come again before any that were published later, and bring the rest.
+        This runs in the first unit of work after a takeover, however short. Effects that are published and not yet in the
+        changelog come from the predecessor's last unit of work. If that one only fired timers, the tickets are unchanged and
+        the same timers fire here. If it processed events, these come again before any that were published later.
         """
-        for key, instant in timed.items():
+        for key, instant in woken_until.items():
             state = self._state(key)
             if state is not None:
                 step = self._engine.wake(state, instant + 1)
-                if step.effects and all(effect.id.encode() in said for effect in step.effects):
+                if step.effects and all(effect.id.encode() in emitted_ids for effect in step.effects):
                     self._keep(key, state, step)
 
     def _forget(self, until: int) -> Stop:
@@ -218,11 +218,11 @@ class UnitOfWork:
             self._reject(record, heard)
             return
         if isinstance(heard, Tick):
-            self._shard.hear(heard.at)
+            self._shard.advance_watermark(heard.at)
             self.events["feed.tick", "applied"] += 1
             return
         event = heard.event
-        self._shard.hear(event.at)
+        self._shard.advance_watermark(event.at)
         key: bytes = record.key
         state = self._state(key)
         step = self._engine.apply(state, heard.ticket, event, self._shard.watermark if now is None else now)
@@ -246,7 +246,7 @@ class UnitOfWork:
         self._unwritten.add(key)
         self.forgotten.discard(key)
         self._open_counts.change(before, step.state)
-        self._shard.deadlines.set(key, step.wake_at)
+        self._shard.timers.set(key, step.wake_at)
         self._shard.expirations.set(key, expiration(step.state.ended, self._settings.retention))
         for effect in step.effects:
             if self._outcomes_only and effect.routine:

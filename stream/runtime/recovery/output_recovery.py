@@ -85,9 +85,9 @@ async def read_back(
 def _note(outputs: Outputs, record: Any) -> None:
     headers = dict(record.headers)
     if ORIGIN in headers:
-        outputs.said.add(headers[ORIGIN])
+        outputs.emitted_ids.add(headers[ORIGIN])
         return
-    outputs.said.add(headers["ce_id"])
+    outputs.emitted_ids.add(headers["ce_id"])
     effect = decode_effect(record.value)
     if effect.cause == TIMER and not effect.late:
-        outputs.timed[record.key] = max(outputs.timed.get(record.key, 0), effect.at)
+        outputs.woken_until[record.key] = max(outputs.woken_until.get(record.key, 0), effect.at)

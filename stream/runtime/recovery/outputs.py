@@ -41,10 +41,10 @@ class Outputs:
 
     def __init__(self, producer: AIOKafkaProducer, partition: int, dead_letters: str) -> None:
         """``dead_letters``: the topic of dead letters."""
-        self.said: set[bytes] = set()
+        self.emitted_ids: set[bytes] = set()
         """Ids of effects and origins of dead letters that need not be written again;
         ``stream.runtime.recovery.output_recovery``."""
-        self.timed: dict[bytes, int] = {}
+        self.woken_until: dict[bytes, int] = {}
         """Record keys of tickets to the newest instant (epoch microseconds) at which time alone made true what was said."""
         self.sending_since: float | None = None
         """Epoch seconds since when a write is under way; ``None``: there is none."""
@@ -66,7 +66,7 @@ class Outputs:
         if live and not self._settled:
             # What a predecessor said and its tickets did not know was said again by now, and held back, or never will be.
             self._settled = True
-            self.said.clear()
+            self.emitted_ids.clear()
         self._finished.append((end, self._ends[self._dead_letters], self._origins))
         self._origins = []
 
@@ -79,7 +79,7 @@ class Outputs:
         dead_letters = self._from[self._dead_letters]
         while self._finished and self._finished[0][0] <= committed:
             _, dead_letters, origins = self._finished.popleft()
-            self.said.difference_update(origins)
+            self.emitted_ids.difference_update(origins)
         if self._settled:
             self._from = {**self._ends, self._dead_letters: dead_letters}
         return self._from
@@ -111,7 +111,7 @@ class Outputs:
             if name == ORIGIN
         ]
         # Input that is finished and not committed comes again when the partition stays here after a rebalance.
-        self.said.update(self._origins)
+        self.emitted_ids.update(self._origins)
 
     async def close(self) -> None:
         """Let go of the connections. No turn may be under way."""

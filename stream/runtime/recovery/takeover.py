@@ -139,7 +139,7 @@ async def _index(context: WorkerContext, store: Store, partition: int) -> Ticket
         except codec.CodecError as error:
             raise RuntimeError(f"ticket {key!r} of partition {partition} cannot be read back") from error
         index.open_counts.add(stand)
-        index.deadlines.set(key, wake_at)
+        index.timers.set(key, wake_at)
         index.expirations.set(key, expiration(ended, context.settings.retention))
         if count % _PAUSE_EVERY == 0:
             await asyncio.sleep(0)

@@ -86,7 +86,7 @@ _BUSINESS: Final = Clock.BUSINESS
 class CommitmentState:
     """How one commitment of one ticket stands."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  an argument an attribute: the stored form fills them by position
         self,
         policy: str,
         version: int,

@@ -75,7 +75,7 @@ class Due:
 class EscalationState:
     """How one ladder stands on one ticket."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  an argument an attribute: the stored form fills them by position
         self,
         policy: str,
         version: int,

@@ -38,7 +38,7 @@ Stored = tuple[
 class Ticket:
     """What is true of a ticket after a run of events. Copied before it is changed, its parts as they are changed."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  an argument an attribute: the stored form fills them by position
         self,
         id: str,  # noqa: A002  the word of everything that has one
         fields: Fields | None = None,

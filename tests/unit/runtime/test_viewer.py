@@ -85,7 +85,7 @@ class Worker:
             state = self.engine.apply(state, name, event, event.at).state
         assert state is not None
         partition.tickets[name.encode()] = codec.encode(state)
-        partition.deadlines.set(name.encode(), state.wake_at)
+        partition.timers.set(name.encode(), state.wake_at)
         partition.open_counts.open += len(open_commitments(state))
 
     def close(self) -> None:
@@ -273,7 +273,7 @@ def test_a_page_sees_all_of_a_turn_or_nothing_of_it(worker: Worker) -> None:
         # Every ticket is taken away and another comes: tickets, deadlines and count change together or not at all.
         for key in list(partition.tickets):
             del partition.tickets[key]
-            partition.deadlines.set(key, None)
+            partition.timers.set(key, None)
         partition.open_counts.open = 0
         for number in range(300):
             worker.take(0, f"desk/{round_}/{number}", created(START + number, "p1"))

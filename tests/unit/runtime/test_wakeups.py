@@ -22,7 +22,7 @@ from stream.runtime.kafka.topics import Topics
 from stream.runtime.kafka.transport import Batch, Record
 from stream.runtime.partition import task as tasks
 from stream.runtime.partition import unit_of_work as turns
-from stream.runtime.partition.commit import WorkerContext, cycle
+from stream.runtime.partition.commit import WorkerContext, process_and_commit
 from stream.runtime.partition.lifecycle import State
 from stream.runtime.partition.shard import Logs, Shard, TicketIndex
 from stream.runtime.partition.task import PartitionTask
@@ -321,7 +321,7 @@ def test_a_turn_takes_breath_often_and_whoever_looks_then_finds_whole_tickets(tm
         while turn.take(batch) is Stop.YIELD:
             turn.write()
             assert context.shard.cursor == len(context.shard.tickets)
-            assert {key for _, key in context.shard.deadlines.in_order()} == set(context.shard.tickets)
+            assert {key for _, key in context.shard.timers.in_order()} == set(context.shard.tickets)
             seconds += 2 * turns.MOST_SECONDS  # the others': it does not count
             turn.resumed()
             breaths += 1
@@ -347,7 +347,7 @@ def test_what_passes_while_a_turn_takes_breath_is_noticed_by_the_next(tmp_path: 
         context.take(_records([_created("a", START), _created("b", START + 1), _created("c", START + SECOND)]))
         shard = context.shard
         context.go_live()
-        unknown: Any = SimpleNamespace(timed={}, said=set(), write=write, unknown_from=lambda _: {})
+        unknown: Any = SimpleNamespace(woken_until={}, said=set(), write=write, unknown_from=lambda _: {})
         shard.outputs = shard.changelog = unknown
         readings = iter(range(START + HOUR + context.settings.grace + 2, START + 2 * HOUR, 5 * SECOND))
         ours: Any = SimpleNamespace(committed=lambda _: 0, prove=lambda _: asyncio.sleep(0))
@@ -355,7 +355,7 @@ def test_what_passes_while_a_turn_takes_breath_is_noticed_by_the_next(tmp_path: 
 
         counts = []
         for _ in range(2):
-            assert await cycle(worker, shard, None)
+            assert await process_and_commit(worker, shard, None)
             counts.append(len(_breaches(said)))
         return counts
 
@@ -381,9 +381,9 @@ def test_between_two_turns_of_a_flood_of_deadlines_all_waiting_events_are_taken(
             await asyncio.sleep(0)
             return True
 
-        monkeypatch.setattr(tasks, "cycle", cycle)
+        monkeypatch.setattr(tasks, "process_and_commit", cycle)
         task = PartitionTask(context.context, context.shard)
-        context.shard.deadlines.set(b"t", START)  # and nobody wakes it: there is always one more
+        context.shard.timers.set(b"t", START)  # and nobody wakes it: there is always one more
         task.release(0)
         task.life.enter(State.RUNNING)
         for _ in range(4):
