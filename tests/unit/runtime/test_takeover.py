@@ -58,8 +58,10 @@ class _Worker:
         self.given_up: list[int] = []
         self.renewed: set[int] = set()
         self.begun: dict[int, tuple[int, Checkpoint]] = {}
-        books = SimpleNamespace(begin=lambda number: self.did(f"index {number}"))
-        metrics: Any = SimpleNamespace(books=books, partition=lambda *_, **__: None, partition_given_up=self.given_up.append)
+        counts = SimpleNamespace(begin=lambda number: self.did(f"index {number}"))
+        metrics: Any = SimpleNamespace(
+            open_commitments=counts, partition=lambda *_, **__: None, partition_revoked=self.given_up.append
+        )
         metrics.woke = lambda _: None
         store: Any = SimpleNamespace(
             of=lambda _: {},
