@@ -53,7 +53,7 @@ def run(arguments: list[str]) -> None:
     _around(takeover, "_index", "deadlines")
     _around(transport.Consumer, "on_partitions_assigned", "assigned")
     _around(store.Store, "restore", "restore")
-    _around(gc_tuning, "settle", "settle")
+    _around(gc_tuning, "freeze", "freeze")
     for name in ("fence", "read_back"):
         _around(takeover, name, name)
     _around(task, "process_and_commit", "turn")

@@ -94,7 +94,7 @@ def run(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[_Worker], Awaita
     def in_a_loop(way: Callable[[_Worker], Awaitable[None]]) -> None:
         async def whole() -> None:
             worker = _Worker()
-            monkeypatch.setattr(tasks, "cycle", worker.cycle)
+            monkeypatch.setattr(tasks, "process_and_commit", worker.cycle)
             await way(worker)
             worker.task._task.cancel()
 
@@ -237,7 +237,7 @@ def test_a_bug_within_a_turn_ends_the_process(run: Any, monkeypatch: pytest.Monk
             shard.life.enter(State.CREATED)
             return True
 
-        monkeypatch.setattr(tasks, "cycle", cycle)
+        monkeypatch.setattr(tasks, "process_and_commit", cycle)
         worker.task.release(10)
         worker.offer(5)
         await worker.until(lambda: bool(ends))

@@ -74,7 +74,7 @@ class Worker:
             watermark=0,
             tickets={},
             open_counts=SimpleNamespace(open=0),
-            deadlines=TimerQueue(),
+            timers=TimerQueue(),
             clock=lambda wall: 0,
         )
         return self.partitions.setdefault(number, partition)

@@ -347,7 +347,7 @@ def test_what_passes_while_a_turn_takes_breath_is_noticed_by_the_next(tmp_path: 
         context.take(_records([_created("a", START), _created("b", START + 1), _created("c", START + SECOND)]))
         shard = context.shard
         context.go_live()
-        unknown: Any = SimpleNamespace(woken_until={}, said=set(), write=write, unknown_from=lambda _: {})
+        unknown: Any = SimpleNamespace(woken_until={}, emitted_ids=set(), write=write, unknown_from=lambda _: {})
         shard.outputs = shard.changelog = unknown
         readings = iter(range(START + HOUR + context.settings.grace + 2, START + 2 * HOUR, 5 * SECOND))
         ours: Any = SimpleNamespace(committed=lambda _: 0, prove=lambda _: asyncio.sleep(0))
