@@ -25,7 +25,7 @@ endif
 DESELECT := $(if $(LEFT_OUT),-m "$(wordlist 2,9,$(LEFT_OUT))")
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo unit test-short coverage test chaos check pictures bench wheel lock clean
+.PHONY: help setup demo unit test-short coverage test chaos check pictures bench schemas wheel lock clean
 
 help: ## Say what there is
 	@echo "make TARGET, where TARGET is one of"
@@ -73,6 +73,9 @@ pictures: $(STAMP) ## Draw the dashboards into docs/images; wants prometheus, ch
 
 bench: $(STAMP) $(if $(COMPILER),wheel) ## Run every benchmark and write docs/internals/benchmarks.md, in some 20 minutes (ARGS=--quick: a trial)
 	$(BIN)/python benchmarks/run.py $(if $(COMPILER),--wheel dist/breachwatch-*.whl) $(ARGS)
+
+schemas: $(STAMP) ## Make the JSON schemas of the topics from the structs that read and write them
+	$(BIN)/python -m schemas.build
 
 wheel: $(STAMP) ## Build dist/*.whl with the hot path as machine code: twice as fast; needs a C compiler
 	@# Of a copy: while it works, mypyc takes pyproject.toml away.

@@ -13,52 +13,16 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import msgspec
 from msgspec import NODEFAULT, UNSET
 
-from stream.sla.effects import Effect, Kind, Reason
-from stream.sla.policy.policy import LadderKind
-from stream.wire.decode import Rejected, RejectReason
+from stream.sla.effects import Effect, Kind
+from stream.wire.decode import Rejected
 from stream.wire.instants import format_instant, parse_instant
+from stream.wire.output_structs import WireEffect, WireRejected
 
 if TYPE_CHECKING:
     from stream.sla.events import Event, EventType
-
-Seconds = int | float
-"""A length on the wire: whole where it is whole. A float tells microseconds apart up to 270 years."""
+    from stream.wire.output_structs import Seconds
 
 _encode: Final = msgspec.json.Encoder(order="deterministic").encode
-
-
-class WireEffect(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
-    """``schemas/sla-effect.v1.json``: keys in this order, those with a default only where they say something."""
-
-    id: str
-    type: Kind
-    at: str
-    detected_at: str
-    ticket: str
-    policy: str = ""
-    policy_version: int
-    commitment: str = ""
-    ladder: str = ""
-    escalation_kind: LadderKind | None = None
-    level: str = ""
-    assign_to: str = ""
-    notify: tuple[str, ...] = ()
-    owner: str = ""
-    cycle: int
-    reason: Reason
-    cause: str
-    due_at: str | None = None
-    allowed_from: str | None = None
-    elapsed_seconds: Seconds
-    paused_seconds: Seconds
-    target_seconds: Seconds | None = None
-    calendar: str = ""
-    timezone: str = ""
-    late: bool
-    retracts: str = ""
-    retracts_type: Kind | None = None
-    retracts_reason: Reason | None = None
-    fields: dict[str, str | list[str]] = {}
 
 
 def _default(field: msgspec.structs.FieldInfo) -> Any:
@@ -87,21 +51,6 @@ class DeadLetter(NamedTuple):
     offset: int
     at: int
     """When it was refused, epoch microseconds."""
-
-
-class WireRejected(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
-    """``schemas/rejected-event.v1.json``."""
-
-    reason: RejectReason
-    message: str
-    path: str = ""
-    at: str
-    topic: str
-    partition: int
-    offset: int
-    key_base64: str | None = None
-    value_base64: str | None = None
-    value_bytes: int | None = None
 
 
 MAX_KEPT: Final = 700_000

@@ -1,8 +1,8 @@
 """The wire form of ticket events: one struct a type, which msgspec fills and checks in one pass over the bytes.
 
-``schemas/ticket-event.v1.json`` is the same contract for everybody else. Extra keys are skipped: a publisher may send what it
-likes beside what is asked. What the structs cannot say (the names and values of ticket fields, a duration's text) is checked
-on the way to an ``Event``; a failure is ``InvalidEvent``.
+``schemas/build.py`` makes ``schemas/ticket-event.v1.json``, the contract of publishers, from these structs. Extra keys are
+skipped: a publisher may send what it likes beside what is asked. What msgspec does not check (the names and values of ticket
+fields, a duration's text) is checked on the way to an ``Event``; a failure is ``InvalidEvent``.
 """
 
 from __future__ import annotations
@@ -22,12 +22,73 @@ MAX_PRIORITY: Final = 64
 MAX_FIELDS: Final = 64
 MAX_TAGS: Final = 256
 
+_TIME: Final = (
+    r"^(1969-12-31|2200-01-01|(19[7-9][0-9]|2[01][0-9][0-9])-((0[13578]|1[02])-(0[1-9]|[12][0-9]|3[01])|"
+    r"(0[469]|11)-(0[1-9]|[12][0-9]|30)|02-(0[1-9]|[12][0-9])))[Tt ]([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]+)?"
+    r"([Zz]|[+-]([01][0-9]|2[0-3]):?[0-5][0-9])$"
+)
+_DURATION: Final = r"^([0-9]+(\.[0-9]+)?(s|m|h|d|w|mo|bh|bd))+$"
+
 Identifier = Annotated[str, Meta(min_length=1, max_length=MAX_ID)]
 Text = Annotated[str, Meta(max_length=MAX_TEXT)]
 FieldName = Annotated[str, Meta(min_length=1, max_length=64)]
 FieldValue = Text | Annotated[list[Text], Meta(max_length=MAX_TAGS)] | bool | int | float | None
-Fields = Annotated[dict[FieldName, FieldValue], Meta(max_length=MAX_FIELDS)]
-Sequence = Annotated[int, Meta(ge=0, le=2**63 - 1)]
+Fields = Annotated[
+    dict[FieldName, FieldValue],
+    Meta(
+        max_length=MAX_FIELDS,
+        description="Ticket fields by name. Policies look at status, priority, category, channel, customer, contract, team, "
+        "assignee "
+        "and tags, and at any field of your own that they name. Numbers become text, true and false become yes and no, null "
+        "clears a "
+        "field.",
+        # What ``ticket_fields`` checks.
+        extra_json_schema={
+            "properties": {
+                "status": {"enum": [*STATUSES]},
+                "priority": {"type": ["string", "number", "boolean", "null"], "maxLength": MAX_PRIORITY},
+                "tags": {
+                    "description": "A list of strings. The empty string or null clears it.",
+                    "anyOf": [
+                        {"type": "array", "maxItems": MAX_TAGS, "items": {"type": "string", "maxLength": MAX_TEXT}},
+                        {"enum": ["", None]},
+                    ],
+                },
+            },
+            "allOf": [
+                {"propertyNames": {"pattern": "^[^@]"}},
+                {"properties": {"tags": True}, "additionalProperties": {"not": {"type": "array"}}},
+            ],
+        },
+    ),
+]
+Level = Annotated[
+    str,
+    Meta(
+        max_length=MAX_ID,
+        description="The level meant, by its name in the policy; absent: the one that is raised, or the one the policy names "
+        "for "
+        "requests.",
+    ),
+]
+Sequence = Annotated[
+    int,
+    Meta(ge=0, le=2**63 - 1, description="Order among the events of one action, which bear the same time. Absent: 0."),
+]
+EventTime = Annotated[
+    AwareTime,
+    Meta(
+        description="When it happened at the source: RFC 3339 with an offset from UTC, in the years 1970 to 2199 (UTC). "
+        "Fractions finer "
+        "than a microsecond are rounded. 29 February only in leap years, no leap second 60. At most five minutes ahead of the "
+        "detector's clock, unless it is set otherwise.",
+        extra_json_schema={"pattern": _TIME},
+    ),
+]
+Source = Annotated[Identifier, Meta(description="The helpdesk or adapter that publishes. Ids are unique within it.")]
+FreeText = Annotated[
+    Text, Meta(description="Why, for people. It is checked and dropped: breachwatch keeps and shows it nowhere.")
+]
 
 _KNOWN_STATUSES: Final = frozenset[object](STATUSES)
 
@@ -42,7 +103,7 @@ class InvalidEvent(Exception):  # noqa: N818  it names a state of the event; the
 
 
 class Actor(msgspec.Struct, frozen=True, gc=False):
-    """Who did it. An ``id`` may stand beside the kind; it is skipped, so that no name ever gets further than here."""
+    """Who did it. An id beside the kind is skipped: neither names nor addresses are wanted."""
 
     kind: ActorKind
 
@@ -50,10 +111,12 @@ class Actor(msgspec.Struct, frozen=True, gc=False):
 class TicketEvent(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag_field="type"):
     """What every event about a ticket carries."""
 
-    id: Identifier
-    source: Identifier
-    ticket: Identifier
-    at: AwareTime
+    id: Annotated[
+        Identifier, Meta(description="Unique within the source. The same id again is a repetition and changes nothing.")
+    ]
+    source: Source
+    ticket: Annotated[Identifier, Meta(description="Unique over all sources; write source/number. It is the record key.")]
+    at: EventTime
     seq: Sequence = 0
     actor: Actor | UnsetType = UNSET
 
@@ -63,6 +126,8 @@ class TicketEvent(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag_field
 
 
 class TicketCreated(TicketEvent, frozen=True, kw_only=True, gc=False, tag="ticket.created"):
+    """The ticket's first fields. Without a status it is new."""
+
     fields: Fields = {}
 
     def event(self, at: int, actor: ActorKind | None) -> Event:
@@ -73,6 +138,8 @@ class TicketCreated(TicketEvent, frozen=True, kw_only=True, gc=False, tag="ticke
 
 
 class TicketChanged(TicketEvent, frozen=True, kw_only=True, gc=False, tag="ticket.changed"):
+    """Only what changed."""
+
     fields: Fields
 
     def event(self, at: int, actor: ActorKind | None) -> Event:
@@ -80,14 +147,18 @@ class TicketChanged(TicketEvent, frozen=True, kw_only=True, gc=False, tag="ticke
 
 
 class CommentAdded(TicketEvent, frozen=True, kw_only=True, gc=False, tag="comment.added"):
-    public: bool
+    """Somebody wrote a comment. Its text is not wanted."""
+
+    public: Annotated[bool, Meta(description="Whether the customer can read it. A public comment of an agent is an answer.")]
 
     def event(self, at: int, actor: ActorKind | None) -> Event:
         return Event(at, self.id, "comment.added", self.source, self.seq, actor, public=self.public)
 
 
 class TicketMerged(TicketEvent, frozen=True, kw_only=True, gc=False, tag="ticket.merged"):
-    into: Identifier
+    """The ticket ends here; its promises are cancelled."""
+
+    into: Annotated[Identifier, Meta(description="The ticket that goes on, which is another one.")]
 
     def event(self, at: int, actor: ActorKind | None) -> Event:
         if self.into == self.ticket:
@@ -96,29 +167,46 @@ class TicketMerged(TicketEvent, frozen=True, kw_only=True, gc=False, tag="ticket
 
 
 class TicketDeleted(TicketEvent, frozen=True, kw_only=True, gc=False, tag="ticket.deleted"):
+    """The ticket is gone; its promises are cancelled."""
+
     def event(self, at: int, actor: ActorKind | None) -> Event:
         return Event(at, self.id, "ticket.deleted", self.source, self.seq, actor)
 
 
 class DependencyStarted(TicketEvent, frozen=True, kw_only=True, gc=False, tag="dependency.started"):
-    party: Identifier
+    """The ticket waits for a third party."""
+
+    party: Annotated[Identifier, Meta(description="The third party that the ticket waits for.")]
 
     def event(self, at: int, actor: ActorKind | None) -> Event:
         return Event(at, self.id, "dependency.started", self.source, self.seq, actor, party=self.party)
 
 
 class DependencyEnded(TicketEvent, frozen=True, kw_only=True, gc=False, tag="dependency.ended"):
-    party: Identifier
+    """The third party has delivered."""
+
+    party: Annotated[Identifier, Meta(description="The third party, as the start named it.")]
 
     def event(self, at: int, actor: ActorKind | None) -> Event:
         return Event(at, self.id, "dependency.ended", self.source, self.seq, actor, party=self.party)
 
 
 class ExtensionGranted(TicketEvent, frozen=True, kw_only=True, gc=False, tag="extension.granted"):
-    commitment: Identifier
-    by: Annotated[str, Meta(min_length=1, max_length=64)]
-    reason: Text = ""
-    """Free text: checked, and dropped here."""
+    """The customer has agreed to a longer target."""
+
+    commitment: Annotated[Identifier, Meta(description="The commitment whose target is extended, by its name in the policy.")]
+    by: Annotated[
+        str,
+        Meta(
+            min_length=1,
+            max_length=64,
+            description="How much longer: a duration as in policies, such as 30m, 4bh or 2bd. Business time (bh, bd) and wall "
+            "time "
+            "(s, m, h, d, w, mo) do not mix.",
+            extra_json_schema={"pattern": _DURATION},
+        ),
+    ]
+    reason: FreeText = ""
 
     def event(self, at: int, actor: ActorKind | None) -> Event:
         try:
@@ -138,20 +226,26 @@ class ExtensionGranted(TicketEvent, frozen=True, kw_only=True, gc=False, tag="ex
 
 
 class ResolutionAccepted(TicketEvent, frozen=True, kw_only=True, gc=False, tag="resolution.accepted"):
-    by: Literal["customer", "manager"]
+    """The solution was accepted."""
+
+    by: Annotated[Literal["customer", "manager"], Meta(description="Who accepted it.")]
 
     def event(self, at: int, actor: ActorKind | None) -> Event:
         return Event(at, self.id, "resolution.accepted", self.source, self.seq, actor, by=self.by)
 
 
 class _Escalation(TicketEvent, frozen=True, kw_only=True, gc=False):
-    level: Annotated[str, Meta(max_length=MAX_ID)] = ""
-    reason: Text = ""
-    """Free text: checked, and dropped here."""
+    level: Level = ""
+    reason: FreeText = ""
 
 
 class EscalationRequested(_Escalation, frozen=True, kw_only=True, gc=False, tag="escalation.requested"):
-    impact: Literal["production", "business_risk", "none"] = "none"
+    """The customer asks for an escalation."""
+
+    impact: Annotated[
+        Literal["production", "business_risk", "none"],
+        Meta(description="What is at stake. Anything but none allows a request before the target has passed."),
+    ] = "none"
 
     def event(self, at: int, actor: ActorKind | None) -> Event:
         return Event(
@@ -167,6 +261,8 @@ class EscalationRequested(_Escalation, frozen=True, kw_only=True, gc=False, tag=
 
 
 class EscalationAcknowledged(_Escalation, frozen=True, kw_only=True, gc=False, tag="escalation.acknowledged"):
+    """Somebody has taken the escalation on."""
+
     def event(self, at: int, actor: ActorKind | None) -> Event:
         return Event(
             at,
@@ -180,15 +276,17 @@ class EscalationAcknowledged(_Escalation, frozen=True, kw_only=True, gc=False, t
 
 
 class EscalationReleased(_Escalation, frozen=True, kw_only=True, gc=False, tag="escalation.released"):
+    """The escalation is over."""
+
     def event(self, at: int, actor: ActorKind | None) -> Event:
         return Event(at, self.id, "escalation.released", self.source, self.seq, actor, level=self.level)
 
 
 class FeedTick(msgspec.Struct, frozen=True, gc=False, tag_field="type", tag="feed.tick"):
-    """The feed is alive, and complete up to ``at``. About no ticket."""
+    """The feed is alive, and complete up to its time. It is about no ticket."""
 
-    source: Identifier
-    at: AwareTime
+    source: Source
+    at: EventTime
 
 
 class Incoming(msgspec.Struct, frozen=True, gc=False):

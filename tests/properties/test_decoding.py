@@ -78,7 +78,9 @@ json_values = st.recursive(
 paths: list[tuple[str, ...]] = [(key,) for key in sorted({key for valid in VALID for key in valid})]
 paths += [("fields", key) for key in ("status", "priority", "tags", "team", "@answered", "", "x" * 65)]
 paths += [("actor", "kind"), ("actor", "id")]
-times = st.from_regex(SCHEMA.schema["properties"]["at"]["pattern"], fullmatch=True, alphabet=st.characters(codec="ascii"))
+times = st.from_regex(
+    SCHEMA.schema["$defs"]["FeedTick"]["properties"]["at"]["pattern"], fullmatch=True, alphabet=st.characters(codec="ascii")
+)
 
 
 @st.composite

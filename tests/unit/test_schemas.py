@@ -11,6 +11,7 @@ import msgspec
 import pytest
 from jsonschema import Draft202012Validator
 
+from schemas.build import build, text
 from stream.sla.effects import Kind
 from stream.sla.events import EVENT_TYPES
 from stream.wire.decode import Rejected, RejectReason, Tick, decode
@@ -20,6 +21,8 @@ from stream.wire.ticket_event import Incoming
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "schemas" / "examples"
+OBVIOUS = {"partition", "offset", "actor", "kind", "type"}
+"""Keys of which the name, or the description of the struct, says enough."""
 CONTRACTS = ("ticket-event", "sla-effect", "rejected-event")
 NOW = parse_instant("2026-03-10T00:00:00Z")
 
@@ -47,15 +50,31 @@ def test_a_schema_is_itself_a_valid_schema(contract: str) -> None:
     Draft202012Validator.check_schema(schema(contract).schema)
 
 
+@pytest.mark.parametrize("name", build())
+def test_a_schema_is_what_the_structs_say(name: str) -> None:
+    assert (ROOT / "schemas" / name).read_text("utf-8") == text(build()[name]), "run `make schemas`"
+
+
+def test_every_contract_that_is_generated_is_tested_here() -> None:
+    assert set(build()) == {f"{contract}.v1.json" for contract in CONTRACTS}
+
+
 @pytest.mark.parametrize("contract", CONTRACTS)
 def test_every_key_of_a_schema_is_described_where_it_is_not_obvious(contract: str) -> None:
+    whole = schema(contract).schema
     bare = [
         name
-        for name, said in schema(contract).schema["properties"].items()
-        if "description" not in said and name not in {"partition", "offset"}
+        for part in (whole, *whole["$defs"].values())
+        for name, said in part.get("properties", {}).items()
+        if "description" not in said and name not in OBVIOUS
     ]
 
     assert bare == []
+
+
+@pytest.mark.parametrize("contract", CONTRACTS)
+def test_no_description_speaks_of_the_code(contract: str) -> None:
+    assert "``" not in json.dumps(schema(contract).schema)
 
 
 @pytest.mark.parametrize("path", [p for contract in CONTRACTS for p in examples(contract, "valid")])
