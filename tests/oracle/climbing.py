@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from stream.sla.policy.policy import Level
     from tests.oracle.asked import Fields
 
+_HANDS_OVER = ("raised", "repeated", "recurred")
 _ACTIVE = ("climbing", "acknowledged", "monitoring")
 
 
@@ -30,13 +31,13 @@ class Climbing:
             if escalation_state is None or escalation_state.metric != metric or escalation_state.cycle != watch.cycle:
                 continue
             if move == "reopen":
-                self._reopen(name, escalation_state)
+                self._reopen(name, escalation_state, resolved_ladder)
             elif move == "stop" and resolved_ladder.ladder.monitoring is not None and _active(escalation_state):
                 escalation_state.state = "monitoring"
                 escalation_state.watched_until = self._later(self.story.now, resolved_ladder.ladder.monitoring, resolved_ladder)
-                self._tell(name, escalation_state, "monitoring", due=escalation_state.watched_until)
+                self._tell(name, escalation_state, "monitoring", resolved_ladder, due=escalation_state.watched_until)
             elif move in ("stop", "restart", "cancel"):
-                self._release(name, escalation_state)
+                self._release(name, escalation_state, resolved_ladder)
 
     def hear(self, event: Event, before: Fields) -> None:
         meant = []
@@ -52,20 +53,20 @@ class Climbing:
             for name, escalation_state, resolved_ladder in (knowing or takers or meant)[:1]:
                 self._ask(name, event, escalation_state, resolved_ladder, self.story.watches[escalation_state.metric])
             return
-        for name, escalation_state, _ in meant:
+        for name, escalation_state, resolved_ladder in meant:
             if not _active(escalation_state) or (event.level and event.level not in escalation_state.raised):
                 continue
             if event.type == "escalation.released":
-                self._release(name, escalation_state)
+                self._release(name, escalation_state, resolved_ladder)
             elif escalation_state.state == "climbing":
                 escalation_state.state, escalation_state.said = "acknowledged", self.story.now
-                self._tell(name, escalation_state, "acknowledged")
+                self._tell(name, escalation_state, "acknowledged", resolved_ladder)
 
     def lay(self, fields: Fields, before: Fields) -> None:
         """Begin and end ladders, so that those of the fields stand on every stopwatch that is on."""
         laid = set()
         for metric, watch in self.story.watches.items():
-            for name in self.story.offered(metric, fields)[1] if watch.on else ():
+            for name, resolved_ladder in self.story.offered(metric, fields)[1].items() if watch.on else ():
                 laid.add(name)
                 escalation_state = self.escalations.get(name)
                 elsewhere = (
@@ -77,15 +78,16 @@ class Climbing:
                     continue
                 if escalation_state is None or (escalation_state.cycle, escalation_state.metric) != (watch.cycle, metric):
                     if escalation_state is not None:
-                        self._release(name, escalation_state)
+                        self._release(name, escalation_state, resolved_ladder)
                     self.escalations[name] = EscalationState(metric, watch.cycle)
                 elif escalation_state.state == "withdrawn":
                     escalation_state.state, escalation_state.said, escalation_state.repeats = "climbing", self.story.now, 0
-                    self._tell(name, escalation_state, "recurred")
+                    self._tell(name, escalation_state, "recurred", resolved_ladder)
         for name, escalation_state in self.escalations.items():
             watch = self.story.watches[escalation_state.metric]
-            if watch.on and name not in laid and name in self.story.offered(escalation_state.metric, before)[1]:
-                self._release(name, escalation_state, "withdrawn")
+            applied = self.story.offered(escalation_state.metric, before)[1].get(name)
+            if watch.on and name not in laid and applied is not None:
+                self._release(name, escalation_state, applied, "withdrawn")
             self.resolved_ladder[name] = self.story.offered(escalation_state.metric, fields)[1].get(name)
 
     def look(self) -> bool:
@@ -98,7 +100,7 @@ class Climbing:
     def _look(self, name: str, escalation_state: EscalationState, resolved_ladder: ResolvedLadder | None) -> bool:
         now, watch = self.story.now, self.story.watches[escalation_state.metric]
         if escalation_state.state == "monitoring" and escalation_state.watched_until == now and resolved_ladder is not None:
-            self._release(name, escalation_state, "quiet")
+            self._release(name, escalation_state, resolved_ladder, "quiet")
             return True
         if (
             resolved_ladder is None
@@ -114,7 +116,7 @@ class Climbing:
             ):
                 return False
             escalation_state.state, escalation_state.said, escalation_state.repeats = "climbing", now, 0
-            self._tell(name, escalation_state, "repeated", due=self._due(resolved_ladder))
+            self._tell(name, escalation_state, "repeated", resolved_ladder, due=self._due(resolved_ladder))
             return True
         raised = False
         resolved = self.story.commitments.get(resolved_ladder.ladder.commitment)
@@ -127,24 +129,24 @@ class Climbing:
             ):
                 escalation_state.raised.append(level.name)
                 escalation_state.said, escalation_state.repeats, raised = now, 0, True
-                self._tell(name, escalation_state, "raised", due=self._due(resolved_ladder))
+                self._tell(name, escalation_state, "raised", resolved_ladder, due=self._due(resolved_ladder))
         if raised:
             return True
         if highest is None or escalation_state.repeats >= highest.max_repeats:
             return False
         if self._again(highest, highest.repeat_every, escalation_state, resolved_ladder):
             escalation_state.said, escalation_state.repeats = now, escalation_state.repeats + 1
-            self._tell(name, escalation_state, "repeated", due=self._due(resolved_ladder))
+            self._tell(name, escalation_state, "repeated", resolved_ladder, due=self._due(resolved_ladder))
             return True
         return False
 
-    def _reopen(self, name: str, escalation_state: EscalationState) -> None:
+    def _reopen(self, name: str, escalation_state: EscalationState, resolved_ladder: ResolvedLadder) -> None:
         escalation_state.said, escalation_state.repeats = self.story.now, 0
         if escalation_state.state == "quiet":
             escalation_state.raised = []
         escalation_state.state = "climbing"
         if escalation_state.raised:
-            self._tell(name, escalation_state, "recurred")
+            self._tell(name, escalation_state, "recurred", resolved_ladder)
 
     def _ask(
         self, name: str, event: Event, escalation_state: EscalationState, resolved_ladder: ResolvedLadder, watch: Watch
@@ -159,19 +161,21 @@ class Climbing:
             shut = now < gate.due if gate.due is not None else gate.verdict == "pending"
         early = shut and not urgent
         if level is None or not ladder.on_request or not watch.on or early:
-            self.story.say(name, "escalation.refused", wanted, escalation_state.cycle, None)
+            self.story.say(name, "escalation.refused", wanted, escalation_state.cycle, None, ladder.kind)
             return
         again = _passed(level, escalation_state, resolved_ladder)
         if not again:
             escalation_state.raised.append(level.name)
         escalation_state.state, escalation_state.said, escalation_state.repeats = "climbing", now, 0
-        kind = "escalation.repeated" if again else "escalation.raised"
-        self.story.say(name, kind, level.name, escalation_state.cycle, self._due(resolved_ladder))
+        kind, team = "escalation.repeated" if again else "escalation.raised", resolved_ladder.teams.get(level.name, "")
+        self.story.say(name, kind, level.name, escalation_state.cycle, self._due(resolved_ladder), ladder.kind, team)
 
-    def _release(self, name: str, escalation_state: EscalationState, state: str = "released") -> None:
+    def _release(
+        self, name: str, escalation_state: EscalationState, resolved_ladder: ResolvedLadder, state: str = "released"
+    ) -> None:
         if _active(escalation_state):
             escalation_state.state = state
-            self._tell(name, escalation_state, "released")
+            self._tell(name, escalation_state, "released", resolved_ladder)
 
     def _may_escalate(self, resolved_ladder: ResolvedLadder) -> bool:
         resolved = self.story.commitments.get(resolved_ladder.ladder.commitment)
@@ -192,8 +196,19 @@ class Climbing:
         resolved = self.story.commitments.get(resolved_ladder.ladder.commitment)
         return None if resolved is None else resolved.due
 
-    def _tell(self, name: str, escalation_state: EscalationState, kind: str, *, due: int | None = None) -> None:
-        self.story.say(name, f"escalation.{kind}", escalation_state.raised[-1], escalation_state.cycle, due)
+    def _tell(
+        self,
+        name: str,
+        escalation_state: EscalationState,
+        kind: str,
+        resolved_ladder: ResolvedLadder,
+        *,
+        due: int | None = None,
+    ) -> None:
+        level = escalation_state.raised[-1]
+        team = resolved_ladder.teams.get(level, "") if kind in _HANDS_OVER else ""
+        kind_of_ladder = resolved_ladder.ladder.kind
+        self.story.say(name, f"escalation.{kind}", level, escalation_state.cycle, due, kind_of_ladder, team)
 
 
 def _active(escalation_state: EscalationState) -> bool:

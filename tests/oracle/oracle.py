@@ -68,6 +68,8 @@ Ladders
     request gets one answer: of the first that takes requests and has the level, else that takes requests, else of the first.
     It raises its level or repeats it, unless the ladder takes none, has no such level, its stopwatch is off, or it is
     neither urgent nor is the ``due_at`` of the commitment asked for past (one fulfilled while it had none counts as past).
+30. Whatever is said of a ladder names its kind. What raises or repeats a level, or brings it back, names the team that the
+    level chooses for the fields at that time: those after the event, but for a reopening those before it, as in 13.
 """
 
 from __future__ import annotations

@@ -34,6 +34,8 @@ class Expected(NamedTuple):
     cycle: int
     at: int
     due_at: int | None
+    escalation_kind: str = ""
+    assign_to: str = ""
 
 
 class Story:
@@ -55,8 +57,11 @@ class Story:
             name: resolved_ladder for name, resolved_ladder in ladders.items() if resolved_ladder.metric.name == metric
         }
 
-    def say(self, name: str, kind: str, level: str, cycle: int, due: int | None) -> None:
-        self.said.add(Expected(name, kind, level, cycle, self.now * MINUTE, None if due is None else due * MINUTE))
+    def say(
+        self, name: str, kind: str, level: str, cycle: int, due: int | None, escalation_kind: str = "", assign_to: str = ""
+    ) -> None:
+        at, due_at = self.now * MINUTE, None if due is None else due * MINUTE
+        self.said.add(Expected(name, kind, level, cycle, at, due_at, escalation_kind, assign_to))
 
 
 @dataclass
@@ -179,6 +184,8 @@ class ResolvedLadder:
     calendar: str
     metric: Metric
     levels: tuple[tuple[Level, Threshold], ...]
+    teams: dict[str, str]
+    """Level to the team that takes the ticket over."""
 
 
 def choose(choice: Choice[Any], fields: Fields) -> Any:
@@ -214,12 +221,14 @@ def offered(policies: Sequence[Policy], fields: Fields, began: int) -> tuple[dic
         if not holds(ladder.when, NOBODY, fields) or (ladder.commitment and ladder.commitment not in offers):
             continue
         levels = tuple((level, threshold) for level in ladder.levels if (threshold := choose(level.at, fields)) is not None)
+        chosen = {level.name: choose(level.assign_to, fields) for level in ladder.levels if level.assign_to is not None}
+        teams = {level: team for level, team in chosen.items() if team is not None}
         if ladder.commitment:
             below = offers[ladder.commitment]
-            ladders[ladder.name] = ResolvedLadder(ladder, below.calendar, below.commitment.metric, levels)
+            ladders[ladder.name] = ResolvedLadder(ladder, below.calendar, below.commitment.metric, levels, teams)
         else:
             assert ladder.metric is not None
-            ladders[ladder.name] = ResolvedLadder(ladder, usual, ladder.metric, levels)
+            ladders[ladder.name] = ResolvedLadder(ladder, usual, ladder.metric, levels, teams)
     return offers, ladders
 
 

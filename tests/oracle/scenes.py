@@ -204,6 +204,14 @@ def _ladders(random: Random, policy: str, below: Commitment, *, several: bool) -
             return after(random.choice(["10m", "2bh", "1bd"]))
         return _mark(random) if on else used(random.choice(SPENT))
 
+    # A ladder may go by one name in several policies and versions: the name decides the kind.
+    kind = LadderKind.FUNCTIONAL if name == "l" else LadderKind.HIERARCHICAL
+
+    def teams(level: str) -> Choice[str] | None:
+        if kind is LadderKind.HIERARCHICAL or random.random() < 0.3:
+            return None
+        return _by_priority(random, lambda: f"{level} {random.choice('xy')}")
+
     levels = tuple(
         Level(
             level,
@@ -212,13 +220,14 @@ def _ladders(random: Random, policy: str, below: Commitment, *, several: bool) -
             repeat_every=wait(),
             max_repeats=random.randint(0, 3),
             only_in_business_hours=random.random() < 0.4,
+            assign_to=teams(level),
         )
         for level in ("one", "two", "three")[: random.randint(1, 3)]
     )
     monitoring = wait()
     ladder = Ladder(
         name,
-        LadderKind.FUNCTIONAL,
+        kind,
         levels,
         metric=metric,
         commitment=on,

@@ -29,7 +29,10 @@ def engine(scene: Scene) -> set[Expected]:
         said += step.effects
     assert state is not None
     said += told.wake(state, scene.until).effects
-    return {Expected(e.ladder or e.commitment, e.kind, e.level, e.cycle, e.at, e.due_at) for e in said}
+    return {
+        Expected(e.ladder or e.commitment, e.kind, e.level, e.cycle, e.at, e.due_at, e.escalation_kind or "", e.assign_to)
+        for e in said
+    }
 
 
 def agree(scene: Scene) -> bool:
