@@ -33,9 +33,9 @@ class CalendarRangeError(ValueError):
 
 
 class Stretch(NamedTuple):
-    """Instants [start, end) of one kind (epoch microseconds); ``note`` says why.
+    """Instants [start, end) of one kind (epoch microseconds).
 
-    A holiday's name, an exception's note, ``break``.
+    ``note`` gives the reason: the name of a holiday, the note of an exception, or ``break``.
     """
 
     start: int

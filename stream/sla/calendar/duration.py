@@ -52,10 +52,7 @@ class Amount(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Duration:
-    """A positive length, as written and as understood.
-
-    ``micros`` and months and millionths of working days together.
-    """
+    """A positive length: its text, and the sum of ``micros``, ``months`` and ``day_millionths`` that the text stands for."""
 
     text: str
     clock: Clock
