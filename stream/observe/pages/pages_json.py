@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
-import msgspec
+import orjson
 
 from stream.wire.explanation import encode_explanation
 from stream.wire.instants import format_instant
@@ -13,7 +13,7 @@ from stream.wire.instants import format_instant
 if TYPE_CHECKING:
     from stream.observe.pages.views import TicketView, WorkerView
 
-_encode: Final = msgspec.json.Encoder(order="deterministic").encode
+_OPTIONS: Final = orjson.OPT_SORT_KEYS
 
 
 def ticket_address(ticket: str) -> str:
@@ -23,7 +23,7 @@ def ticket_address(ticket: str) -> str:
 
 def worker(view: WorkerView) -> bytes:
     """The state of a worker."""
-    return _encode(
+    return orjson.dumps(
         {
             "worker": view.url,
             "at": format_instant(view.at),
@@ -57,27 +57,29 @@ def worker(view: WorkerView) -> bytes:
             ],
             "at_risk_until": _instant(view.at_risk_until),
             "workers": [{"worker": other.url, "partitions": other.partitions} for other in view.neighbours],
-        }
+        },
+        option=_OPTIONS,
     )
 
 
 def ticket(view: TicketView) -> bytes:
     """A ticket, and why its deadlines are where they are."""
-    return _encode(
+    return orjson.dumps(
         {
             "ticket": view.ticket,
             "partition": view.partition,
             "live": view.live,
             "fields": view.fields,
             "gone": view.gone or None,
-            "explanation": msgspec.Raw(encode_explanation(view.explanation)),
-        }
+            "explanation": orjson.Fragment(encode_explanation(view.explanation)),
+        },
+        option=_OPTIONS,
     )
 
 
 def problem(text: str) -> bytes:
     """Why there is no page."""
-    return _encode({"error": text})
+    return orjson.dumps({"error": text}, option=_OPTIONS)
 
 
 def _instant(instant: int | None) -> str | None:
