@@ -73,8 +73,11 @@ class View:
         word, style = _WORDS[effect.kind]
         about = " ".join(str(effect.fields.get(name, "")) for name in ("priority", "channel", "customer"))
         what = " ".join(part for part in (effect.commitment or effect.ladder, effect.level) if part)
+        reason = f"{effect.reason} ({effect.escalation_kind})" if effect.escalation_kind else effect.reason
+        if effect.assign_to:
+            reason += f", assigned to {effect.assign_to}"
         due = "" if effect.due_at is None else f"due {_local(effect.due_at, zone)}"
-        self._line(style, _local(effect.at, zone), word, effect.ticket, about, what, due, effect.reason)
+        self._line(style, _local(effect.at, zone), word, effect.ticket, about, what, due, reason)
 
     def dead_letter(self, dead_letter: DeadLetter) -> None:
         self.tally.refusal(dead_letter.rejected.reason)

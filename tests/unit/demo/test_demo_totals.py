@@ -9,6 +9,7 @@ from rich.console import Console
 from stream.demo.totals import Tally
 from stream.demo.view import View
 from stream.sla.effects import Effect, Kind, Reason
+from stream.sla.policy.policy import LadderKind
 from stream.wire.decode import Rejected, RejectReason
 from stream.wire.effect import DeadLetter
 from tests.effects import effect_of
@@ -94,3 +95,12 @@ def test_in_a_terminal_the_picture_has_clock_counts_and_metrics_address() -> Non
     picture = out.getvalue()
     for part in ("Mon 19 Jan 12:00", "feed 50%", "breached 1", "http://here/metrics", "desk/1"):
         assert part in picture
+
+
+def test_an_escalation_is_shown_with_its_kind_and_the_team_that_takes_over() -> None:
+    out = io.StringIO()
+    with View(Console(file=out, width=200), "") as view:
+        team = {"ladder": "skill", "escalation_kind": LadderKind.FUNCTIONAL, "level": "second", "assign_to": "Second line"}
+        view.effect(effect(Kind.RAISED, **team))
+
+    assert "target_passed (functional), assigned to Second line" in out.getvalue()
