@@ -76,6 +76,40 @@ def test_a_verdict_is_counted_under_its_outcome(metrics: Metrics, value: Value, 
     assert value("sla_effects_total", type=kind.value) == 1
 
 
+COUNTED_BY_TYPE_ALONE = {
+    Kind.PAUSED,
+    Kind.RESUMED,  # unless it undoes a verdict
+    Kind.RETARGETED,
+    Kind.EXTENSION_REFUSED,
+    Kind.ELAPSED,
+    Kind.REPEATED,
+    Kind.ACKNOWLEDGED,
+    Kind.REFUSED,
+    Kind.MONITORING,
+    Kind.RELEASED,
+    Kind.ESCALATION_RETRACTED,
+}
+"""Whoever adds a kind of effect decides whether it has metrics of its own."""
+
+
+def counted(metrics: Metrics) -> set[str]:
+    """Series of events and effects with their values: those of the process and of the scrape change by themselves."""
+    series = generate_latest(metrics.registry).decode().splitlines()
+    return {line for line in series if line.startswith("sla_") and not line.startswith("sla_collector_duration_seconds")}
+
+
+@pytest.mark.parametrize("kind", Kind)
+def test_every_kind_is_counted_by_type_and_some_in_metrics_of_their_own(metrics: Metrics, kind: Kind) -> None:
+    before = counted(metrics)
+
+    metrics.effects([effect(kind)], clock_is_wall=False)
+
+    changed = counted(metrics) - before
+    own = {line for line in changed if not line.startswith("sla_effects_total")}
+    assert len(changed) == len(own) + 1
+    assert bool(own) == (kind not in COUNTED_BY_TYPE_ALONE)
+
+
 @pytest.mark.parametrize("kind", [Kind.MET_LATE, Kind.MEASURED])
 def test_fulfilment_after_the_breach_or_without_a_target_is_no_verdict(metrics: Metrics, value: Value, kind: Kind) -> None:
     metrics.effects([effect(kind, target=None)], clock_is_wall=True)
