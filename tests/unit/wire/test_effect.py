@@ -26,6 +26,7 @@ from stream.wire.effect import (
     encode_tick,
 )
 from stream.wire.instants import END, FIRST, parse_instant
+from stream.wire.output_structs import WireEffect
 from stream.wire.ticket_event import Incoming
 from tests.effects import effect_of
 
@@ -84,6 +85,20 @@ EVERY_KEY: dict[str, st.SearchStrategy[Any]] = {
     "allowed_from": st.none() | instants,
 }
 effects = st.builds(Effect, **EVERY_KEY)
+
+
+ON_THE_WIRE = {
+    "kind": "type",
+    "elapsed": "elapsed_seconds",
+    "paused": "paused_seconds",
+    "target": "target_seconds",
+    "retracts_kind": "retracts_type",
+}
+"""Fields of an effect that have another name on the wire."""
+
+
+def test_the_fields_of_an_effect_have_the_order_of_the_wire() -> None:
+    assert [ON_THE_WIRE.get(name, name) for name in Effect.__struct_fields__] == [*WireEffect.__struct_fields__]
 
 
 def test_an_effect_is_flat_json_with_times_in_utc_and_lengths_in_seconds() -> None:
