@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from stream.documents.readers import as_text, items, listed, read_yes_no, shown, suggestion, under
 from stream.sla.events import ACTOR_KINDS, EVENT_TYPES, STATUSES
-from stream.sla.policy.conditions import ALWAYS, DERIVED, All, AnyOf, Changed, Condition, EventIs, FieldIn, Not
+from stream.sla.policy.conditions import ALWAYS, DERIVED, All, AnyOf, Changed, Condition, EventIs, FieldIn, Not, leaves
 from stream.sla.policy.metric import ANSWER, BEGUN, SOLVED
 
 if TYPE_CHECKING:
@@ -43,17 +43,11 @@ def read_ticket_condition(data: object, report: Report) -> Condition | None:
 
 def momentary(condition: Condition) -> bool:
     """Whether the answer belongs to one event, rather than to the ticket's fields that stay."""
-    match condition:
-        case EventIs() | Changed():
-            return True
-        case FieldIn(field, _):
-            return field == "@begun"
-        case All(parts) | AnyOf(parts):
-            return any(map(momentary, parts))
-        case Not(part):
-            return momentary(part)
-        case _:
-            return False
+    return any(_of_one_event(leaf) for leaf in leaves(condition))
+
+
+def _of_one_event(test: Condition) -> bool:
+    return isinstance(test, EventIs | Changed) or (isinstance(test, FieldIn) and test.field == "@begun")
 
 
 def _read(data: object, report: Report, *, of_ticket: bool) -> Condition | None:

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 from stream.language.conditions import NEVER
 from stream.language.lint_thresholds import levels_rise, marks_fit
-from stream.language.satisfiability import example, holds, possible
-from stream.sla.policy.conditions import All, AnyOf, Condition, Not
+from stream.language.satisfiability import example, possible
+from stream.sla.policy.conditions import All, AnyOf, Condition, Not, holds
 from stream.sla.policy.metric import Again, Metric
 
 if TYPE_CHECKING:

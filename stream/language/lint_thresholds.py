@@ -7,18 +7,16 @@ knowing the week.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Final, NamedTuple
 
-from stream.language.satisfiability import few_tickets, holds
+from stream.language.satisfiability import few_tickets
 from stream.sla.calendar.duration import Amount, Clock
-from stream.sla.policy.conditions import ALWAYS, All, Condition, Fields, fields_read
+from stream.sla.policy.conditions import ALWAYS, All, Condition, Fields, fields_read, holds
 from stream.sla.policy.policy import Choice, Commitment, Ladder, Policy, Threshold, ThresholdKind
 
 if TYPE_CHECKING:
     from stream.documents.document import Report
     from stream.sla.calendar.calendar import Calendar
-
-T = TypeVar("T")
 
 _Say = Callable[[str, str], None]
 
@@ -51,7 +49,7 @@ def marks_fit(policy: Policy, commitment: Commitment, report: Report, calendars:
 
     used: set[Condition] = set()
     idle: dict[Condition, Fields] = {}
-    for case in _cases(policy, commitment, calendars, [condition for condition, _ in commitment.warn_at.cases]):
+    for case in _cases(policy, commitment, calendars, commitment.warn_at.conditions):
         _target_ends(case, say)
         for condition, thresholds in commitment.warn_at.cases:
             if holds(condition, case.fields):
@@ -93,7 +91,7 @@ def levels_rise(policy: Policy, ladder: Ladder, report: Report, calendars: Mappi
         basis = Commitment(ladder.name, ladder.metric, Choice(()))
     if basis is None:
         return  # the commitment could not be read
-    conditions = [condition for level in ladder.levels for condition, _ in level.at.cases]
+    conditions = [condition for level in ladder.levels for condition in level.at.conditions]
     wrong: dict[int, tuple[str, str]] = {}
     for case in _cases(policy, basis, calendars, conditions, ladder.when):
         for index, key, message in _misplaced(ladder, case):
@@ -107,7 +105,7 @@ def _misplaced(ladder: Ladder, case: _Case) -> list[tuple[int, str, str]]:
     found = []
     below: dict[Clock, tuple[int, str]] = {}
     for index, level in enumerate(ladder.levels):
-        threshold = _choose(level.at, case.fields)
+        threshold = level.at.of(case.fields)
         position = _position(threshold, case) if threshold is not None else None
         if threshold is None or position is None:
             continue
@@ -145,19 +143,15 @@ def _cases(
     """Every kind of ticket that its choices and ``more`` tell apart, of those the commitment and ``when`` apply to."""
     own = commitment.calendar or Choice(())
     choices = (own, policy.calendar, commitment.target)
-    conditions = [*more, *(condition for choice in choices for condition, _ in choice.cases)]
+    conditions = [*more, *(condition for choice in choices for condition in choice.conditions)]
     cases = []
     for fields in few_tickets(conditions, (policy.applies_to, commitment.when, when)):
-        calendar = calendars.get(_choose(own, fields) or _choose(policy.calendar, fields) or "")
+        calendar = calendars.get(own.of(fields) or policy.calendar.of(fields) or "")
         if calendar is not None:
-            target = _choose(commitment.target, fields)
+            target = commitment.target.of(fields)
             amount = target.resolve(calendar, _START) if target is not None else None
             cases.append(_Case(fields, calendar, amount, target.text if target is not None else ""))
     return cases
-
-
-def _choose(choice: Choice[T], fields: Fields) -> T | None:
-    return next((value for condition, value in choice.cases if holds(condition, fields)), None)
 
 
 def _about(condition: Condition, fields: Fields) -> str:

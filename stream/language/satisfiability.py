@@ -13,17 +13,17 @@ from stream.language.conditions import momentary
 from stream.sla.events import ACTOR_KINDS, EVENT_TYPES, STATUSES, Event, EventType
 from stream.sla.policy.conditions import (
     DERIVED,
+    NO_EVENT,
     All,
-    AnyOf,
     Changed,
     Condition,
     EventIs,
     FieldIn,
     Fields,
-    Not,
     Test,
     compile_condition,
     fields_read,
+    leaves,
 )
 
 if TYPE_CHECKING:
@@ -34,8 +34,6 @@ OTHER: Final = "any other"
 
 LIMIT: Final = 50_000
 """After so many steps a question is given up."""
-
-_MOMENT: Final = Event(at=0, id="", type="ticket.changed", source="")
 
 
 class TooManyError(Exception):
@@ -48,7 +46,7 @@ def possible(condition: Condition) -> bool:
     lasting = tuple(part for part in parts if not momentary(part))
     passing = tuple(part for part in parts if momentary(part))
     test = compile_condition(All(passing))
-    events = _events(condition) if passing else [_MOMENT]
+    events = _events(condition) if passing else [NO_EVENT]
     looked_at = 0
     try:
         for fields in tickets([condition], lasting):
@@ -69,7 +67,7 @@ def tickets(conditions: Iterable[Condition], scope: tuple[Condition, ...] = ()) 
     """
     named: dict[str, set[str]] = {}
     for condition in (*conditions, *scope):
-        for leaf in _leaves(condition):
+        for leaf in leaves(condition):
             if isinstance(leaf, FieldIn):
                 named.setdefault(leaf.field, set()).update(leaf.values)
     order = sorted(named)
@@ -85,7 +83,7 @@ def tickets(conditions: Iterable[Condition], scope: tuple[Condition, ...] = ()) 
         steps += 1
         if steps > LIMIT:
             raise TooManyError
-        if not all(test(_MOMENT, fields) for test in tests[depth]):
+        if not all(test(NO_EVENT, fields) for test in tests[depth]):
             return
         if depth == len(order):
             yield fields
@@ -113,11 +111,6 @@ def example(condition: Condition) -> Fields | None:
     return {"status": "new", **fields} if fields is not None else None
 
 
-def holds(condition: Condition, fields: Fields) -> bool:
-    """Whether a condition over ticket fields holds for a ticket."""
-    return compile_condition(condition)(_MOMENT, fields)
-
-
 def _values(field: str, named: set[str]) -> list[str | list[str]]:
     if field == "status":
         return list(STATUSES)
@@ -132,7 +125,7 @@ def _values(field: str, named: set[str]) -> list[str | list[str]]:
 def _events(condition: Condition) -> list[Event]:
     types: set[EventType] = {"ticket.created", "ticket.changed", "comment.added"}
     changed: set[str] = set()
-    for leaf in _leaves(condition):
+    for leaf in leaves(condition):
         if isinstance(leaf, EventIs):
             types.update(kind for kind in EVENT_TYPES if kind in leaf.types)
         elif isinstance(leaf, Changed):
@@ -169,14 +162,3 @@ def _conjuncts(condition: Condition) -> Iterator[Condition]:
             yield from _conjuncts(part)
     else:
         yield condition
-
-
-def _leaves(condition: Condition) -> Iterator[Condition]:
-    match condition:
-        case All(parts) | AnyOf(parts):
-            for part in parts:
-                yield from _leaves(part)
-        case Not(part):
-            yield from _leaves(part)
-        case _:
-            yield condition

@@ -5,17 +5,16 @@ Label values come from tickets, and a helpdesk may put anything into a ticket. T
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Final
 
-from stream.sla.policy.conditions import All, AnyOf, Condition, FieldIn, Not
+from stream.sla.policy.conditions import FieldIn, leaves
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from stream.sla.policy.conditions import Condition
     from stream.sla.policy.policy import Commitment, Policy
     from stream.sla.policy.resolve import PolicySet
-
-T = TypeVar("T")
 
 OTHER: Final = "other"
 TEAMS: Final = 50
@@ -65,7 +64,7 @@ def priorities(policy: Policy) -> list[str]:
     """Return the priorities that its targets name, in order of appearance; ``[""]`` when they name none."""
     found: dict[str, None] = {}
     for commitment in policy.commitments:
-        for condition, _ in commitment.target.cases:
+        for condition in commitment.target.conditions:
             found.update(dict.fromkeys(_values_of("priority", condition)))
     return list(found) or [""]
 
@@ -76,12 +75,5 @@ def stages(commitment: Commitment) -> list[str]:
 
 
 def _values_of(field: str, condition: Condition) -> list[str]:
-    match condition:
-        case FieldIn(name, values) if name == field:
-            return sorted(values)
-        case All(parts) | AnyOf(parts):
-            return [value for part in parts for value in _values_of(field, part)]
-        case Not(part):
-            return _values_of(field, part)
-        case _:
-            return []
+    tests = [leaf for leaf in leaves(condition) if isinstance(leaf, FieldIn) and leaf.field == field]
+    return [value for test in tests for value in sorted(test.values)]

@@ -12,8 +12,7 @@ from stream import __version__
 from stream.observe.metrics import catalogue as names
 from stream.observe.metrics.families import gauge
 from stream.observe.metrics.labels import priorities
-from stream.sla.events import Event
-from stream.sla.policy.conditions import compile_condition, fields_read
+from stream.sla.policy.conditions import fields_read, holds
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -28,7 +27,6 @@ T = TypeVar("T")
 
 DETECTION_OBJECTIVE: Final = 1.0
 """Seconds after the deadline within which 99 of 100 breaches should be detected."""
-_EVENT: Final = Event(at=0, id="", type="ticket.changed", source="")
 # Two instants in months of 31 and 28 days: only a target in calendar months differs between them.
 _JANUARY: Final = 1_735_732_800_000_000
 _FEBRUARY: Final = 1_738_411_200_000_000
@@ -99,6 +97,6 @@ def _settled(choice: Choice[T], priority: str) -> T | None:
     for condition, value in choice.cases:
         if not fields_read(condition) <= {"priority"}:
             return None
-        if compile_condition(condition)(_EVENT, {"priority": priority}):
+        if holds(condition, {"priority": priority}):
             return value
     return None

@@ -6,7 +6,7 @@ compiles to a closure (so it can be asked a hundred thousand times a second).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -77,35 +77,42 @@ class Not:
 
 Condition = Always | FieldIn | EventIs | Changed | All | AnyOf | Not
 ALWAYS: Final = Always()
+NO_EVENT: Final = Event(at=0, id="", type="ticket.changed", source="")
+"""An event that changes nothing: conditions over ticket fields alone are asked with it."""
+
+
+def leaves(condition: Condition) -> Iterator[Condition]:
+    """Every test in a condition, in the order in which it is written, without the connectives."""
+    match condition:
+        case All(parts) | AnyOf(parts):
+            for part in parts:
+                yield from leaves(part)
+        case Not(part):
+            yield from leaves(part)
+        case _:
+            yield condition
 
 
 def fields_read(condition: Condition) -> frozenset[str]:
     """The ticket fields an answer may depend on."""
-    match condition:
-        case FieldIn(field, _):
-            return frozenset({field})
-        case Changed(fields):
-            return fields
-        case All(parts) | AnyOf(parts):
-            return frozenset[str]().union(*(fields_read(part) for part in parts))
-        case Not(part):
-            return fields_read(part)
-        case _:
-            return frozenset()
+    found: set[str] = set()
+    for leaf in leaves(condition):
+        if isinstance(leaf, FieldIn):
+            found.add(leaf.field)
+        elif isinstance(leaf, Changed):
+            found |= leaf.fields
+    return frozenset(found)
 
 
-def types_read(condition: Condition | None) -> frozenset[str] | None:
+def types_read(condition: Condition) -> frozenset[str] | None:
     """The event types an answer may depend on; ``None``: any event may change it."""
-    match condition:
-        case EventIs(types):
-            return types or None
-        case All(parts) | AnyOf(parts):
-            found = [types_read(part) for part in parts]
-            return None if None in found else frozenset[str]().union(*(types for types in found if types is not None))
-        case Not(part):
-            return types_read(part)
-        case _:
-            return frozenset()
+    types = [leaf.types for leaf in leaves(condition) if isinstance(leaf, EventIs)]
+    return frozenset[str]().union(*types) if all(types) else None
+
+
+def holds(condition: Condition, fields: Fields) -> bool:
+    """Whether a condition over ticket fields holds for a ticket with these fields."""
+    return compile_condition(condition)(NO_EVENT, fields)
 
 
 def compile_condition(condition: Condition) -> Test:

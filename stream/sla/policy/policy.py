@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from stream.sla.policy.conditions import ALWAYS, Condition
+from stream.sla.policy.conditions import ALWAYS, Condition, holds
 
 if TYPE_CHECKING:
     from stream.sla.calendar.duration import Duration
+    from stream.sla.policy.conditions import Fields
     from stream.sla.policy.metric import Metric
 
 T = TypeVar("T")
@@ -24,6 +25,15 @@ class Choice(Generic[T]):
     @classmethod
     def fixed(cls, value: T) -> Choice[T]:
         return cls(((ALWAYS, value),))
+
+    @property
+    def conditions(self) -> list[Condition]:
+        """Those of the cases, in their order."""
+        return [condition for condition, _ in self.cases]
+
+    def of(self, fields: Fields) -> T | None:
+        """The value for a ticket with these fields."""
+        return next((value for condition, value in self.cases if holds(condition, fields)), None)
 
 
 class ThresholdKind(StrEnum):

@@ -9,10 +9,9 @@ relevant fields share it.
 from __future__ import annotations
 
 from bisect import bisect_right
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Final
 
-from stream.sla.events import Event
-from stream.sla.policy.conditions import compile_condition, fields_read
+from stream.sla.policy.conditions import fields_read, holds
 from stream.sla.policy.triggers import MetricTriggers
 
 if TYPE_CHECKING:
@@ -20,11 +19,9 @@ if TYPE_CHECKING:
 
     from stream.sla.calendar.calendar import Calendar
     from stream.sla.calendar.duration import Duration
-    from stream.sla.policy.conditions import Condition, Fields
+    from stream.sla.policy.conditions import Fields
     from stream.sla.policy.metric import Metric
-    from stream.sla.policy.policy import Choice, Commitment, Ladder, Level, Policy, Threshold
-
-T = TypeVar("T")
+    from stream.sla.policy.policy import Commitment, Ladder, Level, Policy, Threshold
 
 
 class ResolvedCommitment:
@@ -99,7 +96,6 @@ class ResolvedPolicy:
 
 
 NOTHING: Final = ResolvedPolicy(None, {}, {})
-_NO_EVENT: Final = Event(at=0, id="", type="ticket.changed", source="")
 
 
 class PolicySet:
@@ -146,33 +142,31 @@ class PolicySet:
         return resolved_policy
 
     def _make(self, fields: Fields, epoch: int) -> ResolvedPolicy:
-        policy = next((p for p in self._in_force(epoch) if _holds(p.applies_to, fields)), None)
+        policy = next((p for p in self._in_force(epoch) if holds(p.applies_to, fields)), None)
         if policy is None:
             return NOTHING
-        usual = _choose(policy.calendar, fields)
+        usual = policy.calendar.of(fields)
         commitments = {}
         for commitment in policy.commitments:
-            if _holds(commitment.when, fields):
-                own = _choose(commitment.calendar, fields) if commitment.calendar else None
+            if holds(commitment.when, fields):
+                own = commitment.calendar.of(fields) if commitment.calendar else None
                 commitments[commitment.name] = ResolvedCommitment(
                     commitment,
                     policy,
                     self.calendars[own or usual or ""],
-                    _choose(commitment.target, fields),
-                    _choose(commitment.warn_at, fields) or (),
+                    commitment.target.of(fields),
+                    commitment.warn_at.of(fields) or (),
                 )
         ladders = {}
         for ladder in policy.ladders:
             below = commitments.get(ladder.commitment)
-            if _holds(ladder.when, fields) and (below is not None or not ladder.commitment):
+            if holds(ladder.when, fields) and (below is not None or not ladder.commitment):
                 calendar = self.calendars[usual or ""] if below is None else below.calendar
                 metric = ladder.metric if below is None else below.commitment.metric
                 if metric is None:
                     raise ValueError(f"ladder {ladder.name!r} stands neither on a stopwatch nor on a commitment")
-                levels = tuple(
-                    (level, threshold) for level in ladder.levels if (threshold := _choose(level.at, fields)) is not None
-                )
-                named = [(level.name, _choose(level.assign_to, fields)) for level in ladder.levels if level.assign_to]
+                levels = tuple((level, threshold) for level in ladder.levels if (threshold := level.at.of(fields)) is not None)
+                named = [(level.name, level.assign_to.of(fields)) for level in ladder.levels if level.assign_to]
                 teams = {name: team for name, team in named if team is not None}
                 ladders[ladder.name] = ResolvedLadder(ladder, policy, calendar, levels, metric.name, teams)
         return ResolvedPolicy(policy, commitments, ladders)
@@ -189,25 +183,13 @@ class PolicySet:
         return [latest[name] for name in order if name in latest]
 
 
-def _holds(condition: Condition, fields: Fields) -> bool:
-    return compile_condition(condition)(_NO_EVENT, fields)
-
-
-def _choose(choice: Choice[T], fields: Fields) -> T | None:
-    return next((value for condition, value in choice.cases if _holds(condition, fields)), None)
-
-
 def _fields_of(policy: Policy) -> frozenset[str]:
-    conditions = [policy.applies_to, *_conditions(policy.calendar)]
+    conditions = [policy.applies_to, *policy.calendar.conditions]
     for commitment in policy.commitments:
-        conditions += [commitment.when, *_conditions(commitment.target), *_conditions(commitment.warn_at)]
-        conditions += _conditions(commitment.calendar) if commitment.calendar else []
+        conditions += [commitment.when, *commitment.target.conditions, *commitment.warn_at.conditions]
+        conditions += commitment.calendar.conditions if commitment.calendar else []
     for ladder in policy.ladders:
         conditions.append(ladder.when)
         for level in ladder.levels:
-            conditions += [*_conditions(level.at), *(_conditions(level.assign_to) if level.assign_to else ())]
+            conditions += [*level.at.conditions, *(level.assign_to.conditions if level.assign_to else ())]
     return frozenset[str]().union(*map(fields_read, conditions))
-
-
-def _conditions(choice: Choice[T]) -> list[Condition]:
-    return [condition for condition, _ in choice.cases]

@@ -5,7 +5,6 @@ import pytest
 
 from stream.documents.document import Where
 from stream.language.choices import read_choice, total
-from stream.language.satisfiability import holds
 from stream.language.thresholds import read_duration, read_warnings
 
 
@@ -17,7 +16,8 @@ def read(data: Any, reader: Callable[..., Any] = read_duration, **options: Any) 
 
 
 def chosen(choice: Any, **fields: Any) -> str | None:
-    return next((value.text for condition, value in choice.cases if holds(condition, fields)), None)
+    value = choice.of(fields)
+    return None if value is None else value.text
 
 
 def test_a_scalar_is_the_same_for_all() -> None:
