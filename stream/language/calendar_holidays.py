@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final
 
 import holidays as library
 
-from stream.documents.readers import section, shown, under
+from stream.documents.readers import as_text, section, shown, under
 from stream.language.calendar_week import read_date, read_windows
 from stream.sla.calendar.week import Holiday, Holidays, Windows
 
@@ -96,15 +96,15 @@ def _read_country(entry: Mapping[str, object], windows: Windows, report: Report)
     if not isinstance(country, str) or country not in known:
         report(("country",), f"the holidays of {shown(country)} are not known: give an ISO 3166 code, such as IN, DE or US")
         return None
-    subdivision = entry.get("subdivision")
-    if subdivision is not None and subdivision not in known[country]:
+    subdivision = as_text(entry.get("subdivision"))
+    if entry.get("subdivision") is not None and subdivision not in known[country]:
         choice = ", ".join(known[country]) or "none"
-        report(("subdivision",), f"{country} has no subdivision {shown(subdivision)}: there are {choice}")
+        report(("subdivision",), f"{country} has no subdivision {shown(entry['subdivision'])}: there are {choice}")
         return None
     categories = _read_categories(country, entry.get("categories", ["public"]), under(report, "categories"))
     if not categories:
         return None
-    named = _country_days(country, str(subdivision) if subdivision is not None else None, categories)
+    named = _country_days(country, subdivision, categories)
     left_out = _read_left_out(entry.get("except", []), named, under(report, "except"))
 
     def of_country(year: int) -> Mapping[date, Holiday]:

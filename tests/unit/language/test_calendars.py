@@ -111,6 +111,12 @@ def test_holidays_of_a_region_count_there_only() -> None:
     assert open_hours(read(OFFICE + everywhere), "2025-05-01") == 8
 
 
+def test_a_region_whose_code_is_a_number_needs_no_quotes() -> None:
+    for vienna in ("9", "'9'"):
+        calendar = read(OFFICE + f"holidays: [{{country: AT, subdivision: {vienna}}}]")
+        assert notes(calendar, "2026-12-25") == {(Kind.HOLIDAY, "Christmas Day")}
+
+
 def test_categories_choose_which_holidays_count() -> None:
     entry = "holidays: [{country: DE, subdivision: BY, categories: %s}]"
     assert open_hours(read(OFFICE + entry % "[public]"), "2025-08-15") == 8
