@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
+import msgspec
+
 from stream.language.policies import load, shipped
 from stream.sla.codec import codec
 from stream.sla.engine import Engine
-from stream.sla.events import EVENT_TYPES
+from stream.sla.events import EVENT_TYPES, Event
 from stream.sla.explain.explain import explain_state
 from stream.wire.decode import decode
 from stream.wire.effect import encode_effect
 from stream.wire.explanation import encode_explanation
-from stream.wire.ticket_event import Incoming
+from stream.wire.ticket_event import FeedTick, Incoming, Wire
 from tests.free_text import NAME, PHONE, TYPES, payloads
 
 
@@ -34,3 +38,18 @@ def test_no_free_text_of_any_event_type_is_kept_or_shown() -> None:
     assert len(shown) > 2 * len(TYPES)
     for text in (NAME, PHONE, "Ada", "5550"):
         assert [found for found in shown if text.encode() in found] == []
+
+
+IDENTIFIERS = {"id", "source", "ticket", "into", "party", "commitment", "level"}
+"""Keys that name something: kept by contract, and so are ``fields``, which policies read."""
+CLOSED = {"type", "at", "seq", "actor", "public", "by", "impact"}
+"""Keys with a grammar or a list of values: nobody can write a sentence there."""
+FREE = {"reason"}
+
+
+def test_every_key_of_an_event_is_an_identifier_a_closed_value_or_free_text_that_is_dropped() -> None:
+    types = [struct for struct in get_args(Wire) if struct is not FeedTick]
+    keys = {field.encode_name for struct in types for field in msgspec.structs.fields(struct)} | {"type"}
+
+    assert keys == IDENTIFIERS | CLOSED | FREE | {"fields"}
+    assert FREE.isdisjoint(Event.__struct_fields__)
