@@ -33,7 +33,7 @@ class Kind(StrEnum):
     BREACHED = "commitment.breached"
     MET = "commitment.met"
     MET_LATE = "commitment.met_late"
-    """Fulfilled after it had breached: says how late. Not a decision; the breach was."""
+    """Fulfilled after the breach: states how late. In compliance, the breach counts and this does not."""
     MEASURED = "commitment.measured"
     """Fulfilled where no target was promised: counted in no compliance."""
     CANCELLED = "commitment.cancelled"

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 def metrics(metrics: Metrics, tmp_path: Path) -> Metrics:
     """As a worker has them that owns a partition."""
     outputs = SimpleNamespace(sending_since=None)
-    shard: Any = SimpleNamespace(number=0, source=None, outputs=outputs, tickets={b"t": b""}, deadlines=())
+    shard: Any = SimpleNamespace(number=0, source=None, outputs=outputs, tickets={b"t": b""}, timers=())
     metrics.collectors.add("partitions", Gauges(lambda: [shard], lambda source: 3))
     (tmp_path / "policy.yaml").write_text("policies: []\n", "utf-8")
     export_policies_loaded([tmp_path / "policy.yaml"], 1_700_000_000.0, metrics.registry)
