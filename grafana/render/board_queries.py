@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from scraped import Prometheus
+    from prometheus_server import Prometheus
 
 DASHBOARDS: Final = Path(__file__).parents[1] / "dashboards"
 _CHOSEN: Final = {"commitment": "first_response", "docs": "docs"}
@@ -38,6 +38,7 @@ def exemplars(prometheus: Prometheus, target: dict[str, Any], step: float) -> li
 
 
 def _chosen(expression: str, prometheus: Prometheus, step: float) -> str:
+    # Grafana's own: a step and a scrape, and never less than four scrapes.
     window = max(4, round(step) + 1)
     text = expression.replace("$__rate_interval", f"{window}s")
     text = text.replace("$__range", f"{max(4, round(prometheus.ended - prometheus.began))}s")

@@ -168,7 +168,7 @@ function Bands({ panel, width, height }) {
       <svg width={width - 220} height={each * 0.8} preserveAspectRatio="none" viewBox={`0 0 ${frame.length} 1`}>
         {frame.fields[1].values.map((value, at) =>
           value === null ? null : (
-            <rect key={at} x={at} width={1.02} height={1} fill={theme.visualization.getColorByName(states[value].color)} opacity={0.7} />
+            <rect key={at} x={at} width={1} height={1} shapeRendering="crispEdges" fill={theme.visualization.getColorByName(states[value].color)} opacity={0.7} />
           )
         )}
       </svg>

@@ -101,9 +101,11 @@ class _Story:
 def feed(hours: Calendar, seed: int = 19) -> list[FeedRecord]:
     """Every record of the demo in the order of publishing. ``hours``: when the desk's agents work."""
     chance = Random(seed)  # noqa: S311  a story is made up here, no secret
+    first, last = _local("2026-01-19T00:00"), _local("2026-01-31T00:00")
+    made_up = _by_chance(chance, hours, first, last, _TICKETS_A_DAY, _TICKETS_ON_A_FREE_DAY)
     records = [
         FeedRecord(event.at, story.ticket.encode(), encode_event(story.ticket, event))
-        for story in (*_by_chance(chance, hours), *_by_hand())
+        for story in (*made_up, *_by_hand())
         for event in story.events
         if event.at < END
     ]
@@ -136,11 +138,19 @@ def unanswered(hours: Calendar) -> Iterator[list[FeedRecord]]:
         at += 5 * MINUTE
 
 
-def _by_chance(chance: Random, hours: Calendar) -> Iterator[_Story]:
+def tickets_by_chance(
+    chance: Random, hours: Calendar, start: int, end: int, a_day: int, on_a_free_day: int
+) -> Iterator[tuple[str, list[Event]]]:
+    """Tickets and their events, from the midnight ``start`` to the midnight ``end``, so many on each day."""
+    for story in _by_chance(chance, hours, start, end, a_day, on_a_free_day):
+        yield story.ticket, story.events
+
+
+def _by_chance(chance: Random, hours: Calendar, start: int, end: int, a_day: int, on_a_free_day: int) -> Iterator[_Story]:
     number = 1000
-    for midnight in range(_local("2026-01-19T00:00"), _local("2026-01-31T00:00"), 24 * HOUR):
+    for midnight in range(start, end, 24 * HOUR):
         noon = midnight + 12 * HOUR
-        count = _TICKETS_A_DAY if hours.is_open(noon) else _TICKETS_ON_A_FREE_DAY
+        count = a_day if hours.is_open(noon) else on_a_free_day
         for at in sorted(midnight + int(chance.triangular(7.5, 20, 11) * HOUR) for _ in range(count)):
             number += 1
             yield _one_by_chance(chance, hours, f"{SOURCE}/{number}", at // 1_000_000 * 1_000_000)
