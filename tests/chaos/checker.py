@@ -64,7 +64,8 @@ class Said(NamedTuple):
     @property
     def substance(self) -> Expected:
         one = self.effect
-        return Expected(one.ladder or one.commitment, one.kind, one.level, one.cycle, one.at, one.due_at)
+        about, kind = one.ladder or one.commitment, str(one.escalation_kind or "")
+        return Expected(about, one.kind, one.level, one.cycle, one.at, one.due_at, kind, one.assign_to)
 
     def __str__(self) -> str:
         one = self.effect
