@@ -1,8 +1,8 @@
 """Explain every deadline of a ticket: which policy, which spans counted, which did not, and why.
 
 The ticket's events are folded again by the engine's own ``Transition``, observed by ``stream.sla.explain.recorder``. Only one
-thing is
-worked out here a second time: how the stretches of a stopwatch fall into open and closed hours (``stream.sla.explain.spans``).
+thing is worked out here a second time: how the stretches of a stopwatch fall into open and closed hours
+(``stream.sla.explain.spans``).
 """
 
 from __future__ import annotations

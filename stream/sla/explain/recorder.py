@@ -1,8 +1,7 @@
 """Watches the engine fold a ticket, and writes down what every event and every instant changed.
 
 Nothing is decided here. The events go through ``Transition`` one by one, and between them each instant at which time alone
-makes
-something true; what ``Transition`` leaves behind after each is compared with what was before.
+makes something true; what ``Transition`` leaves behind after each is compared with what was before.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """When an event starts, pauses, resumes, stops, restarts, reopens or cancels a stopwatch: a metric's row, compiled.
 
 ``stream.sla.policy.metric`` states the order in which the conditions of a row are asked. A condition is asked only when an
-event
-touches what it reads (``Sensitivity``): most events concern few stopwatches.
+event touches what it reads (``Sensitivity``): most events concern few stopwatches.
 """
 
 from __future__ import annotations

@@ -6,8 +6,7 @@
 2. Put the event into the ticket's fields, derived ones included; keep of its changes only the real ones.
 3. Turn every stopwatch the event concerns, by its row. What was promised up to this instant judges what ends at it.
 4. Reconcile what is promised to the new fields with what the ticket has (``stream.sla.transition.reconcile``): on the
-   stopwatches that
-   were turned, or on all of them if the fields select another plan.
+   stopwatches that were turned, or on all of them if the fields select another plan.
 
 ``Transition.time`` fires, in the order of their instants, all marks that lie before the given instant. Not those at it: what is
 done on the deadline is done in time.

@@ -91,8 +91,7 @@ def reconcile(draft: Draft, emitter: Emitter, metrics: list[str], before: Terms 
     """Apply the terms in force to the stopwatches of these rows.
 
     ``before``: the terms that were in force up to now; then ``metrics`` must be all that the ticket has, and what is not
-    wanted on
-    any of them is withdrawn. ``None``: the terms are the same, and only the stopwatches have changed.
+    wanted on any of them is withdrawn. ``None``: the terms are the same, and only the stopwatches have changed.
     """
     ticket = draft.ticket
     promised: set[str] = set()
