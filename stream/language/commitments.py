@@ -9,6 +9,7 @@ from stream.documents.readers import part, read_name, read_word, section, shown,
 from stream.language.choices import read_choice
 from stream.language.conditions import read_ticket_condition
 from stream.language.metrics import PARTS, read_parts
+from stream.language.renames import read_was
 from stream.language.thresholds import read_duration, read_share, read_warnings
 from stream.sla.policy.conditions import ALWAYS, Condition
 from stream.sla.policy.policy import Choice, Commitment, OnChange, Threshold
@@ -31,6 +32,7 @@ _KEYS: Final = (
     "calendar",
     "on_change",
     "extensions",
+    "was",
     *PARTS,
 )
 
@@ -56,12 +58,13 @@ def read_commitment(data: object, report: Report, known: Known, policy: str, ver
     on_change = part(entry, "on_change", report, read_word(OnChange)) or OnChange.CARRY
     objective = part(entry, "objective", report, _read_objective)
     cap = part(entry, "extensions", report, _read_cap)
+    was = read_was(entry, report, name)
     metric = _row(entry, report, base, known, policy, name, version) if base and name else None
     if metric is not None and metric.timer and objective is not None:
         report(("objective",), "a timer promises nothing, so there is nothing to keep: take `objective` away")
     if metric is None or name is None or when is None or target is None or warn_at is None:
         return None
-    return Commitment(name, metric, target, warn_at, when, calendar, objective, on_change, cap)
+    return Commitment(name, metric, target, warn_at, when, calendar, objective, on_change, cap, was)
 
 
 def _row(  # noqa: PLR0913  the parts of one commitment, each read before

@@ -18,10 +18,12 @@ from stream.documents.readers import (
     section,
     shown,
     suggestion,
+    under,
 )
 from stream.language.choices import read_choice
 from stream.language.conditions import read_ticket_condition
 from stream.language.metrics import CLOCK_PARTS, read_parts
+from stream.language.renames import check_renames, read_was
 from stream.language.thresholds import read_after, read_at, read_duration
 from stream.sla.policy.conditions import ALWAYS, Condition
 from stream.sla.policy.metric import Again
@@ -44,9 +46,20 @@ _KEYS: Final = (
     "on_request",
     "raise_again_after",
     "monitoring",
+    "was",
     *CLOCK_PARTS,
 )
-_LEVEL_KEYS: Final = ("level", "notify", "at", "after", "repeat_every", "max_repeats", "only_in_business_hours", "assign_to")
+_LEVEL_KEYS: Final = (
+    "level",
+    "notify",
+    "at",
+    "after",
+    "repeat_every",
+    "max_repeats",
+    "only_in_business_hours",
+    "assign_to",
+    "was",
+)
 
 
 def read_ladder(
@@ -70,9 +83,10 @@ def read_ladder(
     owner = part(entry, "owner", report, read_role) or ""
     again = part(entry, "raise_again_after", report, read_duration)
     monitoring = part(entry, "monitoring", report, read_duration)
+    was = read_was(entry, report, name)
     if name is None or kind is None or when is None or levels is None or (metric is None and commitment is None):
         return None
-    return Ladder(name, kind, levels, metric, commitment or "", when, owner, again, level, after, monitoring)
+    return Ladder(name, kind, levels, metric, commitment or "", when, owner, again, level, after, monitoring, was)
 
 
 def _own_row(entry: Mapping[str, object], report: Report, known: Known, policy: str, name: str, version: int) -> Metric | None:
@@ -98,6 +112,7 @@ def _read_levels(data: object, report: Report, *, on_own: bool) -> tuple[Level, 
     for index, level in enumerate(known):
         if level.name in [earlier.name for earlier in known[:index]]:
             report((index, "level"), f"the ladder already has a level `{level.name}`")
+    check_renames((level, under(report, index)) for index, level in enumerate(known))
     return tuple(known)
 
 
@@ -130,9 +145,10 @@ def _read_level(data: object, report: Report, *, on_own: bool) -> Level | None:
     else:
         threshold = part(entry, "after", report, lambda value, here: read_choice(value, here, read_after))
     teams = part(entry, "assign_to", report, lambda value, here: read_choice(value, here, read_team))
+    was = read_was(entry, report, name)
     if name is None or notify is None or threshold is None or ("assign_to" in entry and teams is None):
         return None
-    return Level(name, notify, threshold, repeat_every, max_repeats or 0, bool(business), teams)
+    return Level(name, notify, threshold, repeat_every, max_repeats or 0, bool(business), teams, was)
 
 
 def _read_request(

@@ -14,6 +14,7 @@ from stream.language.calendars import read_calendar
 from stream.language.lint import lint
 from stream.language.metrics import Written, read_rows
 from stream.language.policy import Reading, read_policy
+from stream.language.renames import check_renames
 from stream.language.scope import Known
 from stream.sla.calendar.calendar import Calendar, always
 from stream.sla.policy.resolve import PolicySet
@@ -180,6 +181,7 @@ def _read_policies(tops: Sequence[_Top], known: Known) -> list[Reading]:
                 continue
             seen[key] = entry
             readings.append(reading)
+    check_renames((reading.policy, reading.report) for reading in readings)
     return readings
 
 

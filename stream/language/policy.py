@@ -13,6 +13,7 @@ from stream.language.choices import read_choice, total
 from stream.language.commitments import read_commitment
 from stream.language.conditions import read_ticket_condition
 from stream.language.ladders import read_ladder
+from stream.language.renames import check_renames, read_was
 from stream.sla.policy.policy import Choice, Commitment, Ladder, Policy
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T", Commitment, Ladder)
 
-_KEYS: Final = ("policy", "version", "since", "applies_to", "calendar", "commitments", "escalations")
+_KEYS: Final = ("policy", "version", "since", "applies_to", "calendar", "commitments", "escalations", "was")
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 
@@ -47,6 +48,7 @@ def read_policy(data: object, report: Report, known: Known) -> Reading | None:
     applies_to: Condition | None = part(entry, "applies_to", report, read_ticket_condition)
     calendar = part(entry, "calendar", report, lambda value, here: _read_calendars(value, here, known))
     since = part(entry, "since", report, lambda value, here: _read_since(value, here, calendar, known))
+    was = read_was(entry, report, name)
     if "commitments" not in entry and "escalations" not in entry:
         report((), "promises nothing: it needs `commitments`, `escalations` or both")
 
@@ -70,6 +72,7 @@ def read_policy(data: object, report: Report, known: Known) -> Reading | None:
             since,
             tuple(commitment for commitment, _ in commitments.values()),
             tuple(ladder for ladder, _ in ladders.values()),
+            was,
         ),
         report,
         {key: here for key, (_, here) in commitments.items()},
@@ -93,6 +96,7 @@ def _by_name(
 
     if key in entry:
         items(entry[key], under(report, key), keep)
+        check_renames(named.values())
     return named
 
 

@@ -88,6 +88,8 @@ class Commitment:
     on_change: OnChange = OnChange.CARRY
     extension_cap: Duration | None = None
     """The most that extensions may add up to; ``None``: none is accepted."""
+    was: str = ""
+    """Its former name; empty: it has none."""
 
 
 class LadderKind(StrEnum):
@@ -111,6 +113,8 @@ class Level:
     only_in_business_hours: bool = False
     assign_to: Choice[str] | None = None
     """Functional ladders: the team that takes the ticket over."""
+    was: str = ""
+    """Its former name; empty: it has none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +138,8 @@ class Ladder:
     """The commitment whose target must have passed before a customer may ask."""
     monitoring: Duration | None = None
     """How long the ticket is watched after the solution; ``None``: it is released at once."""
+    was: str = ""
+    """Its former name; empty: it has none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,3 +154,5 @@ class Policy:
     """In force for clocks that start at or after this instant (epoch microseconds); ``None``: since ever."""
     commitments: tuple[Commitment, ...] = ()
     ladders: tuple[Ladder, ...] = ()
+    was: str = ""
+    """The former name of the policy; empty: it has none. All versions that state one state the same."""

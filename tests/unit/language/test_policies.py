@@ -338,3 +338,81 @@ def test_a_shipped_policy_is_found_by_its_name() -> None:
     assert shipped("batoi") == shipped("batoi.yaml")
     with pytest.raises(ValueError, match=r"no policy 'nope' ships with breachwatch; there are: .*batoi"):
         shipped("nope")
+
+
+RENAMED = """\
+policies:
+  - policy: helpdesk
+    was: support
+    version: 1
+    applies_to: always
+    calendar: 24x7
+    commitments:
+      - {metric: resolution, name: fix, was: resolution, target: 8h}
+    escalations:
+      - ladder: up
+        was: upwards
+        kind: hierarchical
+        on: fix
+        levels: [{level: lead, was: first, notify: team-lead, at: 75%}, {level: boss, notify: boss, at: 90%}]
+"""
+
+
+def test_a_thing_under_a_new_name_states_what_it_was(files: Files) -> None:
+    (policy,) = load(files(RENAMED)).policies
+    (commitment,), (ladder,) = policy.commitments, policy.ladders
+    assert (policy.was, commitment.was, ladder.was) == ("support", "resolution", "upwards")
+    assert [level.was for level in ladder.levels] == ["first", ""]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "place", "message"),
+    [
+        ("was: support", "was: helpdesk", "a.yaml:3: policies[0].was", "`helpdesk` is the present name"),
+        ("name: fix, was: resolution", "was: resolution", "a.yaml:8: policies[0].commitments[0].was", "is the present name"),
+        ("was: upwards", "was: up", "a.yaml:11: policies[0].escalations[0].was", "is the present name"),
+        ("was: first", "was: lead", "a.yaml:14: policies[0].escalations[0].levels[0].was", "is the present name"),
+        ("was: first", "was: boss", "a.yaml:14: policies[0].escalations[0].levels[0].was", "`boss` is still there"),
+        (
+            "{level: boss, ",
+            "{level: boss, was: first, ",
+            "a.yaml:14: policies[0].escalations[0].levels[1].was",
+            "`lead` was `first` already: one thing cannot become two",
+        ),
+        ("was: support", "was: the support", "a.yaml:3: policies[0].was", "must be a name"),
+    ],
+)
+def test_a_former_name_that_cannot_be_is_a_problem(problems: Problems, old: str, new: str, place: str, message: str) -> None:
+    found = [problem for problem in problems(RENAMED.replace(old, new)) if ".was" in problem]
+    assert len(found) == 1
+    assert found[0].startswith(f"{place}: ")
+    assert message in found[0]
+
+
+def version_of(name: str, number: int, was: str = "", applies_to: str = "always") -> str:
+    former = f", was: {was}" if was else ""
+    return (
+        f"  - {{policy: {name}, version: {number}, since: 202{number}-01-01, applies_to: {applies_to}, calendar: 24x7{former}, "
+        "commitments: [{metric: resolution, target: 1d}]}\n"
+    )
+
+
+def test_a_former_name_of_a_policy_must_be_in_none_of_the_files(problems: Problems) -> None:
+    first = "policies:\n" + version_of("support", 1, applies_to="{contract: gold}")
+    second = "policies:\n" + version_of("helpdesk", 1, was="support")
+    (problem,) = problems(first, second)
+    assert problem.startswith("b.yaml:2: policies[0].was: `support` is still there under this name")
+
+
+def test_one_version_of_a_policy_may_state_the_former_name_and_those_that_do_must_agree(problems: Problems) -> None:
+    one = "policies:\n" + version_of("helpdesk", 1) + version_of("helpdesk", 2, was="support")
+    assert problems(one) == []
+    both = one + version_of("helpdesk", 3, was="support")
+    assert problems(both) == []
+    (problem,) = problems(one + version_of("helpdesk", 3, was="service"))
+    assert problem.startswith("a.yaml:4: policies[2].was: another version of `helpdesk` was `support`")
+
+
+def test_the_former_name_of_a_commitment_may_stand_in_an_older_version(problems: Problems) -> None:
+    renamed = version_of("helpdesk", 2).replace("metric: resolution", "metric: resolution, name: fix, was: resolution")
+    assert problems("policies:\n" + version_of("helpdesk", 1) + renamed) == []
