@@ -13,7 +13,7 @@ from stream.language.conditions import NEVER
 from stream.language.lint_thresholds import levels_rise, marks_fit
 from stream.language.satisfiability import example, possible
 from stream.sla.policy.conditions import All, AnyOf, Condition, Not, holds
-from stream.sla.policy.metric import Again, Metric
+from stream.sla.policy.metric import Again, Metric, base_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -105,13 +105,15 @@ def _row_runs(metric: Metric, scope: tuple[Condition, ...], report: Report) -> N
     starts, stops = metric.starts, metric.stops
     ends = (Not(stops), Not(metric.cancels or NEVER))
     if not possible(All((*scope, starts))):
-        report((), f"never starts: `starts` of `{metric.name}` holds for no event on a ticket it applies to")
+        report((), f"never starts: `starts` of `{base_name(metric.name)}` holds for no event on a ticket it applies to")
     elif not possible(All((*scope, AnyOf((starts, metric.reopens or NEVER)), *ends))):
-        report((), f"never runs: whenever `starts` of `{metric.name}` holds, `stops` or `cancels` holds too, and wins")
+        report(
+            (), f"never runs: whenever `starts` of `{base_name(metric.name)}` holds, `stops` or `cancels` holds too, and wins"
+        )
     elif not possible(All((*scope, AnyOf((stops, metric.restarts or NEVER))))):
-        report((), f"never stops: `stops` of `{metric.name}` holds for no event on a ticket it applies to")
+        report((), f"never stops: `stops` of `{base_name(metric.name)}` holds for no event on a ticket it applies to")
     elif metric.pauses is not None and _always_paused(metric, metric.pauses, scope, ends):
-        report((), f"always paused: `pauses` of `{metric.name}` holds from the start, and nothing ends the pause")
+        report((), f"always paused: `pauses` of `{base_name(metric.name)}` holds from the start, and nothing ends the pause")
 
 
 def _always_paused(metric: Metric, pauses: Condition, scope: tuple[Condition, ...], ends: tuple[Condition, ...]) -> bool:

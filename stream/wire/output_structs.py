@@ -77,7 +77,7 @@ class WireEffect(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, 
     owner: Annotated[str, Meta(description="The role that holds the escalation.")] = ""
     cycle: Annotated[int, _FROM_1, Meta(description="Counts how often the stopwatch began anew on this ticket, from 1.")]
     reason: Annotated[Reason, Meta(description="Why, in one word.")]
-    cause: Annotated[str, Meta(description="The id of the event that made it true, or timer.")]
+    cause: Annotated[str, Meta(description="The id of the event that made it true, timer, or deployment: and a number.")]
     due_at: Annotated[str | None, _INSTANT, Meta(description="The deadline.")] = None
     allowed_from: Annotated[str | None, _INSTANT, Meta(description="escalation.refused: when the request may be made.")] = None
     elapsed_seconds: Annotated[
@@ -91,8 +91,14 @@ class WireEffect(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, 
     timezone: Annotated[str, Meta(description="The IANA zone in which the customer reads due_at.")] = ""
     late: Annotated[
         bool,
-        Meta(description="True when a late event revealed it: a correction of the record, nothing to page for."),
+        Meta(
+            description="True when a late event or a rejudging deployment revealed it: a correction of the record, nothing to "
+            "page for."
+        ),
     ]
+    deployment: Annotated[
+        int | None, _FROM_0, Meta(description="The deployment that made it true or revealed it; absent: none did.")
+    ] = None
     retracts: Annotated[str, Meta(description="The id of the effect that this one takes back.")] = ""
     retracts_type: Annotated[Kind | None, Meta(description="The type of the effect that this one takes back.")] = None
     retracts_reason: Annotated[Reason | None, Meta(description="The reason of the effect that this one takes back.")] = None

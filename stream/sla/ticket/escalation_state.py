@@ -83,7 +83,7 @@ class EscalationState:
         cycle: int,
         effective_from: int = 0,
         raised: tuple[str, ...] = (),
-        phase: int = 0,  # Holding.CLIMBING
+        phase: int = 0,  # EscalationPhase.ACTIVE
         last_emitted_at: int = 0,
         monitored_until: int = 0,
         repeats: int = 0,
@@ -107,7 +107,8 @@ class EscalationState:
         self.repeats: int = repeats
         """How often the highest level was repeated."""
         self.rounds: int = rounds
-        """Counts acknowledgements, releases and recurrences: tells the facts of one round from those of the next."""
+        """When the last acknowledgement, release or recurrence was (epoch microseconds), 0 before the first: tells the facts of
+        one round from those of the next. Of two at one instant the second is one microsecond later."""
         self.next: int | None = next
         """The next instant at which something is said, if no event comes first."""
 
@@ -144,6 +145,10 @@ class EscalationState:
             self.rounds,
             self.next,
         )
+
+    def next_round(self, at: int) -> None:
+        """What becomes true from now on is of another round."""
+        self.rounds = max(at, self.rounds + 1)
 
     @property
     def active(self) -> bool:

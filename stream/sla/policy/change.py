@@ -1,0 +1,144 @@
+"""What one set of policies changes about another: names, metric rows, and versions that a newer set leaves out.
+
+Rules:
+
+1. Versions of a policy are the union over all deployments. A version that the newer set leaves out keeps its range, also for
+   clocks that start later. A version with the same number is a correction and takes the place of the older one.
+2. A policy without any version in the newer set is withdrawn.
+3. ``was`` makes a policy, commitment, ladder or level the same thing under a new name.
+4. A metric row whose conditions changed has another name (``stream.sla.policy.metric.row_name``). It *continues* the row on
+   which the same commitment or ladder stood before, if both are rows of the same metric. Any other row that was not kept before
+   is *built* from the events of the ticket.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+from stream.sla.policy.metric import base_name
+from stream.sla.policy.resolve import PolicySet
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from stream.sla.policy.metric import Metric
+    from stream.sla.policy.policy import Ladder, Policy
+
+
+def merged(before: PolicySet, after: PolicySet) -> PolicySet:
+    """``after``, with the versions of its policies that only ``before`` has (rule 1); ``after`` itself if there are none."""
+    had: dict[str, str] = {}
+    versions: dict[str, set[int]] = {}
+    for policy in after.policies:
+        versions.setdefault(policy.name, set()).add(policy.version)
+        if policy.was:
+            had[policy.was] = policy.name
+    kept: list[Policy] = []
+    for policy in before.policies:
+        name = policy.name if policy.name in versions else had.get(policy.name, "")
+        if name and policy.version not in versions[name]:
+            kept.append(policy if name == policy.name else replace(policy, name=name))
+    if not kept:
+        return after
+    calendars = {name: calendar for name, calendar in before.calendars.items() if name not in after.calendars}
+    wanted = {name for policy in kept for name in _calendars_of(policy)}
+    return PolicySet(
+        (*after.policies, *kept),
+        {**after.calendars, **{name: calendar for name, calendar in calendars.items() if name in wanted}},
+    )
+
+
+class Change:
+    """From one set in force to the next. Names are those of the newer set unless they are called old."""
+
+    __slots__ = ("built", "commitments", "continued", "ladders", "levels", "policies", "rows", "withdrawn")
+
+    def __init__(self, before: PolicySet, after: PolicySet) -> None:
+        names = {policy.name for policy in after.policies}
+        self.policies: Final = {policy.was: policy.name for policy in after.policies if policy.was and policy.was not in names}
+        """Old name to new name of the policies that were renamed."""
+        self.withdrawn: Final = frozenset(
+            policy.name for policy in before.policies if policy.name not in names and policy.name not in self.policies
+        )
+        """Old names of the policies that are gone."""
+        self.commitments: Final[dict[tuple[str, str], str]] = {}
+        """Policy and old name to new name of the commitments that were renamed."""
+        self.ladders: Final[dict[tuple[str, str], str]] = {}
+        """Policy and old name to new name of the ladders that were renamed."""
+        self.levels: Final[dict[tuple[str, str], dict[str, str]]] = {}
+        """Policy and ladder to the old and the new names of its levels that were renamed."""
+        for policy in after.policies:
+            for commitment in policy.commitments:
+                if commitment.was:
+                    self.commitments[policy.name, commitment.was] = commitment.name
+            for ladder in policy.ladders:
+                if ladder.was:
+                    self.ladders[policy.name, ladder.was] = ladder.name
+                renamed = {level.was: level.name for level in ladder.levels if level.was}
+                if renamed:
+                    self.levels[policy.name, ladder.name] = renamed
+        self.continued: Final[dict[str, str]] = {}
+        """Name of a row to that of the row that it continues."""
+        for row, metric, old_metric in self._rows(before, after):
+            if row not in before.triggers and row not in self.continued and old_metric is not None:
+                same = "/" in base_name(row) or base_name(row) == base_name(old_metric.name)
+                if same and metric.timer is old_metric.timer:
+                    self.continued[row] = old_metric.name
+        self.built: Final = tuple(row for row in after.triggers if row not in before.triggers and row not in self.continued)
+        """Rows that are to be built from the events of each ticket."""
+        self.rows: Final = PolicySet((), {}, tuple(after.triggers[row].metric for row in self.built))
+        """A set that keeps these rows and promises nothing."""
+
+    def policy(self, name: str) -> str:
+        """The present name of a policy, by the name it had."""
+        return self.policies.get(name, name)
+
+    def commitment(self, policy: str, name: str) -> str:
+        """The present name of a commitment, by the present name of its policy and the name it had."""
+        return self.commitments.get((policy, name), name)
+
+    def ladder(self, policy: str, name: str) -> str:
+        """The present name of a ladder, by the present name of its policy and the name it had."""
+        return self.ladders.get((policy, name), name)
+
+    def _rows(self, before: PolicySet, after: PolicySet) -> Iterator[tuple[str, Metric, Metric | None]]:
+        """Every row of ``after`` with its metric, and the one on which the same commitment or ladder stood before."""
+        versions: dict[str, list[Policy]] = {}
+        for policy in before.policies:
+            versions.setdefault(self.policy(policy.name), []).append(policy)
+        for policy in after.policies:
+            old = _version_before(versions.get(policy.name, []), policy.version)
+            its_commitments = (
+                {}
+                if old is None
+                else {self.commitment(policy.name, commitment.name): commitment.metric for commitment in old.commitments}
+            )
+            its_ladders = {} if old is None else {self.ladder(policy.name, ladder.name): ladder for ladder in old.ladders}
+            for commitment in policy.commitments:
+                yield commitment.metric.name, commitment.metric, its_commitments.get(commitment.name)
+            for ladder in policy.ladders:
+                if ladder.metric is not None:
+                    yield ladder.metric.name, ladder.metric, _metric_of(its_ladders, ladder.name)
+
+
+def _metric_of(ladders: Mapping[str, Ladder], name: str) -> Metric | None:
+    ladder = ladders.get(name)
+    return None if ladder is None else ladder.metric
+
+
+def _version_before(versions: list[Policy], version: int) -> Policy | None:
+    """The same version, else the newest older one, else the oldest newer one."""
+    older = [policy for policy in versions if policy.version <= version]
+    if older:
+        return max(older, key=lambda policy: policy.version)
+    return min(versions, key=lambda policy: policy.version) if versions else None
+
+
+def _calendars_of(policy: Policy) -> Iterator[str]:
+    for _, name in policy.calendar.cases:
+        yield name
+    for commitment in policy.commitments:
+        if commitment.calendar is not None:
+            for _, name in commitment.calendar.cases:
+                yield name
