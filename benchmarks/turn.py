@@ -175,6 +175,7 @@ async def _whole(engine: Engine, batches: list[list[Any]], times: Times) -> None
         metrics=metrics,
         wall=lambda: time.time_ns() // 1_000,
         consumer=nowhere,
+        clients=nowhere,
         suspension_detector=nowhere,
     )
     index = TicketIndex(TimerQueue(), TimerQueue(), metrics.open_commitments.begin(0))

@@ -15,8 +15,10 @@ import faust
 from faust.types import TP
 from yarl import URL
 
+from stream.runtime import gc_tuning
 from stream.runtime.abort import abort
 from stream.runtime.kafka.assignor import Assignor
+from stream.runtime.kafka.clients import AiokafkaClients
 from stream.runtime.kafka.connection import faust_credentials
 from stream.runtime.kafka.topics import Topics
 from stream.runtime.kafka.transport import FAUST_LOG, Transport
@@ -132,6 +134,8 @@ class App(faust.App):  # type: ignore[misc]  # Faust ships no types mypy could f
                     owned = frozenset(TP(self.topic_names.events, tp.partition) for tp in self.tables.recovery.active_tps)
                     assignment = Assignment(owned, generation, lambda: generation != self.consumer_generation_id)
                     await take_over(self._context(), Restored(self.store, self.producer), self.tasks, assignment)
+                    if not assignment.superseded():
+                        gc_tuning.freeze()
         except Exception as error:  # noqa: BLE001  Faust would drop it and go on without deadlines
             if self.should_stop:
                 log.info("told to stop while taking partitions over")
@@ -146,6 +150,7 @@ class App(faust.App):  # type: ignore[misc]  # Faust ships no types mypy could f
             metrics=self.metrics,
             wall=self._clock.now,
             consumer=self.consumer,
+            clients=AiokafkaClients(self.settings),
             suspension_detector=self._presence,
         )
 

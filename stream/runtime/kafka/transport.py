@@ -285,12 +285,17 @@ class Producer(driver.Producer):  # type: ignore[misc]
 
         Raises ``aiokafka.errors.KafkaError`` when the broker refuses; some of the records may be written then.
         """
-        last = None
-        for delivery, count in await submit(self._ensure_producer(), topic, partition, records):
-            first = (await delivery).offset
-            # A retried batch that the broker already had is acknowledged without its offset.
-            last = first + count - 1 if first >= 0 else None
-        return last
+        return await write(self._ensure_producer(), topic, partition, records)
+
+
+async def write(producer: Any, topic: str, partition: int, records: Iterable[Record]) -> int | None:
+    """As ``Producer.write``, with an aiokafka producer."""
+    last = None
+    for delivery, count in await submit(producer, topic, partition, records):
+        first = (await delivery).offset
+        # A retried batch that the broker already had is acknowledged without its offset.
+        last = first + count - 1 if first >= 0 else None
+    return last
 
 
 async def submit(producer: Any, topic: str, partition: int, records: Iterable[Record]) -> list[tuple[Any, int]]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from stream.runtime.abort import abort
 from stream.runtime.failpoint import failpoint
 from stream.runtime.kafka.transport import Record
 from stream.runtime.partition.unit_of_work import Stop, UnitOfWork
@@ -16,8 +18,10 @@ from stream.wire.effect import effect_headers, encode_effect
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import NoReturn
 
     from stream.observe.metrics.registry import Metrics
+    from stream.runtime.kafka.clients import Clients
     from stream.runtime.kafka.topics import Topics
     from stream.runtime.kafka.transport import Batch, Consumer
     from stream.runtime.partition.shard import Shard
@@ -39,7 +43,12 @@ class WorkerContext:
     wall: Callable[[], int]
     """The machine's clock, epoch microseconds; ``stream.runtime.clock``."""
     consumer: Consumer
+    clients: Clients
     suspension_detector: SuspensionDetector
+    passing: Callable[[], float] = time.monotonic
+    """Seconds, of a clock that nobody sets."""
+    abort: Callable[[str, BaseException], NoReturn] = abort
+    """Ends the worker at once: what it was doing, and what went wrong."""
 
 
 async def process_and_commit(context: WorkerContext, shard: Shard, batch: Batch | None) -> bool:
@@ -70,7 +79,7 @@ async def process_and_commit(context: WorkerContext, shard: Shard, batch: Batch 
     """
     # 1 and 2
     clock = context.wall()  # read once: timers that expire while the work yields fire in the next unit of work
-    work = UnitOfWork(context.engine, context.settings, shard, clock)
+    work = UnitOfWork(context.engine, context.settings, shard, clock, context.passing)
     work.fire_again(shard.outputs.woken_until, shard.outputs.emitted_ids)
     until = shard.clock(clock)
     while True:

@@ -11,7 +11,6 @@ import time
 from collections import deque
 from typing import TYPE_CHECKING, Final
 
-from stream.runtime.abort import abort
 from stream.runtime.partition.commit import process_and_commit
 from stream.runtime.partition.lifecycle import State
 
@@ -94,7 +93,7 @@ class PartitionTask:
         events_until, events_had = 0.0, True
         while True:
             due, wait = self._due()
-            if self.life.active and due and (not self._inbox or (events_had and time.monotonic() >= events_until)):
+            if self.life.active and due and (not self._inbox or (events_had and self._context.passing() >= events_until)):
                 turn, events_had = self._wake, False
             elif self.life.active and self._inbox:
                 turn, events_had = self._take, True
@@ -102,14 +101,14 @@ class PartitionTask:
                 await self._rest(wait)
                 continue
             async with self._turn:
-                began = time.monotonic()
+                began = self._context.passing()
                 try:
                     await turn()
                 except Exception as error:  # noqa: BLE001  it must not reach Faust, which would shut down in order, and commit
-                    abort(f"at a turn of partition {self.shard.number}", error)
+                    self._context.abort(f"at a turn of partition {self.shard.number}", error)
                 self.turns += 1
                 if not events_had:
-                    ended = time.monotonic()
+                    ended = self._context.passing()
                     events_until = ended + min(EVENTS_SHARE * (ended - began), EVENTS_SECONDS)
 
     def _due(self) -> tuple[bool, float]:
@@ -133,16 +132,16 @@ class PartitionTask:
             return
 
     async def _wake(self) -> None:
-        began = time.monotonic()
+        began = self._context.passing()
         await process_and_commit(self._context, self.shard, None)
-        self._context.metrics.worker.deadlines_done(time.monotonic() - began)
+        self._context.metrics.worker.deadlines_done(self._context.passing() - began)
 
     async def _take(self) -> None:
         event = self._inbox[0]
-        rest, began = event.value.records[self.shard.cursor : self.shard.cursor + 1], time.monotonic()
+        rest, began = event.value.records[self.shard.cursor : self.shard.cursor + 1], self._context.passing()
         if await process_and_commit(self._context, self.shard, event.value):
             self.shard.cursor = 0
             self._inbox.popleft()
             event.ack()
         for oldest in rest:
-            self._context.metrics.worker.events_done(time.monotonic() - began, time.time() - oldest.timestamp / 1e3)
+            self._context.metrics.worker.events_done(self._context.passing() - began, time.time() - oldest.timestamp / 1e3)

@@ -9,27 +9,17 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from typing import TYPE_CHECKING, Any, Final
-
-from aiokafka import AIOKafkaProducer
-from aiokafka.client import CoordinationType
-from aiokafka.errors import KafkaError, NodeNotReadyError
-from aiokafka.producer.sender import EndTxnHandler, Sender
+from typing import TYPE_CHECKING, Final
 
 from stream.runtime.failpoint import failpoint
-from stream.runtime.kafka.connection import client_options
-from stream.runtime.kafka.topics import Topics
 from stream.runtime.kafka.transport import submit
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from stream.runtime.kafka.clients import Clients, TransactionalProducer
+    from stream.runtime.kafka.topics import Topics
     from stream.runtime.kafka.transport import Record
-    from stream.runtime.settings import Settings
-
-
-class IndefiniteEndError(KafkaError):  # type: ignore[misc]  # aiokafka ships no types mypy could follow
-    """The broker did not answer the end of a transaction: nobody here knows whether it is committed."""
 
 
 ORIGIN: Final = "origin"
@@ -39,7 +29,7 @@ ORIGIN: Final = "origin"
 class Outputs:
     """Writes effects and dead letters of one partition, and knows which of them its tickets may not know of."""
 
-    def __init__(self, producer: AIOKafkaProducer, partition: int, dead_letters: str) -> None:
+    def __init__(self, producer: TransactionalProducer, partition: int, dead_letters: str) -> None:
         """``dead_letters``: the topic of dead letters."""
         self.emitted_ids: set[bytes] = set()
         """Ids of effects and origins of dead letters that need not be written again;
@@ -118,64 +108,13 @@ class Outputs:
         await self._producer.stop()
 
 
-async def fence(settings: Settings, partitions: Iterable[int]) -> dict[int, Outputs]:
+async def fence(clients: Clients, topics: Topics, partitions: Iterable[int]) -> dict[int, Outputs]:
     """Partition number to its outputs, from now on this worker's alone. Raises ``aiokafka.errors.KafkaError``."""
 
     async def one(partition: int) -> tuple[int, Outputs]:
-        name = f"{settings.app_id}-{settings.topic_prefix}-p{partition}"
-        producer = _Producer(
-            **client_options(settings),
-            client_id=f"breachwatch-outputs-{partition}",
-            transactional_id=name,
-            max_batch_size=512 * 1024,
-        )
+        transactional_id = f"{topics.app_id}-{topics.prefix}-p{partition}"
+        producer = clients.transactional_producer(f"breachwatch-outputs-{partition}", transactional_id)
         await producer.start()
-        return partition, Outputs(producer, partition, dead_letters)
+        return partition, Outputs(producer, partition, topics.rejected)
 
-    dead_letters = Topics(settings.app_id, settings.topic_prefix).rejected
     return dict(await asyncio.gather(*map(one, partitions)))
-
-
-class _Producer(AIOKafkaProducer):  # type: ignore[misc]
-    """Ends a transaction once: when it gets no answer, it does not ask again."""
-
-    _sender: Any
-
-    def __init__(self, **settings: Any) -> None:
-        super().__init__(**settings)
-        theirs = self._sender
-        self._sender = _Sender(
-            theirs.client,
-            acks=theirs._acks,
-            txn_manager=theirs._txn_manager,
-            message_accumulator=theirs._message_accumulator,
-            retry_backoff_ms=theirs._retry_backoff * 1_000,
-            request_timeout_ms=theirs._request_timeout_ms,
-        )
-
-
-class _Sender(Sender):  # type: ignore[misc]
-    async def _do_txn_commit(self, commit_result: Any) -> Any:
-        await self._message_accumulator.flush_for_commit()
-        manager = self._txn_manager
-        if manager.is_empty_transaction():
-            manager.complete_transaction()
-            return None
-        coordinator = await self._find_coordinator(CoordinationType.TRANSACTION, manager.transactional_id)
-        return await _EndOnce(self, commit_result).do(coordinator)
-
-
-class _EndOnce(EndTxnHandler):  # type: ignore[misc]
-    async def do(self, node_id: int) -> bool:
-        try:
-            answer = await self._sender.client.send(node_id, self.create_request(), group=self.group)
-        except NodeNotReadyError:
-            backoff = self.handle_error()  # it was never sent
-        except KafkaError as error:
-            # The first request may yet arrive behind the second, when the next transaction has begun, and end that one.
-            raise IndefiniteEndError(f"no answer to the end of a transaction: {error!r}") from error
-        else:
-            backoff = self.handle_response(answer)
-        if backoff is not None:
-            await asyncio.sleep(backoff)
-        return backoff is None

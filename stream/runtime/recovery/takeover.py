@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from stream.runtime import gc_tuning
 from stream.runtime.partition.shard import Logs, Shard, TicketIndex
 from stream.runtime.partition.task import PartitionTask
 from stream.runtime.partition.unit_of_work import expiration
@@ -77,12 +76,12 @@ async def take_over(
     await _leave(context, restored.store, tasks, assignment.owned)
     new = sorted(tp for tp in assignment.owned if tp.partition not in tasks)
     # 2
-    outputs = await fence(context.settings, [tp.partition for tp in new])
+    outputs = await fence(context.clients, context.topics, [tp.partition for tp in new])
     # 3
     changelogs = {tp.partition: _changelog(context, restored, tp.partition) for tp in new}
     checkpoints = {number: changelog.found() or Checkpoint() for number, changelog in changelogs.items()}
     # 4
-    await read_back(context.settings, context.topics, outputs, checkpoints)
+    await read_back(context.clients, context.topics, outputs, checkpoints)
     # 5
     indexes = {tp.partition: await _index(context, restored.store, tp.partition) for tp in new}
     ends = await context.consumer.highwaters(*assignment.owned) if assignment.owned else {}
@@ -100,7 +99,6 @@ async def take_over(
             await close(context, tasks.pop(tp.partition))
         return
     # 8
-    gc_tuning.freeze()
     for tp in assignment.owned:
         restored.store.taken_over(tp.partition)
         tasks[tp.partition].release(ends[tp])
@@ -123,7 +121,7 @@ async def _leave(context: WorkerContext, store: Store, tasks: dict[int, Partitio
 
 
 def _changelog(context: WorkerContext, restored: Restored, partition: int) -> Changelog:
-    return Changelog(context.settings, context.topics.changelog, partition, restored.producer, restored.store)
+    return Changelog(context.clients, context.topics.changelog, partition, restored.producer, restored.store)
 
 
 async def _index(context: WorkerContext, store: Store, partition: int) -> TicketIndex:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from itertools import product
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Final
@@ -39,7 +40,13 @@ class _Worker:
         index: Any = TicketIndex(TimerQueue(), TimerQueue(), nothing_open)
         settings = load({"policies": "batoi"}, {})
         workings = SimpleNamespace(events_done=lambda *_: None)
-        context: Any = SimpleNamespace(wall=lambda: 0, metrics=SimpleNamespace(worker=workings, woke=lambda _: None))
+        context: Any = SimpleNamespace(
+            wall=lambda: 0,
+            metrics=SimpleNamespace(worker=workings, woke=lambda _: None),
+            passing=time.monotonic,
+            abort=lambda _doing, error: self.ends.append(error),
+        )
+        self.ends: list[BaseException] = []
         self.finished: list[tuple[int, bool]] = []
         self.dropped: list[int] = []
         self.under_way, self.finish = asyncio.Event(), asyncio.Event()
@@ -229,7 +236,6 @@ def test_a_partition_that_is_not_held_can_neither_be_released_nor_left(run: Any)
 
 def test_a_bug_within_a_turn_ends_the_process(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     ends: list[BaseException] = []
-    monkeypatch.setattr(tasks, "abort", lambda _doing, error: ends.append(error))
 
     async def way(worker: _Worker) -> None:
         async def cycle(_context: object, shard: Shard, _batch: Batch) -> bool:
@@ -240,7 +246,8 @@ def test_a_bug_within_a_turn_ends_the_process(run: Any, monkeypatch: pytest.Monk
         monkeypatch.setattr(tasks, "process_and_commit", cycle)
         worker.task.release(10)
         worker.offer(5)
-        await worker.until(lambda: bool(ends))
+        await worker.until(lambda: bool(worker.ends))
+        ends.extend(worker.ends)
 
     run(way)
 

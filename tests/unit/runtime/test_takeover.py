@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -71,18 +72,23 @@ class _Worker:
         self.restored = Restored(store, SimpleNamespace())  # type: ignore[arg-type]
         consumer = SimpleNamespace(highwaters=self._highwaters)
         self.context: Any = SimpleNamespace(
-            settings=load({"policies": "batoi"}, {}), topics=Topics("test"), metrics=metrics, consumer=consumer, wall=lambda: 0
+            settings=load({"policies": "batoi"}, {}),
+            topics=Topics("test"),
+            metrics=metrics,
+            consumer=consumer,
+            wall=lambda: 0,
+            clients=None,
+            passing=time.monotonic,
         )
         monkeypatch.setattr(takeover, "fence", self._fence)
         monkeypatch.setattr(takeover, "read_back", self._read_back)
-        monkeypatch.setattr(takeover, "Changelog", lambda _settings, _topic, number, *_: _Changelog(self, number))
-        monkeypatch.setattr("stream.runtime.gc_tuning.freeze", lambda: None)
+        monkeypatch.setattr(takeover, "Changelog", lambda _clients, _topic, number, *_: _Changelog(self, number))
 
     def did(self, what: str) -> None:
         self.done.append(what)
         self.when.pop(what, lambda: None)()
 
-    async def _fence(self, _settings: object, partitions: Iterable[int]) -> dict[int, _Outputs]:
+    async def _fence(self, _clients: object, _topics: object, partitions: Iterable[int]) -> dict[int, _Outputs]:
         partitions = list(partitions)
         self.did(f"fence {partitions}")
         return {number: _Outputs(self, number) for number in partitions}

@@ -143,6 +143,7 @@ class _Bench:
             metrics=metrics,
             wall=lambda: self.wall,
             consumer=absent,
+            clients=absent,
             suspension_detector=SuspensionDetector(3),
         )
         index = TicketIndex(TimerQueue(), TimerQueue(), metrics.open_commitments.begin(0))
