@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
+from stream.language.zones import read_zone
 from stream.sla.calendar.calendar import Calendar
 from stream.sla.calendar.week import Content, DateException, Holiday, Kind, ReadingException, Version, Week, Window, Windows
 from tests.examples import examples
@@ -100,7 +101,7 @@ def fast(slow: SlowCalendar) -> Calendar:
         return int(local.replace(tzinfo=UTC).timestamp()) * 1_000_000
 
     content = Content(
-        slow.timezone,
+        read_zone(slow.timezone),
         tuple(Version(one.since, week(one.week), week(one.breaks), holidays(one)) for one in slow.versions),
         tuple(DateException(first, last, windows(given)) for first, last, given in slow.dates),
         tuple(ReadingException(reading(start), reading(end), opened) for start, end, opened in slow.readings),

@@ -16,7 +16,7 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import Final, NamedTuple
 
-from stream.sla.calendar.zone import DAY
+from stream.sla.calendar.zone import DAY, Zone
 
 _EPOCH_DAY: Final = date(1970, 1, 1).toordinal()
 
@@ -100,7 +100,7 @@ class ReadingException:
 class Content:
     """A whole calendar. Of exceptions that overlap the later in the list holds."""
 
-    timezone: str
+    zone: Zone
     versions: tuple[Version, ...]
     """At least one, in the order of ``since``, the first since ``date.min``."""
     dates: tuple[DateException, ...] = ()
