@@ -19,7 +19,7 @@ from datetime import date, timedelta
 from typing import Final, NamedTuple
 
 from stream.sla.calendar.spans import BUCKET, Spans, lay_out
-from stream.sla.calendar.week import CLOSED_WEEK, OPEN_WEEK, Content, Kind, Version, no_holidays, pieces, usual_day
+from stream.sla.calendar.week import CLOSED_WEEK, NO_HOLIDAYS, OPEN_WEEK, Content, Kind, Version, pieces, usual_day
 from stream.sla.calendar.zone import DAY, EPOCH, UTC_ZONE, Zone
 
 _FIRST_YEAR: Final = 1970
@@ -64,9 +64,10 @@ class Calendar:
             raise ValueError(f"calendar {name!r} never opens in an ordinary week, so its working day must be stated")
         self._always: Final = (
             len(content.versions) == 1
-            and (newest.week, newest.breaks, newest.holidays) == (OPEN_WEEK, CLOSED_WEEK, no_holidays)
+            and (newest.week, newest.breaks) == (OPEN_WEEK, CLOSED_WEEK)
             and not content.dates
             and not content.readings
+            and newest.holidays == NO_HOLIDAYS
         )
         self._spans: Spans = (1, 0, [], [], [], [], [])  # holds no instant: the first question fills it
 

@@ -9,10 +9,12 @@ from stream.language.zones import read_zone
 from stream.sla.calendar.calendar import Calendar, CalendarRangeError, Stretch, always
 from stream.sla.calendar.week import (
     CLOSED_WEEK,
+    NO_HOLIDAYS,
     OPEN_WEEK,
     Content,
     DateException,
     Holiday,
+    Holidays,
     Kind,
     ReadingException,
     Version,
@@ -54,7 +56,7 @@ def calendar(
     readings: tuple[ReadingException, ...] = (),
     day: int | None = None,
 ) -> Calendar:
-    version = Version(date.min, week, breaks, holidays)
+    version = Version(date.min, week, breaks, Holidays(holidays))
     return Calendar("batoi", Content(read_zone("Asia/Kolkata"), (version,), dates, readings, day))
 
 
@@ -305,3 +307,39 @@ def test_an_amount_that_is_never_used_up_is_refused_by_name() -> None:
     with pytest.raises(CalendarRangeError):
         bare.add(reading("2026-11-20T12:00"), -3 * HOUR - 1)
     assert bare.next_change(reading("2026-11-20T12:00")) is None
+
+
+def test_holidays_are_equal_if_they_have_the_same_dates_whatever_they_come_from() -> None:
+    listed = Holidays.listed({day: holiday for year in range(1969, 2201) for day, holiday in holidays(year).items()})
+    later = Holidays.listed({**listed.days(), date(2199, 12, 25): Holiday("Christmas Day")})
+    assert Holidays(holidays) == listed
+    assert Holidays(holidays) != later
+    assert Holidays.listed(dict(reversed(list(listed.days().items())))).days() == Holidays(holidays).days()
+
+
+def test_contents_are_equal_by_what_they_say() -> None:
+    def content(holidays: Holidays) -> Content:
+        return Content(UTC_ZONE, (Version(date.min, OFFICE, holidays=holidays),))
+
+    assert content(Holidays(holidays)) == content(Holidays(holidays))
+    assert content(Holidays(holidays)) != content(NO_HOLIDAYS)
+
+
+def test_a_year_of_holidays_is_worked_out_once_and_only_when_asked_for() -> None:
+    asked = []
+
+    def of_year(year: int) -> Mapping[date, Holiday]:
+        asked.append(year)
+        return holidays(year)
+
+    once = Calendar("once", Content(UTC_ZONE, (Version(date.min, OFFICE, holidays=Holidays(of_year)),)))
+    assert asked == []
+    once.stretches(at("2026-11-24T09:00"), at("2026-11-28T17:00"))
+    assert asked == [2026]
+
+
+def test_an_open_week_with_holidays_is_not_taken_for_one_that_never_closes() -> None:
+    open_week = (Window(0, DAY),)
+    closed = Calendar("most", Content(UTC_ZONE, (Version(date.min, (open_week,) * 7, holidays=Holidays(holidays)),)))
+    assert not closed.is_open(at("2026-11-24T12:00"))
+    assert closed.is_open(at("2026-11-25T12:00"))
