@@ -9,6 +9,7 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
 from stream import __version__
+from stream.language.releases import data_releases
 from stream.observe.metrics import catalogue as names
 from stream.observe.metrics.families import gauge
 from stream.observe.metrics.labels import priorities
@@ -43,7 +44,7 @@ class Target(NamedTuple):
 
 
 def export_policy_info(policies: PolicySet, registry: CollectorRegistry) -> None:
-    """Export the newest version of each policy, and the version of breachwatch."""
+    """Export the newest version of each policy, the version of breachwatch and the releases of its data."""
     objective, top_level = gauge(names.OBJECTIVE, registry), gauge(names.TOP_LEVEL, registry)
     info = gauge(names.POLICY_INFO, registry)
     for policy in newest(policies):
@@ -58,7 +59,7 @@ def export_policy_info(policies: PolicySet, registry: CollectorRegistry) -> None
     for each in targets(policies):
         target.labels(each.policy, each.commitment, each.priority, each.clock).set(each.seconds)
     gauge(names.DELAY_OBJECTIVE, registry).set(DETECTION_OBJECTIVE)
-    gauge(names.BUILD, registry).labels(__version__).set(1)
+    gauge(names.BUILD, registry).labels(version=__version__, **data_releases()).set(1)
 
 
 def export_policies_loaded(files: Sequence[Path], at: float, registry: CollectorRegistry) -> None:
