@@ -12,6 +12,7 @@ from stream.documents.document import Document, PolicyError, Problem, Severity, 
 from stream.documents.readers import items, read_name, section, shown, under
 from stream.language.calendars import read_calendar
 from stream.language.lint import lint
+from stream.language.lint_warnings import warn_of
 from stream.language.metrics import Written, read_rows
 from stream.language.policy import Reading, read_policy
 from stream.language.renames import check_renames
@@ -50,6 +51,9 @@ class _Entry:
     def report(self, where: Where, message: str) -> None:
         self.document.error((*self.where, *where), message)
 
+    def warn(self, where: Where, message: str) -> None:
+        self.document.warning((*self.where, *where), message)
+
     def __str__(self) -> str:
         return f"{self.document.file}:{self.document.line(self.where)}"
 
@@ -73,11 +77,14 @@ def check(names: Sequence[str | Path]) -> Checked:
     calendars = _read_calendars(written_calendars)
     metrics = read_rows({name: Written(entry.data, entry.report) for name, entry in written_rows.items()})
     known = Known(metrics, calendars)
-    readings = _read_policies(tops, known)
+    entries = _read_policies(tops, known)
+    readings = [reading for _, reading in entries]
     usable = {name: calendar for name, calendar in calendars.items() if calendar is not None}
     lint(readings, usable)
     if not any(document.problems for document in documents):
         _mind_unused(written_calendars, written_rows, known)
+        for entry, reading in entries:
+            warn_of(reading.policy, entry.warn)
     problems = tuple(
         problem for document in documents for problem in sorted(document.problems, key=lambda problem: problem.line)
     )
@@ -164,8 +171,8 @@ def _read_calendars(entries: Mapping[str, _Entry]) -> dict[str, Calendar | None]
     return calendars
 
 
-def _read_policies(tops: Sequence[_Top], known: Known) -> list[Reading]:
-    readings: list[Reading] = []
+def _read_policies(tops: Sequence[_Top], known: Known) -> list[tuple[_Entry, Reading]]:
+    readings: list[tuple[_Entry, Reading]] = []
     seen: dict[tuple[str, int], _Entry] = {}
     for document, top in tops:
         if "policies" not in top:
@@ -180,8 +187,8 @@ def _read_policies(tops: Sequence[_Top], known: Known) -> list[Reading]:
                 entry.report((), f"version {key[1]} of `{key[0]}` is already defined at {seen[key]}")
                 continue
             seen[key] = entry
-            readings.append(reading)
-    check_renames((reading.policy, reading.report) for reading in readings)
+            readings.append((entry, reading))
+    check_renames((reading.policy, reading.report) for _, reading in readings)
     return readings
 
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from stream.documents.document import Severity
 from stream.language.policies import check
 from stream.sla.policy.metric import BUILT_IN
 
@@ -197,3 +198,37 @@ def test_a_target_the_calendar_can_never_grant_is_a_problem(found: Found) -> Non
     assert found(commitment("metric: resolution, target: 21000bh")) == [
         ("policies[0].commitments[0].target", "21000bh takes over 10 years: `office` is open 2088 hours a year")
     ]
+
+
+@pytest.mark.parametrize(
+    ("target", "cap", "message"),
+    [
+        ("1d", "2bd", "`2bd` is business time and every target wall time"),
+        ("{p1: 4bh, default: 2bd}", "1d", "`1d` is wall time and every target business time"),
+    ],
+)
+def test_an_extension_cap_on_another_clock_than_its_target_is_warned_of(
+    found: Found, target: str, cap: str, message: str
+) -> None:
+    ((where, text),) = found(commitment(f"metric: resolution, target: {target}, extensions: {{cap: {cap}}}"))
+    assert where == "policies[0].commitments[0].extensions.cap"
+    assert message in text
+
+
+@pytest.mark.parametrize("target", ["1bd", "{p1: 4h, default: 2bd}", "none"])
+def test_an_extension_cap_that_some_ticket_can_use_is_no_problem(found: Found, target: str) -> None:
+    assert found(commitment(f"metric: resolution, target: {target}, extensions: {{cap: 1bd}}")) == []
+
+
+def test_a_version_that_is_not_the_first_and_has_no_since_is_warned_of(found: Found) -> None:
+    ((where, message),) = found(file(policy(version=2)))
+    assert (where, "holds for clocks that started at any time" in message) == ("policies[0]", True)
+    assert found(file(policy(version=2, since="2026-01-01"))) == []
+
+
+def test_a_file_with_warnings_is_usable(tmp_path: Path) -> None:
+    path = tmp_path / "p.yaml"
+    path.write_text(file(policy(version=2)))
+    checked = check([path])
+    assert [problem.severity for problem in checked.problems] == [Severity.WARNING]
+    assert checked.policies is not None
