@@ -260,7 +260,8 @@ POLICIES: Final = Spec(
     "gauge",
     ("fingerprint",),
     "When this worker loaded its policies; the fingerprint changes with any change of the policies or their "
-    "calendars. Workers read policies only at their start, and do not start with a wrong policy.",
+    "calendars, holidays and time zones included. Workers read policies only at their start, and do not start with a wrong "
+    "policy.",
 )
 BUILD: Final = Spec(
     "sla_detector_build_info",

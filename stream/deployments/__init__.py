@@ -1,0 +1,1 @@
+"""Policy sets as data that can be stored, sent and compared."""
