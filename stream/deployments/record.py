@@ -1,7 +1,8 @@
 """One record of the topic of deployments: a whole set of policies, and from which instant on it holds.
 
-The first byte is the form of the record, the rest is MessagePack. The set is in it as a snapshot, which is compressed. A record
-stands for itself: a deployment is complete, or it is not there.
+The first byte is the form of the record. The next four are the same in every form, so that no stray record is taken for one of
+a newer form. The rest is MessagePack. The set is in it as a snapshot, which is compressed. A record stands for itself: a
+deployment is complete, or it is not there.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 FORM: Final = 1
 """The first byte of a record. A change after which older releases would misread a record raises it."""
+_MARK: Final = b"sla\xb7"
 FIRST: Final = -1
 """What the first deployment of a log follows."""
 MAX_NOTE: Final = 500
@@ -64,7 +66,7 @@ class NewerFormError(RecordError):
     """A record that a newer release wrote, and that this one cannot read."""
 
 
-def record(after: int, at: int, kind: Kind, policies: PolicySet, *, by: str = "", note: str = "") -> Record:
+def new_record(after: int, at: int, kind: Kind, policies: PolicySet, *, by: str = "", note: str = "") -> Record:
     """A record of a set. Raises RecordError for a long text, SnapshotError for a set that is too large."""
     for name, text, most in (("by", by, MAX_BY), ("note", note, MAX_NOTE)):
         if len(text) > most:
@@ -84,7 +86,7 @@ def record(after: int, at: int, kind: Kind, policies: PolicySet, *, by: str = ""
 
 def encode_record(record: Record) -> bytes:
     """Its bytes. Raises RecordError if they are more than ``MAX_BYTES``."""
-    value = bytes([FORM]) + msgspec.msgpack.encode(record)
+    value = bytes([FORM]) + _MARK + msgspec.msgpack.encode(record)
     if len(value) > MAX_BYTES:
         raise RecordError(
             f"the deployment has {len(value):,} bytes, and {MAX_BYTES:,} are allowed; "
@@ -97,11 +99,12 @@ def decode_record(value: bytes | None) -> Record:
     """The record. Its set is not decoded yet. Raises RecordError, NewerFormError for a newer form."""
     if not value:
         raise RecordError("the record is empty")
-    if value[0] > FORM:
-        raise NewerFormError(f"the record has form {value[0]}, and this release reads forms up to {FORM}")
-    if value[0] != FORM:
-        raise RecordError(f"the first byte of a record is its form, which is never {value[0]}")
+    form, start = value[0], 1 + len(_MARK)
+    if value[1:start] != _MARK or form == 0:
+        raise RecordError("the record is not a deployment")
+    if form > FORM:
+        raise NewerFormError(f"the record has form {form}, and this release reads forms up to {FORM}")
     try:
-        return msgspec.msgpack.decode(memoryview(value)[1:], type=Record)
+        return msgspec.msgpack.decode(memoryview(value)[start:], type=Record)
     except (msgspec.DecodeError, RecursionError) as error:
         raise RecordError(f"the record is damaged: {error}") from error

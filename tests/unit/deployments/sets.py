@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from stream.deployments.log import Added, Log
-from stream.deployments.record import Kind, encode_record, record
+from stream.deployments.record import Kind, encode_record, new_record
 from stream.language.policies import load
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def target_of(policies: PolicySet) -> str:
 
 def written(after: int, at: int, target: str, kind: Kind = Kind.DEPLOY) -> bytes:
     """A record of the set that promises a target."""
-    return encode_record(record(after, at, kind, promising(target)))
+    return encode_record(new_record(after, at, kind, promising(target)))
 
 
 def append(log: Log, offset: int, at: int, target: str, kind: Kind = Kind.DEPLOY) -> Added:

@@ -11,7 +11,7 @@ import pytest
 
 from stream.deployments.export import ExportError, export_line, read_export, read_export_log
 from stream.deployments.log import Added, Log
-from stream.deployments.record import FORM, Kind, encode_record, record
+from stream.deployments.record import FORM, Kind, encode_record, new_record
 from stream.deployments.snapshot import normal_form
 from tests.unit.deployments.sets import HOUR, START, promising, target_of, written
 
@@ -46,7 +46,7 @@ def test_deployments_come_back_with_their_numbers_and_sets(file: Path) -> None:
 
 
 def test_a_line_shows_people_what_is_in_the_record() -> None:
-    value = encode_record(record(-1, START, Kind.DEPLOY, promising("4h"), by="desk-lead", note="first"))
+    value = encode_record(new_record(-1, START, Kind.DEPLOY, promising("4h"), by="desk-lead", note="first"))
     added = Log().add(3, value, START + 1_000_000)
     assert isinstance(added, Added)
 
@@ -85,9 +85,13 @@ def test_a_gzipped_export_that_is_cut_short_is_refused(tmp_path: Path) -> None:
         (b"policies: []\n", r":1: not a line of an export"),
         (lines()[1], r":1: record 5 .* follows 3"),
         (lines()[0] * 2, r":2: deployment 3 does not follow deployment 3"),
-        (lines()[0] + b'{"number": 4, "appended": "2027-01-01T09:00:00Z", "record": "AQ=="}\n', ":2: record 4 .* is damaged"),
         (
-            b'{"number": 4, "appended": "2027-01-01T09:00:00Z", "record": "%s"}\n' % b64encode(bytes([FORM + 1])),
+            lines()[0] + b'{"number": 4, "appended": "2027-01-01T09:00:00Z", "record": "AXNsYbc="}\n',
+            ":2: record 4 .* is damaged",
+        ),
+        (
+            b'{"number": 4, "appended": "2027-01-01T09:00:00Z", "record": "%s"}\n'
+            % b64encode(bytes([FORM + 1]) + written(-1, START, "4h")[1:]),
             r":1: record 4 .* form 2, and this release reads forms up to 1",
         ),
     ],

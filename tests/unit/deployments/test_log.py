@@ -7,7 +7,7 @@ import pytest
 
 from stream.deployments import snapshot
 from stream.deployments.log import Added, Log, NothingToUndoError, Reason, Void
-from stream.deployments.record import FORM, Kind, encode_record, record
+from stream.deployments.record import FORM, Kind, encode_record, new_record
 from tests.unit.deployments.sets import HOUR, START, append, promising, target_of, written
 
 
@@ -56,7 +56,7 @@ def test_a_first_record_that_follows_another_is_void() -> None:
     assert "follows 3, and the last one was nothing" in void.text
 
 
-@pytest.mark.parametrize("value", [None, b"", b"\x01not a record", b"\0{}"])
+@pytest.mark.parametrize("value", [None, b"", b"\x01not a record", b"{}"])
 def test_a_record_that_cannot_be_read_is_void_and_the_next_one_follows_the_last_valid_one(value: bytes | None) -> None:
     log = Log()
     append(log, 0, START, "4h")
@@ -70,7 +70,7 @@ def test_a_record_that_cannot_be_read_is_void_and_the_next_one_follows_the_last_
 
 
 def test_a_record_whose_set_is_damaged_is_void() -> None:
-    given = record(-1, START, Kind.DEPLOY, promising("4h"))
+    given = new_record(-1, START, Kind.DEPLOY, promising("4h"))
 
     void = Log().add(0, encode_record(msgspec.structs.replace(given, set=given.set[:-4])), START)
 
@@ -86,7 +86,7 @@ def test_a_record_of_a_newer_form_has_a_reason_of_its_own() -> None:
 
 
 def test_so_has_a_record_whose_set_has_a_newer_form() -> None:
-    given = record(-1, START, Kind.DEPLOY, promising("4h"))
+    given = new_record(-1, START, Kind.DEPLOY, promising("4h"))
     newer = bytes([snapshot.FORM + 1]) + given.set[1:]
 
     void = Log().add(0, encode_record(msgspec.structs.replace(given, set=newer)), START)
@@ -98,7 +98,7 @@ def test_so_has_a_record_whose_set_has_a_newer_form() -> None:
 def test_a_record_that_was_overtaken_is_void_whatever_its_set_is() -> None:
     log = Log()
     append(log, 0, START, "4h")
-    given = record(-1, START, Kind.DEPLOY, promising("4h"))
+    given = new_record(-1, START, Kind.DEPLOY, promising("4h"))
 
     void = log.add(1, encode_record(msgspec.structs.replace(given, set=b"\xff")), START)
 
