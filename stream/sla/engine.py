@@ -85,6 +85,14 @@ class Engine:
         """May be replaced by a longer log between two calls."""
         self._history = history
 
+    def snapshot(self) -> Engine:
+        """An engine that keeps the deployments of now, whatever becomes known meanwhile."""
+        return Engine(self.deployments, history=self._history)
+
+    def as_of(self, number: int) -> Engine:
+        """An engine that knows no deployment after that number."""
+        return Engine(self.deployments.until(number), history=self._history)
+
     @property
     def policies(self) -> PolicySet:
         """The newest set."""

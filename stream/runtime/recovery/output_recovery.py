@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from aiokafka.structs import TopicPartition
 
-from stream.runtime.recovery.outputs import ORIGIN
+from stream.runtime.recovery.outputs import DEPLOYED, ORIGIN
 from stream.sla.effects import TIMER
 from stream.wire.effect import decode_effect
 
@@ -80,5 +80,6 @@ def _note(outputs: Outputs, record: Any) -> None:
         return
     outputs.emitted_ids.add(headers["ce_id"])
     effect = decode_effect(record.value)
-    if effect.cause == TIMER and not effect.late:
+    outputs.deployed[record.key] = max(outputs.deployed.get(record.key, 0), int(headers.get(DEPLOYED, 0)))
+    if (effect.cause == TIMER and not effect.late) or effect.deployment is not None:
         outputs.woken_until[record.key] = max(outputs.woken_until.get(record.key, 0), effect.at)

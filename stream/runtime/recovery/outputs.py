@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from stream.runtime.kafka.transport import Record
 
 
+DEPLOYED: Final = "deployed"
+"""Header of an effect: the newest deployment that the worker knew; absent: 0."""
 ORIGIN: Final = "origin"
 """Header of a dead letter: which record it is about (``stream.runtime.recovery.output_recovery.origin``)."""
 
@@ -36,6 +38,8 @@ class Outputs:
         ``stream.runtime.recovery.output_recovery``."""
         self.woken_until: dict[bytes, int] = {}
         """Record keys of tickets to the newest instant (epoch microseconds) at which time alone made true what was said."""
+        self.deployed: dict[bytes, int] = {}
+        """Record keys of tickets to the newest deployment that a predecessor knew when it emitted what was read back."""
         self.sending_since: float | None = None
         """Epoch seconds since when a write is under way; ``None``: there is none."""
         self._producer: Final = producer
@@ -57,6 +61,7 @@ class Outputs:
             # What a predecessor said and its tickets did not know was said again by now, and held back, or never will be.
             self._settled = True
             self.emitted_ids.clear()
+            self.deployed.clear()
         self._finished.append((end, self._ends[self._dead_letters], self._origins))
         self._origins = []
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+import msgspec
+
 from stream.runtime.partition.shard import Logs, Shard, TicketIndex
 from stream.runtime.partition.task import PartitionTask
 from stream.runtime.partition.unit_of_work import expiration
@@ -80,6 +82,7 @@ async def take_over(
     # 3
     changelogs = {tp.partition: _changelog(context, restored, tp.partition) for tp in new}
     checkpoints = {number: changelog.found() or Checkpoint() for number, changelog in changelogs.items()}
+    _check_deployments(context, checkpoints)
     # 4
     await read_back(context.clients, context.topics, outputs, checkpoints)
     # 5
@@ -144,6 +147,17 @@ async def _index(context: WorkerContext, store: Store, partition: int) -> Ticket
     return index
 
 
+def _check_deployments(context: WorkerContext, checkpoints: Mapping[int, Checkpoint]) -> None:
+    """Raises RuntimeError when a partition was judged by a deployment that the log does not have."""
+    known = context.engine.deployments.known
+    for number, checkpoint in checkpoints.items():
+        if checkpoint.deployed not in known and checkpoint.deployed > max(known):
+            raise RuntimeError(
+                f"partition {number} was judged by deployment {checkpoint.deployed}, and the log of deployments ends with "
+                f"{max(known)}: was its topic deleted? Restore it, or begin with a new app id"
+            )
+
+
 async def _begin_epochs(
     generation: int,
     changelogs: Mapping[int, Changelog],
@@ -151,6 +165,6 @@ async def _begin_epochs(
     outputs: Mapping[int, Outputs],
 ) -> dict[int, Checkpoint]:
     """The checkpoints that were written, by partition."""
-    begun = {number: Checkpoint(found[number].watermark, outputs[number].unknown_from(0)) for number in changelogs}
+    begun = {number: msgspec.structs.replace(found[number], outputs=outputs[number].unknown_from(0)) for number in changelogs}
     await asyncio.gather(*(changelog.begin(generation, begun[number]) for number, changelog in changelogs.items()))
     return begun

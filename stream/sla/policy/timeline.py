@@ -131,6 +131,12 @@ class Deployments:
         added = Deployment(number, SINCE_EVER if before is None else at, policies, before)
         return Deployments({**self.known, number: added}, added)
 
+    def until(self, number: int) -> Deployments:
+        """The log as it was when it had no deployment after that number; at least the first."""
+        number = max(number, min(self.known))
+        known = {other: deployment for other, deployment in self.known.items() if other <= number}
+        return Deployments(known, known[max(known)])
+
     def timeline_of(self, number: int) -> Timeline:
         """The timeline as it was when that deployment was the newest. Raises KeyError for a number that is not in the log."""
         return self.timeline if number == self.timeline.last.number else Timeline(self.known[number], self.known)

@@ -20,6 +20,8 @@ from stream.runtime.partition.task import PartitionTask
 from stream.runtime.recovery.checkpoint import Checkpoint
 from stream.runtime.settings import load
 from stream.runtime.timers import TimerQueue
+from stream.sla.engine import Engine
+from stream.sla.policy.resolve import PolicySet
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
@@ -42,6 +44,7 @@ class _Worker:
         workings = SimpleNamespace(events_done=lambda *_: None)
         context: Any = SimpleNamespace(
             wall=lambda: 0,
+            engine=Engine(PolicySet((), {})),
             metrics=SimpleNamespace(worker=workings, woke=lambda _: None),
             passing=time.monotonic,
             abort=lambda _doing, error: self.ends.append(error),

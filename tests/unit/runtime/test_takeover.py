@@ -16,6 +16,8 @@ from stream.runtime.recovery import takeover
 from stream.runtime.recovery.checkpoint import Checkpoint
 from stream.runtime.recovery.takeover import Assignment, Restored, take_over
 from stream.runtime.settings import load
+from stream.sla.engine import Engine
+from stream.sla.policy.resolve import PolicySet
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -77,6 +79,7 @@ class _Worker:
             metrics=metrics,
             consumer=consumer,
             wall=lambda: 0,
+            engine=Engine(PolicySet((), {})),
             clients=None,
             passing=time.monotonic,
         )

@@ -146,8 +146,9 @@ class _Bench:
             clients=absent,
             suspension_detector=SuspensionDetector(3),
         )
+        nothing_read_back: Any = SimpleNamespace(deployed={})
         index = TicketIndex(TimerQueue(), TimerQueue(), metrics.open_commitments.begin(0))
-        self.shard = Shard(self.settings, TP("ticket-events", 0), {}, index, Logs(absent, absent), Checkpoint())
+        self.shard = Shard(self.settings, TP("ticket-events", 0), {}, index, Logs(nothing_read_back, absent), Checkpoint())
 
     def go_live(self) -> None:
         """As when everything that was published before the release is processed."""
@@ -348,7 +349,7 @@ def test_what_passes_while_a_turn_takes_breath_is_noticed_by_the_next(tmp_path: 
         context.take(_records([_created("a", START), _created("b", START + 1), _created("c", START + SECOND)]))
         shard = context.shard
         context.go_live()
-        unknown: Any = SimpleNamespace(woken_until={}, emitted_ids=set(), write=write, unknown_from=lambda _: {})
+        unknown: Any = SimpleNamespace(woken_until={}, emitted_ids=set(), deployed={}, write=write, unknown_from=lambda _: {})
         shard.outputs = shard.changelog = unknown
         readings = iter(range(START + HOUR + context.settings.grace + 2, START + 2 * HOUR, 5 * SECOND))
         ours: Any = SimpleNamespace(committed=lambda _: 0, prove=lambda _: asyncio.sleep(0))
