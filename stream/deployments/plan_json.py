@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from stream.deployments.condition_words import condition_words
 from stream.deployments.facts import Change, Part
-from stream.deployments.words import instant_words, problem_words, value_words
+from stream.deployments.words import instant_words, problem_words, value_words, windows_words
 from stream.sla.policy.conditions import ALWAYS
 
 if TYPE_CHECKING:
@@ -48,8 +48,7 @@ def _day(change: DayChange) -> dict[str, Any]:
 
 
 def _hours(hours: Hours) -> dict[str, Any]:
-    minute = 60_000_000
-    return {"open_minutes": [[start / minute, end / minute] for start, end in hours.windows], "note": hours.note}
+    return {"open": windows_words(hours), "note": hours.note}
 
 
 def _problem(problem: Problem) -> dict[str, Any]:

@@ -123,8 +123,13 @@ def value_words(value: Value, part: Part | None = None) -> str:
 
 def hours_words(hours: Hours) -> str:
     """``open 09:00-12:00, 13:00-17:00 (Christmas Eve)``."""
-    open_hours = ", ".join(f"{_clock(start)}-{_clock(end)}" for start, end in hours.windows)
+    open_hours = ", ".join(windows_words(hours))
     return (f"open {open_hours}" if open_hours else "closed") + (f" ({hours.note})" if hours.note else "")
+
+
+def windows_words(hours: Hours) -> list[str]:
+    """``["09:00-12:00", "13:00-17:00"]``."""
+    return [f"{_clock(start)}-{_clock(end)}" for start, end in hours.windows]
 
 
 def instant_words(instant: int) -> str:
