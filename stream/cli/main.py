@@ -18,6 +18,7 @@ COMMANDS: Final = {
     "replay": ("stream.cli.replay", "Run the engine over a file: effects as JSON lines, no broker."),
     "import": ("stream.cli.import_log", "Turn a helpdesk's exported status log into ticket events."),
     "check": ("stream.cli.check", "Check policy files: every problem with its file and line."),
+    "diff": ("stream.cli.diff", "Compare policy files: what a change does, and what may be wrong with it."),
     "calendar": ("stream.cli.calendar", "Ask a calendar: due, elapsed, open."),
     "explain": ("stream.cli.explain", "Explain a ticket's deadlines: which time counted, and why."),
 }

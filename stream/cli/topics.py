@@ -30,7 +30,12 @@ def _where(function: Callable[P, T]) -> Callable[P, T]:
     for option in (
         click.option("--partitions", envvar="BREACHWATCH_PARTITIONS", type=click.IntRange(1, 4096), default=4),
         click.option("--topic-prefix", envvar="BREACHWATCH_TOPIC_PREFIX", default="", help="Before each topic's name."),
-        click.option("--app-id", envvar="BREACHWATCH_APP_ID", default="breachwatch", help="Names the changelog topic."),
+        click.option(
+            "--app-id",
+            envvar="BREACHWATCH_APP_ID",
+            default="breachwatch",
+            help="Names the changelog topic and the log of deployments.",
+        ),
         click.option("--broker", envvar="BREACHWATCH_BROKER", default="127.0.0.1:9092", help="host:port, several with commas."),
     ):
         function = option(function)
@@ -96,7 +101,8 @@ def _report(broker: str, topics: Topics, partitions: int) -> None:
         click.echo(problem, err=True)
     if problems:
         raise click.exceptions.Exit(1)
-    click.echo(f"all {len(topics.specs())} topics on {broker} are as they should be, {partitions} partitions each")
+    each = f"{partitions} partition{'s' if partitions > 1 else ''} each, and one of {topics.policies}"
+    click.echo(f"all {len(topics.specs())} topics on {broker} are as they should be: {each}")
 
 
 def _run(broker: str, work: Coroutine[object, object, list[str]]) -> list[str]:

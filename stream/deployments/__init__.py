@@ -1,1 +1,1 @@
-"""Policy sets as data that can be stored, sent and compared."""
+"""Deployments: complete sets of policies and calendars, the log of them, and what lies between two of them."""

@@ -10,7 +10,7 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from click.testing import CliRunner
 
 from stream.cli.main import main
-from stream.runtime.kafka.topic_admin import create, verify
+from stream.runtime.kafka.topic_admin import create, verify, verify_policies
 from stream.runtime.kafka.topics import Topics
 
 
@@ -64,6 +64,37 @@ def test_retention_is_for_input_and_outputs_and_never_for_the_changelog(broker: 
     kept = {name: settings(broker, name)["retention.ms"] for name in (topics.events, topics.rejected)}
     assert kept == {topics.events: "86400000", topics.rejected: "86400000"}
     assert settings(broker, topics.changelog)["retention.ms"] != "86400000"
+    assert settings(broker, topics.policies)["retention.ms"] == "-1"
+
+
+def test_the_log_of_deployments_has_one_partition_and_is_kept_for_ever(broker: str, topics: Topics) -> None:
+    kept = settings(broker, topics.policies)
+
+    assert (kept["cleanup.policy"], kept["retention.ms"], kept["retention.bytes"]) == ("delete", "-1", "-1")
+    assert (kept["max.message.bytes"], kept["message.timestamp.type"]) == ("9437184", "LogAppendTime")
+    assert asyncio.run(verify_policies(broker, topics)) == []
+
+
+def test_a_log_of_deployments_that_would_lose_records_or_their_order_is_a_problem(broker: str) -> None:
+    topics = Topics("lossy", prefix="lossy.")
+    make(broker, topics.policies, 2, cleanup_policy="compact", retention_ms="1000")
+    asyncio.run(create(broker, topics, partitions=1))
+
+    found = problems(broker, topics, 1)
+
+    partitions, size, cleanup, retention = found
+    assert "has 2 partitions, not 1" in partitions
+    assert "if nothing was deployed yet" in partitions
+    assert "not 9437184: run" in size
+    assert "cleanup.policy=compact, not delete: run" in cleanup
+    assert "retention.ms=1000, not -1: run" in retention
+    assert asyncio.run(verify_policies(broker, topics)) == found
+
+
+def test_a_missing_log_of_deployments_is_named_to_who_only_deploys(broker: str) -> None:
+    (problem,) = asyncio.run(verify_policies(broker, Topics("undeployed", prefix="eu.")))
+
+    assert problem.startswith("topic eu.undeployed-policies is missing: run `breachwatch topics create")
 
 
 def test_every_missing_topic_is_a_problem_with_the_command_that_makes_it(broker: str) -> None:
@@ -75,6 +106,7 @@ def test_every_missing_topic_is_a_problem_with_the_command_that_makes_it(broker:
         "topic eu.sla-escalations",
         "topic eu.ticket-events-rejected",
         "topic absent-tickets-changelog",
+        "topic eu.absent-policies",
     ]
     command = f"breachwatch topics create --broker {broker} --app-id absent --topic-prefix eu. --partitions 8"
     assert all(f"run `{command}`" in line for line in found)
@@ -139,11 +171,11 @@ def test_the_commands_create_and_check_tell_and_exit_by_what_they_find(broker: s
         "BREACHWATCH_PARTITIONS": "2",
     })  # fmt: skip
 
-    assert (before.exit_code, before.output.count("is missing")) == (1, 5)
-    assert (made.exit_code, made.output.count("created ")) == (0, 5)
+    assert (before.exit_code, before.output.count("is missing")) == (1, 6)
+    assert (made.exit_code, made.output.count("created ")) == (0, 6)
     assert (after.exit_code, after.output) == (
         0,
-        f"all 5 topics on {broker} are as they should be, 2 partitions each\n",
+        f"all 6 topics on {broker} are as they should be: 2 partitions each, and one of cli.cli-policies\n",
     )
 
 

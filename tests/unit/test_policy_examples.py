@@ -81,7 +81,12 @@ def told(document: str) -> list[tuple[str, str]]:
     return pairs
 
 
-DOCUMENTS = ("docs/reference/policy-language.md", "docs/guides/policy-examples.md", "docs/guides/stories.md")
+DOCUMENTS = (
+    "docs/reference/policy-language.md",
+    "docs/guides/compare-policies.md",
+    "docs/guides/policy-examples.md",
+    "docs/guides/stories.md",
+)
 POLICIES = [
     pytest.param(text, id=heading) for document in DOCUMENTS for heading, kind, text in fences(document) if kind == "policy"
 ]

@@ -31,23 +31,25 @@ async def create(
     """Create what is missing and give the others the partitions they lack; one line for each thing that was done.
 
     The input topic, once there, never gets more partitions, because its keys would move away from their state: the
-    others follow its count, whatever ``partitions`` says. What exists keeps its settings. ``replication`` -1 and
-    ``retention_ms`` ``None`` leave it to the cluster's defaults; the changelog is never given a retention. ``client``:
-    arguments of aiokafka clients beyond the address (``stream.runtime.kafka.connection``).
+    others follow its count, whatever ``partitions`` says, but for the log of deployments. What exists keeps its settings.
+    ``replication`` -1 and ``retention_ms`` ``None`` leave it to the cluster's defaults; the changelog and the log of
+    deployments are never given a retention. ``client``: arguments of aiokafka clients beyond the address
+    (``stream.runtime.kafka.connection``).
     Raises ``aiokafka.errors.KafkaError`` when the cluster is away or refuses.
     """
     done = []
     async with _admin(bootstrap, client) as admin:
-        existing = await _partition_counts(admin, topics)
+        existing = await _partition_counts(admin, topics.specs())
         partitions = existing.get(topics.events, partitions)
         for spec in topics.specs():
             count = existing.get(spec.name)
+            wanted = spec.partitions or partitions
             if count is None:
-                if await _create_one(admin, spec, partitions, replication, _retention(spec, topics, retention_ms)):
-                    done.append(f"created {spec.name} with {partitions} partitions")
-            elif count < partitions:
-                await admin.create_partitions({spec.name: NewPartitions(partitions)})
-                done.append(f"gave {spec.name} {partitions} partitions, it had {count}")
+                if await _create_one(admin, spec, wanted, replication, _retention(spec, topics, retention_ms)):
+                    done.append(f"created {spec.name} with {wanted} partition{'s' if wanted > 1 else ''}")
+            elif count < wanted:
+                await admin.create_partitions({spec.name: NewPartitions(wanted)})
+                done.append(f"gave {spec.name} {wanted} partitions, it had {count}")
         if done:
             await _settled(admin, topics, partitions)
     return done
@@ -59,11 +61,11 @@ async def verify(
     """Every problem with the topics, each with what mends it; empty when all is well.
 
     ``partitions`` is the count that is configured, ``None`` when there is none to hold the input topic against; the
-    other topics must have the input topic's. ``client`` as for ``create``.
+    other topics with tickets must have the input topic's. ``client`` as for ``create``.
     Raises ``aiokafka.errors.KafkaError`` when the cluster is away.
     """
     async with _admin(bootstrap, client) as admin:
-        existing = await _partition_counts(admin, topics)
+        existing = await _partition_counts(admin, topics.specs())
         present = [spec for spec in topics.specs() if spec.name in existing]
         settings = await _settings(admin, [spec for spec in present if spec.at_least or spec.exactly])
     wanted = existing.get(topics.events, partitions)
@@ -71,8 +73,10 @@ async def verify(
     for spec in topics.specs():
         count = existing.get(spec.name)
         if count is None:
-            problems.append(f"topic {spec.name} is missing: run `{_create_command(bootstrap, topics, wanted)}`")
-        elif wanted is not None and count != wanted:
+            problems.append(_missing(bootstrap, topics, spec, wanted))
+        elif spec.partitions is not None and count != spec.partitions:
+            problems.append(_too_many_for_a_log(bootstrap, topics, spec, count))
+        elif spec.partitions is None and wanted is not None and count != wanted:
             problems.append(_wrong_count(bootstrap, topics, spec.name, count, wanted))
     if partitions is not None and wanted != partitions:
         problems.append(
@@ -82,6 +86,31 @@ async def verify(
     for spec in present:
         problems += _wrong_settings(bootstrap, spec, settings.get(spec.name, {}))
     return problems
+
+
+async def verify_policies(bootstrap: str, topics: Topics, *, client: Mapping[str, Any] | None = None) -> list[str]:
+    """As ``verify``, for the log of deployments alone: an account that only deploys sees no other topic."""
+    (spec,) = (spec for spec in topics.specs() if spec.name == topics.policies)
+    async with _admin(bootstrap, client) as admin:
+        existing = await _partition_counts(admin, [spec])
+        if spec.name not in existing:
+            return [_missing(bootstrap, topics, spec, None)]
+        settings = await _settings(admin, [spec])
+    problems = [] if existing[spec.name] == 1 else [_too_many_for_a_log(bootstrap, topics, spec, existing[spec.name])]
+    return problems + _wrong_settings(bootstrap, spec, settings[spec.name])
+
+
+def _missing(bootstrap: str, topics: Topics, spec: TopicSpec, partitions: int | None) -> str:
+    return f"topic {spec.name} is missing: run `{_create_command(bootstrap, topics, partitions)}`"
+
+
+def _too_many_for_a_log(bootstrap: str, topics: Topics, spec: TopicSpec, count: int) -> str:
+    delete = f"kafka-topics.sh --bootstrap-server {bootstrap} --delete --topic {spec.name}"
+    create_it = _create_command(bootstrap, topics, None)
+    return (
+        f"topic {spec.name} has {count} partitions, not {spec.partitions}: Kafka cannot take partitions away; "
+        f"if nothing was deployed yet, run `{delete}` and then `{create_it}`; otherwise start under a new --app-id"
+    )
 
 
 def _wrong_count(bootstrap: str, topics: Topics, name: str, count: int, wanted: int) -> str:
@@ -113,7 +142,7 @@ def _create_command(bootstrap: str, topics: Topics, partitions: int | None) -> s
 
 
 def _retention(spec: TopicSpec, topics: Topics, retention_ms: int | None) -> dict[str, str]:
-    if retention_ms is None or spec.name == topics.changelog:
+    if retention_ms is None or spec.name in (topics.changelog, topics.policies):
         return {}
     return {"retention.ms": str(retention_ms)}
 
@@ -140,17 +169,17 @@ async def _create_one(
 async def _settled(admin: AIOKafkaAdminClient, topics: Topics, partitions: int) -> None:
     """Wait until brokers know what the controller has agreed to: until then clients are told that a topic is missing."""
     for _ in range(200):
-        counts = await _partition_counts(admin, topics)
-        if all(counts.get(spec.name, 0) >= partitions for spec in topics.specs()):
+        counts = await _partition_counts(admin, topics.specs())
+        if all(counts.get(spec.name, 0) >= (spec.partitions or partitions) for spec in topics.specs()):
             return
         await asyncio.sleep(0.1)
     raise KafkaTimeoutError("the topics were created, but the brokers still do not show them; check again later")
 
 
-async def _partition_counts(admin: AIOKafkaAdminClient, topics: Topics) -> dict[str, int]:
+async def _partition_counts(admin: AIOKafkaAdminClient, specs: Sequence[TopicSpec]) -> dict[str, int]:
     """Partitions by topic, without those that do not exist."""
     counts = {}
-    for topic in await admin.describe_topics([spec.name for spec in topics.specs()]):
+    for topic in await admin.describe_topics([spec.name for spec in specs]):
         if topic["error_code"] == _NO_ERROR:
             counts[topic["topic"]] = len(topic["partitions"])
         elif topic["error_code"] != _UNKNOWN_TOPIC:

@@ -1,7 +1,8 @@
 """The topics breachwatch lives on: their names and their settings.
 
-All of them have the same number of partitions, and a record about a ticket goes to the ticket's partition number in
-each: that is what lets one worker own a ticket's input, state and output together.
+All topics with tickets have the same number of partitions, and a record about a ticket goes to the ticket's partition number in
+each: that is what lets one worker own a ticket's input, state and output together. The log of deployments is about no ticket.
+It has one partition, because the order of its records decides what is in force.
 """
 
 from __future__ import annotations
@@ -28,6 +29,8 @@ class TopicSpec:
     """Settings without which records would be refused; a larger value does as well."""
     exactly: Mapping[str, str] = field(default_factory=dict)
     """Settings without which state would be lost; no other value does."""
+    partitions: int | None = None
+    """``None``: as many as the input topic has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +38,8 @@ class Topics:
     """Names and settings for one installation.
 
     ``prefix`` stands before the names of input and output topics; the table's changelog is named after ``app_id``, by
-    Faust.
+    Faust. The log of deployments has both in its name: of two installations that read the same input under two app ids, each
+    has its own policies.
     Raises ``ValueError`` when a name would not be legal in Kafka.
     """
 
@@ -70,12 +74,20 @@ class Topics:
     def changelog(self) -> str:
         return f"{self.app_id}-tickets-changelog"
 
+    @property
+    def policies(self) -> str:
+        """The log of deployments."""
+        return f"{self.prefix}{self.app_id}-policies"
+
     def specs(self) -> tuple[TopicSpec, ...]:
-        """All five, the input topic first."""
+        """All six, the input topic first."""
         # Above the 1 MiB that an event may have: one that is too large gets here and is rejected with its reason.
         large_event = 2 * _MEBIBYTE
         # A rejected record carries the original in base64.
         large_rejected = 4 * _MEBIBYTE
+        # A deployment has at most 8 MiB, and its batch a little more.
+        large_deployment = 9 * _MEBIBYTE
+        kept = {"cleanup.policy": "delete", "retention.ms": "-1", "retention.bytes": "-1"}
         return (
             _holding(self.events, large_event),
             TopicSpec(self.breaches, {}),
@@ -91,6 +103,20 @@ class Topics:
                     "min.cleanable.dirty.ratio": "0.2",
                 },
                 exactly={"cleanup.policy": "compact"},
+            ),
+            TopicSpec(
+                self.policies,
+                {
+                    **kept,
+                    "max.message.bytes": str(large_deployment),
+                    # By the broker: a deployer's clock may be wrong.
+                    "message.timestamp.type": "LogAppendTime",
+                    # Records are compressed already, and nobody may write one in a codec that workers do not have.
+                    "compression.type": "uncompressed",
+                },
+                at_least={"max.message.bytes": large_deployment},
+                exactly=kept,
+                partitions=1,
             ),
         )
 
