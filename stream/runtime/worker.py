@@ -41,7 +41,7 @@ def run(settings: Settings) -> NoReturn:
     files = policies_of(settings)
     asyncio.run(check_topics(settings))
     policy_log, read = asyncio.run(read_deployments(settings, files))
-    engine = Engine(read.deployments, history=settings.history)
+    engine = Engine(read.log.deployments or files, history=settings.history)
     policies = engine.policies
     sys.setswitchinterval(THREAD_SECONDS)
     metrics = Metrics(policies, now=None if settings.clock is ClockMode.EVENT else lambda: time.time_ns() // 1_000)
