@@ -16,7 +16,8 @@ from typing import Final, NamedTuple, Protocol
 from stream.sla.events import Event, EventType
 from stream.sources.status_mapping import ISO, LogMapping
 from stream.wire.instants import END, FIRST, epoch_micros
-from stream.wire.ticket_event import MAX_ID, MAX_PRIORITY, MAX_TEXT
+from stream.wire.ticket_event import MAX_ID
+from stream.wire.ticket_fields import MAX_PRIORITY, MAX_TEXT
 
 Refuse = Callable[[int, str], None]
 """Told the line and the reason of every row that is refused."""

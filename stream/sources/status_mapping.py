@@ -11,7 +11,8 @@ from zoneinfo import ZoneInfo
 from stream.documents.document import Report, parse_document
 from stream.documents.readers import listed, section, shown, under
 from stream.sla.events import STATUSES
-from stream.wire.ticket_event import MAX_FIELDS, MAX_ID, MAX_TEXT
+from stream.wire.ticket_event import MAX_ID
+from stream.wire.ticket_fields import MAX_FIELDS, MAX_TEXT
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

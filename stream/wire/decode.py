@@ -13,7 +13,8 @@ from typing import Final, NamedTuple
 import msgspec
 
 from stream.wire.instants import END, FIRST, epoch_micros
-from stream.wire.ticket_event import FeedTick, FieldsOnly, FieldValue, Incoming, InvalidEvent, Wire, field_path
+from stream.wire.ticket_event import FeedTick, Incoming, Wire
+from stream.wire.ticket_fields import FieldsOnly, FieldValue, InvalidEvent, field_path
 
 
 class RejectReason(StrEnum):

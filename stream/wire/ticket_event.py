@@ -1,8 +1,8 @@
-"""The wire form of ticket events: one struct a type, which msgspec fills and checks in one pass over the bytes.
+"""Ticket events on the wire: one struct for each event type. msgspec decodes and checks a record in one pass.
 
-``schemas/build.py`` makes ``schemas/ticket-event.v1.json``, the contract of publishers, from these structs. Extra keys are
-skipped: a publisher may send what it likes beside what is asked. What msgspec does not check (the names and values of ticket
-fields, a duration's text) is checked on the way to an ``Event``; a failure is ``InvalidEvent``.
+``schemas/build.py`` generates ``schemas/ticket-event.v1.json``, the contract of publishers, from these structs, with the
+descriptions of their keys. Unknown keys are ignored. ``event()`` makes an ``Event`` and checks what msgspec cannot: the ticket
+fields (``ticket_fields.py``) and the text of a duration. It raises ``InvalidEvent``.
 """
 
 from __future__ import annotations
@@ -13,14 +13,11 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from stream.sla.calendar.duration import Duration, DurationError
-from stream.sla.events import STATUSES, ActorKind, Event
+from stream.sla.events import ActorKind, Event
 from stream.wire.instants import AwareTime
+from stream.wire.ticket_fields import Fields, InvalidEvent, Text, ticket_fields
 
 MAX_ID: Final = 256
-MAX_TEXT: Final = 1024
-MAX_PRIORITY: Final = 64
-MAX_FIELDS: Final = 64
-MAX_TAGS: Final = 256
 
 _TIME: Final = (
     r"^(1969-12-31|2200-01-01|(19[7-9][0-9]|2[01][0-9][0-9])-((0[13578]|1[02])-(0[1-9]|[12][0-9]|3[01])|"
@@ -30,38 +27,6 @@ _TIME: Final = (
 _DURATION: Final = r"^([0-9]+(\.[0-9]+)?(s|m|h|d|w|mo|bh|bd))+$"
 
 Identifier = Annotated[str, Meta(min_length=1, max_length=MAX_ID)]
-Text = Annotated[str, Meta(max_length=MAX_TEXT)]
-FieldName = Annotated[str, Meta(min_length=1, max_length=64)]
-FieldValue = Text | Annotated[list[Text], Meta(max_length=MAX_TAGS)] | bool | int | float | None
-Fields = Annotated[
-    dict[FieldName, FieldValue],
-    Meta(
-        max_length=MAX_FIELDS,
-        description="Ticket fields by name. Policies look at status, priority, category, channel, customer, contract, team, "
-        "assignee "
-        "and tags, and at any field of your own that they name. Numbers become text, true and false become yes and no, null "
-        "clears a "
-        "field.",
-        # What ``ticket_fields`` checks.
-        extra_json_schema={
-            "properties": {
-                "status": {"enum": [*STATUSES]},
-                "priority": {"type": ["string", "number", "boolean", "null"], "maxLength": MAX_PRIORITY},
-                "tags": {
-                    "description": "A list of strings. The empty string or null clears it.",
-                    "anyOf": [
-                        {"type": "array", "maxItems": MAX_TAGS, "items": {"type": "string", "maxLength": MAX_TEXT}},
-                        {"enum": ["", None]},
-                    ],
-                },
-            },
-            "allOf": [
-                {"propertyNames": {"pattern": "^[^@]"}},
-                {"properties": {"tags": True}, "additionalProperties": {"not": {"type": "array"}}},
-            ],
-        },
-    ),
-]
 Level = Annotated[
     str,
     Meta(
@@ -89,17 +54,6 @@ Source = Annotated[Identifier, Meta(description="The helpdesk or adapter that pu
 FreeText = Annotated[
     Text, Meta(description="Why, for people. It is checked and dropped: breachwatch keeps and shows it nowhere.")
 ]
-
-_KNOWN_STATUSES: Final = frozenset[object](STATUSES)
-
-
-class InvalidEvent(Exception):  # noqa: N818  it names a state of the event; the program did nothing wrong
-    """The event is well formed and still says something that cannot be. ``path`` is a JSON path."""
-
-    def __init__(self, path: str, message: str) -> None:
-        super().__init__(message)
-        self.path = path
-        self.message = message
 
 
 class Actor(msgspec.Struct, frozen=True, gc=False):
@@ -296,12 +250,6 @@ class Incoming(msgspec.Struct, frozen=True, gc=False):
     event: Event
 
 
-class FieldsOnly(msgspec.Struct):
-    """The ticket fields of anything, unread: to find the one that breaks the contract."""
-
-    fields: dict[str, msgspec.Raw] = {}
-
-
 Wire = (
     TicketCreated
     | TicketChanged
@@ -318,43 +266,3 @@ Wire = (
     | FeedTick
 )
 """Anything that may come in on the topic of ticket events."""
-
-
-def ticket_fields(fields: dict[str, FieldValue]) -> dict[str, str | list[str]]:
-    """The same dict with every value as text, or for ``tags`` a list of texts. Raises ``InvalidEvent``."""
-    for name, value in fields.items():
-        if type(value) is not str:
-            fields[name] = _as_text(name, value)
-        if name[0] == "@":
-            raise InvalidEvent(field_path(name), "names that begin with @ are kept for what breachwatch finds out itself")
-    if "status" in fields and fields["status"] not in _KNOWN_STATUSES:
-        raise InvalidEvent("$.fields.status", f"{fields['status']!r} is no status: use one of {', '.join(STATUSES)}")
-    sound: dict[str, str | list[str]] = fields  # type: ignore[assignment]  # the loop has seen to it
-    if len(sound.get("priority", "")) > MAX_PRIORITY:
-        raise InvalidEvent("$.fields.priority", f"longer than {MAX_PRIORITY} characters")
-    tags = sound.get("tags")
-    if tags and type(tags) is str:
-        raise InvalidEvent("$.fields.tags", "tags are a list of strings")
-    return sound
-
-
-def field_path(name: str) -> str:
-    """The JSON path of a ticket field."""
-    return f"$.fields.{name}" if name.isidentifier() else f"$.fields[{name!r}]"
-
-
-def _as_text(name: str, value: FieldValue) -> str | list[str]:
-    match value:
-        case None:
-            return ""
-        case list():
-            if name != "tags":
-                raise InvalidEvent(field_path(name), "only tags may be a list")
-            return value
-        case bool():
-            return "yes" if value else "no"
-        case _:
-            text = repr(value).removesuffix(".0")
-            if len(text) > MAX_TEXT:
-                raise InvalidEvent(field_path(name), f"longer than {MAX_TEXT} characters")
-            return text
