@@ -31,45 +31,41 @@ Level = Annotated[
     str,
     Meta(
         max_length=MAX_ID,
-        description="The level meant, by its name in the policy; absent: the one that is raised, or the one the policy names "
-        "for "
-        "requests.",
+        description="The name of the level in the policy. Absent: the level that is raised, or the one that the policy names "
+        "for requests.",
     ),
 ]
 Sequence = Annotated[
     int,
-    Meta(ge=0, le=2**63 - 1, description="Order among the events of one action, which bear the same time. Absent: 0."),
+    Meta(ge=0, le=2**63 - 1, description="Order among the events of one action, which have the same time. Absent: 0."),
 ]
 EventTime = Annotated[
     AwareTime,
     Meta(
         description="When it happened at the source: RFC 3339 with an offset from UTC, in the years 1970 to 2199 (UTC). "
-        "Fractions finer "
-        "than a microsecond are rounded. 29 February only in leap years, no leap second 60. At most five minutes ahead of the "
-        "detector's clock, unless it is set otherwise.",
+        "Fractions of a second are rounded to the nearest microsecond. 29 February only in leap years, no leap second 60. "
+        "By default at most five minutes ahead of the worker's clock.",
         extra_json_schema={"pattern": _TIME},
     ),
 ]
 Source = Annotated[Identifier, Meta(description="The helpdesk or adapter that publishes. Ids are unique within it.")]
 FreeText = Annotated[
-    Text, Meta(description="Why, for people. It is checked and dropped: breachwatch keeps and shows it nowhere.")
+    Text, Meta(description="Why, for people. It is checked and dropped: breachwatch neither stores nor shows it.")
 ]
 
 
 class Actor(msgspec.Struct, frozen=True, gc=False):
-    """Who did it. An id beside the kind is skipped: neither names nor addresses are wanted."""
+    """Who did it. An id beside the kind is ignored: breachwatch needs neither names nor addresses."""
 
     kind: ActorKind
 
 
 class TicketEvent(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag_field="type"):
-    """What every event about a ticket carries."""
+    """The keys that all ticket events have."""
 
-    id: Annotated[
-        Identifier, Meta(description="Unique within the source. The same id again is a repetition and changes nothing.")
-    ]
+    id: Annotated[Identifier, Meta(description="Unique within the source. A repeated id changes nothing.")]
     source: Source
-    ticket: Annotated[Identifier, Meta(description="Unique over all sources; write source/number. It is the record key.")]
+    ticket: Annotated[Identifier, Meta(description="Unique across sources: write source/number. It is also the record key.")]
     at: EventTime
     seq: Sequence = 0
     actor: Actor | UnsetType = UNSET
@@ -80,7 +76,7 @@ class TicketEvent(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag_field
 
 
 class TicketCreated(TicketEvent, frozen=True, kw_only=True, gc=False, tag="ticket.created"):
-    """The ticket's first fields. Without a status it is new."""
+    """A new ticket with its first fields. The default status is new."""
 
     fields: Fields = {}
 
@@ -92,7 +88,7 @@ class TicketCreated(TicketEvent, frozen=True, kw_only=True, gc=False, tag="ticke
 
 
 class TicketChanged(TicketEvent, frozen=True, kw_only=True, gc=False, tag="ticket.changed"):
-    """Only what changed."""
+    """The fields that changed, and no others."""
 
     fields: Fields
 
@@ -101,18 +97,18 @@ class TicketChanged(TicketEvent, frozen=True, kw_only=True, gc=False, tag="ticke
 
 
 class CommentAdded(TicketEvent, frozen=True, kw_only=True, gc=False, tag="comment.added"):
-    """Somebody wrote a comment. Its text is not wanted."""
+    """Somebody wrote a comment. Its text is not part of the event."""
 
-    public: Annotated[bool, Meta(description="Whether the customer can read it. A public comment of an agent is an answer.")]
+    public: Annotated[bool, Meta(description="Whether the customer can read it. A public comment by an agent is an answer.")]
 
     def event(self, at: int, actor: ActorKind | None) -> Event:
         return Event(at, self.id, "comment.added", self.source, self.seq, actor, public=self.public)
 
 
 class TicketMerged(TicketEvent, frozen=True, kw_only=True, gc=False, tag="ticket.merged"):
-    """The ticket ends here; its promises are cancelled."""
+    """The ticket ends and continues as another one. Its commitments are cancelled."""
 
-    into: Annotated[Identifier, Meta(description="The ticket that goes on, which is another one.")]
+    into: Annotated[Identifier, Meta(description="The other ticket, which continues.")]
 
     def event(self, at: int, actor: ActorKind | None) -> Event:
         if self.into == self.ticket:
@@ -121,7 +117,7 @@ class TicketMerged(TicketEvent, frozen=True, kw_only=True, gc=False, tag="ticket
 
 
 class TicketDeleted(TicketEvent, frozen=True, kw_only=True, gc=False, tag="ticket.deleted"):
-    """The ticket is gone; its promises are cancelled."""
+    """The ticket was deleted. Its commitments are cancelled."""
 
     def event(self, at: int, actor: ActorKind | None) -> Event:
         return Event(at, self.id, "ticket.deleted", self.source, self.seq, actor)
@@ -139,7 +135,7 @@ class DependencyStarted(TicketEvent, frozen=True, kw_only=True, gc=False, tag="d
 class DependencyEnded(TicketEvent, frozen=True, kw_only=True, gc=False, tag="dependency.ended"):
     """The third party has delivered."""
 
-    party: Annotated[Identifier, Meta(description="The third party, as the start named it.")]
+    party: Annotated[Identifier, Meta(description="The third party, as in dependency.started.")]
 
     def event(self, at: int, actor: ActorKind | None) -> Event:
         return Event(at, self.id, "dependency.ended", self.source, self.seq, actor, party=self.party)
@@ -154,9 +150,8 @@ class ExtensionGranted(TicketEvent, frozen=True, kw_only=True, gc=False, tag="ex
         Meta(
             min_length=1,
             max_length=64,
-            description="How much longer: a duration as in policies, such as 30m, 4bh or 2bd. Business time (bh, bd) and wall "
-            "time "
-            "(s, m, h, d, w, mo) do not mix.",
+            description="How much longer: a duration as in policies, such as 30m, 4bh or 2bd. It must not mix business time "
+            "(bh, bd) and wall time (s, m, h, d, w, mo).",
             extra_json_schema={"pattern": _DURATION},
         ),
     ]
@@ -167,16 +162,7 @@ class ExtensionGranted(TicketEvent, frozen=True, kw_only=True, gc=False, tag="ex
             Duration.parse(self.by)
         except DurationError as error:
             raise InvalidEvent("$.by", str(error)) from error
-        return Event(
-            at,
-            self.id,
-            "extension.granted",
-            self.source,
-            self.seq,
-            actor,
-            commitment=self.commitment,
-            by=self.by,
-        )
+        return Event(at, self.id, "extension.granted", self.source, self.seq, actor, commitment=self.commitment, by=self.by)
 
 
 class ResolutionAccepted(TicketEvent, frozen=True, kw_only=True, gc=False, tag="resolution.accepted"):
@@ -198,7 +184,7 @@ class EscalationRequested(_Escalation, frozen=True, kw_only=True, gc=False, tag=
 
     impact: Annotated[
         Literal["production", "business_risk", "none"],
-        Meta(description="What is at stake. Anything but none allows a request before the target has passed."),
+        Meta(description="What is at stake. production and business_risk allow a request at any time."),
     ] = "none"
 
     def event(self, at: int, actor: ActorKind | None) -> Event:
@@ -218,15 +204,7 @@ class EscalationAcknowledged(_Escalation, frozen=True, kw_only=True, gc=False, t
     """Somebody has taken the escalation on."""
 
     def event(self, at: int, actor: ActorKind | None) -> Event:
-        return Event(
-            at,
-            self.id,
-            "escalation.acknowledged",
-            self.source,
-            self.seq,
-            actor,
-            level=self.level,
-        )
+        return Event(at, self.id, "escalation.acknowledged", self.source, self.seq, actor, level=self.level)
 
 
 class EscalationReleased(_Escalation, frozen=True, kw_only=True, gc=False, tag="escalation.released"):
@@ -237,14 +215,14 @@ class EscalationReleased(_Escalation, frozen=True, kw_only=True, gc=False, tag="
 
 
 class FeedTick(msgspec.Struct, frozen=True, gc=False, tag_field="type", tag="feed.tick"):
-    """The feed is alive, and complete up to its time. It is about no ticket."""
+    """The feed is alive, and complete up to its time. A tick belongs to no ticket."""
 
     source: Source
     at: EventTime
 
 
 class Incoming(msgspec.Struct, frozen=True, gc=False):
-    """A sound event and the ticket it is about."""
+    """A valid event and the ticket to which it belongs."""
 
     ticket: str
     event: Event
@@ -265,4 +243,4 @@ Wire = (
     | EscalationReleased
     | FeedTick
 )
-"""Anything that may come in on the topic of ticket events."""
+"""All records that the topic of ticket events may have."""

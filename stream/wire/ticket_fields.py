@@ -21,12 +21,10 @@ Fields = Annotated[
     dict[FieldName, FieldValue],
     Meta(
         max_length=MAX_FIELDS,
-        description="Ticket fields by name. Policies look at status, priority, category, channel, customer, contract, team, "
-        "assignee "
-        "and tags, and at any field of your own that they name. Numbers become text, true and false become yes and no, null "
-        "clears a "
-        "field.",
-        # What ``ticket_fields`` checks.
+        description="Ticket fields by name. Policies use status, priority, category, channel, customer, contract, team, "
+        "assignee and tags, and any field of your own that they name. Numbers become text, true and false become yes and no, "
+        "null clears a field.",
+        # The checks of ``ticket_fields``, for publishers.
         extra_json_schema={
             "properties": {
                 "status": {"enum": [*STATUSES]},
@@ -51,7 +49,7 @@ _KNOWN_STATUSES: Final = frozenset[object](STATUSES)
 
 
 class InvalidEvent(Exception):  # noqa: N818  it names a state of the event; the program did nothing wrong
-    """The event is well formed and still says something that cannot be. ``path`` is a JSON path."""
+    """The event is well formed, but a value is not valid. ``path`` is the JSON path of the value."""
 
     def __init__(self, path: str, message: str) -> None:
         super().__init__(message)
@@ -60,27 +58,27 @@ class InvalidEvent(Exception):  # noqa: N818  it names a state of the event; the
 
 
 class FieldsOnly(msgspec.Struct):
-    """The ticket fields of anything, unread: to find the one that breaks the contract."""
+    """The ticket fields of a record, not decoded: for finding the field that breaks the contract."""
 
     fields: dict[str, msgspec.Raw] = {}
 
 
 def ticket_fields(fields: dict[str, FieldValue]) -> dict[str, str | list[str]]:
-    """The same dict with every value as text, or for ``tags`` a list of texts. Raises ``InvalidEvent``."""
+    """Convert every value to text in place, or for ``tags`` to a list of texts. Raises ``InvalidEvent``."""
     for name, value in fields.items():
         if type(value) is not str:
             fields[name] = _as_text(name, value)
         if name[0] == "@":
-            raise InvalidEvent(field_path(name), "names that begin with @ are kept for what breachwatch finds out itself")
+            raise InvalidEvent(field_path(name), "names that begin with @ are reserved for breachwatch")
     if "status" in fields and fields["status"] not in _KNOWN_STATUSES:
-        raise InvalidEvent("$.fields.status", f"{fields['status']!r} is no status: use one of {', '.join(STATUSES)}")
-    sound: dict[str, str | list[str]] = fields  # type: ignore[assignment]  # the loop has seen to it
-    if len(sound.get("priority", "")) > MAX_PRIORITY:
+        raise InvalidEvent("$.fields.status", f"{fields['status']!r} is not a status: use one of {', '.join(STATUSES)}")
+    valid: dict[str, str | list[str]] = fields  # type: ignore[assignment]  # the loop above has converted the values
+    if len(valid.get("priority", "")) > MAX_PRIORITY:
         raise InvalidEvent("$.fields.priority", f"longer than {MAX_PRIORITY} characters")
-    tags = sound.get("tags")
+    tags = valid.get("tags")
     if tags and type(tags) is str:
-        raise InvalidEvent("$.fields.tags", "tags are a list of strings")
-    return sound
+        raise InvalidEvent("$.fields.tags", "tags must be a list of strings")
+    return valid
 
 
 def field_path(name: str) -> str:
