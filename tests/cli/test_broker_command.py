@@ -38,7 +38,7 @@ def test_it_says_where_it_serves_and_ends_with_status_0_when_told_to(tmp_path: P
     assert is_free(port)
 
 
-def test_a_port_in_use_is_an_error_with_a_remedy() -> None:
+def test_a_taken_port_is_an_error_with_advice() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
 

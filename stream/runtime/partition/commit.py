@@ -105,7 +105,7 @@ async def _still_ours(context: WorkerContext, shard: Shard) -> None:
 
     Raises ``aiokafka.errors.KafkaError`` when somebody has.
     """
-    while (suspensions := context.suspension_detector.look()) != shard.suspensions:
+    while (suspensions := context.suspension_detector.check()) != shard.suspensions:
         await context.consumer.prove(shard.source)
         shard.suspensions = suspensions
 

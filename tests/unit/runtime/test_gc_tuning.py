@@ -1,4 +1,4 @@
-"""Searches for reference cycles spare what a worker holds, and still find what it has given up."""
+"""The garbage collector does not visit the objects that a worker keeps, and still finds those that it has dropped."""
 
 from __future__ import annotations
 
@@ -15,46 +15,46 @@ if TYPE_CHECKING:
 
 
 class Knot:
-    """Refers to itself: only a search for cycles lets go of it."""
+    """Refers to itself, so that only the garbage collector can free it."""
 
     def __init__(self) -> None:
         self.itself = self
 
 
 @pytest.fixture(autouse=True)
-def usual_collector() -> Iterator[None]:
+def default_collector() -> Iterator[None]:
     before = gc.get_threshold()
     yield
     gc.set_threshold(*before)
     gc.unfreeze()
 
 
-def test_what_stays_is_not_searched_again() -> None:
+def test_frozen_objects_are_not_visited_again() -> None:
     kept = [Knot() for _ in range(100)]
     freeze()
-    searched = {id(thing) for thing in gc.get_objects()}
-    assert not any(id(knot) in searched for knot in kept)
+    visited = {id(thing) for thing in gc.get_objects()}
+    assert not any(id(knot) in visited for knot in kept)
 
 
-def test_what_was_spared_and_then_given_up_is_found_by_the_next_settling() -> None:
+def test_the_next_freeze_frees_frozen_objects_that_are_no_longer_used() -> None:
     knot = Knot()
-    gone = weakref.ref(knot)
+    reference = weakref.ref(knot)
     freeze()
     del knot
     gc.collect()
-    assert gone() is not None
+    assert reference() is not None
     freeze()
-    assert gone() is None
+    assert reference() is None
 
 
-def test_a_turn_of_thousands_of_objects_is_not_searched_while_it_runs() -> None:
+def test_a_unit_of_work_with_thousands_of_objects_causes_no_collection() -> None:
     configure()
     gc.collect()
-    searches = []
-    gc.callbacks.append(lambda phase, _info: searches.append(phase))
+    collections = []
+    gc.callbacks.append(lambda phase, _info: collections.append(phase))
     try:
-        turn = [[number] for number in range(40_000)]
+        work = [[number] for number in range(40_000)]
     finally:
         gc.callbacks.pop()
-    assert len(turn) == 40_000
-    assert searches == []
+    assert len(work) == 40_000
+    assert collections == []
