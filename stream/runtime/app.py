@@ -18,8 +18,9 @@ from yarl import URL
 from stream.runtime.abort import abort
 from stream.runtime.kafka.assignor import Assignor
 from stream.runtime.kafka.connection import faust_credentials
+from stream.runtime.kafka.consumer import FAUST_LOG
 from stream.runtime.kafka.topics import Topics
-from stream.runtime.kafka.transport import FAUST_LOG, Transport
+from stream.runtime.kafka.transport import Transport
 from stream.runtime.partition.commit import WorkerContext
 from stream.runtime.partition.lifecycle import IllegalTransitionError, State
 from stream.runtime.recovery import store

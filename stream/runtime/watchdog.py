@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from faust.types import TP
 
-    from stream.runtime.kafka.transport import Consumer
+    from stream.runtime.kafka.consumer import Consumer
     from stream.runtime.partition.task import PartitionTask
     from stream.runtime.recovery.store import Store
 

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from stream.observe.metrics.registry import Metrics
+    from stream.runtime.kafka.consumer import Batch, Consumer
     from stream.runtime.kafka.topics import Topics
-    from stream.runtime.kafka.transport import Batch, Consumer
     from stream.runtime.partition.shard import Shard
     from stream.runtime.settings import Settings
     from stream.runtime.suspension import SuspensionDetector

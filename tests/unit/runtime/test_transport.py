@@ -30,7 +30,8 @@ from stream.language.policies import shipped
 from stream.observe.metrics.registry import Metrics
 from stream.runtime.app import App
 from stream.runtime.kafka.assignor import Assignor
-from stream.runtime.kafka.transport import Batch, Consumer, ConsumerThread, Producer, Transport
+from stream.runtime.kafka.consumer import Batch, Consumer, ConsumerThread
+from stream.runtime.kafka.transport import Producer, Transport
 from stream.runtime.recovery.checkpoint import CHECKPOINT_KEY
 from stream.runtime.recovery.store import Store
 from stream.runtime.settings import load
