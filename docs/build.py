@@ -33,7 +33,7 @@ Every setting of a worker can be given in three ways:
 
 A flag overrides the environment, and the environment overrides the file.
 The file is `breachwatch.toml` in the working directory, or the file named by `--config` or `BREACHWATCH_CONFIG`.
-Write lengths of time as `200ms`, `5s`, `1m`, `1h` or `30d`.
+Write durations as `200ms`, `5s`, `1m`, `1h` or `30d`.
 
 All workers of a group need the same `app_id`, `topic_prefix`, `partitions`, `clock`, `history`, `retention` and policies.
 `breachwatch publish` and `breachwatch topics` read `tls`, `ssl_*` and `sasl_*` from the environment.

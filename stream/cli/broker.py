@@ -27,7 +27,7 @@ def command(port: int, data: Path | None, keep: bool) -> None:
     ~/.cache/breachwatch; later ones start in seconds, without network. It is for trials and tests: one node, no
     replication, no access control, reachable from this machine only.
     """
-    broker = Broker(port=port, data=data, keep=keep, say=lambda line: click.echo(line, err=True))
+    broker = Broker(port=port, data=data, keep=keep, progress=lambda line: click.echo(line, err=True))
     with ended_by_signals():
         try:
             with broker:

@@ -38,14 +38,14 @@ def test_it_says_where_it_serves_and_ends_with_status_0_when_told_to(tmp_path: P
     assert is_free(port)
 
 
-def test_a_taken_port_is_an_error_that_says_what_to_do() -> None:
+def test_a_taken_port_is_an_error_with_advice() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
 
         result = CliRunner().invoke(main, ["broker", "--port", str(port)])
 
     assert result.exit_code == 1
-    assert f"port {port} on 127.0.0.1 is taken: stop what listens there or give another port" in result.output
+    assert f"port {port} on 127.0.0.1 is in use: stop the process that listens there or use another port" in result.output
 
 
 def test_topics_on_an_absent_broker_is_an_error_that_says_what_to_do() -> None:

@@ -42,7 +42,7 @@ def test_every_problem_is_a_line_with_file_line_and_place_and_the_exit_status_is
     result = run(bad=BAD, none="")
     version, target, none, summary = result.output.splitlines()
     assert result.exit_code == 1
-    assert version == "bad.yaml:2: policies[0].version: must be a whole number from 1 on, not `0`"
+    assert version == "bad.yaml:2: policies[0].version: must be a whole number of at least 1, not `0`"
     assert target.startswith("bad.yaml:2: policies[0].commitments[0].target: '1x' has the unknown unit 'x'")
     assert none == "none.yaml:1: must be a mapping with the keys calendars, metrics, policies, not nothing"
     assert summary == "not usable: 3 errors, 0 warnings"
@@ -65,7 +65,7 @@ def test_json_says_the_same_for_machines(run: Callable[..., Result]) -> None:
         "file": "bad.yaml",
         "line": 2,
         "where": "policies[0].version",
-        "message": "must be a whole number from 1 on, not `0`",
+        "message": "must be a whole number of at least 1, not `0`",
         "severity": "error",
     }
     assert json.loads(run("--json", good=GOOD).output)["counts"] == {

@@ -100,8 +100,8 @@ def test_all_problems_of_a_mapping_are_listed_before_anything_is_read(log: Path,
     assert done.stderr == (
         f"{mapping}:2: columns: `case` is missing\n"
         f"{mapping}:2: columns: `status` is missing\n"
-        f"{mapping}:3: statuses.Open.status: `opened` is not a status;"
-        " known are closed, new, on_hold, open, pending, solved\n"
+        f"{mapping}:3: statuses.Open.status: `opened` is not a status:"
+        " use one of closed, new, on_hold, open, pending, solved\n"
     )
 
 
