@@ -35,14 +35,14 @@ def command(file: Path, policies: tuple[str, ...], until: int | None, history: i
         with open_lines(file) as lines, backtest(policies, history, lines, jobs) as (test, all_lines):
             for part in test.run(all_lines, until):
                 effects += part.effects
-                sys.stdout.buffer.write(part.said)
+                sys.stdout.buffer.write(part.output)
                 for line, text in part.refusals:
                     refused[text.partition(":")[0]] += 1
                     click.echo(f"{file}:{line}: {text}", err=True)
-            tally = test.tally()
+            totals = test.totals()
     except PolicyError as error:
         raise click.ClickException(str(error)) from error
     sys.stdout.buffer.flush()
-    outcomes = ", ".join(f"{count} {outcome}" for outcome, count in sorted(tally.outcomes.items()))
+    outcomes = ", ".join(f"{count} {outcome}" for outcome, count in sorted(totals.outcomes.items()))
     why = ", ".join(f"{count} {reason}" for reason, count in sorted(refused.items())) or "none"
-    click.echo(f"{tally.tickets} tickets; events: {outcomes or 'none'}; refused: {why}; {effects} effects", err=True)
+    click.echo(f"{totals.tickets} tickets; events: {outcomes or 'none'}; refused: {why}; {effects} effects", err=True)
