@@ -143,7 +143,7 @@ def test_the_commands_create_and_check_tell_and_exit_by_what_they_find(broker: s
     assert (made.exit_code, made.output.count("created ")) == (0, 5)
     assert (after.exit_code, after.output) == (
         0,
-        f"all 5 topics on {broker} are as they should be, 2 partitions each\n",
+        f"all 5 topics on {broker} are correct, with 2 partitions each\n",
     )
 
 

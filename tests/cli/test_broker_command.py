@@ -33,7 +33,7 @@ def test_it_says_where_it_serves_and_ends_with_status_0_when_told_to(tmp_path: P
         running.send_signal(expiration)
         rest, errors = running.communicate(timeout=60)
 
-    assert rest == f"Kafka on 127.0.0.1:{port} has stopped; its data stays in {tmp_path / 'data'}.\n"
+    assert rest == f"Kafka on 127.0.0.1:{port} has stopped; its data is kept in {tmp_path / 'data'}.\n"
     assert (running.returncode, errors) == (0, "")
     assert is_free(port)
 
@@ -62,4 +62,4 @@ def test_a_retention_that_is_no_length_of_time_is_refused_with_examples() -> Non
     result = CliRunner().invoke(main, ["topics", "create", "--retention", "a while"])
 
     assert result.exit_code == 2
-    assert "write 90m, 36h, 30d or forever" in result.output
+    assert "use 90m, 36h, 30d or forever" in result.output

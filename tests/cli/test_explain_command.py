@@ -118,35 +118,35 @@ def test_json_keeps_its_contract_and_its_sums(folder: Path) -> None:
 def test_until_and_zone_are_those_asked_for(folder: Path) -> None:
     result = run(folder, "desk/1", "--until", "2026-11-16T06:00:00Z", "--zone", "Europe/Berlin")
 
-    assert result.stdout.startswith("desk/1 as of Mon 2026-11-16 07:00 CET, from 2 events\n2 later events left out\n")
+    assert result.stdout.startswith("desk/1 as of Mon 2026-11-16 07:00 CET, from 2 events\n2 later events omitted\n")
     assert "not in sight: paused" in result.stdout
     assert "IST" not in result.stdout
 
 
 def test_a_ticket_that_is_promised_nothing_is_told_so(folder: Path) -> None:
-    assert "nothing was promised to it" in run(folder, "desk/2").stdout
+    assert "no deadlines: no policy applies" in run(folder, "desk/2").stdout
 
 
 def test_an_unknown_ticket_is_refused_with_those_near_it(folder: Path) -> None:
     result = run(folder, "desk/11")
 
     assert result.exit_code == 2
-    assert "there is no ticket 'desk/11'" in result.stderr
-    assert "near it: desk/1, desk/2" in result.stderr
+    assert "does not contain ticket 'desk/11'" in result.stderr
+    assert "similar: desk/1, desk/2" in result.stderr
 
 
 def test_an_unknown_commitment_is_refused_with_those_there_are(folder: Path) -> None:
     result = run(folder, "desk/1", "--commitment", "resolutions")
 
     assert result.exit_code == 2
-    assert "nothing named 'resolutions' was promised to desk/1; near it: resolution" in result.stderr
+    assert "desk/1 has no commitment or ladder 'resolutions'; similar: resolution" in result.stderr
 
 
 @pytest.mark.parametrize(
     ("args", "said"),
     [
         (("--until", "tomorrow"), "RFC 3339"),
-        (("--zone", "Mars/Base"), "no IANA time zone"),
+        (("--zone", "Mars/Base"), "not an IANA time zone"),
         (("--until", "2026-11-01T00:00:00Z"), "choose a later --until"),
     ],
 )

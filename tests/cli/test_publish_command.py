@@ -33,7 +33,7 @@ def test_a_speed_is_a_number_above_nought_or_max(feed: str, speed: str) -> None:
     assert "60, or max" in result.output
 
 
-@pytest.mark.parametrize(("span", "advice"), [("0s", "write 1m"), ("often", "5m, 1h or 30d")])
+@pytest.mark.parametrize(("span", "advice"), [("0s", "use 1m"), ("often", "5m, 1h or 30d")])
 def test_ticks_come_at_a_length_of_time(feed: str, span: str, advice: str) -> None:
     result = _publish(feed, "--tick-every", span)
 

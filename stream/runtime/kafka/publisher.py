@@ -112,7 +112,7 @@ class Published:
 
     events: int = 0
     ticks: int = 0
-    unsound: int = 0
+    invalid: int = 0
     """Lines among the events that are not valid."""
 
 
@@ -136,7 +136,7 @@ class PacedFeed:
         key = key_of(line)
         heard = decode(key, line, now=None)
         if isinstance(heard, Rejected):
-            self.published.unsound += 1
+            self.published.invalid += 1
             if refuse:
                 raise InvalidEventError(f"{heard.reason}: {heard.message} {heard.path}".rstrip())
             # The worker judges it: that is what the topic of rejected events is for.
