@@ -1,6 +1,6 @@
 """Runs the engine over recorded events, on one process or on several. The output is the same for any number of processes.
 
-Tickets are independent of each other, so each process has a shard of them. All shards share the time of the feed: each process
+Tickets are independent of each other, so each process has a slice of them. All slices share the time of the feed: each process
 gets the lines that advanced the watermark, and the watermark after each. Deadlines therefore pass at the same line as in one
 process. Each piece of output carries its position, and this module sorts the pieces by it.
 """
@@ -67,14 +67,14 @@ class Totals(NamedTuple):
 
 
 _Own = list[tuple[int, str, Event]]
-"""Events of a shard's own tickets: position of the line in its chunk, ticket, event."""
+"""Events of a slice's own tickets: position of the line in its chunk, ticket, event."""
 
 _write_own: Final = msgspec.msgpack.Encoder().encode
 _read_own: Final = msgspec.msgpack.Decoder(_Own).decode
 
 
 class _Chunk(NamedTuple):
-    """Lines as a shard gets them."""
+    """Lines as a slice gets them."""
 
     places: array[int]
     """Positions of the lines that advanced the watermark or equalled it, in order."""
@@ -88,17 +88,17 @@ _Piece = tuple[int, bool, int, str, bytes, int]
 of the line, whether a timer caused the effects (timers fire after the line's own effects), the instant of the timer, and the
 ticket. The last two are the effects as bytes, and their number."""
 
-_ShardOutput = tuple[list[_Piece], list[int]]
-"""The pieces of a shard in order, and the positions of events that arrived too late."""
+_SliceOutput = tuple[list[_Piece], list[int]]
+"""The pieces of a slice in order, and the positions of events that arrived too late."""
 
 
-class Shard:
+class Slice:
     """Some of the tickets, over the whole feed."""
 
     def __init__(self, engine: Engine) -> None:
         self._playback: Final = Playback(engine)
 
-    def process(self, chunk: _Chunk) -> Callable[[], _ShardOutput]:
+    def process(self, chunk: _Chunk) -> Callable[[], _SliceOutput]:
         apply, places = self._playback.apply, chunk.places
         pieces: list[_Piece] = []
         late = []
@@ -117,7 +117,7 @@ class Shard:
         return lambda: (pieces, late)
 
     def _fire_timers(self, chunk: _Chunk, start: int, end: int, pieces: list[_Piece]) -> None:
-        """Fire the timers that are due at these lines. Lines at which no timer of this shard is due are skipped."""
+        """Fire the timers that are due at these lines. Lines at which no timer of this slice is due are skipped."""
         playback, instants = self._playback, chunk.instants
         while start < end:
             soonest = playback.soonest
@@ -131,8 +131,8 @@ class Shard:
         return Totals(len(self._playback.states), self._playback.outcomes)
 
 
-class _ShardProcess:
-    """A shard in a process of its own. The pool has one process, because the process holds the shard's tickets."""
+class _SliceProcess:
+    """A slice in a process of its own. The pool has one process, because the process holds the slice's tickets."""
 
     def __init__(self, policies: Sequence[str | Path], history: int) -> None:
         self._pool = ProcessPoolExecutor(1, get_context("spawn"), initializer=_begin, initargs=(policies, history))
@@ -143,7 +143,7 @@ class _ShardProcess:
     def __exit__(self, *_: object) -> None:
         self._pool.shutdown(cancel_futures=True)
 
-    def process(self, chunk: _Chunk) -> Callable[[], _ShardOutput]:
+    def process(self, chunk: _Chunk) -> Callable[[], _SliceOutput]:
         # Encoded as one message: pickling the events one by one costs more than processing them.
         return self._pool.submit(_process, chunk.places, chunk.instants, _write_own(chunk.own)).result
 
@@ -152,18 +152,18 @@ class _ShardProcess:
 
 
 class _InProgress(NamedTuple):
-    """A chunk that the shards are processing."""
+    """A chunk that the slices are processing."""
 
     numbers: list[int]
     refusals: list[Refusal]
-    outputs: list[Callable[[], _ShardOutput]]
-    """Each waits for the output of a shard."""
+    outputs: list[Callable[[], _SliceOutput]]
+    """Each waits for the output of a slice."""
 
     def result(self) -> Part:
         pieces, refusals = list[_Piece](), self.refusals.copy()
         for output in self.outputs:
-            of_shard, late = output()
-            pieces += of_shard
+            of_slice, late = output()
+            pieces += of_slice
             refusals += [Refusal(self.numbers[place], "too_late: older than the history kept of its ticket") for place in late]
         pieces.sort()
         return Part(b"".join([piece[4] for piece in pieces]), sum([piece[5] for piece in pieces]), sorted(refusals))
@@ -172,8 +172,8 @@ class _InProgress(NamedTuple):
 class Backtest:
     """Runs over the lines once; ``totals`` is called afterwards. Created by ``backtest``."""
 
-    def __init__(self, shards: Sequence[Shard | _ShardProcess]) -> None:
-        self._shards: Final = shards
+    def __init__(self, slices: Sequence[Slice | _SliceProcess]) -> None:
+        self._slices: Final = slices
         self._watermark = -1
 
     def run(self, lines: Iterable[tuple[int, bytes]], until: int | None = None) -> Iterator[Part]:
@@ -191,15 +191,15 @@ class Backtest:
             yield in_progress.popleft().result()
         if until is not None and until >= self._watermark:
             chunk = _Chunk(array("q", [0]), array("q", [until]), [])
-            yield _InProgress([], [], [shard.process(chunk) for shard in self._shards]).result()
+            yield _InProgress([], [], [slice_.process(chunk) for slice_ in self._slices]).result()
 
     def totals(self) -> Totals:
-        of_shards = [shard.totals() for shard in self._shards]
-        return Totals(sum(one.tickets for one in of_shards), sum((one.outcomes for one in of_shards), Counter()))
+        of_slices = [slice_.totals() for slice_ in self._slices]
+        return Totals(sum(one.tickets for one in of_slices), sum((one.outcomes for one in of_slices), Counter()))
 
     def _distribute(self, lines: list[tuple[int, bytes]]) -> _InProgress:
         places, instants, refusals = array("q"), array("q"), []
-        own: list[_Own] = [[] for _ in self._shards]
+        own: list[_Own] = [[] for _ in self._slices]
         for place, (number, line) in enumerate(lines):
             record = read(line)
             if isinstance(record, Incoming):
@@ -215,7 +215,7 @@ class Backtest:
                 places.append(place)
                 instants.append(at)
                 self._watermark = at
-        outputs = [shard.process(_Chunk(places, instants, events)) for shard, events in zip(self._shards, own, strict=True)]
+        outputs = [slice_.process(_Chunk(places, instants, events)) for slice_, events in zip(self._slices, own, strict=True)]
         return _InProgress([number for number, _ in lines], refusals, outputs)
 
 
@@ -233,26 +233,26 @@ def backtest(
     if jobs is None:
         jobs = len(os.sched_getaffinity(0)) if len(begin) > CHUNK else 1
     if jobs == 1:
-        yield Backtest([Shard(engine)]), lines
+        yield Backtest([Slice(engine)]), lines
         return
     with ExitStack() as stack:
-        yield Backtest([stack.enter_context(_ShardProcess(policies, history)) for _ in range(jobs)]), lines
+        yield Backtest([stack.enter_context(_SliceProcess(policies, history)) for _ in range(jobs)]), lines
 
 
 def _lines(effects: tuple[Effect, ...]) -> bytes:
     return b"".join([encode_effect(effect) + b"\n" for effect in effects])
 
 
-_own: list[Shard] = []
-"""The one shard of this process, if it is a shard's process."""
+_own: list[Slice] = []
+"""The one slice of this process, if it is a slice's process."""
 
 
 def _begin(policies: Sequence[str | Path], history: int) -> None:
     gc_tuning.configure()
-    _own.append(Shard(Engine(load(policies), history=history)))
+    _own.append(Slice(Engine(load(policies), history=history)))
 
 
-def _process(places: array[int], instants: array[int], own: bytes) -> _ShardOutput:
+def _process(places: array[int], instants: array[int], own: bytes) -> _SliceOutput:
     return _own[0].process(_Chunk(places, instants, _read_own(own)))()
 
 

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from stream.cli.main import main
 from stream.language.policies import load, shipped
 from stream.runtime import backtest
-from stream.runtime.backtest import Backtest, Shard
+from stream.runtime.backtest import Backtest, Slice
 from stream.sla.engine import Engine
 from stream.sla.events import Event
 from stream.sla.playback import Playback
@@ -75,8 +75,8 @@ def one_after_the_other(lines: Sequence[bytes], until: int, history: int = 200) 
     return b"".join(encode_effect(effect) + b"\n" for effect in effects)
 
 
-def in_shards(count: int, lines: Sequence[bytes], until: int, history: int = 200) -> tuple[bytes, list[tuple[int, str]]]:
-    test = Backtest([Shard(Engine(load([shipped("batoi")]), history=history)) for _ in range(count)])
+def in_slices(count: int, lines: Sequence[bytes], until: int, history: int = 200) -> tuple[bytes, list[tuple[int, str]]]:
+    test = Backtest([Slice(Engine(load([shipped("batoi")]), history=history)) for _ in range(count)])
     parts = list(test.run(enumerate(lines, start=1), until))
     return b"".join(part.output for part in parts), [(number, why) for part in parts for number, why in part.refusals]
 
@@ -87,17 +87,17 @@ def test_any_division_of_the_tickets_gives_the_same_output(seed: int, monkeypatc
     lines, until = feed(seed), START + 5_000 * MINUTE
     plain = one_after_the_other(lines, until)
     assert plain.count(b"commitment.breached") > 10
-    whole = in_shards(1, lines, until)
+    whole = in_slices(1, lines, until)
     assert whole[0] == plain
-    assert in_shards(2, lines, until) == whole
-    assert in_shards(5, lines, until) == whole
+    assert in_slices(2, lines, until) == whole
+    assert in_slices(5, lines, until) == whole
 
 
-def test_events_that_arrive_too_late_are_refused_in_any_shard(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_events_that_arrive_too_late_are_refused_in_any_slice(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(backtest, "CHUNK", 50)
     lines, until = feed(1), START + 5_000 * MINUTE
-    output, refusals = in_shards(3, lines, until, history=2)
-    assert (output, refusals) == in_shards(1, lines, until, history=2)
+    output, refusals = in_slices(3, lines, until, history=2)
+    assert (output, refusals) == in_slices(1, lines, until, history=2)
     assert output == one_after_the_other(lines, until, history=2)
     reasons = {text.partition(":")[0] for _, text in refusals}
     assert reasons == {"too_late", "undecodable", "invalid"}
