@@ -79,15 +79,15 @@ def command(
     spans assume that no further event arrives.
     """
     try:
-        promised = load(policies)
+        policy_set = load(policies)
     except PolicyError as error:
         raise click.ClickException(str(error)) from error
     arrived, newest = _read(file, ticket)
-    events = list(_taken(promised, ticket, arrived, history))
+    events = list(_accepted(policy_set, ticket, arrived, history))
     upto = newest if until is None else until
     if (first := min(event.at for event in events)) > upto:
         raise click.UsageError(f"ticket {ticket!r} begins at {format_instant(first)}, after --until: choose a later --until")
-    explanation = explain(promised, ticket, events, upto)
+    explanation = explain(policy_set, ticket, events, upto)
     if commitment is not None:
         explanation = _only(explanation, commitment)
     if as_json:
@@ -124,7 +124,7 @@ def _read(file: Path, ticket: str) -> tuple[list[Event], int]:
     return events, newest
 
 
-def _taken(policies: PolicySet, ticket: str, arrived: list[Event], history: int) -> Iterable[Event]:
+def _accepted(policies: PolicySet, ticket: str, arrived: list[Event], history: int) -> Iterable[Event]:
     """Yield the events that a worker would have accepted, in order of arrival."""
     engine = Engine(policies, history=history)
     state: State | None = None
