@@ -112,7 +112,7 @@ class Published:
 
     events: int = 0
     ticks: int = 0
-    unsound: int = 0
+    invalid: int = 0
     """Lines among the events that are not valid."""
 
 
@@ -133,7 +133,7 @@ class PacedFeed:
         key = key_of(line)
         decoded = decode(key, line, now=None)
         if isinstance(decoded, Rejected):
-            self.published.unsound += 1
+            self.published.invalid += 1
             if refuse:
                 raise InvalidEventError(f"{decoded.reason}: {decoded.message} {decoded.path}".rstrip())
             # The worker rejects the line and writes a dead letter.
