@@ -1,7 +1,7 @@
 """Policies that can be read and yet cannot be meant: each rule finds one such mistake.
 
 A promise nobody can keep or break is worse than none, for it looks kept. The rules about conditions decide by looking at every
-ticket and event that the conditions can tell apart (``stream.language.satisfiability``); where there are too many, they say
+ticket and event that the conditions can tell apart (``stream.sla.policy.satisfiability``); where there are too many, they say
 nothing.
 """
 
@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 from stream.language.conditions import NEVER
 from stream.language.lint_thresholds import levels_rise, marks_fit
-from stream.language.satisfiability import example, possible
 from stream.sla.policy.conditions import All, AnyOf, Condition, Not, holds
 from stream.sla.policy.metric import Again, Metric
+from stream.sla.policy.satisfiability import example, possible
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
