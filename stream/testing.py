@@ -27,11 +27,11 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
-from zoneinfo import ZoneInfo
 
 import msgspec
 
 from stream.language.policies import load, shipped
+from stream.language.zones import read_tzinfo
 from stream.sla.effects import KINDS, Effect
 from stream.sla.engine import Engine
 from stream.sla.events import Event
@@ -56,14 +56,14 @@ def instant(text: str | datetime, zone: str = "UTC") -> int:
     """Epoch microseconds of a local time such as ``2026-11-16 10:00`` (seconds may follow) in an IANA zone."""
     moment = text if isinstance(text, datetime) else datetime.fromisoformat(text)
     if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=ZoneInfo(zone))
+        moment = moment.replace(tzinfo=read_tzinfo(zone))
     whole = moment.replace(microsecond=0).timestamp()
     return round(whole) * MICROS + moment.microsecond
 
 
 def local(micros: int, zone: str = "UTC") -> str:
     """The inverse of ``instant``, as a story writes it."""
-    moment = datetime.fromtimestamp(micros // MICROS, ZoneInfo(zone)).replace(microsecond=micros % MICROS, tzinfo=None)
+    moment = datetime.fromtimestamp(micros // MICROS, read_tzinfo(zone)).replace(microsecond=micros % MICROS, tzinfo=None)
     text = moment.isoformat(sep=" ")
     return text[:-3] if text.endswith(":00") and len(text) == 19 else text
 

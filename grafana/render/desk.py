@@ -28,7 +28,6 @@ from stream.wire.effect import encode_event, encode_tick
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from prometheus_client.metrics_core import Metric
 
@@ -112,9 +111,9 @@ def _of_a_partner(created: Event) -> Event:
     return msgspec.structs.replace(created, fields=fields)
 
 
-def samples(policies: list[Path], engine: Engine, records: list[FeedRecord]) -> Iterator[str]:
+def samples(engine: Engine, records: list[FeedRecord]) -> Iterator[str]:
     """The text of one scrape after the other, in order of time."""
-    workers = [_Worker(name, number, policies, engine) for number, name in enumerate(WORKERS)]
+    workers = [_Worker(name, number, engine) for number, name in enumerate(WORKERS)]
     scraped = START
     for record in records:
         while record.at >= scraped + SAMPLED_EVERY:
@@ -131,7 +130,7 @@ def samples(policies: list[Path], engine: Engine, records: list[FeedRecord]) -> 
 class _Worker(Collector):
     """A worker without a broker: its partitions, its metrics, and what only a running process could measure."""
 
-    def __init__(self, name: str, number: int, policies: list[Path], engine: Engine) -> None:
+    def __init__(self, name: str, number: int, engine: Engine) -> None:
         self._labels: Final = f'job="breachwatch",instance="{name}"'
         self._partitions: Final = range(number, PARTITIONS, len(WORKERS))
         self._chance: Final = Random(number)  # noqa: S311  the same picture every time, on purpose
@@ -144,7 +143,7 @@ class _Worker(Collector):
         self._metrics: Final = Metrics(engine.policies, now=lambda: self._now)
         self._counts: Final = {partition: self._metrics.open_commitments.begin(partition) for partition in self._partitions}
         self._metrics.collectors.add("partitions", self)
-        export_policies_loaded(policies, START / 1e6 - 60, self._metrics.registry)
+        export_policies_loaded(engine.policies, START / 1e6 - 60, self._metrics.registry)
         self._metrics.worker.rebalanced(4.2)
         self._named: Final[dict[tuple[str, tuple[tuple[str, str], ...]], str]] = {}
 

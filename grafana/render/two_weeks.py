@@ -38,7 +38,7 @@ def two_weeks() -> Iterator[Prometheus]:
         records = feed(loaded.calendars["batoi-office"], loaded.calendars["botpenguin-service"])
         text = folder / "desk.om"
         with text.open("w", encoding="utf-8") as out:
-            out.writelines(samples(policies, Engine(loaded), records))
+            out.writelines(samples(Engine(loaded), records))
         import_samples(folder, text)
         text.unlink()
         start, end = SAMPLED_FROM // 1_000_000, END // 1_000_000 - STEP

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any, Final
 
 import click
@@ -14,7 +14,7 @@ from stream.language.policies import ALWAYS_OPEN, load
 from stream.sla.calendar.calendar import CalendarRangeError
 from stream.sla.calendar.duration import Clock, Duration, DurationError
 from stream.sla.calendar.week import Kind
-from stream.sla.calendar.zone import DAY, EPOCH, instants_of
+from stream.sla.calendar.zone import DAY, EPOCH
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -143,7 +143,7 @@ def _instant(calendar: Calendar, text: str, option: str) -> int:
     if given.tzinfo is not None:
         instant = (given - EPOCH) // _MICRO
     else:
-        readings = instants_of(calendar.zone, (given.replace(tzinfo=UTC) - EPOCH) // _MICRO)
+        readings = calendar.zone.instants_of((given.replace(tzinfo=UTC) - EPOCH) // _MICRO)
         if not readings:
             raise click.UsageError(
                 f"{option} {text} does not exist: the clocks of {calendar.timezone} skipped it; choose another or add an offset"
@@ -190,7 +190,8 @@ def _print_stretches(calendar: Calendar, stretches: list[Stretch]) -> None:
 
 
 def _when(calendar: Calendar, instant: int) -> datetime:
-    return (EPOCH + timedelta(microseconds=instant)).astimezone(calendar.zone)
+    offset = timedelta(microseconds=calendar.zone.offset_at(instant))
+    return (EPOCH + timedelta(microseconds=instant)).astimezone(timezone(offset))
 
 
 def _local(calendar: Calendar, instant: int) -> str:

@@ -6,7 +6,6 @@ from collections import Counter
 from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
-from zoneinfo import ZoneInfo
 
 import click
 import msgspec
@@ -15,6 +14,7 @@ from stream.cli.explain_view import lines
 from stream.cli.options import instant, policies_option
 from stream.documents.document import PolicyError
 from stream.language.policies import load
+from stream.language.zones import UnknownZoneError, read_zone
 from stream.sla.engine import Engine, Outcome
 from stream.sla.explain.explain import explain
 from stream.wire.decode import Rejected, RejectReason, decode
@@ -36,8 +36,8 @@ _NEAR: Final = 5
 
 def _zone(_context: click.Context, _option: click.Parameter, name: str | None) -> str | None:
     try:
-        return None if name is None else ZoneInfo(name).key
-    except (KeyError, ValueError, OSError) as error:
+        return None if name is None else read_zone(name).name
+    except UnknownZoneError as error:
         raise click.BadParameter(f"{name!r} is no IANA time zone, such as Asia/Kolkata") from error
 
 

@@ -25,6 +25,9 @@ COMMANDS: Final = {
 """Name to (module with an attribute ``command``, help line)."""
 
 
+_VERSION_HELP: Final = "Show the version, and the releases of the time zone and holiday data, and exit."
+
+
 class _Lazy(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 click's signature
         return list(COMMANDS)
@@ -42,8 +45,17 @@ class _Lazy(click.Group):
             formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
 
 
+def _show_version(context: click.Context, _option: click.Parameter, wanted: bool) -> None:
+    if wanted and not context.resilient_parsing:
+        from stream.language.releases import data_releases
+
+        data = ", ".join(f"{package} {release}" for package, release in data_releases().items())
+        click.echo(f"breachwatch, version {__version__} ({data})")
+        context.exit()
+
+
 @click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
-@click.version_option(__version__, prog_name="breachwatch")
+@click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_show_version, help=_VERSION_HELP)
 def main() -> None:
     """Streaming SLA breach detector for helpdesks.
 

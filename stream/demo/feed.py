@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from random import Random
 from typing import TYPE_CHECKING, Final, NamedTuple
-from zoneinfo import ZoneInfo
 
+from stream.language.zones import read_tzinfo
 from stream.sla.events import Event
 from stream.wire.effect import encode_event, encode_tick
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from stream.sla.events import ActorKind
 
 SOURCE: Final = "desk"
-ZONE: Final = ZoneInfo("Asia/Kolkata")
+ZONE: Final = read_tzinfo("Asia/Kolkata")
 MINUTE: Final = 60_000_000
 HOUR: Final = 60 * MINUTE
 

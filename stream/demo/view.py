@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import deque
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
-from zoneinfo import ZoneInfo
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -13,11 +12,13 @@ from rich.table import Table
 from rich.text import Text
 
 from stream.demo.totals import Tally
+from stream.language.zones import read_tzinfo
 from stream.sla.effects import Kind
 
 if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
+    from zoneinfo import ZoneInfo
 
     from stream.demo.webhook import Notification
     from stream.sla.effects import Effect
@@ -44,7 +45,7 @@ class View:
         self.tally = Tally()
         self._console = console
         self._metrics_url = metrics_url
-        self._zone = ZoneInfo("UTC")
+        self._zone = read_tzinfo("UTC")
         self._now: int | None = None
         self._progress = (0, 1)
         self._lines: deque[tuple[str, ...]] = deque(maxlen=_SHOWN)
@@ -69,7 +70,7 @@ class View:
         self.tally.effect(effect)
         if effect.kind not in _WORDS:
             return
-        zone = self._zone = ZoneInfo(effect.timezone)
+        zone = self._zone = read_tzinfo(effect.timezone)
         word, style = _WORDS[effect.kind]
         about = " ".join(str(effect.fields.get(name, "")) for name in ("priority", "channel", "customer"))
         what = " ".join(part for part in (effect.commitment or effect.ladder, effect.level) if part)

@@ -13,7 +13,6 @@ import warnings
 from collections.abc import Callable, Mapping
 from datetime import date
 from difflib import get_close_matches
-from functools import cache
 from typing import TYPE_CHECKING, Final
 
 import holidays as library
@@ -33,20 +32,19 @@ _YEARS_TO_CHECK: Final = range(2015, 2036)
 
 
 def read_holidays(data: object, report: Report) -> Holidays:
-    """All entries as one function of the year. If several entries have the same date, the last one applies."""
+    """The holidays of all entries. If several entries have the same date, the last one applies."""
     if not isinstance(data, list):
         report((), f"give a list, [] for no holidays: {_FORMS}")
         data = []
     sources = [source for place, entry in enumerate(data) if (source := _read_entry(entry, under(report, place)))]
 
-    @cache
     def holidays_of(year: int) -> Mapping[date, Holiday]:
         found: dict[date, Holiday] = {}
         for source in sources:
             found.update(source(year))
         return found
 
-    return holidays_of
+    return Holidays(holidays_of)
 
 
 def _read_entry(entry: object, report: Report) -> _Source | None:

@@ -7,15 +7,15 @@ from dataclasses import replace
 from datetime import date
 from itertools import combinations
 from typing import TYPE_CHECKING, Final
-from zoneinfo import ZoneInfo, available_timezones
 
 from stream.documents.readers import section, shown, suggestion, under
 from stream.language.calendar_holidays import read_holidays
 from stream.language.calendar_week import read_date, read_reading, read_week, read_windows
+from stream.language.zones import UnknownZoneError, read_zone, zone_names
 from stream.sla.calendar.calendar import Calendar
 from stream.sla.calendar.duration import Clock, Duration, DurationError
 from stream.sla.calendar.week import CLOSED_WEEK, Content, DateException, ReadingException, Version, Week, usual_day
-from stream.sla.calendar.zone import DAY
+from stream.sla.calendar.zone import DAY, UTC_ZONE, Zone
 
 if TYPE_CHECKING:
     from stream.documents.document import Report, Where
@@ -45,26 +45,26 @@ def read_calendar(name: str, data: object, report: Report) -> Calendar | None:
         report(where, message)
 
     section(data, count, _KEYS)
-    timezone = _read_zone(data, count)
+    zone = _read_zone(data, count)
     versions = _read_versions(data, count)
     dates, readings = _read_exceptions(data.get("exceptions", []), under(count, "exceptions"))
     day = _read_day(data["day"], under(count, "day")) if "day" in data else None
     if found:
         return None
-    return Calendar(name, Content(timezone, versions, dates, readings, day))
+    return Calendar(name, Content(zone, versions, dates, readings, day))
 
 
-def _read_zone(data: Mapping[str, object], report: Report) -> str:
+def _read_zone(data: Mapping[str, object], report: Report) -> Zone:
     key = data.get("timezone")
     if not isinstance(key, str):
         report(("timezone",), "give the IANA name of the time zone, such as Asia/Kolkata")
-        return ""
+        return UTC_ZONE
     try:
-        ZoneInfo(key)
-    except (OSError, ValueError, KeyError):  # ZoneInfoNotFoundError is a KeyError; a folder's name raises OSError
-        hint = suggestion(key, available_timezones()) or ": give an IANA name, such as Asia/Kolkata"
+        return read_zone(key)
+    except UnknownZoneError:
+        hint = suggestion(key, zone_names()) or ": give an IANA name, such as Asia/Kolkata"
         report(("timezone",), f"there is no time zone `{key}`{hint}")
-    return key
+    return UTC_ZONE
 
 
 def _read_versions(data: Mapping[str, object], report: Report) -> tuple[Version, ...]:

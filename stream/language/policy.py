@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Final, TypeVar
-from zoneinfo import ZoneInfo
 
 from stream.documents.readers import items, part, read_count, read_name, section, shown, under
 from stream.language.choices import read_choice, total
@@ -14,6 +13,7 @@ from stream.language.commitments import read_commitment
 from stream.language.conditions import read_ticket_condition
 from stream.language.ladders import read_ladder
 from stream.language.renames import check_renames, read_was
+from stream.sla.calendar.zone import DAY
 from stream.sla.policy.policy import Choice, Commitment, Ladder, Policy
 
 if TYPE_CHECKING:
@@ -127,7 +127,7 @@ def _read_since(data: object, report: Report, calendar: Choice[str] | None, know
         report((), f"must be a date (2026-01-01) or an instant with its offset (2026-01-01T09:00:00+05:30), not {shown(data)}")
         return None
     named = [known.calendars[name] for _, name in calendar.cases] if calendar is not None else []
-    zones = {calendar.timezone for calendar in named if calendar is not None}
+    zones = {calendar.timezone: calendar.zone for calendar in named if calendar is not None}
     if len(zones) > 1:
         report(
             (), f"the policy's calendars lie in different zones ({', '.join(sorted(zones))}): write an instant with its offset"
@@ -135,5 +135,6 @@ def _read_since(data: object, report: Report, calendar: Choice[str] | None, know
         return None
     if not zones:
         return None  # the calendar is a problem already
-    midnight = datetime(day.year, day.month, day.day, tzinfo=ZoneInfo(zones.pop()))
-    return (midnight.astimezone(UTC) - _EPOCH) // _MICROSECOND
+    _, zone = zones.popitem()
+    midnight = (day.toordinal() - _EPOCH.toordinal()) * DAY
+    return min(zone.instants_of(midnight), default=zone.landing(midnight))

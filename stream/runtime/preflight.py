@@ -9,14 +9,12 @@ from typing import TYPE_CHECKING, Any, Final
 from aiokafka.errors import KafkaError
 
 from stream.documents.document import PolicyError
-from stream.language.policies import load, policy_file
+from stream.language.policies import load
 from stream.runtime.kafka.connection import client_options, why_not
 from stream.runtime.kafka.topic_admin import verify
 from stream.runtime.kafka.topics import Topics
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from stream.runtime.settings import Settings
     from stream.sla.policy.resolve import PolicySet
 
@@ -36,10 +34,10 @@ class RefusedError(Exception):
         self.problems = problems
 
 
-def policies_of(settings: Settings) -> tuple[list[Path], PolicySet]:
-    """The files that the settings name, and the policies in them. Raises RefusedError."""
+def policies_of(settings: Settings) -> PolicySet:
+    """The policies in the files that the settings name. Raises RefusedError."""
     try:
-        return [policy_file(name) for name in settings.policies], load(settings.policies)
+        return load(settings.policies)
     except PolicyError as error:
         raise RefusedError("the policies are wrong", str(error).splitlines()) from error
 

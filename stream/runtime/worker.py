@@ -37,11 +37,11 @@ log = logging.getLogger("stream.worker")
 
 def run(settings: Settings) -> NoReturn:
     """Check what can be wrong, then work until the process is told to stop. Raises RefusedError."""
-    files, policies = policies_of(settings)
+    policies = policies_of(settings)
     asyncio.run(check_topics(settings))
     sys.setswitchinterval(THREAD_SECONDS)
     metrics = Metrics(policies, now=None if settings.clock is ClockMode.EVENT else lambda: time.time_ns() // 1_000)
-    export_policies_loaded(files, time.time(), metrics.registry)
+    export_policies_loaded(policies, time.time(), metrics.registry)
     app = wire(settings, metrics, Engine(policies, history=settings.history))
     _serve_pages(app)
     gc_tuning.configure()

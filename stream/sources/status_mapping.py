@@ -6,15 +6,16 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from string import Formatter
 from typing import TYPE_CHECKING, Final
-from zoneinfo import ZoneInfo
 
 from stream.documents.document import Report, parse_document
 from stream.documents.readers import listed, section, shown, under
+from stream.language.zones import UnknownZoneError, read_tzinfo
 from stream.sla.events import STATUSES
 from stream.wire.ticket_event import MAX_FIELDS, MAX_ID, MAX_TEXT
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from zoneinfo import ZoneInfo
 
 ISO: Final = "iso"
 """The time format that stands for ISO 8601, with or without an offset."""
@@ -207,10 +208,10 @@ def _delimiter(top: Mapping[str, object], report: Report) -> str:
 def _zone(time: Mapping[str, object], report: Report) -> ZoneInfo:
     value = _text(time, "zone", report, "UTC")
     try:
-        return ZoneInfo(value)
-    except (KeyError, ValueError, OSError):
+        return read_tzinfo(value)
+    except UnknownZoneError:
         report(("zone",), f"{shown(value)} is not an IANA time zone; use a name such as Europe/Brussels")
-        return ZoneInfo("UTC")
+        return read_tzinfo("UTC")
 
 
 def _time_format(time: Mapping[str, object], report: Report) -> str:

@@ -7,6 +7,7 @@ to local time by itself; there is no span, no offset and no sum here, and nothin
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from importlib import resources
 from zoneinfo import ZoneInfo
 
 DAY = 1440
@@ -32,7 +33,8 @@ class SlowCalendar:
     zone: ZoneInfo = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "zone", ZoneInfo(self.timezone))
+        with (resources.files("tzdata") / "zoneinfo" / self.timezone).open("rb") as file:
+            object.__setattr__(self, "zone", ZoneInfo.from_file(file))
 
     def is_open(self, minute: int) -> bool:
         """``minute`` counts from 1970-01-01 00:00 UTC."""

@@ -1,13 +1,24 @@
 """Business time over random calendars in awkward zones: its algebra, and its agreement with a minute-by-minute oracle."""
 
-from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, timedelta
 
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
+from stream.language.zones import read_zone
 from stream.sla.calendar.calendar import Calendar
-from stream.sla.calendar.week import Content, DateException, Holiday, Kind, ReadingException, Version, Week, Window, Windows
+from stream.sla.calendar.week import (
+    Content,
+    DateException,
+    Holiday,
+    Holidays,
+    Kind,
+    ReadingException,
+    Version,
+    Week,
+    Window,
+    Windows,
+)
 from tests.examples import examples
 from tests.properties.slow_calendar import Hours, SlowCalendar, SlowVersion
 
@@ -92,15 +103,14 @@ def fast(slow: SlowCalendar) -> Calendar:
     def week(given: tuple[Hours, ...]) -> Week:
         return tuple(map(windows, given))  # type: ignore[return-value]
 
-    def holidays(version: SlowVersion) -> Callable[[int], Mapping[date, Holiday]]:
-        found = {day: Holiday("feast", windows(given)) for day, given in version.holidays.items()}
-        return lambda year: {day: holiday for day, holiday in found.items() if day.year == year}
+    def holidays(version: SlowVersion) -> Holidays:
+        return Holidays.listed({day: Holiday("feast", windows(given)) for day, given in version.holidays.items()})
 
     def reading(local: datetime) -> int:
         return int(local.replace(tzinfo=UTC).timestamp()) * 1_000_000
 
     content = Content(
-        slow.timezone,
+        read_zone(slow.timezone),
         tuple(Version(one.since, week(one.week), week(one.breaks), holidays(one)) for one in slow.versions),
         tuple(DateException(first, last, windows(given)) for first, last, given in slow.dates),
         tuple(ReadingException(reading(start), reading(end), opened) for start, end, opened in slow.readings),

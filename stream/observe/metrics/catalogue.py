@@ -260,9 +260,15 @@ POLICIES: Final = Spec(
     "gauge",
     ("fingerprint",),
     "When this worker loaded its policies; the fingerprint changes with any change of the policies or their "
-    "calendars. Workers read policies only at their start, and do not start with a wrong policy.",
+    "calendars, holidays and time zones included. Workers read policies only at their start, and do not start with a wrong "
+    "policy.",
 )
-BUILD: Final = Spec("sla_detector_build_info", "gauge", ("version",), "1, with the version of breachwatch.")
+BUILD: Final = Spec(
+    "sla_detector_build_info",
+    "gauge",
+    ("version", "tzdata", "holidays"),
+    "1, with the version of breachwatch, and the releases of the time zone and holiday data that it reads policies with.",
+)
 COLLECTOR_SECONDS: Final = Spec(
     "sla_collector_duration_seconds", "gauge", ("collector",), "Time it took to collect these gauges for this scrape."
 )

@@ -5,18 +5,18 @@ Rules and dashboards read them instead of repeating the numbers of a policy.
 
 from __future__ import annotations
 
-from hashlib import blake2b
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
 from stream import __version__
+from stream.deployments.snapshot import fingerprint
+from stream.language.releases import data_releases
 from stream.observe.metrics import catalogue as names
 from stream.observe.metrics.families import gauge
 from stream.observe.metrics.labels import priorities
 from stream.sla.policy.conditions import fields_read, holds
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-    from pathlib import Path
+    from collections.abc import Iterator
 
     from prometheus_client import CollectorRegistry
 
@@ -43,7 +43,7 @@ class Target(NamedTuple):
 
 
 def export_policy_info(policies: PolicySet, registry: CollectorRegistry) -> None:
-    """Export the newest version of each policy, and the version of breachwatch."""
+    """Export the newest version of each policy, the version of breachwatch and the releases of its data."""
     objective, top_level = gauge(names.OBJECTIVE, registry), gauge(names.TOP_LEVEL, registry)
     info = gauge(names.POLICY_INFO, registry)
     for policy in newest(policies):
@@ -58,15 +58,12 @@ def export_policy_info(policies: PolicySet, registry: CollectorRegistry) -> None
     for each in targets(policies):
         target.labels(each.policy, each.commitment, each.priority, each.clock).set(each.seconds)
     gauge(names.DELAY_OBJECTIVE, registry).set(DETECTION_OBJECTIVE)
-    gauge(names.BUILD, registry).labels(__version__).set(1)
+    gauge(names.BUILD, registry).labels(version=__version__, **data_releases()).set(1)
 
 
-def export_policies_loaded(files: Sequence[Path], at: float, registry: CollectorRegistry) -> None:
-    """Export when the policies were loaded (epoch seconds), with a fingerprint of their files' contents, in order."""
-    content = blake2b(digest_size=6)
-    for file in files:
-        content.update(file.read_bytes())
-    gauge(names.POLICIES, registry).labels(content.hexdigest()).set(at)
+def export_policies_loaded(policies: PolicySet, at: float, registry: CollectorRegistry) -> None:
+    """Export when the policies were loaded (epoch seconds), with their fingerprint."""
+    gauge(names.POLICIES, registry).labels(fingerprint(policies)).set(at)
 
 
 def newest(policies: PolicySet) -> list[Policy]:

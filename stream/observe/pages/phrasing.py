@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
-from zoneinfo import ZoneInfo
 
+from stream.language.zones import read_tzinfo
 from stream.sla.calendar.duration import Clock
 from stream.sla.calendar.zone import EPOCH
 from stream.sla.effects import TIMER, Kind
@@ -61,7 +61,7 @@ def why(span: Span) -> str:
 
 def when(instant: int, zone: str) -> str:
     """An instant as a clock on the wall shows it in an IANA zone."""
-    moment = (EPOCH + timedelta(microseconds=instant)).astimezone(ZoneInfo(zone))
+    moment = (EPOCH + timedelta(microseconds=instant)).astimezone(read_tzinfo(zone))
     time = f"{moment:%H:%M:%S}" if instant % 60_000_000 else f"{moment:%H:%M}"
     fraction = f".{moment.microsecond:06}".rstrip("0") if moment.microsecond else ""
     return f"{moment:%a %Y-%m-%d} {time}{fraction} {moment:%Z}"

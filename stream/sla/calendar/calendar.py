@@ -17,11 +17,10 @@ from __future__ import annotations
 from bisect import bisect_right
 from datetime import date, timedelta
 from typing import Final, NamedTuple
-from zoneinfo import ZoneInfo
 
 from stream.sla.calendar.spans import BUCKET, Spans, lay_out
-from stream.sla.calendar.week import CLOSED_WEEK, OPEN_WEEK, Content, Kind, Version, no_holidays, pieces, usual_day
-from stream.sla.calendar.zone import DAY, EPOCH, segments
+from stream.sla.calendar.week import CLOSED_WEEK, NO_HOLIDAYS, OPEN_WEEK, Content, Kind, Version, pieces, usual_day
+from stream.sla.calendar.zone import DAY, EPOCH, UTC_ZONE, Zone
 
 _FIRST_YEAR: Final = 1970
 _END_YEAR: Final = 2200
@@ -54,10 +53,10 @@ class Calendar:
     __slots__ = ("_always", "_spans", "content", "day", "name", "timezone", "zone")
 
     def __init__(self, name: str, content: Content) -> None:
-        """Raises ValueError when no working day is stated and the newest week never opens; ZoneInfoNotFoundError."""
+        """Raises ValueError when no working day is stated and the newest week never opens."""
         self.name: Final = name
-        self.timezone: Final = content.timezone
-        self.zone: Final = ZoneInfo(content.timezone)
+        self.timezone: Final = content.zone.name
+        self.zone: Final = content.zone
         self.content: Final = content
         newest = content.versions[-1]
         self.day: Final = content.day if content.day is not None else usual_day(newest)
@@ -65,9 +64,10 @@ class Calendar:
             raise ValueError(f"calendar {name!r} never opens in an ordinary week, so its working day must be stated")
         self._always: Final = (
             len(content.versions) == 1
-            and (newest.week, newest.breaks, newest.holidays) == (OPEN_WEEK, CLOSED_WEEK, no_holidays)
+            and (newest.week, newest.breaks) == (OPEN_WEEK, CLOSED_WEEK)
             and not content.dates
             and not content.readings
+            and newest.holidays == NO_HOLIDAYS
         )
         self._spans: Spans = (1, 0, [], [], [], [], [])  # holds no instant: the first question fills it
 
@@ -190,7 +190,7 @@ class Calendar:
         if self._always:
             return [Stretch(start, end, Kind.OPEN, "")] if start < end else []
         found: list[Stretch] = []
-        for begin, finish, offset in segments(self.zone, start, end):
+        for begin, finish, offset in self.zone.segments(start, end):
             for day in range((begin + offset) // DAY, (finish + offset - 1) // DAY + 1):
                 for piece in pieces(self.content, day):
                     low, high = max(piece.start - offset, begin), min(piece.end - offset, finish)
@@ -245,9 +245,9 @@ class Calendar:
         ]
 
 
-def always(name: str = "24x7", timezone: str = "UTC") -> Calendar:
+def always(name: str = "24x7", zone: Zone = UTC_ZONE) -> Calendar:
     """A calendar that never closes; the zone only says in which months are counted and deadlines read."""
-    return Calendar(name, Content(timezone, (Version(date.min, OPEN_WEEK),)))
+    return Calendar(name, Content(zone, (Version(date.min, OPEN_WEEK),)))
 
 
 def _midnight(year: int) -> int:

@@ -15,7 +15,7 @@ from enum import StrEnum
 from fractions import Fraction
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from stream.sla.calendar.zone import DAY, landing, reading_at
+from stream.sla.calendar.zone import DAY
 
 if TYPE_CHECKING:
     from stream.sla.calendar.calendar import Calendar
@@ -135,8 +135,8 @@ def _whole(text: str, count: Fraction, scale: int, what: str) -> int:
 
 
 def _add_months(calendar: Calendar, start: int, months: int) -> int:
-    days, time_of_day = divmod(reading_at(calendar.zone, start), DAY)
+    days, time_of_day = divmod(calendar.zone.reading_at(start), DAY)
     day = date.fromordinal(_EPOCH_DAY + days)
     year, month = divmod(day.year * 12 + day.month - 1 + months, 12)
     clipped = min(day.day, monthrange(year, month + 1)[1])
-    return landing(calendar.zone, (date(year, month + 1, clipped).toordinal() - _EPOCH_DAY) * DAY + time_of_day)
+    return calendar.zone.landing((date(year, month + 1, clipped).toordinal() - _EPOCH_DAY) * DAY + time_of_day)

@@ -8,17 +8,21 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 from functools import lru_cache
 from itertools import pairwise
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
-from stream.sla.calendar.zone import DAY
+from stream.sla.calendar.zone import DAY, Zone
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
 
 _EPOCH_DAY: Final = date(1970, 1, 1).toordinal()
+_YEARS: Final = range(1969, 2201)
+"""Local dates of the instants from 1970 to 2199, and the nights before them."""
 
 
 class Kind(StrEnum):
@@ -56,12 +60,44 @@ class Holiday:
     windows: Windows = ()
 
 
-Holidays = Callable[[int], Mapping[date, Holiday]]
-"""The holidays of a year. Asked for every date, so it has to remember its answers."""
+class Holidays:
+    """The holidays of all years that calendars cover. A year is worked out when it is first asked for.
+
+    Two are equal if they have the same holidays on the same dates, whatever these come from.
+    """
+
+    def __init__(self, of_year: Callable[[int], Mapping[date, Holiday]]) -> None:
+        self._of_year: Final = of_year
+        self._known: Final[dict[int, dict[date, Holiday]]] = {}
+
+    @classmethod
+    def listed(cls, days: Mapping[date, Holiday]) -> Holidays:
+        """These holidays and no others."""
+        years: dict[int, dict[date, Holiday]] = {}
+        for day, holiday in days.items():
+            years.setdefault(day.year, {})[day] = holiday
+        return cls(lambda year: years.get(year, {}))
+
+    def of(self, year: int) -> Mapping[date, Holiday]:
+        """The holidays of one year, in order."""
+        known = self._known.get(year)
+        if known is None:
+            found = self._of_year(year)
+            known = self._known[year] = {day: found[day] for day in sorted(found) if day.year == year}
+        return known
+
+    def days(self) -> dict[date, Holiday]:
+        """All holidays, in order. This works out every year: some 50 ms for a country."""
+        return {day: holiday for year in _YEARS for day, holiday in self.of(year).items()}
+
+    def __eq__(self, other: object) -> bool:
+        return self is other or (isinstance(other, Holidays) and all(self.of(year) == other.of(year) for year in _YEARS))
+
+    def __hash__(self) -> int:
+        raise TypeError("holidays are not hashed: it would take every year of them")
 
 
-def no_holidays(_year: int) -> Mapping[date, Holiday]:
-    return {}
+NO_HOLIDAYS: Final = Holidays.listed({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +109,7 @@ class Version:
     week: Week
     breaks: Week = CLOSED_WEEK
     """Cut out of the windows of the same weekday, after midnight too where a window runs past it."""
-    holidays: Holidays = no_holidays
+    holidays: Holidays = NO_HOLIDAYS
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +136,7 @@ class ReadingException:
 class Content:
     """A whole calendar. Of exceptions that overlap the later in the list holds."""
 
-    timezone: str
+    zone: Zone
     versions: tuple[Version, ...]
     """At least one, in the order of ``since``, the first since ``date.min``."""
     dates: tuple[DateException, ...] = ()
@@ -173,7 +209,7 @@ def _shift(content: Content, day: int) -> _Shift:
             return _Shift(said.windows, (), Kind.CLOSED, said.note)
     versions = content.versions
     version = versions[bisect_right(versions, today, key=lambda version: version.since) - 1]
-    holiday = version.holidays(today.year).get(today)
+    holiday = version.holidays.of(today.year).get(today)
     if holiday is not None:
         return _Shift(holiday.windows, (), Kind.HOLIDAY, holiday.name)
     weekday = today.weekday()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from stream.sla.calendar.duration import Clock
 from stream.sla.calendar.week import Kind
-from stream.sla.calendar.zone import DAY, EPOCH, reading_at
+from stream.sla.calendar.zone import DAY, EPOCH
 from stream.sla.explain.explanation import CALENDAR, Span, SpanKind
 from stream.sla.ticket.stopwatch import PAUSED, RUNNING, STOPPED
 
@@ -114,7 +114,7 @@ def content_versions(calendar: Calendar, start: int, end: int) -> tuple[str, ...
     first, last = (
         bisect_right(
             versions,
-            date.fromordinal(EPOCH.toordinal() + reading_at(calendar.zone, instant) // DAY),
+            date.fromordinal(EPOCH.toordinal() + calendar.zone.reading_at(instant) // DAY),
             key=lambda version: version.since,
         )
         for instant in (start, max(start, end))

@@ -11,22 +11,19 @@ from stream.observe.metrics.catalogue import CATALOGUE
 from stream.observe.metrics.policy_info import export_policies_loaded
 from stream.runtime.gauges import Gauges
 from stream.sla.effects import Kind
-from tests.unit.observe.observed import effect
+from tests.unit.observe.observed import effect, gold, policy_set
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from stream.observe.metrics.registry import Metrics
 
 
 @pytest.fixture
-def metrics(metrics: Metrics, tmp_path: Path) -> Metrics:
+def metrics(metrics: Metrics) -> Metrics:
     """As a worker has them that owns a partition."""
     outputs = SimpleNamespace(sending_since=None)
     shard: Any = SimpleNamespace(number=0, source=None, outputs=outputs, tickets={b"t": b""}, timers=())
     metrics.collectors.add("partitions", Gauges(lambda: [shard], lambda source: 3))
-    (tmp_path / "policy.yaml").write_text("policies: []\n", "utf-8")
-    export_policies_loaded([tmp_path / "policy.yaml"], 1_700_000_000.0, metrics.registry)
+    export_policies_loaded(policy_set(gold()), 1_700_000_000.0, metrics.registry)
     return metrics
 
 

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from stream.observe.metrics.policy_info import Target, targets
+from importlib.metadata import version
+
+from prometheus_client import CollectorRegistry
+
+from stream import __version__
+from stream.observe.metrics.policy_info import Target, export_policy_info, targets
 from stream.sla.calendar.duration import Duration
 from stream.sla.policy.conditions import ALWAYS, FieldIn
 from stream.sla.policy.policy import Choice
@@ -38,3 +43,10 @@ def test_a_priority_that_is_settled_before_another_field_is_asked_has_its_number
     choice = Choice(((p1, hour), (CRITICAL, hour), (ALWAYS, day)))
 
     assert list(targets(policy_set(promising(choice)))) == [Target("p", "c", "p1", "wall", 3600)]
+
+
+def test_the_build_information_names_the_releases_of_the_data_that_deadlines_depend_on() -> None:
+    registry = CollectorRegistry()
+    export_policy_info(policy_set(promising(Choice.fixed(Duration.parse("1h")))), registry)
+    labels = {"version": __version__, "tzdata": version("tzdata"), "holidays": version("holidays")}
+    assert registry.get_sample_value("sla_detector_build_info", labels) == 1

@@ -5,13 +5,16 @@ from datetime import date, datetime
 
 import pytest
 
+from stream.language.zones import read_zone
 from stream.sla.calendar.calendar import Calendar, CalendarRangeError, Stretch, always
 from stream.sla.calendar.week import (
     CLOSED_WEEK,
+    NO_HOLIDAYS,
     OPEN_WEEK,
     Content,
     DateException,
     Holiday,
+    Holidays,
     Kind,
     ReadingException,
     Version,
@@ -19,6 +22,7 @@ from stream.sla.calendar.week import (
     Window,
     Windows,
 )
+from stream.sla.calendar.zone import UTC_ZONE
 
 HOUR = 3_600_000_000
 DAY = 24 * HOUR
@@ -52,8 +56,8 @@ def calendar(
     readings: tuple[ReadingException, ...] = (),
     day: int | None = None,
 ) -> Calendar:
-    version = Version(date.min, week, breaks, holidays)
-    return Calendar("batoi", Content("Asia/Kolkata", (version,), dates, readings, day))
+    version = Version(date.min, week, breaks, Holidays(holidays))
+    return Calendar("batoi", Content(read_zone("Asia/Kolkata"), (version,), dates, readings, day))
 
 
 def closed_on(day: date, windows: Windows = (), note: str = "") -> tuple[DateException, ...]:
@@ -206,8 +210,8 @@ def test_a_range_of_dates_is_closed_as_a_whole() -> None:
 def test_a_new_version_changes_nothing_before_its_date() -> None:
     long_days: Week = ((Window(8 * HOUR, 20 * HOUR),),) * 5 + ((), ())
     old = Version(date.min, OFFICE)
-    both = Calendar("batoi", Content("Asia/Kolkata", (old, Version(date(2025, 4, 1), long_days))))
-    alone = Calendar("batoi", Content("Asia/Kolkata", (old,)))
+    both = Calendar("batoi", Content(read_zone("Asia/Kolkata"), (old, Version(date(2025, 4, 1), long_days))))
+    alone = Calendar("batoi", Content(read_zone("Asia/Kolkata"), (old,)))
     before, change = at("2025-03-01T00:00"), at("2025-04-01T00:00")
     assert both.stretches(before, change) == alone.stretches(before, change)
     assert both.measure(at("2025-03-31T00:00"), change) == 8 * HOUR
@@ -236,7 +240,7 @@ def test_a_week_that_never_opens_needs_a_stated_working_day() -> None:
 
 
 def test_a_calendar_that_never_closes_counts_every_microsecond() -> None:
-    whole = always("critical", "Asia/Kolkata")
+    whole = always("critical", read_zone("Asia/Kolkata"))
     start = at("2026-11-20T10:00")
     assert whole.add(start, 5) == start + 5
     assert whole.add(start, -5) == start - 5
@@ -296,10 +300,46 @@ def test_instants_outside_1970_to_2199_are_refused_by_name() -> None:
 
 def test_an_amount_that_is_never_used_up_is_refused_by_name() -> None:
     once = calendar(CLOSED_WEEK, dates=closed_on(date(2026, 11, 20), NINE_TO_FIVE), day=8 * HOUR)
-    bare = Calendar("bare", Content("UTC", (Version(date.min, CLOSED_WEEK),), closed_on(date(2026, 11, 20), MORNING), day=1))
+    bare = Calendar("bare", Content(UTC_ZONE, (Version(date.min, CLOSED_WEEK),), closed_on(date(2026, 11, 20), MORNING), day=1))
     assert once.add(at("2026-11-20T09:00"), 8 * HOUR) == at("2026-11-20T17:00")
     with pytest.raises(CalendarRangeError):
         bare.add(reading("2026-11-20T09:00"), 3 * HOUR + 1)
     with pytest.raises(CalendarRangeError):
         bare.add(reading("2026-11-20T12:00"), -3 * HOUR - 1)
     assert bare.next_change(reading("2026-11-20T12:00")) is None
+
+
+def test_holidays_are_equal_if_they_have_the_same_dates_whatever_they_come_from() -> None:
+    listed = Holidays.listed({day: holiday for year in range(1969, 2201) for day, holiday in holidays(year).items()})
+    later = Holidays.listed({**listed.days(), date(2199, 12, 25): Holiday("Christmas Day")})
+    assert Holidays(holidays) == listed
+    assert Holidays(holidays) != later
+    assert Holidays.listed(dict(reversed(list(listed.days().items())))).days() == Holidays(holidays).days()
+
+
+def test_contents_are_equal_by_what_they_say() -> None:
+    def content(holidays: Holidays) -> Content:
+        return Content(UTC_ZONE, (Version(date.min, OFFICE, holidays=holidays),))
+
+    assert content(Holidays(holidays)) == content(Holidays(holidays))
+    assert content(Holidays(holidays)) != content(NO_HOLIDAYS)
+
+
+def test_a_year_of_holidays_is_worked_out_once_and_only_when_asked_for() -> None:
+    asked = []
+
+    def of_year(year: int) -> Mapping[date, Holiday]:
+        asked.append(year)
+        return holidays(year)
+
+    once = Calendar("once", Content(UTC_ZONE, (Version(date.min, OFFICE, holidays=Holidays(of_year)),)))
+    assert asked == []
+    once.stretches(at("2026-11-24T09:00"), at("2026-11-28T17:00"))
+    assert asked == [2026]
+
+
+def test_an_open_week_with_holidays_is_not_taken_for_one_that_never_closes() -> None:
+    open_week = (Window(0, DAY),)
+    closed = Calendar("most", Content(UTC_ZONE, (Version(date.min, (open_week,) * 7, holidays=Holidays(holidays)),)))
+    assert not closed.is_open(at("2026-11-24T12:00"))
+    assert closed.is_open(at("2026-11-25T12:00"))

@@ -4,6 +4,7 @@ from datetime import date, datetime
 
 import pytest
 
+from stream.language.zones import read_zone
 from stream.sla.calendar.calendar import Calendar, always
 from stream.sla.calendar.duration import Amount, Clock, Duration, DurationError
 from stream.sla.calendar.week import Content, Version, Window
@@ -22,7 +23,7 @@ def at(text: str) -> int:
 def office(day: int | None = None, timezone: str = "Asia/Kolkata") -> Calendar:
     nine_to_five = (Window(9 * HOUR, 17 * HOUR),)
     week = (nine_to_five,) * 5 + ((), ())
-    return Calendar("office", Content(timezone, (Version(date.min, week),), day=day))
+    return Calendar("office", Content(read_zone(timezone), (Version(date.min, week),), day=day))
 
 
 @pytest.mark.parametrize(
