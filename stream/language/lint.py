@@ -1,7 +1,7 @@
 """Finds mistakes in policies that are valid but cannot be intended. Each rule finds one kind of mistake.
 
 A commitment that can be neither met nor breached is worse than a missing one, because it looks met. The rules about conditions
-try every ticket and event that the conditions can distinguish (``stream.language.satisfiability``). If there are too many to
+try every ticket and event that the conditions can distinguish (``stream.sla.policy.satisfiability``). If there are too many to
 try, they report nothing.
 """
 
@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 from stream.language.conditions import NEVER
 from stream.language.lint_thresholds import check_levels, check_warnings
-from stream.language.satisfiability import example, possible
 from stream.sla.policy.conditions import All, AnyOf, Condition, Not, holds
 from stream.sla.policy.metric import Again, Metric, base_name
+from stream.sla.policy.satisfiability import example, possible
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

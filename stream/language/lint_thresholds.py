@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from stream.language.satisfiability import few_tickets
 from stream.sla.calendar.duration import Amount, Clock
 from stream.sla.policy.conditions import ALWAYS, All, Condition, Fields, fields_read, holds
 from stream.sla.policy.policy import Choice, Commitment, Ladder, Policy, Threshold, ThresholdKind
+from stream.sla.policy.satisfiability import few_tickets
 
 if TYPE_CHECKING:
     from stream.documents.document import Report
