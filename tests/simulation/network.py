@@ -42,7 +42,7 @@ class Network:
         """The brokers do this after a while, whatever becomes of those who asked for it."""
         self.loop.call_later(self._delay(), action, *args, context=self._world)
 
-    async def ask(self, request: Callable[[], T]) -> T:
+    async def ask(self, request: Callable[[], T], *, may_be_late: bool = True) -> T:
         """What the brokers answer.
 
         Raises what the request raises, and RequestTimedOutError when no answer comes: then the brokers never got the request,
@@ -57,7 +57,7 @@ class Network:
         fate /= self.trouble
         if fate < 0.4:  # the answer is lost
             loop.call_later(self._delay(), self._serve, request, None, context=self._world)
-        elif fate < 0.7:  # the request is late
+        elif fate < 0.7 and may_be_late:
             late = PATIENCE + random.random() * 4
             loop.call_later(late, self._serve, request, None, context=self._world)
         loop.call_later(PATIENCE, _time_out, answer, context=self._world)
@@ -82,7 +82,10 @@ class Network:
 
 
 class GroupLink:
-    """The way of one worker to the coordinator of its group, which can be cut while it reaches all other brokers."""
+    """The way of one worker to the coordinator of its group, which can be cut while it reaches all other brokers.
+
+    No request is late here. An old commit after a newer one would set the group back, and no client of Kafka could prevent it.
+    """
 
     def __init__(self, network: Network) -> None:
         self.cut = False
@@ -93,7 +96,7 @@ class GroupLink:
         if self.cut:
             await asyncio.sleep(PATIENCE)
             raise RequestTimedOutError
-        return await self._network.ask(request)
+        return await self._network.ask(request, may_be_late=False)
 
 
 def _give(answer: Any, result: object) -> None:

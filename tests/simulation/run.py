@@ -64,7 +64,7 @@ class Workload(NamedTuple):
 
 
 @cache
-def settings(history: int, batch: int) -> Settings:
+def settings(history: int, batch: int, commit_interval: str) -> Settings:
     return load(
         {
             "policies": str(Path(__file__).parents[1] / "chaos" / "policy.yaml"),
@@ -74,6 +74,7 @@ def settings(history: int, batch: int) -> Settings:
             "session_timeout": "6s",
             "history": str(history),
             "batch": str(batch),
+            "commit_interval": commit_interval,
         },
         {},
     )
@@ -96,7 +97,7 @@ def simulate(seed: int) -> Outcome:
     network = Network(loop, Random(random.random()))
     log = Log((spec.name for spec in _TOPICS.specs()), PARTITIONS)
     brokers = Brokers(network, log, Transactions(log, network.later), random.choice([2, 5, 100]))
-    of_workers = settings(random.choice([200, 200, 6, 3]), random.choice([3, 20, 500]))
+    of_workers = settings(random.choice([200, 200, 6, 3]), random.choice([3, 20, 500]), random.choice(["50ms", "200ms", "1s"]))
     group = Group(Random(random.random()), PARTITIONS, of_workers.session_timeout / 1e6, 12.0)
     world = World(
         loop=loop,
