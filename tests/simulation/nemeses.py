@@ -38,9 +38,24 @@ class Scene:
     async def wait(self, most: float) -> None:
         await asyncio.sleep(self.random.random() * most)
 
-    async def at_a_step(self, action: Callable[[Machine, WorkerProcess], None], within: int) -> None:
+    async def until(self, true: Callable[[], bool], most: float) -> None:
+        """Wait for it, but so many seconds at most."""
+        ends = self.world.loop.time() + most
+        while not true():
+            if self.world.loop.time() > ends:
+                return
+            await asyncio.sleep(0.05)
+
+    def die(self, machine: Machine, worker: WorkerProcess) -> None:
+        if machine.worker is worker:
+            self.injected["kill -9"] += 1
+            machine.kill()
+
+    async def at_a_step(
+        self, action: Callable[[Machine, WorkerProcess], None], within: int, machine: Machine | None = None
+    ) -> None:
         """Do this to some worker at one of its next steps. Sometimes upon its start, when it takes partitions over."""
-        machine = self.machine()
+        machine = machine or self.machine()
         for _ in range(200):
             worker = machine.worker
             if worker is not None and worker.process.alive and not worker.process.stopped and worker.process.fuse is None:
@@ -51,32 +66,42 @@ class Scene:
 
 async def kill(scene: Scene) -> None:
     """kill -9 at a step, sometimes again soon after the restart."""
-
-    def die(machine: Machine, worker: WorkerProcess) -> None:
-        if machine.worker is worker:
-            scene.injected["kill -9"] += 1
-            machine.kill()
-
     for _ in range(scene.random.choice([1, 1, 2, 3])):
-        await scene.at_a_step(die, scene.random.choice([15, 60, 250, 600]))
+        await scene.at_a_step(scene.die, scene.random.choice([15, 60, 250, 600]))
         await scene.wait(2)
 
 
 async def stop(scene: Scene) -> None:
-    """A worker does nothing for a while, often longer than its session, and then goes on as if nothing had been."""
-    seconds = scene.random.choice([0.5, 2.0, 4.0, 7.0, 9.0, 12.0]) * (0.8 + scene.random.random() * 0.4)
-    loop = scene.world.loop
-    stopped: list[WorkerProcess] = []
+    """A worker does nothing for a while, and then goes on as if nothing had been: often when another one has replaced it.
 
-    def suspend(_: Machine, worker: WorkerProcess) -> None:
+    Sometimes it goes on in the middle of the take-over, and sometimes its successor dies soon after: then a third owner finds
+    what both have written.
+    """
+    random, group = scene.random, scene.world.group
+    suspended: list[tuple[Machine, WorkerProcess]] = []
+
+    def suspend(machine: Machine, worker: WorkerProcess) -> None:
         scene.injected["stop"] += 1
-        loop.stop_process(worker.process)
-        stopped.append(worker)
-        with loop.within(loop.world):
-            loop.call_later(seconds, loop.go_on, worker.process)
+        scene.world.loop.stop_process(worker.process)
+        suspended.append((machine, worker))
 
-    await scene.at_a_step(suspend, scene.random.choice([15, 60, 250]))
-    await scene.wait(seconds)
+    await scene.at_a_step(suspend, random.choice([15, 60, 250]))
+    await scene.until(lambda: bool(suspended), 2)
+    if not suspended:
+        return
+    machine, worker = suspended[0]
+    others = [one for one in scene.cluster.machines if one is not machine]
+    if others and random.random() < 0.6:
+        generation = group.generation
+        await scene.until(lambda: group.generation > generation, 15)
+        if (successor := random.choice(others).worker) is not None and successor.process.fuse is None:
+            successor.process.burn(random.randint(1, 120), partial(scene.world.loop.go_on, worker.process))
+        await scene.until(lambda: not worker.process.stopped, 2)
+    else:
+        await asyncio.sleep(random.choice([0.5, 2.0, 4.0, 7.0, 9.0, 12.0]) * (0.8 + random.random() * 0.4))
+    scene.world.loop.go_on(worker.process)
+    if others and random.random() < 0.5:
+        await scene.at_a_step(scene.die, random.choice([60, 250]), random.choice(others))
 
 
 async def cut(scene: Scene) -> None:
@@ -135,6 +160,16 @@ async def step_clock(scene: Scene) -> None:
         clock.set_right()
 
 
+async def wake(scene: Scene) -> None:
+    """The tasks of a worker's partitions look for work at any moment, though there may be none."""
+    worker = scene.machine().worker
+    if worker is not None:
+        for _ in range(scene.random.randint(1, 10)):
+            scene.injected["wake-up"] += 1
+            worker.wake()
+            await scene.wait(0.1)
+
+
 async def repeat(scene: Scene) -> None:
     """The newest records come again, in any order."""
     newest = scene.helpdesk.told[-scene.random.randint(5, 40) :]
@@ -164,6 +199,7 @@ KINDS: Final[list[Nemesis]] = [
     rebalance,
     come_and_go,
     step_clock,
+    wake,
     repeat,
     poison,
 ]

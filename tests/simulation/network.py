@@ -58,7 +58,7 @@ class Network:
         if fate < 0.4:  # the answer is lost
             loop.call_later(self._delay(), self._serve, request, None, context=self._world)
         elif fate < 0.7 and may_be_late:
-            late = PATIENCE + random.random() * 4
+            late = PATIENCE + random.random() * 12
             loop.call_later(late, self._serve, request, None, context=self._world)
         loop.call_later(PATIENCE, _time_out, answer, context=self._world)
         return await answer  # type: ignore[no-any-return]

@@ -141,6 +141,11 @@ class WorkerProcess:
         self._stopping = True
         self._rejoin.set()
 
+    def wake(self) -> None:
+        """Let every partition look for work."""
+        for task in self.tasks.values():
+            task._stir.set()
+
     async def _guarded(self, work: Callable[..., Coroutine[Any, Any, None]], *args: Any) -> None:
         try:
             await work(*args)
