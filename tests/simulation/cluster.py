@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from aiokafka.errors import KafkaError
 
+from tests.simulation.memory import check_memory
 from tests.simulation.worker import WorkerClock, WorkerProcess
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ class Cluster:
         self.exits = Counter[str]()
         """Why workers ended by themselves, and how often."""
         self.unexplained: list[str] = []
-        """Ends that nothing from outside explains."""
+        """What is wrong with workers themselves: ends that nothing from outside explains, and wrong timers or counts."""
         self.machines: Final = [Machine(self, number) for number in range(machines)]
         for machine in self.machines:
             machine.start()
@@ -86,3 +87,10 @@ class Cluster:
     @property
     def running(self) -> list[WorkerProcess]:
         return [machine.worker for machine in self.machines if machine.worker is not None]
+
+    def check_memory(self) -> None:
+        """Whether workers that have nothing to do have the timers and counts that their tickets need."""
+        for worker in self.running:
+            for task in worker.tasks.values():
+                if not task.has_work():
+                    self.unexplained += check_memory(task.shard, self.world.settings.retention)

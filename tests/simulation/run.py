@@ -149,6 +149,7 @@ class _Run:
         # A partition wakes its tickets in the order of their instants: when this breach is said, all before it are.
         await self._until(self._canaries_died, "the last deadlines are said")
         await self._until(self._processed, "all input is committed")
+        self.cluster.check_memory()
         for machine in self.cluster.machines:
             machine.leave()
         await self._until(lambda: not self.cluster.running, "all workers have ended")
