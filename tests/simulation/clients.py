@@ -86,7 +86,7 @@ class PlainProducer:
         self._queues: dict[tuple[str, int], deque[tuple[Batch, Any]]] = {}
 
     async def start(self) -> None:
-        self._me = Producer(await self._until_answered(self._brokers.transactions.new_id), 0)
+        self._me = Producer(await self._until_answered("init", self._brokers.transactions.new_id), 0)
 
     async def stop(self) -> None:
         """Let go of the connections."""
@@ -127,18 +127,18 @@ class PlainProducer:
         sequence = self._sequences.get((topic, partition), 0)
         batch = Append(self._me, sequence, self._transactional, records)
         log, network = self._brokers.log.of(topic, partition), self._brokers.network
-        written: Written = await self._until_answered(lambda: log.append(batch, network.now_ms))
+        written: Written = await self._until_answered("append", lambda: log.append(batch, network.now_ms))
         self._sequences[topic, partition] = sequence + len(records)
         return written
 
     _transactional = False
 
-    async def _until_answered(self, request: Callable[[], Any]) -> Any:
+    async def _until_answered(self, kind: str, request: Callable[[], Any]) -> Any:
         """Ask again as long as the brokers are busy or do not answer. Raises KafkaError."""
         tries = 0
         while True:
             try:
-                return await self._ask(request)
+                return await self._ask(kind, request)
             except ConcurrentTransactions:
                 await asyncio.sleep(_BACKOFF)
             except RequestTimedOutError:
@@ -162,7 +162,7 @@ class TransactionalProducer(PlainProducer):
 
     async def start(self) -> None:
         transactions = self._brokers.transactions
-        self._me = await self._until_answered(lambda: transactions.init(self._id))
+        self._me = await self._until_answered("init", lambda: transactions.init(self._id))
 
     async def begin_transaction(self) -> None:
         if self._failed is not None:
@@ -177,7 +177,7 @@ class TransactionalProducer(PlainProducer):
     async def _send_one(self, topic: str, partition: int, records: list[Record]) -> Written:
         if (topic, partition) not in self._added:
             transactions = self._brokers.transactions
-            await self._until_answered(lambda: transactions.add(self._id, self._me, (topic, partition)))
+            await self._until_answered("add", lambda: transactions.add(self._id, self._me, (topic, partition)))
             self._added.add((topic, partition))
         return await super()._send_one(topic, partition, records)
 
@@ -198,7 +198,7 @@ class TransactionalProducer(PlainProducer):
         transactions = self._brokers.transactions
         while True:
             try:
-                await self._ask(lambda: transactions.end(self._id, self._me, commit=commit))
+                await self._ask("end", lambda: transactions.end(self._id, self._me, commit=commit))
             except ConcurrentTransactions:
                 await asyncio.sleep(_BACKOFF)
             except InvalidProducerEpoch as error:
@@ -266,7 +266,7 @@ class Reader:
     async def _fetched(self, request: Callable[[], Any]) -> Any:
         while True:
             try:
-                return await self._network.ask(request)
+                return await self._network.ask("read", request)
             except RequestTimedOutError:
                 await asyncio.sleep(_BACKOFF)
 

@@ -143,7 +143,7 @@ class Consumer:
 
         for left in reversed(range(_TRIES)):
             try:
-                await self._link.ask(request)
+                await self._link.ask("commit", request)
             except RequestTimedOutError:
                 if not left:
                     raise
@@ -153,6 +153,6 @@ class Consumer:
     async def _answered(self, request: Callable[[], Any]) -> Any:
         while True:
             try:
-                return await self._brokers.network.ask(request)
+                return await self._brokers.network.ask("input", request)
             except RequestTimedOutError:
                 await asyncio.sleep(0)

@@ -47,13 +47,37 @@ class Process:
         """Callbacks that have run."""
         self.fuse: tuple[int, Callable[[], None]] | None = None
         """At how many steps something happens to the process, before the next callback runs."""
+        self.ambush: tuple[str, int, Callable[[], None]] | None = None
+        """For which kind of request, and how many more of them, something happens when it is served and not answered yet."""
+
+    @property
+    def marked(self) -> bool:
+        """Whether something is to happen to it at a step or a request."""
+        return self.fuse is not None or self.ambush is not None
+
+    def spare(self) -> None:
+        """Nothing is to happen to it."""
+        self.fuse = self.ambush = None
 
     def burn(self, steps: int, action: Callable[[], None]) -> None:
         """Do this when so many more callbacks have run."""
         self.fuse = self.steps + steps, action
 
+    def served(self, kind: str) -> None:
+        """The brokers have done what the process asked for, and have not answered."""
+        if self.ambush is not None and self.ambush[0] == kind:
+            _, left, action = self.ambush
+            self.ambush = (kind, left - 1, action) if left > 1 else None
+            if left == 1:
+                action()
+
 
 _process: ContextVar[Process] = ContextVar("process")
+
+
+def this_process() -> Process:
+    """The process to which whatever runs now belongs."""
+    return _process.get()
 
 
 class _Handle:

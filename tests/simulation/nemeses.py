@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from tests.chaos.pace import MINUTE
 from tests.chaos.workload import broken
+from tests.simulation.network import REQUESTS
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -54,14 +55,21 @@ class Scene:
     async def at_a_step(
         self, action: Callable[[Machine, WorkerProcess], None], within: int, machine: Machine | None = None
     ) -> None:
-        """Do this to some worker at one of its next steps. Sometimes upon its start, when it takes partitions over."""
+        """Do this to a worker at one of its next steps or requests: sometimes upon its start, when it takes over."""
         machine = machine or self.machine()
         for _ in range(200):
             worker = machine.worker
-            if worker is not None and worker.process.alive and not worker.process.stopped and worker.process.fuse is None:
-                worker.process.burn(self.random.randint(1, within), partial(action, machine, worker))
+            if worker is not None and worker.process.alive and not worker.process.stopped and not worker.process.marked:
+                self.mark(worker, within, partial(action, machine, worker))
                 return
             await asyncio.sleep(0.05)
+
+    def mark(self, worker: WorkerProcess, within: int, action: Callable[[], None]) -> None:
+        """Do this at one of so many steps, or when a request of any kind is served: those that are rare are as likely."""
+        if self.random.random() < 0.5:
+            worker.process.burn(self.random.randint(1, within), action)
+        else:
+            worker.process.ambush = self.random.choice(REQUESTS), self.random.choice([1, 1, 2, 3, 5]), action
 
 
 async def kill(scene: Scene) -> None:
@@ -94,14 +102,23 @@ async def stop(scene: Scene) -> None:
     if others and random.random() < 0.6:
         generation = group.generation
         await scene.until(lambda: group.generation > generation, 15)
-        if (successor := random.choice(others).worker) is not None and successor.process.fuse is None:
-            successor.process.burn(random.randint(1, 120), partial(scene.world.loop.go_on, worker.process))
+        if (successor := random.choice(others).worker) is not None and not successor.process.marked:
+            scene.mark(successor, 120, partial(_meet, scene, worker, successor))
         await scene.until(lambda: not worker.process.stopped, 2)
     else:
         await asyncio.sleep(random.choice([0.5, 2.0, 4.0, 7.0, 9.0, 12.0]) * (0.8 + random.random() * 0.4))
     scene.world.loop.go_on(worker.process)
     if others and random.random() < 0.5:
         await scene.at_a_step(scene.die, random.choice([60, 250]), random.choice(others))
+
+
+def _meet(scene: Scene, worker: WorkerProcess, successor: WorkerProcess) -> None:
+    """The one that was replaced goes on, and its successor waits for a moment, wherever it is."""
+    loop = scene.world.loop
+    loop.go_on(worker.process)
+    loop.stop_process(successor.process)
+    with loop.within(loop.world):
+        loop.call_later(scene.random.random() ** 2, loop.go_on, successor.process)
 
 
 async def cut(scene: Scene) -> None:

@@ -4,20 +4,32 @@ from __future__ import annotations
 
 import asyncio
 from contextvars import copy_context
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 from aiokafka.errors import KafkaError, RequestTimedOutError
+
+from tests.simulation.loop import this_process
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from random import Random
 
-    from tests.simulation.loop import Loop
+    from tests.simulation.loop import Loop, Process
 
 T = TypeVar("T")
 
+REQUESTS: Final = ("init", "add", "append", "end", "read", "input", "group", "commit")
+"""Of producers: begin, add a partition to a transaction, write, end a transaction. Of consumers: read what workers have
+written, read the input. Of members of the group: join and heartbeats, commits."""
 PATIENCE: Final = 1.5
 """Seconds after which a client stops waiting for an answer."""
+
+
+class _Call(NamedTuple):
+    kind: str
+    request: Callable[[], Any]
+    process: Process
+    """Which asks."""
 
 
 class Network:
@@ -42,34 +54,36 @@ class Network:
         """The brokers do this after a while, whatever becomes of those who asked for it."""
         self.loop.call_later(self._delay(), action, *args, context=self._world)
 
-    async def ask(self, request: Callable[[], T], *, may_be_late: bool = True) -> T:
-        """What the brokers answer.
+    async def ask(self, kind: str, request: Callable[[], T], *, may_be_late: bool = True) -> T:
+        """What the brokers answer. ``kind``: one of ``REQUESTS``.
 
         Raises what the request raises, and RequestTimedOutError when no answer comes: then the brokers never got the request,
         did what it asks for, or will do it later, when others have asked for more.
         """
         loop, random = self.loop, self._random
+        call = _Call(kind, request, this_process())
         answer: Any = loop.create_future()
         fate = random.random() if self.trouble else 1.0
         if fate >= self.trouble:
-            loop.call_later(self._delay(), self._serve, request, answer, context=self._world)
+            loop.call_later(self._delay(), self._serve, call, answer, context=self._world)
             return await answer  # type: ignore[no-any-return]
         fate /= self.trouble
         if fate < 0.4:  # the answer is lost
-            loop.call_later(self._delay(), self._serve, request, None, context=self._world)
+            loop.call_later(self._delay(), self._serve, call, None, context=self._world)
         elif fate < 0.7 and may_be_late:
             late = PATIENCE + random.random() * 12
-            loop.call_later(late, self._serve, request, None, context=self._world)
+            loop.call_later(late, self._serve, call, None, context=self._world)
         loop.call_later(PATIENCE, _time_out, answer, context=self._world)
         return await answer  # type: ignore[no-any-return]
 
-    def _serve(self, request: Callable[[], Any], answer: Any) -> None:
+    def _serve(self, call: _Call, answer: Any) -> None:
         try:
-            result = request()
+            result = call.request()
         except KafkaError as error:
             if answer is not None:
                 self.later(_fail, answer, error)
             return
+        call.process.served(call.kind)
         if answer is not None:
             self.later(_give, answer, result)
 
@@ -91,12 +105,12 @@ class GroupLink:
         self.cut = False
         self._network: Final = network
 
-    async def ask(self, request: Callable[[], T]) -> T:
+    async def ask(self, kind: str, request: Callable[[], T]) -> T:
         """As ``Network.ask``."""
         if self.cut:
             await asyncio.sleep(PATIENCE)
             raise RequestTimedOutError
-        return await self._network.ask(request, may_be_late=False)
+        return await self._network.ask(kind, request, may_be_late=False)
 
 
 def _give(answer: Any, result: object) -> None:

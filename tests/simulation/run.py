@@ -175,7 +175,7 @@ class _Run:
             machine.start()
         for worker in self.cluster.running:
             worker.link.cut = False
-            worker.process.fuse = None
+            worker.process.spare()
             self.world.loop.go_on(worker.process)
 
     async def _until(self, true: Callable[[], bool], what: str) -> None:

@@ -185,7 +185,7 @@ class WorkerProcess:
             self._consumer.forget()
         member, now = self._member, self._world.loop.time
         with suppress(RequestTimedOutError):  # the group notices
-            await self.link.ask(lambda: self._world.group.leave(member, now()))
+            await self.link.ask("group", lambda: self._world.group.leave(member, now()))
         for number in list(self.tasks):
             await close(self.context, self.tasks.pop(number))
         self._end("told to end", None)
@@ -205,7 +205,7 @@ class WorkerProcess:
 
             member = self._member
             try:
-                await self.link.ask(lambda: world.group.join(member, world.loop.time(), answer))  # noqa: B023
+                await self.link.ask("group", lambda: world.group.join(member, world.loop.time(), answer))  # noqa: B023
                 async with asyncio.timeout(patience):
                     found: Joined = await joined
             except (RequestTimedOutError, TimeoutError):
@@ -283,7 +283,7 @@ class WorkerProcess:
                 continue
             membership = self._consumer.membership
             try:
-                await self.link.ask(lambda: world.group.heartbeat(*membership, world.loop.time()))  # noqa: B023
+                await self.link.ask("group", lambda: world.group.heartbeat(*membership, world.loop.time()))  # noqa: B023
             except RequestTimedOutError:
                 continue
             except RebalanceInProgressError:
