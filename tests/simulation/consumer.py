@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from aiokafka.errors import KafkaError, RequestTimedOutError
 
-from stream.runtime.kafka.transport import Batch
+from stream.runtime.kafka.positions import Batch, Positions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -54,15 +54,11 @@ class Consumer:
         self._link: Final = link
         self._random: Final = random
         self._batch: Final = batch
-        self._finished: dict[TP, int] = {}
+        self._positions: Final = Positions()
         self._committed: dict[TP, int] = {}
 
     def finish(self, tp: TP, batch: Batch) -> None:
-        """As in production: raises RuntimeError when a batch between was left out."""
-        before = self._finished.get(tp)
-        if before is not None and batch.after is not None and batch.after != before:
-            raise RuntimeError(f"{tp} was finished up to {before}, and now comes a batch that follows {batch.after}")
-        self._finished[tp] = batch.end
+        self._positions.finish(tp, batch)
 
     def committed(self, tp: TP) -> int:
         return self._committed.get(tp, 0)
@@ -74,11 +70,11 @@ class Consumer:
 
     async def prove(self, tp: TP) -> None:
         """Raises KafkaError if the partition is not ours."""
-        await self._commit_or_raise({tp: self._finished.get(tp) or self.committed(tp)})
+        await self._commit_or_raise({tp: self._positions.finished.get(tp) or self.committed(tp)})
 
     async def commit(self) -> None:
         """Commit what is finished. What the brokers refuse is tried again later, by whoever has the partition then."""
-        ends = {tp: end for tp, end in self._finished.items() if end != self.committed(tp)}
+        ends = self._positions.to_commit(self._positions.finished, self._committed)
         if not ends:
             return
         try:
@@ -86,12 +82,12 @@ class Consumer:
         except KafkaError:
             return
         for tp, end in ends.items():
-            if tp in self._finished:
+            if tp in self._positions.finished:
                 self._committed[tp] = end
 
     def forget(self) -> None:
         """Another generation: positions are asked for anew."""
-        self._finished.clear()
+        self._positions.forget()
         self._committed.clear()
 
     async def seek(self, tps: frozenset[TP]) -> None:
@@ -103,7 +99,7 @@ class Consumer:
     async def feed(self, tp: TP, task: PartitionTask, current: Callable[[], bool]) -> None:
         """Hand the input of a partition to its task, batch by batch, as long as the generation is the current one."""
         log, loop = self._brokers.log.of(tp.topic, tp.partition), asyncio.get_running_loop()
-        position, delivered = self.committed(tp), None
+        position, delivered = self.committed(tp), self._positions.delivered
         waiting, room = 0, asyncio.Event()
 
         def acknowledged() -> None:
@@ -121,11 +117,12 @@ class Consumer:
             records, reached = await self._answered(lambda: log.read(start, log.end, most))  # noqa: B023
             if not current():
                 return
-            end = records[-1].offset + 1 if records else reached
-            if records or (not task.life.live and end >= task.shard.catch_up_to and end != delivered):
+            caught_up = not records and not task.life.live and reached >= task.shard.catch_up_to
+            if records or (caught_up and reached != delivered.get(tp)):
                 waiting += 1
-                task.offer(Delivered(Batch(records, delivered, end), acknowledged))
-                position = delivered = end
+                batch = self._positions.records(tp, records) if records else self._positions.end(tp, reached)
+                task.offer(Delivered(batch, acknowledged))
+                position = batch.end
             elif log.end > position:
                 continue
             else:
