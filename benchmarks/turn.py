@@ -31,7 +31,7 @@ from faust.types import TP
 
 from stream.language.policies import load, shipped
 from stream.observe.metrics.registry import Metrics
-from stream.runtime.kafka.consumer import Batch
+from stream.runtime.kafka.positions import Batch
 from stream.runtime.kafka.topics import Topics
 from stream.runtime.partition.commit import WorkerContext, process_and_commit
 from stream.runtime.partition.shard import Logs, Shard, TicketIndex

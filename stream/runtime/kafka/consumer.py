@@ -11,10 +11,12 @@ from __future__ import annotations
 import asyncio
 import logging
 from itertools import chain
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage
+
+from stream.runtime.kafka.positions import Batch, Positions
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Collection, Iterator, Mapping
@@ -30,17 +32,6 @@ _POLL_SECONDS: Final = 0.25
 
 FAUST_LOG: Final = logging.getLogger("faust.breachwatch")
 """The logger of our subclasses of Faust's services. By default, they would log each start and stop under our name."""
-
-
-class Batch(NamedTuple):
-    """The records of one fetch from one partition of ``ticket-events``."""
-
-    records: list[Any]
-    """aiokafka's ``ConsumerRecord``: key, value, offset, headers. Empty if no records are left."""
-    after: int | None
-    """The ``end`` of the batch before; ``None`` for the first batch after the position was set."""
-    end: int
-    """The offset of the next record to read, which is committed when this batch is finished."""
 
 
 class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]  # Faust ships no types mypy could follow
@@ -77,13 +68,11 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._positioned = False
-        """Whether the input positions belong to this assignment. Before that, no input is fetched: it would be lost or too
-        early."""
+        """Whether input positions are those of this assignment. Until then a fetch of input would be lost or premature."""
         self._fetching = asyncio.Lock()
-        """Excludes setting a position during a fetch, whose records would belong to the position before."""
-        self._delivered: dict[TP, int] = {}
-        self._finished: dict[TP, int] = {}
-        self.commits = 0  # successful commits
+        """No position is set while a fetch is under way: what it brings would be from before, the position from after."""
+        self._positions: Final = Positions()
+        self.commits = 0  # that the broker has taken
         self._waiting = 0
         self._room = asyncio.Event()
         self._room.set()
@@ -92,8 +81,8 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
         return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
 
     async def _getmany(self, active_partitions: set[TP] | None, timeout: float) -> dict[TP, list[Any]]:  # noqa: ASYNC109
-        # Pass a copy of Faust's set, which changes while the other thread reads it. If it becomes empty, aiokafka takes it as
-        # "all partitions" and returns records of paused ones, which Faust then drops.
+        # A set of its own: Faust's changes while the other thread reads it, and when it becomes empty, aiokafka takes that
+        # for "all partitions", and hands out records of paused ones, which Faust then drops.
         async with self._fetching:
             wanted = {tp for tp in active_partitions or () if self._positioned or self._is_changelog_tp(tp)}
             if wanted:
@@ -107,15 +96,15 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
         fetched, active = await self._wait_next_records(_POLL_SECONDS)
         if fetched is None or active is None:
             return
-        # Read the generation only now: a rebalance may have happened during the wait, and these records were fetched after it.
+        # Read now, not before: a rebalance may have come and gone while we waited, and what was fetched after it counts.
         generation = self.app.consumer_generation_id
         flowing = {tp: records for tp, records in fetched.items() if tp in active}
-        parts = (self._restored_changelog(flowing), self._input_batches(flowing), self._ends_reached(fetched.keys(), active))
-        # When a rebalance begins, drop the rest, which will be fetched again from the committed offset. Check this before each
-        # entry is made, because restoring a changelog and counting a batch cannot be undone.
-        entries = chain.from_iterable(parts)
+        ways = (self._restored_changelog(flowing), self._input_batches(flowing), self._ends_reached(fetched.keys(), active))
+        # When a rebalance begins, the rest is let go: it will be fetched again, from the committed offset. Asked before each is
+        # made, because a changelog that is restored and a batch that is counted cannot be taken back.
+        found = chain.from_iterable(ways)
         while not self.should_stop and self.flow_active and self.app.consumer_generation_id == generation:
-            if (entry := next(entries, None)) is None:
+            if (entry := next(found, None)) is None:
                 return
             yield entry
 
@@ -130,7 +119,7 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
         """Yield one message for all fetched records of an input partition."""
         for tp, records in fetched.items():
             if not self._is_changelog_tp(tp):
-                yield tp, self._batch(tp, records, records[-1].offset + 1)
+                yield tp, self._message(tp, self._positions.records(tp, records))
 
     def _ends_reached(self, fetched: Collection[TP], active: Collection[TP]) -> Iterator[tuple[TP, Message]]:
         """Yield an empty batch for a partition that has caught up, which can then use the wall clock."""
@@ -139,19 +128,17 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
         for tp, end in self.app.catching_up():
             if tp in active and tp not in fetched:
                 reached = self._thread.reached(tp)
-                if reached is not None and reached >= end and reached != self._delivered.get(tp):
-                    yield tp, self._batch(tp, [], reached)
+                if reached is not None and reached >= end and reached != self._positions.delivered.get(tp):
+                    yield tp, self._message(tp, self._positions.end(tp, reached))
 
-    def _batch(self, tp: TP, records: list[Any], end: int) -> Message:
-        batch = Batch(records, self._delivered.get(tp), end)
-        self._delivered[tp] = end
+    def _message(self, tp: TP, batch: Batch) -> Message:
         self._waiting += 1
         if self._waiting >= _BATCHES_AHEAD:
             self._room.clear()
         return ConsumerMessage(
             topic=tp.topic,
             partition=tp.partition,
-            offset=end,
+            offset=batch.end,
             timestamp=0.0,
             timestamp_type=0,
             headers=[],
@@ -167,10 +154,7 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
 
         Raises RuntimeError if the batch before is not finished, because the commit would lose it.
         """
-        before = self._finished.get(tp)
-        if before is not None and batch.after is not None and batch.after != before:
-            raise RuntimeError(f"{tp} is finished up to {before}, but the next batch follows {batch.after}")
-        self._finished[tp] = batch.end
+        self._positions.finish(tp, batch)
 
     def ack(self, message: Message) -> bool:
         """Note that a message was processed or dropped. Only ``finish`` determines the offset to commit."""
@@ -186,17 +170,18 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
 
     async def force_commit(self, topics: Any = None, start_new_transaction: bool = True) -> bool:  # noqa: ARG002
         owned = self.assignment()
-        ends = {tp: end for tp, end in self._finished.items() if tp in owned and end != self._committed_offset[tp]}
+        ends = self._positions.to_commit(owned, self._committed_offset)
         if not ends or not await self._commit(ends):
             return False
-        # Set only after success: Faust would mark an offset as committed even if the broker refused it, and never retry.
+        # Faust notes an offset as committed even when the broker refused it, and so never commits it again.
         self._committed_offset.update(ends)
         self.commits += 1
         return True
 
     def input_of(self, tp: TP, end: int) -> tuple[bool, object]:
         """Whether a partition whose input ends at ``end`` has unprocessed input, and a value that changes with progress."""
-        reached, delivered, finished = self._thread.reached(tp), self._delivered.get(tp), self._finished.get(tp)
+        positions = self._positions
+        reached, delivered, finished = self._thread.reached(tp), positions.delivered.get(tp), positions.finished.get(tp)
         return (reached or 0) < end or delivered != finished, (reached, delivered, finished)
 
     def committed(self, tp: TP) -> int:
@@ -205,12 +190,12 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
 
     def uncommitted(self) -> bool:
         """Whether a finished batch is not committed."""
-        return any(self._committed_offset[tp] != end for tp, end in self._finished.items())
+        return bool(self._positions.to_commit(self._positions.finished, self._committed_offset))
 
     async def prove(self, tp: TP) -> None:
         """Commit again, to prove that we own the partition: only live members may. Raises ``aiokafka.errors.KafkaError``."""
-        # Without a finished or committed offset, commit 0, which perform_seek treats as no offset.
-        await self._thread.commit_or_raise({tp: self._finished.get(tp) or self.committed(tp)})
+        # Nothing finished and nothing committed is committed as 0, which perform_seek takes for nothing.
+        await self._thread.commit_or_raise({tp: self._positions.finished.get(tp) or self.committed(tp)})
 
     async def seek_wait(self, partitions: Mapping[TP, int]) -> None:
         async with self._fetching:
@@ -220,7 +205,7 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
         """Set each input position to the committed offset or the beginning, after every rebalance and before any input."""
         async with self._fetching:
             await super().perform_seek()
-            # Faust does not set the position of a partition without a committed offset.
+            # Where nothing is committed Faust leaves the position where it happens to be.
             owned = [tp for tp in self.assignment() if not self._is_changelog_tp(tp)]
             unset = [driver.ensure_aiokafka_TP(tp) for tp in owned if not self._committed_offset[tp]]
             if unset:
@@ -229,14 +214,14 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
             self._positioned = True
 
     async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
-        # No events may flow before the tickets are restored. Faust stops the flow on revocation, but only if partitions are
-        # revoked.
+        # Nothing may flow before the tickets are restored. Faust sees to that on revocation, but only if there was
+        # something to revoke.
         self.stop_flow()
         self._positioned = False
         await super().on_partitions_assigned(assigned, generation_id)
 
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
-        # Commit first. Faust would forget the offsets before it commits, so that the work since the last commit is repeated.
+        # Faust drops its books first and commits after that: whatever was done since the last commit is done again.
         await self._on_partitions_revoked(revoked)
         self._positioned = False
         self._forget_positions()
@@ -247,8 +232,7 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
             self._committed_offset.pop(tp, None)
 
     def _forget_positions(self) -> None:
-        self._delivered.clear()
-        self._finished.clear()
+        self._positions.forget()
         self._waiting = 0
         self._room.set()
 

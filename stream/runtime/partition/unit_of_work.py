@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from stream.observe.metrics.registry import Result
-    from stream.runtime.kafka.consumer import Batch
+    from stream.runtime.kafka.positions import Batch
     from stream.runtime.partition.shard import Shard
     from stream.runtime.settings import Settings
     from stream.sla.effects import Effect

@@ -102,13 +102,14 @@ async def take_over(
             await close(context, tasks.pop(tp.partition))
         return
     # 8
-    for tp in assignment.owned:
+    for tp in sorted(assignment.owned):
         restored.store.taken_over(tp.partition)
         tasks[tp.partition].release(ends[tp])
 
 
 async def close(context: WorkerContext, task: PartitionTask) -> None:
-    """Leave a partition that is held."""
+    """Hold a partition and leave it."""
+    await task.hold()
     await task.close()
     context.metrics.partition_revoked(task.shard.number)
 

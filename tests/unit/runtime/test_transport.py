@@ -30,7 +30,8 @@ from stream.language.policies import shipped
 from stream.observe.metrics.registry import Metrics
 from stream.runtime.app import App
 from stream.runtime.kafka.assignor import Assignor
-from stream.runtime.kafka.consumer import Batch, Consumer, ConsumerThread
+from stream.runtime.kafka.consumer import Consumer, ConsumerThread
+from stream.runtime.kafka.positions import Batch
 from stream.runtime.kafka.transport import Producer, Transport
 from stream.runtime.recovery.checkpoint import CHECKPOINT_KEY
 from stream.runtime.recovery.store import Store
@@ -247,7 +248,7 @@ def test_finished_batches_may_be_committed_in_order(consumer: Consumer) -> None:
     consumer.finish(tp, Batch([], None, 10))
     consumer.finish(tp, Batch([], 10, 25))
 
-    assert consumer._finished == {tp: 25}
+    assert consumer._positions.finished == {tp: 25}
 
 
 def test_finishing_a_batch_after_a_gap_raises_an_error(consumer: Consumer) -> None:
@@ -260,12 +261,12 @@ def test_finishing_a_batch_after_a_gap_raises_an_error(consumer: Consumer) -> No
 
 def test_an_acknowledged_message_is_not_committed(consumer: Consumer) -> None:
     tp = TP("ticket-events", 0)
-    message = consumer._batch(tp, [], 10)
+    message = consumer._message(tp, consumer._positions.end(tp, 10))
     consumer._unacked_messages.add(message)
 
     assert message.ack(consumer)
     assert not consumer.unacked
-    assert consumer._finished == {}
+    assert consumer._positions.finished == {}
 
 
 class _Record:

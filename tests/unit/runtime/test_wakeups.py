@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from stream.language.policies import load as load_policies
 from stream.observe.metrics.open_counts import OpenCommitmentCounts
 from stream.observe.metrics.registry import Metrics
-from stream.runtime.kafka.consumer import Batch
+from stream.runtime.kafka.positions import Batch
 from stream.runtime.kafka.topics import Topics
 from stream.runtime.partition import task as tasks
 from stream.runtime.partition import unit_of_work as units
