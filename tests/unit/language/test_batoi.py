@@ -86,7 +86,7 @@ def test_other_contracts_are_promised_nothing(policies: PolicySet) -> None:
 
 @pytest.mark.parametrize("metric", ["batoi_answer", "batoi_solution", "batoi-priority-support/batoi-management"])
 def test_only_registered_senders_start_a_clock_and_registering_later_starts_it(policies: PolicySet, metric: str) -> None:
-    triggers = policies.triggers[metric]
+    triggers = triggers_of(policies, metric)
     created = Event(at=0, id="1", type="ticket.created", source="s", actor="customer", fields={"sender": "guest"})
     registered = Event(at=1, id="2", type="ticket.changed", source="s", actor="agent", fields={"sender": "registered"})
     assert triggers.signals(Phase.IDLE, created, {"@begun": "yes", "sender": "guest", "status": "new"}) == ()
@@ -97,4 +97,4 @@ def test_only_registered_senders_start_a_clock_and_registering_later_starts_it(p
 def test_who_has_been_answered_before_he_was_registered_waits_for_no_answer(policies: PolicySet) -> None:
     registered = Event(at=1, id="2", type="ticket.changed", source="s", fields={"sender": "registered"})
     fields: Fields = {"sender": "registered", "status": "open", "@answered": "yes"}
-    assert policies.triggers["batoi_answer"].signals(Phase.IDLE, registered, fields) == ()
+    assert triggers_of(policies, "batoi_answer").signals(Phase.IDLE, registered, fields) == ()
