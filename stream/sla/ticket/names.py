@@ -64,8 +64,8 @@ _StoredKeys = tuple[
     list[tuple[int, int, int, int, int, bool, int | None]],
     list[tuple[int, int, int, int]],
 ]
-"""The words that ``WORDS`` lacks; the rows, those of the stopwatches first; the digests of those that have one; the number of rows
-without a stopwatch; the commitments and the ladders, with numbers of words and of rows.
+"""The words that ``WORDS`` lacks; the rows, those of the stopwatches first; the digests of those that have one; the number of
+rows without a stopwatch; the commitments and the ladders, with numbers of words and of rows.
 
 A row is twice the number of its base, plus one where it has a digest. The base is a word, or the n-th ladder: minus n.
 """

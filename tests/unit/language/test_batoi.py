@@ -1,16 +1,20 @@
 """The shipped Batoi policy, promise by promise, as the plan a ticket gets."""
 
+from __future__ import annotations
+
 from typing import TYPE_CHECKING
 
 import pytest
 
 from stream.language.policies import load, shipped
 from stream.sla.events import Event
-from stream.sla.policy.resolve import PolicySet, ResolvedPolicy
+from stream.sla.policy.metric import base_name
 from stream.sla.ticket.stopwatch import Phase, Signal
 
 if TYPE_CHECKING:
     from stream.sla.policy.conditions import Fields
+    from stream.sla.policy.resolve import PolicySet, ResolvedPolicy
+    from stream.sla.policy.triggers import MetricTriggers
 
 
 @pytest.fixture(scope="module")
@@ -20,6 +24,12 @@ def policies() -> PolicySet:
 
 def resolved_policy(policies: PolicySet, **fields: str) -> ResolvedPolicy:
     return policies.resolved_policy({"contract": "priority-support", "sender": "registered", **fields}, 0)
+
+
+def triggers_of(policies: PolicySet, base: str) -> MetricTriggers:
+    """Those of the one row that the file writes under that name."""
+    (row,) = [name for name in policies.triggers if base_name(name) == base]
+    return policies.triggers[row]
 
 
 def promised(policies: PolicySet, **fields: str) -> dict[str, tuple[str | None, list[str]]]:
