@@ -114,6 +114,34 @@ def test_a_ladder_that_applies_again_says_so_in_a_round_of_its_own_and_is_repeat
     assert told.effects[2].reason is Reason.NO_LONGER_APPLIES
 
 
+def test_a_monitored_ladder_that_ceases_to_apply_is_released_and_recurs_with_the_reopening() -> None:
+    lost = changed(6 * HOUR, contract="")
+    reopened = changed(8 * HOUR, status="open")
+    told = run(
+        gold_only(monitoring=hours(5)),
+        created(0, contract="gold"),
+        changed(5 * HOUR, status="solved"),
+        lost,
+        changed(7 * HOUR, contract="gold"),
+        reopened,
+        until=20 * HOUR,
+    )
+
+    assert told.lines() == ["raised team @4h", "monitoring team @5h", "released team @6h", "recurred team @8h"]
+    released, recurred = told.effects[2:]
+    assert (released.reason, released.cause, round_of(released)) == (Reason.NO_LONGER_APPLIES, lost.id, lost.at)
+    assert released.notify == ("team-desk",)
+    assert (recurred.reason, recurred.cause, round_of(recurred)) == (Reason.RECURRENCE, reopened.id, reopened.at)
+
+
+def test_a_monitored_ladder_that_goes_on_to_apply_is_released_at_its_quiet_end() -> None:
+    policies = policy_set(commitment("agent_work"), ladders=(ladder(*TWO, monitoring=hours(5)),))
+    told = run(policies, created(0), changed(5 * HOUR, status="solved"), changed(6 * HOUR, priority="p2"))
+
+    assert told.lines("released") == ["released team @10h"]
+    assert told.effects[-1].reason is Reason.QUIET
+
+
 def test_an_acknowledged_level_that_is_said_again_is_repeated_as_often_as_the_first_time() -> None:
     policies = policy_set(ladders=(ladder(*TWO, of_level=REPEATED, raise_again_after=hours(3)),))
     told = run(policies, created(0), about(6 * HOUR, "acknowledged"), until=30 * HOUR)
