@@ -37,12 +37,17 @@ ESCALATION = {
         EscalationPhase.RELEASED,
         EscalationPhase.WITHDRAWN,
     },
-    EscalationPhase.MONITORING: {EscalationPhase.ACTIVE, EscalationPhase.RELEASED, EscalationPhase.ENDED},
+    EscalationPhase.MONITORING: {
+        EscalationPhase.ACTIVE,
+        EscalationPhase.RELEASED,
+        EscalationPhase.ENDED,
+        EscalationPhase.WITHDRAWN,
+    },
     EscalationPhase.RELEASED: {EscalationPhase.ACTIVE},
     EscalationPhase.ENDED: {EscalationPhase.ACTIVE},
     EscalationPhase.WITHDRAWN: {EscalationPhase.ACTIVE},
 }
-"""What the rules at the top of ``stream/sla/escalation.py`` allow."""
+"""What the rules at the top of ``stream/sla/ticket/escalation_state.py`` allow."""
 
 
 def test_the_stories_take_every_transition_of_stopwatches_commitments_and_escalations(

@@ -25,11 +25,12 @@ from stream.sla.ticket.stopwatch import Stopwatch, Stretches
 
 VERSION: Final = b"\x02"
 
-_Rare = tuple[int, int | None, int | None, int, int, int, int, int | None, bool]
-"""Of a commitment: revision, rebased_at, reset_at, rebase_used, extension, elapsed_at_reset, paused_at_reset, decided_by,
-unjudged."""
-_Escalation = tuple[int, int, tuple[str, ...], int, int, int, int, int, int | None]
-"""Of an escalation: the arguments of ``EscalationState`` from ``cycle`` on."""
+_Rare = tuple[int | None, int | None, int | None, int, int, int, int, int | None, bool]
+"""Of a commitment: revision (from its effective_from; ``None``: 0), rebased_at, reset_at, rebase_used, extension,
+elapsed_at_reset, paused_at_reset, decided_by, unjudged."""
+_Escalation = tuple[int, int, tuple[str, ...], int, int, int, int, int | None, int | None]
+"""Of an escalation: the arguments of ``EscalationState`` from ``cycle`` on, but effective_from from the start, and rounds from
+last_emitted_at (``None``: 0)."""
 _More = tuple[list[int], list[Stretches], list[int | None], dict[int, tuple[str, ...]], dict[int, _Rare], list[_Escalation]]
 """Cycle and since (from the start) of each stopwatch, then cycle and effective_from (from the start) of each commitment; ran
 and paused of each stopwatch; next of each commitment (``_AS_DUE``); warned and the rare parts of commitments by their number;
@@ -156,14 +157,15 @@ def _parts(ticket: Ticket) -> bytes:
     escalations: list[_Escalation] = []
     for name, escalation_state in ticket.escalations.items():
         stood.append((name, escalation_state.policy, escalation_state.version, escalation_state.metric))
-        escalations.append(escalation_state.parts()[3:])
+        escalations.append(_escalation(escalation_state, start))
     keys = pack_keys((metrics, tuple(terms), tuple(stood)))
     return _write((start, keys, numbers, dues, (more, stretches, nexts, warned, rare, escalations)))
 
 
 def _rare(commitment_state: CommitmentState) -> _Rare:
     return (
-        commitment_state.revision,
+        # A target mostly takes hold when it is set.
+        commitment_state.revision - commitment_state.effective_from if commitment_state.revision else None,
         commitment_state.rebased_at,
         commitment_state.reset_at,
         commitment_state.rebase_used,
@@ -175,14 +177,28 @@ def _rare(commitment_state: CommitmentState) -> _Rare:
     )
 
 
+def _escalation(escalation_state: EscalationState, start: int) -> _Escalation:
+    rounds, last_emitted_at = escalation_state.rounds, escalation_state.last_emitted_at
+    return (
+        escalation_state.cycle,
+        escalation_state.effective_from - start,
+        escalation_state.raised,
+        escalation_state.phase,
+        last_emitted_at,
+        escalation_state.monitored_until,
+        escalation_state.repeats,
+        rounds - last_emitted_at if rounds else None,  # most rounds begin with an effect
+        escalation_state.next,
+    )
+
+
 def _add_rare(commitments: list[CommitmentState], warned: dict[int, tuple[str, ...]], rare: dict[int, _Rare]) -> None:
     for number, thresholds in warned.items():
         commitments[number].warned = thresholds
     for number, parts in rare.items():
         commitment_state = commitments[number]
-        commitment_state.revision, commitment_state.rebased_at, commitment_state.reset_at, commitment_state.rebase_used = parts[
-            :4
-        ]
+        revision, commitment_state.rebased_at, commitment_state.reset_at, commitment_state.rebase_used = parts[:4]
+        commitment_state.revision = 0 if revision is None else commitment_state.effective_from + revision
         commitment_state.extension, commitment_state.elapsed_at_reset, commitment_state.paused_at_reset = parts[4:7]
         commitment_state.decided_by, commitment_state.unjudged = parts[7:]
 
@@ -230,7 +246,21 @@ def _ticket(head_part: _Head, tail: _Tail, source: str) -> Ticket:
         _add_rare(list(commitments.values()), warned, rare)
     escalations: dict[str, EscalationState] = {}
     for number, (name, policy, version, metric) in enumerate(keyed_ladders):
-        escalations[name] = EscalationState(policy, version, metric, *stored[number])
+        cycle, effective_from, raised, phase, last_emitted_at, monitored_until, repeats, rounds, soon = stored[number]
+        escalations[name] = EscalationState(
+            policy,
+            version,
+            metric,
+            cycle,
+            start + effective_from,
+            raised,
+            phase,
+            last_emitted_at,
+            monitored_until,
+            repeats,
+            0 if rounds is None else last_emitted_at + rounds,
+            soon,
+        )
     fields = dict(zip(unpack_names(names), values))  # noqa: B905  the keyword takes half as long as the rest
     key: Key | None = None
     if last is not None and newest is not None:

@@ -10,6 +10,8 @@ Rules:
 4. What may be said only in business hours waits for the next opening; it is neither dropped nor said twice.
 5. Solving ends the escalation, at once or after a monitoring period. A reopening within the period (or, without one, at any
    time) brings it back at its level; a reopening after a quiet period begins a new one.
+6. A ladder that ceases to apply is released, also while it is monitored. It comes back when it applies again, or, if the ticket
+   is solved by then, with the reopening.
 """
 
 from __future__ import annotations

@@ -79,6 +79,7 @@ EVERY_KEY: dict[str, st.SearchStrategy[Any]] = {
     "calendar": texts,
     "timezone": texts,
     "late": st.booleans(),
+    "deployment": st.none() | st.integers(0, 1_000_000),
     "retracts": texts,
     "retracts_kind": st.none() | st.sampled_from(Kind),
     "retracts_reason": st.none() | st.sampled_from(Reason),
