@@ -296,7 +296,7 @@ class CommitmentMachine:
         if commitment_state.verdict != PENDING:
             return
         self._find_due()
-        if not watch.on:
+        if not watch.on or commitment_state.unjudged:
             return
         soonest = commitment_state.due
         if soonest is not None and soonest < commitment_state.effective_from:
