@@ -57,6 +57,11 @@ class CommitmentMachine:
         return self.commitment_state.verdict == PENDING
 
     @property
+    def going_on(self) -> bool:
+        """It goes on where it moves to another row by a deployment."""
+        return True
+
+    @property
     def may_begin_again(self) -> bool:
         """It ended in its cycle, and that says nothing against a new promise in the same cycle."""
         return self.commitment_state.verdict in (CANCELLED, MET, MEASURED)
