@@ -17,7 +17,8 @@ A story is a mapping, usually in YAML:
       - 2026-11-16 10:40: chat_answer met_late
 
 ``then`` lists, in order, every effect on the watched commitments and ladders that was not retracted in the end. Routine effects
-are included only with ``chatty: true``. ``docs/guides/stories.md`` has the phrases.
+are included only with ``chatty: true``. ``deploys`` changes the policies on the way: effects of a deployment are always listed,
+with their reason. ``docs/guides/stories.md`` has the phrases.
 """
 
 from __future__ import annotations
@@ -26,6 +27,8 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -41,8 +44,6 @@ from stream.wire.effect import encode_event
 from stream.wire.ticket_event import Incoming
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from stream.sla.policy.resolve import PolicySet
 
 MICROS: Final = 1_000_000
@@ -111,6 +112,17 @@ def phrase(text: str) -> dict[str, Any]:
 
 
 @dataclass(frozen=True, slots=True)
+class Deploy:
+    """A deployment on the way. Instants are epoch microseconds."""
+
+    at: int
+    """When it becomes known."""
+    holds_from: int
+    """Earlier than ``at`` only where it undoes or rejudges."""
+    policies: PolicySet
+
+
+@dataclass(frozen=True, slots=True)
 class Story:
     """A story: its feed and the expected effects."""
 
@@ -123,6 +135,7 @@ class Story:
     expected: tuple[str, ...]
     watching: frozenset[str] = field(default_factory=frozenset)
     chatty: bool = False
+    deploys: tuple[Deploy, ...] = ()
 
     def lines(self, effects: Iterable[Effect]) -> tuple[str, ...]:
         """Return effects as lines of ``then``: those that are watched and not retracted, in order of their instants."""
@@ -135,17 +148,24 @@ class Story:
         lines = []
         for effect in sorted(lasting.values(), key=lambda effect: effect.at):
             name = effect.ladder or effect.commitment
-            if (self.watching and name not in self.watching) or (KINDS[effect.kind].routine and not self.chatty):
+            routine = KINDS[effect.kind].routine and effect.deployment is None
+            if (self.watching and name not in self.watching) or (routine and not self.chatty):
                 continue
             team = f"assigned to {effect.assign_to}" if effect.assign_to else ""
-            words = [name, effect.kind.partition(".")[2], effect.level, team]
+            why = "" if effect.deployment is None else f"({effect.reason})"
+            words = [name, effect.kind.partition(".")[2], effect.level, team, why]
             lines.append(f"{local(effect.at, self.zone)}: {' '.join(word for word in words if word)}")
         return tuple(lines)
 
 
+_KEYS: Final = frozenset(
+    {"story", "policies", "zone", "ticket", "watching", "chatty", "happens", "arrives", "deploys", "until", "then"}
+)
+
+
 def read_story(data: Mapping[str, Any], folder: Path) -> Story:
     """Read a story. Raises StoryError, or PolicyError for its policies."""
-    unknown = set(data) - {"story", "policies", "zone", "ticket", "watching", "chatty", "happens", "arrives", "until", "then"}
+    unknown = set(data) - _KEYS
     if unknown:
         raise StoryError(f"{data.get('story')!r}: unknown keys {sorted(unknown)}")
     zone = data.get("zone", "UTC")
@@ -163,25 +183,82 @@ def read_story(data: Mapping[str, Any], folder: Path) -> Story:
     for item in data["then"]:
         ((when, effects),) = item.items()
         then += [f"{local(instant(when, zone), zone)}: {part}" for part in ([effects] if isinstance(effects, str) else effects)]
+    files = [_policy_path(name, folder) for name in data["policies"]]
     return Story(
         name=data["story"],
-        policies=load([_policy_path(name, folder) for name in data["policies"]]),
+        policies=load(files),
         zone=zone,
         feed=tuple(feed),
         until=instant(data["until"], zone),
         expected=tuple(then),
         watching=frozenset(data.get("watching", ())),
         chatty=str(data.get("chatty", "no")).lower() in ("yes", "true"),
+        deploys=_read_deploys(data.get("deploys", ()), [(file.name, file.read_text("utf-8")) for file in files], folder, zone),
     )
+
+
+_Files = list[tuple[str, str]]
+"""Name and text of each policy file."""
+
+
+def _read_deploys(items: Iterable[Mapping[str, Any]], files: _Files, folder: Path, zone: str) -> tuple[Deploy, ...]:
+    found: list[Deploy] = []
+    held: list[tuple[int | None, _Files]] = [(None, files)]
+    """The sets on the timeline, each with the instant from which it holds."""
+    for item in items:
+        ((when, what),) = item.items()
+        at = holds_from = instant(when, zone)
+        if what == "undo":
+            (since, _), files = held[-1], held[-2][1] if len(held) > 1 else []
+            if since is None:
+                raise StoryError(f"{when}: there is no deployment to undo")
+            holds_from = since
+        elif isinstance(what, Mapping):
+            edits = dict(what)
+            if start := edits.pop("rejudge_from", None):
+                holds_from = instant(start, zone)
+            files = _edited(held[-1][1], edits)
+        else:
+            files = [((path := _policy_path(name, folder)).name, path.read_text("utf-8")) for name in what]
+        held = [one for one in held if one[0] is None or one[0] < holds_from]
+        held.append((holds_from, files))
+        found.append(Deploy(at, holds_from, _load_texts(files)))
+    return tuple(found)
+
+
+def _edited(files: _Files, edits: Mapping[str, str]) -> _Files:
+    for old, new in edits.items():
+        if sum(text.count(old) for _, text in files) != 1:
+            raise StoryError(f"{old!r} must stand exactly once in the policy files")
+        files = [(name, text.replace(old, new)) for name, text in files]
+    return files
+
+
+def _load_texts(files: _Files) -> PolicySet:
+    with TemporaryDirectory() as folder:
+        for name, text in files:
+            (Path(folder) / name).write_text(text, "utf-8")
+        return load([Path(folder) / name for name, _ in files])
 
 
 def play(story: Story) -> list[Effect]:
     """Return every effect of the story's feed, in the order in which the engine emits them."""
     playback = Playback(Engine(story.policies))
     effects: list[Effect] = []
+    deploys = list(story.deploys)
     for ticket, happening in story.feed:
+        while deploys and deploys[0].at <= happening.at:
+            effects += _deploy(playback, deploys.pop(0))
         effects += playback.event(ticket, happening)
+    for deploy in deploys:
+        effects += _deploy(playback, deploy)
     effects += playback.tick(story.until)
+    return effects
+
+
+def _deploy(playback: Playback, deploy: Deploy) -> list[Effect]:
+    effects = list(playback.tick(deploy.at))
+    playback.deploy(deploy.holds_from, deploy.policies)
     return effects
 
 

@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 import yaml
 
+from stream.sla.engine import Engine
+from stream.sla.playback import Playback
 from stream.testing import play, read_story
 
 HERE = Path(__file__).parent
@@ -31,6 +33,28 @@ def test_a_story_has_the_effects_that_it_lists(data: dict[str, Any]) -> None:
     story = read_story(data, HERE / "policies")
 
     assert list(story.lines(play(story))) == list(story.expected)
+
+
+@pytest.mark.parametrize("told", [pytest.param(story, id=f"{stem}: {story['story']}") for stem, story in TOLD])
+def test_a_story_emits_no_id_twice(told: dict[str, Any]) -> None:
+    counts = Counter(effect.id for effect in play(read_story(told, HERE / "policies")))
+
+    assert [id_ for id_, count in counts.items() if count > 1] == []
+
+
+DEPLOYED = [story for _, story in TOLD if "deploys" in story]
+
+
+@pytest.mark.parametrize("told", [pytest.param(story, id=story["story"]) for story in DEPLOYED])
+def test_a_story_of_deployments_ends_the_same_when_they_are_known_from_the_beginning(told: dict[str, Any]) -> None:
+    story = read_story(told, HERE / "policies")
+    playback = Playback(Engine(story.policies))
+    for deploy in story.deploys:
+        playback.deploy(deploy.holds_from, deploy.policies)
+    effects = [effect for ticket, event in story.feed for effect in playback.event(ticket, event)]
+    effects += playback.tick(story.until)
+
+    assert [line.partition(" (")[0] for line in story.told(effects)] == [line.partition(" (")[0] for line in story.expected]
 
 
 def test_no_two_stories_of_a_file_have_the_same_name() -> None:

@@ -57,6 +57,11 @@ class CommitmentMachine:
         return self.commitment_state.verdict == PENDING
 
     @property
+    def going_on(self) -> bool:
+        """It goes on where it moves to another row by a deployment."""
+        return True
+
+    @property
     def may_begin_again(self) -> bool:
         """It ended in its cycle, and that says nothing against a new promise in the same cycle."""
         return self.commitment_state.verdict in (CANCELLED, MET, MEASURED)
@@ -296,7 +301,7 @@ class CommitmentMachine:
         if commitment_state.verdict != PENDING:
             return
         self._find_due()
-        if not watch.on:
+        if not watch.on or commitment_state.unjudged:
             return
         soonest = commitment_state.due
         if soonest is not None and soonest < commitment_state.effective_from:

@@ -78,6 +78,12 @@ class EscalationMachine:
         return self.escalation_state.phase != WITHDRAWN
 
     @property
+    def going_on(self) -> bool:
+        """Its stopwatch is on, so that what was raised stays raised where it moves to another row by a deployment."""
+        watch = self.emitter.ticket.watches[self.escalation_state.metric]
+        return watch.on and watch.cycle == self.escalation_state.cycle
+
+    @property
     def may_begin_again(self) -> bool:
         """What was withdrawn goes on."""
         return True
@@ -146,7 +152,9 @@ class EscalationMachine:
         self.release(reason, EscalationPhase.WITHDRAWN)
 
     def redeploy(self) -> None:
-        """A deployment may have changed its levels. Of those that are due already only the highest is raised."""
+        """A deployment may have changed its levels, or the row on which it stands. Of the levels that are due already only the
+        highest is raised."""
+        self.escalation_state.metric, self.escalation_state.cycle = self.resolved_ladder.metric, self.watch.cycle
         self.refresh()
         escalation_state, at = self.escalation_state, self.emitter.at
         past = [

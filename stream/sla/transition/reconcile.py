@@ -10,7 +10,7 @@ done about it:
    is counted twice on a ticket; the version that began with it ends it.
 4. Of another row or cycle: it moves here while it is open, and begins if it is not.
 5. Open in this cycle: its target changes where the terms differ. Where they do not, its warnings and levels may. After a
-   deployment everything about it may be different, so it is measured whole.
+   deployment everything about it may be different, so it is measured whole, also where it moves here from another row.
 6. Ended in this cycle without a breach, or withdrawn: it begins again, because it is wanted again.
 7. Breached in this cycle: it is left alone.
 
@@ -147,10 +147,10 @@ def _case(machine: Machine, draft: Draft, name: str, metric: str, current: tuple
         return _COUNTED_ELSEWHERE
     same_cycle = same_row and cycle == machine.watch.cycle
     if machine.open:
+        if machine.emitter.deployment is not None and (same_cycle or machine.going_on):
+            return _REDEPLOYED
         if not same_cycle:
             return _MOVED
-        if machine.emitter.deployment is not None:
-            return _REDEPLOYED
         return _TERMS_DIFFER if machine.differs() else _TERMS_EQUAL
     if not same_cycle:
         return _NEXT_CYCLE
