@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from stream.deployments.facts import Change, DayChange, Fact, Hours, Part, Place
 from stream.sla.calendar.week import Kind, pieces
-from stream.sla.calendar.zone import DAY, reading_at
+from stream.sla.calendar.zone import DAY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -41,7 +41,7 @@ def changed_days(before: Mapping[str, Calendar], after: Mapping[str, Calendar], 
         old = before.get(name)
         if old is None:
             continue
-        first = reading_at(new.zone, at) // DAY
+        first = new.zone.reading_at(at) // DAY
         for day in range(first, min(first + days, _LAST_DAY + 1)):
             was, now = _hours(old.content, day), _hours(new.content, day)
             if was.windows != now.windows:
