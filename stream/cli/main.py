@@ -19,6 +19,7 @@ COMMANDS: Final = {
     "import": ("stream.cli.import_log", "Turn a helpdesk's exported status log into ticket events."),
     "check": ("stream.cli.check", "Check policy files: every problem with its file and line."),
     "diff": ("stream.cli.diff", "Compare policy files: what a change does, and what may be wrong with it."),
+    "deploy": ("stream.cli.deploy", "Put policies in force while tickets are open; undo or rejudge."),
     "calendar": ("stream.cli.calendar", "Ask a calendar: due, elapsed, open."),
     "explain": ("stream.cli.explain", "Explain a ticket's deadlines: which time counted, and why."),
 }

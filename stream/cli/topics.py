@@ -65,7 +65,7 @@ def command() -> None:
 @click.option("--retention", callback=_milliseconds, help="How long records are kept; without it, as the cluster does.")
 def _create(broker: str, app_id: str, topic_prefix: str, partitions: int, replication: int, retention: int | None) -> None:
     """Create the topics that are missing, then check all of them. Doing it again does no harm."""
-    topics = _topics(app_id, topic_prefix)
+    topics = topics_of(app_id, topic_prefix)
     client = client_of(broker)
     made = create(broker, topics, partitions=partitions, replication=replication, retention_ms=retention, client=client)
     for line in _run(broker, made):
@@ -77,7 +77,7 @@ def _create(broker: str, app_id: str, topic_prefix: str, partitions: int, replic
 @_where
 def _check(broker: str, app_id: str, topic_prefix: str, partitions: int) -> None:
     """Say what is wrong with the topics, and what mends it. Exit status 1 if anything is."""
-    _report(broker, _topics(app_id, topic_prefix), partitions)
+    _report(broker, topics_of(app_id, topic_prefix), partitions)
 
 
 def client_of(broker: str) -> dict[str, Any]:
@@ -88,7 +88,8 @@ def client_of(broker: str) -> dict[str, Any]:
         raise click.ClickException(str(error)) from error
 
 
-def _topics(app_id: str, topic_prefix: str) -> Topics:
+def topics_of(app_id: str, topic_prefix: str) -> Topics:
+    """The topics of an installation. Raises click.UsageError."""
     try:
         return Topics(app_id=app_id, prefix=topic_prefix)
     except ValueError as error:
