@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
+from stream.sla.policy.metric import base_name
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
@@ -76,7 +78,9 @@ def onto_existing(before: Sequence[T], after: Sequence[T]) -> list[T]:
 
 def row(metric: Metric | None) -> Metric | None:
     """A metric row without the name that it has from its commitment or ladder."""
-    return replace(metric, name="") if metric is not None and "/" in metric.name else metric
+    if metric is None:
+        return None
+    return replace(metric, name="" if "/" in metric.name else base_name(metric.name))
 
 
 def policy_content(policy: Policy) -> object:

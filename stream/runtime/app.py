@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from stream.observe.metrics.registry import Metrics
     from stream.runtime.clock import Clock
+    from stream.runtime.deployments import DeploymentFollower
     from stream.runtime.partition.shard import Shard
     from stream.runtime.partition.task import PartitionTask
     from stream.runtime.settings import Settings
@@ -62,6 +63,8 @@ class App(faust.App):  # type: ignore[misc]  # Faust ships no types mypy could f
         """The loop to which partitions, tickets and deadlines belong; ``None`` before it runs."""
         self.beside: list[Callable[[], Coroutine[Any, Any, None]]] = []
         """What runs beside the partitions for as long as the app does."""
+        self.deployments: DeploymentFollower | None = None
+        """``None`` where the engine has a set of policies that never changes."""
         self._clock = clock
         self._presence = suspension_detector
         self._taking_over = asyncio.Lock()
@@ -73,6 +76,16 @@ class App(faust.App):  # type: ignore[misc]  # Faust ships no types mypy could f
         self.table: Final = self.Table(TABLE, key_type=bytes, value_type=bytes, partitions=settings.partitions)
         self.table.on_recover(self._take_over)
         self.agent(self.source, name="events")(self._deliver)
+
+    def follow(self, deployments: DeploymentFollower) -> None:
+        """Judge by the log of deployments. Only before the start."""
+        self.deployments = deployments
+        deployments.listeners.append(lambda _: self._deployed())
+        self.beside.append(deployments.run)
+
+    def _deployed(self) -> None:
+        for task in self.tasks.values():
+            task.deployed()
 
     @property
     def store(self) -> store.Store:

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from typing import TYPE_CHECKING, Any, Final
 
 from aiokafka.errors import KafkaError
 
+from stream.deployments.snapshot import SnapshotError
 from stream.documents.document import PolicyError
 from stream.language.policies import load
 from stream.runtime.kafka.connection import client_options, why_not
+from stream.runtime.kafka.policy_log import PolicyLog, PolicyLogError, deploy_first
 from stream.runtime.kafka.topic_admin import verify
 from stream.runtime.kafka.topics import Topics
 
 if TYPE_CHECKING:
+    from stream.runtime.kafka.policy_log import ReadLog
     from stream.runtime.settings import Settings
     from stream.sla.policy.resolve import PolicySet
 
@@ -48,6 +52,17 @@ def client_of(settings: Settings) -> dict[str, Any]:
         return client_options(settings)
     except OSError as error:
         raise RefusedError("the settings are wrong", [f"a certificate or key file cannot be used: {error}"]) from error
+
+
+async def read_deployments(settings: Settings, policies: PolicySet) -> tuple[PolicyLog, ReadLog]:
+    """The log of deployments up to its end; ``policies`` are deployed where nothing was ever deployed. Raises RefusedError."""
+    policy_log = PolicyLog(client_of(settings), Topics(settings.app_id, settings.topic_prefix).policies)
+    try:
+        return policy_log, await deploy_first(policy_log, policies, time.time_ns() // 1_000)
+    except PolicyLogError as error:
+        raise RefusedError("the log of deployments cannot be used", [str(error)]) from error
+    except SnapshotError as error:
+        raise RefusedError("the policies cannot be deployed", [str(error)]) from error
 
 
 async def check_topics(settings: Settings) -> None:

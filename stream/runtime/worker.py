@@ -18,8 +18,9 @@ from stream.observe.server import serve
 from stream.runtime import gc_tuning
 from stream.runtime.app import App
 from stream.runtime.clock import Clock
+from stream.runtime.deployments import DeploymentFollower
 from stream.runtime.gauges import Gauges
-from stream.runtime.preflight import RefusedError, check_topics, policies_of
+from stream.runtime.preflight import RefusedError, check_topics, policies_of, read_deployments
 from stream.runtime.settings import ClockMode
 from stream.runtime.suspension import SuspensionDetector
 from stream.runtime.viewer import Viewer
@@ -37,12 +38,16 @@ log = logging.getLogger("stream.worker")
 
 def run(settings: Settings) -> NoReturn:
     """Check what can be wrong, then work until the process is told to stop. Raises RefusedError."""
-    policies = policies_of(settings)
+    files = policies_of(settings)
     asyncio.run(check_topics(settings))
+    policy_log, read = asyncio.run(read_deployments(settings, files))
+    engine = Engine(read.log.deployments or files, history=settings.history)
+    policies = engine.policies
     sys.setswitchinterval(THREAD_SECONDS)
     metrics = Metrics(policies, now=None if settings.clock is ClockMode.EVENT else lambda: time.time_ns() // 1_000)
     export_policies_loaded(policies, time.time(), metrics.registry)
-    app = wire(settings, metrics, Engine(policies, history=settings.history))
+    app = wire(settings, metrics, engine)
+    app.follow(DeploymentFollower(policy_log, read, engine, files))
     _serve_pages(app)
     gc_tuning.configure()
     worker = Worker(app, quiet=True, override_logging=False, redirect_stdouts=False)

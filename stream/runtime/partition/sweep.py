@@ -16,9 +16,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
-    from stream.runtime.partition.shard import Shard
+    from stream.runtime.timers import TimerQueue
 
 
 class Sweep:
@@ -26,11 +26,11 @@ class Sweep:
 
     __slots__ = ("_keys", "_left", "number")
 
-    def __init__(self, shard: Shard, number: int) -> None:
-        """``number``: of the deployment."""
+    def __init__(self, number: int, tickets: Iterable[bytes], timers: TimerQueue) -> None:
+        """``number``: of the deployment. ``tickets``: the record keys of all tickets of the partition."""
         self.number: Final = number
-        keys = shard.timers.soonest_first()
-        keys += [key for key in shard.tickets if key not in shard.timers]
+        keys = timers.soonest_first()
+        keys += [key for key in tickets if key not in timers]
         self._left = len(keys)
         self._keys: Iterator[bytes] = iter(keys)
 

@@ -139,7 +139,7 @@ class PartitionTask:
         if shard.sweep is None or shard.sweep.number != number:
             if timeline.last.at >= shard.clock(self._context.wall()):
                 return False
-            shard.sweep = Sweep(shard, number)
+            shard.sweep = Sweep(number, shard.tickets, shard.timers)
         return True
 
     def deployed(self) -> None:

@@ -18,12 +18,15 @@ from typing import TYPE_CHECKING, Final
 
 from stream.sla.policy.metric import base_name
 from stream.sla.policy.resolve import PolicySet
+from stream.sla.ticket.commitment_state import PENDING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from stream.sla.policy.metric import Metric
     from stream.sla.policy.policy import Ladder, Policy
+    from stream.sla.policy.resolve import ResolvedCommitment, ResolvedLadder, ResolvedPolicy
+    from stream.sla.ticket.state import Ticket
 
 
 def merged(before: PolicySet, after: PolicySet) -> PolicySet:
@@ -52,9 +55,34 @@ def merged(before: PolicySet, after: PolicySet) -> PolicySet:
 class Change:
     """From one set in force to the next. Names are those of the newer set unless they are called old."""
 
-    __slots__ = ("built", "commitments", "continued", "ladders", "levels", "policies", "rows", "withdrawn")
+    __slots__ = (
+        "_after",
+        "_alike",
+        "_before",
+        "_same_calendars",
+        "built",
+        "commitments",
+        "continued",
+        "ladders",
+        "levels",
+        "names_change",
+        "policies",
+        "rows",
+        "withdrawn",
+    )
 
     def __init__(self, before: PolicySet, after: PolicySet) -> None:
+        self._before = before
+        self._after = after
+        self._alike: dict[tuple[int, int], tuple[ResolvedPolicy, ResolvedPolicy, bool]] = {}
+        """Answers of ``_are_alike``, by the identity of the two, which stay alive here."""
+        self._same_calendars: Final = frozenset(
+            name
+            for name, calendar in before.calendars.items()
+            if name in after.calendars
+            and (calendar is after.calendars[name] or calendar.content == after.calendars[name].content)
+        )
+        """Names of the calendars that are as they were."""
         names = {policy.name for policy in after.policies}
         self.policies: Final = {policy.was: policy.name for policy in after.policies if policy.was and policy.was not in names}
         """Old name to new name of the policies that were renamed."""
@@ -89,6 +117,60 @@ class Change:
         """Rows that are to be built from the events of each ticket."""
         self.rows: Final = PolicySet((), {}, tuple(after.triggers[row].metric for row in self.built))
         """A set that keeps these rows and promises nothing."""
+        self.names_change: Final = bool(
+            self.policies or self.withdrawn or self.commitments or self.ladders or self.levels or self.continued or self.built
+        )
+        """Whether rows or names are other than before, so that every ticket may be concerned."""
+
+    def touches(self, ticket: Ticket) -> bool:
+        """Whether anything about a ticket may be different by the newer set. Most deployments touch few tickets."""
+        if self.names_change or ticket.watches.keys() - self._after.triggers.keys():
+            return True
+        fields = ticket.fields
+        for watch in ticket.watches.values():
+            old = self._before.resolved_policy(fields, self._before.epoch(watch.began))
+            new = self._after.resolved_policy(fields, self._after.epoch(watch.began))
+            if old is not new and not self._are_alike(old, new):
+                return True
+        return any(
+            held.verdict != PENDING and held.calendar not in self._same_calendars for held in ticket.commitments.values()
+        )
+
+    def _are_alike(self, old: ResolvedPolicy, new: ResolvedPolicy) -> bool:
+        """Whether both promise the same."""
+        known = self._alike.get((id(old), id(new)))
+        if known is not None:
+            return known[2]
+        alike = (
+            (old.policy is None) == (new.policy is None)
+            and (old.policy is None or new.policy is None or _version(old.policy) == _version(new.policy))
+            and old.commitments.keys() == new.commitments.keys()
+            and old.ladders.keys() == new.ladders.keys()
+            and all(self._same_commitment(each, new.commitments[name]) for name, each in old.commitments.items())
+            and all(self._same_ladder(each, new.ladders[name]) for name, each in old.ladders.items())
+        )
+        if len(self._alike) >= 65_536:
+            self._alike.clear()
+        self._alike[id(old), id(new)] = old, new, alike
+        return alike
+
+    def _same_commitment(self, old: ResolvedCommitment, new: ResolvedCommitment) -> bool:
+        return (
+            old.metric == new.metric
+            and old.target == new.target
+            and old.warn_at == new.warn_at
+            and old.calendar.name == new.calendar.name
+            and old.calendar.name in self._same_calendars
+        )
+
+    def _same_ladder(self, old: ResolvedLadder, new: ResolvedLadder) -> bool:
+        return (
+            old.metric == new.metric
+            and old.levels == new.levels
+            and old.ladder == new.ladder
+            and old.calendar.name == new.calendar.name
+            and old.calendar.name in self._same_calendars
+        )
 
     def policy(self, name: str) -> str:
         """The present name of a policy, by the name it had."""
@@ -133,6 +215,10 @@ def _version_before(versions: list[Policy], version: int) -> Policy | None:
     if older:
         return max(older, key=lambda policy: policy.version)
     return min(versions, key=lambda policy: policy.version) if versions else None
+
+
+def _version(policy: Policy) -> tuple[str, int]:
+    return policy.name, policy.version
 
 
 def _calendars_of(policy: Policy) -> Iterator[str]:

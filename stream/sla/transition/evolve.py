@@ -136,7 +136,12 @@ class Transition:
                 change = (
                     known if known is not None and _follows(deployment, ticket) else Change(self.policies, deployment.policies)
                 )
-                deploy(self.draft, emitter, deployment, change, self._built(change, self._next_at))
+                if change.touches(ticket):
+                    deploy(self.draft, emitter, deployment, change, self._built(change, self._next_at))
+                else:
+                    self.draft.deploy(deployment.policies, change)
+                    emitter.calendars = deployment.policies.calendars
+                    ticket.deployment = deployment.number
             self.policies = deployment.policies
             self._look_for(self.timeline.after(deployment.number))
 
