@@ -1,4 +1,4 @@
-"""For the tests of those who use breachwatch: event builders, and stories that read as a person would tell them.
+"""Support for your own tests: event builders, and stories that test a policy in readable phrases.
 
 A story is a mapping, usually in YAML:
 
@@ -6,7 +6,7 @@ A story is a mapping, usually in YAML:
     policies: [batoi]                      # shipped names, or paths from the story's own folder
     zone: Asia/Kolkata
     ticket: {contract: priority-support, sender: registered, priority: p2, channel: chat}
-    watching: [chat_answer]                # commitments and ladders; all of them when it is left out
+    watching: [chat_answer]                # commitments and ladders; default: all
     happens:
       - 2026-11-16 10:00: created by customer
       - 2026-11-16 10:40: agent answers
@@ -16,8 +16,8 @@ A story is a mapping, usually in YAML:
       - 2026-11-16 10:30: chat_answer breached
       - 2026-11-16 10:40: chat_answer met_late
 
-``then`` lists every effect on what is watched, in order; only routine ones are left out unless ``chatty: true``. What
-was retracted in the end is not there. ``docs/guides/stories.md`` has the phrases.
+``then`` lists, in order, every effect on the watched commitments and ladders that was not retracted in the end. Routine effects
+are included only with ``chatty: true``. ``docs/guides/stories.md`` has the phrases.
 """
 
 from __future__ import annotations
@@ -49,11 +49,11 @@ MICROS: Final = 1_000_000
 
 
 class StoryError(ValueError):
-    """A story that cannot be read: which part, and what is expected there."""
+    """A story is invalid. The message names the part and what is expected there."""
 
 
 def instant(text: str | datetime, zone: str = "UTC") -> int:
-    """Epoch microseconds of a local time such as ``2026-11-16 10:00`` (seconds may follow) in an IANA zone."""
+    """Return epoch microseconds of a local time such as ``2026-11-16 10:00`` (seconds may follow) in an IANA zone."""
     moment = text if isinstance(text, datetime) else datetime.fromisoformat(text)
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=read_tzinfo(zone))
@@ -62,14 +62,14 @@ def instant(text: str | datetime, zone: str = "UTC") -> int:
 
 
 def local(micros: int, zone: str = "UTC") -> str:
-    """The inverse of ``instant``, as a story writes it."""
+    """Return the local time of an instant, as a story writes it: the inverse of ``instant``."""
     moment = datetime.fromtimestamp(micros // MICROS, read_tzinfo(zone)).replace(microsecond=micros % MICROS, tzinfo=None)
     text = moment.isoformat(sep=" ")
     return text[:-3] if text.endswith(":00") and len(text) == 19 else text
 
 
 def event(number: int, at: int, type_: str, **more: Any) -> Event:
-    """An event with the id ``e<number>`` of the source ``story``. ``at``: epoch microseconds."""
+    """Return an event with the id ``e<number>`` of the source ``story``. ``at``: epoch microseconds."""
     return Event(at=at, id=f"e{number}", type=type_, source="story", **more)  # type: ignore[arg-type]
 
 
@@ -102,17 +102,17 @@ _PHRASES: Final[tuple[tuple[str, _Build], ...]] = (
 
 
 def phrase(text: str) -> dict[str, Any]:
-    """What a phrase says, as arguments for ``event``. Raises StoryError for one that means nothing."""
+    """Return the arguments for ``event`` that a phrase stands for. Raises StoryError for an unknown phrase."""
     for pattern, build in _PHRASES:
         match = re.fullmatch(pattern, text)
         if match:
             return build(match)
-    raise StoryError(f"{text!r} is no phrase of a story; the phrases are in docs/guides/stories.md")
+    raise StoryError(f"{text!r} is not a known phrase; docs/guides/stories.md lists the phrases")
 
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """A story that was read: the feed it tells of, and what is to come of it."""
+    """A story: its feed and the expected effects."""
 
     name: str
     policies: PolicySet
@@ -124,16 +124,16 @@ class Story:
     watching: frozenset[str] = field(default_factory=frozenset)
     chatty: bool = False
 
-    def told(self, effects: Iterable[Effect]) -> tuple[str, ...]:
-        """Effects as the lines of ``then``: those that are watched and were not retracted, in order of their instants."""
-        open_commitment: dict[str, Effect] = {}
+    def lines(self, effects: Iterable[Effect]) -> tuple[str, ...]:
+        """Return effects as lines of ``then``: those that are watched and not retracted, in order of their instants."""
+        lasting: dict[str, Effect] = {}
         for effect in effects:
             if effect.retracts:
-                del open_commitment[effect.retracts]
+                del lasting[effect.retracts]
             else:
-                open_commitment[effect.id] = effect
+                lasting[effect.id] = effect
         lines = []
-        for effect in sorted(open_commitment.values(), key=lambda effect: effect.at):
+        for effect in sorted(lasting.values(), key=lambda effect: effect.at):
             name = effect.ladder or effect.commitment
             if (self.watching and name not in self.watching) or (KINDS[effect.kind].routine and not self.chatty):
                 continue
@@ -144,15 +144,15 @@ class Story:
 
 
 def read_story(data: Mapping[str, Any], folder: Path) -> Story:
-    """Raises StoryError, or PolicyError for the policies it names."""
+    """Read a story. Raises StoryError, or PolicyError for its policies."""
     unknown = set(data) - {"story", "policies", "zone", "ticket", "watching", "chatty", "happens", "arrives", "until", "then"}
     if unknown:
         raise StoryError(f"{data.get('story')!r}: unknown keys {sorted(unknown)}")
     zone = data.get("zone", "UTC")
     feed: list[tuple[str, Event]] = []
     for number, item in enumerate(data["happens"], start=1):
-        ((when, said),) = item.items()
-        for part in [said] if isinstance(said, str) else said:
+        ((when, phrases),) = item.items()
+        for part in [phrases] if isinstance(phrases, str) else phrases:
             made = event(len(feed) + 1, instant(when, zone), seq=number, **phrase(part))
             if made.type == "ticket.created":
                 made = msgspec.structs.replace(made, fields=dict(data.get("ticket", {})))
@@ -161,8 +161,8 @@ def read_story(data: Mapping[str, Any], folder: Path) -> Story:
         feed = [feed[int(number) - 1] for number in order]
     then = []
     for item in data["then"]:
-        ((when, said),) = item.items()
-        then += [f"{local(instant(when, zone), zone)}: {part}" for part in ([said] if isinstance(said, str) else said)]
+        ((when, effects),) = item.items()
+        then += [f"{local(instant(when, zone), zone)}: {part}" for part in ([effects] if isinstance(effects, str) else effects)]
     return Story(
         name=data["story"],
         policies=load([_policy_path(name, folder) for name in data["policies"]]),
@@ -176,7 +176,7 @@ def read_story(data: Mapping[str, Any], folder: Path) -> Story:
 
 
 def play(story: Story) -> list[Effect]:
-    """Every effect of the story's feed, in the order in which they are said."""
+    """Return every effect of the story's feed, in the order in which the engine emits them."""
     playback = Playback(Engine(story.policies))
     effects: list[Effect] = []
     for ticket, happening in story.feed:
@@ -186,7 +186,7 @@ def play(story: Story) -> list[Effect]:
 
 
 def _over_the_wire(made: Event) -> Event:
-    """A story can only tell what a helpdesk could publish."""
+    """Encode and decode an event, so that a story has only valid events."""
     decoded = decode(b"T-1", encode_event("T-1", made), now=None)
     if not isinstance(decoded, Incoming):
         raise StoryError(f"{made}: {decoded}")

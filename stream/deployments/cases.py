@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
-from stream.language.satisfiability import few_tickets
 from stream.sla.calendar.duration import Duration
 from stream.sla.policy.conditions import ALWAYS, All, AnyOf, Condition, FieldIn, Fields, Not, holds
 from stream.sla.policy.policy import Threshold
+from stream.sla.policy.satisfiability import few_tickets
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -19,10 +19,10 @@ from stream.deployments.pairing import (
     policy_content,
 )
 from stream.deployments.versions import Versions, base_of
-from stream.language.satisfiability import possible
 from stream.sla.calendar.duration import Duration
 from stream.sla.policy.conditions import All
 from stream.sla.policy.policy import Choice, Commitment, Ladder, Level
+from stream.sla.policy.satisfiability import possible
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from stream.documents.readers import as_text, items, listed, read_yes_no, shown, suggestion, under
 from stream.sla.events import ACTOR_KINDS, EVENT_TYPES, STATUSES
-from stream.sla.policy.conditions import ALWAYS, DERIVED, All, AnyOf, Changed, Condition, EventIs, FieldIn, Not, leaves
+from stream.sla.policy.conditions import ALWAYS, DERIVED, All, AnyOf, Changed, Condition, EventIs, FieldIn, Not, momentary
 from stream.sla.policy.metric import ANSWER, BEGUN, SOLVED
 
 if TYPE_CHECKING:
@@ -39,15 +39,6 @@ def read_condition(data: object, report: Report) -> Condition | None:
 def read_ticket_condition(data: object, report: Report) -> Condition | None:
     """A condition over ticket fields alone: what a policy applies to must not hang on the event of the moment."""
     return _read(data, report, of_ticket=True)
-
-
-def momentary(condition: Condition) -> bool:
-    """Whether the answer belongs to one event, rather than to the ticket's fields that stay."""
-    return any(_of_one_event(leaf) for leaf in leaves(condition))
-
-
-def _of_one_event(test: Condition) -> bool:
-    return isinstance(test, EventIs | Changed) or (isinstance(test, FieldIn) and test.field == "@begun")
 
 
 def _read(data: object, report: Report, *, of_ticket: bool) -> Condition | None:

@@ -8,8 +8,8 @@ from typing import Final
 
 from stream.documents.document import Report
 from stream.documents.readers import listed, part, read_name, read_word, read_yes_no, section, shown, suggestion, under
-from stream.language.conditions import NEVER, momentary, read_condition
-from stream.sla.policy.conditions import Condition, Not
+from stream.language.conditions import NEVER, read_condition
+from stream.sla.policy.conditions import Condition, Not, momentary
 from stream.sla.policy.metric import BUILT_IN, Again, Metric, row_name
 
 CONDITIONS: Final = ("starts", "stops", "pauses", "resumes", "restarts", "cancels", "reopens")

@@ -1,4 +1,4 @@
-"""What is checked before a worker processes its first event: everything that starting again would not mend."""
+"""Checks a worker's configuration before its first event: the problems that a restart does not fix."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ log = logging.getLogger("stream.worker")
 
 
 class RefusedError(Exception):
-    """The worker cannot start as it is configured."""
+    """The worker cannot start with its configuration."""
 
     def __init__(self, what: str, problems: list[str]) -> None:
-        """``what`` is wrong, in one clause; each of the ``problems`` with what mends it."""
+        """``what`` is one clause, such as "the topics are wrong". Each of the ``problems`` has its remedy."""
         super().__init__("\n".join([what, *problems]))
         self.what = what
         self.problems = problems
@@ -47,7 +47,7 @@ def policies_of(settings: Settings) -> PolicySet:
 
 
 def client_of(settings: Settings) -> dict[str, Any]:
-    """Arguments of an aiokafka client. Raises RefusedError."""
+    """The arguments of an aiokafka client. Raises RefusedError."""
     try:
         return client_options(settings)
     except OSError as error:
@@ -66,7 +66,7 @@ async def read_deployments(settings: Settings, policies: PolicySet) -> tuple[Pol
 
 
 async def check_topics(settings: Settings) -> None:
-    """Ask until a broker answers: it may be starting, as this worker is. Raises RefusedError when the topics are wrong."""
+    """Check the topics, and retry until a broker answers, because it may be starting. Raises RefusedError if they are wrong."""
     client = client_of(settings)
     topics = Topics(settings.app_id, settings.topic_prefix)
     bootstrap = ",".join(settings.broker)
@@ -78,10 +78,10 @@ async def check_topics(settings: Settings) -> None:
         except (KafkaError, OSError) as error:
             refusal = await why_not(client)
             if refusal.final:
-                raise RefusedError(f"the Kafka broker at {bootstrap} does not let it in", [refusal.text]) from error
-            text = "no answer from the Kafka broker at %s (%s): %s; asking again in %.1f s"
+                raise RefusedError(f"the Kafka broker at {bootstrap} refuses the connection", [refusal.text]) from error
+            text = "no answer from the Kafka broker at %s (%s): %s; next attempt in %.1f s"
             log.warning(text, bootstrap, error, refusal.text, wait)
         await asyncio.sleep(wait)
         wait = min(2 * wait, _LONGEST_WAIT)
     if problems:
-        raise RefusedError("the topics are not as they must be", problems)
+        raise RefusedError("the topics are wrong", problems)

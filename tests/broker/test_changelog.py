@@ -140,7 +140,7 @@ def test_a_worker_that_was_stopped_for_less_than_its_session_asks_and_goes_on(
         worker.process.send_signal(signal.SIGCONT)
         until(lambda: all_committed(broker, topics), "everything is processed", worker)
 
-    assert "was away for " in worker.log.read_text("utf-8")
+    assert "was suspended for " in worker.log.read_text("utf-8")
     said = Counter(substance(effect) for effect, _ in effects(broker, topics))
     assert said == dict.fromkeys(replayed(tmp_path, feed, end), 1)
 

@@ -182,7 +182,7 @@ def test_a_wrong_number_of_partitions_is_said_with_what_mends_it(broker: str, to
 
 def test_while_the_broker_is_away_a_worker_asks_again_and_says_so(topics: Topics, tmp_path: Path) -> None:
     with Worker(f"127.0.0.1:{free_port()}", topics, tmp_path) as worker:
-        until(lambda: worker.log.read_text("utf-8").count("asking again in") >= 2, "it asks again", worker)
+        until(lambda: worker.log.read_text("utf-8").count("next attempt in") >= 2, "it tries again", worker)
 
 
 def test_a_wrong_policy_file_stops_the_start_with_its_line(broker: str, topics: Topics, tmp_path: Path) -> None:

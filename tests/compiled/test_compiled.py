@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from stream.deployments.snapshot import encode
+from stream.language.policies import load
 from stream.sla.events import Event
 from stream.wire.effect import encode_event
 
@@ -99,3 +101,14 @@ def test_it_replays_a_feed_to_the_same_bytes(compiled: Path, tmp_path: Path) -> 
 
     assert said.count("\n") > 1_000
     assert said == run(ROOT, *replay)
+
+
+def test_snapshots_are_the_same_to_the_byte_and_come_back(compiled: Path) -> None:
+    # Compiled classes do not keep their annotations.
+    names = ["batoi", "botpenguin", "baar", "starter"]
+    show = (
+        "from stream.deployments.snapshot import decode, encode\nfrom stream.language.policies import load\n"
+        f"data = encode(load({names}))\nassert encode(decode(data)) == data\nprint(data.hex())"
+    )
+
+    assert bytes.fromhex(run(compiled, "-c", show)) == encode(load(names))

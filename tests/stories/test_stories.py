@@ -1,4 +1,4 @@
-"""Every story in this folder, told and checked. A new story is a new YAML document; no code is needed."""
+"""Runs every story in this folder. A new story is a new YAML document; it needs no code."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ def _stories(file: Path) -> list[dict[str, Any]]:
     return stories
 
 
-TOLD = [(file.stem, story) for file in sorted(HERE.glob("*.yaml")) for story in _stories(file)]
+STORIES = [(file.stem, story) for file in sorted(HERE.glob("*.yaml")) for story in _stories(file)]
 
 
-@pytest.mark.parametrize("told", [pytest.param(story, id=f"{stem}: {story['story']}") for stem, story in TOLD])
-def test_a_story_comes_out_as_told(told: dict[str, Any]) -> None:
-    story = read_story(told, HERE / "policies")
+@pytest.mark.parametrize("data", [pytest.param(story, id=f"{stem}: {story['story']}") for stem, story in STORIES])
+def test_a_story_has_the_effects_that_it_lists(data: dict[str, Any]) -> None:
+    story = read_story(data, HERE / "policies")
 
-    assert list(story.told(play(story))) == list(story.expected)
+    assert list(story.lines(play(story))) == list(story.expected)
 
 
 def test_no_two_stories_of_a_file_have_the_same_name() -> None:
-    counts = Counter((stem, story["story"]) for stem, story in TOLD)
+    counts = Counter((stem, story["story"]) for stem, story in STORIES)
     assert [name for name, count in counts.items() if count > 1] == []

@@ -1,4 +1,4 @@
-"""Creates the topics on a Kafka cluster, and checks whether the cluster has them as they must be."""
+"""Creates the topics on a Kafka cluster, and checks their partitions and settings."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ async def create(
     retention_ms: int | None = None,
     client: Mapping[str, Any] | None = None,
 ) -> list[str]:
-    """Create what is missing and give the others the partitions they lack; one line for each thing that was done.
+    """Create missing topics, add missing partitions to the others, and return a line for each change.
 
-    The input topic, once there, never gets more partitions, because its keys would move away from their state: the
-    others follow its count, whatever ``partitions`` says, but for the log of deployments. What exists keeps its settings.
-    ``replication`` -1 and ``retention_ms`` ``None`` leave it to the cluster's defaults; the changelog and the log of
-    deployments are never given a retention. ``client``: arguments of aiokafka clients beyond the address
+    An existing input topic never gets more partitions, because its keys would move away from their state. The other topics
+    get as many partitions as it has, even if ``partitions`` differs, except the log of deployments. Existing topics keep their
+    settings. ``replication`` -1 and ``retention_ms`` ``None`` are the cluster's defaults; the changelog and the log of
+    deployments never get a retention. ``client`` has the arguments of aiokafka clients other than the address
     (``stream.runtime.kafka.connection``).
-    Raises ``aiokafka.errors.KafkaError`` when the cluster is away or refuses.
+    Raises ``aiokafka.errors.KafkaError`` if the cluster does not answer or refuses.
     """
     done = []
     async with _admin(bootstrap, client) as admin:
@@ -49,20 +49,20 @@ async def create(
                     done.append(f"created {spec.name} with {wanted} partition{'s' if wanted > 1 else ''}")
             elif count < wanted:
                 await admin.create_partitions({spec.name: NewPartitions(wanted)})
-                done.append(f"gave {spec.name} {wanted} partitions, it had {count}")
+                done.append(f"increased {spec.name} from {count} to {wanted} partitions")
         if done:
-            await _settled(admin, topics, partitions)
+            await _wait_until_visible(admin, topics, partitions)
     return done
 
 
 async def verify(
     bootstrap: str, topics: Topics, *, partitions: int | None = None, client: Mapping[str, Any] | None = None
 ) -> list[str]:
-    """Every problem with the topics, each with what mends it; empty when all is well.
+    """All problems of the topics, each with its remedy. Empty if the topics are right.
 
-    ``partitions`` is the count that is configured, ``None`` when there is none to hold the input topic against; the
-    other topics with tickets must have the input topic's. ``client`` as for ``create``.
-    Raises ``aiokafka.errors.KafkaError`` when the cluster is away.
+    ``partitions`` is the configured number for the input topic, or ``None`` to accept any. The other topics with tickets must
+    have as many as the input topic. ``client`` is as for ``create``. Raises ``aiokafka.errors.KafkaError`` if the cluster does
+    not answer.
     """
     async with _admin(bootstrap, client) as admin:
         existing = await _partition_counts(admin, topics.specs())
@@ -114,15 +114,15 @@ def _too_many_for_a_log(bootstrap: str, topics: Topics, spec: TopicSpec, count: 
 
 
 def _wrong_count(bootstrap: str, topics: Topics, name: str, count: int, wanted: int) -> str:
-    said = f"topic {name} has {count} partitions, not {wanted} as {topics.events} has"
-    create_it = _create_command(bootstrap, topics, wanted)
+    problem = f"topic {name} has {count} partitions, not {wanted} like {topics.events}"
+    create_command = _create_command(bootstrap, topics, wanted)
     if count < wanted:
-        return f"{said}: run `{create_it}`"
+        return f"{problem}: run `{create_command}`"
     if name == topics.changelog:
         # Deleting it would delete the state of every ticket.
-        return f"{said}: Kafka cannot take partitions away; start under a new --app-id, which builds its state afresh"
+        return f"{problem}: Kafka cannot remove partitions; start with a new --app-id, which builds new state"
     delete = f"kafka-topics.sh --bootstrap-server {bootstrap} --delete --topic {name}"
-    return f"{said}: Kafka cannot take partitions away; if its records may go, run `{delete}` and then `{create_it}`"
+    return f"{problem}: Kafka cannot remove partitions; if you can lose its records, run `{delete}` and then `{create_command}`"
 
 
 def _wrong_settings(bootstrap: str, spec: TopicSpec, actual: Mapping[str, str]) -> list[str]:
@@ -154,30 +154,31 @@ async def _create_one(
         name=spec.name,
         num_partitions=partitions,
         replication_factor=replication,
-        replica_assignments={},  # given, though empty: otherwise aiokafka refuses -1, the cluster's default
+        replica_assignments={},  # without it, aiokafka refuses the replication factor -1, the cluster's default
         topic_configs={**spec.settings, **retention},
     )
     answer = await admin.create_topics([topic])
     for name, code, *message in answer.topic_errors:
         if code == TopicAlreadyExistsError.errno:
-            return False  # someone else was quicker: what counts is that it is there
+            return False  # another process has created it in the meantime
         if code != _NO_ERROR:
             raise for_code(code)(f"topic {name} could not be created: {message[0] if message else ''}")
     return True
 
 
-async def _settled(admin: AIOKafkaAdminClient, topics: Topics, partitions: int) -> None:
-    """Wait until brokers know what the controller has agreed to: until then clients are told that a topic is missing."""
+async def _wait_until_visible(admin: AIOKafkaAdminClient, topics: Topics, partitions: int) -> None:
+    """Wait until the brokers know the topics that the controller has created. Before that, clients get the error that a topic
+    is missing."""
     for _ in range(200):
         counts = await _partition_counts(admin, topics.specs())
         if all(counts.get(spec.name, 0) >= (spec.partitions or partitions) for spec in topics.specs()):
             return
         await asyncio.sleep(0.1)
-    raise KafkaTimeoutError("the topics were created, but the brokers still do not show them; check again later")
+    raise KafkaTimeoutError("the topics were created, but the brokers do not show them yet; check again later")
 
 
 async def _partition_counts(admin: AIOKafkaAdminClient, specs: Sequence[TopicSpec]) -> dict[str, int]:
-    """Partitions by topic, without those that do not exist."""
+    """The number of partitions of each existing topic."""
     counts = {}
     for topic in await admin.describe_topics([spec.name for spec in specs]):
         if topic["error_code"] == _NO_ERROR:
@@ -188,15 +189,15 @@ async def _partition_counts(admin: AIOKafkaAdminClient, specs: Sequence[TopicSpe
 
 
 async def _settings(admin: AIOKafkaAdminClient, specs: Sequence[TopicSpec]) -> dict[str, dict[str, str]]:
-    """Settings in force, by topic."""
+    """The current settings of each topic."""
     if not specs:
         return {}
-    asked = [
+    resources = [
         ConfigResource(ConfigResourceType.TOPIC, spec.name, dict.fromkeys([*spec.at_least, *spec.exactly], ""))
         for spec in specs
     ]
     found: dict[str, dict[str, str]] = {}
-    for answer in await admin.describe_configs(asked):
+    for answer in await admin.describe_configs(resources):
         for code, message, _, name, entries in answer.resources:
             if code != _NO_ERROR:
                 raise for_code(code)(f"the settings of topic {name} cannot be read: {message}")

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
     from stream.observe.metrics.registry import Metrics
     from stream.runtime.kafka.clients import Clients
+    from stream.runtime.kafka.consumer import Batch, Consumer
     from stream.runtime.kafka.topics import Topics
-    from stream.runtime.kafka.transport import Batch, Consumer
     from stream.runtime.partition.shard import Shard
     from stream.runtime.settings import Settings
     from stream.runtime.suspension import SuspensionDetector
@@ -117,7 +117,7 @@ async def _still_ours(context: WorkerContext, shard: Shard) -> None:
 
     Raises ``aiokafka.errors.KafkaError`` when somebody has.
     """
-    while (suspensions := context.suspension_detector.look()) != shard.suspensions:
+    while (suspensions := context.suspension_detector.check()) != shard.suspensions:
         await context.consumer.prove(shard.source)
         shard.suspensions = suspensions
 

@@ -110,6 +110,15 @@ def types_read(condition: Condition) -> frozenset[str] | None:
     return frozenset[str]().union(*types) if all(types) else None
 
 
+def momentary(condition: Condition) -> bool:
+    """Whether the answer belongs to one event, rather than to the ticket's fields that stay."""
+    return any(_of_one_event(leaf) for leaf in leaves(condition))
+
+
+def _of_one_event(test: Condition) -> bool:
+    return isinstance(test, EventIs | Changed) or (isinstance(test, FieldIn) and test.field == "@begun")
+
+
 def holds(condition: Condition, fields: Fields) -> bool:
     """Whether a condition over ticket fields holds for a ticket with these fields."""
     return compile_condition(condition)(NO_EVENT, fields)

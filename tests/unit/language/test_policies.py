@@ -312,7 +312,7 @@ LEVEL = "level: a, notify: b, after: 1h"
         ("functional", "", "", "at least one item"),
         ("functional", "{level: a, notify: b}", "", "must say when"),
         ("functional", f"{{{LEVEL}}}, {{{LEVEL}}}", "", "already has a level `a`"),
-        ("functional", f"{{{LEVEL}, repeat_every: 1h, max_repeats: 0}}", "", "whole number from 1"),
+        ("functional", f"{{{LEVEL}, repeat_every: 1h, max_repeats: 0}}", "", "whole number of at least 1"),
         ("functional", f"{{{LEVEL}}}", "on_request: {level: a, after: c}", "no commitment `c`; there is none"),
         ("functional", f"{{{LEVEL}}}", "owner: someone@example.org", "must be a role"),
         ("functional", f"{{{LEVEL}}}", "on_request: {after: c}", "`level` is missing"),

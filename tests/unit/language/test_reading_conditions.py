@@ -4,8 +4,8 @@ from typing import Any
 import pytest
 
 from stream.documents.document import Where
-from stream.language.conditions import momentary, read_condition, read_ticket_condition
-from stream.sla.policy.conditions import ALWAYS, All, AnyOf, Changed, Condition, EventIs, FieldIn, Not
+from stream.language.conditions import read_condition, read_ticket_condition
+from stream.sla.policy.conditions import ALWAYS, All, AnyOf, Changed, Condition, EventIs, FieldIn, Not, momentary
 from stream.sla.policy.metric import ANSWER, BEGUN, SOLVED
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from stream.language.conditions import momentary
 from stream.sla.events import ACTOR_KINDS, EVENT_TYPES, STATUSES, Event, EventType
 from stream.sla.policy.conditions import (
     DERIVED,
@@ -24,6 +23,7 @@ from stream.sla.policy.conditions import (
     compile_condition,
     fields_read,
     leaves,
+    momentary,
 )
 
 if TYPE_CHECKING:

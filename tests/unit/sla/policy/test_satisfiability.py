@@ -3,9 +3,9 @@ from typing import Any
 import pytest
 
 from stream.language.conditions import read_condition
-from stream.language.satisfiability import few_tickets, possible, tickets
 from stream.sla.policy.conditions import All, AnyOf, Condition, FieldIn, Not
 from stream.sla.policy.metric import BUILT_IN, Metric
+from stream.sla.policy.satisfiability import few_tickets, possible, tickets
 
 
 def condition(data: Any) -> Condition:
