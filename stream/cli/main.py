@@ -19,6 +19,7 @@ COMMANDS: Final = {
     "import": ("stream.cli.import_log", "Convert the exported status log of a helpdesk to ticket events."),
     "check": ("stream.cli.check", "Check policy files and list every problem with its file and line."),
     "diff": ("stream.cli.diff", "Compare policy files: what a change does, and what may be wrong with it."),
+    "deploy": ("stream.cli.deploy", "Put policies in force while tickets are open; undo or rejudge."),
     "calendar": ("stream.cli.calendar", "Query a calendar: due times, elapsed time, opening hours."),
     "explain": ("stream.cli.explain", "Explain the deadlines of a ticket: which time counted, and why."),
 }

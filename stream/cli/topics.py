@@ -82,7 +82,7 @@ def command() -> None:
 )
 def _create(broker: str, app_id: str, topic_prefix: str, partitions: int, replication: int, retention: int | None) -> None:
     """Create missing topics, then check all of them. Running it again changes nothing."""
-    topics = _topics(app_id, topic_prefix)
+    topics = topics_of(app_id, topic_prefix)
     client = client_of(broker)
     made = create(broker, topics, partitions=partitions, replication=replication, retention_ms=retention, client=client)
     for line in _run(broker, made):
@@ -94,7 +94,7 @@ def _create(broker: str, app_id: str, topic_prefix: str, partitions: int, replic
 @_where
 def _check(broker: str, app_id: str, topic_prefix: str, partitions: int) -> None:
     """List problems of the topics and how to fix them. The exit status is 1 if there are any."""
-    _report(broker, _topics(app_id, topic_prefix), partitions)
+    _report(broker, topics_of(app_id, topic_prefix), partitions)
 
 
 def client_of(broker: str) -> dict[str, Any]:
@@ -105,7 +105,8 @@ def client_of(broker: str) -> dict[str, Any]:
         raise click.ClickException(str(error)) from error
 
 
-def _topics(app_id: str, topic_prefix: str) -> Topics:
+def topics_of(app_id: str, topic_prefix: str) -> Topics:
+    """The topics of an installation. Raises click.UsageError."""
     try:
         return Topics(app_id=app_id, prefix=topic_prefix)
     except ValueError as error:

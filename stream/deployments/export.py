@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 
 from stream.deployments.log import Added, Log
+from stream.sla.policy.timeline import SINCE_EVER
 from stream.wire.instants import AwareTime, epoch_micros, format_instant
 from stream.wire.lines import open_lines
 
@@ -40,7 +41,7 @@ def export_line(entry: Entry, value: bytes) -> bytes:
             {
                 "number": entry.number,
                 "after": entry.after,
-                "at": format_instant(entry.at),
+                "at": None if entry.at == SINCE_EVER else format_instant(entry.at),
                 "kind": entry.kind,
                 "by": entry.by,
                 "note": entry.note,

@@ -32,7 +32,7 @@ class Entry:
     after: int
     """The number of the deployment that it followed in the log; ``FIRST`` for none."""
     at: int
-    """From this instant on it holds (epoch microseconds). The first of a log holds since ever all the same."""
+    """From this instant on it holds (epoch microseconds); ``SINCE_EVER`` for the first, whatever its record states."""
     kind: Kind
     by: str
     note: str
@@ -112,7 +112,8 @@ class Log:
             return Void(offset, Reason.UNREADABLE, f"record {offset} of the log of deployments: {error}")
         known = self.deployments
         deployments = Deployments.fixed(policies, offset) if known is None else known.add(offset, record.at, policies)
-        entry = Entry(offset, record.after, record.at, record.kind, record.by, record.note, record.fingerprint, appended)
+        at = deployments.timeline.last.at
+        entry = Entry(offset, record.after, at, record.kind, record.by, record.note, record.fingerprint, appended)
         self.deployments = deployments
         self.entries[offset] = entry
         self._sets[offset] = policies
@@ -133,7 +134,7 @@ class Log:
         if target.after == FIRST:
             raise NothingToUndoError(f"deployment {target.number} is the first: there is nothing from before it")
         before = self.entries[target.after]
-        if self._holds_from(before) > self._holds_from(target):
+        if before.at > target.at:
             raise NothingToUndoError(
                 f"deployment {target.number} took the place of deployment {before.number}, which held from a later instant on; "
                 "deploy the files that are to hold, with --rejudge-from"
@@ -146,10 +147,6 @@ class Log:
             undone = self._stands_for(self.entries[entry.after])
             entry = self.entries[undone.after]
         return entry
-
-    def _holds_from(self, entry: Entry) -> int:
-        assert self.deployments is not None
-        return self.deployments.known[entry.number].at
 
     def _overtaken(self, offset: int, record: Record) -> str:
         now = f"deployment {self.next_after}" if self.last is not None else "nothing was deployed"

@@ -56,7 +56,7 @@ def test_a_line_shows_people_what_is_in_the_record() -> None:
     assert shown == {
         "number": 3,
         "after": -1,
-        "at": "2027-01-01T09:00:00Z",
+        "at": None,
         "kind": "deploy",
         "by": "desk-lead",
         "note": "first",
