@@ -75,8 +75,10 @@ def onto_existing(before: Sequence[T], after: Sequence[T]) -> list[T]:
 
 
 def row(metric: Metric | None) -> Metric | None:
-    """A metric row without the name that it has from its commitment or ladder."""
-    return replace(metric, name="") if metric is not None and "/" in metric.name else metric
+    """A metric row by the name that a file gives it, without a digest; one of a commitment's or ladder's own has none."""
+    if metric is None:
+        return None
+    return replace(metric, name="" if "/" in metric.name else metric.name.partition("#")[0])
 
 
 def policy_content(policy: Policy) -> object:
