@@ -31,8 +31,8 @@ from faust.types import TP
 
 from stream.language.policies import load, shipped
 from stream.observe.metrics.registry import Metrics
+from stream.runtime.kafka.positions import Batch
 from stream.runtime.kafka.topics import Topics
-from stream.runtime.kafka.transport import Batch
 from stream.runtime.partition.commit import WorkerContext, process_and_commit
 from stream.runtime.partition.shard import Logs, Shard, TicketIndex
 from stream.runtime.recovery.checkpoint import Checkpoint

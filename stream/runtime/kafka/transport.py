@@ -15,11 +15,13 @@ from __future__ import annotations
 import asyncio
 import logging
 from itertools import chain
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage
+
+from stream.runtime.kafka.positions import Batch, Positions
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Mapping
@@ -35,17 +37,6 @@ _POLL_SECONDS: Final = 0.25
 
 FAUST_LOG: Final = logging.getLogger("faust.breachwatch")
 """For the subclasses of Faust's services, which would otherwise report each start and stop in our name."""
-
-
-class Batch(NamedTuple):
-    """What one fetch brought of one partition of ``ticket-events``."""
-
-    records: list[Any]
-    """aiokafka's ``ConsumerRecord``: key, value, offset, headers. Empty: there is nothing left to read."""
-    after: int | None
-    """``end`` of the batch before it; ``None``: it is the first since the position was set."""
-    end: int
-    """The offset of the next record to read: what to commit once this batch is finished."""
 
 
 class Record(msgspec.Struct, frozen=True, gc=False):
@@ -93,8 +84,7 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
         """Whether input positions are those of this assignment. Until then a fetch of input would be lost or premature."""
         self._fetching = asyncio.Lock()
         """No position is set while a fetch is under way: what it brings would be from before, the position from after."""
-        self._delivered: dict[TP, int] = {}
-        self._finished: dict[TP, int] = {}
+        self._positions: Final = Positions()
         self.commits = 0  # that the broker has taken
         self._waiting = 0
         self._room = asyncio.Event()
@@ -142,7 +132,7 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
         """One message for everything that was fetched of an input partition."""
         for tp, records in fetched.items():
             if not self._is_changelog_tp(tp):
-                yield tp, self._batch(tp, records, records[-1].offset + 1)
+                yield tp, self._message(tp, self._positions.records(tp, records))
 
     def _ends_reached(self, fetched: Collection[TP], active: Collection[TP]) -> Iterator[tuple[TP, Message]]:
         """An empty batch where nothing is left to read: from here on the partition may go by the clock."""
@@ -151,19 +141,17 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
         for tp, end in self.app.catching_up():
             if tp in active and tp not in fetched:
                 reached = self._thread.reached(tp)
-                if reached is not None and reached >= end and reached != self._delivered.get(tp):
-                    yield tp, self._batch(tp, [], reached)
+                if reached is not None and reached >= end and reached != self._positions.delivered.get(tp):
+                    yield tp, self._message(tp, self._positions.end(tp, reached))
 
-    def _batch(self, tp: TP, records: list[Any], end: int) -> Message:
-        batch = Batch(records, self._delivered.get(tp), end)
-        self._delivered[tp] = end
+    def _message(self, tp: TP, batch: Batch) -> Message:
         self._waiting += 1
         if self._waiting >= _BATCHES_AHEAD:
             self._room.clear()
         return ConsumerMessage(
             topic=tp.topic,
             partition=tp.partition,
-            offset=end,
+            offset=batch.end,
             timestamp=0.0,
             timestamp_type=0,
             headers=[],
@@ -175,14 +163,8 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
         )
 
     def finish(self, tp: TP, batch: Batch) -> None:
-        """Everything up to the end of this batch is done and durable: it may be committed.
-
-        Raises RuntimeError when a batch between was left out, for then committing would lose it.
-        """
-        before = self._finished.get(tp)
-        if before is not None and batch.after is not None and batch.after != before:
-            raise RuntimeError(f"{tp} was finished up to {before}, and now comes a batch that follows {batch.after}")
-        self._finished[tp] = batch.end
+        """As ``Positions.finish``."""
+        self._positions.finish(tp, batch)
 
     def ack(self, message: Message) -> bool:
         """The message is off our hands, processed or dropped. What may be committed is said by ``finish`` alone."""
@@ -198,7 +180,7 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
 
     async def force_commit(self, topics: Any = None, start_new_transaction: bool = True) -> bool:  # noqa: ARG002
         owned = self.assignment()
-        ends = {tp: end for tp, end in self._finished.items() if tp in owned and end != self._committed_offset[tp]}
+        ends = self._positions.to_commit(owned, self._committed_offset)
         if not ends or not await self._commit(ends):
             return False
         # Faust notes an offset as committed even when the broker refused it, and so never commits it again.
@@ -208,7 +190,8 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
 
     def input_of(self, tp: TP, end: int) -> tuple[bool, object]:
         """Whether there is input of a partition that ends there, fetched or not; and what changes as it is worked off."""
-        reached, delivered, finished = self._thread.reached(tp), self._delivered.get(tp), self._finished.get(tp)
+        positions = self._positions
+        reached, delivered, finished = self._thread.reached(tp), positions.delivered.get(tp), positions.finished.get(tp)
         return (reached or 0) < end or delivered != finished, (reached, delivered, finished)
 
     def committed(self, tp: TP) -> int:
@@ -217,12 +200,12 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
 
     def uncommitted(self) -> bool:
         """Whether something is finished and not committed."""
-        return any(self._committed_offset[tp] != end for tp, end in self._finished.items())
+        return bool(self._positions.to_commit(self._positions.finished, self._committed_offset))
 
     async def prove(self, tp: TP) -> None:
         """Raise ``aiokafka.errors.KafkaError`` if the partition is not ours: only living members of the group may commit."""
         # Nothing finished and nothing committed is committed as 0, which perform_seek takes for nothing.
-        await self._thread.commit_or_raise({tp: self._finished.get(tp) or self.committed(tp)})
+        await self._thread.commit_or_raise({tp: self._positions.finished.get(tp) or self.committed(tp)})
 
     async def seek_wait(self, partitions: Mapping[TP, int]) -> None:
         async with self._fetching:
@@ -259,8 +242,7 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
             self._committed_offset.pop(tp, None)
 
     def _forget_positions(self) -> None:
-        self._delivered.clear()
-        self._finished.clear()
+        self._positions.forget()
         self._waiting = 0
         self._room.set()
 

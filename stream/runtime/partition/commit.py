@@ -22,8 +22,9 @@ if TYPE_CHECKING:
 
     from stream.observe.metrics.registry import Metrics
     from stream.runtime.kafka.clients import Clients
+    from stream.runtime.kafka.positions import Batch
     from stream.runtime.kafka.topics import Topics
-    from stream.runtime.kafka.transport import Batch, Consumer
+    from stream.runtime.kafka.transport import Consumer
     from stream.runtime.partition.shard import Shard
     from stream.runtime.settings import Settings
     from stream.runtime.suspension import SuspensionDetector

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from stream.runtime.kafka.transport import Batch, Record
+from stream.runtime.kafka.transport import Record
 from stream.runtime.recovery.output_recovery import origin
 from stream.runtime.recovery.outputs import ORIGIN
 from stream.runtime.settings import ClockMode
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from stream.observe.metrics.registry import Result
+    from stream.runtime.kafka.positions import Batch
     from stream.runtime.partition.shard import Shard
     from stream.runtime.settings import Settings
     from stream.sla.effects import Effect

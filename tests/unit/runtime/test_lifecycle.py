@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 from faust.types import TP
 
-from stream.runtime.kafka.transport import Batch
+from stream.runtime.kafka.positions import Batch
 from stream.runtime.partition import lifecycle
 from stream.runtime.partition import task as tasks
 from stream.runtime.partition.lifecycle import TRANSITIONS, IllegalTransitionError, Lifecycle, State

@@ -30,7 +30,8 @@ from stream.language.policies import shipped
 from stream.observe.metrics.registry import Metrics
 from stream.runtime.app import App
 from stream.runtime.kafka.assignor import Assignor
-from stream.runtime.kafka.transport import Batch, Consumer, ConsumerThread, Producer, Transport
+from stream.runtime.kafka.positions import Batch
+from stream.runtime.kafka.transport import Consumer, ConsumerThread, Producer, Transport
 from stream.runtime.recovery.checkpoint import CHECKPOINT_KEY
 from stream.runtime.recovery.store import Store
 from stream.runtime.settings import load
@@ -246,7 +247,7 @@ def test_what_is_finished_may_be_committed_batch_after_batch(consumer: Consumer)
     consumer.finish(tp, Batch([], None, 10))
     consumer.finish(tp, Batch([], 10, 25))
 
-    assert consumer._finished == {tp: 25}
+    assert consumer._positions.finished == {tp: 25}
 
 
 def test_a_batch_that_was_left_out_is_never_committed_over(consumer: Consumer) -> None:
@@ -259,12 +260,12 @@ def test_a_batch_that_was_left_out_is_never_committed_over(consumer: Consumer) -
 
 def test_an_acknowledged_message_alone_commits_nothing(consumer: Consumer) -> None:
     tp = TP("ticket-events", 0)
-    message = consumer._batch(tp, [], 10)
+    message = consumer._message(tp, consumer._positions.end(tp, 10))
     consumer._unacked_messages.add(message)
 
     assert message.ack(consumer)
     assert not consumer.unacked
-    assert consumer._finished == {}
+    assert consumer._positions.finished == {}
 
 
 class _Record:

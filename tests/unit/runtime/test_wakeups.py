@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 from stream.language.policies import load as load_policies
 from stream.observe.metrics.open_counts import OpenCommitmentCounts
 from stream.observe.metrics.registry import Metrics
+from stream.runtime.kafka.positions import Batch
 from stream.runtime.kafka.topics import Topics
-from stream.runtime.kafka.transport import Batch, Record
 from stream.runtime.partition import task as tasks
 from stream.runtime.partition import unit_of_work as turns
 from stream.runtime.partition.commit import WorkerContext, process_and_commit
@@ -41,6 +41,8 @@ from stream.wire.effect import decode_effect, encode_event, encode_tick
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from pathlib import Path
+
+    from stream.runtime.kafka.transport import Record
 
 SECOND = 1_000_000
 HOUR = 3_600 * SECOND
