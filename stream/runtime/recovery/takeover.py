@@ -105,7 +105,8 @@ async def take_over(
 
 
 async def close(context: WorkerContext, task: PartitionTask) -> None:
-    """Leave a partition that is held."""
+    """Hold a partition and leave it."""
+    await task.hold()
     await task.close()
     context.metrics.partition_revoked(task.shard.number)
 

@@ -14,7 +14,7 @@ from stream.runtime.kafka.topics import Topics
 from stream.runtime.partition.lifecycle import State
 from stream.runtime.recovery import takeover
 from stream.runtime.recovery.checkpoint import Checkpoint
-from stream.runtime.recovery.takeover import Assignment, Restored, take_over
+from stream.runtime.recovery.takeover import Assignment, Restored, close, take_over
 from stream.runtime.settings import load
 
 if TYPE_CHECKING:
@@ -214,3 +214,17 @@ def test_a_worker_that_is_assigned_nothing_asks_nothing(worker: _Worker) -> None
     asyncio.run(worker.assign())
 
     assert worker.done == ["fence []", "read back"]
+
+
+def test_a_partition_that_was_released_while_the_worker_ends_is_held_and_left(worker: _Worker) -> None:
+    async def run() -> None:
+        await worker.hold()  # the worker was told to end while this take-over was under way
+        await worker.assign(0)
+        task = worker.tasks[0]
+        await close(worker.context, task)
+
+        assert task.life.state is State.CLOSED
+
+    asyncio.run(run())
+
+    assert worker.given_up == [0]
