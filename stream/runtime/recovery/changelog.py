@@ -85,7 +85,7 @@ class Changelog:
 
     def _again(self, keys: Iterable[bytes]) -> list[Record]:
         tickets = self._store.of(self._tp.partition)
-        return [Record(key, tickets[key], self._headers) for key in keys if key in tickets]
+        return [Record(key, tickets[key], self._headers) for key in sorted(keys) if key in tickets]
 
     def _checkpoint(self) -> Record:
         return Record(CHECKPOINT_KEY, msgspec.json.encode(self._written), self._headers)

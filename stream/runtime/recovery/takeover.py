@@ -99,7 +99,7 @@ async def take_over(
             await close(context, tasks.pop(tp.partition))
         return
     # 8
-    for tp in assignment.owned:
+    for tp in sorted(assignment.owned):
         restored.store.taken_over(tp.partition)
         tasks[tp.partition].release(ends[tp])
 
