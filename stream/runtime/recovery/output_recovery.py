@@ -76,7 +76,7 @@ async def read_back(
 def _note(outputs: Outputs, record: Any) -> None:
     headers = dict(record.headers)
     if ORIGIN in headers:
-        outputs.emitted_ids.add(headers[ORIGIN])
+        outputs.found_dead_letter(headers[ORIGIN])
         return
     outputs.emitted_ids.add(headers["ce_id"])
     effect = decode_effect(record.value)

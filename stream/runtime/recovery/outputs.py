@@ -46,6 +46,14 @@ class Outputs:
         self._ends: dict[str, int] = {}
         self._finished: deque[tuple[int, int, list[bytes]]] = deque()
         self._origins: list[bytes] = []
+        """Of dead letters that are written, from input that is not finished."""
+        self._found_origins: list[bytes] = []
+        """Of dead letters that the owners before have written."""
+
+    def found_dead_letter(self, origin: bytes) -> None:
+        """On taking over: this record needs no dead letter any more."""
+        self.emitted_ids.add(origin)
+        self._found_origins.append(origin)
 
     def found(self, topic: str, unknown_from: int, end: int) -> None:
         """On taking over: from which offset on the topic may hold what the tickets do not know of, and where it ends."""
@@ -55,8 +63,12 @@ class Outputs:
         """The input is processed up to this offset and the tickets are written. ``live``: all that was there at the start."""
         if live and not self._settled:
             # What a predecessor said and its tickets did not know was said again by now, and held back, or never will be.
+            # Not so its dead letters and ours: a rebalance brings input that is not committed once more.
             self._settled = True
+            self._origins += self._found_origins
+            self._found_origins.clear()
             self.emitted_ids.clear()
+            self.emitted_ids.update(self._origins, *(origins for _, _, origins in self._finished))
         self._finished.append((end, self._ends[self._dead_letters], self._origins))
         self._origins = []
 
