@@ -5,9 +5,13 @@ RUN apt-get update && apt-get install --yes --no-install-recommends gcc libc6-de
 ENV HATCH_BUILD_HOOKS_ENABLE=1
 WORKDIR /src
 RUN python -m venv /opt/breachwatch
+# The dependencies are the files of the lock, each checked by its hash. The last step reads no index.
+COPY requirements.lock ./
+RUN /opt/breachwatch/bin/pip wheel --no-cache-dir --no-deps --require-hashes --wheel-dir /opt/wheels --requirement requirements.lock
 COPY pyproject.toml README.md LICENSE NOTICE ./
 COPY stream ./stream
-RUN /opt/breachwatch/bin/pip install --no-cache-dir .
+RUN /opt/breachwatch/bin/pip wheel --no-cache-dir --no-deps --wheel-dir /opt/wheels .
+RUN /opt/breachwatch/bin/pip install --no-cache-dir --no-index --find-links /opt/wheels breachwatch
 
 FROM python:3.11.14-slim-bookworm
 RUN useradd --system --uid 10001 --user-group --no-create-home breachwatch

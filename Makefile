@@ -6,6 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/set-up-for
 ARGS ?=
+SEEDS ?= 5000
 
 # Rules and routes are tested with Prometheus' own tools, pages with a browser, the compiled wheel by building it. CI must have
 # what that needs; a laptop may do without.
@@ -25,7 +26,7 @@ endif
 DESELECT := $(if $(LEFT_OUT),-m "$(wordlist 2,9,$(LEFT_OUT))")
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo unit test-short coverage test chaos check pictures bench schemas wheel lock clean
+.PHONY: help setup demo unit test-short coverage test chaos simulate check pictures bench schemas wheel lock clean
 
 help: ## Say what there is
 	@echo "make TARGET, where TARGET is one of"
@@ -46,7 +47,7 @@ coverage: $(STAMP) ## Measure the branches of the core that unit tests, stories 
 	$(BIN)/pytest -q -n 2 --cov=stream.sla --cov-report=term-missing:skip-covered tests/unit/sla tests/stories \
 		tests/properties $(ARGS)
 
-test: check ## Check, then run all tests: unit, properties, stories, commands, broker, observability, chaos
+test: check ## Check, then run all tests: unit, properties, stories, simulation, commands, broker, observability, chaos
 ifneq ($(findstring promtool,$(LEFT_OUT)),)
 	@echo "promtool or amtool is missing (Debian: apt install prometheus prometheus-alertmanager):" \
 		"the tests of rules and routes are left out."
@@ -61,6 +62,9 @@ endif
 
 chaos: $(STAMP) ## Break a running cluster, seed after seed, and check what it said (ARGS="--seeds 20 --seed 1")
 	@$(BIN)/python -m tests.chaos $(ARGS)
+
+simulate: $(STAMP) ## Break simulated clusters, thousands of them, each repeatable (SEEDS=20000, or a range: SEEDS=500-999)
+	@$(BIN)/python -m tests.simulation $(SEEDS)
 
 check: $(STAMP) ## Lint, format, types, and the direction of imports
 	$(BIN)/ruff check .

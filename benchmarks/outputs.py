@@ -21,6 +21,7 @@ from figures import figure, machine
 from lab import OTHERS, PARTITIONS, WORKERS, on_cores
 
 from stream.devkafka.broker import Broker
+from stream.runtime.kafka.clients import AiokafkaClients
 from stream.runtime.kafka.topic_admin import create
 from stream.runtime.kafka.topics import Topics
 from stream.runtime.kafka.transport import Record, submit
@@ -57,7 +58,7 @@ async def measure(broker: str, turns: int) -> None:
     effect = decode_effect(EXAMPLE.read_bytes())
     headers = [("ce_id", effect.id.encode()), ("ce_type", effect.kind.encode()), ("ce_source", b"/breachwatch/bench")]
     record = Record(effect.ticket.encode(), encode_effect(effect), headers)
-    outputs = (await fence(settings, [0]))[0]
+    outputs = (await fence(AiokafkaClients(settings), topics, [0]))[0]
     producer = AIOKafkaProducer(bootstrap_servers=broker, enable_idempotence=True, acks="all", max_batch_size=512 * 1024)
     await producer.start()
 

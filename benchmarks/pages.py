@@ -1,8 +1,8 @@
 """What a page costs a worker with a million open tickets: how long its event loop is held, and the thread that asks.
 
-The loop is held while the first entries of the deadlines' heaps are walked (500, and 3,000 where that is not enough, but for no
-longer than ``HELD``); decoding and explaining is done in the asking thread. These figures are CPU time. In the same run, to
-compare with: looking at every ticket for the soonest.
+A query blocks the loop while it reads the first entries of the timer queues (500, and 3,000 if those are not enough, but for
+at most ``MAX_BLOCKING``). The thread of the page decodes and explains. These figures are CPU time. For comparison, the same run
+searches every ticket for the next deadlines.
 
 Then a flood: another process asks for pages over 16 connections without pause, while a task on the loop sleeps for a
 millisecond again and again and notes by how much it is late. With the limits of a worker, without any, and without a flood.
@@ -77,7 +77,7 @@ def main() -> None:
             deadlines=deadlines,
         )
     app: Any = SimpleNamespace(shards=lambda: list(partitions.values()), engine=engine, settings=Settings(policies=("batoi",)))
-    viewer = Viewer(app, held=60)
+    viewer = Viewer(app, max_blocking=60)
     for looks in (500, 3_000):
         times = []
         for _ in range(ROUNDS):
@@ -108,9 +108,9 @@ def main() -> None:
     boundless = Limits(at_once=1_000, a_second=1e9, burst=1e9)
     flood(app, "nobody asks", None)
     flood(app, "a flood, with limits", Site(Viewer(app)))
-    flood(app, "a flood, without", Site(Viewer(app, held=60, fresh=-1), boundless))
+    flood(app, "a flood, without", Site(Viewer(app, max_blocking=60, fresh=-1), boundless))
     sys.setswitchinterval(0.005)
-    flood(app, "and as Python does it", Site(Viewer(app, held=60, fresh=-1), boundless))
+    flood(app, "and as Python does it", Site(Viewer(app, max_blocking=60, fresh=-1), boundless))
 
 
 def flood(app: Any, name: str, site: Site | None) -> None:

@@ -44,14 +44,14 @@ def read(log: Path) -> Seen:
 def run(arguments: list[str]) -> None:
     _watch_the_collector()
     from stream.runtime import app, gc_tuning
-    from stream.runtime.kafka import transport
+    from stream.runtime.kafka import consumer
     from stream.runtime.partition import task
     from stream.runtime.recovery import store, takeover
 
     _around(app.App, "on_start", "started")
     _around(app, "take_over", "taking over")
     _around(takeover, "_index", "deadlines")
-    _around(transport.Consumer, "on_partitions_assigned", "assigned")
+    _around(consumer.Consumer, "on_partitions_assigned", "assigned")
     _around(store.Store, "restore", "restore")
     _around(gc_tuning, "freeze", "freeze")
     for name in ("fence", "read_back"):

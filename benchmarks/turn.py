@@ -31,8 +31,8 @@ from faust.types import TP
 
 from stream.language.policies import load, shipped
 from stream.observe.metrics.registry import Metrics
+from stream.runtime.kafka.positions import Batch
 from stream.runtime.kafka.topics import Topics
-from stream.runtime.kafka.transport import Batch
 from stream.runtime.partition.commit import WorkerContext, process_and_commit
 from stream.runtime.partition.shard import Logs, Shard, TicketIndex
 from stream.runtime.recovery.checkpoint import Checkpoint
@@ -175,6 +175,7 @@ async def _whole(engine: Engine, batches: list[list[Any]], times: Times) -> None
         metrics=metrics,
         wall=lambda: time.time_ns() // 1_000,
         consumer=nowhere,
+        clients=nowhere,
         suspension_detector=nowhere,
     )
     index = TicketIndex(TimerQueue(), TimerQueue(), metrics.open_commitments.begin(0))

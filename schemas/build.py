@@ -19,9 +19,8 @@ from stream.wire.ticket_event import Wire
 FOLDER: Final = Path(__file__).parent
 _REFERENCE: Final = "#/$defs/"
 _EVENT: Final = (
-    "One fact about one ticket, as a helpdesk publishes it on the topic ticket-events. The record key is the ticket, in "
-    "UTF-8. Keys that "
-    "are not named here are skipped and harm nothing. A record is at most 1 MiB."
+    "One fact about one ticket, which a helpdesk publishes on the topic ticket-events. The record key is the ticket, in "
+    "UTF-8. Keys that are not listed here are ignored. A record has at most 1 MiB."
 )
 _KEYS_OF: Final = {
     ("commitment", "due_at", "target_seconds"): (Kind.BREACHED, Kind.WARNED),

@@ -1,4 +1,4 @@
-"""For the tests of those who use breachwatch: event builders, and stories that read as a person would tell them.
+"""Support for your own tests: event builders, and stories that test a policy in readable phrases.
 
 A story is a mapping, usually in YAML:
 
@@ -6,7 +6,7 @@ A story is a mapping, usually in YAML:
     policies: [batoi]                      # shipped names, or paths from the story's own folder
     zone: Asia/Kolkata
     ticket: {contract: priority-support, sender: registered, priority: p2, channel: chat}
-    watching: [chat_answer]                # commitments and ladders; all of them when it is left out
+    watching: [chat_answer]                # commitments and ladders; default: all
     happens:
       - 2026-11-16 10:00: created by customer
       - 2026-11-16 10:40: agent answers
@@ -16,8 +16,9 @@ A story is a mapping, usually in YAML:
       - 2026-11-16 10:30: chat_answer breached
       - 2026-11-16 10:40: chat_answer met_late
 
-``then`` lists every effect on what is watched, in order; only routine ones are left out unless ``chatty: true``. What
-was retracted in the end is not there. ``docs/guides/stories.md`` has the phrases.
+``then`` lists, in order, every effect on the watched commitments and ladders that was not retracted in the end. Routine effects
+are included only with ``chatty: true``. ``deploys`` changes the policies on the way: effects of a deployment are always listed,
+with their reason. ``docs/guides/stories.md`` has the phrases.
 """
 
 from __future__ import annotations
@@ -26,6 +27,8 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -41,19 +44,17 @@ from stream.wire.effect import encode_event
 from stream.wire.ticket_event import Incoming
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from stream.sla.policy.resolve import PolicySet
 
 MICROS: Final = 1_000_000
 
 
 class StoryError(ValueError):
-    """A story that cannot be read: which part, and what is expected there."""
+    """A story is invalid. The message names the part and what is expected there."""
 
 
 def instant(text: str | datetime, zone: str = "UTC") -> int:
-    """Epoch microseconds of a local time such as ``2026-11-16 10:00`` (seconds may follow) in an IANA zone."""
+    """Return epoch microseconds of a local time such as ``2026-11-16 10:00`` (seconds may follow) in an IANA zone."""
     moment = text if isinstance(text, datetime) else datetime.fromisoformat(text)
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=read_tzinfo(zone))
@@ -62,14 +63,14 @@ def instant(text: str | datetime, zone: str = "UTC") -> int:
 
 
 def local(micros: int, zone: str = "UTC") -> str:
-    """The inverse of ``instant``, as a story writes it."""
+    """Return the local time of an instant, as a story writes it: the inverse of ``instant``."""
     moment = datetime.fromtimestamp(micros // MICROS, read_tzinfo(zone)).replace(microsecond=micros % MICROS, tzinfo=None)
     text = moment.isoformat(sep=" ")
     return text[:-3] if text.endswith(":00") and len(text) == 19 else text
 
 
 def event(number: int, at: int, type_: str, **more: Any) -> Event:
-    """An event with the id ``e<number>`` of the source ``story``. ``at``: epoch microseconds."""
+    """Return an event with the id ``e<number>`` of the source ``story``. ``at``: epoch microseconds."""
     return Event(at=at, id=f"e{number}", type=type_, source="story", **more)  # type: ignore[arg-type]
 
 
@@ -102,17 +103,28 @@ _PHRASES: Final[tuple[tuple[str, _Build], ...]] = (
 
 
 def phrase(text: str) -> dict[str, Any]:
-    """What a phrase says, as arguments for ``event``. Raises StoryError for one that means nothing."""
+    """Return the arguments for ``event`` that a phrase stands for. Raises StoryError for an unknown phrase."""
     for pattern, build in _PHRASES:
         match = re.fullmatch(pattern, text)
         if match:
             return build(match)
-    raise StoryError(f"{text!r} is no phrase of a story; the phrases are in docs/guides/stories.md")
+    raise StoryError(f"{text!r} is not a known phrase; docs/guides/stories.md lists the phrases")
+
+
+@dataclass(frozen=True, slots=True)
+class Deploy:
+    """A deployment on the way. Instants are epoch microseconds."""
+
+    at: int
+    """When it becomes known."""
+    holds_from: int
+    """Earlier than ``at`` only where it undoes or rejudges."""
+    policies: PolicySet
 
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """A story that was read: the feed it tells of, and what is to come of it."""
+    """A story: its feed and the expected effects."""
 
     name: str
     policies: PolicySet
@@ -123,36 +135,44 @@ class Story:
     expected: tuple[str, ...]
     watching: frozenset[str] = field(default_factory=frozenset)
     chatty: bool = False
+    deploys: tuple[Deploy, ...] = ()
 
-    def told(self, effects: Iterable[Effect]) -> tuple[str, ...]:
-        """Effects as the lines of ``then``: those that are watched and were not retracted, in order of their instants."""
-        open_commitment: dict[str, Effect] = {}
+    def lines(self, effects: Iterable[Effect]) -> tuple[str, ...]:
+        """Return effects as lines of ``then``: those that are watched and not retracted, in order of their instants."""
+        lasting: dict[str, Effect] = {}
         for effect in effects:
             if effect.retracts:
-                del open_commitment[effect.retracts]
+                del lasting[effect.retracts]
             else:
-                open_commitment[effect.id] = effect
+                lasting[effect.id] = effect
         lines = []
-        for effect in sorted(open_commitment.values(), key=lambda effect: effect.at):
+        for effect in sorted(lasting.values(), key=lambda effect: effect.at):
             name = effect.ladder or effect.commitment
-            if (self.watching and name not in self.watching) or (KINDS[effect.kind].routine and not self.chatty):
+            routine = KINDS[effect.kind].routine and effect.deployment is None
+            if (self.watching and name not in self.watching) or (routine and not self.chatty):
                 continue
             team = f"assigned to {effect.assign_to}" if effect.assign_to else ""
-            words = [name, effect.kind.partition(".")[2], effect.level, team]
+            why = "" if effect.deployment is None else f"({effect.reason})"
+            words = [name, effect.kind.partition(".")[2], effect.level, team, why]
             lines.append(f"{local(effect.at, self.zone)}: {' '.join(word for word in words if word)}")
         return tuple(lines)
 
 
+_KEYS: Final = frozenset(
+    {"story", "policies", "zone", "ticket", "watching", "chatty", "happens", "arrives", "deploys", "until", "then"}
+)
+
+
 def read_story(data: Mapping[str, Any], folder: Path) -> Story:
-    """Raises StoryError, or PolicyError for the policies it names."""
-    unknown = set(data) - {"story", "policies", "zone", "ticket", "watching", "chatty", "happens", "arrives", "until", "then"}
+    """Read a story. Raises StoryError, or PolicyError for its policies."""
+    unknown = set(data) - _KEYS
     if unknown:
         raise StoryError(f"{data.get('story')!r}: unknown keys {sorted(unknown)}")
     zone = data.get("zone", "UTC")
     feed: list[tuple[str, Event]] = []
     for number, item in enumerate(data["happens"], start=1):
-        ((when, said),) = item.items()
-        for part in [said] if isinstance(said, str) else said:
+        ((when, phrases),) = item.items()
+        for part in [phrases] if isinstance(phrases, str) else phrases:
             made = event(len(feed) + 1, instant(when, zone), seq=number, **phrase(part))
             if made.type == "ticket.created":
                 made = msgspec.structs.replace(made, fields=dict(data.get("ticket", {})))
@@ -161,32 +181,89 @@ def read_story(data: Mapping[str, Any], folder: Path) -> Story:
         feed = [feed[int(number) - 1] for number in order]
     then = []
     for item in data["then"]:
-        ((when, said),) = item.items()
-        then += [f"{local(instant(when, zone), zone)}: {part}" for part in ([said] if isinstance(said, str) else said)]
+        ((when, effects),) = item.items()
+        then += [f"{local(instant(when, zone), zone)}: {part}" for part in ([effects] if isinstance(effects, str) else effects)]
+    files = [_policy_path(name, folder) for name in data["policies"]]
     return Story(
         name=data["story"],
-        policies=load([_policy_path(name, folder) for name in data["policies"]]),
+        policies=load(files),
         zone=zone,
         feed=tuple(feed),
         until=instant(data["until"], zone),
         expected=tuple(then),
         watching=frozenset(data.get("watching", ())),
         chatty=str(data.get("chatty", "no")).lower() in ("yes", "true"),
+        deploys=_read_deploys(data.get("deploys", ()), [(file.name, file.read_text("utf-8")) for file in files], folder, zone),
     )
 
 
+_Files = list[tuple[str, str]]
+"""Name and text of each policy file."""
+
+
+def _read_deploys(items: Iterable[Mapping[str, Any]], files: _Files, folder: Path, zone: str) -> tuple[Deploy, ...]:
+    found: list[Deploy] = []
+    held: list[tuple[int | None, _Files]] = [(None, files)]
+    """The sets on the timeline, each with the instant from which it holds."""
+    for item in items:
+        ((when, what),) = item.items()
+        at = holds_from = instant(when, zone)
+        if what == "undo":
+            (since, _), files = held[-1], held[-2][1] if len(held) > 1 else []
+            if since is None:
+                raise StoryError(f"{when}: there is no deployment to undo")
+            holds_from = since
+        elif isinstance(what, Mapping):
+            edits = dict(what)
+            if start := edits.pop("rejudge_from", None):
+                holds_from = instant(start, zone)
+            files = _edited(held[-1][1], edits)
+        else:
+            files = [((path := _policy_path(name, folder)).name, path.read_text("utf-8")) for name in what]
+        held = [one for one in held if one[0] is None or one[0] < holds_from]
+        held.append((holds_from, files))
+        found.append(Deploy(at, holds_from, _load_texts(files)))
+    return tuple(found)
+
+
+def _edited(files: _Files, edits: Mapping[str, str]) -> _Files:
+    for old, new in edits.items():
+        if sum(text.count(old) for _, text in files) != 1:
+            raise StoryError(f"{old!r} must stand exactly once in the policy files")
+        files = [(name, text.replace(old, new)) for name, text in files]
+    return files
+
+
+def _load_texts(files: _Files) -> PolicySet:
+    with TemporaryDirectory() as folder:
+        for name, text in files:
+            (Path(folder) / name).write_text(text, "utf-8")
+        return load([Path(folder) / name for name, _ in files])
+
+
 def play(story: Story) -> list[Effect]:
-    """Every effect of the story's feed, in the order in which they are said."""
+    """Return every effect of the story's feed, in the order in which the engine emits them."""
     playback = Playback(Engine(story.policies))
     effects: list[Effect] = []
+    deploys = list(story.deploys)
     for ticket, happening in story.feed:
+        while deploys and deploys[0].at <= happening.at:
+            effects += _deploy(playback, deploys.pop(0))
         effects += playback.event(ticket, happening)
+    for deploy in deploys:
+        effects += _deploy(playback, deploy)
     effects += playback.tick(story.until)
     return effects
 
 
+def _deploy(playback: Playback, deploy: Deploy) -> list[Effect]:
+    effects = list(playback.tick(deploy.at))
+    playback.deploy(deploy.holds_from, deploy.policies)
+    return effects
+
+
 def _over_the_wire(made: Event) -> Event:
-    """A story can only tell what a helpdesk could publish."""
+    """Encode and decode an event, so that a story has only valid events."""
     decoded = decode(b"T-1", encode_event("T-1", made), now=None)
     if not isinstance(decoded, Incoming):
         raise StoryError(f"{made}: {decoded}")

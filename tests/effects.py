@@ -34,6 +34,7 @@ def effect_of(kind: Kind, **fields: Any) -> Effect:
         "calendar": "",
         "timezone": "UTC",
         "late": False,
+        "deployment": None,
         "retracts": "",
         "retracts_kind": None,
         "retracts_reason": None,

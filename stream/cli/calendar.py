@@ -1,4 +1,4 @@
-"""``breachwatch calendar``: ask a calendar when something is due, how much time has passed, whether it is open."""
+"""``breachwatch calendar``: shows when something is due, how much time has passed, and whether a calendar is open."""
 
 from __future__ import annotations
 
@@ -27,16 +27,18 @@ _MAX_DAYS: Final = 3660
 
 @click.group()
 def command() -> None:
-    """Ask a calendar of a policy file: when is it due, how much business time has passed, is it open?
+    """Query a calendar of a policy file: due times, elapsed business time, opening hours.
 
-    Instants are ISO 8601. One without an offset is read in the calendar's own time zone.
+    Write instants in ISO 8601. An instant without an offset is in the time zone of the calendar.
     """
 
 
 def _common(function: Callable[..., None]) -> Callable[..., None]:
     for option in (
         click.option("--json", "as_json", is_flag=True, help="Print JSON."),
-        click.option("--calendar", "name", help="The calendar; needed if the files define several. 24x7 always exists."),
+        click.option(
+            "--calendar", "name", help="Name of the calendar; required if the files define several. 24x7 always exists."
+        ),
         policies_option,
     ):
         function = option(function)
@@ -45,10 +47,10 @@ def _common(function: Callable[..., None]) -> Callable[..., None]:
 
 @command.command()
 @_common
-@click.option("--from", "start_text", required=True, metavar="INSTANT", help="When the clock starts.")
+@click.option("--from", "start_text", required=True, metavar="INSTANT", help="Start of the clock.")
 @click.argument("duration")
 def due(policies: tuple[str, ...], name: str | None, as_json: bool, start_text: str, duration: str) -> None:
-    """Show when DURATION (such as 4bh, 2bd or 30m) ends, and the stretches of time that count."""
+    """Show when DURATION (such as 4bh, 2bd or 30m) ends, and which stretches of time count."""
     calendar = _load(policies, name)
     start = _instant(calendar, start_text, "--from")
     try:
@@ -67,15 +69,15 @@ def due(policies: tuple[str, ...], name: str | None, as_json: bool, start_text: 
         )
         return
     _print_head(calendar, {"from": start, "due": end})
-    which = "business time" if business else "wall time: open or not, all of it counts"
+    which = "business time" if business else "wall time, which counts closed hours too"
     click.echo(f"spent     {duration} = {_length(amount.micros)} of {which}")
     _print_stretches(calendar, stretches)
 
 
 @command.command()
 @_common
-@click.option("--from", "start_text", required=True, metavar="INSTANT")
-@click.option("--to", "end_text", required=True, metavar="INSTANT")
+@click.option("--from", "start_text", required=True, metavar="INSTANT", help="Start of the interval.")
+@click.option("--to", "end_text", required=True, metavar="INSTANT", help="End of the interval.")
 def elapsed(policies: tuple[str, ...], name: str | None, as_json: bool, start_text: str, end_text: str) -> None:
     """Show the business time and the wall time between two instants."""
     calendar = _load(policies, name)
@@ -94,10 +96,10 @@ def elapsed(policies: tuple[str, ...], name: str | None, as_json: bool, start_te
 
 @command.command(name="open")
 @_common
-@click.option("--at", "at_text", required=True, metavar="INSTANT")
-@click.option("--days", type=click.IntRange(1, _MAX_DAYS), default=7, show_default=True, help="How far to list.")
+@click.option("--at", "at_text", required=True, metavar="INSTANT", help="Instant to query.")
+@click.option("--days", type=click.IntRange(1, _MAX_DAYS), default=7, show_default=True, help="Number of days to list.")
 def open_(policies: tuple[str, ...], name: str | None, as_json: bool, at_text: str, days: int) -> None:
-    """Show whether the calendar is open, why, and when that changes next."""
+    """Show whether the calendar is open, the reason, and the next change."""
     calendar = _load(policies, name)
     at = _instant(calendar, at_text, "--at")
     try:
@@ -118,7 +120,7 @@ def open_(policies: tuple[str, ...], name: str | None, as_json: bool, at_text: s
 
 
 def _load(names: tuple[str, ...], name: str | None) -> Calendar:
-    """The calendar asked for. The files are checked as a worker checks them: any error ends the command with status 2."""
+    """Return the named calendar. The files are checked as a worker checks them: any error ends the command with status 2."""
     try:
         found = load(names).calendars
     except PolicyError as error:
@@ -128,10 +130,10 @@ def _load(names: tuple[str, ...], name: str | None) -> Calendar:
     if name is None:
         own = [key for key in found if key != ALWAYS_OPEN] or [ALWAYS_OPEN]
         if len(own) > 1:
-            raise click.UsageError(f"choose one with --calendar: the files define {', '.join(own)}")
+            raise click.UsageError(f"the files define several calendars: choose one with --calendar: {', '.join(own)}")
         name = own[0]
     if name not in found:
-        raise click.UsageError(f"there is no calendar {name!r}: there are {', '.join(found)}")
+        raise click.UsageError(f"unknown calendar {name!r}: choose one of {', '.join(found)}")
     return found[name]
 
 
@@ -146,12 +148,12 @@ def _instant(calendar: Calendar, text: str, option: str) -> int:
         readings = calendar.zone.instants_of((given.replace(tzinfo=UTC) - EPOCH) // _MICRO)
         if not readings:
             raise click.UsageError(
-                f"{option} {text} does not exist: the clocks of {calendar.timezone} skipped it; choose another or add an offset"
+                f"{option} {text} does not exist in {calendar.timezone}: the clocks skipped it; choose another or add an offset"
             )
         instant = readings[0]
         if len(readings) > 1:
             first, second = (_local(calendar, reading) for reading in readings)
-            click.echo(f"note: {option} {text} occurs twice: {first} is taken, not {second}; add an offset to choose", err=True)
+            click.echo(f"note: {option} {text} occurs twice: using {first}, not {second}; add an offset to choose", err=True)
     try:
         calendar.measure(instant, instant)
     except CalendarRangeError as error:
@@ -216,7 +218,7 @@ def _seconds(micros: int) -> int | float:
 
 
 def _length(micros: int) -> str:
-    """Hours, minutes and seconds: ``26:30:00``. Days are left out on purpose, for there are two kinds."""
+    """Format as hours, minutes and seconds: ``26:30:00``. There are two kinds of day, so days are not used."""
     seconds, rest = divmod(micros, 1_000_000)
     minutes, second = divmod(seconds, 60)
     fraction = f".{rest:06}".rstrip("0") if rest else ""

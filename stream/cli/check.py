@@ -1,4 +1,4 @@
-"""``breachwatch check``: every problem of some policy files, each with its file and line."""
+"""``breachwatch check``: lists every problem of policy files with its file and line."""
 
 from __future__ import annotations
 
@@ -17,13 +17,14 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("files", nargs=-1, required=True, type=click.Path())
-@click.option("--strict", is_flag=True, help="Warnings count as errors.")
+@click.option("--strict", is_flag=True, help="Treat warnings as errors.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of lines.")
 @click.pass_context
 def command(ctx: click.Context, files: tuple[str, ...], *, strict: bool, as_json: bool) -> None:
-    """Check policy FILES that are loaded together; the name of a shipped policy, such as batoi, stands for its file.
+    """Check policy FILES as one set. The name of a shipped policy, such as batoi, stands for its file.
 
-    Prints every problem as FILE:LINE: PLACE: MESSAGE. Exit status 0: usable; 1: not usable, or with --strict not clean.
+    Every problem is printed as FILE:LINE: PLACE: MESSAGE. The exit status is 0 if the files are usable. It is 1 if they have
+    errors, or, with --strict, warnings.
     """
     checked = check(files)
     errors = sum(problem.severity is Severity.ERROR for problem in checked.problems)

@@ -1,4 +1,4 @@
-"""``breachwatch explain``: why a ticket's deadlines are where they are."""
+"""``breachwatch explain``: shows how the deadlines of a ticket were calculated."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ import click
 import msgspec
 
 from stream.cli.explain_view import lines
-from stream.cli.options import instant, policies_option
+from stream.cli.options import instant, judged_by, judged_by_options
+from stream.deployments.export import ExportError
 from stream.documents.document import PolicyError
-from stream.language.policies import load
 from stream.language.zones import UnknownZoneError, read_zone
 from stream.sla.engine import Engine, Outcome
 from stream.sla.explain.explain import explain
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from stream.sla.events import Event
     from stream.sla.explain.explanation import Explanation
     from stream.sla.policy.resolve import PolicySet
+    from stream.sla.policy.timeline import Deployments
     from stream.sla.ticket.state import State
 
 _NEAR: Final = 5
@@ -38,7 +39,7 @@ def _zone(_context: click.Context, _option: click.Parameter, name: str | None) -
     try:
         return None if name is None else read_zone(name).name
     except UnknownZoneError as error:
-        raise click.BadParameter(f"{name!r} is no IANA time zone, such as Asia/Kolkata") from error
+        raise click.BadParameter(f"{name!r} is not an IANA time zone: use one such as Asia/Kolkata") from error
 
 
 @click.command("explain")
@@ -47,40 +48,48 @@ def _zone(_context: click.Context, _option: click.Parameter, name: str | None) -
     "--events",
     "file",
     required=True,
-    help="JSON lines of ticket events, may be gzipped; - for standard input.",
+    help="File of ticket events as JSON lines, optionally gzipped; - for standard input.",
     type=click.Path(path_type=Path, allow_dash=True, dir_okay=False, exists=True),
 )
-@policies_option
-@click.option("--commitment", help="Only this commitment, with the levels that stand on it; or only this ladder.")
-@click.option("--until", callback=instant, help="As of this instant (RFC 3339); else as of the newest instant of the file.")
-@click.option("--zone", callback=_zone, help="Show all times in this IANA zone, not in those of the calendars.")
-@click.option("--history", default=200, show_default=True, help="As for replay: events kept per ticket to fold late ones in.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON (schemas/explanation.v1.json); times are then in UTC.")
+@judged_by_options
+@click.option("--commitment", help="Show only this commitment with its levels, or only this ladder.")
+@click.option(
+    "--until", callback=instant, help="Explain as of this instant (RFC 3339). Default: the newest instant of the file."
+)
+@click.option("--zone", callback=_zone, help="Show all times in this IANA zone. Default: the zone of each calendar.")
+@click.option(
+    "--history",
+    default=200,
+    show_default=True,
+    help="Events kept per ticket so that late ones can be put in their place; as for replay.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON (schemas/explanation.v1.json) with times in UTC.")
 def command(
     ticket: str,
     file: Path,
     policies: tuple[str, ...],
+    deployments: Path | None,
     commitment: str | None,
     until: int | None,
     zone: str | None,
     history: int,
     as_json: bool,
 ) -> None:
-    """Explain the deadlines of TICKET: which policy, which time counted, which did not, and why.
+    """Explain the deadlines of TICKET: the policy, the time that counted, the time that did not, and the reasons.
 
-    The counted spans of a deadline add up to the time elapsed, and to the target at the instant at which it is due. What
-    lies ahead is shown as it will be if nothing else happens.
+    The counted spans of a deadline add up to the elapsed time. Continued to the deadline, they add up to the target. Future
+    spans assume that no further event arrives.
     """
     try:
-        promised = load(policies)
-    except PolicyError as error:
+        read = judged_by(policies, deployments)()
+    except (PolicyError, ExportError) as error:
         raise click.ClickException(str(error)) from error
     arrived, newest = _read(file, ticket)
-    events = list(_taken(promised, ticket, arrived, history))
+    events = list(_accepted(read, ticket, arrived, history))
     upto = newest if until is None else until
     if (first := min(event.at for event in events)) > upto:
-        raise click.UsageError(f"ticket {ticket!r} begins only at {format_instant(first)}: choose a later --until")
-    explanation = explain(promised, ticket, events, upto)
+        raise click.UsageError(f"ticket {ticket!r} begins at {format_instant(first)}, after --until: choose a later --until")
+    explanation = explain(read, ticket, events, upto)
     if commitment is not None:
         explanation = _only(explanation, commitment)
     if as_json:
@@ -91,7 +100,7 @@ def command(
 
 
 def _read(file: Path, ticket: str) -> tuple[list[Event], int]:
-    """The events of the ticket as they arrived, and the newest instant of the whole file. Refused lines are counted."""
+    """Return the ticket's events in order of arrival, and the newest instant of the file. Print a count of refused lines."""
     events: list[Event] = []
     tickets: set[str] = set()
     newest = 0
@@ -113,19 +122,22 @@ def _read(file: Path, ticket: str) -> tuple[list[Event], int]:
         why = ", ".join(f"{count} {reason}" for reason, count in sorted(refused.items()))
         click.echo(f"{file}: refused lines: {why}", err=True)
     if not events:
-        raise click.UsageError(f"there is no ticket {ticket!r} in {file}{_near(ticket, tickets)}")
+        raise click.UsageError(f"{file} does not contain ticket {ticket!r}{_near(ticket, tickets)}")
     return events, newest
 
 
-def _taken(policies: PolicySet, ticket: str, arrived: list[Event], history: int) -> Iterable[Event]:
-    """What a worker would have taken of the events, in the order in which they arrived."""
+def _accepted(policies: PolicySet | Deployments, ticket: str, arrived: list[Event], history: int) -> Iterable[Event]:
+    """Yield the events that a worker would have accepted, in order of arrival."""
     engine = Engine(policies, history=history)
     state: State | None = None
     for event in arrived:
         step = engine.apply(state, ticket, event, event.at)
         state = step.state
         if step.outcome is Outcome.TOO_LATE:
-            click.echo(f"{event.id}: {RejectReason.TOO_LATE}: older than the history kept of its ticket, left out", err=True)
+            click.echo(
+                f"{event.id}: {RejectReason.TOO_LATE}: omitted, because it is older than the history kept of its ticket",
+                err=True,
+            )
         else:
             yield event
 
@@ -134,10 +146,10 @@ def _only(explanation: Explanation, name: str) -> Explanation:
     found = tuple(deadline for deadline in explanation.deadlines if name in (deadline.commitment, deadline.ladder))
     if not found:
         names = {n for deadline in explanation.deadlines for n in (deadline.commitment, deadline.ladder) if n}
-        raise click.UsageError(f"nothing named {name!r} was promised to {explanation.ticket}{_near(name, names)}")
+        raise click.UsageError(f"{explanation.ticket} has no commitment or ladder {name!r}{_near(name, names)}")
     return msgspec.structs.replace(explanation, deadlines=found)
 
 
 def _near(name: str, names: set[str]) -> str:
     near = get_close_matches(name, sorted(names), n=_NEAR, cutoff=0.5) or (sorted(names) if len(names) <= _NEAR else [])
-    return f"; near it: {', '.join(near)}" if near else f"; there are {len(names)} others"
+    return f"; similar: {', '.join(near)}" if near else f"; there are {len(names)} others"

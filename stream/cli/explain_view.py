@@ -1,4 +1,4 @@
-"""An explanation as text that a person can read: a head for every deadline, then its spans and what happened between them."""
+"""Formats an explanation as text: each deadline has a header, followed by its spans with the effects between them."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ _COLOURS: Final = {
 
 
 def lines(explanation: Explanation, zone: str | None) -> Iterator[str]:
-    """``zone``: the IANA zone in which all times are shown; ``None``: each deadline in that of its calendar."""
+    """Yield the lines. ``zone``: the IANA zone of all times; ``None``: each deadline in the zone of its calendar."""
     shown_in = zone or (explanation.deadlines[0].timezone if explanation.deadlines else "UTC")
     yield f"{explanation.ticket} as of {when(explanation.until, shown_in)}, from {_count(explanation.events, 'event')}"
     if explanation.later:
-        yield f"{_count(explanation.later, 'later event')} left out"
+        yield f"{_count(explanation.later, 'later event')} omitted"
     if explanation.partial:
-        yield "its creation was not seen: the clocks started with the first event that was"
+        yield "no creation event was received: the clocks started with the first event"
     if explanation.known_since is not None:
-        yield f"what happened up to {when(explanation.known_since, shown_in)} is kept no more: no causes are known before it"
+        yield f"events up to {when(explanation.known_since, shown_in)} are no longer kept, so causes before it are unknown"
     if not explanation.deadlines:
-        yield "nothing was promised to it: no policy applies to its fields, or nothing has started a clock"
+        yield "no deadlines: no policy applies to its fields, or no clock has started"
     for deadline in explanation.deadlines:
         yield ""
         yield from _head(deadline, zone or deadline.timezone)

@@ -1,4 +1,4 @@
-"""``breachwatch import``: an exported status log becomes ticket events, one JSON object a line, in the order of time."""
+"""``breachwatch import``: converts an exported status log to ticket events, as JSON lines in order of time."""
 
 from __future__ import annotations
 
@@ -24,16 +24,17 @@ from stream.wire.effect import encode_event
     "mapping_file",
     required=True,
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="YAML file that maps the columns and statuses.",
+    help="YAML file that maps columns and statuses.",
 )
 @click.option(
     "-o", "--output", type=click.File("wb", lazy=True), default="-", help="File for the events (default: standard output)."
 )
-@click.option("--strict", is_flag=True, help="Exit with 1 when a row was refused.")
+@click.option("--strict", is_flag=True, help="Exit with status 1 if a row was refused.")
 def command(log: Path, mapping_file: Path, output: IO[bytes], strict: bool) -> None:
-    """Turn LOG, a CSV export with one status change a row (plain or gzip), into ticket events.
+    """Convert LOG to ticket events. LOG is a CSV export with one status change per row, optionally gzipped.
 
-    A row without a meaning is refused. Refused rows, with line and reason, and the summary go to standard error.
+    A row that the mapping cannot interpret is refused. Refused rows are printed to standard error with their line and reason,
+    followed by a summary.
     """
     try:
         mapping = read_mapping(mapping_file.read_text(encoding="utf-8-sig"), str(mapping_file))
@@ -69,10 +70,10 @@ def command(log: Path, mapping_file: Path, output: IO[bytes], strict: bool) -> N
 
 
 def _open(log: Path) -> IO[str]:
-    """The log as text lines. Gzip is told by its first bytes, not by the name; bytes that are not UTF-8 stay recognisable."""
+    """Open the log as text. The first bytes show whether it is gzipped. Bytes that are not UTF-8 become surrogate escapes."""
     with log.open("rb") as start:
         zipped = start.read(2) == b"\x1f\x8b"
-    file = gzip.open(log, "rb") if zipped else log.open("rb")  # noqa: SIM115  closed with its wrapper
+    file = gzip.open(log, "rb") if zipped else log.open("rb")  # noqa: SIM115  the wrapper closes it
     return io.TextIOWrapper(file, encoding="utf-8-sig", errors="surrogateescape", newline="")
 
 

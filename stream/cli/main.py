@@ -1,4 +1,4 @@
-"""The command ``breachwatch``: a table of its subcommands, each loaded only when it is called."""
+"""The command ``breachwatch``: a table of its subcommands, each loaded when it is called."""
 
 from __future__ import annotations
 
@@ -11,16 +11,17 @@ from stream import __version__
 
 COMMANDS: Final = {
     "worker": ("stream.cli.worker", "Run a worker: ticket events in, breaches and escalations out."),
-    "demo": ("stream.demo.command", "See it all run on an embedded Kafka broker."),
-    "broker": ("stream.cli.broker", "Run an embedded Apache Kafka broker: no Docker, no Java needed."),
+    "demo": ("stream.demo.command", "Show everything at work on an embedded Kafka broker."),
+    "broker": ("stream.cli.broker", "Run an embedded Apache Kafka broker without Docker or Java."),
     "topics": ("stream.cli.topics", "Create or check the topics."),
     "publish": ("stream.cli.publish", "Publish ticket events from a file of JSON lines."),
-    "replay": ("stream.cli.replay", "Run the engine over a file: effects as JSON lines, no broker."),
-    "import": ("stream.cli.import_log", "Turn a helpdesk's exported status log into ticket events."),
-    "check": ("stream.cli.check", "Check policy files: every problem with its file and line."),
+    "replay": ("stream.cli.replay", "Run the engine over a file and print the effects as JSON lines, without a broker."),
+    "import": ("stream.cli.import_log", "Convert the exported status log of a helpdesk to ticket events."),
+    "check": ("stream.cli.check", "Check policy files and list every problem with its file and line."),
     "diff": ("stream.cli.diff", "Compare policy files: what a change does, and what may be wrong with it."),
-    "calendar": ("stream.cli.calendar", "Ask a calendar: due, elapsed, open."),
-    "explain": ("stream.cli.explain", "Explain a ticket's deadlines: which time counted, and why."),
+    "deploy": ("stream.cli.deploy", "Put policies in force while tickets are open; undo or rejudge."),
+    "calendar": ("stream.cli.calendar", "Query a calendar: due times, elapsed time, opening hours."),
+    "explain": ("stream.cli.explain", "Explain the deadlines of a ticket: which time counted, and why."),
 }
 """Name to (module with an attribute ``command``, help line)."""
 
@@ -59,6 +60,6 @@ def _show_version(context: click.Context, _option: click.Parameter, wanted: bool
 def main() -> None:
     """Streaming SLA breach detector for helpdesks.
 
-    Options may also be given as environment variables (BREACHWATCH_...) or in breachwatch.toml; a flag beats the
-    environment, the environment beats the file.
+    Options can also be set as environment variables (BREACHWATCH_...) or in breachwatch.toml. A flag overrides the
+    environment, and the environment overrides the file.
     """

@@ -2,28 +2,53 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
 
 import click
 
+from stream.deployments.export import read_export
+from stream.language.policies import load
 from stream.runtime.settings import CONFIG_FILE, ENTRIES, PREFIX, flag, variable
 from stream.wire.instants import InstantError, parse_instant
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from stream.runtime.backtest import ReadPolicies
+
 T = TypeVar("T")
 
 
 policies_option: Final = click.option(
-    "--policies", multiple=True, required=True, help="Policy file, or the name of a shipped policy. Repeatable."
+    "--policies", multiple=True, required=True, help="Policy file, or name of a shipped policy. Repeatable."
 )
-"""For commands that load policies: ``stream.language.policies.load`` takes its values as they are."""
+"""For commands that load policies. ``stream.language.policies.load`` accepts its values unchanged."""
+
+
+def judged_by_options(command: Callable[..., T]) -> Callable[..., T]:
+    """Add ``--policies`` and ``--deployments`` to a click command; ``judged_by`` takes both values."""
+    command = click.option(
+        "--deployments",
+        type=click.Path(path_type=Path, dir_okay=False, exists=True),
+        help="Instead of --policies: all deployments of an installation, as written by `breachwatch deploy --export`.",
+    )(command)
+    return click.option("--policies", multiple=True, help="Policy file, or name of a shipped policy. Repeatable.")(command)
+
+
+def judged_by(policies: tuple[str, ...], deployments: Path | None) -> ReadPolicies:
+    """What reads the policies, or the deployments. It raises PolicyError, or ExportError and OSError.
+
+    Raises click.UsageError.
+    """
+    if bool(policies) == (deployments is not None):
+        raise click.UsageError("give either --policies or --deployments")
+    return partial(load, policies) if deployments is None else partial(read_export, deployments)
 
 
 def instant(_context: click.Context, _option: click.Parameter, text: str | None) -> int | None:
-    """For ``callback=``: RFC 3339 to epoch microseconds. Raises click.BadParameter."""
+    """Convert RFC 3339 to epoch microseconds, as a click callback. Raises click.BadParameter."""
     if text is None:
         return None
     try:
@@ -33,14 +58,14 @@ def instant(_context: click.Context, _option: click.Parameter, text: str | None)
 
 
 def settings_flags(command: Callable[..., T]) -> Callable[..., T]:
-    """Give a click command a flag for every setting, and ``--config``; it gets texts, or ``None``."""
+    """Add ``--config`` and a flag for every setting to a click command. It receives each value as text, or ``None``."""
     for name, entry in reversed(list(ENTRIES.items())):
-        default = "must be given" if entry.default is None else f"default {entry.default or 'none'}"
+        default = "required" if entry.default is None else f"default {entry.default or 'none'}"
         text = f"{entry.help}  [{variable(name)}; {default}]"
         command = click.option(flag(name), name, metavar="TEXT", help=text)(command)
     return click.option(
         "--config",
         type=click.Path(path_type=Path),
         envvar=f"{PREFIX}CONFIG",
-        help=f"Settings file.  [{PREFIX}CONFIG; default {CONFIG_FILE} in this folder, if there is one]",
+        help=f"Settings file.  [{PREFIX}CONFIG; default {CONFIG_FILE} in this folder, if it exists]",
     )(command)

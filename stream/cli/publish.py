@@ -1,4 +1,4 @@
-"""``breachwatch publish``: a file of JSON lines onto the topic of ticket events, at the pace of its events or at once."""
+"""``breachwatch publish``: publishes a file of JSON lines to the topic of ticket events, at a given speed."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def _speed(_: click.Context, __: click.Parameter, text: str) -> float | None:
     except ValueError:
         speed = 0.0
     if not 0 < speed < float("inf"):
-        raise click.BadParameter(f"{text!r} is no speed: write a number above 0, such as 60, or max")
+        raise click.BadParameter(f"{text!r} is not a valid speed: use a number above 0, such as 60, or max")
     return speed
 
 
@@ -47,7 +47,7 @@ def _span(_: click.Context, __: click.Parameter, text: str | None) -> int | None
     except ValueError as error:
         raise click.BadParameter(str(error)) from error
     if not span:
-        raise click.BadParameter("a tick every 0 s has no end; write 1m, say")
+        raise click.BadParameter("the interval must be longer than 0 s: use 1m, for example")
     return span
 
 
@@ -58,11 +58,15 @@ def _shared(name: str, default: str, text: str) -> Callable[[Command], Command]:
 @click.command("publish")
 @click.argument("file", type=click.Path(path_type=Path, allow_dash=True, dir_okay=False))
 @_shared("broker", "127.0.0.1:9092", "Kafka bootstrap addresses, host:port, separated by commas.")
-@_shared("topic_prefix", "", "Put before the name of every topic.")
-@click.option("--speed", callback=_speed, default="max", show_default=True, help="Seconds of event time a second: 60, or max.")
-@click.option("--tick-every", callback=_span, help="Say in each partition how far the feed is, each 1m of event time, say.")
-@click.option("--no-tick", is_flag=True, help="Do not say at the end that the feed is complete up to its last event.")
-@click.option("--refuse", is_flag=True, help="Stop at a line that is no valid event, instead of publishing it as it is.")
+@_shared("topic_prefix", "", "Prefix of every topic name.")
+@click.option(
+    "--speed", callback=_speed, default="max", show_default=True, help="Seconds of event time per second, such as 60, or max."
+)
+@click.option(
+    "--tick-every", callback=_span, help="Publish a tick to every partition at this interval of event time, such as 1m."
+)
+@click.option("--no-tick", is_flag=True, help="Do not publish the tick that marks the feed as complete up to its last event.")
+@click.option("--refuse", is_flag=True, help="Stop at an invalid line instead of publishing it unchanged.")
 def command(
     file: Path,
     broker: str,
@@ -72,13 +76,13 @@ def command(
     no_tick: bool,
     refuse: bool,
 ) -> None:
-    """Publish FILE (JSON lines of ticket events, may be gzipped, - for standard input) to the topic of ticket events.
+    """Publish FILE to the topic of ticket events. FILE has JSON lines, optionally gzipped; - is standard input.
 
-    Where there is no file of that name, "demo" is the feed of breachwatch demo: two weeks of a support desk in January 2026.
-    Events are published in the order of the file, keyed by their ticket. A feed.tick goes to every partition. A line that
-    is no valid event is published as it is, for the worker to reject.
+    Events keep the order of the file, and their ticket is their key. A feed.tick goes to every partition. An invalid line is
+    published unchanged, and the worker rejects it. If no file is named demo, FILE can be demo: the feed of breachwatch demo,
+    two weeks of a support desk in January 2026.
     """
-    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # said below, once, with what to do
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # reported once below, with advice
     pace = Pace(speed, tick_every, last_tick=not no_tick)
     began = time.monotonic()
     try:
@@ -89,9 +93,9 @@ def command(
     except (OSError, ValueError) as error:
         raise click.ClickException(str(error)) from error
     took = max(time.monotonic() - began, 1e-9)
-    unsound = f", {done.unsound} of them no valid events" if done.unsound else ""
+    invalid = f", {done.invalid} of them invalid" if done.invalid else ""
     click.echo(
-        f"published {done.events} events{unsound} and {done.ticks} ticks in {took:.1f} s, {done.events / took:.0f} a second",
+        f"published {done.events} events{invalid} and {done.ticks} ticks in {took:.1f} s, {done.events / took:.0f} per second",
         err=True,
     )
 
@@ -119,6 +123,6 @@ async def _publish(file: Path, broker: str, topic: str, pace: Pace, *, refuse: b
                 except InvalidEventError as error:
                     raise click.ClickException(f"{where}: {error}") from error
                 except MessageSizeTooLargeError as error:
-                    raise click.ClickException(f"{where}: {len(line)} bytes are more than the topic takes") from error
+                    raise click.ClickException(f"{where}: {len(line)} bytes exceed the limit of the topic") from error
             await feed.finish()
     return feed.published

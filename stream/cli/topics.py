@@ -1,4 +1,4 @@
-"""``breachwatch topics``: create the topics, or say what is wrong with them."""
+"""``breachwatch topics``: creates the topics, or lists what is wrong with them."""
 
 from __future__ import annotations
 
@@ -26,26 +26,42 @@ _UNIT_MS: Final = {"m": 60_000, "h": 3_600_000, "d": 86_400_000}
 
 
 def _where(function: Callable[P, T]) -> Callable[P, T]:
-    """The options that both subcommands have; the environment variables are those of the worker's settings."""
+    """Add the options of both subcommands. Their environment variables are those of the worker's settings."""
     for option in (
-        click.option("--partitions", envvar="BREACHWATCH_PARTITIONS", type=click.IntRange(1, 4096), default=4),
-        click.option("--topic-prefix", envvar="BREACHWATCH_TOPIC_PREFIX", default="", help="Before each topic's name."),
-        click.option("--app-id", envvar="BREACHWATCH_APP_ID", default="breachwatch", help="Names the changelog topic."),
-        click.option("--broker", envvar="BREACHWATCH_BROKER", default="127.0.0.1:9092", help="host:port, several with commas."),
+        click.option(
+            "--partitions",
+            envvar="BREACHWATCH_PARTITIONS",
+            type=click.IntRange(1, 4096),
+            default=4,
+            help="Number of partitions of each topic.",
+        ),
+        click.option("--topic-prefix", envvar="BREACHWATCH_TOPIC_PREFIX", default="", help="Prefix of every topic name."),
+        click.option(
+            "--app-id",
+            envvar="BREACHWATCH_APP_ID",
+            default="breachwatch",
+            help="Application id, part of the names of the changelog topic and of the log of deployments.",
+        ),
+        click.option(
+            "--broker",
+            envvar="BREACHWATCH_BROKER",
+            default="127.0.0.1:9092",
+            help="Kafka bootstrap addresses, host:port, separated by commas.",
+        ),
     ):
         function = option(function)
     return function
 
 
 def _milliseconds(_: click.Context, __: click.Parameter, text: str | None) -> int | None:
-    """``90m``, ``36h``, ``30d`` or ``forever``, to milliseconds; -1 is for ever, as in Kafka."""
+    """Convert ``90m``, ``36h``, ``30d`` or ``forever`` to milliseconds. Forever is -1, as in Kafka."""
     if text is None:
         return None
     if text == "forever":
         return -1
     match = re.fullmatch(r"([1-9]\d*)([mhd])", text)
     if match is None:
-        raise click.BadParameter(f"{text!r} is no retention: write 90m, 36h, 30d or forever")
+        raise click.BadParameter(f"{text!r} is not a valid retention: use 90m, 36h, 30d or forever")
     return int(match[1]) * _UNIT_MS[match[2]]
 
 
@@ -56,11 +72,17 @@ def command() -> None:
 
 @command.command("create")
 @_where
-@click.option("--replication", type=click.IntRange(-1, 16), default=-1, help="Replicas; -1: as the cluster does.")
-@click.option("--retention", callback=_milliseconds, help="How long records are kept; without it, as the cluster does.")
+@click.option(
+    "--replication", type=click.IntRange(-1, 16), default=-1, help="Number of replicas; -1: the default of the cluster."
+)
+@click.option(
+    "--retention",
+    callback=_milliseconds,
+    help="Retention of records, such as 36h, 30d or forever. Default: that of the cluster.",
+)
 def _create(broker: str, app_id: str, topic_prefix: str, partitions: int, replication: int, retention: int | None) -> None:
-    """Create the topics that are missing, then check all of them. Doing it again does no harm."""
-    topics = _topics(app_id, topic_prefix)
+    """Create missing topics, then check all of them. Running it again changes nothing."""
+    topics = topics_of(app_id, topic_prefix)
     client = client_of(broker)
     made = create(broker, topics, partitions=partitions, replication=replication, retention_ms=retention, client=client)
     for line in _run(broker, made):
@@ -71,19 +93,20 @@ def _create(broker: str, app_id: str, topic_prefix: str, partitions: int, replic
 @command.command("check")
 @_where
 def _check(broker: str, app_id: str, topic_prefix: str, partitions: int) -> None:
-    """Say what is wrong with the topics, and what mends it. Exit status 1 if anything is."""
-    _report(broker, _topics(app_id, topic_prefix), partitions)
+    """List problems of the topics and how to fix them. The exit status is 1 if there are any."""
+    _report(broker, topics_of(app_id, topic_prefix), partitions)
 
 
 def client_of(broker: str) -> dict[str, Any]:
-    """Arguments of a client for this address, the rest from the worker's variables. Raises click.ClickException."""
+    """Return client arguments for this address; the rest come from the worker's variables. Raises click.ClickException."""
     try:
         return from_environment(broker, os.environ)
     except (SettingsError, OSError) as error:
         raise click.ClickException(str(error)) from error
 
 
-def _topics(app_id: str, topic_prefix: str) -> Topics:
+def topics_of(app_id: str, topic_prefix: str) -> Topics:
+    """The topics of an installation. Raises click.UsageError."""
     try:
         return Topics(app_id=app_id, prefix=topic_prefix)
     except ValueError as error:
@@ -96,11 +119,12 @@ def _report(broker: str, topics: Topics, partitions: int) -> None:
         click.echo(problem, err=True)
     if problems:
         raise click.exceptions.Exit(1)
-    click.echo(f"all {len(topics.specs())} topics on {broker} are as they should be, {partitions} partitions each")
+    each = f"{partitions} partition{'s' if partitions > 1 else ''} each, and one of {topics.policies}"
+    click.echo(f"all {len(topics.specs())} topics on {broker} are correct, with {each}")
 
 
 def _run(broker: str, work: Coroutine[object, object, list[str]]) -> list[str]:
-    # What the client has to say about an absent broker is said below, once, with what to do.
+    # The client logs every failed attempt; the error below is reported once, with advice.
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     try:
         return asyncio.run(work)
@@ -109,5 +133,5 @@ def _run(broker: str, work: Coroutine[object, object, list[str]]) -> list[str]:
 
 
 def no_answer(broker: str, error: KafkaError) -> click.ClickException:
-    """What to say when Kafka did not do what a command wanted."""
+    """Return the error for a failed request to Kafka, with advice."""
     return click.ClickException(f"Kafka at {broker}: {error}\n{asyncio.run(why_not(client_of(broker))).text}")

@@ -1,4 +1,4 @@
-"""``breachwatch worker``: flags to settings, then ``stream.runtime.worker`` runs until it is told to stop."""
+"""``breachwatch worker``: reads the settings, and runs ``stream.runtime.worker`` until a signal stops it."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 USAGE: Final = 2
-"""Exit status when settings, policies or topics are wrong: starting again will not help."""
+"""Exit status when settings, policies or topics are wrong, so that a restart does not help."""
 
 
-@click.command(help="Run a worker: ticket events in, breaches and escalations out. Ends with Ctrl-C or SIGTERM.")
+@click.command(help="Run a worker: ticket events in, breaches and escalations out. Stop it with Ctrl-C or SIGTERM.")
 @settings_flags
 def command(config: Path | None, **flags: str | None) -> None:
     try:
@@ -36,8 +36,8 @@ def command(config: Path | None, **flags: str | None) -> None:
         _refuse(error.what, error.problems)
 
 
-class _Sparingly(logging.Filter):
-    """Of what the libraries report, at most a line a second: while a broker is away they report each try of each request."""
+class _RateLimit(logging.Filter):
+    """Passes at most one line per second from libraries. While a broker is away, they log every attempt of every request."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -54,11 +54,11 @@ class _Sparingly(logging.Filter):
 
 def _log_to_stderr() -> None:
     handler = logging.StreamHandler()
-    handler.addFilter(_Sparingly())
+    handler.addFilter(_RateLimit())
     text = "%(asctime)s %(levelname)s %(name)s: %(message)s"
     logging.basicConfig(level=logging.WARNING, format=text, handlers=[handler], force=True)
     logging.getLogger("stream").setLevel(logging.INFO)
-    # Below this level they report each step of a rebalance.
+    # Below this level, they log every step of a rebalance.
     for library in ("faust", "mode", "aiokafka"):
         logging.getLogger(library).setLevel(logging.ERROR)
 

@@ -1,1 +1,1 @@
-"""The demo: a simulated helpdesk, a worker, and what they show."""
+"""The demo: a simulated helpdesk, workers, and a display of their effects."""

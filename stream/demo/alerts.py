@@ -1,4 +1,4 @@
-"""The demo's proof that alerts arrive: chats that nobody answers, until somebody is told that promises are being broken."""
+"""Shows in the demo that alerts arrive: nobody answers the chats until Alertmanager sends a notification of the breaches."""
 
 from __future__ import annotations
 
@@ -18,61 +18,63 @@ if TYPE_CHECKING:
     from stream.sla.calendar.calendar import Calendar
 
 ALERT: Final = "SLAErrorBudgetBurnFast"
-"""The alert that must arrive: promises are being broken fast."""
-PROMISE: Final = {"policy": "batoi-priority-support", "commitment": "chat_answer"}
-"""What is not kept, as the alert's labels say it."""
+"""The alert that must arrive: commitments are being breached fast."""
+COMMITMENT: Final = {"policy": "batoi-priority-support", "commitment": "chat_answer"}
+"""The labels that the alert must have: those of the breached commitment."""
 _PATIENCE: Final = 90.0
-"""Seconds. It takes about ten; a machine that is very busy has more."""
+"""Seconds to wait for the alert. It takes about ten, and more on a busy machine."""
 _STEP_SECONDS: Final = 0.5
-"""For five minutes of the desk."""
+"""The seconds in which five minutes of the desk pass."""
 
 
 class Alerts:
-    """Shows what somebody is told, each thing once however often Alertmanager repeats it."""
+    """Shows the notifications, each one once, although Alertmanager repeats them."""
 
     def __init__(self, view: View) -> None:
         self._view = view
-        self._heard: set[tuple[str, str, tuple[tuple[str, str], ...]]] = set()
+        self._received: set[tuple[str, str, tuple[tuple[str, str], ...]]] = set()
         self._arrived: float | None = None
         self._since = 0.0
         self._breached: float | None = None
-        """When the first of these chats was seen to be breached."""
+        """When the first breach of these chats arrived."""
 
-    def told(self, notification: Notification) -> None:
-        """Called by the webhook's threads."""
+    def receive(self, notification: Notification) -> None:
+        """Show a notification. The threads of the webhook call this."""
         kind = (notification.receiver, notification.status, tuple(sorted(notification.labels.items())))
-        if kind not in self._heard:
-            self._heard.add(kind)
+        if kind not in self._received:
+            self._received.add(kind)
             self._view.notification(notification)
         if self._arrived is None and self._since and _is_wanted(notification):
             self._arrived = time.monotonic()
 
     async def provoke(self, inputs: Inputs, hours: Calendar) -> None:
-        """Returns when the alert has arrived. Raises ``DemoError`` when it does not."""
+        """Publish unanswered chats until the alert arrives. Raises ``DemoError`` if it does not arrive."""
         self._since = time.monotonic()
-        before = self._view.tally.kinds[Kind.BREACHED]
+        before = self._view.totals.kinds[Kind.BREACHED]
         for records in unanswered(hours):
             await inputs.now(records)
             await asyncio.sleep(_STEP_SECONDS)
-            if self._breached is None and self._view.tally.kinds[Kind.BREACHED] > before:
+            if self._breached is None and self._view.totals.kinds[Kind.BREACHED] > before:
                 self._breached = time.monotonic()
             if self._arrived is not None:
                 return
             if time.monotonic() - self._since > _PATIENCE:
-                heard = ", ".join(sorted({dict(labels)["alertname"] for _, _, labels in self._heard})) or "none"
+                received = ", ".join(sorted({dict(labels)["alertname"] for _, _, labels in self._received})) or "none"
                 raise DemoError(
-                    f"chats were not answered, and {ALERT} did not arrive within {_PATIENCE:g} s; alerts that did: {heard}"
+                    f"nobody answered the chats, but {ALERT} did not arrive within {_PATIENCE:g} s; received alerts: {received}"
                 )
 
     def summary(self) -> str:
+        """One sentence about the alert. Raises ``ValueError`` before it has arrived."""
         if self._arrived is None:
             raise ValueError("no alert has arrived yet")
         after = "" if self._breached is None else f"{self._arrived - self._breached:.0f} s after the first breach "
         return (
-            f"Then no chat was answered any more: {after}somebody was told by {ALERT}, through Prometheus and "
-            f"Alertmanager (which the demo runs {PACE} times as fast as they ship)."
+            f"Then nobody answered the chats: {after}{ALERT} arrived through Prometheus and Alertmanager "
+            f"(which the demo runs {PACE} times as fast as the shipped configuration)."
         )
 
 
-def _is_wanted(told: Notification) -> bool:
-    return told.status == "firing" and told.alert == ALERT and told.labels.items() >= PROMISE.items()
+def _is_wanted(notification: Notification) -> bool:
+    firing = notification.status == "firing" and notification.alert == ALERT
+    return firing and notification.labels.items() >= COMMITMENT.items()

@@ -1,7 +1,7 @@
-"""``breachwatch demo``: broker, topics, workers, feed and view, all on this machine; it ends by itself and leaves nothing.
+"""``breachwatch demo``: a broker, topics, workers, a feed and a view on this machine. It ends by itself and leaves nothing.
 
-With ``--stack`` Prometheus and Alertmanager too, and somebody who is told: then it shows the whole way from a ticket that
-nobody answers to the one who hears of it, and fails if nobody does.
+With ``--stack`` it also runs Prometheus and Alertmanager. It then shows the whole way from an unanswered chat to an alert, and
+fails if the alert does not arrive.
 """
 
 from __future__ import annotations
@@ -38,39 +38,37 @@ if TYPE_CHECKING:
     from stream.sla.calendar.calendar import Calendar
 
 _STALLED_SECONDS: Final = 30
-"""The demo gives up when the workers have made no progress for this long."""
+"""The demo fails after this time without progress of the workers."""
 _INTERRUPTED: Final = 130
-"""The exit status that shells use."""
+"""The exit status after Ctrl-C, as in shells."""
 
 
 @click.command("demo")
 @click.option("--seconds", type=click.FloatRange(1, 600), default=40, show_default=True, help="How long the feed takes.")
-@click.option(
-    "--stack", is_flag=True, help="Two workers, and Prometheus and Alertmanager if they are installed: alerts arrive."
-)
-@click.option("--keep", is_flag=True, help="Leave everything up when the feed has ended, until Ctrl-C.")
+@click.option("--stack", is_flag=True, help="Run two workers, and show alerts if Prometheus and Alertmanager are installed.")
+@click.option("--keep", is_flag=True, help="Keep everything running after the feed has ended, until Ctrl-C.")
 def command(seconds: float, stack: bool, keep: bool) -> None:
-    """See it all run: two weeks of a support desk in under a minute, on a Kafka broker and a worker started for it.
+    """Show two weeks of a support desk in less than a minute, on a Kafka broker and a worker of its own.
 
-    The desk's customers have the Batoi Priority Support policy, kept on Indian public holidays too. Time is what the
-    feed says. Everything is on this machine, lives in a temporary folder, and is gone when the demo has ended.
+    The desk's customers have the Batoi Priority Support policy, with the public holidays of India. The events of the
+    feed set the time. Everything runs on this machine in a temporary folder, which is deleted at the end.
 
-    With --stack it goes on to alerts: nobody answers the customers' chats any more, and the demo fails unless somebody
-    is told of it, by the rules and routes that ship, kept by Prometheus and Alertmanager at a quicker pace.
+    With --stack the demo continues until an alert arrives: nobody answers the customers' chats, and the demo fails if no
+    notification arrives. Prometheus and Alertmanager use the shipped rules and routes, but run faster.
     """
     console = Console(width=None if sys.stdout.isatty() else 150)
     with ended_by_signals():
         try:
             _Demo(console, stack=stack).show(seconds, keep=keep)
         except KeyboardInterrupt:
-            console.print("Stopped before its end. All it started has ended; nothing is left behind.")
+            console.print("Stopped before the end. All its processes have ended and its files are deleted.")
             raise click.exceptions.Exit(_INTERRUPTED) from None
         except (DemoError, BrokerError) as error:
             raise click.ClickException(str(error)) from error
 
 
 def write_policy(folder: Path) -> Path:
-    """Write the Batoi policy with the public holidays of India, which its comments leave to an agreement."""
+    """Write the Batoi policy with the public holidays of India; the shipped one leaves the holidays open."""
     policy: Any = read_document(shipped("batoi")).data
     policy["calendars"]["batoi-office"]["holidays"] = [{"country": "IN"}]
     path = folder / "policy.yaml"
@@ -87,14 +85,14 @@ class _Demo:
         self._broker: Broker
 
     def show(self, seconds: float, *, keep: bool) -> None:
-        say = self._console.print
-        say(f"Starting a Kafka broker, the topics and {'two workers' if self._stack else 'a worker'}...")
+        print_line = self._console.print
+        print_line(f"Starting a Kafka broker, the topics and {'two workers' if self._stack else 'a worker'}...")
         if self._stack and not self._alerts:
-            say(MISSING)
+            print_line(MISSING)
         began = time.monotonic()
         with ExitStack() as ending:
             folder = Path(ending.enter_context(tempfile.TemporaryDirectory(prefix="breachwatch-demo-")))
-            self._broker = ending.enter_context(Broker(say=say))
+            self._broker = ending.enter_context(Broker(progress=print_line))
             asyncio.run(create(self._broker.bootstrap, TOPICS, partitions=PARTITIONS))
             policy = write_policy(folder)
             hours = load([policy]).calendars["batoi-office"]
@@ -110,36 +108,36 @@ class _Demo:
             view = View(self._console, f"{workers[0].url}/metrics")
             alerts = None
             if self._alerts:
-                say("Starting Prometheus and Alertmanager...")
+                print_line("Starting Prometheus and Alertmanager...")
                 alerts = Alerts(view)
-                self._children += ending.enter_context(stack_running(folder, workers, alerts.told))
+                self._children += ending.enter_context(stack_running(folder, workers, alerts.receive))
             records = feed(hours)
             with view:
                 run(self._run(view, records, seconds, alerts, hours))
             view.summary()
             took = time.monotonic() - began
-            effects = sum(view.tally.kinds.values())
-            say(f"{len(records)} records in, {effects} effects out; 12 days of a desk, shown in {took:.0f} s.")
+            effects = sum(view.totals.kinds.values())
+            print_line(f"{len(records)} records in, {effects} effects out; 12 days of a desk in {took:.0f} s.")
             if alerts is not None:
-                say(alerts.summary())
+                print_line(alerts.summary())
             if keep:
                 self._stay()
-        say("All it started has ended; nothing is left behind.")
+        print_line("All processes of the demo have ended and its files are deleted.")
 
     async def _run(self, view: View, records: list[FeedRecord], seconds: float, alerts: Alerts | None, hours: Calendar) -> None:
-        """Publish the feed and show what comes of it, until all of it was processed and shown, and alerts have arrived."""
+        """Publish the feed and show the effects, until all of them are shown and the alert has arrived."""
         inputs, outputs = Inputs(self._broker.bootstrap), Outputs(self._broker.bootstrap, view)
         await inputs.start()
         await outputs.start()
 
-        async def tell() -> None:
+        async def play() -> None:
             await inputs.play(view, records, seconds)
             await self._until_processed(outputs)
             await outputs.until_shown()
             if alerts is not None:
                 await alerts.provoke(inputs, hours)
 
-        tasks = [asyncio.create_task(each) for each in (outputs.read(), self._watch(), tell())]
+        tasks = [asyncio.create_task(each) for each in (outputs.read(), self._watch(), play())]
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -153,7 +151,7 @@ class _Demo:
                 task.result()
 
     async def _until_processed(self, outputs: Outputs) -> None:
-        """Until the workers' committed offsets are the ends of the input: they commit what is in the output topics only."""
+        """Wait until the committed offsets reach the end of the input: then all effects are in the output topics."""
         ends = await outputs.ends(TOPICS.events)
         admin = AIOKafkaAdminClient(bootstrap_servers=self._broker.bootstrap)
         await admin.start()
@@ -175,7 +173,7 @@ class _Demo:
     async def _watch(self) -> None:
         while True:
             self._all_alive()
-            await asyncio.sleep(0.2)  # a process tells nobody when it ends
+            await asyncio.sleep(0.2)  # nothing notifies of the end of a process
 
     def _all_alive(self) -> None:
         for child in self._children:
@@ -185,7 +183,7 @@ class _Demo:
             raise DemoError(f"the broker ended by itself; its log: {self._broker.log}")
 
     def _stay(self) -> None:
-        self._console.print(f"Still up: Kafka on {self._broker.bootstrap} (log {self._broker.log})")
+        self._console.print(f"Still running: Kafka on {self._broker.bootstrap} (log {self._broker.log})")
         for child in self._children:
             self._console.print(f"  {child.name}: {child.url} (log {child.log})")
         self._console.print("Press Ctrl-C to stop all of it.")

@@ -1,4 +1,4 @@
-"""Prometheus and Alertmanager for the demo: this machine's own, with the configuration that ships, at a quicker pace."""
+"""Runs Prometheus and Alertmanager of this machine for the demo, with the shipped configuration at a faster pace."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
 PACE: Final = 30
-"""How much faster than shipped: a minute takes two seconds, worker pages are read twice a second."""
+"""The factor by which all durations of the shipped configuration are divided: a minute takes two seconds."""
 MISSING: Final = (
-    "Prometheus and Alertmanager are not both installed, so the demo goes on without alerts. "
-    "To see them too (Debian, Ubuntu): apt install prometheus prometheus-alertmanager"
+    "Prometheus and Alertmanager are not both installed, so the demo continues without alerts. "
+    "To install them (Debian, Ubuntu): apt install prometheus prometheus-alertmanager"
 )
 _PROGRAMS: Final = ("prometheus", "prometheus-alertmanager")
 _SHIPPED: Final = Path(__file__).parents[2] / "prometheus"
@@ -33,7 +33,7 @@ class Stack(NamedTuple):
 
 
 def installed() -> bool:
-    """Whether this machine has both programs. Raises ``DemoError`` where the files that ship are not at hand."""
+    """Whether this machine has both programs. Raises ``DemoError`` if the shipped configuration is missing."""
     if not _SHIPPED.is_dir():
         raise DemoError("--stack needs the folder prometheus/ of a checkout; an installed package does not have it")
     return all(shutil.which(program) for program in _PROGRAMS)
@@ -43,16 +43,16 @@ def installed() -> bool:
 def stack_running(
     folder: Path, workers: Sequence[Child], notify: Callable[[Notification], object], pace: int = PACE
 ) -> Iterator[Stack]:
-    """Both, ready, with their data and logs in ``folder``; ``notify`` is called, in another thread, with what is sent.
+    """Run both servers with their data and logs in ``folder``. Another thread calls ``notify`` with each notification.
 
-    Raises ``DemoError`` with the end of its log when one does not get ready.
+    Raises ``DemoError`` with the end of the log if a server does not become ready.
     """
     with ExitStack() as ending:
         webhook = ending.enter_context(Webhook(notify))
         alertmanager = ending.enter_context(alertmanager_running(folder, webhook.url, pace))
         port = free_port()
-        itself, told = f"127.0.0.1:{port}", f"127.0.0.1:{alertmanager.port}"
-        config = write_prometheus(_SHIPPED, folder, pace, [f"127.0.0.1:{each.port}" for each in workers], itself, told)
+        itself, receiver = f"127.0.0.1:{port}", f"127.0.0.1:{alertmanager.port}"
+        config = write_prometheus(_SHIPPED, folder, pace, [f"127.0.0.1:{each.port}" for each in workers], itself, receiver)
         command = [
             "prometheus",
             f"--config.file={config}",
@@ -67,7 +67,7 @@ def stack_running(
 
 @contextmanager
 def alertmanager_running(folder: Path, webhook: str, pace: int = PACE) -> Iterator[Child]:
-    """Alertmanager alone, which tells the webhook at this URL."""
+    """Run Alertmanager alone, which notifies the webhook at this URL."""
     port = free_port()
     command = [
         "prometheus-alertmanager",

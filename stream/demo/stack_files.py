@@ -1,7 +1,7 @@
-"""The configuration of Prometheus and Alertmanager for the demo, made from the files that ship.
+"""Writes the configuration of Prometheus and Alertmanager for the demo, based on the shipped files.
 
-Other are only the addresses, who is told (one webhook instead of people), and the pace: every length of time is divided by
-the same number, so that an alert needs seconds instead of minutes, and rules, ranges and waiting times still fit each other.
+Only the addresses, the receivers and the pace differ. One webhook replaces all receivers. Every duration is divided by the
+same number, so that an alert takes seconds instead of minutes while rules, ranges and waiting times keep their proportions.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-_LENGTHS: Final = frozenset(
+_DURATIONS: Final = frozenset(
     {
         "scrape_interval",
         "evaluation_interval",
@@ -29,13 +29,13 @@ _LENGTHS: Final = frozenset(
         "repeat_interval",
     }
 )
-"""Keys whose values are lengths of time, in any of the files."""
+"""The keys of these files whose values are durations."""
 _IN_EXPRESSIONS: Final = re.compile(r"(?<=[\[:])\d+[smhd](?=[\]:])|(?<=offset )\d+[smhd]")
-"""Lengths of time in PromQL: ``[5m]``, ``[30d:5m]``, ``offset 1h``."""
+"""Durations in PromQL: ``[5m]``, ``[30d:5m]``, ``offset 1h``."""
 
 
 def write_prometheus(shipped: Path, folder: Path, pace: int, workers: Sequence[str], itself: str, alertmanager: str) -> Path:
-    """Its file, with the rules beside it, in ``folder``; the last three arguments are addresses, ``host:port``."""
+    """Write the configuration and the rules to ``folder``. The last three arguments are addresses, ``host:port``."""
     config = yaml.safe_load((shipped / "prometheus.yml").read_text("utf-8"))
     targets = {"breachwatch": list(workers), "prometheus": [itself]}
     jobs = [job for job in config["scrape_configs"] if job["job_name"] in targets]
@@ -53,26 +53,27 @@ def write_prometheus(shipped: Path, folder: Path, pace: int, workers: Sequence[s
 
 
 def write_alertmanager(shipped: Path, folder: Path, pace: int, webhook: str) -> Path:
-    """Its file, in which every receiver is the webhook at this URL."""
+    """Write the configuration, in which the webhook at this URL is the only receiver."""
     config = yaml.safe_load((shipped / "alertmanager.yml").read_text("utf-8"))
     config["receivers"] = [{"name": each["name"], "webhook_configs": [{"url": webhook}]} for each in config["receivers"]]
     return _write(folder / "alertmanager.yml", config, pace)
 
 
 def _write(path: Path, config: object, pace: int) -> Path:
-    path.write_text(yaml.safe_dump(_paced(config, lambda length: f"{micros(length) // 1_000 // pace}ms"), width=1000), "utf-8")
+    paced = _paced(config, lambda duration: f"{micros(duration) // 1_000 // pace}ms")
+    path.write_text(yaml.safe_dump(paced, width=1000), "utf-8")
     return path
 
 
 def _paced(config: Any, shorter: Callable[[str], str]) -> Any:
-    """The same, every length of time in it replaced."""
+    """The configuration with every duration replaced by ``shorter``."""
     if isinstance(config, list):
         return [_paced(each, shorter) for each in config]
     if not isinstance(config, dict):
         return config
     made = {}
     for key, value in config.items():
-        if key in _LENGTHS:
+        if key in _DURATIONS:
             value = shorter(value)
         elif key == "expr":
             value = _IN_EXPRESSIONS.sub(lambda found: shorter(found[0]), value)

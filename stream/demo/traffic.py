@@ -1,4 +1,4 @@
-"""What the demo publishes and what it reads: its topics, the feed's way in, and the outputs' way to the view."""
+"""The demo's topics: publishes the feed to the input topic, and reads the output topics into the view."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Inputs:
         await self._publisher.stop()
 
     async def play(self, view: View, records: list[FeedRecord], seconds: float) -> None:
-        """All of them, spread over so many seconds as they are spread over the feed's own time."""
+        """Publish all records in ``seconds``, in proportion to their times in the feed."""
         began, first, span = time.monotonic(), records[0].at, records[-1].at - records[0].at
         for number, record in enumerate(records, 1):
             due = began + (record.at - first) / span * seconds
@@ -43,7 +43,7 @@ class Inputs:
         await self._publisher.delivered()
 
     async def now(self, records: list[FeedRecord]) -> None:
-        """All of them, at once."""
+        """Publish all records at once."""
         for record in records:
             await self._send(record)
         await self._publisher.delivered()
@@ -56,7 +56,7 @@ class Inputs:
 
 
 class Outputs:
-    """Reads the output topics from their beginning, only what is committed, into the view."""
+    """Reads the committed records of the output topics, from the beginning, into the view."""
 
     def __init__(self, bootstrap: str, view: View) -> None:
         self.shown = 0
@@ -77,7 +77,7 @@ class Outputs:
         await self._consumer.stop()
 
     async def read(self) -> None:
-        """For ever."""
+        """Read until cancelled."""
         while True:
             for partition, records in (await self._consumer.getmany(timeout_ms=200)).items():
                 for record in records:
@@ -88,15 +88,15 @@ class Outputs:
                 self.shown += len(records)
 
     async def ends(self, topic: str) -> dict[TopicPartition, int]:
-        """Offset after the last record, by partition."""
+        """The offset after the last record of each partition."""
         ends: dict[TopicPartition, int] = await self._consumer.end_offsets(
             [TopicPartition(topic, number) for number in range(PARTITIONS)]
         )
         return ends
 
     async def until_shown(self) -> None:
-        """Until everything that is in the output topics now has been shown."""
+        """Wait until all records that the output topics have now are shown."""
         ends = await self._consumer.end_offsets(self._partitions)
         for partition, end in ends.items():
-            while await self._consumer.position(partition) < end:  # noqa: ASYNC110  the reader tells nobody how far it is
+            while await self._consumer.position(partition) < end:  # noqa: ASYNC110  the consumer has no event for its position
                 await asyncio.sleep(0.05)

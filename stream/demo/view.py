@@ -1,4 +1,4 @@
-"""What the demo shows: a live picture in a terminal, plain lines anywhere else, and the summary at the end of both."""
+"""The demo's display: a live table in a terminal or plain lines elsewhere, and a summary at the end."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from stream.demo.totals import Tally
+from stream.demo.totals import Totals
 from stream.language.zones import read_tzinfo
 from stream.sla.effects import Kind
 
@@ -34,15 +34,15 @@ _WORDS: Final = {
     Kind.REFUSED: ("request refused", "yellow"),
     Kind.ESCALATION_RETRACTED: ("corrected", "bold green"),
 }
-"""Effects worth a line; the others only count."""
+"""The effects that have a line; the others are only counted."""
 _SHOWN: Final = 16
 
 
 class View:
-    """Use as a context manager. In a terminal it redraws itself; elsewhere each thing worth a line is printed as one."""
+    """A context manager. In a terminal it redraws itself; elsewhere it prints a line for each event."""
 
     def __init__(self, console: Console, metrics_url: str) -> None:
-        self.tally = Tally()
+        self.totals = Totals()
         self._console = console
         self._metrics_url = metrics_url
         self._zone = read_tzinfo("UTC")
@@ -62,12 +62,12 @@ class View:
         self._live.stop()
 
     def clock(self, now: int, published: int, total: int) -> None:
-        """The feed is at this instant (epoch microseconds), and this far."""
+        """Show the instant of the feed (epoch microseconds) and its progress."""
         self._now = now
         self._progress = (published, total)
 
     def effect(self, effect: Effect) -> None:
-        self.tally.effect(effect)
+        self.totals.effect(effect)
         if effect.kind not in _WORDS:
             return
         zone = self._zone = read_tzinfo(effect.timezone)
@@ -81,26 +81,26 @@ class View:
         self._line(style, _local(effect.at, zone), word, effect.ticket, about, what, due, reason)
 
     def dead_letter(self, dead_letter: DeadLetter) -> None:
-        self.tally.refusal(dead_letter.rejected.reason)
+        self.totals.rejection(dead_letter.rejected.reason)
         key = (dead_letter.key or b"").decode(errors="replace")
         where = f"{dead_letter.topic}[{dead_letter.partition}]@{dead_letter.offset}"
         path = f" at {dead_letter.rejected.path}" if dead_letter.rejected.path else ""
         when = "" if self._now is None else _local(self._now, self._zone)
         self._line("cyan", when, "rejected", key, where, "", "", f"{dead_letter.rejected.reason}{path}")
 
-    def notification(self, told: Notification) -> None:
-        """Somebody was told of an alert."""
-        labels = " ".join(f"{name}={value}" for name, value in sorted(told.labels.items()) if name != "alertname")
-        style = "bold red" if told.status == "firing" else "bold green"
-        self._line(style, f"to {told.receiver}", told.status, told.alert, labels, "", "", told.summary)
+    def notification(self, sent: Notification) -> None:
+        """Show a notification that Alertmanager sent."""
+        labels = " ".join(f"{name}={value}" for name, value in sorted(sent.labels.items()) if name != "alertname")
+        style = "bold red" if sent.status == "firing" else "bold green"
+        self._line(style, f"to {sent.receiver}", sent.status, sent.alert, labels, "", "", sent.summary)
 
     def summary(self) -> None:
-        """The closing tables."""
-        self._console.print(self._promises())
-        if self.tally.corrected:
-            self._console.print(f"Breaches taken back, because the answer had been in time: {self.tally.corrected}")
-        self._console.print(_counts("Escalations raised", "level", dict(self.tally.raised())))
-        self._console.print(_counts("Records rejected", "reason", dict(sorted(self.tally.rejected.items()))))
+        """Print the tables at the end."""
+        self._console.print(self._commitments())
+        if self.totals.corrected:
+            self._console.print(f"Breaches retracted because the answer was in time: {self.totals.corrected}")
+        self._console.print(_counts("Escalations raised", "level", dict(self.totals.raised())))
+        self._console.print(_counts("Records rejected", "reason", dict(sorted(self.totals.rejected.items()))))
 
     def _line(self, style: str, *cells: str) -> None:
         if self._console.is_terminal:
@@ -113,7 +113,7 @@ class View:
     def _picture(self) -> Group:
         published, total = self._progress
         now = "waiting for the worker" if self._now is None else f"{_local(self._now, self._zone)} {self._zone}"
-        counts = self.tally.kinds
+        counts = self.totals.kinds
         head = Text.assemble(
             (f" {now} ", "bold reverse"),
             f"  feed {100 * published // total}%",
@@ -121,21 +121,21 @@ class View:
             (f"   warned {counts[Kind.WARNED]}", "yellow"),
             (f"   breached {counts[Kind.BREACHED]}", "red"),
             (f"   escalated {counts[Kind.RAISED]}", "magenta"),
-            (f"   rejected {sum(self.tally.rejected.values())}", "cyan"),
+            (f"   rejected {sum(self.totals.rejected.values())}", "cyan"),
         )
         table = Table(box=None, expand=True, padding=(0, 2, 0, 0))
-        for title in ("when", "what", "ticket", "about", "promise", "deadline", "why"):
+        for title in ("when", "what", "ticket", "about", "commitment", "deadline", "why"):
             table.add_column(title, no_wrap=True)
         for style, *cells in self._lines:
             table.add_row(*cells, style=style)
-        return Group(head, Text(f" metrics: {self._metrics_url}   end it with Ctrl-C", "dim"), Text(), table)
+        return Group(head, Text(f" metrics: {self._metrics_url}   stop with Ctrl-C", "dim"), Text(), table)
 
-    def _promises(self) -> Table:
+    def _commitments(self) -> Table:
         table = Table(title="Commitments decided", title_justify="left")
         table.add_column("priority")
-        for column in ("met", "breached", "kept"):
+        for column in ("met", "breached", "% met"):
             table.add_column(column, justify="right")
-        for priority, counts in self.tally.decided().items():
+        for priority, counts in self.totals.decided().items():
             met, breached = counts[Kind.MET], counts[Kind.BREACHED]
             table.add_row(priority, str(met), str(breached), f"{100 * met / (met + breached):.1f}%")
         return table

@@ -1,4 +1,4 @@
-"""Somebody to be told of alerts: a server on 127.0.0.1 that takes what Alertmanager sends to a webhook."""
+"""Receives the demo's alerts: a webhook for Alertmanager on 127.0.0.1."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Notification(NamedTuple):
-    """One alert of what was sent to a receiver at once."""
+    """One alert of a request of Alertmanager, which has the alerts of one receiver."""
 
     receiver: str
     status: str
@@ -34,10 +34,10 @@ class _Listener(ThreadingMixIn, TCPServer):
 
 
 class Webhook:
-    """Use as a context manager. ``notify`` is called for each alert, in a thread of the server's."""
+    """A context manager. A thread of the server calls ``notify`` with each alert."""
 
     def __init__(self, notify: Callable[[Notification], object]) -> None:
-        class Told(BaseHTTPRequestHandler):
+        class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 sent = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
                 for alert in sent["alerts"]:
@@ -47,9 +47,9 @@ class Webhook:
                 self.end_headers()
 
             def log_message(self, format: str, *args: object) -> None:  # noqa: A002 -- the standard library's name
-                """What is told is shown; that it was told need not be."""
+                """Log nothing: the demo shows the notifications."""
 
-        self._listener = _Listener(("127.0.0.1", 0), Told)
+        self._listener = _Listener(("127.0.0.1", 0), Handler)
         self._thread = threading.Thread(target=self._listener.serve_forever, kwargs={"poll_interval": 0.1}, daemon=True)
 
     @property

@@ -1,4 +1,4 @@
-"""The demo's workers: the real command, each in a process of its own, which ends with the demo."""
+"""Runs the demo's workers: each is the command ``breachwatch worker`` in a process that ends with the demo."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ USUAL_METRICS_PORT: Final = 9300
 
 @contextmanager
 def workers_running(folder: Path, settings: Mapping[str, str], count: int) -> Iterator[list[Child]]:
-    """Workers with these settings (``{"APP_ID": ...}``), ready for events; they keep their logs in ``folder``.
+    """Run workers with these settings (``{"APP_ID": ...}``) and logs in ``folder``, and yield them when they are ready.
 
-    Raises ``DemoError`` with the end of its log when one does not get ready.
+    Raises ``DemoError`` with the end of the log if a worker does not become ready.
     """
     sources = str(Path(__file__).parents[2])
     variables = {f"{PREFIX}{name}": value for name, value in settings.items()}

@@ -1,1 +1,1 @@
-"""Deployments: complete sets of policies and calendars, as data that can be stored, and what lies between two of them."""
+"""Deployments: complete sets of policies and calendars, the log of them, and what lies between two of them."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
+from stream.sla.policy.metric import base_name
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
@@ -75,10 +77,10 @@ def onto_existing(before: Sequence[T], after: Sequence[T]) -> list[T]:
 
 
 def row(metric: Metric | None) -> Metric | None:
-    """A metric row by the name that a file gives it, without a digest; one of a commitment's or ladder's own has none."""
+    """A metric row without the name that it has from its commitment or ladder."""
     if metric is None:
         return None
-    return replace(metric, name="" if "/" in metric.name else metric.name.partition("#")[0])
+    return replace(metric, name="" if "/" in metric.name else base_name(metric.name))
 
 
 def policy_content(policy: Policy) -> object:

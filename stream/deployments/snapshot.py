@@ -28,6 +28,10 @@ class SnapshotError(ValueError):
     """A set that is too large to be written, or bytes that are not a snapshot which this release can read."""
 
 
+class NewerSnapshotError(SnapshotError):
+    """Bytes that a newer release wrote."""
+
+
 def normal_form(policies: PolicySet) -> bytes:
     """The set as JSON with sorted keys."""
     calendars = {name: to_plain(calendar.content) for name, calendar in policies.calendars.items()}
@@ -65,7 +69,7 @@ def decode(data: bytes) -> PolicySet:
     if not data:
         raise SnapshotError("the snapshot is empty")
     if data[0] > FORM:
-        raise SnapshotError(
+        raise NewerSnapshotError(
             f"the snapshot has form {data[0]}, and this release reads forms up to {FORM}: a newer breachwatch wrote it; upgrade"
         )
     if data[0] != FORM:
@@ -75,7 +79,7 @@ def decode(data: bytes) -> PolicySet:
         calendars = {name: Calendar(name, from_plain(content)) for name, content in plain["calendars"].items()}
         return PolicySet(from_plain(plain["policies"]), calendars)
     except UnknownFormError as error:
-        raise SnapshotError(f"{error} in this release: a newer breachwatch wrote the snapshot; upgrade") from error
+        raise NewerSnapshotError(f"{error} in this release: a newer breachwatch wrote the snapshot; upgrade") from error
     except (zlib.error, msgspec.DecodeError, ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
         raise SnapshotError(f"the snapshot is damaged: {type(error).__name__}: {error}") from error
 

@@ -1,1 +1,1 @@
-"""An embedded Apache Kafka broker for the demo and the tests: no Docker, no Java."""
+"""An embedded Apache Kafka broker for the demo and the tests, without Docker or Java."""

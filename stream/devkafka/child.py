@@ -1,4 +1,4 @@
-"""A server in a process of its own, for as long as a block runs: the demo's workers, Prometheus, Alertmanager."""
+"""Runs a server in a child process for the time of a ``with`` block: the demo's workers, Prometheus, Alertmanager."""
 
 from __future__ import annotations
 
@@ -23,24 +23,25 @@ _TAIL_LINES: Final = 25
 
 
 class DemoError(Exception):
-    """The demo could not be shown; the text says why."""
+    """The demo failed; the text has the reason."""
 
 
 class Child(NamedTuple):
-    """The process, and where to look at it."""
+    """The process of a server, with its log and its pages."""
 
     name: str
-    """What it is, as in "the worker"."""
+    """The name in messages, such as "the worker"."""
     process: subprocess.Popen[bytes]
     log: Path
     port: int
-    """Of its pages, on 127.0.0.1."""
+    """The port of its pages, on 127.0.0.1."""
 
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
     def failed(self, what: str) -> DemoError:
+        """An error that consists of the name, ``what`` happened, and the last lines of the log."""
         lines = self.log.read_text("utf-8", "replace").splitlines()[-_TAIL_LINES:]
         return DemoError(f"{self.name} {what}. The end of its log:\n" + "\n".join(f"  {line}" for line in lines))
 
@@ -49,11 +50,11 @@ class Child(NamedTuple):
 def running(
     name: str, command: Sequence[str], log: Path, port: int, ready: str, variables: Mapping[str, str] | None = None
 ) -> Iterator[Child]:
-    """The command, run in its log's folder with these variables, from when ``GET ready`` on its port is answered with 200.
+    """Run the command with these variables in the folder of its log, and yield when ``GET ready`` on its port returns 200.
 
-    Raises ``DemoError`` with the end of its log when it does not get ready.
+    Raises ``DemoError`` with the end of the log if the server does not become ready.
     """
-    # Nothing of an installation's own settings may leak in: not its variables, and not a file in the current folder.
+    # Neither the variables nor the file of an installation's own settings may affect the server.
     environment = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
     with log.open("wb") as output:
         process = subprocess.Popen(  # noqa: S603  our own programs with our own arguments
@@ -85,18 +86,18 @@ def _wait_until_ready(child: Child, ready: str) -> None:
     while time.monotonic() < deadline:
         if child.process.poll() is not None:
             raise child.failed("ended while starting")
-        if _says_ready(child.port, ready):
+        if _is_ready(child.port, ready):
             return
         time.sleep(0.1)
     raise child.failed(f"was not ready within {_READY_SECONDS} s")
 
 
-def _says_ready(port: int, ready: str) -> bool:
-    asking = HTTPConnection("127.0.0.1", port, timeout=5)
+def _is_ready(port: int, ready: str) -> bool:
+    connection = HTTPConnection("127.0.0.1", port, timeout=5)
     try:
-        asking.request("GET", ready)
-        return asking.getresponse().status == HTTPStatus.OK
+        connection.request("GET", ready)
+        return connection.getresponse().status == HTTPStatus.OK
     except (OSError, HTTPException):
         return False
     finally:
-        asking.close()
+        connection.close()

@@ -1,4 +1,4 @@
-"""A child process that cannot outlive this one, not even when this one is killed."""
+"""Ensures that a child process does not outlive this process, even if this process is killed."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ if TYPE_CHECKING:
 
 
 class ChildGuard:
-    """A shell that kills the child as soon as this process is gone, however it went: then the shell's input ends.
+    """A shell that kills the child when this process has ended for any reason, because the shell's input then ends.
 
-    ``remove``: a folder that then goes too.
-    The kernel's own parent-death signal would not do: it fires when the *thread* that started the child ends.
+    The shell also deletes the folder ``remove``. The kernel's parent-death signal is not suitable: it fires when the *thread*
+    that started the child ends.
     """
 
     def __init__(self, child: subprocess.Popen[Any], *, remove: Path | None = None) -> None:
-        orders = f"read -r _; kill -9 {child.pid}"
+        script = f"read -r _; kill -9 {child.pid}"
         if remove is not None:
-            orders += f"; sleep 1; rm -rf {shlex.quote(str(remove))}"
-        self._shell = subprocess.Popen(  # noqa: S603  our own text, the one name in it quoted
-            ["/bin/sh", "-c", orders],
+            script += f"; sleep 1; rm -rf {shlex.quote(str(remove))}"
+        self._shell = subprocess.Popen(  # noqa: S603  our own script, and the only name in it is quoted
+            ["/bin/sh", "-c", script],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -31,6 +31,6 @@ class ChildGuard:
         )
 
     def release(self) -> None:
-        """Let go. Once the child has been waited for, its process id may become somebody else's: not later than that."""
+        """Stop guarding. Call it before waiting for the child: after the wait, another process may get the child's id."""
         self._shell.kill()
         self._shell.communicate()

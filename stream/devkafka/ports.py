@@ -1,4 +1,4 @@
-"""Free ports on 127.0.0.1 for what this machine serves to itself."""
+"""Finds free ports on 127.0.0.1 for the servers of the demo and the tests."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import random
 import socket
 from typing import Final
 
-# Below the ranges from which Linux and macOS take ports for outgoing connections: a client that keeps calling a dead
-# broker could otherwise be given the broker's own port, connect to itself, and keep the broker from coming back.
+# Below the ranges from which Linux and macOS take ports for outgoing connections. Otherwise a client that retries a dead
+# broker could get the broker's own port, connect to itself, and prevent the broker from starting again.
 _LOWEST: Final = 20_000
 _HIGHEST: Final = 32_000
 
 
 def is_free(port: int) -> bool:
-    """Whether a server could listen on ``port`` at this moment."""
+    """Whether a server could listen on ``port`` now."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -24,7 +24,7 @@ def is_free(port: int) -> bool:
 
 
 def free_port() -> int:
-    """A port that no one listens on; another process may still take it first, so a server must cope with that."""
+    """A port on which no process listens. Another process may still take it, so a server must handle that."""
     for port in random.sample(range(_LOWEST, _HIGHEST), k=200):
         if is_free(port):
             return port

@@ -1,6 +1,6 @@
-"""One way to be told to end: Ctrl-C, SIGTERM and a closed terminal are the same ``KeyboardInterrupt``, once.
+"""Handles the signals that end a program: Ctrl-C, SIGTERM and a closed terminal all raise ``KeyboardInterrupt``, once.
 
-Later ones are ignored, so that an impatient second Ctrl-C cannot cut the stopping short. For the main thread only.
+Later signals are ignored, so that a second Ctrl-C does not interrupt the shutdown. For the main thread only.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _ENDING: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 @contextmanager
 def ended_by_signals() -> Iterator[None]:
-    """Inside, such a signal raises ``KeyboardInterrupt``; afterwards signals do what they did before."""
+    """Make these signals raise ``KeyboardInterrupt`` inside the block, and restore their handlers after it."""
 
     def end(_number: int, _frame: object) -> None:
         _ignore_the_rest()
@@ -33,8 +33,10 @@ def ended_by_signals() -> Iterator[None]:
 
 
 def run(main: Coroutine[object, object, None]) -> None:
-    """``asyncio.run`` for use inside ``ended_by_signals``: such a signal cancels ``main``, which may finish what it must, and
-    then raises ``KeyboardInterrupt``. Raised in the middle of the event loop, it would leave tasks half done.
+    """``asyncio.run`` for use inside ``ended_by_signals``.
+
+    A signal cancels ``main``, which can then clean up; after that, ``KeyboardInterrupt`` is raised. If it were raised inside
+    the event loop, it would leave tasks half done.
     """
     before = {number: signal.getsignal(number) for number in _ENDING}
     try:

@@ -1,1 +1,1 @@
-"""YAML documents: the only reader of YAML in the package, and the combinators that check what it read."""
+"""YAML documents: the only YAML reader of the package, and the combinators that check its data."""

@@ -1,8 +1,8 @@
-"""Reads one YAML document as plain data and remembers the line of every place in it.
+"""Reads one YAML document as plain data and records the line of every place in it.
 
-YAML is read by the core schema of YAML 1.2, and narrower: a scalar is a number only where the number reads back as it was
-written, dates and times stay text, and ``yes``, ``no``, ``on`` and ``off`` stay the words they are. So ``on:`` is a key,
-``2026-01-01`` is a text and a build called ``1.10`` does not become 1.1.
+The reader follows a restricted form of the core schema of YAML 1.2. A scalar is a number only if formatting the number gives
+the same text again. Dates, times, ``yes``, ``no``, ``on`` and ``off`` stay text. So ``on:`` is a key, ``2026-01-01`` is text,
+and a build called ``1.10`` does not become 1.1.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 Where = tuple[str | int, ...]
-"""A place in a document: keys and list indices from the top."""
+"""A place in a document: the keys and list indices from the top."""
 
 Report = Callable[[Where, str], None]
-"""Takes a place, relative to what the reader was given, and a sentence: what is wrong there and what to do."""
+"""Reports a problem: its place, relative to the data of the reader, and a message with the problem and the remedy."""
 
 _MAX_NODES: Final = 100_000
-"""Aliases can make a short file expand without limit; no real file comes near this."""
+"""Limits a document, because aliases can make a short file expand without end. Real files are far smaller."""
 
 _STR: Final = "tag:yaml.org,2002:str"
 _NULL: Final = "tag:yaml.org,2002:null"
@@ -49,12 +49,12 @@ class Severity(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """A problem in a file. ``str()`` gives a line that an editor can jump to."""
+    """A problem in a file. ``str()`` gives a line from which an editor can jump to the place."""
 
     file: str
     line: int
     where: str
-    """As ``policies[0].commitments[1].target.p1``; empty for the file as a whole."""
+    """For example ``policies[0].commitments[1].target.p1``; empty for the file as a whole."""
     message: str
     severity: Severity = Severity.ERROR
 
@@ -73,7 +73,7 @@ class PolicyError(Exception):
 
 @dataclass(slots=True)
 class Document:
-    """A file that was read: plain data, the line of each place, and the problems found on the way."""
+    """A file after reading: its plain data, the line of each place, and the problems found."""
 
     file: str
     data: object = None
@@ -81,7 +81,7 @@ class Document:
     problems: list[Problem] = field(default_factory=list)
 
     def line(self, where: Where) -> int:
-        """The line of a place; for a key that is missing, that of the nearest place around it."""
+        """The line of a place, or of the nearest place around it if the place itself is missing."""
         while where not in self.lines and where:
             where = where[:-1]
         return self.lines.get(where, 1)
@@ -102,7 +102,7 @@ def written(where: Where) -> str:
 
 
 def read_document(path: Path) -> Document:
-    """Reads one file. Its problems (unreadable, not UTF-8, not YAML, a duplicate key) are in ``problems``. Never raises."""
+    """Read one file. ``problems`` has its problems: unreadable, not UTF-8, not YAML, a duplicate key. Never raises."""
     try:
         text = path.read_text(encoding="utf-8-sig")
     except OSError as error:
@@ -117,7 +117,7 @@ def read_document(path: Path) -> Document:
 
 
 def parse_document(text: str, file: str) -> Document:
-    """Parses the text of a file, as ``read_document`` does. ``file`` is the name that problems give."""
+    """Parse the text of a file, as ``read_document`` does. ``file`` is its name in the problems."""
     document = Document(file)
     try:
         node = _compose(text)
@@ -154,7 +154,7 @@ class _TooLargeError(yaml.YAMLError):
 
 
 class _Walk:
-    """Turns nodes into data, noting lines. Keys are text as written, whatever YAML would make of them."""
+    """Converts YAML nodes to data and records their lines. Keys stay the text of the file, even if YAML has a type for them."""
 
     def __init__(self, document: Document) -> None:
         self._document = document
@@ -169,7 +169,7 @@ class _Walk:
         if isinstance(node, yaml.ScalarNode):
             return self._scalar(node, where)
         if id(node) in self._around:
-            self._document.error(where, f"the alias refers to what contains it (line {node.start_mark.line + 1})")
+            self._document.error(where, f"the alias refers to a node that contains it (line {node.start_mark.line + 1})")
             return None
         self._around.add(id(node))
         try:
@@ -193,7 +193,7 @@ class _Walk:
             if key in data:
                 first = self._document.lines[here]
                 self._document.lines[here] = line
-                self._document.error(here, f"the key is given twice, first in line {first}")
+                self._document.error(here, f"duplicate key, first in line {first}")
                 self._document.lines[here] = first
                 continue
             self._document.lines[here] = line
@@ -205,7 +205,7 @@ class _Walk:
         if node.tag == _STR:
             return text
         if node.tag not in _SCALARS or not _SCALARS[node.tag][0].fullmatch(text):
-            self._document.error(where, f"the tag {node.tag!r} means nothing here: write the value alone")
+            self._document.error(where, f"the tag {node.tag!r} is not supported: write the value alone")
             return None
         if node.tag == _NULL:
             return None

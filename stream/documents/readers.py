@@ -1,7 +1,7 @@
 """Combinators that check the data of a document: sections, names, lists, numbers.
 
-Every reader takes data and a report. It returns ``None`` after it has reported a problem. Readers are combined by passing
-one to another; nothing here depends on what the document describes.
+Every reader takes data and a report. It returns ``None`` after it has reported a problem. A reader can take another reader
+for the parts of its data. Nothing here depends on the subject of the document.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
 
 def under(report: Report, *steps: str | int) -> Report:
-    """A report for what lies below these steps."""
+    """A report whose places are relative to these steps."""
 
     def below(where: Where, message: str) -> None:
         report((*steps, *where), message)
@@ -32,14 +32,14 @@ def under(report: Report, *steps: str | int) -> Report:
 
 
 def section(data: object, report: Report, keys: Iterable[str], required: Iterable[str] = ()) -> Mapping[str, object] | None:
-    """A mapping. Unknown and missing keys are reported; ``None`` only if it is not a mapping."""
+    """Read a mapping. Report unknown and missing keys. ``None`` only if the data is not a mapping."""
     keys = list(keys)
     if not isinstance(data, Mapping):
         report((), f"must be a mapping with the keys {listed(keys)}, not {shown(data)}")
         return None
     for key in data:
         if key not in keys:
-            report((str(key),), f"unknown key{suggestion(str(key), keys)}; known here: {listed(keys)}")
+            report((str(key),), f"unknown key{suggestion(str(key), keys)}; known keys: {listed(keys)}")
     for key in required:
         if key not in data:
             report((), f"`{key}` is missing")
@@ -47,12 +47,12 @@ def section(data: object, report: Report, keys: Iterable[str], required: Iterabl
 
 
 def part(data: Mapping[str, object], key: str, report: Report, read: Callable[[object, Report], R]) -> R | None:
-    """What ``read`` makes of the value of a key; ``None`` if the key is not there."""
+    """Read the value of a key with ``read``. ``None`` if the key is missing."""
     return read(data[key], under(report, key)) if key in data else None
 
 
 def items(data: object, report: Report, read: Callable[[object, Report], R]) -> list[R] | None:
-    """A list with at least one item; an item that cannot be read is ``None``."""
+    """Read a list with at least one item. An item with a problem is ``None``."""
     if not isinstance(data, list) or not data:
         report((), f"must be a list with at least one item, not {shown(data)}")
         return None
@@ -60,7 +60,7 @@ def items(data: object, report: Report, read: Callable[[object, Report], R]) -> 
 
 
 def read_name(data: object, report: Report) -> str | None:
-    """A word that can stand in ids, labels and paths."""
+    """Read a name that is safe in ids, labels and paths."""
     text = as_text(data)
     if text is None or not _NAME.fullmatch(text):
         report((), f"must be a name of letters, digits, `-`, `_` and `.` (at most 64), not {shown(data)}")
@@ -69,15 +69,15 @@ def read_name(data: object, report: Report) -> str | None:
 
 
 def read_role(data: object, report: Report) -> str | None:
-    """A role such as ``support-manager``. A policy must not contain addresses or phone numbers of people."""
+    """Read a role such as ``support-manager``. A policy must not contain addresses or phone numbers of people."""
     if isinstance(data, str) and "@" in data:
-        report((), "must be a role such as `support-manager`, not an address: who holds the role is decided elsewhere")
+        report((), "must be a role such as `support-manager`, not an address: policies do not name people")
         return None
     return read_name(data, report)
 
 
 def read_team(data: object, report: Report) -> str | None:
-    """The name of a team as the helpdesk writes it, such as ``Tier 2 network``; never a person's address."""
+    """Read the name of a team as in the helpdesk, such as ``Tier 2 network``; never a person's address."""
     text = as_text(data)
     if not text or "@" in text or len(text) > 256:
         report((), f"must be the name of a team of at most 256 characters, not {shown(data)}")
@@ -86,13 +86,13 @@ def read_team(data: object, report: Report) -> str | None:
 
 
 def read_roles(data: object, report: Report) -> tuple[str, ...] | None:
-    """One role or a list of roles."""
+    """Read one role or a list of roles."""
     roles = items(data if isinstance(data, list) else [data], report, read_role)
     return tuple(role for role in roles if role is not None) if roles else None
 
 
 def read_word(words: type[E]) -> Reader[E]:
-    """A reader of one of the words of an enumeration."""
+    """A reader for a word of an enumeration."""
 
     def read(data: object, report: Report) -> E | None:
         known = [word.value for word in words]
@@ -113,15 +113,15 @@ def read_yes_no(data: object, report: Report) -> bool | None:
 
 
 def read_count(data: object, report: Report) -> int | None:
-    """A whole number from 1 on."""
+    """Read a whole number of at least 1."""
     if isinstance(data, bool) or not isinstance(data, int) or data < 1:
-        report((), f"must be a whole number from 1 on, not {shown(data)}")
+        report((), f"must be a whole number of at least 1, not {shown(data)}")
         return None
     return data
 
 
 def as_text(data: object) -> str | None:
-    """A scalar as ticket fields hold it: text as it is, numbers as written, true and false as ``yes`` and ``no``."""
+    """A scalar as in ticket fields: text unchanged, numbers as written, true and false as ``yes`` and ``no``."""
     if isinstance(data, bool):
         return "yes" if data else "no"
     if isinstance(data, str | int | float):
@@ -130,7 +130,7 @@ def as_text(data: object) -> str | None:
 
 
 def shown(data: object) -> str:
-    """Data as a problem quotes it: short, and in the words of the file."""
+    """Data as the message of a problem quotes it: short, and as written in the file."""
     if data is None:
         return "nothing"
     if isinstance(data, Mapping):
@@ -146,6 +146,6 @@ def listed(words: Iterable[str]) -> str:
 
 
 def suggestion(word: str, known: Iterable[str]) -> str:
-    """``: did you mean `stops`?``, or nothing."""
+    """``, did you mean `stops`?``, or empty."""
     close = get_close_matches(word, list(known), n=1, cutoff=0.7)
     return f", did you mean `{close[0]}`?" if close else ""

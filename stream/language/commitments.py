@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, Final
 
@@ -12,6 +13,7 @@ from stream.language.metrics import PARTS, read_parts
 from stream.language.renames import read_was
 from stream.language.thresholds import read_duration, read_share, read_warnings
 from stream.sla.policy.conditions import ALWAYS, Condition
+from stream.sla.policy.metric import base_name, row_name
 from stream.sla.policy.policy import Choice, Commitment, OnChange, Threshold
 
 if TYPE_CHECKING:
@@ -37,7 +39,7 @@ _KEYS: Final = (
 )
 
 
-def read_commitment(data: object, report: Report, known: Known, policy: str, version: int) -> Commitment | None:
+def read_commitment(data: object, report: Report, known: Known) -> Commitment | None:
     """A commitment of one version of a policy; ``None`` after what is wrong was reported."""
     entry = section(data, report, _KEYS, required=("metric", "target"))
     if entry is None:
@@ -59,7 +61,7 @@ def read_commitment(data: object, report: Report, known: Known, policy: str, ver
     objective = part(entry, "objective", report, _read_objective)
     cap = part(entry, "extensions", report, _read_cap)
     was = read_was(entry, report, name)
-    metric = _row(entry, report, base, known, policy, name, version) if base and name else None
+    metric = _row(entry, report, base) if base and name else None
     if metric is not None and metric.timer and objective is not None:
         report(("objective",), "a timer promises nothing, so there is nothing to keep: take `objective` away")
     if metric is None or name is None or when is None or target is None or warn_at is None:
@@ -67,14 +69,10 @@ def read_commitment(data: object, report: Report, known: Known, policy: str, ver
     return Commitment(name, metric, target, warn_at, when, calendar, objective, on_change, cap, was)
 
 
-def _row(  # noqa: PLR0913  the parts of one commitment, each read before
-    entry: Mapping[str, object], report: Report, base: Metric, known: Known, policy: str, name: str, version: int
-) -> Metric | None:
+def _row(entry: Mapping[str, object], report: Report, base: Metric) -> Metric | None:
     """The metric's row, or, where the commitment changes parts of it, one of its own."""
     metric = read_parts({key: entry[key] for key in PARTS if key in entry}, report, base)
-    if metric is None or metric == base:
-        return metric
-    return known.name_row(metric, f"{policy}/{name}", version)
+    return metric if metric is None or metric == base else replace(metric, name=row_name(base_name(base.name), metric))
 
 
 def _read_objective(data: object, report: Report) -> float | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from stream.documents.readers import (
@@ -26,14 +27,13 @@ from stream.language.metrics import CLOCK_PARTS, read_parts
 from stream.language.renames import check_renames, read_was
 from stream.language.thresholds import read_after, read_at, read_duration
 from stream.sla.policy.conditions import ALWAYS, Condition
-from stream.sla.policy.metric import Again
+from stream.sla.policy.metric import Again, row_name
 from stream.sla.policy.policy import Ladder, LadderKind, Level
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
     from stream.documents.document import Report
-    from stream.language.scope import Known
     from stream.sla.policy.metric import Metric
 
 _KEYS: Final = (
@@ -62,9 +62,7 @@ _LEVEL_KEYS: Final = (
 )
 
 
-def read_ladder(
-    data: object, report: Report, known: Known, policy: str, version: int, commitments: Collection[str]
-) -> Ladder | None:
+def read_ladder(data: object, report: Report, policy: str, commitments: Collection[str]) -> Ladder | None:
     """A ladder of one version of a policy that has commitments of these names; ``None`` after what is wrong was reported."""
     entry = section(data, report, _KEYS, required=("ladder", "kind", "levels"))
     if entry is None:
@@ -76,7 +74,7 @@ def read_ladder(
     if kind is LadderKind.HIERARCHICAL:
         _refuse_teams(entry, report)
     commitment = part(entry, "on", report, lambda value, here: _read_reference(value, here, "commitment", commitments))
-    metric = _own_row(entry, report, known, policy, name or "", version)
+    metric = _own_row(entry, report, policy, name or "")
     names = [str(level["level"]) for level in _mappings(entry.get("levels")) if "level" in level]
     request = part(entry, "on_request", report, lambda value, here: _read_request(value, here, names, commitments))
     level, after = request if request is not None else ("", "")
@@ -89,7 +87,7 @@ def read_ladder(
     return Ladder(name, kind, levels, metric, commitment or "", when, owner, again, level, after, monitoring, was)
 
 
-def _own_row(entry: Mapping[str, object], report: Report, known: Known, policy: str, name: str, version: int) -> Metric | None:
+def _own_row(entry: Mapping[str, object], report: Report, policy: str, name: str) -> Metric | None:
     """The ladder's own stopwatch; ``None`` for a ladder that stands on a commitment."""
     parts = {key: entry[key] for key in CLOCK_PARTS if key in entry}
     if "on" in entry:
@@ -101,7 +99,7 @@ def _own_row(entry: Mapping[str, object], report: Report, known: Known, policy: 
         return None
     # Whoever escalates wants the problem solved: a ticket that is opened again takes the ladder up where it stood.
     metric = read_parts(parts, report, None, again=Again.CONTINUE)
-    return known.name_row(metric, f"{policy}/{name}", version) if metric is not None else None
+    return replace(metric, name=row_name(f"{policy}/{name}", metric)) if metric is not None else None
 
 
 def _read_levels(data: object, report: Report, *, on_own: bool) -> tuple[Level, ...] | None:

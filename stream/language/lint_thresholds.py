@@ -1,7 +1,6 @@
-"""Marks that do not fit their target: warnings too late to warn, levels out of order, targets that never run out.
+"""Finds thresholds that do not fit their target: warnings that come too late, levels out of order, targets that never run out.
 
-Two lengths are compared only where they run on the same clock: nobody can say whether ``1w`` or ``5bd`` is longer without
-knowing the week.
+Two lengths are compared only on the same clock: whether ``1w`` or ``5bd`` is longer depends on the week.
 """
 
 from __future__ import annotations
@@ -18,15 +17,15 @@ if TYPE_CHECKING:
     from stream.documents.document import Report
     from stream.sla.calendar.calendar import Calendar
 
-_Say = Callable[[str, str], None]
+_Report = Callable[[str, str], None]
 
 _START: Final = 1_767_571_200_000_000
-"""2026-01-05T00:00Z, a Monday: where lengths that depend on their start (months) are measured from."""
+"""2026-01-05T00:00Z, a Monday: the start of lengths that depend on their start (months)."""
 
 _HOUR: Final = 3_600_000_000
 _YEAR: Final = 365 * 24 * _HOUR
 _MANY_YEARS: Final = 10
-"""A target that takes longer is taken for a slip, or for one of a calendar that as good as never opens."""
+"""A longer target is a mistake, or its calendar is almost never open."""
 
 
 class _Case(NamedTuple):
@@ -38,54 +37,54 @@ class _Case(NamedTuple):
     text: str
 
 
-def marks_fit(policy: Policy, commitment: Commitment, report: Report, calendars: Mapping[str, Calendar]) -> None:
-    """Reports warnings that warn of nothing, and targets that never run out."""
-    said: set[str] = set()
+def check_warnings(policy: Policy, commitment: Commitment, report: Report, calendars: Mapping[str, Calendar]) -> None:
+    """Report warnings that have no effect, and targets that never run out."""
+    reported: set[str] = set()
 
-    def say(where: str, message: str) -> None:
-        if message not in said:
-            said.add(message)
+    def report_once(where: str, message: str) -> None:
+        if message not in reported:
+            reported.add(message)
             report((where,), message)
 
     used: set[Condition] = set()
     idle: dict[Condition, Fields] = {}
     for case in _cases(policy, commitment, calendars, commitment.warn_at.conditions):
-        _target_ends(case, say)
+        _check_target(case, report_once)
         for condition, thresholds in commitment.warn_at.cases:
             if holds(condition, case.fields):
                 if case.target is None:
                     idle.setdefault(condition, case.fields)
                 else:
                     used.add(condition)
-                    _warnings_warn(thresholds, case, say)
+                    _check_thresholds(thresholds, case, report_once)
                 break
     for condition, fields in idle.items():
         if condition not in used:
             about = _about(condition, fields)
-            say("warn_at", f"warns where nothing is promised{about}: give a target there or take the warning away")
+            report_once("warn_at", f"warns without a target{about}: add a target or remove the warning")
 
 
-def _target_ends(case: _Case, say: _Say) -> None:
+def _check_target(case: _Case, report: _Report) -> None:
     if case.target is not None and case.target.clock is Clock.BUSINESS:
         opening = case.calendar.measure(_START, _START + _YEAR)
         if case.target.micros > opening * _MANY_YEARS:
             hours = opening // _HOUR
-            say("target", f"{case.text} takes over {_MANY_YEARS} years: `{case.calendar.name}` is open {hours} hours a year")
+            report("target", f"{case.text} takes over {_MANY_YEARS} years: `{case.calendar.name}` is open {hours} hours a year")
 
 
-def _warnings_warn(thresholds: tuple[Threshold, ...], case: _Case, say: _Say) -> None:
+def _check_thresholds(thresholds: tuple[Threshold, ...], case: _Case, report: _Report) -> None:
     for threshold in thresholds:
         position = _position(threshold, case)
         if position is None or case.target is None or position.clock is not case.target.clock:
             continue
         if position.micros <= 0:
-            say("warn_at", f"`{threshold.text}` is no shorter than the target {case.text}: it would warn from the start")
+            report("warn_at", f"`{threshold.text}` is at least as long as the target {case.text}: it would warn at the start")
         elif position.micros >= case.target.micros:
-            say("warn_at", f"`{threshold.text}` comes no earlier than the target {case.text} runs out, so it warns of nothing")
+            report("warn_at", f"`{threshold.text}` is not before the deadline of the target {case.text}, so it has no effect")
 
 
-def levels_rise(policy: Policy, ladder: Ladder, report: Report, calendars: Mapping[str, Calendar]) -> None:
-    """Reports levels that come before the one below them, or before the start of their target."""
+def check_levels(policy: Policy, ladder: Ladder, report: Report, calendars: Mapping[str, Calendar]) -> None:
+    """Report levels that come before the level below them, or before the start of their target."""
     basis = next((c for c in policy.commitments if c.name == ladder.commitment), None)
     if ladder.metric is not None:
         basis = Commitment(ladder.name, ladder.metric, Choice(()))
@@ -101,7 +100,7 @@ def levels_rise(policy: Policy, ladder: Ladder, report: Report, calendars: Mappi
 
 
 def _misplaced(ladder: Ladder, case: _Case) -> list[tuple[int, str, str]]:
-    """Index, key and complaint of every level that is out of order for one kind of ticket."""
+    """Return index, key and message of every level that is out of order for one kind of ticket."""
     found = []
     below: dict[Clock, tuple[int, str]] = {}
     for index, level in enumerate(ladder.levels):
@@ -112,16 +111,16 @@ def _misplaced(ladder: Ladder, case: _Case) -> list[tuple[int, str, str]]:
         key = "after" if threshold.kind is ThresholdKind.USED else "at"
         lower, text = below.get(position.clock, (0, ""))
         if position.micros <= 0:
-            found.append((index, key, f"`{threshold.text}` lies before the start of a target of {case.text}"))
+            found.append((index, key, f"`{threshold.text}` is before the start of the target {case.text}"))
         elif position.micros < lower:
-            found.append((index, key, f"`{threshold.text}` comes before `{text}` of a level below it"))
+            found.append((index, key, f"`{threshold.text}` comes before `{text}`, which is a lower level"))
         else:
             below[position.clock] = (position.micros, threshold.text)
     return found
 
 
 def _position(threshold: Threshold, case: _Case) -> Amount | None:
-    """Where on the stopwatch a mark lies; ``None`` where that cannot be said without knowing when the stopwatch starts."""
+    """Return the position of a threshold on the stopwatch; ``None`` if it depends on when the stopwatch starts."""
     target = case.target
     if threshold.duration is None:  # a share
         return target and Amount(target.clock, target.micros * threshold.per_mille // 1000)
@@ -140,7 +139,7 @@ def _cases(
     more: list[Condition],
     when: Condition = ALWAYS,
 ) -> list[_Case]:
-    """Every kind of ticket that its choices and ``more`` tell apart, of those the commitment and ``when`` apply to."""
+    """Return every kind of ticket that the choices and ``more`` distinguish, if the commitment and ``when`` apply to it."""
     own = commitment.calendar or Choice(())
     choices = (own, policy.calendar, commitment.target)
     conditions = [*more, *(condition for choice in choices for condition in choice.conditions)]
@@ -155,6 +154,6 @@ def _cases(
 
 
 def _about(condition: Condition, fields: Fields) -> str:
-    """`` (priority p5)``: which tickets are meant, as far as a condition asks for it."""
+    """Return the tickets that are meant, by the fields of a condition: `` (priority p5)``."""
     named = [f"{field} {fields[field] or 'not set'}" for field in sorted(fields_read(condition)) if field in fields]
     return f" ({', '.join(named)})" if named else ""

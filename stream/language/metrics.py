@@ -10,7 +10,7 @@ from stream.documents.document import Report
 from stream.documents.readers import listed, part, read_name, read_word, read_yes_no, section, shown, suggestion, under
 from stream.language.conditions import NEVER, read_condition
 from stream.sla.policy.conditions import Condition, Not, momentary
-from stream.sla.policy.metric import BUILT_IN, Again, Metric
+from stream.sla.policy.metric import BUILT_IN, Again, Metric, row_name
 
 CONDITIONS: Final = ("starts", "stops", "pauses", "resumes", "restarts", "cancels", "reopens")
 CLOCK_PARTS: Final = (*CONDITIONS, "again")
@@ -143,4 +143,6 @@ def _read_row(name: str, written: Written, base: _Base) -> Metric | None:
             return None
         start = base(like, here)
         metric = read_parts(data, report, start) if start is not None else None
-    return replace(metric, name=name) if metric is not None else None
+    if metric is None or metric == BUILT_IN.get(name):
+        return metric
+    return replace(metric, name=row_name(name, metric))

@@ -53,10 +53,10 @@ def read_policy(data: object, report: Report, known: Known) -> Reading | None:
         report((), "promises nothing: it needs `commitments`, `escalations` or both")
 
     def commitment(item: object, here: Report) -> Commitment | None:
-        return read_commitment(item, here, known, name or "", version or 0)
+        return read_commitment(item, here, known)
 
     def ladder(item: object, here: Report) -> Ladder | None:
-        return read_ladder(item, here, known, name or "", version or 0, names)
+        return read_ladder(item, here, name or "", names)
 
     names = _commitment_names(entry.get("commitments"))
     commitments = _by_name(entry, "commitments", report, commitment)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from stream.documents.readers import as_text, listed, shown, suggestion
@@ -23,7 +23,6 @@ class Known:
     calendars: Mapping[str, Calendar | None]
     used: set[str] = field(default_factory=set)
     """The rows and calendars that policies have named so far."""
-    _named: dict[str, Metric] = field(default_factory=dict)
 
     def read_row(self, data: object, report: Report) -> Metric | None:
         """The row that the name of a metric stands for."""
@@ -43,14 +42,3 @@ class Known:
             return None
         self.used.add(name)
         return name
-
-    def name_row(self, metric: Metric, name: str, version: int) -> Metric:
-        """The row under a name of its own. Another content under that name already: with ``@version`` behind it.
-
-        A ticket keeps the state of a stopwatch under the name of its row, so one name must never mean two rows.
-        """
-        metric = replace(metric, name=name)
-        if self._named.setdefault(name, metric) != metric:
-            metric = replace(metric, name=f"{name}@{version}")
-            self._named[metric.name] = metric
-        return metric

@@ -1,9 +1,10 @@
-"""The worker's web server: ``/metrics`` for Prometheus, ``/healthz`` and ``/readyz`` for whoever supervises it, and the
-pages of ``stream.observe.pages.site`` for people.
+"""The worker's web server: ``/metrics`` for Prometheus, ``/healthz`` and ``/readyz`` for supervisors, and the pages of
+``stream.observe.pages.site``.
 
-They are served by threads of their own, so that a slow scrape holds up no event and a stuck event loop can still be
-seen: ``/healthz`` says that the process lives, ``/readyz`` what the worker says of itself. Where a token is set, all but
-these two want it: they say nothing of tickets, and whoever supervises must not hold secrets.
+Separate threads serve the requests. A slow scrape therefore does not delay events, and the server still answers when the
+event loop hangs. ``/healthz`` shows that the process is alive, and ``/readyz`` shows the worker's own status. If a token is
+set, every other address requires it. These two do not, because they reveal nothing about tickets and a supervisor should not
+need a secret.
 """
 
 from __future__ import annotations
@@ -31,25 +32,25 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 Ready = Callable[[], tuple[bool, str]]
-"""Asked from another thread: whether the worker does its work, and one line saying so or why not."""
+"""Called from another thread. Returns whether the worker is ready, and its status in one line."""
 
 _TEXT: Final = "text/plain; charset=utf-8"
 _REFUSED: Final = Answer(
     HTTPStatus.UNAUTHORIZED,
     _TEXT,
-    b"a token is needed: as a bearer token, or as the password\n",
+    b"a token is required: send it as a bearer token, or as the password\n",
     (("WWW-Authenticate", 'Basic realm="breachwatch", charset="UTF-8"'), ("Cache-Control", "no-store")),
 )
 
 
-# Not http.server.HTTPServer: on binding, it asks the name service who we are, and may wait long for an answer.
+# Not http.server.HTTPServer: on binding, it looks up the host name, which may take long.
 class _Listener(ThreadingMixIn, TCPServer):
     allow_reuse_address = True
     daemon_threads = True
 
 
 class Server:
-    """The running pages. ``port`` is the one really bound, also when 0 (any free one) was asked for."""
+    """The running server. ``port`` is the port bound, also if port 0 (any free one) was requested."""
 
     def __init__(self, listener: _Listener) -> None:
         self.port: Final[int] = listener.server_address[1]
@@ -58,7 +59,7 @@ class Server:
         self._thread.start()
 
     def close(self) -> None:
-        """Stop listening. Harmless when done twice."""
+        """Stop listening. A second call does nothing."""
         self._listener.shutdown()
         self._listener.server_close()
         self._thread.join()
@@ -67,9 +68,9 @@ class Server:
 def serve(
     registry: CollectorRegistry, address: str, port: int, ready: Ready, site: Site | None = None, token: str = ""
 ) -> Server:
-    """Serve on ``address:port`` until ``close()``. Raises OSError when the address cannot be had.
+    """Serve on ``address:port`` until ``close()``. Raises OSError if the address cannot be bound.
 
-    ``token``: asked of everybody, as a bearer token or as the password of basic authentication; empty: of nobody.
+    ``token``: required of every client, as a bearer token or as the password of basic authentication. Empty: not required.
     """
 
     class Listener(_Listener):
@@ -85,7 +86,7 @@ def serve(
                 path, _, query = self.path.partition("?")
                 self._answer(self._page(path, query))
             except ConnectionError:
-                log.debug("the client went away before the answer")
+                log.debug("the client closed the connection before the answer")
 
         def _page(self, path: str, query: str) -> Answer:
             accept = self.headers.get("Accept", "")
@@ -103,9 +104,9 @@ def serve(
                     return Answer(HTTPStatus.OK, content_type, encode(registry))
                 if site is not None and (page := site.answer(path, query, accept)) is not None:
                     return page
-            except Exception:  # a page that fails must say so, not cut the line
+            except Exception:  # the client must get an answer, not a closed connection
                 log.exception("the page %s failed", path)
-                return Answer(HTTPStatus.INTERNAL_SERVER_ERROR, _TEXT, b"this page failed; the log says why\n")
+                return Answer(HTTPStatus.INTERNAL_SERVER_ERROR, _TEXT, b"this page failed; see the log for the reason\n")
             named = b"pages: / /tickets/<id> /metrics /healthz /readyz\n" if site else b"pages: /metrics /healthz /readyz\n"
             return Answer(HTTPStatus.NOT_FOUND, _TEXT, named)
 
@@ -126,12 +127,12 @@ def serve(
 
 
 def _bears(header: str, token: str) -> bool:
-    """Whether an Authorization header has the token. Takes as long for a wrong one as for the right one."""
+    """Whether an Authorization header has the token. The comparison takes the same time for a wrong token."""
     scheme, _, given = header.partition(" ")
-    if scheme.lower() == "basic":  # a browser asks its user for a name and a password; any name will do
+    if scheme.lower() == "basic":  # browsers ask for a name and a password; any name is accepted
         try:
             given = b64decode(given, validate=True).decode("utf-8", "replace").partition(":")[2]
-        except ValueError:  # no base64
+        except ValueError:  # not base64
             return False
     elif scheme.lower() != "bearer":
         return False

@@ -1,1 +1,1 @@
-"""The worker: Faust, Kafka, the commit cycle and the deadlines."""
+"""The worker: Faust, Kafka, the commit cycle and the timers."""

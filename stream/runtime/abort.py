@@ -1,4 +1,4 @@
-"""How a worker ends when something happened that its code does not foresee."""
+"""Ends a worker after an unforeseen error."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ import sys
 from typing import Final, NoReturn
 
 EXIT_STATUS: Final = 70
-"""``EX_SOFTWARE``: our bug, or a Kafka that broke its word. Start the worker again; it goes on where it was."""
+"""``EX_SOFTWARE``: a bug in breachwatch, or a fault of Kafka. After a restart the worker continues where it was."""
 
 log = logging.getLogger(__name__)
 
 
 def abort(doing: str, error: BaseException) -> NoReturn:
-    """Log what was being done and what went wrong, and end the process at once.
+    """Log the action and its error, and end the process at once.
 
-    At once, because an orderly shutdown commits: Faust would acknowledge what has not been written.
+    An orderly shutdown would commit: Faust would acknowledge events whose results are not written.
     """
-    log.critical("stopped at once, %s; nothing unfinished was committed, start again to go on", doing, exc_info=error)
+    log.critical("stopped at once, %s; nothing unfinished was committed, restart to continue", doing, exc_info=error)
     for handler in logging.getLogger().handlers:
         handler.flush()
     sys.stdout.flush()

@@ -1,7 +1,7 @@
-"""A Faust app whose one agent hands fetched batches to the partitions, and whose table is our store.
+"""The worker's Faust app: one agent passes fetched batches to the partitions, and our store is its table.
 
-Faust does what it is good at: group membership, assignment, restoring the table, the order of a rebalance. What becomes
-durable when is ``stream.runtime.partition.commit``.
+Faust manages group membership, assignment, the restoring of the table and the order of a rebalance.
+``stream.runtime.partition.commit`` defines when results become durable.
 """
 
 from __future__ import annotations
@@ -15,11 +15,14 @@ import faust
 from faust.types import TP
 from yarl import URL
 
+from stream.runtime import gc_tuning
 from stream.runtime.abort import abort
 from stream.runtime.kafka.assignor import Assignor
+from stream.runtime.kafka.clients import AiokafkaClients
 from stream.runtime.kafka.connection import faust_credentials
+from stream.runtime.kafka.consumer import FAUST_LOG
 from stream.runtime.kafka.topics import Topics
-from stream.runtime.kafka.transport import FAUST_LOG, Transport
+from stream.runtime.kafka.transport import Transport
 from stream.runtime.partition.commit import WorkerContext
 from stream.runtime.partition.lifecycle import IllegalTransitionError, State
 from stream.runtime.recovery import store
@@ -30,6 +33,7 @@ if TYPE_CHECKING:
 
     from stream.observe.metrics.registry import Metrics
     from stream.runtime.clock import Clock
+    from stream.runtime.deployments import DeploymentFollower
     from stream.runtime.partition.shard import Shard
     from stream.runtime.partition.task import PartitionTask
     from stream.runtime.settings import Settings
@@ -43,7 +47,7 @@ _STOP_SECONDS: Final = 10
 
 
 class App(faust.App):  # type: ignore[misc]  # Faust ships no types mypy could follow
-    """One worker. ``tasks`` are those of the partitions that it owns, by number."""
+    """One worker. ``tasks`` has the tasks of its partitions, by number."""
 
     logger = FAUST_LOG
 
@@ -57,11 +61,13 @@ class App(faust.App):  # type: ignore[misc]  # Faust ships no types mypy could f
         self.engine: Final = engine
         self.tasks: Final[dict[int, PartitionTask]] = {}
         self.events_loop: asyncio.AbstractEventLoop | None = None
-        """The loop to which partitions, tickets and deadlines belong; ``None`` before it runs."""
-        self.beside: list[Callable[[], Coroutine[Any, Any, None]]] = []
-        """What runs beside the partitions for as long as the app does."""
+        """The loop to which partitions, tickets and timers belong; ``None`` before it runs."""
+        self.background: list[Callable[[], Coroutine[Any, Any, None]]] = []
+        """Coroutines that run beside the partitions until the app stops."""
+        self.deployments: DeploymentFollower | None = None
+        """``None`` if the engine has a set of policies that never changes."""
         self._clock = clock
-        self._presence = suspension_detector
+        self._suspension_detector = suspension_detector
         self._taking_over = asyncio.Lock()
         self._rebalance_began: float | None = None
         super().__init__(settings.app_id, **_faust_settings(settings))
@@ -72,6 +78,16 @@ class App(faust.App):  # type: ignore[misc]  # Faust ships no types mypy could f
         self.table.on_recover(self._take_over)
         self.agent(self.source, name="events")(self._deliver)
 
+    def follow(self, deployments: DeploymentFollower) -> None:
+        """Judge by the log of deployments. Only before the start."""
+        self.deployments = deployments
+        deployments.listeners.append(lambda _: self._deployed())
+        self.background.append(deployments.run)
+
+    def _deployed(self) -> None:
+        for task in self.tasks.values():
+            task.deployed()
+
     @property
     def store(self) -> store.Store:
         data: store.Store = self.table.data
@@ -79,29 +95,29 @@ class App(faust.App):  # type: ignore[misc]  # Faust ships no types mypy could f
 
     @property
     def address(self) -> str:
-        """Where this worker's pages are, as the other workers of its group are told."""
+        """The URL of this worker's pages that the other workers of the group know."""
         return str(self.conf.canonical_url)
 
     def advertise(self, url: str) -> None:
-        """Tell it to the other workers. Only before the start: Faust sends it along when it joins the group."""
+        """Set ``address``. Call it before the start, because Faust sends the address when it joins the group."""
         self.conf.canonical_url = url
 
     def workers(self) -> dict[str, tuple[int, ...]]:
-        """The workers of the group, by the addresses of their pages, and their partitions: as the last assignment says."""
+        """The partitions of each worker of the group, by the URL of its pages, from the last assignment."""
         changelog = self.topic_names.changelog
         return {url: tuple(sorted(topics.get(changelog, ()))) for url, topics in self.assignor.tables_metadata().items() if url}
 
     def shards(self) -> list[Shard]:
-        """What the worker holds of each partition that it owns. From any thread."""
+        """The shards of the worker's partitions. Any thread may call this."""
         return [task.shard for task in list(self.tasks.values())]
 
     def catching_up(self) -> Iterator[tuple[TP, int]]:
-        """Input partitions that catch up, and the offset up to which they must come."""
+        """The input partitions that are catching up, with the offset at which they have caught up."""
         return ((shard.source, shard.catch_up_to) for shard in self.shards() if shard.life.state is State.CATCHING_UP)
 
     def readiness(self) -> tuple[bool, str]:
-        """For ``/readyz``: whether this worker does its work, and a line about it."""
-        # Before the first rebalance it has no partitions, and would say so, but nobody has told it yet which are its.
+        """For ``/readyz``: whether this worker processes its partitions, and a line of text."""
+        # Before the first rebalance it has no partitions, but that does not mean that it is ready.
         if self.rebalancing or not self.rebalancing_count or not self.started:
             return False, "joining the group or restoring tickets"
         behind = [shard.number for shard in self.shards() if not shard.live]
@@ -112,7 +128,7 @@ class App(faust.App):  # type: ignore[misc]  # Faust ships no types mypy could f
     async def on_start(self) -> None:
         self.events_loop = asyncio.get_running_loop()
         await super().on_start()
-        for run in self.beside:
+        for run in self.background:
             self.add_future(run())
 
     async def _deliver(self, stream: Any) -> None:
@@ -120,21 +136,23 @@ class App(faust.App):  # type: ignore[misc]  # Faust ships no types mypy could f
             self.tasks[event.message.partition].offer(event)
 
     async def _on_agent_error(self, agent: Any, exc: BaseException) -> None:  # noqa: ARG002  the signature is Faust's
-        # Faust would start the agent anew, behind the batch it failed on.
-        abort("on handing over a batch", exc)
+        # Faust would restart the agent after the batch that failed.
+        abort("on passing a batch to its partition", exc)
 
     async def _take_over(self) -> None:
-        """After each rebalance, tickets restored and input not yet resumed; ``stream.runtime.recovery.takeover``."""
+        """Take over new partitions after each rebalance, when the tickets are restored and the input is still paused."""
         try:
             async with self._taking_over:
-                # Faust counts on: if this restored for an older generation, another rebalance has begun and ends here as well.
+                # If this was the restoring of an older generation, another rebalance has begun, whose end calls this again.
                 if self.tables.recovery._generation_id == (generation := self.consumer_generation_id):
                     owned = frozenset(TP(self.topic_names.events, tp.partition) for tp in self.tables.recovery.active_tps)
                     assignment = Assignment(owned, generation, lambda: generation != self.consumer_generation_id)
                     await take_over(self._context(), Restored(self.store, self.producer), self.tasks, assignment)
-        except Exception as error:  # noqa: BLE001  Faust would drop it and go on without deadlines
+                    if not assignment.superseded():
+                        gc_tuning.freeze()
+        except Exception as error:  # noqa: BLE001  Faust would ignore it and continue without timers
             if self.should_stop:
-                log.info("told to stop while taking partitions over")
+                log.info("stopping while taking over partitions")
                 return
             abort("on taking partitions over", error)
 
@@ -146,7 +164,8 @@ class App(faust.App):  # type: ignore[misc]  # Faust ships no types mypy could f
             metrics=self.metrics,
             wall=self._clock.now,
             consumer=self.consumer,
-            suspension_detector=self._presence,
+            clients=AiokafkaClients(self.settings),
+            suspension_detector=self._suspension_detector,
         )
 
     async def _hold(self) -> None:
@@ -157,13 +176,13 @@ class App(faust.App):  # type: ignore[misc]  # Faust ships no types mypy could f
                 abort("on holding partitions", error)
 
     async def _on_partitions_revoked(self, revoked: set[TP]) -> None:
-        # First of all: from here on no turn begins, and the last one is finished before Faust commits.
+        # Hold first: no further unit of work begins, and the current one is finished before Faust commits.
         await self._hold()
         await super()._on_partitions_revoked(revoked)
 
     def on_rebalance_start(self) -> None:
         super().on_rebalance_start()
-        # Another may begin before this one has ended; nothing flows until the last one has.
+        # Another rebalance may begin before this one has ended. No events flow until the last one has ended.
         self._rebalance_began = self._rebalance_began or time.monotonic()
 
     def on_rebalance_end(self) -> None:
@@ -174,7 +193,7 @@ class App(faust.App):  # type: ignore[misc]  # Faust ships no types mypy could f
         log.info("ready: %s, partitions %s", self.settings.app_id, _listed(self.tasks) or "none")
 
     async def on_stop(self) -> None:
-        log.info("stopping: finishing the turns that have begun")
+        log.info("stopping: finishing the current units of work")
         try:
             await asyncio.wait_for(self._hold(), _STOP_SECONDS)
         except TimeoutError as error:
@@ -191,7 +210,7 @@ class App(faust.App):  # type: ignore[misc]  # Faust ships no types mypy could f
         return Transport(self.conf.broker_producer, self)
 
     def _create_directories(self) -> None:
-        """Faust's folder for tables on disk is not needed: nothing is on disk."""
+        """Do nothing: Faust's folder for tables is not needed, because the table is in memory."""
 
 
 def _faust_settings(settings: Settings) -> dict[str, Any]:

@@ -1,8 +1,8 @@
-"""The engine over recorded events on as many processes as are wanted, what comes of it the same as from one.
+"""Runs the engine over recorded events, on one process or on several. The output is the same for any number of processes.
 
-Tickets know nothing of each other, so each process has a part of them. What they share is the feed's time: each process is told
-which lines made it later, and how late, so that deadlines pass at the line at which they would have passed in one process. What
-is said bears the place where it belongs, and is put into that order here.
+Tickets are independent of each other, so each process has a slice of them. All slices share the time of the feed: each process
+gets the lines that advanced the watermark, and the watermark after each. Deadlines therefore pass at the same line as in one
+process. Each piece of output carries its position, and this module sorts the pieces by it.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import os
 from array import array
 from bisect import bisect_left
 from collections import Counter, deque
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack, contextmanager
 from itertools import chain, islice
@@ -20,7 +21,6 @@ from zlib import crc32
 
 import msgspec
 
-from stream.language.policies import load
 from stream.runtime import gc_tuning
 from stream.sla.engine import Engine, Outcome
 from stream.sla.events import Event
@@ -30,19 +30,23 @@ from stream.wire.effect import encode_effect
 from stream.wire.ticket_event import Incoming
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
-    from pathlib import Path
+    from collections.abc import Iterable, Iterator, Sequence
 
     from stream.sla.effects import Effect
+    from stream.sla.policy.resolve import PolicySet
+    from stream.sla.policy.timeline import Deployments
+
+ReadPolicies = Callable[[], "PolicySet | Deployments"]
+"""Reads what the tickets are judged by. Every process calls it, so it must be picklable."""
 
 CHUNK: Final = 5_000
-"""Lines that are handed over at once. A feed that ends within the first such is not worth another process."""
+"""Lines that a process gets at once. For a feed of one chunk or less a second process does not pay."""
 _AHEAD: Final = 4
-"""Chunks that may be under way: more cost memory."""
+"""Chunks that may be in progress. More of them cost memory."""
 
 
 class Refusal(NamedTuple):
-    """A line that is no sound event, or came too late."""
+    """A line that is not a valid event, or an event that arrived too late."""
 
     line: int
     """Its number in the file, from 1."""
@@ -51,54 +55,54 @@ class Refusal(NamedTuple):
 
 
 class Part(NamedTuple):
-    """What came of some lines."""
+    """The output of some lines."""
 
-    said: bytes
+    output: bytes
     """Effects as JSON lines."""
     effects: int
     refusals: list[Refusal]
 
 
-class Tally(NamedTuple):
-    """What a backtest has come to."""
+class Totals(NamedTuple):
+    """The counts of a whole backtest."""
 
     tickets: int
     outcomes: Counter[Outcome]
 
 
 _Own = list[tuple[int, str, Event]]
-"""Events about a shard's own tickets: the place of the line in its chunk, the ticket, the event."""
+"""Events of a slice's own tickets: position of the line in its chunk, ticket, event."""
 
 _write_own: Final = msgspec.msgpack.Encoder().encode
 _read_own: Final = msgspec.msgpack.Decoder(_Own).decode
 
 
 class _Chunk(NamedTuple):
-    """Lines as a shard gets them."""
+    """Lines as a slice gets them."""
 
     places: array[int]
-    """Of the lines that are no earlier than all before them, in order."""
+    """Positions of the lines that advanced the watermark or equalled it, in order."""
     instants: array[int]
-    """What time each of these made it."""
+    """The watermark after each of these lines."""
     own: _Own
 
 
 _Piece = tuple[int, bool, int, str, bytes, int]
-"""Effects that belong together, and where: the place of the line; whether by what time it made it, which comes after what the
-line itself makes true; then for which instant, and of which ticket; the bytes; the number of effects. No two are equal in the
-first four."""
+"""Effects with their position in the output. The first four values are the position, and no two pieces share it: the position
+of the line, whether a timer caused the effects (timers fire after the line's own effects), the instant of the timer, and the
+ticket. The last two are the effects as bytes, and their number."""
 
-_Answer = tuple[list[_Piece], list[int]]
-"""What is to be said, in order, and the places of lines that came too late."""
+_SliceOutput = tuple[list[_Piece], list[int]]
+"""The pieces of a slice in order, and the positions of events that arrived too late."""
 
 
-class Shard:
-    """Some of the tickets, all of the time."""
+class Slice:
+    """Some of the tickets, over the whole feed."""
 
     def __init__(self, engine: Engine) -> None:
         self._playback: Final = Playback(engine)
 
-    def take(self, chunk: _Chunk) -> Callable[[], _Answer]:
+    def process(self, chunk: _Chunk) -> Callable[[], _SliceOutput]:
         apply, places = self._playback.apply, chunk.places
         pieces: list[_Piece] = []
         late = []
@@ -106,18 +110,18 @@ class Shard:
         for place, ticket, event in chunk.own:
             before = bisect_left(places, place, passed)
             if before > passed:
-                self._pass(chunk, passed, before, pieces)
+                self._fire_timers(chunk, passed, before, pieces)
                 passed = before
             step = apply(ticket, event)
             if step.effects:
                 pieces.append((place, False, 0, "", _lines(step.effects), len(step.effects)))
             elif step.outcome is Outcome.TOO_LATE:
                 late.append(place)
-        self._pass(chunk, passed, len(places), pieces)
+        self._fire_timers(chunk, passed, len(places), pieces)
         return lambda: (pieces, late)
 
-    def _pass(self, chunk: _Chunk, start: int, end: int, pieces: list[_Piece]) -> None:
-        """Let time pass as these lines tell it: to the first of them that a deadline of ours lies before, and so on."""
+    def _fire_timers(self, chunk: _Chunk, start: int, end: int, pieces: list[_Piece]) -> None:
+        """Fire the timers that are due at these lines. Lines at which no timer of this slice is due are skipped."""
         playback, instants = self._playback, chunk.instants
         while start < end:
             soonest = playback.soonest
@@ -127,15 +131,15 @@ class Shard:
                     pieces.append((chunk.places[start], True, wake_at, ticket, _lines(effects), len(effects)))
             start += 1
 
-    def tally(self) -> Tally:
-        return Tally(len(self._playback.states), self._playback.outcomes)
+    def totals(self) -> Totals:
+        return Totals(len(self._playback.states), self._playback.outcomes)
 
 
-class _Elsewhere:
-    """A shard in a process of its own: a pool of one, for its tickets live there."""
+class _SliceProcess:
+    """A slice in a process of its own. The pool has one process, because the process holds the slice's tickets."""
 
-    def __init__(self, policies: Sequence[str | Path], history: int) -> None:
-        self._pool = ProcessPoolExecutor(1, get_context("spawn"), initializer=_begin, initargs=(policies, history))
+    def __init__(self, read_policies: ReadPolicies, history: int) -> None:
+        self._pool = ProcessPoolExecutor(1, get_context("spawn"), initializer=_begin, initargs=(read_policies, history))
 
     def __enter__(self) -> Self:
         return self
@@ -143,118 +147,118 @@ class _Elsewhere:
     def __exit__(self, *_: object) -> None:
         self._pool.shutdown(cancel_futures=True)
 
-    def take(self, chunk: _Chunk) -> Callable[[], _Answer]:
-        # Written at one go: as objects the events would cost more on their way than all that is done with them there.
-        return self._pool.submit(_take, chunk.places, chunk.instants, _write_own(chunk.own)).result
+    def process(self, chunk: _Chunk) -> Callable[[], _SliceOutput]:
+        # Encoded as one message: pickling the events one by one costs more than processing them.
+        return self._pool.submit(_process, chunk.places, chunk.instants, _write_own(chunk.own)).result
 
-    def tally(self) -> Tally:
-        return self._pool.submit(_tally).result()
+    def totals(self) -> Totals:
+        return self._pool.submit(_totals).result()
 
 
-class _UnderWay(NamedTuple):
-    """Lines that were handed out."""
+class _InProgress(NamedTuple):
+    """A chunk that the slices are processing."""
 
     numbers: list[int]
     refusals: list[Refusal]
-    answers: list[Callable[[], _Answer]]
-    """Each waits for what a shard says."""
+    outputs: list[Callable[[], _SliceOutput]]
+    """Each waits for the output of a slice."""
 
     def result(self) -> Part:
         pieces, refusals = list[_Piece](), self.refusals.copy()
-        for answer in self.answers:
-            its, late = answer()
-            pieces += its
+        for output in self.outputs:
+            of_slice, late = output()
+            pieces += of_slice
             refusals += [Refusal(self.numbers[place], "too_late: older than the history kept of its ticket") for place in late]
         pieces.sort()
         return Part(b"".join([piece[4] for piece in pieces]), sum([piece[5] for piece in pieces]), sorted(refusals))
 
 
 class Backtest:
-    """Give it the lines; ``tally`` afterwards. Made by ``backtest``."""
+    """Runs over the lines once; ``totals`` is called afterwards. Created by ``backtest``."""
 
-    def __init__(self, shards: Sequence[Shard | _Elsewhere]) -> None:
-        self._shards: Final = shards
+    def __init__(self, slices: Sequence[Slice | _SliceProcess]) -> None:
+        self._slices: Final = slices
         self._watermark = -1
 
     def run(self, lines: Iterable[tuple[int, bytes]], until: int | None = None) -> Iterator[Part]:
-        """What comes of the lines (number, content), in order, piece by piece.
+        """Yield the output of the lines (number, content), in order.
 
-        ``until``: let time pass to this instant in the end, epoch microseconds.
+        ``until``: advance time to this instant after the last line, epoch microseconds.
         """
-        under_way: deque[_UnderWay] = deque()
+        in_progress: deque[_InProgress] = deque()
         source = iter(lines)
         while some := list(islice(source, CHUNK)):
-            under_way.append(self._hand_out(some))
-            if len(under_way) > _AHEAD:
-                yield under_way.popleft().result()
-        while under_way:
-            yield under_way.popleft().result()
+            in_progress.append(self._distribute(some))
+            if len(in_progress) > _AHEAD:
+                yield in_progress.popleft().result()
+        while in_progress:
+            yield in_progress.popleft().result()
         if until is not None and until >= self._watermark:
             chunk = _Chunk(array("q", [0]), array("q", [until]), [])
-            yield _UnderWay([], [], [shard.take(chunk) for shard in self._shards]).result()
+            yield _InProgress([], [], [slice_.process(chunk) for slice_ in self._slices]).result()
 
-    def tally(self) -> Tally:
-        tallies = [shard.tally() for shard in self._shards]
-        return Tally(sum(one.tickets for one in tallies), sum((one.outcomes for one in tallies), Counter()))
+    def totals(self) -> Totals:
+        of_slices = [slice_.totals() for slice_ in self._slices]
+        return Totals(sum(one.tickets for one in of_slices), sum((one.outcomes for one in of_slices), Counter()))
 
-    def _hand_out(self, lines: list[tuple[int, bytes]]) -> _UnderWay:
+    def _distribute(self, lines: list[tuple[int, bytes]]) -> _InProgress:
         places, instants, refusals = array("q"), array("q"), []
-        own: list[_Own] = [[] for _ in self._shards]
+        own: list[_Own] = [[] for _ in self._slices]
         for place, (number, line) in enumerate(lines):
-            heard = read(line)
-            if isinstance(heard, Incoming):
-                ticket, event = heard.ticket, heard.event
+            record = read(line)
+            if isinstance(record, Incoming):
+                ticket, event = record.ticket, record.event
                 at = event.at
                 own[crc32(ticket.encode()) % len(own)].append((place, ticket, event))
-            elif isinstance(heard, Rejected):
-                refusals.append(Refusal(number, f"{heard.reason}: {heard.message} {heard.path}".rstrip()))
+            elif isinstance(record, Rejected):
+                refusals.append(Refusal(number, f"{record.reason}: {record.message} {record.path}".rstrip()))
                 continue
             else:
-                at = heard.at
+                at = record.at
             if at >= self._watermark:
                 places.append(place)
                 instants.append(at)
                 self._watermark = at
-        answers = [shard.take(_Chunk(places, instants, mine)) for shard, mine in zip(self._shards, own, strict=True)]
-        return _UnderWay([number for number, _ in lines], refusals, answers)
+        outputs = [slice_.process(_Chunk(places, instants, events)) for slice_, events in zip(self._slices, own, strict=True)]
+        return _InProgress([number for number, _ in lines], refusals, outputs)
 
 
 @contextmanager
 def backtest(
-    policies: Sequence[str | Path], history: int, lines: Iterator[tuple[int, bytes]], jobs: int | None = None
+    read_policies: ReadPolicies, history: int, lines: Iterator[tuple[int, bytes]], jobs: int | None = None
 ) -> Iterator[tuple[Backtest, Iterator[tuple[int, bytes]]]]:
-    """A backtest and the lines to give it. ``jobs``: processes; ``None``: as many as there are cores, or one for a short feed.
+    """Yield a backtest, and the lines to run it over. Raises what ``read_policies`` raises.
 
-    Raises ``PolicyError``.
+    ``jobs``: number of processes; ``None``: one per core, or a single one for a short feed.
     """
-    engine = Engine(load(policies), history=history)
+    engine = Engine(read_policies(), history=history)
     begin = list(islice(lines, CHUNK + 1))
     lines = chain(begin, lines)
     if jobs is None:
         jobs = len(os.sched_getaffinity(0)) if len(begin) > CHUNK else 1
     if jobs == 1:
-        yield Backtest([Shard(engine)]), lines
+        yield Backtest([Slice(engine)]), lines
         return
     with ExitStack() as stack:
-        yield Backtest([stack.enter_context(_Elsewhere(policies, history)) for _ in range(jobs)]), lines
+        yield Backtest([stack.enter_context(_SliceProcess(read_policies, history)) for _ in range(jobs)]), lines
 
 
 def _lines(effects: tuple[Effect, ...]) -> bytes:
     return b"".join([encode_effect(effect) + b"\n" for effect in effects])
 
 
-_own: list[Shard] = []
-"""In a process of a shard: the one it has."""
+_own: list[Slice] = []
+"""The one slice of this process, if it is a slice's process."""
 
 
-def _begin(policies: Sequence[str | Path], history: int) -> None:
+def _begin(read_policies: ReadPolicies, history: int) -> None:
     gc_tuning.configure()
-    _own.append(Shard(Engine(load(policies), history=history)))
+    _own.append(Slice(Engine(read_policies(), history=history)))
 
 
-def _take(places: array[int], instants: array[int], own: bytes) -> _Answer:
-    return _own[0].take(_Chunk(places, instants, _read_own(own)))()
+def _process(places: array[int], instants: array[int], own: bytes) -> _SliceOutput:
+    return _own[0].process(_Chunk(places, instants, _read_own(own)))()
 
 
-def _tally() -> Tally:
-    return _own[0].tally()
+def _totals() -> Totals:
+    return _own[0].totals()

@@ -1,4 +1,4 @@
-"""The machine's clock, which somebody may set: how often it was, and no haste when it jumps ahead."""
+"""The machine's clock. Reports when somebody sets it, and ignores a step ahead for half a second."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _STEP: Final = 1_000_000
-"""Microseconds by which the clock and time as it passes may differ between two readings; daemons adjust by less."""
+"""Microseconds. Between two readings, a larger difference to the monotonic clock is a step. Daemons adjust by less."""
 _HOLD: Final = 500_000
-"""Microseconds for which a jump ahead is not believed."""
+"""Microseconds for which a step ahead is ignored."""
 
 
 class Clock:
-    """Epoch microseconds. Deadlines go by what it says, so none is lost when it is set back: it comes again."""
+    """Epoch microseconds. No timer is lost when the clock is set back, because its instant comes again."""
 
     def __init__(
         self,
@@ -23,22 +23,24 @@ class Clock:
         wall: Callable[[], int] = lambda: time.time_ns() // 1_000,
         passing: Callable[[], int] = lambda: time.monotonic_ns() // 1_000,
     ) -> None:
-        """``stepped`` is told each step, microseconds, ahead or back. ``passing``: microseconds of a clock nobody sets."""
+        """``stepped`` is called with each step in microseconds, negative for a step back. ``passing`` is a monotonic clock
+        in microseconds.
+        """
         self._stepped: Final = stepped
         self._wall: Final = wall
         self._passing: Final = passing
         self._offset = wall() - passing()
-        self._believed = self._offset
+        self._trusted = self._offset
         self._hold_until = passing()
 
     def now(self) -> int:
-        """What time it is. A step ahead counts after half a second only: it may be a mistake that is being mended."""
+        """The current time. A step ahead takes effect after half a second, in case somebody corrects it by then."""
         wall, passing = self._wall(), self._passing()
         offset = wall - passing
         step = offset - self._offset
         if abs(step) > _STEP:
             self._stepped(step)
             if step > 0 and passing >= self._hold_until:
-                self._believed, self._hold_until = self._offset, passing + _HOLD
+                self._trusted, self._hold_until = self._offset, passing + _HOLD
         self._offset = offset
-        return min(wall, passing + self._believed) if passing < self._hold_until else wall
+        return min(wall, passing + self._trusted) if passing < self._hold_until else wall

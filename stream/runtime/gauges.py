@@ -1,6 +1,6 @@
-"""What is asked of a running worker at each scrape: how far behind it is, what waits to be sent, how much it holds.
+"""Gauges that read a running worker at each scrape: its lag, its unsent outputs, its tickets and timers.
 
-Called by the thread that serves the scrape. It reads numbers and lengths only, each in one step of the interpreter.
+The thread that serves the scrape reads them. It reads only numbers and lengths, each in one step of the interpreter.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ if TYPE_CHECKING:
 
 
 class Gauges(Collector):
-    """The partitions of a worker as numbers."""
+    """Collects the gauges of a worker's partitions."""
 
     def __init__(self, shards: Callable[[], list[Shard]], lag: Callable[[TP], int | None]) -> None:
-        """``shards``: what the worker holds. ``lag``: records published and not yet processed."""
+        """``shards`` returns the shards of the worker. ``lag`` returns the published records that are not yet processed."""
         self._shards: Final = shards
         self._lag: Final = lag
 
     def collect(self) -> Iterator[Metric]:
-        """As of now; the ends of the input as of the watchdog's last look."""
+        """The current values. The lag uses the end of the input at the watchdog's last check."""
         unsent = GaugeMetricFamily(UNSENT.name, UNSENT.help)
         lag, tickets, waiting = (
             GaugeMetricFamily(spec.name, spec.help, labels=spec.labels) for spec in (LAG, TICKETS, WAITING)

@@ -1,8 +1,8 @@
-"""When the interpreter looks for reference cycles: seldom, and never at what stays.
+"""Tunes the garbage collector: it runs rarely, and never visits the objects that stay.
 
-A turn makes hundreds of thousands of objects that all live until it ends, and none of them in a cycle. At the usual pace
-each of them is looked at several times for nothing: a quarter of a worker's time. And every full search would visit
-whatever a worker holds for each of a million tickets, while deadlines wait.
+A unit of work makes hundreds of thousands of objects that live until its end, none of them in a cycle. With the default
+thresholds the collector visits each of them several times in vain, which takes a quarter of a worker's time. A full collection
+would also visit the objects of a million tickets while timers wait.
 """
 
 from __future__ import annotations
@@ -11,19 +11,20 @@ import gc
 from typing import Final
 
 _THRESHOLDS: Final = (50_000, 3, 300)
-"""Objects that have been made and not let go, searches of the youngest, searches of the middle-aged. Few of the
-second: what is middle-aged by then is searched in one pause; what is older than that is hardly ever looked at."""
+"""For each generation: new objects until it is collected, then collections of the younger generation. The second number is
+small, because one pause collects the whole middle generation. The third is large, so that full collections are rare."""
 
 
 def configure() -> None:
-    """From now on, until this process ends."""
+    """Set the thresholds for the rest of the process."""
     gc.set_threshold(*_THRESHOLDS)
 
 
 def freeze() -> None:
-    """Search once through everything, and spare what is left from all later searches.
+    """Run a full collection, and exclude the remaining objects from later collections.
 
-    It takes as long as there are objects. What was spared before is searched as well, so that nothing stays that was given up.
+    The time grows with the number of objects. The collection includes objects of an earlier ``freeze``, so that those which
+    are no longer used are freed.
     """
     gc.unfreeze()
     gc.collect()

@@ -1,20 +1,24 @@
-"""What is checked before a worker processes its first event: everything that starting again would not mend."""
+"""Checks a worker's configuration before its first event: the problems that a restart does not fix."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from typing import TYPE_CHECKING, Any, Final
 
 from aiokafka.errors import KafkaError
 
+from stream.deployments.snapshot import SnapshotError
 from stream.documents.document import PolicyError
 from stream.language.policies import load
 from stream.runtime.kafka.connection import client_options, why_not
+from stream.runtime.kafka.policy_log import PolicyLog, PolicyLogError, deploy_first
 from stream.runtime.kafka.topic_admin import verify
 from stream.runtime.kafka.topics import Topics
 
 if TYPE_CHECKING:
+    from stream.runtime.kafka.policy_log import ReadLog
     from stream.runtime.settings import Settings
     from stream.sla.policy.resolve import PolicySet
 
@@ -25,10 +29,10 @@ log = logging.getLogger("stream.worker")
 
 
 class RefusedError(Exception):
-    """The worker cannot start as it is configured."""
+    """The worker cannot start with its configuration."""
 
     def __init__(self, what: str, problems: list[str]) -> None:
-        """``what`` is wrong, in one clause; each of the ``problems`` with what mends it."""
+        """``what`` is one clause, such as "the topics are wrong". Each of the ``problems`` has its remedy."""
         super().__init__("\n".join([what, *problems]))
         self.what = what
         self.problems = problems
@@ -43,15 +47,26 @@ def policies_of(settings: Settings) -> PolicySet:
 
 
 def client_of(settings: Settings) -> dict[str, Any]:
-    """Arguments of an aiokafka client. Raises RefusedError."""
+    """The arguments of an aiokafka client. Raises RefusedError."""
     try:
         return client_options(settings)
     except OSError as error:
         raise RefusedError("the settings are wrong", [f"a certificate or key file cannot be used: {error}"]) from error
 
 
+async def read_deployments(settings: Settings, policies: PolicySet) -> tuple[PolicyLog, ReadLog]:
+    """The log of deployments up to its end; ``policies`` are deployed where nothing was ever deployed. Raises RefusedError."""
+    policy_log = PolicyLog(client_of(settings), Topics(settings.app_id, settings.topic_prefix).policies)
+    try:
+        return policy_log, await deploy_first(policy_log, policies, time.time_ns() // 1_000)
+    except PolicyLogError as error:
+        raise RefusedError("the log of deployments cannot be used", [str(error)]) from error
+    except SnapshotError as error:
+        raise RefusedError("the policies cannot be deployed", [str(error)]) from error
+
+
 async def check_topics(settings: Settings) -> None:
-    """Ask until a broker answers: it may be starting, as this worker is. Raises RefusedError when the topics are wrong."""
+    """Check the topics, and retry until a broker answers, because it may be starting. Raises RefusedError if they are wrong."""
     client = client_of(settings)
     topics = Topics(settings.app_id, settings.topic_prefix)
     bootstrap = ",".join(settings.broker)
@@ -63,10 +78,10 @@ async def check_topics(settings: Settings) -> None:
         except (KafkaError, OSError) as error:
             refusal = await why_not(client)
             if refusal.final:
-                raise RefusedError(f"the Kafka broker at {bootstrap} does not let it in", [refusal.text]) from error
-            text = "no answer from the Kafka broker at %s (%s): %s; asking again in %.1f s"
+                raise RefusedError(f"the Kafka broker at {bootstrap} refuses the connection", [refusal.text]) from error
+            text = "no answer from the Kafka broker at %s (%s): %s; next attempt in %.1f s"
             log.warning(text, bootstrap, error, refusal.text, wait)
         await asyncio.sleep(wait)
         wait = min(2 * wait, _LONGEST_WAIT)
     if problems:
-        raise RefusedError("the topics are not as they must be", problems)
+        raise RefusedError("the topics are wrong", problems)

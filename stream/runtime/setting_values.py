@@ -1,4 +1,4 @@
-"""Texts to the values of settings. Every function raises ValueError saying what is wrong and what is expected."""
+"""Converts the text of a setting to its value. Every function raises ValueError with the problem and the expected form."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from enum import StrEnum
 
 AUTO: Final = -1
-"""A retention that depends on the clock."""
+"""The retention ``auto``, which depends on the setting ``clock``."""
 _SHORTEST_TOKEN: Final = 16
 _MECHANISMS: Final = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
 _UNITS: Final = {"ms": 1_000, "s": 1_000_000, "m": 60_000_000, "h": 3_600_000_000, "d": 86_400_000_000}
@@ -40,7 +40,7 @@ def sasl(value: str) -> str:
 def names(value: str) -> tuple[str, ...]:
     items = tuple(item.strip() for item in value.split(",") if item.strip())
     if not items:
-        raise ValueError("it is empty; give one or more, separated by commas")
+        raise ValueError("it is empty; use one or more names, separated by commas")
     return items
 
 
@@ -48,14 +48,14 @@ def addresses(value: str) -> tuple[str, ...]:
     for item in (items := names(value)):
         host, colon, port = item.rpartition(":")
         if not (colon and host and port.isdecimal() and 0 < int(port) < 65_536):
-            raise ValueError(f"{item!r} is no address; give host:port, several separated by commas")
+            raise ValueError(f"{item!r} is not a valid address: use host:port, and commas between several")
     return items
 
 
 def topic_part(value: str) -> str:
     value = value.strip()
     if len(value) > 100 or not all(c.isascii() and (c.isalnum() or c in "._-") for c in value):
-        raise ValueError(f"{value!r} cannot be part of a topic name; use up to 100 of A-Z a-z 0-9 . _ -")
+        raise ValueError(f"{value!r} cannot be part of a topic name: use at most 100 characters of A-Z a-z 0-9 . _ -")
     return value
 
 
@@ -74,29 +74,29 @@ def span(at_least: str, at_most: str) -> Callable[[str], int]:
 
 
 def retention(value: str) -> int | None:
-    """``AUTO``, ``None`` for ever, or microseconds."""
+    """Microseconds, ``AUTO``, or ``None`` for unlimited."""
     words = {"auto": AUTO, "never": None}
     return words[value.strip()] if value.strip() in words else span("0s", "3650d")(value)
 
 
 def page_address(value: str) -> str:
-    """An http or https URL of a host and, usually, a port; empty: none is given."""
+    """An http or https URL of a host and an optional port, or empty."""
     value = value.strip().rstrip("/")
     parts = urlsplit(value)
     try:
-        sound = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port is None or parts.port > 0)
-    except ValueError:  # the port is no number
-        sound = False
-    if value and not (sound and value == f"{parts.scheme}://{parts.netloc}" and "@" not in value):
-        raise ValueError(f"{value!r} is no address of pages; give http://host:port or https://host")
+        valid = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port is None or parts.port > 0)
+    except ValueError:  # the port is not a number
+        valid = False
+    if value and not (valid and value == f"{parts.scheme}://{parts.netloc}" and "@" not in value):
+        raise ValueError(f"{value!r} is not a valid address of pages: use http://host:port or https://host")
     return value
 
 
 def token(value: str) -> str:
     value = value.strip()
     if value and not (len(value) >= _SHORTEST_TOKEN and value.isascii() and value.isprintable() and " " not in value):
-        # Not the value itself: this text goes to logs.
-        raise ValueError(f"a token has at least {_SHORTEST_TOKEN} ASCII characters and no spaces")
+        # The text must not have the token itself, because it goes to logs.
+        raise ValueError(f"a token must have at least {_SHORTEST_TOKEN} ASCII characters and no spaces")
     return value
 
 
@@ -129,9 +129,9 @@ def yes_no(value: str) -> bool:
 
 
 def micros(value: str) -> int:
-    """Microseconds of a wall span such as ``200ms``, ``0.2s``, ``5m``, ``1h``."""
+    """The microseconds of a duration such as ``200ms``, ``0.2s``, ``5m``, ``1h``."""
     bare = value.strip()
     unit = next((unit for unit in _UNITS if bare.endswith(unit) and bare[: -len(unit)].replace(".", "", 1).isdecimal()), "")
     if not unit:
-        raise ValueError(f"{value!r} is no length of time; write 200ms, 0.2s, 5m, 1h or 30d")
+        raise ValueError(f"{value!r} is not a length of time: use 200ms, 0.2s, 5m, 1h or 30d")
     return int(Fraction(bare[: -len(unit)]) * _UNITS[unit])

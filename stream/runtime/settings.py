@@ -1,7 +1,7 @@
-"""What an operator may set: each setting is a field here, and its variable, flag and key in the file bear its name.
+"""The settings of a worker. Each setting is a field, whose name is also its flag, its variable and its key in the file.
 
-``grace`` is ``--grace``, ``BREACHWATCH_GRACE`` and ``grace`` in ``breachwatch.toml``; a flag beats the environment,
-the environment beats the file. Whatever the source, a value is a text (``"5s"``, ``"4"``), read by the same function.
+``grace`` is ``--grace``, ``BREACHWATCH_GRACE`` and ``grace`` in ``breachwatch.toml``. A flag overrides the environment, and
+the environment overrides the file. In all sources a value is text (``"5s"``, ``"4"``), which the same function converts.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ CONFIG_FILE: Final = "breachwatch.toml"
 
 
 class ClockMode(StrEnum):
-    """What time it is for deadlines."""
+    """The clock that deadlines use."""
 
     WALL = "wall"
-    """The machine's clock, once a partition has caught up with what was published while the worker was away."""
+    """The machine's clock, after a partition has caught up with the events published while the worker was away."""
     EVENT = "event"
-    """What the feed says: the newest event or tick. For recorded feeds, the demo and tests."""
+    """The time of the newest event or tick. For recorded feeds, the demo and tests."""
 
 
 class SettingsError(Exception):
-    """The settings are wrong. ``problems`` has all of them, each with where it stands and what is expected."""
+    """The settings are wrong. ``problems`` has every problem with its place and the expected form."""
 
     def __init__(self, problems: list[str]) -> None:
         super().__init__("\n".join(problems))
@@ -40,10 +40,12 @@ class SettingsError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """How a setting is read from text, its default as text (``None``: it must be given), and what it means."""
+    """The definition of a setting."""
 
     reader: Callable[[str], Any]
+    """Converts text to the value. Raises ValueError."""
     default: str | None
+    """As text; ``None`` for a required setting."""
     help: str
 
 
@@ -56,92 +58,98 @@ def _setting(reader: Callable[[str], Any], default: str | None, text: str, *, se
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """All settings of a worker. Lengths are microseconds."""
+    """All settings of a worker. Durations are microseconds."""
 
     broker: tuple[str, ...] = _setting(
-        read.addresses, "127.0.0.1:9092", "Kafka bootstrap addresses, host:port, separated by commas."
+        read.addresses, "127.0.0.1:9092", "Bootstrap addresses of the Kafka cluster: host:port, separated by commas."
     )
     policies: tuple[str, ...] = _setting(
         read.names,
         None,
-        "Policy files, or names of policies that ship with breachwatch (batoi), separated by commas.",
+        "Policy files, or names of shipped policies such as batoi, separated by commas.",
     )
     app_id: str = _setting(
         read.app_id,
         "breachwatch",
-        "Consumer group, and first part of the changelog topic's name; same for all workers.",
+        "Name of the consumer group, and first part of the changelog topic's name. The same for all workers.",
     )
-    topic_prefix: str = _setting(read.topic_part, "", "Put before the name of every topic, such as 'eu.'.")
+    topic_prefix: str = _setting(read.topic_part, "", "Prefix of the name of every topic, such as 'eu.'.")
     partitions: int = _setting(
-        read.whole(1, 4096), "4", "How many partitions every topic has; chosen once, when the topics are made."
+        read.whole(1, 4096), "4", "Number of partitions of every topic, which must not change after the topics are created."
     )
     clock: ClockMode = _setting(  # noqa: RUF009  it makes a dataclass field
-        read.one_of(ClockMode), "wall", "What time it is: 'wall', or 'event' for recorded feeds (what the feed says)."
+        read.one_of(ClockMode), "wall", "Clock for deadlines: 'wall', or 'event' for recorded feeds, whose events set the time."
     )
     grace: int = _setting(
         read.span("0s", "1m"),
         "200ms",
-        "How long after a deadline it is declared passed: an answer may be on its way.",
+        "How long a worker waits after a deadline before it declares the breach, because an answer may still arrive.",
     )
     max_ahead: int = _setting(
-        read.span("0s", "24h"), "5m", "An event that claims to be further than this in the future is rejected."
+        read.span("0s", "24h"), "5m", "Events whose time is further ahead of the worker's clock than this are rejected."
     )
     history: int = _setting(
-        read.whole(1, 10_000), "200", "Events of a ticket that are kept, so that a late one can be put at its place."
+        read.whole(1, 10_000), "200", "Number of events kept for each ticket, so that a late event can be put in its place."
     )
     retention: int | None = _setting(
         read.retention,
         "auto",
-        "How long after its newest event a closed ticket is kept; an event that comes later starts it anew, as a partial one. "
-        "'never': none is forgotten; 'auto': 30d, but never with clock 'event', as in replay.",
+        "How long a closed ticket is kept after its newest event; a later event starts a new, partial ticket. "
+        "'never' keeps tickets for ever; 'auto' is 30d, or 'never' if clock is 'event', as in `breachwatch replay`.",
     )
-    """``None``: for ever."""
+    """``None`` is for ever."""
     routine: bool = _setting(
-        read.yes_no, "yes", "Publish routine effects too (started, paused, resumed, retargeted, measured)."
+        read.yes_no, "yes", "Whether to publish routine effects too (started, paused, resumed, retargeted, measured)."
     )
-    metrics_address: str = _setting(read.text, "127.0.0.1", "Where the pages and /metrics are served.")
-    metrics_port: int = _setting(read.whole(0, 65_535), "9300", "Port of these pages; 0 takes a free one and says which.")
+    metrics_address: str = _setting(read.text, "127.0.0.1", "Address on which a worker serves its pages and /metrics.")
+    metrics_port: int = _setting(
+        read.whole(0, 65_535), "9300", "Port of these pages; 0 selects a free port, which the log shows."
+    )
     advertise: str = _setting(
         read.page_address,
         "",
-        "URL under which browsers and the other workers reach these pages, if not http://metrics_address:metrics_port.",
+        "URL at which browsers and other workers reach these pages, if not http://metrics_address:metrics_port.",
     )
     token: str = _setting(
         read.token,
         "",
-        "Asked of everybody who wants to see pages or metrics, as a bearer token or password; none: everybody may.",
+        "Bearer token or password that the pages and /metrics require. Without it they are open to everybody.",
     )
     session_timeout: int = _setting(
-        read.span("6s", "5m"), "8s", "How long a worker may be silent before the others take its partitions over."
+        read.span("6s", "5m"), "8s", "How long a worker may be silent before other workers take over its partitions."
     )
     commit_interval: int = _setting(
-        read.span("50ms", "1m"), "1s", "How often the broker is told how far the events were processed."
+        read.span("50ms", "1m"), "1s", "How often a worker commits the offsets of processed events."
     )
-    batch: int = _setting(read.whole(1, 50_000), "5000", "At most this many events are processed at once.")
-    tls: bool = _setting(read.yes_no, "no", "Whether connections to the brokers are encrypted.")
+    batch: int = _setting(read.whole(1, 50_000), "5000", "Maximum number of events that a worker fetches at once.")
+    tls: bool = _setting(read.yes_no, "no", "Whether to encrypt the connections to the brokers.")
     ssl_cafile: str = _setting(
-        read.maybe, "", "PEM file of the authorities that vouch for the brokers; without it, the system's."
+        read.maybe, "", "PEM file of the certificate authorities that sign the brokers' certificates. Default: the system's."
     )
-    ssl_certfile: str = _setting(read.maybe, "", "PEM file of the certificate that this client shows the brokers.")
-    ssl_keyfile: str = _setting(read.maybe, "", "PEM file of its key, unless that stands in the same file.")
-    sasl_mechanism: str = _setting(read.sasl, "", "How to log in to the brokers: PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512.")
-    sasl_username: str = _setting(read.maybe, "", "Name to log in with.")
+    ssl_certfile: str = _setting(read.maybe, "", "PEM file of the client certificate for the brokers.")
+    ssl_keyfile: str = _setting(read.maybe, "", "PEM file of the client certificate's key, if it is in another file.")
+    sasl_mechanism: str = _setting(
+        read.sasl, "", "Mechanism of the login to the brokers: PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512."
+    )
+    sasl_username: str = _setting(read.maybe, "", "User name of the login.")
     sasl_password: str = _setting(
-        read.verbatim, "", "Password to log in with; give it as a variable or in the file, a flag is seen by all.", secret=True
+        read.verbatim,
+        "",
+        "Password of the login. Use the variable or the file: other users of the machine can see flags.",
+        secret=True,
     )
 
     def __post_init__(self) -> None:
         if self.retention == read.AUTO:
-            # Recorded feeds cover months, and are to come to what replay says of them, which forgets nothing.
+            # A recorded feed covers months, and its effects must equal those of `breachwatch replay`, which keeps all tickets.
             object.__setattr__(self, "retention", None if self.clock is ClockMode.EVENT else read.micros("30d"))
 
 
 ENTRIES: Final[Mapping[str, Entry]] = {f.name: f.metadata["entry"] for f in fields(Settings)}
-"""Name of each setting to how it is read, its default as text, and its help."""
-
+"""The definition of each setting, by name."""
 
 SECURITY: Final = ("tls", "ssl_cafile", "ssl_certfile", "ssl_keyfile", "sasl_mechanism", "sasl_username", "sasl_password")
-"""Settings that say how a client shows and proves who it is."""
+"""The settings for encryption and login."""
 
 
 def variable(name: str) -> str:
@@ -155,7 +163,7 @@ def flag(name: str) -> str:
 
 
 def load(flags: Mapping[str, str | None], environment: Mapping[str, str], file: Path | None = None) -> Settings:
-    """The settings from all three sources. ``file`` must exist if given. Raises SettingsError with every problem."""
+    """Read the settings from all three sources. A given ``file`` must exist. Raises SettingsError with every problem."""
     problems: list[str] = []
     texts: dict[str, tuple[str, str]] = {}
     for name, text in _from_file(file, problems).items():
@@ -173,30 +181,30 @@ def load(flags: Mapping[str, str | None], environment: Mapping[str, str], file: 
             problems.append(f"{where}: {error}")
     for name, entry in ENTRIES.items():
         if entry.default is None and name not in texts:
-            problems.append(f"no {name}: give {flag(name)}, {variable(name)}, or {name} in {CONFIG_FILE}. {entry.help}")
+            problems.append(f"no {name}: set {flag(name)}, {variable(name)}, or {name} in {CONFIG_FILE}. {entry.help}")
     if not problems:
         settings = Settings(**values)
-        problems = _together(settings)
+        problems = _conflicts(settings)
     if problems:
         raise SettingsError(problems)
     return settings
 
 
-def _together(settings: Settings) -> list[str]:
-    """What is wrong between settings that are right each for itself. Never says what a secret is."""
+def _conflicts(settings: Settings) -> list[str]:
+    """The problems between settings that are each valid. The texts have no secrets."""
     problems = []
     files = {name: getattr(settings, name) for name in ("ssl_cafile", "ssl_certfile", "ssl_keyfile")}
     for name, file in files.items():
         if file and not settings.tls:
-            problems.append(f"{name} is given, but connections are not encrypted: give {flag('tls')} yes, or leave it out")
+            problems.append(f"{name} is set, but connections are not encrypted: set {flag('tls')} yes, or omit {name}")
         elif file and not Path(file).is_file():
-            problems.append(f"{name}: there is no file {file}")
+            problems.append(f"{name}: the file {file} does not exist")
     if settings.ssl_keyfile and not settings.ssl_certfile:
-        problems.append("ssl_keyfile is given without ssl_certfile, the certificate that it belongs to")
+        problems.append("ssl_keyfile is set without ssl_certfile, the certificate to which the key belongs")
     login = {name: bool(getattr(settings, name)) for name in ("sasl_mechanism", "sasl_username", "sasl_password")}
     if any(login.values()) and not all(login.values()):
         missing = ", ".join(name for name, given in login.items() if not given)
-        problems.append(f"to log in to the brokers sasl_mechanism, sasl_username and sasl_password are needed; no {missing}")
+        problems.append(f"a login to the brokers needs sasl_mechanism, sasl_username and sasl_password; missing: {missing}")
     return problems
 
 
@@ -209,14 +217,14 @@ def _from_file(file: Path | None, problems: list[str]) -> dict[str, str]:
         problems.append(f"{file}: cannot be read: {error.strerror}")
         return {}
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        problems.append(f"{file}: not TOML: {error}")
+        problems.append(f"{file}: is not TOML: {error}")
         return {}
     texts = {}
     for name, value in table.items():
         if name not in ENTRIES:
-            problems.append(f"{name} in {file}: there is no such setting; there are {', '.join(ENTRIES)}")
+            problems.append(f"{name} in {file}: unknown setting; known settings: {', '.join(ENTRIES)}")
         elif (text := _as_text(value)) is None:
-            problems.append(f"{name} in {file}: give a text, a number, true or false, or a list of texts")
+            problems.append(f"{name} in {file}: must be a text, a number, true, false, or a list of texts")
         else:
             texts[name] = text
     return texts
@@ -233,7 +241,7 @@ def _as_text(value: object) -> str | None:
 
 
 def from_command(config: Path | None, flags: Mapping[str, str | None], environment: Mapping[str, str]) -> Settings:
-    """The settings of a command. ``config``: ``None`` for the usual file, if there is one.
+    """The settings of a command. ``config`` is the file; with ``None`` it is ``breachwatch.toml`` if that exists.
 
     Raises SettingsError with every problem.
     """

@@ -1,7 +1,7 @@
-"""Whether this process was away: stopped by its operating system, or busy, for so long that others may have its partitions.
+"""Detects that this process was suspended or starved for so long that other workers may have taken over its partitions.
 
-A worker that is away for its whole session is replaced. It does not know when it wakes, and until the broker tells it so
-it would go on where it was. So after half a session it asks before it writes anything.
+The group replaces a worker that is silent for its whole session. When such a worker wakes up, it does not know this and would
+continue until the broker refuses it. So after half a session without a check, the worker asks the broker before it writes.
 """
 
 from __future__ import annotations
@@ -14,33 +14,33 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_LOOKS: Final = 16
-"""Times that we look within the time that is allowed."""
+_CHECKS: Final = 16
+"""The number of checks within the allowed time."""
 
 log = logging.getLogger(__name__)
 
 
 class SuspensionDetector:
-    """Counts absences. ``allowed``: seconds between two looks that are none."""
+    """Counts suspensions: gaps of more than ``allowed`` seconds between two checks."""
 
     def __init__(self, allowed: float, clock: Callable[[], float] = time.monotonic) -> None:
-        """``clock``: seconds, of a clock that nobody sets."""
+        """``clock`` is a monotonic clock in seconds."""
         self.suspensions = 0
         self._allowed: Final = allowed
         self._clock: Final = clock
         self._last = clock()
 
-    def look(self) -> int:
-        """How many absences there were until now."""
+    def check(self) -> int:
+        """Return the number of suspensions so far."""
         now = self._clock()
         if now - self._last > self._allowed:
             self.suspensions += 1
-            log.warning("was away for %.1f s: asking whether its partitions are still its own", now - self._last)
+            log.warning("was suspended for %.1f s: checking whether it still owns its partitions", now - self._last)
         self._last = now
         return self.suspensions
 
     async def watch(self) -> None:
-        """Look often, for ever: having nothing to do is not being away."""
+        """Check often, until cancelled, so that an idle process does not count as suspended."""
         while True:
-            self.look()
-            await asyncio.sleep(self._allowed / _LOOKS)
+            self.check()
+            await asyncio.sleep(self._allowed / _CHECKS)

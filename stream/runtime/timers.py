@@ -1,9 +1,9 @@
-"""When to wake which ticket of a partition: an index of instants that costs about a microsecond a change.
+"""The next wake-up of each ticket of a partition, ordered by time. A change takes about a microsecond.
 
-A heap of integers, ``instant << 32 | slot``: integers compare in one step and the garbage collector does not look at
-them, where tuples cost three times the time and make every full collection slower. An entry is not taken out of the
-heap when its ticket's instant changes; it is recognised as stale when it comes up, because its ticket has another by
-then. The heap and the tickets share the integers: of a million tickets each costs about a hundred bytes here.
+The queue is a heap of integers, ``instant << 32 | slot``. Integers compare in one step, and the garbage collector does not
+visit them; tuples would take three times as long and slow down every full collection. When the instant of a ticket changes,
+its old entry stays in the heap. The entry is recognised as stale when it reaches the top, because the ticket then has another
+one. Heap and tickets share the integers, so a ticket takes about a hundred bytes here.
 """
 
 from __future__ import annotations
@@ -17,25 +17,25 @@ if TYPE_CHECKING:
 _SLOT_BITS: Final = 32
 _SLOT: Final = (1 << _SLOT_BITS) - 1
 _REBUILD_FROM: Final = 1024
-"""Below this many entries stale ones are not worth a rebuild."""
+"""With fewer entries, a rebuild without the stale ones does not pay."""
 
 
 class TimerQueue:
-    """One instant a ticket, the soonest first. Tickets are record keys, instants epoch microseconds."""
+    """One instant for each ticket, the soonest first. Tickets are record keys, instants are epoch microseconds."""
 
     def __init__(self) -> None:
         self._entry_of: dict[bytes, int] = {}
         self._ticket: list[bytes] = []
-        """By slot."""
+        """The ticket of each slot."""
         self._free: list[int] = []
         self._heap: list[int] = []
 
     def __len__(self) -> int:
-        """How many tickets have an instant."""
+        """The number of tickets that have an instant."""
         return len(self._entry_of)
 
     def set(self, ticket: bytes, instant: int | None) -> None:
-        """Wake the ticket then, and only then; ``None``: nothing is due ever."""
+        """Replace the ticket's instant. ``None`` removes it."""
         entry = self._entry_of.get(ticket)
         if instant is None:
             if entry is not None:
@@ -55,7 +55,7 @@ class TimerQueue:
             heapify(self._heap)
 
     def soonest(self) -> int | None:
-        """The next instant at which some ticket is to be woken."""
+        """The earliest instant of any ticket."""
         heap = self._heap
         while heap:
             top = heap[0]
@@ -65,10 +65,9 @@ class TimerQueue:
         return None
 
     def in_order(self) -> Iterator[tuple[int, bytes]]:
-        """Instants and tickets, the soonest first, nothing taken; an entry that is stale has no ticket (``b""``).
+        """Yield instants and tickets, the soonest first, without removing them. A stale entry has no ticket (``b""``).
 
-        The cost is that of the entries asked for, about five microseconds each, however many tickets there are. Nothing may
-        be changed before the last one is asked for.
+        Each entry takes about five microseconds, for any number of tickets. The queue must not change during the iteration.
         """
         heap, seen = self._heap, set()
         edge = [(heap[0], 0)] if heap else []
@@ -77,15 +76,23 @@ class TimerQueue:
             for child in range(2 * place + 1, min(2 * place + 3, len(heap))):
                 heappush(edge, (heap[child], child))
             ticket = self._ticket[entry & _SLOT]
-            # Set to another instant and back again, a ticket has two entries that are both right.
+            # A ticket whose instant was changed and changed back has two valid entries.
             if self._entry_of.get(ticket) == entry and ticket not in seen:
                 seen.add(ticket)
                 yield entry >> _SLOT_BITS, ticket
             else:
                 yield entry >> _SLOT_BITS, b""
 
+    def __contains__(self, ticket: bytes) -> bool:
+        """Whether the ticket has an instant."""
+        return ticket in self._entry_of
+
+    def soonest_first(self) -> list[bytes]:
+        """The tickets that have an instant, the soonest first: about half a microsecond each."""
+        return [self._ticket[entry & _SLOT] for entry in sorted(self._entry_of.values())]
+
     def take(self, until: int) -> bytes | None:
-        """The next ticket, if its instant is not after ``until``; it has no instant until one is set again."""
+        """Remove the instant of the next ticket and return the ticket, or ``None`` if its instant is after ``until``."""
         instant = self.soonest()
         if instant is None or instant > until:
             return None

@@ -1,10 +1,9 @@
-"""Looks at a running worker for its pages, from the threads that serve them.
+"""Reads the state of a running worker for its pages, in the threads that serve them.
 
-Tickets and deadlines belong to the event loop, so nothing here reads them from another thread: a look is a function that
-the loop itself runs, between two steps of its tasks. A turn that takes breath has put what it changed into the table, so a look
-finds either all of a change or nothing of it. It takes along bytes and numbers, which nobody changes; decoding and
-explaining them is done in the asking thread. Policies and calendars are shared: all they ever change is what they remember
-of answers they gave, each put in place in one step.
+Tickets and timers belong to the event loop, so no other thread reads them. Instead, the loop itself runs a *query*, a function,
+between two steps of its tasks. A unit of work that yields has written its changes to the table, so a query finds all of a
+change or nothing of it. A query returns immutable bytes and numbers; the thread of the page decodes and explains them. Policies
+and calendars are shared: only their caches change, each entry in one step.
 """
 
 from __future__ import annotations
@@ -35,24 +34,24 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 LISTED: Final = 50
-"""Deadlines on the list of the soonest."""
-_LOOKS: Final = (500, 3_000)
-"""Entries of the deadlines' heaps that are looked at: a few at first, more only where that is not enough.
+"""The length of the list of the next deadlines."""
+_ENTRIES: Final = (500, 3_000)
+"""How many entries of the timer queues a query reads: few at first, and more only if those are not enough.
 
-Each holds the event loop for some six microseconds, and all of them together for no longer than ``HELD``.
+Each entry blocks the event loop for about six microseconds, and all of them together for at most ``MAX_BLOCKING``.
 """
-HELD: Final = 0.005
-"""Seconds that one look may hold the event loop; what it has found by then is what is shown."""
+MAX_BLOCKING: Final = 0.005
+"""The seconds for which one query may block the event loop. It then returns what it has found."""
 _CLOCK_EVERY: Final = 32
-"""Entries between two looks at the clock."""
+"""The number of entries between two readings of the clock."""
 FRESH: Final = 1.0
-"""Seconds for which what was taken for one page of the worker is good enough for the next."""
+"""The seconds for which a view of the worker is reused."""
 _PATIENCE: Final = 5.0
-"""Seconds to wait for the event loop."""
+"""The seconds to wait for the event loop."""
 
 
 class _Stored(NamedTuple):
-    """A ticket as it lies in the table."""
+    """A ticket of the table."""
 
     state: bytes
     partition: int
@@ -61,17 +60,17 @@ class _Stored(NamedTuple):
 
 
 class Viewer:
-    """``stream.observe.views.View`` of an app."""
+    """The ``stream.observe.pages.views.View`` of an app."""
 
-    def __init__(self, app: App, *, held: float = HELD, fresh: float = FRESH) -> None:
+    def __init__(self, app: App, *, max_blocking: float = MAX_BLOCKING, fresh: float = FRESH) -> None:
         self._app = app
-        self._held = held
+        self._max_blocking = max_blocking
         self._fresh = fresh
         self._taking = threading.Lock()
         self._taken: tuple[float, WorkerView] | None = None
 
     def worker(self) -> WorkerView:
-        """Raises UnavailableError."""
+        """The state of this worker. Raises UnavailableError."""
         with self._taking:
             if self._taken is None or time.monotonic() - self._taken[0] > self._fresh:
                 self._taken = None
@@ -80,13 +79,13 @@ class Viewer:
             return self._taken[1]
 
     def _worker(self) -> WorkerView:
-        at, ready, status, partitions, neighbours = self._look(self._state)
+        at, ready, status, partitions, neighbours = self._query(self._state)
         at_risk, until = self._at_risk()
         return WorkerView(self._app.address, at, ready, status, partitions, at_risk, until, neighbours)
 
     def ticket(self, ticket: str, asked: frozenset[int], sent_for: int | None) -> TicketView | Elsewhere:
-        """Raises UnavailableError."""
-        found = self._look(lambda: self._find(ticket, asked, sent_for))
+        """The ticket, or where it may be. Raises UnavailableError."""
+        found = self._query(lambda: self._find(ticket, asked, sent_for))
         if isinstance(found, Elsewhere):
             return found
         state = codec.decode(found.state)
@@ -95,7 +94,8 @@ class Viewer:
         fields = {name: value for name, value in head.fields.items() if name[0] != "@" and value}
         return TicketView(head.id, found.partition, found.live, fields, head.ended_by, explanation)
 
-    def _look(self, what: Callable[[], T]) -> T:
+    def _query(self, query: Callable[[], T]) -> T:
+        """Let the event loop run the query, and return its result. Raises UnavailableError."""
         loop = self._app.events_loop
         if loop is None:
             raise UnavailableError("the worker is starting")
@@ -105,8 +105,8 @@ class Viewer:
             if not answer.set_running_or_notify_cancel():
                 return
             try:
-                answer.set_result(what())
-            except BaseException as error:  # noqa: BLE001  it is raised again in the thread that asked
+                answer.set_result(query())
+            except BaseException as error:  # noqa: BLE001  the thread of the page raises it again
                 answer.set_exception(error)
 
         try:
@@ -134,13 +134,13 @@ class Viewer:
                 return _Stored(state, shard.number, shard.live, shard.clock(wall))
         own = frozenset(shard.number for shard in shards)
         if app.rebalancing or not app.started or (sent_for is not None and sent_for not in own):
-            # Who owns what is changing; an answer could be wrong, and sending the question on could go in circles.
+            # Partitions are changing owners: an answer could be wrong, and redirects could go in circles.
             raise UnavailableError("partitions are moving between workers")
         asked |= own
         everything = range(app.settings.partitions)
         usual = (murmur2(key) & 0x7FFF_FFFF) % len(everything)
         left = sorted(set(everything) - asked, key=lambda number: (number != usual, number))
-        # Whoever advertises our own address cannot be told from us.
+        # A worker that advertises our own address is indistinguishable from us.
         owners = {number: url for url, numbers in app.workers().items() for number in numbers if url != app.address}
         wanted = next((number for number in left if number in owners), None)
         url = None if wanted is None else owners[wanted]
@@ -148,15 +148,15 @@ class Viewer:
         return Elsewhere(ticket, usual, tuple(sorted(own)), asked, wanted, url, missing)
 
     def _at_risk(self) -> tuple[tuple[AtRisk, ...], int | None]:
-        """The soonest deadlines, and the instant before which the list has all (``None``: as many as wanted, or all).
+        """The next deadlines, and the instant up to which the list is complete (``None``: it has all or ``LISTED`` of them).
 
-        A ticket is in its heap with the soonest of all that may come, and no deadline of it lies before that. So what was
-        found before the last entry that was looked at is certain, however many tickets were not looked at.
+        No deadline of a ticket is before its instant in the timer queue. So all deadlines before the last entry that was read
+        are known, although later entries were not read.
         """
         rows: list[AtRisk] = []
         until: int | None = None
-        for looks in _LOOKS:
-            entries, until = self._look(partial(self._soonest, looks))
+        for count in _ENTRIES:
+            entries, until = self._query(partial(self._soonest, count))
             running = [risk for stored, now in entries for risk in self._running(stored, now)]
             rows = [risk for risk in running if until is None or risk.due_at < until]
             rows.sort(key=lambda risk: (risk.due_at, risk.ticket, risk.commitment))
@@ -164,21 +164,20 @@ class Viewer:
                 return tuple(rows[:LISTED]), None
         return tuple(rows), until
 
-    def _soonest(self, looks: int) -> tuple[list[tuple[bytes, int]], int | None]:
-        """The tickets of the first entries of all heaps, each with what time it is; the last instant, if more follow.
-
-        So many entries as asked for, or as can be had in the time.
+    def _soonest(self, count: int) -> tuple[list[tuple[bytes, int]], int | None]:
+        """The tickets of the first ``count`` entries of all timer queues, each with its current time, and the instant of the
+        last entry if more follow. Returns fewer entries if they would block the event loop for too long.
         """
         began = time.perf_counter()
-        feed = self._app.settings.clock is ClockMode.EVENT
+        event_time = self._app.settings.clock is ClockMode.EVENT
         wall = _wall()
         entries = merge(*map(_in_order, self._app.shards()))
         found, last = [], None
-        for number, (instant, _, key, shard) in enumerate(islice(entries, looks)):
+        for number, (instant, _, key, shard) in enumerate(islice(entries, count)):
             last = instant
             if key:
-                found.append((shard.tickets[key], shard.watermark if feed else wall))
-            if number % _CLOCK_EVERY == _CLOCK_EVERY - 1 and time.perf_counter() - began > self._held:
+                found.append((shard.tickets[key], shard.watermark if event_time else wall))
+            if number % _CLOCK_EVERY == _CLOCK_EVERY - 1 and time.perf_counter() - began > self._max_blocking:
                 break
         return found, None if next(entries, None) is None else last
 
@@ -196,7 +195,7 @@ class Viewer:
 
 
 def _in_order(shard: Shard) -> Iterator[tuple[int, int, bytes, Shard]]:
-    # The number decides between equal instants of two partitions.
+    # The partition number orders entries with equal instants.
     return ((instant, shard.number, key, shard) for instant, key in shard.timers.in_order())
 
 
@@ -212,7 +211,7 @@ def _view(shard: Shard) -> PartitionView:
 
 
 def _as_of(head: Ticket, clock: int) -> int:
-    """Now; but not before what is known to be true: the clock of the feed has not begun when a partition is taken over."""
+    """The clock, but not before the ticket's newest event or timer: after a takeover the watermark may be missing."""
     return max(clock, head.last[0] if head.last else 0, 0 if head.last_timer_at is None else head.last_timer_at + 1)
 
 

@@ -1,8 +1,8 @@
-"""A worker that has work and does none ends, so that its supervisor starts it again or others take over.
+"""Ends a worker that has work and makes no progress, so that its supervisor restarts it or other workers take over.
 
-Clients of Kafka have been known to stop without an error: a fetch that is never answered, a commit that waits for ever. To
-the group such a worker is alive. So for each kind of work there is a rule: there is some, and nothing of it was done for so
-many looks. Looks are counted, not seconds: while a process is stopped nobody looks.
+Kafka clients can stop without an error: a fetch gets no answer, or a commit waits for ever. The group considers such a worker
+alive. So the watchdog checks each kind of work: a worker stands still if there is work and a number of checks in a row find no
+progress. It counts checks instead of seconds, because a suspended process makes no checks.
 """
 
 from __future__ import annotations
@@ -21,44 +21,44 @@ if TYPE_CHECKING:
 
     from faust.types import TP
 
-    from stream.runtime.kafka.transport import Consumer
+    from stream.runtime.kafka.consumer import Consumer
     from stream.runtime.partition.task import PartitionTask
     from stream.runtime.recovery.store import Store
 
-LOOKS: Final = 8
-"""Looks at work that is not done before the end; in a rebalance more."""
+CHECKS: Final = 8
+"""The number of checks without progress that end the worker. A rebalance allows more."""
 
 
 class StandstillError(Exception):
-    """There is work, and nothing is done; the text says which."""
+    """There is work without progress; the text names the work."""
 
 
 class Standstill:
-    """Remembers, for each kind of work, for how many looks nothing of it was done."""
+    """Counts, for each kind of work, the checks in a row without progress."""
 
-    def __init__(self, patience: int = LOOKS) -> None:
-        """``patience``: looks at work that is not done before the end."""
+    def __init__(self, patience: int = CHECKS) -> None:
+        """``patience`` is the number of checks without progress that raise an error."""
         self._patience: Final = patience
         self._seen: dict[str, tuple[object, int]] = {}
 
-    def see(self, what: str, *, busy: bool, progress: object) -> None:
-        """``busy``: there is something to do; ``progress``: another value each time some of it is done.
+    def check(self, what: str, *, busy: bool, progress: object) -> None:
+        """Check one kind of work. ``busy``: there is work. ``progress``: a value that changes when some of it is done.
 
         Raises StandstillError.
         """
-        before, looks = self._seen.get(what, (progress, -1))
-        looks = looks + 1 if busy and progress == before else 0
-        if looks >= self._patience:
-            raise StandstillError(f"there is something to do and nothing is done: {what}")
-        self._seen[what] = progress, looks
+        before, checks = self._seen.get(what, (progress, -1))
+        checks = checks + 1 if busy and progress == before else 0
+        if checks >= self._patience:
+            raise StandstillError(f"there is work, but no progress: {what}")
+        self._seen[what] = progress, checks
 
-    def forget(self) -> None:
-        """Begin anew: a rebalance is under way, in which nothing is to be done."""
+    def reset(self) -> None:
+        """Start counting again: during a rebalance there is no work."""
         self._seen.clear()
 
 
 class Watched(Protocol):
-    """What the watchdog reads of a worker (``stream.runtime.app``), each time anew."""
+    """The attributes of a worker (``stream.runtime.app``) that the watchdog reads at each check."""
 
     @property
     def rebalancing(self) -> bool:
@@ -66,11 +66,11 @@ class Watched(Protocol):
 
     @property
     def consumer_generation_id(self) -> int:
-        """Another number after each rebalance."""
+        """A number that changes with each rebalance."""
 
     @property
     def tasks(self) -> Mapping[int, PartitionTask]:
-        """Those of the partitions that the worker owns, by number."""
+        """The tasks of the worker's partitions, by number."""
 
     @property
     def consumer(self) -> Consumer: ...
@@ -80,41 +80,43 @@ class Watched(Protocol):
 
 
 class Watchdog:
-    """Looks after a worker for ever; ends the process."""
+    """Checks a worker until the process ends, and ends the process if the worker stands still."""
 
     def __init__(self, worker: Watched, allowed: float, rebalance: float) -> None:
-        """Seconds: for which work may stand still, and for which at most the group waits for its members in a rebalance."""
+        """Both in seconds: ``allowed`` is how long work may stand still, and ``rebalance`` how long the group waits at most
+        for its members in a rebalance.
+        """
         self._worker: Final = worker
-        self._interval: Final = allowed / LOOKS
+        self._interval: Final = allowed / CHECKS
         self._standstill: Final = Standstill()
-        self._moving: Final = Standstill(LOOKS + round(rebalance / self._interval))
+        self._moving: Final = Standstill(CHECKS + round(rebalance / self._interval))
         self.ends: Mapping[TP, int] = {}
-        """Where the input of our partitions ends, as the broker last said."""
-        self._looks = 0
+        """The end offsets of our input partitions, from the broker's last answer."""
+        self._checks = 0
 
     def lag(self, source: TP) -> int | None:
-        """Records of an input partition that are published and not committed as processed; ``None``: not known yet."""
+        """The number of published records of an input partition that are not committed; ``None`` if it is not known yet."""
         end = self.ends.get(source)
         return None if end is None else max(0, end - self._worker.consumer.committed(source))
 
     async def watch(self) -> None:
-        """One look after the other. A thread sees to it that there are any: it ends a process whose event loop hangs."""
+        """Check at regular intervals. A thread checks in turn that the event loop runs, and ends a process whose loop hangs."""
         threading.Thread(target=self._watch_the_loop, name="watchdog", daemon=True).start()
-        asking: asyncio.Task[Mapping[TP, int]] | None = None
+        request: asyncio.Task[Mapping[TP, int]] | None = None
         while True:
             await asyncio.sleep(self._interval)
-            self._looks += 1
-            if asking is None:
-                asking = asyncio.create_task(self._ask())
-            elif asking.done():
-                self.ends, asking = asking.result(), None
+            self._checks += 1
+            if request is None:
+                request = asyncio.create_task(self._fetch_ends())
+            elif request.done():
+                self.ends, request = request.result(), None
             try:
-                self._look()
+                self._check()
             except StandstillError as error:
                 abort("by its watchdog", error)
 
-    async def _ask(self) -> Mapping[TP, int]:
-        """Where the input ends; as known before, when the broker does not say."""
+    async def _fetch_ends(self) -> Mapping[TP, int]:
+        """The end offsets of the input, or the known ones if the broker does not answer."""
         owned = [task.shard.source for task in self._worker.tasks.values()]
         try:
             ends: Mapping[TP, int] = await self._worker.consumer.highwaters(*owned) if owned else {}
@@ -122,25 +124,25 @@ class Watchdog:
             return self.ends
         return ends
 
-    def _look(self) -> None:
-        worker, see = self._worker, self._standstill.see
+    def _check(self) -> None:
+        worker, check = self._worker, self._standstill.check
         moving = worker.rebalancing or not all(task.life.active for task in worker.tasks.values())
         restored = worker.consumer_generation_id, worker.store.progress
-        self._moving.see("joining the group and restoring tickets", busy=moving, progress=restored)
+        self._moving.check("joining the group and restoring tickets", busy=moving, progress=restored)
         if moving:
-            self._standstill.forget()
+            self._standstill.reset()
             return
         for number, task in worker.tasks.items():
             busy, progress = worker.consumer.input_of(task.shard.source, self.ends.get(task.shard.source, 0))
-            see(f"the input of partition {number}", busy=busy, progress=(progress, task.turns))
-            see(f"a turn or due deadlines of partition {number}", busy=task.has_work(), progress=task.turns)
-        see("committing what is finished", busy=worker.consumer.uncommitted(), progress=worker.consumer.commits)
+            check(f"the input of partition {number}", busy=busy, progress=(progress, task.turns))
+            check(f"a unit of work or due timers of partition {number}", busy=task.has_work(), progress=task.turns)
+        check("committing", busy=worker.consumer.uncommitted(), progress=worker.consumer.commits)
 
     def _watch_the_loop(self) -> None:
         hanging = Standstill()
         while True:
             time.sleep(self._interval)
             try:
-                hanging.see("the event loop", busy=True, progress=self._looks)
+                hanging.check("the event loop", busy=True, progress=self._checks)
             except StandstillError as error:
                 abort("by its watchdog", error)

@@ -1,4 +1,4 @@
-"""Puts a worker together and runs it. The wiring is here alone: every part is handed what it needs."""
+"""Builds and runs a worker. Only this file connects the parts: each one gets its dependencies as arguments."""
 
 from __future__ import annotations
 
@@ -18,8 +18,9 @@ from stream.observe.server import serve
 from stream.runtime import gc_tuning
 from stream.runtime.app import App
 from stream.runtime.clock import Clock
+from stream.runtime.deployments import DeploymentFollower
 from stream.runtime.gauges import Gauges
-from stream.runtime.preflight import RefusedError, check_topics, policies_of
+from stream.runtime.preflight import RefusedError, check_topics, policies_of, read_deployments
 from stream.runtime.settings import ClockMode
 from stream.runtime.suspension import SuspensionDetector
 from stream.runtime.viewer import Viewer
@@ -30,19 +31,23 @@ if TYPE_CHECKING:
     from stream.runtime.settings import Settings
 
 THREAD_SECONDS: Final = 0.001
-"""Threads that make pages take turns with the event loop, each for so long; by default five times as long."""
+"""The switch interval between the event loop and the threads that make pages. Python's default is five times as long."""
 
 log = logging.getLogger("stream.worker")
 
 
 def run(settings: Settings) -> NoReturn:
-    """Check what can be wrong, then work until the process is told to stop. Raises RefusedError."""
-    policies = policies_of(settings)
+    """Check the configuration, then process events until a signal stops the process. Raises RefusedError."""
+    files = policies_of(settings)
     asyncio.run(check_topics(settings))
+    policy_log, read = asyncio.run(read_deployments(settings, files))
+    engine = Engine(read.log.deployments or files, history=settings.history)
+    policies = engine.policies
     sys.setswitchinterval(THREAD_SECONDS)
     metrics = Metrics(policies, now=None if settings.clock is ClockMode.EVENT else lambda: time.time_ns() // 1_000)
     export_policies_loaded(policies, time.time(), metrics.registry)
-    app = wire(settings, metrics, Engine(policies, history=settings.history))
+    app = wire(settings, metrics, engine)
+    app.follow(DeploymentFollower(policy_log, read, engine, files))
     _serve_pages(app)
     gc_tuning.configure()
     worker = Worker(app, quiet=True, override_logging=False, redirect_stdouts=False)
@@ -52,17 +57,17 @@ def run(settings: Settings) -> NoReturn:
 
 
 def wire(settings: Settings, metrics: Metrics, engine: Engine) -> App:
-    """The app with everything that works beside its partitions."""
+    """The app with its watchdog, its suspension detector and its gauges."""
     suspension_detector = SuspensionDetector(settings.session_timeout / 1e6 / 2)
     app = App(settings, metrics, engine, Clock(metrics.clock_stepped), suspension_detector)
     watchdog = Watchdog(app, 2 * app.conf.broker_session_timeout, app.conf.broker_rebalance_timeout)
     metrics.collectors.add("partitions", Gauges(app.shards, watchdog.lag))
-    app.beside += [suspension_detector.watch, watchdog.watch]
+    app.background += [suspension_detector.watch, watchdog.watch]
     return app
 
 
 def reachable_at(host: str, port: int) -> str:
-    """Where others reach what is bound to ``host``: of one that means all addresses, by this machine's name."""
+    """The URL for clients of a server on ``host``. If ``host`` stands for all addresses, it has this machine's name."""
     if host in ("0.0.0.0", "::"):  # noqa: S104  it is compared, not bound
         host = socket.gethostname()
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
@@ -74,7 +79,7 @@ def _serve_pages(app: App) -> None:
     try:
         pages = serve(registry, host, port, app.readiness, Site(Viewer(app)), settings.token)
     except OSError as error:
-        what = f"{host}:{port} cannot be had for the metrics pages"
-        raise RefusedError(what, [f"{error.strerror}: set --metrics-port, 0 for any"]) from error
+        what = f"cannot serve the pages on {host}:{port}"
+        raise RefusedError(what, [f"{error.strerror}: set --metrics-port to another port, or to 0 for a free one"]) from error
     app.advertise(settings.advertise or reachable_at(host, pages.port))
     log.info("pages on http://%s:%d/, advertised as %s", host, pages.port, app.address)

@@ -18,6 +18,11 @@ TIMER: Final = "timer"
 """The ``cause`` of what time alone made true."""
 
 
+def deployment_cause(number: int) -> str:
+    """The ``cause`` of what a deployment made true."""
+    return f"deployment:{number}"
+
+
 class Topic(StrEnum):
     """Where an effect goes."""
 
@@ -142,6 +147,18 @@ class Reason(StrEnum):
     """The policy takes no such request."""
     CORRECTED = "corrected"
     """A late event changed the record."""
+    POLICY_CHANGED = "policy_changed"
+    """A deployment changed the target, the version or the policy that applies."""
+    CALENDAR_CHANGED = "calendar_changed"
+    """A deployment changed the hours, the holidays or the zone data on which an unchanged target is measured."""
+    RENAMED = "renamed"
+    """A deployment gave the policy or the commitment another name, and changed nothing else about it."""
+    POLICY_WITHDRAWN = "policy_withdrawn"
+    """A deployment has the policy no more."""
+    PAST_WHEN_PROMISED = "past_when_promised"
+    """A deployment promised this when its deadline had passed already: it is measured in this cycle, and not judged."""
+    REJUDGED = "rejudged"
+    """A deployment that holds from an instant in the past changed the record."""
 
 
 THRESHOLD_REASON: Final = {
@@ -195,7 +212,9 @@ class Effect(msgspec.Struct, frozen=True, gc=False):
     timezone: str
     """The zone in which the customer reads ``due_at``."""
     late: bool
-    """True when a late event revealed it: a correction of the record, not news to page for."""
+    """True when a late event or a rejudging deployment revealed it: a correction of the record, not news to page for."""
+    deployment: int | None
+    """The number of the deployment that made it true or revealed it; ``None``: none did."""
     retracts: str
     """The id of the effect that this one takes back."""
     retracts_kind: Kind | None
@@ -206,5 +225,6 @@ class Effect(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def routine(self) -> bool:
-        """Reports the way, not the outcome. A reopening is not routine: it undoes a verdict that was reported as met."""
-        return KINDS[self.kind].routine and self.reason is not Reason.REOPENED
+        """Reports the way, not the outcome. A reopening is not routine: it undoes a verdict that was reported as met. Nor is
+        anything that a deployment changes: somebody must be able to see all of it."""
+        return KINDS[self.kind].routine and self.reason is not Reason.REOPENED and self.deployment is None

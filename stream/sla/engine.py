@@ -1,9 +1,10 @@
 """The core's two entrances, ``apply`` and ``wake``, and their one exit, a ``Step``.
 
-What is true of a ticket is a function of the *set* of its events, the policies and the time up to which we look; not of the
-order in which the events arrived. An event that is the newest, and later than anything time alone has made true, is folded
-onto what is known. Any other is put at its place in the history, the ticket is folded again, and the difference between what
-was said and what is true goes out: what is missing is said, marked ``late``; what is true no more is taken back.
+What is true of a ticket is a function of the *set* of its events, the deployments of policies and the time up to which we look;
+not of the order in which events arrived, nor of when a deployment became known. An event that is the newest, and later than
+anything that time or a deployment has made true, is folded onto what is known. Any other is put at its place in the history,
+the ticket is folded again, and the difference between what was emitted and what is true goes out: what is missing is emitted,
+marked ``late``; what is true no more is taken back. The same happens when the timeline of deployments behind a ticket changes.
 """
 
 from __future__ import annotations
@@ -16,14 +17,17 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from stream.sla.effect_ids import stem
-from stream.sla.effects import KINDS, Effect, Reason
+from stream.sla.effects import KINDS, Effect, Reason, deployment_cause
+from stream.sla.policy.timeline import Deployments
 from stream.sla.ticket.history import packed
-from stream.sla.ticket.state import State, Ticket
-from stream.sla.transition.evolve import Transition
+from stream.sla.ticket.state import State, Ticket, open_commitments
+from stream.sla.transition.evolve import Transition, position
 
 if TYPE_CHECKING:
     from stream.sla.events import Event
     from stream.sla.policy.resolve import PolicySet
+    from stream.sla.policy.timeline import Timeline
+    from stream.sla.transition.emitter import Emitter
 
 OLD_IDS_KEPT: Final = 1_000
 """Ids of events beyond the history that are still recognised as repetitions, per ticket. Helpdesks redeliver within hours;
@@ -51,108 +55,207 @@ _APPLIED: Final = Outcome.APPLIED
 class Step:
     """The one exit of the core. Take all of it or nothing."""
 
-    __slots__ = ("effects", "outcome", "state", "unmatched", "wake_at")
+    __slots__ = ("cut", "effects", "outcome", "state", "unbuilt", "unmatched", "wake_at")
 
     def __init__(self, state: State, effects: tuple[Effect, ...], outcome: Outcome, unmatched: bool = False) -> None:
         self.state: Final = state
+        """The very state that was given, if nothing about it changed."""
         self.effects: Final = effects
         self.wake_at: Final = state.wake_at
         """The earliest clock reading at which ``wake`` would do something; ``None``: no deadline is in sight."""
         self.outcome: Final = outcome
         self.unmatched: Final = unmatched
         """The event began a ticket to which nothing is promised."""
+        self.unbuilt = 0
+        """Rows of a deployment that could not be built, because the ticket's history is cut."""
+        self.cut = False
+        """A deployment from before the history that is kept: the ticket is judged by it from there on."""
 
 
 class Engine:
     """The policies in force, and how much history a ticket keeps. Holds no ticket; every call is pure."""
 
-    __slots__ = ("_history", "policies")
+    __slots__ = ("_history", "deployments")
 
-    def __init__(self, policies: PolicySet, *, history: int = 200) -> None:
+    def __init__(self, policies: PolicySet | Deployments, *, history: int = 200) -> None:
+        """``policies``: one set, which holds since ever, or the log of deployments."""
         if history < 2:
             raise ValueError(f"a ticket's history holds at least 2 events, not {history}")
-        self.policies = policies
+        self.deployments = policies if isinstance(policies, Deployments) else Deployments.fixed(policies)
+        """May be replaced by a longer log between two calls."""
         self._history = history
+
+    def snapshot(self) -> Engine:
+        """An engine that keeps the deployments of now, whatever becomes known meanwhile."""
+        return Engine(self.deployments, history=self._history)
+
+    def as_of(self, number: int) -> Engine:
+        """An engine that knows no deployment after that number."""
+        return Engine(self.deployments.until(number), history=self._history)
+
+    @property
+    def policies(self) -> PolicySet:
+        """The newest set."""
+        return self.deployments.timeline.last.policies
 
     def apply(self, state: State | None, ticket: str, event: Event, now: int) -> Step:
         """Transition one event into a ticket; ``None`` for a ticket not heard of before.
 
         ``now``: the clock, epoch microseconds. It is only noted (``detected_at``); what is true does not depend on it.
         """
+        corrected: Step | None = None
         if state is None:
-            state = State(Ticket(ticket))
+            state = State(Ticket(ticket, deployment=self.deployments.timeline.deployments[0].number))
         elif self._repeats(state, event):
             return Step(state, (), Outcome.DUPLICATE)
-        if _is_newest(state.head, event):
-            return self._in_order(state, event, now)
-        if state.base is not None and state.base.last is not None and event.key <= state.base.last:
-            return Step(state, (), Outcome.TOO_LATE)
-        return self._out_of_order(state, event, now)
+        elif not self._agrees(state.head):
+            corrected = self._rejudge(state, now)
+            state = corrected.state
+        if self._is_newest(state.head, event):
+            step = self._in_order(state, event, now)
+        elif state.base is not None and state.base.last is not None and event.key <= state.base.last:
+            step = Step(state, (), Outcome.TOO_LATE)
+        else:
+            step = self._out_of_order(state, event, now)
+        return step if corrected is None else _after(corrected, step)
 
     def wake(self, state: State, now: int) -> Step:
-        """Let time pass up to ``now`` (epoch microseconds): everything whose instant lies before it becomes true."""
-        soonest = state.head.next
+        """Let time pass up to ``now`` (epoch microseconds): everything whose instant lies before it becomes true.
+
+        That goes for deadlines and for deployments. A deployment that changes nothing about the ticket leaves its state alone.
+        """
+        corrected: Step | None = None
+        if not self._agrees(state.head):
+            corrected = self._rejudge(state, now)
+            state = corrected.state
+        timeline, head = self.deployments.timeline, state.head
+        soonest = head.next
         if soonest is None or soonest >= now:
-            return Step(state, (), Outcome.WOKEN)
-        transition = Transition(self.policies, state.head.copy(), now)
+            following = None if head.deployment == timeline.last.number else timeline.after(head.deployment)
+            if following is None or following.at >= now:
+                return Step(state, (), Outcome.WOKEN) if corrected is None else corrected
+        transition = Transition(timeline, head.copy(), now, state.past)
         transition.time(now)
+        effects = transition.emitter.effects
         after = State(transition.ticket, state.recent, state.base, state.old_ids, state.revisions)
-        return Step(after, _named(transition.emitter.effects, state.revisions), Outcome.WOKEN)
+        if not effects and transition.ticket.next == soonest and open_commitments(after) == open_commitments(state):
+            return Step(state, (), Outcome.WOKEN) if corrected is None else corrected
+        step = Step(after, _named(effects, state.revisions), Outcome.WOKEN)
+        step.unbuilt = transition.unbuilt
+        return step if corrected is None else _after(corrected, step)
+
+    def _agrees(self, head: Ticket) -> bool:
+        """Whether what is known of the ticket was judged as the timeline has it now."""
+        timeline = self.deployments.timeline
+        return head.deployment == timeline.last.number or timeline.agrees(head.deployment, position(head))
+
+    def _is_newest(self, head: Ticket, event: Event) -> bool:
+        """Later than all that is known of the ticket, and than anything that time or a deployment made true."""
+        last, at = head.last, event.at
+        if last is None:
+            return True
+        if head.last_timer_at is not None and at <= head.last_timer_at:
+            return False
+        if at < self.deployments.known[head.deployment].at:
+            return False
+        return at > last[0] or (at == last[0] and event.key > last)
 
     def _repeats(self, state: State, event: Event) -> bool:
         return state.knows(event) or (bool(state.old_ids) and _old_id(event) in state.old_ids)
 
     def _in_order(self, state: State, event: Event, now: int) -> Step:
         begins = not state.head.started
-        transition = Transition(self.policies, state.head.copy(), now)
+        transition = Transition(self.deployments.timeline, state.head.copy(), now, state.past)
         transition.event(event)
         after = State(transition.ticket, state.recent.add(event), state.base, state.old_ids, state.revisions)
         if after.recent.kept > self._history:
             after = self._bounded(after)
         effects = _named(transition.emitter.effects, state.revisions)
-        unmatched = (
-            begins and not self.policies.resolved_policy(transition.ticket.fields, self.policies.epoch(event.at)).has_targets
-        )
-        return Step(after, effects, _APPLIED, unmatched)
+        unmatched = False
+        if begins:
+            policies = transition.policies
+            unmatched = not policies.resolved_policy(transition.ticket.fields, policies.epoch(event.at)).has_targets
+        step = Step(after, effects, _APPLIED, unmatched)
+        step.unbuilt = transition.unbuilt
+        return step
 
     def _out_of_order(self, state: State, event: Event, now: int) -> Step:
-        said_until = _said_until(state.head)
-        history = state.history
-        said, _ = self._refold(state, history, said_until, now)
+        timeline, history = self.deployments.timeline, state.history
+        said, _ = self._refold(timeline, state, history, now)
         history.insert(bisect_left(history, event.key, key=_key), event)
-        true, head = self._refold(state, history, said_until, now)
-        effects, revisions = _difference(said, true, state.revisions, event)
+        true, head = self._refold(timeline, state, history, now)
+        effects, revisions = _difference(said.effects, true.effects, state.revisions, Correction(event.id, Reason.CORRECTED))
         after = State(head, packed(history), state.base, state.old_ids, revisions)
         if after.recent.kept > self._history:
             after = self._bounded(after)
         return Step(after, effects, Outcome.LATE)
 
-    def _refold(self, state: State, history: list[Event], until: int, now: int) -> tuple[list[Effect], Ticket]:
-        start = Ticket(state.head.id) if state.base is None else state.base.copy()
-        transition = Transition(self.policies, start, now)
+    def _rejudge(self, state: State, now: int) -> Step:
+        """Fold the ticket by the timeline that judged it and by the present one: the difference goes out.
+
+        Needed where a deployment became known only after the ticket had passed it, and where one gave way.
+        """
+        timeline, history = self.deployments.timeline, state.history
+        said, _ = self._refold(self.deployments.timeline_of(state.head.deployment), state, history, now)
+        true, head = self._refold(timeline, state, history, now)
+        number = timeline.last.number
+        correction = Correction(deployment_cause(number), Reason.REJUDGED, number)
+        effects, revisions = _difference(said.effects, true.effects, state.revisions, correction)
+        step = Step(State(head, state.recent, state.base, state.old_ids, revisions), effects, Outcome.WOKEN)
+        step.cut = state.base is not None and state.base.deployment not in timeline.place
+        return step
+
+    def _refold(self, timeline: Timeline, state: State, history: list[Event], now: int) -> tuple[Emitter, Ticket]:
+        """The ticket from its base on, up to where it stands: to all that was said of it, by that timeline."""
+        base = state.base
+        start = Ticket(state.head.id, deployment=timeline.deployments[0].number) if base is None else base.copy()
+        until = _said_until(state.head)
+        met = max(until - 1, self.deployments.known[state.head.deployment].at)
+
+        def past(at: int) -> list[Event] | None:
+            return None if base is not None else [event for event in history if event.at < at]
+
+        transition = Transition(timeline, start, now, past)
         for event in history:
             transition.event(event)
+        transition.meet(met)
         transition.time(until)
-        return transition.emitter.effects, transition.ticket
+        return transition.emitter, transition.ticket
 
     def _bounded(self, state: State) -> State:
         """Move the older half of an overlong history into the base, so that this happens seldom."""
         history = state.history
         cut = len(history) - self._history // 2
         old, kept = history[:cut], history[cut:]
-        _, base = self._refold(state, old, old[-1].at, old[-1].at)
+        timeline = self.deployments.timeline_of(state.head.deployment)
+        base = Ticket(state.head.id, deployment=timeline.deployments[0].number) if state.base is None else state.base.copy()
+
+        def past(at: int) -> list[Event] | None:
+            return None if state.base is not None else [event for event in old if event.at < at]
+
+        transition = Transition(timeline, base, old[-1].at, past)
+        for event in old:
+            transition.event(event)
         ids = (*state.old_ids, *map(_old_id, old))[-OLD_IDS_KEPT:]
-        return State(state.head, packed(kept), base, ids, state.revisions)
+        return State(state.head, packed(kept), transition.ticket, ids, state.revisions)
 
 
-def _is_newest(head: Ticket, event: Event) -> bool:
-    """Later than all that is known of the ticket, and than anything that time alone made true."""
-    last, at = head.last, event.at
-    if last is None:
-        return True
-    if head.last_timer_at is not None and at <= head.last_timer_at:
-        return False
-    return at > last[0] or (at == last[0] and event.key > last)
+class Correction:
+    """Why the record is another than before."""
+
+    __slots__ = ("cause", "deployment", "reason")
+
+    def __init__(self, cause: str, reason: Reason, deployment: int | None = None) -> None:
+        self.cause: Final = cause
+        self.reason: Final = reason
+        self.deployment: Final = deployment
+
+
+def _after(first: Step, then: Step) -> Step:
+    """Both, one after the other."""
+    step = Step(then.state, first.effects + then.effects, then.outcome, then.unmatched)
+    step.cut, step.unbuilt = first.cut, first.unbuilt + then.unbuilt
+    return step
 
 
 def _old_id(event: Event) -> str:
@@ -165,12 +268,10 @@ def _said_until(head: Ticket) -> int:
     return newest if head.last_timer_at is None else max(newest, head.last_timer_at + 1)
 
 
-def _named(effects: list[Effect], revisions: dict[str, int], *, late: bool = False) -> tuple[Effect, ...]:
-    if not revisions and not late:
+def _named(effects: list[Effect], revisions: dict[str, int]) -> tuple[Effect, ...]:
+    if not revisions:
         return tuple(effects)
-    return tuple(
-        msgspec.structs.replace(effect, id=_revised(effect.id, revisions), late=late or effect.late) for effect in effects
-    )
+    return tuple([msgspec.structs.replace(effect, id=_revised(effect.id, revisions)) for effect in effects])
 
 
 def _revised(stem_: str, revisions: dict[str, int]) -> str:
@@ -179,19 +280,23 @@ def _revised(stem_: str, revisions: dict[str, int]) -> str:
 
 
 def _difference(
-    said: list[Effect], true: list[Effect], revisions: dict[str, int], event: Event
+    said: list[Effect], true: list[Effect], revisions: dict[str, int], correction: Correction
 ) -> tuple[tuple[Effect, ...], dict[str, int]]:
     """What to take back and what to say, so that the world knows ``true`` where it knew ``said``."""
     before = {effect.id: effect for effect in said}
     after = {effect.id: effect for effect in true}
     revisions = dict(revisions)
-    taken_back = []
+    found: list[Effect] = []
     for name, effect in before.items():
         if name not in after or _substance(after[name]) != _substance(effect):
-            taken_back.append(_retraction(effect, _revised(name, revisions), event))
+            found.append(_retraction(effect, _revised(name, revisions), correction))
             revisions[name] = revisions.get(name, 0) + 1
-    missing = [effect for name, effect in after.items() if name not in before or _substance(before[name]) != _substance(effect)]
-    return (*taken_back, *_named(missing, revisions, late=True)), revisions
+    for name, effect in after.items():
+        if name not in before or _substance(before[name]) != _substance(effect):
+            deployment = effect.deployment if correction.deployment is None else correction.deployment
+            revised = _revised(name, revisions)
+            found.append(msgspec.structs.replace(effect, id=revised, late=True, deployment=deployment))
+    return tuple(found), revisions
 
 
 def _substance(effect: Effect) -> tuple[object, ...]:
@@ -199,7 +304,7 @@ def _substance(effect: Effect) -> tuple[object, ...]:
     return (effect.at, effect.due_at, effect.target, effect.policy, effect.policy_version, effect.reason, effect.assign_to)
 
 
-def _retraction(effect: Effect, said_id: str, event: Event) -> Effect:
+def _retraction(effect: Effect, said_id: str, correction: Correction) -> Effect:
     kind = KINDS[effect.kind].retracted_by
     if kind is None:
         raise ValueError(f"an effect of kind {effect.kind} is never retracted")
@@ -208,9 +313,10 @@ def _retraction(effect: Effect, said_id: str, event: Event) -> Effect:
         effect,
         id=stem(effect.ticket, name, ("", effect.cycle, 0), kind, said_id),
         kind=kind,
-        reason=Reason.CORRECTED,
-        cause=event.id,
+        reason=correction.reason,
+        cause=correction.cause,
         late=True,
+        deployment=correction.deployment,
         retracts=said_id,
         retracts_kind=effect.kind,
         retracts_reason=effect.reason,

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from stream.sla.effects import Effect
     from stream.sla.engine import Engine, Outcome, Step
     from stream.sla.events import Event
+    from stream.sla.policy.resolve import PolicySet
     from stream.sla.ticket.state import State
 
 
@@ -29,6 +30,16 @@ class Playback:
         self.outcomes: Counter[Outcome] = Counter()
         self.unmatched = 0
         self._wakes: list[tuple[int, str]] = []
+        self._deployed: set[int] = {deployment.at for deployment in engine.deployments.timeline.deployments[1:]}
+        """The instants at which every ticket meets another set of policies."""
+
+    def deploy(self, at: int, policies: PolicySet) -> None:
+        """Another set of policies becomes known. It holds from ``at``: now, or earlier where it undoes or rejudges."""
+        deployments = self.engine.deployments
+        self.engine.deployments = deployments.add(deployments.timeline.last.number + 1, at, policies)
+        self._deployed.add(at)
+        for ticket in self.states:
+            heappush(self._wakes, (at + 1, ticket))
 
     def event(self, ticket: str, event: Event) -> Iterator[Effect]:
         """Take one event; what it makes true, and then what the passing of time to it makes true, comes out in that order."""
@@ -48,6 +59,10 @@ class Playback:
         self.outcomes[step.outcome] += 1
         self.unmatched += step.unmatched
         self._keep(ticket, before, step)
+        if before is None:
+            for deployed in self._deployed:
+                if at < deployed:
+                    heappush(self._wakes, (deployed + 1, ticket))
         return step
 
     def wakes(self, at: int) -> list[tuple[int, str, tuple[Effect, ...]]]:
@@ -59,7 +74,7 @@ class Playback:
         while self._wakes and self._wakes[0][0] <= at:
             wake_at, ticket = heappop(self._wakes)
             state = self.states[ticket]
-            if state.wake_at == wake_at:  # else an event has moved it since
+            if state.wake_at == wake_at or wake_at - 1 in self._deployed:  # else an event has moved it since
                 step = self.engine.wake(state, at)
                 self._keep(ticket, state, step)
                 woken.append((wake_at, ticket, step.effects))

@@ -1,1 +1,1 @@
-"""From the exports of helpdesks to ticket events."""
+"""Converts exports of helpdesks to ticket events."""

@@ -1,7 +1,7 @@
-"""From an exported status log, where one row is one status change of one case, to ticket events.
+"""Converts an exported status log to ticket events. Each row of the log is one status change of one case.
 
-A log says less than a feed: it has states, not acts. What a status stands for is said by a mapping (``status_mapping``); what
-the log has no word for is not made up. A row is turned into events as a whole or refused as a whole.
+A log has less information than a feed: it has states, not actions. A mapping (``status_mapping``) gives the meaning of each
+status; events that the log cannot express are not made up. A row becomes events as a whole or is refused as a whole.
 """
 
 from __future__ import annotations
@@ -16,21 +16,22 @@ from typing import Final, NamedTuple, Protocol
 from stream.sla.events import Event, EventType
 from stream.sources.status_mapping import ISO, LogMapping
 from stream.wire.instants import END, FIRST, epoch_micros
-from stream.wire.ticket_event import MAX_ID, MAX_PRIORITY, MAX_TEXT
+from stream.wire.ticket_event import MAX_ID
+from stream.wire.ticket_fields import MAX_PRIORITY, MAX_TEXT
 
 Refuse = Callable[[int, str], None]
-"""Told the line and the reason of every row that is refused."""
+"""Called with the line and the reason of every row that is refused."""
 
 MAX_CASE: Final = 200
-"""Characters of a case's name: the ids of its events are built from it."""
+"""The most characters of a case's name, which is part of the ids of its events."""
 
 
 class LogError(Exception):
-    """The log as a whole cannot be read by this mapping: says what to do."""
+    """The mapping does not fit the log as a whole. The text names the problem."""
 
 
 class Row(NamedTuple):
-    """A status change, checked. ``fields`` are the values of the mapped columns, in the mapping's order."""
+    """A valid status change. ``fields`` has the values of the mapped columns, in the order of the mapping."""
 
     at: int
     line: int
@@ -40,9 +41,9 @@ class Row(NamedTuple):
 
 
 def read_rows(lines: Iterable[str], mapping: LogMapping, refuse: Refuse) -> list[Row]:
-    """The rows that have a meaning, by time, and at the same instant in the order of the log.
+    """The rows that have a meaning, ordered by time and then by line.
 
-    Raises ``LogError`` when the log has no header or lacks a column. A line is the last line of a row, counted from 1.
+    The line of a row is its last one, counted from 1. Raises ``LogError`` if the log has no header or lacks a column.
     """
     table = csv.reader(lines, delimiter=mapping.delimiter, strict=True)
     header = next(_records(table, refuse), [])
@@ -64,9 +65,9 @@ def read_rows(lines: Iterable[str], mapping: LogMapping, refuse: Refuse) -> list
 
 
 def to_events(rows: Iterable[Row], mapping: LogMapping) -> Iterator[tuple[Row, list[Event]]]:
-    """What each row means; no events for a row that changes nothing. Rows are in time order.
+    """Yield each row with its events, which are none for a row that changes nothing. ``rows`` must be in time order.
 
-    The ids are made of the case and the row's line: a second import of the same log repeats the first.
+    The ids consist of the case and the row's line, so a second import of the same log repeats the ids of the first.
     """
     cases: dict[str, _Case] = {}
     for row in rows:
@@ -74,20 +75,20 @@ def to_events(rows: Iterable[Row], mapping: LogMapping) -> Iterator[tuple[Row, l
         case = cases.get(row.case)
         if case is None:
             case = cases[row.case] = _Case(row.at)
-            columns = {name: said for name, said in zip(mapping.fields, row.fields, strict=True) if said}
-            events.append(case.event(row, mapping, "ticket.created", fields=case.learn({**mapping.created, **columns})))
+            columns = {name: value for name, value in zip(mapping.fields, row.fields, strict=True) if value}
+            events.append(case.event(row, mapping, "ticket.created", fields=case.update({**mapping.created, **columns})))
         events += case.follow(row, mapping)
         yield row, events
 
 
 def ticket_name(mapping: LogMapping, case: str) -> str:
-    """The ticket that a case of the log becomes."""
+    """The name of the ticket for a case of the log."""
     return mapping.ticket.format(source=mapping.source, case=case)
 
 
 @dataclass(slots=True)
 class _Case:
-    """What the log has said of one case so far."""
+    """The state of one case after the rows so far."""
 
     at: int
     seq: int = 0
@@ -100,12 +101,12 @@ class _Case:
         if self.waits_for and meaning.dependency != self.waits_for:
             yield self.event(row, mapping, "dependency.ended", party=self.waits_for)
             self.waits_for = ""
-        said = dict(zip(mapping.fields, row.fields, strict=True))
+        fields = dict(zip(mapping.fields, row.fields, strict=True))
         if meaning.status:
-            said["status"] = meaning.status
+            fields["status"] = meaning.status
         if meaning.assignee is not None:
-            said["assignee"] = meaning.assignee
-        if changed := self.learn(said):
+            fields["assignee"] = meaning.assignee
+        if changed := self.update(fields):
             yield self.event(row, mapping, "ticket.changed", fields=changed)
         if meaning.dependency and not self.waits_for:
             self.waits_for = meaning.dependency
@@ -114,11 +115,11 @@ class _Case:
             self.answered = True
             yield self.event(row, mapping, "comment.added", public=True)
 
-    def learn(self, said: dict[str, str]) -> dict[str, str | list[str]]:
-        """Take it over; give back what is new. A field never set and one set to ``""`` are the same."""
-        new: dict[str, str | list[str]] = {name: text for name, text in said.items() if self.fields.get(name, "") != text}
-        self.fields.update(new)
-        return new
+    def update(self, fields: dict[str, str]) -> dict[str, str | list[str]]:
+        """Set these fields and return those that changed. A field that was never set counts as ``""``."""
+        changed: dict[str, str | list[str]] = {name: text for name, text in fields.items() if self.fields.get(name, "") != text}
+        self.fields.update(changed)
+        return changed
 
     def event(
         self,
@@ -130,7 +131,7 @@ class _Case:
         public: bool = False,
         party: str = "",
     ) -> Event:
-        """The next event of this case. ``seq`` counts within the instant, so that its rows keep their order."""
+        """The next event of this case. ``seq`` counts the events of an instant, so that its rows keep their order."""
         if row.at != self.at:
             self.at, self.seq = row.at, 0
         event = Event(
@@ -149,7 +150,7 @@ class _Case:
 
 
 class _Table(Protocol):
-    """What ``csv.reader`` gives."""
+    """The type of a ``csv.reader``."""
 
     @property
     def line_num(self) -> int: ...
@@ -158,14 +159,14 @@ class _Table(Protocol):
 
 
 def _records(table: _Table, refuse: Refuse) -> Iterator[list[str]]:
-    """The table's records without empty lines. One that breaks the rules of CSV is refused, and the next is read."""
+    """Yield the records of the table without empty lines. A record that is not valid CSV is refused and skipped."""
     while True:
         before = table.line_num
         try:
             record = next(table)
         except StopIteration:
             return
-        except csv.Error as error:  # an open quotation mark may have swallowed many lines: say from where
+        except csv.Error as error:  # an open quotation mark can span many lines, so the message has the first one
             refuse(table.line_num, f"not readable as CSV from line {before + 1} on: {error}")
             continue
         if record:
@@ -173,21 +174,21 @@ def _records(table: _Table, refuse: Refuse) -> Iterator[list[str]]:
 
 
 def _row(record: list[str], width: int, where: dict[str, int], line: int, mapping: LogMapping) -> Row:
-    """Raises ``ValueError`` with the reason why the row is refused."""
+    """Check one row. Raises ``ValueError`` with the reason why it is refused."""
     if len(record) != width:
-        raise ValueError(f"has {len(record)} columns, the header {width}")
+        raise ValueError(f"has {len(record)} columns, but the header has {width}")
     at, case, *rest = (
         _cell(record[where[name]], name) for name in (mapping.at, mapping.case, *mapping.status, *mapping.fields.values())
     )
     if not 1 <= len(case) <= MAX_CASE:
-        raise ValueError(f"the case ({mapping.case}) has {len(case)} characters; 1 to {MAX_CASE} are taken")
+        raise ValueError(f"the case ({mapping.case}) has {len(case)} characters; it must have 1 to {MAX_CASE}")
     if len(ticket_name(mapping, case)) > MAX_ID:
         raise ValueError(f"the ticket {ticket_name(mapping, case)!r} would have more than {MAX_ID} characters")
     status = mapping.separator.join(rest[: len(mapping.status)])
     fields = rest[len(mapping.status) :]
-    for name, said in zip(mapping.fields, fields, strict=True):
+    for name, value in zip(mapping.fields, fields, strict=True):
         longest = MAX_PRIORITY if name == "priority" else MAX_TEXT
-        if len(said) > longest:
+        if len(value) > longest:
             raise ValueError(f"{name} ({mapping.fields[name]}) has more than {longest} characters")
     meaning = mapping.statuses.get(status)
     if meaning is None:
@@ -198,7 +199,7 @@ def _row(record: list[str], width: int, where: dict[str, int], line: int, mappin
 
 
 def _cell(text: str, column: str) -> str:
-    """Bytes that are not UTF-8 come as lone surrogates, which no event may hold."""
+    """Strip a cell. Raises ``ValueError`` for lone surrogates: they stand for bytes that are not UTF-8."""
     if not text.isascii():
         try:
             text.encode()
@@ -217,7 +218,7 @@ def _instant(text: str, mapping: LogMapping) -> int:
         if moment.tzinfo is None:
             naive, moment = moment, moment.replace(tzinfo=mapping.zone)
             if moment.astimezone(UTC).astimezone(mapping.zone).replace(tzinfo=None) != naive:
-                raise ValueError(f"the time {text!r} does not exist in {mapping.zone.key}: the clock was put forward over it")
+                raise ValueError(f"the time {text!r} does not exist in {mapping.zone.key}: the clocks went forward past it")
         at = epoch_micros(moment)
     except OverflowError:
         at = FIRST - 1

@@ -11,36 +11,37 @@ from stream.documents.document import Report, parse_document
 from stream.documents.readers import listed, section, shown, under
 from stream.language.zones import UnknownZoneError, read_tzinfo
 from stream.sla.events import STATUSES
-from stream.wire.ticket_event import MAX_FIELDS, MAX_ID, MAX_TEXT
+from stream.wire.ticket_event import MAX_ID
+from stream.wire.ticket_fields import MAX_FIELDS, MAX_TEXT
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from zoneinfo import ZoneInfo
 
 ISO: Final = "iso"
-"""The time format that stands for ISO 8601, with or without an offset."""
+"""The name of the time format ISO 8601, with or without an offset."""
 
 _PROBE: Final = datetime(2031, 11, 22, 13, 14, 15, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
 class Meaning:
-    """The meaning of a status of the log for a ticket. ``""`` or ``None``: no change."""
+    """The meaning of a log's status for a ticket. ``""`` or ``None`` means no change."""
 
     status: str = ""
     assignee: str | None = None
-    """Who holds the ticket from now on, as constant text; ``""``: nobody."""
+    """The new assignee of the ticket, a constant; ``""`` is nobody."""
     first_answer: bool = False
-    """The first row of a case with this status is also an agent's first public answer."""
+    """True if the case's first row with this status is an agent's first public answer."""
     dependency: str = ""
-    """The third party the ticket waits for until the case's next row."""
+    """The third party for which the ticket waits until the case's next row."""
     refuse: str = ""
-    """Why such a row is refused."""
+    """Why rows with this status are refused."""
 
 
 @dataclass(frozen=True, slots=True)
 class LogMapping:
-    """A whole mapping file, checked."""
+    """A valid mapping file."""
 
     source: str
     at: str
@@ -49,24 +50,24 @@ class LogMapping:
     """The columns that make up a status, joined by ``separator``."""
     statuses: Mapping[str, Meaning]
     fields: Mapping[str, str]
-    """Ticket field to the column that gives it."""
+    """Ticket field to the column with its value."""
     created: Mapping[str, str]
-    """Constant ticket fields of every case's ``ticket.created``; always has ``status``."""
+    """The constant ticket fields of every ``ticket.created``, always with a ``status``."""
     separator: str
     delimiter: str
     zone: ZoneInfo
-    """Where a time without an offset was written."""
+    """The zone of times without an offset."""
     time_format: str
     ticket: str
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """Every column that is read, once."""
+        """The columns that are read, without duplicates."""
         return tuple(dict.fromkeys((self.at, self.case, *self.status, *self.fields.values())))
 
 
 class MappingError(Exception):
-    """The mapping cannot be used. ``problems`` has every one of them: where it is, what is wrong and what to do."""
+    """The mapping is not usable. ``problems`` has all problems, each with its place and a remedy."""
 
     def __init__(self, problems: list[str]) -> None:
         super().__init__("\n".join(problems))
@@ -109,7 +110,7 @@ def _read(data: object, report: Report) -> LogMapping:
 
 
 def _section(data: object, report: Report, required: Iterable[str], optional: Iterable[str]) -> Mapping[str, object]:
-    """The known keys of a mapping; a required key without a value is missing."""
+    """The known keys of a mapping. A required key without a value is reported as missing."""
     required = sorted(required)
     keys = sorted({*required, *optional})
     read = section(data, report, keys)
@@ -145,7 +146,7 @@ def _status_columns(value: object, report: Report) -> tuple[str, ...]:
 
 
 def _ticket_fields(value: object, report: Report) -> dict[str, str]:
-    """Ticket field to text: a column's name, or a constant."""
+    """A mapping from ticket fields to text: column names or constants."""
     if not isinstance(value, dict):
         report((), f"must be a mapping from ticket fields to text, not {shown(value)}")
         return {}
@@ -164,7 +165,7 @@ def _known_status(data: Mapping[str, object], default: str, report: Report) -> s
     value = data.get("status", default)
     if value == default or value in STATUSES:
         return str(value)
-    report(("status",), f"{shown(value)} is not a status; known are {listed(sorted(STATUSES))}")
+    report(("status",), f"{shown(value)} is not a status: use one of {listed(sorted(STATUSES))}")
     return default
 
 
@@ -178,11 +179,11 @@ def _statuses(data: object, report: Report) -> dict[str, Meaning]:
 
 def _meaning(data: object, report: Report) -> Meaning:
     if not data:
-        report((), "has no meaning: give one, or `refuse: why`")
+        report((), "has no meaning: add one, or `refuse:` with the reason")
         return Meaning()
     meaning = _section(data, report, (), {"status", "assignee", "answers", "dependency", "refuse"})
     if "refuse" in meaning and len(meaning) > 1:
-        report((), "`refuse` stands alone: a refused row has no other meaning")
+        report((), "`refuse` must be the only key: a refused row has no other meaning")
     if meaning.get("answers", "first") != "first":
         report(("answers",), "must be `first`: the first such row of a case is its first answer")
     assignee = meaning.get("assignee")

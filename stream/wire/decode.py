@@ -1,7 +1,7 @@
-"""From the bytes of a record to a sound event, or to the reason why it is none. Pure, and never raises.
+"""Decodes a record of ticket events: to a valid event, to a tick, or to the reason why it is rejected. Pure; never raises.
 
-The order in which a record is asked is fixed, so that one record always gets one reason: its size, whether it is JSON at all,
-whether it keeps the contract, whether its key is its ticket, whether its time can be true.
+The checks have a fixed order, so that the same record always gets the same reason: its size, its JSON, the contract, its key,
+its time.
 """
 
 from __future__ import annotations
@@ -13,23 +13,24 @@ from typing import Final, NamedTuple
 import msgspec
 
 from stream.wire.instants import END, FIRST, epoch_micros
-from stream.wire.ticket_event import FeedTick, FieldsOnly, FieldValue, Incoming, InvalidEvent, Wire, field_path
+from stream.wire.ticket_event import FeedTick, Incoming, Wire
+from stream.wire.ticket_fields import FieldsOnly, FieldValue, InvalidEvent, field_path
 
 
 class RejectReason(StrEnum):
-    """Why a record is refused. The same words in the dead letters, logs and metric labels."""
+    """Why a record is rejected. Dead letters, logs and metric labels use the same words."""
 
     UNDECODABLE = "undecodable"
-    """Empty, not UTF-8, not JSON, or JSON that is no object."""
+    """Empty, not UTF-8, not JSON, or not a JSON object."""
     TOO_LARGE = "too_large"
     INVALID = "invalid"
-    """It does not keep the contract; the path says where."""
+    """It breaks the contract; the path gives the place."""
     KEY_MISMATCH = "key_mismatch"
-    """The record key is not the ticket: the events of one ticket might be in several partitions."""
+    """The record key is not the ticket, so the events of one ticket might be in several partitions."""
     FUTURE = "future"
     """Further ahead than clocks may differ: a wrong clock at the source must not breach everything."""
     TOO_LATE = "too_late"
-    """Older than the history that is kept of its ticket. Found by the engine, never by ``decode``."""
+    """Older than the history of its ticket. The engine finds it; ``decode`` never returns it."""
 
 
 class Tick(NamedTuple):
@@ -40,7 +41,7 @@ class Tick(NamedTuple):
 
 
 class Rejected(NamedTuple):
-    """Their event, their fault: what is wrong with it, for people, and the JSON path of the place (or ``""``)."""
+    """A record that breaks the contract: the reason, a message for people, and the JSON path of the place or ``""``."""
 
     reason: RejectReason
     message: str
@@ -48,16 +49,14 @@ class Rejected(NamedTuple):
 
 
 MAX_MESSAGE: Final = 300
-"""Characters of a message or path: they quote the record, and a record may be of any size."""
+"""The most characters of a message or path. Both quote the record, which may have any size."""
 
-_TIME_HINT: Final = "an RFC 3339 time with an offset, like 2026-03-02T09:30:00+05:30, is asked for"
+_TIME_HINT: Final = "use an RFC 3339 time with an offset, like 2026-03-02T09:30:00+05:30"
 _AT_THE_END: Final = re.compile(r" - at (`key` in )?`(\$[^`]*)`$")
 _MISSING: Final = re.compile(r"^Object missing required field `([^`]+)`")
 _decode: Final = msgspec.json.Decoder(Wire).decode
 _well_formed: Final = msgspec.json.Decoder(msgspec.Raw).decode
 _field_value: Final = msgspec.json.Decoder[FieldValue](FieldValue).decode
-
-
 _fields_only: Final = msgspec.json.Decoder(FieldsOnly).decode
 
 
@@ -69,32 +68,33 @@ def decode(
     max_ahead: int = 300_000_000,
     max_bytes: int = 1_048_576,
 ) -> Incoming | Tick | Rejected:
-    """Read one record of the topic of ticket events.
+    """Decode one record of the topic of ticket events.
 
-    ``now`` is the wall clock and ``max_ahead`` how far an event may be ahead of it, both in microseconds; ``now=None`` where
-    time is what the feed says. ``max_bytes`` bounds the value. A tick may bear any key: it goes to every partition.
+    ``now`` is the wall clock and ``max_ahead`` is how far an event may be ahead of it, both in microseconds. ``now=None``
+    skips that check, where the feed itself sets the time. ``max_bytes`` limits the value. A tick may have any key, because
+    it goes to every partition.
     """
-    heard = read(value, max_bytes=max_bytes)
-    if isinstance(heard, Incoming):
-        if key != heard.ticket.encode():
-            said = "none" if not key else repr(key.decode(errors="replace"))
-            message = f"the record key is {said}, the ticket {heard.ticket!r}"
+    decoded = read(value, max_bytes=max_bytes)
+    if isinstance(decoded, Incoming):
+        if key != decoded.ticket.encode():
+            found = repr(key.decode(errors="replace")) if key else "empty"
+            message = f"the record key is {found}, but the ticket is {decoded.ticket!r}"
             return _rejected(RejectReason.KEY_MISMATCH, message, "$.ticket")
-        return _future(heard.event.at, now, max_ahead) or heard
-    if isinstance(heard, Tick):
-        return _future(heard.at, now, max_ahead) or heard
-    return heard
+        return _future(decoded.event.at, now, max_ahead) or decoded
+    if isinstance(decoded, Tick):
+        return _future(decoded.at, now, max_ahead) or decoded
+    return decoded
 
 
 def read(value: bytes | None, *, max_bytes: int = 1_048_576) -> Incoming | Tick | Rejected:
-    """Read what has no key and may be of any time: a line of a recorded feed."""
+    """Decode a value alone, without the checks of key and time: for a line of a recorded feed."""
     if not value:
         return Rejected(RejectReason.UNDECODABLE, "the record has no value", "")
     if len(value) > max_bytes:
-        return Rejected(RejectReason.TOO_LARGE, f"{len(value)} bytes, {max_bytes} are taken", "")
+        return Rejected(RejectReason.TOO_LARGE, f"{len(value)} bytes; at most {max_bytes} are allowed", "")
     try:
         if not value.isascii():
-            value.decode()  # msgspec does not look into what it skips
+            value.decode()  # msgspec does not validate the UTF-8 of keys that it ignores
         wire = _decode(value)
         at = epoch_micros(wire.at)
         if not FIRST <= at < END:
@@ -115,37 +115,38 @@ def _future(at: int, now: int | None, max_ahead: int) -> Rejected | None:
     if now is None or at <= now + max_ahead:
         return None
     ahead, allowed = (at - now) / 1_000_000, max_ahead / 1_000_000
-    return Rejected(RejectReason.FUTURE, f"{ahead:g} s ahead of the clock here, {allowed:g} s are allowed", "$.at")
+    return Rejected(RejectReason.FUTURE, f"{ahead:g} s ahead of the worker's clock; at most {allowed:g} s are allowed", "$.at")
 
 
-def _broken_contract(value: bytes, complaint: str) -> Rejected:
-    """Where and what the complaint is about: msgspec's text has the path at its end, but not the names of ticket fields."""
+def _broken_contract(value: bytes, error_text: str) -> Rejected:
+    """Split an error of msgspec into message and path. Its text ends with the path, but lacks the names of ticket fields."""
     try:
         _well_formed(value)
     except (msgspec.DecodeError, RecursionError) as error:
         return _rejected(RejectReason.UNDECODABLE, str(error), "")
-    found = _AT_THE_END.search(complaint)
+    found = _AT_THE_END.search(error_text)
     path = found[2] if found else "$"
-    message = complaint[: found.start()] if found else complaint
+    message = error_text[: found.start()] if found else error_text
     missing = _MISSING.match(message)
     if missing:
         path = f"{path}.{missing[1]}"
     elif path == "$":
         return _rejected(RejectReason.UNDECODABLE, message, "")
     elif path.startswith("$.fields[...]"):
-        path = _guilty_field(value) or "$.fields"
+        path = _invalid_field(value) or "$.fields"
     elif found and found[1]:
-        message = f"a field name: {message}"
+        message = f"field name: {message}"
     elif path == "$.at":
         message = f"{message}: {_TIME_HINT}"
     return _rejected(RejectReason.INVALID, message, path)
 
 
-def _guilty_field(value: bytes) -> str | None:
+def _invalid_field(value: bytes) -> str | None:
+    """The JSON path of the first ticket field that breaks the contract."""
     try:
         fields = _fields_only(value).fields
     except (msgspec.DecodeError, RecursionError):
-        return None  # the key `fields` twice, say
+        return None  # for example, the key `fields` appears twice
     for name, raw in fields.items():
         try:
             _field_value(raw)

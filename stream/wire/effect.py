@@ -1,7 +1,7 @@
-"""What we write: effects and dead letters for the output topics, and ticket events as a publisher writes them.
+"""Encodes effects and dead letters for the output topics, and ticket events and ticks for publishers.
 
-Each ``encode_...`` has a counterpart that gives back exactly what went in. Bytes depend on nothing but the arguments: the same
-effect is the same bytes on every worker.
+Each ``encode_...`` function has a counterpart that returns exactly what was encoded. The bytes depend on the arguments alone,
+so every worker encodes an effect to the same bytes.
 """
 
 from __future__ import annotations
@@ -37,11 +37,12 @@ _Written: Final = msgspec.defstruct(
     omit_defaults=True,
     gc=False,
 )
-"""``WireEffect`` to be written, made by position: by names it took half of the time in which an effect becomes bytes."""
+"""``WireEffect`` for encoding, with untyped fields that are passed by position. Passing them by name took half of the time
+that the encoding of an effect takes."""
 
 
 class DeadLetter(NamedTuple):
-    """A refused record: why, what it was, and where it stands in the source topic."""
+    """A rejected record: the reason, the original bytes, and its place in the source topic."""
 
     rejected: Rejected
     key: bytes | None
@@ -50,12 +51,12 @@ class DeadLetter(NamedTuple):
     partition: int
     offset: int
     at: int
-    """When it was refused, epoch microseconds."""
+    """When it was rejected, epoch microseconds."""
 
 
 MAX_KEPT: Final = 700_000
-"""Bytes of a refused value that its dead letter holds: in base64 they stay below the 1 MiB that Kafka takes by default.
-Whatever is beyond is found in the source topic, at the partition and offset that the letter names."""
+"""The most bytes of a rejected value that its dead letter holds. In base64 they stay below 1 MiB, Kafka's default limit.
+The whole value is in the source topic, at the partition and offset that the dead letter names."""
 
 MAX_KEPT_KEY: Final = 16_384
 
@@ -64,7 +65,7 @@ _read_rejected: Final = msgspec.json.Decoder(WireRejected).decode
 
 
 def encode_effect(effect: Effect) -> bytes:
-    """The value of an output record."""
+    """Encode an effect as the value of an output record."""
     due_at, allowed_from, target = effect.due_at, effect.allowed_from, effect.target
     at = format_instant(effect.at)
     return _encode(
@@ -94,6 +95,7 @@ def encode_effect(effect: Effect) -> bytes:
             effect.calendar,
             effect.timezone,
             effect.late,
+            effect.deployment,
             effect.retracts,
             effect.retracts_kind,
             effect.retracts_reason,
@@ -103,7 +105,7 @@ def encode_effect(effect: Effect) -> bytes:
 
 
 def decode_effect(value: bytes) -> Effect:
-    """The effect that ``encode_effect`` wrote. Raises ``msgspec.DecodeError`` or ``InstantError`` for anything else."""
+    """Decode what ``encode_effect`` encoded. Raises ``msgspec.DecodeError`` or ``InstantError`` for anything else."""
     wire = _read_effect(value)
     return Effect(
         wire.id,
@@ -131,6 +133,7 @@ def decode_effect(value: bytes) -> Effect:
         wire.calendar,
         wire.timezone,
         wire.late,
+        wire.deployment,
         wire.retracts,
         wire.retracts_type,
         wire.retracts_reason,
@@ -139,9 +142,10 @@ def decode_effect(value: bytes) -> Effect:
 
 
 def effect_headers(effect: Effect, source: bytes) -> list[tuple[str, bytes]]:
-    """CloudEvents 1.0 attributes in Kafka binary mode. ``source`` is the URI reference of this installation.
+    """The CloudEvents 1.0 attributes of an effect, in Kafka binary mode. ``source`` is the URI reference of this installation.
 
-    ``ce_type`` is the effect's type after ``breachwatch.``; ``ce_time`` is when it became true, not when it was noticed.
+    ``ce_type`` is the effect's type with the prefix ``breachwatch.``. ``ce_time`` is when the effect became true, not when a
+    worker noticed it.
     """
     time = format_instant(effect.at).encode()
     return [_VERSION, ("ce_id", effect.id.encode()), _TYPE[effect.kind], ("ce_source", source), ("ce_time", time), _JSON]
@@ -152,10 +156,10 @@ _TYPE: Final = {kind: ("ce_type", b"breachwatch." + kind.encode()) for kind in K
 _JSON: Final = ("content-type", b"application/json")
 
 
-def encode_rejected(  # noqa: PLR0913  the record it refuses
+def encode_rejected(  # noqa: PLR0913  the parts of the rejected record
     rejected: Rejected, *, key: bytes | None, value: bytes | None, topic: str, partition: int, offset: int, at: int
 ) -> bytes:
-    """The dead letter of a record: the reason and the original bytes, of which ``MAX_KEPT`` bounds the value."""
+    """Encode the dead letter of a record: the reason and the original bytes, at most ``MAX_KEPT`` of the value."""
     cut = value is not None and len(value) > MAX_KEPT
     return _encode(
         WireRejected(
@@ -174,7 +178,7 @@ def encode_rejected(  # noqa: PLR0913  the record it refuses
 
 
 def decode_rejected(value: bytes) -> DeadLetter:
-    """The dead letter that ``encode_rejected`` wrote. Raises ``msgspec.DecodeError`` or ``ValueError`` for anything else."""
+    """Decode what ``encode_rejected`` encoded. Raises ``msgspec.DecodeError`` or ``ValueError`` for anything else."""
     wire = _read_rejected(value)
     return DeadLetter(
         Rejected(wire.reason, wire.message, wire.path),
@@ -187,7 +191,7 @@ def decode_rejected(value: bytes) -> DeadLetter:
     )
 
 
-_CARRIES: Final[dict[EventType, tuple[str, ...]]] = {
+_KEYS_OF: Final[dict[EventType, tuple[str, ...]]] = {
     "ticket.created": ("fields",),
     "ticket.changed": ("fields",),
     "comment.added": ("public",),
@@ -204,7 +208,7 @@ _CARRIES: Final[dict[EventType, tuple[str, ...]]] = {
 
 
 def encode_event(ticket: str, event: Event) -> bytes:
-    """A ticket event as publishers write it; ``decode`` gives the event back."""
+    """Encode a ticket event as publishers write it; ``decode`` returns the event."""
     wire: dict[str, Any] = {
         "type": event.type,
         "id": event.id,
@@ -216,10 +220,10 @@ def encode_event(ticket: str, event: Event) -> bytes:
         wire["seq"] = event.seq
     if event.actor is not None:
         wire["actor"] = {"kind": event.actor}
-    for name in _CARRIES[event.type]:
-        said = getattr(event, name)
-        if said != "":
-            wire[name] = said
+    for name in _KEYS_OF[event.type]:
+        value = getattr(event, name)
+        if value != "":
+            wire[name] = value
     return _encode_event(wire)
 
 
@@ -227,7 +231,7 @@ _encode_event: Final = msgspec.json.Encoder().encode
 
 
 def encode_tick(source: str, at: int) -> bytes:
-    """``feed.tick``: the feed of ``source`` is complete up to ``at`` (epoch microseconds)."""
+    """Encode a ``feed.tick``: the feed of ``source`` is complete up to ``at`` (epoch microseconds)."""
     return _encode_event({"type": "feed.tick", "source": source, "at": format_instant(at)})
 
 
@@ -237,5 +241,5 @@ def _seconds(micros: int) -> Seconds:
 
 
 def _micros(seconds: Seconds) -> int:
-    """Exact where ``round(seconds * 1e6)`` is not: the shortest text of the float is the decimal that was written."""
+    """Convert exactly, which ``round(seconds * 1e6)`` does not: the float's shortest text is the decimal that was encoded."""
     return seconds * 1_000_000 if isinstance(seconds, int) else int(Decimal(repr(seconds)).scaleb(6))

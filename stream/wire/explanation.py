@@ -1,4 +1,4 @@
-"""An explanation as JSON: ``schemas/explanation.v1.json``. Instants are RFC 3339 in UTC, lengths are seconds."""
+"""Encodes an explanation as JSON by ``schemas/explanation.v1.json``. Instants are RFC 3339 in UTC, durations are seconds."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ if TYPE_CHECKING:
     from stream.sla.explain.explanation import Deadline, Explanation, Moment, Span
 
 _encode: Final = msgspec.json.Encoder().encode
-_NULL_IS_AN_ANSWER: Final = frozenset({"due_at", "ended", "target_seconds", "due_after_seconds", "reason"})
-"""Keys of a deadline that are there even when there is none of it."""
+_ALWAYS_PRESENT: Final = frozenset({"due_at", "ended", "target_seconds", "due_after_seconds", "reason"})
+"""Keys of a deadline that are always present; null means that there is no such value."""
 
 
 def encode_explanation(explanation: Explanation) -> bytes:
-    """One line of JSON; the same explanation is the same bytes."""
+    """One line of JSON. Equal explanations give equal bytes."""
     return _encode(
-        _stated(
+        _without_empty(
             {
                 "ticket": explanation.ticket,
                 "until": format_instant(explanation.until),
@@ -34,7 +34,7 @@ def encode_explanation(explanation: Explanation) -> bytes:
 
 
 def _deadline(deadline: Deadline) -> dict[str, Any]:
-    return _stated(
+    return _without_empty(
         {
             "commitment": deadline.commitment,
             "ladder": deadline.ladder,
@@ -62,12 +62,12 @@ def _deadline(deadline: Deadline) -> dict[str, Any]:
             "spans": [_span(span) for span in deadline.spans],
             "moments": [_moment(moment) for moment in deadline.moments],
         },
-        _NULL_IS_AN_ANSWER,
+        _ALWAYS_PRESENT,
     )
 
 
 def _span(span: Span) -> dict[str, Any]:
-    return _stated(
+    return _without_empty(
         {
             "from": format_instant(span.start),
             "to": format_instant(span.end),
@@ -83,7 +83,7 @@ def _span(span: Span) -> dict[str, Any]:
 
 
 def _moment(moment: Moment) -> dict[str, Any]:
-    return _stated(
+    return _without_empty(
         {
             "at": format_instant(moment.at),
             "type": moment.kind,
@@ -101,8 +101,8 @@ def _moment(moment: Moment) -> dict[str, Any]:
     )
 
 
-def _stated(keys: dict[str, Any], kept: frozenset[str] = frozenset()) -> dict[str, Any]:
-    """Without the keys that say nothing, apart from ``kept``."""
+def _without_empty(keys: dict[str, Any], kept: frozenset[str] = frozenset()) -> dict[str, Any]:
+    """The keys without those whose value is empty or ``None``, except for ``kept``."""
     return {name: value for name, value in keys.items() if name in kept or value not in ("", None)}
 
 

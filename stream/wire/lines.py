@@ -1,4 +1,4 @@
-"""Ticket events as a file: one JSON object a line, optionally gzipped."""
+"""Reads files of ticket events: one JSON object on each line, optionally gzipped."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _keyed: Final = msgspec.json.Decoder(_Keyed).decode
 
 
 def key_of(line: bytes) -> bytes:
-    """The record key a line is published under: its ticket, or nothing where none can be read."""
+    """The record key under which a line is published: its ticket, or empty if the line has no readable ticket."""
     try:
         return _keyed(line).ticket.encode()
     except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
@@ -33,7 +33,7 @@ def key_of(line: bytes) -> bytes:
 
 @contextmanager
 def open_lines(path: Path) -> Iterator[Iterator[tuple[int, bytes]]]:
-    """Line number (from 1) and content of every line that is not blank; ``-`` is standard input. Raises OSError."""
+    """Yield the number (from 1) and content of every line that is not blank. ``-`` is standard input. Raises OSError."""
     with _open(path) as file:
         yield ((number, line.rstrip(b"\r\n")) for number, line in enumerate(file, start=1) if line.strip())
 

@@ -1,8 +1,8 @@
-"""The wire form of ticket events: one struct a type, which msgspec fills and checks in one pass over the bytes.
+"""Ticket events on the wire: one struct for each event type. msgspec decodes and checks a record in one pass.
 
-``schemas/build.py`` makes ``schemas/ticket-event.v1.json``, the contract of publishers, from these structs. Extra keys are
-skipped: a publisher may send what it likes beside what is asked. What msgspec does not check (the names and values of ticket
-fields, a duration's text) is checked on the way to an ``Event``; a failure is ``InvalidEvent``.
+``schemas/build.py`` generates ``schemas/ticket-event.v1.json``, the contract of publishers, from these structs, with the
+descriptions of their keys. Unknown keys are ignored. ``event()`` makes an ``Event`` and checks what msgspec cannot: the ticket
+fields (``ticket_fields.py``) and the text of a duration. It raises ``InvalidEvent``.
 """
 
 from __future__ import annotations
@@ -13,14 +13,11 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from stream.sla.calendar.duration import Duration, DurationError
-from stream.sla.events import STATUSES, ActorKind, Event
+from stream.sla.events import ActorKind, Event
 from stream.wire.instants import AwareTime
+from stream.wire.ticket_fields import Fields, InvalidEvent, Text, ticket_fields
 
 MAX_ID: Final = 256
-MAX_TEXT: Final = 1024
-MAX_PRIORITY: Final = 64
-MAX_FIELDS: Final = 64
-MAX_TAGS: Final = 256
 
 _TIME: Final = (
     r"^(1969-12-31|2200-01-01|(19[7-9][0-9]|2[01][0-9][0-9])-((0[13578]|1[02])-(0[1-9]|[12][0-9]|3[01])|"
@@ -30,92 +27,45 @@ _TIME: Final = (
 _DURATION: Final = r"^([0-9]+(\.[0-9]+)?(s|m|h|d|w|mo|bh|bd))+$"
 
 Identifier = Annotated[str, Meta(min_length=1, max_length=MAX_ID)]
-Text = Annotated[str, Meta(max_length=MAX_TEXT)]
-FieldName = Annotated[str, Meta(min_length=1, max_length=64)]
-FieldValue = Text | Annotated[list[Text], Meta(max_length=MAX_TAGS)] | bool | int | float | None
-Fields = Annotated[
-    dict[FieldName, FieldValue],
-    Meta(
-        max_length=MAX_FIELDS,
-        description="Ticket fields by name. Policies look at status, priority, category, channel, customer, contract, team, "
-        "assignee "
-        "and tags, and at any field of your own that they name. Numbers become text, true and false become yes and no, null "
-        "clears a "
-        "field.",
-        # What ``ticket_fields`` checks.
-        extra_json_schema={
-            "properties": {
-                "status": {"enum": [*STATUSES]},
-                "priority": {"type": ["string", "number", "boolean", "null"], "maxLength": MAX_PRIORITY},
-                "tags": {
-                    "description": "A list of strings. The empty string or null clears it.",
-                    "anyOf": [
-                        {"type": "array", "maxItems": MAX_TAGS, "items": {"type": "string", "maxLength": MAX_TEXT}},
-                        {"enum": ["", None]},
-                    ],
-                },
-            },
-            "allOf": [
-                {"propertyNames": {"pattern": "^[^@]"}},
-                {"properties": {"tags": True}, "additionalProperties": {"not": {"type": "array"}}},
-            ],
-        },
-    ),
-]
 Level = Annotated[
     str,
     Meta(
         max_length=MAX_ID,
-        description="The level meant, by its name in the policy; absent: the one that is raised, or the one the policy names "
-        "for "
-        "requests.",
+        description="The name of the level in the policy. Absent: the level that is raised, or the one that the policy names "
+        "for requests.",
     ),
 ]
 Sequence = Annotated[
     int,
-    Meta(ge=0, le=2**63 - 1, description="Order among the events of one action, which bear the same time. Absent: 0."),
+    Meta(ge=0, le=2**63 - 1, description="Order among the events of one action, which have the same time. Absent: 0."),
 ]
 EventTime = Annotated[
     AwareTime,
     Meta(
         description="When it happened at the source: RFC 3339 with an offset from UTC, in the years 1970 to 2199 (UTC). "
-        "Fractions finer "
-        "than a microsecond are rounded. 29 February only in leap years, no leap second 60. At most five minutes ahead of the "
-        "detector's clock, unless it is set otherwise.",
+        "Fractions of a second are rounded to the nearest microsecond. 29 February only in leap years, no leap second 60. "
+        "By default at most five minutes ahead of the worker's clock.",
         extra_json_schema={"pattern": _TIME},
     ),
 ]
 Source = Annotated[Identifier, Meta(description="The helpdesk or adapter that publishes. Ids are unique within it.")]
 FreeText = Annotated[
-    Text, Meta(description="Why, for people. It is checked and dropped: breachwatch keeps and shows it nowhere.")
+    Text, Meta(description="Why, for people. It is checked and dropped: breachwatch neither stores nor shows it.")
 ]
-
-_KNOWN_STATUSES: Final = frozenset[object](STATUSES)
-
-
-class InvalidEvent(Exception):  # noqa: N818  it names a state of the event; the program did nothing wrong
-    """The event is well formed and still says something that cannot be. ``path`` is a JSON path."""
-
-    def __init__(self, path: str, message: str) -> None:
-        super().__init__(message)
-        self.path = path
-        self.message = message
 
 
 class Actor(msgspec.Struct, frozen=True, gc=False):
-    """Who did it. An id beside the kind is skipped: neither names nor addresses are wanted."""
+    """Who did it. An id beside the kind is ignored: breachwatch needs neither names nor addresses."""
 
     kind: ActorKind
 
 
 class TicketEvent(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag_field="type"):
-    """What every event about a ticket carries."""
+    """The keys that all ticket events have."""
 
-    id: Annotated[
-        Identifier, Meta(description="Unique within the source. The same id again is a repetition and changes nothing.")
-    ]
+    id: Annotated[Identifier, Meta(description="Unique within the source. A repeated id changes nothing.")]
     source: Source
-    ticket: Annotated[Identifier, Meta(description="Unique over all sources; write source/number. It is the record key.")]
+    ticket: Annotated[Identifier, Meta(description="Unique across sources: write source/number. It is also the record key.")]
     at: EventTime
     seq: Sequence = 0
     actor: Actor | UnsetType = UNSET
@@ -126,7 +76,7 @@ class TicketEvent(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag_field
 
 
 class TicketCreated(TicketEvent, frozen=True, kw_only=True, gc=False, tag="ticket.created"):
-    """The ticket's first fields. Without a status it is new."""
+    """A new ticket with its first fields. The default status is new."""
 
     fields: Fields = {}
 
@@ -138,7 +88,7 @@ class TicketCreated(TicketEvent, frozen=True, kw_only=True, gc=False, tag="ticke
 
 
 class TicketChanged(TicketEvent, frozen=True, kw_only=True, gc=False, tag="ticket.changed"):
-    """Only what changed."""
+    """The fields that changed, and no others."""
 
     fields: Fields
 
@@ -147,18 +97,18 @@ class TicketChanged(TicketEvent, frozen=True, kw_only=True, gc=False, tag="ticke
 
 
 class CommentAdded(TicketEvent, frozen=True, kw_only=True, gc=False, tag="comment.added"):
-    """Somebody wrote a comment. Its text is not wanted."""
+    """Somebody wrote a comment. Its text is not part of the event."""
 
-    public: Annotated[bool, Meta(description="Whether the customer can read it. A public comment of an agent is an answer.")]
+    public: Annotated[bool, Meta(description="Whether the customer can read it. A public comment by an agent is an answer.")]
 
     def event(self, at: int, actor: ActorKind | None) -> Event:
         return Event(at, self.id, "comment.added", self.source, self.seq, actor, public=self.public)
 
 
 class TicketMerged(TicketEvent, frozen=True, kw_only=True, gc=False, tag="ticket.merged"):
-    """The ticket ends here; its promises are cancelled."""
+    """The ticket ends and continues as another one. Its commitments are cancelled."""
 
-    into: Annotated[Identifier, Meta(description="The ticket that goes on, which is another one.")]
+    into: Annotated[Identifier, Meta(description="The other ticket, which continues.")]
 
     def event(self, at: int, actor: ActorKind | None) -> Event:
         if self.into == self.ticket:
@@ -167,7 +117,7 @@ class TicketMerged(TicketEvent, frozen=True, kw_only=True, gc=False, tag="ticket
 
 
 class TicketDeleted(TicketEvent, frozen=True, kw_only=True, gc=False, tag="ticket.deleted"):
-    """The ticket is gone; its promises are cancelled."""
+    """The ticket was deleted. Its commitments are cancelled."""
 
     def event(self, at: int, actor: ActorKind | None) -> Event:
         return Event(at, self.id, "ticket.deleted", self.source, self.seq, actor)
@@ -185,7 +135,7 @@ class DependencyStarted(TicketEvent, frozen=True, kw_only=True, gc=False, tag="d
 class DependencyEnded(TicketEvent, frozen=True, kw_only=True, gc=False, tag="dependency.ended"):
     """The third party has delivered."""
 
-    party: Annotated[Identifier, Meta(description="The third party, as the start named it.")]
+    party: Annotated[Identifier, Meta(description="The third party, as in dependency.started.")]
 
     def event(self, at: int, actor: ActorKind | None) -> Event:
         return Event(at, self.id, "dependency.ended", self.source, self.seq, actor, party=self.party)
@@ -200,9 +150,8 @@ class ExtensionGranted(TicketEvent, frozen=True, kw_only=True, gc=False, tag="ex
         Meta(
             min_length=1,
             max_length=64,
-            description="How much longer: a duration as in policies, such as 30m, 4bh or 2bd. Business time (bh, bd) and wall "
-            "time "
-            "(s, m, h, d, w, mo) do not mix.",
+            description="How much longer: a duration as in policies, such as 30m, 4bh or 2bd. It must not mix business time "
+            "(bh, bd) and wall time (s, m, h, d, w, mo).",
             extra_json_schema={"pattern": _DURATION},
         ),
     ]
@@ -213,16 +162,7 @@ class ExtensionGranted(TicketEvent, frozen=True, kw_only=True, gc=False, tag="ex
             Duration.parse(self.by)
         except DurationError as error:
             raise InvalidEvent("$.by", str(error)) from error
-        return Event(
-            at,
-            self.id,
-            "extension.granted",
-            self.source,
-            self.seq,
-            actor,
-            commitment=self.commitment,
-            by=self.by,
-        )
+        return Event(at, self.id, "extension.granted", self.source, self.seq, actor, commitment=self.commitment, by=self.by)
 
 
 class ResolutionAccepted(TicketEvent, frozen=True, kw_only=True, gc=False, tag="resolution.accepted"):
@@ -244,7 +184,7 @@ class EscalationRequested(_Escalation, frozen=True, kw_only=True, gc=False, tag=
 
     impact: Annotated[
         Literal["production", "business_risk", "none"],
-        Meta(description="What is at stake. Anything but none allows a request before the target has passed."),
+        Meta(description="What is at stake. production and business_risk allow a request at any time."),
     ] = "none"
 
     def event(self, at: int, actor: ActorKind | None) -> Event:
@@ -264,15 +204,7 @@ class EscalationAcknowledged(_Escalation, frozen=True, kw_only=True, gc=False, t
     """Somebody has taken the escalation on."""
 
     def event(self, at: int, actor: ActorKind | None) -> Event:
-        return Event(
-            at,
-            self.id,
-            "escalation.acknowledged",
-            self.source,
-            self.seq,
-            actor,
-            level=self.level,
-        )
+        return Event(at, self.id, "escalation.acknowledged", self.source, self.seq, actor, level=self.level)
 
 
 class EscalationReleased(_Escalation, frozen=True, kw_only=True, gc=False, tag="escalation.released"):
@@ -283,23 +215,17 @@ class EscalationReleased(_Escalation, frozen=True, kw_only=True, gc=False, tag="
 
 
 class FeedTick(msgspec.Struct, frozen=True, gc=False, tag_field="type", tag="feed.tick"):
-    """The feed is alive, and complete up to its time. It is about no ticket."""
+    """The feed is alive, and complete up to its time. A tick belongs to no ticket."""
 
     source: Source
     at: EventTime
 
 
 class Incoming(msgspec.Struct, frozen=True, gc=False):
-    """A sound event and the ticket it is about."""
+    """A valid event and the ticket to which it belongs."""
 
     ticket: str
     event: Event
-
-
-class FieldsOnly(msgspec.Struct):
-    """The ticket fields of anything, unread: to find the one that breaks the contract."""
-
-    fields: dict[str, msgspec.Raw] = {}
 
 
 Wire = (
@@ -317,44 +243,4 @@ Wire = (
     | EscalationReleased
     | FeedTick
 )
-"""Anything that may come in on the topic of ticket events."""
-
-
-def ticket_fields(fields: dict[str, FieldValue]) -> dict[str, str | list[str]]:
-    """The same dict with every value as text, or for ``tags`` a list of texts. Raises ``InvalidEvent``."""
-    for name, value in fields.items():
-        if type(value) is not str:
-            fields[name] = _as_text(name, value)
-        if name[0] == "@":
-            raise InvalidEvent(field_path(name), "names that begin with @ are kept for what breachwatch finds out itself")
-    if "status" in fields and fields["status"] not in _KNOWN_STATUSES:
-        raise InvalidEvent("$.fields.status", f"{fields['status']!r} is no status: use one of {', '.join(STATUSES)}")
-    sound: dict[str, str | list[str]] = fields  # type: ignore[assignment]  # the loop has seen to it
-    if len(sound.get("priority", "")) > MAX_PRIORITY:
-        raise InvalidEvent("$.fields.priority", f"longer than {MAX_PRIORITY} characters")
-    tags = sound.get("tags")
-    if tags and type(tags) is str:
-        raise InvalidEvent("$.fields.tags", "tags are a list of strings")
-    return sound
-
-
-def field_path(name: str) -> str:
-    """The JSON path of a ticket field."""
-    return f"$.fields.{name}" if name.isidentifier() else f"$.fields[{name!r}]"
-
-
-def _as_text(name: str, value: FieldValue) -> str | list[str]:
-    match value:
-        case None:
-            return ""
-        case list():
-            if name != "tags":
-                raise InvalidEvent(field_path(name), "only tags may be a list")
-            return value
-        case bool():
-            return "yes" if value else "no"
-        case _:
-            text = repr(value).removesuffix(".0")
-            if len(text) > MAX_TEXT:
-                raise InvalidEvent(field_path(name), f"longer than {MAX_TEXT} characters")
-            return text
+"""All records that the topic of ticket events may have."""

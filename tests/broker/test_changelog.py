@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from aiokafka import AIOKafkaProducer
 
-from stream.runtime.kafka.transport import submit
+from stream.runtime.kafka.clients import AiokafkaClients
+from stream.runtime.kafka.transport import write
 from stream.runtime.recovery.changelog import Changelog
 from stream.runtime.recovery.checkpoint import CHECKPOINT_KEY, Checkpoint, epoch_of
 from stream.runtime.settings import load
@@ -50,13 +51,10 @@ class _Owner:
         self.store = empty_store()
         self.producer = AIOKafkaProducer(bootstrap_servers=broker, enable_idempotence=True)
         writer: Any = self
-        self.changelog = Changelog(settings, topics.changelog, 0, writer, self.store)
+        self.changelog = Changelog(AiokafkaClients(settings), topics.changelog, 0, writer, self.store)
 
-    async def write(self, topic: str, partition: int, records: Any) -> int:
-        last = -1
-        for delivery, count in await submit(self.producer, topic, partition, records):
-            last = (await delivery).offset + count - 1
-        return last
+    async def write(self, topic: str, partition: int, records: Any) -> int | None:
+        return await write(self.producer, topic, partition, records)
 
     async def put(self, key: bytes, value: bytes) -> None:
         self.store.of(0)[key] = value
@@ -142,7 +140,7 @@ def test_a_worker_that_was_stopped_for_less_than_its_session_asks_and_goes_on(
         worker.process.send_signal(signal.SIGCONT)
         until(lambda: all_committed(broker, topics), "everything is processed", worker)
 
-    assert "was away for " in worker.log.read_text("utf-8")
+    assert "was suspended for " in worker.log.read_text("utf-8")
     said = Counter(substance(effect) for effect, _ in effects(broker, topics))
     assert said == dict.fromkeys(replayed(tmp_path, feed, end), 1)
 

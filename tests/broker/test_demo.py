@@ -1,4 +1,4 @@
-"""The demo ends by itself, shows exactly what the engine says of its feed, and leaves nothing behind however it ends."""
+"""The demo ends by itself, shows exactly the effects of its feed, and leaves nothing behind in any case."""
 
 from __future__ import annotations
 
@@ -37,18 +37,18 @@ WHEN_AND_WHAT = re.compile(r"^\w{3} \d\d \w{3} \d\d:\d\d  (\S+)")
 
 
 def expected_effects(folder: Path) -> Iterator[Effect]:
-    """What the engine makes of each partition's part of the feed: a worker knows the time of its own partition only."""
+    """The effects of each partition's part of the feed: every partition has a time of its own."""
     policies = load([write_policy(folder)])
     numbers = list(range(PARTITIONS))
     partition_of = DefaultPartitioner()
     playbacks = [Playback(Engine(policies)) for _ in numbers]
     for record in feed(policies.calendars["batoi-office"]):
-        heard = decode(record.key, record.value, now=None)
+        decoded = decode(record.key, record.value, now=None)
         for number in numbers if record.everywhere else [partition_of(record.key, numbers, numbers)]:
-            if isinstance(heard, Incoming):
-                yield from playbacks[number].event(heard.ticket, heard.event)
-            elif not isinstance(heard, Rejected):
-                yield from playbacks[number].tick(heard.at)
+            if isinstance(decoded, Incoming):
+                yield from playbacks[number].event(decoded.ticket, decoded.event)
+            elif not isinstance(decoded, Rejected):
+                yield from playbacks[number].tick(decoded.at)
 
 
 def lines_for(effects: Iterator[Effect]) -> list[str]:
@@ -61,7 +61,7 @@ def lines_for(effects: Iterator[Effect]) -> list[str]:
 
 @contextmanager
 def demo_running(tmp_path: Path, *arguments: str, **variables: str) -> Iterator[subprocess.Popen[str]]:
-    """A demo, all its temporary files under ``tmp_path / "tmp"``."""
+    """A demo with all its temporary files under ``tmp_path / "tmp"``."""
     (tmp_path / "tmp").mkdir()
     environment = {name: value for name, value in os.environ.items() if not name.startswith("BREACHWATCH_")}
     with subprocess.Popen(
@@ -92,7 +92,7 @@ def line_with(what: str, running: subprocess.Popen[str]) -> str:
 
 
 def left_behind(tmp_path: Path) -> list[str]:
-    """Files of the demo, and processes that were told of one."""
+    """Files of the demo, and processes with one of them in their arguments."""
     processes = subprocess.run(["ps", "-eo", "stat=,args="], capture_output=True, text=True, check=True).stdout.splitlines()
     files = [path.name for path in (tmp_path / "tmp").iterdir()]
     return files + [line for line in processes if str(tmp_path / "tmp") in line and not line.startswith("Z")]
@@ -104,21 +104,21 @@ def workers_of(parent: int) -> list[int]:
     return [int(pid) for pid, of, args in rows if int(of) == parent and args.endswith("-m stream worker")]
 
 
-def test_it_shows_exactly_what_the_engine_says_of_the_feed(demo: subprocess.Popen[str], tmp_path: Path) -> None:
+def test_it_shows_exactly_the_effects_of_the_feed(demo: subprocess.Popen[str], tmp_path: Path) -> None:
     output, errors = demo.communicate(timeout=240)
 
     assert (demo.returncode, errors) == (0, "")
     shown = [line for line in output.splitlines() if WHEN_AND_WHAT.match(line)]
     effects = Counter(line for line in shown if "rejected " not in line)
     assert effects == Counter(lines_for(expected_effects(tmp_path)))
-    assert len(shown) - effects.total() == 7, "one line for each broken record"
+    assert len(shown) - effects.total() == 7, "one line for each invalid record"
     assert re.search(r"key_mismatch\W+1\b", output)
-    assert "Breaches taken back, because the answer had been in time: 1" in output
+    assert "Breaches retracted because the answer was in time: 1" in output
     assert "Metrics while it runs: http://127.0.0.1:" in output
     assert left_behind(tmp_path) == []
 
 
-def test_ended_by_ctrl_c_it_says_so_and_leaves_nothing(demo: subprocess.Popen[str], tmp_path: Path) -> None:
+def test_ctrl_c_ends_it_with_a_message_and_leaves_nothing(demo: subprocess.Popen[str], tmp_path: Path) -> None:
     line_with("escalated", demo)
     (worker,) = workers_of(demo.pid)
 
@@ -127,7 +127,7 @@ def test_ended_by_ctrl_c_it_says_so_and_leaves_nothing(demo: subprocess.Popen[st
     output, errors = demo.communicate(timeout=120)
 
     assert (demo.returncode, errors) == (130, "")
-    assert output.endswith("Stopped before its end. All it started has ended; nothing is left behind.\n")
+    assert output.endswith("Stopped before the end. All its processes have ended and its files are deleted.\n")
     assert left_behind(tmp_path) == []
     with pytest.raises(ProcessLookupError):
         os.kill(worker, 0)
@@ -149,22 +149,22 @@ def test_a_worker_that_dies_ends_the_demo_with_an_error_and_the_end_of_its_log(
 
 
 @pytest.mark.promtool
-def test_with_its_stack_a_breach_becomes_an_alert_that_reaches_whom_it_should(tmp_path: Path) -> None:
+def test_with_its_stack_a_breach_becomes_an_alert_for_the_right_receiver(tmp_path: Path) -> None:
     with demo_running(tmp_path, "--stack", "--seconds", "6") as demo:
         output, errors = demo.communicate(timeout=300)
 
     assert (demo.returncode, errors) == (0, "")
-    told = {tuple(re.split(" {2,}", line)) for line in output.splitlines() if line.startswith("to ")}
+    notifications = {tuple(re.split(" {2,}", line)) for line in output.splitlines() if line.startswith("to ")}
     resolved = "cluster=breachwatch commitment=chat_answer policy=batoi-priority-support severity=critical"
-    assert ("to on-call", "firing", "SLAErrorBudgetBurnFast", resolved, "Commitments are being breached fast.") in told
+    assert ("to on-call", "firing", "SLAErrorBudgetBurnFast", resolved, "Commitments are being breached fast.") in notifications
     ladder = "cluster=breachwatch ladder=batoi-management level=executive policy=batoi-priority-support severity=warning"
-    assert ("to support-manager", "firing", "SLAEscalationTopLevel", ladder) in {each[:4] for each in told}
-    assert ("to dead-mans-switch", "firing", "SLAWatchdog") in {each[:3] for each in told}
-    assert re.search(r"\d+ s after the first breach somebody was told by SLAErrorBudgetBurnFast", output)
+    assert ("to support-manager", "firing", "SLAEscalationTopLevel", ladder) in {each[:4] for each in notifications}
+    assert ("to dead-mans-switch", "firing", "SLAWatchdog") in {each[:3] for each in notifications}
+    assert re.search(r"\d+ s after the first breach SLAErrorBudgetBurnFast arrived", output)
     assert left_behind(tmp_path) == []
 
 
-def test_without_prometheus_its_stack_is_two_workers_and_a_word_on_how_to_get_the_rest(tmp_path: Path) -> None:
+def test_without_prometheus_its_stack_is_two_workers_and_a_hint_how_to_install_it(tmp_path: Path) -> None:
     (tmp_path / "bin").mkdir()
     for tool in ("rm", "sleep"):
         (tmp_path / "bin" / tool).symlink_to(str(shutil.which(tool)))
@@ -175,5 +175,5 @@ def test_without_prometheus_its_stack_is_two_workers_and_a_word_on_how_to_get_th
 
     assert (demo.returncode, errors) == (0, "")
     assert len(workers) == 2
-    assert "All it started has ended" in output
+    assert "All processes of the demo have ended" in output
     assert left_behind(tmp_path) == []

@@ -1,4 +1,4 @@
-"""The embedded broker is a real Kafka, comes back on its data, and leaves nothing behind."""
+"""The embedded broker is a real Kafka node, continues on its data, and leaves nothing behind."""
 
 from __future__ import annotations
 
@@ -69,23 +69,23 @@ def test_a_killed_broker_comes_back_on_the_same_address_with_its_records() -> No
         assert asyncio.run(read(address, topics.events, 1)) == [b"before"]
 
 
-def test_a_given_folder_serves_the_next_broker_and_a_temporary_one_goes(tmp_path: Path) -> None:
+def test_the_next_broker_uses_a_given_folder_and_a_temporary_one_is_deleted(tmp_path: Path) -> None:
     topics = Topics("again")
     with Broker(data=tmp_path / "kept") as broker:
         asyncio.run(create(broker.bootstrap, topics, partitions=1))
     with Broker(data=tmp_path / "kept") as broker:
         assert asyncio.run(create(broker.bootstrap, topics, partitions=1)) == []
-        with pytest.raises(BrokerError, match="another broker runs on"):
+        with pytest.raises(BrokerError, match="another broker uses"):
             Broker(data=tmp_path / "kept").start()
 
-    with Broker() as passing:
-        folder, port = passing.data, passing.port
+    with Broker() as temporary:
+        folder, port = temporary.data, temporary.port
         assert folder.exists()
     assert not folder.exists()
     assert is_free(port)
 
 
-def test_a_folder_of_something_else_is_not_touched(tmp_path: Path) -> None:
+def test_a_folder_with_other_files_is_an_error_and_stays_unchanged(tmp_path: Path) -> None:
     (tmp_path / "thesis.txt").write_text("all of it")
 
     with pytest.raises(BrokerError, match="not a broker's data"):
@@ -106,14 +106,14 @@ def test_a_broker_that_cannot_start_shows_the_end_of_its_log_and_where_it_is(tmp
     assert "node" in str(refused.value).lower()
 
 
-def test_a_taken_port_is_said_before_anything_is_started(broker: str, tmp_path: Path) -> None:
-    with pytest.raises(BrokerError, match="is taken: stop what listens there or give another port"):
+def test_a_port_in_use_is_an_error_before_anything_is_started(broker: str, tmp_path: Path) -> None:
+    with pytest.raises(BrokerError, match="is in use: stop the process that listens there or use another port"):
         Broker(port=int(broker.split(":")[1]), data=tmp_path / "unused").start()
 
     assert not (tmp_path / "unused").exists()
 
 
-def test_a_broker_that_was_not_started_says_so_when_asked_for_its_process(tmp_path: Path) -> None:
+def test_the_process_id_of_a_broker_that_was_not_started_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(BrokerError, match="is not running"):
         _ = Broker(data=tmp_path).pid
 

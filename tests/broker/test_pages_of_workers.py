@@ -98,7 +98,7 @@ def test_any_of_two_workers_shows_any_ticket_and_neither_sends_in_circles(broker
                 statuses = {stays(worker, page_of(name))[0] for worker in (one, two)}
                 assert statuses == {200, 307}
             assert set(answered.values()) == {0, 1, 2, 3}
-            assert "no partition has heard of it" in page(one, page_of("desk/none"))["error"]
+            assert "it is in none of the partitions" in page(one, page_of("desk/none"))["error"]
 
             # At risk, over both: all first responses that run, soonest first, and the promise of each.
             soonest = sorted((e for view in views.values() for e in view["at_risk"]), key=lambda e: e["due_at"])
@@ -129,7 +129,7 @@ def test_two_workers_that_advertise_one_address_do_not_send_to_themselves(broker
             answers = [page(one, page_of(f"desk/{number}"))["error"] for number in range(12)]
 
     assert "" in answers
-    assert all("is not known here" in answer for answer in answers if answer)
+    assert all("does not know the address of the owner" in answer for answer in answers if answer)
     assert any(answers)
 
 

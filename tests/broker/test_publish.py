@@ -81,21 +81,19 @@ def test_ticks_come_between_events_that_lie_apart_and_those_of_the_file_go_to_ev
     assert len(first) == 61
 
 
-def test_a_line_that_is_no_valid_event_is_published_for_the_worker_to_judge(
-    broker: str, topics: Topics, tmp_path: Path
-) -> None:
+def test_an_invalid_line_is_published_unchanged_for_the_worker_to_reject(broker: str, topics: Topics, tmp_path: Path) -> None:
     file = _file(tmp_path, b"nonsense", b'{"ticket": "desk/1"}', _created("desk/2", START))
 
     result = _publish(broker, topics, file, "--no-tick")
 
-    assert "published 3 events, 2 of them no valid events" in result.output
+    assert "published 3 events, 2 of them invalid" in result.output
     assert sorted((r.key, r.value) for r in read(broker, topics.events))[:2] == [
         (b"", b"nonsense"),
         (b"desk/1", b'{"ticket": "desk/1"}'),
     ]
 
 
-def test_told_to_refuse_it_stops_at_such_a_line_and_names_it(broker: str, topics: Topics, tmp_path: Path) -> None:
+def test_with_refuse_it_stops_at_such_a_line_and_names_it(broker: str, topics: Topics, tmp_path: Path) -> None:
     file = _file(tmp_path, _created("desk/2", START), b"nonsense", _created("desk/3", START))
 
     result = _publish(broker, topics, file, "--refuse")

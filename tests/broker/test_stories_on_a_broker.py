@@ -54,4 +54,4 @@ def test_a_worker_tells_every_story_of_a_policy_as_replay_does(
         # Time went on for all tickets to the end of the longest story.
         in_time = [effect for effect in said[f"{number:03}"] if effect.at < story.until]
         # Two topics have no order between them: what is of one instant may come either way.
-        assert (story.name, sorted(story.told(in_time))) == (story.name, sorted(story.expected))
+        assert (story.name, sorted(story.lines(in_time))) == (story.name, sorted(story.expected))

@@ -1,4 +1,4 @@
-"""Topics are created as they must be, and what is wrong with them is said with what mends it."""
+"""Topics are created with the right settings, and each problem with a topic has its remedy."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from click.testing import CliRunner
 
 from stream.cli.main import main
-from stream.runtime.kafka.topic_admin import create, verify
+from stream.runtime.kafka.topic_admin import create, verify, verify_policies
 from stream.runtime.kafka.topics import Topics
 
 
@@ -47,7 +47,7 @@ def test_created_topics_are_right_and_creating_them_again_does_nothing(broker: s
     assert asyncio.run(create(broker, topics, partitions=4)) == []
 
 
-def test_the_changelog_is_compacted_with_time_for_readers_that_were_away(broker: str, topics: Topics) -> None:
+def test_the_changelog_is_compacted_with_time_for_readers_that_were_down(broker: str, topics: Topics) -> None:
     changelog = settings(broker, topics.changelog)
 
     assert changelog["cleanup.policy"] == "compact"
@@ -56,7 +56,7 @@ def test_the_changelog_is_compacted_with_time_for_readers_that_were_away(broker:
     assert settings(broker, topics.rejected)["max.message.bytes"] == "4194304"
 
 
-def test_retention_is_for_input_and_outputs_and_never_for_the_changelog(broker: str) -> None:
+def test_retention_applies_to_input_and_outputs_but_not_to_the_changelog(broker: str) -> None:
     topics = Topics("retained", prefix="retained.")
 
     asyncio.run(create(broker, topics, partitions=1, retention_ms=86_400_000))
@@ -64,9 +64,40 @@ def test_retention_is_for_input_and_outputs_and_never_for_the_changelog(broker: 
     kept = {name: settings(broker, name)["retention.ms"] for name in (topics.events, topics.rejected)}
     assert kept == {topics.events: "86400000", topics.rejected: "86400000"}
     assert settings(broker, topics.changelog)["retention.ms"] != "86400000"
+    assert settings(broker, topics.policies)["retention.ms"] == "-1"
 
 
-def test_every_missing_topic_is_a_problem_with_the_command_that_makes_it(broker: str) -> None:
+def test_the_log_of_deployments_has_one_partition_and_is_kept_for_ever(broker: str, topics: Topics) -> None:
+    kept = settings(broker, topics.policies)
+
+    assert (kept["cleanup.policy"], kept["retention.ms"], kept["retention.bytes"]) == ("delete", "-1", "-1")
+    assert (kept["max.message.bytes"], kept["message.timestamp.type"]) == ("9437184", "LogAppendTime")
+    assert asyncio.run(verify_policies(broker, topics)) == []
+
+
+def test_a_log_of_deployments_that_would_lose_records_or_their_order_is_a_problem(broker: str) -> None:
+    topics = Topics("lossy", prefix="lossy.")
+    make(broker, topics.policies, 2, cleanup_policy="compact", retention_ms="1000")
+    asyncio.run(create(broker, topics, partitions=1))
+
+    found = problems(broker, topics, 1)
+
+    partitions, size, cleanup, retention = found
+    assert "has 2 partitions, not 1" in partitions
+    assert "if nothing was deployed yet" in partitions
+    assert "not 9437184: run" in size
+    assert "cleanup.policy=compact, not delete: run" in cleanup
+    assert "retention.ms=1000, not -1: run" in retention
+    assert asyncio.run(verify_policies(broker, topics)) == found
+
+
+def test_a_missing_log_of_deployments_is_named_to_who_only_deploys(broker: str) -> None:
+    (problem,) = asyncio.run(verify_policies(broker, Topics("undeployed", prefix="eu.")))
+
+    assert problem.startswith("topic eu.undeployed-policies is missing: run `breachwatch topics create")
+
+
+def test_every_missing_topic_is_a_problem_with_the_command_that_creates_it(broker: str) -> None:
     found = problems(broker, Topics("absent", prefix="eu."), 8)
 
     assert [line.split(" is missing")[0] for line in found] == [
@@ -75,31 +106,32 @@ def test_every_missing_topic_is_a_problem_with_the_command_that_makes_it(broker:
         "topic eu.sla-escalations",
         "topic eu.ticket-events-rejected",
         "topic absent-tickets-changelog",
+        "topic eu.absent-policies",
     ]
     command = f"breachwatch topics create --broker {broker} --app-id absent --topic-prefix eu. --partitions 8"
     assert all(f"run `{command}`" in line for line in found)
 
 
-def test_a_count_that_is_not_the_configured_one_is_mended_in_the_settings(broker: str, topics: Topics) -> None:
+def test_a_count_that_differs_from_the_setting_is_fixed_in_the_settings(broker: str, topics: Topics) -> None:
     assert problems(broker, topics, 6) == [
         f"topic {topics.events} has 4 partitions, not 6: set BREACHWATCH_PARTITIONS=4 (or --partitions 4)"
     ]
 
 
-def test_topics_follow_the_input_topic_and_too_few_partitions_are_made_up_by_create(broker: str) -> None:
+def test_topics_follow_the_input_topic_and_create_adds_missing_partitions(broker: str) -> None:
     topics = Topics("few", prefix="few.")
     make(broker, topics.events, 3)
     make(broker, topics.breaches, 2)
     few = next(line for line in problems(broker, topics, None) if topics.breaches in line)
-    assert "has 2 partitions, not 3 as few.ticket-events has: run `breachwatch topics create" in few
+    assert "has 2 partitions, not 3 like few.ticket-events: run `breachwatch topics create" in few
 
     done = asyncio.run(create(broker, topics, partitions=9))
 
-    assert f"gave {topics.breaches} 3 partitions, it had 2" in done
+    assert f"increased {topics.breaches} from 2 to 3 partitions" in done
     assert f"created {topics.changelog} with 3 partitions" in done
 
 
-def test_too_many_partitions_cannot_be_mended_without_loss_and_the_changelog_is_never_to_be_deleted(broker: str) -> None:
+def test_too_many_partitions_cannot_be_fixed_without_loss_and_the_changelog_must_not_be_deleted(broker: str) -> None:
     topics = Topics("many", prefix="many.")
     make(broker, topics.events, 2)
     make(broker, topics.escalations, 3)
@@ -109,7 +141,7 @@ def test_too_many_partitions_cannot_be_mended_without_loss_and_the_changelog_is_
     escalations, changelog = problems(broker, topics, 2)
 
     assert f"run `kafka-topics.sh --bootstrap-server {broker} --delete --topic {topics.escalations}`" in escalations
-    assert "under a new --app-id" in changelog
+    assert "with a new --app-id" in changelog
     assert "--delete" not in changelog
 
 
@@ -126,7 +158,7 @@ def test_settings_that_would_lose_state_or_refuse_records_are_problems(broker: s
     assert "cleanup.policy=delete, not compact" in changelog
 
 
-def test_the_commands_create_and_check_tell_and_exit_by_what_they_find(broker: str) -> None:
+def test_the_commands_create_and_check_print_their_results_and_set_the_exit_code(broker: str) -> None:
     where = ["--broker", broker, "--app-id", "cli", "--topic-prefix", "cli.", "--partitions", "2"]
     run = CliRunner().invoke
 
@@ -139,14 +171,14 @@ def test_the_commands_create_and_check_tell_and_exit_by_what_they_find(broker: s
         "BREACHWATCH_PARTITIONS": "2",
     })  # fmt: skip
 
-    assert (before.exit_code, before.output.count("is missing")) == (1, 5)
-    assert (made.exit_code, made.output.count("created ")) == (0, 5)
+    assert (before.exit_code, before.output.count("is missing")) == (1, 6)
+    assert (made.exit_code, made.output.count("created ")) == (0, 6)
     assert (after.exit_code, after.output) == (
         0,
-        f"all 5 topics on {broker} are as they should be, 2 partitions each\n",
+        f"all 6 topics on {broker} are correct, with 2 partitions each, and one of cli.cli-policies\n",
     )
 
 
-def test_a_name_that_kafka_would_refuse_is_refused_before_it_is_asked() -> None:
-    with pytest.raises(ValueError, match="'umlaute-ü-tickets-changelog' is no legal topic name"):
+def test_a_name_that_kafka_would_refuse_raises_an_error_before_any_request() -> None:
+    with pytest.raises(ValueError, match="'umlaute-ü-tickets-changelog' is not a legal topic name"):
         Topics("umlaute-ü")

@@ -1,4 +1,4 @@
-"""A broker that does not answer any more, and a worker that has something to say."""
+"""A worker that has effects to publish, and a broker that no longer answers."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def test_a_worker_that_cannot_say_what_is_due_ends_and_says_so_and_the_next_one_says_it_once(tmp_path: Path) -> None:
+def test_a_worker_that_cannot_publish_a_breach_ends_with_a_message_and_the_next_one_publishes_it_once(tmp_path: Path) -> None:
     topics = Topics("watchdog")
     with Broker() as frozen:
         asyncio.run(create(frozen.bootstrap, topics, partitions=4))
@@ -35,12 +35,12 @@ def test_a_worker_that_cannot_say_what_is_due_ends_and_says_so_and_the_next_one_
         log = worker.log.read_text("utf-8")
         assert status == EXIT_STATUS
         assert "stopped at once, by its watchdog" in log
-        assert "nothing is done: a turn or due deadlines of partition " in log
+        assert "no progress: a unit of work or due timers of partition " in log
 
         with Worker(frozen.bootstrap, topics, tmp_path) as worker:
 
             def breaches() -> list[int]:
-                return [said.at for said, _ in effects(frozen.bootstrap, topics) if said.kind is Kind.BREACHED]
+                return [effect.at for effect, _ in effects(frozen.bootstrap, topics) if effect.kind is Kind.BREACHED]
 
             until(breaches, "the breach", worker)
             worker.live()

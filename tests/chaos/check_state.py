@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from stream.runtime.recovery.checkpoint import Checkpoint
+from stream.runtime.recovery.checkpoint import CHECKPOINT_KEY, Checkpoint, epoch_of
 from stream.sla.codec import codec
 from stream.sla.engine import Engine
 from stream.sla.ticket.state import State, Stored, Ticket, open_commitments
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from stream.sla.policy.resolve import PolicySet
     from tests.chaos.checker import Heard, Truth
     from tests.chaos.recording import Recording
+    from tests.chaos.recording import Stored as Found
 
 _WORDS = {"pending": ("running", "paused"), "breached": ("breached", "breached")}
 
@@ -36,6 +37,7 @@ def check_state(recording: Recording, known: Truth, policies: PolicySet) -> Iter
                 yield f"state: {ticket} is kept in partition {number}, where it does not belong"
             else:
                 held[ticket] = codec.decode(value)
+        yield from _progress([record for record in recording.changelog if record.partition == number])
         checkpoint = store.checkpoint(number)
         shown = msgspec.json.decode(checkpoint, type=Checkpoint).watermark if checkpoint is not None else 0
         if shown != known.newest[number]:
@@ -48,6 +50,20 @@ def check_state(recording: Recording, known: Truth, policies: PolicySet) -> Iter
     for number, end in recording.ends.items():
         if end and recording.committed.get(number) != end:
             yield f"offsets: partition {number} is committed up to {recording.committed.get(number)}, its end is {end}"
+
+
+def _progress(changelog: list[Found]) -> Iterator[str]:
+    """How far the feed is said to be, by one owner after the other, never goes back."""
+    epoch, reached = 0, 0
+    for record in changelog:
+        if epoch_of(record) < epoch:
+            continue  # by a worker that had been replaced
+        epoch = epoch_of(record)
+        if record.key == CHECKPOINT_KEY:
+            shown = msgspec.json.decode(record.value or b"", type=Checkpoint).watermark
+            if shown < reached:
+                yield f"state: the feed goes back from {reached} to {shown} at {record.place}"
+            reached = shown
 
 
 def _ticket(ticket: str, held: State, heard: Heard, engine: Engine, until: int, far: int) -> Iterator[str]:

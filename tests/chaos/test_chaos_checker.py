@@ -252,3 +252,16 @@ def test_a_wrong_mark_and_an_offset_that_is_not_committed_are_named(sound: Recor
 
     assert found.startswith(f"state: the feed of partition {checkpoint.partition} is said to be at 1, not at ")
     assert other.startswith("offsets: partition 2 is committed up to 1, its end is ")
+
+
+def test_a_feed_that_goes_back_is_named(sound: Recording) -> None:
+    checkpoint = next(one for one in sound.changelog if one.key == CHECKPOINT_KEY)
+    ahead = checkpoint._replace(value=msgspec.json.encode(Checkpoint(sound.stopped)))
+    again = checkpoint._replace(offset=9_999)
+    by_a_replaced_worker = again._replace(value=msgspec.json.encode(Checkpoint(1)), headers=(("epoch", b"0"),))
+
+    (found,) = objections(sound._replace(changelog=instead(sound.changelog, checkpoint, ahead, again)))
+    none = objections(sound._replace(changelog=instead(sound.changelog, checkpoint, checkpoint, by_a_replaced_worker)))
+
+    assert found.startswith(f"state: the feed goes back from {sound.stopped} to ")
+    assert none == []

@@ -1,4 +1,4 @@
-"""A backtest on several processes says what one says, byte by byte."""
+"""A backtest on several processes writes the same bytes as on one."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from stream.cli.main import main
 from stream.language.policies import load, shipped
 from stream.runtime import backtest
-from stream.runtime.backtest import Backtest, Shard
+from stream.runtime.backtest import Backtest, Slice
 from stream.sla.engine import Engine
 from stream.sla.events import Event
 from stream.sla.playback import Playback
@@ -32,7 +32,7 @@ FIELDS = {"contract": "priority-support", "sender": "registered"}
 
 
 def feed(seed: int, tickets: int = 60) -> list[bytes]:
-    """Lives of tickets, some events late and some twice, many at the same instants, with ticks and lines that are no events."""
+    """Lives of tickets, some events late and some twice, many at the same instants, with ticks and invalid lines."""
     dice = Random(seed)
     lines: list[tuple[float, bytes]] = []
 
@@ -62,49 +62,49 @@ def feed(seed: int, tickets: int = 60) -> list[bytes]:
 
 
 def one_after_the_other(lines: Sequence[bytes], until: int, history: int = 200) -> bytes:
-    """What a single playback says: the plain meaning of a backtest."""
+    """The effects of a single playback: what a backtest must write."""
     playback = Playback(Engine(load([shipped("batoi")]), history=history))
-    said: list[Effect] = []
+    effects: list[Effect] = []
     for line in lines:
-        heard = decode(key_of(line), line, now=None)
-        if isinstance(heard, Incoming):
-            said += playback.event(heard.ticket, heard.event)
-        elif isinstance(heard, Tick):
-            said += playback.tick(heard.at)
-    said += playback.tick(until)
-    return b"".join(encode_effect(effect) + b"\n" for effect in said)
+        record = decode(key_of(line), line, now=None)
+        if isinstance(record, Incoming):
+            effects += playback.event(record.ticket, record.event)
+        elif isinstance(record, Tick):
+            effects += playback.tick(record.at)
+    effects += playback.tick(until)
+    return b"".join(encode_effect(effect) + b"\n" for effect in effects)
 
 
-def in_shards(count: int, lines: Sequence[bytes], until: int, history: int = 200) -> tuple[bytes, list[tuple[int, str]]]:
-    test = Backtest([Shard(Engine(load([shipped("batoi")]), history=history)) for _ in range(count)])
+def in_slices(count: int, lines: Sequence[bytes], until: int, history: int = 200) -> tuple[bytes, list[tuple[int, str]]]:
+    test = Backtest([Slice(Engine(load([shipped("batoi")]), history=history)) for _ in range(count)])
     parts = list(test.run(enumerate(lines, start=1), until))
-    return b"".join(part.said for part in parts), [(number, why) for part in parts for number, why in part.refusals]
+    return b"".join(part.output for part in parts), [(number, why) for part in parts for number, why in part.refusals]
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_however_the_tickets_are_divided_the_same_is_said_in_the_same_order(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(backtest, "CHUNK", 50)  # deadlines pass from one chunk to the next
+def test_any_division_of_the_tickets_gives_the_same_output(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(backtest, "CHUNK", 50)  # the engine's time goes on from one chunk to the next
     lines, until = feed(seed), START + 5_000 * MINUTE
     plain = one_after_the_other(lines, until)
     assert plain.count(b"commitment.breached") > 10
-    whole = in_shards(1, lines, until)
+    whole = in_slices(1, lines, until)
     assert whole[0] == plain
-    assert in_shards(2, lines, until) == whole
-    assert in_shards(5, lines, until) == whole
+    assert in_slices(2, lines, until) == whole
+    assert in_slices(5, lines, until) == whole
 
 
-def test_lines_that_come_too_late_are_refused_alike(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_events_that_arrive_too_late_are_refused_in_any_slice(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(backtest, "CHUNK", 50)
     lines, until = feed(1), START + 5_000 * MINUTE
-    said, refusals = in_shards(3, lines, until, history=2)
-    assert (said, refusals) == in_shards(1, lines, until, history=2)
-    assert said == one_after_the_other(lines, until, history=2)
+    output, refusals = in_slices(3, lines, until, history=2)
+    assert (output, refusals) == in_slices(1, lines, until, history=2)
+    assert output == one_after_the_other(lines, until, history=2)
     reasons = {text.partition(":")[0] for _, text in refusals}
     assert reasons == {"too_late", "undecodable", "invalid"}
     assert [line for line, _ in refusals] == sorted(line for line, _ in refusals)
 
 
-def test_the_command_says_the_same_on_one_process_and_on_two(tmp_path: Path) -> None:
+def test_the_command_writes_the_same_on_one_process_and_on_two(tmp_path: Path) -> None:
     lines = feed(3)
     recorded = tmp_path / "recorded.jsonl"
     recorded.write_bytes(b"\n".join(lines) + b"\n")

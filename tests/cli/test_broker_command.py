@@ -1,4 +1,4 @@
-"""The commands ``broker`` and ``topics`` as a person runs them, where no running broker is needed."""
+"""The commands ``broker`` and ``topics`` as a person runs them, without a running broker."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @pytest.mark.broker
 @pytest.mark.parametrize("expiration", [signal.SIGINT, signal.SIGTERM])
-def test_it_says_where_it_serves_and_ends_with_status_0_when_told_to(tmp_path: Path, expiration: signal.Signals) -> None:
+def test_it_prints_its_address_and_ends_with_status_0_on_a_signal(tmp_path: Path, expiration: signal.Signals) -> None:
     provide(print)  # Else the first start would report what it fetches.
     port = free_port()
     command = [sys.executable, "-m", "stream", "broker", "--port", str(port), "--data", str(tmp_path / "data")]
@@ -33,22 +33,22 @@ def test_it_says_where_it_serves_and_ends_with_status_0_when_told_to(tmp_path: P
         running.send_signal(expiration)
         rest, errors = running.communicate(timeout=60)
 
-    assert rest == f"Kafka on 127.0.0.1:{port} has stopped; its data stays in {tmp_path / 'data'}.\n"
+    assert rest == f"Kafka on 127.0.0.1:{port} has stopped; its data is kept in {tmp_path / 'data'}.\n"
     assert (running.returncode, errors) == (0, "")
     assert is_free(port)
 
 
-def test_a_taken_port_is_an_error_that_says_what_to_do() -> None:
+def test_a_taken_port_is_an_error_with_advice() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
 
         result = CliRunner().invoke(main, ["broker", "--port", str(port)])
 
     assert result.exit_code == 1
-    assert f"port {port} on 127.0.0.1 is taken: stop what listens there or give another port" in result.output
+    assert f"port {port} on 127.0.0.1 is in use: stop the process that listens there or use another port" in result.output
 
 
-def test_topics_on_an_absent_broker_is_an_error_that_says_what_to_do() -> None:
+def test_topics_on_an_absent_broker_is_an_error_with_advice() -> None:
     port = free_port()
 
     result = CliRunner().invoke(main, ["topics", "check", "--broker", f"127.0.0.1:{port}"])
@@ -58,8 +58,8 @@ def test_topics_on_an_absent_broker_is_an_error_that_says_what_to_do() -> None:
     assert "`breachwatch broker` starts one" in result.output
 
 
-def test_a_retention_that_is_no_length_of_time_is_refused_with_examples() -> None:
+def test_an_invalid_retention_is_an_error_with_examples() -> None:
     result = CliRunner().invoke(main, ["topics", "create", "--retention", "a while"])
 
     assert result.exit_code == 2
-    assert "write 90m, 36h, 30d or forever" in result.output
+    assert "use 90m, 36h, 30d or forever" in result.output

@@ -51,7 +51,7 @@ def test_due_as_json_is_exact(policies: Path) -> None:
 def test_due_on_the_wall_counts_closed_time_too(policies: Path) -> None:
     result = run("due", "--policies", policies, "--from", "2026-11-20T16:30", "1d")
     assert "due       Sat 2026-11-21 16:30:00+05:30" in result.stdout
-    assert "wall time: open or not" in result.stdout
+    assert "wall time, which counts closed hours too" in result.stdout
 
 
 def test_elapsed_gives_business_and_wall_time(policies: Path) -> None:
@@ -64,19 +64,19 @@ def test_elapsed_gives_business_and_wall_time(policies: Path) -> None:
     assert (answer["business_seconds"], answer["wall_seconds"]) == (3600, 234_000)
 
 
-def test_open_says_why_it_is_closed_and_when_it_opens(policies: Path) -> None:
+def test_open_shows_why_it_is_closed_and_when_it_opens(policies: Path) -> None:
     result = run("open", "--policies", policies, "--at", "2026-11-24T10:00", "--days", 1)
     assert "then      holiday (Gurpurab)" in result.stdout
     assert "opens     Wed 2026-11-25 09:00:00+05:30" in result.stdout
 
 
-def test_open_says_when_it_closes(policies: Path) -> None:
+def test_open_shows_when_it_closes(policies: Path) -> None:
     answer = json.loads(run("open", "--json", "--policies", policies, "--at", "2026-11-23T10:00").stdout)
     assert (answer["open"], answer["kind"], answer["note"]) == (True, "open", "")
     assert answer["next_change"]["local"] == "2026-11-23T17:00:00+05:30"
 
 
-def test_the_calendar_that_never_closes_is_always_there(policies: Path) -> None:
+def test_the_calendar_that_never_closes_always_exists(policies: Path) -> None:
     result = run("open", "--policies", policies, "--calendar", "24x7", "--at", "2026-11-23T10:00")
     assert "closes    never" in result.stdout
 
@@ -85,18 +85,18 @@ def test_two_calendars_need_a_choice(policies: Path) -> None:
     policies.write_text(POLICIES + BERLIN, encoding="utf-8")
     result = run("open", "--policies", policies, "--at", "2026-11-23T10:00")
     assert result.exit_code == 2
-    assert "choose one with --calendar: the files define batoi, berlin" in result.stderr
+    assert "choose one with --calendar: batoi, berlin" in result.stderr
     assert run("open", "--policies", policies, "--calendar", "berlin", "--at", "2026-11-23T10:00").exit_code == 0
 
 
-def test_a_local_time_that_never_was_is_refused(policies: Path) -> None:
+def test_a_local_time_that_the_clocks_skipped_is_an_error(policies: Path) -> None:
     policies.write_text("calendars:" + BERLIN, encoding="utf-8")
     result = run("open", "--policies", policies, "--at", "2026-03-29T02:30")
     assert result.exit_code == 2
     assert "does not exist" in result.stderr
 
 
-def test_a_local_time_that_comes_twice_is_the_first_and_says_so(policies: Path) -> None:
+def test_a_local_time_that_occurs_twice_is_the_first_with_a_note(policies: Path) -> None:
     policies.write_text("calendars:" + BERLIN, encoding="utf-8")
     result = run("open", "--policies", policies, "--at", "2026-10-25T02:30")
     assert "at        Sun 2026-10-25 02:30:00+02:00" in result.stdout
@@ -112,10 +112,10 @@ def test_a_local_time_that_comes_twice_is_the_first_and_says_so(policies: Path) 
         (["due", "--from", "2199-12-31T12:00", "9bd"], "is not open that long between"),
         (["open", "--at", "1960-01-01"], "outside the years 1970 to 2199"),
         (["elapsed", "--from", "2026-11-20", "--to", "2026-11-19"], "swap them"),
-        (["open", "--at", "2026-11-20", "--calendar", "nowhere"], "there is no calendar 'nowhere'"),
+        (["open", "--at", "2026-11-20", "--calendar", "nowhere"], "unknown calendar 'nowhere'"),
     ],
 )
-def test_a_question_that_makes_no_sense_is_answered_with_what_to_do(policies: Path, args: list[str], words: str) -> None:
+def test_an_invalid_query_is_an_error_with_advice(policies: Path, args: list[str], words: str) -> None:
     result = run(args[0], "--policies", policies, *args[1:])
     assert result.exit_code == 2
     assert any(word in " ".join(result.stderr.split()) for word in words.split("|")), result.stderr

@@ -42,13 +42,13 @@ def test_every_problem_is_a_line_with_file_line_and_place_and_the_exit_status_is
     result = run(bad=BAD, none="")
     version, target, none, summary = result.output.splitlines()
     assert result.exit_code == 1
-    assert version == "bad.yaml:2: policies[0].version: must be a whole number from 1 on, not `0`"
+    assert version == "bad.yaml:2: policies[0].version: must be a whole number of at least 1, not `0`"
     assert target.startswith("bad.yaml:2: policies[0].commitments[0].target: '1x' has the unknown unit 'x'")
     assert none == "none.yaml:1: must be a mapping with the keys calendars, metrics, policies, not nothing"
     assert summary == "not usable: 3 errors, 0 warnings"
 
 
-def test_warnings_stop_nothing_unless_strict(run: Callable[..., Result]) -> None:
+def test_warnings_are_errors_only_when_strict(run: Callable[..., Result]) -> None:
     line = "unused.yaml:1: calendars.spare: warning: the calendar is not used by any policy\n"
     result = run(good=GOOD, unused=UNUSED)
     assert (result.exit_code, result.output.startswith(line)) == (0, True)
@@ -56,7 +56,7 @@ def test_warnings_stop_nothing_unless_strict(run: Callable[..., Result]) -> None
     assert run("--strict", good=GOOD, unused=UNUSED).exit_code == 1
 
 
-def test_json_says_the_same_for_machines(run: Callable[..., Result]) -> None:
+def test_json_has_the_same_content(run: Callable[..., Result]) -> None:
     result = run("--json", bad=BAD)
     report = json.loads(result.output)
     assert result.exit_code == 1
@@ -65,7 +65,7 @@ def test_json_says_the_same_for_machines(run: Callable[..., Result]) -> None:
         "file": "bad.yaml",
         "line": 2,
         "where": "policies[0].version",
-        "message": "must be a whole number from 1 on, not `0`",
+        "message": "must be a whole number of at least 1, not `0`",
         "severity": "error",
     }
     assert json.loads(run("--json", good=GOOD).output)["counts"] == {
@@ -76,7 +76,7 @@ def test_json_says_the_same_for_machines(run: Callable[..., Result]) -> None:
     }
 
 
-def test_a_file_that_is_not_there_is_a_problem_like_any_other(run: Callable[..., Result]) -> None:
+def test_a_missing_file_is_a_problem_like_any_other(run: Callable[..., Result]) -> None:
     result = run("nowhere.yaml")
     assert (result.exit_code, result.output.splitlines()[0]) == (1, "nowhere.yaml:1: cannot be read: No such file or directory")
 

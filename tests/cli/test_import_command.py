@@ -1,4 +1,4 @@
-"""``breachwatch import`` as its user meets it."""
+"""``breachwatch import`` as a person runs it."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_events_go_to_standard_output_and_refusals_and_summary_to_standard_error
     )
 
 
-def test_refused_rows_are_a_failure_only_when_asked_for(log: Path) -> None:
+def test_refused_rows_are_a_failure_only_when_strict(log: Path) -> None:
     done = run("--mapping", MAPPING, "--strict", log)
 
     assert done.exit_code == 1
@@ -72,7 +72,7 @@ def test_a_log_without_refusals_passes_the_strict_import(log: Path) -> None:
     assert run("--mapping", MAPPING, "--strict", log).exit_code == 0
 
 
-def test_a_gzip_log_is_known_by_its_content_and_a_byte_order_mark_is_no_part_of_the_header(log: Path, tmp_path: Path) -> None:
+def test_a_gzip_log_is_known_by_its_content_and_a_byte_order_mark_is_not_part_of_the_header(log: Path, tmp_path: Path) -> None:
     plain = run("--mapping", MAPPING, log).stdout
     zipped = tmp_path / "named-anything.csv"
     zipped.write_bytes(gzip.compress(b"\xef\xbb\xbf" + LOG.encode()))
@@ -82,7 +82,7 @@ def test_a_gzip_log_is_known_by_its_content_and_a_byte_order_mark_is_no_part_of_
     assert out.read_text() == plain
 
 
-def test_a_gzip_log_that_is_cut_short_is_not_imported_by_half(log: Path, tmp_path: Path) -> None:
+def test_a_gzip_log_that_is_cut_short_is_not_imported_in_part(log: Path, tmp_path: Path) -> None:
     cut = tmp_path / "cut.csv.gz"
     cut.write_bytes(gzip.compress(LOG.encode())[:-12])
     done = run("--mapping", MAPPING, cut)
@@ -100,8 +100,8 @@ def test_all_problems_of_a_mapping_are_listed_before_anything_is_read(log: Path,
     assert done.stderr == (
         f"{mapping}:2: columns: `case` is missing\n"
         f"{mapping}:2: columns: `status` is missing\n"
-        f"{mapping}:3: statuses.Open.status: `opened` is not a status;"
-        " known are closed, new, on_hold, open, pending, solved\n"
+        f"{mapping}:3: statuses.Open.status: `opened` is not a status:"
+        " use one of closed, new, on_hold, open, pending, solved\n"
     )
 
 

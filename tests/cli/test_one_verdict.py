@@ -85,12 +85,12 @@ def test_they_agree_on_two_files_that_define_the_same_names(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("name", ["batoi", "baar", "botpenguin"])
-def test_they_take_the_name_of_a_shipped_policy(name: str) -> None:
+def test_they_accept_the_name_of_a_shipped_policy(name: str) -> None:
     assert_all_agree([name], usable=True)
 
 
 @pytest.mark.parametrize("name", ["batio", "nowhere.yaml", "/"])
-def test_they_agree_on_a_name_that_means_no_file(name: str) -> None:
+def test_they_agree_on_a_name_without_a_file(name: str) -> None:
     assert_all_agree([name], usable=False)
 
 

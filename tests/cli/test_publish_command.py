@@ -1,4 +1,4 @@
-"""``breachwatch publish``: what it refuses before anything is published. What it publishes is tested on a broker."""
+"""``breachwatch publish``: errors before anything is published. Other tests publish to a broker."""
 
 from __future__ import annotations
 
@@ -26,29 +26,29 @@ def feed(tmp_path: Path) -> str:
 
 
 @pytest.mark.parametrize("speed", ["0", "-1", "fast", "nan", "inf"])
-def test_a_speed_is_a_number_above_nought_or_max(feed: str, speed: str) -> None:
+def test_a_speed_is_a_number_above_zero_or_max(feed: str, speed: str) -> None:
     result = _publish(feed, "--speed", speed)
 
     assert result.exit_code == 2
     assert "60, or max" in result.output
 
 
-@pytest.mark.parametrize(("span", "advice"), [("0s", "write 1m"), ("often", "5m, 1h or 30d")])
-def test_ticks_come_at_a_length_of_time(feed: str, span: str, advice: str) -> None:
+@pytest.mark.parametrize(("span", "advice"), [("0s", "use 1m"), ("often", "5m, 1h or 30d")])
+def test_the_interval_of_ticks_is_a_length_of_time(feed: str, span: str, advice: str) -> None:
     result = _publish(feed, "--tick-every", span)
 
     assert result.exit_code == 2
     assert advice in result.output
 
 
-def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+def test_a_missing_file_is_an_error_that_names_it(tmp_path: Path) -> None:
     result = _publish(str(tmp_path / "none.jsonl"))
 
     assert result.exit_code == 1
     assert "none.jsonl" in result.output
 
 
-def test_a_broker_that_is_away_is_said_with_what_to_look_at(feed: str) -> None:
+def test_an_absent_broker_is_an_error_with_advice(feed: str) -> None:
     address = f"127.0.0.1:{free_port()}"
 
     result = _publish(feed, "--broker", address)

@@ -1,4 +1,4 @@
-"""The example in the README is what really happens."""
+"""The example in the README shows real output."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ def test_the_example_replays_to_the_breach_that_is_shown(tmp_path: Path) -> None
     assert {name: breached[name] for name in shown} == shown
 
 
-def test_every_file_and_folder_that_the_readme_names_is_there() -> None:
+def test_every_file_and_folder_that_the_readme_names_exists() -> None:
     linked = re.findall(r"\]\(([^)#:]+)\)", README)
     folders = re.findall(r"`((?:stream|schemas|prometheus|grafana|docs|tests|benchmarks)/[\w/]*)`", README)
 
     assert [name for name in linked + folders if not (ROOT / name).exists()] == []
 
 
-def test_every_command_that_the_readme_names_is_one() -> None:
+def test_every_command_that_the_readme_names_exists() -> None:
     assert set(re.findall(r"breachwatch (\w+)", README)) <= set(COMMANDS)

@@ -1,4 +1,4 @@
-"""What rules and dashboards may ask for: the metrics of the catalogue and the recording rules, with their labels."""
+"""The series that rules and dashboards may query: those of the catalogue and of the recording rules, with their labels."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ COUNTERS |= {sample.name for kind, sample in _BY_THE_CLIENT if kind == "counter"
 
 
 def problems(expression: str) -> list[str]:
-    """What is wrong with an expression, as far as names can tell."""
+    """The unknown names in an expression."""
     found = []
     allowed = set(SCRAPED)
     for read in reads(expression):
@@ -67,7 +67,7 @@ def problems(expression: str) -> list[str]:
 
 
 def kept(expression: str) -> set[str]:
-    """The labels that may be left on what an expression gives, as far as names can tell."""
+    """The labels that the result of an expression may have."""
     return aggregated(expression) | set().union(*(_labels(read.series) or set() for read in reads(expression)))
 
 

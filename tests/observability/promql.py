@@ -30,7 +30,7 @@ class Read(NamedTuple):
 
 
 def reads(expression: str) -> list[Read]:
-    """Every selector of an expression. Raises ValueError when it is no PromQL."""
+    """Every selector of an expression. Raises ValueError if it is not PromQL."""
     return list(_reads(promql.parse(_plain(expression)), ""))
 
 

@@ -1,4 +1,4 @@
-"""Who hears of an alert, as amtool sees it, and which alerts silence others."""
+"""The receiver of each alert according to amtool, and the alerts that inhibit others."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_amtool_accepts_the_configuration() -> None:
 
 @pytest.mark.promtool
 @pytest.mark.parametrize("row", ROUTES, ids=lambda row: row["alert"])
-def test_an_alert_reaches_whom_the_table_says(row: dict[str, str]) -> None:
+def test_an_alert_reaches_the_receiver_of_the_table(row: dict[str, str]) -> None:
     amtool(
         "config",
         "routes",
@@ -75,13 +75,13 @@ def test_every_name_in_an_inhibition_is_an_alert() -> None:
         assert named(rule["target_matchers"])
 
 
-def test_nothing_silences_the_watchdog_or_the_news_that_the_detector_is_down() -> None:
+def test_nothing_inhibits_the_watchdog_or_the_alert_for_a_detector_that_is_down() -> None:
     silenced = set().union(*(named(rule["target_matchers"]) for rule in inhibitions()))
 
     assert not silenced & {"SLAWatchdog", "SLADetectorDown"}
 
 
-def test_a_detector_that_is_down_silences_all_that_rests_on_its_data() -> None:
+def test_a_detector_that_is_down_inhibits_every_alert_that_depends_on_its_data() -> None:
     silenced = {
         name
         for rule in inhibitions()

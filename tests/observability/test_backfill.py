@@ -1,4 +1,4 @@
-"""What the pictures of the dashboards are drawn from: rules evaluated over weeks that Prometheus has not seen."""
+"""Rules evaluated over past weeks, from which the pictures of the dashboards are drawn."""
 
 from __future__ import annotations
 

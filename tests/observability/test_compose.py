@@ -1,4 +1,4 @@
-"""What can be said of the Compose file without an engine to run it."""
+"""The Compose file, checked without a container engine."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 OURS = [name for name, service in SERVICES.items() if "build" in service]
 NAMES = list(SERVICES)
 JOBS = [name for name, service in SERVICES.items() if service["restart"] == "no"]
-"""Services that do one thing and end."""
+"""Services that end after one job."""
 KEYS = {
     *("image", "build", "restart", "init", "read_only", "tmpfs", "cap_drop", "security_opt", "environment", "command"),
     *("profiles", "depends_on", "volumes", "ports", "expose", "deploy", "stop_grace_period", "healthcheck"),
@@ -38,7 +38,7 @@ def environment(name: str, **given: str) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_every_key_is_one_that_compose_knows_and_every_length_of_time_one_it_reads(name: str) -> None:
+def test_every_key_and_every_length_of_time_is_valid_in_compose(name: str) -> None:
     service = SERVICES[name]
 
     assert service.keys() <= KEYS
@@ -57,7 +57,7 @@ def test_an_image_is_pinned_to_a_version_or_built_here(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_what_is_mounted_is_in_the_repository_and_what_is_kept_is_a_named_volume(name: str) -> None:
+def test_mounts_are_files_of_the_repository_or_named_volumes(name: str) -> None:
     for volume in SERVICES[name].get("volumes", []):
         source, _, rest = volume.partition(":")
         if source.startswith("./"):
@@ -73,7 +73,7 @@ def test_a_port_is_reachable_from_this_machine_only(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_service_waits_for_services_that_exist_and_can_tell_when_they_are_ready(name: str) -> None:
+def test_a_service_waits_for_services_that_exist_and_have_a_health_check(name: str) -> None:
     for other, how in SERVICES[name].get("depends_on", {}).items():
         if how["condition"] == "service_healthy":
             assert "healthcheck" in SERVICES[other]
@@ -83,19 +83,19 @@ def test_a_service_waits_for_services_that_exist_and_can_tell_when_they_are_read
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name not in JOBS])
-def test_a_service_that_runs_says_how_it_is_and_comes_back(name: str) -> None:
+def test_a_long_running_service_has_a_health_check_and_is_restarted(name: str) -> None:
     assert SERVICES[name]["healthcheck"]["test"][0] == "CMD"
     assert SERVICES[name]["restart"] == "unless-stopped"
 
 
-def test_only_setting_the_topics_up_and_playing_a_feed_come_to_an_end() -> None:
+def test_only_the_jobs_for_topics_and_feed_end() -> None:
     assert JOBS == ["topics", "feed"]
     assert {name: SERVICES[name].get("profiles") for name in NAMES if "profiles" in SERVICES[name]} == {"feed": ["feed"]}
 
 
 @pytest.mark.parametrize("clock", ["wall", "event"])
 @pytest.mark.parametrize("name", OURS)
-def test_our_services_are_set_by_variables_that_exist_to_values_that_are_accepted(name: str, clock: str) -> None:
+def test_our_services_have_valid_settings(name: str, clock: str) -> None:
     variables = environment(name, BREACHWATCH_CLOCK=clock)
 
     assert variables.keys() <= {variable(setting) for setting in ENTRIES}
@@ -107,7 +107,7 @@ def test_our_services_are_set_by_variables_that_exist_to_values_that_are_accepte
 
 
 @pytest.mark.parametrize("name", OURS)
-def test_our_services_run_commands_that_exist_with_options_that_they_take(name: str) -> None:
+def test_our_services_run_existing_commands_with_valid_options(name: str) -> None:
     arguments = SERVICES[name]["command"]
 
     command: click.Command = main
@@ -149,7 +149,7 @@ def test_every_volume_is_used() -> None:
 
 @pytest.mark.promtool
 @pytest.mark.parametrize(("name", "program"), [("prometheus", "prometheus"), ("alertmanager", "prometheus-alertmanager")])
-def test_prometheus_and_alertmanager_are_given_options_that_they_have(name: str, program: str) -> None:
+def test_prometheus_and_alertmanager_have_valid_options(name: str, program: str) -> None:
     helped = subprocess.run([program, "--help"], capture_output=True, text=True, check=False)
     known = helped.stdout + helped.stderr
 
@@ -157,7 +157,7 @@ def test_prometheus_and_alertmanager_are_given_options_that_they_have(name: str,
         assert f"{option.partition('=')[0]}=" in known or f"{option.partition('=')[0]} " in known
 
 
-def test_the_worker_finds_the_broker_under_a_name_the_broker_gives_itself() -> None:
+def test_the_worker_uses_an_address_that_the_broker_advertises() -> None:
     kafka = SERVICES["kafka"]["environment"]
 
     advertised = dict(each.split("://") for each in kafka["KAFKA_ADVERTISED_LISTENERS"].split(","))
@@ -189,13 +189,13 @@ def test_grafana_reads_prometheus_where_it_is() -> None:
     assert "127.0.0.1:9090:9090" in SERVICES["prometheus"]["ports"]
 
 
-def test_no_password_stands_in_the_file_that_cannot_be_changed_from_outside() -> None:
+def test_every_password_in_the_file_can_be_set_from_outside() -> None:
     for service in SERVICES.values():
         for key, value in service.get("environment", {}).items():
             assert not re.search("PASSWORD|SECRET|TOKEN", key) or str(value).startswith("${"), key
 
 
-def test_the_image_copies_what_is_there_and_runs_as_nobody_special() -> None:
+def test_the_image_copies_existing_files_and_does_not_run_as_root() -> None:
     lines = (ROOT / "Dockerfile").read_text("utf-8").splitlines()
     copied = [word for line in lines if line.startswith("COPY ") and "--from" not in line for word in line.split()[1:-1]]
     bases = [line.split()[1] for line in lines if line.startswith("FROM ")]

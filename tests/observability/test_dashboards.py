@@ -1,4 +1,4 @@
-"""The dashboards: current, complete, and asking only for what there is."""
+"""The dashboards are current and complete, and query only existing series."""
 
 from __future__ import annotations
 
@@ -83,21 +83,21 @@ def test_panels_have_ids_of_their_own_and_do_not_overlap() -> None:
 
 
 @pytest.mark.parametrize("panel", PANELS)
-def test_a_panel_says_what_it_shows_and_in_which_unit(panel: dict[str, Any]) -> None:
+def test_a_panel_has_a_description_and_a_unit(panel: dict[str, Any]) -> None:
     assert panel["title"]
     assert panel["description"].endswith(".")
     assert panel["fieldConfig"]["defaults"]["unit"] in UNITS
 
 
 @pytest.mark.parametrize("panel", PANELS)
-def test_a_panel_asks_the_data_source_that_was_chosen(panel: dict[str, Any]) -> None:
+def test_a_panel_queries_the_selected_data_source(panel: dict[str, Any]) -> None:
     asked = [panel["datasource"], *(target["datasource"] for target in panel["targets"])]
 
     assert asked == [{"type": "prometheus", "uid": "${datasource}"}] * len(asked)
 
 
 @pytest.mark.parametrize("panel", PANELS)
-def test_a_panel_asks_only_for_what_is_exported_or_recorded(panel: dict[str, Any]) -> None:
+def test_a_panel_queries_only_exported_or_recorded_series(panel: dict[str, Any]) -> None:
     assert panel["targets"]
     for target in panel["targets"]:
         assert problems(target["expr"]) == []

@@ -1,4 +1,4 @@
-"""Every query of every dashboard, asked of a real Prometheus that has scraped a real worker."""
+"""Every query of every dashboard, on a real Prometheus that has scraped a real worker."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_a_query_of_a_panel_has_an_answer(prometheus: Any, target: dict[str, Any
 
 
 @pytest.mark.parametrize("definition", VARIABLES)
-def test_a_variable_has_something_to_choose_from(prometheus: Any, definition: str) -> None:
+def test_a_variable_has_values(prometheus: Any, definition: str) -> None:
     metric, label = definition.removeprefix("label_values(").removesuffix(")").split(", ")
 
     assert prometheus.ask(f"label/{label}/values", **{"match[]": metric})

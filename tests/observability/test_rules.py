@@ -1,4 +1,4 @@
-"""The rules, as promtool and the catalogue see them."""
+"""The rules, checked by promtool and against the catalogue."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ def promtool(*arguments: object) -> None:
 
 
 def stated() -> list[dict[str, Any]]:
-    """What the promtool tests state: alert, and whether it fires."""
+    """The expectations of the promtool tests: alert, and whether it fires."""
     suites = [suite for path in TESTS for suite in yaml.safe_load(path.read_text("utf-8"))["tests"]]
     return [case for suite in suites for case in suite.get("alert_rule_test", ())]
 
 
 @pytest.mark.promtool
-def test_promtool_has_nothing_to_say_against_the_rules() -> None:
+def test_promtool_accepts_the_rules() -> None:
     promtool("check", "rules", "--lint=all", "--lint-fatal", *sorted((PROMETHEUS / "rules").glob("*.yml")))
 
 
@@ -59,17 +59,17 @@ def test_every_alert_is_seen_silent_before_and_after(alert: str) -> None:
 
 
 @pytest.mark.parametrize("rule", [*ALERTS, *rules("sla-records.yml")], ids=lambda r: r.get("alert") or r["record"])
-def test_a_rule_asks_only_for_what_is_exported_or_recorded(rule: dict[str, Any]) -> None:
+def test_a_rule_queries_only_exported_or_recorded_series(rule: dict[str, Any]) -> None:
     assert problems(rule["expr"]) == []
 
 
-def test_a_recording_rule_says_its_labels_in_its_name() -> None:
+def test_the_name_of_a_recording_rule_has_its_labels() -> None:
     for name in RECORDS:
         assert re.fullmatch(r"(job|job_reason|policy|policy_commitment):sla_[a-z_]+:[a-z0-9_]+", name), name
 
 
 @pytest.mark.parametrize("alert", ALERTS, ids=lambda alert: alert["alert"])
-def test_an_alert_has_what_the_one_who_is_woken_needs(alert: dict[str, Any]) -> None:
+def test_an_alert_has_a_severity_texts_and_working_links(alert: dict[str, Any]) -> None:
     notes = alert["annotations"]
     assert notes.keys() == {"summary", "description", "runbook_url", "dashboard_url"}
     assert notes["runbook_url"] == f"docs/runbooks/{alert['alert']}.md"
@@ -88,7 +88,7 @@ def test_an_alert_has_what_the_one_who_is_woken_needs(alert: dict[str, Any]) -> 
 
 
 @pytest.mark.parametrize("alert", NAMES)
-def test_every_alert_has_a_runbook_that_says_what_it_means_what_to_do_and_whom_to_tell(alert: str) -> None:
+def test_every_alert_has_a_runbook_with_its_meaning_the_steps_and_the_people_to_inform(alert: str) -> None:
     text = (ROOT / "docs/runbooks" / f"{alert}.md").read_text("utf-8")
 
     assert text.startswith(f"# {alert}\n")
@@ -97,7 +97,7 @@ def test_every_alert_has_a_runbook_that_says_what_it_means_what_to_do_and_whom_t
 
 
 @pytest.mark.parametrize("alert", NAMES)
-def test_a_runbook_names_panels_that_there_are(alert: str) -> None:
+def test_a_runbook_names_existing_panels(alert: str) -> None:
     text = (ROOT / "docs/runbooks" / f"{alert}.md").read_text("utf-8")
     boards = [json.loads(path.read_text("utf-8")) for path in (ROOT / "grafana/dashboards").glob("*.json")]
     titles = {board["title"] for board in boards} | {panel["title"] for board in boards for panel in board["panels"]}
@@ -113,5 +113,5 @@ def test_the_guide_to_monitoring_lists_every_alert_with_its_severity() -> None:
     assert listed == {(alert["alert"], alert["labels"]["severity"]) for alert in ALERTS}
 
 
-def test_there_is_no_runbook_for_an_alert_that_does_not_exist() -> None:
+def test_every_runbook_belongs_to_an_alert() -> None:
     assert sorted(path.stem for path in (ROOT / "docs/runbooks").glob("*.md")) == NAMES

@@ -1,4 +1,4 @@
-"""What the demo tells Prometheus and Alertmanager is what ships, with other addresses and at another pace."""
+"""The demo runs Prometheus and Alertmanager with the shipped files, changed only in addresses and pace."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def shipped(name: str) -> Any:
     return yaml.safe_load((SHIPPED / name).read_text("utf-8"))
 
 
-def test_at_the_pace_that_ships_rules_and_routes_are_those_that_ship(tmp_path: Path) -> None:
+def test_at_pace_1_rules_and_routes_are_the_shipped_ones(tmp_path: Path) -> None:
     made = written(tmp_path, 1)
 
     def whole(config: Any) -> str:
@@ -75,7 +75,7 @@ def test_workers_and_servers_are_found_where_they_are(tmp_path: Path) -> None:
 
 
 @pytest.mark.promtool
-def test_both_servers_would_take_them(tmp_path: Path) -> None:
+def test_both_servers_accept_the_files(tmp_path: Path) -> None:
     written(tmp_path, 30)
 
     for command in (["promtool", "check", "config", "prometheus.yml"], ["amtool", "check-config", "alertmanager.yml"]):

@@ -86,9 +86,11 @@ class Climbing:
         for name, escalation_state in self.escalations.items():
             watch = self.story.watches[escalation_state.metric]
             applied = self.story.offered(escalation_state.metric, before)[1].get(name)
-            if watch.on and name not in laid and applied is not None:
+            applies = self.story.offered(escalation_state.metric, fields)[1].get(name)
+            watched_and_gone = escalation_state.state == "monitoring" and applies is None
+            if (watch.on or watched_and_gone) and name not in laid and applied is not None:
                 self._release(name, escalation_state, applied, "withdrawn")
-            self.resolved_ladder[name] = self.story.offered(escalation_state.metric, fields)[1].get(name)
+            self.resolved_ladder[name] = applies
 
     def look(self) -> bool:
         """Says what is due in this minute; whether anything was, so that more may be."""

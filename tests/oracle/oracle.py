@@ -59,11 +59,11 @@ Ladders
 25. The highest is repeated when ``repeat_every`` has passed since it was last said, in an open minute where it must be, and
     no level is raised in this one; not more often than the cap.
 26. Acknowledged, nothing more is said until ``raise_again_after`` has passed; then it is repeated, and climbs on.
-27. Stopped, it is watched for ``monitoring``, or released; at the quiet end it is released (unless no policy has that ladder
-    then: nothing is said, and it is as if the watch went on), and a reopening later begins it anew. Any other reopening
-    brings a raised level back, counting its repetitions and their time from there.
-28. Restarted, cancelled, or ceasing to apply: released. A ladder that applies again recurs at its level and climbs on, as
-    after a reopening; one released by hand does not. A new cycle begins a new ladder; one still watched is released first.
+27. Stopped, it is watched for ``monitoring``, or released; at the quiet end it is released, and a reopening later begins it
+    anew. Any other reopening brings a raised level back, counting its repetitions and their time from there.
+28. Restarted, cancelled, or ceasing to apply, also while it is watched: released. A ladder that applies again recurs at its
+    level and climbs on, as after a reopening; one released by hand does not. One that ceased to apply while it was watched
+    recurs with the reopening. A new cycle begins a new ladder; one still watched is released first.
 29. A request, an acknowledgement or a release by hand means ladders that have once applied in this ticket and apply now. A
     request gets one answer: of the first that takes requests and has the level, else that takes requests, else of the first.
     It raises its level or repeats it, unless the ladder takes none, has no such level, its stopwatch is off, or it is

@@ -87,7 +87,7 @@ def worker(**changes: Any) -> WorkerView:
 
 
 class Desk:
-    """Answers as a test tells it to."""
+    """Gives the answers that a test has set."""
 
     def __init__(self, view: WorkerView, *tickets: TicketView) -> None:
         self.view = view

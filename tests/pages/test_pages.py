@@ -1,4 +1,4 @@
-"""What the pages say, as HTML and as JSON."""
+"""The content of the pages, as HTML and as JSON."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def ask(desk: Desk, path: str, query: str = "", accept: str = "text/html") -> An
 
 
 class _Reader(HTMLParser):
-    """What a browser would see: elements with their attributes, and text."""
+    """Reads a page as a browser does: elements with their attributes, and text."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -76,7 +76,7 @@ def test_text_and_attributes_are_escaped_and_elements_are_not() -> None:
     assert made == f'<p title="{script}" hidden>{script}<b>&lt;</b></p>'
 
 
-def test_whatever_a_ticket_says_is_shown_as_text_and_as_nothing_else(tmp_path: Path) -> None:
+def test_the_content_of_a_ticket_is_shown_only_as_text(tmp_path: Path) -> None:
     fields: dict[str, Any] = {NASTY: NASTY, "team": NASTY, "tags": [NASTY, "b"]}
     nasty = ticket(tmp_path, NASTY, **fields)
     risk = worker().at_risk[0]._replace(ticket=NASTY, team=NASTY, priority=NASTY, policy=NASTY, commitment=NASTY)
@@ -91,7 +91,7 @@ def test_whatever_a_ticket_says_is_shown_as_text_and_as_nothing_else(tmp_path: P
             assert (attributes.get("href", "/") or "").startswith(("/", "h"))
 
 
-def test_a_question_for_a_ticket_that_is_not_there_is_shown_as_text(tmp_path: Path) -> None:
+def test_the_id_of_an_unknown_ticket_is_shown_as_text(tmp_path: Path) -> None:
     answer = ask(Desk(worker()), "/tickets/%3Cscript%3E")
 
     assert answer.status == 404
@@ -99,7 +99,7 @@ def test_a_question_for_a_ticket_that_is_not_there_is_shown_as_text(tmp_path: Pa
     assert b"<script" not in answer.body
 
 
-def test_pages_run_no_scripts_load_nothing_and_are_kept_nowhere(tmp_path: Path) -> None:
+def test_pages_run_no_scripts_load_nothing_and_are_not_cached(tmp_path: Path) -> None:
     for answer in (ask(Desk(worker()), "/"), ask(Desk(worker(), ticket(tmp_path)), "/tickets/desk%2F42")):
         headers = dict(answer.headers)
         assert headers["Content-Security-Policy"].startswith("default-src 'none'; style-src 'sha256-")
@@ -127,7 +127,7 @@ def test_the_first_page_lists_partitions_the_soonest_deadlines_and_the_other_wor
     assert "http://127.0.0.1:9301" in text
 
 
-def test_a_list_that_is_not_complete_says_up_to_when_it_is(tmp_path: Path) -> None:
+def test_an_incomplete_list_states_the_instant_up_to_which_it_is_complete(tmp_path: Path) -> None:
     until = worker().at_risk[-1].due_at
     text = read(ask(Desk(worker(at_risk=(), at_risk_until=until)), "/")).text
 
@@ -147,7 +147,7 @@ def test_a_tickets_page_shows_fields_deadlines_spans_and_levels_in_the_zone_of_i
     assert "will be" in text
 
 
-def test_a_tickets_page_warns_of_what_it_cannot_know(tmp_path: Path) -> None:
+def test_a_tickets_page_warns_of_missing_information(tmp_path: Path) -> None:
     desk = Desk(worker(), ticket(tmp_path)._replace(live=False, gone="merged"))
     text = read(ask(desk, "/tickets/desk/42")).text
 
@@ -181,17 +181,17 @@ def test_programs_get_json_at_the_same_addresses(tmp_path: Path, query: str, acc
     assert [each["verdict"] for each in page["explanation"]["deadlines"]] == ["met_late", "pending", "raised", "pending"]
 
 
-def test_a_page_without_anything_on_it_keeps_its_contract() -> None:
+def test_an_empty_page_conforms_to_its_schema() -> None:
     nothing = worker(partitions=(), at_risk=(), neighbours=(), at_risk_until=0)
 
     schema("worker-page.v1.json").validate(json.loads(ask(Desk(nothing), "/", "format=json").body))
 
 
-def test_a_browser_that_takes_anything_gets_a_page_for_people() -> None:
+def test_a_browser_that_accepts_anything_gets_html() -> None:
     assert ask(Desk(worker()), "/", accept="text/html,application/json;q=0.9").content_type.startswith("text/html")
 
 
-def test_a_ticket_of_another_worker_is_a_redirect_that_says_what_was_looked_into() -> None:
+def test_a_ticket_of_another_worker_is_a_redirect_that_names_the_searched_partitions() -> None:
     desk = Desk(worker())
     desk.elsewhere = {"url": "http://other:9300", "wanted": 0}
 
@@ -204,7 +204,7 @@ def test_a_ticket_of_another_worker_is_a_redirect_that_says_what_was_looked_into
     assert "partition 0 is on http://other:9300" in json.loads(answer.body)["error"]
 
 
-def test_where_no_address_is_known_the_partition_and_how_to_find_it_are_said() -> None:
+def test_an_unknown_owner_is_an_error_that_names_the_partition_and_how_to_find_it() -> None:
     desk = Desk(worker())
     desk.elsewhere = {"missing": (0, 1)}
 
@@ -212,11 +212,11 @@ def test_where_no_address_is_known_the_partition_and_how_to_find_it_are_said() -
 
     assert answer.status == 503
     assert "would be in partition 3" in read(answer).text
-    assert "has partitions 0, 1 is not known here" in read(answer).text
+    assert "does not know the address of the owner of partitions 0, 1" in read(answer).text
 
 
 @pytest.mark.parametrize("query", ["asked=x&for=1,y", "asked=1,,2&for=-1", "asked=99999&for=", f"asked={'1,' * 9}"])
-def test_what_no_worker_would_send_is_not_heeded(query: str) -> None:
+def test_parameters_that_no_worker_sends_are_ignored(query: str) -> None:
     desk = Desk(worker())
 
     assert ask(desk, "/tickets/desk/1", query).status == 404
@@ -224,7 +224,7 @@ def test_what_no_worker_would_send_is_not_heeded(query: str) -> None:
 
 
 @pytest.mark.parametrize("path", ["/", "/tickets/desk/1"])
-def test_a_worker_that_cannot_answer_now_says_why_and_when_to_come_again(path: str) -> None:
+def test_a_worker_that_cannot_answer_now_gives_the_reason_and_the_time_to_wait(path: str) -> None:
     desk = Desk(worker())
     desk.away = "partitions are moving between workers"
 
@@ -236,7 +236,7 @@ def test_a_worker_that_cannot_answer_now_says_why_and_when_to_come_again(path: s
 
 
 @pytest.mark.parametrize("as_json", [False, True])
-def test_who_asks_too_often_is_told_to_come_again_and_the_worker_is_not_asked(as_json: bool) -> None:
+def test_too_many_requests_are_rejected_with_the_time_to_wait_and_do_not_reach_the_worker(as_json: bool) -> None:
     desk = Desk(worker())
     site = Site(desk, Limits(a_second=0.01, burst=1))
     query = "format=json" if as_json else ""
@@ -248,12 +248,12 @@ def test_who_asks_too_often_is_told_to_come_again_and_the_worker_is_not_asked(as
         assert answer is not None
         assert answer.status == 429
         assert dict(answer.headers)["Retry-After"] == "100"
-        assert b"too many pages are asked for" in answer.body
+        assert b"too many pages were requested" in answer.body
     assert len(desk.asked) == 1
     assert site.answer("/nowhere", query, "") is None, "what is no page uses nothing up"
 
 
-def test_while_pages_are_made_a_few_more_may_wait_and_the_next_is_told_to_come_again() -> None:
+def test_while_a_page_is_built_a_few_requests_may_wait_and_the_next_is_rejected() -> None:
     limits = Limits(at_once=1)
     site = Site(Desk(worker()), limits)
 
@@ -263,7 +263,7 @@ def test_while_pages_are_made_a_few_more_may_wait_and_the_next_is_told_to_come_a
     assert answer is not None
     assert answer.status == 503
     assert dict(answer.headers)["Retry-After"] == "1"
-    assert b"at once" in answer.body
+    assert b"too many requests are waiting" in answer.body
 
 
 def test_other_addresses_are_not_pages() -> None:
@@ -274,5 +274,5 @@ def test_other_addresses_are_not_pages() -> None:
     ("seconds", "text"),
     [(-1, "passed"), (0, "0 s"), (59.9, "59 s"), (60, "1 min 00 s"), (3_660, "1 h 01 min"), (266_400, "3 d 2 h")],
 )
-def test_time_left_is_told_in_its_two_largest_units(seconds: float, text: str) -> None:
+def test_time_left_is_shown_in_its_two_largest_units(seconds: float, text: str) -> None:
     assert left(round(seconds * 1e6)) == text

@@ -1,4 +1,4 @@
-"""The pages in a real browser, as wide as a phone and as a desk: nothing runs out of the screen."""
+"""The pages in a real browser, as wide as a phone and as a desk: nothing exceeds the screen."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def site(tmp_path: Path) -> Iterator[str]:
 
 
 def browse(folder: Path, *arguments: str) -> str:
-    """What Chromium says on its standard output."""
+    """The standard output of Chromium."""
     browser = shutil.which("chromium") or shutil.which("chromium-browser")
     assert browser, "chromium is missing: install the Debian package chromium"
     environment = os.environ | {"HOME": str(folder)}
@@ -74,7 +74,7 @@ def test_a_page_is_no_wider_than_the_screen(tmp_path: Path, site: str, name: str
 
 @pytest.mark.parametrize("width", WIDTHS.values(), ids=WIDTHS)
 @pytest.mark.parametrize("name", PAGES)
-def test_a_page_can_be_looked_at(tmp_path: Path, site: str, name: str, width: int) -> None:
+def test_a_picture_can_be_taken_of_a_page(tmp_path: Path, site: str, name: str, width: int) -> None:
     """Set BREACHWATCH_PICTURES to a folder to keep the pictures."""
     path = Path(os.environ.get("BREACHWATCH_PICTURES", tmp_path)) / f"{name}-{width}.png"
     browse(tmp_path, f"--screenshot={path}", f"--window-size={width},2400", "--hide-scrollbars", f"{site}{PAGES[name]}")
@@ -85,7 +85,7 @@ def test_a_page_can_be_looked_at(tmp_path: Path, site: str, name: str, width: in
     assert len(picture) > 20_000, "a blank page is a few kilobytes"
 
 
-def test_a_browser_reads_the_page_as_it_was_meant(tmp_path: Path, site: str) -> None:
+def test_a_browser_shows_the_page_as_intended(tmp_path: Path, site: str) -> None:
     seen = browse(tmp_path, "--dump-dom", f"{site}{PAGES['long']}")
 
     assert re.search(r"<dt>team</dt><dd>&lt;script&gt;", seen)

@@ -1,4 +1,4 @@
-"""The server of the pages, asked over a real socket: what it hands out to whom."""
+"""The server of the pages, over a real socket: which client gets which page."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def basic(name: str, password: str) -> str:
 
 @pytest.mark.parametrize("path", ["/", "/tickets/desk%2F42", "/tickets?id=desk/42", "/metrics"])
 @pytest.mark.parametrize("authorization", [f"Bearer {TOKEN}", f"bearer {TOKEN}", basic("", TOKEN), basic("me", TOKEN)])
-def test_who_has_the_token_sees_everything(server: Server, path: str, authorization: str) -> None:
+def test_a_client_with_the_token_sees_everything(server: Server, path: str, authorization: str) -> None:
     assert ask(server, path, authorization).status == 200
 
 
@@ -71,7 +71,7 @@ def test_who_has_the_token_sees_everything(server: Server, path: str, authorizat
         basic(TOKEN, ""),
     ],
 )
-def test_who_has_it_not_sees_nothing_and_is_asked_for_it(server: Server, path: str, authorization: str) -> None:
+def test_a_client_without_the_token_sees_nothing_and_is_asked_for_it(server: Server, path: str, authorization: str) -> None:
     answer = ask(server, path, authorization)
 
     assert answer.status == 401
@@ -88,7 +88,7 @@ def test_nothing_can_be_changed(server: Server, method: str) -> None:
     assert ask(server, "/tickets/desk%2F42", method=method).status == 501
 
 
-def test_a_flood_of_questions_is_held_off_while_prometheus_and_supervisors_are_served() -> None:
+def test_a_flood_of_requests_is_rejected_while_prometheus_and_supervisors_are_served() -> None:
     site = Site(Desk(worker()), Limits(a_second=0.001, burst=5))
     server = serve(CollectorRegistry(), "127.0.0.1", 0, lambda: (True, "live"), site)
     try:
@@ -103,15 +103,15 @@ def test_a_flood_of_questions_is_held_off_while_prometheus_and_supervisors_are_s
     assert others == {200}
 
 
-def test_no_page_is_taken_for_something_else(server: Server) -> None:
+def test_browsers_must_not_guess_the_type_of_a_page(server: Server) -> None:
     assert ask(server, "/").headers["X-Content-Type-Options"] == "nosniff"
 
 
-def test_an_address_without_a_page_names_those_there_are(server: Server) -> None:
+def test_an_unknown_address_is_an_error_that_lists_the_pages(server: Server) -> None:
     assert ask(server, "/nothing").status == 404
 
 
-def test_bytes_that_are_no_text_are_a_ticket_that_nobody_knows(server: Server) -> None:
+def test_an_id_that_is_not_text_is_an_unknown_ticket(server: Server) -> None:
     assert ask(server, "/tickets/%ff%00%ed%a0%80").status == 404
 
 
@@ -124,5 +124,5 @@ def test_bytes_that_are_no_text_are_a_ticket_that_nobody_knows(server: Server) -
         ("::", f"http://{gethostname()}:9300"),
     ],
 )
-def test_a_worker_advertises_where_it_is_bound_and_its_machines_name_where_that_is_everywhere(bound_to: str, url: str) -> None:
+def test_a_worker_advertises_its_bound_address_or_its_host_name_if_bound_to_all(bound_to: str, url: str) -> None:
     assert reachable_at(bound_to, 9300) == url

@@ -13,7 +13,7 @@ from stream.sla.ticket.commitment_state import CommitmentState, Verdict
 from stream.sla.ticket.escalation_state import EscalationPhase, EscalationState
 from stream.sla.ticket.stopwatch import Phase, Stopwatch
 from stream.testing import play, read_story
-from tests.stories.test_stories import HERE, TOLD
+from tests.stories.test_stories import HERE, STORIES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,12 +37,17 @@ ESCALATION = {
         EscalationPhase.RELEASED,
         EscalationPhase.WITHDRAWN,
     },
-    EscalationPhase.MONITORING: {EscalationPhase.ACTIVE, EscalationPhase.RELEASED, EscalationPhase.ENDED},
+    EscalationPhase.MONITORING: {
+        EscalationPhase.ACTIVE,
+        EscalationPhase.RELEASED,
+        EscalationPhase.ENDED,
+        EscalationPhase.WITHDRAWN,
+    },
     EscalationPhase.RELEASED: {EscalationPhase.ACTIVE},
     EscalationPhase.ENDED: {EscalationPhase.ACTIVE},
     EscalationPhase.WITHDRAWN: {EscalationPhase.ACTIVE},
 }
-"""What the rules at the top of ``stream/sla/escalation.py`` allow."""
+"""What the rules at the top of ``stream/sla/ticket/escalation_state.py`` allow."""
 
 
 def test_the_stories_take_every_transition_of_stopwatches_commitments_and_escalations(
@@ -53,7 +58,7 @@ def test_the_stories_take_every_transition_of_stopwatches_commitments_and_escala
     _record_commitments(monkeypatch, taken)
     _record_escalations(monkeypatch, taken)
 
-    for _, told in TOLD:
+    for _, told in STORIES:
         taken.update(_begun_anew(play(read_story(told, HERE / "policies"))))
 
     listed = set(_listed())

@@ -136,7 +136,14 @@ def test_a_whole_history_moved_by_whole_weeks_says_the_same_that_much_later(seed
     def facts(one: Scene, moved: int) -> list[tuple[object, ...]]:
         effects = said(PolicySet(one.policies, NO_CHANGE), one.events, one.until)
         dues = [None if effect.due_at is None else effect.due_at - moved for effect in effects]
-        return [(e.id, e.at - moved, due, e.elapsed, e.paused, e.reason) for e, due in zip(effects, dues, strict=True)]
+        ids = [effect.id for effect in effects]  # they name instants: what stays is which of them are the same
+        return [
+            (ids.index(e.id), *about(e), e.at - moved, due, e.elapsed, e.paused, e.reason)
+            for e, due in zip(effects, dues, strict=True)
+        ]
+
+    def about(effect: Effect) -> tuple[object, ...]:
+        return effect.kind, effect.commitment, effect.ladder, effect.level, effect.cycle, effect.cause
 
     assert facts(later, shift) == facts(found, 0)
 

@@ -107,7 +107,7 @@ def test_every_story_in_the_documents_comes_out_as_told(policy: str, text: str, 
     data = {"policies": ["policy.yaml"], **yaml.load(text, Loader=yaml.BaseLoader)}
     story = read_story(data, tmp_path)
 
-    assert list(story.told(play(story))) == list(story.expected)
+    assert list(story.lines(play(story))) == list(story.expected)
 
 
 @pytest.mark.parametrize("metric", sorted(BUILT_IN))

@@ -78,11 +78,26 @@ def test_a_dependency_that_is_pinned_exactly_is_pinned_so_in_the_lock(entry: str
         assert "<" in entry, "an upper bound"
 
 
+def test_the_image_installs_only_wheels_that_the_lock_names_with_their_hashes() -> None:
+    lines = (ROOT / "Dockerfile").read_text("utf-8").splitlines()
+    dependencies, package, install = [line.split("pip ")[1].split() for line in lines if "/pip " in line]
+
+    assert dependencies[0] == "wheel"
+    assert {"--require-hashes", "--no-deps"} <= set(dependencies)
+    assert dependencies[-2:] == ["--requirement", "requirements.lock"]
+    assert package[0] == "wheel"
+    assert "--no-deps" in package
+    assert package[-1] == "."
+    assert install[0] == "install"
+    assert "--no-index" in install
+
+
 @pytest.mark.parametrize("workflow", WORKFLOWS, ids=lambda path: path.name)
-def test_every_action_is_pinned_to_a_full_version(workflow: Path) -> None:
+def test_every_action_is_pinned_to_a_commit_and_names_its_tag(workflow: Path) -> None:
     used = [step["uses"] for step in steps(workflow) if "uses" in step]
+    pinned = re.findall(r"uses: ([\w./-]+@[0-9a-f]{40}) # v\d+\.\d+\.\d+$", workflow.read_text("utf-8"), re.MULTILINE)
     assert used
-    assert [action for action in used if not re.fullmatch(r"[\w./-]+@v\d+\.\d+\.\d+", action)] == []
+    assert pinned == used
 
 
 @pytest.mark.parametrize("workflow", WORKFLOWS, ids=lambda path: path.name)

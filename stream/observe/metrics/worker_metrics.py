@@ -1,10 +1,10 @@
-"""What a worker measures of itself: the duration of its work and of rebalances, and how far it is behind its input."""
+"""Measurements of the worker itself: the duration of its work and of rebalances, and how far it is behind its input."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from stream.observe.metrics.catalogue import EVENT_AGE, REBALANCE, TURN
+from stream.observe.metrics.catalogue import EVENT_AGE, REBALANCE, UNIT_OF_WORK
 from stream.observe.metrics.families import histogram
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ class WorkerMetrics:
     """Updated at most once per unit of work. Durations are seconds."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        duration = histogram(TURN, registry)
+        duration = histogram(UNIT_OF_WORK, registry)
         self._events, self._deadlines = duration.labels("events"), duration.labels("deadlines")
         self._age = histogram(EVENT_AGE, registry).labels()
         self._rebalance = histogram(REBALANCE, registry).labels()

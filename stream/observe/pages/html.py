@@ -1,4 +1,4 @@
-"""Builds HTML that no content of a ticket can break: every text is escaped unless it was built here.
+"""Builds HTML. Every text is escaped unless this module built it, so the content of a ticket cannot break a page.
 
     tag("td", ticket.id, class_="id")
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _STYLE: Final = files("stream.observe.pages").joinpath("style.css").read_text("utf-8")
 _STYLE_HASH: Final = b64encode(sha256(_STYLE.encode()).digest()).decode()
 POLICY: Final = f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; form-action 'self'; frame-ancestors 'none'"
-"""Content-Security-Policy: allows our own style sheet and nothing else, whatever text a page contains."""
+"""Content-Security-Policy: allows our own style sheet and nothing else."""
 
 
 class Html(str):

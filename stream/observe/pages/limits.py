@@ -1,7 +1,7 @@
-"""How much of a worker its pages may take: who asks too much is told to come again, and detection does not wait.
+"""Rate limit for the status pages, so that requests cannot delay detection.
 
-Pages are made one after the other. Threads share the interpreter with the event loop that detects breaches, and each page that
-is being made could keep it from the loop for some milliseconds at a time: one does, many would add up.
+Pages are built one after another. The threads that build them share the interpreter with the event loop that detects breaches,
+and each may hold it for some milliseconds at a time. One such delay is acceptable; many at once are not.
 """
 
 from __future__ import annotations
@@ -16,25 +16,25 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 AT_ONCE: Final = 8
-"""Requests for pages that are answered or wait for it."""
+"""Number of requests that may be in progress or waiting."""
 A_SECOND: Final = 30
-"""Pages a second, in the long run."""
+"""Pages per second on average."""
 BURST: Final = 300
-"""Pages at once after a quiet time: people notice no limit, nor does a program that asks for a team's open tickets."""
+"""Pages at once after a quiet time. People do not reach it, nor does a program that fetches the open tickets of a team."""
 
 
 class TooManyRequestsError(Exception):
-    """A request is not answered. ``rate``: because of how many there were, not of how many there are."""
+    """A request is rejected. ``rate``: whether the rate is too high; otherwise too many requests are waiting."""
 
     def __init__(self, *, rate: bool, wait: int) -> None:
-        super().__init__("too many pages are asked for" if rate else "too many pages are asked for at once")
+        super().__init__("too many pages were requested" if rate else "too many requests are waiting")
         self.rate = rate
         self.wait = wait
-        """Seconds after which to come again."""
+        """Seconds after which the client should retry."""
 
 
 class Limits:
-    """One for a worker; safe to use from any thread."""
+    """The limits of one worker. Every thread may use them."""
 
     def __init__(
         self,
@@ -44,31 +44,31 @@ class Limits:
         burst: float = BURST,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._places = threading.BoundedSemaphore(at_once)
-        self._turn = threading.Lock()
-        self._books = threading.Lock()
+        self._waiting = threading.BoundedSemaphore(at_once)
+        self._building = threading.Lock()
+        self._counting = threading.Lock()
         self._a_second = a_second
-        self._burst = self._left = burst
+        self._burst = self._allowed = burst
         self._clock = clock
-        self._counted = clock()
+        self._counted_at = clock()
 
     @contextmanager
     def page(self) -> Iterator[None]:
-        """Inside, a page is made, and no other one. Raises TooManyRequestsError instead of letting many wait."""
+        """Build a page inside; one is built at a time. Raises TooManyRequestsError if the rate or the queue is exceeded."""
         self._count()
-        if not self._places.acquire(blocking=False):
+        if not self._waiting.acquire(blocking=False):
             raise TooManyRequestsError(rate=False, wait=1)
         try:
-            with self._turn:
+            with self._building:
                 yield
         finally:
-            self._places.release()
+            self._waiting.release()
 
     def _count(self) -> None:
-        with self._books:
+        with self._counting:
             now = self._clock()
-            self._left = min(self._burst, self._left + (now - self._counted) * self._a_second)
-            self._counted = now
-            if self._left < 1:
-                raise TooManyRequestsError(rate=True, wait=ceil((1 - self._left) / self._a_second))
-            self._left -= 1
+            self._allowed = min(self._burst, self._allowed + (now - self._counted_at) * self._a_second)
+            self._counted_at = now
+            if self._allowed < 1:
+                raise TooManyRequestsError(rate=True, wait=ceil((1 - self._allowed) / self._a_second))
+            self._allowed -= 1

@@ -1,4 +1,4 @@
-"""A ticket's page: its fields, its deadlines, why each is where it is, and its escalations."""
+"""The page of a ticket: its fields, commitments and escalations, and how each deadline was calculated."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _OPEN: Final = (Outcome.PENDING, Outcome.BREACHED)
 
 
 def render(view: TicketView) -> bytes:
-    """The page, as HTML."""
+    """Return the page as HTML."""
     explanation = view.explanation
     zone = explanation.deadlines[0].timezone if explanation.deadlines else "UTC"
     whole = explanation.until - explanation.until % 1_000_000
@@ -46,7 +46,7 @@ def render(view: TicketView) -> bytes:
         tag("h2", "Commitments"),
         table(_SUMMARY, (_commitment(each, explanation) for each in commitments))
         if commitments
-        else tag("p", "Nothing was promised to it: no policy applies to its fields, or nothing has started a clock."),
+        else tag("p", "None: no policy applies to the fields of this ticket, or no clock has started."),
         *((tag("h2", "Escalations"), table(_LEVELS, (_level(each, explanation) for each in levels))) if levels else ()),
         *((tag("h2", "Why"), *map(_why, explanation.deadlines)) if explanation.deadlines else ()),
     )
@@ -55,13 +55,13 @@ def render(view: TicketView) -> bytes:
 def _cautions(view: TicketView, zone: str) -> Iterator[str]:
     explanation = view.explanation
     if view.gone:
-        yield f"The ticket is {view.gone}: nothing runs any more."
+        yield f"The ticket is {view.gone}, so no clock is running."
     if not view.live:
-        yield "The partition is catching up: later events may be waiting, and deadlines pass as the feed passes them."
+        yield "The partition is catching up: later events may be waiting, and deadlines follow the time of the feed."
     if explanation.partial:
-        yield "Its creation was not seen: the clocks started with the first event that was."
+        yield "No creation event was received: the clocks started with the first event."
     if explanation.known_since is not None:
-        yield f"What happened up to {when(explanation.known_since, zone)} is kept no more: no causes are known before it."
+        yield f"Events up to {when(explanation.known_since, zone)} are no longer kept, so causes before it are unknown."
 
 
 def _field(value: str | list[str]) -> str:
@@ -136,13 +136,13 @@ def _why(deadline: Deadline) -> Html:
         "details",
         tag("summary", _name(deadline), ": ", _state(deadline)),
         pairs(entries),
-        table(_SPANS, _told(deadline)),
+        table(_SPANS, _history(deadline)),
         open=deadline.verdict in _OPEN and not deadline.ladder,
     )
 
 
-def _told(deadline: Deadline) -> Iterator[Html]:
-    """Its spans, and between them what was said, or will be if nothing else happens."""
+def _history(deadline: Deadline) -> Iterator[Html]:
+    """Yield a row for each span of a deadline and for each effect between them, past and expected."""
     zone = deadline.timezone
     moments = [moment for moment in deadline.moments if moment.kind not in SHOWN_BY_SPANS]
     for span in deadline.spans:
@@ -166,8 +166,8 @@ def _span(span: Span, zone: str) -> Html:
 
 
 def _moment(moment: Moment, zone: str) -> Html:
-    said = f"{moment.ladder} " if moment.ladder else ""
-    said += f"{moment.kind.partition('.')[2]} {moment.level}".rstrip().replace("_", " ")
+    name = f"{moment.ladder} " if moment.ladder else ""
+    name += f"{moment.kind.partition('.')[2]} {moment.level}".rstrip().replace("_", " ")
     reason = moment.reason.replace("_", " ")
     if moment.kind is Kind.RETARGETED and moment.target is not None:
         reason += f", now {length(moment.target)}"
@@ -176,5 +176,5 @@ def _moment(moment: Moment, zone: str) -> Html:
         reason += f", assigned to {moment.assign_to}"
     if moment.cause != TIMER:
         reason += f" ({moment.cause})"
-    what = f"will be {said}" if moment.expected else tag("strong", said)
+    what = f"will be {name}" if moment.expected else tag("strong", name)
     return row(_SPANS, (clock(moment.at, zone), "", "", "", what, reason), "moment ahead" if moment.expected else "moment")

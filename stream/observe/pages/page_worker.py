@@ -1,4 +1,4 @@
-"""The first page: what this worker has, and which promises come due next."""
+"""The first page: the partitions of this worker, the next deadlines, and the other workers."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ _UTC: Final = "UTC"
 
 
 def masthead() -> Html:
-    """Stands over every page."""
+    """Return the link at the top of every page."""
     return tag("p", tag("a", "breachwatch", href="/"), class_="dim")
 
 
 def clock(instant: int, zone: str) -> Html:
-    """An instant for people, with the same for machines."""
+    """Return an instant as text, with its machine-readable form."""
     return tag("time", when(instant, zone), datetime=format_instant(instant))
 
 
 def render(view: WorkerView) -> bytes:
-    """The page, as HTML."""
+    """Return the page as HTML."""
     whole = view.at - view.at % 1_000_000
     return document(
         "Worker",
@@ -46,7 +46,7 @@ def render(view: WorkerView) -> bytes:
         tag("h2", "All workers"),
         table(_WORKERS, (_worker(other.url, other.partitions, view.url) for other in view.neighbours))
         if view.neighbours
-        else tag("p", "None is known yet."),
+        else tag("p", "No worker is known yet."),
     )
 
 
@@ -56,15 +56,15 @@ def _search() -> Html:
 
 
 def _at_risk(view: WorkerView) -> list[Html]:
-    said = []
+    found = []
     if view.at_risk:
-        said.append(table(_AT_RISK, map(_risk, view.at_risk)))
+        found.append(table(_AT_RISK, map(_risk, view.at_risk)))
     elif view.at_risk_until is None:
-        said.append(tag("p", "No commitment of this worker's partitions is running."))
+        found.append(tag("p", "No commitment is running in the partitions of this worker."))
     if view.at_risk_until is not None:
         until = clock(view.at_risk_until, _UTC)
-        said.append(tag("p", "Deadlines from ", until, " on are not listed: too much comes before them.", class_="dim"))
-    return said
+        found.append(tag("p", "Deadlines from ", until, " on are not listed: too many timers come before them.", class_="dim"))
+    return found
 
 
 def _risk(risk: AtRisk) -> Html:

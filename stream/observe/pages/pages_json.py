@@ -17,12 +17,12 @@ _OPTIONS: Final = orjson.OPT_SORT_KEYS
 
 
 def ticket_address(ticket: str) -> str:
-    """Where a ticket's page is, from the root of the site."""
+    """Return the path of a ticket's page."""
     return f"/tickets/{quote(ticket, safe='')}"
 
 
 def worker(view: WorkerView) -> bytes:
-    """The state of a worker."""
+    """Return the page of a worker."""
     return orjson.dumps(
         {
             "worker": view.url,
@@ -63,7 +63,7 @@ def worker(view: WorkerView) -> bytes:
 
 
 def ticket(view: TicketView) -> bytes:
-    """A ticket, and why its deadlines are where they are."""
+    """Return the page of a ticket, with its explanation."""
     return orjson.dumps(
         {
             "ticket": view.ticket,
@@ -78,7 +78,7 @@ def ticket(view: TicketView) -> bytes:
 
 
 def problem(text: str) -> bytes:
-    """Why there is no page."""
+    """Return the reason for a missing page."""
     return orjson.dumps({"error": text}, option=_OPTIONS)
 
 

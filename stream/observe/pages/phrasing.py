@@ -1,4 +1,4 @@
-"""The words in which deadlines are told to people, on a page and on a terminal. Instants and lengths are microseconds."""
+"""Phrases about deadlines, for the pages and the terminal. Instants and lengths are microseconds."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from stream.sla.explain.explanation import Deadline, Span
 
 SHOWN_BY_SPANS: Final = frozenset({Kind.PAUSED, Kind.RESUMED})
-"""Moments that need not be told where the spans are shown."""
+"""Kinds of effect that the spans show already."""
 
 
 def name_of(deadline: Deadline) -> str:
-    """What a deadline is called: its commitment, or its ladder and level."""
+    """Return the name of a deadline: its commitment, or its ladder and level."""
     if not deadline.ladder:
         return deadline.commitment
     name = f"{deadline.ladder}, level {deadline.level}{f', at {deadline.threshold}' if deadline.threshold else ''}"
@@ -27,11 +27,11 @@ def name_of(deadline: Deadline) -> str:
 
 
 def target(deadline: Deadline) -> str:
-    """How much time was promised, on which clock."""
+    """Return the target with its clock."""
     clock = "business time" if deadline.clock is Clock.BUSINESS else "wall time"
     if deadline.target is None:
         other = f"measured from the deadline of {deadline.commitment}"
-        return other if deadline.ladder and deadline.commitment else "none: the time is measured, nothing is promised"
+        return other if deadline.ladder and deadline.commitment else "none: the time is only measured"
     text = f"{length(deadline.target)} of {clock}"
     if deadline.extension:
         text += f", extended by {length(deadline.extension)}"
@@ -41,26 +41,26 @@ def target(deadline: Deadline) -> str:
 
 
 def due(deadline: Deadline, zone: str) -> str:
-    """When it is due, in an IANA zone, or why that is not in sight."""
+    """Return the time of the deadline in an IANA zone, or why there is none."""
     if deadline.due is not None:
         return when(deadline.due, zone)
     if deadline.ended is not None:
-        return "not in sight when it ended"
+        return "none when it ended"
     if deadline.target is None and not deadline.ladder:
-        return "never"
+        return "none"
     now = [span.kind for span in deadline.spans if not span.expected]
-    return "not in sight: paused" if now and now[-1] is SpanKind.PAUSED else "not in sight"
+    return "unknown while paused" if now and now[-1] is SpanKind.PAUSED else "unknown"
 
 
 def why(span: Span) -> str:
-    """Why a span began, as far as that is known."""
+    """Return the reason for the start of a span; empty if it is unknown."""
     if span.cause in ("", CALENDAR, TIMER):
         return "; ".join(filter(None, (span.note, DUE if span.change == DUE else "")))
     return "; ".join(filter(None, (span.note, f"{span.change} ({span.cause})".lstrip())))
 
 
 def when(instant: int, zone: str) -> str:
-    """An instant as a clock on the wall shows it in an IANA zone."""
+    """Return an instant as local time in an IANA zone."""
     moment = (EPOCH + timedelta(microseconds=instant)).astimezone(read_tzinfo(zone))
     time = f"{moment:%H:%M:%S}" if instant % 60_000_000 else f"{moment:%H:%M}"
     fraction = f".{moment.microsecond:06}".rstrip("0") if moment.microsecond else ""
@@ -68,7 +68,7 @@ def when(instant: int, zone: str) -> str:
 
 
 def length(micros: int) -> str:
-    """Hours, minutes and seconds: ``26:30:00``. Days are left out on purpose, for there are two kinds."""
+    """Return hours, minutes and seconds: ``26:30:00``. There are two kinds of day, so days are not used."""
     seconds, rest = divmod(micros, 1_000_000)
     minutes, second = divmod(seconds, 60)
     fraction = f".{rest:06}".rstrip("0") if rest else ""
@@ -76,7 +76,7 @@ def length(micros: int) -> str:
 
 
 def left(micros: int) -> str:
-    """How long it is until then, in the two largest units on the wall; of an instant that is past, that it is."""
+    """Return wall time left in its two largest units; ``passed`` if it is negative."""
     if micros < 0:
         return "passed"
     seconds = micros // 1_000_000

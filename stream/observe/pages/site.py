@@ -1,10 +1,10 @@
-"""Which page is at which address, as HTML for people and as JSON for programs.
+"""Maps addresses to pages, as HTML for people and as JSON for programs.
 
     /                 the worker: its partitions, the soonest deadlines, the other workers
-    /tickets/<id>     a ticket: fields, deadlines, why they are where they are, escalations
+    /tickets/<id>     a ticket: fields, deadlines with their explanation, escalations
     /tickets?id=<id>  the same, for the form on the first page
 
-JSON comes with ``Accept: application/json`` or ``?format=json``. A ticket of another worker is a redirect to that worker.
+``Accept: application/json`` or ``?format=json`` selects JSON. A request for a ticket of another worker is redirected there.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ if TYPE_CHECKING:
 _JSON: Final = "application/json"
 _HTML: Final = "text/html; charset=utf-8"
 _TICKETS: Final = "/tickets"
-# The first as sent by a form and by programs; `asked` and `for` only by other workers.
+# Partition numbers in the parameters `asked` and `for`, which only other workers send.
 _NUMBERS: Final = re.compile(r"[0-9]{1,4}(,[0-9]{1,4})*")
 
 
 class Answer(NamedTuple):
-    """What goes back to whoever asked."""
+    """The response to a request."""
 
     status: HTTPStatus
     content_type: str
@@ -39,14 +39,14 @@ class Answer(NamedTuple):
 
 
 class Site:
-    """Answers for the pages of a worker."""
+    """Answers requests for the pages of a worker."""
 
     def __init__(self, view: View, limits: Limits | None = None) -> None:
         self._view = view
         self._limits = limits or Limits()
 
     def answer(self, path: str, query: str, accept: str) -> Answer | None:
-        """The page at a path, as it stands in the request; ``None``: there is no such page here."""
+        """Return the page at a path, as the request has it; ``None`` if there is no such page."""
         asked = {name: values[-1] for name, values in parse_qs(query).items()}
         as_json = asked.get("format") == "json" or (_JSON in accept and "text/html" not in accept)
         if path == _TICKETS:
@@ -59,10 +59,10 @@ class Site:
             with self._limits.page():
                 return self._worker(as_json) if path == "/" else self._ticket(ticket, asked, as_json)
         except UnavailableError as reason:
-            return _problem(as_json, HTTPStatus.SERVICE_UNAVAILABLE, f"No answer at present: {reason}.", ("Retry-After", "2"))
+            return _problem(as_json, HTTPStatus.SERVICE_UNAVAILABLE, f"Not available now: {reason}.", ("Retry-After", "2"))
         except TooManyRequestsError as reason:
             status = HTTPStatus.TOO_MANY_REQUESTS if reason.rate else HTTPStatus.SERVICE_UNAVAILABLE
-            return _problem(as_json, status, f"No answer at present: {reason}.", ("Retry-After", str(reason.wait)))
+            return _problem(as_json, status, f"Not available now: {reason}.", ("Retry-After", str(reason.wait)))
 
     def _worker(self, as_json: bool) -> Answer:
         view = self._view.worker()
@@ -82,11 +82,12 @@ class Site:
         if found.missing:
             text = (
                 f"Ticket {ticket} is not in partitions {_listed(found.asked)}. Usually it would be in partition {found.usual}. "
-                f"The address of the worker that has partitions {_listed(found.missing)} is not known here: it has not joined "
-                f"yet, or advertises the same address as this one (setting 'advertise'). Its log says 'ready: ... partitions'."
+                f"This worker does not know the address of the owner of partitions {_listed(found.missing)}: the owner has not "
+                f"joined yet, or it advertises the same address as this worker (setting 'advertise'). The log line "
+                f"'ready: ... partitions' of each worker names its partitions."
             )
             return _problem(as_json, HTTPStatus.SERVICE_UNAVAILABLE, text, ("Retry-After", "2"))
-        return _problem(as_json, HTTPStatus.NOT_FOUND, f"There is no ticket {ticket!r}: no partition has heard of it.")
+        return _problem(as_json, HTTPStatus.NOT_FOUND, f"Unknown ticket {ticket!r}: it is in none of the partitions.")
 
 
 def _numbers(text: str) -> frozenset[int]:
@@ -98,7 +99,7 @@ def _listed(numbers: frozenset[int] | tuple[int, ...]) -> str:
 
 
 def _page(as_json: bool, body: bytes, status: HTTPStatus = HTTPStatus.OK, *headers: tuple[str, str]) -> Answer:
-    # What a page says is true now, and of customers: it is kept nowhere, and told to no other site.
+    # A page shows customer data as of now, so it must not be cached, and its address must not be sent to other sites.
     always = (("Cache-Control", "no-store"), ("Referrer-Policy", "no-referrer"), ("Vary", "Accept"))
     policy = () if as_json else (("Content-Security-Policy", POLICY),)
     return Answer(status, _JSON if as_json else _HTML, body, (*headers, *always, *policy))

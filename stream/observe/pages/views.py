@@ -1,4 +1,4 @@
-"""What a worker's pages show, as values: taken in one look at the worker, and never changed afterwards.
+"""The data of a worker's pages: immutable values, collected from the worker at one instant.
 
 Instants are epoch microseconds, lengths are microseconds.
 """
@@ -14,21 +14,21 @@ if TYPE_CHECKING:
 
 
 class PartitionView(NamedTuple):
-    """An input partition this worker owns."""
+    """An input partition that this worker owns."""
 
     number: int
     live: bool
-    """Whether deadlines pass by the clock: everything published before it was taken over is processed."""
+    """Whether timers fire by the clock: all records published before the takeover are processed."""
     watermark: int | None
-    """The newest instant its feed has shown since this worker has it."""
+    """The newest event time since this worker took the partition over."""
     tickets: int
     open_commitments: int
     next_at: int | None
-    """When the next ticket is looked at: a deadline, a warning or a level of a ladder."""
+    """The next timer: a deadline, a warning or a level of a ladder."""
 
 
 class AtRisk(NamedTuple):
-    """A commitment that is running, and its deadline."""
+    """A running commitment and its deadline."""
 
     ticket: str
     policy: str
@@ -38,19 +38,19 @@ class AtRisk(NamedTuple):
     state: str
     due_at: int
     left: int
-    """Until the deadline, on the clock that its partition goes by; negative where that has passed it."""
+    """Time until the deadline, on the clock of its partition; negative if the deadline has passed."""
     timezone: str
 
 
 class Neighbour(NamedTuple):
-    """A worker of the group and the partitions it was assigned."""
+    """A worker of the group and its assigned partitions."""
 
     url: str
     partitions: tuple[int, ...]
 
 
 class WorkerView(NamedTuple):
-    """All a worker says of itself."""
+    """The status of a worker."""
 
     url: str
     at: int
@@ -60,7 +60,7 @@ class WorkerView(NamedTuple):
     at_risk: tuple[AtRisk, ...]
     """The soonest deadlines, soonest first."""
     at_risk_until: int | None
-    """The list is complete for deadlines before this instant; ``None``: it has the wanted number, or all there are."""
+    """The list is complete for deadlines before this instant; ``None``: it has the requested number, or all deadlines."""
     neighbours: tuple[Neighbour, ...]
 
 
@@ -72,7 +72,7 @@ class TicketView(NamedTuple):
     live: bool
     fields: Mapping[str, str | list[str]]
     gone: str
-    """``merged``, ``deleted`` or nothing."""
+    """``merged``, ``deleted`` or empty."""
     explanation: Explanation
 
 
@@ -81,27 +81,27 @@ class Elsewhere(NamedTuple):
 
     ticket: str
     usual: int
-    """The partition that the usual hashing of Kafka's producers puts the ticket into."""
+    """The partition of the ticket by the hash that Kafka's own producers use."""
     own: tuple[int, ...]
     asked: frozenset[int]
-    """Partitions that were looked into, here and by the workers that sent the question on."""
+    """Partitions that were searched, here and by the workers that redirected the request."""
     wanted: int | None
-    """The partition to be looked into next."""
+    """The partition to search next."""
     url: str | None
-    """The worker that has it."""
+    """The worker that owns it."""
     missing: tuple[int, ...]
-    """Partitions that were not looked into, and of which no owner is known."""
+    """Partitions that were not searched because their owners are unknown."""
 
 
 class UnavailableError(Exception):
-    """The worker cannot answer at present: it starts, a rebalance is under way, or it is busy. The text says which."""
+    """The worker cannot answer now: it is starting, rebalancing or busy. The text gives the reason."""
 
 
 class View(Protocol):
-    """Looks at a worker from another thread. Both raise ``UnavailableError``."""
+    """Reads a worker from another thread. Both methods raise ``UnavailableError``."""
 
     def worker(self) -> WorkerView: ...
 
     def ticket(self, ticket: str, asked: frozenset[int], sent_for: int | None) -> TicketView | Elsewhere:
-        """``asked``: partitions looked into already; ``sent_for``: the one for which the question was sent here."""
+        """``asked``: partitions searched already; ``sent_for``: the partition for which the request was redirected here."""
         ...

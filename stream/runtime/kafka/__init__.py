@@ -1,1 +1,1 @@
-"""The doors to Faust and aiokafka: topics, connections, consumers and producers."""
+"""Everything that uses Faust's or aiokafka's Kafka clients: connections, topics, consumers and producers."""

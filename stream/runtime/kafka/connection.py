@@ -1,4 +1,4 @@
-"""How clients reach the brokers: addresses, encryption and who they are. One place, for every client there is."""
+"""The connection options of all Kafka clients: addresses, encryption and login."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from stream.runtime.settings import Settings
 
 _PATIENCE: Final = 10
-"""Seconds for a connection, when it is asked why there is none."""
+"""The seconds to wait for a connection when finding out why clients have none."""
 
 
 def client_options(settings: Settings) -> dict[str, Any]:
-    """Arguments of any aiokafka client. Raises OSError when a certificate file cannot be used."""
+    """The arguments of any aiokafka client. Raises OSError if a certificate file is not usable."""
     context = _context(settings)
     protocol = ("SASL_" if settings.sasl_mechanism else "") + ("SSL" if context else "PLAINTEXT")
     options: dict[str, Any] = {"bootstrap_servers": list(settings.broker), "security_protocol": protocol}
@@ -36,7 +36,7 @@ def client_options(settings: Settings) -> dict[str, Any]:
 
 
 def faust_credentials(settings: Settings) -> Any:
-    """The same for Faust; ``None``: neither encryption nor a name."""
+    """The same for Faust; ``None`` if there is neither encryption nor a login."""
     context = _context(settings)
     if settings.sasl_mechanism:
         return SASLCredentials(
@@ -49,7 +49,7 @@ def faust_credentials(settings: Settings) -> Any:
 
 
 def from_environment(broker: str, environment: Mapping[str, str]) -> dict[str, Any]:
-    """``client_options`` of a command that has no settings but the address: the rest is in the worker's variables.
+    """``client_options`` for a command whose only setting is the address. The worker's variables have the other options.
 
     Raises SettingsError, and OSError as ``client_options`` does.
     """
@@ -59,15 +59,15 @@ def from_environment(broker: str, environment: Mapping[str, str]) -> dict[str, A
 
 
 class Refusal(NamedTuple):
-    """Why a client gets nowhere."""
+    """The reason why a client cannot connect."""
 
     text: str
     final: bool
-    """Whether asking again is of no use: the broker has said no, or it is not the one that was meant."""
+    """Whether a retry is useless, because the broker refuses the client or has a wrong certificate."""
 
 
 async def why_not(options: Mapping[str, Any]) -> Refusal:
-    """Why clients with these options do not reach the brokers: what a connection to the first of them comes to."""
+    """Find out why clients with these options cannot connect, by a connection to the first broker."""
     host, _, port = options["bootstrap_servers"][0].rpartition(":")
     names = ("security_protocol", "ssl_context", "sasl_mechanism", "sasl_plain_username", "sasl_plain_password")
     try:
@@ -75,22 +75,23 @@ async def why_not(options: Mapping[str, Any]) -> Refusal:
             connection = await create_conn(host, int(port), **{name: options[name] for name in names if name in options})
     except SaslAuthenticationFailed:
         who = f"{variable('sasl_username')} and {variable('sasl_password')}"
-        return Refusal(f"the broker knows no such user with this password: check {who}", final=True)
+        return Refusal(f"the broker refuses this user name and password: check {who}", final=True)
     except UnsupportedSaslMechanismError:
-        text = f"the broker does not let anybody log in by {options['sasl_mechanism']}: check {variable('sasl_mechanism')}"
+        text = f"the broker does not support the login by {options['sasl_mechanism']}: check {variable('sasl_mechanism')}"
         return Refusal(text, final=True)
     except ssl.SSLCertVerificationError as error:
         check = f"check {variable('ssl_cafile')}, and that the certificate names the host in {variable('broker')}"
         return Refusal(f"the broker's certificate is not accepted ({error.verify_message}): {check}", final=True)
     except (ConnectionResetError, KafkaConnectionError, ssl.SSLError):
-        text = f"the broker hangs up: does it ask for encryption, or for none? check {variable('tls')}"
+        text = f"the broker closes the connection, perhaps because only one side uses encryption: check {variable('tls')}"
         return Refusal(text, final=False)
     except (OSError, TimeoutError):
         where = f"{flag('broker')}, {variable('broker')}"
-        return Refusal(f"is the address right ({where}) and the broker up (`breachwatch broker` starts one)?", final=False)
+        text = f"check the address ({where}), and that the broker is running (`breachwatch broker` starts one)"
+        return Refusal(text, final=False)
     connection.close()
-    without = "" if "sasl_mechanism" in options else f"; does it ask for a name and a password ({variable('sasl_mechanism')})?"
-    return Refusal(f"the broker can be reached{without}", final=False)
+    login = "" if "sasl_mechanism" in options else f", but may require a login: check {variable('sasl_mechanism')}"
+    return Refusal(f"the broker accepts connections{login}", final=False)
 
 
 def _context(settings: Settings) -> ssl.SSLContext | None:

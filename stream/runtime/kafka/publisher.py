@@ -1,6 +1,6 @@
-"""Publishes ticket events: what ``publish``, the demo and any other source of events share.
+"""Publishes ticket events, for ``publish``, the demo and any other source of events.
 
-``Publisher`` is the way onto the topic. ``PacedFeed`` plays a recorded feed through it, at the pace of its events or at once.
+``Publisher`` writes to the topic. ``PacedFeed`` publishes a recorded feed with it, at the pace of its events or at once.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from stream.wire.ticket_event import Incoming
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_UNDER_WAY: Final = 5_000
-"""Records that may be under way before we wait for the broker."""
-_LONGEST_NAP: Final = 0.5
+_IN_FLIGHT: Final = 5_000
+"""The most records in flight; with more, the publisher waits for the broker."""
+_LONGEST_WAIT: Final = 0.5
 _TICKER: Final = "publish"
-"""Source of the ticks that a paced feed adds."""
+"""The source of the ticks that a paced feed adds."""
 
 
 class InvalidEventError(ValueError):
@@ -32,18 +32,18 @@ class InvalidEventError(ValueError):
 
 
 class Publisher:
-    """Writes to the topic of ticket events, in the order of the calls. As a context manager it starts and stops by itself.
+    """Writes to the topic of ticket events in the order of the calls. As a context manager, it starts and stops itself.
 
-    Deliveries are awaited in groups, so that an error is found soon. Every method raises ``aiokafka.errors.KafkaError``.
+    It awaits deliveries in groups, so that errors appear soon. Every method raises ``aiokafka.errors.KafkaError``.
     """
 
     def __init__(self, client: Mapping[str, Any], topic: str) -> None:
-        """``client``: arguments of an aiokafka client, the address among them (``stream.runtime.kafka.connection``)."""
+        """``client`` has the arguments of an aiokafka client with the address (``stream.runtime.kafka.connection``)."""
         self._topic: Final = topic
         self._client: Final = client
         self._producer: Any = None
         self._partitions: list[int] = []
-        self._under_way: list[Any] = []
+        self._in_flight: list[Any] = []
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -53,7 +53,7 @@ class Publisher:
         await self.stop()
 
     async def start(self) -> None:
-        """Connect, and learn which partitions the topic has."""
+        """Connect, and read the partitions of the topic."""
         self._producer = AIOKafkaProducer(
             **self._client,
             client_id="breachwatch-publish",
@@ -70,11 +70,11 @@ class Publisher:
             raise
 
     async def stop(self) -> None:
-        """Let go of the connections. What is not delivered yet is sent first."""
+        """Deliver the remaining records and close the connections."""
         await self._producer.stop()
 
     async def event(self, value: bytes, key: bytes | None, partition: int | None = None) -> None:
-        """Publish an event under its key, the ticket. ``partition``: ``None`` for that of the key."""
+        """Publish an event under its key, the ticket. ``partition`` is by default that of the key."""
         await self._send(value, key, partition)
 
     async def tick(self, value: bytes) -> None:
@@ -83,14 +83,14 @@ class Publisher:
             await self._send(value, None, partition)
 
     async def delivered(self) -> None:
-        """Wait until everything that was published is acknowledged."""
-        under_way, self._under_way = self._under_way, []
-        for delivery in under_way:
+        """Wait until all published records are acknowledged."""
+        in_flight, self._in_flight = self._in_flight, []
+        for delivery in in_flight:
             await delivery
 
     async def _send(self, value: bytes, key: bytes | None, partition: int | None) -> None:
-        self._under_way.append(await self._producer.send(self._topic, value, key=key, partition=partition))
-        if len(self._under_way) >= _UNDER_WAY:
+        self._in_flight.append(await self._producer.send(self._topic, value, key=key, partition=partition))
+        if len(self._in_flight) >= _IN_FLIGHT:
             await self.delivered()
 
 
@@ -99,25 +99,25 @@ class Pace:
     """How fast event time passes."""
 
     speed: float | None
-    """Seconds of event time a second; ``None``: as fast as the broker takes it."""
+    """Seconds of event time in a second; ``None`` is as fast as the broker accepts them."""
     tick_every: int | None
-    """Microseconds of event time between two ticks; ``None``: no ticks between events."""
+    """Microseconds of event time between two ticks; ``None`` is no ticks between events."""
     last_tick: bool
-    """Whether a tick at the end announces that the feed is complete up to its last event."""
+    """Whether a tick at the end states that the feed is complete up to its last event."""
 
 
 @dataclass(slots=True)
 class Published:
-    """What was published."""
+    """The number of published records."""
 
     events: int = 0
     ticks: int = 0
-    unsound: int = 0
+    invalid: int = 0
     """Lines among the events that are not valid."""
 
 
 class PacedFeed:
-    """Publishes the lines of a feed in their order."""
+    """Publishes the lines of a feed in order."""
 
     def __init__(self, publisher: Publisher, pace: Pace) -> None:
         self.published: Final = Published()
@@ -129,23 +129,20 @@ class PacedFeed:
         self._tick_at: int | None = None
 
     async def line(self, line: bytes, *, refuse: bool) -> None:
-        """Publish one line. ``refuse``: whether a line that is not a valid event is an error.
-
-        Raises InvalidEventError for a line that is refused.
-        """
+        """Publish one line. With ``refuse``, raises InvalidEventError if it is not a valid event."""
         key = key_of(line)
-        heard = decode(key, line, now=None)
-        if isinstance(heard, Rejected):
-            self.published.unsound += 1
+        decoded = decode(key, line, now=None)
+        if isinstance(decoded, Rejected):
+            self.published.invalid += 1
             if refuse:
-                raise InvalidEventError(f"{heard.reason}: {heard.message} {heard.path}".rstrip())
-            # The worker judges it: that is what the topic of rejected events is for.
+                raise InvalidEventError(f"{decoded.reason}: {decoded.message} {decoded.path}".rstrip())
+            # The worker rejects the line and writes a dead letter.
             await self._publisher.event(line, key or b"")
             self.published.events += 1
             return
-        at = heard.event.at if isinstance(heard, Incoming) else heard.at
-        await self._pass_to(at)
-        if isinstance(heard, Tick):
+        at = decoded.event.at if isinstance(decoded, Incoming) else decoded.at
+        await self._advance_to(at)
+        if isinstance(decoded, Tick):
             await self._tick(line)
             self._ticked = max(self._ticked or at, at)
         else:
@@ -153,12 +150,13 @@ class PacedFeed:
             self.published.events += 1
 
     async def finish(self) -> None:
-        """Announce that the feed is complete up to its last event, and wait until everything is delivered."""
+        """Publish the last tick, and wait until all records are delivered."""
         if self._pace.last_tick and self._newest is not None and self._newest != self._ticked:
             await self._tick(encode_tick(_TICKER, self._newest))
         await self._publisher.delivered()
 
-    async def _pass_to(self, at: int) -> None:
+    async def _advance_to(self, at: int) -> None:
+        """Publish the ticks before this instant, and wait until the feed has reached it."""
         every, newest = self._pace.tick_every, self._newest
         if newest is None:
             self._began = (time.monotonic(), at)
@@ -177,7 +175,7 @@ class PacedFeed:
         due = began + (at - first) / 1e6 / self._pace.speed
         while (left := due - time.monotonic()) > 0:
             await self._publisher.delivered()
-            await asyncio.sleep(min(left, _LONGEST_NAP))
+            await asyncio.sleep(min(left, _LONGEST_WAIT))
 
     async def _tick(self, line: bytes) -> None:
         await self._publisher.tick(line)

@@ -1,4 +1,4 @@
-"""Creates the topics on a Kafka cluster, and checks whether the cluster has them as they must be."""
+"""Creates the topics on a Kafka cluster, and checks their partitions and settings."""
 
 from __future__ import annotations
 
@@ -28,42 +28,44 @@ async def create(
     retention_ms: int | None = None,
     client: Mapping[str, Any] | None = None,
 ) -> list[str]:
-    """Create what is missing and give the others the partitions they lack; one line for each thing that was done.
+    """Create missing topics, add missing partitions to the others, and return a line for each change.
 
-    The input topic, once there, never gets more partitions, because its keys would move away from their state: the
-    others follow its count, whatever ``partitions`` says. What exists keeps its settings. ``replication`` -1 and
-    ``retention_ms`` ``None`` leave it to the cluster's defaults; the changelog is never given a retention. ``client``:
-    arguments of aiokafka clients beyond the address (``stream.runtime.kafka.connection``).
-    Raises ``aiokafka.errors.KafkaError`` when the cluster is away or refuses.
+    An existing input topic never gets more partitions, because its keys would move away from their state. The other topics
+    get as many partitions as it has, even if ``partitions`` differs, except the log of deployments. Existing topics keep their
+    settings. ``replication`` -1 and ``retention_ms`` ``None`` are the cluster's defaults; the changelog and the log of
+    deployments never get a retention. ``client`` has the arguments of aiokafka clients other than the address
+    (``stream.runtime.kafka.connection``).
+    Raises ``aiokafka.errors.KafkaError`` if the cluster does not answer or refuses.
     """
     done = []
     async with _admin(bootstrap, client) as admin:
-        existing = await _partition_counts(admin, topics)
+        existing = await _partition_counts(admin, topics.specs())
         partitions = existing.get(topics.events, partitions)
         for spec in topics.specs():
             count = existing.get(spec.name)
+            wanted = spec.partitions or partitions
             if count is None:
-                if await _create_one(admin, spec, partitions, replication, _retention(spec, topics, retention_ms)):
-                    done.append(f"created {spec.name} with {partitions} partitions")
-            elif count < partitions:
-                await admin.create_partitions({spec.name: NewPartitions(partitions)})
-                done.append(f"gave {spec.name} {partitions} partitions, it had {count}")
+                if await _create_one(admin, spec, wanted, replication, _retention(spec, topics, retention_ms)):
+                    done.append(f"created {spec.name} with {wanted} partition{'s' if wanted > 1 else ''}")
+            elif count < wanted:
+                await admin.create_partitions({spec.name: NewPartitions(wanted)})
+                done.append(f"increased {spec.name} from {count} to {wanted} partitions")
         if done:
-            await _settled(admin, topics, partitions)
+            await _wait_until_visible(admin, topics, partitions)
     return done
 
 
 async def verify(
     bootstrap: str, topics: Topics, *, partitions: int | None = None, client: Mapping[str, Any] | None = None
 ) -> list[str]:
-    """Every problem with the topics, each with what mends it; empty when all is well.
+    """All problems of the topics, each with its remedy. Empty if the topics are right.
 
-    ``partitions`` is the count that is configured, ``None`` when there is none to hold the input topic against; the
-    other topics must have the input topic's. ``client`` as for ``create``.
-    Raises ``aiokafka.errors.KafkaError`` when the cluster is away.
+    ``partitions`` is the configured number for the input topic, or ``None`` to accept any. The other topics with tickets must
+    have as many as the input topic. ``client`` is as for ``create``. Raises ``aiokafka.errors.KafkaError`` if the cluster does
+    not answer.
     """
     async with _admin(bootstrap, client) as admin:
-        existing = await _partition_counts(admin, topics)
+        existing = await _partition_counts(admin, topics.specs())
         present = [spec for spec in topics.specs() if spec.name in existing]
         settings = await _settings(admin, [spec for spec in present if spec.at_least or spec.exactly])
     wanted = existing.get(topics.events, partitions)
@@ -71,8 +73,10 @@ async def verify(
     for spec in topics.specs():
         count = existing.get(spec.name)
         if count is None:
-            problems.append(f"topic {spec.name} is missing: run `{_create_command(bootstrap, topics, wanted)}`")
-        elif wanted is not None and count != wanted:
+            problems.append(_missing(bootstrap, topics, spec, wanted))
+        elif spec.partitions is not None and count != spec.partitions:
+            problems.append(_too_many_for_a_log(bootstrap, topics, spec, count))
+        elif spec.partitions is None and wanted is not None and count != wanted:
             problems.append(_wrong_count(bootstrap, topics, spec.name, count, wanted))
     if partitions is not None and wanted != partitions:
         problems.append(
@@ -84,16 +88,41 @@ async def verify(
     return problems
 
 
+async def verify_policies(bootstrap: str, topics: Topics, *, client: Mapping[str, Any] | None = None) -> list[str]:
+    """As ``verify``, for the log of deployments alone: an account that only deploys sees no other topic."""
+    (spec,) = (spec for spec in topics.specs() if spec.name == topics.policies)
+    async with _admin(bootstrap, client) as admin:
+        existing = await _partition_counts(admin, [spec])
+        if spec.name not in existing:
+            return [_missing(bootstrap, topics, spec, None)]
+        settings = await _settings(admin, [spec])
+    problems = [] if existing[spec.name] == 1 else [_too_many_for_a_log(bootstrap, topics, spec, existing[spec.name])]
+    return problems + _wrong_settings(bootstrap, spec, settings[spec.name])
+
+
+def _missing(bootstrap: str, topics: Topics, spec: TopicSpec, partitions: int | None) -> str:
+    return f"topic {spec.name} is missing: run `{_create_command(bootstrap, topics, partitions)}`"
+
+
+def _too_many_for_a_log(bootstrap: str, topics: Topics, spec: TopicSpec, count: int) -> str:
+    delete = f"kafka-topics.sh --bootstrap-server {bootstrap} --delete --topic {spec.name}"
+    create_it = _create_command(bootstrap, topics, None)
+    return (
+        f"topic {spec.name} has {count} partitions, not {spec.partitions}: Kafka cannot take partitions away; "
+        f"if nothing was deployed yet, run `{delete}` and then `{create_it}`; otherwise start under a new --app-id"
+    )
+
+
 def _wrong_count(bootstrap: str, topics: Topics, name: str, count: int, wanted: int) -> str:
-    said = f"topic {name} has {count} partitions, not {wanted} as {topics.events} has"
-    create_it = _create_command(bootstrap, topics, wanted)
+    problem = f"topic {name} has {count} partitions, not {wanted} like {topics.events}"
+    create_command = _create_command(bootstrap, topics, wanted)
     if count < wanted:
-        return f"{said}: run `{create_it}`"
+        return f"{problem}: run `{create_command}`"
     if name == topics.changelog:
         # Deleting it would delete the state of every ticket.
-        return f"{said}: Kafka cannot take partitions away; start under a new --app-id, which builds its state afresh"
+        return f"{problem}: Kafka cannot remove partitions; start with a new --app-id, which builds new state"
     delete = f"kafka-topics.sh --bootstrap-server {bootstrap} --delete --topic {name}"
-    return f"{said}: Kafka cannot take partitions away; if its records may go, run `{delete}` and then `{create_it}`"
+    return f"{problem}: Kafka cannot remove partitions; if you can lose its records, run `{delete}` and then `{create_command}`"
 
 
 def _wrong_settings(bootstrap: str, spec: TopicSpec, actual: Mapping[str, str]) -> list[str]:
@@ -113,7 +142,7 @@ def _create_command(bootstrap: str, topics: Topics, partitions: int | None) -> s
 
 
 def _retention(spec: TopicSpec, topics: Topics, retention_ms: int | None) -> dict[str, str]:
-    if retention_ms is None or spec.name == topics.changelog:
+    if retention_ms is None or spec.name in (topics.changelog, topics.policies):
         return {}
     return {"retention.ms": str(retention_ms)}
 
@@ -125,32 +154,33 @@ async def _create_one(
         name=spec.name,
         num_partitions=partitions,
         replication_factor=replication,
-        replica_assignments={},  # given, though empty: otherwise aiokafka refuses -1, the cluster's default
+        replica_assignments={},  # without it, aiokafka refuses the replication factor -1, the cluster's default
         topic_configs={**spec.settings, **retention},
     )
     answer = await admin.create_topics([topic])
     for name, code, *message in answer.topic_errors:
         if code == TopicAlreadyExistsError.errno:
-            return False  # someone else was quicker: what counts is that it is there
+            return False  # another process has created it in the meantime
         if code != _NO_ERROR:
             raise for_code(code)(f"topic {name} could not be created: {message[0] if message else ''}")
     return True
 
 
-async def _settled(admin: AIOKafkaAdminClient, topics: Topics, partitions: int) -> None:
-    """Wait until brokers know what the controller has agreed to: until then clients are told that a topic is missing."""
+async def _wait_until_visible(admin: AIOKafkaAdminClient, topics: Topics, partitions: int) -> None:
+    """Wait until the brokers know the topics that the controller has created. Before that, clients get the error that a topic
+    is missing."""
     for _ in range(200):
-        counts = await _partition_counts(admin, topics)
-        if all(counts.get(spec.name, 0) >= partitions for spec in topics.specs()):
+        counts = await _partition_counts(admin, topics.specs())
+        if all(counts.get(spec.name, 0) >= (spec.partitions or partitions) for spec in topics.specs()):
             return
         await asyncio.sleep(0.1)
-    raise KafkaTimeoutError("the topics were created, but the brokers still do not show them; check again later")
+    raise KafkaTimeoutError("the topics were created, but the brokers do not show them yet; check again later")
 
 
-async def _partition_counts(admin: AIOKafkaAdminClient, topics: Topics) -> dict[str, int]:
-    """Partitions by topic, without those that do not exist."""
+async def _partition_counts(admin: AIOKafkaAdminClient, specs: Sequence[TopicSpec]) -> dict[str, int]:
+    """The number of partitions of each existing topic."""
     counts = {}
-    for topic in await admin.describe_topics([spec.name for spec in topics.specs()]):
+    for topic in await admin.describe_topics([spec.name for spec in specs]):
         if topic["error_code"] == _NO_ERROR:
             counts[topic["topic"]] = len(topic["partitions"])
         elif topic["error_code"] != _UNKNOWN_TOPIC:
@@ -159,15 +189,15 @@ async def _partition_counts(admin: AIOKafkaAdminClient, topics: Topics) -> dict[
 
 
 async def _settings(admin: AIOKafkaAdminClient, specs: Sequence[TopicSpec]) -> dict[str, dict[str, str]]:
-    """Settings in force, by topic."""
+    """The current settings of each topic."""
     if not specs:
         return {}
-    asked = [
+    resources = [
         ConfigResource(ConfigResourceType.TOPIC, spec.name, dict.fromkeys([*spec.at_least, *spec.exactly], ""))
         for spec in specs
     ]
     found: dict[str, dict[str, str]] = {}
-    for answer in await admin.describe_configs(asked):
+    for answer in await admin.describe_configs(resources):
         for code, message, _, name, entries in answer.resources:
             if code != _NO_ERROR:
                 raise for_code(code)(f"the settings of topic {name} cannot be read: {message}")

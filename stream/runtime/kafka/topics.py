@@ -1,7 +1,8 @@
-"""The topics breachwatch lives on: their names and their settings.
+"""The names and settings of breachwatch's topics.
 
-All of them have the same number of partitions, and a record about a ticket goes to the ticket's partition number in
-each: that is what lets one worker own a ticket's input, state and output together.
+All topics with tickets have the same number of partitions, and the records of a ticket have the same partition number in each
+of them. So one worker owns the input, the state and the output of a ticket together. The log of deployments is not about
+tickets. It has one partition, because the order of its records decides what is in force.
 """
 
 from __future__ import annotations
@@ -20,23 +21,25 @@ _LEGAL: Final = re.compile(r"[A-Za-z0-9._-]{1,249}")
 
 @dataclass(frozen=True, slots=True)
 class TopicSpec:
-    """One topic as it is to be created."""
+    """The definition of one topic."""
 
     name: str
     settings: Mapping[str, str]
     at_least: Mapping[str, int] = field(default_factory=dict)
-    """Settings without which records would be refused; a larger value does as well."""
+    """Settings with a smallest value, below which the broker would refuse records."""
     exactly: Mapping[str, str] = field(default_factory=dict)
-    """Settings without which state would be lost; no other value does."""
+    """Settings with a required value, without which state would be lost."""
+    partitions: int | None = None
+    """``None``: as many as the input topic has."""
 
 
 @dataclass(frozen=True, slots=True)
 class Topics:
-    """Names and settings for one installation.
+    """The topics of one installation.
 
-    ``prefix`` stands before the names of input and output topics; the table's changelog is named after ``app_id``, by
-    Faust.
-    Raises ``ValueError`` when a name would not be legal in Kafka.
+    ``prefix`` is the prefix of the names of input and output topics. Faust names the changelog after ``app_id``. The log of
+    deployments has both in its name: of two installations that read the same input under two app ids, each has its own
+    policies. Raises ``ValueError`` if a name is not legal in Kafka.
     """
 
     app_id: str
@@ -46,8 +49,8 @@ class Topics:
         for spec in self.specs():
             if not _LEGAL.fullmatch(spec.name):
                 raise ValueError(
-                    f"{spec.name!r} is no legal topic name: use letters, digits, '.', '_' and '-' "
-                    f"in the app id and the topic prefix, 249 characters at most"
+                    f"{spec.name!r} is not a legal topic name: use letters, digits, '.', '_' and '-' "
+                    f"in the app id and the topic prefix, at most 249 characters"
                 )
 
     @property
@@ -70,17 +73,25 @@ class Topics:
     def changelog(self) -> str:
         return f"{self.app_id}-tickets-changelog"
 
+    @property
+    def policies(self) -> str:
+        """The log of deployments."""
+        return f"{self.prefix}{self.app_id}-policies"
+
     def specs(self) -> tuple[TopicSpec, ...]:
-        """All five, the input topic first."""
-        # Above the 1 MiB that an event may have: one that is too large gets here and is rejected with its reason.
+        """All six topics, the input topic first."""
+        # More than the 1 MiB of an event, so that events which are too large arrive and get a dead letter.
         large_event = 2 * _MEBIBYTE
-        # A rejected record carries the original in base64.
+        # A dead letter has the original record in base64.
         large_rejected = 4 * _MEBIBYTE
+        # A deployment has at most 8 MiB, and its batch a little more.
+        large_deployment = 9 * _MEBIBYTE
+        kept = {"cleanup.policy": "delete", "retention.ms": "-1", "retention.bytes": "-1"}
         return (
-            _holding(self.events, large_event),
+            _with_limit(self.events, large_event),
             TopicSpec(self.breaches, {}),
             TopicSpec(self.escalations, {}),
-            _holding(self.rejected, large_rejected),
+            _with_limit(self.rejected, large_rejected),
             TopicSpec(
                 self.changelog,
                 {
@@ -92,8 +103,22 @@ class Topics:
                 },
                 exactly={"cleanup.policy": "compact"},
             ),
+            TopicSpec(
+                self.policies,
+                {
+                    **kept,
+                    "max.message.bytes": str(large_deployment),
+                    # By the broker: a deployer's clock may be wrong.
+                    "message.timestamp.type": "LogAppendTime",
+                    # Records are compressed already, and nobody may write one in a codec that workers do not have.
+                    "compression.type": "uncompressed",
+                },
+                at_least={"max.message.bytes": large_deployment},
+                exactly=kept,
+                partitions=1,
+            ),
         )
 
 
-def _holding(name: str, max_bytes: int) -> TopicSpec:
+def _with_limit(name: str, max_bytes: int) -> TopicSpec:
     return TopicSpec(name, {"max.message.bytes": str(max_bytes)}, at_least={"max.message.bytes": max_bytes})

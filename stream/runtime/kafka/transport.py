@@ -1,300 +1,60 @@
-"""Faust's Kafka transport, changed in four places.
+"""Faust's Kafka transport with our consumer (``consumer.py``) and a producer that waits until records are durable.
 
-* The agent gets one event per fetched batch of a partition; its value is a ``Batch``.
-* What is committed is what was *finished*, batch after batch, never what merely was acknowledged in some order.
-* Changelog records go into the store a fetch at a time while a partition is being restored.
-* The producer is idempotent and waits for all replicas; records are written in whole batches, and awaited.
-
-``docs/internals/adr`` has the reasons; ``tests/unit/runtime/test_transport.py`` states what this rests on inside Faust and
-aiokafka. Consumer and producer stay in one file, which is a little longer for it, so that an upgrade has one place to look
-at.
+The producer is idempotent and waits for all replicas. It writes records in whole batches and awaits them.
+``docs/internals/adr`` has the reasons. ``tests/unit/runtime/test_transport.py`` tests the internals of Faust and aiokafka on
+which this relies.
 """
 
 from __future__ import annotations
 
-import asyncio
-import logging
-from itertools import chain
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from faust.transport.drivers import aiokafka as driver
-from faust.types import TP, ConsumerMessage
+
+from stream.runtime.kafka.consumer import FAUST_LOG, Consumer
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Mapping
-
-    from faust.types import Message
-
-_BATCHES_AHEAD: Final = 8
-"""Fetched batches that may wait to be processed. More only cost memory, and delay a rebalance."""
-_FETCH_WAIT_MS: Final = 250
-"""How long the broker may hold an empty fetch back. Faust's 1500 would delay every start and rebalance by as much."""
-_POLL_SECONDS: Final = 0.25
-
-
-FAUST_LOG: Final = logging.getLogger("faust.breachwatch")
-"""For the subclasses of Faust's services, which would otherwise report each start and stop in our name."""
-
-
-class Batch(NamedTuple):
-    """What one fetch brought of one partition of ``ticket-events``."""
-
-    records: list[Any]
-    """aiokafka's ``ConsumerRecord``: key, value, offset, headers. Empty: there is nothing left to read."""
-    after: int | None
-    """``end`` of the batch before it; ``None``: it is the first since the position was set."""
-    end: int
-    """The offset of the next record to read: what to commit once this batch is finished."""
+    from collections.abc import Iterable
 
 
 class Record(msgspec.Struct, frozen=True, gc=False):
-    """What is to be written."""
+    """A record to write."""
 
     key: bytes | None
     value: bytes | None
     headers: list[tuple[str, bytes]]
 
 
-class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]  # Faust ships no types mypy could follow
-    """The thread that talks to the broker, with a shorter wait."""
-
-    logger = FAUST_LOG
-
-    def _create_worker_consumer(self, transport: Any) -> Any:
-        consumer = super()._create_worker_consumer(transport)
-        consumer._fetch_max_wait_ms = _FETCH_WAIT_MS
-        return consumer
-
-    async def commit_or_raise(self, offsets: Mapping[TP, int]) -> None:
-        """Commit, and raise what the broker answers: Faust's ``commit`` notes it and goes on."""
-        positions = {driver.ensure_aiokafka_TP(tp): offset for tp, offset in offsets.items()}
-        await self.call_thread(self._ensure_consumer().commit, positions)
-
-    def reached(self, tp: TP) -> int | None:
-        """The offset behind everything given out, markers of transactions included; ``None``: not known yet."""
-        subscription = self._ensure_consumer()._subscription.subscription
-        assignment = subscription.assignment if subscription is not None else None
-        if assignment is None or tp not in assignment.tps:
-            return None
-        state = assignment.state_value(tp)
-        position: int | None = state.position if state is not None and state.has_valid_position else None
-        return position
-
-
-class Consumer(driver.Consumer):  # type: ignore[misc]
-    """Batches in, finished positions out."""
-
-    logger = FAUST_LOG
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self._positioned = False
-        """Whether input positions are those of this assignment. Until then a fetch of input would be lost or premature."""
-        self._fetching = asyncio.Lock()
-        """No position is set while a fetch is under way: what it brings would be from before, the position from after."""
-        self._delivered: dict[TP, int] = {}
-        self._finished: dict[TP, int] = {}
-        self.commits = 0  # that the broker has taken
-        self._waiting = 0
-        self._room = asyncio.Event()
-        self._room.set()
-
-    def _new_consumer_thread(self) -> ConsumerThread:
-        return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
-
-    async def _getmany(self, active_partitions: set[TP] | None, timeout: float) -> dict[TP, list[Any]]:  # noqa: ASYNC109
-        # A set of its own: Faust's changes while the other thread reads it, and when it becomes empty, aiokafka takes that
-        # for "all partitions", and hands out records of paused ones, which Faust then drops.
-        async with self._fetching:
-            wanted = {tp for tp in active_partitions or () if self._positioned or self._is_changelog_tp(tp)}
-            if wanted:
-                fetched = await super()._getmany(wanted, timeout)
-                return {TP(*tp): records for tp, records in fetched.items()}
-        await asyncio.sleep(timeout)
-        return {}
-
-    async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Message]]:  # noqa: ARG002, ASYNC109  as in Faust
-        await self._room.wait()
-        fetched, active = await self._wait_next_records(_POLL_SECONDS)
-        if fetched is None or active is None:
-            return
-        # Read now, not before: a rebalance may have come and gone while we waited, and what was fetched after it counts.
-        generation = self.app.consumer_generation_id
-        flowing = {tp: records for tp, records in fetched.items() if tp in active}
-        ways = (self._restored_changelog(flowing), self._input_batches(flowing), self._ends_reached(fetched.keys(), active))
-        # When a rebalance begins, the rest is let go: it will be fetched again, from the committed offset. Asked before each is
-        # made, because a changelog that is restored and a batch that is counted cannot be taken back.
-        found = chain.from_iterable(ways)
-        while not self.should_stop and self.flow_active and self.app.consumer_generation_id == generation:
-            if (entry := next(found, None)) is None:
-                return
-            yield entry
-
-    def _restored_changelog(self, fetched: Mapping[TP, list[Any]]) -> Iterator[tuple[TP, Message]]:
-        """Put the changelog into the store; Faust learns of the last record, by which it knows how far the table is."""
-        for tp, records in fetched.items():
-            if self._is_changelog_tp(tp) and tp in self.app.tables.recovery.active_tps:
-                self.app.store.restore(tp.partition, records)
-                yield tp, self._to_message(tp, records[-1])
-
-    def _input_batches(self, fetched: Mapping[TP, list[Any]]) -> Iterator[tuple[TP, Message]]:
-        """One message for everything that was fetched of an input partition."""
-        for tp, records in fetched.items():
-            if not self._is_changelog_tp(tp):
-                yield tp, self._batch(tp, records, records[-1].offset + 1)
-
-    def _ends_reached(self, fetched: Collection[TP], active: Collection[TP]) -> Iterator[tuple[TP, Message]]:
-        """An empty batch where nothing is left to read: from here on the partition may go by the clock."""
-        if not self._positioned:
-            return
-        for tp, end in self.app.catching_up():
-            if tp in active and tp not in fetched:
-                reached = self._thread.reached(tp)
-                if reached is not None and reached >= end and reached != self._delivered.get(tp):
-                    yield tp, self._batch(tp, [], reached)
-
-    def _batch(self, tp: TP, records: list[Any], end: int) -> Message:
-        batch = Batch(records, self._delivered.get(tp), end)
-        self._delivered[tp] = end
-        self._waiting += 1
-        if self._waiting >= _BATCHES_AHEAD:
-            self._room.clear()
-        return ConsumerMessage(
-            topic=tp.topic,
-            partition=tp.partition,
-            offset=end,
-            timestamp=0.0,
-            timestamp_type=0,
-            headers=[],
-            key=None,
-            value=batch,
-            checksum=None,
-            tp=tp,
-            generation_id=self.app.consumer_generation_id,
-        )
-
-    def finish(self, tp: TP, batch: Batch) -> None:
-        """Everything up to the end of this batch is done and durable: it may be committed.
-
-        Raises RuntimeError when a batch between was left out, for then committing would lose it.
-        """
-        before = self._finished.get(tp)
-        if before is not None and batch.after is not None and batch.after != before:
-            raise RuntimeError(f"{tp} was finished up to {before}, and now comes a batch that follows {batch.after}")
-        self._finished[tp] = batch.end
-
-    def ack(self, message: Message) -> bool:
-        """The message is off our hands, processed or dropped. What may be committed is said by ``finish`` alone."""
-        message.acked = True
-        self._unacked_messages.discard(message)
-        if isinstance(message.value, Batch) and message.generation_id == self.app.consumer_generation_id:
-            self._waiting -= 1
-            if self._waiting < _BATCHES_AHEAD:
-                self._room.set()
-        if self._waiting_for_ack is not None and not self._waiting_for_ack.done():
-            self._waiting_for_ack.set_result(None)
-        return True
-
-    async def force_commit(self, topics: Any = None, start_new_transaction: bool = True) -> bool:  # noqa: ARG002
-        owned = self.assignment()
-        ends = {tp: end for tp, end in self._finished.items() if tp in owned and end != self._committed_offset[tp]}
-        if not ends or not await self._commit(ends):
-            return False
-        # Faust notes an offset as committed even when the broker refused it, and so never commits it again.
-        self._committed_offset.update(ends)
-        self.commits += 1
-        return True
-
-    def input_of(self, tp: TP, end: int) -> tuple[bool, object]:
-        """Whether there is input of a partition that ends there, fetched or not; and what changes as it is worked off."""
-        reached, delivered, finished = self._thread.reached(tp), self._delivered.get(tp), self._finished.get(tp)
-        return (reached or 0) < end or delivered != finished, (reached, delivered, finished)
-
-    def committed(self, tp: TP) -> int:
-        """The offset up to which the group has committed a partition; 0: nothing is committed."""
-        return self._committed_offset.get(tp) or 0
-
-    def uncommitted(self) -> bool:
-        """Whether something is finished and not committed."""
-        return any(self._committed_offset[tp] != end for tp, end in self._finished.items())
-
-    async def prove(self, tp: TP) -> None:
-        """Raise ``aiokafka.errors.KafkaError`` if the partition is not ours: only living members of the group may commit."""
-        # Nothing finished and nothing committed is committed as 0, which perform_seek takes for nothing.
-        await self._thread.commit_or_raise({tp: self._finished.get(tp) or self.committed(tp)})
-
-    async def seek_wait(self, partitions: Mapping[TP, int]) -> None:
-        async with self._fetching:
-            await super().seek_wait(partitions)
-
-    async def perform_seek(self) -> None:
-        """Set each input position to what is committed, or to the beginning. After every rebalance, before any input."""
-        async with self._fetching:
-            await super().perform_seek()
-            # Where nothing is committed Faust leaves the position where it happens to be.
-            owned = [tp for tp in self.assignment() if not self._is_changelog_tp(tp)]
-            unset = [driver.ensure_aiokafka_TP(tp) for tp in owned if not self._committed_offset[tp]]
-            if unset:
-                await self._thread.seek_to_beginning(*unset)
-            self._forget_positions()
-            self._positioned = True
-
-    async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
-        # Nothing may flow before the tickets are restored. Faust sees to that on revocation, but only if there was
-        # something to revoke.
-        self.stop_flow()
-        self._positioned = False
-        await super().on_partitions_assigned(assigned, generation_id)
-
-    async def on_partitions_revoked(self, revoked: set[TP]) -> None:
-        # Faust drops its books first and commits after that: whatever was done since the last commit is done again.
-        await self._on_partitions_revoked(revoked)
-        self._positioned = False
-        self._forget_positions()
-        self._active_partitions.difference_update(revoked)
-        self._paused_partitions.difference_update(revoked)
-        for tp in revoked:
-            self._read_offset.pop(tp, None)
-            self._committed_offset.pop(tp, None)
-
-    def _forget_positions(self) -> None:
-        self._delivered.clear()
-        self._finished.clear()
-        self._waiting = 0
-        self._room.set()
-
-    async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
-        """Nothing to note: a batch says itself what it follows."""
-
-    def verify_event_path(self, now: float, tp: TP) -> None:
-        """Nothing to verify: Faust's check reads books that are not kept here."""
-
-
-class Producer(driver.Producer):  # type: ignore[misc]
-    """Writes whole batches, and knows when they are durable."""
+class Producer(driver.Producer):  # type: ignore[misc]  # Faust ships no types mypy could follow
+    """Writes whole batches and waits until they are durable."""
 
     logger = FAUST_LOG
 
     def _settings_extra(self) -> dict[str, Any]:
-        # Without idempotence a retry after a lost answer writes the batch twice.
+        # Without idempotence, a retry after a lost answer would write the batch twice.
         return {"acks": "all", "enable_idempotence": True}
 
     async def write(self, topic: str, partition: int, records: Iterable[Record]) -> int | None:
-        """Write the records in their order; return when all replicas have them. The offset of the last, if known.
+        """Write the records in order, wait until all replicas have them, and return the offset of the last one, if known.
 
-        Raises ``aiokafka.errors.KafkaError`` when the broker refuses; some of the records may be written then.
+        Raises ``aiokafka.errors.KafkaError`` if the broker refuses. Some of the records may then be written.
         """
-        last = None
-        for delivery, count in await submit(self._ensure_producer(), topic, partition, records):
-            first = (await delivery).offset
-            # A retried batch that the broker already had is acknowledged without its offset.
-            last = first + count - 1 if first >= 0 else None
-        return last
+        return await write(self._ensure_producer(), topic, partition, records)
+
+
+async def write(producer: Any, topic: str, partition: int, records: Iterable[Record]) -> int | None:
+    """As ``Producer.write``, with an aiokafka producer."""
+    last = None
+    for delivery, count in await submit(producer, topic, partition, records):
+        first = (await delivery).offset
+        # A retried batch that the broker already had is acknowledged without its offset.
+        last = first + count - 1 if first >= 0 else None
+    return last
 
 
 async def submit(producer: Any, topic: str, partition: int, records: Iterable[Record]) -> list[tuple[Any, int]]:
-    """Give the records to an aiokafka producer in whole batches: the delivery to await of each batch, and its records."""
+    """Pass the records to an aiokafka producer in whole batches. Returns the delivery to await and the size of each batch."""
     deliveries = []
     batch = producer.create_batch()
 
@@ -314,7 +74,7 @@ async def submit(producer: Any, topic: str, partition: int, records: Iterable[Re
 
 
 class Transport(driver.Transport):  # type: ignore[misc]
-    """The two together."""
+    """Makes Faust use our consumer and producer."""
 
     Consumer = Consumer
     Producer = Producer

@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from stream.runtime.abort import abort
 from stream.runtime.failpoint import failpoint
 from stream.runtime.kafka.transport import Record
+from stream.runtime.partition.sweep import Sweep
 from stream.runtime.partition.unit_of_work import Stop, UnitOfWork
-from stream.runtime.recovery.outputs import ORIGIN
+from stream.runtime.recovery.outputs import DEPLOYED, ORIGIN
 from stream.runtime.settings import ClockMode
 from stream.sla.effects import Kind, Topic
 from stream.wire.effect import effect_headers, encode_effect
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import NoReturn
 
     from stream.observe.metrics.registry import Metrics
+    from stream.runtime.kafka.clients import Clients
+    from stream.runtime.kafka.consumer import Consumer
+    from stream.runtime.kafka.positions import Batch
     from stream.runtime.kafka.topics import Topics
-    from stream.runtime.kafka.transport import Batch, Consumer
     from stream.runtime.partition.shard import Shard
     from stream.runtime.settings import Settings
     from stream.runtime.suspension import SuspensionDetector
@@ -39,11 +45,16 @@ class WorkerContext:
     wall: Callable[[], int]
     """The machine's clock, epoch microseconds; ``stream.runtime.clock``."""
     consumer: Consumer
+    clients: Clients
     suspension_detector: SuspensionDetector
+    passing: Callable[[], float] = time.monotonic
+    """Seconds, of a clock that nobody sets."""
+    abort: Callable[[str, BaseException], NoReturn] = abort
+    """Ends the worker at once: what it was doing, and what went wrong."""
 
 
-async def process_and_commit(context: WorkerContext, shard: Shard, batch: Batch | None) -> bool:
-    """Process one unit of work and commit it, for fetched events and for timers alike: ``batch`` is ``None`` for timers alone.
+async def process_and_commit(context: WorkerContext, shard: Shard, source: Batch | Sweep | None) -> bool:
+    """Process one unit of work and commit it: for fetched events, for the sweep under way, or (``None``) for timers alone.
 
     1. Decode each record. A record that is not a valid event becomes a dead letter with its reason.
     2. Apply the events in their order, fire timers and remove expired tickets as time passes. Nothing is awaited between the
@@ -66,15 +77,17 @@ async def process_and_commit(context: WorkerContext, shard: Shard, batch: Batch 
     Memory runs ahead of the log: 2 changes tickets, timers and counts before 3 and 4 have written anything. That is safe only
     because every exception in here ends the process. It is a fault of ours or of the broker, and the caller must not go on.
 
-    Returns whether the batch, or what was due, is done. If not, the unit of work was full: call again.
+    Returns whether the batch, the sweep, or what was due, is done. If not, the unit of work was full: call again.
     """
     # 1 and 2
     clock = context.wall()  # read once: timers that expire while the work yields fire in the next unit of work
-    work = UnitOfWork(context.engine, context.settings, shard, clock)
+    engine = context.engine.snapshot()  # a deployment that becomes known while the work yields is for the next unit of work
+    shard.deployed = engine.deployments.timeline.last.number
+    work = UnitOfWork(engine, context.settings, shard, clock, context.passing)
     work.fire_again(shard.outputs.woken_until, shard.outputs.emitted_ids)
     until = shard.clock(clock)
     while True:
-        stop = work.take(batch) if batch is not None else work.wake(until)
+        stop = work.wake(until) if source is None else work.sweep(until) if isinstance(source, Sweep) else work.take(source)
         work.write()
         if stop is not Stop.YIELD:
             break
@@ -84,7 +97,7 @@ async def process_and_commit(context: WorkerContext, shard: Shard, batch: Batch 
     # 3
     await _still_ours(context, shard)
     failpoint("before_outputs")
-    await shard.outputs.write(_outputs(context, shard.outputs.emitted_ids, work))
+    await shard.outputs.write(_outputs(context, shard, work))
     # 4
     await _still_ours(context, shard)
     changes = {key: shard.tickets.get(key) for key in (*work.forgotten, *work.states)}
@@ -92,9 +105,9 @@ async def process_and_commit(context: WorkerContext, shard: Shard, batch: Batch 
     shard.outputs.woken_until.clear()
     failpoint("after_changelog")
     # 5
-    if batch is not None and done:
-        context.consumer.finish(shard.source, batch)
-        shard.finished(batch.end)
+    if done and source is not None and not isinstance(source, Sweep):
+        context.consumer.finish(shard.source, source)
+        shard.finished(source.end)
         failpoint("after_finish")
     _count(context, shard, work)
     return done
@@ -105,20 +118,22 @@ async def _still_ours(context: WorkerContext, shard: Shard) -> None:
 
     Raises ``aiokafka.errors.KafkaError`` when somebody has.
     """
-    while (suspensions := context.suspension_detector.look()) != shard.suspensions:
+    while (suspensions := context.suspension_detector.check()) != shard.suspensions:
         await context.consumer.prove(shard.source)
         shard.suspensions = suspensions
 
 
-def _outputs(context: WorkerContext, emitted_ids: set[bytes], work: UnitOfWork) -> dict[str, list[Record]]:
+def _outputs(context: WorkerContext, shard: Shard, work: UnitOfWork) -> dict[str, list[Record]]:
     """Topic to the records to write there: those that are not there yet."""
+    emitted_ids = shard.outputs.emitted_ids
+    deployed = [(DEPLOYED, b"%d" % shard.deployed)] if shard.deployed else []
     source = f"/breachwatch/{context.settings.app_id}".encode()
     breaches: list[Record] = []
     escalations: list[Record] = []
     for effect in work.effects:
         if effect.id.encode() not in emitted_ids:
             to = breaches if effect.kind in _BREACHES else escalations
-            to.append(Record(effect.ticket.encode(), encode_effect(effect), effect_headers(effect, source)))
+            to.append(Record(effect.ticket.encode(), encode_effect(effect), [*effect_headers(effect, source), *deployed]))
     dead_letters = [dead_letter for dead_letter in work.dead_letters if dict(dead_letter.headers)[ORIGIN] not in emitted_ids]
     return {context.topics.breaches: breaches, context.topics.escalations: escalations, context.topics.rejected: dead_letters}
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from faust.types import TP
 
     from stream.observe.metrics.open_counts import OpenCommitmentCounts
+    from stream.runtime.partition.sweep import Sweep
     from stream.runtime.recovery.changelog import Changelog
     from stream.runtime.recovery.outputs import Outputs
     from stream.runtime.settings import Settings
@@ -63,6 +64,12 @@ class Shard:
         self.timers, self.expirations, self.open_counts = index
         self.outputs, self.changelog = logs
         self.life: Final = Lifecycle(self.number)
+        self.sweep: Sweep | None = None
+        """Under way; ``None``: no deployment is waiting for one, or the clock has not passed it yet."""
+        self.swept = checkpoint.swept
+        """Every ticket was woken after this deployment."""
+        self.deployed = checkpoint.deployed
+        """The newest deployment by which a ticket here may have been judged."""
         self.watermark = checkpoint.watermark
         """The newest instant the feed has shown in this partition; 0: none."""
         self.cursor = 0
@@ -108,4 +115,4 @@ class Shard:
 
     def checkpoint(self, committed: int) -> Checkpoint:
         """What is known of the partition as a whole. ``committed``: the input offset that the group has committed."""
-        return Checkpoint(self.watermark, self.outputs.unknown_from(committed))
+        return Checkpoint(self.watermark, self.outputs.unknown_from(committed), self.swept, self.deployed)

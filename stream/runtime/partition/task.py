@@ -11,9 +11,9 @@ import time
 from collections import deque
 from typing import TYPE_CHECKING, Final
 
-from stream.runtime.abort import abort
 from stream.runtime.partition.commit import process_and_commit
 from stream.runtime.partition.lifecycle import State
+from stream.runtime.partition.sweep import Sweep
 
 if TYPE_CHECKING:
     from faust.types import EventT
@@ -26,6 +26,8 @@ EVENTS_SHARE: Final = 1.0
 if there are any."""
 EVENTS_SECONDS: Final = 0.2
 """But never longer."""
+SWEEP_SHARE: Final = 0.5
+"""While a sweep is under way, this share of the time at most is its own if there is anything else to do."""
 _LOOK_AGAIN: Final = 0.5
 """Seconds after which the clock is read anew though no deadline was due by then: somebody may have set it."""
 
@@ -91,10 +93,12 @@ class PartitionTask:
     async def _run(self) -> None:
         # When there is both, in turn: a turn of deadlines, then events for as long as that took. Events come in many small
         # batches, and one batch for each turn of a flood of deadlines would keep them waiting for seconds.
-        events_until, events_had = 0.0, True
+        events_until, events_had, sweep_from = 0.0, True, 0.0
         while True:
             due, wait = self._due()
-            if self.life.active and due and (not self._inbox or (events_had and time.monotonic() >= events_until)):
+            if self._sweep_waits() and (self._context.passing() >= sweep_from or not (due or self._inbox)):
+                turn = self._sweep
+            elif self.life.active and due and (not self._inbox or (events_had and self._context.passing() >= events_until)):
                 turn, events_had = self._wake, False
             elif self.life.active and self._inbox:
                 turn, events_had = self._take, True
@@ -102,14 +106,16 @@ class PartitionTask:
                 await self._rest(wait)
                 continue
             async with self._turn:
-                began = time.monotonic()
+                began = self._context.passing()
                 try:
                     await turn()
                 except Exception as error:  # noqa: BLE001  it must not reach Faust, which would shut down in order, and commit
-                    abort(f"at a turn of partition {self.shard.number}", error)
+                    self._context.abort(f"at a turn of partition {self.shard.number}", error)
                 self.turns += 1
-                if not events_had:
-                    ended = time.monotonic()
+                ended = self._context.passing()
+                if turn == self._sweep:
+                    sweep_from = ended + (ended - began) * (1 - SWEEP_SHARE) / SWEEP_SHARE
+                elif not events_had:
                     events_until = ended + min(EVENTS_SHARE * (ended - began), EVENTS_SECONDS)
 
     def _due(self) -> tuple[bool, float]:
@@ -124,6 +130,25 @@ class PartitionTask:
         ahead = soonest - self.shard.clock(wall)
         return ahead <= 0, min(ahead / 1e6, _LOOK_AGAIN)
 
+    def _sweep_waits(self) -> bool:
+        """Whether tickets are to be woken after a deployment; begins the sweep when the clock has passed it."""
+        shard, timeline = self.shard, self._context.engine.deployments.timeline
+        number = timeline.last.number
+        if number == shard.swept or not self.life.active or not shard.live:
+            return False
+        if shard.sweep is None or shard.sweep.number != number:
+            if timeline.last.at >= shard.clock(self._context.wall()):
+                return False
+            shard.sweep = Sweep(number, shard.tickets, shard.timers)
+        return True
+
+    def deployed(self) -> None:
+        """A deployment has become known."""
+        self._stir.set()
+
+    async def _sweep(self) -> None:
+        await process_and_commit(self._context, self.shard, self.shard.sweep)
+
     async def _rest(self, seconds: float) -> None:
         self._stir.clear()
         try:
@@ -133,16 +158,16 @@ class PartitionTask:
             return
 
     async def _wake(self) -> None:
-        began = time.monotonic()
+        began = self._context.passing()
         await process_and_commit(self._context, self.shard, None)
-        self._context.metrics.worker.deadlines_done(time.monotonic() - began)
+        self._context.metrics.worker.deadlines_done(self._context.passing() - began)
 
     async def _take(self) -> None:
         event = self._inbox[0]
-        rest, began = event.value.records[self.shard.cursor : self.shard.cursor + 1], time.monotonic()
+        rest, began = event.value.records[self.shard.cursor : self.shard.cursor + 1], self._context.passing()
         if await process_and_commit(self._context, self.shard, event.value):
             self.shard.cursor = 0
             self._inbox.popleft()
             event.ack()
         for oldest in rest:
-            self._context.metrics.worker.events_done(time.monotonic() - began, time.time() - oldest.timestamp / 1e3)
+            self._context.metrics.worker.events_done(self._context.passing() - began, time.time() - oldest.timestamp / 1e3)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from stream.runtime.kafka.transport import Batch, Record
+from stream.runtime.kafka.transport import Record
 from stream.runtime.recovery.output_recovery import origin
 from stream.runtime.recovery.outputs import ORIGIN
 from stream.runtime.settings import ClockMode
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from stream.observe.metrics.registry import Result
+    from stream.runtime.kafka.positions import Batch
     from stream.runtime.partition.shard import Shard
     from stream.runtime.settings import Settings
     from stream.sla.effects import Effect
@@ -97,6 +98,10 @@ class UnitOfWork:
         self.events: Counter[tuple[str, Result]] = Counter()
         self.rejected: Counter[RejectReason] = Counter()
         self.unmatched = 0
+        self.unbuilt = 0
+        """Rows of a deployment that could not be built because the history of a ticket is cut."""
+        self.cut = 0
+        """Tickets that a deployment from before the history that is kept could not rejudge from its own instant on."""
         self._woken = 0
         self._passing = passing
         self._stopped = passing()
@@ -107,6 +112,8 @@ class UnitOfWork:
         self._unwritten: set[bytes] = set()
         """Changed, and the table does not have it yet."""
         self._engine = engine
+        self._engines: dict[int, Engine] = {}
+        """Engines that know only a part of the deployments, by the last that they know."""
         self._settings = settings
         self._shard = shard
         self._open_counts = shard.open_counts
@@ -160,7 +167,7 @@ class UnitOfWork:
             state = self._state(key)
             if state is None:
                 raise RuntimeError(f"a deadline of a ticket that is not in the table: {key!r}")
-            step = self._engine.wake(state, until)
+            step = self._engine_for(key, state).wake(state, until)
             if step.wake_at is not None and step.wake_at <= until:
                 raise RuntimeError(f"a ticket that was woken at {until} wants to be woken at {step.wake_at}: {key!r}")
             self._woken += 1
@@ -168,6 +175,25 @@ class UnitOfWork:
             self._keep(key, state, step, None if self._clock_is_feed else self._clock)
             if (stop := self._stop()) is not None:
                 return stop
+        return _DONE
+
+    def sweep(self, until: int) -> Stop:
+        """Wake the next tickets of the sweep that is under way."""
+        shard = self._shard
+        sweep = shard.sweep
+        while sweep is not None and (key := sweep.take()) is not None:
+            self._idle = False
+            state = self._state(key)
+            if state is None:  # forgotten since the sweep began
+                continue
+            step = self._engine.wake(state, until)
+            if step.state is not state:
+                self._woken += 1
+                self._keep(key, state, step, None if self._clock_is_feed else self._clock)
+            if (stop := self._stop()) is not None:
+                return stop
+        if sweep is not None:
+            shard.swept, shard.sweep = sweep.number, None
         return _DONE
 
     def _stop(self) -> Stop | None:
@@ -182,6 +208,9 @@ class UnitOfWork:
         """Fire again the timers that a predecessor had fired when it died. ``woken_until``: record key to the newest instant
         (epoch microseconds) of its effects. A ticket is woken only if all resulting effects are in ``emitted_ids``.
 
+        What a deployment changed counts as a timer. A ticket is woken with the deployments that the predecessor knew: another
+        one, which changes the record, is met afterwards, and takes back what the predecessor emitted.
+
         This runs in the first unit of work after a takeover, however short. Effects that are published and not yet in the
         changelog come from the predecessor's last unit of work. If that one only fired timers, the tickets are unchanged and
         the same timers fire here. If it processed events, these come again before any that were published later.
@@ -189,7 +218,7 @@ class UnitOfWork:
         for key, instant in woken_until.items():
             state = self._state(key)
             if state is not None:
-                step = self._engine.wake(state, instant + 1)
+                step = self._engine_for(key, state).wake(state, instant + 1)
                 if step.effects and all(effect.id.encode() in emitted_ids for effect in step.effects):
                     self._keep(key, state, step)
 
@@ -225,15 +254,28 @@ class UnitOfWork:
         self._shard.advance_watermark(event.at)
         key: bytes = record.key
         state = self._state(key)
-        step = self._engine.apply(state, heard.ticket, event, self._shard.watermark if now is None else now)
+        step = self._engine_for(key, state).apply(state, heard.ticket, event, self._shard.watermark if now is None else now)
         if step.outcome is Outcome.TOO_LATE:
             message = f"older than the {self._settings.history} newest events that are kept of this ticket"
             self._reject(record, Rejected(RejectReason.TOO_LATE, message, "$.at"))
+            if state is not None and step.state is not state:
+                self._keep(key, state, step)
             return
         self.events[event.type, _RESULT[step.outcome]] += 1
         self.unmatched += step.unmatched
         if step.outcome is not Outcome.DUPLICATE:
             self._keep(key, state, step)
+
+    def _engine_for(self, key: bytes, state: State | None) -> Engine:
+        """The engine that judges a ticket: as long as effects of a predecessor are to be found again, with what it knew."""
+        deployed = self._shard.outputs.deployed
+        number = deployed.get(key) if deployed else None
+        if number is None or (state is not None and state.head.deployment > number):
+            return self._engine
+        engine = self._engines.get(number)
+        if engine is None:
+            engine = self._engines[number] = self._engine.as_of(number)
+        return engine
 
     def _state(self, key: bytes) -> State | None:
         state = self.states.get(key) or self._shard.recent.get(key)
@@ -243,6 +285,8 @@ class UnitOfWork:
 
     def _keep(self, key: bytes, before: State | None, step: Step, detected_at: int | None = None) -> None:
         self.states[key] = step.state
+        self.unbuilt += step.unbuilt
+        self.cut += step.cut
         self._unwritten.add(key)
         self.forgotten.discard(key)
         self._open_counts.change(before, step.state)

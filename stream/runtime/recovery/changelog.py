@@ -15,26 +15,24 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 import msgspec
-from aiokafka import AIOKafkaConsumer
 from aiokafka.structs import TopicPartition
 
-from stream.runtime.kafka.connection import client_options
 from stream.runtime.kafka.transport import Record
 from stream.runtime.recovery.checkpoint import CHECKPOINT_KEY, EPOCH, Checkpoint, epoch_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from stream.runtime.kafka.clients import Clients
     from stream.runtime.kafka.transport import Producer
     from stream.runtime.recovery.store import Store
-    from stream.runtime.settings import Settings
 
 
 class Changelog:
     """What the owner of a partition writes."""
 
-    def __init__(self, settings: Settings, topic: str, partition: int, producer: Producer, store: Store) -> None:
-        self._settings: Final = settings
+    def __init__(self, clients: Clients, topic: str, partition: int, producer: Producer, store: Store) -> None:
+        self._clients: Final = clients
         self._tp: Final = TopicPartition(topic, partition)
         self._producer: Final = producer
         self._store: Final = store
@@ -87,16 +85,14 @@ class Changelog:
 
     def _again(self, keys: Iterable[bytes]) -> list[Record]:
         tickets = self._store.of(self._tp.partition)
-        return [Record(key, tickets[key], self._headers) for key in keys if key in tickets]
+        return [Record(key, tickets[key], self._headers) for key in sorted(keys) if key in tickets]
 
     def _checkpoint(self) -> Record:
         return Record(CHECKPOINT_KEY, msgspec.json.encode(self._written), self._headers)
 
     async def _keys_between(self, first: int, end: int) -> set[bytes]:
         """Keys of the records there that are not ours. Raises RuntimeError when they are of a later owner: we are none."""
-        consumer = AIOKafkaConsumer(
-            **client_options(self._settings), client_id="breachwatch-changelog", enable_auto_commit=False
-        )
+        consumer = self._clients.reader("breachwatch-changelog")
         await consumer.start()
         keys = set()
         try:

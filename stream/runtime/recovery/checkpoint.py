@@ -20,6 +20,10 @@ class Checkpoint(msgspec.Struct, frozen=True):
     outputs: dict[str, int] = {}
     """Output topic to the offset from which on it may hold what the tickets here do not know of;
     ``stream.runtime.recovery.output_recovery``."""
+    swept: int = 0
+    """Every ticket was woken after this deployment; ``stream.runtime.partition.sweep``."""
+    deployed: int = 0
+    """The newest deployment that the owner knew."""
 
 
 def epoch_of(record: Any) -> int:

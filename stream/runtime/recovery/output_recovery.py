@@ -12,21 +12,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from aiokafka import AIOKafkaConsumer
 from aiokafka.structs import TopicPartition
 
-from stream.runtime.kafka.connection import client_options
-from stream.runtime.recovery.outputs import ORIGIN
+from stream.runtime.recovery.outputs import DEPLOYED, ORIGIN
 from stream.sla.effects import TIMER
 from stream.wire.effect import decode_effect
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from stream.runtime.kafka.clients import Clients
     from stream.runtime.kafka.topics import Topics
     from stream.runtime.recovery.checkpoint import Checkpoint
     from stream.runtime.recovery.outputs import Outputs
-    from stream.runtime.settings import Settings
 
 
 def origin(record: Any) -> bytes:
@@ -35,7 +33,7 @@ def origin(record: Any) -> bytes:
 
 
 async def read_back(
-    settings: Settings, topics: Topics, outputs: Mapping[int, Outputs], checkpoints: Mapping[int, Checkpoint]
+    clients: Clients, topics: Topics, outputs: Mapping[int, Outputs], checkpoints: Mapping[int, Checkpoint]
 ) -> None:
     """Note in the outputs of each partition what its topics hold from the offsets on that its checkpoint names.
 
@@ -44,14 +42,7 @@ async def read_back(
     """
     if not outputs:
         return
-    consumer = AIOKafkaConsumer(
-        **client_options(settings),
-        client_id="breachwatch-ledger",
-        enable_auto_commit=False,
-        isolation_level="read_committed",
-        fetch_max_wait_ms=50,
-        max_partition_fetch_bytes=4 * 1024 * 1024,
-    )
+    consumer = clients.reader("breachwatch-ledger")
     await consumer.start()
     try:
         tps = [
@@ -85,9 +76,10 @@ async def read_back(
 def _note(outputs: Outputs, record: Any) -> None:
     headers = dict(record.headers)
     if ORIGIN in headers:
-        outputs.emitted_ids.add(headers[ORIGIN])
+        outputs.found_dead_letter(headers[ORIGIN])
         return
     outputs.emitted_ids.add(headers["ce_id"])
     effect = decode_effect(record.value)
-    if effect.cause == TIMER and not effect.late:
+    outputs.deployed[record.key] = max(outputs.deployed.get(record.key, 0), int(headers.get(DEPLOYED, 0)))
+    if (effect.cause == TIMER and not effect.late) or effect.deployment is not None:
         outputs.woken_until[record.key] = max(outputs.woken_until.get(record.key, 0), effect.at)

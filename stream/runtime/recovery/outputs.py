@@ -9,29 +9,21 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from typing import TYPE_CHECKING, Any, Final
-
-from aiokafka import AIOKafkaProducer
-from aiokafka.client import CoordinationType
-from aiokafka.errors import KafkaError, NodeNotReadyError
-from aiokafka.producer.sender import EndTxnHandler, Sender
+from typing import TYPE_CHECKING, Final
 
 from stream.runtime.failpoint import failpoint
-from stream.runtime.kafka.connection import client_options
-from stream.runtime.kafka.topics import Topics
 from stream.runtime.kafka.transport import submit
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from stream.runtime.kafka.clients import Clients, TransactionalProducer
+    from stream.runtime.kafka.topics import Topics
     from stream.runtime.kafka.transport import Record
-    from stream.runtime.settings import Settings
 
 
-class IndefiniteEndError(KafkaError):  # type: ignore[misc]  # aiokafka ships no types mypy could follow
-    """The broker did not answer the end of a transaction: nobody here knows whether it is committed."""
-
-
+DEPLOYED: Final = "deployed"
+"""Header of an effect: the newest deployment that the worker knew; absent: 0."""
 ORIGIN: Final = "origin"
 """Header of a dead letter: which record it is about (``stream.runtime.recovery.output_recovery.origin``)."""
 
@@ -39,13 +31,15 @@ ORIGIN: Final = "origin"
 class Outputs:
     """Writes effects and dead letters of one partition, and knows which of them its tickets may not know of."""
 
-    def __init__(self, producer: AIOKafkaProducer, partition: int, dead_letters: str) -> None:
+    def __init__(self, producer: TransactionalProducer, partition: int, dead_letters: str) -> None:
         """``dead_letters``: the topic of dead letters."""
         self.emitted_ids: set[bytes] = set()
         """Ids of effects and origins of dead letters that need not be written again;
         ``stream.runtime.recovery.output_recovery``."""
         self.woken_until: dict[bytes, int] = {}
         """Record keys of tickets to the newest instant (epoch microseconds) at which time alone made true what was said."""
+        self.deployed: dict[bytes, int] = {}
+        """Record keys of tickets to the newest deployment that a predecessor knew when it emitted what was read back."""
         self.sending_since: float | None = None
         """Epoch seconds since when a write is under way; ``None``: there is none."""
         self._producer: Final = producer
@@ -56,6 +50,14 @@ class Outputs:
         self._ends: dict[str, int] = {}
         self._finished: deque[tuple[int, int, list[bytes]]] = deque()
         self._origins: list[bytes] = []
+        """Of dead letters that are written, from input that is not finished."""
+        self._found_origins: list[bytes] = []
+        """Of dead letters that the owners before have written."""
+
+    def found_dead_letter(self, origin: bytes) -> None:
+        """On taking over: this record needs no dead letter any more."""
+        self.emitted_ids.add(origin)
+        self._found_origins.append(origin)
 
     def found(self, topic: str, unknown_from: int, end: int) -> None:
         """On taking over: from which offset on the topic may hold what the tickets do not know of, and where it ends."""
@@ -65,8 +67,13 @@ class Outputs:
         """The input is processed up to this offset and the tickets are written. ``live``: all that was there at the start."""
         if live and not self._settled:
             # What a predecessor said and its tickets did not know was said again by now, and held back, or never will be.
+            # Not so its dead letters and ours: a rebalance brings input that is not committed once more.
             self._settled = True
+            self._origins += self._found_origins
+            self._found_origins.clear()
             self.emitted_ids.clear()
+            self.emitted_ids.update(self._origins, *(origins for _, _, origins in self._finished))
+            self.deployed.clear()
         self._finished.append((end, self._ends[self._dead_letters], self._origins))
         self._origins = []
 
@@ -118,64 +125,13 @@ class Outputs:
         await self._producer.stop()
 
 
-async def fence(settings: Settings, partitions: Iterable[int]) -> dict[int, Outputs]:
+async def fence(clients: Clients, topics: Topics, partitions: Iterable[int]) -> dict[int, Outputs]:
     """Partition number to its outputs, from now on this worker's alone. Raises ``aiokafka.errors.KafkaError``."""
 
     async def one(partition: int) -> tuple[int, Outputs]:
-        name = f"{settings.app_id}-{settings.topic_prefix}-p{partition}"
-        producer = _Producer(
-            **client_options(settings),
-            client_id=f"breachwatch-outputs-{partition}",
-            transactional_id=name,
-            max_batch_size=512 * 1024,
-        )
+        transactional_id = f"{topics.app_id}-{topics.prefix}-p{partition}"
+        producer = clients.transactional_producer(f"breachwatch-outputs-{partition}", transactional_id)
         await producer.start()
-        return partition, Outputs(producer, partition, dead_letters)
+        return partition, Outputs(producer, partition, topics.rejected)
 
-    dead_letters = Topics(settings.app_id, settings.topic_prefix).rejected
     return dict(await asyncio.gather(*map(one, partitions)))
-
-
-class _Producer(AIOKafkaProducer):  # type: ignore[misc]
-    """Ends a transaction once: when it gets no answer, it does not ask again."""
-
-    _sender: Any
-
-    def __init__(self, **settings: Any) -> None:
-        super().__init__(**settings)
-        theirs = self._sender
-        self._sender = _Sender(
-            theirs.client,
-            acks=theirs._acks,
-            txn_manager=theirs._txn_manager,
-            message_accumulator=theirs._message_accumulator,
-            retry_backoff_ms=theirs._retry_backoff * 1_000,
-            request_timeout_ms=theirs._request_timeout_ms,
-        )
-
-
-class _Sender(Sender):  # type: ignore[misc]
-    async def _do_txn_commit(self, commit_result: Any) -> Any:
-        await self._message_accumulator.flush_for_commit()
-        manager = self._txn_manager
-        if manager.is_empty_transaction():
-            manager.complete_transaction()
-            return None
-        coordinator = await self._find_coordinator(CoordinationType.TRANSACTION, manager.transactional_id)
-        return await _EndOnce(self, commit_result).do(coordinator)
-
-
-class _EndOnce(EndTxnHandler):  # type: ignore[misc]
-    async def do(self, node_id: int) -> bool:
-        try:
-            answer = await self._sender.client.send(node_id, self.create_request(), group=self.group)
-        except NodeNotReadyError:
-            backoff = self.handle_error()  # it was never sent
-        except KafkaError as error:
-            # The first request may yet arrive behind the second, when the next transaction has begun, and end that one.
-            raise IndefiniteEndError(f"no answer to the end of a transaction: {error!r}") from error
-        else:
-            backoff = self.handle_response(answer)
-        if backoff is not None:
-            await asyncio.sleep(backoff)
-        return backoff is None

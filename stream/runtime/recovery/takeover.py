@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from stream.runtime import gc_tuning
+import msgspec
+
 from stream.runtime.partition.shard import Logs, Shard, TicketIndex
 from stream.runtime.partition.task import PartitionTask
 from stream.runtime.partition.unit_of_work import expiration
@@ -77,12 +78,13 @@ async def take_over(
     await _leave(context, restored.store, tasks, assignment.owned)
     new = sorted(tp for tp in assignment.owned if tp.partition not in tasks)
     # 2
-    outputs = await fence(context.settings, [tp.partition for tp in new])
+    outputs = await fence(context.clients, context.topics, [tp.partition for tp in new])
     # 3
     changelogs = {tp.partition: _changelog(context, restored, tp.partition) for tp in new}
     checkpoints = {number: changelog.found() or Checkpoint() for number, changelog in changelogs.items()}
+    _check_deployments(context, checkpoints)
     # 4
-    await read_back(context.settings, context.topics, outputs, checkpoints)
+    await read_back(context.clients, context.topics, outputs, checkpoints)
     # 5
     indexes = {tp.partition: await _index(context, restored.store, tp.partition) for tp in new}
     ends = await context.consumer.highwaters(*assignment.owned) if assignment.owned else {}
@@ -100,14 +102,14 @@ async def take_over(
             await close(context, tasks.pop(tp.partition))
         return
     # 8
-    gc_tuning.freeze()
-    for tp in assignment.owned:
+    for tp in sorted(assignment.owned):
         restored.store.taken_over(tp.partition)
         tasks[tp.partition].release(ends[tp])
 
 
 async def close(context: WorkerContext, task: PartitionTask) -> None:
-    """Leave a partition that is held."""
+    """Hold a partition and leave it."""
+    await task.hold()
     await task.close()
     context.metrics.partition_revoked(task.shard.number)
 
@@ -123,7 +125,7 @@ async def _leave(context: WorkerContext, store: Store, tasks: dict[int, Partitio
 
 
 def _changelog(context: WorkerContext, restored: Restored, partition: int) -> Changelog:
-    return Changelog(context.settings, context.topics.changelog, partition, restored.producer, restored.store)
+    return Changelog(context.clients, context.topics.changelog, partition, restored.producer, restored.store)
 
 
 async def _index(context: WorkerContext, store: Store, partition: int) -> TicketIndex:
@@ -146,6 +148,17 @@ async def _index(context: WorkerContext, store: Store, partition: int) -> Ticket
     return index
 
 
+def _check_deployments(context: WorkerContext, checkpoints: Mapping[int, Checkpoint]) -> None:
+    """Raises RuntimeError when a partition was judged by a deployment that the log does not have."""
+    known = context.engine.deployments.known
+    for number, checkpoint in checkpoints.items():
+        if checkpoint.deployed not in known and checkpoint.deployed > max(known):
+            raise RuntimeError(
+                f"partition {number} was judged by deployment {checkpoint.deployed}, and the log of deployments ends with "
+                f"{max(known)}: was its topic deleted? Restore it, or begin with a new app id"
+            )
+
+
 async def _begin_epochs(
     generation: int,
     changelogs: Mapping[int, Changelog],
@@ -153,6 +166,6 @@ async def _begin_epochs(
     outputs: Mapping[int, Outputs],
 ) -> dict[int, Checkpoint]:
     """The checkpoints that were written, by partition."""
-    begun = {number: Checkpoint(found[number].watermark, outputs[number].unknown_from(0)) for number in changelogs}
+    begun = {number: msgspec.structs.replace(found[number], outputs=outputs[number].unknown_from(0)) for number in changelogs}
     await asyncio.gather(*(changelog.begin(generation, begun[number]) for number, changelog in changelogs.items()))
     return begun

@@ -1,7 +1,7 @@
 """A ticket's state to bytes and back: what the table and its changelog hold.
 
-The first byte is the version of the layout. A version that a release wrote stays readable. An unknown version is an error,
-because a worker that guesses would lose tickets.
+The first byte is the version of the layout. A version that a release wrote stays readable. Any other is an error, because a
+worker that guesses would lose tickets. No release wrote version 1.
 """
 
 from __future__ import annotations
@@ -15,11 +15,13 @@ from stream.sla.codec import layout
 if TYPE_CHECKING:
     from stream.sla.ticket.state import State, Summary
 
+_OLDER: Final = "No release wrote it: give all workers a new app_id, and they read the events anew."
+_NEWER: Final = "Did a newer breachwatch write the table?"
 _UNREADABLE: Final = (msgspec.DecodeError, ValueError, IndexError)
 
 
 class CodecError(ValueError):
-    """The bytes are not a state, or a newer breachwatch wrote them."""
+    """The bytes are not a state, or another breachwatch wrote them."""
 
 
 def encode(state: State) -> bytes:
@@ -50,5 +52,5 @@ def _check_version(data: bytes) -> None:
         found = f"version {data[0]}" if data else "no version"
         raise CodecError(
             f"cannot read a ticket state of {found}; this breachwatch reads version {layout.VERSION[0]}. "
-            "Did a newer breachwatch write the table?"
+            f"{_OLDER if data and data < layout.VERSION else _NEWER}"
         )

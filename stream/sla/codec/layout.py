@@ -1,4 +1,4 @@
-"""The layout of a stored ticket state, version 1.
+"""The layout of a stored ticket state, version 2.
 
 A state is half the size of its plain MessagePack form:
 
@@ -23,24 +23,27 @@ from stream.sla.ticket.names import CommitmentKey, LadderKey, Names, pack_keys, 
 from stream.sla.ticket.state import Key, OpenCommitment, State, Summary, Ticket, commitment_status, has_ended
 from stream.sla.ticket.stopwatch import Stopwatch, Stretches
 
-VERSION: Final = b"\x01"
+VERSION: Final = b"\x02"
 
-_Rare = tuple[int, int | None, int | None, int, int, int, int]
-"""Of a pledge: turn, counts_from, cut_from, base, extension, cut_elapsed, cut_paused."""
-_Escalation = tuple[int, int, tuple[str, ...], int, int, int, int, int, int | None]
-"""Of a climb: the arguments of ``EscalationState`` from ``cycle`` on."""
+_Rare = tuple[int | None, int | None, int | None, int, int, int, int, int | None, bool]
+"""Of a commitment: revision (from its effective_from; ``None``: 0), rebased_at, reset_at, rebase_used, extension,
+elapsed_at_reset, paused_at_reset, decided_by, unjudged."""
+_Escalation = tuple[int, int, tuple[str, ...], int, int, int, int, int | None, int | None]
+"""Of an escalation: the arguments of ``EscalationState`` from ``cycle`` on, but effective_from from the start, and rounds from
+last_emitted_at (``None``: 0)."""
 _More = tuple[list[int], list[Stretches], list[int | None], dict[int, tuple[str, ...]], dict[int, _Rare], list[_Escalation]]
-"""Cycle and since (from the start) of each stopwatch, then cycle and floor (from the start) of each pledge; ran and paused of
-each stopwatch; next of each pledge (``_AS_DUE``); warned and the rare parts of pledges by their number; climbs."""
+"""Cycle and since (from the start) of each stopwatch, then cycle and effective_from (from the start) of each commitment; ran
+and paused of each stopwatch; next of each commitment (``_AS_DUE``); warned and the rare parts of commitments by their number;
+escalations."""
 _Parts = tuple[int, bytes, list[int], list[int | None], _More]
-"""Their start (of the first stopwatch), their frame; phase and began (from the start) of each stopwatch, then the verdict of
-each pledge; due of each pledge; and what ``peek`` does not read."""
+"""Their start (of the first stopwatch), their keys; phase and began (from the start) of each stopwatch, then the verdict of
+each commitment; due of each commitment; and what ``peek`` does not read."""
 _Last = tuple[int, str, str | None]
 """Of the key of the newest event, without its instant: seq, id, source (``None``: the history's)."""
 _Head = tuple[int | None, int | None, str, bytes, list[Value], bytes]
-"""Of a ticket: next, the instant of its newest event, gone, names of fields, their values, parts."""
-_Tail = tuple[_Last | None, str, tuple[str, ...], bool, bool, int | None]
-"""Of a ticket: last, id, parties, begun, partial, fired."""
+"""Of a ticket: next, the instant of its newest event, ended_by, names of fields, their values, parts."""
+_Tail = tuple[_Last | None, str, tuple[str, ...], bool, bool, int | None, int]
+"""Of a ticket: last, id, parties, started, partial, last_timer_at, deployment."""
 _Rest = tuple[_Tail, bytes, int, str, tuple[_Head, _Tail] | None, tuple[str, ...], dict[str, int]]
 """Of a state: its head's late part, its history (packed, kept, source), base, old_ids, revisions."""
 
@@ -101,7 +104,7 @@ def _head_and_tail(ticket: Ticket, source: str) -> tuple[_Head, _Tail]:
         last = (seq, id_, None if its == source else its)
     fields = ticket.fields
     head_part = (ticket.next, at, ticket.ended_by, pack_names(tuple(fields)), [*fields.values()], parts)
-    return head_part, (last, ticket.id, ticket.parties, ticket.started, ticket.partial, ticket.last_timer_at)
+    return head_part, (last, ticket.id, ticket.parties, ticket.started, ticket.partial, ticket.last_timer_at, ticket.deployment)
 
 
 def _parts(ticket: Ticket) -> bytes:
@@ -146,26 +149,46 @@ def _parts(ticket: Ticket) -> bytes:
             or commitment_state.extension
             or commitment_state.elapsed_at_reset
             or commitment_state.paused_at_reset
+            or commitment_state.decided_by is not None
+            or commitment_state.unjudged
         ):
             rare[len(dues)] = _rare(commitment_state)
         dues.append(due)
     escalations: list[_Escalation] = []
     for name, escalation_state in ticket.escalations.items():
         stood.append((name, escalation_state.policy, escalation_state.version, escalation_state.metric))
-        escalations.append(escalation_state.parts()[3:])
+        escalations.append(_escalation(escalation_state, start))
     keys = pack_keys((metrics, tuple(terms), tuple(stood)))
     return _write((start, keys, numbers, dues, (more, stretches, nexts, warned, rare, escalations)))
 
 
 def _rare(commitment_state: CommitmentState) -> _Rare:
     return (
-        commitment_state.revision,
+        # A target mostly takes hold when it is set.
+        commitment_state.revision - commitment_state.effective_from if commitment_state.revision else None,
         commitment_state.rebased_at,
         commitment_state.reset_at,
         commitment_state.rebase_used,
         commitment_state.extension,
         commitment_state.elapsed_at_reset,
         commitment_state.paused_at_reset,
+        commitment_state.decided_by,
+        commitment_state.unjudged,
+    )
+
+
+def _escalation(escalation_state: EscalationState, start: int) -> _Escalation:
+    rounds, last_emitted_at = escalation_state.rounds, escalation_state.last_emitted_at
+    return (
+        escalation_state.cycle,
+        escalation_state.effective_from - start,
+        escalation_state.raised,
+        escalation_state.phase,
+        last_emitted_at,
+        escalation_state.monitored_until,
+        escalation_state.repeats,
+        rounds - last_emitted_at if rounds else None,  # most rounds begin with an effect
+        escalation_state.next,
     )
 
 
@@ -174,15 +197,15 @@ def _add_rare(commitments: list[CommitmentState], warned: dict[int, tuple[str, .
         commitments[number].warned = thresholds
     for number, parts in rare.items():
         commitment_state = commitments[number]
-        commitment_state.revision, commitment_state.rebased_at, commitment_state.reset_at, commitment_state.rebase_used = parts[
-            :4
-        ]
-        commitment_state.extension, commitment_state.elapsed_at_reset, commitment_state.paused_at_reset = parts[4:]
+        revision, commitment_state.rebased_at, commitment_state.reset_at, commitment_state.rebase_used = parts[:4]
+        commitment_state.revision = 0 if revision is None else commitment_state.effective_from + revision
+        commitment_state.extension, commitment_state.elapsed_at_reset, commitment_state.paused_at_reset = parts[4:7]
+        commitment_state.decided_by, commitment_state.unjudged = parts[7:]
 
 
 def _ticket(head_part: _Head, tail: _Tail, source: str) -> Ticket:
     soonest, newest, ended_by, names, values, parts = head_part
-    last, id_, held, started, partial, last_timer_at = tail
+    last, id_, held, started, partial, last_timer_at, deployment = tail
     start, keys, numbers, dues, (more, stretches, nexts, warned, rare, stored) = _read_parts(parts)
     metrics, keyed_commitments, keyed_ladders = unpack_keys(keys)
     watches: dict[str, Stopwatch] = {}
@@ -223,14 +246,40 @@ def _ticket(head_part: _Head, tail: _Tail, source: str) -> Ticket:
         _add_rare(list(commitments.values()), warned, rare)
     escalations: dict[str, EscalationState] = {}
     for number, (name, policy, version, metric) in enumerate(keyed_ladders):
-        escalations[name] = EscalationState(policy, version, metric, *stored[number])
+        cycle, effective_from, raised, phase, last_emitted_at, monitored_until, repeats, rounds, soon = stored[number]
+        escalations[name] = EscalationState(
+            policy,
+            version,
+            metric,
+            cycle,
+            start + effective_from,
+            raised,
+            phase,
+            last_emitted_at,
+            monitored_until,
+            repeats,
+            0 if rounds is None else last_emitted_at + rounds,
+            soon,
+        )
     fields = dict(zip(unpack_names(names), values))  # noqa: B905  the keyword takes half as long as the rest
     key: Key | None = None
     if last is not None and newest is not None:
         seq, its_id, its = last
         key = (newest, seq, its_id, source if its is None else its)
     ticket = Ticket(
-        id_, fields, watches, commitments, escalations, held, started, partial, ended_by, key, last_timer_at, soonest
+        id_,
+        fields,
+        watches,
+        commitments,
+        escalations,
+        held,
+        started,
+        partial,
+        ended_by,
+        key,
+        last_timer_at,
+        soonest,
+        deployment,
     )
     ticket.stored = parts
     return ticket

@@ -15,7 +15,9 @@ from stream.sla.effects import TIMER, Kind
 from stream.sla.explain.explanation import DUE, Deadline, Explanation, Outcome
 from stream.sla.explain.recorder import Recorder
 from stream.sla.explain.spans import Cuts, Why, content_versions, spans
+from stream.sla.policy.timeline import Deployments
 from stream.sla.ticket.state import Ticket
+from stream.sla.transition.evolve import position
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -25,11 +27,12 @@ if TYPE_CHECKING:
     from stream.sla.explain.recorder import CommitmentTrace, LadderTrace
     from stream.sla.policy.policy import Level
     from stream.sla.policy.resolve import PolicySet
+    from stream.sla.policy.timeline import Timeline
     from stream.sla.ticket.escalation_state import EscalationState
     from stream.sla.ticket.state import State
 
 
-def explain(policies: PolicySet, ticket: str, events: Iterable[Event], until: int | None = None) -> Explanation:
+def explain(policies: PolicySet | Deployments, ticket: str, events: Iterable[Event], until: int | None = None) -> Explanation:
     """All deadlines of a ticket as they stand at ``until`` (epoch microseconds; ``None``: at its last event).
 
     ``events``: those of this ticket, in any order, repetitions included; later ones than ``until`` are left out and counted.
@@ -38,32 +41,43 @@ def explain(policies: PolicySet, ticket: str, events: Iterable[Event], until: in
     first: dict[tuple[str, str], Event] = {}
     for event in events:
         first.setdefault((event.source, event.id), event)
-    return _explain(policies, Ticket(ticket), sorted(first.values(), key=attrgetter("key")), until)
+    timeline = _deployments(policies).timeline
+    start = Ticket(ticket, deployment=timeline.deployments[0].number)
+    return _explain(timeline, start, sorted(first.values(), key=attrgetter("key")), until)
 
 
-def explain_state(policies: PolicySet, state: State, until: int | None = None) -> Explanation:
+def explain_state(policies: PolicySet | Deployments, state: State, until: int | None = None) -> Explanation:
     """As ``explain``, from what the table holds of a ticket; without ``until`` as of the last thing that is known to be true.
 
     Where the history has been cut, ``known_since`` says up to when: before it a stopwatch is known, but not what turned it.
-    An ``until`` before ``known_since`` is answered as of ``known_since``.
+    An ``until`` before ``known_since`` is answered as of ``known_since``. A ticket that was judged by deployments that have
+    given way is explained by these, as long as it was not rejudged.
     """
     head = state.head
+    deployments = _deployments(policies)
+    timeline = deployments.timeline
+    if not timeline.agrees(head.deployment, position(head)):
+        timeline = deployments.timeline_of(head.deployment)
     if until is None and head.last_timer_at is not None:
         until = max(head.last_timer_at + 1, head.last[0] if head.last else 0)
     base = state.base
     if base is None:
-        return _explain(policies, Ticket(head.id), state.history, until)
+        return _explain(timeline, Ticket(head.id, deployment=timeline.deployments[0].number), state.history, until)
     known_since = base.last[0] if base.last else 0
-    return _explain(policies, base, state.history, None if until is None else max(until, known_since), known_since)
+    return _explain(timeline, base, state.history, None if until is None else max(until, known_since), known_since)
+
+
+def _deployments(policies: PolicySet | Deployments) -> Deployments:
+    return policies if isinstance(policies, Deployments) else Deployments.fixed(policies)
 
 
 def _explain(
-    policies: PolicySet, start: Ticket, events: list[Event], until: int | None, known_since: int | None = None
+    timeline: Timeline, start: Ticket, events: list[Event], until: int | None, known_since: int | None = None
 ) -> Explanation:
     if until is None:
         until = events[-1].at if events else known_since or 0
     heard = [event for event in events if event.at <= until]
-    record = Recorder(policies, start)
+    record = Recorder(timeline, start, heard)
     for event in heard:
         record.apply(event)
     record.pass_time(until)

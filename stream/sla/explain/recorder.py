@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
 from stream.sla.calendar.duration import Clock
-from stream.sla.effects import KINDS, TIMER, Effect, Kind, Reason
+from stream.sla.effects import KINDS, TIMER, Effect, Kind, Reason, deployment_cause
 from stream.sla.explain.change import what_changed
 from stream.sla.explain.explanation import Moment, Outcome
 from stream.sla.explain.spans import Why
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from stream.sla.events import Event
     from stream.sla.policy.policy import Threshold
     from stream.sla.policy.resolve import PolicySet, ResolvedLadder
+    from stream.sla.policy.timeline import Deployment, Timeline
     from stream.sla.ticket.stopwatch import Stopwatch
 
 T = TypeVar("T", CommitmentState, EscalationState)
@@ -33,6 +34,8 @@ Key = tuple[str, str, int]
 """Commitment or ladder, metric row, cycle."""
 
 _FOREVER: Final = 1 << 62
+DEPLOYED: Final = "policies deployed"
+"""The change that a deployment is, in an explanation."""
 _OPEN: Final = (Verdict.PENDING, Verdict.BREACHED)
 _WORDS: Final = {
     Verdict.PENDING: Outcome.PENDING,
@@ -97,9 +100,12 @@ class LadderTrace:
 class Recorder:
     """What became of one ticket. ``start``: the ticket before the first event that is heard."""
 
-    def __init__(self, policies: PolicySet, start: Ticket) -> None:
-        self.policies = policies
+    def __init__(self, timeline: Timeline, start: Ticket, events: list[Event]) -> None:
+        """``events``: those that are to be applied, for rows that a deployment builds from them."""
+        self.timeline = timeline
         self.ticket = start
+        self._whole = start.last is None
+        self._events = events
         self.commitment_traces: dict[Key, CommitmentTrace] = {}
         self.ladder_traces: dict[Key, LadderTrace] = {}
         self._cycle_traces: dict[tuple[str, int], CycleTrace] = {}
@@ -121,8 +127,9 @@ class Recorder:
     def apply(self, event: Event) -> None:
         """Take the next event, in the order of their keys."""
         self.pass_time(event.at)
+        self._meet(event.at)
         before = self.ticket
-        transition = Transition(self.policies, before.copy(), event.at)
+        transition = Transition(self.timeline, before.copy(), event.at)
         transition.event(event)
         self.ticket = transition.ticket
         self._note(
@@ -133,17 +140,82 @@ class Recorder:
         )
 
     def pass_time(self, until: int) -> None:
-        """Let everything become true that lies before ``until``."""
+        """Let everything become true that lies before ``until``, and meet the deployments that lie before it."""
+        self._meet(until - 1)
+        self._fire(until)
+
+    @property
+    def policies(self) -> PolicySet:
+        """Those that judge the ticket as it stands."""
+        return self.timeline.known[self.ticket.deployment].policies
+
+    def _meet(self, at: int) -> None:
+        """Meet the deployments up to and at an instant."""
+        while self.ticket.started and (deployment := self._following()) is not None and deployment.at <= at:
+            self._fire(deployment.at)
+            before, at_ = self.ticket, deployment.at
+            transition = Transition(self.timeline, before.copy(), at_, self._past)
+            transition.meet(at_)
+            self.ticket = transition.ticket
+            self._follow_rows(before, deployment)
+            self._note(before, transition.emitter.effects, Why(deployment_cause(deployment.number), DEPLOYED), at_)
+
+    def _following(self) -> Deployment | None:
+        return self.timeline.after(self.ticket.deployment)
+
+    def _past(self, at: int) -> list[Event] | None:
+        return [event for event in self._events if event.at < at] if self._whole else None
+
+    def _follow_rows(self, before: Ticket, deployment: Deployment) -> None:
+        """What goes on under another name, or on a row of another name, is the same commitment or ladder in the same cycle."""
+        change = deployment.change
+        if change is None:
+            return
+        former = self.timeline.known[before.deployment].former
+        for row, old_row in change.continued.items():
+            watch = self.ticket.watches.get(row)
+            if watch is not None and (trace := self._cycle_traces.get((old_row, watch.cycle))) is not None:
+                self._cycle_traces[row, watch.cycle] = CycleTrace(watch, dict(trace.why))
+        for name, old in before.commitments.items():
+            new = change.commitment(change.policy(former.policy(old.policy)), name)
+            after = self.ticket.commitments.get(new)
+            if after is not None and after.cycle == old.cycle and _key(name, old) != _key(new, after):
+                found = self.commitment_traces.pop(_key(name, old), None)
+                if found is not None and change.continued.get(after.metric, after.metric) == old.metric:
+                    found.name, found.cycle_trace = new, self._cycle_traces.get((after.metric, after.cycle), found.cycle_trace)
+                    self.commitment_traces[_key(new, after)] = found
+                elif found is not None:
+                    self.commitment_traces[_key(name, old)] = found
+        for name, high in before.escalations.items():
+            new = change.ladder(change.policy(former.policy(high.policy)), name)
+            stands = self.ticket.escalations.get(new)
+            if stands is not None and stands.cycle == high.cycle and _key(name, high) != _key(new, stands):
+                ladder = self.ladder_traces.pop(_key(name, high), None)
+                if ladder is not None and change.continued.get(stands.metric, stands.metric) == high.metric:
+                    ladder.name, ladder.cycle_trace = (
+                        new,
+                        self._cycle_traces.get((stands.metric, stands.cycle), ladder.cycle_trace),
+                    )
+                    self.ladder_traces[_key(new, stands)] = ladder
+                elif ladder is not None:
+                    self.ladder_traces[_key(name, high)] = ladder
+
+    def _calendar(self, commitment_state: CommitmentState) -> Calendar:
+        decided_by = commitment_state.decided_by
+        policies = self.policies if decided_by is None else self.timeline.known[decided_by].policies
+        return policies.calendars[commitment_state.calendar]
+
+    def _fire(self, until: int) -> None:
         while self.ticket.next is not None and self.ticket.next < until:
             before, instant = self.ticket, self.ticket.next
-            transition = Transition(self.policies, before.copy(), instant)
+            transition = Transition(self.timeline, before.copy(), instant)
             transition.time(instant + 1)
             self.ticket = transition.ticket
             self._note(before, transition.emitter.effects, Why(TIMER, ""), instant)
 
     def look_ahead(self) -> None:
         """Add what becomes true if nothing else happens. Nothing may be heard after this."""
-        transition = Transition(self.policies, self.ticket.copy(), 0)
+        transition = Transition(self.timeline, self.ticket.copy(), 0)
         transition.time(_FOREVER)
         self._add_moments(self.ticket, transition.emitter.effects, Why(TIMER, ""), expected=True)
 
@@ -193,9 +265,10 @@ class Recorder:
         watch = after.watches[commitment_state.metric]
         commitment_traces = self.commitment_traces.get(key)
         if commitment_traces is None:
-            timer = self.policies.triggers[commitment_state.metric].metric.timer
+            triggers = self.policies.triggers.get(commitment_state.metric)
+            timer = triggers is not None and triggers.metric.timer
             commitment_traces = self.commitment_traces[key] = CommitmentTrace(
-                name, commitment_state, self.policies.calendars[commitment_state.calendar], timer, cycle_trace
+                name, commitment_state, self._calendar(commitment_state), timer, cycle_trace
             )
         commitment_traces.commitment_state = commitment_state
         on = watch.on and watch.cycle == commitment_state.cycle
@@ -208,7 +281,7 @@ class Recorder:
             if commitment_state.target is None and resolved is not None:
                 commitment_traces.calendar = resolved.calendar
         if commitment_state.target is not None:
-            commitment_traces.calendar = self.policies.calendars[commitment_state.calendar]
+            commitment_traces.calendar = self._calendar(commitment_state)
         commitment_traces.verdict = _WORDS[Verdict(commitment_state.verdict)]
         if commitment_traces.timer and commitment_traces.verdict is Outcome.BREACHED:
             commitment_traces.verdict = Outcome.ELAPSED

@@ -15,8 +15,9 @@ disagree, ``docs/reference/policy-language.md`` names the reading taken.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from enum import StrEnum
+from hashlib import blake2b
 from typing import Final
 
 from stream.sla.policy.conditions import All, AnyOf, Changed, Condition, EventIs, FieldIn, Not
@@ -49,6 +50,31 @@ class Metric:
     """Nobody promises anything: when the target is used up, something may be done (closing a silent ticket). Such a
     commitment elapses instead of breaching, and counts in no compliance."""
     reopens: Condition | None = None
+
+
+def row_name(base: str, metric: Metric) -> str:
+    """The name of a row that a policy file writes: ``base``, and what tells its conditions from others of that base.
+
+    A ticket keeps a stopwatch under the name of its row. So one name must never mean two rows, in whichever set of policies.
+    """
+    parts = [getattr(metric, field.name) for field in fields(metric) if field.name != "name"]
+    return f"{base}#{blake2b(repr(_normal(parts)).encode(), digest_size=3).hexdigest()}"
+
+
+def base_name(row: str) -> str:
+    """The name of a row without what tells its conditions from others."""
+    return row.partition("#")[0]
+
+
+def _normal(value: object) -> object:
+    """The same for equal values, whatever the order of a set."""
+    if isinstance(value, list | tuple):
+        return [_normal(item) for item in value]
+    if isinstance(value, frozenset):
+        return sorted(map(repr, value))
+    if is_dataclass(value):
+        return [type(value).__name__, *(_normal(getattr(value, field.name)) for field in fields(value))]
+    return str(value) if isinstance(value, StrEnum) else value
 
 
 def _status(*statuses: str) -> FieldIn:

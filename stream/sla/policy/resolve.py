@@ -105,7 +105,8 @@ class PolicySet:
     after the start of the clock is in force.
     """
 
-    def __init__(self, policies: tuple[Policy, ...], calendars: Mapping[str, Calendar]) -> None:
+    def __init__(self, policies: tuple[Policy, ...], calendars: Mapping[str, Calendar], rows: tuple[Metric, ...] = ()) -> None:
+        """``rows``: those that are kept although no policy looks at them."""
         self.policies: Final = policies
         self.calendars: Final = calendars
         self.reads: Final[frozenset[str]] = frozenset[str]().union(*map(_fields_of, policies))
@@ -113,7 +114,7 @@ class PolicySet:
         self._order: Final = tuple(sorted(self.reads))
         self._since: Final = sorted({policy.since for policy in policies if policy.since is not None})
         self._resolved: Final[dict[tuple[object, ...], ResolvedPolicy]] = {}
-        metrics: dict[str, Metric] = {}
+        metrics: dict[str, Metric] = {metric.name: metric for metric in rows}
         for policy in policies:
             for commitment in policy.commitments:
                 metrics[commitment.metric.name] = commitment.metric
@@ -122,6 +123,17 @@ class PolicySet:
                     metrics[ladder.metric.name] = ladder.metric
         self.triggers: Final = {name: MetricTriggers(metric) for name, metric in metrics.items()}
         """Every stopwatch that some policy looks at, by the name of its row."""
+
+    def names_on(self, row: str) -> tuple[frozenset[str], frozenset[str]]:
+        """The names of the commitments and of the ladders that some policy counts on a row."""
+        commitments, ladders = set(), set()
+        for policy in self.policies:
+            on = {commitment.name for commitment in policy.commitments if commitment.metric.name == row}
+            commitments |= on
+            for ladder in policy.ladders:
+                if ladder.commitment in on if ladder.metric is None else ladder.metric.name == row:
+                    ladders.add(ladder.name)
+        return frozenset(commitments), frozenset(ladders)
 
     def epoch(self, started: int) -> int:
         """Which set of versions is in force for a clock that started then (epoch microseconds)."""

@@ -8,8 +8,9 @@ The stopwatch knows how long; this knows how long is too long. Rules:
 3. A new target never reaches back: whatever it makes due in the past becomes true at the moment of the change
    (``effective_from``).
 4. A warning that would come no earlier than the breach it warns of is not sent.
-5. What was decided stays decided: no later change of target, priority or policy alters a verdict. Only a late event can
-   show that it never was so (``stream.sla.engine``).
+5. What was decided stays decided: no later change of target, priority or policy alters a verdict. Only a late event, or a
+   deployment that undoes or rejudges, can show that it never was so (``stream.sla.engine``). It is reported on the calendar on
+   which it was decided (``decided_by``).
 
 A little longer than a file here should be: what is kept of a commitment is listed for its copy and for its parts, because
 compiled code that unpacks is slow (``docs/internals/adr/0005-compiled.md``).
@@ -69,6 +70,8 @@ Stored = tuple[
     tuple[str, ...],
     int | None,
     int | None,
+    int | None,
+    bool,
 ]
 
 # Names and plain integers for what is asked at every event: up to Python 3.11 naming an enum's member costs as much as a call.
@@ -107,6 +110,8 @@ class CommitmentState:
         warned: tuple[str, ...] = (),
         due: int | None = None,
         next: int | None = None,  # noqa: A002  the word of all parts of a ticket
+        decided_by: int | None = None,
+        unjudged: bool = False,
     ) -> None:
         self.policy: str = policy
         self.version: int = version
@@ -115,7 +120,8 @@ class CommitmentState:
         self.cycle: int = cycle
         self.verdict: int = verdict
         self.revision: int = revision
-        """Which target of the cycle this is: rises when the target changes or the cycle is reopened."""
+        """When the present target was set or the cycle was reopened (epoch microseconds); 0: when the cycle began. Of two
+        changes at one instant the second is one microsecond later, so that no two are equal."""
         self.effective_from: int = effective_from
         """When the present target took hold (epoch microseconds)."""
         self.business: bool = business
@@ -141,6 +147,10 @@ class CommitmentState:
         """The deadline, while one is in sight; of a breach, the deadline that passed."""
         self.next: int | None = next
         """The next instant at which something becomes true, if no event comes first."""
+        self.decided_by: int | None = decided_by
+        """The number of the deployment that was in force when it was decided, once another one is in force."""
+        self.unjudged: bool = unjudged
+        """A deployment promised it when its deadline had passed already: it has no target in this cycle."""
 
     def copy(self) -> CommitmentState:
         """A commitment of its own."""
@@ -164,6 +174,8 @@ class CommitmentState:
             self.warned,
             self.due,
             self.next,
+            self.decided_by,
+            self.unjudged,
         )
 
     def parts(self) -> Stored:
@@ -188,6 +200,8 @@ class CommitmentState:
             self.warned,
             self.due,
             self.next,
+            self.decided_by,
+            self.unjudged,
         )
 
     @property
@@ -198,6 +212,10 @@ class CommitmentState:
     def allowance(self) -> int | None:
         """The reading of the stopwatch at the deadline: base, target and extension together."""
         return None if self.target is None else self.rebase_used + self.target + self.extension
+
+    def revise(self, at: int) -> None:
+        """What becomes true from now on is about another target, or about a cycle that was reopened."""
+        self.revision = max(at, self.revision + 1)
 
     def decide(self, verdict: int) -> None:
         """Raises ValueError for a verdict that may not follow the present one: our bug."""
@@ -228,6 +246,8 @@ class CommitmentState:
 
     def differs(self, resolved: ResolvedCommitment, watch: Stopwatch) -> bool:
         """Whether ``resolved`` sets another target, or counts it on another calendar."""
+        if self.unjudged:
+            return False
         if resolved.policy.name != self.policy or resolved.policy.version != self.version:
             return True
         if resolved.target is None:

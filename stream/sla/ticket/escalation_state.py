@@ -10,6 +10,8 @@ Rules:
 4. What may be said only in business hours waits for the next opening; it is neither dropped nor said twice.
 5. Solving ends the escalation, at once or after a monitoring period. A reopening within the period (or, without one, at any
    time) brings it back at its level; a reopening after a quiet period begins a new one.
+6. A ladder that ceases to apply is released, also while it is monitored. It comes back when it applies again, or, if the ticket
+   is solved by then, with the reopening.
 """
 
 from __future__ import annotations
@@ -83,7 +85,7 @@ class EscalationState:
         cycle: int,
         effective_from: int = 0,
         raised: tuple[str, ...] = (),
-        phase: int = 0,  # Holding.CLIMBING
+        phase: int = 0,  # EscalationPhase.ACTIVE
         last_emitted_at: int = 0,
         monitored_until: int = 0,
         repeats: int = 0,
@@ -107,7 +109,8 @@ class EscalationState:
         self.repeats: int = repeats
         """How often the highest level was repeated."""
         self.rounds: int = rounds
-        """Counts acknowledgements, releases and recurrences: tells the facts of one round from those of the next."""
+        """When the last acknowledgement, release or recurrence was (epoch microseconds), 0 before the first: tells the facts of
+        one round from those of the next. Of two at one instant the second is one microsecond later."""
         self.next: int | None = next
         """The next instant at which something is said, if no event comes first."""
 
@@ -144,6 +147,10 @@ class EscalationState:
             self.rounds,
             self.next,
         )
+
+    def next_round(self, at: int) -> None:
+        """What becomes true from now on is of another round."""
+        self.rounds = max(at, self.rounds + 1)
 
     @property
     def active(self) -> bool:

@@ -3,6 +3,9 @@
 Which fields a ticket has, and on which rows, policies and calendars its parts lie, is the same for many tickets. So these
 names stand together, apart from the numbers that differ: the *frame* of a ticket, and the list of names of its fields. Both
 are looked up rather than read or written. Within them, words that everybody uses are numbers of ``WORDS``.
+
+A row that a policy file writes is called ``base#digest`` (``stream.sla.policy.metric.row_name``). Its base is a word like any
+other, or the name of a policy and a ladder that the frame has anyway; its digest is three bytes.
 """
 
 from __future__ import annotations
@@ -56,10 +59,20 @@ Promised = tuple[str, str, int, int]
 _StoredKeys = tuple[
     list[str],
     list[int],
-    list[tuple[int, int, int, int | None, int, bool, int | None]],
-    list[tuple[int, int, int, int | None]],
+    bytes,
+    int,
+    list[tuple[int, int, int, int, int, bool, int | None]],
+    list[tuple[int, int, int, int]],
 ]
+"""The words that ``WORDS`` lacks; the rows, those of the stopwatches first; the digests of those that have one; the number of
+rows without a stopwatch; the commitments and the ladders, with numbers of words and of rows.
 
+A row is twice the number of its base, plus one where it has a digest. The base is a word, or the n-th ladder: minus n.
+"""
+
+_DIGEST: Final = 3
+"""Bytes of the digest in the name of a row."""
+_HEX: Final = frozenset("0123456789abcdef")
 _MOST: Final = 10_000
 """Lists and frames that are remembered; a helpdesk has hundreds."""
 _write: Final = msgspec.msgpack.Encoder().encode
@@ -105,7 +118,7 @@ def unpack_names(data: bytes) -> Names:
 
 
 def pack_keys(keys: StateKeys) -> bytes:
-    """Each name stands once, whatever refers to it; a row that is called after its policy and its ladder not at all."""
+    """Each name stands once, whatever refers to it; that of a row that is called after its policy and its ladder not at all."""
     data = _bytes_of_keys.get(keys)
     if data is None:
         data = _write(_numbered(keys))
@@ -122,19 +135,33 @@ def _numbered(keys: StateKeys) -> _StoredKeys:
         return numbers.setdefault(word, len(numbers))
 
     watches, commitments, ladders = keys
-    terms: list[tuple[int, int, int, int | None, int, bool, int | None]] = []
-    commitment_status: list[tuple[int, int, int, int | None]] = []
-    for name, policy, version, metric, calendar, business, target in commitments:
-        its = None if metric == f"{policy}/{name}" else number(metric)
-        terms.append((number(name), number(policy), version, its, number(calendar), business, target))
-    for name, policy, version, metric in ladders:
-        commitment_status.append(
-            (number(name), number(policy), version, None if metric == f"{policy}/{name}" else number(metric))
-        )
-    called = {f"{policy}/{name}": at for at, (name, policy, *_) in enumerate(ladders)}
-    # A stopwatch of a ladder alone is called after it as well: minus one, minus two ... for the first ladder, the second ...
-    metrics = [-1 - called[watch] if watch in called else number(watch) for watch in watches]
-    return list(numbers)[len(WORDS) :], metrics, terms, commitment_status
+    places = {row: place for place, row in enumerate(watches)}
+
+    def place(row: str) -> int:
+        return places.setdefault(row, len(places))
+
+    terms = [
+        (number(name), number(policy), version, place(row), number(calendar), business, target)
+        for name, policy, version, row, calendar, business, target in commitments
+    ]
+    stood = [(number(name), number(policy), version, place(row)) for name, policy, version, row in ladders]
+    called = {f"{policy}/{name}": -1 - at for at, (name, policy, *_) in enumerate(ladders)}
+    rows: list[int] = []
+    digests = b""
+    for row in places:
+        base, digest = _parted(row)
+        of = called.get(base)
+        rows.append(2 * (number(base) if of is None else of) + bool(digest))
+        digests += digest
+    return list(numbers)[len(WORDS) :], rows, digests, len(places) - len(watches), terms, stood
+
+
+def _parted(row: str) -> tuple[str, bytes]:
+    """The base of a row and its digest; all of it and nothing where it does not end in one."""
+    base, mark, text = row.rpartition("#")
+    if mark and len(text) == 2 * _DIGEST and _HEX.issuperset(text):
+        return base, bytes.fromhex(text)
+    return row, b""
 
 
 def unpack_keys(data: bytes) -> StateKeys:
@@ -165,18 +192,22 @@ def promised(data: bytes) -> tuple[Promised, ...]:
 
 
 def _named(stored: _StoredKeys) -> StateKeys:
-    own, metrics, commitments, ladders = stored
+    own, numbers, digests, unwatched, keyed_commitments, keyed_ladders = stored
     words = (*WORDS, *own)
-    terms: list[CommitmentKey] = []
-    commitment_status: list[LadderKey] = []
-    for name, policy, version, metric, calendar, business, target in commitments:
-        its = f"{words[policy]}/{words[name]}" if metric is None else words[metric]
-        terms.append((words[name], words[policy], version, its, words[calendar], business, target))
-    for name, policy, version, metric in ladders:
-        its = f"{words[policy]}/{words[name]}" if metric is None else words[metric]
-        commitment_status.append((words[name], words[policy], version, its))
-    watches = [
-        words[metric] if metric >= 0 else f"{commitment_status[-1 - metric][1]}/{commitment_status[-1 - metric][0]}"
-        for metric in metrics
+    rows: list[str] = []
+    at = 0
+    for row in numbers:
+        base, has_digest = divmod(row, 2)
+        name = words[base] if base >= 0 else f"{words[keyed_ladders[-1 - base][1]]}/{words[keyed_ladders[-1 - base][0]]}"
+        if has_digest:
+            name = f"{name}#{digests[at : at + _DIGEST].hex()}"
+            at += _DIGEST
+        rows.append(name)
+    if at != len(digests):
+        raise IndexError(f"{len(digests)} bytes of digests, where the rows have {at}")
+    terms: list[CommitmentKey] = [
+        (words[name], words[policy], version, rows[row], words[calendar], business, target)
+        for name, policy, version, row, calendar, business, target in keyed_commitments
     ]
-    return tuple(watches), tuple(terms), tuple(commitment_status)
+    stood: list[LadderKey] = [(words[name], words[policy], version, rows[row]) for name, policy, version, row in keyed_ladders]
+    return tuple(rows[: len(rows) - unwatched]), tuple(terms), tuple(stood)

@@ -32,6 +32,7 @@ Stored = tuple[
     Key | None,
     int | None,
     int | None,
+    int,
 ]
 
 
@@ -52,6 +53,7 @@ class Ticket:
         last: Key | None = None,
         last_timer_at: int | None = None,
         next: int | None = None,  # noqa: A002
+        deployment: int = 0,
     ) -> None:
         self.id: str = id
         self.fields: Fields = {} if fields is None else fields
@@ -75,6 +77,8 @@ class Ticket:
         """The newest instant at which time alone made something true."""
         self.next: int | None = next
         """The soonest instant at which something becomes true, if no event comes first."""
+        self.deployment: int = deployment
+        """The number of the deployment that judges it: ``stream.sla.policy.timeline``."""
         self.stored: bytes | None = None
         """The parts as the table has them, while they are as they were when it was written or read;
         ``stream.sla.codec.layout``."""
@@ -94,6 +98,7 @@ class Ticket:
             self.last,
             self.last_timer_at,
             self.next,
+            self.deployment,
         )
         copy.stored = self.stored
         return copy
@@ -120,6 +125,7 @@ class Ticket:
             self.last,
             self.last_timer_at,
             self.next,
+            self.deployment,
         )
 
     def look_ahead(self) -> None:
@@ -171,6 +177,10 @@ class State:
     def history(self) -> list[Event]:
         """The events of ``recent``, read anew at each call."""
         return self.recent.events
+
+    def past(self, at: int) -> list[Event] | None:
+        """The events before an instant (epoch microseconds); ``None`` where the history is cut."""
+        return None if self.base is not None else [event for event in self.history if event.at < at]
 
     def knows(self, event: Event) -> bool:
         """Whether the event is among ``recent``, by its id and source."""

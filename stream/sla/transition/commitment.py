@@ -57,6 +57,11 @@ class CommitmentMachine:
         return self.commitment_state.verdict == PENDING
 
     @property
+    def going_on(self) -> bool:
+        """It goes on where it moves to another row by a deployment."""
+        return True
+
+    @property
     def may_begin_again(self) -> bool:
         """It ended in its cycle, and that says nothing against a new promise in the same cycle."""
         return self.commitment_state.verdict in (CANCELLED, MET, MEASURED)
@@ -86,7 +91,7 @@ class CommitmentMachine:
         if commitment_state.verdict == PENDING:
             if commitment_state.target is None:
                 commitment_state.decide(MEASURED)
-                self.emit(_MEASURED, _NO_TARGET)
+                self.emit(_MEASURED, _NO_TARGET if not commitment_state.unjudged else Reason.PAST_WHEN_PROMISED)
             elif commitment_state.due is not None and commitment_state.due < self.emitter.at:
                 # Time was let pass up to here, so only a target that changed at this very instant can have got by.
                 self.breach()
@@ -101,14 +106,18 @@ class CommitmentMachine:
         """The stopwatch was paused, resumed or reopened."""
         commitment_state = self.commitment_state
         if signal is REOPEN:
-            commitment_state.revision += 1
+            commitment_state.revise(self.emitter.at)
             if commitment_state.verdict == MET_LATE:
                 commitment_state.decide(BREACHED)
             elif commitment_state.verdict in (MET, MEASURED):
                 commitment_state.decide(PENDING)
+                commitment_state.decided_by = None
                 commitment_state.effective_from = self.emitter.at
-            if commitment_state.verdict == PENDING and commitment_state.differs(self.resolved, self.watch):
-                self.retarget()  # the fields changed while it was stopped
+            if commitment_state.verdict == PENDING:
+                if commitment_state.differs(self.resolved, self.watch):
+                    self.retarget()  # the fields or the policies changed while it was stopped
+                elif not commitment_state.unjudged:
+                    commitment_state.measure_again(self.resolved.calendar, self.watch)  # its calendar may have changed
         if commitment_state.verdict != PENDING:
             return
         self._find_due()  # the next instant is found when the plan is applied to the stopwatches that were turned
@@ -148,7 +157,7 @@ class CommitmentMachine:
             self.emit(Kind.EXTENSION_REFUSED, Reason.NO_EXTENSION, per_event=True)
             return
         commitment_state.extension += allowed
-        commitment_state.revision += 1
+        commitment_state.revise(self.emitter.at)
         commitment_state.effective_from = self.emitter.at
         self._aim_again()
         self.emit(Kind.RETARGETED, Reason.EXTENSION, per_event=True)
@@ -161,24 +170,34 @@ class CommitmentMachine:
                 resolved.policy.name, resolved.policy.version, resolved.metric, watch.cycle
             )
             if before.metric != resolved.metric or before.cycle == watch.cycle:
-                commitment_state.revision = before.revision + 1
+                commitment_state.revision = before.revision
+                commitment_state.revise(self.emitter.at)
         else:
             commitment_state = before
             commitment_state.cycle = watch.cycle
+        if self.emitter.deployment is not None:  # the name may have been that of something else in this cycle
+            commitment_state.revise(self.emitter.at)
         self.emitter.ticket.commitments[resolved.name] = commitment_state
         commitment_state.aim(resolved, watch, self.emitter.at)
         self.look_ahead()
-        self.emit(_STARTED, _CLOCK_STARTED if watch.began == self.emitter.at else _FIELD_CHANGED)
+        reason = _CLOCK_STARTED if watch.began == self.emitter.at else _FIELD_CHANGED
+        if self.emitter.deployment is not None:
+            reason = Reason.POLICY_CHANGED
+            if commitment_state.due is not None and commitment_state.due < self.emitter.at:
+                # Else a commitment that is added would breach every old ticket, and a renamed one would breach a second time.
+                reason = Reason.PAST_WHEN_PROMISED
+                commitment_state.unjudged = True
+                commitment_state.target = None
+                self.look_ahead()
+        self.emit(_STARTED, reason)
         if watch.phase == PAUSED:
             self.emit(_PAUSED, _BY_PAUSE, per_event=True)
 
     def retarget(self) -> None:
         """The ticket's fields now promise something else: swap the target as the commitment's ``on_change`` says."""
         commitment_state, resolved, at = self.commitment_state, self.resolved, self.emitter.at
-        commitment_state.revision += 1
-        commitment_state.metric = resolved.metric
-        commitment_state.cycle = self.watch.cycle
-        commitment_state.aim(resolved, self.watch, at)
+        commitment_state.revise(at)
+        self._aim()
         mode = resolved.commitment.on_change
         if mode is OnChange.RESET:
             commitment_state.extension = 0
@@ -190,16 +209,76 @@ class CommitmentMachine:
         self._aim_again()
         self.emit(Kind.RETARGETED, _FIELD_CHANGED, per_event=True)
 
+    def _aim(self) -> None:
+        """Take the target that is wanted now. What was granted stands: where the clock is another, as the same shift of the
+        deadline."""
+        commitment_state, resolved, watch, at = self.commitment_state, self.resolved, self.watch, self.emitter.at
+        extension, business = commitment_state.extension, commitment_state.business
+        deadline: int | None = None
+        before = resolved.calendar
+        if extension:
+            before = self.emitter.calendar_of(commitment_state)
+            old_watch = self.emitter.ticket.watches.get(commitment_state.metric, watch)
+            deadline = old_watch.reaches(
+                commitment_state.rebase_used + (commitment_state.target or 0), commitment_state.clock, before
+            )
+        commitment_state.metric = resolved.metric
+        commitment_state.cycle = watch.cycle
+        commitment_state.aim(resolved, watch, at)
+        if extension and commitment_state.business != business:
+            start = at if deadline is None else deadline
+            if business:
+                commitment_state.extension = before.add(start, extension) - start
+            else:
+                commitment_state.extension = resolved.calendar.measure(start, start + extension)
+
+    def redeploy(self, former: ResolvedCommitment | None) -> None:
+        """A deployment may have changed anything about it: measure it whole by the set in force from now on, and say what
+        changed of its deadline, target, policy and calendar. ``former``: what the set before promised under its name.
+
+        The elapsed time is always carried: ``on_change`` is for changes of fields.
+        """
+        commitment_state, resolved, at = self.commitment_state, self.resolved, self.emitter.at
+        before = self._shown()
+        if commitment_state.unjudged:
+            commitment_state.policy, commitment_state.version = resolved.policy.name, resolved.policy.version
+            commitment_state.calendar, commitment_state.metric = resolved.calendar.name, resolved.metric
+            commitment_state.cycle = self.watch.cycle
+        else:
+            self._aim()
+            commitment_state.measure_again(resolved.calendar, self.watch)
+        self.look_ahead()
+        if (former is None or former.name == resolved.name) and self._shown() == before:
+            return
+        commitment_state.revise(at)
+        self._aim_again()
+        self.emit(Kind.RETARGETED, self._why_redeployed(former), per_event=True)
+        if commitment_state.due is not None and commitment_state.due < at:
+            self.breach()
+
+    def _shown(self) -> tuple[object, ...]:
+        state = self.commitment_state
+        return state.due, state.target, state.business, state.policy, state.version, state.calendar, state.metric
+
+    def _why_redeployed(self, former: ResolvedCommitment | None) -> Reason:
+        resolved = self.resolved
+        if former is None or former.target != resolved.target or former.policy.version != resolved.policy.version:
+            return Reason.POLICY_CHANGED
+        renamed = former.name != resolved.name or former.policy.name != resolved.policy.name
+        if not renamed:
+            return Reason.CALENDAR_CHANGED if former.metric == resolved.metric else Reason.POLICY_CHANGED
+        return Reason.RENAMED if former.calendar.name == resolved.calendar.name else Reason.POLICY_CHANGED
+
     def refresh(self) -> None:
         """The target is the same; the warnings may be others."""
         self.commitment_state.effective_from = max(self.commitment_state.effective_from, self.emitter.at)
         self.look_ahead()
 
-    def withdraw(self) -> None:
-        """Nothing is promised any more to the ticket's fields."""
+    def withdraw(self, reason: Reason) -> None:
+        """Nothing of that name is promised to the ticket any more."""
         self.commitment_state.decide(CANCELLED)
         self.commitment_state.next = None
-        self.emit(Kind.CANCELLED, Reason.NO_LONGER_APPLIES)
+        self.emit(Kind.CANCELLED, reason)
 
     def breach(self) -> None:
         """The deadline has passed: now, or earlier than the instant at which its target took hold."""
@@ -225,7 +304,7 @@ class CommitmentMachine:
         if commitment_state.verdict != PENDING:
             return
         self._find_due()
-        if not watch.on:
+        if not watch.on or commitment_state.unjudged:
             return
         soonest = commitment_state.due
         if soonest is not None and soonest < commitment_state.effective_from:
@@ -258,8 +337,8 @@ class CommitmentMachine:
         """``per_event``: the same may happen again in this cycle, so that its cause tells one from the other."""
         emitter, commitment_state, watch, name = self.emitter, self.commitment_state, self.watch, self.resolved.name
         at, cause, ticket = emitter.at, emitter.cause, emitter.ticket.id
-        # Once decided, a commitment is reported on the calendar that it was promised on, whatever the fields select now.
-        clock, calendar = commitment_state.clock, emitter.calendars[commitment_state.calendar]
+        # Once decided, a commitment is reported on the calendar by which it was decided, whatever the fields select now.
+        clock, calendar = commitment_state.clock, emitter.calendar_of(commitment_state)
         text = "" if threshold is None else threshold.text
         occasion = (commitment_state.metric, commitment_state.cycle, commitment_state.revision)
         emitter.effects.append(
@@ -290,6 +369,7 @@ class CommitmentMachine:
                 calendar.name,
                 calendar.timezone,
                 False,  # late
+                emitter.deployment,
                 "",  # retracts
                 None,  # retracts_kind
                 None,  # retracts_reason

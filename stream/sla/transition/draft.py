@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from stream.sla.policy.resolve import PolicySet, ResolvedPolicy
+    from stream.sla.policy.change import Change
+    from stream.sla.policy.resolve import PolicySet, ResolvedCommitment, ResolvedLadder, ResolvedPolicy
     from stream.sla.ticket.commitment_state import CommitmentState
     from stream.sla.ticket.escalation_state import EscalationState
     from stream.sla.ticket.state import Fields, Ticket
@@ -13,17 +14,41 @@ if TYPE_CHECKING:
 
 
 class Terms:
-    """What policies promise to certain fields."""
+    """What policies promised to certain fields, up to the event or the deployment that is being applied."""
 
-    __slots__ = ("fields", "policies")
+    __slots__ = ("change", "fields", "policies")
 
-    def __init__(self, policies: PolicySet, fields: Fields) -> None:
+    def __init__(self, policies: PolicySet, fields: Fields, change: Change | None = None) -> None:
+        """``change``: what the deployment that is being applied changes about the policies."""
         self.policies = policies
         self.fields = fields
+        self.change = change
 
     def resolved_policy(self, watch: Stopwatch) -> ResolvedPolicy:
         """By the versions in force when the present cycle of the stopwatch began."""
         return self.policies.resolved_policy(self.fields, self.policies.epoch(watch.began))
+
+    def commitment(self, name: str, watch: Stopwatch) -> ResolvedCommitment | None:
+        """By its present name."""
+        change, found = self.change, self.resolved_policy(watch).commitments
+        if change is not None:
+            for resolved in found.values():
+                if name == change.commitment(change.policy(resolved.policy.name), resolved.name):
+                    return resolved
+        return found.get(name)
+
+    def ladder(self, name: str, watch: Stopwatch) -> ResolvedLadder | None:
+        """By its present name."""
+        change, found = self.change, self.resolved_policy(watch).ladders
+        if change is not None:
+            for resolved in found.values():
+                if name == change.ladder(change.policy(resolved.policy.name), resolved.name):
+                    return resolved
+        return found.get(name)
+
+    def is_withdrawn(self, policy: str) -> bool:
+        """Whether the deployment that is being applied has no policy of that name any more."""
+        return self.change is not None and policy in self.change.withdrawn
 
 
 class Draft:
@@ -58,6 +83,13 @@ class Draft:
         """Put the terms for the ticket's present fields in force. Returns those before."""
         before = Terms(self.policies, self._fields)
         self._fields = self.ticket.fields
+        self._resolved_policy = None
+        return before
+
+    def deploy(self, policies: PolicySet, change: Change) -> Terms:
+        """Put another set of policies in force. Returns the terms before."""
+        before = Terms(self.policies, self._fields, change)
+        self.policies = policies
         self._resolved_policy = None
         return before
 

@@ -9,25 +9,38 @@ if TYPE_CHECKING:
 
     from stream.sla.calendar.calendar import Calendar
     from stream.sla.effects import Effect
+    from stream.sla.policy.timeline import Deployment
+    from stream.sla.ticket.commitment_state import CommitmentState
     from stream.sla.ticket.state import Ticket
 
 
 class Emitter:
     """What becomes true from now on becomes true at ``at``, because of ``cause``. Set once an event, or once an instant."""
 
-    __slots__ = ("_fields", "at", "calendars", "cause", "effects", "now", "ticket")
+    __slots__ = ("_fields", "at", "calendars", "cause", "deployment", "effects", "known", "now", "ticket")
 
-    def __init__(self, ticket: Ticket, calendars: Mapping[str, Calendar], now: int) -> None:
+    def __init__(self, ticket: Ticket, calendars: Mapping[str, Calendar], known: Mapping[int, Deployment], now: int) -> None:
         self.ticket = ticket
         self.calendars = calendars
+        """Of the set in force."""
+        self.known = known
+        """Every deployment, by number."""
         self.now = now
         """The clock (epoch microseconds), for ``detected_at``."""
         self.at = 0
         """Epoch microseconds."""
         self.cause = ""
-        """The id of an event, or ``TIMER``."""
+        """The id of an event, ``TIMER``, or ``deployment_cause``."""
+        self.deployment: int | None = None
+        """The number of the deployment that is being applied; ``None``: none is."""
         self.effects: list[Effect] = []
         self._fields: dict[str, str | list[str]] | None = None
+
+    def calendar_of(self, commitment_state: CommitmentState) -> Calendar:
+        """The calendar on which a commitment is reported: of the set that decided it, or of the set in force."""
+        decided_by = commitment_state.decided_by
+        calendars = self.calendars if decided_by is None else self.known[decided_by].policies.calendars
+        return calendars[commitment_state.calendar]
 
     def fields_changed(self) -> None:
         """The next effects show the ticket's fields as they are from here on."""

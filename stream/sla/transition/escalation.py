@@ -8,7 +8,7 @@ from stream.sla.calendar.duration import Clock
 from stream.sla.effect_ids import stem
 from stream.sla.effects import THRESHOLD_REASON, Effect, Kind, Reason
 from stream.sla.ticket.commitment_state import PENDING
-from stream.sla.ticket.escalation_state import ACKNOWLEDGED, ACTIVE, WITHDRAWN, EscalationPhase, EscalationState, shift
+from stream.sla.ticket.escalation_state import ACKNOWLEDGED, ACTIVE, WITHDRAWN, Due, EscalationPhase, EscalationState, shift
 from stream.sla.ticket.stopwatch import CANCEL, REOPEN, RESTART, STOP
 
 if TYPE_CHECKING:
@@ -78,6 +78,12 @@ class EscalationMachine:
         return self.escalation_state.phase != WITHDRAWN
 
     @property
+    def going_on(self) -> bool:
+        """Its stopwatch is on, so that what was raised stays raised where it moves to another row by a deployment."""
+        watch = self.emitter.ticket.watches[self.escalation_state.metric]
+        return watch.on and watch.cycle == self.escalation_state.cycle
+
+    @property
     def may_begin_again(self) -> bool:
         """What was withdrawn goes on."""
         return True
@@ -116,19 +122,22 @@ class EscalationMachine:
         if before.metric == resolved_ladder.metric and before.cycle == watch.cycle:
             before.repeats = 0
             self._enter(EscalationPhase.ACTIVE)
-            self._emit_to_all(Kind.RECURRED, _FIELD_CHANGED)
+            self._emit_to_all(Kind.RECURRED, _FIELD_CHANGED if self.emitter.deployment is None else Reason.POLICY_CHANGED)
         else:
             if before.cycle:
-                rounds = before.rounds + 1 if before.metric != resolved_ladder.metric else 0
                 self.escalation_state = EscalationState(
                     resolved_ladder.policy.name,
                     resolved_ladder.policy.version,
                     resolved_ladder.metric,
                     watch.cycle,
-                    rounds=rounds,
                 )
+                if before.metric != resolved_ladder.metric:
+                    self.escalation_state.rounds = before.rounds
+                    self.escalation_state.next_round(self.emitter.at)
             else:
                 before.cycle = watch.cycle
+                if self.emitter.deployment is not None:  # the name may have been that of something else in this cycle
+                    before.next_round(self.emitter.at)
             self.emitter.ticket.escalations[resolved_ladder.name] = self.escalation_state
         self.refresh()
 
@@ -136,20 +145,35 @@ class EscalationMachine:
         """Its stopwatch begins another cycle, or another stopwatch counts it: what was raised before is over."""
         before = self.emitter.ticket.watches[self.escalation_state.metric]
         EscalationMachine(self.emitter, self.resolved_ladder, self.escalation_state, before, self.commitment_state).release(
-            Reason.RESTARTED
+            Reason.RESTARTED if self.emitter.deployment is None else Reason.POLICY_CHANGED
         )
         self.begin()
 
-    def withdraw(self) -> None:
-        """The ladder does not apply to the ticket's fields any more. If it applies again, it goes on."""
-        self.release(Reason.NO_LONGER_APPLIES, EscalationPhase.WITHDRAWN)
+    def withdraw(self, reason: Reason) -> None:
+        """The ladder does not apply to the ticket any more. If it applies again, it goes on."""
+        self.release(reason, EscalationPhase.WITHDRAWN)
+
+    def redeploy(self) -> None:
+        """A deployment may have changed its levels, or the row on which it stands. Of the levels that are due already only the
+        highest is raised."""
+        self.escalation_state.metric, self.escalation_state.cycle = self.resolved_ladder.metric, self.watch.cycle
+        self.refresh()
+        escalation_state, at = self.escalation_state, self.emitter.at
+        past = [
+            due
+            for due in escalation_state.pending(self.resolved_ladder, self.watch, self.commitment_state)
+            if due.instant == at and due.threshold is not None and due.level is not None
+        ]
+        if past:
+            self._raise(past[-1])
+            self.look_ahead()
 
     def release(self, reason: Reason, phase: EscalationPhase = EscalationPhase.RELEASED) -> None:
         """The escalation is over: everybody who was notified of it is notified of its end."""
         escalation_state = self.escalation_state
         escalation_state.next = None
         if escalation_state.active:
-            escalation_state.rounds += 1
+            escalation_state.next_round(self.emitter.at)
             escalation_state.phase = phase
             self._emit_to_all(Kind.RELEASED, reason)
 
@@ -201,13 +225,19 @@ class EscalationMachine:
                 self.release(Reason.QUIET, EscalationPhase.ENDED)
                 return
             if due.threshold is not None:
-                escalation_state.raised = (*escalation_state.raised, due.level.name)
-                escalation_state.repeats = 0
-                escalation_state.last_emitted_at = instant
-                self._emit_level(Kind.RAISED, THRESHOLD_REASON[due.threshold.kind], due.level)
+                self._raise(due)
             elif due.level.name == escalation_state.raised[-1]:
                 self._repeat(due.level)
         self.look_ahead()
+
+    def _raise(self, due: Due) -> None:
+        escalation_state, level, threshold = self.escalation_state, due.level, due.threshold
+        if level is None or threshold is None:
+            raise ValueError("a repetition, or the end of a monitoring period, raises no level")
+        escalation_state.raised = (*escalation_state.raised, level.name)
+        escalation_state.repeats = 0
+        escalation_state.last_emitted_at = self.emitter.at
+        self._emit_level(Kind.RAISED, THRESHOLD_REASON[threshold.kind], level)
 
     def _repeat(self, level: Level) -> None:
         escalation_state = self.escalation_state
@@ -235,7 +265,7 @@ class EscalationMachine:
         """Begin the next round of the escalation."""
         self.escalation_state.phase = phase
         self.escalation_state.last_emitted_at = self.emitter.at
-        self.escalation_state.rounds += 1
+        self.escalation_state.next_round(self.emitter.at)
 
     def _is_meant(self, event: Event) -> bool:
         return not event.level or event.level in self.escalation_state.raised
@@ -292,6 +322,7 @@ class EscalationMachine:
                 calendar.name,
                 calendar.timezone,
                 False,  # late
+                emitter.deployment,
                 "",  # retracts
                 None,  # retracts_kind
                 None,  # retracts_reason

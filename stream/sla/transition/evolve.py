@@ -8,18 +8,28 @@
 4. Reconcile what is promised to the new fields with what the ticket has (``stream.sla.transition.reconcile``): on the
    stopwatches that were turned, or on all of them if the fields select another plan.
 
-``Transition.time`` fires, in the order of their instants, all marks that lie before the given instant. Not those at it: what is
-done on the deadline is done in time.
+``Transition.time`` fires, in the order of their instants, all thresholds and deadlines that lie before the given instant. Not
+those at it: what is done on the deadline is done in time.
+
+A deployment (``stream.sla.transition.deploy``) comes in between at its own instant: after the deadlines before that instant,
+and before the events and the deadlines at it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
+import msgspec
+
 from stream.sla.effects import TIMER, Reason
+from stream.sla.policy.change import Change
+from stream.sla.policy.timeline import NEVER, SINCE_EVER, Deployments
 from stream.sla.ticket.fields import update_fields
+from stream.sla.ticket.state import Ticket
 from stream.sla.ticket.stopwatch import IDLE, Signal, Stopwatch
 from stream.sla.transition.commitment import CommitmentMachine
+from stream.sla.transition.deploy import deploy
 from stream.sla.transition.draft import Draft
 from stream.sla.transition.emitter import Emitter
 from stream.sla.transition.escalation import EscalationMachine
@@ -27,9 +37,9 @@ from stream.sla.transition.reconcile import reconcile
 
 if TYPE_CHECKING:
     from stream.sla.events import Event
-    from stream.sla.policy.resolve import PolicySet, ResolvedLadder
+    from stream.sla.policy.resolve import ResolvedLadder
+    from stream.sla.policy.timeline import Deployment, Timeline
     from stream.sla.ticket.escalation_state import EscalationState
-    from stream.sla.ticket.state import Ticket
 
 _ABOUT_ESCALATIONS: Final = ("escalation.requested", "escalation.acknowledged", "escalation.released")
 _END_REASON: Final = {Signal.STOP: Reason.SOLVED, Signal.RESTART: Reason.RESTARTED, Signal.CANCEL: Reason.CANCEL_CONDITION}
@@ -39,22 +49,46 @@ _CANCELLED: Final = (Signal.CANCEL,)
 _FIELD_CHANGED: Final = Reason.FIELD_CHANGED
 
 
+Past = Callable[[int], "list[Event] | None"]
+"""The events of a ticket before an instant, all of them in order; ``None`` where not all are known."""
+
+
 class Transition:
     """Changes one ticket in place (give it a copy) and collects what became true in ``emitter.effects``."""
 
-    __slots__ = ("draft", "emitter", "policies", "ticket")
+    __slots__ = ("_next", "_next_at", "_past", "draft", "emitter", "policies", "ticket", "timeline", "unbuilt")
 
-    def __init__(self, policies: PolicySet, ticket: Ticket, now: int) -> None:
-        self.policies = policies
+    def __init__(self, timeline: Timeline, ticket: Ticket, now: int, past: Past | None = None) -> None:
+        """``past``: asked when a deployment brings a row that was not kept before; ``None``: nothing is known."""
+        self.timeline = timeline
         self.ticket = ticket
-        self.draft = Draft(policies, ticket)
-        self.emitter = Emitter(ticket, policies.calendars, now)
+        self.unbuilt = 0
+        """Rows that could not be built from the ticket's events."""
+        self._past = past
+        number = ticket.deployment
+        self._next: Deployment | None = None
+        """The next deployment to meet, and its instant."""
+        self._next_at = NEVER
+        last = timeline.last
+        if number == last.number:
+            self.policies = last.policies
+        else:
+            self.policies = timeline.known[number].policies
+            if number in timeline.place:
+                self._look_for(timeline.after(number))
+            else:  # the events before the one that gave way are not kept: it is replaced where the ticket stands
+                at = position(ticket)
+                self._next, self._next_at = timeline.in_force(at), at
+        self.draft = Draft(self.policies, ticket)
+        self.emitter = Emitter(ticket, self.policies.calendars, timeline.known, now)
 
     def event(self, event: Event) -> None:
         ticket, emitter, at, type_ = self.ticket, self.emitter, event.at, event.type
         # 1
+        if self._next_at <= at:
+            self.meet(at)
         if ticket.next is not None and ticket.next < at:
-            self.time(at)
+            self._fire_until(at)
         emitter.at, emitter.cause = at, event.id
         # 2
         event, changed = update_fields(ticket, event)
@@ -80,6 +114,56 @@ class Transition:
             ticket.look_ahead()
 
     def time(self, until: int) -> None:
+        """Fire what lies before ``until``, and meet the deployments that lie before it."""
+        if self._next_at < until:
+            self.meet(until - 1)
+        self._fire_until(until)
+
+    def meet(self, at: int) -> None:
+        """Meet the deployments up to and at an instant, each after the deadlines before it."""
+        ticket, emitter = self.ticket, self.emitter
+        while self._next is not None and self._next_at <= at:
+            deployment = self._next
+            if not ticket.started:  # nothing of it is judged by any
+                deployment = self.timeline.in_force(at)
+                self.draft.deploy(deployment.policies, Change(self.policies, deployment.policies))
+                emitter.calendars = deployment.policies.calendars
+                ticket.deployment = deployment.number
+            else:
+                self._fire_until(self._next_at)
+                emitter.at = self._next_at
+                known = deployment.change
+                change = (
+                    known if known is not None and _follows(deployment, ticket) else Change(self.policies, deployment.policies)
+                )
+                if change.touches(ticket):
+                    former = self.timeline.known[ticket.deployment].former
+                    deploy(self.draft, emitter, deployment, (change, former), self._built(change, self._next_at))
+                else:
+                    self.draft.deploy(deployment.policies, change)
+                    emitter.calendars = deployment.policies.calendars
+                    ticket.deployment = deployment.number
+            self.policies = deployment.policies
+            self._look_for(self.timeline.after(deployment.number))
+
+    def _look_for(self, deployment: Deployment | None) -> None:
+        self._next = deployment
+        self._next_at = NEVER if deployment is None else deployment.at
+
+    def _built(self, change: Change, at: int) -> dict[str, Stopwatch]:
+        """The stopwatches of the rows that were not kept before."""
+        if not change.built:
+            return {}
+        events = None if self._past is None else self._past(at)
+        if events is None:
+            self.unbuilt += len(change.built)
+            return {}
+        build = Transition(Deployments.fixed(change.rows).timeline, Ticket(self.ticket.id), at)
+        for event in events:
+            build.event(event)
+        return build.ticket.watches
+
+    def _fire_until(self, until: int) -> None:
         ticket = self.ticket
         while ticket.next is not None and ticket.next < until:
             self.draft.own()
@@ -150,37 +234,48 @@ class Transition:
         )
 
     def _extend(self, event: Event) -> list[str]:
-        commitment_state = self.draft.commitment_state(event.commitment)
+        name = self._present_name(event.commitment)
+        commitment_state = self.draft.commitment_state(name)
         if commitment_state is None:
             return []  # nothing of that name was ever promised to this ticket: there is nobody to tell
         watch = self.ticket.watches[commitment_state.metric]
-        resolved = self.draft.resolved_policy(watch).commitments.get(event.commitment)
+        resolved = self.draft.resolved_policy(watch).commitments.get(name)
         if resolved is not None:
             CommitmentMachine(self.emitter, resolved, commitment_state, watch).on_extension(event)
         return [commitment_state.metric]
 
+    def _present_name(self, name: str) -> str:
+        """Of the commitment that an event names, perhaps by a name that it had."""
+        commitments, former = self.ticket.commitments, self.timeline.known[self.ticket.deployment].former
+        if name in commitments:
+            return name
+        return next((present for present, held in commitments.items() if former.commitment(held.policy, name) == present), name)
+
     def _escalate(self, event: Event) -> list[str]:
         """An acknowledgement or a release is for every ladder that it means; a request is answered once."""
         ticket = self.ticket
-        found = []
+        former = self.timeline.known[ticket.deployment].former
+        found: list[tuple[EscalationMachine, Event]] = []
         for name in list(ticket.escalations):
             escalation_state = self.draft.escalation_state(name)
             if escalation_state is not None:
                 watch = ticket.watches[escalation_state.metric]
                 resolved_ladder = self.draft.resolved_policy(watch).ladders.get(name)
                 if resolved_ladder is not None:
-                    found.append(self._escalation(resolved_ladder, escalation_state, watch))
+                    level = former.level(resolved_ladder.policy.name, name, event.level)
+                    meant = event if level == event.level else msgspec.structs.replace(event, level=level)
+                    found.append((self._escalation(resolved_ladder, escalation_state, watch), meant))
         if event.type == "escalation.requested":
-            found.sort(key=lambda one: (not one.answers(event), not one.resolved_ladder.ladder.on_request))
+            found.sort(key=lambda one: (not one[0].answers(one[1]), not one[0].resolved_ladder.ladder.on_request))
             del found[1:]
-        for escalation in found:
+        for escalation, meant in found:
             if event.type == "escalation.acknowledged":
-                escalation.on_acknowledgement(event)
+                escalation.on_acknowledgement(meant)
             elif event.type == "escalation.released":
-                escalation.on_release(event)
+                escalation.on_release(meant)
             else:
-                escalation.on_request(event, ticket.commitments.get(escalation.resolved_ladder.ladder.request_after))
-        return [escalation.escalation_state.metric for escalation in found]
+                escalation.on_request(meant, ticket.commitments.get(escalation.resolved_ladder.ladder.request_after))
+        return [escalation.escalation_state.metric for escalation, _ in found]
 
     def _fire(self, instant: int) -> None:
         ticket, emitter = self.ticket, self.emitter
@@ -195,7 +290,16 @@ class Transition:
             if high.next == instant:
                 watch, escalation_state = ticket.watches[high.metric], self.draft.escalation_state(name) or high
                 resolved_ladder = self.draft.resolved_policy(watch).ladders.get(name)
-                if resolved_ladder is None:  # solved, watched, and by a change of fields no ladder's any more
-                    escalation_state.next = None
-                    continue
+                if resolved_ladder is None:
+                    raise ValueError(f"ladder {name!r} is to be raised, and nothing promises it")
                 self._escalation(resolved_ladder, escalation_state, watch).on_due()
+
+
+def position(ticket: Ticket) -> int:
+    """Up to this instant everything that an event or time makes true of the ticket has been found (epoch microseconds)."""
+    newest = ticket.last[0] if ticket.last is not None else SINCE_EVER
+    return newest if ticket.last_timer_at is None else max(newest, ticket.last_timer_at)
+
+
+def _follows(deployment: Deployment, ticket: Ticket) -> bool:
+    return deployment.before is not None and deployment.before.number == ticket.deployment

@@ -9,7 +9,8 @@ done about it:
 3. Current on another metric row, where the version in force for that row's stopwatch still counts it: it is left alone. Nothing
    is counted twice on a ticket; the version that began with it ends it.
 4. Of another row or cycle: it moves here while it is open, and begins if it is not.
-5. Open in this cycle: its target changes where the terms differ. Where they do not, its warnings and levels may.
+5. Open in this cycle: its target changes where the terms differ. Where they do not, its warnings and levels may. After a
+   deployment everything about it may be different, so it is measured whole, also where it moves here from another row.
 6. Ended in this cycle without a breach, or withdrawn: it begins again, because it is wanted again.
 7. Breached in this cycle: it is left alone.
 
@@ -21,8 +22,9 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import TYPE_CHECKING, Final
 
+from stream.sla.effects import Reason
 from stream.sla.ticket.commitment_state import PENDING, CommitmentState
-from stream.sla.ticket.escalation_state import EscalationState
+from stream.sla.ticket.escalation_state import MONITORING, EscalationState
 from stream.sla.transition.commitment import CommitmentMachine
 from stream.sla.transition.escalation import EscalationMachine
 
@@ -37,7 +39,7 @@ class Case(IntEnum):
     """How what is wanted of a name meets what there is: the reason for the action."""
 
     UNWANTED = 0
-    """Open, and promised no more."""
+    """Open, and promised no more. It is found last, when all that is wanted is known."""
     NEW = 1
     COUNTED_ELSEWHERE = 2
     MOVED = 3
@@ -48,6 +50,8 @@ class Case(IntEnum):
     TERMS_EQUAL = 6
     WANTED_AGAIN = 7
     DECIDED = 8
+    REDEPLOYED = 9
+    """Open, and a deployment is being applied."""
 
 
 class Action(IntEnum):
@@ -56,6 +60,7 @@ class Action(IntEnum):
     RETARGET = 2
     REFRESH = 3
     WITHDRAW = 4
+    REDEPLOY = 5
 
 
 TABLE: Final[dict[Case, Action]] = {
@@ -68,10 +73,10 @@ TABLE: Final[dict[Case, Action]] = {
     Case.TERMS_EQUAL: Action.REFRESH,
     Case.WANTED_AGAIN: Action.BEGIN,
     Case.DECIDED: Action.LEAVE,
+    Case.REDEPLOYED: Action.REDEPLOY,
 }
 
 # Plain integers, because up to Python 3.11 naming an enum's member costs as much as a call.
-_UNWANTED: Final = int(Case.UNWANTED)
 _NEW: Final = int(Case.NEW)
 _COUNTED_ELSEWHERE: Final = int(Case.COUNTED_ELSEWHERE)
 _MOVED: Final = int(Case.MOVED)
@@ -83,7 +88,7 @@ _DECIDED: Final = int(Case.DECIDED)
 _BEGIN: Final = int(Action.BEGIN)
 _RETARGET: Final = int(Action.RETARGET)
 _REFRESH: Final = int(Action.REFRESH)
-_WITHDRAW: Final = int(Action.WITHDRAW)
+_REDEPLOYED: Final = int(Case.REDEPLOYED)
 _TABLE: Final = [int(TABLE[case]) for case in Case]
 
 
@@ -108,7 +113,11 @@ def reconcile(draft: Draft, emitter: Emitter, metrics: list[str], before: Terms 
                 resolved.policy.name, resolved.policy.version, metric, 0
             )
             commitment = CommitmentMachine(emitter, resolved, commitment_state, watch)
-            _act(commitment, _case(commitment, draft, name, metric, (commitment_state.metric, commitment_state.cycle)))
+            case = _case(commitment, draft, name, metric, (commitment_state.metric, commitment_state.cycle))
+            if case == _REDEPLOYED:
+                commitment.redeploy(None if before is None else before.commitment(name, watch))
+            else:
+                _act(commitment, case)
         for resolved_ladder in resolved_policy.ladders_on.get(metric, ()):
             name = resolved_ladder.name
             laddered.add(name)
@@ -118,7 +127,11 @@ def reconcile(draft: Draft, emitter: Emitter, metrics: list[str], before: Terms 
             escalation = EscalationMachine(
                 emitter, resolved_ladder, escalation_state, watch, ticket.commitments.get(resolved_ladder.ladder.commitment)
             )
-            _act(escalation, _case(escalation, draft, name, metric, (escalation_state.metric, escalation_state.cycle)))
+            case = _case(escalation, draft, name, metric, (escalation_state.metric, escalation_state.cycle))
+            if case == _REDEPLOYED:
+                escalation.redeploy()
+            else:
+                _act(escalation, case)
     if before is not None:
         _withdraw_all_but(promised, laddered, draft, emitter, before)
 
@@ -134,6 +147,8 @@ def _case(machine: Machine, draft: Draft, name: str, metric: str, current: tuple
         return _COUNTED_ELSEWHERE
     same_cycle = same_row and cycle == machine.watch.cycle
     if machine.open:
+        if machine.emitter.deployment is not None and (same_cycle or machine.going_on):
+            return _REDEPLOYED
         if not same_cycle:
             return _MOVED
         return _TERMS_DIFFER if machine.differs() else _TERMS_EQUAL
@@ -150,8 +165,6 @@ def _act(machine: Machine, case: int) -> None:
         machine.begin()
     elif action == _RETARGET:
         machine.retarget()
-    elif action == _WITHDRAW:
-        machine.withdraw()
 
 
 def _counts(draft: Draft, metric: str, name: str) -> bool:
@@ -166,22 +179,33 @@ def _counts(draft: Draft, metric: str, name: str) -> bool:
 
 
 def _withdraw_all_but(promised: set[str], laddered: set[str], draft: Draft, emitter: Emitter, before: Terms) -> None:
-    """Rule 1, where a stopwatch goes on: with those that have stopped, their commitments and escalations have ended already."""
+    """Rule 1. Where a stopwatch has stopped, its commitments have ended already, and so have its escalations, except those that
+    are monitored."""
     ticket = draft.ticket
     for name, held in list(ticket.commitments.items()):
         watch = ticket.watches[held.metric]
         if name in promised or held.verdict != PENDING or not watch.on:
             continue
-        resolved = before.resolved_policy(watch).commitments[name]
-        _act(CommitmentMachine(emitter, resolved, draft.commitment_state(name) or held, watch), _UNWANTED)
+        resolved = before.commitment(name, watch)
+        if resolved is None:
+            raise ValueError(f"commitment {name!r} is open, and nothing promised it")
+        commitment_state = draft.commitment_state(name) or held
+        if emitter.deployment is not None:
+            commitment_state.decided_by = ticket.deployment
+        CommitmentMachine(emitter, resolved, commitment_state, watch).withdraw(_reason(before, resolved.policy.name))
     for name, current in list(ticket.escalations.items()):
         watch = ticket.watches[current.metric]
-        if name in laddered or not watch.on:
+        if name in laddered or (not watch.on and (current.phase != MONITORING or name in draft.resolved_policy(watch).ladders)):
             continue
         escalation_state = draft.escalation_state(name) or current
-        resolved_ladder = before.resolved_policy(watch).ladders.get(name)
-        if resolved_ladder is None:  # it was withdrawn before, or monitored when it ceased to apply
+        resolved_ladder = before.ladder(name, watch)
+        if resolved_ladder is None:  # it was withdrawn before
             escalation_state.next = None
         else:
-            commitment_state = ticket.commitments.get(resolved_ladder.ladder.commitment)
-            _act(EscalationMachine(emitter, resolved_ladder, escalation_state, watch, commitment_state), _UNWANTED)
+            commitment_state_ = ticket.commitments.get(resolved_ladder.ladder.commitment)
+            machine = EscalationMachine(emitter, resolved_ladder, escalation_state, watch, commitment_state_)
+            machine.withdraw(_reason(before, resolved_ladder.policy.name))
+
+
+def _reason(before: Terms, policy: str) -> Reason:
+    return Reason.POLICY_WITHDRAWN if before.is_withdrawn(policy) else Reason.NO_LONGER_APPLIES

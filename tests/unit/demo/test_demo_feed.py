@@ -1,4 +1,4 @@
-"""The demo's feed shows what it is meant to show, and is the same every time."""
+"""The demo's feed shows every outcome, and is the same every time."""
 
 from __future__ import annotations
 
@@ -33,20 +33,20 @@ def records(policies: PolicySet) -> list[FeedRecord]:
 
 
 class Played:
-    """What the engine makes of the whole feed."""
+    """The effects and rejections of the whole feed."""
 
     def __init__(self, policies: PolicySet, records: list[FeedRecord]) -> None:
         self.playback = Playback(Engine(policies))
         self.effects: list[Effect] = []
         self.rejected: Counter[RejectReason] = Counter()
         for record in records:
-            heard = decode(record.key, record.value, now=None)
-            if isinstance(heard, Rejected):
-                self.rejected[heard.reason] += 1
-            elif isinstance(heard, Incoming):
-                self.effects += self.playback.event(heard.ticket, heard.event)
+            decoded = decode(record.key, record.value, now=None)
+            if isinstance(decoded, Rejected):
+                self.rejected[decoded.reason] += 1
+            elif isinstance(decoded, Incoming):
+                self.effects += self.playback.event(decoded.ticket, decoded.event)
             else:
-                self.effects += self.playback.tick(heard.at)
+                self.effects += self.playback.tick(decoded.at)
 
     def of(self, ticket: str, *kinds: Kind) -> list[Effect]:
         return [effect for effect in self.effects if effect.ticket == ticket and effect.kind in kinds]
@@ -61,7 +61,7 @@ def test_it_is_the_same_every_time(policies: PolicySet, records: list[FeedRecord
     assert feed(policies.calendars["batoi-office"]) == records
 
 
-def test_it_is_in_the_order_of_publishing_and_complete_at_its_end(records: list[FeedRecord]) -> None:
+def test_it_is_in_the_order_of_publishing_and_ends_with_a_tick(records: list[FeedRecord]) -> None:
     instants = [record.at for record in records]
 
     assert instants == sorted(instants)
@@ -77,7 +77,7 @@ def test_only_ticks_go_everywhere_and_every_other_record_has_a_key(records: list
         assert bool(record.key) != record.everywhere
 
 
-def test_it_has_hundreds_of_tickets_repetitions_and_every_kind_of_broken_record(played: Played) -> None:
+def test_it_has_hundreds_of_tickets_repetitions_and_every_kind_of_invalid_record(played: Played) -> None:
     assert len(played.playback.states) > 250
     assert played.playback.outcomes[Outcome.DUPLICATE] == 25
     assert played.playback.outcomes[Outcome.LATE] == 1
@@ -89,7 +89,7 @@ def test_it_has_hundreds_of_tickets_repetitions_and_every_kind_of_broken_record(
     }
 
 
-def test_it_brings_about_every_outcome_that_the_view_shows(played: Played) -> None:
+def test_it_causes_every_outcome_that_the_view_shows(played: Played) -> None:
     kinds = Counter(effect.kind for effect in played.effects)
 
     assert kinds[Kind.MET] > kinds[Kind.BREACHED] > 30
@@ -98,7 +98,7 @@ def test_it_brings_about_every_outcome_that_the_view_shows(played: Played) -> No
     assert {Kind.PAUSED, Kind.RESUMED, Kind.RETARGETED, Kind.CANCELLED, Kind.MET_LATE, Kind.RELEASED} <= kinds.keys()
 
 
-def test_an_unregistered_sender_starts_no_clock_until_he_is_registered(played: Played) -> None:
+def test_an_unregistered_sender_starts_no_clock_until_it_is_registered(played: Played) -> None:
     assert played.of("desk/2001", *Kind) == []
     started = played.of("desk/2002", Kind.STARTED)
     assert {effect.at for effect in started} == {parse_instant("2026-01-21T11:00:00+05:30")}
@@ -110,24 +110,24 @@ def test_one_business_day_over_a_weekend_and_republic_day_is_due_on_tuesday(play
     assert {effect.due_at for effect in met} == {parse_instant("2026-01-27T16:00:00+05:30")}
 
 
-def test_a_ticket_that_nobody_answers_climbs_to_the_top_and_an_early_request_is_refused(played: Played) -> None:
+def test_an_unanswered_ticket_is_escalated_to_the_top_and_an_early_request_is_refused(played: Played) -> None:
     levels = [effect.level for effect in played.of("desk/2004", Kind.RAISED)]
 
     assert levels == ["support-team", "account-manager", "executive"]
     assert len(played.of("desk/2004", Kind.REFUSED)) == 1
 
 
-def test_an_escalation_that_is_taken_up_climbs_no_further(played: Played) -> None:
+def test_an_acknowledged_escalation_raises_no_further_level(played: Played) -> None:
     assert [effect.level for effect in played.of("desk/2008", Kind.RAISED)] == ["support-team"]
     assert len(played.of("desk/2008", Kind.ACKNOWLEDGED)) == 1
 
 
-def test_an_answer_heard_of_late_takes_the_breach_back(played: Played) -> None:
+def test_an_answer_that_arrives_late_retracts_the_breach(played: Played) -> None:
     (breach,) = played.of("desk/2007", Kind.BREACHED)
-    (back,) = played.of("desk/2007", Kind.BREACH_RETRACTED)
+    (retraction,) = played.of("desk/2007", Kind.BREACH_RETRACTED)
 
     assert breach.commitment == "chat_answer"
-    assert back.retracts == breach.id
+    assert retraction.retracts == breach.id
     assert "chat_answer" in {effect.commitment for effect in played.of("desk/2007", Kind.MET)}
 
 

@@ -1,4 +1,4 @@
-"""The demo's closing figures: what was taken back counts no more, what was taken back and said again counts once."""
+"""The demo's totals do not count retracted effects, and count an effect that was stated again once."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import io
 
 from rich.console import Console
 
-from stream.demo.totals import Tally
+from stream.demo.totals import Totals
 from stream.demo.view import View
 from stream.sla.effects import Effect, Kind, Reason
 from stream.sla.policy.policy import LadderKind
@@ -19,7 +19,7 @@ NOON = 1_768_804_200_000_000
 
 
 def effect(kind: Kind, id: str = "1", priority: str = "p1", **rest: object) -> Effect:  # noqa: A002  the field's name
-    said: dict[str, object] = {
+    values: dict[str, object] = {
         "at": NOON,
         "detected_at": NOON,
         "ticket": "desk/1",
@@ -32,42 +32,42 @@ def effect(kind: Kind, id: str = "1", priority: str = "p1", **rest: object) -> E
         "timezone": "Asia/Kolkata",
         **rest,
     }
-    return effect_of(kind, id=id, **said)
+    return effect_of(kind, id=id, **values)
 
 
-def test_promises_are_counted_by_priority_and_outcome() -> None:
-    tally = Tally()
+def test_commitments_are_counted_by_priority_and_outcome() -> None:
+    totals = Totals()
 
-    tally.effect(effect(Kind.MET, "1", "p1"))
-    tally.effect(effect(Kind.BREACHED, "2", "p1"))
-    tally.effect(effect(Kind.MET, "3", "p2"))
-    tally.effect(effect(Kind.MET_LATE, "4", "p2"))
+    totals.effect(effect(Kind.MET, "1", "p1"))
+    totals.effect(effect(Kind.BREACHED, "2", "p1"))
+    totals.effect(effect(Kind.MET, "3", "p2"))
+    totals.effect(effect(Kind.MET_LATE, "4", "p2"))
 
-    assert tally.decided() == {"p1": {Kind.MET: 1, Kind.BREACHED: 1}, "p2": {Kind.MET: 1}}
-
-
-def test_a_breach_that_was_taken_back_counts_no_more_and_one_said_again_counts_once() -> None:
-    tally = Tally()
-
-    tally.effect(effect(Kind.BREACHED, "1"))
-    tally.effect(effect(Kind.BREACH_RETRACTED, "r", retracts="1"))
-    assert (tally.decided(), tally.corrected) == ({}, 1)
-
-    tally.effect(effect(Kind.BREACHED, "1.1"))
-    assert tally.decided() == {"p1": {Kind.BREACHED: 1}}
+    assert totals.decided() == {"p1": {Kind.MET: 1, Kind.BREACHED: 1}, "p2": {Kind.MET: 1}}
 
 
-def test_an_escalation_that_was_taken_back_counts_no_more() -> None:
-    tally = Tally()
+def test_a_retracted_breach_does_not_count_and_one_stated_again_counts_once() -> None:
+    totals = Totals()
 
-    tally.effect(effect(Kind.RAISED, "1", level="executive"))
-    tally.effect(effect(Kind.RAISED, "2", level="executive"))
-    tally.effect(effect(Kind.ESCALATION_RETRACTED, "r", retracts="1"))
+    totals.effect(effect(Kind.BREACHED, "1"))
+    totals.effect(effect(Kind.BREACH_RETRACTED, "r", retracts="1"))
+    assert (totals.decided(), totals.corrected) == ({}, 1)
 
-    assert tally.raised() == {"executive": 1}
+    totals.effect(effect(Kind.BREACHED, "1.1"))
+    assert totals.decided() == {"p1": {Kind.BREACHED: 1}}
 
 
-def test_away_from_a_terminal_each_thing_is_a_line_with_its_deadline_in_the_customers_zone() -> None:
+def test_a_retracted_escalation_does_not_count() -> None:
+    totals = Totals()
+
+    totals.effect(effect(Kind.RAISED, "1", level="executive"))
+    totals.effect(effect(Kind.RAISED, "2", level="executive"))
+    totals.effect(effect(Kind.ESCALATION_RETRACTED, "r", retracts="1"))
+
+    assert totals.raised() == {"executive": 1}
+
+
+def test_without_a_terminal_each_effect_is_a_line_with_its_deadline_in_the_customers_zone() -> None:
     out = io.StringIO()
     dead_letter = DeadLetter(Rejected(RejectReason.INVALID, "", "$.at"), b"desk/2", b"", "ticket-events", 3, 17, NOON)
 
@@ -84,7 +84,7 @@ def test_away_from_a_terminal_each_thing_is_a_line_with_its_deadline_in_the_cust
     ]
 
 
-def test_in_a_terminal_the_picture_has_clock_counts_and_metrics_address() -> None:
+def test_in_a_terminal_the_display_has_the_clock_the_counts_and_the_metrics_address() -> None:
     out = io.StringIO()
     console = Console(file=out, width=150, height=40, force_terminal=True)
 

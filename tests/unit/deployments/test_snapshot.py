@@ -26,8 +26,7 @@ from stream.sla.calendar.week import NO_HOLIDAYS, Holiday, Holidays
 from stream.sla.policy.resolve import PolicySet
 from stream.testing import Story, play, read_story
 from stream.wire.effect import encode_effect
-from tests.stories.test_stories import HERE as STORIES
-from tests.stories.test_stories import TOLD
+from tests.stories.test_stories import HERE, STORIES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -57,9 +56,9 @@ def _effects(story: Story) -> list[bytes]:
     return [encode_effect(effect) for effect in play(story)]
 
 
-@pytest.mark.parametrize("told", [pytest.param(story, id=f"{stem}: {story['story']}") for stem, story in TOLD])
-def test_a_story_has_the_same_effects_to_the_byte(told: dict[str, Any]) -> None:
-    story = read_story(told, STORIES / "policies")
+@pytest.mark.parametrize("data", [pytest.param(story, id=f"{stem}: {story['story']}") for stem, story in STORIES])
+def test_a_story_has_the_same_effects_to_the_byte(data: dict[str, Any]) -> None:
+    story = read_story(data, HERE / "policies")
     expected = _effects(story)
     assert _effects(replace(story, policies=decode(encode(story.policies)))) == expected
 

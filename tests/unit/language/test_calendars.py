@@ -218,7 +218,7 @@ versions:
     ("text", "expected"),
     [
         ("[]", ": a calendar is a mapping"),
-        (OFFICE + "hours: 1", "hours: unknown key; known here"),
+        (OFFICE + "hours: 1", "hours: unknown key; known keys"),
         ("week: 24x7", "timezone: give the IANA name"),
         (
             "timezone: Asia/Kolkatta\nweek: 24x7",

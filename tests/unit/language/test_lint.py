@@ -48,7 +48,7 @@ def ladder(levels: str, extra: str = "starts: ticket_created, stops: solved", co
 
 
 @pytest.mark.parametrize("name", BUILT_IN)
-def test_every_built_in_row_is_free_of_problems(found: Found, name: str) -> None:
+def test_every_built_in_metric_is_free_of_problems(found: Found, name: str) -> None:
     assert found(commitment(f"metric: {name}, target: 1bd, warn_at: [50%, 4bh, -1bh]")) == []
 
 
@@ -65,9 +65,9 @@ def test_every_built_in_row_is_free_of_problems(found: Found, name: str) -> None
         ("metric: resolution, pauses: always, resumes: solved, target: 1h", "always paused"),
     ],
 )
-def test_a_stopwatch_that_cannot_do_its_work_is_a_problem(found: Found, text: str, message: str) -> None:
-    ((where, said),) = found(commitment(text))
-    assert (where, message in said) == ("policies[0].commitments[0]", True), said
+def test_a_stopwatch_that_cannot_work_is_a_problem(found: Found, text: str, message: str) -> None:
+    ((where, found_message),) = found(commitment(text))
+    assert (where, message in found_message) == ("policies[0].commitments[0]", True), found_message
 
 
 @pytest.mark.parametrize(
@@ -82,7 +82,7 @@ def test_a_stopwatch_that_cannot_do_its_work_is_a_problem(found: Found, text: st
         "metric: periodic_update, stops: never, target: 1h",
     ],
 )
-def test_an_unusual_stopwatch_that_works_is_no_problem(found: Found, text: str) -> None:
+def test_an_unusual_stopwatch_that_works_is_not_a_problem(found: Found, text: str) -> None:
     assert found(commitment(text)) == []
 
 
@@ -135,17 +135,17 @@ def test_a_version_must_begin_after_the_one_before(found: Found) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("target: 4bh, warn_at: 4bh", "`4bh` comes no earlier than the target 4bh runs out"),
-        ("target: 1bd, warn_at: 8bh", "`8bh` comes no earlier than the target 1bd runs out"),
-        ("target: 1bd, warn_at: -9bh", "`-9bh` is no shorter than the target 1bd"),
-        ("target: {p1: 1h, default: 4h}, warn_at: 2h", "`2h` comes no earlier than the target 1h runs out"),
-        ("target: none, warn_at: 50%", "warns where nothing is promised: give a target"),
-        ("target: {p1: 1h}, warn_at: {p1: 50%, p2: 50%}", "warns where nothing is promised (priority p2)"),
+        ("target: 4bh, warn_at: 4bh", "`4bh` is not before the deadline of the target 4bh"),
+        ("target: 1bd, warn_at: 8bh", "`8bh` is not before the deadline of the target 1bd"),
+        ("target: 1bd, warn_at: -9bh", "`-9bh` is at least as long as the target 1bd"),
+        ("target: {p1: 1h, default: 4h}, warn_at: 2h", "`2h` is not before the deadline of the target 1h"),
+        ("target: none, warn_at: 50%", "warns without a target: add a target"),
+        ("target: {p1: 1h}, warn_at: {p1: 50%, p2: 50%}", "warns without a target (priority p2)"),
     ],
 )
 def test_a_warning_that_cannot_warn_is_a_problem(found: Found, text: str, message: str) -> None:
-    ((where, said),) = found(commitment(f"metric: resolution, {text}"))
-    assert (where, message in said) == ("policies[0].commitments[0].warn_at", True), said
+    ((where, found_message),) = found(commitment(f"metric: resolution, {text}"))
+    assert (where, message in found_message) == ("policies[0].commitments[0].warn_at", True), found_message
 
 
 @pytest.mark.parametrize(
@@ -158,14 +158,14 @@ def test_a_warning_that_cannot_warn_is_a_problem(found: Found, text: str, messag
         "target: {p1: 1h, p2: 2h, p4: none}, warn_at: {p1: 30m, default: 50%}",
     ],
 )
-def test_a_warning_that_can_warn_for_some_ticket_is_no_problem(found: Found, text: str) -> None:
+def test_a_warning_that_can_warn_for_some_ticket_is_not_a_problem(found: Found, text: str) -> None:
     assert found(commitment(f"metric: resolution, {text}")) == []
 
 
 def test_levels_must_not_go_backwards_for_any_priority(found: Found) -> None:
     levels = "{level: a, notify: r, after: {p1: 4bh, p2: 1bd}}, {level: b, notify: r, after: {p1: 1bd, p2: 4bh}}"
     assert found(ladder(levels)) == [
-        ("policies[0].escalations[0].levels[1].after", "`4bh` comes before `1bd` of a level below it (priority p2)")
+        ("policies[0].escalations[0].levels[1].after", "`4bh` comes before `1bd`, which is a lower level (priority p2)")
     ]
 
 
@@ -183,7 +183,7 @@ def test_a_level_before_the_start_is_a_problem(found: Found) -> None:
     text = ladder(
         "{level: a, notify: r, at: -5h}", "on: resolution", "commitments: [{metric: resolution, target: {p1: 4h, p2: 8h}}]"
     )
-    assert found(text) == [("policies[0].escalations[0].levels[0].at", "`-5h` lies before the start of a target of 4h")]
+    assert found(text) == [("policies[0].escalations[0].levels[0].at", "`-5h` is before the start of the target 4h")]
 
 
 def test_levels_on_different_clocks_are_not_compared(found: Found) -> None:

@@ -76,7 +76,7 @@ def test_an_objective_may_be_a_number_and_a_name_is_that_of_the_metric(files: Fi
 def test_a_changed_part_gives_the_commitment_a_row_of_its_own(files: Files) -> None:
     text = in_scope("commitments: [{metric: resolution, target: 1d, pauses: on_hold}]")
     (commitment,) = load(files(text)).policies[0].commitments
-    assert commitment.metric.name == "p/resolution"
+    assert commitment.metric.name == "resolution#84f237"
     assert commitment.metric.starts == BUILT_IN["resolution"].starts
 
 
@@ -86,7 +86,7 @@ def test_a_part_changed_to_what_it_was_leaves_the_built_in_row(files: Files) -> 
     assert commitment.metric is BUILT_IN["agent_work"] or commitment.metric == BUILT_IN["agent_work"]
 
 
-def test_a_later_version_with_another_row_gives_it_another_name(files: Files) -> None:
+def test_a_row_is_named_by_its_conditions_whichever_version_and_commitment_has_them(files: Files) -> None:
     version = """\
       - policy: p
         version: {0}
@@ -96,11 +96,16 @@ def test_a_later_version_with_another_row_gives_it_another_name(files: Files) ->
         commitments:
           - {{metric: resolution, name: a, target: 1d, pauses: {1}}}
           - {{metric: resolution, name: b, target: 1d, pauses: new}}
+          - {{metric: resolution, name: c, target: 2d, pauses: {1}}}
     """
     versions = [version.format(number, pauses) for number, pauses in ((1, "open"), (2, "pending"), (3, "on_hold"))]
     text = "policies:\n" + textwrap.indent("".join(map(textwrap.dedent, versions)), "  ")
     names = [[commitment.metric.name for commitment in policy.commitments] for policy in load(files(text)).policies]
-    assert names == [["p/a", "p/b"], ["resolution", "p/b"], ["p/a@3", "p/b"]]
+    assert names == [
+        ["resolution#f3baea", "resolution#8d6cd7", "resolution#f3baea"],
+        ["resolution", "resolution#8d6cd7", "resolution"],
+        ["resolution#84f237", "resolution#8d6cd7", "resolution#84f237"],
+    ]
 
 
 def test_a_ladder_has_what_the_file_says(files: Files) -> None:
@@ -184,7 +189,7 @@ def test_a_ladder_of_its_own_runs_until_the_ticket_is_solved_and_goes_on_when_it
         """)
     metric = load(files(text)).policies[0].ladders[0].metric
     assert metric is not None
-    assert (metric.name, metric.stops, metric.again) == ("p/up", SOLVED, Again.CONTINUE)
+    assert (metric.name, metric.stops, metric.again) == ("p/up#565aa1", SOLVED, Again.CONTINUE)
 
 
 def test_a_date_begins_at_midnight_where_the_calendar_is(files: Files) -> None:
@@ -223,7 +228,7 @@ def test_files_share_their_names(files: Files) -> None:
         files(SCOPE.replace("24x7", "office") + "    commitments: [{metric: fast, target: 1bh}]", calendars, metrics)
     )
     assert policies.calendars.keys() == {"office", "24x7"}
-    assert policies.policies[0].commitments[0].metric.name == "fast"
+    assert policies.policies[0].commitments[0].metric.name == "fast#75ca71"
 
 
 def test_a_name_defined_in_two_files_is_a_problem_that_names_both_places(problems: Problems) -> None:
@@ -312,7 +317,7 @@ LEVEL = "level: a, notify: b, after: 1h"
         ("functional", "", "", "at least one item"),
         ("functional", "{level: a, notify: b}", "", "must say when"),
         ("functional", f"{{{LEVEL}}}, {{{LEVEL}}}", "", "already has a level `a`"),
-        ("functional", f"{{{LEVEL}, repeat_every: 1h, max_repeats: 0}}", "", "whole number from 1"),
+        ("functional", f"{{{LEVEL}, repeat_every: 1h, max_repeats: 0}}", "", "whole number of at least 1"),
         ("functional", f"{{{LEVEL}}}", "on_request: {level: a, after: c}", "no commitment `c`; there is none"),
         ("functional", f"{{{LEVEL}}}", "owner: someone@example.org", "must be a role"),
         ("functional", f"{{{LEVEL}}}", "on_request: {after: c}", "`level` is missing"),

@@ -33,24 +33,27 @@ def test_the_built_in_rows_are_always_there() -> None:
 def test_a_row_of_ones_own_has_the_parts_it_states() -> None:
     metric = rows_of(approval={"starts": {"approval": "asked"}, "stops": {"approval": "given"}, "again": "cycle"})["approval"]
     assert metric == Metric(
-        "approval", FieldIn("approval", frozenset({"asked"})), FieldIn("approval", frozenset({"given"})), again=Again.CYCLE
+        "approval#e17e5e",
+        FieldIn("approval", frozenset({"asked"})),
+        FieldIn("approval", frozenset({"given"})),
+        again=Again.CYCLE,
     )
 
 
 def test_a_row_like_another_changes_only_what_it_states() -> None:
     metric = rows_of(mine={"like": "resolution", "pauses": {"dependency": "yes"}})["mine"]
-    assert metric == replace(BUILT_IN["resolution"], name="mine", pauses=FieldIn("@dependency", frozenset({"yes"})))
+    assert metric == replace(BUILT_IN["resolution"], name="mine#167a9e", pauses=FieldIn("@dependency", frozenset({"yes"})))
 
 
 def test_rows_build_on_rows_in_any_order() -> None:
     metrics = rows_of(a={"like": "b", "pauses": "open"}, b={"like": "c", "cancels": "closed"}, c={"like": "resolution"})
-    assert metrics["a"] == replace(metrics["b"], name="a", pauses=FieldIn("status", frozenset({"open"})))
-    assert metrics["c"] == replace(BUILT_IN["resolution"], name="c")
+    assert metrics["a"] == replace(metrics["b"], name="a#2e9dd9", pauses=FieldIn("status", frozenset({"open"})))
+    assert metrics["c"] == replace(BUILT_IN["resolution"], name="c#75ca71")
 
 
 def test_a_row_with_the_name_of_a_built_in_one_replaces_it_and_may_start_from_it() -> None:
     metrics = rows_of(resolution={"like": "resolution", "pauses": "never"})
-    assert metrics["resolution"] == replace(BUILT_IN["resolution"], pauses=None)
+    assert metrics["resolution"] == replace(BUILT_IN["resolution"], name="resolution#565aa1", pauses=None)
 
 
 def test_a_part_that_never_holds_is_taken_away() -> None:

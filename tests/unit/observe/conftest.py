@@ -20,7 +20,7 @@ def metrics() -> Metrics:
 
 @pytest.fixture
 def value(metrics: Metrics) -> Callable[..., float | None]:
-    """The value of a series of ``metrics`` by name and labels; ``None`` when there is no such series."""
+    """The value of a series of ``metrics`` by name and labels; ``None`` if the series does not exist."""
 
     def read(name: str, **labels: str) -> float | None:
         return metrics.registry.get_sample_value(name, labels)

@@ -52,7 +52,7 @@ def gold(version: int = 1, objective: float = 0.95, p1: str = "1h") -> Policy:
 
 
 def silver() -> Policy:
-    """A resolution whose target is the same for every ticket, and promised by nobody as a share."""
+    """A resolution with the same target for every ticket and without an objective."""
     return Policy(
         name="silver",
         version=1,

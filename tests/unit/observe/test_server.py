@@ -1,4 +1,4 @@
-"""The pages, asked over a real socket."""
+"""The web server, over a real socket."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Worker:
-    """Says of itself what a test wants it to say."""
+    """Has the status that a test sets."""
 
     def __init__(self) -> None:
         self.answer: tuple[bool, str] | None = (True, "4 partitions, all live")
@@ -53,7 +53,7 @@ def ask(server: Server, path: str, accept: str = "*/*") -> tuple[int, str, str]:
         connection.close()
 
 
-def test_metrics_come_as_text_unless_more_is_asked_for(server: Server) -> None:
+def test_metrics_are_text_by_default(server: Server) -> None:
     status, content_type, body = ask(server, "/metrics")
 
     assert status == 200
@@ -61,7 +61,7 @@ def test_metrics_come_as_text_unless_more_is_asked_for(server: Server) -> None:
     assert "things_total 3.0" in body
 
 
-def test_metrics_come_as_openmetrics_with_exemplars_when_asked_as_prometheus_asks(server: Server) -> None:
+def test_metrics_are_openmetrics_with_exemplars_for_prometheus(server: Server) -> None:
     accept = "application/openmetrics-text;version=1.0.0;q=0.5,text/plain;version=0.0.4;q=0.2"
 
     status, content_type, body = ask(server, "/metrics", accept)
@@ -72,15 +72,15 @@ def test_metrics_come_as_openmetrics_with_exemplars_when_asked_as_prometheus_ask
     assert family.samples[0].exemplar.labels == {"ticket": "desk/1"}
 
 
-def test_a_query_string_changes_nothing(server: Server) -> None:
+def test_a_query_string_is_ignored(server: Server) -> None:
     assert ask(server, "/metrics?x=1")[0] == 200
 
 
-def test_health_says_that_the_process_lives(server: Server) -> None:
+def test_healthz_reports_a_live_process(server: Server) -> None:
     assert ask(server, "/healthz") == (200, "text/plain; charset=utf-8", "alive\n")
 
 
-def test_readiness_is_what_the_worker_says_of_itself(server: Server, worker: Worker) -> None:
+def test_readyz_reports_the_status_of_the_worker(server: Server, worker: Worker) -> None:
     assert ask(server, "/readyz")[::2] == (200, "4 partitions, all live\n")
 
     worker.answer = (False, "recovering partition 2")
@@ -88,28 +88,28 @@ def test_readiness_is_what_the_worker_says_of_itself(server: Server, worker: Wor
     assert ask(server, "/readyz")[::2] == (503, "recovering partition 2\n")
 
 
-def test_a_page_that_fails_says_so_and_the_others_go_on(server: Server, worker: Worker) -> None:
+def test_a_page_that_fails_is_an_error_and_the_others_are_served(server: Server, worker: Worker) -> None:
     worker.answer = None
 
     assert ask(server, "/readyz")[0] == 500
     assert ask(server, "/healthz")[0] == 200
 
 
-def test_any_other_page_is_not_found_and_names_those_there_are(server: Server) -> None:
+def test_an_unknown_address_is_not_found_and_the_answer_lists_the_pages(server: Server) -> None:
     assert ask(server, "/")[::2] == (404, "pages: /metrics /healthz /readyz\n")
 
 
-def test_a_client_that_says_nothing_does_not_hold_up_the_next(server: Server) -> None:
+def test_a_silent_client_does_not_delay_the_next(server: Server) -> None:
     with socket.create_connection(("127.0.0.1", server.port)):
         assert ask(server, "/healthz")[0] == 200
 
 
-def test_a_port_that_is_taken_is_an_error_at_once(server: Server) -> None:
+def test_a_taken_port_is_an_error(server: Server) -> None:
     with pytest.raises(OSError, match="in use"):
         serve(CollectorRegistry(), "127.0.0.1", server.port, lambda: (True, ""))
 
 
-def test_closing_frees_the_port_and_may_be_done_twice(worker: Worker) -> None:
+def test_closing_frees_the_port_and_can_be_repeated(worker: Worker) -> None:
     server = serve(CollectorRegistry(), "127.0.0.1", 0, worker.ready)
     server.close()
     server.close()

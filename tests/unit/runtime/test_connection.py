@@ -1,4 +1,4 @@
-"""Encryption and logging in: the same for every client, checked together, and no secret ever shown."""
+"""Encryption and login: every client uses them, they are checked together, and no output has a secret."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_every_client_connects_in_the_same_way(flags: dict[str, str], protocol: 
     asyncio.run(is_accepted())
 
 
-def test_a_command_without_settings_takes_them_from_the_environment() -> None:
+def test_a_command_without_settings_uses_the_login_of_the_environment() -> None:
     variables = {f"BREACHWATCH_{name.upper()}": value for name, value in _LOGIN.items()}
 
     options = from_environment("kafka:9092", {**variables, "BREACHWATCH_GRACE": "nonsense"})
@@ -54,22 +54,22 @@ def test_a_command_without_settings_takes_them_from_the_environment() -> None:
     assert options["sasl_plain_username"] == "desk"
 
 
-def test_settings_that_do_not_go_together_are_told_at_once(tmp_path: Path) -> None:
+def test_all_conflicts_between_settings_are_listed_at_once(tmp_path: Path) -> None:
     file = tmp_path / "ca.pem"
     file.touch()
 
     assert _problems(ssl_cafile=str(file), sasl_password="s3cret") == [
-        "ssl_cafile is given, but connections are not encrypted: give --tls yes, or leave it out",
-        "to log in to the brokers sasl_mechanism, sasl_username and sasl_password are needed; no sasl_mechanism, sasl_username",
+        "ssl_cafile is set, but connections are not encrypted: set --tls yes, or omit ssl_cafile",
+        "a login to the brokers needs sasl_mechanism, sasl_username and sasl_password; missing: sasl_mechanism, sasl_username",
     ]
     assert _problems(tls="yes", ssl_keyfile=f"{file}.not") == [
-        f"ssl_keyfile: there is no file {file}.not",
-        "ssl_keyfile is given without ssl_certfile, the certificate that it belongs to",
+        f"ssl_keyfile: the file {file}.not does not exist",
+        "ssl_keyfile is set without ssl_certfile, the certificate to which the key belongs",
     ]
     assert "GSSAPI" in _problems(sasl_mechanism="GSSAPI")[0]
 
 
-def test_a_file_that_holds_no_certificate_is_an_error_of_the_operating_system(tmp_path: Path) -> None:
+def test_a_file_without_a_certificate_raises_an_os_error(tmp_path: Path) -> None:
     (tmp_path / "ca.pem").write_text("?", "utf-8")
     settings = load({"policies": "batoi", "tls": "yes", "ssl_cafile": str(tmp_path / "ca.pem")}, {})
 
@@ -77,7 +77,7 @@ def test_a_file_that_holds_no_certificate_is_an_error_of_the_operating_system(tm
         client_options(settings)
 
 
-def test_the_password_is_shown_nowhere() -> None:
+def test_no_text_shows_the_password() -> None:
     settings = load({"policies": "batoi", **_LOGIN}, {})
 
     assert "s3cret" not in repr(settings)

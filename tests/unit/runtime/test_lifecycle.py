@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from itertools import product
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Final
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 from faust.types import TP
 
-from stream.runtime.kafka.transport import Batch
+from stream.runtime.kafka.positions import Batch
 from stream.runtime.partition import lifecycle
 from stream.runtime.partition import task as tasks
 from stream.runtime.partition.lifecycle import TRANSITIONS, IllegalTransitionError, Lifecycle, State
@@ -19,6 +20,8 @@ from stream.runtime.partition.task import PartitionTask
 from stream.runtime.recovery.checkpoint import Checkpoint
 from stream.runtime.settings import load
 from stream.runtime.timers import TimerQueue
+from stream.sla.engine import Engine
+from stream.sla.policy.resolve import PolicySet
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
@@ -39,7 +42,14 @@ class _Worker:
         index: Any = TicketIndex(TimerQueue(), TimerQueue(), nothing_open)
         settings = load({"policies": "batoi"}, {})
         workings = SimpleNamespace(events_done=lambda *_: None)
-        context: Any = SimpleNamespace(wall=lambda: 0, metrics=SimpleNamespace(worker=workings, woke=lambda _: None))
+        context: Any = SimpleNamespace(
+            wall=lambda: 0,
+            engine=Engine(PolicySet((), {})),
+            metrics=SimpleNamespace(worker=workings, woke=lambda _: None),
+            passing=time.monotonic,
+            abort=lambda _doing, error: self.ends.append(error),
+        )
+        self.ends: list[BaseException] = []
         self.finished: list[tuple[int, bool]] = []
         self.dropped: list[int] = []
         self.under_way, self.finish = asyncio.Event(), asyncio.Event()
@@ -229,7 +239,6 @@ def test_a_partition_that_is_not_held_can_neither_be_released_nor_left(run: Any)
 
 def test_a_bug_within_a_turn_ends_the_process(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     ends: list[BaseException] = []
-    monkeypatch.setattr(tasks, "abort", lambda _doing, error: ends.append(error))
 
     async def way(worker: _Worker) -> None:
         async def cycle(_context: object, shard: Shard, _batch: Batch) -> bool:
@@ -240,7 +249,8 @@ def test_a_bug_within_a_turn_ends_the_process(run: Any, monkeypatch: pytest.Monk
         monkeypatch.setattr(tasks, "process_and_commit", cycle)
         worker.task.release(10)
         worker.offer(5)
-        await worker.until(lambda: bool(ends))
+        await worker.until(lambda: bool(worker.ends))
+        ends.extend(worker.ends)
 
     run(way)
 

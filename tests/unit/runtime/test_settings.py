@@ -1,4 +1,4 @@
-"""Settings: three sources, one meaning, every problem at once."""
+"""Settings from flags, the environment and a file, and all problems at once."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def _problems(flags: dict[str, str | None], environment: dict[str, str], file: P
     return caught.value.problems
 
 
-def test_what_is_not_set_has_its_default() -> None:
+def test_a_setting_that_is_not_given_has_its_default() -> None:
     settings = load(_NEEDED, {})
 
     assert settings == Settings(policies=("batoi",))
@@ -43,19 +43,19 @@ def test_what_is_not_set_has_its_default() -> None:
         ("wall", "never", None),
     ],
 )
-def test_a_worker_on_a_recorded_feed_forgets_nothing_unless_it_is_told_to(
+def test_a_worker_on_a_recorded_feed_keeps_all_tickets_unless_a_retention_is_set(
     clock: str, given: str | None, kept: int | None
 ) -> None:
     assert load({**_NEEDED, "clock": clock, "retention": given}, {}).retention == kept
 
 
-def test_a_retention_that_is_neither_a_word_nor_a_length_is_refused() -> None:
+def test_a_retention_that_is_neither_a_word_nor_a_duration_is_a_problem() -> None:
     (problem,) = _problems({**_NEEDED, "retention": "always"}, {})
 
-    assert problem.startswith("--retention: 'always' is no length of time")
+    assert problem.startswith("--retention: 'always' is not a length of time")
 
 
-def test_a_flag_beats_the_environment_and_the_environment_beats_the_file(tmp_path: Path) -> None:
+def test_a_flag_overrides_the_environment_and_the_environment_overrides_the_file(tmp_path: Path) -> None:
     file = tmp_path / "breachwatch.toml"
     file.write_text('policies = ["a.yaml", "b.yaml"]\ngrace = "1s"\napp_id = "file"\npartitions = 8\n', "utf-8")
 
@@ -67,7 +67,7 @@ def test_a_flag_beats_the_environment_and_the_environment_beats_the_file(tmp_pat
     assert settings.policies == ("a.yaml", "b.yaml")
 
 
-def test_each_setting_means_the_same_from_all_three_sources(tmp_path: Path) -> None:
+def test_each_setting_has_the_same_value_from_all_three_sources(tmp_path: Path) -> None:
     file = tmp_path / "breachwatch.toml"
     values = {name: "batoi" if entry.default is None else entry.default for name, entry in ENTRIES.items()}
     values |= {"advertise": "https://sla.example:8443", "token": "a-token-of-many-characters"}
@@ -79,7 +79,7 @@ def test_each_setting_means_the_same_from_all_three_sources(tmp_path: Path) -> N
     assert load({}, {variable(name): value for name, value in values.items()}) == from_file
 
 
-def test_all_problems_are_told_at_once_each_with_where_it_stands(tmp_path: Path) -> None:
+def test_all_problems_are_listed_at_once_with_their_places(tmp_path: Path) -> None:
     file = tmp_path / "breachwatch.toml"
     file.write_text("gracious = 1\nroutine = true\nhistory = 0\n", "utf-8")
 
@@ -121,18 +121,18 @@ def test_all_problems_are_told_at_once_each_with_where_it_stands(tmp_path: Path)
         ("batch", "1e3"),
     ],
 )
-def test_a_value_that_cannot_be_meant_is_a_problem(name: str, value: str) -> None:
+def test_an_invalid_value_is_a_problem(name: str, value: str) -> None:
     (problem,) = _problems({**_NEEDED, name: value}, {})
 
     assert problem.startswith(flag(name))
 
 
 @pytest.mark.parametrize(("text", "micros"), [("200ms", 200_000), ("0.2s", 200_000), ("1m", 60_000_000), ("0s", 0)])
-def test_a_length_of_time_is_read_exactly(text: str, micros: int) -> None:
+def test_a_length_of_time_is_converted_exactly(text: str, micros: int) -> None:
     assert load({**_NEEDED, "grace": text}, {}).grace == micros
 
 
-def test_a_file_that_is_not_there_or_not_toml_is_a_problem(tmp_path: Path) -> None:
+def test_a_file_that_is_missing_or_not_toml_is_a_problem(tmp_path: Path) -> None:
     broken = tmp_path / "broken.toml"
     broken.write_text("grace = ", "utf-8")
 
@@ -140,7 +140,7 @@ def test_a_file_that_is_not_there_or_not_toml_is_a_problem(tmp_path: Path) -> No
     assert "not TOML" in _problems(dict(_NEEDED), {}, broken)[0]
 
 
-def test_a_command_has_a_flag_with_its_variable_and_default_for_every_setting() -> None:
+def test_the_help_of_a_command_has_the_flag_variable_and_default_of_every_setting() -> None:
     @click.command()
     @settings_flags
     def command(**_: object) -> None: ...

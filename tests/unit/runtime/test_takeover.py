@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -13,8 +14,10 @@ from stream.runtime.kafka.topics import Topics
 from stream.runtime.partition.lifecycle import State
 from stream.runtime.recovery import takeover
 from stream.runtime.recovery.checkpoint import Checkpoint
-from stream.runtime.recovery.takeover import Assignment, Restored, take_over
+from stream.runtime.recovery.takeover import Assignment, Restored, close, take_over
 from stream.runtime.settings import load
+from stream.sla.engine import Engine
+from stream.sla.policy.resolve import PolicySet
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -71,18 +74,24 @@ class _Worker:
         self.restored = Restored(store, SimpleNamespace())  # type: ignore[arg-type]
         consumer = SimpleNamespace(highwaters=self._highwaters)
         self.context: Any = SimpleNamespace(
-            settings=load({"policies": "batoi"}, {}), topics=Topics("test"), metrics=metrics, consumer=consumer, wall=lambda: 0
+            settings=load({"policies": "batoi"}, {}),
+            topics=Topics("test"),
+            metrics=metrics,
+            consumer=consumer,
+            wall=lambda: 0,
+            engine=Engine(PolicySet((), {})),
+            clients=None,
+            passing=time.monotonic,
         )
         monkeypatch.setattr(takeover, "fence", self._fence)
         monkeypatch.setattr(takeover, "read_back", self._read_back)
-        monkeypatch.setattr(takeover, "Changelog", lambda _settings, _topic, number, *_: _Changelog(self, number))
-        monkeypatch.setattr("stream.runtime.gc_tuning.freeze", lambda: None)
+        monkeypatch.setattr(takeover, "Changelog", lambda _clients, _topic, number, *_: _Changelog(self, number))
 
     def did(self, what: str) -> None:
         self.done.append(what)
         self.when.pop(what, lambda: None)()
 
-    async def _fence(self, _settings: object, partitions: Iterable[int]) -> dict[int, _Outputs]:
+    async def _fence(self, _clients: object, _topics: object, partitions: Iterable[int]) -> dict[int, _Outputs]:
         partitions = list(partitions)
         self.did(f"fence {partitions}")
         return {number: _Outputs(self, number) for number in partitions}
@@ -208,3 +217,17 @@ def test_a_worker_that_is_assigned_nothing_asks_nothing(worker: _Worker) -> None
     asyncio.run(worker.assign())
 
     assert worker.done == ["fence []", "read back"]
+
+
+def test_a_partition_that_was_released_while_the_worker_ends_is_held_and_left(worker: _Worker) -> None:
+    async def run() -> None:
+        await worker.hold()  # the worker was told to end while this take-over was under way
+        await worker.assign(0)
+        task = worker.tasks[0]
+        await close(worker.context, task)
+
+        assert task.life.state is State.CLOSED
+
+    asyncio.run(run())
+
+    assert worker.given_up == [0]

@@ -1,6 +1,6 @@
-"""What ``stream/runtime`` rests on inside Faust, mode and aiokafka, none of which is promised by anyone.
+"""The internals of Faust, mode and aiokafka on which ``stream/runtime`` relies, and which no version guarantees.
 
-If one of these fails after an upgrade: read the new source at that place, and ``docs/internals/adr``, before changing anything.
+If one of these tests fails after an upgrade, read the new source at that place and ``docs/internals/adr`` before changing code.
 """
 
 from __future__ import annotations
@@ -30,7 +30,9 @@ from stream.language.policies import shipped
 from stream.observe.metrics.registry import Metrics
 from stream.runtime.app import App
 from stream.runtime.kafka.assignor import Assignor
-from stream.runtime.kafka.transport import Batch, Consumer, ConsumerThread, Producer, Transport
+from stream.runtime.kafka.consumer import Consumer, ConsumerThread
+from stream.runtime.kafka.positions import Batch
+from stream.runtime.kafka.transport import Producer, Transport
 from stream.runtime.recovery.checkpoint import CHECKPOINT_KEY
 from stream.runtime.recovery.store import Store
 from stream.runtime.settings import load
@@ -81,7 +83,7 @@ _OVERRIDDEN = [
 @pytest.fixture
 def app() -> Iterator[App]:
     policies = load_policies([shipped("batoi")])
-    # Faust's services make event loops that only their stopping closes: one for them all, one for the consumer's thread.
+    # Faust's services make two event loops, which only their stop would close: a common one and one of the consumer's thread.
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
     made = wire(load({"policies": "batoi"}, {}), Metrics(policies), Engine(policies))
@@ -111,12 +113,12 @@ def _in_order(text: str, *parts: str) -> bool:
 @pytest.mark.parametrize(
     ("package", "known"), [("faust-streaming", "0.15.3"), ("mode-streaming", "0.7.1"), ("aiokafka", "0.14.0")]
 )
-def test_the_versions_are_those_that_were_read(package: str, known: str) -> None:
+def test_the_versions_are_those_whose_source_was_read(package: str, known: str) -> None:
     assert version(package) == known
 
 
 @pytest.mark.parametrize(("ours", "name"), _OVERRIDDEN, ids=lambda value: getattr(value, "__name__", value))
-def test_what_is_overridden_exists_and_takes_the_same_arguments(ours: type[object], name: str) -> None:
+def test_overridden_methods_exist_and_have_the_same_parameters(ours: type[object], name: str) -> None:
     theirs = getattr(_OURS[ours], name)
 
     assert list(inspect.signature(getattr(ours, name)).parameters) == list(inspect.signature(theirs).parameters)
@@ -130,18 +132,18 @@ def test_faust_makes_our_consumer_producer_and_store(app: App) -> None:
     assert app.table.changelog_topic_name == app.topic_names.changelog
 
 
-def test_all_partitions_are_given_out_though_the_cluster_does_not_show_them_yet(app: App) -> None:
+def test_all_partitions_are_assigned_even_if_the_cluster_does_not_show_them_yet(app: App) -> None:
     topics = {app.topic_names.events, app.topic_names.changelog}
     members = {name: app.assignor.metadata(topics) for name in ("one", "two")}
 
     assigned = app.assignor.assign(ClusterMetadata(), members)
 
-    given = [(topic, number) for one in assigned.values() for topic, number in one.partitions()]
-    assert sorted(given) == sorted((topic, number) for topic in topics for number in range(app.settings.partitions))
+    found = [(topic, number) for one in assigned.values() for topic, number in one.partitions()]
+    assert sorted(found) == sorted((topic, number) for topic in topics for number in range(app.settings.partitions))
     assert all(one.partitions() for one in assigned.values())
 
 
-def test_the_books_that_faust_keeps_are_where_we_look(consumer: Consumer) -> None:
+def test_faust_has_the_attributes_that_the_consumer_uses(consumer: Consumer) -> None:
     for name in (
         "_unacked_messages",
         "_committed_offset",
@@ -154,21 +156,21 @@ def test_the_books_that_faust_keeps_are_where_we_look(consumer: Consumer) -> Non
         assert hasattr(consumer, name)
 
 
-def test_a_commit_goes_through_force_commit_alone() -> None:
+def test_every_commit_goes_through_force_commit() -> None:
     commit = _source(faust_consumer.Consumer.commit)
 
     assert "self.force_commit(" in commit
     assert "_commit(" not in commit.replace("force_commit(", "")
 
 
-def test_faust_drops_its_books_before_it_commits_on_revocation() -> None:
-    # Why on_partitions_revoked is replaced as a whole. If this fails, Faust has mended it: see whether ours can go.
+def test_faust_drops_its_offsets_before_it_commits_on_revocation() -> None:
+    # The reason for replacing on_partitions_revoked. If this fails, Faust has fixed it: check whether ours is still needed.
     text = _source(faust_consumer.Consumer.on_partitions_revoked)
 
     assert _in_order(text, "self._acked.pop(", "self._on_partitions_revoked")
 
 
-def test_revocation_stops_the_flow_waits_and_only_then_says_so() -> None:
+def test_revocation_stops_the_flow_before_it_waits_for_messages() -> None:
     text = _source(FaustApp._on_partitions_revoked)
 
     assert _in_order(text, "consumer.stop_flow", "self.flow_control.suspend", "self.flow_control.clear", "_consumer_wait_empty")
@@ -183,22 +185,22 @@ def test_tickets_are_restored_and_taken_over_before_positions_are_set_and_input_
     assert _in_order(_source(Collection.on_recovery_completed), "self.data.on_recovery_completed", "call_recover_callbacks")
 
 
-def test_recovery_asks_the_store_how_far_it_is_and_reads_from_there() -> None:
+def test_recovery_starts_at_the_persisted_offset_of_the_store() -> None:
     assert "table.persisted_offset(tp)" in _source(Recovery._add)
     assert "consumer.seek_wait(new_offsets)" in _source(Recovery._seek_offsets)
 
 
-def test_a_partition_without_a_committed_offset_is_not_sought_by_aiokafka() -> None:
-    # Why perform_seek goes to the beginning itself.
+def test_aiokafka_does_not_seek_a_partition_without_a_committed_offset() -> None:
+    # The reason why perform_seek seeks to the beginning.
     assert "if offset and offset > 0:" in _source(AIOKafkaConsumer.seek_to_committed)
 
 
-def test_aiokafka_takes_an_empty_set_of_partitions_for_all_of_them() -> None:
-    # Why _getmany passes a set of its own, and never an empty one.
+def test_aiokafka_treats_an_empty_set_of_partitions_as_all_partitions() -> None:
+    # The reason why _getmany passes a copy, and never an empty one.
     assert "if partitions and tp not in partitions:" in _source(fetcher.Fetcher.fetched_records)
 
 
-def test_a_position_moves_exactly_when_records_are_handed_out() -> None:
+def test_a_position_moves_exactly_when_records_are_returned() -> None:
     assert "_update_position()" in _source(fetcher.FetchResult.getall)
 
     async def positions() -> list[object]:
@@ -210,7 +212,7 @@ def test_a_position_moves_exactly_when_records_are_handed_out() -> None:
     assert asyncio.run(positions()) == [False, True, 7]
 
 
-def test_the_wait_of_a_fetch_is_an_attribute_until_the_consumer_starts() -> None:
+def test_the_wait_of_a_fetch_can_be_set_until_the_consumer_starts() -> None:
     assert "self._fetch_max_wait_ms = fetch_max_wait_ms" in _source(AIOKafkaConsumer.__init__)
     assert "fetch_max_wait_ms=self._fetch_max_wait_ms" in _source(AIOKafkaConsumer.start)
 
@@ -219,7 +221,7 @@ def _builder() -> BatchBuilder:
     return BatchBuilder(1_000, 0)
 
 
-def test_a_batch_takes_headers_and_says_none_when_it_is_full() -> None:
+def test_a_batch_accepts_headers_and_returns_none_when_it_is_full() -> None:
     batch = _builder()
 
     assert batch.append(timestamp=None, key=b"k", value=b"v", headers=[("ce_id", b"1")]) is not None
@@ -228,7 +230,7 @@ def test_a_batch_takes_headers_and_says_none_when_it_is_full() -> None:
 
 
 def test_the_first_record_of_a_batch_may_be_larger_than_the_batch() -> None:
-    # Why Producer.write does not look at the answer for the first one.
+    # The reason why submit does not check the result for the first record.
     assert _builder().append(timestamp=None, key=b"k", value=b"v" * 10_000) is not None
 
 
@@ -237,19 +239,19 @@ def test_the_producer_is_idempotent_and_waits_for_all_replicas(app: App) -> None
     assert "**self._settings_extra()" in _source(driver.Producer._new_producer)
 
 
-# Our own books, as far as they need no broker.
+# Our own offsets, without a broker.
 
 
-def test_what_is_finished_may_be_committed_batch_after_batch(consumer: Consumer) -> None:
+def test_finished_batches_may_be_committed_in_order(consumer: Consumer) -> None:
     tp = TP("ticket-events", 0)
 
     consumer.finish(tp, Batch([], None, 10))
     consumer.finish(tp, Batch([], 10, 25))
 
-    assert consumer._finished == {tp: 25}
+    assert consumer._positions.finished == {tp: 25}
 
 
-def test_a_batch_that_was_left_out_is_never_committed_over(consumer: Consumer) -> None:
+def test_finishing_a_batch_after_a_gap_raises_an_error(consumer: Consumer) -> None:
     tp = TP("ticket-events", 0)
     consumer.finish(tp, Batch([], None, 10))
 
@@ -257,25 +259,25 @@ def test_a_batch_that_was_left_out_is_never_committed_over(consumer: Consumer) -
         consumer.finish(tp, Batch([], 25, 30))
 
 
-def test_an_acknowledged_message_alone_commits_nothing(consumer: Consumer) -> None:
+def test_an_acknowledged_message_is_not_committed(consumer: Consumer) -> None:
     tp = TP("ticket-events", 0)
-    message = consumer._batch(tp, [], 10)
+    message = consumer._message(tp, consumer._positions.end(tp, 10))
     consumer._unacked_messages.add(message)
 
     assert message.ack(consumer)
     assert not consumer.unacked
-    assert consumer._finished == {}
+    assert consumer._positions.finished == {}
 
 
 class _Record:
-    """A changelog record, as far as the store looks."""
+    """The attributes of a changelog record that the store reads."""
 
     def __init__(self, offset: int, key: bytes | None, value: bytes | None, epoch: int | None = None) -> None:
         self.offset, self.key, self.value = offset, key, value
         self.headers = () if epoch is None else (("epoch", b"%d" % epoch),)
 
 
-def test_the_store_takes_the_changelog_in_order_and_never_an_old_record_again(app: App) -> None:
+def test_the_store_takes_the_changelog_in_order_and_ignores_old_records(app: App) -> None:
     store = app.store
 
     store.restore(0, [_Record(0, b"a", b"1"), _Record(1, b"b", b"1"), _Record(2, b"a", b"2"), _Record(3, b"b", None)])
@@ -286,7 +288,7 @@ def test_the_store_takes_the_changelog_in_order_and_never_an_old_record_again(ap
     assert store.persisted_offset(TP("any", 1)) is None
 
 
-def test_what_a_replaced_worker_appended_counts_for_nothing_where_something_newer_is_held(app: App) -> None:
+def test_records_of_a_replaced_worker_do_not_overwrite_newer_ones(app: App) -> None:
     store = app.store
 
     store.restore(0, [_Record(0, b"a", b"old"), _Record(1, b"b", b"old", 1), _Record(2, b"a", b"new", 2)])
@@ -303,7 +305,7 @@ def test_what_a_replaced_worker_appended_counts_for_nothing_where_something_newe
     assert (store.checkpoint(0), store.epoch(0)) == (b"{}", 3)
 
 
-def test_the_store_forgets_lost_partitions_and_only_those(app: App) -> None:
+def test_the_store_drops_lost_partitions_and_only_those(app: App) -> None:
     store, changelog = app.store, app.topic_names.changelog
     store.restore(0, [_Record(0, b"a", b"1")])
     store.restore(1, [_Record(0, b"b", b"1")])
@@ -318,7 +320,7 @@ def test_the_store_forgets_lost_partitions_and_only_those(app: App) -> None:
     assert not store.is_renewed(1, mine)
 
 
-def test_tickets_that_the_changelog_changed_are_known_to_be_renewed(app: App) -> None:
+def test_tickets_that_the_changelog_changed_count_as_renewed(app: App) -> None:
     store = app.store
     store.restore(0, [_Record(0, b"a", b"1")])
     mine = store.of(0)

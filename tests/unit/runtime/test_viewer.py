@@ -1,4 +1,4 @@
-"""What is looked at of a worker for its pages, and what that costs."""
+"""The views of a worker for its pages, and the time for which they block the event loop."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ policies:
 
 
 class Worker:
-    """As much of an app as a viewer looks at, with an event loop of its own."""
+    """The attributes of an app that a viewer reads, with an event loop of its own."""
 
     def __init__(self, policies: PolicySet) -> None:
         self.settings = Settings(policies=("shop",), clock="event", partitions=4)  # type: ignore[arg-type]
@@ -117,7 +117,7 @@ def answered(at: int) -> Event:
 
 
 def scanned(worker: Worker) -> list[tuple[int, str, str]]:
-    """All running commitments by their deadlines, the slow way."""
+    """All running commitments by their deadlines, from a scan of all tickets."""
     found = []
     for partition in worker.partitions.values():
         for stored in partition.tickets.values():
@@ -133,7 +133,7 @@ def listed(worker: Worker) -> tuple[list[tuple[int, str, str]], int | None]:
     return [(risk.due_at, risk.ticket, risk.commitment) for risk in view.at_risk], view.at_risk_until
 
 
-def test_the_list_is_that_of_a_scan_though_only_the_front_of_the_heaps_is_looked_at(worker: Worker) -> None:
+def test_the_list_equals_that_of_a_scan_although_only_the_first_timers_are_read(worker: Worker) -> None:
     dice = Random(7)
     for number in range(3_000):
         at = START + dice.randrange(30 * 24) * HOUR + number
@@ -146,7 +146,7 @@ def test_the_list_is_that_of_a_scan_though_only_the_front_of_the_heaps_is_looked
     assert found == scanned(worker)[:LISTED]
 
 
-def test_where_warnings_of_far_deadlines_come_before_all_the_list_says_up_to_when_it_is_complete(worker: Worker) -> None:
+def test_if_warnings_of_distant_deadlines_come_first_the_list_has_the_end_of_its_completeness(worker: Worker) -> None:
     for number in range(9_000):
         worker.take(0, f"desk/{number}", created(START + number, "p2"))
     worker.take(1, "desk/soon", created(START + HOUR, "p1"))
@@ -160,31 +160,31 @@ def test_where_warnings_of_far_deadlines_come_before_all_the_list_says_up_to_whe
     assert len(found) < LISTED
 
 
-def test_a_look_ends_when_its_time_is_over_and_the_list_says_up_to_when_it_is_complete(worker: Worker) -> None:
+def test_a_query_ends_after_its_time_and_the_list_has_the_end_of_its_completeness(worker: Worker) -> None:
     for number in range(400):
         worker.take(number % 2, f"desk/{number}", created(START + number, "p1"))
 
-    view = Viewer(worker, held=0.0).worker()  # type: ignore[arg-type]
+    view = Viewer(worker, max_blocking=0.0).worker()  # type: ignore[arg-type]
 
     found = [(risk.due_at, risk.ticket, risk.commitment) for risk in view.at_risk]
     assert view.at_risk_until is not None
     assert found == [each for each in scanned(worker) if each[0] < view.at_risk_until]
 
 
-def test_what_was_taken_a_moment_ago_is_shown_to_the_next_as_well(worker: Worker) -> None:
+def test_a_fresh_view_is_reused(worker: Worker) -> None:
     worker.take(0, "desk/1", created(START, "p1"))
-    sparing, eager = Viewer(worker, fresh=3_600.0), Viewer(worker, fresh=-1.0)  # type: ignore[arg-type]
-    first = sparing.worker()
-    assert len(eager.worker().at_risk) == 2
+    reusing, fresh = Viewer(worker, fresh=3_600.0), Viewer(worker, fresh=-1.0)  # type: ignore[arg-type]
+    first = reusing.worker()
+    assert len(fresh.worker().at_risk) == 2
 
     worker.take(0, "desk/2", created(START + 1, "p1"))
 
-    assert sparing.worker() is first
-    assert len(eager.worker().at_risk) == 4
-    assert isinstance(sparing.ticket("desk/2", frozenset(), None), TicketView), "tickets are looked up each time"
+    assert reusing.worker() is first
+    assert len(fresh.worker().at_risk) == 4
+    assert isinstance(reusing.ticket("desk/2", frozenset(), None), TicketView), "a ticket is never reused"
 
 
-def test_a_worker_with_nothing_has_a_page_with_nothing(worker: Worker) -> None:
+def test_a_worker_without_tickets_has_an_empty_list(worker: Worker) -> None:
     assert listed(worker) == ([], None)
 
 
@@ -193,20 +193,20 @@ entries = st.lists(st.tuples(st.integers(0, 30), st.none() | st.integers(0, 10))
 
 @settings(max_examples=examples(200))
 @given(entries)
-def test_tickets_come_in_the_order_of_their_instants_each_once_and_stay(changes: list[tuple[int, int | None]]) -> None:
-    index = TimerQueue()
+def test_tickets_are_listed_once_in_the_order_of_their_instants_and_stay(changes: list[tuple[int, int | None]]) -> None:
+    queue = TimerQueue()
     for ticket, instant in changes:
-        index.set(b"%d" % ticket, instant)
+        queue.set(b"%d" % ticket, instant)
     left = {b"%d" % ticket: instant for ticket, instant in dict(changes).items() if instant is not None}
 
-    order = list(index.in_order())
+    order = list(queue.in_order())
 
     assert [instant for instant, _ in order] == sorted(instant for instant, _ in order)
     assert sorted((ticket, instant) for instant, ticket in order if ticket) == sorted(left.items())
-    assert len(index) == len(left)
+    assert len(queue) == len(left)
 
 
-def test_a_ticket_is_found_in_whatever_partition_of_the_worker_it_lies(worker: Worker) -> None:
+def test_a_ticket_is_found_in_any_partition_of_the_worker(worker: Worker) -> None:
     worker.own(0)
     worker.take(3, "desk/1", created(START, "p1"))
 
@@ -217,7 +217,7 @@ def test_a_ticket_is_found_in_whatever_partition_of_the_worker_it_lies(worker: W
     assert found.explanation.until == START
 
 
-def test_other_workers_are_asked_one_after_the_other_the_likeliest_first(worker: Worker) -> None:
+def test_other_workers_are_asked_one_after_the_other_the_most_likely_first(worker: Worker) -> None:
     worker.own(0)
     worker.map = {worker.address: (0,), "http://two:9300": (1, 3), "http://three:9300": (2,)}
     viewer = Viewer(worker)  # type: ignore[arg-type]
@@ -237,7 +237,7 @@ def test_other_workers_are_asked_one_after_the_other_the_likeliest_first(worker:
     assert (last.url, last.missing) == (None, ())
 
 
-def test_where_partitions_move_nobody_is_sent_anywhere(worker: Worker) -> None:
+def test_while_partitions_move_there_is_no_redirect(worker: Worker) -> None:
     worker.own(0)
     viewer = Viewer(worker)  # type: ignore[arg-type]
 
@@ -248,7 +248,7 @@ def test_where_partitions_move_nobody_is_sent_anywhere(worker: Worker) -> None:
         viewer.ticket("desk/1", frozenset(), None)
 
 
-def test_before_the_start_and_after_the_end_there_is_no_page(worker: Worker) -> None:
+def test_before_the_start_and_after_the_end_there_is_no_view(worker: Worker) -> None:
     loop, worker.events_loop = worker.events_loop, None
     with pytest.raises(UnavailableError, match="starting"):
         Viewer(worker).worker()  # type: ignore[arg-type]
@@ -260,8 +260,8 @@ def test_before_the_start_and_after_the_end_there_is_no_page(worker: Worker) -> 
     worker.events_loop = None
 
 
-def test_a_page_sees_all_of_a_turn_or_nothing_of_it(worker: Worker) -> None:
-    """Tickets and deadlines are changed on the loop while threads ask for pages."""
+def test_a_view_has_all_changes_of_a_step_or_none(worker: Worker) -> None:
+    """The loop changes tickets and timers while threads ask for views."""
     loop = worker.events_loop
     assert loop is not None
     for number in range(300):
@@ -269,8 +269,8 @@ def test_a_page_sees_all_of_a_turn_or_nothing_of_it(worker: Worker) -> None:
     partition = worker.partitions[0]
     stop = threading.Event()
 
-    def turn(round_: int) -> None:
-        # Every ticket is taken away and another comes: tickets, deadlines and count change together or not at all.
+    def change(round_: int) -> None:
+        # Replace every ticket: tickets, timers and counts change together or not at all.
         for key in list(partition.tickets):
             del partition.tickets[key]
             partition.timers.set(key, None)
@@ -278,11 +278,11 @@ def test_a_page_sees_all_of_a_turn_or_nothing_of_it(worker: Worker) -> None:
         for number in range(300):
             worker.take(0, f"desk/{round_}/{number}", created(START + number, "p1"))
         if not stop.is_set():
-            loop.call_soon(turn, round_ + 1)
+            loop.call_soon(change, round_ + 1)
 
-    loop.call_soon_threadsafe(turn, 1)
+    loop.call_soon_threadsafe(change, 1)
     with ThreadPoolExecutor(4) as pool:
-        views = list(pool.map(lambda _: Viewer(worker, fresh=-1.0, held=60.0).worker(), range(40)))  # type: ignore[arg-type]
+        views = list(pool.map(lambda _: Viewer(worker, fresh=-1.0, max_blocking=60.0).worker(), range(40)))  # type: ignore[arg-type]
     stop.set()
 
     for view in views:

@@ -1,4 +1,4 @@
-"""Deadlines: the index of them, by which clock they pass, and that nothing depends on how a feed is cut into batches."""
+"""Timers: their queue, the clock that they use, and that results do not depend on how a feed is cut into batches."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from hypothesis import strategies as st
 from stream.language.policies import load as load_policies
 from stream.observe.metrics.open_counts import OpenCommitmentCounts
 from stream.observe.metrics.registry import Metrics
+from stream.runtime.kafka.positions import Batch
 from stream.runtime.kafka.topics import Topics
-from stream.runtime.kafka.transport import Batch, Record
 from stream.runtime.partition import task as tasks
-from stream.runtime.partition import unit_of_work as turns
+from stream.runtime.partition import unit_of_work as units
 from stream.runtime.partition.commit import WorkerContext, process_and_commit
 from stream.runtime.partition.lifecycle import State
 from stream.runtime.partition.shard import Logs, Shard, TicketIndex
@@ -42,6 +42,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from pathlib import Path
 
+    from stream.runtime.kafka.transport import Record
+
 SECOND = 1_000_000
 HOUR = 3_600 * SECOND
 START = 1_798_794_000 * SECOND
@@ -59,7 +61,7 @@ policies:
 """
 
 
-# The index.
+# The timer queue.
 
 
 @given(
@@ -70,61 +72,61 @@ policies:
         )
     )
 )
-def test_the_index_gives_what_a_plain_dictionary_would(steps: list[tuple[str, int, int | None]]) -> None:
-    index, plain = TimerQueue(), dict[bytes, int]()
+def test_the_queue_behaves_like_a_dictionary(steps: list[tuple[str, int, int | None]]) -> None:
+    queue, plain = TimerQueue(), dict[bytes, int]()
     for what, number, instant in steps:
         ticket = b"%d" % number
         if what == "set":
-            index.set(ticket, instant)
+            queue.set(ticket, instant)
             plain.pop(ticket, None)
             if instant is not None:
                 plain[ticket] = instant
         else:
             assert instant is not None
-            taken = index.take(instant)
+            taken = queue.take(instant)
             if taken is None:
                 assert not plain or min(plain.values()) > instant
             else:
                 soonest = min(plain.values())
                 assert plain.pop(taken) == soonest <= instant
-        assert len(index) == len(plain)
-        assert index.soonest() == min(plain.values(), default=None)
+        assert len(queue) == len(plain)
+        assert queue.soonest() == min(plain.values(), default=None)
 
 
-def test_tickets_come_out_soonest_first_and_only_up_to_the_instant_asked_for() -> None:
-    index = TimerQueue()
+def test_tickets_are_taken_soonest_first_and_only_up_to_the_given_instant() -> None:
+    queue = TimerQueue()
     for ticket, instant in ((b"c", 30), (b"a", 10), (b"b", 20)):
-        index.set(ticket, instant)
+        queue.set(ticket, instant)
 
-    assert [index.take(20), index.take(20), index.take(20)] == [b"a", b"b", None]
-    assert index.soonest() == 30
-
-
-def test_a_ticket_has_one_instant_the_last_that_was_set() -> None:
-    index = TimerQueue()
-    index.set(b"a", 10)
-    index.set(b"a", 30)
-    index.set(b"a", 20)
-
-    assert index.take(19) is None
-    assert index.take(20) == b"a"
-    assert index.take(1_000) is None
+    assert [queue.take(20), queue.take(20), queue.take(20)] == [b"a", b"b", None]
+    assert queue.soonest() == 30
 
 
-def test_many_changes_of_few_tickets_do_not_make_the_index_grow() -> None:
-    index = TimerQueue()
+def test_a_ticket_has_only_the_instant_that_was_set_last() -> None:
+    queue = TimerQueue()
+    queue.set(b"a", 10)
+    queue.set(b"a", 30)
+    queue.set(b"a", 20)
+
+    assert queue.take(19) is None
+    assert queue.take(20) == b"a"
+    assert queue.take(1_000) is None
+
+
+def test_many_changes_of_few_tickets_do_not_make_the_queue_grow() -> None:
+    queue = TimerQueue()
     for number in range(100_000):
-        index.set(b"%d" % (number % 10), number)
+        queue.set(b"%d" % (number % 10), number)
 
-    assert len(index._heap) <= 2_048
-    assert index.soonest() == 99_990
+    assert len(queue._heap) <= 2_048
+    assert queue.soonest() == 99_990
 
 
 # The clocks.
 
 
-class _Bench:
-    """A shard without a task and a broker around it: only the test does turns."""
+class _Partition:
+    """A shard without a task and a broker: the test runs its units of work."""
 
     def __init__(self, folder: Path, *, clock: str = "wall", **settings: str) -> None:
         policy = folder / "policy.yaml"
@@ -143,46 +145,48 @@ class _Bench:
             metrics=metrics,
             wall=lambda: self.wall,
             consumer=absent,
+            clients=absent,
             suspension_detector=SuspensionDetector(3),
         )
+        nothing_read_back: Any = SimpleNamespace(deployed={})
         index = TicketIndex(TimerQueue(), TimerQueue(), metrics.open_commitments.begin(0))
-        self.shard = Shard(self.settings, TP("ticket-events", 0), {}, index, Logs(absent, absent), Checkpoint())
+        self.shard = Shard(self.settings, TP("ticket-events", 0), {}, index, Logs(nothing_read_back, absent), Checkpoint())
 
     def go_live(self) -> None:
-        """As when everything that was published before the release is processed."""
+        """Enter the state after all records published before the release are processed."""
         self.shard.life.enter(State.CATCHING_UP)
         self.shard.life.enter(State.RUNNING)
 
-    def turn(self) -> UnitOfWork:
+    def unit_of_work(self) -> UnitOfWork:
         return UnitOfWork(self.engine, self.settings, self.shard, self.wall)
 
-    def do(self, turn: UnitOfWork, look: Callable[[], Stop]) -> tuple[bool, list[Effect]]:
-        """Whether the turn looked at all that there was, and what it says."""
-        while (stop := look()) is Stop.YIELD:
-            turn.write()
-            turn.resumed()
-        turn.write()
-        self.forgotten += turn.forgotten
-        return stop is Stop.DONE, turn.effects
+    def run(self, work: UnitOfWork, step: Callable[[], Stop]) -> tuple[bool, list[Effect]]:
+        """Run a unit of work. Returns whether it is done, and its effects."""
+        while (stop := step()) is Stop.YIELD:
+            work.write()
+            work.resumed()
+        work.write()
+        self.forgotten += work.forgotten
+        return stop is Stop.DONE, work.effects
 
     def take(self, records: list[ConsumerRecord[bytes, bytes]]) -> list[Effect]:
-        batch, said = Batch(records, None, len(records)), []
+        batch, effects = Batch(records, None, len(records)), []
         done = False
         while not done:
-            turn = self.turn()
-            done, more = self.do(turn, partial(turn.take, batch))
-            said += more
+            work = self.unit_of_work()
+            done, more = self.run(work, partial(work.take, batch))
+            effects += more
         self.shard.cursor = 0
-        return said
+        return effects
 
     def wake(self) -> list[Effect]:
-        said: list[Effect] = []
+        effects: list[Effect] = []
         done = False
         while not done:
-            turn = self.turn()
-            done, more = self.do(turn, partial(turn.wake, self.shard.clock(self.wall)))
-            said += more
-        return said
+            work = self.unit_of_work()
+            done, more = self.run(work, partial(work.wake, self.shard.clock(self.wall)))
+            effects += more
+        return effects
 
 
 def _records(feed: Iterable[tuple[str, Event] | int]) -> list[ConsumerRecord[bytes, bytes]]:
@@ -205,10 +209,10 @@ def _breaches(effects: list[Effect]) -> list[tuple[str, int]]:
     return [(effect.ticket, effect.at) for effect in effects if effect.kind is Kind.BREACHED]
 
 
-def test_while_it_catches_up_a_deadline_passes_when_the_feed_passes_it(tmp_path: Path) -> None:
+def test_while_catching_up_a_deadline_passes_when_the_feed_passes_it(tmp_path: Path) -> None:
     async def run() -> None:
-        context = _Bench(tmp_path)
-        context.wall = START + 100 * HOUR  # the worker was away for long
+        context = _Partition(tmp_path)
+        context.wall = START + 100 * HOUR  # the worker was down for long
         first = context.take(_records([_created("a", START), _created("b", START), _answered("a", START + HOUR // 2)]))
         assert _breaches(first) == []
         assert _breaches(context.wake()) == []
@@ -219,9 +223,9 @@ def test_while_it_catches_up_a_deadline_passes_when_the_feed_passes_it(tmp_path:
     asyncio.run(run())
 
 
-def test_an_event_from_a_clock_that_is_ahead_makes_no_deadline_early_while_it_catches_up(tmp_path: Path) -> None:
+def test_while_catching_up_an_event_from_the_future_makes_no_breach_early(tmp_path: Path) -> None:
     async def run() -> None:
-        context = _Bench(tmp_path)
+        context = _Partition(tmp_path)
         context.wall = START + HOUR - 60 * SECOND
         assert _breaches(context.take(_records([_created("a", START), _created("b", START + HOUR + SECOND)]))) == []
 
@@ -231,9 +235,9 @@ def test_an_event_from_a_clock_that_is_ahead_makes_no_deadline_early_while_it_ca
     asyncio.run(run())
 
 
-def test_once_live_a_deadline_passes_by_the_clock_and_not_before_the_grace_is_over(tmp_path: Path) -> None:
+def test_a_live_partition_declares_a_breach_by_the_clock_after_the_grace(tmp_path: Path) -> None:
     async def run() -> None:
-        context = _Bench(tmp_path)
+        context = _Partition(tmp_path)
         context.take(_records([_created("a", START)]))
         context.go_live()
 
@@ -248,53 +252,53 @@ def test_once_live_a_deadline_passes_by_the_clock_and_not_before_the_grace_is_ov
     asyncio.run(run())
 
 
-def test_where_the_clock_is_the_feed_it_stays_so_when_live_and_a_tick_moves_it(tmp_path: Path) -> None:
+def test_in_event_time_a_live_partition_follows_the_feed_and_its_ticks(tmp_path: Path) -> None:
     async def run() -> None:
-        context = _Bench(tmp_path, clock="event")
+        context = _Partition(tmp_path, clock="event")
         context.wall = START + 100 * HOUR
         context.take(_records([_created("a", START)]))
         context.go_live()
         assert context.wake() == []
 
-        said = context.take(_records([START + HOUR + 1]))
-        assert _breaches(said) == [("a", START + HOUR)]
+        effects = context.take(_records([START + HOUR + 1]))
+        assert _breaches(effects) == [("a", START + HOUR)]
 
     asyncio.run(run())
 
 
 @pytest.mark.parametrize("size", [1, 3, 7, 1_000])
-def test_what_is_said_does_not_depend_on_how_the_feed_is_cut_into_batches(tmp_path: Path, size: int) -> None:
+def test_effects_do_not_depend_on_how_the_feed_is_cut_into_batches(tmp_path: Path, size: int) -> None:
     feed: list[tuple[str, Event] | int] = []
     for number in range(40):
         feed.append(_created(f"t{number}", START + number * HOUR // 8))
         if number % 3:
-            # Some of them come late, and behind events that let their deadline pass.
+            # Some answers arrive late, after events that pass their deadline.
             feed.insert(len(feed) - number % 9, _answered(f"t{number}", START + number * HOUR // 8 + number % 5 * HOUR // 3))
     feed.append(START + 50 * HOUR)
 
-    async def said(batch: int) -> list[Effect]:
-        context = _Bench(tmp_path, clock="event")
+    async def effects(batch: int) -> list[Effect]:
+        context = _Partition(tmp_path, clock="event")
         records = _records(feed)
         return [effect for at in range(0, len(records), batch) for effect in context.take(records[at : at + batch])]
 
-    assert asyncio.run(said(size)) == asyncio.run(said(len(feed)))
+    assert asyncio.run(effects(size)) == asyncio.run(effects(len(feed)))
 
 
-def test_a_turn_ends_when_its_time_is_over_and_the_next_goes_on_where_it_was(tmp_path: Path) -> None:
+def test_a_unit_of_work_ends_after_its_time_and_the_next_one_continues(tmp_path: Path) -> None:
     async def run() -> None:
-        context = _Bench(tmp_path, clock="event")
+        context = _Partition(tmp_path, clock="event")
         batch = Batch(_records([_created(f"t{number}", START) for number in range(25)]), None, 25)
         seconds = 0.0
 
         def passing() -> float:
             nonlocal seconds
-            seconds += turns.MOST_SECONDS / 12
+            seconds += units.MOST_SECONDS / 12
             return seconds
 
         cursors, done = [], False
         while not done:
-            turn = UnitOfWork(context.engine, context.settings, context.shard, context.wall, passing)
-            done, _ = context.do(turn, partial(turn.take, batch))
+            work = UnitOfWork(context.engine, context.settings, context.shard, context.wall, passing)
+            done, _ = context.run(work, partial(work.take, batch))
             cursors.append(context.shard.cursor)
 
         assert len(cursors) > 3
@@ -304,50 +308,50 @@ def test_a_turn_ends_when_its_time_is_over_and_the_next_goes_on_where_it_was(tmp
     asyncio.run(run())
 
 
-def test_a_turn_takes_breath_often_and_whoever_looks_then_finds_whole_tickets(tmp_path: Path) -> None:
+def test_a_unit_of_work_yields_often_and_leaves_whole_tickets(tmp_path: Path) -> None:
     async def run() -> None:
-        context = _Bench(tmp_path, clock="wall")
+        context = _Partition(tmp_path, clock="wall")
         context.go_live()
         batch = Batch(_records([_created(f"t{number}", START) for number in range(25)]), None, 25)
         seconds = 0.0
 
         def passing() -> float:
             nonlocal seconds
-            seconds += turns.SLICE_SECONDS / 4
+            seconds += units.SLICE_SECONDS / 4
             return seconds
 
-        turn = UnitOfWork(context.engine, context.settings, context.shard, context.wall, passing)
-        breaths = 0
-        while turn.take(batch) is Stop.YIELD:
-            turn.write()
+        work = UnitOfWork(context.engine, context.settings, context.shard, context.wall, passing)
+        yields = 0
+        while work.take(batch) is Stop.YIELD:
+            work.write()
             assert context.shard.cursor == len(context.shard.tickets)
             assert {key for _, key in context.shard.timers.in_order()} == set(context.shard.tickets)
-            seconds += 2 * turns.MOST_SECONDS  # the others': it does not count
-            turn.resumed()
-            breaths += 1
-        turn.write()
+            seconds += 2 * units.MOST_SECONDS  # the time of other partitions, which does not count
+            work.resumed()
+            yields += 1
+        work.write()
 
-        assert breaths >= 5
-        assert len(turn.states) == len(context.shard.tickets) == 25
+        assert yields >= 5
+        assert len(work.states) == len(context.shard.tickets) == 25
 
     asyncio.run(run())
 
 
-def test_what_passes_while_a_turn_takes_breath_is_noticed_by_the_next(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(turns, "SLICE_SECONDS", 0.0)
-    said: list[Effect] = []
+def test_timers_that_expire_during_a_yield_fire_in_the_next_unit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(units, "SLICE_SECONDS", 0.0)
+    effects: list[Effect] = []
 
     async def write(what: dict[str, list[Record]] | dict[bytes, bytes | None], _mark: object = None) -> None:
         for records in what.values():
             if isinstance(records, list):
-                said.extend(decode_effect(record.value or b"") for record in records)
+                effects.extend(decode_effect(record.value or b"") for record in records)
 
     async def run() -> list[int]:
-        context = _Bench(tmp_path, clock="wall")
+        context = _Partition(tmp_path, clock="wall")
         context.take(_records([_created("a", START), _created("b", START + 1), _created("c", START + SECOND)]))
         shard = context.shard
         context.go_live()
-        unknown: Any = SimpleNamespace(woken_until={}, emitted_ids=set(), write=write, unknown_from=lambda _: {})
+        unknown: Any = SimpleNamespace(woken_until={}, emitted_ids=set(), deployed={}, write=write, unknown_from=lambda _: {})
         shard.outputs = shard.changelog = unknown
         readings = iter(range(START + HOUR + context.settings.grace + 2, START + 2 * HOUR, 5 * SECOND))
         ours: Any = SimpleNamespace(committed=lambda _: 0, prove=lambda _: asyncio.sleep(0))
@@ -356,26 +360,26 @@ def test_what_passes_while_a_turn_takes_breath_is_noticed_by_the_next(tmp_path: 
         counts = []
         for _ in range(2):
             assert await process_and_commit(worker, shard, None)
-            counts.append(len(_breaches(said)))
+            counts.append(len(_breaches(effects)))
         return counts
 
     assert asyncio.run(run()) == [2, 3]
-    assert all(effect.detected_at > effect.at for effect in said)
+    assert all(effect.detected_at > effect.at for effect in effects)
 
 
-def test_between_two_turns_of_a_flood_of_deadlines_all_waiting_events_are_taken(
+def test_all_waiting_events_are_processed_between_two_units_of_work_for_timers(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def order(share: float, seconds: float) -> list[str]:
         monkeypatch.setattr(tasks, "EVENTS_SHARE", share)
         monkeypatch.setattr(tasks, "EVENTS_SECONDS", seconds)
-        context = _Bench(tmp_path, clock="wall")
+        context = _Partition(tmp_path, clock="wall")
         context.wall = START + HOUR
         done: list[str] = []
         enough = asyncio.Event()
 
         async def cycle(_context: object, _partition: object, batch: Batch | None) -> bool:
-            done.append("deadlines" if batch is None else "events")
+            done.append("timers" if batch is None else "events")
             if len(done) == 9:
                 enough.set()
             await asyncio.sleep(0)
@@ -383,7 +387,7 @@ def test_between_two_turns_of_a_flood_of_deadlines_all_waiting_events_are_taken(
 
         monkeypatch.setattr(tasks, "process_and_commit", cycle)
         task = PartitionTask(context.context, context.shard)
-        context.shard.timers.set(b"t", START)  # and nobody wakes it: there is always one more
+        context.shard.timers.set(b"t", START)  # nothing wakes it, so a timer is always due
         task.release(0)
         task.life.enter(State.RUNNING)
         for _ in range(4):
@@ -392,36 +396,36 @@ def test_between_two_turns_of_a_flood_of_deadlines_all_waiting_events_are_taken(
         await task.hold()
         return done
 
-    assert asyncio.run(order(1e12, 3600.0))[:6] == ["deadlines", *["events"] * 4, "deadlines"]
-    assert asyncio.run(order(1e12, 0.0))[:9] == [*["deadlines", "events"] * 4, "deadlines"]
-    assert asyncio.run(order(0.0, 3600.0))[:9] == [*["deadlines", "events"] * 4, "deadlines"]
+    assert asyncio.run(order(1e12, 3600.0))[:6] == ["timers", *["events"] * 4, "timers"]
+    assert asyncio.run(order(1e12, 0.0))[:9] == [*["timers", "events"] * 4, "timers"]
+    assert asyncio.run(order(0.0, 3600.0))[:9] == [*["timers", "events"] * 4, "timers"]
 
 
-def test_a_turn_that_is_full_leaves_the_rest_to_the_next(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(turns, "MOST_WOKEN", 10)
+def test_a_full_unit_of_work_leaves_the_rest_to_the_next_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(units, "MOST_WOKEN", 10)
 
     async def run() -> None:
-        context = _Bench(tmp_path, clock="event")
+        context = _Partition(tmp_path, clock="event")
         context.take(_records([_created(f"t{number}", START) for number in range(25)]))
         batch = Batch(_records([START + 10 * HOUR]), None, 1)
 
-        breached, turns_done = [], 0
+        breached, count = [], 0
         done = False
         while not done:
-            turn = context.turn()
-            done, said = context.do(turn, partial(turn.take, batch))
-            assert len(said) <= 10 * 2
-            breached += _breaches(said)
-            turns_done += 1
+            work = context.unit_of_work()
+            done, effects = context.run(work, partial(work.take, batch))
+            assert len(effects) <= 10 * 2
+            breached += _breaches(effects)
+            count += 1
 
-        assert turns_done >= 3
+        assert count >= 3
         assert sorted(breached) == sorted((f"t{number}", START + HOUR) for number in range(25))
 
     asyncio.run(run())
 
 
 @pytest.mark.parametrize("size", [1, 2, 100])
-def test_a_closed_ticket_is_forgotten_when_the_feed_is_past_its_retention(tmp_path: Path, size: int) -> None:
+def test_a_closed_ticket_is_removed_when_the_feed_passes_its_retention(tmp_path: Path, size: int) -> None:
     closed = Event(at=START + HOUR, id="closed", type="ticket.changed", source="desk", fields={"status": "closed"})
     feed: list[tuple[str, Event] | int] = [
         _created("a", START),
@@ -433,7 +437,7 @@ def test_a_closed_ticket_is_forgotten_when_the_feed_is_past_its_retention(tmp_pa
 
     async def run() -> None:
         for live in (False, True):
-            context = _Bench(tmp_path)
+            context = _Partition(tmp_path)
             context.wall = START + 100 * 24 * HOUR
             if live:
                 context.go_live()
@@ -454,7 +458,7 @@ def test_a_closed_ticket_is_forgotten_when_the_feed_is_past_its_retention(tmp_pa
 
 
 @pytest.mark.parametrize("size", [1, 7, 100])
-def test_the_book_holds_what_a_look_at_every_ticket_gives_whatever_the_turns_brought(tmp_path: Path, size: int) -> None:
+def test_the_open_commitment_counts_always_equal_a_count_of_all_tickets(tmp_path: Path, size: int) -> None:
     dice = Random(5)
     feed: list[tuple[str, Event] | int] = []
     for hour in range(1_500):
@@ -464,12 +468,12 @@ def test_the_book_holds_what_a_look_at_every_ticket_gives_whatever_the_turns_bro
         late = at - dice.randrange(HOUR, 60 * HOUR)
         feed.append(dice.choice((_created(ticket, at), _answered(ticket, at), _answered(ticket, late), (ticket, changed))))
         if hour % 50 == 0:
-            feed.append(feed[-1])  # heard twice
+            feed.append(feed[-1])  # a repetition
         if hour % 700 == 0:
             feed.append(at)
 
     async def run() -> None:
-        context = _Bench(tmp_path, clock="event", retention="20d")
+        context = _Partition(tmp_path, clock="event", retention="20d")
         records, most = _records(feed), 0
         for first in range(0, len(records), size):
             context.take(records[first : first + size])
@@ -491,15 +495,15 @@ def _counted(open_counts: OpenCommitmentCounts) -> tuple[object, ...]:
     return open_counts.open, states, open_counts.due, open_counts.began
 
 
-def test_a_bad_record_in_a_turn_becomes_a_dead_letter_and_the_rest_goes_on(tmp_path: Path) -> None:
+def test_an_invalid_record_becomes_a_dead_letter_and_the_others_are_processed(tmp_path: Path) -> None:
     async def run() -> None:
-        context = _Bench(tmp_path)
+        context = _Partition(tmp_path)
         records = _records([_created("a", START), _created("b", START), _created("c", START)])
         records[1] = replace(records[1], value=b"?")
-        turn = context.turn()
+        work = context.unit_of_work()
 
-        assert turn.take(Batch(records, None, 3)) is Stop.DONE
-        assert len(turn.dead_letters) == 1
-        assert set(turn.states) == {b"a", b"c"}
+        assert work.take(Batch(records, None, 3)) is Stop.DONE
+        assert len(work.dead_letters) == 1
+        assert set(work.states) == {b"a", b"c"}
 
     asyncio.run(run())

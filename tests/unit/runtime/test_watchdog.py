@@ -1,4 +1,4 @@
-"""The watchdog: what counts as standing still, and that it says what does."""
+"""The watchdog: when work stands still, and the error that names the work."""
 
 from __future__ import annotations
 
@@ -7,46 +7,46 @@ from typing import Any
 
 import pytest
 
-from stream.runtime.watchdog import LOOKS, Standstill, StandstillError, Watchdog
+from stream.runtime.watchdog import CHECKS, Standstill, StandstillError, Watchdog
 
 
-def test_work_that_is_not_done_for_too_many_looks_is_named() -> None:
+def test_work_without_progress_for_too_many_checks_is_named_in_an_error() -> None:
     standstill = Standstill()
-    for _ in range(LOOKS):
-        standstill.see("the input of partition 3", busy=True, progress=7)
+    for _ in range(CHECKS):
+        standstill.check("the input of partition 3", busy=True, progress=7)
 
     with pytest.raises(StandstillError, match="the input of partition 3"):
-        standstill.see("the input of partition 3", busy=True, progress=7)
+        standstill.check("the input of partition 3", busy=True, progress=7)
 
 
-def test_who_does_some_of_it_or_has_nothing_to_do_does_not_stand_still() -> None:
+def test_slow_progress_or_no_work_is_not_a_standstill() -> None:
     standstill = Standstill()
 
-    for look in range(10 * LOOKS):
-        standstill.see("slow", busy=True, progress=look // (LOOKS - 1))
-        standstill.see("idle", busy=False, progress=0)
-        standstill.see("now and then", busy=look % LOOKS != 0, progress=0)
+    for check in range(10 * CHECKS):
+        standstill.check("slow", busy=True, progress=check // (CHECKS - 1))
+        standstill.check("idle", busy=False, progress=0)
+        standstill.check("now and then", busy=check % CHECKS != 0, progress=0)
 
 
-def test_a_rebalance_begins_the_count_anew() -> None:
+def test_a_rebalance_restarts_the_count() -> None:
     standstill = Standstill()
 
-    for look in range(10 * LOOKS):
-        if look % LOOKS == 0:
-            standstill.forget()
-        standstill.see("the input", busy=True, progress=0)
+    for check in range(10 * CHECKS):
+        if check % CHECKS == 0:
+            standstill.reset()
+        standstill.check("the input", busy=True, progress=0)
 
 
-def test_a_rebalance_that_never_ends_is_named_later_than_other_work_and_not_while_tickets_are_restored() -> None:
+def test_a_rebalance_stands_still_later_than_other_work_and_not_while_tickets_are_restored() -> None:
     app: Any = SimpleNamespace(rebalancing=True, tasks={}, consumer_generation_id=3, store=SimpleNamespace(progress=0))
     watchdog = Watchdog(app, allowed=16, rebalance=24)
-    patience = LOOKS + LOOKS * 24 // 16
+    patience = CHECKS + CHECKS * 24 // 16
 
-    for look in range(10 * patience):
-        app.store.progress = look // (patience - 1)
-        watchdog._look()
+    for check in range(10 * patience):
+        app.store.progress = check // (patience - 1)
+        watchdog._check()
     app.store.progress = -1
     for _ in range(patience):
-        watchdog._look()
+        watchdog._check()
     with pytest.raises(StandstillError, match="joining the group and restoring tickets"):
-        watchdog._look()
+        watchdog._check()

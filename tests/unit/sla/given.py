@@ -15,6 +15,7 @@ from stream.sla.policy.resolve import PolicySet
 
 if TYPE_CHECKING:
     from stream.sla.effects import Effect
+    from stream.sla.policy.timeline import Deployments
     from stream.sla.ticket.state import State
 
 HOUR = 3_600_000_000
@@ -88,7 +89,7 @@ def says(at: int, actor: str = "agent", *, public: bool = True) -> Event:
 class Told:
     """Feeds an engine and remembers what it said."""
 
-    def __init__(self, policies: PolicySet, **more: Any) -> None:
+    def __init__(self, policies: PolicySet | Deployments, **more: Any) -> None:
         self.engine = Engine(policies, **more)
         self.state: State | None = None
         self.steps: list[Step] = []
@@ -117,7 +118,7 @@ class Told:
         return told
 
 
-def run(policies: PolicySet, *events: Event, until: int = 1000 * HOUR) -> Told:
+def run(policies: PolicySet | Deployments, *events: Event, until: int = 1000 * HOUR) -> Told:
     told = Told(policies)
     for event in events:
         told.event(event)

@@ -1,4 +1,4 @@
-"""Rows of a status log and the ticket events they become."""
+"""Converting the rows of a status log to ticket events."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def mapping(changed: str = "", to: str = "") -> LogMapping:
 
 
 class Import:
-    """A whole log, read: the events, those of the rows that say nothing new left out, and the refusals."""
+    """A converted log: its events and the rows that were refused."""
 
     def __init__(self, log: str, how: LogMapping | None = None) -> None:
         how = how or mapping()
@@ -51,18 +51,18 @@ class Import:
         self.events = [event for _, event in self.pairs]
 
     @property
-    def told(self) -> list[str]:
-        return [f"{format_instant(event.at)[5:16]} {event.type} {_said(event)}".strip() for event in self.events]
+    def lines(self) -> list[str]:
+        return [f"{format_instant(event.at)[5:16]} {event.type} {_details(event)}".strip() for event in self.events]
 
 
-def _said(event: Event) -> str:
+def _details(event: Event) -> str:
     return event.party or " ".join(f"{name}={text}" for name, text in event.fields.items())
 
 
-def test_the_first_row_of_a_case_creates_the_ticket_and_then_says_what_it_means() -> None:
+def test_the_first_row_of_a_case_creates_the_ticket_and_then_changes_it() -> None:
     done = Import(HEADER + "2026-01-05 09:00,7,Taken,Working,p2\n")
 
-    assert done.told == [
+    assert done.lines == [
         "01-05T08:00 ticket.created status=new priority=p2",
         "01-05T08:00 ticket.changed status=open assignee=agent",
         "01-05T08:00 comment.added",
@@ -87,7 +87,7 @@ def test_only_the_first_answering_row_of_a_case_is_a_first_answer() -> None:
         + "2026-01-05 12:00,7,Taken,Working,\n"
     )
 
-    assert [text for text in done.told if "comment" in text] == ["01-05T09:00 comment.added"]
+    assert [text for text in done.lines if "comment" in text] == ["01-05T09:00 comment.added"]
 
 
 def test_a_dependency_ends_with_the_next_row_that_is_not_waiting_for_the_same_party() -> None:
@@ -99,7 +99,7 @@ def test_a_dependency_ends_with_the_next_row_that_is_not_waiting_for_the_same_pa
         + "2026-01-05 12:00,7,Done,Solved,\n"
     )
 
-    assert done.told == [
+    assert done.lines == [
         "01-05T08:00 ticket.created status=new",
         "01-05T08:00 dependency.started supplier",
         "01-05T10:00 dependency.ended supplier",
@@ -117,10 +117,10 @@ def test_a_changed_column_is_a_changed_field_and_an_emptied_one_is_cleared() -> 
         + "2026-01-05 11:00,7,Queued,Waiting,\n"
     )
 
-    assert done.told[-2:] == ["01-05T09:00 ticket.changed priority=p1", "01-05T10:00 ticket.changed priority="]
+    assert done.lines[-2:] == ["01-05T09:00 ticket.changed priority=p1", "01-05T10:00 ticket.changed priority="]
 
 
-def test_events_come_in_time_order_whatever_the_order_of_the_rows() -> None:
+def test_events_are_in_time_order_even_if_the_rows_are_not() -> None:
     done = Import(
         HEADER
         + "2026-01-05 12:00,7,Done,Solved,\n"
@@ -129,24 +129,24 @@ def test_events_come_in_time_order_whatever_the_order_of_the_rows() -> None:
     )
 
     assert [event.at for event in done.events] == sorted(event.at for event in done.events)
-    assert done.told[0] == "01-05T08:00 ticket.created status=new"
+    assert done.lines[0] == "01-05T08:00 ticket.created status=new"
 
 
 def test_rows_of_one_case_at_one_instant_keep_the_order_of_the_log() -> None:
     done = Import(HEADER + "2026-01-05 09:00,7,Done,Solved,\n" + "2026-01-05 09:00,7,Queued,Waiting,\n")
 
-    assert done.told[1:] == ["01-05T08:00 ticket.changed status=solved", "01-05T08:00 ticket.changed status=open"]
+    assert done.lines[1:] == ["01-05T08:00 ticket.changed status=solved", "01-05T08:00 ticket.changed status=open"]
     assert sorted(done.events, key=lambda event: event.key) == done.events
 
 
-def test_importing_a_log_twice_gives_the_same_ids_and_no_id_twice() -> None:
+def test_importing_a_log_twice_gives_the_same_unique_ids() -> None:
     log = HEADER + "".join(f"2026-01-05 {hour:02}:00,{case},Taken,Working,\n" for hour in range(24) for case in "789")
 
     assert Import(log).events == Import(log).events
     assert len({event.id for event in Import(log).events}) == len(Import(log).events)
 
 
-def test_every_event_is_one_that_decode_accepts() -> None:
+def test_decode_accepts_every_event() -> None:
     case = "c" * 200
     done = Import(
         HEADER
@@ -169,13 +169,13 @@ def test_every_event_is_one_that_decode_accepts() -> None:
         ("05/01/2026 09:00,7,Done,Solved,", "the time '05/01/2026 09:00' is not in the format %Y-%m-%d %H:%M"),
         ("1969-01-05 09:00,7,Done,Solved,", "the time '1969-01-05 09:00' is outside the years 1970 to 2199"),
         ("0001-01-01 00:00,7,Done,Solved,", "the time '0001-01-01 00:00' is outside the years 1970 to 2199"),
-        ("2026-01-05 09:00,,Done,Solved,", "the case (case) has 0 characters; 1 to 200 are taken"),
-        ("2026-01-05 09:00,7,Done,Solved", "has 4 columns, the header 5"),
+        ("2026-01-05 09:00,,Done,Solved,", "the case (case) has 0 characters; it must have 1 to 200"),
+        ("2026-01-05 09:00,7,Done,Solved", "has 4 columns, but the header has 5"),
         ("2026-01-05 09:00,7,Done,Solved," + "p" * 65, "priority (prio) has more than 64 characters"),
         ("2026-01-05 09:00,\udcff,Done,Solved,", "case is not UTF-8"),
         (
             "2026-03-29 02:30,7,Done,Solved,",
-            "the time '2026-03-29 02:30' does not exist in Europe/Brussels: the clock was put forward over it",
+            "the time '2026-03-29 02:30' does not exist in Europe/Brussels: the clocks went forward past it",
         ),
         ('2026-01-05 09:00,7,"Do"ne,Solved,', "not readable as CSV from line 2 on: ',' expected after '\"'"),
     ],
@@ -187,14 +187,14 @@ def test_a_row_without_a_meaning_is_refused_with_its_line_and_the_reason(row: st
     assert {event.id.split("#")[0] for event in done.events} == {"8"}
 
 
-def test_a_quotation_mark_that_is_never_closed_is_refused_from_its_line_on() -> None:
+def test_an_unclosed_quotation_mark_is_refused_from_its_line_to_the_end() -> None:
     done = Import(HEADER + '2026-01-05 09:00,7,Done,Solved,\n2026-01-05 09:00,8,"Done,Solved,\n\n2026\n')
 
     assert done.refused == [(5, "not readable as CSV from line 3 on: unexpected end of data")]
 
 
 def test_a_time_that_occurs_twice_is_the_first_of_the_two() -> None:
-    assert Import(HEADER + "2026-10-25 02:30,7,Done,Solved,\n").told[0].startswith("10-25T00:30")
+    assert Import(HEADER + "2026-10-25 02:30,7,Done,Solved,\n").lines[0].startswith("10-25T00:30")
 
 
 def test_an_iso_time_may_bring_its_own_offset() -> None:
@@ -204,20 +204,20 @@ def test_an_iso_time_may_bring_its_own_offset() -> None:
     assert [format_instant(event.at) for event in done.events[1:]] == ["2026-01-05T14:00:00Z", "2026-01-05T15:00:00.25Z"]
 
 
-def test_empty_lines_and_columns_nobody_asked_for_are_skipped() -> None:
+def test_empty_lines_and_columns_without_a_mapping_are_skipped() -> None:
     done = Import("who,time,case,state,detail,prio\n\nx,2026-01-05 09:00,7,Done,Solved,\n\n")
 
     assert (len(done.events), done.refused) == (2, [])
 
 
 @pytest.mark.parametrize(
-    ("log", "said"),
+    ("log", "message"),
     [
         ("", r"no column 'time', 'case', 'state', 'detail', 'prio'; its header is \[\]"),
         ("time;case;state;detail;prio\n", "no column"),
         ("time,case,state,detail,prio,case\n", "'case' more than once"),
     ],
 )
-def test_a_log_that_lacks_a_column_cannot_be_read_at_all(log: str, said: str) -> None:
-    with pytest.raises(LogError, match=said):
+def test_a_log_that_lacks_a_column_raises_an_error(log: str, message: str) -> None:
+    with pytest.raises(LogError, match=message):
         Import(log)

@@ -74,24 +74,22 @@ def test_the_pinned_list_names_one_kafka_version_and_each_jar_once() -> None:
     assert all(len(jar.sha256) == 64 and jar.size > 0 for jar in jars)
 
 
-def test_missing_jars_are_fetched_with_their_size_told_and_then_never_asked_for_again(
-    tmp_path: Path, repository: Repository
-) -> None:
+def test_missing_jars_are_fetched_once_and_their_size_is_reported(tmp_path: Path, repository: Repository) -> None:
     jars = [repository.publish("one", b"1" * 900_000), repository.publish("two", b"2" * 100_000)]
-    said: list[str] = []
+    messages: list[str] = []
 
-    folder = provide(said.append, cache=tmp_path / "cache", jars=jars, repository=repository.url)
+    folder = provide(messages.append, cache=tmp_path / "cache", jars=jars, repository=repository.url)
 
     assert sorted(path.name for path in folder.iterdir()) == ["one-1.0.jar", "two-1.0.jar"]
-    assert "2 jars, 1.0 MB" in said[0]
-    assert said[-1] == "  1.0 of 1.0 MB"
+    assert "2 jars, 1.0 MB" in messages[0]
+    assert messages[-1] == "  1.0 of 1.0 MB"
     repository.asked.clear()
-    said.clear()
-    assert provide(said.append, cache=tmp_path / "cache", jars=jars, repository=repository.url) == folder
-    assert (repository.asked, said) == ([], [])
+    messages.clear()
+    assert provide(messages.append, cache=tmp_path / "cache", jars=jars, repository=repository.url) == folder
+    assert (repository.asked, messages) == ([], [])
 
 
-def test_a_jar_that_was_damaged_in_the_cache_is_fetched_anew_and_alone(tmp_path: Path, repository: Repository) -> None:
+def test_only_a_damaged_jar_of_the_cache_is_fetched_again(tmp_path: Path, repository: Repository) -> None:
     jars = [repository.publish("one", b"whole"), repository.publish("two", b"sound")]
     folder = provide(lambda _: None, cache=tmp_path / "cache", jars=jars, repository=repository.url)
     (folder / "one-1.0.jar").write_bytes(b"whale")
@@ -103,16 +101,16 @@ def test_a_jar_that_was_damaged_in_the_cache_is_fetched_anew_and_alone(tmp_path:
     assert {path.split("/")[3] for path in repository.asked} == {"one"}
 
 
-def test_a_jar_that_is_not_the_pinned_one_is_refused_and_not_kept(tmp_path: Path, repository: Repository) -> None:
+def test_a_jar_that_is_not_the_pinned_one_is_an_error_and_not_kept(tmp_path: Path, repository: Repository) -> None:
     jar = repository.publish("one", b"what was published later")._replace(sha256="0" * 64)
 
-    with pytest.raises(BrokerError, match=r"one-1\.0\.jar as fetched is not the pinned jar"):
+    with pytest.raises(BrokerError, match=r"the fetched one-1\.0\.jar is not the pinned jar"):
         provide(lambda _: None, cache=tmp_path / "cache", jars=[jar], repository=repository.url)
 
     assert [path.name for path in (tmp_path / "cache").rglob("*.jar")] == []
 
 
-def test_an_absent_jar_is_an_error_that_names_it_and_the_ways_out(tmp_path: Path, repository: Repository) -> None:
+def test_an_absent_jar_is_an_error_with_its_name_and_the_remedies(tmp_path: Path, repository: Repository) -> None:
     with pytest.raises(BrokerError) as refused:
         provide(lambda _: None, cache=tmp_path, jars=[Jar("g", "gone", "1.0", 1, "")], repository=repository.url)
 
@@ -121,7 +119,7 @@ def test_an_absent_jar_is_an_error_that_names_it_and_the_ways_out(tmp_path: Path
     assert f"kafka-{kafka_version()}" in str(refused.value)
 
 
-def test_two_that_fetch_at_once_fetch_each_jar_once(tmp_path: Path, repository: Repository) -> None:
+def test_two_concurrent_fetches_fetch_each_jar_once(tmp_path: Path, repository: Repository) -> None:
     jars = [repository.publish(name, name.encode() * 1000) for name in ("one", "two", "three")]
     fetch = partial(provide, lambda _: None, cache=tmp_path / "cache", jars=jars, repository=repository.url)
     threads = [threading.Thread(target=fetch) for _ in range(2)]

@@ -1,4 +1,4 @@
-"""What becomes of a record: a sound event, a tick, or a refusal that says why and where."""
+"""Decoding a record gives a valid event, a tick, or a rejection with its reason and its place."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def written(type_: str = "ticket.changed", **more: Any) -> bytes:
     usual: dict[str, Any] = {"type": type_, "id": "e1", "source": "desk", "ticket": "desk/1", "at": NOON}
     if type_ == "ticket.changed":
         usual["fields"] = {}
-    return json.dumps({name: said for name, said in {**usual, **more}.items() if said is not ...}).encode()
+    return json.dumps({name: value for name, value in {**usual, **more}.items() if value is not ...}).encode()
 
 
 def read(value: bytes | None, key: bytes | None = b"desk/1", now: int | None = None) -> Incoming | Tick | Rejected:
@@ -34,14 +34,14 @@ def event(value: bytes) -> Event:
     return found.event
 
 
-def refusal(value: bytes | None, key: bytes | None = b"desk/1", now: int | None = None) -> Rejected:
+def rejection(value: bytes | None, key: bytes | None = b"desk/1", now: int | None = None) -> Rejected:
     found = read(value, key, now)
     assert isinstance(found, Rejected), found
     return found
 
 
-def fields(**said: Any) -> dict[str, str | list[str]]:
-    return event(written(fields=said)).fields
+def fields(**values: Any) -> dict[str, str | list[str]]:
+    return event(written(fields=values)).fields
 
 
 def test_a_created_ticket_without_a_status_is_new() -> None:
@@ -56,7 +56,7 @@ def test_two_created_tickets_do_not_share_their_fields() -> None:
     assert event(written("ticket.created")).fields == {"status": "new"}
 
 
-def test_everything_an_event_carries_arrives_but_its_free_text() -> None:
+def test_all_keys_of_an_event_are_decoded_except_its_free_text() -> None:
     value = written(
         "escalation.requested",
         seq=3,
@@ -81,14 +81,14 @@ def test_everything_an_event_carries_arrives_but_its_free_text() -> None:
     )
 
 
-def test_no_impact_and_the_impact_none_are_the_same() -> None:
+def test_an_absent_impact_and_the_impact_none_are_the_same() -> None:
     assert event(written("escalation.requested", impact="none")) == event(written("escalation.requested"))
 
 
 def test_numbers_and_truth_values_become_text_and_null_clears_a_field() -> None:
-    said = fields(whole=5, decimal=1.5, integral=2.0, big=10**25, vip=True, paid=False, team=None)
+    found = fields(whole=5, decimal=1.5, integral=2.0, big=10**25, vip=True, paid=False, team=None)
 
-    assert said == {
+    assert found == {
         "whole": "5",
         "decimal": "1.5",
         "integral": "2",
@@ -106,7 +106,7 @@ def test_tags_are_a_list_and_may_be_cleared() -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "path"),
+    ("values", "path"),
     [
         ({"status": "waiting"}, "$.fields.status"),
         ({"status": ["open"]}, "$.fields.status"),
@@ -126,10 +126,10 @@ def test_tags_are_a_list_and_may_be_cleared() -> None:
         ({str(n): "x" for n in range(65)}, "$.fields"),
     ],
 )
-def test_a_field_that_cannot_be_is_refused_with_its_path(said: dict[str, Any], path: str) -> None:
-    refused = refusal(written(fields=said))
+def test_an_invalid_field_is_rejected_with_its_path(values: dict[str, Any], path: str) -> None:
+    rejected = rejection(written(fields=values))
 
-    assert (refused.reason, refused.path) == (RejectReason.INVALID, path)
+    assert (rejected.reason, rejected.path) == (RejectReason.INVALID, path)
 
 
 @pytest.mark.parametrize(
@@ -157,17 +157,17 @@ def test_a_field_that_cannot_be_is_refused_with_its_path(said: dict[str, Any], p
         (b'{"type":"ticket.changed","fields":{"x":{}},"fields":5}', "$.fields"),
     ],
 )
-def test_what_breaks_the_contract_is_refused_with_its_path(value: bytes, path: str) -> None:
-    refused = refusal(value)
+def test_an_event_that_breaks_the_contract_is_rejected_with_its_path(value: bytes, path: str) -> None:
+    rejected = rejection(value)
 
-    assert (refused.reason, refused.path) == (RejectReason.INVALID, path)
-
-
-def test_the_refusal_of_a_time_says_how_to_write_one() -> None:
-    assert "2026-03-02T09:30:00+05:30" in refusal(written(at="yesterday")).message
+    assert (rejected.reason, rejected.path) == (RejectReason.INVALID, path)
 
 
-def test_the_last_of_two_equal_keys_counts() -> None:
+def test_the_rejection_of_a_time_shows_how_to_write_one() -> None:
+    assert "2026-03-02T09:30:00+05:30" in rejection(written(at="yesterday")).message
+
+
+def test_of_two_equal_keys_the_last_one_counts() -> None:
     assert event(written()[:-1] + b',"seq":1,"seq":2}').seq == 2
 
 
@@ -190,10 +190,10 @@ def test_the_last_of_two_equal_keys_counts() -> None:
         b'{"type":"ticket.changed","fields":{"x":' + b"[" * 5000 + b"]" * 5000 + b"}}",
     ],
 )
-def test_what_is_no_json_object_is_undecodable(value: bytes | None) -> None:
-    refused = refusal(value)
+def test_a_value_that_is_not_a_json_object_is_undecodable(value: bytes | None) -> None:
+    rejected = rejection(value)
 
-    assert (refused.reason, refused.path) == (RejectReason.UNDECODABLE, "")
+    assert (rejected.reason, rejected.path) == (RejectReason.UNDECODABLE, "")
 
 
 def test_a_record_of_a_mebibyte_is_read_and_one_byte_more_is_too_large() -> None:
@@ -201,33 +201,33 @@ def test_a_record_of_a_mebibyte_is_read_and_one_byte_more_is_too_large() -> None
 
     assert len(padded) == 1_048_576
     assert isinstance(read(padded), Incoming)
-    assert refusal(padded + b" ").reason is RejectReason.TOO_LARGE
+    assert rejection(padded + b" ").reason is RejectReason.TOO_LARGE
 
 
 @pytest.mark.parametrize("key", [None, b"", b"desk/2", b"desk/1 ", b"\xff"])
 def test_a_key_that_is_not_the_ticket_is_a_mismatch(key: bytes | None) -> None:
-    refused = refusal(written(), key)
+    rejected = rejection(written(), key)
 
-    assert (refused.reason, refused.path) == (RejectReason.KEY_MISMATCH, "$.ticket")
+    assert (rejected.reason, rejected.path) == (RejectReason.KEY_MISMATCH, "$.ticket")
 
 
 def test_a_ticket_outside_ascii_has_its_utf_8_for_a_key() -> None:
     assert isinstance(read(written(ticket="büro/1"), "büro/1".encode()), Incoming)
 
 
-def test_an_event_may_be_five_minutes_ahead_of_the_clock_and_no_more() -> None:
+def test_an_event_may_be_at_most_five_minutes_ahead_of_the_clock() -> None:
     assert isinstance(read(written(), now=AT - 300_000_000), Incoming)
 
-    refused = refusal(written(), now=AT - 300_000_001)
-    assert (refused.reason, refused.path) == (RejectReason.FUTURE, "$.at")
+    rejected = rejection(written(), now=AT - 300_000_001)
+    assert (rejected.reason, rejected.path) == (RejectReason.FUTURE, "$.at")
 
 
-def test_without_a_clock_no_event_is_in_the_future() -> None:
+def test_without_a_clock_an_event_is_never_in_the_future() -> None:
     assert isinstance(read(written(at="2199-12-31T23:59:59Z")), Incoming)
 
 
 @pytest.mark.parametrize("value", [written(), written(at="2199-12-31T23:59:59Z"), written(at="soon"), b"{", b"", None])
-def test_a_line_without_a_key_is_read_as_a_record_with_the_right_one(value: bytes | None) -> None:
+def test_a_line_without_a_key_is_decoded_like_a_record_with_its_key(value: bytes | None) -> None:
     assert read_line(value) == read(value)
 
 
@@ -236,14 +236,14 @@ def test_a_tick_may_have_any_key(key: bytes | None) -> None:
     assert read(b'{"type":"feed.tick","source":"desk","at":"2026-03-02T12:00:00Z"}', key) == Tick("desk", AT)
 
 
-def test_a_tick_from_the_future_is_refused_lest_every_deadline_passes_at_once() -> None:
+def test_a_tick_from_the_future_is_rejected_because_it_would_pass_every_deadline() -> None:
     value = b'{"type":"feed.tick","source":"desk","at":"2026-03-02T12:00:00Z"}'
 
-    assert refusal(value, now=AT - 400_000_000).reason is RejectReason.FUTURE
+    assert rejection(value, now=AT - 400_000_000).reason is RejectReason.FUTURE
 
 
-def test_what_is_said_of_a_refused_record_is_bounded_whatever_it_quotes() -> None:
-    long = refusal(written("x" * 100_000))
+def test_the_message_of_a_rejection_is_bounded_even_if_it_quotes_a_long_record() -> None:
+    long = rejection(written("x" * 100_000))
 
     assert len(long.message) <= 300
-    assert len(refusal(written(), b"k" * 100_000).message) <= 300
+    assert len(rejection(written(), b"k" * 100_000).message) <= 300

@@ -1,4 +1,4 @@
-"""What goes out: bytes, headers and dead letters."""
+"""Encoding: the bytes and headers of effects, dead letters, events and ticks."""
 
 from __future__ import annotations
 
@@ -79,6 +79,7 @@ EVERY_KEY: dict[str, st.SearchStrategy[Any]] = {
     "calendar": texts,
     "timezone": texts,
     "late": st.booleans(),
+    "deployment": st.none() | st.integers(0, 1_000_000),
     "retracts": texts,
     "retracts_kind": st.none() | st.sampled_from(Kind),
     "retracts_reason": st.none() | st.sampled_from(Reason),
@@ -97,11 +98,11 @@ ON_THE_WIRE = {
 """Fields of an effect that have another name on the wire."""
 
 
-def test_the_fields_of_an_effect_have_the_order_of_the_wire() -> None:
+def test_the_fields_of_an_effect_have_the_order_of_the_wire_keys() -> None:
     assert [ON_THE_WIRE.get(name, name) for name in Effect.__struct_fields__] == [*WireEffect.__struct_fields__]
 
 
-def test_an_effect_is_flat_json_with_times_in_utc_and_lengths_in_seconds() -> None:
+def test_an_effect_is_flat_json_with_times_in_utc_and_durations_in_seconds() -> None:
     assert json.loads(encode_effect(BREACH)) == {
         "id": "518498c96a1c1b3eca53f6cb",
         "type": "commitment.breached",
@@ -125,7 +126,7 @@ def test_an_effect_is_flat_json_with_times_in_utc_and_lengths_in_seconds() -> No
     }
 
 
-def test_whole_seconds_are_written_as_integers() -> None:
+def test_whole_seconds_are_encoded_as_integers() -> None:
     assert b'"target_seconds":144000,' in encode_effect(BREACH)
 
 
@@ -136,17 +137,17 @@ def test_the_bytes_of_an_effect_do_not_depend_on_the_order_in_which_its_fields_w
     assert encode_effect(one) == encode_effect(other)
 
 
-def test_nothing_of_an_effect_is_left_untried() -> None:
+def test_these_tests_vary_every_field_of_an_effect() -> None:
     assert set(EVERY_KEY) == set(Effect.__struct_fields__)
 
 
 @given(effects)
-def test_reading_an_effect_gives_back_what_was_written(effect: Effect) -> None:
+def test_decoding_an_encoded_effect_returns_the_effect(effect: Effect) -> None:
     assert decode_effect(encode_effect(effect)) == effect
 
 
 @given(st.integers(0, END))
-def test_a_length_survives_to_the_microsecond(length: int) -> None:
+def test_a_duration_is_exact_to_the_microsecond(length: int) -> None:
     assert decode_effect(encode_effect(msgspec.structs.replace(BREACH, elapsed=length))).elapsed == length
 
 
@@ -167,18 +168,16 @@ def test_headers_are_cloudevents_attributes_in_binary_mode() -> None:
     st.none() | st.binary(),
     instants,
 )
-def test_a_dead_letter_gives_back_the_record_to_the_byte(
-    rejected: Rejected, key: bytes | None, value: bytes | None, at: int
-) -> None:
+def test_a_dead_letter_returns_the_original_bytes(rejected: Rejected, key: bytes | None, value: bytes | None, at: int) -> None:
     written = encode_rejected(rejected, key=key, value=value, topic="ticket-events", partition=3, offset=9, at=at)
 
     assert decode_rejected(written) == DeadLetter(rejected, key, value, "ticket-events", 3, 9, at)
 
 
-def test_the_dead_letter_of_a_huge_record_fits_a_kafka_message_and_says_what_is_missing() -> None:
+def test_the_dead_letter_of_a_huge_record_fits_a_kafka_message_and_has_the_length_of_the_value() -> None:
     value = bytes(range(256)) * 8192
-    refused = Rejected(RejectReason.TOO_LARGE, "too long", "")
-    written = encode_rejected(refused, key=b"k" * 100_000, value=value, topic="t", partition=0, offset=0, at=DUE)
+    rejected = Rejected(RejectReason.TOO_LARGE, "too long", "")
+    written = encode_rejected(rejected, key=b"k" * 100_000, value=value, topic="t", partition=0, offset=0, at=DUE)
 
     assert len(written) < 1_000_000
     assert decode_rejected(written).value == value[:MAX_KEPT]
@@ -186,12 +185,12 @@ def test_the_dead_letter_of_a_huge_record_fits_a_kafka_message_and_says_what_is_
 
 
 @pytest.mark.parametrize("value", [b"", b"{}", b"[]", encode_effect(BREACH)[:-1]])
-def test_what_is_no_effect_is_refused(value: bytes) -> None:
+def test_bytes_that_are_not_an_effect_raise_an_error(value: bytes) -> None:
     with pytest.raises(msgspec.DecodeError):
         decode_effect(value)
 
 
-def test_a_written_event_says_only_what_there_is_to_say() -> None:
+def test_an_encoded_event_omits_empty_keys() -> None:
     event = Event(at=DUE, id="e1", type="ticket.deleted", source="desk")
 
     assert json.loads(encode_event("desk/1", event)) == {
@@ -203,12 +202,12 @@ def test_a_written_event_says_only_what_there_is_to_say() -> None:
     }
 
 
-def test_a_private_comment_is_written_as_private() -> None:
+def test_a_private_comment_is_encoded_as_private() -> None:
     event = Event(at=DUE, id="e1", type="comment.added", source="desk", actor="agent")
 
     assert json.loads(encode_event("desk/1", event))["public"] is False
     assert decode(b"desk/1", encode_event("desk/1", event), now=None) == Incoming("desk/1", event)
 
 
-def test_a_written_tick_is_read_as_that_tick() -> None:
+def test_decoding_an_encoded_tick_returns_the_tick() -> None:
     assert decode(None, encode_tick("desk", DUE), now=None) == Tick("desk", DUE)

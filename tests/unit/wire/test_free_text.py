@@ -1,4 +1,4 @@
-"""What people wrote about a ticket reaches neither a stored state nor anything that breachwatch shows."""
+"""Free text that people wrote about a ticket reaches neither a stored state nor any output of breachwatch."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from stream.wire.ticket_event import FeedTick, Incoming, Wire
 from tests.free_text import NAME, PHONE, TYPES, payloads
 
 
-def test_the_payloads_have_every_event_type() -> None:
+def test_the_payloads_cover_every_event_type() -> None:
     assert sorted(TYPES) == sorted(EVENT_TYPES)
 
 
@@ -41,9 +41,9 @@ def test_no_free_text_of_any_event_type_is_kept_or_shown() -> None:
 
 
 IDENTIFIERS = {"id", "source", "ticket", "into", "party", "commitment", "level"}
-"""Keys that name something: kept by contract, and so are ``fields``, which policies read."""
+"""Keys that name something. The contract keeps them, and ``fields``, which policies use."""
 CLOSED = {"type", "at", "seq", "actor", "public", "by", "impact"}
-"""Keys with a grammar or a list of values: nobody can write a sentence there."""
+"""Keys with a grammar or a list of values, which cannot hold a sentence."""
 FREE = {"reason"}
 
 

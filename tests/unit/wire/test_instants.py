@@ -1,4 +1,4 @@
-"""RFC 3339 text and epoch microseconds."""
+"""Instants as RFC 3339 text and as epoch microseconds."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_fractions_finer_than_a_microsecond_are_rounded_to_the_nearest() -> None
         "1772443800",
     ],
 )
-def test_what_is_no_instant_between_1970_and_2199_is_refused(text: str) -> None:
+def test_text_that_is_not_an_instant_between_1970_and_2199_raises_an_error(text: str) -> None:
     with pytest.raises(InstantError):
         parse_instant(text)
 
@@ -70,17 +70,17 @@ def test_what_is_no_instant_between_1970_and_2199_is_refused(text: str) -> None:
         (10_000_000, "2026-03-02T09:30:10Z"),
     ],
 )
-def test_an_instant_is_written_with_only_as_many_fractional_digits_as_it_needs(micros: int, text: str) -> None:
+def test_an_instant_is_formatted_with_only_as_many_fractional_digits_as_it_needs(micros: int, text: str) -> None:
     assert format_instant(HALF_PAST_NINE + micros) == text
 
 
 @given(st.integers(FIRST, END - 1))
-def test_reading_what_was_written_gives_the_instant_back(instant: int) -> None:
+def test_parsing_a_formatted_instant_returns_the_instant(instant: int) -> None:
     assert parse_instant(format_instant(instant)) == instant
 
 
 @given(st.integers(FIRST, END - 1), st.integers(-1439, 1439))
-def test_the_offset_changes_the_text_and_never_the_instant(instant: int, minutes: int) -> None:
+def test_the_offset_changes_the_text_but_not_the_instant(instant: int, minutes: int) -> None:
     moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=instant)
 
     assert epoch_micros(moment.astimezone(timezone(timedelta(minutes=minutes)))) == instant

@@ -1,4 +1,4 @@
-"""The catalogue and the registry are one."""
+"""The registry exports the metrics of the catalogue."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def metrics(metrics: Metrics) -> Metrics:
-    """As a worker has them that owns a partition."""
+    """The metrics of a worker that owns a partition."""
     outputs = SimpleNamespace(sending_since=None)
     shard: Any = SimpleNamespace(number=0, source=None, outputs=outputs, tickets={b"t": b""}, timers=())
     metrics.collectors.add("partitions", Gauges(lambda: [shard], lambda source: 3))
@@ -44,8 +44,8 @@ def test_every_sample_has_the_labels_of_the_catalogue(metrics: Metrics) -> None:
 
     samples = [sample for family in metrics.registry.collect() for sample in family.samples]
 
-    told = {sample.name for sample in samples}
-    assert set(labels) == {name for name in told if name.startswith("sla_")}
+    exported = {sample.name for sample in samples}
+    assert set(labels) == {name for name in exported if name.startswith("sla_")}
     for sample in samples:
         if sample.name.startswith("sla_"):
             assert set(sample.labels) - {"le"} == labels[sample.name], sample.name

@@ -1,4 +1,4 @@
-"""Our own counters and histograms show what the client's would."""
+"""Our own counters and histograms are exposed as those of the client library."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ COUNTED = Spec("done_total", "counter", ("kind", "result"), "What was done.")
 MEASURED = Spec("took_seconds", "histogram", ("kind",), "How long it took.", (0, 0.5, 1, 60))
 
 
-def test_a_counter_is_written_as_the_client_writes_its_own() -> None:
+def test_a_counter_is_exposed_as_by_the_client() -> None:
     ours, theirs = CollectorRegistry(), CollectorRegistry()
     counted = counter(COUNTED, ours)
     client = Counter(COUNTED.name, COUNTED.help, COUNTED.labels, registry=theirs)
@@ -25,7 +25,7 @@ def test_a_counter_is_written_as_the_client_writes_its_own() -> None:
     assert generate_latest(ours) == _without_created(generate_latest(theirs))
 
 
-def test_a_histogram_is_written_as_the_client_writes_its_own() -> None:
+def test_a_histogram_is_exposed_as_by_the_client() -> None:
     ours, theirs, dice = CollectorRegistry(), CollectorRegistry(), Random(3)
     measured = histogram(MEASURED, ours)
     client = Histogram(MEASURED.name, MEASURED.help, MEASURED.labels, registry=theirs, buckets=MEASURED.buckets)
@@ -37,7 +37,7 @@ def test_a_histogram_is_written_as_the_client_writes_its_own() -> None:
     assert generate_latest(ours) == _without_created(generate_latest(theirs))
 
 
-def test_a_ticket_points_from_the_bucket_its_value_lies_in() -> None:
+def test_the_bucket_of_a_value_has_its_ticket_as_an_exemplar() -> None:
     registry = CollectorRegistry()
     histogram(MEASURED, registry).labels("a").observe_of("desk/1", 0.5)
 
@@ -45,7 +45,7 @@ def test_a_ticket_points_from_the_bucket_its_value_lies_in() -> None:
     assert line.startswith('took_seconds_bucket{kind="a",le="0.5"} 1.0 # {ticket="desk/1"} 0.5 ')
 
 
-def test_a_series_is_there_at_zero_from_its_first_mention() -> None:
+def test_a_series_starts_at_zero() -> None:
     registry = CollectorRegistry()
     counter(COUNTED, registry).labels("a", "good")
     histogram(MEASURED, registry).labels("a")
@@ -55,7 +55,7 @@ def test_a_series_is_there_at_zero_from_its_first_mention() -> None:
 
 
 @pytest.mark.parametrize("family", [CounterFamily(COUNTED), HistogramFamily(MEASURED)])
-def test_one_metric_cannot_be_on_a_registry_twice(family: CounterFamily | HistogramFamily) -> None:
+def test_a_metric_cannot_be_registered_twice(family: CounterFamily | HistogramFamily) -> None:
     registry = CollectorRegistry()
     registry.register(family)
 
@@ -64,5 +64,5 @@ def test_one_metric_cannot_be_on_a_registry_twice(family: CounterFamily | Histog
 
 
 def _without_created(page: bytes) -> bytes:
-    """Whether the client writes when a series began is set for the whole process, by whoever comes first."""
+    """Remove the creation times: whether the client writes them is set for the whole process."""
     return b"".join(line for line in page.splitlines(keepends=True) if b"_created" not in line)

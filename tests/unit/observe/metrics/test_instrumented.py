@@ -1,4 +1,4 @@
-"""Collectors that are watched."""
+"""Collectors whose duration and failures are measured."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Things(Collector):
-    """One gauge; fails when told to."""
+    """One gauge. A test can make it fail."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -36,14 +36,16 @@ def registry() -> CollectorRegistry:
 
 
 @pytest.fixture
-def watched(registry: CollectorRegistry) -> InstrumentedCollectors:
-    watched = InstrumentedCollectors()
-    registry.register(watched)
-    return watched
+def collectors(registry: CollectorRegistry) -> InstrumentedCollectors:
+    collectors = InstrumentedCollectors()
+    registry.register(collectors)
+    return collectors
 
 
-def test_what_is_gathered_is_served_with_what_it_took(watched: InstrumentedCollectors, registry: CollectorRegistry) -> None:
-    watched.add("apples", Things("apples"))
+def test_collected_metrics_are_served_with_their_duration(
+    collectors: InstrumentedCollectors, registry: CollectorRegistry
+) -> None:
+    collectors.add("apples", Things("apples"))
 
     assert registry.get_sample_value("apples") == 3
     took = registry.get_sample_value("sla_collector_duration_seconds", {"collector": "apples"})
@@ -52,12 +54,12 @@ def test_what_is_gathered_is_served_with_what_it_took(watched: InstrumentedColle
     assert registry.get_sample_value("sla_collector_errors_total", {"collector": "apples"}) == 0
 
 
-def test_one_that_fails_is_left_out_and_counted_and_the_others_are_served(
-    watched: InstrumentedCollectors, registry: CollectorRegistry, caplog: pytest.LogCaptureFixture
+def test_a_failing_collector_is_omitted_and_counted_and_the_others_are_served(
+    collectors: InstrumentedCollectors, registry: CollectorRegistry, caplog: pytest.LogCaptureFixture
 ) -> None:
     apples, pears = Things("apples"), Things("pears")
-    watched.add("apples", apples)
-    watched.add("pears", pears)
+    collectors.add("apples", apples)
+    collectors.add("pears", pears)
     apples.broken = True
 
     found = {
@@ -75,8 +77,8 @@ def test_one_that_fails_is_left_out_and_counted_and_the_others_are_served(
     assert registry.get_sample_value("apples") == 3
 
 
-def test_two_collectors_need_two_names(watched: InstrumentedCollectors) -> None:
-    watched.add("apples", Things("apples"))
+def test_two_collectors_need_two_names(collectors: InstrumentedCollectors) -> None:
+    collectors.add("apples", Things("apples"))
 
     with pytest.raises(ValueError, match="already"):
-        watched.add("apples", Things("pears"))
+        collectors.add("apples", Things("pears"))

@@ -1,4 +1,4 @@
-"""What the policies say about labels."""
+"""The bounds of label values, and the values that policies name."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from tests.unit.observe.observed import by_priority, promising
 CRITICAL = FieldIn("category", frozenset({"critical"}))
 
 
-def test_a_bounded_label_keeps_what_is_known_and_the_first_others_and_calls_the_rest_other() -> None:
+def test_a_bounded_label_keeps_known_values_and_the_first_others_and_counts_the_rest_as_other() -> None:
     label = BoundedLabel({"p1"}, extra=2)
 
     assert [label.label(word) for word in ("a", "b", "c", "p1", "a")] == ["a", "b", "other", "p1", "a"]
 
 
-def test_the_priorities_of_a_policy_are_those_its_targets_name_in_that_order() -> None:
+def test_the_priorities_of_a_policy_are_those_of_its_targets_in_order() -> None:
     assert priorities(promising(by_priority(p2="1h", p1="1h"))) == ["p2", "p1"]
 
 

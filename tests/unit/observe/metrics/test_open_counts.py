@@ -31,7 +31,7 @@ def partitions() -> OpenCommitments:
 
 
 def shown(partitions: OpenCommitments) -> dict[tuple[str, str, str], float]:
-    """What is open, by priority, team and state; nothing of what is not."""
+    """The open commitments by priority, team and state, without zeros."""
     (family,) = partitions.collect()
     return {
         (sample.labels["priority"], sample.labels["team"], sample.labels["state"]): sample.value
@@ -40,23 +40,23 @@ def shown(partitions: OpenCommitments) -> dict[tuple[str, str, str], float]:
     }
 
 
-def heard(state: State | None, at: int, kind: EventType = "ticket.changed", **fields: str) -> State:
+def applied(state: State | None, at: int, kind: EventType = "ticket.changed", **fields: str) -> State:
     actor: ActorKind = "agent" if kind == "comment.added" else "customer"
     event = Event(at=at, id=str(at), type=kind, source="desk", actor=actor, public=True, fields=dict(fields))
     return ENGINE.apply(state, "desk/1", event, at).state
 
 
 def created(at: int = HOUR, priority: str = "p1", team: str = "") -> State:
-    return heard(None, at, "ticket.created", priority=priority, team=team)
+    return applied(None, at, "ticket.created", priority=priority, team=team)
 
 
 def nonzero(counts: OpenCommitmentCounts) -> tuple[object, ...]:
-    """All counts, zeros left out."""
+    """All counts without zeros."""
     states = [{number: count for number, count in there.items() if count} for there in counts.states.values()]
     return counts.open, states, counts.due, counts.began
 
 
-def test_a_label_set_is_shown_as_nothing_in_every_state_before_anything_opens(partitions: OpenCommitments) -> None:
+def test_a_label_set_is_zero_in_every_state_before_a_commitment_opens(partitions: OpenCommitments) -> None:
     partitions._metrics.find("gold", "first_response", "p1", "")
 
     (family,) = partitions.collect()
@@ -72,7 +72,7 @@ def test_an_unchanged_ticket_counts_once(partitions: OpenCommitments) -> None:
     assert counts.open == 1
 
 
-def test_a_breached_commitment_is_counted_under_its_new_state_and_gone_when_it_is_fulfilled(
+def test_a_breached_commitment_is_counted_as_breached_until_it_is_fulfilled(
     partitions: OpenCommitments,
 ) -> None:
     counts, state = partitions.begin(0), created()
@@ -81,22 +81,22 @@ def test_a_breached_commitment_is_counted_under_its_new_state_and_gone_when_it_i
     counts.change(state, breached)
     assert shown(partitions) == {("p1", "", "breached"): 1}
 
-    counts.change(breached, heard(breached, 101 * HOUR, "comment.added"))
+    counts.change(breached, applied(breached, 101 * HOUR, "comment.added"))
     assert (shown(partitions), counts.open) == ({}, 0)
 
 
-def test_a_change_of_priority_or_team_moves_what_is_open_to_other_labels(partitions: OpenCommitments) -> None:
+def test_a_change_of_priority_or_team_moves_open_commitments_to_other_labels(partitions: OpenCommitments) -> None:
     counts, state = partitions.begin(0), created()
     counts.change(None, state)
-    moved = heard(state, 2 * HOUR, priority="p2")
+    moved = applied(state, 2 * HOUR, priority="p2")
     counts.change(state, moved)
     assert shown(partitions) == {("p2", "", "running"): 1}
 
-    counts.change(moved, heard(moved, 3 * HOUR, team="billing"))
+    counts.change(moved, applied(moved, 3 * HOUR, team="billing"))
     assert shown(partitions) == {("p2", "billing", "running"): 1}
 
 
-def test_a_forgotten_ticket_leaves_nothing_behind(partitions: OpenCommitments) -> None:
+def test_a_removed_ticket_is_not_counted(partitions: OpenCommitments) -> None:
     counts, state = partitions.begin(0), created()
     counts.change(None, state)
     counts.change(state, None)
@@ -114,11 +114,11 @@ def test_a_ticket_whose_team_is_a_list_is_counted_like_its_open_commitments(part
     fresh.add(open_commitments(state))
     assert nonzero(counts) == nonzero(fresh)
 
-    counts.change(state, heard(state, 2 * HOUR, "comment.added"))
+    counts.change(state, applied(state, 2 * HOUR, "comment.added"))
     assert nonzero(counts) == (0, [{}, {}, {}], {}, {})
 
 
-def test_partitions_are_summed_and_a_dropped_partition_is_gone_at_once(partitions: OpenCommitments) -> None:
+def test_partitions_are_summed_and_a_dropped_partition_is_not_counted(partitions: OpenCommitments) -> None:
     for partition, hours in ((0, 1), (1, 2), (2, 1)):
         partitions.begin(partition).change(None, created(hours * HOUR))
     assert shown(partitions) == {("p1", "", "running"): 3}
@@ -142,13 +142,13 @@ def test_after_any_changes_the_counts_equal_a_count_of_every_ticket(partitions: 
             case 1 if before is not None:
                 after = ENGINE.wake(before, at).state
             case 2 if before is not None:  # it comes late
-                after = heard(before, at - dice.randrange(HOUR, 40 * HOUR), status=dice.choice(("open", "solved")))
+                after = applied(before, at - dice.randrange(HOUR, 40 * HOUR), status=dice.choice(("open", "solved")))
             case 3:
-                after = heard(before, at, "comment.added")
+                after = applied(before, at, "comment.added")
             case 4:
-                after = heard(before, at, status=dice.choice(("open", "pending", "solved", "closed")))
+                after = applied(before, at, status=dice.choice(("open", "pending", "solved", "closed")))
             case _:
-                after = heard(before, at, priority=dice.choice(("p1", "p2", "p3")), team=dice.choice(("", "billing")))
+                after = applied(before, at, priority=dice.choice(("p1", "p2", "p3")), team=dice.choice(("", "billing")))
         counts.change(before, after)
         states[ticket] = after
 

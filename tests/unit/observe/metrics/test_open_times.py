@@ -1,4 +1,4 @@
-"""The distributions of what is open: the same as if every ticket had been looked at."""
+"""The distributions of open commitments equal those computed from every ticket."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def desk() -> Desk:
     return Desk()
 
 
-def test_a_label_set_that_is_foreseen_has_all_its_buckets_at_zero(desk: Desk) -> None:
+def test_a_known_label_set_has_all_its_buckets_at_zero(desk: Desk) -> None:
     desk.metrics.find(*GOLD)
 
     assert set(desk.buckets(LEFT.name, policy="gold", commitment="first_response", team="").values()) == {0}
@@ -68,7 +68,7 @@ def test_a_label_set_that_is_foreseen_has_all_its_buckets_at_zero(desk: Desk) ->
     assert set(desk.buckets(AGE.name, policy="gold", commitment="first_response").values()) == {0}
 
 
-def test_what_is_breached_is_overdue_what_is_paused_is_not_in_it_and_the_rest_stands_by_its_time_left(desk: Desk) -> None:
+def test_breached_commitments_are_in_the_lowest_bucket_and_paused_ones_in_none(desk: Desk) -> None:
     desk.open(1, "breached", NOW - HOUR, NOW - DAY)
     desk.open(2, "running", NOW + 10 * MINUTE, NOW - DAY)
     desk.open(3, "running", NOW + 50 * MINUTE, NOW - DAY)
@@ -80,13 +80,13 @@ def test_what_is_breached_is_overdue_what_is_paused_is_not_in_it_and_the_rest_st
     assert desk.buckets(AGE.name)[float("inf")] == 5
 
 
-def test_a_deadline_that_has_passed_and_was_not_looked_at_yet_is_overdue(desk: Desk) -> None:
+def test_a_passed_deadline_that_was_not_processed_yet_is_in_the_lowest_bucket(desk: Desk) -> None:
     desk.open(1, "running", NOW - 3 * MINUTE, NOW - DAY)
 
     assert desk.buckets(LEFT.name)[0] == 1
 
 
-def test_the_next_deadline_is_the_soonest_ahead_of_any_team_to_the_minute(desk: Desk) -> None:
+def test_the_next_deadline_is_the_soonest_of_all_teams_to_the_minute(desk: Desk) -> None:
     desk.open(1, "running", NOW - 3 * MINUTE, NOW)
     desk.open(2, "running", NOW + 2 * HOUR + 20_000_000, NOW, ("gold", "first_response", "p1", "billing"))
     desk.open(3, "running", NOW + 3 * HOUR, NOW)
@@ -98,7 +98,7 @@ def test_the_next_deadline_is_the_soonest_ahead_of_any_team_to_the_minute(desk: 
     assert soonest == {"first_response": (NOW + 2 * HOUR) / 1e6, "resolution": 0}
 
 
-def test_the_next_deadline_is_found_in_whatever_partition_it_is_and_none_beyond_a_day(desk: Desk) -> None:
+def test_the_next_deadline_is_found_in_every_partition_within_a_day(desk: Desk) -> None:
     desk.open(0, "running", NOW + 9 * MINUTE, NOW)
     desk.open(1, "running", NOW + 7 * MINUTE, NOW)
     desk.open(2, "running", NOW + DAY, NOW, ("gold", "resolution", "p1", ""))
@@ -110,7 +110,7 @@ def test_the_next_deadline_is_found_in_whatever_partition_it_is_and_none_beyond_
 
 
 @pytest.mark.parametrize("later", [0, 1, 7, 14])
-def test_the_buckets_show_what_a_look_at_every_ticket_shows(desk: Desk, later: int) -> None:
+def test_the_buckets_equal_a_count_over_every_ticket(desk: Desk, later: int) -> None:
     now = NOW + later * MINUTE
     desk.times._now = lambda: now  # type: ignore[misc]
     dice, truth = Random(7), []
@@ -134,7 +134,7 @@ def test_the_buckets_show_what_a_look_at_every_ticket_shows(desk: Desk, later: i
     assert desk.buckets(AGE.name) == {bound: sum(age <= bound for age in ages) for bound in (*AGE.buckets, float("inf"))}
 
 
-def test_a_scrape_while_the_worker_counts_finds_a_name_for_all_it_counts(desk: Desk) -> None:
+def test_a_scrape_during_counting_finds_the_labels_of_every_count(desk: Desk) -> None:
     done, scraped = threading.Event(), []
 
     def scrape() -> None:

@@ -1,4 +1,4 @@
-"""What a policy promises, as gauges."""
+"""The contents of policies as gauges."""
 
 from __future__ import annotations
 
@@ -16,28 +16,28 @@ from tests.unit.observe.observed import policy_set, promising
 CRITICAL = FieldIn("category", frozenset({"critical"}))
 
 
-def test_a_fixed_target_is_told_for_the_empty_priority() -> None:
+def test_a_fixed_target_is_exported_with_the_empty_priority() -> None:
     assert list(targets(policy_set(promising(Choice.fixed(Duration.parse("90m")))))) == [Target("p", "c", "", "wall", 5400)]
 
 
-def test_a_business_day_is_as_long_as_the_calendar_says() -> None:
-    told = list(targets(policy_set(promising(Choice.fixed(Duration.parse("2bd"))))))
+def test_a_business_day_has_the_length_that_the_calendar_defines() -> None:
+    exported = list(targets(policy_set(promising(Choice.fixed(Duration.parse("2bd"))))))
 
-    assert told == [Target("p", "c", "", "business", 172_800)]
+    assert exported == [Target("p", "c", "", "business", 172_800)]
 
 
-def test_a_calendar_month_is_no_single_number() -> None:
+def test_a_target_in_calendar_months_is_not_exported() -> None:
     assert list(targets(policy_set(promising(Choice.fixed(Duration.parse("1mo")))))) == []
 
 
-def test_a_target_that_depends_on_another_field_is_no_single_number() -> None:
+def test_a_target_that_depends_on_another_field_is_not_exported() -> None:
     hour, day = Duration.parse("1h"), Duration.parse("1d")
     p1 = FieldIn("priority", frozenset({"p1"}))
 
     assert list(targets(policy_set(promising(Choice(((CRITICAL, hour), (p1, day))))))) == []
 
 
-def test_a_priority_that_is_settled_before_another_field_is_asked_has_its_number() -> None:
+def test_a_priority_whose_target_does_not_depend_on_another_field_is_exported() -> None:
     hour, day = Duration.parse("1h"), Duration.parse("1d")
     p1 = FieldIn("priority", frozenset({"p1"}))
     choice = Choice(((p1, hour), (CRITICAL, hour), (ALWAYS, day)))

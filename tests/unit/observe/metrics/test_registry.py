@@ -1,4 +1,4 @@
-"""What effects, events and standings do to the metrics."""
+"""How effects, events and partitions change the metrics."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ KINDS = ("breach", "met", "reopening", "other")
 RUNNING = OpenCommitment("first_response", "gold", "p1", "", "running", None, 0)
 
 
-def test_every_series_the_policies_name_is_there_at_zero_before_anything_happens(metrics: Metrics, value: Value) -> None:
+def test_every_series_that_the_policies_name_starts_at_zero(metrics: Metrics, value: Value) -> None:
     for priority in ("p1", "p2"):
         whom = P1 | {"priority": priority}
         assert value("sla_commitments_started_total", **whom) == 0
@@ -61,7 +61,7 @@ def test_a_team_has_its_series_at_zero_from_the_start_of_its_first_stopwatch(met
     assert value("sla_commitments_total", **billing, outcome="breached") == 0
 
 
-def test_a_team_has_its_series_at_zero_also_when_started_effects_are_switched_off(metrics: Metrics, value: Value) -> None:
+def test_a_team_has_its_series_at_zero_even_if_started_effects_are_switched_off(metrics: Metrics, value: Value) -> None:
     metrics.open_commitments.begin(0).add([RUNNING._replace(team="billing")])
 
     assert value("sla_commitments_total", **(P1 | {"team": "billing"}), outcome="breached") == 0
@@ -89,7 +89,7 @@ COUNTED_BY_TYPE_ALONE = {
     Kind.RELEASED,
     Kind.ESCALATION_RETRACTED,
 }
-"""Whoever adds a kind of effect decides whether it has metrics of its own."""
+"""Kinds of effect without metrics of their own. A new kind needs a decision."""
 
 
 def counted(metrics: Metrics) -> set[str]:
@@ -111,7 +111,7 @@ def test_every_kind_is_counted_by_type_and_some_in_metrics_of_their_own(metrics:
 
 
 @pytest.mark.parametrize("kind", [Kind.MET_LATE, Kind.MEASURED])
-def test_fulfilment_after_the_breach_or_without_a_target_is_no_verdict(metrics: Metrics, value: Value, kind: Kind) -> None:
+def test_fulfilment_after_the_breach_or_without_a_target_is_not_a_verdict(metrics: Metrics, value: Value, kind: Kind) -> None:
     metrics.effects([effect(kind, target=None)], clock_is_wall=True)
 
     assert {value("sla_commitments_total", **P1, outcome=o) for o in ("met", "breached", "cancelled")} == {0}
@@ -119,7 +119,7 @@ def test_fulfilment_after_the_breach_or_without_a_target_is_no_verdict(metrics: 
     assert value("sla_commitment_used_ratio_count", policy="gold", commitment="first_response") == 0
 
 
-def test_a_fulfilled_commitment_tells_time_used_share_used_and_time_paused_in_seconds(metrics: Metrics, value: Value) -> None:
+def test_a_fulfilled_commitment_adds_time_used_share_used_and_time_paused_in_seconds(metrics: Metrics, value: Value) -> None:
     metrics.effects([effect(Kind.MET, elapsed=1_800_000_000, paused=60_500_000, target=7_200_000_000)], clock_is_wall=True)
 
     what = {"policy": "gold", "commitment": "first_response"}
@@ -146,7 +146,7 @@ def test_a_retracted_breach_is_counted_beside_the_breach_and_not_subtracted(metr
         (Kind.WARNED, Reason.SHARE_USED, 1, "other"),
     ],
 )
-def test_a_retraction_is_counted_by_what_it_takes_back(
+def test_a_retraction_is_counted_by_the_retracted_effect(
     metrics: Metrics, value: Value, taken_back: Kind, reason: Reason, target: int | None, kind: str
 ) -> None:
     retraction = effect(
@@ -171,7 +171,7 @@ def test_a_reopening_is_counted_where_it_undoes_a_verdict_and_other_resumptions_
 
 
 def _met_once(value: Value, commitment: str) -> float:
-    """Met commitments as the recording rules reckon them."""
+    """Met commitments as the recording rules compute them."""
     whom = {"policy": "gold", "commitment": commitment, "priority": "p1", "team": ""}
     met = value("sla_commitments_total", **whom, outcome="met") or 0
     taken_back = {kind: value("sla_retractions_total", **whom, kind=kind) or 0 for kind in KINDS}
@@ -208,7 +208,9 @@ def test_a_commitment_met_twice_counts_once_in_whatever_order_its_events_come(or
     assert _met_once(read, "resolution") == 1
 
 
-def test_a_breach_learnt_from_a_late_event_is_told_apart_and_has_no_detection_delay(metrics: Metrics, value: Value) -> None:
+def test_a_breach_detected_through_a_late_event_is_counted_as_late_and_has_no_detection_delay(
+    metrics: Metrics, value: Value
+) -> None:
     metrics.effects([effect(Kind.BREACHED, late=True)], clock_is_wall=True)
 
     assert value("sla_commitments_total", **P1, outcome="breached") == 1
@@ -224,13 +226,13 @@ def test_the_detection_delay_of_a_breach_is_measured_in_seconds_on_the_wall_cloc
     assert value("sla_breach_detection_delay_seconds_bucket", le="0.5") == 1
 
 
-def test_the_detection_delay_is_not_measured_when_time_is_what_the_feed_says(metrics: Metrics, value: Value) -> None:
+def test_the_detection_delay_is_not_measured_when_the_feed_sets_the_time(metrics: Metrics, value: Value) -> None:
     metrics.effects([effect(Kind.BREACHED)], clock_is_wall=False)
 
     assert value("sla_breach_detection_delay_seconds_count") == 0
 
 
-def test_warnings_are_counted_by_their_mark(metrics: Metrics, value: Value) -> None:
+def test_warnings_are_counted_by_their_threshold(metrics: Metrics, value: Value) -> None:
     metrics.effects([effect(Kind.WARNED, level="50%", reason=Reason.SHARE_USED)], clock_is_wall=True)
 
     assert value("sla_warnings_total", policy="gold", commitment="first_response", stage="50%") == 1
@@ -246,7 +248,7 @@ def test_raised_and_recurred_levels_are_escalations(metrics: Metrics, value: Val
 
 
 @pytest.mark.parametrize("kind", [Kind.REPEATED, Kind.REFUSED, Kind.ACKNOWLEDGED, Kind.ESCALATION_RETRACTED])
-def test_other_steps_of_an_escalation_raise_nothing(metrics: Metrics, value: Value, kind: Kind) -> None:
+def test_other_effects_of_an_escalation_do_not_count_as_raised(metrics: Metrics, value: Value, kind: Kind) -> None:
     step = effect(kind, ladder="management", level="executive", reason=Reason.REQUESTED)
     metrics.effects([step], clock_is_wall=True)
 
@@ -262,7 +264,7 @@ def test_every_kind_of_effect_is_counted(metrics: Metrics, value: Value, kind: K
     assert value("sla_effects_total", type=kind.value) == 1
 
 
-def test_events_rejections_and_unmatched_tickets_are_counted_as_many_as_are_told(metrics: Metrics, value: Value) -> None:
+def test_events_rejections_and_unmatched_tickets_are_counted_by_the_given_number(metrics: Metrics, value: Value) -> None:
     metrics.event("ticket.changed", "applied", 40)
     metrics.event("ticket.changed", "applied")
     metrics.rejected("future", 2)
@@ -273,12 +275,12 @@ def test_events_rejections_and_unmatched_tickets_are_counted_as_many_as_are_told
     assert value("sla_tickets_unmatched_total") == 1
 
 
-def test_a_word_that_is_not_in_the_contract_is_our_bug(metrics: Metrics) -> None:
+def test_an_unknown_reason_raises_an_error(metrics: Metrics) -> None:
     with pytest.raises(KeyError):
         metrics.rejected("because")
 
 
-def test_partitions_are_owned_from_their_first_mention_and_live_when_it_is_said(metrics: Metrics, value: Value) -> None:
+def test_partitions_are_owned_from_their_first_update_and_live_once_set(metrics: Metrics, value: Value) -> None:
     metrics.partition(0)
     metrics.partition(1, watermark=1_700_000_000_500_000, live=True)
     metrics.partition(1, watermark=1_700_000_001_500_000)
@@ -289,7 +291,7 @@ def test_partitions_are_owned_from_their_first_mention_and_live_when_it_is_said(
     assert value("sla_last_event_timestamp_seconds", partition="0") is None
 
 
-def test_a_partition_revoked_leaves_nothing_behind(metrics: Metrics, value: Value) -> None:
+def test_a_revoked_partition_has_no_series(metrics: Metrics, value: Value) -> None:
     metrics.partition(1, watermark=1_700_000_000_500_000, live=True)
     metrics.open_commitments.begin(1).add([RUNNING])
     assert value("sla_open_commitments", **P1, state="running") == 1
@@ -302,14 +304,14 @@ def test_a_partition_revoked_leaves_nothing_behind(metrics: Metrics, value: Valu
     assert value("sla_last_event_timestamp_seconds", partition="1") is None
 
 
-def test_a_partition_without_an_event_can_be_given_up(metrics: Metrics, value: Value) -> None:
+def test_a_partition_without_an_event_can_be_revoked(metrics: Metrics, value: Value) -> None:
     metrics.partition(3)
     metrics.partition_revoked(3)
 
     assert value("sla_partitions_owned") == 0
 
 
-def test_the_last_look_at_the_deadlines_is_an_instant_in_seconds(metrics: Metrics, value: Value) -> None:
+def test_the_last_check_of_the_timers_is_an_instant_in_seconds(metrics: Metrics, value: Value) -> None:
     assert value("sla_last_wakeup_timestamp_seconds") == 0
 
     metrics.woke(1_700_000_000_250_000)
@@ -317,7 +319,7 @@ def test_the_last_look_at_the_deadlines_is_an_instant_in_seconds(metrics: Metric
     assert value("sla_last_wakeup_timestamp_seconds") == 1_700_000_000.25
 
 
-def test_the_facts_come_from_the_newest_version_of_a_policy() -> None:
+def test_policy_gauges_come_from_the_newest_version() -> None:
     metrics = Metrics(policy_set(gold(version=2, objective=0.9, p1="30m"), gold(version=1), silver()))
     read = metrics.registry.get_sample_value
 
@@ -338,7 +340,7 @@ def test_a_breach_carries_its_ticket_as_an_exemplar_cut_to_what_the_format_allow
     assert f'# {{ticket="desk/{"9" * 117}"}} 0.3' in text
 
 
-def test_whatever_tickets_say_the_number_of_series_ends(metrics: Metrics) -> None:
+def test_the_number_of_series_is_bounded_for_any_content_of_tickets(metrics: Metrics) -> None:
     kinds = (Kind.STARTED, Kind.BREACHED, Kind.MET, Kind.RETRACTED, Kind.WARNED, Kind.RAISED)
     counts = metrics.open_commitments.begin(0)
     for number in range(3000):
@@ -379,7 +381,7 @@ def test_two_workers_in_one_process_need_two_registries() -> None:
 
 
 @pytest.mark.promtool
-def test_promtool_finds_nothing_to_say_against_the_exposition(metrics: Metrics) -> None:
+def test_promtool_accepts_the_exposition(metrics: Metrics) -> None:
     metrics.effects([effect(kind, ladder="management", level="executive") for kind in Kind], clock_is_wall=True)
     metrics.open_commitments.begin(0).add([RUNNING])
     metrics.partition(0, watermark=1_700_000_000_500_000, live=True)

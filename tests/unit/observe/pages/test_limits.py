@@ -1,4 +1,4 @@
-"""Pages are given as many as a worker can spare, and the others are told when to come again."""
+"""A worker limits the rate of pages, and rejected clients get the time to wait."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from stream.observe.pages.limits import Limits, TooManyRequestsError
 
 
 class Clock:
-    """Stands still until it is told to go on."""
+    """Advances only when a test sets it."""
 
     def __init__(self) -> None:
         self.now = 1_000.0
@@ -25,13 +25,13 @@ def ask(limits: Limits) -> None:
         pass
 
 
-def test_after_a_burst_pages_come_at_their_rate_and_who_is_refused_hears_when_to_come_again() -> None:
+def test_after_a_burst_the_rate_applies_and_a_rejected_request_gets_the_time_to_wait() -> None:
     clock = Clock()
     limits = Limits(a_second=2, burst=3, clock=clock)
     for _ in range(3):
         ask(limits)
 
-    with pytest.raises(TooManyRequestsError, match="too many pages are asked for") as refused:
+    with pytest.raises(TooManyRequestsError, match="too many pages were requested") as refused:
         ask(limits)
     assert (refused.value.rate, refused.value.wait) == (True, 1)
 
@@ -41,7 +41,7 @@ def test_after_a_burst_pages_come_at_their_rate_and_who_is_refused_hears_when_to
         ask(limits)
 
 
-def test_a_slow_rate_says_truly_how_long_it_takes() -> None:
+def test_at_a_slow_rate_the_next_request_succeeds_after_the_time_to_wait() -> None:
     clock = Clock()
     limits = Limits(a_second=0.1, burst=1, clock=clock)
     ask(limits)
@@ -53,7 +53,7 @@ def test_a_slow_rate_says_truly_how_long_it_takes() -> None:
     ask(limits)
 
 
-def test_a_quiet_time_saves_up_no_more_than_a_burst() -> None:
+def test_a_quiet_time_allows_at_most_one_burst() -> None:
     clock = Clock()
     limits = Limits(a_second=100, burst=2, clock=clock)
     clock.now += 3_600
@@ -64,7 +64,7 @@ def test_a_quiet_time_saves_up_no_more_than_a_burst() -> None:
         ask(limits)
 
 
-def test_who_is_refused_uses_nothing_up() -> None:
+def test_rejected_requests_do_not_count_against_the_rate() -> None:
     clock = Clock()
     limits = Limits(a_second=1, burst=1, clock=clock)
     ask(limits)
@@ -77,7 +77,7 @@ def test_who_is_refused_uses_nothing_up() -> None:
     ask(limits)
 
 
-def test_pages_are_made_one_after_the_other_and_beyond_a_few_nobody_waits() -> None:
+def test_pages_are_built_one_at_a_time_and_only_a_few_requests_wait() -> None:
     limits = Limits(at_once=3)
     may_end = threading.Event()
     making: list[None] = []
@@ -103,7 +103,7 @@ def test_pages_are_made_one_after_the_other_and_beyond_a_few_nobody_waits() -> N
     ask(limits)
 
 
-def test_a_page_that_fails_leaves_its_place() -> None:
+def test_a_page_that_fails_frees_its_place() -> None:
     limits = Limits(at_once=1)
     for _ in range(3):
         with pytest.raises(RuntimeError, match="no page"), limits.page():

@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 from base64 import b64decode
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
@@ -14,6 +14,9 @@ from stream.sla.ticket import names as vocabulary
 from stream.sla.ticket.history import packed
 from stream.sla.ticket.state import State, Ticket, open_commitments
 from tests.unit.sla.given import HOUR, Told, changed, commitment, created, ladder, policy_set, says, share, used
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 POLICIES = policy_set(
     commitment("resolution", share(50)), commitment("first_response"), ladders=(ladder(("team", used("2h"))),)
@@ -137,7 +140,7 @@ def test_however_many_names_there_are_only_so_many_are_remembered() -> None:
     assert len(vocabulary._names_of_bytes) <= 10_000
 
 
-@pytest.mark.parametrize("data", [b"", b"\x02abc", b"\x01\xc1", b"\x01\x90"])
+@pytest.mark.parametrize("data", [b"", b"\x03abc", b"\x02\xc1", b"\x02\x90"])
 def test_bytes_that_are_no_state_are_an_error_that_says_so(data: bytes) -> None:
     with pytest.raises(codec.CodecError, match="ticket state"):
         codec.decode(data)
@@ -171,5 +174,63 @@ def test_a_state_of_another_version_is_refused_with_its_version_ours_and_a_quest
         codec.decode(data)
 
     assert str(refused.value) == (
-        f"cannot read a ticket state of {found}; this breachwatch reads version 1. Did a newer breachwatch write the table?"
+        f"cannot read a ticket state of {found}; this breachwatch reads version 2. Did a newer breachwatch write the table?"
     )
+
+
+@pytest.mark.parametrize("read", [codec.decode, codec.peek])
+def test_a_state_of_the_version_before_the_first_release_is_refused_with_what_to_do(read: Callable[[bytes], object]) -> None:
+    with pytest.raises(codec.CodecError) as refused:
+        read(b"\x01\x92\x96")
+
+    assert str(refused.value) == (
+        "cannot read a ticket state of version 1; this breachwatch reads version 2. "
+        "No release wrote it: give all workers a new app_id, and they read the events anew."
+    )
+
+
+ROWS = [
+    "resolution",
+    "resolution#84f237",
+    "resolution#000000",
+    "of our own#0a0b0c",
+    "p/lead#565aa1",
+    "p/lead",
+    "gone/lead#565aa1",
+    "#565aa1",
+    "resolution#84F237",
+    "resolution#84f2 7",
+    "resolution#84f2",
+    "a#b#84f237",
+    "",
+]
+
+
+@pytest.mark.parametrize("row", ROWS)
+def test_a_row_of_any_name_comes_back_whatever_refers_to_it(row: str) -> None:
+    commitments = (("mine", "p", 1, row, "24x7", True, 4 * HOUR), ("other", "p", 1, "no stopwatch#123456", "24x7", True, None))
+    keys = (("first_response", row), commitments, (("lead", "p", 1, row), ("second", "q", 2, "first_response")))
+
+    data = vocabulary.pack_keys(keys)
+    vocabulary.clear_caches()
+
+    assert vocabulary.unpack_keys(data) == keys
+    assert vocabulary.promised(data) == (("mine", "p", 0, 1),)
+
+
+@pytest.mark.parametrize("row", ["resolution#84f237", "p/lead#84f237"])
+def test_a_row_of_a_policy_file_costs_its_digest_and_not_its_name(row: str) -> None:
+    def size(row: str) -> int:
+        mine = ("mine", "p", 1, row, "24x7", True, 4 * HOUR)
+        return len(vocabulary.pack_keys(((row,), (mine,), (("lead", "p", 1, row),))))
+
+    assert size(row) - size(row.partition("#")[0]) == 3
+
+
+def test_digests_of_another_length_than_the_rows_have_are_an_error() -> None:
+    rows: vocabulary.StateKeys = (("resolution#84f237",), (), ())
+    own, numbers, digests, *more = msgspec.msgpack.decode(vocabulary.pack_keys(rows))
+
+    for wrong in (digests + b"1", digests[1:], b""):
+        with pytest.raises(IndexError, match="digests"):
+            vocabulary.unpack_keys(msgspec.msgpack.encode([own, numbers, wrong, *more]))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
+import msgspec
 import pytest
 
 from stream.language.calendars import read_calendar
@@ -30,9 +31,9 @@ def extensible(cap: str, *thresholds: Threshold, **targets: str) -> Commitment:
     )
 
 
-def in_turn(effect: Effect, turn: int, cause: str = "") -> str:
-    """The id of the fact, if it is one of that target of its cycle."""
-    return stem("T", effect.commitment, (effect.commitment, effect.cycle, turn), effect.kind, effect.level, cause)
+def since(effect: Effect, instant: int, cause: str = "") -> str:
+    """The id of the fact, if it is about the target set, or the cycle reopened, at that instant (0: when it began)."""
+    return stem("T", effect.commitment, (effect.commitment, effect.cycle, instant), effect.kind, effect.level, cause)
 
 
 def test_what_ends_a_commitment_names_the_event_that_did() -> None:
@@ -59,9 +60,9 @@ def test_every_new_target_of_a_cycle_has_its_own_facts() -> None:
     told = run(policy_set(commitment("resolution", share(50))), created(0, "p2"), *swaps)
 
     retargeted = [effect for effect in told.effects if effect.kind is Kind.RETARGETED]
-    assert [effect.id for effect in retargeted] == [in_turn(retargeted[n], n + 1, swaps[n].id) for n in range(3)]
+    assert [effect.id for effect in retargeted] == [since(retargeted[n], swaps[n].at, swaps[n].id) for n in range(3)]
     breach = told.effects[-1]
-    assert breach.id == in_turn(breach, 3)
+    assert breach.id == since(breach, swaps[2].at)
 
 
 def test_every_extension_makes_a_new_target() -> None:
@@ -69,10 +70,20 @@ def test_every_extension_makes_a_new_target() -> None:
     told = run(policy_set(extensible("2h")), created(0), *grants)
 
     *_, first, second, refused, breach = told.effects
-    assert first.id == in_turn(first, 1, grants[0].id)
-    assert second.id == in_turn(second, 2, grants[1].id)
-    assert (refused.kind, refused.id) == (Kind.EXTENSION_REFUSED, in_turn(refused, 2, grants[2].id))
-    assert (breach.at, breach.id) == (6 * HOUR, in_turn(breach, 2))
+    assert first.id == since(first, grants[0].at, grants[0].id)
+    assert second.id == since(second, grants[1].at, grants[1].id)
+    assert (refused.kind, refused.id) == (Kind.EXTENSION_REFUSED, since(refused, grants[1].at, grants[2].id))
+    assert (breach.at, breach.id) == (6 * HOUR, since(breach, grants[1].at))
+
+
+def test_two_new_targets_of_one_instant_have_each_their_own_facts() -> None:
+    grants = [extension(1 * HOUR, "1h"), msgspec.structs.replace(extension(1 * HOUR, "1h"), id="y")]
+    told = run(policy_set(extensible("2h")), created(0), *grants)
+
+    *_, first, second, breach = told.effects
+    assert first.id == since(first, 1 * HOUR, grants[0].id)
+    assert second.id == since(second, 1 * HOUR + 1, grants[1].id)
+    assert (breach.at, breach.id) == (6 * HOUR, since(breach, 1 * HOUR + 1))
 
 
 def test_an_extension_stays_with_a_new_target_that_carries_on() -> None:
@@ -184,7 +195,7 @@ def test_a_commitment_that_is_laid_again_is_another_fact_than_the_one_that_was_w
     told = run(policies, created(0, contract="gold"), changed(1 * HOUR, contract=""), changed(2 * HOUR, contract="gold"))
 
     first, _, again, breach = told.effects
-    assert [first.id, again.id, breach.id] == [in_turn(first, 0), in_turn(again, 1), in_turn(breach, 1)]
+    assert [first.id, again.id, breach.id] == [since(first, 0), since(again, 2 * HOUR), since(breach, 2 * HOUR)]
 
 
 def test_a_late_fulfilment_that_is_undone_is_a_breach_still_and_is_told_once() -> None:
@@ -196,7 +207,7 @@ def test_a_late_fulfilment_that_is_undone_is_a_breach_still_and_is_told_once() -
         solved_again.event(event)
     solved_again.event(changed(7 * HOUR, status="solved"))
     late = [effect for effect in solved_again.effects if effect.kind is Kind.MET_LATE]
-    assert [effect.id for effect in late] == [in_turn(late[0], 0), in_turn(late[1], 1)]
+    assert [effect.id for effect in late] == [since(late[0], 0), since(late[1], 6 * HOUR)]
 
 
 def test_every_pause_every_resumption_and_every_reopening_is_a_fact_of_its_own() -> None:
@@ -206,18 +217,18 @@ def test_every_pause_every_resumption_and_every_reopening_is_a_fact_of_its_own()
 
     assert len({effect.id for effect in told.effects}) == len(told.effects)
     assert [(effect.kind, effect.id) for effect in told.effects if effect.kind in (Kind.PAUSED, Kind.RESUMED)] == [
-        (kind, stem("T", "resolution", ("resolution", 1, turn), kind, "", moves[n].id))
-        for n, kind, turn in [
+        (kind, stem("T", "resolution", ("resolution", 1, reopened), kind, "", moves[n].id))
+        for n, kind, reopened in [
             (0, Kind.PAUSED, 0),
             (1, Kind.RESUMED, 0),
             (2, Kind.PAUSED, 0),
             (3, Kind.RESUMED, 0),
-            (5, Kind.RESUMED, 1),
-            (7, Kind.RESUMED, 2),
+            (5, Kind.RESUMED, moves[5].at),
+            (7, Kind.RESUMED, moves[7].at),
         ]
     ]
     met = [effect for effect in told.effects if effect.kind is Kind.MET]
-    assert [effect.id for effect in met] == [in_turn(met[0], 0), in_turn(met[1], 1)]
+    assert [effect.id for effect in met] == [since(met[0], 0), since(met[1], moves[5].at)]
 
 
 def test_a_pause_says_its_condition_and_a_resumption_whether_it_is_a_reopening() -> None:
@@ -230,7 +241,7 @@ def test_a_pause_says_its_condition_and_a_resumption_whether_it_is_a_reopening()
         Reason.REOPENED,
     ]
     paused = told.effects[1]
-    assert paused.id == in_turn(paused, 0, paused.cause)
+    assert paused.id == since(paused, 0, paused.cause)
 
 
 def test_the_targets_of_every_cycle_are_counted_from_the_first() -> None:
@@ -243,7 +254,7 @@ def test_the_targets_of_every_cycle_are_counted_from_the_first() -> None:
         (Kind.STARTED, 2),
         (Kind.BREACHED, 2),
     ]
-    assert [effect.id for effect in told.effects] == [in_turn(effect, 0) for effect in told.effects]
+    assert [effect.id for effect in told.effects] == [since(effect, 0) for effect in told.effects]
 
 
 def test_a_target_of_a_month_ends_a_month_after_the_start_whatever_happens_to_the_fields() -> None:

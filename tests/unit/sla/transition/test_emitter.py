@@ -55,7 +55,13 @@ def test_an_escalation_of_a_later_cycle_is_named_after_it() -> None:
         (Kind.RELEASED, 2),
     ]
     assert [effect.id for effect in told.effects] == [
-        stem("T", "ladder", ("periodic_update", effect.cycle, 1 if effect.kind is Kind.RELEASED else 0), effect.kind, "team#0")
+        stem(
+            "T",
+            "ladder",
+            ("periodic_update", effect.cycle, effect.at if effect.kind is Kind.RELEASED else 0),
+            effect.kind,
+            "team#0",
+        )
         for effect in told.effects
     ]
 

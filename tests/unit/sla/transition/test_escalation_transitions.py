@@ -31,13 +31,13 @@ def about(at: int, what: str, **more: str) -> Event:
 
 
 def round_of(effect: Effect, *, per_event: bool = False) -> int | None:
-    """Which round of its escalation the id names; ``None`` where it names something else."""
+    """The instant at which the round began that the id names (0: with the cycle); ``None`` where it names something else."""
     metric, cause = effect.commitment or "p/ladder", effect.cause if per_event else ""
-    for turn in range(10):
+    for instant in [hour * HOUR + micros for hour in range(48) for micros in (-1, 0, 1)]:
         for count in range(10):
             text = f"{effect.level}#{count}"
-            if effect.id == stem("T", effect.ladder, (metric, effect.cycle, turn), effect.kind, text, cause):
-                return turn
+            if effect.id == stem("T", effect.ladder, (metric, effect.cycle, instant), effect.kind, text, cause):
+                return instant
     return None
 
 
@@ -57,14 +57,14 @@ def test_every_step_of_an_escalation_says_why_and_which_event_caused_it() -> Non
     assert [(effect.kind, effect.reason, effect.cause, round_of(effect)) for effect in told.effects] == [
         (Kind.RAISED, Reason.TIME_USED, timer, 0),
         (Kind.REPEATED, Reason.NOT_ACKNOWLEDGED, timer, 0),
-        (Kind.ACKNOWLEDGED, Reason.ACKNOWLEDGED, taken.id, 1),
-        (Kind.REPEATED, Reason.STILL_OPEN, timer, 2),
-        (Kind.REPEATED, Reason.NOT_ACKNOWLEDGED, timer, 2),
-        (Kind.MONITORING, Reason.SOLVED, solved.id, 3),
-        (Kind.RECURRED, Reason.RECURRENCE, opened.id, 4),
-        (Kind.ACKNOWLEDGED, Reason.ACKNOWLEDGED, again.id, 5),
-        (Kind.MONITORING, Reason.SOLVED, solved_again.id, 6),
-        (Kind.RELEASED, Reason.QUIET, timer, 7),
+        (Kind.ACKNOWLEDGED, Reason.ACKNOWLEDGED, taken.id, taken.at),
+        (Kind.REPEATED, Reason.STILL_OPEN, timer, taken.at + 3 * HOUR),
+        (Kind.REPEATED, Reason.NOT_ACKNOWLEDGED, timer, taken.at + 3 * HOUR),
+        (Kind.MONITORING, Reason.SOLVED, solved.id, solved.at),
+        (Kind.RECURRED, Reason.RECURRENCE, opened.id, opened.at),
+        (Kind.ACKNOWLEDGED, Reason.ACKNOWLEDGED, again.id, again.at),
+        (Kind.MONITORING, Reason.SOLVED, solved_again.id, solved_again.at),
+        (Kind.RELEASED, Reason.QUIET, timer, solved_again.at + 5 * HOUR),
     ]
 
 
@@ -73,7 +73,10 @@ def test_a_release_and_a_recurrence_without_monitoring_are_rounds_of_their_own()
         policy_set(ladders=(ladder(*TWO),)), created(0), changed(5 * HOUR, status="solved"), changed(6 * HOUR, status="open")
     )
 
-    assert [(effect.kind, round_of(effect)) for effect in told.effects[1:3]] == [(Kind.RELEASED, 1), (Kind.RECURRED, 2)]
+    assert [(effect.kind, round_of(effect)) for effect in told.effects[1:3]] == [
+        (Kind.RELEASED, 5 * HOUR),
+        (Kind.RECURRED, 6 * HOUR),
+    ]
     assert told.effects[1].cause == changed(5 * HOUR, status="solved").id
 
 
@@ -107,8 +110,36 @@ def test_a_ladder_that_applies_again_says_so_in_a_round_of_its_own_and_is_repeat
         "repeated team @11h",
     ]
     recurred = told.effects[3]
-    assert (recurred.reason, recurred.cause, round_of(recurred)) == (Reason.FIELD_CHANGED, back.id, 2)
+    assert (recurred.reason, recurred.cause, round_of(recurred)) == (Reason.FIELD_CHANGED, back.id, back.at)
     assert told.effects[2].reason is Reason.NO_LONGER_APPLIES
+
+
+def test_a_monitored_ladder_that_ceases_to_apply_is_released_and_recurs_with_the_reopening() -> None:
+    lost = changed(6 * HOUR, contract="")
+    reopened = changed(8 * HOUR, status="open")
+    told = run(
+        gold_only(monitoring=hours(5)),
+        created(0, contract="gold"),
+        changed(5 * HOUR, status="solved"),
+        lost,
+        changed(7 * HOUR, contract="gold"),
+        reopened,
+        until=20 * HOUR,
+    )
+
+    assert told.lines() == ["raised team @4h", "monitoring team @5h", "released team @6h", "recurred team @8h"]
+    released, recurred = told.effects[2:]
+    assert (released.reason, released.cause, round_of(released)) == (Reason.NO_LONGER_APPLIES, lost.id, lost.at)
+    assert released.notify == ("team-desk",)
+    assert (recurred.reason, recurred.cause, round_of(recurred)) == (Reason.RECURRENCE, reopened.id, reopened.at)
+
+
+def test_a_monitored_ladder_that_goes_on_to_apply_is_released_at_its_quiet_end() -> None:
+    policies = policy_set(commitment("agent_work"), ladders=(ladder(*TWO, monitoring=hours(5)),))
+    told = run(policies, created(0), changed(5 * HOUR, status="solved"), changed(6 * HOUR, priority="p2"))
+
+    assert told.lines("released") == ["released team @10h"]
+    assert told.effects[-1].reason is Reason.QUIET
 
 
 def test_an_acknowledged_level_that_is_said_again_is_repeated_as_often_as_the_first_time() -> None:
@@ -211,14 +242,18 @@ def test_asking_for_what_was_acknowledged_opens_a_new_round() -> None:
     )
 
     raised, taken, again = told.effects
-    assert (round_of(raised, per_event=True), round_of(taken), round_of(again, per_event=True)) == (1, 2, 3)
+    assert (round_of(raised, per_event=True), round_of(taken), round_of(again, per_event=True)) == (
+        1 * HOUR,
+        2 * HOUR,
+        3 * HOUR,
+    )
     assert told.lines("repeated") == ["repeated team @3h"]
 
 
 def test_each_request_opens_a_round_of_its_own() -> None:
     told = run(asked(), created(0), about(1 * HOUR, "requested"), about(3 * HOUR, "requested"), until=4 * HOUR)
 
-    assert [round_of(effect, per_event=True) for effect in told.effects] == [1, 2]
+    assert [round_of(effect, per_event=True) for effect in told.effects] == [1 * HOUR, 3 * HOUR]
 
 
 def test_an_escalation_on_a_commitment_shows_the_deadline_it_stands_on() -> None:

@@ -7,18 +7,20 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from stream.sla.effects import Kind
+from stream.sla.effects import Kind, Reason
 from stream.sla.policy.conditions import FieldIn
 from stream.sla.policy.metric import ANSWER, BEGUN, BUILT_IN, SOLVED, Again, Metric
 from stream.sla.policy.policy import Choice, Commitment, Ladder, LadderKind, Level, Policy
 from stream.sla.policy.resolve import PolicySet
+from stream.sla.policy.timeline import Deployments
 from stream.sla.transition import reconcile
+from stream.sla.transition.commitment import CommitmentMachine
+from stream.sla.transition.escalation import EscalationMachine
 from stream.sla.transition.reconcile import TABLE, Action, Case
 from tests.unit.sla.given import ALWAYS, HOUR, Told, by_priority, changed, created, says, used
 
 if TYPE_CHECKING:
-    from stream.sla.transition.commitment import CommitmentMachine
-    from stream.sla.transition.escalation import EscalationMachine
+    from collections.abc import Callable
 
 COMPILED = not str(reconcile.__file__).endswith(".py")
 """Machine code cannot be patched: of a compiled core only the effects are compared."""
@@ -30,14 +32,14 @@ BY_TEAM = Metric("by_team", starts=FieldIn("team", frozenset({"a"})), stops=SOLV
 AFTER_ANSWERS = Metric("after_answers", starts=ANSWER, restarts=ANSWER, stops=SOLVED, again=Again.CYCLE)
 
 
-def policy(metric: Metric, *, ladder: bool = False, **more: Any) -> Policy:
+def policy(metric: Metric, *, ladder: bool = False, target: str = "4h", **more: Any) -> Policy:
     """One promise of the name ``mine`` on a row: a commitment of four hours (p2: eight), or a ladder."""
     if ladder:
-        level = Level("team", ("team",), Choice.fixed(used("4h")))
+        level = Level("team", ("team",), Choice.fixed(used(target)))
         return Policy(
             "p", 1, Choice.fixed(ALWAYS.name), ladders=(Ladder("mine", LadderKind.FUNCTIONAL, (level,), metric),), **more
         )
-    mine = Commitment("mine", metric, by_priority(p1="4h", p2="8h"))
+    mine = Commitment("mine", metric, by_priority(p1=target, p2="8h"))
     return Policy("p", 1, Choice.fixed(ALWAYS.name), commitments=(mine,), **more)
 
 
@@ -120,6 +122,8 @@ EMITTED_BY_LADDERS = {
 def cases(monkeypatch: pytest.MonkeyPatch) -> list[Case]:
     """The cases that reconciliation finds, in order."""
     found: list[Case] = []
+    if COMPILED:
+        return found
     act = reconcile._act
 
     def note(machine: CommitmentMachine | EscalationMachine, case: int) -> None:
@@ -127,7 +131,20 @@ def cases(monkeypatch: pytest.MonkeyPatch) -> list[Case]:
         act(machine, case)
 
     monkeypatch.setattr(reconcile, "_act", note)
+    for machine in (CommitmentMachine, EscalationMachine):
+        _note_calls(monkeypatch, machine, "withdraw", lambda: found.append(Case.UNWANTED))
+        _note_calls(monkeypatch, machine, "redeploy", lambda: found.append(Case.REDEPLOYED))
     return found
+
+
+def _note_calls(monkeypatch: pytest.MonkeyPatch, machine: type[object], method: str, note: Callable[[], None]) -> None:
+    call = getattr(machine, method)
+
+    def noted(*given: object) -> None:
+        note()
+        call(*given)
+
+    monkeypatch.setattr(machine, method, noted)
 
 
 def test_every_case_has_an_action_and_every_action_a_case() -> None:
@@ -139,7 +156,11 @@ def test_only_a_commitment_has_a_target_that_can_differ_and_a_verdict_that_stand
     assert set(STORIES) - set(OF_LADDERS) == {Case.TERMS_DIFFER, Case.DECIDED}
 
 
-@pytest.mark.parametrize("case", Case, ids=lambda case: case.name)
+def test_only_a_deployment_redeploys() -> None:
+    assert set(Case) - set(STORIES) == {Case.REDEPLOYED}
+
+
+@pytest.mark.parametrize("case", STORIES, ids=lambda case: case.name)
 def test_a_commitment_meets_every_case(case: Case, cases: list[Case]) -> None:
     policies, events = STORIES[case]
     told = Told(PolicySet(tuple(policies), {ALWAYS.name: ALWAYS}))
@@ -161,3 +182,83 @@ def test_a_ladder_meets_every_case_but_those_of_targets_and_verdicts(case: Case,
 
     assert case in cases or COMPILED
     assert [effect.kind for effect in told.steps[-1].effects] == EMITTED_BY_LADDERS[case]
+
+
+def deployed(before: Policy, *after: Policy) -> Deployments:
+    """``before`` from the beginning, and the others from one hour on."""
+    calendars = {ALWAYS.name: ALWAYS}
+    return Deployments.fixed(PolicySet((before,), calendars)).add(1, 1 * HOUR, PolicySet(after, calendars))
+
+
+def facts(told: Told) -> list[tuple[object, ...]]:
+    """Kind, hour, reason, cause and deployment of what the last step emitted."""
+    return [
+        (effect.kind, effect.at / HOUR, effect.reason, effect.cause, effect.deployment) for effect in told.steps[-1].effects
+    ]
+
+
+def test_a_deployment_measures_an_open_commitment_whole(cases: list[Case]) -> None:
+    told = Told(deployed(policy(HERE), policy(HERE, target="6h"))).event(created(0))
+    cases.clear()
+    told.wake(2 * HOUR)
+
+    assert cases == [Case.REDEPLOYED] or COMPILED
+    assert facts(told) == [(Kind.RETARGETED, 1, Reason.POLICY_CHANGED, "deployment:1", 1)]
+    assert told.effects[-1].due_at == 6 * HOUR
+
+
+def test_a_deployment_that_changes_nothing_about_a_commitment_says_nothing_of_it(cases: list[Case]) -> None:
+    more = Commitment("more", HERE, by_priority(p1="9h"))
+    after = dataclasses.replace(policy(HERE), commitments=(*policy(HERE).commitments, more))
+    told = Told(deployed(policy(HERE), after)).event(created(0))
+    cases.clear()
+    told.wake(2 * HOUR)
+
+    assert cases == [Case.REDEPLOYED, Case.NEW] or COMPILED
+    assert [(effect.commitment, effect.kind) for effect in told.steps[-1].effects] == [("more", Kind.STARTED)]
+
+
+def test_a_deployment_that_changes_nothing_about_a_ticket_leaves_its_state_alone(cases: list[Case]) -> None:
+    told = Told(deployed(policy(HERE), policy(HERE))).event(created(0))
+    cases.clear()
+    state = told.state
+    told.wake(2 * HOUR)
+
+    assert cases == []
+    assert facts(told) == []
+    assert told.state is state
+
+
+def test_a_deployment_takes_an_open_ladder_to_its_new_levels(cases: list[Case]) -> None:
+    told = Told(deployed(policy(HERE, ladder=True), policy(HERE, ladder=True, target="6h"))).event(created(0))
+    cases.clear()
+    told.wake(2 * HOUR)
+
+    assert cases == [Case.REDEPLOYED] or COMPILED
+    assert facts(told) == []
+    assert told.wake(7 * HOUR).lines() == ["raised team @6h"]
+
+
+def test_a_level_that_a_deployment_makes_due_in_the_past_is_raised_at_the_deployment() -> None:
+    told = Told(deployed(policy(HERE, ladder=True), policy(HERE, ladder=True, target="0.5h"))).event(created(0))
+
+    assert facts(told.wake(2 * HOUR)) == [(Kind.RAISED, 1, Reason.TIME_USED, "deployment:1", 1)]
+
+
+@pytest.mark.parametrize(("ladder", "kind"), [(False, Kind.CANCELLED), (True, Kind.RELEASED)])
+@pytest.mark.parametrize(
+    ("after", "reason"),
+    [
+        (policy(HERE, applies_to=TIN), Reason.NO_LONGER_APPLIES),
+        (dataclasses.replace(policy(HERE, applies_to=TIN), name="q"), Reason.POLICY_WITHDRAWN),
+    ],
+)
+def test_a_deployment_withdraws_what_it_does_not_want(
+    ladder: bool, kind: Kind, after: Policy, reason: Reason, cases: list[Case]
+) -> None:
+    told = Told(deployed(policy(HERE, ladder=ladder, target="0.5h" if ladder else "4h"), after)).event(created(0))
+    cases.clear()
+    told.wake(2 * HOUR)
+
+    assert cases == [Case.UNWANTED] or COMPILED
+    assert facts(told)[-1] == (kind, 1, reason, "deployment:1", 1)

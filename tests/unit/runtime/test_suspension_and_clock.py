@@ -1,4 +1,4 @@
-"""A process that was away knows it, and a clock that is set makes no deadline early and loses none."""
+"""A suspended process detects its suspension, and a clock that is set makes no timer early and loses none."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ NOON = 1_798_794_000 * SECOND
 
 
 class _Machine:
-    """Two clocks: one that passes, one that can be set."""
+    """A monotonic clock and a clock that can be set."""
 
     def __init__(self) -> None:
         self.passed = 0
@@ -24,7 +24,7 @@ class _Machine:
         return self.clock.now()
 
 
-def test_time_passes_as_the_wall_says_and_small_corrections_are_no_steps() -> None:
+def test_time_follows_the_wall_clock_and_small_corrections_are_not_steps() -> None:
     machine = _Machine()
 
     for _ in range(10):
@@ -34,7 +34,7 @@ def test_time_passes_as_the_wall_says_and_small_corrections_are_no_steps() -> No
     assert machine.steps == []
 
 
-def test_a_jump_ahead_is_counted_and_believed_after_half_a_second_only() -> None:
+def test_a_step_ahead_is_counted_and_takes_effect_after_half_a_second() -> None:
     machine = _Machine()
     machine.wall += 3_600 * SECOND
 
@@ -44,7 +44,7 @@ def test_a_jump_ahead_is_counted_and_believed_after_half_a_second_only() -> None
     assert machine.steps == [3_600 * SECOND]
 
 
-def test_a_jump_ahead_that_is_taken_back_at_once_is_never_seen() -> None:
+def test_a_step_ahead_that_is_corrected_at_once_has_no_effect() -> None:
     machine = _Machine()
     machine.wall += 3_600 * SECOND
     seen = [machine.after(0), machine.after(200_000)]
@@ -55,7 +55,7 @@ def test_a_jump_ahead_that_is_taken_back_at_once_is_never_seen() -> None:
     assert machine.steps == [3_600 * SECOND, -3_600 * SECOND]
 
 
-def test_a_clock_that_is_set_back_comes_to_the_same_instant_again() -> None:
+def test_a_clock_that_is_set_back_reaches_the_same_instant_again() -> None:
     machine = _Machine()
     machine.after(10 * SECOND)
     machine.wall -= 10 * SECOND
@@ -65,8 +65,8 @@ def test_a_clock_that_is_set_back_comes_to_the_same_instant_again() -> None:
     assert machine.after(9 * SECOND) == NOON + 10 * SECOND
 
 
-def test_who_looks_often_is_not_away_and_who_does_not_look_for_too_long_was() -> None:
-    looks = iter([0.0, 1.0, 3.5, 6.5, 9.6, 9.7])
-    suspension_detector = SuspensionDetector(3.0, lambda: next(looks))
+def test_frequent_checks_are_not_a_suspension_and_a_long_gap_is_one() -> None:
+    checks = iter([0.0, 1.0, 3.5, 6.5, 9.6, 9.7])
+    suspension_detector = SuspensionDetector(3.0, lambda: next(checks))
 
-    assert [suspension_detector.look() for _ in range(5)] == [0, 0, 0, 1, 1]
+    assert [suspension_detector.check() for _ in range(5)] == [0, 0, 0, 1, 1]

@@ -1,0 +1,243 @@
+"""``breachwatch deploy``: put policies in force, undo that, or judge anew from an instant in the past."""
+
+from __future__ import annotations
+
+import logging
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import click
+import msgspec
+
+from stream.cli.deploy_view import Report, listed
+from stream.cli.installation import Installation, installation_options
+from stream.cli.options import instant
+from stream.deployments.export import export_line
+from stream.deployments.facts import Severity
+from stream.deployments.log import NothingToUndoError
+from stream.deployments.proposal import LEAD, Author, Proposal, deploy, rejudge, undo
+from stream.deployments.record import RecordError
+from stream.deployments.snapshot import SnapshotError
+from stream.language.policies import check
+from stream.runtime.rehearsal import rehearse
+from stream.runtime.settings import ClockMode
+from stream.wire.instants import format_instant
+from stream.wire.lines import open_lines
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from stream.runtime.kafka.policy_log import ReadLog
+    from stream.runtime.rehearsal import Rehearsal
+    from stream.sla.policy.resolve import PolicySet
+
+_FAILED: Final = 1
+_DIFFERENT: Final = 3
+_REFUSED: Final = 4
+_ANY: Final = "any"
+
+
+def _accepted(_: click.Context, __: click.Parameter, text: str) -> int | None:
+    """A number; ``None``: any."""
+    if text == _ANY:
+        return None
+    if not text.isdecimal():
+        raise click.BadParameter(f"{text!r} is neither a number nor {_ANY}")
+    return int(text)
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """What the options ask for."""
+
+    files: tuple[str, ...]
+    undo: bool
+    rejudge_from: int | None
+    at: int | None
+    author: Author
+
+    def proposal(self, found: ReadLog, policies: PolicySet | None) -> Proposal:
+        """``policies``: of the files, ``None`` to undo. Raises click.ClickException."""
+        last = found.log.last
+        if self.at is not None and last is not None and self.at < last.at:
+            raise click.UsageError(
+                f"deployment {last.number} holds from {format_instant(last.at)} on: choose that instant or a later one, "
+                "or judge anew with --rejudge-from"
+            )
+        try:
+            if policies is None:
+                return undo(found.log, self.author)
+            if self.rejudge_from is not None:
+                return rejudge(found.log, policies, self.rejudge_from, self.author)
+            at = time.time_ns() // 1_000 + LEAD if self.at is None else self.at
+            return deploy(found.log, policies, at, self.author)
+        except (NothingToUndoError, RecordError, SnapshotError) as error:
+            raise click.ClickException(str(error)) from error
+
+
+@click.command("deploy")
+@click.argument("files", nargs=-1, type=click.Path())
+@installation_options
+@click.option(
+    "--undo",
+    "undoes",
+    is_flag=True,
+    help="Put the policies from before the last deployment in force again, from its instant on.",
+)
+@click.option("--rejudge-from", callback=instant, help="Judge everything from this instant (RFC 3339) on again, by FILES.")
+@click.option("--dry-run", is_flag=True, help="Show what would change, and deploy nothing.")
+@click.option(
+    "--against",
+    type=click.Path(path_type=Path, allow_dash=True, dir_okay=False, exists=True),
+    help="Count what would happen to the open tickets of this recorded feed (JSON lines, may be gzipped).",
+)
+@click.option(
+    "--accept-breaches",
+    callback=_accepted,
+    default="0",
+    show_default=True,
+    metavar="NUMBER|any",
+    help="Deploy even if so many open deadlines breach at once.",
+)
+@click.option(
+    "--clock",
+    type=click.Choice([mode.value for mode in ClockMode]),
+    envvar="BREACHWATCH_CLOCK",
+    default="wall",
+    show_default=True,
+    help="That of the workers.",
+)
+@click.option("--at", callback=instant, help="With --clock event: the instant of the feed (RFC 3339) from which on it holds.")
+@click.option("--by", default="", help="The role or account that deploys; everybody who reads the log sees it.")
+@click.option("--note", default="", help="Why, in one line.")
+@click.option(
+    "--export",
+    "export_to",
+    type=click.Path(path_type=Path, allow_dash=True, dir_okay=False),
+    help="Write all deployments to this file, and deploy nothing.",
+)
+@click.option("--list", "list_all", is_flag=True, help="List all deployments, and deploy nothing.")
+@click.option("--history", default=200, show_default=True, help="With --against, as for replay: events kept per ticket.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of lines.")
+@click.pass_context
+def command(
+    ctx: click.Context,
+    files: tuple[str, ...],
+    broker: str,
+    app_id: str,
+    topic_prefix: str,
+    rejudge_from: int | None,
+    against: Path | None,
+    accept_breaches: int | None,
+    clock: str,
+    at: int | None,
+    by: str,
+    note: str,
+    export_to: Path | None,
+    history: int,
+    *,
+    undoes: bool,
+    dry_run: bool,
+    list_all: bool,
+    as_json: bool,
+) -> None:
+    """Put the policies of FILES in force for all workers, together and from one instant on.
+
+    FILES are the whole set: a policy that is in none of them is withdrawn. Shows the difference from what is in force, and the
+    problems of the step. Where nothing changes, nothing is deployed.
+
+    Refuses to deploy if more open deadlines would breach at once than --accept-breaches says, or if nobody counted them
+    (--against).
+
+    Exit status 0: deployed, or nothing changes; 1: an error in a file, no answer from Kafka, or another deployment came first;
+    3: with --dry-run, it would be deployed; 4: refused.
+    """
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # reported below, once, with what to do
+    installation = Installation(broker, app_id, topic_prefix)
+    wanted = _Wanted(files, undoes, rejudge_from, at, Author(by, note))
+    _check_options(wanted, clock, read_only=export_to is not None or list_all)
+    policies = _load(files) if files else None
+    found = installation.read()
+    if export_to is not None:
+        _export(found, export_to)
+        return
+    if list_all:
+        for line in listed(found.log.entries.values()):
+            click.echo(line)
+        return
+    proposal = wanted.proposal(found, policies)
+    rehearsal = None
+    if against is not None and found.log.last is not None and not proposal.changes_nothing:
+        with open_lines(against) as lines:
+            rehearsal = rehearse(found.log, proposal, lines, history)
+    report = Report(proposal, rehearsal, tuple(_objections(proposal, rehearsal, accept_breaches)))
+    if not as_json:
+        for line in report.lines():
+            click.echo(line)
+    for objection in report.refused:
+        click.echo(f"refused: {objection}", err=True)
+    entry = None if dry_run or report.refused or proposal.changes_nothing else installation.append(proposal.record)
+    if as_json:
+        click.echo(msgspec.json.format(msgspec.json.encode(report.as_json(entry)), indent=2).decode())
+    elif entry is not None:
+        click.echo(f"deployed as number {entry.number}")
+    ctx.exit(_REFUSED if report.refused else _DIFFERENT if dry_run and not proposal.changes_nothing else 0)
+
+
+def _check_options(wanted: _Wanted, clock: str, *, read_only: bool) -> None:
+    """Raises click.UsageError."""
+    if read_only:
+        if wanted.files or wanted.undo:
+            raise click.UsageError("--export and --list deploy nothing: leave out FILES and --undo")
+        return
+    if wanted.undo == bool(wanted.files):
+        raise click.UsageError("give the FILES of the policies that are to hold, or --undo")
+    if wanted.rejudge_from is not None:
+        if wanted.undo or wanted.at is not None:
+            raise click.UsageError("--rejudge-from goes with FILES, and neither with --undo nor with --at")
+        if clock == ClockMode.WALL and wanted.rejudge_from > time.time_ns() // 1_000:
+            raise click.UsageError("--rejudge-from must be in the past")
+        return
+    if wanted.files and (clock == ClockMode.EVENT) != (wanted.at is not None):
+        raise click.UsageError(
+            "--at goes with --clock event, where only the feed knows what time it is; by the wall clock a deployment holds "
+            "from now on, and what is to change later has a date: `since`, versions and exceptions of calendars"
+        )
+
+
+def _load(files: tuple[str, ...]) -> PolicySet:
+    """The policies of the files, with all problems on standard error. Raises click.exceptions.Exit."""
+    checked = check(files)
+    for problem in checked.problems:
+        click.echo(str(problem), err=True)
+    if checked.policies is None:
+        raise click.exceptions.Exit(_FAILED)
+    return checked.policies
+
+
+def _objections(proposal: Proposal, rehearsal: Rehearsal | None, accepted: int | None) -> Iterator[str]:
+    if proposal.changes_nothing or proposal.difference is None:
+        return
+    errors = sum(problem.severity is Severity.ERROR for problem in proposal.difference.problems)
+    if errors:
+        yield f"the step has {errors} error{'s' if errors > 1 else ''}, listed above: correct the files"
+    if accepted is None:
+        return
+    if rehearsal is None:
+        yield (
+            "nobody counted how many open deadlines would breach at once: count those of a recorded feed with --against FILE, "
+            "or accept what comes with --accept-breaches any"
+        )
+    elif rehearsal.impact.breaches > accepted:
+        yield (
+            f"{rehearsal.impact.breaches} open deadlines would breach at once, and {accepted} are accepted: mend the files, or "
+            f"accept them with --accept-breaches {rehearsal.impact.breaches}"
+        )
+
+
+def _export(found: ReadLog, path: Path) -> None:
+    with click.open_file(str(path), "wb") as file:
+        for number, value in found.values.items():
+            file.write(export_line(found.log.entries[number], value))

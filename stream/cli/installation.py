@@ -1,0 +1,87 @@
+"""The log of deployments of one installation, as commands reach it."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+from aiokafka.errors import KafkaError
+
+from stream.cli.topics import client_of, no_answer, topics_of
+from stream.deployments.log import Reason, Void
+from stream.runtime.kafka.policy_log import PolicyLog, PolicyLogError
+from stream.runtime.kafka.topic_admin import verify_policies
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+
+    from stream.deployments.log import Entry
+    from stream.deployments.record import Record
+    from stream.runtime.kafka.policy_log import ReadLog
+
+T = TypeVar("T")
+Command = TypeVar("Command", bound="Callable[..., Any]")
+
+
+@dataclass(frozen=True, slots=True)
+class Installation:
+    """The log of deployments of one installation."""
+
+    broker: str
+    app_id: str
+    topic_prefix: str
+
+    def read(self) -> ReadLog:
+        """Raises click.ClickException."""
+        topics = topics_of(self.app_id, self.topic_prefix)
+        problems = self._run(verify_policies(self.broker, topics, client=client_of(self.broker)))
+        if problems:
+            raise click.ClickException("\n".join(problems))
+        found = self._run(self._log().read())
+        for void in found.void:
+            if void.reason is Reason.UNREADABLE:
+                click.echo(f"warning: {void.text}; it is void", err=True)
+        return found
+
+    def append(self, record: Record) -> Entry:
+        """Raises click.ClickException."""
+        entry, _ = self._run(self._log().deploy(record))
+        if isinstance(entry, Void):
+            raise click.ClickException(
+                f"nothing was deployed, because another deployment came first: {entry.text}; "
+                "run the command again to see the difference from that one"
+            )
+        return entry
+
+    def _run(self, work: Coroutine[object, object, T]) -> T:
+        """Raises click.ClickException."""
+        try:
+            return asyncio.run(work)
+        except PolicyLogError as error:
+            raise click.ClickException(str(error)) from error
+        except KafkaError as error:
+            raise no_answer(self.broker, error) from error
+
+    def _log(self) -> PolicyLog:
+        return PolicyLog(client_of(self.broker), topics_of(self.app_id, self.topic_prefix).policies)
+
+
+def installation_options(function: Command) -> Command:
+    """The options that name an installation; the environment variables are those of the worker's settings."""
+    for option in (
+        click.option("--topic-prefix", envvar="BREACHWATCH_TOPIC_PREFIX", default="", help="Before each topic's name."),
+        click.option(
+            "--app-id", envvar="BREACHWATCH_APP_ID", default="breachwatch", help="That of the workers.", show_default=True
+        ),
+        click.option(
+            "--broker",
+            envvar="BREACHWATCH_BROKER",
+            default="127.0.0.1:9092",
+            help="host:port, several with commas.",
+            show_default=True,
+        ),
+    ):
+        function = option(function)
+    return function

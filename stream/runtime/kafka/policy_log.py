@@ -1,0 +1,191 @@
+"""The topic of deployments: read it to its end, and append one record to it.
+
+Plain aiokafka clients without a group. Each call makes its own, so that any event loop will do.
+
+To deploy (``PolicyLog.deploy``):
+
+1. Somebody has read the log and planned a record against its last valid one.
+2. The record is appended, once: all replicas in sync have it, and a retry of the client is not another record.
+3. The log is read on up to the record. It is valid, or another came first and it is void. Everybody finds the same.
+
+If a process or broker dies between 2 and 3, or no answer comes, the record may be in the log or not. Whoever deploys the same
+files again finds out: they are in force, or they are not.
+"""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.errors import OffsetOutOfRangeError
+from aiokafka.structs import TopicPartition
+
+from stream import __version__
+from stream.deployments.log import Log, Reason, Void
+from stream.deployments.record import FIRST, Kind, encode_record, new_record
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Mapping
+
+    from stream.deployments.log import Entry
+    from stream.deployments.record import Record
+    from stream.sla.policy.resolve import PolicySet
+
+_FETCH_BYTES: Final = 16 * 1024 * 1024
+WAIT_MS: Final = 500
+
+
+class LogRecord(NamedTuple):
+    """A record as it is in the topic: the arguments of ``Log.add``."""
+
+    offset: int
+    value: bytes | None
+    appended: int
+    """By the broker's clock, epoch microseconds."""
+
+
+class PolicyLogError(Exception):
+    """The log of deployments cannot be used. Starting again does not help: the text says what does."""
+
+
+class LogCutError(PolicyLogError):
+    """Records of the log are gone: it does not begin at 0 any more, or ends before a place that somebody has seen."""
+
+
+class NewerLogError(PolicyLogError):
+    """There is a record that only a newer release can read."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReadLog:
+    """The log of deployments up to its end."""
+
+    log: Log
+    values: Mapping[int, bytes]
+    """The valid records, by number."""
+    void: tuple[Void, ...]
+    end: int
+    """The offset after the last record: a ``Tail`` goes on from here."""
+
+
+class PolicyLog:
+    """The topic of one installation. Every method raises ``aiokafka.errors.KafkaError`` while the broker is away."""
+
+    def __init__(self, client: Mapping[str, Any], topic: str) -> None:
+        """``client``: arguments of an aiokafka client (``stream.runtime.kafka.connection``). ``topic``: ``Topics.policies``."""
+        self.topic: Final = topic
+        self._client: Final = dict(client)
+        self.partition: Final = TopicPartition(topic, 0)
+
+    async def read(self) -> ReadLog:
+        """The whole log. Raises LogCutError, NewerLogError."""
+        async with self.consumer() as consumer:
+            (begin,) = (await consumer.beginning_offsets([self.partition])).values()
+            if begin:
+                raise LogCutError(self.cut(f"begins at offset {begin}"))
+            (end,) = (await consumer.end_offsets([self.partition])).values()
+            return self._apply_all([record async for record in self._records(consumer, 0, end)], end)
+
+    async def append(self, record: Record) -> int:
+        """Append a record, once; its offset. Whether it is valid is another question.
+
+        Raises RecordError for one that is too large, and KafkaError: a timeout leaves open whether it is in the log.
+        """
+        value = encode_record(record)
+        producer = AIOKafkaProducer(
+            **self._client,
+            client_id="breachwatch-deploy",
+            enable_idempotence=True,
+            acks="all",
+            max_request_size=_FETCH_BYTES,
+        )
+        try:
+            await producer.start()
+            placed = await producer.send_and_wait(self.topic, value, partition=0)
+        finally:
+            await producer.stop()
+        return int(placed.offset)
+
+    async def deploy(self, record: Record) -> tuple[Entry | Void, ReadLog]:
+        """Append a record and read the log: the record as it is there, valid or void, and the whole log.
+
+        Raises as ``append`` and ``read`` do.
+        """
+        offset = await self.append(record)
+        now = await self.read()
+        found: Entry | Void | None = now.log.entries.get(offset)
+        found = found or next((void for void in now.void if void.offset == offset), None)
+        if found is None:
+            raise LogCutError(self.cut(f"does not have the record that was just appended at offset {offset}"))
+        return found, now
+
+    @asynccontextmanager
+    async def consumer(self) -> AsyncIterator[Any]:
+        """A consumer of the topic that stands nowhere yet."""
+        consumer = AIOKafkaConsumer(
+            **self._client,
+            client_id="breachwatch-policies",
+            enable_auto_commit=False,
+            # What a writer began and took back is in the log as well, for all who read it: nothing but the bytes counts.
+            isolation_level="read_uncommitted",
+            auto_offset_reset="none",
+            max_partition_fetch_bytes=_FETCH_BYTES,
+            fetch_max_wait_ms=WAIT_MS,
+        )
+        try:
+            await consumer.start()
+            consumer.assign([self.partition])
+            yield consumer
+        finally:
+            await consumer.stop()
+
+    async def _records(self, consumer: Any, offset: int, end: int) -> AsyncIterator[LogRecord]:
+        if offset >= end:
+            return
+        consumer.seek(self.partition, offset)
+        try:
+            while await consumer.position(self.partition) < end:
+                for records in (await consumer.getmany(timeout_ms=WAIT_MS)).values():
+                    for record in records:
+                        yield LogRecord(record.offset, record.value, record.timestamp * 1_000)
+        except OffsetOutOfRangeError as error:
+            raise LogCutError(self.cut(f"does not have offset {offset} any more")) from error
+
+    def _apply_all(self, records: list[LogRecord], end: int) -> ReadLog:
+        deployed, values, void = Log(), dict[int, bytes](), list[Void]()
+        for each in records:
+            result = deployed.add(*each)
+            if isinstance(result, Void):
+                if result.reason is Reason.NEWER_FORM:
+                    raise NewerLogError(newer(result))
+                void.append(result)
+            elif each.value is not None:
+                values[each.offset] = each.value
+        return ReadLog(deployed, values, tuple(void), end)
+
+    def cut(self, what: str) -> str:
+        """What to report of a log that has lost records."""
+        return (
+            f"the log of deployments (topic {self.topic}) {what}: records were deleted, and what was in force is not known; "
+            "start under a new --app-id, and deploy there"
+        )
+
+
+async def deploy_first(policy_log: PolicyLog, policies: PolicySet, at: int) -> ReadLog:
+    """Deploy a set where nothing was ever deployed; the log as it is then, with one valid deployment at least.
+
+    For workers that are given files. Of several that do this at once, one wins, and all go by its deployment.
+    ``at``: now, epoch microseconds. Raises as ``PolicyLog.deploy`` does, and SnapshotError for a set that is too large.
+    """
+    found = await policy_log.read()
+    if found.log.last is not None:
+        return found
+    first = new_record(FIRST, at, Kind.DEPLOY, policies, note="the first, by a worker that was given files")
+    return (await policy_log.deploy(first))[1]
+
+
+def newer(void: Void) -> str:
+    """What to report of a record that only a newer release can read."""
+    return f"{void.text}; a newer breachwatch wrote it, and this is {__version__}: run `pip install --upgrade breachwatch`"

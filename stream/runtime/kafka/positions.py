@@ -1,0 +1,61 @@
+"""How far the input of a worker is delivered and finished. What may be committed is decided here alone."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+    from faust.types import TP
+
+
+class Batch(NamedTuple):
+    """What one fetch brought of one partition of ``ticket-events``."""
+
+    records: list[Any]
+    """aiokafka's ``ConsumerRecord``: key, value, offset, headers. Empty: there is nothing left to read."""
+    after: int | None
+    """``end`` of the batch before it; ``None``: it is the first since the position was set."""
+    end: int
+    """The offset of the next record to read: what to commit once this batch is finished."""
+
+
+class Positions:
+    """Offsets by input partition, since the positions were last set. Each is that of the next record."""
+
+    def __init__(self) -> None:
+        self.delivered: dict[TP, int] = {}
+        self.finished: dict[TP, int] = {}
+
+    def records(self, tp: TP, records: list[Any]) -> Batch:
+        """A batch of what was fetched, which is not empty."""
+        return self._batch(tp, records, records[-1].offset + 1)
+
+    def end(self, tp: TP, reached: int) -> Batch:
+        """An empty batch: there is nothing left to read before this offset."""
+        return self._batch(tp, [], reached)
+
+    def finish(self, tp: TP, batch: Batch) -> None:
+        """Everything up to the end of this batch is done and durable: it may be committed.
+
+        Raises RuntimeError when a batch between was left out, for then committing would lose it.
+        """
+        before = self.finished.get(tp)
+        if before is not None and batch.after is not None and batch.after != before:
+            raise RuntimeError(f"{tp} was finished up to {before}, and now comes a batch that follows {batch.after}")
+        self.finished[tp] = batch.end
+
+    def to_commit(self, owned: Collection[TP], committed: Mapping[TP, int | None]) -> dict[TP, int]:
+        """What is finished of these partitions and not committed."""
+        return {tp: end for tp, end in self.finished.items() if tp in owned and end != committed.get(tp)}
+
+    def forget(self) -> None:
+        """Positions are set anew."""
+        self.delivered.clear()
+        self.finished.clear()
+
+    def _batch(self, tp: TP, records: list[Any], end: int) -> Batch:
+        batch = Batch(records, self.delivered.get(tp), end)
+        self.delivered[tp] = end
+        return batch

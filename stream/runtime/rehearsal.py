@@ -1,0 +1,49 @@
+"""The impact of a deployment on a recorded feed: its tickets are brought to its end, and meet the deployment there."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from stream.deployments.impact import Impact, impact_on
+from stream.deployments.proposal import as_of
+from stream.sla.engine import Engine
+from stream.sla.playback import Playback
+from stream.wire.decode import Rejected, read
+from stream.wire.ticket_event import Incoming
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from stream.deployments.log import Log
+    from stream.deployments.proposal import Proposal
+
+
+class Rehearsal(NamedTuple):
+    """What came of it."""
+
+    impact: Impact
+    at: int
+    """The instant at which the tickets were asked (epoch microseconds)."""
+    refused: int
+    """Lines that are not valid events."""
+
+
+def rehearse(log: Log, proposal: Proposal, lines: Iterable[tuple[int, bytes]], history: int) -> Rehearsal:
+    """The impact on the tickets of these lines (number, content). The log must have a deployment."""
+    assert log.deployments is not None
+    playback = Playback(Engine(log.deployments, history=history))
+    newest = refused = 0
+    for _, line in lines:
+        record = read(line)
+        if isinstance(record, Rejected):
+            refused += 1
+            continue
+        if isinstance(record, Incoming):
+            playback.apply(record.ticket, record.event)
+            at = record.event.at
+        else:
+            at = record.at
+        playback.wakes(at)
+        newest = max(newest, at)
+    deployments, at = as_of(log, proposal, newest)
+    return Rehearsal(impact_on(playback.states.values(), deployments, at), at, refused)

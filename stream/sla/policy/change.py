@@ -1,0 +1,280 @@
+"""What one set of policies changes about another: names, metric rows, and versions that a newer set leaves out.
+
+Rules:
+
+1. Versions of a policy are the union over all deployments. A version that the newer set leaves out keeps its range, also for
+   clocks that start later. A version with the same number is a correction and takes the place of the older one.
+2. A policy without any version in the newer set is withdrawn.
+3. ``was`` makes a policy, commitment, ladder or level the same thing under a new name.
+4. A metric row whose conditions changed has another name (``stream.sla.policy.metric.row_name``). It *continues* the row on
+   which the same commitment or ladder stood before, if both are rows of the same metric. Any other row that was not kept before
+   is *built* from the events of the ticket.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+from stream.sla.policy.metric import base_name
+from stream.sla.policy.resolve import PolicySet
+from stream.sla.ticket.commitment_state import PENDING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from stream.sla.policy.metric import Metric
+    from stream.sla.policy.policy import Ladder, Policy
+    from stream.sla.policy.resolve import ResolvedCommitment, ResolvedLadder, ResolvedPolicy
+    from stream.sla.ticket.state import Ticket
+
+
+def merged(before: PolicySet, after: PolicySet) -> PolicySet:
+    """``after``, with the versions of its policies that only ``before`` has (rule 1); ``after`` itself if there are none."""
+    had: dict[str, str] = {}
+    versions: dict[str, set[int]] = {}
+    for policy in after.policies:
+        versions.setdefault(policy.name, set()).add(policy.version)
+        if policy.was:
+            had[policy.was] = policy.name
+    kept: list[Policy] = []
+    for policy in before.policies:
+        name = policy.name if policy.name in versions else had.get(policy.name, "")
+        if name and policy.version not in versions[name]:
+            kept.append(policy if name == policy.name else replace(policy, name=name))
+    if not kept:
+        return after
+    calendars = {name: calendar for name, calendar in before.calendars.items() if name not in after.calendars}
+    wanted = {name for policy in kept for name in _calendars_of(policy)}
+    return PolicySet(
+        (*after.policies, *kept),
+        {**after.calendars, **{name: calendar for name, calendar in calendars.items() if name in wanted}},
+    )
+
+
+class Change:
+    """From one set in force to the next. Names are those of the newer set unless they are called old."""
+
+    __slots__ = (
+        "_after",
+        "_alike",
+        "_before",
+        "_same_calendars",
+        "built",
+        "commitments",
+        "continued",
+        "ladders",
+        "levels",
+        "names_change",
+        "policies",
+        "rows",
+        "withdrawn",
+    )
+
+    def __init__(self, before: PolicySet, after: PolicySet) -> None:
+        self._before = before
+        self._after = after
+        self._alike: dict[tuple[int, int], tuple[ResolvedPolicy, ResolvedPolicy, bool]] = {}
+        """Answers of ``_are_alike``, by the identity of the two, which stay alive here."""
+        self._same_calendars: Final = frozenset(
+            name
+            for name, calendar in before.calendars.items()
+            if name in after.calendars
+            and (calendar is after.calendars[name] or calendar.content == after.calendars[name].content)
+        )
+        """Names of the calendars that are as they were."""
+        names = {policy.name for policy in after.policies}
+        self.policies: Final = {policy.was: policy.name for policy in after.policies if policy.was and policy.was not in names}
+        """Old name to new name of the policies that were renamed."""
+        self.withdrawn: Final = frozenset(
+            policy.name for policy in before.policies if policy.name not in names and policy.name not in self.policies
+        )
+        """Old names of the policies that are gone."""
+        self.commitments: Final[dict[tuple[str, str], str]] = {}
+        """Policy and old name to new name of the commitments that were renamed."""
+        self.ladders: Final[dict[tuple[str, str], str]] = {}
+        """Policy and old name to new name of the ladders that were renamed."""
+        self.levels: Final[dict[tuple[str, str], dict[str, str]]] = {}
+        """Policy and ladder to the old and the new names of its levels that were renamed."""
+        for policy in after.policies:
+            for commitment in policy.commitments:
+                if commitment.was:
+                    self.commitments[policy.name, commitment.was] = commitment.name
+            for ladder in policy.ladders:
+                if ladder.was:
+                    self.ladders[policy.name, ladder.was] = ladder.name
+                renamed = {level.was: level.name for level in ladder.levels if level.was}
+                if renamed:
+                    self.levels[policy.name, ladder.name] = renamed
+        self.continued: Final[dict[str, str]] = {}
+        """Name of a row to that of the row that it continues."""
+        for row, metric, old_metric in self._rows(before, after):
+            if row not in before.triggers and row not in self.continued and old_metric is not None:
+                same = "/" in base_name(row) or base_name(row) == base_name(old_metric.name)
+                if same and metric.timer is old_metric.timer:
+                    self.continued[row] = old_metric.name
+        self.built: Final = tuple(row for row in after.triggers if row not in before.triggers and row not in self.continued)
+        """Rows that are to be built from the events of each ticket."""
+        self.rows: Final = PolicySet((), {}, tuple(after.triggers[row].metric for row in self.built))
+        """A set that keeps these rows and promises nothing."""
+        self.names_change: Final = bool(
+            self.policies or self.withdrawn or self.commitments or self.ladders or self.levels or self.continued or self.built
+        )
+        """Whether rows or names are other than before, so that every ticket may be concerned."""
+
+    def touches(self, ticket: Ticket) -> bool:
+        """Whether anything about a ticket may be different by the newer set. Most deployments touch few tickets."""
+        if self.names_change or ticket.watches.keys() - self._after.triggers.keys():
+            return True
+        fields = ticket.fields
+        for watch in ticket.watches.values():
+            old = self._before.resolved_policy(fields, self._before.epoch(watch.began))
+            new = self._after.resolved_policy(fields, self._after.epoch(watch.began))
+            if old is not new and not self._are_alike(old, new):
+                return True
+        return any(
+            held.verdict != PENDING and held.calendar not in self._same_calendars for held in ticket.commitments.values()
+        )
+
+    def _are_alike(self, old: ResolvedPolicy, new: ResolvedPolicy) -> bool:
+        """Whether both promise the same."""
+        known = self._alike.get((id(old), id(new)))
+        if known is not None:
+            return known[2]
+        alike = (
+            (old.policy is None) == (new.policy is None)
+            and (old.policy is None or new.policy is None or _version(old.policy) == _version(new.policy))
+            and old.commitments.keys() == new.commitments.keys()
+            and old.ladders.keys() == new.ladders.keys()
+            and all(self._same_commitment(each, new.commitments[name]) for name, each in old.commitments.items())
+            and all(self._same_ladder(each, new.ladders[name]) for name, each in old.ladders.items())
+        )
+        if len(self._alike) >= 65_536:
+            self._alike.clear()
+        self._alike[id(old), id(new)] = old, new, alike
+        return alike
+
+    def _same_commitment(self, old: ResolvedCommitment, new: ResolvedCommitment) -> bool:
+        return (
+            old.metric == new.metric
+            and old.target == new.target
+            and old.warn_at == new.warn_at
+            and old.calendar.name == new.calendar.name
+            and old.calendar.name in self._same_calendars
+        )
+
+    def _same_ladder(self, old: ResolvedLadder, new: ResolvedLadder) -> bool:
+        return (
+            old.metric == new.metric
+            and old.levels == new.levels
+            and old.ladder == new.ladder
+            and old.calendar.name == new.calendar.name
+            and old.calendar.name in self._same_calendars
+        )
+
+    def policy(self, name: str) -> str:
+        """The present name of a policy, by the name it had."""
+        return self.policies.get(name, name)
+
+    def commitment(self, policy: str, name: str) -> str:
+        """The present name of a commitment, by the present name of its policy and the name it had."""
+        return self.commitments.get((policy, name), name)
+
+    def ladder(self, policy: str, name: str) -> str:
+        """The present name of a ladder, by the present name of its policy and the name it had."""
+        return self.ladders.get((policy, name), name)
+
+    def _rows(self, before: PolicySet, after: PolicySet) -> Iterator[tuple[str, Metric, Metric | None]]:
+        """Every row of ``after`` with its metric, and the one on which the same commitment or ladder stood before."""
+        versions: dict[str, list[Policy]] = {}
+        for policy in before.policies:
+            versions.setdefault(self.policy(policy.name), []).append(policy)
+        for policy in after.policies:
+            old = _version_before(versions.get(policy.name, []), policy.version)
+            its_commitments = (
+                {}
+                if old is None
+                else {self.commitment(policy.name, commitment.name): commitment.metric for commitment in old.commitments}
+            )
+            its_ladders = {} if old is None else {self.ladder(policy.name, ladder.name): ladder for ladder in old.ladders}
+            for commitment in policy.commitments:
+                yield commitment.metric.name, commitment.metric, its_commitments.get(commitment.name)
+            for ladder in policy.ladders:
+                if ladder.metric is not None:
+                    yield ladder.metric.name, ladder.metric, _metric_of(its_ladders, ladder.name)
+
+
+class FormerNames:
+    """Every name that something in a set of policies ever had, over all deployments up to that set.
+
+    A name that is in use again stands for what has it now.
+    """
+
+    __slots__ = ("_commitments", "_levels", "_policies")
+
+    def __init__(self, earlier: FormerNames | None, change: Change | None, policies: PolicySet) -> None:
+        """``earlier``: those of the set before. ``change``: from it to ``policies``; ``None`` for the first set."""
+        self._policies: dict[str, str] = {}
+        self._commitments: dict[tuple[str, str], str] = {}
+        self._levels: dict[tuple[str, str, str], str] = {}
+        if change is None:
+            return
+        if earlier is not None:
+            self._policies = {old: change.policy(new) for old, new in earlier._policies.items()}
+            for (policy, old), new in earlier._commitments.items():
+                policy_ = change.policy(policy)
+                self._commitments[policy_, old] = change.commitment(policy_, new)
+            for (policy, ladder, old), new in earlier._levels.items():
+                policy_ = change.policy(policy)
+                ladder_ = change.ladder(policy_, ladder)
+                self._levels[policy_, ladder_, old] = change.levels.get((policy_, ladder_), {}).get(new, new)
+        self._policies |= change.policies
+        self._commitments |= change.commitments
+        for (policy, ladder), names in change.levels.items():
+            self._levels |= {(policy, ladder, old): new for old, new in names.items()}
+        for policy_in_use in policies.policies:
+            name = policy_in_use.name
+            self._policies.pop(name, None)
+            for commitment in policy_in_use.commitments:
+                self._commitments.pop((name, commitment.name), None)
+            for ladder_in_use in policy_in_use.ladders:
+                for level in ladder_in_use.levels:
+                    self._levels.pop((name, ladder_in_use.name, level.name), None)
+
+    def policy(self, name: str) -> str:
+        """The present name of a policy, by any name it had."""
+        return self._policies.get(name, name)
+
+    def commitment(self, policy: str, name: str) -> str:
+        """The present name of a commitment, by any name that it and its policy had."""
+        return self._commitments.get((self.policy(policy), name), name)
+
+    def level(self, policy: str, ladder: str, name: str) -> str:
+        """The present name of a level, by any name it had. ``policy`` and ``ladder``: their present names."""
+        return self._levels.get((policy, ladder, name), name)
+
+
+def _metric_of(ladders: Mapping[str, Ladder], name: str) -> Metric | None:
+    ladder = ladders.get(name)
+    return None if ladder is None else ladder.metric
+
+
+def _version_before(versions: list[Policy], version: int) -> Policy | None:
+    """The same version, else the newest older one, else the oldest newer one."""
+    older = [policy for policy in versions if policy.version <= version]
+    if older:
+        return max(older, key=lambda policy: policy.version)
+    return min(versions, key=lambda policy: policy.version) if versions else None
+
+
+def _version(policy: Policy) -> tuple[str, int]:
+    return policy.name, policy.version
+
+
+def _calendars_of(policy: Policy) -> Iterator[str]:
+    for _, name in policy.calendar.cases:
+        yield name
+    for commitment in policy.commitments:
+        if commitment.calendar is not None:
+            for _, name in commitment.calendar.cases:
+                yield name

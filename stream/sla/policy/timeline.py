@@ -1,0 +1,124 @@
+"""Deployments: which set of policies and calendars judges a ticket from which instant on.
+
+A *deployment* is a complete set of policies and calendars with the instant ``at`` from which it holds. The log of deployments
+is append-only, and a deployment's *number* is its place there. Its *timeline* follows from the log alone:
+
+1. A deployment takes the place of every earlier one that holds from its own instant on, or from a later one. An ordinary
+   deployment holds from now on, so nothing gives way to it. One that undoes or rejudges holds from an instant in the past.
+2. What is left below a deployment never changes afterwards, unless the deployment itself gives way. So the number of the
+   deployment that judges a ticket names everything that the ticket was judged by. A ticket keeps that one number.
+3. Before the first deployment the first deployment holds: a ticket is never without one.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from stream.sla.policy.change import Change, FormerNames, merged
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from stream.sla.policy.resolve import PolicySet
+
+SINCE_EVER: Final = -(1 << 62)
+"""The instant from which the first deployment holds."""
+NEVER: Final = 1 << 62
+"""Later than every instant (epoch microseconds)."""
+
+
+class Deployment:
+    """One entry of the log. Never changed."""
+
+    __slots__ = ("at", "before", "change", "former", "number", "policies")
+
+    def __init__(self, number: int, at: int, policies: PolicySet, before: Deployment | None = None) -> None:
+        """``policies``: as deployed. ``before``: the deployment that it follows on its timeline."""
+        self.number: Final = number
+        self.at: Final = at
+        """From this instant on it holds (epoch microseconds)."""
+        self.before: Final[Deployment | None] = before
+        self.policies: Final[PolicySet] = policies if before is None else merged(before.policies, policies)
+        """What is in force: as deployed, and with the versions of the same policies that earlier sets had."""
+        self.change: Final[Change | None] = None if before is None else Change(before.policies, self.policies)
+        """What is different from the set before; ``None`` for the first."""
+        self.former: Final[FormerNames] = FormerNames(None if before is None else before.former, self.change, self.policies)
+        """Names that events and what was decided may still use."""
+
+
+class Timeline:
+    """The deployments up to a certain one, in the order of their instants."""
+
+    __slots__ = ("deployments", "known", "last", "place")
+
+    def __init__(self, last: Deployment, known: Mapping[int, Deployment]) -> None:
+        """``known``: the whole log, by number."""
+        self.last: Final = last
+        self.known: Final = known
+        chain: list[Deployment] = []
+        deployment: Deployment | None = last
+        while deployment is not None:
+            chain.append(deployment)
+            deployment = deployment.before
+        chain.reverse()
+        self.deployments: Final = tuple(chain)
+        self.place: Final = {deployment.number: place for place, deployment in enumerate(chain)}
+        """By number."""
+
+    def after(self, number: int) -> Deployment | None:
+        """The deployment that follows that one. Raises KeyError for a number that is not on this timeline."""
+        place = self.place[number] + 1
+        return self.deployments[place] if place < len(self.deployments) else None
+
+    def agrees(self, number: int, until: int) -> bool:
+        """Whether a ticket that deployment ``number`` judges was judged by this timeline up to and at an instant."""
+        if number == self.last.number:
+            return True
+        if number not in self.place:
+            return False
+        following = self.after(number)
+        return following is None or following.at > until
+
+    def in_force(self, at: int) -> Deployment:
+        """The deployment that holds at an instant (epoch microseconds)."""
+        found = self.deployments[0]
+        for deployment in self.deployments:
+            if deployment.at <= at:
+                found = deployment
+        return found
+
+
+class Deployments:
+    """The whole log, with its present timeline. Never changed: ``add`` gives another."""
+
+    __slots__ = ("known", "timeline")
+
+    def __init__(self, known: Mapping[int, Deployment], last: Deployment) -> None:
+        self.known: Final = known
+        self.timeline: Final = Timeline(last, known)
+
+    @staticmethod
+    def fixed(policies: PolicySet, number: int = 0) -> Deployments:
+        """One set, which holds since ever."""
+        first = Deployment(number, SINCE_EVER, policies)
+        return Deployments({number: first}, first)
+
+    def add(self, number: int, at: int, policies: PolicySet) -> Deployments:
+        """With one deployment more, the newest of the log. Raises ValueError for a number that is not above all before it."""
+        if number <= max(self.known):
+            raise ValueError(f"deployment {number} does not follow deployment {max(self.known)}")
+        before: Deployment | None = self.timeline.last
+        while before is not None and before.at >= at:
+            before = before.before
+        added = Deployment(number, SINCE_EVER if before is None else at, policies, before)
+        return Deployments({**self.known, number: added}, added)
+
+    def until(self, number: int) -> Deployments:
+        """The log as it was when it had no deployment after that number; at least the first."""
+        number = max(number, min(self.known))
+        known = {other: deployment for other, deployment in self.known.items() if other <= number}
+        return Deployments(known, known[max(known)])
+
+    def timeline_of(self, number: int) -> Timeline:
+        """The timeline as it was when that deployment was the newest. Raises KeyError for a number that is not in the log."""
+        return self.timeline if number == self.timeline.last.number else Timeline(self.known[number], self.known)

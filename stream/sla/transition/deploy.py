@@ -1,0 +1,183 @@
+"""A deployment meets a ticket: the set of policies that judges it is another from this instant on.
+
+The steps, after time was let pass up to the deployment:
+
+1. What is decided stays on the set that decided it.
+2. Policies, commitments, ladders and levels that were renamed get their new names.
+3. A row whose conditions changed goes on with the stretches of the row before. The conditions of the new row are asked once, as
+   far as they read fields. They stop, pause or resume at this instant, and what was promised up to it judges what they stop.
+4. A row that was not kept before is built from the events of the ticket. Where these are not all known, nothing is promised on
+   it until it starts again.
+5. The promises of the new set are reconciled with those that the ticket has (``stream.sla.transition.reconcile``).
+6. A row that no policy looks at any more is cancelled, and forgotten unless something that was decided refers to it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from stream.sla.effects import Reason, deployment_cause
+from stream.sla.events import Event
+from stream.sla.ticket.commitment_state import PENDING
+from stream.sla.ticket.stopwatch import CANCEL, IDLE, RESTART, START, STOP, Signal, Stopwatch
+from stream.sla.transition.commitment import CommitmentMachine
+from stream.sla.transition.escalation import EscalationMachine
+from stream.sla.transition.reconcile import reconcile
+
+if TYPE_CHECKING:
+    from stream.sla.policy.change import Change, FormerNames
+    from stream.sla.policy.policy import Policy
+    from stream.sla.policy.resolve import PolicySet
+    from stream.sla.policy.timeline import Deployment
+    from stream.sla.ticket.commitment_state import CommitmentState
+    from stream.sla.ticket.escalation_state import EscalationState
+    from stream.sla.ticket.state import Fields, Ticket
+    from stream.sla.transition.draft import Draft
+    from stream.sla.transition.emitter import Emitter
+
+_ENDS: Final = (STOP, RESTART, CANCEL)
+
+
+def deploy(
+    draft: Draft,
+    emitter: Emitter,
+    deployment: Deployment,
+    changes: tuple[Change, FormerNames],
+    built: dict[str, Stopwatch],
+) -> None:
+    """Put ``deployment`` in force at ``emitter.at``.
+
+    ``changes``: from the set in force up to now, and the names that things had before that set. ``built``: the stopwatches of
+    ``change.built`` that could be built.
+    """
+    ticket, (change, former) = draft.ticket, changes
+    draft.own()
+    emitter.cause, emitter.deployment = deployment_cause(deployment.number), deployment.number
+    # 1
+    for name, held in list(ticket.commitments.items()):
+        commitment_state = draft.commitment_state(name) or held
+        if commitment_state.verdict != PENDING and commitment_state.decided_by is None:
+            commitment_state.decided_by = ticket.deployment
+    # 2
+    _rename(draft, deployment.policies, change, former)
+    # 3
+    fields = {name: value for name, value in ticket.fields.items() if name != "@begun"}
+    for row, old_row in change.continued.items():
+        _continue_row(draft, emitter, deployment.policies, change, (row, old_row), fields)
+    # 4
+    for row in change.built:
+        ticket.watches.pop(row, None)
+        if row in built:
+            ticket.watches[row] = built[row]
+    # 5
+    before = draft.deploy(deployment.policies, change)
+    emitter.calendars = deployment.policies.calendars
+    reconcile(draft, emitter, list(ticket.watches), before)
+    # 6
+    referred = {held.metric for held in ticket.commitments.values()} | {held.metric for held in ticket.escalations.values()}
+    for row, watch in list(ticket.watches.items()):
+        if row in deployment.policies.triggers:
+            continue
+        if row not in referred:
+            del ticket.watches[row]
+        elif watch.on:
+            cancelled = ticket.watches[row] = watch.copy()
+            cancelled.take(CANCEL, emitter.at)
+    ticket.deployment = deployment.number
+    ticket.look_ahead()
+    emitter.deployment = None
+
+
+def _rename(draft: Draft, policies: PolicySet, change: Change, former: FormerNames) -> None:
+    """What the version in force still has under its old name keeps it: another version has the new one."""
+    ticket = draft.ticket
+    for name, held in list(ticket.commitments.items()):
+        new = change.commitment(change.policy(former.policy(held.policy)), name)
+        if new != name and new not in ticket.commitments:
+            policy = _in_force(ticket, policies, held.metric)
+            if policy is None or all(commitment.name != name for commitment in policy.commitments):
+                state = draft.commitment_state(name) or held
+                ticket.commitments = {new if key == name else key: value for key, value in ticket.commitments.items()}
+                ticket.commitments[new] = state
+    for name, high in list(ticket.escalations.items()):
+        its_policy = change.policy(former.policy(high.policy))
+        new = change.ladder(its_policy, name)
+        levels = change.levels.get((its_policy, new))
+        if new == name and not levels:
+            continue
+        policy = _in_force(ticket, policies, high.metric)
+        ladders = {} if policy is None else {ladder.name: ladder for ladder in policy.ladders}
+        if levels:
+            kept = {level.name for level in ladders[new].levels} if new in ladders else set()
+            escalation_state = draft.escalation_state(name) or high
+            escalation_state.raised = tuple(
+                [level if level in kept else levels.get(level, level) for level in escalation_state.raised]
+            )
+        if new != name and new not in ticket.escalations and name not in ladders:
+            renamed = draft.escalation_state(name) or high
+            ticket.escalations = {new if key == name else key: value for key, value in ticket.escalations.items()}
+            ticket.escalations[new] = renamed
+
+
+def _in_force(ticket: Ticket, policies: PolicySet, row: str) -> Policy | None:
+    """The version that applies to the ticket on the stopwatch of a row."""
+    watch = ticket.watches.get(row)
+    return None if watch is None else policies.resolved_policy(ticket.fields, policies.epoch(watch.began)).policy
+
+
+def _continue_row(
+    draft: Draft, emitter: Emitter, policies: PolicySet, change: Change, rows: tuple[str, str], fields: Fields
+) -> None:
+    """Move what stands on the old row and is wanted on the new one, then ask the new row's conditions once."""
+    ticket, (row, old_row) = draft.ticket, rows
+    old = ticket.watches.get(old_row)
+    watch = Stopwatch() if old is None else old.copy()
+    triggers = policies.triggers[row]
+    signals: tuple[Signal, ...] = ()
+    if not ticket.ended_by and (watch.on or watch.phase == IDLE):
+        # Of no type, so that a condition about events does not hold.
+        asked = Event(emitter.at, emitter.cause, "", "")  # type: ignore[arg-type]
+        signals = triggers.signals(watch.phase, asked, fields)
+    commitments, ladders = policies.names_on(row)
+    for signal in signals:
+        if not watch.cycle or signal is START:
+            watch.take(signal, emitter.at)
+            continue
+        if signal not in _ENDS:
+            watch.take(signal, emitter.at)
+        resolved_policy = draft.resolved_policy(watch)
+        for resolved in resolved_policy.commitments_on.get(old_row, ()):
+            name = change.commitment(change.policy(resolved.policy.name), resolved.name)
+            commitment_state = draft.commitment_state(name)
+            if name in commitments and commitment_state is not None and _is_on(commitment_state, old_row, watch):
+                commitment = CommitmentMachine(emitter, resolved, commitment_state, watch)
+                if signal in _ENDS:
+                    commitment.on_end(signal, Reason.POLICY_CHANGED)
+                else:
+                    commitment.on_move(signal)
+        for resolved_ladder in resolved_policy.ladders_on.get(old_row, ()):
+            name = change.ladder(change.policy(resolved_ladder.policy.name), resolved_ladder.name)
+            escalation_state = draft.escalation_state(name)
+            if name in ladders and escalation_state is not None and _is_on(escalation_state, old_row, watch):
+                below = ticket.commitments.get(resolved_ladder.ladder.commitment)
+                escalation = EscalationMachine(emitter, resolved_ladder, escalation_state, watch, below)
+                escalation.on_signal(signal, Reason.POLICY_CHANGED)
+        if signal in _ENDS:
+            watch.take(signal, emitter.at)
+    _move(draft, rows, commitments, ladders)
+    if watch.cycle:
+        ticket.watches[row] = watch
+
+
+def _is_on(held: CommitmentState | EscalationState, row: str, watch: Stopwatch) -> bool:
+    return held.metric == row and held.cycle == watch.cycle
+
+
+def _move(draft: Draft, rows: tuple[str, str], commitments: frozenset[str], ladders: frozenset[str]) -> None:
+    row, old_row = rows
+    for name, held in list(draft.ticket.commitments.items()):
+        if held.metric == old_row and name in commitments:
+            (draft.commitment_state(name) or held).metric = row
+    for name, high in list(draft.ticket.escalations.items()):
+        if high.metric == old_row and name in ladders:
+            (draft.escalation_state(name) or high).metric = row

@@ -1,0 +1,131 @@
+"""Policies that are deployed while workers run and tickets are open, on a real broker."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from typing import TYPE_CHECKING
+
+import pytest
+
+from stream.deployments.log import Entry
+from stream.deployments.record import Kind as RecordKind
+from stream.deployments.record import new_record
+from stream.language.policies import load
+from stream.runtime.kafka.policy_log import PolicyLog
+from stream.sla.effects import Kind, Reason
+from tests.broker.running import POLICY, SECOND, Said, Worker, effects, event, now, publish, sent, until
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from stream.runtime.kafka.topics import Topics
+
+TICKETS = 24
+LONGER = POLICY.replace("p1: 8h", "p1: 9h")
+SHORT = POLICY.replace("p1: 8h", "p1: 1s")
+
+
+def _deploy(broker: str, topics: Topics, folder: Path, policy: str, *, at: int, kind: RecordKind = RecordKind.DEPLOY) -> int:
+    """Append the set to the log of deployments; its number."""
+    file = folder / f"deployed-{at}.yaml"
+    file.write_text(policy, "utf-8")
+
+    async def run() -> int:
+        log = PolicyLog({"bootstrap_servers": broker}, topics.policies)
+        found, _ = await log.deploy(new_record((await log.read()).log.next_after, at, kind, load([file])))
+        assert isinstance(found, Entry)
+        return found.number
+
+    return asyncio.run(run())
+
+
+def _open_tickets(broker: str, topics: Topics) -> int:
+    at = now()
+    opened = [
+        (f"desk/{number}", event(f"desk/{number}", "ticket.created", at, fields={"priority": "p1"}))
+        for number in range(TICKETS)
+    ]
+    publish(broker, topics, [sent(ticket, what) for ticket, what in opened])
+    until(lambda: len(_of(effects(broker, topics), Kind.STARTED)) == 2 * TICKETS, "every ticket has its deadlines")
+    return at
+
+
+def _of(said: list[Said], kind: Kind, commitment: str = "") -> list[Said]:
+    return [each for each in said if each.effect.kind is kind and commitment in ("", each.effect.commitment)]
+
+
+def test_a_deployment_moves_the_deadlines_of_open_tickets_on_running_workers(
+    broker: str, topics: Topics, tmp_path: Path
+) -> None:
+    with Worker(broker, topics, tmp_path).ready() as first, Worker(broker, topics, tmp_path) as second:
+        until(lambda: first.owns_some() and second.owns_some() and first.readies() > 1, "both own partitions", second)
+        opened = _open_tickets(broker, topics)
+
+        number = _deploy(broker, topics, tmp_path, LONGER, at=now() + SECOND)
+        moved = until(
+            lambda: len(found := _of(effects(broker, topics), Kind.RETARGETED)) >= TICKETS and found, "deadlines move", first
+        )
+
+    assert Counter(each.effect.ticket for each in moved) == {f"desk/{number}": 1 for number in range(TICKETS)}
+    assert {each.effect.due_at for each in moved} == {opened + 9 * 3_600 * SECOND}
+    assert {(each.effect.reason, each.effect.cause, each.effect.deployment) for each in moved} == {
+        (Reason.POLICY_CHANGED, f"deployment:{number}", number)
+    }
+    assert not _of(effects(broker, topics), Kind.BREACHED)
+
+
+def test_a_worker_that_starts_with_old_files_goes_by_what_was_deployed(broker: str, topics: Topics, tmp_path: Path) -> None:
+    with Worker(broker, topics, tmp_path).ready():
+        _open_tickets(broker, topics)
+    _deploy(broker, topics, tmp_path, LONGER, at=now())
+
+    with Worker(broker, topics, tmp_path).ready() as worker:
+        until(lambda: len(_of(effects(broker, topics), Kind.RETARGETED)) == TICKETS, "deadlines move", worker)
+        log = worker.log.read_text("utf-8")
+
+    assert "the policy files of this worker differ from deployment 1" in log
+
+
+def test_an_undo_takes_back_the_breaches_that_only_the_mistake_made(broker: str, topics: Topics, tmp_path: Path) -> None:
+    with Worker(broker, topics, tmp_path).ready() as worker:
+        _open_tickets(broker, topics)
+        mistaken = now() + SECOND
+        _deploy(broker, topics, tmp_path, SHORT, at=mistaken)
+        until(lambda: len(_of(effects(broker, topics), Kind.BREACHED)) == TICKETS, "the mistake breaches", worker)
+
+        number = _deploy(broker, topics, tmp_path, POLICY, at=mistaken, kind=RecordKind.UNDO)
+        taken_back = until(
+            lambda: len(found := _of(effects(broker, topics), Kind.BREACH_RETRACTED)) >= TICKETS and found,
+            "it is undone",
+            worker,
+        )
+
+    said = effects(broker, topics)
+    assert Counter(each.effect.retracts for each in taken_back) == Counter(each.effect.id for each in _of(said, Kind.BREACHED))
+    assert {(each.effect.reason, each.effect.deployment) for each in taken_back} == {(Reason.REJUDGED, number)}
+    retracted = {each.effect.retracts for each in said if each.effect.retracts}
+    left = [each.effect for each in said if each.effect.id not in retracted and not each.effect.retracts]
+    assert {effect.kind for effect in left} == {Kind.STARTED}
+
+
+@pytest.mark.parametrize("failpoint", ["before_outputs", "in_outputs", "after_outputs", "after_changelog"])
+def test_a_worker_that_dies_in_a_sweep_loses_and_repeats_nothing(
+    broker: str, topics: Topics, tmp_path: Path, failpoint: str
+) -> None:
+    with Worker(broker, topics, tmp_path).ready():
+        opened = _open_tickets(broker, topics)
+    number = _deploy(broker, topics, tmp_path, LONGER, at=now())
+    with Worker(broker, topics, tmp_path, failpoint=failpoint) as dying:
+        assert dying.process.wait(90) != 0
+
+    with Worker(broker, topics, tmp_path).ready() as worker:
+        late = event("desk/0", "comment.added", opened + 1, actor="agent", public=True)
+        publish(broker, topics, [sent("desk/0", late)])
+        until(lambda: len(_of(effects(broker, topics), Kind.RETARGETED)) >= TICKETS, "deadlines move", worker)
+        until(lambda: _of(effects(broker, topics), Kind.MET, "first_response"), "the late answer is known", worker)
+
+    said = effects(broker, topics)
+    assert Counter(each.effect.ticket for each in _of(said, Kind.RETARGETED)) == {f"desk/{one}": 1 for one in range(TICKETS)}
+    assert {each.effect.deployment for each in _of(said, Kind.RETARGETED)} == {number}
+    assert max(Counter(each.effect.id for each in said).values()) == 1

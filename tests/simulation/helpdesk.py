@@ -1,0 +1,64 @@
+"""The source of a run's input: publishes each record when its time has come, and now and then twice."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Final
+
+from stream.runtime.kafka.transport import Record
+from stream.runtime.settings import ClockMode
+from stream.wire.decode import RejectReason
+from stream.wire.effect import encode_tick
+from tests.chaos.pace import MINUTE
+from tests.chaos.workload import BAD, PARTITIONS, Planned
+from tests.simulation.log import Append
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from tests.simulation.worker import World
+
+
+def may_be_published(one: Planned, clock: ClockMode) -> bool:
+    """Where the feed says what time it is, nothing is too far in the future to be believed."""
+    return clock is ClockMode.WALL or one.bad != RejectReason.FUTURE
+
+
+class Helpdesk:
+    """``published``: all records until now."""
+
+    def __init__(self, world: World) -> None:
+        self.published: list[Planned] = []
+        self._world: Final = world
+
+    def minute(self) -> int:
+        """The whole minute that was last, in the run's time."""
+        return self._world.pace.at(int(self._world.loop.time() * 1e6)) // MINUTE * MINUTE
+
+    async def follow(self, feed: Iterable[Planned]) -> None:
+        """Publish these in their order, each when its time has come."""
+        world = self._world
+        for one in feed:
+            ahead = (one.when - world.pace.shows) / world.pace.speed / 1e6 - world.loop.time()
+            if ahead > 0:
+                await asyncio.sleep(ahead)
+            # Whoever gets no answer publishes again.
+            self.publish([one] * (2 if world.random.random() < world.brokers.network.trouble else 1))
+
+    async def tick(self) -> None:
+        """For ever: publish each minute how far the feed is, if workers go by that."""
+        while self._world.settings.clock is ClockMode.EVENT:
+            tick = encode_tick("desk", self.minute())
+            self.publish([Planned(0, number, None, tick) for number in range(PARTITIONS)])
+            await asyncio.sleep(1)
+
+    def publish(self, records: Iterable[Planned]) -> None:
+        """Publish these at once."""
+        world = self._world
+        for one in records:
+            if not may_be_published(one, world.settings.clock):
+                continue
+            record = Record(one.key, one.value, [(BAD, one.bad.encode())] if one.bad else [])
+            partition = world.brokers.log.of(world.topics.events, one.partition)
+            partition.append(Append(None, 0, False, [record]), world.brokers.network.now_ms)
+            self.published.append(one)

@@ -1,0 +1,40 @@
+"""Whether what a worker holds of a partition beside its tickets is what the tickets say: timers and counts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from stream.observe.metrics.open_counts import OpenCommitmentCounts
+from stream.runtime.partition.unit_of_work import expiration
+from stream.runtime.timers import TimerQueue
+from stream.sla.codec import codec
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from stream.runtime.partition.shard import Shard
+
+
+def check_memory(shard: Shard, retention: int | None) -> Iterator[str]:
+    """Objections, between two turns. The index is made anew, as at a takeover."""
+    timers, expirations = TimerQueue(), TimerQueue()
+    counts = OpenCommitmentCounts(shard.open_counts._metrics)
+    for key, stored in shard.tickets.items():
+        wake_at, ended, open_ = codec.peek(stored)
+        timers.set(key, wake_at)
+        expirations.set(key, expiration(ended, retention))
+        counts.add(open_)
+    for what, is_, must in (("timers", shard.timers, timers), ("expirations", shard.expirations, expirations)):
+        if _entries(is_) != _entries(must):
+            yield f"memory: {what} of partition {shard.number} are {_entries(is_)}, the tickets say {_entries(must)}"
+    if _numbers(shard.open_counts) != _numbers(counts):
+        yield f"memory: {_numbers(shard.open_counts)} is open in partition {shard.number}, the tickets say {_numbers(counts)}"
+
+
+def _entries(queue: TimerQueue) -> list[tuple[int, bytes]]:
+    return sorted(entry for entry in queue.in_order() if entry[1])
+
+
+def _numbers(counts: OpenCommitmentCounts) -> Mapping[str, Any]:
+    states = {state: {index: count for index, count in some.items() if count} for state, some in counts.states.items()}
+    return {"all": counts.open, "states": states, "due": counts.due, "began": counts.began}

@@ -1,0 +1,222 @@
+"""What goes wrong in a run. Each nemesis is one kind of fault; a seed chooses which come, when, and upon whom.
+
+Most strike at a *step* of a worker, which is any point at which one of its tasks goes on after an ``await``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+from tests.chaos.pace import MINUTE
+from tests.chaos.workload import broken
+from tests.simulation.network import REQUESTS
+
+if TYPE_CHECKING:
+    from collections import Counter
+    from random import Random
+
+    from tests.simulation.cluster import Cluster, Machine
+    from tests.simulation.helpdesk import Helpdesk
+    from tests.simulation.worker import WorkerProcess
+
+
+class Scene:
+    """What a nemesis can lay its hands on. ``random`` chooses for it."""
+
+    def __init__(self, random: Random, cluster: Cluster, helpdesk: Helpdesk, injected: Counter[str]) -> None:
+        self.random: Final = random
+        self.cluster: Final = cluster
+        self.helpdesk: Final = helpdesk
+        self.injected: Final = injected
+        self.world: Final = cluster.world
+
+    def machine(self) -> Machine:
+        return self.random.choice(self.cluster.machines)
+
+    async def wait(self, most: float) -> None:
+        await asyncio.sleep(self.random.random() * most)
+
+    async def until(self, true: Callable[[], bool], most: float) -> None:
+        """Wait for it, but so many seconds at most."""
+        ends = self.world.loop.time() + most
+        while not true():
+            if self.world.loop.time() > ends:
+                return
+            await asyncio.sleep(0.05)
+
+    def die(self, machine: Machine, worker: WorkerProcess) -> None:
+        if machine.worker is worker:
+            self.injected["kill -9"] += 1
+            machine.kill()
+
+    async def at_a_step(
+        self, action: Callable[[Machine, WorkerProcess], None], within: int, machine: Machine | None = None
+    ) -> None:
+        """Do this to a worker at one of its next steps or requests: sometimes upon its start, when it takes over."""
+        machine = machine or self.machine()
+        for _ in range(200):
+            worker = machine.worker
+            if worker is not None and worker.process.alive and not worker.process.stopped and not worker.process.marked:
+                self.mark(worker, within, partial(action, machine, worker))
+                return
+            await asyncio.sleep(0.05)
+
+    def mark(self, worker: WorkerProcess, within: int, action: Callable[[], None]) -> None:
+        """Do this at one of so many steps, or when a request of any kind is served: those that are rare are as likely."""
+        if self.random.random() < 0.5:
+            worker.process.burn(self.random.randint(1, within), action)
+        else:
+            worker.process.ambush = self.random.choice(REQUESTS), self.random.choice([1, 1, 2, 3, 5]), action
+
+
+async def kill(scene: Scene) -> None:
+    """kill -9 at a step, sometimes again soon after the restart."""
+    for _ in range(scene.random.choice([1, 1, 2, 3])):
+        await scene.at_a_step(scene.die, scene.random.choice([15, 60, 250, 600]))
+        await scene.wait(2)
+
+
+async def stop(scene: Scene) -> None:
+    """A worker does nothing for a while, and then goes on as if nothing had been: often when another one has replaced it.
+
+    Sometimes it goes on in the middle of the take-over, and sometimes its successor dies soon after: then a third owner finds
+    what both have written.
+    """
+    random, group = scene.random, scene.world.group
+    suspended: list[tuple[Machine, WorkerProcess]] = []
+
+    def suspend(machine: Machine, worker: WorkerProcess) -> None:
+        scene.injected["stop"] += 1
+        scene.world.loop.stop_process(worker.process)
+        suspended.append((machine, worker))
+
+    await scene.at_a_step(suspend, random.choice([15, 60, 250]))
+    await scene.until(lambda: bool(suspended), 2)
+    if not suspended:
+        return
+    machine, worker = suspended[0]
+    others = [one for one in scene.cluster.machines if one is not machine]
+    if others and random.random() < 0.6:
+        generation = group.generation
+        await scene.until(lambda: group.generation > generation, 15)
+        if (successor := random.choice(others).worker) is not None and not successor.process.marked:
+            scene.mark(successor, 120, partial(_meet, scene, worker, successor))
+        await scene.until(lambda: not worker.process.stopped, 2)
+    else:
+        await asyncio.sleep(random.choice([0.5, 2.0, 4.0, 7.0, 9.0, 12.0]) * (0.8 + random.random() * 0.4))
+    scene.world.loop.go_on(worker.process)
+    if others and random.random() < 0.5:
+        await scene.at_a_step(scene.die, random.choice([60, 250]), random.choice(others))
+
+
+def _meet(scene: Scene, worker: WorkerProcess, successor: WorkerProcess) -> None:
+    """The one that was replaced goes on, and its successor waits for a moment, wherever it is."""
+    loop = scene.world.loop
+    loop.go_on(worker.process)
+    loop.stop_process(successor.process)
+    with loop.within(loop.world):
+        loop.call_later(scene.random.random() ** 2, loop.go_on, successor.process)
+
+
+async def cut(scene: Scene) -> None:
+    """The group takes a worker for dead that goes on reading and writing."""
+    worker = scene.machine().worker
+    if worker is not None:
+        scene.injected["cut from the group"] += 1
+        worker.link.cut = True
+        await scene.wait(18)
+        worker.link.cut = False
+
+
+async def trouble(scene: Scene) -> None:
+    """Requests and answers are lost or late."""
+    network = scene.world.brokers.network
+    scene.injected["lost and late messages"] += 1
+    network.trouble = scene.random.choice([0.01, 0.05, 0.2])
+    await scene.wait(5)
+    network.trouble = 0.0
+
+
+async def slowness(scene: Scene) -> None:
+    """Some answers take far longer than others, so that they come in another order."""
+    network = scene.world.brokers.network
+    scene.injected["slow messages"] += 1
+    network.slow = scene.random.choice([0.05, 0.3])
+    await scene.wait(6)
+    network.slow = 0.0
+
+
+async def rebalance(scene: Scene) -> None:
+    """The group divides the partitions anew, up to five times in a row."""
+    for _ in range(scene.random.randint(1, 5)):
+        scene.injected["rebalance"] += 1
+        scene.world.group.rebalance(scene.world.loop.time())
+        await scene.wait(scene.random.choice([0.2, 3.0]))
+
+
+async def come_and_go(scene: Scene) -> None:
+    """A worker leaves in good order and comes back."""
+    machine = scene.machine()
+    scene.injected["leave"] += 1
+    machine.leave()
+    await scene.wait(5)
+    machine.wanted = True
+    machine.start()
+
+
+async def step_clock(scene: Scene) -> None:
+    """The clock of a machine is set ahead or back, and after a while set right."""
+    clock = scene.machine().clock
+    if clock.is_right:
+        scene.injected["clock set"] += 1
+        clock.set(scene.random.choice([-1, 1]) * scene.random.randint(2, 25) * MINUTE)
+        await scene.wait(6)
+        clock.set_right()
+
+
+async def wake(scene: Scene) -> None:
+    """The tasks of a worker's partitions look for work at any moment, though there may be none."""
+    worker = scene.machine().worker
+    if worker is not None:
+        for _ in range(scene.random.randint(1, 10)):
+            scene.injected["wake-up"] += 1
+            worker.wake()
+            await scene.wait(0.1)
+
+
+async def repeat(scene: Scene) -> None:
+    """The newest records come again, in any order."""
+    newest = scene.helpdesk.published[-scene.random.randint(5, 40) :]
+    scene.random.shuffle(newest)
+    scene.injected["shuffled repetition"] += len(newest)
+    scene.helpdesk.publish(newest)
+
+
+async def poison(scene: Scene) -> None:
+    """Bad records between the good ones."""
+    for _ in range(scene.random.randint(1, 8)):
+        scene.injected["poison pill"] += 1
+        number = 1_000 + scene.injected["poison pill"]
+        scene.helpdesk.publish([broken(scene.random, number, scene.helpdesk.minute())])
+        await scene.wait(0.2)
+
+
+Nemesis = Callable[[Scene], Awaitable[None]]
+
+KINDS: Final[list[Nemesis]] = [
+    kill,
+    kill,
+    stop,
+    cut,
+    trouble,
+    slowness,
+    rebalance,
+    come_and_go,
+    step_clock,
+    wake,
+    repeat,
+    poison,
+]

@@ -1,0 +1,228 @@
+"""One run: a seed's workers, faults and input, and what is wrong with what came of it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from functools import cache
+from pathlib import Path
+from random import Random
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from stream.runtime.kafka.topics import Topics
+from stream.runtime.settings import ClockMode, Settings, load
+from stream.sla.effects import Kind
+from stream.sla.engine import Engine
+from stream.wire.effect import decode_effect
+from tests.chaos.pace import MINUTE, Pace
+from tests.chaos.recording import Recording, Stored
+from tests.chaos.run import judge, policies
+from tests.chaos.workload import CANARY_DUE, PARTITIONS, Planned, canaries, planned
+from tests.simulation.clients import Brokers
+from tests.simulation.cluster import Cluster
+from tests.simulation.coordinators import Group, Transactions
+from tests.simulation.helpdesk import Helpdesk, may_be_published
+from tests.simulation.log import Log
+from tests.simulation.loop import Loop, StuckError
+from tests.simulation.nemeses import KINDS, Nemesis, Scene
+from tests.simulation.network import Network
+from tests.simulation.worker import World
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.simulation.log import Entry
+
+SPEED: Final = 60
+"""A minute of the feed passes in a second of the loop."""
+_SHOWS: Final = 1_798_794_000_000_000
+"""What the run's clock shows at its beginning: 2027-01-01 09:00 UTC."""
+_PATIENCE: Final = 90.0
+"""Seconds of the loop for what is to come true once all faults are over."""
+_TOPICS: Final = Topics("simulation")
+
+
+class Outcome(NamedTuple):
+    """What a run came to."""
+
+    seed: int
+    objections: list[str]
+    injected: Counter[str]
+    counts: Counter[str]
+    trace: int
+    """Of two runs with the same steps in the same order it is the same."""
+
+
+class Workload(NamedTuple):
+    """What is published in a run, in the order of publishing.
+
+    Records of other topics that steer workers while they run, such as deployments of policies, belong here too.
+    """
+
+    feed: list[Planned]
+    minutes: int
+
+
+@cache
+def settings(clock: ClockMode, history: int, batch: int, commit_interval: str) -> Settings:
+    return load(
+        {
+            "policies": str(Path(__file__).parents[1] / "chaos" / "policy.yaml"),
+            "app_id": _TOPICS.app_id,
+            "clock": clock,
+            "grace": "12s",
+            "max_ahead": "1h",
+            "session_timeout": "6s",
+            "history": str(history),
+            "batch": str(batch),
+            "commit_interval": commit_interval,
+        },
+        {},
+    )
+
+
+@cache
+def engine(history: int) -> Engine:
+    return Engine(policies(), history=history)
+
+
+def workload(random: Random, clock: ClockMode) -> Workload:
+    minutes = random.randint(5, 12)
+    feed = planned(random, _SHOWS, minutes, 1)
+    return Workload([one for one in feed if may_be_published(one, clock)], minutes)
+
+
+def simulate(seed: int) -> Outcome:
+    """The run of this seed, judged."""
+    random = Random(seed)
+    loop = Loop(Random(random.random()))
+    network = Network(loop, Random(random.random()))
+    log = Log((spec.name for spec in _TOPICS.specs()), PARTITIONS)
+    brokers = Brokers(network, log, Transactions(log, network.later), random.choice([2, 5, 100]))
+    clock = random.choice([ClockMode.WALL, ClockMode.WALL, ClockMode.WALL, ClockMode.EVENT])
+    of_workers = settings(
+        clock, random.choice([200, 200, 6, 3]), random.choice([3, 20, 500]), random.choice(["50ms", "200ms", "1s"])
+    )
+    group = Group(Random(random.random()), PARTITIONS, of_workers.session_timeout / 1e6, 12.0)
+    world = World(
+        loop=loop,
+        random=Random(random.random()),
+        brokers=brokers,
+        group=group,
+        settings=of_workers,
+        topics=_TOPICS,
+        engine=engine(of_workers.history),
+        pace=Pace(0, _SHOWS, SPEED),
+        busy=random.choice([0.0, 0.02, 0.1]),
+    )
+    run = _Run(world, random)
+    counts = Counter[str]()
+    try:
+        until = loop.run(run.play())
+        objections, counts = judge(_recording(run, until))
+    except StuckError as error:
+        objections = [str(error)]
+    counts["steps"] = loop.steps
+    counts.update({f"exit {name}": count for name, count in run.cluster.exits.items()})
+    objections += run.cluster.unexplained + loop.errors
+    return Outcome(seed, objections, run.injected, counts, hash((loop.trace, log.checksum())))
+
+
+class _Run:
+    def __init__(self, world: World, random: Random) -> None:
+        self.world: Final = world
+        self.injected = Counter[str]()
+        self._random: Final = random
+        self._workload: Final = workload(random, world.settings.clock)
+        self._kinds: Final[list[Nemesis]] = random.sample(KINDS, random.randint(2, len(KINDS)))
+        self.cluster: Final = Cluster(world, random.choice([1, 2, 2, 3]))
+        self._helpdesk: Final = Helpdesk(world)
+
+    async def play(self) -> int:
+        """The feed and the faults, until everything is processed. The instant up to which all effects must be published."""
+        loop = self.world.loop
+        watching = loop.spawn(loop.world, self._watch())
+        publishing = loop.spawn(loop.world, self._helpdesk.follow(self._workload.feed))
+        scene = Scene(self._random, self.cluster, self._helpdesk, self.injected)
+        ends = self._workload.minutes * MINUTE / SPEED / 1e6
+        await asyncio.gather(*(loop.spawn(loop.world, self._haunt(scene, ends)) for _ in range(2)))
+        await publishing
+        self._heal()
+        await self._until(self._processed, "all input is processed and committed")
+        born = self._helpdesk.minute()
+        self._helpdesk.publish(canaries(born))
+        ticking = loop.spawn(loop.world, self._helpdesk.tick())
+        # A partition wakes its tickets in the order of their instants: when this breach is published, all before it are.
+        await self._until(self._canaries_died, "the last breaches are published")
+        ticking.cancel()
+        await self._until(self._processed, "all input is committed")
+        self.cluster.check_memory()
+        for machine in self.cluster.machines:
+            machine.leave()
+        await self._until(lambda: not self.cluster.running, "all workers have ended")
+        watching.cancel()
+        return born + CANARY_DUE
+
+    async def _watch(self) -> None:
+        """The coordinator of the group notices who is silent."""
+        while True:
+            self.world.group.look(self.world.loop.time())
+            await asyncio.sleep(0.25)
+
+    async def _haunt(self, scene: Scene, ends: float) -> None:
+        while self.world.loop.time() < ends:
+            await self._random.choice(self._kinds)(scene)
+            await scene.wait(2.5)
+
+    def _heal(self) -> None:
+        network = self.world.brokers.network
+        network.trouble = network.slow = 0.0
+        for machine in self.cluster.machines:
+            machine.wanted = True
+            machine.start()
+        for worker in self.cluster.running:
+            worker.link.cut = False
+            worker.process.spare()
+            self.world.loop.go_on(worker.process)
+
+    async def _until(self, true: Callable[[], bool], what: str) -> None:
+        ends = self.world.loop.time() + _PATIENCE
+        while not true():
+            if self.world.loop.time() > ends:
+                raise StuckError(f"not within {_PATIENCE:g} s after all faults: {what}")
+            await asyncio.sleep(0.1)
+
+    def _processed(self) -> bool:
+        log, group = self.world.brokers.log, self.world.group
+        return all(group.committed.get(number, 0) == log.of(_TOPICS.events, number).end for number in range(PARTITIONS))
+
+    def _canaries_died(self) -> bool:
+        said = self.world.brokers.log.committed(_TOPICS.breaches)
+        breached = {one.key for one in said if decode_effect(one.value or b"").kind is Kind.BREACHED}
+        return sum((key or b"").startswith(b"canary/") for key in breached) == PARTITIONS
+
+
+def _recording(run: _Run, until: int) -> Recording:
+    world = run.world
+    log = world.brokers.log
+    topics = (_TOPICS.events, _TOPICS.breaches, _TOPICS.escalations, _TOPICS.rejected, _TOPICS.changelog)
+    events, breaches, escalations, rejected, changelog = ([_stored(one) for one in log.committed(topic)] for topic in topics)
+    return Recording(
+        events=events,
+        breaches=breaches,
+        escalations=escalations,
+        rejected=rejected,
+        changelog=changelog,
+        committed=world.group.committed,
+        ends={number: log.of(_TOPICS.events, number).end for number in range(PARTITIONS)},
+        pace=world.pace,
+        steps=run.cluster.steps,
+        until=until,
+        stopped=world.pace.at(int(world.loop.time() * 1e6)),
+        history=world.settings.history,
+    )
+
+
+def _stored(entry: Entry) -> Stored:
+    headers: Any = entry.headers
+    return Stored(entry.topic, entry.partition, entry.offset, entry.timestamp * 1_000, entry.key, entry.value, headers)

@@ -1,0 +1,56 @@
+"""Thousands of runs on a broker, a network and a clock that are simulated; ``make simulate`` has more of them."""
+
+from __future__ import annotations
+
+import logging
+import os
+import subprocess
+import sys
+from collections import Counter
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.examples import examples
+from tests.simulation.__main__ import report
+from tests.simulation.run import simulate
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+PARTS = 16
+SEEDS_OF_A_PART = examples(100)
+
+
+@pytest.fixture(autouse=True)
+def _quiet() -> Iterator[None]:
+    logging.disable(logging.CRITICAL)
+    yield
+    logging.disable(logging.NOTSET)
+
+
+@pytest.mark.parametrize("part", range(PARTS))
+def test_whatever_happens_every_effect_is_published_once_and_none_early(part: int) -> None:
+    injected, counts = Counter[str](), Counter[str]()
+    for seed in range(part * SEEDS_OF_A_PART, (part + 1) * SEEDS_OF_A_PART):
+        outcome = simulate(seed)
+        assert not outcome.objections, report(outcome)
+        injected += outcome.injected
+        counts += outcome.counts
+
+    assert min(counts["said"], counts["events"]) > SEEDS_OF_A_PART * 30
+    if SEEDS_OF_A_PART >= 50:
+        assert {"kill -9", "stop", "cut from the group", "rebalance", "clock set", "lost and late messages"} <= injected.keys()
+        assert {"exit ProducerFenced", "exit RuntimeError"} & counts.keys(), "no worker that was replaced went on"
+
+
+def test_a_seed_has_the_same_trace_in_every_process() -> None:
+    def traces(hash_seed: str) -> str:
+        command = [sys.executable, "-m", "tests.simulation", "25", "--traces"]
+        environment = {**os.environ, "PYTHONHASHSEED": hash_seed}
+        return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
+
+    first = traces("1")
+
+    assert first == traces("2")
+    assert len(set(first.split()[1::2])) == 25

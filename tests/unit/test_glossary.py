@@ -1,0 +1,119 @@
+"""The glossary and the code agree: the code has every name that the glossary gives, and none of the words that it replaced."""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import re
+from collections import defaultdict
+from pathlib import Path
+
+import pytest
+
+from stream.cli.main import COMMANDS
+from stream.sla.events import EVENT_TYPES
+
+ROOT = Path(__file__).parents[2]
+GLOSSARY = (ROOT / "docs/concepts/glossary.md").read_text("utf-8")
+MODULES = {path: ast.parse(path.read_text("utf-8")) for path in sorted((ROOT / "stream").rglob("*.py"))}
+
+RETIRED = {
+    "absences": "suspensions",
+    "absorb": "update fields",
+    "bench": "worker context",
+    "book": "open commitment counts",
+    "breath": "yield",
+    "breathed": "resumed",
+    "climb": "escalation state",
+    "endings": "expirations",
+    "fold": "transition",
+    "heeded": "sensitivity",
+    "ledger": "output recovery",
+    "movement": "triggers",
+    "pledge": "commitment state",
+    "rung": "level",
+    "rungs": "resolved ladder",
+    "spread": "histogram series",
+    "standings": "open commitments",
+    "vocabulary": "names, bounded label",
+    "voice": "emitter",
+    "workbench": "worker context",
+}
+"""Words that the code no longer uses, each with the term that replaced it."""
+
+
+def names_of_the_glossary() -> list[str]:
+    """The names in backticks of the last column, in order."""
+    rows = [line.rstrip(" |").rpartition(" | ")[2] for line in GLOSSARY.splitlines() if line.startswith("| ")]
+    return [name for cell in rows for name in re.findall(r"`([^`]+)`", cell)]
+
+
+def identifiers(tree: ast.AST) -> set[str]:
+    """Every name that a module defines or uses."""
+    found: set[str] = set()
+    for node in ast.walk(tree):
+        match node:
+            case ast.ClassDef(name=name) | ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name):
+                found.add(name)
+            case ast.Name(id=name) | ast.Attribute(attr=name) | ast.arg(arg=name):
+                found.add(name)
+    return found
+
+
+def members() -> dict[str, set[str]]:
+    """Class to its fields, methods and the attributes that it sets on ``self``."""
+    found: defaultdict[str, set[str]] = defaultdict(set)
+    for tree in MODULES.values():
+        for class_ in (node for node in ast.walk(tree) if isinstance(node, ast.ClassDef)):
+            for node in ast.walk(class_):
+                match node:
+                    case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name):
+                        found[class_.name].add(name)
+                    case ast.Name(id=name, ctx=ast.Store()):
+                        found[class_.name].add(name)
+                    case ast.Attribute(value=ast.Name(id="self"), attr=name, ctx=ast.Store()):
+                        found[class_.name].add(name)
+    return found
+
+
+IDENTIFIERS = {path: identifiers(tree) for path, tree in MODULES.items()}
+MEMBERS = members()
+EVERYWHERE = {name for found in IDENTIFIERS.values() for name in found} | {path.stem for path in MODULES}
+
+
+def test_every_row_of_the_glossary_names_something_in_the_code() -> None:
+    rows = [line for line in GLOSSARY.splitlines() if line.startswith("| ") and not line.startswith("| term ")]
+
+    assert len(rows) > 50
+    assert [row for row in rows if not row.endswith("` |")] == []
+
+
+@pytest.mark.parametrize("name", names_of_the_glossary())
+def test_a_name_of_the_glossary_exists_in_the_code(name: str) -> None:
+    owner, _, member = name.partition(".")
+    if name in EVENT_TYPES:
+        return
+    if name.startswith("breachwatch "):
+        assert name.removeprefix("breachwatch ") in COMMANDS
+    elif member:
+        assert member in MEMBERS[owner]
+    else:
+        assert name in EVERYWHERE or hasattr(builtins, name)
+
+
+@pytest.mark.parametrize("word", RETIRED)
+def test_the_code_does_not_use_a_word_that_another_term_replaced(word: str) -> None:
+    def words(name: str) -> set[str]:
+        return {part.lower() for part in re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+", name)}
+
+    using = {
+        (str(path.relative_to(ROOT)), name) for path, found in IDENTIFIERS.items() for name in found if word in words(name)
+    }
+    files = {str(path.relative_to(ROOT)) for path in MODULES if word in words(path.stem)}
+    assert (using, files) == (set(), set()), f"the term is: {RETIRED[word]}"
+
+
+def test_a_word_that_was_replaced_is_not_a_term_of_the_glossary() -> None:
+    terms = {line.split("|")[1].strip() for line in GLOSSARY.splitlines() if line.startswith("| ")}
+
+    assert terms & RETIRED.keys() == set()
