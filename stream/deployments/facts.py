@@ -205,5 +205,5 @@ class Difference:
     problems: tuple[Problem, ...]
 
     def __bool__(self) -> bool:
-        """Whether there is any difference."""
-        return bool(self.facts or self.days)
+        """Whether anything is different for a ticket. A version that is dropped keeps its range, so that nothing is."""
+        return bool(self.days or self.problems) or any(fact.change is not Change.DROPPED for fact in self.facts)

@@ -98,6 +98,19 @@ def test_a_choice_with_too_many_cases_is_told_without_them(step: Stepping) -> No
     assert line.endswith("commitment resolution, target: changed, for too many kinds of tickets to list")
 
 
+def test_a_version_that_is_dropped_is_listed_and_changes_nothing(step: Stepping) -> None:
+    first, second = policy(), policy("[{metric: resolution, target: 2d}]", version=2, head="since: 2026-07-01")
+    found = step.find(file(first, second), file(second))
+    assert list(plan_lines(found)) == [
+        "~ policy p",
+        "    ~ version 1 is in no file any more; it keeps its range",
+        "",
+        "policies: 0 added, 0 withdrawn, 0 renamed, 0 changed; calendars: 0 changed, on 0 days; 0 errors, 0 warnings",
+    ]
+    assert not found
+    assert step.find(file(first, second), file(first))
+
+
 def test_commitments_and_ladders_come_go_and_are_renamed(step: Stepping) -> None:
     ladders = LADDER.replace("ladder: up", "ladder: top, was: up").replace("level: lead", "level: first, was: lead")
     old = file(policy("[{metric: resolution, target: 1d}, {metric: review, target: 1d}]", escalations=LADDER))
