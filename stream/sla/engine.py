@@ -138,7 +138,8 @@ class Engine:
         transition.time(now)
         effects = transition.emitter.effects
         after = State(transition.ticket, state.recent, state.base, state.old_ids, state.revisions)
-        if not effects and transition.ticket.next == soonest and open_commitments(after) == open_commitments(state):
+        same = transition.ticket.next == soonest and not transition.unbuilt
+        if not effects and same and open_commitments(after) == open_commitments(state):
             return Step(state, (), Outcome.WOKEN) if corrected is None else corrected
         step = Step(after, _named(effects, state.revisions), Outcome.WOKEN)
         step.unbuilt = transition.unbuilt

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from stream.sla.calendar.duration import Duration
 from stream.sla.engine import Engine
-from stream.sla.policy.conditions import ALWAYS, AnyOf, EventIs, FieldIn, Not
+from stream.sla.policy.conditions import ALWAYS, AnyOf, Condition, EventIs, FieldIn, Not
 from stream.sla.policy.metric import BEGUN, BUILT_IN, SOLVED, Again, Metric, row_name
 from stream.sla.policy.policy import Choice, Commitment, Ladder, LadderKind, Level, OnChange, Policy, Threshold
 from stream.sla.policy.resolve import PolicySet
@@ -94,7 +94,7 @@ def _warnings(random: Random, world: World, _start: int) -> World | None:
 
 
 def _when(random: Random, world: World, _start: int) -> World | None:
-    return _of_commitment(random, world, lambda one: replace(one, when=random.choice([ALWAYS, ALWAYS, GOLD, Not(GOLD), P1])))
+    return _of_commitment(random, world, lambda one: replace(one, when=_which(random)))
 
 
 def _commitment_calendar(random: Random, world: World, _start: int) -> World | None:
@@ -213,7 +213,7 @@ def _monitoring(random: Random, world: World, _start: int) -> World | None:
 
 
 def _ladder_when(random: Random, world: World, _start: int) -> World | None:
-    return _of_ladder(random, world, lambda one: replace(one, when=random.choice([ALWAYS, GOLD, Not(GOLD)])))
+    return _of_ladder(random, world, lambda one: replace(one, when=_which(random)))
 
 
 def _raise_again(random: Random, world: World, _start: int) -> World | None:
@@ -301,7 +301,7 @@ def _policy_calendar(random: Random, world: World, _start: int) -> World | None:
 
 def _applies_to(random: Random, world: World, _start: int) -> World | None:
     place = _place(random, world)
-    return _replaced(world, place, replace(world.policies[place], applies_to=random.choice([ALWAYS, GOLD, Not(GOLD)])))
+    return _replaced(world, place, replace(world.policies[place], applies_to=_which(random)))
 
 
 def _withdraw(random: Random, world: World, _start: int) -> World | None:
@@ -325,7 +325,7 @@ def _put_in_front(random: Random, world: World, start: int) -> World | None:
         version=1,
         was="",
         since=since,
-        applies_to=random.choice([ALWAYS, GOLD]),
+        applies_to=_which(random),
         commitments=commitments,
         ladders=ladders,
     )
@@ -432,6 +432,11 @@ EDITS: list[Callable[[Random, World, int], World | None]] = [
     _tidy,
     _order,
 ]
+
+
+def _which(random: Random) -> Condition:
+    which: list[Condition] = [ALWAYS, ALWAYS, GOLD, Not(GOLD), P1]
+    return random.choice(which)
 
 
 def _place(random: Random, world: World) -> int:

@@ -66,26 +66,31 @@ def deploy(
         _continue_row(draft, emitter, deployment.policies, change, (row, old_row), fields)
     # 4
     for row in change.built:
-        ticket.watches.pop(row, None)
         if row in built:
             ticket.watches[row] = built[row]
+        elif row in ticket.watches:
+            _forget(ticket, row, emitter.at)
     # 5
     before = draft.deploy(deployment.policies, change)
     emitter.calendars = deployment.policies.calendars
     reconcile(draft, emitter, list(ticket.watches), before)
     # 6
-    referred = {held.metric for held in ticket.commitments.values()} | {held.metric for held in ticket.escalations.values()}
-    for row, watch in list(ticket.watches.items()):
-        if row in deployment.policies.triggers:
-            continue
-        if row not in referred:
-            del ticket.watches[row]
-        elif watch.on:
-            cancelled = ticket.watches[row] = watch.copy()
-            cancelled.take(CANCEL, emitter.at)
+    for row in ticket.watches.keys() - deployment.policies.triggers.keys():
+        _forget(ticket, row, emitter.at)
     ticket.deployment = deployment.number
     ticket.look_ahead()
     emitter.deployment = None
+
+
+def _forget(ticket: Ticket, row: str, at: int) -> None:
+    """Nothing is counted on the row any more; its stopwatch is kept where something that was decided refers to it."""
+    watch = ticket.watches[row]
+    commitments, escalations = ticket.commitments.values(), ticket.escalations.values()
+    if all(held.metric != row for held in commitments) and all(high.metric != row for high in escalations):
+        del ticket.watches[row]
+    elif watch.on:
+        cancelled = ticket.watches[row] = watch.copy()
+        cancelled.take(CANCEL, at)
 
 
 def _rename(draft: Draft, policies: PolicySet, change: Change, former: FormerNames) -> None:
