@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Final
 import click
 import msgspec
 
-from stream.cli.deploy_view import Report, listed
+from stream.cli.deploy_view import Report, listed, since
 from stream.cli.installation import Installation, installation_options
 from stream.cli.options import instant
 from stream.deployments.export import export_line
 from stream.deployments.facts import Severity
 from stream.deployments.log import NothingToUndoError
-from stream.deployments.proposal import LEAD, Author, Proposal, deploy, rejudge, undo
+from stream.deployments.proposal import LEAD, Author, Proposal, deploy, rejudge, stamped, undo
 from stream.deployments.record import RecordError
 from stream.deployments.snapshot import SnapshotError
 from stream.language.policies import check
@@ -178,11 +178,14 @@ def command(
             click.echo(line)
     for objection in report.refused:
         click.echo(f"refused: {objection}", err=True)
-    entry = None if dry_run or report.refused or proposal.changes_nothing else installation.append(proposal.record)
+    entry = None
+    if not (dry_run or report.refused or proposal.changes_nothing):
+        earliest = time.time_ns() // 1_000 + LEAD if at is None else at
+        entry = installation.append(stamped(proposal, earliest))
     if as_json:
         click.echo(msgspec.json.format(msgspec.json.encode(report.as_json(entry)), indent=2).decode())
     elif entry is not None:
-        click.echo(f"deployed as number {entry.number}")
+        click.echo(f"deployed as number {entry.number}, {since(entry.at)}")
     ctx.exit(_REFUSED if report.refused else _DIFFERENT if dry_run and not proposal.changes_nothing else 0)
 
 
@@ -200,7 +203,11 @@ def _check_options(wanted: _Wanted, clock: str, *, read_only: bool) -> None:
         if clock == ClockMode.WALL and wanted.rejudge_from > time.time_ns() // 1_000:
             raise click.UsageError("--rejudge-from must be in the past")
         return
-    if wanted.files and (clock == ClockMode.EVENT) != (wanted.at is not None):
+    if wanted.undo:
+        if wanted.at is not None:
+            raise click.UsageError("--undo holds from the instant of what it undoes: leave out --at")
+        return
+    if (clock == ClockMode.EVENT) != (wanted.at is not None):
         raise click.UsageError(
             "--at goes with --clock event, where only the feed knows what time it is; by the wall clock a deployment holds "
             "from now on, and what is to change later has a date: `since`, versions and exceptions of calendars"
@@ -238,6 +245,8 @@ def _objections(proposal: Proposal, rehearsal: Rehearsal | None, accepted: int |
 
 
 def _export(found: ReadLog, path: Path) -> None:
+    if found.log.last is None:
+        raise click.ClickException("nothing was ever deployed, so there is nothing to export")
     with click.open_file(str(path), "wb") as file:
         for number, value in found.values.items():
             file.write(export_line(found.log.entries[number], value))

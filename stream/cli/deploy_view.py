@@ -48,12 +48,11 @@ class Report:
             return
         if proposal.difference is None:
             count = len({policy.name for policy in proposal.policies.policies})
-            yield f"the first deployment, {count} {'policies' if count != 1 else 'policy'}: {_since(SINCE_EVER)}"
+            yield f"the first deployment: {count} {'policies' if count != 1 else 'policy'}"
         else:
             yield from plan_lines(proposal.difference)
-            yield _since(proposal.record.at)
         for entry in proposal.replaced:
-            yield f"takes the place of deployment {entry.number}, {_since(entry.at)}"
+            yield f"takes the place of deployment {entry.number}, {since(entry.at)}"
         if self.rehearsal is not None:
             yield from _impact_lines(self.rehearsal.impact, format_instant(self.rehearsal.at))
 
@@ -62,7 +61,7 @@ class Report:
         return {
             "kind": proposal.record.kind.value,
             "changes": not proposal.changes_nothing,
-            "from": None if proposal.difference is None else format_instant(proposal.record.at),
+            "from": _from(proposal, deployed),
             "fingerprint": proposal.record.fingerprint,
             "replaces": [entry.number for entry in proposal.replaced],
             "difference": None if proposal.difference is None else plan_json(proposal.difference),
@@ -77,11 +76,18 @@ def listed(entries: Iterable[Entry]) -> Iterator[str]:
     for entry in entries:
         who = f" by {entry.by}" if entry.by else ""
         why = f": {entry.note}" if entry.note else ""
-        yield f"{entry.number}: {entry.kind}, policies {entry.fingerprint}, {_since(entry.at)}{who}{why}"
+        yield f"{entry.number}: {entry.kind}, policies {entry.fingerprint}, {since(entry.at)}{who}{why}"
 
 
-def _since(at: int) -> str:
+def since(at: int) -> str:
+    """From when on a deployment holds."""
     return "in force for all time" if at == SINCE_EVER else f"in force from {format_instant(at)} on"
+
+
+def _from(proposal: Proposal, deployed: Entry | None) -> str | None:
+    """From when on it holds, or would hold if it were deployed now; ``None``: for all time."""
+    at = proposal.record.at if deployed is None else deployed.at
+    return None if proposal.difference is None else format_instant(at)
 
 
 def _impact_lines(impact: Impact, at: str) -> Iterator[str]:

@@ -15,6 +15,7 @@ from stream.cli.main import main
 from stream.deployments.export import read_export
 from stream.deployments.record import FORM, Kind, encode_record, new_record
 from stream.runtime.kafka.policy_log import PolicyLog, ReadLog
+from stream.runtime.rehearsal import rehearse
 from stream.testing import event
 from stream.wire.effect import encode_event, encode_tick
 from stream.wire.instants import format_instant, parse_instant
@@ -95,7 +96,7 @@ def test_the_first_deployment_needs_no_count_and_holds_for_all_time(desk: Desk) 
 
     assert (result.exit_code, result.stdout) == (
         0,
-        "the first deployment, 1 policy: in force for all time\ndeployed as number 0\n",
+        "the first deployment: 1 policy\ndeployed as number 0, in force for all time\n",
     )
     (entry,) = desk.read().log.entries.values()
     assert (entry.by, entry.note, entry.kind) == ("desk-lead", "opening", Kind.DEPLOY)
@@ -113,7 +114,7 @@ def test_the_difference_is_shown_and_holds_a_few_seconds_from_now(desk: Desk) ->
     last = desk.read().log.last
     assert last is not None
     assert before + 5_000_000 <= last.at <= time.time_ns() // 1_000 + 5_000_000
-    assert f"in force from {format_instant(last.at)} on\ndeployed as number 1\n" in result.stdout
+    assert f"deployed as number 1, in force from {format_instant(last.at)} on\n" in result.stdout
 
 
 def test_a_dry_run_shows_the_same_and_deploys_nothing(desk: Desk) -> None:
@@ -259,6 +260,28 @@ def test_who_was_overtaken_is_told_and_nothing_of_theirs_is_in_force(desk: Desk,
     assert "nothing was deployed, because another deployment came first: record 2" in result.stderr
     assert "deployed as number" not in result.stdout
     assert desk.targets() == ["8h", "6h"]
+
+
+def test_it_holds_from_after_the_append_however_long_the_count_took(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    desk.deployed("8h")
+
+    def slowly(*args: Any) -> Any:
+        time.sleep(6)
+        return rehearse(*args)
+
+    monkeypatch.setattr(module, "rehearse", slowly)
+
+    assert desk.deploy(desk.policy("4h"), "--against", desk.feed(hours=3)).exit_code == 0
+
+    last = desk.read().log.last
+    assert last is not None
+    assert last.at > last.appended + 3_000_000
+
+
+def test_without_a_deployment_there_is_nothing_to_export(desk: Desk) -> None:
+    result = desk.deploy("--export", str(desk.folder / "deployments.jsonl"))
+
+    assert (result.exit_code, "nothing was ever deployed" in result.stderr) == (1, True)
 
 
 def test_an_export_is_read_as_the_same_deployments(desk: Desk) -> None:
