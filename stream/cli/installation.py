@@ -76,15 +76,19 @@ class Installation:
 def installation_options(function: Command) -> Command:
     """The options that name an installation; the environment variables are those of the worker's settings."""
     for option in (
-        click.option("--topic-prefix", envvar="BREACHWATCH_TOPIC_PREFIX", default="", help="Before each topic's name."),
+        click.option("--topic-prefix", envvar="BREACHWATCH_TOPIC_PREFIX", default="", help="Prefix of the topic names."),
         click.option(
-            "--app-id", envvar="BREACHWATCH_APP_ID", default="breachwatch", help="That of the workers.", show_default=True
+            "--app-id",
+            envvar="BREACHWATCH_APP_ID",
+            default="breachwatch",
+            help="Setting 'app_id' of the workers.",
+            show_default=True,
         ),
         click.option(
             "--broker",
             envvar="BREACHWATCH_BROKER",
             default="127.0.0.1:9092",
-            help="host:port, several with commas.",
+            help="Kafka bootstrap addresses, host:port, separated by commas.",
             show_default=True,
         ),
     ):
