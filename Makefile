@@ -47,7 +47,7 @@ coverage: $(STAMP) ## Measure the branches of the core that unit tests, stories 
 	$(BIN)/pytest -q -n 2 --cov=stream.sla --cov-report=term-missing:skip-covered tests/unit/sla tests/stories \
 		tests/properties $(ARGS)
 
-test: check ## Check, then run all tests: unit, properties, stories, commands, broker, observability, chaos
+test: check ## Check, then run all tests: unit, properties, stories, simulation, commands, broker, observability, chaos
 ifneq ($(findstring promtool,$(LEFT_OUT)),)
 	@echo "promtool or amtool is missing (Debian: apt install prometheus prometheus-alertmanager):" \
 		"the tests of rules and routes are left out."

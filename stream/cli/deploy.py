@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Final
 import click
 import msgspec
 
-from stream.cli.deploy_view import Report, listed
+from stream.cli.deploy_view import Report, listed, since
 from stream.cli.installation import Installation, installation_options
 from stream.cli.options import instant
 from stream.deployments.export import export_line
 from stream.deployments.facts import Severity
 from stream.deployments.log import NothingToUndoError
-from stream.deployments.proposal import LEAD, Author, Proposal, deploy, rejudge, undo
+from stream.deployments.proposal import LEAD, Author, Proposal, deploy, rejudge, stamped, undo
 from stream.deployments.record import RecordError
 from stream.deployments.snapshot import SnapshotError
 from stream.language.policies import check
@@ -37,6 +37,8 @@ _FAILED: Final = 1
 _DIFFERENT: Final = 3
 _REFUSED: Final = 4
 _ANY: Final = "any"
+_SKEW: Final = 60_000_000
+"""Microseconds by which the clocks of two deployers may differ before it is worth a warning."""
 
 
 def _accepted(_: click.Context, __: click.Parameter, text: str) -> int | None:
@@ -72,6 +74,13 @@ class _Wanted:
             if self.rejudge_from is not None:
                 return rejudge(found.log, policies, self.rejudge_from, self.author)
             at = time.time_ns() // 1_000 + LEAD if self.at is None else self.at
+            if last is not None and last.at > at + _SKEW:
+                click.echo(
+                    f"warning: deployment {last.number} holds from {format_instant(last.at)} on, which is in the future, and "
+                    "another one cannot hold earlier; is the clock right, here and where it was deployed? --rejudge-from can "
+                    "replace it from an earlier instant on",
+                    err=True,
+                )
             return deploy(found.log, policies, at, self.author)
         except (NothingToUndoError, RecordError, SnapshotError) as error:
             raise click.ClickException(str(error)) from error
@@ -84,14 +93,14 @@ class _Wanted:
     "--undo",
     "undoes",
     is_flag=True,
-    help="Put the policies from before the last deployment in force again, from its instant on.",
+    help="Restore the policies from before the last deployment, from the instant of that deployment on.",
 )
-@click.option("--rejudge-from", callback=instant, help="Judge everything from this instant (RFC 3339) on again, by FILES.")
-@click.option("--dry-run", is_flag=True, help="Show what would change, and deploy nothing.")
+@click.option("--rejudge-from", callback=instant, help="Judge everything again from this instant (RFC 3339) on, by FILES.")
+@click.option("--dry-run", is_flag=True, help="Print what would change, and deploy nothing.")
 @click.option(
     "--against",
     type=click.Path(path_type=Path, allow_dash=True, dir_okay=False, exists=True),
-    help="Count what would happen to the open tickets of this recorded feed (JSON lines, may be gzipped).",
+    help="Count the effects on the open tickets of this file of ticket events (JSON lines, optionally gzipped).",
 )
 @click.option(
     "--accept-breaches",
@@ -99,7 +108,7 @@ class _Wanted:
     default="0",
     show_default=True,
     metavar="NUMBER|any",
-    help="Deploy even if so many open deadlines breach at once.",
+    help="Deploy if at most this number of open deadlines would breach at once.",
 )
 @click.option(
     "--clock",
@@ -107,19 +116,28 @@ class _Wanted:
     envvar="BREACHWATCH_CLOCK",
     default="wall",
     show_default=True,
-    help="That of the workers.",
+    help="Setting 'clock' of the workers.",
 )
-@click.option("--at", callback=instant, help="With --clock event: the instant of the feed (RFC 3339) from which on it holds.")
-@click.option("--by", default="", help="The role or account that deploys; everybody who reads the log sees it.")
-@click.option("--note", default="", help="Why, in one line.")
+@click.option(
+    "--at", callback=instant, help="The instant of the feed (RFC 3339) from which the policies hold; only with --clock event."
+)
+@click.option(
+    "--by", default="", help="Role or account that deploys. Everybody who can read the log of deployments can read it."
+)
+@click.option("--note", default="", help="Reason for the deployment, in one line.")
 @click.option(
     "--export",
     "export_to",
     type=click.Path(path_type=Path, allow_dash=True, dir_okay=False),
-    help="Write all deployments to this file, and deploy nothing.",
+    help="Write all deployments to this file, or to standard output (-), and deploy nothing.",
 )
 @click.option("--list", "list_all", is_flag=True, help="List all deployments, and deploy nothing.")
-@click.option("--history", default=200, show_default=True, help="With --against, as for replay: events kept per ticket.")
+@click.option(
+    "--history",
+    default=200,
+    show_default=True,
+    help="With --against: events kept per ticket so that late ones can be put in their place; as for replay.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of lines.")
 @click.pass_context
 def command(
@@ -143,12 +161,12 @@ def command(
     list_all: bool,
     as_json: bool,
 ) -> None:
-    """Put the policies of FILES in force for all workers, together and from one instant on.
+    """Put the policies of FILES in force for all workers from one instant on.
 
-    FILES are the whole set: a policy that is in none of them is withdrawn. Shows the difference from what is in force, and the
-    problems of the step. Where nothing changes, nothing is deployed.
+    FILES are the complete set: a policy that is in none of them is withdrawn. The command prints the difference from the
+    policies in force and the problems of the step. If nothing changes, it deploys nothing.
 
-    Refuses to deploy if more open deadlines would breach at once than --accept-breaches says, or if nobody counted them
+    It refuses to deploy if more open deadlines would breach at once than --accept-breaches allows, or if they were not counted
     (--against).
 
     Exit status 0: deployed, or nothing changes; 1: an error in a file, no answer from Kafka, or another deployment came first;
@@ -178,11 +196,14 @@ def command(
             click.echo(line)
     for objection in report.refused:
         click.echo(f"refused: {objection}", err=True)
-    entry = None if dry_run or report.refused or proposal.changes_nothing else installation.append(proposal.record)
+    entry = None
+    if not (dry_run or report.refused or proposal.changes_nothing):
+        earliest = time.time_ns() // 1_000 + LEAD if at is None else at
+        entry = installation.append(stamped(proposal, earliest))
     if as_json:
         click.echo(msgspec.json.format(msgspec.json.encode(report.as_json(entry)), indent=2).decode())
     elif entry is not None:
-        click.echo(f"deployed as number {entry.number}")
+        click.echo(f"deployed as number {entry.number}, {since(entry.at)}")
     ctx.exit(_REFUSED if report.refused else _DIFFERENT if dry_run and not proposal.changes_nothing else 0)
 
 
@@ -200,7 +221,11 @@ def _check_options(wanted: _Wanted, clock: str, *, read_only: bool) -> None:
         if clock == ClockMode.WALL and wanted.rejudge_from > time.time_ns() // 1_000:
             raise click.UsageError("--rejudge-from must be in the past")
         return
-    if wanted.files and (clock == ClockMode.EVENT) != (wanted.at is not None):
+    if wanted.undo:
+        if wanted.at is not None:
+            raise click.UsageError("--undo holds from the instant of what it undoes: leave out --at")
+        return
+    if (clock == ClockMode.EVENT) != (wanted.at is not None):
         raise click.UsageError(
             "--at goes with --clock event, where only the feed knows what time it is; by the wall clock a deployment holds "
             "from now on, and what is to change later has a date: `since`, versions and exceptions of calendars"
@@ -227,17 +252,19 @@ def _objections(proposal: Proposal, rehearsal: Rehearsal | None, accepted: int |
         return
     if rehearsal is None:
         yield (
-            "nobody counted how many open deadlines would breach at once: count those of a recorded feed with --against FILE, "
-            "or accept what comes with --accept-breaches any"
+            "it is not known how many open deadlines would breach at once: count those of a recorded feed with --against FILE, "
+            "or accept any number with --accept-breaches any"
         )
     elif rehearsal.impact.breaches > accepted:
         yield (
-            f"{rehearsal.impact.breaches} open deadlines would breach at once, and {accepted} are accepted: mend the files, or "
-            f"accept them with --accept-breaches {rehearsal.impact.breaches}"
+            f"open deadlines that would breach at once: {rehearsal.impact.breaches}; accepted: {accepted}; correct the files, "
+            f"or accept them with --accept-breaches {rehearsal.impact.breaches}"
         )
 
 
 def _export(found: ReadLog, path: Path) -> None:
+    if found.log.last is None:
+        raise click.ClickException("nothing was ever deployed, so there is nothing to export")
     with click.open_file(str(path), "wb") as file:
         for number, value in found.values.items():
             file.write(export_line(found.log.entries[number], value))

@@ -48,25 +48,26 @@ class Report:
             return
         if proposal.difference is None:
             count = len({policy.name for policy in proposal.policies.policies})
-            yield f"the first deployment, {count} {'policies' if count != 1 else 'policy'}: {_since(SINCE_EVER)}"
+            yield f"the first deployment: {count} {'policies' if count != 1 else 'policy'}"
         else:
             yield from plan_lines(proposal.difference)
-            yield _since(proposal.record.at)
         for entry in proposal.replaced:
-            yield f"takes the place of deployment {entry.number}, {_since(entry.at)}"
+            yield f"takes the place of deployment {entry.number}, {since(entry.at)}"
         if self.rehearsal is not None:
             yield from _impact_lines(self.rehearsal.impact, format_instant(self.rehearsal.at))
+            if self.rehearsal.refused:
+                yield f"lines of the feed that are not valid events: {self.rehearsal.refused}"
 
     def as_json(self, deployed: Entry | None) -> dict[str, Any]:
         proposal, rehearsal = self.proposal, self.rehearsal
         return {
             "kind": proposal.record.kind.value,
             "changes": not proposal.changes_nothing,
-            "from": None if proposal.difference is None else format_instant(proposal.record.at),
+            "from": _from(proposal, deployed),
             "fingerprint": proposal.record.fingerprint,
             "replaces": [entry.number for entry in proposal.replaced],
             "difference": None if proposal.difference is None else plan_json(proposal.difference),
-            "impact": None if rehearsal is None else {"at": format_instant(rehearsal.at), **_impact_json(rehearsal.impact)},
+            "impact": None if rehearsal is None else _rehearsal_json(rehearsal),
             "refused": list(self.refused),
             "deployed": None if deployed is None else deployed.number,
         }
@@ -77,11 +78,18 @@ def listed(entries: Iterable[Entry]) -> Iterator[str]:
     for entry in entries:
         who = f" by {entry.by}" if entry.by else ""
         why = f": {entry.note}" if entry.note else ""
-        yield f"{entry.number}: {entry.kind}, policies {entry.fingerprint}, {_since(entry.at)}{who}{why}"
+        yield f"{entry.number}: {entry.kind}, policies {entry.fingerprint}, {since(entry.at)}{who}{why}"
 
 
-def _since(at: int) -> str:
+def since(at: int) -> str:
+    """From when on a deployment holds."""
     return "in force for all time" if at == SINCE_EVER else f"in force from {format_instant(at)} on"
+
+
+def _from(proposal: Proposal, deployed: Entry | None) -> str | None:
+    """From when on it holds, or would hold if it were deployed now; ``None``: for all time."""
+    at = proposal.record.at if deployed is None else deployed.at
+    return None if proposal.difference is None else format_instant(at)
 
 
 def _impact_lines(impact: Impact, at: str) -> Iterator[str]:
@@ -91,9 +99,9 @@ def _impact_lines(impact: Impact, at: str) -> Iterator[str]:
         yield f"{impact.touches[touch]} {_WORDS[touch]}"
         yield from (f"    {_example(example)}" for example in examples)
     if impact.unbuilt:
-        yield f"{impact.unbuilt} tickets whose history is cut: a new metric counts on them from its next start on"
+        yield f"tickets without the history that a new metric needs, which counts from its next start on: {impact.unbuilt}"
     if impact.cut:
-        yield f"{impact.cut} tickets whose history is cut: they are judged anew only from where it begins"
+        yield f"tickets that are judged anew only from where their kept history begins: {impact.cut}"
 
 
 def _example(example: Example) -> str:
@@ -103,8 +111,9 @@ def _example(example: Example) -> str:
     return f"{example.ticket}: {name}{level}, {example.kind} ({example.reason}){due}"
 
 
-def _impact_json(impact: Impact) -> dict[str, Any]:
-    plain: dict[str, Any] = msgspec.to_builtins(impact)
+def _rehearsal_json(rehearsal: Rehearsal) -> dict[str, Any]:
+    plain: dict[str, Any] = msgspec.to_builtins(rehearsal.impact)
+    plain |= {"at": format_instant(rehearsal.at), "refused": rehearsal.refused}
     for examples in plain["examples"].values():
         for example in examples:
             if (due := example.get("due_at")) is not None:

@@ -11,9 +11,9 @@ import click
 import msgspec
 
 from stream.cli.explain_view import lines
-from stream.cli.options import instant, policies_option
+from stream.cli.options import instant, judged_by, judged_by_options
+from stream.deployments.export import ExportError
 from stream.documents.document import PolicyError
-from stream.language.policies import load
 from stream.language.zones import UnknownZoneError, read_zone
 from stream.sla.engine import Engine, Outcome
 from stream.sla.explain.explain import explain
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from stream.sla.events import Event
     from stream.sla.explain.explanation import Explanation
     from stream.sla.policy.resolve import PolicySet
+    from stream.sla.policy.timeline import Deployments
     from stream.sla.ticket.state import State
 
 _NEAR: Final = 5
@@ -50,7 +51,7 @@ def _zone(_context: click.Context, _option: click.Parameter, name: str | None) -
     help="File of ticket events as JSON lines, optionally gzipped; - for standard input.",
     type=click.Path(path_type=Path, allow_dash=True, dir_okay=False, exists=True),
 )
-@policies_option
+@judged_by_options
 @click.option("--commitment", help="Show only this commitment with its levels, or only this ladder.")
 @click.option(
     "--until", callback=instant, help="Explain as of this instant (RFC 3339). Default: the newest instant of the file."
@@ -67,6 +68,7 @@ def command(
     ticket: str,
     file: Path,
     policies: tuple[str, ...],
+    deployments: Path | None,
     commitment: str | None,
     until: int | None,
     zone: str | None,
@@ -79,15 +81,15 @@ def command(
     spans assume that no further event arrives.
     """
     try:
-        policy_set = load(policies)
-    except PolicyError as error:
+        read = judged_by(policies, deployments)()
+    except (PolicyError, ExportError) as error:
         raise click.ClickException(str(error)) from error
     arrived, newest = _read(file, ticket)
-    events = list(_accepted(policy_set, ticket, arrived, history))
+    events = list(_accepted(read, ticket, arrived, history))
     upto = newest if until is None else until
     if (first := min(event.at for event in events)) > upto:
         raise click.UsageError(f"ticket {ticket!r} begins at {format_instant(first)}, after --until: choose a later --until")
-    explanation = explain(policy_set, ticket, events, upto)
+    explanation = explain(read, ticket, events, upto)
     if commitment is not None:
         explanation = _only(explanation, commitment)
     if as_json:
@@ -124,7 +126,7 @@ def _read(file: Path, ticket: str) -> tuple[list[Event], int]:
     return events, newest
 
 
-def _accepted(policies: PolicySet, ticket: str, arrived: list[Event], history: int) -> Iterable[Event]:
+def _accepted(policies: PolicySet | Deployments, ticket: str, arrived: list[Event], history: int) -> Iterable[Event]:
     """Yield the events that a worker would have accepted, in order of arrival."""
     engine = Engine(policies, history=history)
     state: State | None = None

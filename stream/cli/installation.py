@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 from aiokafka.errors import KafkaError
@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 Command = TypeVar("Command", bound="Callable[..., Any]")
+
+_UNSURE: Final = (
+    "the deployment may be in the log all the same: run the command again, which reports that nothing changes if it is"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +50,8 @@ class Installation:
         return found
 
     def append(self, record: Record) -> Entry:
-        """Raises click.ClickException."""
-        entry, _ = self._run(self._log().deploy(record))
+        """Append a record, and read it back. Raises click.ClickException."""
+        entry, _ = self._run(self._log().deploy(record), _UNSURE)
         if isinstance(entry, Void):
             raise click.ClickException(
                 f"nothing was deployed, because another deployment came first: {entry.text}; "
@@ -55,14 +59,15 @@ class Installation:
             )
         return entry
 
-    def _run(self, work: Coroutine[object, object, T]) -> T:
-        """Raises click.ClickException."""
+    def _run(self, work: Coroutine[object, object, T], otherwise: str = "") -> T:
+        """``otherwise``: what to report as well if Kafka fails. Raises click.ClickException."""
         try:
             return asyncio.run(work)
         except PolicyLogError as error:
             raise click.ClickException(str(error)) from error
         except KafkaError as error:
-            raise no_answer(self.broker, error) from error
+            refusal = no_answer(self.broker, error)
+            raise click.ClickException("\n".join(filter(None, (refusal.message, otherwise)))) from error
 
     def _log(self) -> PolicyLog:
         return PolicyLog(client_of(self.broker), topics_of(self.app_id, self.topic_prefix).policies)
@@ -71,15 +76,19 @@ class Installation:
 def installation_options(function: Command) -> Command:
     """The options that name an installation; the environment variables are those of the worker's settings."""
     for option in (
-        click.option("--topic-prefix", envvar="BREACHWATCH_TOPIC_PREFIX", default="", help="Before each topic's name."),
+        click.option("--topic-prefix", envvar="BREACHWATCH_TOPIC_PREFIX", default="", help="Prefix of the topic names."),
         click.option(
-            "--app-id", envvar="BREACHWATCH_APP_ID", default="breachwatch", help="That of the workers.", show_default=True
+            "--app-id",
+            envvar="BREACHWATCH_APP_ID",
+            default="breachwatch",
+            help="Setting 'app_id' of the workers.",
+            show_default=True,
         ),
         click.option(
             "--broker",
             envvar="BREACHWATCH_BROKER",
             default="127.0.0.1:9092",
-            help="host:port, several with commas.",
+            help="Kafka bootstrap addresses, host:port, separated by commas.",
             show_default=True,
         ),
     ):

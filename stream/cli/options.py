@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
 
 import click
 
+from stream.deployments.export import read_export
+from stream.language.policies import load
 from stream.runtime.settings import CONFIG_FILE, ENTRIES, PREFIX, flag, variable
 from stream.wire.instants import InstantError, parse_instant
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from stream.runtime.backtest import ReadPolicies
 
 T = TypeVar("T")
 
@@ -20,6 +25,26 @@ policies_option: Final = click.option(
     "--policies", multiple=True, required=True, help="Policy file, or name of a shipped policy. Repeatable."
 )
 """For commands that load policies. ``stream.language.policies.load`` accepts its values unchanged."""
+
+
+def judged_by_options(command: Callable[..., T]) -> Callable[..., T]:
+    """Add ``--policies`` and ``--deployments`` to a click command; ``judged_by`` takes both values."""
+    command = click.option(
+        "--deployments",
+        type=click.Path(path_type=Path, dir_okay=False, exists=True),
+        help="Instead of --policies: all deployments of an installation, as written by `breachwatch deploy --export`.",
+    )(command)
+    return click.option("--policies", multiple=True, help="Policy file, or name of a shipped policy. Repeatable.")(command)
+
+
+def judged_by(policies: tuple[str, ...], deployments: Path | None) -> ReadPolicies:
+    """What reads the policies, or the deployments. It raises PolicyError, or ExportError and OSError.
+
+    Raises click.UsageError.
+    """
+    if bool(policies) == (deployments is not None):
+        raise click.UsageError("give either --policies or --deployments")
+    return partial(load, policies) if deployments is None else partial(read_export, deployments)
 
 
 def instant(_context: click.Context, _option: click.Parameter, text: str | None) -> int | None:

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import click
 
-from stream.cli.options import instant, policies_option
+from stream.cli.options import instant, judged_by, judged_by_options
+from stream.deployments.export import ExportError
 from stream.documents.document import PolicyError
 from stream.runtime import gc_tuning
 from stream.runtime.backtest import backtest
@@ -17,7 +18,7 @@ from stream.wire.lines import open_lines
 
 @click.command("replay")
 @click.argument("file", type=click.Path(path_type=Path, allow_dash=True, dir_okay=False))
-@policies_option
+@judged_by_options
 @click.option("--until", callback=instant, help="Advance time to this instant (RFC 3339) after the last event.")
 @click.option(
     "--history", default=200, show_default=True, help="Events kept per ticket so that late ones can be put in their place."
@@ -25,18 +26,21 @@ from stream.wire.lines import open_lines
 @click.option(
     "--jobs", type=click.IntRange(1, 256), help="Number of processes. Default: one per core, or one for a short feed."
 )
-def command(file: Path, policies: tuple[str, ...], until: int | None, history: int, jobs: int | None) -> None:
+def command(
+    file: Path, policies: tuple[str, ...], deployments: Path | None, until: int | None, history: int, jobs: int | None
+) -> None:
     """Run the engine over FILE, which has JSON lines of ticket events, optionally gzipped; - is standard input.
 
     The events set the time, as for a worker with --clock event, and no ticket expires. Effects are written to standard output
     as JSON lines. The output is identical in every run and for any number of processes. Refused records are printed to standard
     error, followed by a summary.
     """
+    read_policies = judged_by(policies, deployments)
     gc_tuning.configure()
     effects = 0
     refused: Counter[str] = Counter()
     try:
-        with open_lines(file) as lines, backtest(policies, history, lines, jobs) as (test, all_lines):
+        with open_lines(file) as lines, backtest(read_policies, history, lines, jobs) as (test, all_lines):
             for part in test.run(all_lines, until):
                 effects += part.effects
                 sys.stdout.buffer.write(part.output)
@@ -44,7 +48,7 @@ def command(file: Path, policies: tuple[str, ...], until: int | None, history: i
                     refused[text.partition(":")[0]] += 1
                     click.echo(f"{file}:{line}: {text}", err=True)
             totals = test.totals()
-    except PolicyError as error:
+    except (PolicyError, ExportError) as error:
         raise click.ClickException(str(error)) from error
     sys.stdout.buffer.flush()
     outcomes = ", ".join(f"{count} {outcome}" for outcome, count in sorted(totals.outcomes.items()))

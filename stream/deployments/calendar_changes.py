@@ -16,7 +16,14 @@ if TYPE_CHECKING:
     from stream.sla.calendar.week import Content
 
 _EPOCH_DAY: Final = date(1970, 1, 1).toordinal()
+PAST_DAYS: Final = 92
+"""A quarter of a year: dates before a deployment count, because open clocks are measured anew on the new calendar."""
 _LAST_DAY: Final = date(2199, 12, 31).toordinal() - _EPOCH_DAY
+
+
+def day_of(calendar: Calendar, instant: int) -> int:
+    """The date of an instant where the calendar is, in days from 1970-01-01."""
+    return calendar.zone.reading_at(instant) // DAY
 
 
 def calendar_facts(before: Mapping[str, Calendar], after: Mapping[str, Calendar]) -> list[Fact]:
@@ -36,13 +43,16 @@ def calendar_facts(before: Mapping[str, Calendar], after: Mapping[str, Calendar]
 
 
 def changed_days(before: Mapping[str, Calendar], after: Mapping[str, Calendar], at: int, days: int) -> Iterator[DayChange]:
-    """The dates with other hours, from that of the instant ``at`` on, of calendars that both sets have."""
+    """The dates with other hours, of calendars that both sets have.
+
+    From ``PAST_DAYS`` before that of the instant ``at`` until ``days`` have passed from it on.
+    """
     for name, new in after.items():
         old = before.get(name)
         if old is None:
             continue
-        first = new.zone.reading_at(at) // DAY
-        for day in range(first, min(first + days, _LAST_DAY + 1)):
+        today = day_of(new, at)
+        for day in range(max(today - PAST_DAYS, 0), min(today + days, _LAST_DAY + 1)):
             was, now = _hours(old.content, day), _hours(new.content, day)
             if was.windows != now.windows:
                 yield DayChange(name, date.fromordinal(_EPOCH_DAY + day), was, now)

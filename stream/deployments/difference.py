@@ -28,12 +28,13 @@ WINDOW_DAYS: Final = 731
 def difference(old: PolicySet, new: PolicySet, at: int, days: int = WINDOW_DAYS) -> Difference:
     """The difference between ``old`` and ``new``, if ``new`` is deployed at the instant ``at`` (epoch microseconds).
 
-    Dates of calendars are compared from that of the instant on, for this number of days.
+    Dates of calendars are compared for this number of days from that of the instant on, and for ``PAST_DAYS`` before it.
     """
     policies = pair(versions_of(old.policies), versions_of(new.policies))
     facts = [*_order(policies), *_policy_facts(policies), *calendar_facts(old.calendars, new.calendars)]
-    problems = problems_of(Step(old, new, at, policies, tuple(facts)))
-    return Difference(at, tuple(facts), tuple(changed_days(old.calendars, new.calendars, at, days)), tuple(problems))
+    dates = tuple(changed_days(old.calendars, new.calendars, at, days))
+    problems = problems_of(Step(old, new, at, policies, tuple(facts), dates))
+    return Difference(at, tuple(facts), dates, tuple(problems))
 
 
 def _order(policies: Pairs[Versions]) -> list[Fact]:

@@ -152,6 +152,7 @@ class Code(StrEnum):
     VERSION_CHANGED = "version-changed"
     VERSION_WITHOUT_SINCE = "version-without-since"
     VERSION_DOES_NOT_FOLLOW = "version-does-not-follow"
+    VERSION_STAYS_IN_FORCE = "version-stays-in-force"
     SINCE_BEFORE_DEPLOYMENT = "since-before-deployment"
     TARGET_SHORTENED = "target-shortened"
     TARGET_CLOCK_CHANGED = "target-clock-changed"
@@ -159,13 +160,21 @@ class Code(StrEnum):
     TAKES_OVER_TICKETS = "takes-over-tickets"
     DAY_CHANGED = "day-changed"
     ZONE_CHANGED = "zone-changed"
+    PAST_HOURS_CHANGED = "past-hours-changed"
 
     @property
     def severity(self) -> Severity:
         return Severity.ERROR if self in _ERRORS else Severity.WARNING
 
 
-_ERRORS: Final = frozenset({Code.RENAME_ONTO_EXISTING, Code.VERSION_WITHOUT_SINCE, Code.VERSION_DOES_NOT_FOLLOW})
+_ERRORS: Final = frozenset(
+    {
+        Code.RENAME_ONTO_EXISTING,
+        Code.VERSION_WITHOUT_SINCE,
+        Code.VERSION_DOES_NOT_FOLLOW,
+        Code.VERSION_STAYS_IN_FORCE,
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,9 +201,9 @@ class Difference:
     facts: tuple[Fact, ...]
     """Policies that stay, that come and that go; then calendars."""
     days: tuple[DayChange, ...]
-    """By calendar and date, from the instant of the deployment on."""
+    """By calendar and date."""
     problems: tuple[Problem, ...]
 
     def __bool__(self) -> bool:
-        """Whether there is any difference."""
-        return bool(self.facts or self.days)
+        """Whether anything is different for a ticket. A version that is dropped keeps its range, so that nothing is."""
+        return bool(self.days or self.problems) or any(fact.change is not Change.DROPPED for fact in self.facts)

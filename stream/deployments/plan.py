@@ -28,7 +28,7 @@ _LISTED_DAYS: Final = 3
 
 def plan_lines(difference: Difference) -> Iterator[str]:
     """The plan in lines, with the problems of the step and a summary."""
-    if not difference:
+    if not (difference.facts or difference.days):
         yield "no difference"
         return
     for _, facts in groupby(difference.facts, key=lambda fact: (fact.place.policy, fact.place.calendar)):
@@ -91,7 +91,7 @@ def _days(days: Sequence[DayChange]) -> Iterator[str]:
 
 def _summary(difference: Difference) -> str:
     whole = [fact.change for fact in difference.facts if fact.part is None and fact.place.policy and not fact.place.version]
-    touched = {fact.place.policy for fact in difference.facts if fact.place.policy}
+    touched = {fact.place.policy for fact in difference.facts if fact.place.policy and fact.change is not Change.DROPPED}
     counts = {change: whole.count(change) for change in (Change.ADDED, Change.WITHDRAWN, Change.RENAMED)}
     changed = len(touched) - sum(counts.values())
     errors = sum(problem.severity is Severity.ERROR for problem in difference.problems)

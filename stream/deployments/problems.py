@@ -6,9 +6,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import date, timedelta
 from functools import partial
+from itertools import groupby
 from typing import TYPE_CHECKING, TypeVar
 
+from stream.deployments.calendar_changes import day_of
 from stream.deployments.facts import ROW_PARTS, Change, Code, Fact, Part, Place, Problem
 from stream.deployments.pairing import (
     Pairs,
@@ -27,6 +30,7 @@ from stream.sla.policy.satisfiability import possible
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from stream.deployments.facts import DayChange
     from stream.sla.policy.policy import Policy
     from stream.sla.policy.resolve import PolicySet
 
@@ -42,6 +46,7 @@ class Step:
     at: int
     policies: Pairs[Versions]
     facts: tuple[Fact, ...]
+    days: tuple[DayChange, ...]
 
 
 def problems_of(step: Step) -> list[Problem]:
@@ -51,6 +56,7 @@ def problems_of(step: Step) -> list[Problem]:
             *_policies(step),
             *(problem for old, new in step.policies.kept for problem in _versions(old, new, step.at)),
             *_parts(step),
+            *_past(step),
             *_takeovers(step),
         )
     )
@@ -87,6 +93,9 @@ def _versions(old: Versions, new: Versions, at: int) -> Iterator[Problem]:
     for number, dropped in old.by_number.items():
         if number not in new.by_number:
             yield from _follows(dropped, new)
+    newest = max(old.by_number)
+    if newest > max(new.by_number):
+        yield Problem(Code.VERSION_STAYS_IN_FORCE, Place(new.name, newest), after=old.latest.since)
 
 
 def _follows(dropped: Policy, new: Versions) -> Iterator[Problem]:
@@ -180,6 +189,15 @@ def _calendars(policy: Policy, commitment: str) -> set[str]:
 def _shorter(before: Duration, after: Duration, step: Step, names: set[str]) -> bool:
     calendars = [step.new.calendars[name] for name in names]
     return any(after.resolve(calendar, step.at).micros < before.resolve(calendar, step.at).micros for calendar in calendars)
+
+
+def _past(step: Step) -> Iterator[Problem]:
+    """Calendars that have other hours on dates before the deployment."""
+    for name, changes in groupby(step.days, key=lambda change: change.calendar):
+        today = day_of(step.new.calendars[name], step.at)
+        past = [change.day for change in changes if change.day < date(1970, 1, 1) + timedelta(days=today)]
+        if past:
+            yield Problem(Code.PAST_HOURS_CHANGED, Place(calendar=name), str(past[0]), str(past[-1]))
 
 
 # Which policy is asked.

@@ -10,6 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from msgspec import structs
+
 from stream.deployments.difference import difference
 from stream.deployments.record import Kind, new_record
 from stream.sla.policy.timeline import Deployments
@@ -91,6 +93,15 @@ def _propose(log: Log, record: Record, policies: PolicySet) -> Proposal:
         None if before is None else difference(before.policies, policies, record.at),
         changes_nothing=same and record.fingerprint == log.last.fingerprint,
     )
+
+
+def stamped(proposal: Proposal, at: int) -> Record:
+    """Its record as it is to be appended now: one that holds from now on does not hold from before ``at``.
+
+    Between the proposal and the append may lie minutes in which its impact was counted.
+    """
+    record = proposal.record
+    return structs.replace(record, at=max(record.at, at)) if record.kind is Kind.DEPLOY else record
 
 
 def as_of(log: Log, proposal: Proposal, newest: int) -> tuple[Deployments, int]:

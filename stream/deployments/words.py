@@ -30,6 +30,8 @@ _PROBLEMS: Final = {
     Code.VERSION_WITHOUT_SINCE: "the new version has no `since`: it needs one, from version 2 on",
     Code.VERSION_DOES_NOT_FOLLOW: "the version begins at {after}, out of order with version {before}, which keeps its range "
     "though it is in no file any more; versions begin in the order of their numbers",
+    Code.VERSION_STAYS_IN_FORCE: "the latest version, from {after} on, is in no file any more and stays in force; "
+    "to replace it, add a version with a higher number",
     Code.SINCE_BEFORE_DEPLOYMENT: "`since` is {after}, before the deployment: clocks that began after it get the version now",
     Code.TARGET_SHORTENED: "the target is shortened in place, from {before} to {after}: open tickets are due earlier, "
     "and those past the new deadline breach at the deployment",
@@ -38,6 +40,8 @@ _PROBLEMS: Final = {
     Code.CONDITIONS_CHANGED: "open clocks start, pause and stop by other conditions from the deployment on",
     Code.TAKES_OVER_TICKETS: "the policy is asked before {after} now, and open tickets that it applies to get its commitments",
     Code.DAY_CHANGED: "a working day changes from {before} to {after}: targets and warnings in `bd` change with it",
+    Code.PAST_HOURS_CHANGED: "hours before the deployment change, from {before} to {after}: time that open clocks have used "
+    "is measured anew; write `versions` with `since` to change the hours from a date on",
     Code.ZONE_CHANGED: "the time zone changes from {before} to {after}: all hours of open clocks are measured anew",
 }
 
@@ -45,6 +49,7 @@ _PARTS: Final = {
     Code.DAY_CHANGED: (Part.DAY, Part.DAY),
     Code.VERSION_DOES_NOT_FOLLOW: (None, Part.SINCE),
     Code.SINCE_BEFORE_DEPLOYMENT: (None, Part.SINCE),
+    Code.VERSION_STAYS_IN_FORCE: (None, Part.SINCE),
 }
 """What the two values of a problem are, where that is not seen from them."""
 

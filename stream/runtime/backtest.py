@@ -11,6 +11,7 @@ import os
 from array import array
 from bisect import bisect_left
 from collections import Counter, deque
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack, contextmanager
 from itertools import chain, islice
@@ -20,7 +21,6 @@ from zlib import crc32
 
 import msgspec
 
-from stream.language.policies import load
 from stream.runtime import gc_tuning
 from stream.sla.engine import Engine, Outcome
 from stream.sla.events import Event
@@ -30,10 +30,14 @@ from stream.wire.effect import encode_effect
 from stream.wire.ticket_event import Incoming
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
-    from pathlib import Path
+    from collections.abc import Iterable, Iterator, Sequence
 
     from stream.sla.effects import Effect
+    from stream.sla.policy.resolve import PolicySet
+    from stream.sla.policy.timeline import Deployments
+
+ReadPolicies = Callable[[], "PolicySet | Deployments"]
+"""Reads what the tickets are judged by. Every process calls it, so it must be picklable."""
 
 CHUNK: Final = 5_000
 """Lines that a process gets at once. For a feed of one chunk or less a second process does not pay."""
@@ -134,8 +138,8 @@ class Slice:
 class _SliceProcess:
     """A slice in a process of its own. The pool has one process, because the process holds the slice's tickets."""
 
-    def __init__(self, policies: Sequence[str | Path], history: int) -> None:
-        self._pool = ProcessPoolExecutor(1, get_context("spawn"), initializer=_begin, initargs=(policies, history))
+    def __init__(self, read_policies: ReadPolicies, history: int) -> None:
+        self._pool = ProcessPoolExecutor(1, get_context("spawn"), initializer=_begin, initargs=(read_policies, history))
 
     def __enter__(self) -> Self:
         return self
@@ -221,13 +225,13 @@ class Backtest:
 
 @contextmanager
 def backtest(
-    policies: Sequence[str | Path], history: int, lines: Iterator[tuple[int, bytes]], jobs: int | None = None
+    read_policies: ReadPolicies, history: int, lines: Iterator[tuple[int, bytes]], jobs: int | None = None
 ) -> Iterator[tuple[Backtest, Iterator[tuple[int, bytes]]]]:
-    """Yield a backtest, and the lines to run it over. Raises ``PolicyError``.
+    """Yield a backtest, and the lines to run it over. Raises what ``read_policies`` raises.
 
     ``jobs``: number of processes; ``None``: one per core, or a single one for a short feed.
     """
-    engine = Engine(load(policies), history=history)
+    engine = Engine(read_policies(), history=history)
     begin = list(islice(lines, CHUNK + 1))
     lines = chain(begin, lines)
     if jobs is None:
@@ -236,7 +240,7 @@ def backtest(
         yield Backtest([Slice(engine)]), lines
         return
     with ExitStack() as stack:
-        yield Backtest([stack.enter_context(_SliceProcess(policies, history)) for _ in range(jobs)]), lines
+        yield Backtest([stack.enter_context(_SliceProcess(read_policies, history)) for _ in range(jobs)]), lines
 
 
 def _lines(effects: tuple[Effect, ...]) -> bytes:
@@ -247,9 +251,9 @@ _own: list[Slice] = []
 """The one slice of this process, if it is a slice's process."""
 
 
-def _begin(policies: Sequence[str | Path], history: int) -> None:
+def _begin(read_policies: ReadPolicies, history: int) -> None:
     gc_tuning.configure()
-    _own.append(Slice(Engine(load(policies), history=history)))
+    _own.append(Slice(Engine(read_policies(), history=history)))
 
 
 def _process(places: array[int], instants: array[int], own: bytes) -> _SliceOutput:

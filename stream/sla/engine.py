@@ -20,7 +20,7 @@ from stream.sla.effect_ids import stem
 from stream.sla.effects import KINDS, Effect, Reason, deployment_cause
 from stream.sla.policy.timeline import Deployments
 from stream.sla.ticket.history import packed
-from stream.sla.ticket.state import State, Ticket
+from stream.sla.ticket.state import State, Ticket, open_commitments
 from stream.sla.transition.evolve import Transition, position
 
 if TYPE_CHECKING:
@@ -137,9 +137,10 @@ class Engine:
         transition = Transition(timeline, head.copy(), now, state.past)
         transition.time(now)
         effects = transition.emitter.effects
-        if not effects and transition.ticket.next == soonest:
-            return Step(state, (), Outcome.WOKEN) if corrected is None else corrected
         after = State(transition.ticket, state.recent, state.base, state.old_ids, state.revisions)
+        same = transition.ticket.next == soonest and not transition.unbuilt
+        if not effects and same and open_commitments(after) == open_commitments(state):
+            return Step(state, (), Outcome.WOKEN) if corrected is None else corrected
         step = Step(after, _named(effects, state.revisions), Outcome.WOKEN)
         step.unbuilt = transition.unbuilt
         return step if corrected is None else _after(corrected, step)

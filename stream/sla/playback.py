@@ -30,7 +30,8 @@ class Playback:
         self.outcomes: Counter[Outcome] = Counter()
         self.unmatched = 0
         self._wakes: list[tuple[int, str]] = []
-        self._deployed: set[int] = set()
+        self._deployed: set[int] = {deployment.at for deployment in engine.deployments.timeline.deployments[1:]}
+        """The instants at which every ticket meets another set of policies."""
 
     def deploy(self, at: int, policies: PolicySet) -> None:
         """Another set of policies becomes known. It holds from ``at``: now, or earlier where it undoes or rejudges."""
@@ -58,9 +59,10 @@ class Playback:
         self.outcomes[step.outcome] += 1
         self.unmatched += step.unmatched
         self._keep(ticket, before, step)
-        for deployed in self._deployed:
-            if at < deployed:
-                heappush(self._wakes, (deployed + 1, ticket))
+        if before is None:
+            for deployed in self._deployed:
+                if at < deployed:
+                    heappush(self._wakes, (deployed + 1, ticket))
         return step
 
     def wakes(self, at: int) -> list[tuple[int, str, tuple[Effect, ...]]]:

@@ -1,4 +1,4 @@
-"""What bad records get: their reason, on the topic of rejected events; and their neighbours, nothing but service."""
+"""Invalid records get a dead letter with their reason, and the other records are processed."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ _BAD: dict[str, tuple[bytes | None, bytes | None, str]] = {
 }
 
 
-def test_each_bad_record_is_rejected_with_its_reason_and_bytes_and_its_neighbours_are_processed(
+def test_each_invalid_record_is_rejected_with_its_reason_and_bytes_and_the_others_are_processed(
     broker: str, topics: Topics, tmp_path: Path
 ) -> None:
     records, expected = [], []
@@ -80,19 +80,19 @@ def test_each_bad_record_is_rejected_with_its_reason_and_bytes_and_its_neighbour
         until(lambda: all_committed(broker, topics), "everything is processed", worker)
         metrics = worker.page("metrics")
 
-    letters = {(letter.partition, letter.offset): letter for letter in dead_letters(broker, topics)}
-    assert len(letters) == len(_BAD)
+    rejected = {(dead_letter.partition, dead_letter.offset): dead_letter for dead_letter in dead_letters(broker, topics)}
+    assert len(rejected) == len(_BAD)
     for (reason, key, value), place in zip(expected, places[::2], strict=True):
-        letter = letters[place.partition, place.offset]
-        assert (letter.rejected.reason, letter.key, letter.topic) == (reason, key, topics.events)
-        assert letter.value == (value[:700_000] if value is not None else None)
+        dead_letter = rejected[place.partition, place.offset]
+        assert (dead_letter.rejected.reason, dead_letter.key, dead_letter.topic) == (reason, key, topics.events)
+        assert dead_letter.value == (value[:700_000] if value is not None else None)
     for reason, count in Counter(reason for reason, _, _ in expected).items():
         assert f'sla_events_rejected_total{{reason="{reason}"}} {count}.0' in metrics
     started = {effect.ticket for effect, _ in effects(broker, topics) if effect.kind is Kind.STARTED}
     assert started == {f"desk/good-{number}" for number in range(len(_BAD))}
 
 
-def test_the_same_event_again_changes_nothing(broker: str, topics: Topics, tmp_path: Path) -> None:
+def test_a_repeated_event_changes_nothing(broker: str, topics: Topics, tmp_path: Path) -> None:
     created = event("desk/1", "ticket.created", START, fields={"priority": "p1"}, actor="customer")
     answered = event("desk/1", "comment.added", START + HOUR // 4, actor="agent", public=True)
     once = [sent("desk/1", created), sent("desk/1", answered)]
@@ -116,13 +116,13 @@ def test_an_event_older_than_the_history_is_rejected_as_too_late(broker: str, to
         publish(broker, topics, [sent("desk/1", what) for what in [*events, late]])
         until(lambda: all_committed(broker, topics), "everything is processed", worker)
 
-    (letter,) = dead_letters(broker, topics)
-    assert letter.rejected.reason == "too_late"
-    assert letter.value == encode_event("desk/1", late)
+    (dead_letter,) = dead_letters(broker, topics)
+    assert dead_letter.rejected.reason == "too_late"
+    assert dead_letter.value == encode_event("desk/1", late)
 
 
 @pytest.mark.parametrize("first_first", [True, False])
-def test_a_ticket_whose_creation_comes_late_ends_as_if_it_had_come_first(
+def test_a_late_creation_has_the_same_result_as_one_in_time(
     broker: str, topics: Topics, tmp_path: Path, first_first: bool
 ) -> None:
     created = event("desk/1", "ticket.created", START, fields={"priority": "p1"}, actor="customer")
@@ -133,10 +133,10 @@ def test_a_ticket_whose_creation_comes_late_ends_as_if_it_had_come_first(
         publish(broker, topics, [sent("desk/1", what) for what in order])
         until(lambda: all_committed(broker, topics), "everything is processed", worker)
 
-    said = [effect for effect, _ in effects(broker, topics)]
-    retracted = {effect.retracts for effect in said if effect.retracts}
+    found = [effect for effect, _ in effects(broker, topics)]
+    retracted = {effect.retracts for effect in found if effect.retracts}
     open_commitment = {
-        (effect.kind, effect.commitment, effect.at) for effect in said if not effect.retracts and effect.id not in retracted
+        (effect.kind, effect.commitment, effect.at) for effect in found if not effect.retracts and effect.id not in retracted
     }
     assert (Kind.BREACHED, "first_response", START + HOUR) in open_commitment
     assert (Kind.MET, "resolution", START + 2 * HOUR) in open_commitment

@@ -15,6 +15,7 @@ from stream.cli.main import main
 from stream.deployments.export import read_export
 from stream.deployments.record import FORM, Kind, encode_record, new_record
 from stream.runtime.kafka.policy_log import PolicyLog, ReadLog
+from stream.runtime.rehearsal import rehearse
 from stream.testing import event
 from stream.wire.effect import encode_event, encode_tick
 from stream.wire.instants import format_instant, parse_instant
@@ -79,6 +80,7 @@ class Desk:
         """A feed of two tickets: one is as old as the feed, the other two hours old at its end."""
         lines = [encode_event("old", event(1, START, "ticket.created"))]
         lines.append(encode_event("new", event(2, START + (hours - 2) * HOUR, "ticket.created")))
+        lines.append(b"no event")
         lines.append(encode_tick("story", START + hours * HOUR))
         file = self.folder / "feed.jsonl"
         file.write_bytes(b"".join(line + b"\n" for line in lines))
@@ -95,7 +97,7 @@ def test_the_first_deployment_needs_no_count_and_holds_for_all_time(desk: Desk) 
 
     assert (result.exit_code, result.stdout) == (
         0,
-        "the first deployment, 1 policy: in force for all time\ndeployed as number 0\n",
+        "the first deployment: 1 policy\ndeployed as number 0, in force for all time\n",
     )
     (entry,) = desk.read().log.entries.values()
     assert (entry.by, entry.note, entry.kind) == ("desk-lead", "opening", Kind.DEPLOY)
@@ -113,7 +115,7 @@ def test_the_difference_is_shown_and_holds_a_few_seconds_from_now(desk: Desk) ->
     last = desk.read().log.last
     assert last is not None
     assert before + 5_000_000 <= last.at <= time.time_ns() // 1_000 + 5_000_000
-    assert f"in force from {format_instant(last.at)} on\ndeployed as number 1\n" in result.stdout
+    assert f"deployed as number 1, in force from {format_instant(last.at)} on\n" in result.stdout
 
 
 def test_a_dry_run_shows_the_same_and_deploys_nothing(desk: Desk) -> None:
@@ -142,7 +144,7 @@ def test_nothing_is_deployed_that_nobody_counted(desk: Desk) -> None:
     result = desk.deploy(desk.policy("4h"))
 
     assert result.exit_code == 4
-    assert "refused: nobody counted how many open deadlines would breach at once" in result.stderr
+    assert "refused: it is not known how many open deadlines would breach at once" in result.stderr
     assert desk.targets() == ["8h"]
 
 
@@ -155,7 +157,7 @@ def test_more_breaches_than_are_accepted_are_refused_with_examples(desk: Desk) -
     assert refused.exit_code == 4
     assert f"open tickets as of {format_instant(START + 6 * HOUR)}: 2; affected: 2\n1 breach\n" in refused.stdout
     assert "    old: resolution, commitment.breached (retargeted_past_due)" in refused.stdout
-    assert "refused: 1 open deadlines would breach at once, and 0 are accepted" in refused.stderr
+    assert "refused: open deadlines that would breach at once: 1; accepted: 0; " in refused.stderr
     assert desk.targets() == ["8h"]
 
     accepted = desk.deploy(desk.policy("4h"), "--against", feed, "--accept-breaches", "1")
@@ -171,6 +173,7 @@ def test_what_breaches_nothing_is_deployed_without_more(desk: Desk) -> None:
 
     assert result.exit_code == 0
     assert "2 move\n" in result.stdout
+    assert "lines of the feed that are not valid events: 1\n" in result.stdout
 
 
 def test_every_problem_of_a_file_is_shown_before_the_broker_is_asked(tmp_path: Path) -> None:
@@ -242,6 +245,19 @@ def test_where_the_feed_is_the_clock_it_says_from_when_on(desk: Desk) -> None:
     assert last.at == parse_instant("2020-03-01T00:00:00Z")
 
 
+def test_a_deployment_from_a_clock_that_was_ahead_is_warned_of_and_can_be_replaced(desk: Desk) -> None:
+    desk.deployed("8h")
+    ahead = time.time_ns() // 1_000 + 9 * HOUR
+    asyncio.run(desk.log.append(new_record(0, ahead, Kind.DEPLOY, promising("4m"))))
+
+    warned = desk.deploy(desk.policy("4h"), *ANY, "--dry-run")
+    replaced = desk.deploy(desk.policy("4h"), *ANY, "--rejudge-from", format_instant(time.time_ns() // 1_000_000 * 1_000))
+
+    assert f"warning: deployment 1 holds from {format_instant(ahead)} on, which is in the future" in warned.stderr
+    assert replaced.exit_code == 0
+    assert desk.targets() == ["8h", "4h"]
+
+
 def test_who_was_overtaken_is_told_and_nothing_of_theirs_is_in_force(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     desk.deployed("8h")
     objections = module._objections
@@ -259,6 +275,28 @@ def test_who_was_overtaken_is_told_and_nothing_of_theirs_is_in_force(desk: Desk,
     assert "nothing was deployed, because another deployment came first: record 2" in result.stderr
     assert "deployed as number" not in result.stdout
     assert desk.targets() == ["8h", "6h"]
+
+
+def test_it_holds_from_after_the_append_however_long_the_count_took(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    desk.deployed("8h")
+
+    def slowly(*args: Any) -> Any:
+        time.sleep(6)
+        return rehearse(*args)
+
+    monkeypatch.setattr(module, "rehearse", slowly)
+
+    assert desk.deploy(desk.policy("4h"), "--against", desk.feed(hours=3)).exit_code == 0
+
+    last = desk.read().log.last
+    assert last is not None
+    assert last.at > last.appended + 3_000_000
+
+
+def test_without_a_deployment_there_is_nothing_to_export(desk: Desk) -> None:
+    result = desk.deploy("--export", str(desk.folder / "deployments.jsonl"))
+
+    assert (result.exit_code, "nothing was ever deployed" in result.stderr) == (1, True)
 
 
 def test_an_export_is_read_as_the_same_deployments(desk: Desk) -> None:

@@ -1,4 +1,4 @@
-"""A worker that dies at each step of a turn: effects exactly once, dead letters exactly once, every ticket as it must be."""
+"""A worker that dies at each step of a unit of work: effects and dead letters exactly once, and correct tickets."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
 
 @pytest.mark.parametrize("step", STEPS)
-def test_dying_at_any_step_of_a_turn_changes_nothing_that_is_said_or_known(
+def test_dying_at_any_step_of_a_unit_of_work_changes_neither_effects_nor_tickets(
     broker: str, topics: Topics, tmp_path: Path, step: str
 ) -> None:
     feed = []
@@ -63,8 +63,8 @@ def test_dying_at_any_step_of_a_turn_changes_nothing_that_is_said_or_known(
     with Worker(broker, topics, tmp_path, "--clock", "event") as worker:
         until(lambda: all_committed(broker, topics), "everything is processed", worker)
 
-    said = Counter(substance(effect) for effect, _ in effects(broker, topics))
-    assert said == dict.fromkeys(replayed(tmp_path, feed, end), 1)
+    found = Counter(substance(effect) for effect, _ in effects(broker, topics))
+    assert found == dict.fromkeys(replayed(tmp_path, feed, end), 1)
     assert len(dead_letters(broker, topics)) == len(bad)
     playback = Playback(Engine(load([tmp_path / "policy.yaml"])))
     for ticket, what in feed:
@@ -82,13 +82,13 @@ def _known(state: State) -> object:
     return head.last, head.next, {name: commitment_state.parts() for name, commitment_state in head.commitments.items()}
 
 
-def test_an_event_from_before_a_deadline_corrects_a_breach_that_a_dying_worker_said(
+def test_an_event_from_before_a_deadline_retracts_the_breach_of_a_dying_worker(
     broker: str, topics: Topics, tmp_path: Path
 ) -> None:
     at = now()
     created = event("desk/1", "ticket.created", at, fields={"priority": "quick"}, actor="customer")
     answered = event("desk/1", "comment.added", at + SECOND, actor="agent", public=True)
-    # What began is the first that is said, and the breach the second: the ticket is not written any more.
+    # The first effect is the start and the second the breach, after which the ticket is not written.
     with Worker(broker, topics, tmp_path, failpoint="after_outputs:2").ready() as worker:
         publish(broker, topics, [sent("desk/1", created)])
         assert worker.process.wait(PATIENCE) == 137
@@ -96,21 +96,19 @@ def test_an_event_from_before_a_deadline_corrects_a_breach_that_a_dying_worker_s
     with Worker(broker, topics, tmp_path) as worker:
         until(lambda: all_committed(broker, topics), "everything is processed", worker)
 
-    said = [effect for effect, _ in effects(broker, topics) if effect.commitment == "first_response"]
-    breach = next(effect for effect in said if effect.kind is Kind.BREACHED)
-    assert [effect.kind for effect in said] == [Kind.STARTED, Kind.BREACHED, Kind.BREACH_RETRACTED, Kind.MET]
-    assert [effect.retracts for effect in said if effect.kind is Kind.BREACH_RETRACTED] == [breach.id]
+    found = [effect for effect, _ in effects(broker, topics) if effect.commitment == "first_response"]
+    breach = next(effect for effect in found if effect.kind is Kind.BREACHED)
+    assert [effect.kind for effect in found] == [Kind.STARTED, Kind.BREACHED, Kind.BREACH_RETRACTED, Kind.MET]
+    assert [effect.retracts for effect in found if effect.kind is Kind.BREACH_RETRACTED] == [breach.id]
 
 
-def test_dead_letters_are_not_repeated_however_many_there_are_since_the_last_commit(
-    broker: str, topics: Topics, tmp_path: Path
-) -> None:
+def test_no_dead_letter_since_the_last_commit_is_repeated(broker: str, topics: Topics, tmp_path: Path) -> None:
     bad = [Sent(b"desk/1", b"?", 0)] * 11_000
     publish(broker, topics, bad)
 
     with Worker(broker, topics, tmp_path, "--commit-interval", "1m", failpoint="after_outputs:5") as worker:
         assert worker.process.wait(PATIENCE) == 137
-    # Of five turns, of which none is committed.
+    # Of five units of work, none of which is committed.
     assert len(dead_letters(broker, topics)) > 10_000
     with Worker(broker, topics, tmp_path) as worker:
         until(lambda: all_committed(broker, topics), "everything is processed", worker)

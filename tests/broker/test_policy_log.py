@@ -108,6 +108,24 @@ def test_poison_is_void_and_stops_nothing(broker: str, policy_log: PolicyLog) ->
     assert (list(found.log.entries), in_force(found)) == ([0, 6], "4h")
 
 
+def test_records_of_transactions_are_read_like_any_other_whether_they_were_committed_or_not(
+    broker: str, policy_log: PolicyLog
+) -> None:
+    async def story() -> tuple[ReadLog, list[int]]:
+        producer = AIOKafkaProducer(bootstrap_servers=broker, transactional_id=policy_log.topic)
+        async with producer:
+            for commits, target, after in ((True, "8h", -1), (False, "4h", 0)):
+                await producer.begin_transaction()
+                await producer.send_and_wait(policy_log.topic, encode_record(following(after, target)), partition=0)
+                await (producer.commit_transaction() if commits else producer.abort_transaction())
+        tail = Tail(policy_log, 0)
+        return await asyncio.wait_for(policy_log.read(), 30), [record.offset for record in await take(tail, 2)]
+
+    found, offsets = asyncio.run(story())
+
+    assert (list(found.log.entries), found.end, in_force(found), offsets) == ([0, 2], 4, "4h", [0, 2])
+
+
 def test_a_record_of_a_newer_form_names_the_command_that_mends_it(broker: str, policy_log: PolicyLog) -> None:
     asyncio.run(put(broker, policy_log.topic, bytes([FORM + 1]) + encode_record(following(-1, "4h"))[1:]))
 

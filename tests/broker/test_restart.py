@@ -1,4 +1,4 @@
-"""Workers that die: nothing is lost, nothing said twice, nothing invented."""
+"""Workers that die: no effect is lost, repeated or invented."""
 
 from __future__ import annotations
 
@@ -45,11 +45,11 @@ if TYPE_CHECKING:
 
 
 def _goes_on(broker: str, topics: Topics, before: int) -> bool:
-    """Whether more was said than ``before``, or nothing is left to be said."""
+    """Whether there are more effects than ``before``, or the input is processed."""
     return len(effects(broker, topics)) > before or all_committed(broker, topics)
 
 
-def test_killed_again_and_again_in_mid_run_it_says_everything_once(broker: str, topics: Topics, tmp_path: Path) -> None:
+def test_a_worker_that_is_killed_repeatedly_publishes_every_effect_once(broker: str, topics: Topics, tmp_path: Path) -> None:
     feed = []
     for number in range(3_000):
         ticket, at = f"desk/{number}", START + number * SECOND
@@ -70,10 +70,10 @@ def test_killed_again_and_again_in_mid_run_it_says_everything_once(broker: str, 
     with Worker(broker, topics, tmp_path, "--clock", "event") as worker:
         until(lambda: all_committed(broker, topics), "everything is processed", worker)
 
-    said = Counter(substance(effect) for effect, _ in effects(broker, topics))
+    found = Counter(substance(effect) for effect, _ in effects(broker, topics))
 
-    assert said.keys() == replayed(tmp_path, feed, end)
-    assert max(said.values()) == 1
+    assert found.keys() == replayed(tmp_path, feed, end)
+    assert max(found.values()) == 1
 
 
 def test_workers_that_come_and_go_while_events_flow_lose_nothing(broker: str, topics: Topics, tmp_path: Path) -> None:
@@ -97,21 +97,21 @@ def test_workers_that_come_and_go_while_events_flow_lose_nothing(broker: str, to
         publish(broker, topics, tick(end))
         until(lambda: all_committed(broker, topics), "everything is processed", first)
 
-    said = Counter(substance(effect) for effect, _ in effects(broker, topics))
+    found = Counter(substance(effect) for effect, _ in effects(broker, topics))
 
-    assert said.keys() == replayed(tmp_path, feed, end)
-    assert max(said.values()) == 1
+    assert found.keys() == replayed(tmp_path, feed, end)
+    assert max(found.values()) == 1
 
 
-def test_what_was_written_just_before_a_crash_is_not_said_again(broker: str, topics: Topics, tmp_path: Path) -> None:
-    # What a worker leaves behind that dies between its outputs and its changelog: effects and dead letters, no state.
+def test_effects_written_just_before_a_crash_are_not_repeated(broker: str, topics: Topics, tmp_path: Path) -> None:
+    # A worker that dies between its outputs and its changelog leaves effects and dead letters, but no state.
     feed = [
         (f"desk/{number}", event(f"desk/{number}", "ticket.created", START + number * SECOND, fields={"priority": "p1"}))
         for number in range(50)
     ]
     end = START + 100 * HOUR
     with Worker(broker, topics, tmp_path, "--clock", "event").ready():
-        pass  # it has owned the partitions, and noted where the outputs end
+        pass  # it has owned the partitions and recorded the ends of the outputs
     publish(broker, topics, [*(sent(*entry) for entry in feed), Sent(b"desk/1", b"?"), Sent(b"desk/2", b"?"), *tick(end)])
     records = read(broker, topics.events)
     home = {record.key: record.partition for record in records}
@@ -147,13 +147,13 @@ def test_what_was_written_just_before_a_crash_is_not_said_again(broker: str, top
     with Worker(broker, topics, tmp_path, "--clock", "event") as worker:
         until(lambda: all_committed(broker, topics), "everything is processed", worker)
 
-    said = Counter(substance(effect) for effect, _ in effects(broker, topics))
-    assert said == dict.fromkeys(replayed(tmp_path, feed, end), 1)
+    found = Counter(substance(effect) for effect, _ in effects(broker, topics))
+    assert found == dict.fromkeys(replayed(tmp_path, feed, end), 1)
     assert len(before) > 50
     assert len(dead_letters(broker, topics)) == 2
 
 
-def test_a_deadline_that_passed_while_no_worker_ran_is_said_by_the_next_one(
+def test_the_next_worker_reports_a_deadline_that_passed_while_no_worker_ran(
     broker: str, topics: Topics, tmp_path: Path
 ) -> None:
     at = now()
@@ -170,15 +170,15 @@ def test_a_deadline_that_passed_while_no_worker_ran_is_said_by_the_next_one(
     assert breach.at == at + 4 * SECOND
 
 
-def test_a_worker_that_was_down_invents_no_breach_whose_answer_is_already_in_the_log(
+def test_a_worker_that_was_down_reports_no_breach_if_the_answer_is_in_the_log(
     broker: str, topics: Topics, tmp_path: Path
 ) -> None:
     with Worker(broker, topics, tmp_path).ready() as worker:
-        at = now() + 8 * SECOND  # so that the deadline passes when the worker is dead for sure
+        at = now() + 8 * SECOND  # the deadline passes after the worker is dead
         created = event("desk/1", "ticket.created", at, fields={"priority": "quick"}, actor="customer")
         publish(broker, topics, [sent("desk/1", created)._replace(partition=0)])
         until(lambda: all_committed(broker, topics), "the ticket is known", worker)
-    # A breach that is real, and behind it in the same partition the answer because of which the other is none.
+    # A real breach, followed in the same partition by the answer that prevents the other one.
     never = event("desk/2", "ticket.created", at, fields={"priority": "quick"}, actor="customer")
     answered = event("desk/1", "comment.added", at + SECOND, actor="agent", public=True)
     publish(broker, topics, [s._replace(partition=0) for s in (sent("desk/2", never), sent("desk/1", answered))])
@@ -188,18 +188,16 @@ def test_a_worker_that_was_down_invents_no_breach_whose_answer_is_already_in_the
         worker.live()
         until(lambda: all_committed(broker, topics), "everything is processed", worker)
 
-    said = [(effect.ticket, effect.kind) for effect, _ in effects(broker, topics)]
+    found = [(effect.ticket, effect.kind) for effect, _ in effects(broker, topics)]
 
-    assert ("desk/1", Kind.MET) in said
-    assert [ticket for ticket, kind in said if kind is Kind.BREACHED] == ["desk/2"]
-    assert Kind.BREACH_RETRACTED not in {kind for _, kind in said}
+    assert ("desk/1", Kind.MET) in found
+    assert [ticket for ticket, kind in found if kind is Kind.BREACHED] == ["desk/2"]
+    assert Kind.BREACH_RETRACTED not in {kind for _, kind in found}
 
 
-def test_workers_that_are_told_to_end_one_right_after_the_other_end_in_order(
-    broker: str, topics: Topics, tmp_path: Path
-) -> None:
+def test_workers_that_are_stopped_right_after_each_other_end_cleanly(broker: str, topics: Topics, tmp_path: Path) -> None:
     with Worker(broker, topics, tmp_path) as first, Worker(broker, topics, tmp_path) as second:
         until(lambda: first.owns_some() and second.owns_some(), "both own partitions")
-        # The second is about to take over what the first had.
+        # The second one is about to take over the partitions of the first.
         assert first.stop() == 0
         assert second.stop() == 0, second.log.read_text("utf-8")

@@ -1,4 +1,4 @@
-"""A worker on a real broker: what it says, where, when, and how it starts and ends."""
+"""A worker on a real broker: its effects, their topics and times, and how it starts and ends."""
 
 from __future__ import annotations
 
@@ -55,20 +55,20 @@ def _feed(tickets: int) -> list[tuple[str, Event]]:
 
 def test_a_worker_is_not_ready_before_it_has_partitions(broker: str, topics: Topics, tmp_path: Path) -> None:
     with Worker(broker, topics, tmp_path) as worker:
-        said = until(lambda: (page := worker.page("readyz")).startswith("live") and page, "live", worker)
-        assert said.strip() == "live on partitions 0, 1, 2, 3"
+        text = until(lambda: (page := worker.page("readyz")).startswith("live") and page, "live", worker)
+        assert text.strip() == "live on partitions 0, 1, 2, 3"
 
 
-def test_a_worker_says_once_what_a_replay_of_the_same_feed_says(broker: str, topics: Topics, tmp_path: Path) -> None:
+def test_a_worker_publishes_each_effect_of_a_replay_of_the_same_feed_once(broker: str, topics: Topics, tmp_path: Path) -> None:
     feed, end = _feed(120), START + 200 * HOUR
     with Worker(broker, topics, tmp_path, "--clock", "event").ready() as worker:
         publish(broker, topics, [*(sent(ticket, what) for ticket, what in feed), *tick(end)])
         until(lambda: all_committed(broker, topics), "everything is processed", worker)
 
-    said = effects(broker, topics)
+    found = effects(broker, topics)
 
-    assert Counter(substance(effect) for effect, _ in said) == dict.fromkeys(replayed(tmp_path, feed, end), 1)
-    assert {effect.kind for effect, _ in said} >= {Kind.BREACHED, Kind.WARNED, Kind.MET, Kind.PAUSED, Kind.RAISED}
+    assert Counter(substance(effect) for effect, _ in found) == dict.fromkeys(replayed(tmp_path, feed, end), 1)
+    assert {effect.kind for effect, _ in found} >= {Kind.BREACHED, Kind.WARNED, Kind.MET, Kind.PAUSED, Kind.RAISED}
 
 
 def test_an_effect_goes_to_its_tickets_partition_with_its_id_in_a_header(broker: str, topics: Topics, tmp_path: Path) -> None:
@@ -78,24 +78,22 @@ def test_an_effect_goes_to_its_tickets_partition_with_its_id_in_a_header(broker:
         until(lambda: all_committed(broker, topics), "everything is processed", worker)
 
     home = {record.key: record.partition for record in read(broker, topics.events)}
-    said = effects(broker, topics)
+    found = effects(broker, topics)
 
-    assert said
-    for effect, record in said:
+    assert found
+    for effect, record in found:
         assert record.key == effect.ticket.encode()
         assert record.partition == home[record.key]
         assert dict(record.headers)["ce_id"] == effect.id.encode()
 
 
-def test_by_the_clock_a_breach_is_said_without_any_further_event_and_not_before_its_deadline(
-    broker: str, topics: Topics, tmp_path: Path
-) -> None:
+def test_by_the_clock_a_breach_needs_no_further_event_and_is_never_early(broker: str, topics: Topics, tmp_path: Path) -> None:
     with Worker(broker, topics, tmp_path).ready().live() as worker:
         at = now()
         created = event("desk/1", "ticket.created", at, fields={"priority": "quick"}, actor="customer")
         publish(broker, topics, [sent("desk/1", created)])
         breaches = until(
-            lambda: [said for said in effects(broker, topics) if said.effect.kind is Kind.BREACHED], "a breach", worker
+            lambda: [found for found in effects(broker, topics) if found.effect.kind is Kind.BREACHED], "a breach", worker
         )
 
     (breach,) = breaches
@@ -110,18 +108,16 @@ def test_without_routine_effects_only_decisions_are_published(broker: str, topic
         publish(broker, topics, [*(sent(ticket, what) for ticket, what in feed), *tick(end)])
         until(lambda: all_committed(broker, topics), "everything is processed", worker)
 
-    said = {(effect.kind, effect.reason) for effect, _ in effects(broker, topics)}
-    kinds = {kind for kind, _ in said}
+    kinds_and_reasons = {(effect.kind, effect.reason) for effect, _ in effects(broker, topics)}
+    kinds = {kind for kind, _ in kinds_and_reasons}
 
     assert Kind.BREACHED in kinds
     assert not kinds & {Kind.STARTED, Kind.PAUSED, Kind.RETARGETED}
-    # A reopening takes a verdict back.
-    assert {reason for kind, reason in said if kind is Kind.RESUMED} == {Reason.REOPENED}
+    # A reopening retracts a verdict.
+    assert {reason for kind, reason in kinds_and_reasons if kind is Kind.RESUMED} == {Reason.REOPENED}
 
 
-def test_told_to_stop_it_commits_what_it_did_and_leaves_nothing_to_do_again(
-    broker: str, topics: Topics, tmp_path: Path
-) -> None:
+def test_a_stopped_worker_commits_its_work_so_that_nothing_is_repeated(broker: str, topics: Topics, tmp_path: Path) -> None:
     feed = _feed(60)
     with Worker(broker, topics, tmp_path, "--clock", "event", "--commit-interval", "1m").ready() as worker:
         publish(broker, topics, [sent(ticket, what) for ticket, what in feed])
@@ -137,7 +133,7 @@ def test_told_to_stop_it_commits_what_it_did_and_leaves_nothing_to_do_again(
     assert all(line.endswith(" 0.0") for line in counted)
 
 
-def test_two_workers_share_the_partitions_and_the_one_that_is_left_keeps_all_deadlines(
+def test_two_workers_share_the_partitions_and_the_surviving_one_meets_all_deadlines(
     broker: str, topics: Topics, tmp_path: Path
 ) -> None:
     tickets = [f"desk/{number}" for number in range(40)]
@@ -159,7 +155,7 @@ def test_two_workers_share_the_partitions_and_the_one_that_is_left_keeps_all_dea
     assert breached() == dict.fromkeys(tickets, 1)
 
 
-def test_a_topic_that_is_missing_is_named_with_the_command_that_makes_it(broker: str, topics: Topics, tmp_path: Path) -> None:
+def test_a_missing_topic_is_named_with_the_command_that_creates_it(broker: str, topics: Topics, tmp_path: Path) -> None:
     elsewhere = type(topics)(app_id=topics.app_id, prefix="nowhere.")
     with Worker(broker, elsewhere, tmp_path) as worker:
         status = worker.process.wait(60)
@@ -170,7 +166,7 @@ def test_a_topic_that_is_missing_is_named_with_the_command_that_makes_it(broker:
     assert "breachwatch topics create" in log
 
 
-def test_a_wrong_number_of_partitions_is_said_with_what_mends_it(broker: str, topics: Topics, tmp_path: Path) -> None:
+def test_a_wrong_number_of_partitions_is_an_error_with_a_remedy(broker: str, topics: Topics, tmp_path: Path) -> None:
     other = type(topics)(app_id=topics.app_id + "-two", prefix=topics.prefix + "two.")
     asyncio.run(create(broker, other, partitions=2))
     with Worker(broker, other, tmp_path) as worker:
@@ -180,7 +176,7 @@ def test_a_wrong_number_of_partitions_is_said_with_what_mends_it(broker: str, to
     assert "BREACHWATCH_PARTITIONS=2" in worker.log.read_text("utf-8")
 
 
-def test_while_the_broker_is_away_a_worker_asks_again_and_says_so(topics: Topics, tmp_path: Path) -> None:
+def test_without_a_broker_a_worker_retries_and_logs_it(topics: Topics, tmp_path: Path) -> None:
     with Worker(f"127.0.0.1:{free_port()}", topics, tmp_path) as worker:
         until(lambda: worker.log.read_text("utf-8").count("next attempt in") >= 2, "it tries again", worker)
 

@@ -1,4 +1,4 @@
-"""What a worker on a real broker measures of itself."""
+"""The metrics of a worker on a real broker about itself."""
 
 from __future__ import annotations
 
@@ -14,16 +14,14 @@ if TYPE_CHECKING:
 
 
 def values(worker: Worker, name: str) -> dict[str, float]:
-    """Labels, as the page writes them, to the value."""
+    """The value of each set of labels, as the page writes them."""
     return {
         labels: float(value)
         for labels, value in re.findall(rf"^{name}(\{{.*\}})? (\S+)$", worker.page("metrics"), re.MULTILINE)
     }
 
 
-def test_a_worker_says_how_far_behind_it_is_what_it_holds_and_how_long_its_turns_took(
-    broker: str, topics: Topics, tmp_path: Path
-) -> None:
+def test_a_worker_measures_its_lag_its_tickets_and_its_units_of_work(broker: str, topics: Topics, tmp_path: Path) -> None:
     created = [
         sent(f"desk/{n}", event(f"desk/{n}", "ticket.created", START, fields={"status": "open", "priority": "p1"}))
         for n in range(20)
@@ -31,7 +29,7 @@ def test_a_worker_says_how_far_behind_it_is_what_it_holds_and_how_long_its_turns
     with Worker(broker, topics, tmp_path, "--clock", "event").ready() as worker:
         publish(broker, topics, [*created, *tick(START + HOUR // 2)])
         until(lambda: sum(values(worker, "sla_tickets").values()) == 20, "all tickets are held", worker)
-        until(lambda: sum(values(worker, "sla_event_age_seconds_count").values()), "turns were measured", worker)
+        until(lambda: sum(values(worker, "sla_event_age_seconds_count").values()), "units of work were measured", worker)
         lag = until(
             lambda: (lag := values(worker, "sla_committed_lag_records")) and not any(lag.values()) and lag, "no lag", worker
         )

@@ -16,6 +16,7 @@ from stream.cli.main import main
         (("starter", "--list"), "--export and --list deploy nothing"),
         (("--undo", "--export", "log.jsonl"), "--export and --list deploy nothing"),
         (("--undo", "--rejudge-from", "2026-01-01T00:00:00Z"), "--rejudge-from goes with FILES"),
+        (("--undo", "--at", "2026-01-01T00:00:00Z"), "leave out --at"),
         (("starter", "--rejudge-from", "2199-01-01T00:00:00Z"), "--rejudge-from must be in the past"),
         (("starter", "--rejudge-from", "yesterday"), "is not an RFC 3339 time"),
         (("starter", "--at", "2026-01-01T00:00:00Z"), "--at goes with --clock event"),

@@ -30,13 +30,13 @@ async def play(clients: Clients, topics: Topics) -> list[str]:
     """What can be read after each step, in words. The topic of breaches must be empty."""
     topic, name = topics.breaches, f"{topics.prefix}script"
     tp = TopicPartition(topic, 0)
-    told = []
+    noted = []
     reader = clients.reader("script")
     await reader.start()
     reader.assign([tp])
 
-    async def tell(what: str, records: int) -> None:
-        told.append(f"{what}: {await _contents(reader, tp, records)}")
+    async def note(what: str, records: int) -> None:
+        noted.append(f"{what}: {await _contents(reader, tp, records)}")
 
     async def send(producer: TransactionalProducer, *values: bytes) -> None:
         for delivery, _ in await submit(producer, topic, 0, [Record(b"key", value, []) for value in values]):
@@ -47,13 +47,13 @@ async def play(clients: Clients, topics: Topics) -> list[str]:
     await first.begin_transaction()
     await send(first, b"a", b"b")
     await first.commit_transaction()
-    await tell("committed", 2)
+    await note("committed", 2)
 
     await first.begin_transaction()
     await send(first, b"c")
     second = clients.transactional_producer("second", name)
     await second.start()
-    await tell("fenced while it writes", 2)
+    await note("fenced while it writes", 2)
     with pytest.raises(ProducerFenced):
         await first.commit_transaction()
     await first.stop()
@@ -64,12 +64,12 @@ async def play(clients: Clients, topics: Topics) -> list[str]:
     with pytest.raises(ProducerFenced):
         await send(second, b"late")
     await second.stop()
-    told.append("fenced between two writes")
+    noted.append("fenced between two writes")
 
     await third.begin_transaction()
     await send(third, b"d")
     await third.commit_transaction()
-    await tell("its successor", 3)
+    await note("its successor", 3)
 
     other = clients.transactional_producer("other", f"{name}-other")
     await other.start()
@@ -78,16 +78,16 @@ async def play(clients: Clients, topics: Topics) -> list[str]:
     await third.begin_transaction()
     await send(third, b"f")
     await third.commit_transaction()
-    await tell("beside another one that is open", 3)
+    await note("beside another one that is open", 3)
     await other.commit_transaction()
-    await tell("that is closed", 5)
+    await note("that is closed", 5)
 
     await third.begin_transaction()
     await third.commit_transaction()
-    await tell("after nothing was written", 5)
+    await note("after nothing was written", 5)
     for client in (third, other, reader):
         await client.stop()
-    return told
+    return noted
 
 
 async def _contents(reader: Reader, tp: TopicPartition, records: int) -> str:

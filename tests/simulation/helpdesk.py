@@ -6,8 +6,11 @@ import asyncio
 from typing import TYPE_CHECKING, Final
 
 from stream.runtime.kafka.transport import Record
+from stream.runtime.settings import ClockMode
+from stream.wire.decode import RejectReason
+from stream.wire.effect import encode_tick
 from tests.chaos.pace import MINUTE
-from tests.chaos.workload import BAD, Planned
+from tests.chaos.workload import BAD, PARTITIONS, Planned
 from tests.simulation.log import Append
 
 if TYPE_CHECKING:
@@ -16,18 +19,23 @@ if TYPE_CHECKING:
     from tests.simulation.worker import World
 
 
+def may_be_published(one: Planned, clock: ClockMode) -> bool:
+    """Where the feed says what time it is, nothing is too far in the future to be believed."""
+    return clock is ClockMode.WALL or one.bad != RejectReason.FUTURE
+
+
 class Helpdesk:
-    """``told``: what was published until now."""
+    """``published``: all records until now."""
 
     def __init__(self, world: World) -> None:
-        self.told: list[Planned] = []
+        self.published: list[Planned] = []
         self._world: Final = world
 
     def minute(self) -> int:
         """The whole minute that was last, in the run's time."""
         return self._world.pace.at(int(self._world.loop.time() * 1e6)) // MINUTE * MINUTE
 
-    async def publish(self, feed: Iterable[Planned]) -> None:
+    async def follow(self, feed: Iterable[Planned]) -> None:
         """Publish these in their order, each when its time has come."""
         world = self._world
         for one in feed:
@@ -35,13 +43,22 @@ class Helpdesk:
             if ahead > 0:
                 await asyncio.sleep(ahead)
             # Whoever gets no answer publishes again.
-            self.say([one] * (2 if world.random.random() < world.brokers.network.trouble else 1))
+            self.publish([one] * (2 if world.random.random() < world.brokers.network.trouble else 1))
 
-    def say(self, records: Iterable[Planned]) -> None:
+    async def tick(self) -> None:
+        """For ever: publish each minute how far the feed is, if workers go by that."""
+        while self._world.settings.clock is ClockMode.EVENT:
+            tick = encode_tick("desk", self.minute())
+            self.publish([Planned(0, number, None, tick) for number in range(PARTITIONS)])
+            await asyncio.sleep(1)
+
+    def publish(self, records: Iterable[Planned]) -> None:
         """Publish these at once."""
         world = self._world
         for one in records:
+            if not may_be_published(one, world.settings.clock):
+                continue
             record = Record(one.key, one.value, [(BAD, one.bad.encode())] if one.bad else [])
             partition = world.brokers.log.of(world.topics.events, one.partition)
             partition.append(Append(None, 0, False, [record]), world.brokers.network.now_ms)
-            self.told.append(one)
+            self.published.append(one)

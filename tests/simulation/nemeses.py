@@ -189,10 +189,10 @@ async def wake(scene: Scene) -> None:
 
 async def repeat(scene: Scene) -> None:
     """The newest records come again, in any order."""
-    newest = scene.helpdesk.told[-scene.random.randint(5, 40) :]
+    newest = scene.helpdesk.published[-scene.random.randint(5, 40) :]
     scene.random.shuffle(newest)
     scene.injected["shuffled repetition"] += len(newest)
-    scene.helpdesk.say(newest)
+    scene.helpdesk.publish(newest)
 
 
 async def poison(scene: Scene) -> None:
@@ -200,7 +200,7 @@ async def poison(scene: Scene) -> None:
     for _ in range(scene.random.randint(1, 8)):
         scene.injected["poison pill"] += 1
         number = 1_000 + scene.injected["poison pill"]
-        scene.helpdesk.say([broken(scene.random, number, scene.helpdesk.minute())])
+        scene.helpdesk.publish([broken(scene.random, number, scene.helpdesk.minute())])
         await scene.wait(0.2)
 
 

@@ -10,7 +10,7 @@ from random import Random
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from stream.runtime.kafka.topics import Topics
-from stream.runtime.settings import Settings, load
+from stream.runtime.settings import ClockMode, Settings, load
 from stream.sla.effects import Kind
 from stream.sla.engine import Engine
 from stream.wire.effect import decode_effect
@@ -21,7 +21,7 @@ from tests.chaos.workload import CANARY_DUE, PARTITIONS, Planned, canaries, plan
 from tests.simulation.clients import Brokers
 from tests.simulation.cluster import Cluster
 from tests.simulation.coordinators import Group, Transactions
-from tests.simulation.helpdesk import Helpdesk
+from tests.simulation.helpdesk import Helpdesk, may_be_published
 from tests.simulation.log import Log
 from tests.simulation.loop import Loop, StuckError
 from tests.simulation.nemeses import KINDS, Nemesis, Scene
@@ -64,11 +64,12 @@ class Workload(NamedTuple):
 
 
 @cache
-def settings(history: int, batch: int, commit_interval: str) -> Settings:
+def settings(clock: ClockMode, history: int, batch: int, commit_interval: str) -> Settings:
     return load(
         {
             "policies": str(Path(__file__).parents[1] / "chaos" / "policy.yaml"),
             "app_id": _TOPICS.app_id,
+            "clock": clock,
             "grace": "12s",
             "max_ahead": "1h",
             "session_timeout": "6s",
@@ -85,9 +86,10 @@ def engine(history: int) -> Engine:
     return Engine(policies(), history=history)
 
 
-def workload(random: Random) -> Workload:
+def workload(random: Random, clock: ClockMode) -> Workload:
     minutes = random.randint(5, 12)
-    return Workload(planned(random, _SHOWS, minutes, 1), minutes)
+    feed = planned(random, _SHOWS, minutes, 1)
+    return Workload([one for one in feed if may_be_published(one, clock)], minutes)
 
 
 def simulate(seed: int) -> Outcome:
@@ -97,7 +99,10 @@ def simulate(seed: int) -> Outcome:
     network = Network(loop, Random(random.random()))
     log = Log((spec.name for spec in _TOPICS.specs()), PARTITIONS)
     brokers = Brokers(network, log, Transactions(log, network.later), random.choice([2, 5, 100]))
-    of_workers = settings(random.choice([200, 200, 6, 3]), random.choice([3, 20, 500]), random.choice(["50ms", "200ms", "1s"]))
+    clock = random.choice([ClockMode.WALL, ClockMode.WALL, ClockMode.WALL, ClockMode.EVENT])
+    of_workers = settings(
+        clock, random.choice([200, 200, 6, 3]), random.choice([3, 20, 500]), random.choice(["50ms", "200ms", "1s"])
+    )
     group = Group(Random(random.random()), PARTITIONS, of_workers.session_timeout / 1e6, 12.0)
     world = World(
         loop=loop,
@@ -128,16 +133,16 @@ class _Run:
         self.world: Final = world
         self.injected = Counter[str]()
         self._random: Final = random
-        self._workload: Final = workload(random)
+        self._workload: Final = workload(random, world.settings.clock)
         self._kinds: Final[list[Nemesis]] = random.sample(KINDS, random.randint(2, len(KINDS)))
         self.cluster: Final = Cluster(world, random.choice([1, 2, 2, 3]))
         self._helpdesk: Final = Helpdesk(world)
 
     async def play(self) -> int:
-        """The feed and the faults, until everything is processed. The instant up to which everything must have been said."""
+        """The feed and the faults, until everything is processed. The instant up to which all effects must be published."""
         loop = self.world.loop
         watching = loop.spawn(loop.world, self._watch())
-        publishing = loop.spawn(loop.world, self._helpdesk.publish(self._workload.feed))
+        publishing = loop.spawn(loop.world, self._helpdesk.follow(self._workload.feed))
         scene = Scene(self._random, self.cluster, self._helpdesk, self.injected)
         ends = self._workload.minutes * MINUTE / SPEED / 1e6
         await asyncio.gather(*(loop.spawn(loop.world, self._haunt(scene, ends)) for _ in range(2)))
@@ -145,9 +150,11 @@ class _Run:
         self._heal()
         await self._until(self._processed, "all input is processed and committed")
         born = self._helpdesk.minute()
-        self._helpdesk.say(canaries(born))
-        # A partition wakes its tickets in the order of their instants: when this breach is said, all before it are.
-        await self._until(self._canaries_died, "the last deadlines are said")
+        self._helpdesk.publish(canaries(born))
+        ticking = loop.spawn(loop.world, self._helpdesk.tick())
+        # A partition wakes its tickets in the order of their instants: when this breach is published, all before it are.
+        await self._until(self._canaries_died, "the last breaches are published")
+        ticking.cancel()
         await self._until(self._processed, "all input is committed")
         self.cluster.check_memory()
         for machine in self.cluster.machines:

@@ -30,7 +30,7 @@ def _quiet() -> Iterator[None]:
 
 
 @pytest.mark.parametrize("part", range(PARTS))
-def test_whatever_happens_everything_is_said_once_and_nothing_early(part: int) -> None:
+def test_whatever_happens_every_effect_is_published_once_and_none_early(part: int) -> None:
     injected, counts = Counter[str](), Counter[str]()
     for seed in range(part * SEEDS_OF_A_PART, (part + 1) * SEEDS_OF_A_PART):
         outcome = simulate(seed)
@@ -41,7 +41,7 @@ def test_whatever_happens_everything_is_said_once_and_nothing_early(part: int) -
     assert min(counts["said"], counts["events"]) > SEEDS_OF_A_PART * 30
     if SEEDS_OF_A_PART >= 50:
         assert {"kill -9", "stop", "cut from the group", "rebalance", "clock set", "lost and late messages"} <= injected.keys()
-        assert {"exit ProducerFenced", "exit RuntimeError"} & counts.keys(), "nobody who was replaced went on"
+        assert {"exit ProducerFenced", "exit RuntimeError"} & counts.keys(), "no worker that was replaced went on"
 
 
 def test_a_seed_has_the_same_trace_in_every_process() -> None:

@@ -86,7 +86,7 @@ class PolicyLog:
             if begin:
                 raise LogCutError(self.cut(f"begins at offset {begin}"))
             (end,) = (await consumer.end_offsets([self.partition])).values()
-            return self._fold([record async for record in self._records(consumer, 0, end)], end)
+            return self._apply_all([record async for record in self._records(consumer, 0, end)], end)
 
     async def append(self, record: Record) -> int:
         """Append a record, once; its offset. Whether it is valid is another question.
@@ -153,7 +153,7 @@ class PolicyLog:
         except OffsetOutOfRangeError as error:
             raise LogCutError(self.cut(f"does not have offset {offset} any more")) from error
 
-    def _fold(self, records: list[LogRecord], end: int) -> ReadLog:
+    def _apply_all(self, records: list[LogRecord], end: int) -> ReadLog:
         deployed, values, void = Log(), dict[int, bytes](), list[Void]()
         for each in records:
             result = deployed.add(*each)

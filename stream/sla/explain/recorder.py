@@ -171,12 +171,13 @@ class Recorder:
         change = deployment.change
         if change is None:
             return
+        former = self.timeline.known[before.deployment].former
         for row, old_row in change.continued.items():
             watch = self.ticket.watches.get(row)
             if watch is not None and (trace := self._cycle_traces.get((old_row, watch.cycle))) is not None:
                 self._cycle_traces[row, watch.cycle] = CycleTrace(watch, dict(trace.why))
         for name, old in before.commitments.items():
-            new = change.commitment(change.policy(old.policy), name)
+            new = change.commitment(change.policy(former.policy(old.policy)), name)
             after = self.ticket.commitments.get(new)
             if after is not None and after.cycle == old.cycle and _key(name, old) != _key(new, after):
                 found = self.commitment_traces.pop(_key(name, old), None)
@@ -186,7 +187,7 @@ class Recorder:
                 elif found is not None:
                     self.commitment_traces[_key(name, old)] = found
         for name, high in before.escalations.items():
-            new = change.ladder(change.policy(high.policy), name)
+            new = change.ladder(change.policy(former.policy(high.policy)), name)
             stands = self.ticket.escalations.get(new)
             if stands is not None and stands.cycle == high.cycle and _key(name, high) != _key(new, stands):
                 ladder = self.ladder_traces.pop(_key(name, high), None)

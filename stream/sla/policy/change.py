@@ -204,6 +204,56 @@ class Change:
                     yield ladder.metric.name, ladder.metric, _metric_of(its_ladders, ladder.name)
 
 
+class FormerNames:
+    """Every name that something in a set of policies ever had, over all deployments up to that set.
+
+    A name that is in use again stands for what has it now.
+    """
+
+    __slots__ = ("_commitments", "_levels", "_policies")
+
+    def __init__(self, earlier: FormerNames | None, change: Change | None, policies: PolicySet) -> None:
+        """``earlier``: those of the set before. ``change``: from it to ``policies``; ``None`` for the first set."""
+        self._policies: dict[str, str] = {}
+        self._commitments: dict[tuple[str, str], str] = {}
+        self._levels: dict[tuple[str, str, str], str] = {}
+        if change is None:
+            return
+        if earlier is not None:
+            self._policies = {old: change.policy(new) for old, new in earlier._policies.items()}
+            for (policy, old), new in earlier._commitments.items():
+                policy_ = change.policy(policy)
+                self._commitments[policy_, old] = change.commitment(policy_, new)
+            for (policy, ladder, old), new in earlier._levels.items():
+                policy_ = change.policy(policy)
+                ladder_ = change.ladder(policy_, ladder)
+                self._levels[policy_, ladder_, old] = change.levels.get((policy_, ladder_), {}).get(new, new)
+        self._policies |= change.policies
+        self._commitments |= change.commitments
+        for (policy, ladder), names in change.levels.items():
+            self._levels |= {(policy, ladder, old): new for old, new in names.items()}
+        for policy_in_use in policies.policies:
+            name = policy_in_use.name
+            self._policies.pop(name, None)
+            for commitment in policy_in_use.commitments:
+                self._commitments.pop((name, commitment.name), None)
+            for ladder_in_use in policy_in_use.ladders:
+                for level in ladder_in_use.levels:
+                    self._levels.pop((name, ladder_in_use.name, level.name), None)
+
+    def policy(self, name: str) -> str:
+        """The present name of a policy, by any name it had."""
+        return self._policies.get(name, name)
+
+    def commitment(self, policy: str, name: str) -> str:
+        """The present name of a commitment, by any name that it and its policy had."""
+        return self._commitments.get((self.policy(policy), name), name)
+
+    def level(self, policy: str, ladder: str, name: str) -> str:
+        """The present name of a level, by any name it had. ``policy`` and ``ladder``: their present names."""
+        return self._levels.get((policy, ladder, name), name)
+
+
 def _metric_of(ladders: Mapping[str, Ladder], name: str) -> Metric | None:
     ladder = ladders.get(name)
     return None if ladder is None else ladder.metric

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from stream.sla.policy.change import Change, merged
+from stream.sla.policy.change import Change, FormerNames, merged
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,7 +30,7 @@ NEVER: Final = 1 << 62
 class Deployment:
     """One entry of the log. Never changed."""
 
-    __slots__ = ("at", "before", "change", "number", "policies", "renamed_commitments", "renamed_levels")
+    __slots__ = ("at", "before", "change", "former", "number", "policies")
 
     def __init__(self, number: int, at: int, policies: PolicySet, before: Deployment | None = None) -> None:
         """``policies``: as deployed. ``before``: the deployment that it follows on its timeline."""
@@ -42,26 +42,8 @@ class Deployment:
         """What is in force: as deployed, and with the versions of the same policies that earlier sets had."""
         self.change: Final[Change | None] = None if before is None else Change(before.policies, self.policies)
         """What is different from the set before; ``None`` for the first."""
-        commitments = {commitment.name for policy in self.policies.policies for commitment in policy.commitments}
-        levels = {level.name for policy in self.policies.policies for ladder in policy.ladders for level in ladder.levels}
-        self.renamed_commitments: Final[dict[str, str]] = _renamed(
-            {} if before is None else before.renamed_commitments,
-            {} if self.change is None else {old: new for (_, old), new in self.change.commitments.items()},
-            commitments,
-        )
-        """Names that commitments had, to the names they have: events may still use the old ones."""
-        self.renamed_levels: Final[dict[str, str]] = _renamed(
-            {} if before is None else before.renamed_levels,
-            {} if self.change is None else {old: new for names in self.change.levels.values() for old, new in names.items()},
-            levels,
-        )
-        """The same of levels."""
-
-
-def _renamed(earlier: Mapping[str, str], now: Mapping[str, str], present: set[str]) -> dict[str, str]:
-    """All old names to present names; a name that is in use again stands for what has it now."""
-    names = {old: now.get(new, new) for old, new in earlier.items()} | dict(now)
-    return {old: new for old, new in names.items() if old not in present}
+        self.former: Final[FormerNames] = FormerNames(None if before is None else before.former, self.change, self.policies)
+        """Names that events and what was decided may still use."""
 
 
 class Timeline:

@@ -175,6 +175,8 @@ class CommitmentMachine:
         else:
             commitment_state = before
             commitment_state.cycle = watch.cycle
+        if self.emitter.deployment is not None:  # the name may have been that of something else in this cycle
+            commitment_state.revise(self.emitter.at)
         self.emitter.ticket.commitments[resolved.name] = commitment_state
         commitment_state.aim(resolved, watch, self.emitter.at)
         self.look_ahead()
@@ -237,13 +239,14 @@ class CommitmentMachine:
         The elapsed time is always carried: ``on_change`` is for changes of fields.
         """
         commitment_state, resolved, at = self.commitment_state, self.resolved, self.emitter.at
+        before = self._shown()
         if commitment_state.unjudged:
             commitment_state.policy, commitment_state.version = resolved.policy.name, resolved.policy.version
-            commitment_state.calendar = resolved.calendar.name
-            return
-        before = self._shown()
-        self._aim()
-        commitment_state.measure_again(resolved.calendar, self.watch)
+            commitment_state.calendar, commitment_state.metric = resolved.calendar.name, resolved.metric
+            commitment_state.cycle = self.watch.cycle
+        else:
+            self._aim()
+            commitment_state.measure_again(resolved.calendar, self.watch)
         self.look_ahead()
         if (former is None or former.name == resolved.name) and self._shown() == before:
             return

@@ -25,24 +25,32 @@ from stream.sla.transition.escalation import EscalationMachine
 from stream.sla.transition.reconcile import reconcile
 
 if TYPE_CHECKING:
-    from stream.sla.policy.change import Change
+    from stream.sla.policy.change import Change, FormerNames
+    from stream.sla.policy.policy import Policy
     from stream.sla.policy.resolve import PolicySet
     from stream.sla.policy.timeline import Deployment
     from stream.sla.ticket.commitment_state import CommitmentState
     from stream.sla.ticket.escalation_state import EscalationState
-    from stream.sla.ticket.state import Fields
+    from stream.sla.ticket.state import Fields, Ticket
     from stream.sla.transition.draft import Draft
     from stream.sla.transition.emitter import Emitter
 
 _ENDS: Final = (STOP, RESTART, CANCEL)
 
 
-def deploy(draft: Draft, emitter: Emitter, deployment: Deployment, change: Change, built: dict[str, Stopwatch]) -> None:
+def deploy(
+    draft: Draft,
+    emitter: Emitter,
+    deployment: Deployment,
+    changes: tuple[Change, FormerNames],
+    built: dict[str, Stopwatch],
+) -> None:
     """Put ``deployment`` in force at ``emitter.at``.
 
-    ``change``: from the set in force up to now. ``built``: the stopwatches of ``change.built`` that could be built.
+    ``changes``: from the set in force up to now, and the names that things had before that set. ``built``: the stopwatches of
+    ``change.built`` that could be built.
     """
-    ticket = draft.ticket
+    ticket, (change, former) = draft.ticket, changes
     draft.own()
     emitter.cause, emitter.deployment = deployment_cause(deployment.number), deployment.number
     # 1
@@ -51,54 +59,75 @@ def deploy(draft: Draft, emitter: Emitter, deployment: Deployment, change: Chang
         if commitment_state.verdict != PENDING and commitment_state.decided_by is None:
             commitment_state.decided_by = ticket.deployment
     # 2
-    _rename(draft, change)
+    _rename(draft, deployment.policies, change, former)
     # 3
     fields = {name: value for name, value in ticket.fields.items() if name != "@begun"}
     for row, old_row in change.continued.items():
         _continue_row(draft, emitter, deployment.policies, change, (row, old_row), fields)
     # 4
     for row in change.built:
-        ticket.watches.pop(row, None)
         if row in built:
             ticket.watches[row] = built[row]
+        elif row in ticket.watches:
+            _forget(ticket, row, emitter.at)
     # 5
     before = draft.deploy(deployment.policies, change)
     emitter.calendars = deployment.policies.calendars
     reconcile(draft, emitter, list(ticket.watches), before)
     # 6
-    referred = {held.metric for held in ticket.commitments.values()} | {held.metric for held in ticket.escalations.values()}
-    for row, watch in list(ticket.watches.items()):
-        if row in deployment.policies.triggers:
-            continue
-        if row not in referred:
-            del ticket.watches[row]
-        elif watch.on:
-            cancelled = ticket.watches[row] = watch.copy()
-            cancelled.take(CANCEL, emitter.at)
+    for row in ticket.watches.keys() - deployment.policies.triggers.keys():
+        _forget(ticket, row, emitter.at)
     ticket.deployment = deployment.number
     ticket.look_ahead()
     emitter.deployment = None
 
 
-def _rename(draft: Draft, change: Change) -> None:
+def _forget(ticket: Ticket, row: str, at: int) -> None:
+    """Nothing is counted on the row any more; its stopwatch is kept where something that was decided refers to it."""
+    watch = ticket.watches[row]
+    commitments, escalations = ticket.commitments.values(), ticket.escalations.values()
+    if all(held.metric != row for held in commitments) and all(high.metric != row for high in escalations):
+        del ticket.watches[row]
+    elif watch.on:
+        cancelled = ticket.watches[row] = watch.copy()
+        cancelled.take(CANCEL, at)
+
+
+def _rename(draft: Draft, policies: PolicySet, change: Change, former: FormerNames) -> None:
+    """What the version in force still has under its old name keeps it: another version has the new one."""
     ticket = draft.ticket
     for name, held in list(ticket.commitments.items()):
-        new = change.commitment(change.policy(held.policy), name)
+        new = change.commitment(change.policy(former.policy(held.policy)), name)
         if new != name and new not in ticket.commitments:
-            state = draft.commitment_state(name) or held
-            ticket.commitments = {new if key == name else key: value for key, value in ticket.commitments.items()}
-            ticket.commitments[new] = state
+            policy = _in_force(ticket, policies, held.metric)
+            if policy is None or all(commitment.name != name for commitment in policy.commitments):
+                state = draft.commitment_state(name) or held
+                ticket.commitments = {new if key == name else key: value for key, value in ticket.commitments.items()}
+                ticket.commitments[new] = state
     for name, high in list(ticket.escalations.items()):
-        policy = change.policy(high.policy)
-        new = change.ladder(policy, name)
-        levels = change.levels.get((policy, new))
+        its_policy = change.policy(former.policy(high.policy))
+        new = change.ladder(its_policy, name)
+        levels = change.levels.get((its_policy, new))
+        if new == name and not levels:
+            continue
+        policy = _in_force(ticket, policies, high.metric)
+        ladders = {} if policy is None else {ladder.name: ladder for ladder in policy.ladders}
         if levels:
+            kept = {level.name for level in ladders[new].levels} if new in ladders else set()
             escalation_state = draft.escalation_state(name) or high
-            escalation_state.raised = tuple([levels.get(level, level) for level in escalation_state.raised])
-        if new != name and new not in ticket.escalations:
+            escalation_state.raised = tuple(
+                [level if level in kept else levels.get(level, level) for level in escalation_state.raised]
+            )
+        if new != name and new not in ticket.escalations and name not in ladders:
             renamed = draft.escalation_state(name) or high
             ticket.escalations = {new if key == name else key: value for key, value in ticket.escalations.items()}
             ticket.escalations[new] = renamed
+
+
+def _in_force(ticket: Ticket, policies: PolicySet, row: str) -> Policy | None:
+    """The version that applies to the ticket on the stopwatch of a row."""
+    watch = ticket.watches.get(row)
+    return None if watch is None else policies.resolved_policy(ticket.fields, policies.epoch(watch.began)).policy
 
 
 def _continue_row(

@@ -30,21 +30,21 @@ class Terms:
 
     def commitment(self, name: str, watch: Stopwatch) -> ResolvedCommitment | None:
         """By its present name."""
-        change = self.change
-        for resolved in self.resolved_policy(watch).commitments.values():
-            policy = resolved.policy.name
-            if name == (resolved.name if change is None else change.commitment(change.policy(policy), resolved.name)):
-                return resolved
-        return None
+        change, found = self.change, self.resolved_policy(watch).commitments
+        if change is not None:
+            for resolved in found.values():
+                if name == change.commitment(change.policy(resolved.policy.name), resolved.name):
+                    return resolved
+        return found.get(name)
 
     def ladder(self, name: str, watch: Stopwatch) -> ResolvedLadder | None:
         """By its present name."""
-        change = self.change
-        for resolved in self.resolved_policy(watch).ladders.values():
-            policy = resolved.policy.name
-            if name == (resolved.name if change is None else change.ladder(change.policy(policy), resolved.name)):
-                return resolved
-        return None
+        change, found = self.change, self.resolved_policy(watch).ladders
+        if change is not None:
+            for resolved in found.values():
+                if name == change.ladder(change.policy(resolved.policy.name), resolved.name):
+                    return resolved
+        return found.get(name)
 
     def is_withdrawn(self, policy: str) -> bool:
         """Whether the deployment that is being applied has no policy of that name any more."""

@@ -137,7 +137,8 @@ class Transition:
                     known if known is not None and _follows(deployment, ticket) else Change(self.policies, deployment.policies)
                 )
                 if change.touches(ticket):
-                    deploy(self.draft, emitter, deployment, change, self._built(change, self._next_at))
+                    former = self.timeline.known[ticket.deployment].former
+                    deploy(self.draft, emitter, deployment, (change, former), self._built(change, self._next_at))
                 else:
                     self.draft.deploy(deployment.policies, change)
                     emitter.calendars = deployment.policies.calendars
@@ -233,9 +234,7 @@ class Transition:
         )
 
     def _extend(self, event: Event) -> list[str]:
-        name = event.commitment
-        if name not in self.ticket.commitments:
-            name = self.timeline.known[self.ticket.deployment].renamed_commitments.get(name, name)
+        name = self._present_name(event.commitment)
         commitment_state = self.draft.commitment_state(name)
         if commitment_state is None:
             return []  # nothing of that name was ever promised to this ticket: there is nobody to tell
@@ -245,31 +244,38 @@ class Transition:
             CommitmentMachine(self.emitter, resolved, commitment_state, watch).on_extension(event)
         return [commitment_state.metric]
 
+    def _present_name(self, name: str) -> str:
+        """Of the commitment that an event names, perhaps by a name that it had."""
+        commitments, former = self.ticket.commitments, self.timeline.known[self.ticket.deployment].former
+        if name in commitments:
+            return name
+        return next((present for present, held in commitments.items() if former.commitment(held.policy, name) == present), name)
+
     def _escalate(self, event: Event) -> list[str]:
         """An acknowledgement or a release is for every ladder that it means; a request is answered once."""
         ticket = self.ticket
-        levels = self.timeline.known[ticket.deployment].renamed_levels
-        if event.level in levels:
-            event = msgspec.structs.replace(event, level=levels[event.level])
-        found = []
+        former = self.timeline.known[ticket.deployment].former
+        found: list[tuple[EscalationMachine, Event]] = []
         for name in list(ticket.escalations):
             escalation_state = self.draft.escalation_state(name)
             if escalation_state is not None:
                 watch = ticket.watches[escalation_state.metric]
                 resolved_ladder = self.draft.resolved_policy(watch).ladders.get(name)
                 if resolved_ladder is not None:
-                    found.append(self._escalation(resolved_ladder, escalation_state, watch))
+                    level = former.level(resolved_ladder.policy.name, name, event.level)
+                    meant = event if level == event.level else msgspec.structs.replace(event, level=level)
+                    found.append((self._escalation(resolved_ladder, escalation_state, watch), meant))
         if event.type == "escalation.requested":
-            found.sort(key=lambda one: (not one.answers(event), not one.resolved_ladder.ladder.on_request))
+            found.sort(key=lambda one: (not one[0].answers(one[1]), not one[0].resolved_ladder.ladder.on_request))
             del found[1:]
-        for escalation in found:
+        for escalation, meant in found:
             if event.type == "escalation.acknowledged":
-                escalation.on_acknowledgement(event)
+                escalation.on_acknowledgement(meant)
             elif event.type == "escalation.released":
-                escalation.on_release(event)
+                escalation.on_release(meant)
             else:
-                escalation.on_request(event, ticket.commitments.get(escalation.resolved_ladder.ladder.request_after))
-        return [escalation.escalation_state.metric for escalation in found]
+                escalation.on_request(meant, ticket.commitments.get(escalation.resolved_ladder.ladder.request_after))
+        return [escalation.escalation_state.metric for escalation, _ in found]
 
     def _fire(self, instant: int) -> None:
         ticket, emitter = self.ticket, self.emitter

@@ -9,13 +9,17 @@ from typing import Any
 import pytest
 
 from stream.deployments.difference import difference
-from stream.deployments.facts import Change, Part
+from stream.deployments.facts import Change, Code, Part
+from stream.deployments.plan import plan_lines
+from stream.deployments.snapshot import decode, encode
 from stream.deployments.version_changes import version_changes
 from stream.language.policies import load, shipped
+from stream.sla.calendar.calendar import Calendar
 from stream.sla.calendar.duration import Duration
 from stream.sla.policy.conditions import FieldIn
 from stream.sla.policy.metric import BUILT_IN
 from stream.sla.policy.policy import Choice, Commitment, Ladder, LadderKind, Level, OnChange, Policy, Threshold, ThresholdKind
+from stream.sla.policy.resolve import PolicySet
 from tests.unit.deployments.stepping import AT, OFFICE, Stepping, file, policy
 
 LADDER = "[{ladder: up, kind: hierarchical, on: resolution, levels: [{level: lead, notify: lead, at: 50%}]}]"
@@ -94,6 +98,19 @@ def test_a_choice_with_too_many_cases_is_told_without_them(step: Stepping) -> No
     assert line.endswith("commitment resolution, target: changed, for too many kinds of tickets to list")
 
 
+def test_a_version_that_is_dropped_is_listed_and_changes_nothing(step: Stepping) -> None:
+    first, second = policy(), policy("[{metric: resolution, target: 2d}]", version=2, head="since: 2026-07-01")
+    found = step.find(file(first, second), file(second))
+    assert list(plan_lines(found)) == [
+        "~ policy p",
+        "    ~ version 1 is in no file any more; it keeps its range",
+        "",
+        "policies: 0 added, 0 withdrawn, 0 renamed, 0 changed; calendars: 0 changed, on 0 days; 0 errors, 0 warnings",
+    ]
+    assert not found
+    assert step.find(file(first, second), file(first))
+
+
 def test_commitments_and_ladders_come_go_and_are_renamed(step: Stepping) -> None:
     ladders = LADDER.replace("ladder: up", "ladder: top, was: up").replace("level: lead", "level: first, was: lead")
     old = file(policy("[{metric: resolution, target: 1d}, {metric: review, target: 1d}]", escalations=LADDER))
@@ -149,13 +166,39 @@ def test_dates_with_the_same_change_stand_together_and_the_window_ends(step: Ste
         "~ calendar office",
         "    ~ day: 8:00 -> 9:00",
         "~ calendar office, hours",
-        "    ~ 23 days, Mon 2026-06-01 to Wed 2026-07-01: open 09:00-17:00 -> open 09:00-18:00",
+        "    ~ 88 days, Mon 2026-03-02 to Wed 2026-07-01: open 09:00-17:00 -> open 09:00-18:00",
     ]
 
 
-def test_dates_before_the_deployment_are_not_compared(step: Stepping) -> None:
-    more = OFFICE.replace("]}}", "]}, exceptions: [{date: 2026-05-29, closed: true}, {date: 2026-06-01, closed: true}]}")
-    assert [change.day for change in step.find(file(policy()), file(policy(), calendars=more)).days] == [date(2026, 6, 1)]
+def test_dates_are_compared_from_a_quarter_before_the_deployment_until_the_window_ends(step: Stepping) -> None:
+    dates = (date(2026, 2, 27), date(2026, 3, 2), date(2026, 5, 29), date(2026, 7, 1), date(2026, 7, 2))
+    closed = ", ".join(f"{{date: {day}, closed: true}}" for day in dates)
+    more = OFFICE.replace("]}}", f"]}}, exceptions: [{closed}]}}")
+    assert [change.day for change in step.find(file(policy()), file(policy(), calendars=more)).days] == list(dates[1:4])
+
+
+def test_a_time_zone_with_other_rules_is_a_fact(step: Stepping) -> None:
+    old = load(["batoi"])
+    (name,) = old.calendars.keys() - {"24x7"}
+    content = old.calendars[name].content
+    zone = dataclasses.replace(content.zone, changes=(*content.zone.changes, AT), offsets=(*content.zone.offsets, 0))
+    new = PolicySet(old.policies, {name: Calendar(name, dataclasses.replace(content, zone=zone))})
+    found = difference(PolicySet(old.policies, {name: old.calendars[name]}), new, AT)
+    assert list(plan_lines(found))[:2] == [f"~ calendar {name}", "    ~ timezone: other rules of Asia/Kolkata"]
+    assert [problem.code for problem in found.problems] == [Code.ZONE_CHANGED]
+
+
+@pytest.mark.parametrize("name", ["baar", "batoi", "botpenguin", "starter"])
+def test_a_set_that_was_stored_does_not_differ_from_its_files(name: str) -> None:
+    assert not difference(decode(encode(load([name]))), load([name]), AT)
+
+
+def test_a_digest_in_the_name_of_a_row_is_no_difference() -> None:
+    before, after = (
+        version_with(dataclasses.replace(THINGS[0], metric=dataclasses.replace(BUILT_IN["resolution"], name=name)))
+        for name in ("quick#1a2b3c", "quick#4d5e6f")
+    )
+    assert version_changes(before, after) == []
 
 
 def test_rules_that_are_written_otherwise_and_give_the_same_hours_are_no_difference(step: Stepping) -> None:

@@ -145,6 +145,19 @@ def test_a_working_day_and_a_zone_that_change_are_problems_of_the_calendar(step:
     assert step.problems(file(policy()), file(policy(), calendars=zone)) == ["zone-changed: calendar office"]
 
 
+def test_hours_that_change_before_the_deployment_are_a_problem_of_the_calendar(step: Stepping) -> None:
+    late = OFFICE.replace("17:00", "18:00").replace("]}}", "]}, day: 8h}")
+    assert step.problems(file(policy()), file(policy(), calendars=late)) == ["past-hours-changed: calendar office"]
+    from_june = OFFICE.replace("]}}", ']}, versions: [{since: 2026-06-01, week: {mon-fri: ["09:00-18:00"]}}], day: 8h}')
+    assert step.problems(file(policy()), file(policy(), calendars=from_june)) == []
+
+
+def test_the_latest_version_stays_in_force_when_it_is_taken_out_of_the_file(step: Stepping) -> None:
+    second = policy("[{metric: resolution, target: 1h}]", version=2, head="since: 2026-07-01")
+    (found,) = step.find(file(policy(), second), file(policy())).problems
+    assert (found.code, found.severity, found.place) == (Code.VERSION_STAYS_IN_FORCE, Severity.ERROR, Place("p", 2))
+
+
 def test_errors_come_before_warnings(step: Stepping) -> None:
     old = file(policy(name="a", applies_to="{x: a}"), policy())
     new = file(policy(version=2))

@@ -207,13 +207,24 @@ def test_a_deployment_measures_an_open_commitment_whole(cases: list[Case]) -> No
     assert told.effects[-1].due_at == 6 * HOUR
 
 
-def test_a_deployment_that_changes_nothing_about_a_commitment_says_nothing(cases: list[Case]) -> None:
+def test_a_deployment_that_changes_nothing_about_a_commitment_says_nothing_of_it(cases: list[Case]) -> None:
+    more = Commitment("more", HERE, by_priority(p1="9h"))
+    after = dataclasses.replace(policy(HERE), commitments=(*policy(HERE).commitments, more))
+    told = Told(deployed(policy(HERE), after)).event(created(0))
+    cases.clear()
+    told.wake(2 * HOUR)
+
+    assert cases == [Case.REDEPLOYED, Case.NEW] or COMPILED
+    assert [(effect.commitment, effect.kind) for effect in told.steps[-1].effects] == [("more", Kind.STARTED)]
+
+
+def test_a_deployment_that_changes_nothing_about_a_ticket_leaves_its_state_alone(cases: list[Case]) -> None:
     told = Told(deployed(policy(HERE), policy(HERE))).event(created(0))
     cases.clear()
     state = told.state
     told.wake(2 * HOUR)
 
-    assert cases == [Case.REDEPLOYED] or COMPILED
+    assert cases == []
     assert facts(told) == []
     assert told.state is state
 

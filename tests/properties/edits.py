@@ -1,0 +1,533 @@
+"""Random edits of policies and calendars, as people make them to a file: what a deployment changes.
+
+A set of policies is a function of a seed, as scenes of the oracle are. An edit gives another set that the check would
+accept as far as names go: a ladder stands on a commitment that there is, and nothing has two names.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from random import Random
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from stream.sla.calendar.duration import Duration
+from stream.sla.engine import Engine
+from stream.sla.policy.conditions import ALWAYS, AnyOf, Condition, EventIs, FieldIn, Not
+from stream.sla.policy.metric import BEGUN, BUILT_IN, SOLVED, Again, Metric, row_name
+from stream.sla.policy.policy import Choice, Commitment, Ladder, LadderKind, Level, OnChange, Policy, Threshold
+from stream.sla.policy.resolve import PolicySet
+from stream.sla.policy.timeline import Deployments
+from tests.oracle.scenes import CALENDARS, GOLD, P1, P2, Scene, read, scene
+from tests.unit.sla.given import HOUR, MINUTE, after, left, share, used
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from stream.sla.effects import Effect
+    from stream.sla.events import Event
+
+TARGETS = ["20m", "2h", "3h", "12h", "30h", "2d", "0.5bh", "2bh", "4bh", "1bd", "3bd"]
+PENDING = FieldIn("status", frozenset({"pending"}))
+WAITING = FieldIn("status", frozenset({"pending", "on_hold"}))
+AGENT_ANSWERS = EventIs(frozenset({"comment.added"}), frozenset({"agent"}), True)
+PARTS: list[dict[str, Any]] = [
+    {"pauses": None},
+    {"pauses": PENDING},
+    {"pauses": WAITING},
+    {"pauses": FieldIn("@dependency", frozenset({"yes"}))},
+    {"pauses": GOLD},
+    {"stops": SOLVED},
+    {"stops": AnyOf((SOLVED, WAITING))},
+    {"stops": AnyOf((SOLVED, AGENT_ANSWERS))},
+    {"stops": FieldIn("@accepted", frozenset({"customer"}))},
+    {"again": Again.NEVER},
+    {"again": Again.CONTINUE, "reopens": Not(SOLVED)},
+    {"again": Again.CONTINUE, "reopens": FieldIn("status", frozenset({"open"}))},
+    {"again": Again.CYCLE},
+    {"cancels": FieldIn("team", frozenset({"b"}))},
+    {"starts": FieldIn("team", frozenset({"a"}))},
+    {"starts": Not(SOLVED)},
+    {"restarts": AGENT_ANSWERS},
+]
+WEEKS: list[dict[str, Any]] = [
+    {"mon-sun": ["00:00-24:00"]},
+    {"mon-fri": ["09:00-17:00"]},
+    {"mon-fri": ["09:00-15:00"]},
+    {"mon-sat": ["22:00-06:00"]},
+    {"mon-sun": ["10:00-12:00", "14:00-20:00"]},
+]
+
+
+class World(NamedTuple):
+    """The content of the policy files."""
+
+    policies: tuple[Policy, ...]
+    calendars: Mapping[str, Mapping[str, Any]]
+    """As a file has them."""
+
+    def policy_set(self) -> PolicySet:
+        return PolicySet(self.policies, {name: read(name, dict(data)) for name, data in self.calendars.items()})
+
+
+def edited(random: Random, world: World, start: int) -> World:
+    """The world after one edit, sometimes after several. ``start``: about when tickets begin (epoch microseconds)."""
+    for _ in range(random.choice([1, 2, 4, 8])):
+        edit = random.choice(EDITS)
+        world = edit(random, world, start) or world
+    return world
+
+
+def _target(random: Random, world: World, _start: int) -> World | None:
+    return _of_commitment(random, world, lambda one: replace(one, target=_targets(random)))
+
+
+def _targets(random: Random) -> Choice[Duration]:
+    one, other = (Duration.parse(text) for text in random.sample(TARGETS, 2))
+    forms = [Choice.fixed(one), Choice.fixed(one), Choice(((P1, one), (P2, other))), Choice(((P2, one),))]
+    return random.choice(forms)
+
+
+def _warnings(random: Random, world: World, _start: int) -> World | None:
+    marks = [share(20), share(50), share(80), used("10m"), used("2h"), used("2bh"), left("10m"), left("2bh")]
+    some: tuple[Threshold, ...] = tuple(random.sample(marks, random.randint(0, 3)))
+    return _of_commitment(random, world, lambda one: replace(one, warn_at=Choice.fixed(some)))
+
+
+def _when(random: Random, world: World, _start: int) -> World | None:
+    return _of_commitment(random, world, lambda one: replace(one, when=_which(random)))
+
+
+def _commitment_calendar(random: Random, world: World, _start: int) -> World | None:
+    name = random.choice([None, *sorted(world.calendars)])
+    return _of_commitment(random, world, lambda one: replace(one, calendar=None if name is None else Choice.fixed(name)))
+
+
+def _on_change(random: Random, world: World, _start: int) -> World | None:
+    return _of_commitment(random, world, lambda one: replace(one, on_change=random.choice(list(OnChange))))
+
+
+def _cap(random: Random, world: World, _start: int) -> World | None:
+    cap = random.choice([None, "30m", "2h", "1bd", "3bd"])
+    return _of_commitment(random, world, lambda one: replace(one, extension_cap=None if cap is None else Duration.parse(cap)))
+
+
+def _conditions(random: Random, world: World, _start: int) -> World | None:
+    parts = random.choice(PARTS)
+    place = _place(random, world)
+    policy = world.policies[place]
+    if not policy.commitments:
+        return None
+    which = random.randrange(len(policy.commitments))
+    commitment = policy.commitments[which]
+    metric = _called(f"{policy.name}/{commitment.name}", replace(commitment.metric, **parts))
+    return _replaced(world, place, _with(policy, which, replace(commitment, metric=metric)))
+
+
+def _metric(random: Random, world: World, _start: int) -> World | None:
+    metric = BUILT_IN[random.choice(sorted(BUILT_IN))]
+    return _of_commitment(random, world, lambda one: replace(one, metric=metric))
+
+
+def _remove_commitment(random: Random, world: World, _start: int) -> World | None:
+    place = _place(random, world)
+    policy = world.policies[place]
+    stood_on = {name for ladder in policy.ladders for name in (ladder.commitment, ladder.request_after)}
+    free = [one for one in policy.commitments if one.name not in stood_on]
+    if not free:
+        return None
+    gone = random.choice(free)
+    return _replaced(world, place, replace(policy, commitments=tuple(one for one in policy.commitments if one is not gone)))
+
+
+def _add_commitment(random: Random, world: World, _start: int) -> World | None:
+    place = _place(random, world)
+    policy = world.policies[place]
+    metric = random.choice(["resolution", "first_response", "next_response", "agent_work", "review", "customer_silence"])
+    name = random.choice([metric, f"{metric}-x", "added"])
+    if name in {one.name for one in policy.commitments} | {one.was for one in policy.commitments}:
+        return None
+    cap = Duration.parse("1bd")
+    added = Commitment(name, BUILT_IN[metric], _targets(random), Choice.fixed((share(50),)), extension_cap=cap)
+    return _replaced(world, place, replace(policy, commitments=(*policy.commitments, added)))
+
+
+def _rename_commitment(random: Random, world: World, _start: int) -> World | None:
+    place = _place(random, world)
+    policy = world.policies[place]
+    if not policy.commitments:
+        return None
+    commitment = random.choice(policy.commitments)
+    old, new = commitment.name, random.choice([f"{commitment.name}+", "renamed"])
+    if any(new in (one.name, one.was) for one in policy.commitments):
+        return None
+    was = random.choice([old, old, ""])
+    commitments = tuple(replace(one, name=new, was=was) if one is commitment else one for one in policy.commitments)
+    ladders = tuple(
+        replace(
+            one,
+            commitment=new if one.commitment == old else one.commitment,
+            request_after=new if one.request_after == old else one.request_after,
+        )
+        for one in policy.ladders
+    )
+    return _replaced(world, place, _with_rows(replace(policy, commitments=commitments, ladders=ladders)))
+
+
+def _remove_ladder(random: Random, world: World, _start: int) -> World | None:
+    place = _place(random, world)
+    return _replaced(world, place, replace(world.policies[place], ladders=()))
+
+
+def _add_ladder(random: Random, world: World, _start: int) -> World | None:
+    place = _place(random, world)
+    policy = world.policies[place]
+    if policy.ladders or not policy.commitments:
+        return None
+    on = random.choice(["", policy.commitments[0].name])
+    metric = None if on else Metric(f"{policy.name}/l", starts=BEGUN, stops=SOLVED, again=Again.CONTINUE, reopens=Not(SOLVED))
+    if metric is not None:
+        metric = _called(metric.name, metric)
+    monitoring = random.choice([None, Duration.parse("1d"), Duration.parse("2bh")])
+    ladder = Ladder("l", LadderKind.FUNCTIONAL, _levels(random, on), metric, on, monitoring=monitoring)
+    return _replaced(world, place, replace(policy, ladders=(ladder,)))
+
+
+def _levels(random: Random, on: str) -> tuple[Level, ...]:
+    marks = [share(10), share(50), share(100), after("10m"), after("2h")] if on else [used("10m"), used("2h"), used("1d")]
+    names = random.sample(["one", "two", "three", "four"], random.randint(1, 3))
+    chosen = sorted(random.sample(range(len(marks)), len(names)))
+    repeat = random.choice([None, Duration.parse("1h")])
+    return tuple(
+        Level(name, (name,), Choice.fixed(marks[mark]), repeat, 2 if repeat else 0, random.random() < 0.3)
+        for name, mark in zip(names, chosen, strict=True)
+    )
+
+
+def _change_levels(random: Random, world: World, _start: int) -> World | None:
+    return _of_ladder(random, world, lambda one: replace(one, levels=_levels(random, one.commitment)))
+
+
+def _monitoring(random: Random, world: World, _start: int) -> World | None:
+    length = random.choice([None, "1h", "2bh", "1d"])
+    return _of_ladder(random, world, lambda one: replace(one, monitoring=None if length is None else Duration.parse(length)))
+
+
+def _ladder_when(random: Random, world: World, _start: int) -> World | None:
+    return _of_ladder(random, world, lambda one: replace(one, when=_which(random)))
+
+
+def _raise_again(random: Random, world: World, _start: int) -> World | None:
+    wait = random.choice([None, "1h", "2bh"])
+    return _of_ladder(random, world, lambda one: replace(one, raise_again_after=None if wait is None else Duration.parse(wait)))
+
+
+def _rename_ladder(random: Random, world: World, _start: int) -> World | None:
+    found = _of_ladder(
+        random, world, lambda one: replace(one, name=f"{one.name}+", was=random.choice([one.name, one.name, ""]))
+    )
+    return None if found is None else found._replace(policies=tuple(map(_with_rows, found.policies)))
+
+
+def _rename_level(random: Random, world: World, _start: int) -> World | None:
+    def renamed(ladder: Ladder) -> Ladder:
+        level = random.choice(ladder.levels)
+        new = f"{level.name}+"
+        other = replace(level, name=new, was=random.choice([level.name, level.name, ""]))
+        levels = tuple(other if one is level else one for one in ladder.levels)
+        return replace(ladder, levels=levels, on_request=new if ladder.on_request == level.name else ladder.on_request)
+
+    return _of_ladder(random, world, renamed)
+
+
+def _move_ladder(random: Random, world: World, _start: int) -> World | None:
+    place = _place(random, world)
+    policy = world.policies[place]
+    if not policy.ladders or not policy.commitments or not policy.ladders[0].commitment:
+        return None
+    on = random.choice(policy.commitments).name
+    return _replaced(world, place, replace(policy, ladders=(replace(policy.ladders[0], commitment=on), *policy.ladders[1:])))
+
+
+def _hours(random: Random, world: World, _start: int) -> World | None:
+    return _of_calendar(random, world, {"week": random.choice(WEEKS)})
+
+
+def _zone(random: Random, world: World, _start: int) -> World | None:
+    zones = ["UTC", "Europe/Berlin", "Asia/Kolkata", "America/New_York"]
+    return _of_calendar(random, world, {"timezone": random.choice(zones)})
+
+
+def _day(random: Random, world: World, _start: int) -> World | None:
+    return _of_calendar(random, world, {"day": random.choice(["2h", "6h", "8h"])})
+
+
+def _holiday(random: Random, world: World, _start: int) -> World | None:
+    dates = ["2026-03-09", "2026-03-10", "2026-03-27", "2026-03-30", "2026-04-06", "2026-10-26", "2026-11-02", "2026-11-03"]
+    holidays = [{"date": date} for date in random.sample(dates, random.randint(0, 4))]
+    return _of_calendar(random, world, {"holidays": holidays})
+
+
+def _of_calendar(random: Random, world: World, parts: Mapping[str, Any]) -> World:
+    name = random.choice(sorted(world.calendars))
+    return world._replace(calendars={**world.calendars, name: {**world.calendars[name], **parts}})
+
+
+def _rename_calendar(random: Random, world: World, _start: int) -> World | None:
+    old = random.choice(sorted(world.calendars))
+    new = f"{old}+"
+    calendars = {new if name == old else name: data for name, data in world.calendars.items()}
+
+    def choice(names: Choice[str]) -> Choice[str]:
+        return Choice(tuple((condition, new if name == old else name) for condition, name in names.cases))
+
+    policies = tuple(
+        replace(
+            policy,
+            calendar=choice(policy.calendar),
+            commitments=tuple(
+                one if one.calendar is None else replace(one, calendar=choice(one.calendar)) for one in policy.commitments
+            ),
+        )
+        for policy in world.policies
+    )
+    return World(policies, calendars)
+
+
+def _policy_calendar(random: Random, world: World, _start: int) -> World | None:
+    place = _place(random, world)
+    name = random.choice(sorted(world.calendars))
+    return _replaced(world, place, replace(world.policies[place], calendar=Choice.fixed(name)))
+
+
+def _applies_to(random: Random, world: World, _start: int) -> World | None:
+    place = _place(random, world)
+    return _replaced(world, place, replace(world.policies[place], applies_to=_which(random)))
+
+
+def _withdraw(random: Random, world: World, _start: int) -> World | None:
+    name = random.choice(world.policies).name
+    rest = tuple(policy for policy in world.policies if policy.name != name)
+    return world._replace(policies=rest) if rest else None
+
+
+def _put_in_front(random: Random, world: World, start: int) -> World | None:
+    """One customer's policy, made of another one."""
+    name = random.choice(["front", "q"])
+    if name in {policy.name for policy in world.policies} | {policy.was for policy in world.policies}:
+        return None
+    since = random.choice([None, None, start - 9 * HOUR, start + random.randint(0, 30) * HOUR])
+    model = random.choice(world.policies)
+    commitments = tuple(replace(one, target=_targets(random), was="") for one in model.commitments)
+    ladders = tuple(replace(one, was="") for one in model.ladders)
+    front = replace(
+        model,
+        name=name,
+        version=1,
+        was="",
+        since=since,
+        applies_to=_which(random),
+        commitments=commitments,
+        ladders=ladders,
+    )
+    return world._replace(policies=(front, *world.policies))
+
+
+def _rename_policy(random: Random, world: World, _start: int) -> World | None:
+    old = random.choice(world.policies).name
+    new = f"{old}+"
+    if new in {policy.name for policy in world.policies} | {policy.was for policy in world.policies}:
+        return None
+    was = random.choice([old, old, ""])
+    return world._replace(
+        policies=tuple(_with_rows(replace(one, name=new, was=was)) if one.name == old else one for one in world.policies)
+    )
+
+
+def _with_rows(policy: Policy) -> Policy:
+    """Rows of a policy's own are called after the policy and after the commitment or ladder."""
+    commitments = tuple(
+        replace(one, metric=_called(f"{policy.name}/{one.name}", one.metric)) if "/" in one.metric.name else one
+        for one in policy.commitments
+    )
+    ladders = tuple(
+        one if one.metric is None else replace(one, metric=_called(f"{policy.name}/{one.name}", one.metric))
+        for one in policy.ladders
+    )
+    return replace(policy, commitments=commitments, ladders=ladders)
+
+
+def _called(base: str, metric: Metric) -> Metric:
+    return replace(metric, name=row_name(base, metric))
+
+
+def _new_version(random: Random, world: World, start: int) -> World | None:
+    name = random.choice(world.policies).name
+    newest = max((one for one in world.policies if one.name == name), key=lambda one: one.version)
+    earliest = start - 5 * HOUR if newest.since is None else newest.since + HOUR
+    since = earliest + random.randint(0, 40) * HOUR
+    commitments = tuple(replace(one, target=_targets(random)) if random.random() < 0.5 else one for one in newest.commitments)
+    version = replace(newest, version=newest.version + 1, since=since, commitments=commitments)
+    return world._replace(policies=(*world.policies, version))
+
+
+def _dated_back(random: Random, world: World, start: int) -> World | None:
+    places = [place for place, policy in enumerate(world.policies) if policy.since is not None]
+    if not places:
+        return None
+    place = random.choice(places)
+    return _replaced(world, place, replace(world.policies[place], since=start + random.randint(-5, 60) * HOUR))
+
+
+def _tidy(random: Random, world: World, _start: int) -> World | None:
+    name = random.choice(world.policies).name
+    versions = [policy for policy in world.policies if policy.name == name]
+    if len(versions) < 2:
+        return None
+    oldest = min(versions, key=lambda one: one.version)
+    return world._replace(policies=tuple(policy for policy in world.policies if policy is not oldest))
+
+
+def _order(_random: Random, world: World, _start: int) -> World | None:
+    return world._replace(policies=tuple(reversed(world.policies)))
+
+
+EDITS: list[Callable[[Random, World, int], World | None]] = [
+    _target,
+    _target,
+    _warnings,
+    _when,
+    _commitment_calendar,
+    _on_change,
+    _cap,
+    _conditions,
+    _conditions,
+    _conditions,
+    _metric,
+    _remove_commitment,
+    _add_commitment,
+    _rename_commitment,
+    _rename_commitment,
+    _remove_ladder,
+    _add_ladder,
+    _change_levels,
+    _monitoring,
+    _ladder_when,
+    _raise_again,
+    _rename_ladder,
+    _rename_level,
+    _move_ladder,
+    _hours,
+    _zone,
+    _day,
+    _holiday,
+    _rename_calendar,
+    _policy_calendar,
+    _applies_to,
+    _withdraw,
+    _put_in_front,
+    _rename_policy,
+    _new_version,
+    _new_version,
+    _dated_back,
+    _tidy,
+    _order,
+]
+
+
+def _which(random: Random) -> Condition:
+    which: list[Condition] = [ALWAYS, ALWAYS, GOLD, Not(GOLD), P1]
+    return random.choice(which)
+
+
+def _place(random: Random, world: World) -> int:
+    """Of a policy, more often of one in front: most tickets have the first."""
+    return min(random.randrange(len(world.policies)), random.randrange(len(world.policies)))
+
+
+def _of_commitment(random: Random, world: World, change: Callable[[Commitment], Commitment]) -> World | None:
+    place = _place(random, world)
+    policy = world.policies[place]
+    if not policy.commitments:
+        return None
+    which = random.randrange(len(policy.commitments))
+    return _replaced(world, place, _with(policy, which, change(policy.commitments[which])))
+
+
+def _of_ladder(random: Random, world: World, change: Callable[[Ladder], Ladder]) -> World | None:
+    places = [place for place, policy in enumerate(world.policies) if policy.ladders]
+    if not places:
+        return None
+    place = random.choice(places)
+    policy = world.policies[place]
+    return _replaced(world, place, replace(policy, ladders=(change(policy.ladders[0]), *policy.ladders[1:])))
+
+
+def _with(policy: Policy, which: int, commitment: Commitment) -> Policy:
+    return replace(policy, commitments=(*policy.commitments[:which], commitment, *policy.commitments[which + 1 :]))
+
+
+def _replaced(world: World, place: int, policy: Policy) -> World:
+    return world._replace(policies=(*world.policies[:place], policy, *world.policies[place + 1 :]))
+
+
+class Deploy(NamedTuple):
+    """One deployment of a scene: the newest of its log when it becomes known. Instants are epoch microseconds."""
+
+    at: int
+    """When it is made, and where it is an ordinary one the instant from which it holds."""
+    holds_from: int
+    world: World
+
+
+class Deployed(NamedTuple):
+    """What happens to one ticket while its policies change."""
+
+    first: World
+    deploys: list[Deploy]
+    events: list[Event]
+    until: int
+
+
+def deployed(seed: int, *, backwards: bool = False) -> Deployed:
+    """A scene with up to three deployments. ``backwards``: some of them undo or rejudge."""
+    found = scene(seed)
+    random = Random(seed)
+    start = found.events[0].at
+    first = World(tuple(map(_with_rows, found.policies)), CALENDARS)
+    timeline, deploys, at = [(0, first)], [], start
+    instants = _instants(first, found)
+    for _ in range(random.choice([1, 1, 2, 3])):
+        near = random.choice([0, 0, MINUTE, -MINUTE, random.randint(0, 180) * MINUTE])
+        at = max(at, random.choice(instants) + near)
+        way = random.random() if backwards else 1.0
+        if way < 0.25 and len(timeline) > 1:
+            holds_from, world = timeline[-1][0], timeline[-2][1]
+        elif way < 0.5:
+            holds_from, world = at - random.randint(0, 2880) * MINUTE, edited(random, timeline[-1][1], start)
+        else:
+            holds_from, world = at, edited(random, timeline[-1][1], start)
+        timeline = [one for one in timeline if one[0] == 0 or one[0] < holds_from] + [(holds_from, world)]
+        deploys.append(Deploy(at, holds_from, world))
+    return Deployed(first, deploys, found.events, found.until)
+
+
+def _instants(world: World, found: Scene) -> list[int]:
+    """When something happens to the ticket or becomes true of it: then a deployment is the most delicate."""
+    engine, state = Engine(world.policy_set()), None
+    effects: list[Effect] = []
+    events = sorted(found.events, key=lambda event: event.key)
+    for event in events:
+        step = engine.apply(state, "T", event, event.at)
+        state = step.state
+        effects += step.effects
+    if state is not None:
+        effects += engine.wake(state, found.until).effects
+    return [event.at for event in events] + [effect.at for effect in effects]
+
+
+def log(one: Deployed, count: int | None = None) -> Deployments:
+    """The log after the first ``count`` deployments; after all of them where none is given."""
+    found = Deployments.fixed(one.first.policy_set())
+    for number, deploy in enumerate(one.deploys[:count], start=1):
+        found = found.add(number, deploy.holds_from, deploy.world.policy_set())
+    return found

@@ -1,0 +1,158 @@
+"""What must hold of a ticket whatever is deployed: checked after each step of a scene that is played in the order of time."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from stream.sla.codec import codec
+from stream.sla.effects import TIMER, Effect, Kind, Reason
+from stream.sla.engine import Engine, Outcome, Step
+from stream.sla.explain.explain import explain, explain_state
+from stream.sla.explain.explanation import Outcome as Shown
+from stream.sla.policy.conditions import NO_EVENT, compile_condition
+from stream.sla.ticket.commitment_state import CommitmentState, Verdict
+from stream.sla.ticket.state import open_commitments
+from tests.properties.edits import Deployed, log
+
+if TYPE_CHECKING:
+    from stream.sla.events import Event
+    from stream.sla.explain.explanation import Explanation
+    from stream.sla.policy.timeline import Deployments
+    from stream.sla.ticket.state import State
+
+_DONE = {Kind.MET: "met", Kind.MEASURED: "met", Kind.MET_LATE: "late", Kind.CANCELLED: "cancelled"}
+_MAY = {
+    Kind.STARTED: {"", "met", "late", "cancelled", "breached", "elapsed"},
+    Kind.WARNED: {"open"},
+    Kind.PAUSED: {"open"},
+    Kind.RESUMED: {"open", "met"},
+    Kind.RETARGETED: {"open", "met"},
+    Kind.MET: {"open"},
+    Kind.MEASURED: {"open"},
+    Kind.CANCELLED: {"open"},
+    Kind.BREACHED: {"open"},
+    Kind.ELAPSED: {"open"},
+    Kind.MET_LATE: {"breached", "late"},
+}
+
+
+class Chains:
+    """Of each commitment: from its start to its end, by the effects alone."""
+
+    def __init__(self) -> None:
+        self.state: dict[str, str] = {}
+
+    def take(self, effect: Effect, renamed: set[tuple[str, str]], timers: set[str]) -> None:
+        kind, name = effect.kind, effect.commitment
+        if kind not in _MAY or effect.ladder:
+            return
+        now = self.state.get(name, "")
+        if kind is not Kind.STARTED and now not in _MAY[kind]:  # it has another name by now
+            olds = [old for old, new in renamed if new == name and self.state.get(old) in _MAY[kind]]
+            now = self.state.pop(olds[0]) if olds else now
+        may = _MAY[kind] | ({"open"} if kind is Kind.STARTED and name in timers else set())
+        assert now in may, f"{kind} after {now!r}: {effect}"
+        self.state[name] = _DONE.get(kind, "breached" if kind in (Kind.BREACHED, Kind.ELAPSED) else "open")
+
+
+def play(one: Deployed, *, check: bool = True, history: int = 200) -> tuple[Engine, State, list[Effect]]:
+    """The scene in the order of time, every deployment known from the beginning. Raises AssertionError."""
+    engine = Engine(log(one), history=history)
+    state: State | None = None
+    said: list[Effect] = []
+    chains = Chains()
+    for event in sorted(one.events, key=lambda event: event.key):
+        step = engine.apply(state, "T", event, event.at)
+        assert step.outcome in (Outcome.APPLIED, Outcome.DUPLICATE)
+        _check(one, engine, state, step, chains)
+        state = step.state
+        said += step.effects
+    assert state is not None
+    before = state
+    step = engine.wake(state, one.until)
+    _check(one, engine, before, step, chains)
+    said += step.effects
+    state = step.state
+    if check:
+        open_ = {name for name, held in state.head.commitments.items() if held.verdict == Verdict.PENDING}
+        assert {name for name, found in chains.state.items() if found == "open"} == open_
+        agree(engine.deployments, state, one.events, one.until)
+    return engine, state, said
+
+
+def _check(one: Deployed, engine: Engine, before: State | None, step: Step, chains: Chains) -> None:
+    deployments = engine.deployments
+    codec_agrees(step.state)
+    timers = {
+        name
+        for deployment in deployments.known.values()
+        for policy in deployment.policies.policies
+        for name in [c.name for c in policy.commitments if c.metric.timer]
+    }
+    changes = [deployment.change for deployment in deployments.known.values() if deployment.change is not None]
+    renamed = {(old, new) for change in changes for (_, old), new in change.commitments.items()}
+    newest = -(1 << 62)
+    for effect in step.effects:
+        assert not effect.retracts, f"taken back although nothing came late: {effect}"
+        assert effect.at >= newest, f"not in the order of time: {effect}"
+        newest = effect.at
+        if effect.deployment is not None:
+            assert effect.at == deployments.known[effect.deployment].at, f"not at its deployment: {effect}"
+        if effect.kind is Kind.MET_LATE and effect.target is not None:
+            assert effect.elapsed >= effect.target, f"late, with less than its target: {effect}"
+        if effect.kind is Kind.MET and effect.target is not None and effect.due_at is not None:
+            assert effect.due_at >= effect.at, f"met after its deadline: {effect}"
+        if effect.kind is Kind.BREACHED:
+            assert effect.due_at is not None
+            assert effect.due_at <= effect.at, f"an early breach: {effect}"
+            if effect.due_at < effect.at:
+                assert effect.reason is Reason.RETARGETED_PAST_DUE
+            if effect.cause == TIMER or effect.deployment is not None:
+                _not_solved(deployments, effect, step.state)
+        chains.take(effect, renamed, timers)
+
+
+def _not_solved(deployments: Deployments, effect: Effect, state: State) -> None:
+    held = state.head.commitments.get(effect.commitment)
+    if held is None:
+        return
+    triggers = deployments.timeline.in_force(effect.at).policies.triggers.get(held.metric)
+    if triggers is not None and held.cycle == effect.cycle:
+        assert not compile_condition(triggers.metric.stops)(NO_EVENT, dict(effect.fields)), (
+            f"a breach of what is fulfilled: {effect}"
+        )
+
+
+def codec_agrees(state: State) -> None:
+    data = codec.encode(state)
+    assert codec.decode(data) == state
+    assert codec.encode(codec.decode(data)) == data
+    assert codec.peek(data) == (state.wake_at, state.ended, open_commitments(state))
+
+
+def agree(deployments: Deployments, state: State, events: list[Event], until: int) -> None:
+    """State and explanations show the same open commitments, with the same verdicts and deadlines."""
+    shown = explain(deployments, "T", events, until)
+    kept = explain_state(deployments, state, until)
+    listed = {one.commitment: one for one in open_commitments(state)}
+    for explanation in (shown, kept):
+        for name in listed:
+            _same(explanation, name, state.head.commitments[name])
+        waiting = {
+            deadline.commitment
+            for deadline in explanation.deadlines
+            if not deadline.ladder and deadline.verdict is Shown.PENDING and deadline.target is not None
+        }
+        assert waiting <= listed.keys(), f"explained as pending, and not listed: {waiting - listed.keys()}"
+
+
+def _same(explanation: Explanation, name: str, held: CommitmentState) -> None:
+    found = [
+        deadline
+        for deadline in explanation.deadlines
+        if not deadline.ladder and (deadline.commitment, deadline.metric, deadline.cycle) == (name, held.metric, held.cycle)
+    ]
+    assert len(found) == 1, f"{name} {held.parts()} is explained {len(found)} times"
+    wanted = (Shown.BREACHED, Shown.ELAPSED) if held.verdict == Verdict.BREACHED else (Shown.PENDING,)
+    assert found[0].verdict in wanted, f"{name}: {found[0].verdict}, not {wanted}"
+    assert found[0].due == held.due, f"{name}: due {found[0].due}, not {held.due}"

@@ -1,0 +1,171 @@
+"""What is true of a ticket depends on its events and on the timeline, not on when either became known."""
+
+from __future__ import annotations
+
+from random import Random
+from typing import TYPE_CHECKING
+
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
+
+from stream.sla.codec import codec
+from stream.sla.engine import Engine, Outcome
+from tests.examples import examples
+from tests.properties.edits import Deployed, deployed, log
+from tests.properties.invariants import agree, codec_agrees, play
+
+if TYPE_CHECKING:
+    from stream.sla.effects import Effect
+    from stream.sla.events import Event
+
+SEEDS = st.integers(0, 2**32)
+GENERATE = (Phase.explicit, Phase.generate)
+"""A scene is a function of its seed: there is nothing that could be made smaller."""
+Fact = tuple[str, int, int | None, str]
+
+
+class Ledger:
+    """A consumer's view: what was said and not taken back. Objects as soon as something is said twice or taken back unsaid."""
+
+    def __init__(self, one: Deployed, known: int, history: int = 200) -> None:
+        """``known``: so many deployments are known in the beginning."""
+        self.one = one
+        self.known = known
+        self.engine = Engine(log(one, known), history=history)
+        self.state: bytes | None = None
+        self.said: dict[str, Effect] = {}
+        self.ids: set[str] = set()
+        self.effects: list[Effect] = []
+        self.cut = False
+
+    def learn(self) -> None:
+        self.known += 1
+        deploy = self.one.deploys[self.known - 1]
+        self.engine.deployments = self.engine.deployments.add(self.known, deploy.holds_from, deploy.world.policy_set())
+
+    def hear(self, event: Event) -> None:
+        before = None if self.state is None else codec.decode(self.state)
+        step = self.engine.apply(before, "T", event, event.at)
+        self.cut = self.cut or step.outcome is Outcome.TOO_LATE
+        self._take(step.effects)
+        self.state = codec.encode(step.state)
+
+    def wake(self, now: int) -> None:
+        if self.state is not None:
+            step = self.engine.wake(codec.decode(self.state), now)
+            self._take(step.effects)
+            self.state = codec.encode(step.state)
+
+    def _take(self, effects: tuple[Effect, ...]) -> None:
+        for effect in effects:
+            assert effect.id not in self.ids, f"said twice: {effect}"
+            self.ids.add(effect.id)
+            self.effects.append(effect)
+            if effect.retracts:
+                del self.said[effect.retracts]
+            else:
+                self.said[effect.id] = effect
+
+    def facts(self) -> set[Fact]:
+        return {
+            (e.id.partition(".")[0], e.at, e.due_at, f"{e.kind} {e.reason} {e.level} {e.policy} {e.policy_version} {e.target}")
+            for e in self.said.values()
+        }
+
+
+def in_order(one: Deployed) -> Ledger:
+    """The fold in the order of time, with everything known from the beginning."""
+    found = Ledger(one, len(one.deploys))
+    for event in sorted(one.events, key=lambda event: event.key):
+        found.hear(event)
+    found.wake(one.until)
+    return found
+
+
+def shuffled(one: Deployed, random: Random, history: int = 200) -> Ledger:
+    """Events in any order and some of them repeated, deployments becoming known at any moment, wakes in between."""
+    found = Ledger(one, 0, history)
+    arrivals: list[Event | None] = [*one.events, *random.sample(one.events, min(2, len(one.events)))]
+    random.shuffle(arrivals)
+    for _ in one.deploys:
+        arrivals.insert(random.randint(0, len(arrivals)), None)
+    start = min(event.at for event in one.events)
+    for event in arrivals:
+        if event is None:
+            found.learn()
+        else:
+            found.hear(event)
+        if random.random() < 0.4:
+            found.wake(random.randint(start, one.until))
+    found.wake(one.until)
+    return found
+
+
+@settings(max_examples=examples(150), deadline=None, phases=GENERATE, database=None)
+@given(SEEDS)
+def test_whatever_is_deployed_a_ticket_keeps_its_invariants(seed: int) -> None:
+    play(deployed(seed))
+
+
+@settings(max_examples=examples(150), deadline=None, phases=GENERATE, database=None)
+@given(SEEDS)
+def test_any_order_of_arrival_and_any_moment_of_learning_end_in_the_same_facts(seed: int) -> None:
+    one = deployed(seed, backwards=True)
+    found = shuffled(one, Random(seed))
+
+    assert found.facts() == in_order(one).facts()
+    assert found.state is not None
+    agree(found.engine.deployments, codec.decode(found.state), one.events, one.until)
+
+
+@settings(max_examples=examples(100), deadline=None, phases=GENERATE, database=None)
+@given(SEEDS)
+def test_deployments_that_are_known_before_they_hold_give_the_very_same_effects(seed: int) -> None:
+    one = deployed(seed)
+    found, random = Ledger(one, 0), Random(seed)
+    for event in sorted(one.events, key=lambda event: event.key):
+        while found.known < len(one.deploys) and one.deploys[found.known].at <= event.at:
+            found.wake(one.deploys[found.known].at)
+            found.learn()
+        if random.random() < 0.5:
+            found.wake(event.at)
+        found.hear(event)
+    while found.known < len(one.deploys):
+        found.learn()
+    found.wake(one.until)
+
+    def told(effects: list[Effect]) -> list[object]:
+        return [(e.id, e.kind, e.at, e.due_at, e.reason, e.cause, e.elapsed, e.paused, e.late, e.deployment) for e in effects]
+
+    assert told(found.effects) == told(in_order(one).effects)
+
+
+@settings(max_examples=examples(100), deadline=None, phases=GENERATE, database=None)
+@given(SEEDS)
+def test_a_deployment_that_is_undone_leaves_no_trace(seed: int) -> None:
+    found, random = deployed(seed), Random(seed)
+    mistaken = found.deploys[0]
+    undone = found._replace(deploys=[mistaken, mistaken._replace(world=found.first)])
+    never = found._replace(deploys=[])
+    ledger = Ledger(undone, 0)
+    for event in sorted(found.events, key=lambda event: event.key):
+        ledger.hear(event)
+        if ledger.known < 2 and random.random() < 0.4:
+            ledger.learn()
+        if random.random() < 0.4:
+            ledger.wake(event.at + random.randint(0, 7_200_000_000))
+    while ledger.known < 2:
+        ledger.learn()
+    ledger.wake(found.until)
+
+    assert ledger.facts() == in_order(never).facts()
+
+
+@settings(max_examples=examples(100), deadline=None, phases=GENERATE, database=None)
+@given(SEEDS)
+def test_a_history_that_is_cut_never_ends_a_worker(seed: int) -> None:
+    one = deployed(seed, backwards=True)
+    found = shuffled(one, Random(seed), history=4)
+
+    assert found.state is not None
+    codec_agrees(codec.decode(found.state))

@@ -1,0 +1,65 @@
+"""What a deployment does to a ticket where a story cannot show it: the state, the readings, the ids, a history that is cut."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from stream.sla.effects import Kind
+from stream.sla.policy.timeline import Deployments
+from stream.sla.ticket.state import State, open_commitments
+from tests.unit.sla.given import HOUR, Told, changed, commitment, created, policy_set
+
+if TYPE_CHECKING:
+    from stream.sla.policy.resolve import PolicySet
+
+DAY = 24 * HOUR
+
+
+def told(*sets: tuple[int, PolicySet], history: int = 200) -> Told:
+    """Sets of policies with the instants from which they hold; the first since ever."""
+    deployments = Deployments.fixed(sets[0][1])
+    for number, (at, policies) in enumerate(sets[1:], start=1):
+        deployments = deployments.add(number, at, policies)
+    return Told(deployments, history=history)
+
+
+def test_a_breach_that_is_renamed_is_listed_under_its_new_name() -> None:
+    old = policy_set(commitment())
+    new = policy_set(replace(commitment(), name="fix", was="resolution"))
+    ticket = told((0, old), (10 * HOUR, new)).event(created(HOUR)).wake(DAY)
+
+    assert ticket.state is not None
+    assert [one.commitment for one in open_commitments(ticket.state)] == ["fix"]
+    assert [effect.commitment for effect in ticket.effects if effect.kind is Kind.BREACHED] == ["resolution"]
+
+
+def test_a_breach_that_is_renamed_later_than_it_was_found_is_listed_under_its_new_name() -> None:
+    old = policy_set(commitment())
+    new = policy_set(replace(commitment(), name="fix", was="resolution"))
+    ticket = told((0, old), (10 * HOUR, new)).event(created(HOUR)).wake(9 * HOUR).wake(DAY)
+
+    assert ticket.state is not None
+    assert [one.commitment for one in open_commitments(ticket.state)] == ["fix"]
+
+
+def test_a_deployment_that_changes_nothing_leaves_the_very_state() -> None:
+    old = policy_set(commitment())
+    ticket = told((0, old), (10 * HOUR, policy_set(replace(commitment(), objective=0.9)))).event(created(HOUR)).wake(9 * HOUR)
+    state: State | None = ticket.state
+    assert state is not None
+
+    assert ticket.engine.wake(state, DAY).state is state
+
+
+def test_a_row_that_comes_back_after_the_history_was_cut_is_not_counted_before_its_next_cycle() -> None:
+    both = policy_set(commitment("first_response"), commitment())
+    one = policy_set(commitment())
+    ticket = told((0, both), (10 * HOUR, one), (20 * HOUR, both), history=4)
+    for event in [created(HOUR), *[changed(hour * HOUR, team=str(hour)) for hour in range(11, 18)]]:
+        ticket.event(event)
+    ticket.wake(DAY)
+
+    assert ticket.state is not None
+    assert ticket.steps[-1].unbuilt == 1
+    assert [one.commitment for one in open_commitments(ticket.state)] == ["resolution"]
