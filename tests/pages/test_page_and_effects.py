@@ -6,12 +6,14 @@ Every edit meets a ticket in every state. The worker knows the deployment before
 from __future__ import annotations
 
 import json
+import re
+from html import unescape
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import pytest
 
 from stream.language.policies import load
-from stream.observe.pages import pages_json
+from stream.observe.pages import page_ticket, pages_json
 from stream.observe.pages.views import TicketView
 from stream.runtime.viewer import Viewer
 from stream.sla.effects import KINDS, Effect, Kind, Reason
@@ -214,10 +216,13 @@ class Life:
         levels = [one for one in self._deadlines() if "ladder" in one]
         return {(one["ladder"], one["level"], one["cycle"]) for one in levels if one["verdict"] == "raised"}
 
+    def view(self) -> TicketView:
+        found = Viewer(self._worker).ticket("desk/1", frozenset(), None)  # type: ignore[arg-type]
+        assert isinstance(found, TicketView)
+        return found
+
     def _deadlines(self) -> list[dict[str, Any]]:
-        view = Viewer(self._worker).ticket("desk/1", frozenset(), None)  # type: ignore[arg-type]
-        assert isinstance(view, TicketView)
-        deadlines: list[dict[str, Any]] = json.loads(pages_json.ticket(view))["explanation"]["deadlines"]
+        deadlines: list[dict[str, Any]] = json.loads(pages_json.ticket(self.view()))["explanation"]["deadlines"]
         return deadlines
 
 
@@ -253,3 +258,14 @@ def test_a_tickets_page_and_its_effects_agree_before_and_after_a_deployment(
         life.wake(berlin(UNTIL))
         compare("undone", {})
     assert different == {}
+
+
+def test_the_page_names_the_deployment_that_changed_a_deadline(worker: Worker, sets: dict[str, PolicySet]) -> None:
+    life = Life(worker, Deployments.fixed(sets["nothing"]).add(7, berlin(f"{DAY} 14:00"), sets["a longer target"]))
+    life.hear(event(0, berlin(f"{DAY} 10:00"), "ticket.created", fields={"status": "open", "priority": "p1"}))
+    life.wake(berlin(f"{DAY} 15:00"))
+
+    text = unescape(re.sub(r"<[^>]*>", " ", page_ticket.render(life.view()).decode()))
+
+    now = "policy changed, now 20:00:00, due Wed 2026-11-18 14:00 CET (deployment 7)"
+    assert re.search(rf"Mon 2026-11-16 14:00 CET\s+retargeted\s+{re.escape(now)}", text)
