@@ -112,7 +112,7 @@ class WorkerProcess:
         self._taking_over = asyncio.Lock()
         self._busy = 0.0
         self._consumer: Final = Consumer(brokers, world.group, self.link, world.random, settings.batch)
-        self._store: Final = _store(world.topics.changelog)
+        self._store: Final = empty_store(world.topics.changelog)
         self._producer: Final = PlainProducer(brokers)
         self._clients: Final = SimulatedClients(brokers, 20)
         self._detector: Final = SuspensionDetector(settings.session_timeout / 1e6 / 2, loop.time)
@@ -306,7 +306,8 @@ class WorkerProcess:
                 await self._consumer.commit()
 
 
-def _store(changelog: str) -> Store:
+def empty_store(changelog: str) -> Store:
+    """The store of a worker that starts. ``changelog``: the topic."""
     app: Any = None
     table: Any = SimpleNamespace(
         name="tickets",
