@@ -10,6 +10,7 @@ from aiokafka.errors import (
     ConcurrentTransactions,
     InvalidProducerEpoch,
     KafkaError,
+    NotLeaderForPartitionError,
     ProducerFenced,
     RequestTimedOutError,
 )
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
     from tests.simulation.network import Network
 
 _BACKOFF: Final = 0.03
+_WAIT: Final = 0.1
+_WAITS: Final = 50
+"""So often a client waits for a partition to have a leader again, and for so many seconds each time."""
 _TRIES: Final = 4
 """After so many requests without an answer a batch fails: whether it is written is not known."""
 
@@ -127,7 +131,7 @@ class PlainProducer:
         sequence = self._sequences.get((topic, partition), 0)
         batch = Append(self._me, sequence, self._transactional, records)
         log, network = self._brokers.log.of(topic, partition), self._brokers.network
-        written: Written = await self._until_answered("append", lambda: log.append(batch, network.now_ms))
+        written: Written = await self._until_answered("append", lambda: log.lead().append(batch, network.now_ms))
         self._sequences[topic, partition] = sequence + len(records)
         return written
 
@@ -135,12 +139,17 @@ class PlainProducer:
 
     async def _until_answered(self, kind: str, request: Callable[[], Any]) -> Any:
         """Ask again as long as the brokers are busy or do not answer. Raises KafkaError."""
-        tries = 0
+        tries = waits = 0
         while True:
             try:
                 return await self._ask(kind, request)
             except ConcurrentTransactions:
                 await asyncio.sleep(_BACKOFF)
+            except NotLeaderForPartitionError:
+                waits += 1
+                if waits == _WAITS:
+                    raise
+                await asyncio.sleep(_WAIT)
             except RequestTimedOutError:
                 tries += 1
                 if tries == _TRIES:
@@ -231,7 +240,9 @@ class Reader:
 
     async def end_offsets(self, partitions: Collection[TP]) -> Mapping[TP, int]:
         log = self._log
-        ends: Mapping[TP, int] = await self._fetched(lambda: {tp: log.of(tp.topic, tp.partition).stable for tp in partitions})
+        ends: Mapping[TP, int] = await self._fetched(
+            lambda: {tp: log.of(tp.topic, tp.partition).lead().stable for tp in partitions}
+        )
         return ends
 
     def assign(self, partitions: Collection[TP]) -> None:
@@ -250,7 +261,7 @@ class Reader:
         def read() -> dict[TP, tuple[list[Entry], int]]:
             found = {}
             for tp in wanted:
-                log = self._log.of(tp.topic, tp.partition)
+                log = self._log.of(tp.topic, tp.partition).lead()
                 found[tp] = log.read(self._positions[tp], log.end, self._most)
             return found
 
@@ -269,6 +280,8 @@ class Reader:
                 return await self._network.ask("read", request)
             except RequestTimedOutError:
                 await asyncio.sleep(_BACKOFF)
+            except NotLeaderForPartitionError:
+                await asyncio.sleep(_WAIT)
 
 
 class SimulatedClients:

@@ -95,17 +95,18 @@ class Transactions:
     def _end(self, known: _Transactions, *, commit: bool) -> None:
         known.ending = True
         producer = known.producer
-        left = list(known.partitions)
+        left = [self._log.of(*place) for place in known.partitions]
 
         def mark() -> None:
-            self._log.of(*left.pop()).mark(producer, commit=commit)
+            partition = left.pop()
+            partition.mark(producer, commit=commit)
             if left:
-                self._later(mark)
+                self._later(lambda: left[-1].when_led(mark))
             else:
                 known.ending = False
                 known.partitions.clear()
 
-        self._later(mark)
+        self._later(lambda: left[-1].when_led(mark))
 
 
 class Joined(NamedTuple):

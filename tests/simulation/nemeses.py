@@ -140,6 +140,22 @@ async def trouble(scene: Scene) -> None:
     network.trouble = 0.0
 
 
+async def leader_away(scene: Scene) -> None:
+    """Partitions of one topic have no leader for a while, and what lies between two steps of a turn takes seconds."""
+    topics = scene.world.topics
+    topic = scene.random.choice([topics.changelog, topics.changelog, *(spec.name for spec in topics.specs())])
+    away = [one for one in scene.world.brokers.log.all() if one.topic == topic and scene.random.random() < 0.7]
+    scene.injected["partition without a leader"] += len(away)
+    for partition in away:
+        partition.lose_leader()
+    await scene.wait(1)
+    for _ in range(scene.random.randint(0, 2)):
+        await scene.at_a_step(scene.die, scene.random.choice([15, 60]))
+    await scene.wait(6)
+    for partition in away:
+        partition.gain_leader()
+
+
 async def slowness(scene: Scene) -> None:
     """Some answers take far longer than others, so that they come in another order."""
     network = scene.world.brokers.network
@@ -212,6 +228,8 @@ KINDS: Final[list[Nemesis]] = [
     stop,
     cut,
     trouble,
+    leader_away,
+    leader_away,
     slowness,
     rebalance,
     come_and_go,

@@ -145,7 +145,7 @@ class _Run:
         publishing = loop.spawn(loop.world, self._helpdesk.follow(self._workload.feed))
         scene = Scene(self._random, self.cluster, self._helpdesk, self.injected)
         ends = self._workload.minutes * MINUTE / SPEED / 1e6
-        await asyncio.gather(*(loop.spawn(loop.world, self._haunt(scene, ends)) for _ in range(2)))
+        await asyncio.gather(*(loop.spawn(loop.world, self._haunt(scene, ends)) for _ in range(self._random.choice([1, 2, 3]))))
         await publishing
         self._heal()
         await self._until(self._processed, "all input is processed and committed")
@@ -172,7 +172,7 @@ class _Run:
     async def _haunt(self, scene: Scene, ends: float) -> None:
         while self.world.loop.time() < ends:
             await self._random.choice(self._kinds)(scene)
-            await scene.wait(2.5)
+            await scene.wait(1.5)
 
     def _heal(self) -> None:
         network = self.world.brokers.network
