@@ -206,9 +206,9 @@ class Group:
                 answer(Joined(self.generation, mine))
 
     def _divided(self, names: list[str]) -> Iterable[frozenset[int]]:
-        """Mostly as before, as far as that is even; sometimes in any other way."""
+        """As before, as far as that is even, or in any other way."""
         most = -(-self._partitions // len(names))
-        keep = self._random.random() < 0.7
+        keep = self._random.random() < 0.5
         shares: list[set[int]] = [set(sorted(self._assigned.get(name, ()))[:most]) if keep else set() for name in names]
         rest = [number for number in range(self._partitions) if not any(number in share for share in shares)]
         self._random.shuffle(rest)

@@ -85,7 +85,8 @@ class Partition:
     appended: list[Callable[[], None]] = field(default_factory=list)
     """Called once, when there is more to read."""
 
-    _away: bool = False
+    _away: int = 0
+    """How many times it has lost its leader and not yet got one."""
     _waiting: list[Callable[[], None]] = field(default_factory=list)
 
     def lead(self) -> Self:
@@ -102,13 +103,14 @@ class Partition:
             action()
 
     def lose_leader(self) -> None:
-        self._away = True
+        self._away += 1
 
     def gain_leader(self) -> None:
-        self._away = False
-        waiting, self._waiting = self._waiting, []
-        for action in waiting:
-            action()
+        self._away -= 1
+        if not self._away:
+            waiting, self._waiting = self._waiting, []
+            for action in waiting:
+                action()
 
     @property
     def end(self) -> int:

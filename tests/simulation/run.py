@@ -135,7 +135,7 @@ class _Run:
         self._random: Final = random
         self._workload: Final = workload(random, world.settings.clock)
         self._kinds: Final[list[Nemesis]] = random.sample(KINDS, random.randint(2, len(KINDS)))
-        self.cluster: Final = Cluster(world, random.choice([1, 2, 2, 3]))
+        self.cluster: Final = Cluster(world, random.choice([1, 1, 2, 2, 3]))
         self._helpdesk: Final = Helpdesk(world)
 
     async def play(self) -> int:
