@@ -97,6 +97,7 @@ def simulate(seed: int) -> Outcome:
     random = Random(seed)
     loop = Loop(Random(random.random()))
     network = Network(loop, Random(random.random()))
+    network.stragglers = random.choice([0.0, 0.5])
     log = Log((spec.name for spec in _TOPICS.specs()), PARTITIONS)
     brokers = Brokers(network, log, Transactions(log, network.later), random.choice([2, 5, 100]))
     clock = random.choice([ClockMode.WALL, ClockMode.WALL, ClockMode.WALL, ClockMode.EVENT])
@@ -113,7 +114,7 @@ def simulate(seed: int) -> Outcome:
         topics=_TOPICS,
         engine=engine(of_workers.history),
         pace=Pace(0, _SHOWS, SPEED),
-        busy=random.choice([0.0, 0.02, 0.1]),
+        busy=random.choice([0.0, 0.05, 0.3]),
     )
     run = _Run(world, random)
     counts = Counter[str]()
@@ -175,8 +176,7 @@ class _Run:
             await scene.wait(1.5)
 
     def _heal(self) -> None:
-        network = self.world.brokers.network
-        network.trouble = network.slow = 0.0
+        self.world.brokers.network.heal()
         for machine in self.cluster.machines:
             machine.wanted = True
             machine.start()
