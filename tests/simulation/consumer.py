@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from faust.types import TP
 
     from stream.runtime.partition.task import PartitionTask
-    from tests.simulation.clients import Brokers
+    from tests.simulation.brokers import Brokers
     from tests.simulation.coordinators import Group
     from tests.simulation.network import GroupLink
 

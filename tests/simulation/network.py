@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 from aiokafka.errors import KafkaError, RequestTimedOutError
 
-from tests.simulation.loop import this_process
+from tests.simulation.process import this_process
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from random import Random
 
-    from tests.simulation.loop import Loop, Process
+    from tests.simulation.loop import Loop
+    from tests.simulation.process import Process
 
 T = TypeVar("T")
 

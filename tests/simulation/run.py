@@ -18,7 +18,7 @@ from tests.chaos.pace import MINUTE, Pace
 from tests.chaos.recording import Recording, Stored
 from tests.chaos.run import judge, policies
 from tests.chaos.workload import CANARY_DUE, PARTITIONS, Planned, canaries, planned
-from tests.simulation.clients import Brokers
+from tests.simulation.brokers import Brokers
 from tests.simulation.cluster import Cluster
 from tests.simulation.coordinators import Group, Transactions
 from tests.simulation.helpdesk import Helpdesk, may_be_published

@@ -14,11 +14,13 @@ from stream.runtime.recovery.changelog import Changelog
 from stream.runtime.recovery.checkpoint import Checkpoint
 from stream.runtime.recovery.output_recovery import read_back
 from stream.runtime.recovery.outputs import ORIGIN, Outputs, fence
-from tests.simulation.clients import Brokers, PlainProducer, SimulatedClients
+from tests.simulation.brokers import Brokers
+from tests.simulation.clients import SimulatedClients
 from tests.simulation.coordinators import Transactions
 from tests.simulation.log import Log
 from tests.simulation.loop import Loop
 from tests.simulation.network import Network
+from tests.simulation.producers import PlainProducer
 from tests.simulation.worker import empty_store
 
 if TYPE_CHECKING:
