@@ -217,7 +217,7 @@ class CommitmentMachine:
         deadline: int | None = None
         before = resolved.calendar
         if extension:
-            before = self.emitter.calendar_of(commitment_state)
+            before = self.emitter.known[self.emitter.ticket.deployment].policies.calendars[commitment_state.calendar]
             old_watch = self.emitter.ticket.watches.get(commitment_state.metric, watch)
             deadline = old_watch.reaches(
                 commitment_state.rebase_used + (commitment_state.target or 0), commitment_state.clock, before
