@@ -116,8 +116,10 @@ class CommitmentMachine:
             if commitment_state.verdict == PENDING:
                 if commitment_state.differs(self.resolved, self.watch):
                     self.retarget()  # the fields or the policies changed while it was stopped
-                elif not commitment_state.unjudged:
-                    commitment_state.measure_again(self.resolved.calendar, self.watch)  # its calendar may have changed
+                else:
+                    commitment_state.adopt(self.resolved)
+                    if not commitment_state.unjudged:
+                        commitment_state.measure_again(self.resolved.calendar, self.watch)  # its calendar may have changed
         if commitment_state.verdict != PENDING:
             return
         self._find_due()  # the next instant is found when the plan is applied to the stopwatches that were turned
@@ -241,9 +243,8 @@ class CommitmentMachine:
         commitment_state, resolved, at = self.commitment_state, self.resolved, self.emitter.at
         before = self._shown()
         if commitment_state.unjudged:
-            commitment_state.policy, commitment_state.version = resolved.policy.name, resolved.policy.version
-            commitment_state.calendar, commitment_state.metric = resolved.calendar.name, resolved.metric
-            commitment_state.cycle = self.watch.cycle
+            commitment_state.adopt(resolved)
+            commitment_state.metric, commitment_state.cycle = resolved.metric, self.watch.cycle
         else:
             self._aim()
             commitment_state.measure_again(resolved.calendar, self.watch)
