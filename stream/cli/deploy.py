@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 import click
 import msgspec
 
+from stream.cli.ask_workers import ask_workers
 from stream.cli.deploy_view import Report, listed, since
 from stream.cli.installation import Installation, installation_options
 from stream.cli.options import instant
@@ -103,6 +104,10 @@ class _Wanted:
     help="Count the effects on the open tickets of this file of ticket events (JSON lines, optionally gzipped).",
 )
 @click.option(
+    "--ask", help="Count the effects on the open tickets of all running workers. TEXT: URL of the pages of one of them."
+)
+@click.option("--token", envvar="BREACHWATCH_TOKEN", default="", help="With --ask: setting 'token' of the workers.")
+@click.option(
     "--accept-breaches",
     callback=_accepted,
     default="0",
@@ -148,6 +153,8 @@ def command(
     topic_prefix: str,
     rejudge_from: int | None,
     against: Path | None,
+    ask: str | None,
+    token: str,
     accept_breaches: int | None,
     clock: str,
     at: int | None,
@@ -167,7 +174,7 @@ def command(
     policies in force and the problems of the step. If nothing changes, it deploys nothing.
 
     It refuses to deploy if more open deadlines would breach at once than --accept-breaches allows, or if they were not counted
-    (--against).
+    (--ask, --against).
 
     Exit status 0: deployed, or nothing changes; 1: an error in a file, no answer from Kafka, or another deployment came first;
     3: with --dry-run, it would be deployed; 4: refused.
@@ -176,6 +183,8 @@ def command(
     installation = Installation(broker, app_id, topic_prefix)
     wanted = _Wanted(files, undoes, rejudge_from, at, Author(by, note))
     _check_options(wanted, clock, read_only=export_to is not None or list_all)
+    if ask is not None and against is not None:
+        raise click.UsageError("--ask counts the tickets of workers, --against those of a file: give one of them")
     policies = _load(files) if files else None
     found = installation.read()
     if export_to is not None:
@@ -187,7 +196,11 @@ def command(
         return
     proposal = wanted.proposal(found, policies)
     rehearsal = None
-    if against is not None and found.log.last is not None and not proposal.changes_nothing:
+    if found.log.last is None or proposal.changes_nothing:
+        pass  # there is nothing to count
+    elif ask is not None:
+        rehearsal = ask_workers(ask, proposal.record, token)
+    elif against is not None:
         with open_lines(against) as lines:
             rehearsal = rehearse(found.log, proposal, lines, history)
     report = Report(proposal, rehearsal, tuple(_objections(proposal, rehearsal, accept_breaches)))
@@ -252,8 +265,8 @@ def _objections(proposal: Proposal, rehearsal: Rehearsal | None, accepted: int |
         return
     if rehearsal is None:
         yield (
-            "it is not known how many open deadlines would breach at once: count those of a recorded feed with --against FILE, "
-            "or accept any number with --accept-breaches any"
+            "it is not known how many open deadlines would breach at once: count those of the workers with --ask URL, or "
+            "those of a recorded feed with --against FILE, or accept any number with --accept-breaches any"
         )
     elif rehearsal.impact.breaches > accepted:
         yield (
