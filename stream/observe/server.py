@@ -142,14 +142,16 @@ def _unknown(site: Site | None) -> Answer:
 
 
 def _posted(request: BaseHTTPRequestHandler, site: Site | None, token: str) -> Answer:
+    if request.path != PREVIEW:
+        return Answer(HTTPStatus.NOT_IMPLEMENTED, _TEXT, f"only {PREVIEW} takes a body\n".encode())
     length = request.headers.get("Content-Length", "")
     if not length.isdecimal() or int(length) > MAX_BYTES:
         return Answer(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, _TEXT, b"send a record of a deployment, with its length\n")
     record = request.rfile.read(int(length))  # before any answer: a client that is still sending would not read it
     if token and not _bears(request.headers.get("Authorization", ""), token):
         return _REFUSED
-    if site is None or request.path != PREVIEW:
-        return Answer(HTTPStatus.NOT_FOUND, _TEXT, f"only {PREVIEW} takes a body\n".encode())
+    if site is None:
+        return _unknown(site)
     try:
         return site.preview(record)
     except Exception:  # the client must get an answer, not a closed connection

@@ -157,7 +157,7 @@ class TestPreview:
         [
             (PREVIEW, b"old", 409, "Not counted: the record follows deployment 1"),
             (PREVIEW, b"starting", 503, "Not available now: the worker is starting"),
-            ("/metrics", b"1", 404, f"only {PREVIEW} takes a body"),
+            ("/metrics", b"1", 501, f"only {PREVIEW} takes a body"),
         ],
     )
     def test_the_reason_is_in_the_answer(self, previewed: Server, path: str, body: bytes, status: int, text: str) -> None:
