@@ -61,6 +61,7 @@ The worker also exports `process_*` and `python_gc_*`.
 It does not export Faust's own sensors: Faust counts one event for each fetch, which holds hundreds of records.
 
 All label sets that can be derived from the policies exist from the start with the value 0.
+A deployment adds those of its policies, without a restart, and the label sets of older names stay until the worker ends.
 The label sets of a ticket exist as soon as its stopwatch runs.
 The first breach of a team is therefore an increase like any other.
 An empty `priority` or `team` stands for a ticket without one.

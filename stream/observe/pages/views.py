@@ -44,6 +44,25 @@ class AtRisk(NamedTuple):
     timezone: str
 
 
+class DeploymentView(NamedTuple):
+    """A deployment that this worker knows."""
+
+    number: int
+    since: int | None
+    """The instant from which it holds; ``None``: for all time."""
+    kind: str
+    by: str
+    note: str
+    fingerprint: str
+    """Of the policies as deployed."""
+    replaced: bool
+    """A later deployment has taken its place."""
+    remaining: int
+    """Tickets of this worker that have still to meet it."""
+    changes: tuple[str, ...]
+    """Lines in words."""
+
+
 class Neighbour(NamedTuple):
     """A worker of the group and its assigned partitions."""
 
@@ -64,6 +83,10 @@ class WorkerView(NamedTuple):
     at_risk_until: int | None
     """The list is complete for deadlines before this instant; ``None``: it has the requested number, or all deadlines."""
     neighbours: tuple[Neighbour, ...]
+    deployments: tuple[DeploymentView, ...] = ()
+    """The newest ones, the newest first."""
+    files_differ: bool = False
+    """The policy files of this worker differ from the newest deployment."""
 
 
 class TicketView(NamedTuple):
