@@ -20,6 +20,7 @@ from aiokafka.partitioner import murmur2
 
 from stream.observe.pages.views import AtRisk, Elsewhere, Neighbour, PartitionView, TicketView, UnavailableError, WorkerView
 from stream.runtime.deployment_views import DeploymentViews, known_to
+from stream.runtime.preview import count_impact
 from stream.runtime.settings import ClockMode
 from stream.sla.codec import codec
 from stream.sla.explain.explain import explain_state
@@ -28,6 +29,7 @@ from stream.sla.ticket.state import open_commitments
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from stream.deployments.impact import Impact
     from stream.runtime.app import App
     from stream.runtime.partition.shard import Shard
     from stream.sla.ticket.state import Ticket
@@ -99,6 +101,10 @@ class Viewer:
         explanation = explain_state(self._app.engine.deployments, state, _as_of(head, found.clock))
         fields = {name: value for name, value in head.fields.items() if name[0] != "@" and value}
         return TicketView(head.id, found.partition, found.live, fields, head.ended_by, explanation)
+
+    def preview(self, record: bytes) -> Impact:
+        """What a deployment would do to the tickets of this worker. Raises RefusedPreviewError, UnavailableError."""
+        return count_impact(self._app, self._query, record)
 
     def _query(self, query: Callable[[], T]) -> T:
         """Let the event loop run the query, and return its result. Raises UnavailableError."""

@@ -82,8 +82,9 @@ def reachable_at(host: str, port: int) -> str:
 def _serve_pages(app: App) -> None:
     settings, registry = app.settings, app.metrics.registry
     host, port = settings.metrics_address, settings.metrics_port
+    viewer = Viewer(app)
     try:
-        pages = serve(registry, host, port, app.readiness, Site(Viewer(app)), settings.token)
+        pages = serve(registry, host, port, app.readiness, Site(viewer, preview=viewer.preview), settings.token)
     except OSError as error:
         what = f"cannot serve the pages on {host}:{port}"
         raise RefusedError(what, [f"{error.strerror}: set --metrics-port to another port, or to 0 for a free one"]) from error

@@ -5,11 +5,13 @@ Instants are epoch microseconds, lengths are microseconds.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from stream.deployments.impact import Impact
     from stream.sla.explain.explanation import Explanation
 
 
@@ -118,6 +120,14 @@ class Elsewhere(NamedTuple):
 
 class UnavailableError(Exception):
     """The worker cannot answer now: it is starting, rebalancing or busy. The text gives the reason."""
+
+
+class RefusedPreviewError(Exception):
+    """The worker cannot count what a deployment would do. The text gives the reason, which does not pass by itself."""
+
+
+Preview = Callable[[bytes], "Impact"]
+"""What a deployment would do to the tickets of a worker, by its record. Raises RefusedPreviewError, UnavailableError."""
 
 
 class View(Protocol):

@@ -42,6 +42,10 @@ class Emitter:
         calendars = self.calendars if decided_by is None else self.known[decided_by].policies.calendars
         return calendars[commitment_state.calendar]
 
+    def deployed_since(self, instant: int) -> bool:
+        """Whether a deployment is being applied, or one was after that instant (epoch microseconds)."""
+        return self.deployment is not None or self.known[self.ticket.deployment].at > instant
+
     def fields_changed(self) -> None:
         """The next effects show the ticket's fields as they are from here on."""
         self._fields = None

@@ -136,10 +136,12 @@ class EscalationMachine:
                     self.escalation_state.next_round(self.emitter.at)
             else:
                 before.cycle = watch.cycle
-                if self.emitter.deployment is not None:  # the name may have been that of something else in this cycle
+                if self.emitter.deployed_since(watch.began):  # the name may have been that of something else in this cycle
                     before.next_round(self.emitter.at)
             self.emitter.ticket.escalations[resolved_ladder.name] = self.escalation_state
         self.refresh()
+        if self.emitter.deployment is not None:
+            self._raise_highest_past()
 
     def retarget(self) -> None:
         """Its stopwatch begins another cycle, or another stopwatch counts it: what was raised before is over."""
@@ -158,6 +160,9 @@ class EscalationMachine:
         highest is raised."""
         self.escalation_state.metric, self.escalation_state.cycle = self.resolved_ladder.metric, self.watch.cycle
         self.refresh()
+        self._raise_highest_past()
+
+    def _raise_highest_past(self) -> None:
         escalation_state, at = self.escalation_state, self.emitter.at
         past = [
             due
