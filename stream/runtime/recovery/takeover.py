@@ -16,13 +16,12 @@ from stream.runtime.timers import TimerQueue
 from stream.sla.codec import codec
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Callable, Collection
 
     from faust.types import TP
 
     from stream.runtime.kafka.transport import Producer
     from stream.runtime.partition.commit import WorkerContext
-    from stream.runtime.recovery.outputs import Outputs
     from stream.runtime.recovery.store import Store
 
 _PAUSE_EVERY: Final = 2_000
@@ -61,8 +60,9 @@ async def take_over(
     5. Index the tickets: when to wake and when to forget which, and what is open. Ask where the input ends.
     6. Check the generation. If another rebalance has begun, close what is new: its own take-over follows. The store may have
        let go of the tickets by now, and a checkpoint that is written without them would hide the true one.
-    7. Begin an epoch: append a checkpoint with an epoch above all before it. What a replaced worker appends to the changelog
-       from here on counts for nothing.
+    7. Begin an epoch in each partition, also in those that stay: append a checkpoint with an epoch above all before it. What a
+       replaced worker appends to the changelog from here on counts for nothing. An epoch is not below its generation, so a
+       worker that was suspended in the take-over of an older generation cannot begin a higher one.
     8. Check the generation again, as in 6.
     9. Release every partition. No ``await`` after 8: nothing can come between.
 
@@ -94,7 +94,12 @@ async def take_over(
             context.metrics.partition_revoked(number)
         return
     # 7
-    begun = await _begin_epochs(assignment.generation, changelogs, checkpoints, outputs)
+    staying = [task.shard for task in tasks.values()]
+    begun = {number: Checkpoint(checkpoints[number].watermark, outputs[number].unknown_from(0)) for number in changelogs}
+    await asyncio.gather(
+        *(changelog.begin(assignment.generation, begun[number]) for number, changelog in changelogs.items()),
+        *(shard.changelog.begin(assignment.generation, shard.checkpoint(0)) for shard in staying),
+    )
     for tp in new:
         number = tp.partition
         logs = Logs(outputs[number], changelogs[number])
@@ -151,15 +156,3 @@ async def _index(context: WorkerContext, store: Store, partition: int) -> Ticket
         if count % _PAUSE_EVERY == 0:
             await asyncio.sleep(0)
     return index
-
-
-async def _begin_epochs(
-    generation: int,
-    changelogs: Mapping[int, Changelog],
-    found: Mapping[int, Checkpoint],
-    outputs: Mapping[int, Outputs],
-) -> dict[int, Checkpoint]:
-    """The checkpoints that were written, by partition."""
-    begun = {number: Checkpoint(found[number].watermark, outputs[number].unknown_from(0)) for number in changelogs}
-    await asyncio.gather(*(changelog.begin(generation, begun[number]) for number, changelog in changelogs.items()))
-    return begun
