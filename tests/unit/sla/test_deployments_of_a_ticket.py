@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from stream.sla.effects import Kind
 from stream.sla.policy.timeline import Deployments
 from stream.sla.ticket.state import State, open_commitments
-from tests.unit.sla.given import HOUR, Told, changed, commitment, created, policy_set
+from tests.unit.sla.given import HOUR, Told, changed, commitment, created, ladder, policy_set, share
 
 if TYPE_CHECKING:
     from stream.sla.policy.resolve import PolicySet
@@ -63,3 +63,25 @@ def test_a_row_that_comes_back_after_the_history_was_cut_is_not_counted_before_i
     assert ticket.state is not None
     assert ticket.steps[-1].unbuilt == 1
     assert [one.commitment for one in open_commitments(ticket.state)] == ["resolution"]
+
+
+def test_a_former_name_that_begins_again_in_the_same_cycle_is_told_under_another_id() -> None:
+    old = policy_set(commitment())
+    new = policy_set(replace(commitment(), name="fix", was="resolution"))
+    ticket = told((0, old), (2 * HOUR, new), (4 * HOUR, old))
+    ticket.event(created(HOUR)).event(changed(3 * HOUR, status="solved")).event(changed(5 * HOUR, status="open"))
+
+    started = [effect for effect in ticket.effects if effect.kind is Kind.STARTED]
+    assert [(effect.commitment, effect.at) for effect in started] == [("resolution", HOUR), ("resolution", 5 * HOUR)]
+    assert len({effect.id for effect in ticket.effects}) == len(ticket.effects)
+
+
+def test_a_ladder_whose_former_name_begins_again_in_the_same_cycle_is_told_under_another_id() -> None:
+    managers = ladder(("lead", share(50)), on="resolution")
+    old = policy_set(commitment(), ladders=(managers,))
+    new = policy_set(commitment(), ladders=(replace(managers, name="leads", was=managers.name),))
+    ticket = told((0, old), (6 * HOUR, new), (7 * HOUR, old))
+    ticket.event(created(HOUR)).event(changed(6 * HOUR + 1, status="solved")).event(changed(8 * HOUR, status="open"))
+    ticket.wake(DAY)
+
+    assert len({effect.id for effect in ticket.effects}) == len(ticket.effects)
