@@ -9,24 +9,22 @@ import msgspec
 from stream.runtime.recovery.checkpoint import CHECKPOINT_KEY, Checkpoint, epoch_of
 from stream.sla.codec import codec
 from stream.sla.engine import Engine
+from stream.sla.events import Event
 from stream.sla.ticket.state import State, Stored, Ticket, open_commitments
 from tests.broker.running import empty_store
-from tests.chaos.pace import MINUTE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from stream.sla.policy.resolve import PolicySet
-    from tests.chaos.checker import Heard, Truth
     from tests.chaos.recording import Recording
     from tests.chaos.recording import Stored as Found
+    from tests.chaos.truth import Heard, Truth
 
-_WORDS = {"pending": ("running", "paused"), "breached": ("breached", "breached")}
 
-
-def check_state(recording: Recording, known: Truth, policies: PolicySet) -> Iterator[str]:
+def check_state(recording: Recording, known: Truth) -> Iterator[str]:
     """Objections: to tickets, to how far the feed is said to be, to what is committed."""
-    engine = Engine(policies, history=recording.history)
+    deployments = known.judges.deployments
+    engine = Engine(deployments, history=recording.history)
     store = empty_store()
     held: dict[str, State] = {}
     for number in recording.ends:
@@ -39,14 +37,16 @@ def check_state(recording: Recording, known: Truth, policies: PolicySet) -> Iter
                 held[ticket] = codec.decode(value)
         yield from _progress([record for record in recording.changelog if record.partition == number])
         checkpoint = store.checkpoint(number)
-        shown = msgspec.json.decode(checkpoint, type=Checkpoint).watermark if checkpoint is not None else 0
-        if shown != known.newest[number]:
-            yield f"state: the feed of partition {number} is said to be at {shown}, not at {known.newest[number]}"
+        mark = msgspec.json.decode(checkpoint, type=Checkpoint) if checkpoint is not None else Checkpoint()
+        if mark.watermark != known.newest[number]:
+            yield f"state: the feed of partition {number} is said to be at {mark.watermark}, not at {known.newest[number]}"
+        if recording.deployments and mark.swept != deployments.timeline.last.number:
+            yield f"state: partition {number} was swept after deployment {mark.swept}, not {deployments.timeline.last.number}"
     for ticket, heard in known.tickets.items():
         if ticket not in held:
             yield f"state: {ticket} is not kept"
         else:
-            yield from _ticket(ticket, held[ticket], heard, engine, recording.until, known.far)
+            yield from _ticket(ticket, held[ticket], heard, engine, (recording.until, known.far))
     for number, end in recording.ends.items():
         if end and recording.committed.get(number) != end:
             yield f"offsets: partition {number} is committed up to {recording.committed.get(number)}, its end is {end}"
@@ -66,12 +66,18 @@ def _progress(changelog: list[Found]) -> Iterator[str]:
             reached = shown
 
 
-def _ticket(ticket: str, held: State, heard: Heard, engine: Engine, until: int, far: int) -> Iterator[str]:
+def _ticket(ticket: str, held: State, heard: Heard, engine: Engine, instants: tuple[int, int]) -> Iterator[str]:
+    """``instants``: up to which all deadlines must have passed, and at which both states are compared."""
+    until, far = instants
     soonest = held.head.next
     if soonest is not None and soonest < until:
         yield f"state: {ticket} was to be woken at {soonest}, and was not"
-    # Both are brought to one instant: what is due at the very end may have passed or not.
-    now, must = engine.wake(held, far).state, engine.wake(heard.state, far).state
+    if heard.cut:
+        return
+    # Both are brought to one instant: what is due at the very end may have passed or not. An event has them meet deployments
+    # that change nothing, too.
+    end = Event(at=far, id="the end of the run", type="ticket.changed", source="desk")
+    now, must = engine.apply(held, ticket, end, far).state, engine.apply(heard.state, ticket, end, far).state
     names = [name for name in Ticket.__init__.__annotations__ if name != "return"]
     for name, is_, should_be in zip(names, now.head.parts(), must.head.parts(), strict=True):
         if name != "fired" and is_ != should_be:
@@ -79,18 +85,9 @@ def _ticket(ticket: str, held: State, heard: Heard, engine: Engine, until: int, 
     if now.history != must.history or _base(now) != _base(must):
         yield f"state: {ticket} keeps another history than the engine"
     open_ = {(one.commitment, one.state, one.due_at) for one in open_commitments(now)}
-    true = set(_standings_of(heard))
-    if open_ != true:
-        yield f"state: {ticket} has open {sorted(open_, key=str)}, the oracle says {sorted(true, key=str)}"
+    if open_ != heard.standings:
+        yield f"state: {ticket} has open {sorted(open_, key=str)}, the oracle says {sorted(heard.standings, key=str)}"
 
 
 def _base(state: State) -> Stored | None:
     return None if state.base is None else state.base.parts()
-
-
-def _standings_of(heard: Heard) -> Iterator[tuple[str, str, int | None]]:
-    for name, resolved in heard.story.commitments.items():
-        watch = heard.story.watches[resolved.metric]
-        if resolved.target is not None and watch.on and resolved.verdict in _WORDS:
-            word = _WORDS[resolved.verdict][watch.phase == "paused"]
-            yield name, word, None if resolved.due is None else resolved.due * MINUTE

@@ -1,7 +1,6 @@
 """What is wrong with a recording: every effect once, none invented, none early, every state and every refusal as they must be.
 
-The truth comes from the input as it stands in Kafka, by two ways that know nothing of each other: the slow oracle for what must
-be said and how every promise stands, and the pure engine over the same events for the states that workers keep.
+``tests.chaos.truth`` has what must be there.
 """
 
 from __future__ import annotations
@@ -9,50 +8,21 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from stream.sla.effects import Effect, Kind, Topic
-from stream.sla.engine import Engine, Outcome
-from stream.wire.decode import Rejected, Tick, decode
+from stream.deployments.record import FIRST
+from stream.sla.effects import Effect, Kind, Topic, deployment_cause
 from stream.wire.effect import decode_effect, decode_rejected
 from tests.chaos.pace import MINUTE
-from tests.chaos.workload import BAD
-from tests.oracle.oracle import oracle, tell
-from tests.oracle.promised import Expected
+from tests.chaos.truth import detail, expected, said_by
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from stream.sla.events import Event
-    from stream.sla.policy.resolve import PolicySet
-    from stream.sla.ticket.state import State
     from tests.chaos.recording import Recording, Stored
-    from tests.oracle.hours import OpenMinutes
-    from tests.oracle.promised import Story
+    from tests.chaos.truth import Truth
+    from tests.oracle.promised import Expected
 
-_LATEST = 30 * MINUTE
-"""How far ahead of the run's time, at most, a worker's clock can have been set."""
 _RETRACTIONS = (Kind.BREACH_RETRACTED, Kind.RETRACTED, Kind.ESCALATION_RETRACTED)
-
-
-class Heard(NamedTuple):
-    """What the input says of one ticket, in the order of the log."""
-
-    partition: int
-    events: list[tuple[int, Event]]
-    """Offset and event; repetitions too, what is too late not."""
-    state: State
-    """What the pure engine makes of them, before time passes."""
-    story: Story
-    """What the oracle makes of them, up to ``_LATEST`` after the end."""
-
-
-class Truth(NamedTuple):
-    tickets: dict[str, Heard]
-    refused: dict[tuple[int, int], str]
-    """Partition and offset to the reason, of every record that must be refused."""
-    newest: dict[int, int]
-    """Partition to the newest instant that its feed has shown, epoch microseconds."""
-    far: int
-    """The instant up to which the stories are told."""
 
 
 class Said(NamedTuple):
@@ -63,51 +33,14 @@ class Said(NamedTuple):
 
     @property
     def substance(self) -> Expected:
-        one = self.effect
-        about, kind = one.ladder or one.commitment, str(one.escalation_kind or "")
-        return Expected(about, one.kind, one.level, one.cycle, one.at, one.due_at, kind, one.assign_to)
+        return expected(self.effect)
 
     def __str__(self) -> str:
         one = self.effect
         return f"{one.kind} {one.ladder or one.commitment} {one.level} of {one.ticket}, id {one.id} ({self.stored.place})"
 
 
-def truth(recording: Recording, policies: PolicySet, hours: Mapping[str, OpenMinutes]) -> Truth:
-    """What the input, as it stands in Kafka, must have led to."""
-    engine = Engine(policies, history=recording.history)
-    states: dict[str, State] = {}
-    events: dict[str, tuple[int, list[tuple[int, Event]]]] = {}
-    refused, newest = {}, dict.fromkeys(recording.ends, 0)
-    for record in recording.events:
-        place = record.partition, record.offset
-        if (bad := dict(record.headers).get(BAD)) is not None:
-            refused[place] = bad.decode()
-            continue
-        heard = decode(record.key, record.value, now=None)
-        if isinstance(heard, Rejected):
-            raise AssertionError(f"the workload did not mean this record to be bad: {record}")  # noqa: TRY004  it is no wrong type
-        if isinstance(heard, Tick):
-            newest[record.partition] = max(newest[record.partition], heard.at)
-            continue
-        ticket, event = heard.ticket, heard.event
-        newest[record.partition] = max(newest[record.partition], event.at)
-        step = engine.apply(states.get(ticket), ticket, event, event.at)
-        states[ticket] = step.state
-        if step.outcome is Outcome.TOO_LATE:
-            refused[place] = "too_late"
-        else:
-            events.setdefault(ticket, (record.partition, []))[1].append((record.offset, event))
-    far = recording.stopped + _LATEST
-    tickets = {}
-    for ticket, (partition, heard_of_it) in events.items():
-        story = tell(policies.policies, hours, [event for _, event in heard_of_it], far)
-        tickets[ticket] = Heard(partition, heard_of_it, states[ticket], story)
-    return Truth(tickets, refused, newest, far)
-
-
-def check_effects(
-    recording: Recording, known: Truth, policies: PolicySet, hours: Mapping[str, OpenMinutes]
-) -> tuple[list[str], Counter[str]]:
+def check_effects(recording: Recording, known: Truth) -> tuple[list[str], Counter[str]]:
     """Objections, and how many effects there are of each sort (``said``, ``retracted``)."""
     said: dict[str, Said] = {}
     open_commitment: dict[str, Said] = {}
@@ -119,6 +52,7 @@ def check_effects(
         one = Said(decode_effect(stored.value or b""), stored)
         objections += _misplaced(one, topic, known)
         objections += _early(one, recording)
+        objections += _foreseen(one, recording, known)
         if (before := said.get(one.effect.id)) is not None:
             objections.append(f"repeated: {one}, first said at {before.stored.place}")
             continue
@@ -134,7 +68,7 @@ def check_effects(
         elif target.effect.kind is not one.effect.retracts_kind or target.effect.ticket != one.effect.ticket:
             objections.append(f"a retraction of something else: {one} takes back {target}")
         else:
-            objections += _unexplained(one, target, known, policies, hours)
+            objections += _unexplained(one, target, known)
     objections += _set_against(open_commitment, recording, known)
     return objections, counts
 
@@ -172,16 +106,59 @@ def _early(one: Said, recording: Recording) -> Iterator[str]:
         yield f"early: {one} was written at {recording.pace.at(written)}, before {effect.at}, when it became true"
 
 
-def _unexplained(one: Said, target: Said, known: Truth, policies: PolicySet, hours: Mapping[str, OpenMinutes]) -> Iterator[str]:
-    """What is taken back must have been true of all that came before the event that is named as the cause, and follow it."""
+def _foreseen(one: Said, recording: Recording, known: Truth) -> Iterator[str]:
+    """An effect of a deployment follows its record in the log, and is of the instant from which it holds, or came late."""
+    effect, number = one.effect, one.effect.deployment
+    if number is None:
+        return
+    entry = known.judges.entries.get(number)
+    if entry is None:
+        yield f"invented: {one}: there is no deployment {number}"
+        return
+    if one.stored.written < entry.appended:
+        yield f"early: {one} was written before deployment {number} was in the log"
+    if effect.at < entry.at and not effect.late:
+        yield f"early: {one} is of {effect.at} by deployment {number}, which holds from {entry.at} on"
+
+
+def _unexplained(one: Said, target: Said, known: Truth) -> Iterator[str]:
+    """An event or a deployment takes back what was true without it, and is not true any more."""
+    if one.effect.deployment is not None or one.effect.cause.startswith("deployment:"):
+        yield from _unexplained_by_deployment(one, target, known)
+        return
     events = known.tickets[one.effect.ticket].events
     cause = next(((offset, event) for offset, event in events if event.id == one.effect.cause), None)
     if cause is None or cause[1].at > target.effect.at:
         yield f"unexplained: {one} takes back {target} because of {one.effect.cause}, which cannot be its cause"
         return
     before = [event for offset, event in events if offset < cause[0]]
-    if target.substance not in oracle(policies.policies, hours, before, target.effect.at + MINUTE):
+    if not _was_true(target, known, [before], list(known.judges.deployments.known)):
         yield f"unexplained: {one} takes back {target}, which was not true before {one.effect.cause} came"
+
+
+def _unexplained_by_deployment(one: Said, target: Said, known: Truth) -> Iterator[str]:
+    """It was true of some of the events by what was deployed before, and an earlier instant than its own was judged anew."""
+    entries, number, cause = known.judges.entries, one.effect.deployment, one.effect.cause
+    if number is None or number not in entries or cause != deployment_cause(number):
+        yield f"unexplained: {one} takes back {target} because of {cause} and deployment {number}, which cannot be its cause"
+        return
+    if not any(other <= number and entry.at <= target.effect.at for other, entry in entries.items() if entry.after != FIRST):
+        yield f"unexplained: {one} takes back {target}, and no deployment up to {number} holds from an instant before it"
+        return
+    events = [event for _, event in known.tickets[one.effect.ticket].events]
+    prefixes = [events[:count] for count in range(len(events), 0, -1)]
+    if not _was_true(target, known, prefixes, sorted((other for other in entries if other < number), reverse=True)):
+        yield f"unexplained: {one} takes back {target}, which was not true before deployment {number} was known"
+
+
+def _was_true(target: Said, known: Truth, histories: Iterable[list[Event]], numbers: list[int]) -> bool:
+    """Whether one of these histories makes it true, by what was deployed up to one of these numbers."""
+    effect = target.effect
+    return known.tickets[effect.ticket].cut or any(
+        target.substance in said_by(known.judges, number, effect.ticket, events, effect.at + MINUTE)
+        for events in histories
+        for number in numbers
+    )
 
 
 def _set_against(open_commitment: Mapping[str, Said], recording: Recording, known: Truth) -> Iterator[str]:
@@ -194,7 +171,9 @@ def _set_against(open_commitment: Mapping[str, Said], recording: Recording, know
             cause = one.effect.cause if one.effect.cause in moment else ""
             said[one.effect.ticket].setdefault((one.substance, cause), []).append(one)
     for ticket, heard in known.tickets.items():
-        true = heard.story.said
+        if heard.cut:
+            continue
+        true = heard.said
         for lost in true - {found for found, _ in said[ticket]}:
             if lost.at < recording.until:
                 yield f"lost: {lost} of {ticket}"
@@ -203,6 +182,12 @@ def _set_against(open_commitment: Mapping[str, Said], recording: Recording, know
                 yield f"invented: {those[0]}, with {found}"
             elif len(those) > 1:
                 yield f"repeated: {those[-1]} stands {len(those)} times, under other ids"
+        if heard.details:
+            found_details = {detail(one.effect) for those in said[ticket].values() for one in those}
+            for about in found_details ^ heard.details:
+                if about[1].at < recording.until:
+                    word = "not true" if about in found_details else "not said"
+                    yield f"different: {about} of {ticket} is {word}"
 
 
 def check_rejected(recording: Recording, known: Truth) -> list[str]:

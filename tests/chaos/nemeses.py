@@ -16,14 +16,17 @@ from typing import TYPE_CHECKING, Final
 from stream.runtime.failpoint import STEPS
 from stream.wire.effect import encode_tick
 from tests.chaos.cluster import SESSION, Cluster, Worker
+from tests.chaos.deploying import deploy
 from tests.chaos.pace import MINUTE, Pace
 from tests.chaos.recording import Step
 from tests.chaos.workload import PARTITIONS, Planned, broken
 
 if TYPE_CHECKING:
+    from pathlib import Path
     from random import Random
 
     from stream.devkafka.broker import Broker
+    from stream.runtime.kafka.policy_log import PolicyLog
     from tests.chaos.disk import Disk
     from tests.chaos.helpdesk import Helpdesk
     from tests.chaos.outages import Watch
@@ -40,6 +43,11 @@ class World:
     cluster: Cluster
     helpdesk: Helpdesk
     watch: Watch
+    policy_log: PolicyLog
+    folder: Path
+    """Of the run."""
+    variants: int = 0
+    """How many sets of policies were made to be deployed."""
     injected: Counter[str] = field(default_factory=Counter)
     steps: list[Step] = field(default_factory=list)
 
@@ -201,4 +209,5 @@ KINDS: Final[list[Nemesis]] = [
     fill_disk,
     repeat,
     hang_for_ever,
+    deploy,
 ]

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import tempfile
+from pathlib import Path
 from random import Random
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
+from stream.deployments import proposal
+from stream.deployments.log import Added, Log
+from stream.deployments.proposal import Author
+from stream.deployments.record import Kind as RecordKind
+from stream.deployments.record import encode_record, new_record
 from stream.runtime.recovery.checkpoint import CHECKPOINT_KEY, Checkpoint
 from stream.sla.codec import codec
 from stream.sla.effects import Topic
@@ -16,25 +23,50 @@ from stream.wire.effect import effect_headers, encode_effect, encode_rejected
 from tests.chaos.pace import MINUTE, Pace
 from tests.chaos.recording import Recording, Stored
 from tests.chaos.run import policies
+from tests.chaos.variants import read
 from tests.chaos.workload import BAD, PARTITIONS, canaries, planned
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
+    from stream.deployments.record import Record
     from stream.sla.effects import Effect
     from stream.sla.ticket.state import State
+    from tests.chaos.variants import Data
 
 START = 1_798_794_000_000_000
 HISTORY = 3
 """Few, so that some events are too late."""
 
 
-def clean(seed: int, minutes: int) -> Recording:
-    """The run's time is the machine's. Each minute, what was published in it is processed, and what is due is said."""
-    worker = _Worker(minutes)
+class Deployed(NamedTuple):
+    """A deployment of such a recording."""
+
+    minute: int
+    """When its record is appended and known."""
+    at: int
+    """From which minute on it holds; an undo goes by what it undoes."""
+    kind: RecordKind
+    data: Data
+    """The policy file; nothing for an undo."""
+
+
+def clean(seed: int, minutes: int, deploys: Sequence[Deployed] = (), history: int = HISTORY) -> Recording:
+    """The run's time is the machine's. Each minute, what was published in it is processed, and what is due is said.
+
+    ``deploys``: in the order of their records, after the first one, which has the files of the run.
+    """
+    worker = _Worker(history)
+    log = Log()
+    if deploys:
+        worker.deploy(log, proposal.deploy(log, policies(), START, Author()).record)
     feed = planned(Random(seed), START, minutes, 3) + canaries(START + minutes * MINUTE)
     end = START + (minutes + 10) * MINUTE
     for now in range(START + MINUTE, end + MINUTE, MINUTE):
+        worker.now = now
+        for deployed in deploys:
+            if START + deployed.minute * MINUTE == now:
+                worker.deploy(log, _record(log, deployed))
         for one in feed:
             if now - MINUTE <= one.when < now:
                 worker.hear(one.partition, one.key, one.value, one.bad, now)
@@ -42,9 +74,18 @@ def clean(seed: int, minutes: int) -> Recording:
     return worker.recording(until=end, stopped=end + MINUTE)
 
 
+def _record(log: Log, deployed: Deployed) -> Record:
+    if deployed.kind is RecordKind.UNDO:
+        return proposal.undo(log, Author()).record
+    with tempfile.TemporaryDirectory() as folder:
+        found = read(deployed.data, Path(folder) / "policy.yaml")
+    return new_record(log.next_after, START + deployed.at * MINUTE, deployed.kind, found)
+
+
 class _Worker:
-    def __init__(self, minutes: int) -> None:
-        self.engine = Engine(policies(), history=HISTORY)
+    def __init__(self, history: int) -> None:
+        self.engine = Engine(policies(), history=history)
+        self.history = history
         self.states: dict[str, State] = {}
         self.home: dict[str, int] = {}
         self.topics: dict[str, list[Stored]] = {name: [] for name in ("events", "breaches", "escalations", "rejected")}
@@ -71,6 +112,12 @@ class _Worker:
         if step.outcome is Outcome.TOO_LATE:
             self._refuse(record, Rejected(RejectReason.TOO_LATE, "", "$.at"))
 
+    def deploy(self, log: Log, record: Record) -> None:
+        stored = self._store("deployments", 0, None, encode_record(record), [])
+        added = log.add(stored.offset, stored.value, stored.written)
+        assert isinstance(added, Added)
+        self.engine.deployments = added.deployments
+
     def wake(self, now: int) -> None:
         self.now = now
         for ticket, state in self.states.items():
@@ -79,22 +126,29 @@ class _Worker:
             self._say(step.effects)
 
     def recording(self, *, until: int, stopped: int) -> Recording:
+        number = self.engine.deployments.timeline.last.number
         for ticket, state in self.states.items():
             key, epoch = ticket.encode(), [("epoch", b"1")]
             self._store("changelog", self.home[ticket], key, codec.encode(state), epoch)
         for partition, newest in self.newest.items():
-            self._store("changelog", partition, CHECKPOINT_KEY, msgspec.json.encode(Checkpoint(newest)), [("epoch", b"1")])
+            checkpoint = Checkpoint(newest, swept=number, deployed=number)
+            self._store("changelog", partition, CHECKPOINT_KEY, msgspec.json.encode(checkpoint), [("epoch", b"1")])
         topics = {name: sorted(records, key=lambda one: one.partition) for name, records in self.topics.items()}
         ends = {number: sum(one.partition == number for one in topics["events"]) for number in range(PARTITIONS)}
         return Recording(
-            **topics,
+            events=topics["events"],
+            breaches=topics["breaches"],
+            escalations=topics["escalations"],
+            rejected=topics["rejected"],
+            changelog=topics["changelog"],
             committed=ends,
             ends=ends,
             pace=Pace(START, START, 1),
             steps=[],
             until=until,
             stopped=stopped,
-            history=HISTORY,
+            history=self.history,
+            deployments=tuple(topics.get("deployments", ())),
         )
 
     def _say(self, effects: Iterable[Effect]) -> None:

@@ -62,16 +62,18 @@ class Recording(NamedTuple):
     """When the workers ended, in the run's time: later nothing can have been said."""
     history: int
     """Events of a ticket that workers kept."""
+    deployments: tuple[Stored, ...] = ()
+    """The log of deployments, void records too; empty where workers follow none."""
 
 
-async def read_all(bootstrap: str, topics: tuple[str, ...]) -> dict[str, list[Stored]]:
-    """Every committed record of these topics."""
+async def read_all(bootstrap: str, topics: tuple[str, ...], partitions: int = PARTITIONS) -> dict[str, list[Stored]]:
+    """Every committed record of these topics, each of so many partitions."""
     consumer = AIOKafkaConsumer(
         bootstrap_servers=bootstrap, isolation_level="read_committed", enable_auto_commit=False, check_crcs=True
     )
     await consumer.start()
     try:
-        tps = [TopicPartition(topic, number) for topic in topics for number in range(PARTITIONS)]
+        tps = [TopicPartition(topic, number) for topic in topics for number in range(partitions)]
         consumer.assign(tps)
         await consumer.seek_to_beginning(*tps)
         end = await consumer.end_offsets(tps)
@@ -104,6 +106,7 @@ async def record(
 ) -> Recording:
     names = (topics.events, topics.breaches, topics.escalations, topics.rejected, topics.changelog)
     found = await read_all(bootstrap, names)
+    deployments = (await read_all(bootstrap, (topics.policies,), 1))[topics.policies]
     events, breaches, escalations, rejected, changelog = (found[name] for name in names)
     return Recording(
         events,
@@ -118,6 +121,7 @@ async def record(
         until,
         stopped,
         history,
+        tuple(deployments),
     )
 
 

@@ -17,19 +17,23 @@ import yaml
 
 from stream.devkafka.broker import Broker
 from stream.language.policies import load
+from stream.runtime.kafka.policy_log import PolicyLog
 from stream.runtime.kafka.topic_admin import create
 from stream.runtime.kafka.topics import Topics
 from stream.sla.effects import Kind
 from stream.wire.effect import decode_effect
 from tests.chaos.check_state import check_state
-from tests.chaos.checker import Truth, check_effects, check_rejected, truth
+from tests.chaos.checker import check_effects, check_rejected
 from tests.chaos.cluster import ENDED, Cluster
+from tests.chaos.deploying import deploy
 from tests.chaos.disk import Disk
 from tests.chaos.helpdesk import Helpdesk
 from tests.chaos.nemeses import BROKER_FAULTS, KINDS, Nemesis, World
 from tests.chaos.outages import Outage, Watch
 from tests.chaos.pace import MINUTE, Pace
 from tests.chaos.recording import Recording, committed, read_all, record
+from tests.chaos.truth import Truth, truth
+from tests.chaos.variants import POLICY
 from tests.chaos.workload import CANARY_DUE, PARTITIONS, canaries, planned
 from tests.oracle.hours import OpenMinutes
 
@@ -44,9 +48,10 @@ SPEED: Final = 60
 """A minute passes in a second."""
 _SHOWS: Final = 1_798_794_000_000_000
 """What the run's clock shows at its beginning: 2027-01-01 09:00 UTC."""
+DEPLOYING: Final = 0.4
+"""How often somebody deploys in the middle of another fault."""
 _PATIENCE: Final = 180.0
 """Seconds for what is to come true once all faults are over."""
-_POLICY: Final = Path(__file__).parent / "policy.yaml"
 
 
 class Outcome(NamedTuple):
@@ -65,13 +70,13 @@ class Outcome(NamedTuple):
 @cache
 def hours() -> dict[str, OpenMinutes]:
     """The calendars of the policy, as the oracle reads them."""
-    calendars = yaml.safe_load(_POLICY.read_text("utf-8"))["calendars"]
+    calendars = yaml.safe_load(POLICY.read_text("utf-8"))["calendars"]
     return {name: OpenMinutes(data) for name, data in calendars.items()}
 
 
 @cache
 def policies() -> PolicySet:
-    return load([_POLICY])
+    return load([POLICY])
 
 
 async def run(seed: int, folder: Path, *, minutes: int, kinds: Sequence[Nemesis], at_least: int) -> Outcome:
@@ -90,7 +95,8 @@ async def run(seed: int, folder: Path, *, minutes: int, kinds: Sequence[Nemesis]
         cluster = Cluster(broker.bootstrap, topics, folder, pace, random.choice([2, 2, 3]), *flags)
         helpdesk = Helpdesk(broker.bootstrap, topics.events, pace)
         watch = Watch(broker.bootstrap, topics, helpdesk)
-        world = World(random, pace, broker, disk, cluster, helpdesk, watch)
+        policy_log = PolicyLog({"bootstrap_servers": broker.bootstrap}, topics.policies)
+        world = World(random, pace, broker, disk, cluster, helpdesk, watch, policy_log, folder)
         try:
             async with _going_on(cluster.supervise(), helpdesk.publish(), watch.look()) as still_well:
                 until = await _play(world, topics, minutes, kinds, at_least, still_well)
@@ -115,14 +121,16 @@ async def run(seed: int, folder: Path, *, minutes: int, kinds: Sequence[Nemesis]
 
 def judge(recording: Recording, known: Truth | None = None) -> tuple[list[str], Counter[str]]:
     """All objections to a recording, and how much there was to object to. ``known``: the truth, if it is known already."""
-    in_force, calendars = policies(), hours()
-    known = known or truth(recording, in_force, calendars)
-    objections, counts = check_effects(recording, known, in_force, calendars)
+    known = known or truth(recording, policies(), hours())
+    objections, counts = check_effects(recording, known)
     objections += check_rejected(recording, known)
-    objections += check_state(recording, known, in_force)
+    objections += check_state(recording, known)
     counts["events"] = len(recording.events)
     counts["tickets"] = len(known.tickets)
     counts["refused"] = len(known.refused)
+    counts["deployments"] = len(known.judges.entries)
+    counts["void deployments"] = len(known.judges.void)
+    counts["tickets cut"] = sum(heard.cut for heard in known.tickets.values())
     return objections, counts
 
 
@@ -154,6 +162,10 @@ async def _play(
         reached = await committed(bootstrap, topics.app_id, topics.events)
         return all(reached.get(number, 0) > offset for number, (_, offset) in world.helpdesk.published.items())
 
+    async def deployments_hold() -> bool:
+        last = (await world.policy_log.read()).log.last
+        return last is not None and last.at < world.pace.minute()
+
     async def canaries_died() -> bool:
         found = (await read_all(bootstrap, (topics.breaches,)))[topics.breaches]
         said = [decode_effect(one.value or b"") for one in found if (one.key or b"").startswith(b"canary/")]
@@ -165,12 +177,14 @@ async def _play(
     await world.wait(1, 4)
     for count, nemesis in enumerate(kinds):
         if count < at_least or world.pace.now() < begins + minutes * MINUTE:
-            await nemesis(world)
+            meanwhile = [deploy] if nemesis is not deploy and world.random.random() < DEPLOYING else []
+            await asyncio.gather(*(each(world) for each in (nemesis, *meanwhile)))
             still_well()
             await world.wait(0, 6)
     for worker in world.cluster.workers:
         worker.wanted = True
     await until(all_published_and_processed, "all input is published, processed and committed")
+    await until(deployments_hold, "the last deployment holds")
     born = world.pace.minute()
     world.helpdesk.say(canaries(born))
     # A partition wakes its tickets in the order of their instants: when this breach is said, all before it are.

@@ -13,11 +13,11 @@ from stream.sla.codec import codec
 from stream.sla.effects import Effect, Kind
 from stream.sla.engine import Engine
 from stream.wire.effect import decode_effect, encode_effect
-from tests.chaos.checker import Truth, truth
 from tests.chaos.pace import MINUTE
 from tests.chaos.recorded import clean
 from tests.chaos.recording import Recording, Step, Stored
 from tests.chaos.run import hours, judge, policies
+from tests.chaos.truth import Truth, truth
 from tests.chaos.workload import PARTITIONS
 
 if TYPE_CHECKING:
