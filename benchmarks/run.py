@@ -40,6 +40,8 @@ SCRIPTS: Final[dict[str, tuple[str, str]]] = {
     "storm": ("", "--deadlines 5000"),
     "restart": ("", "--tickets 20000 --rounds 1"),
     "failover": ("", "--rounds 1"),
+    "deploy": ("", "--rounds 1"),
+    "sweep": ("--tickets 1000000", "--tickets 5000"),
     "memory": ("", "--tickets 20000"),
     "replay": ("", "--tickets 2000 --rounds 1"),
     "idle": ("", "--seconds 2"),

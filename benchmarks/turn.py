@@ -4,8 +4,7 @@
 
 The lives of ``benchmarks/apply.py`` on the Batoi policy, interleaved as they would arrive (some 4,300 tickets are open at a
 time, by default 40,000 events), go batch by batch through each stage alone and through ``stream.runtime.partition.commit``
-with a
-producer that only looks at what it is given. The figure to reach is 16 us for the whole, Kafka's own part included.
+with a producer that only looks at what it is given. The figure to reach is 16 us for the whole, Kafka's own part included.
 
 A figure is the sum over the batches of the least a batch took in any round: batches are short enough to be done between two
 interruptions, so it is the same from run to run even on a machine that is shared, where long rounds differ by half. (A
@@ -62,8 +61,9 @@ class _Nowhere:
     """Stands for the outputs, the changelog, the consumer and the process: takes what it is given."""
 
     def __init__(self) -> None:
-        self.said: set[bytes] = set()
-        self.timed: dict[bytes, int] = {}
+        self.emitted_ids: set[bytes] = set()
+        self.woken_until: dict[bytes, int] = {}
+        self.deployed: dict[bytes, int] = {}
 
     def finished(self, end: int, *, live: bool) -> None:
         pass
@@ -86,7 +86,7 @@ class _Nowhere:
     def finish(self, tp: TP, batch: Batch) -> None:
         pass
 
-    def look(self) -> int:
+    def check(self) -> int:
         return 0
 
 

@@ -18,7 +18,7 @@ from stream.runtime.timers import TimerQueue
 from stream.sla.codec import codec
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Mapping
 
     from faust.types import TP
 

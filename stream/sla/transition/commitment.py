@@ -177,7 +177,7 @@ class CommitmentMachine:
         else:
             commitment_state = before
             commitment_state.cycle = watch.cycle
-        if self.emitter.deployed_since(watch.began):  # the name may have been that of something else in this cycle
+        if self.emitter.renamed_since(resolved.name, watch.began):
             commitment_state.revise(self.emitter.at)
         self.emitter.ticket.commitments[resolved.name] = commitment_state
         commitment_state.aim(resolved, watch, self.emitter.at)

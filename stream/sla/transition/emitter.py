@@ -42,9 +42,20 @@ class Emitter:
         calendars = self.calendars if decided_by is None else self.known[decided_by].policies.calendars
         return calendars[commitment_state.calendar]
 
-    def deployed_since(self, instant: int) -> bool:
-        """Whether a deployment is being applied, or one was after that instant (epoch microseconds)."""
-        return self.deployment is not None or self.known[self.ticket.deployment].at > instant
+    def renamed_since(self, name: str, instant: int) -> bool:
+        """Whether the name may have been that of something else: a deployment is being applied, or one that began to hold after
+        ``instant`` (epoch microseconds) gave a commitment or ladder of this name another one."""
+        if self.deployment is not None:
+            return True
+        deployment: Deployment | None = self.known[self.ticket.deployment]
+        while deployment is not None and deployment.at > instant:
+            change = deployment.change
+            if change is not None:
+                for _, former in (*change.commitments, *change.ladders):
+                    if former == name:
+                        return True
+            deployment = deployment.before
+        return False
 
     def fields_changed(self) -> None:
         """The next effects show the ticket's fields as they are from here on."""

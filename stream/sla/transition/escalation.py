@@ -136,7 +136,7 @@ class EscalationMachine:
                     self.escalation_state.next_round(self.emitter.at)
             else:
                 before.cycle = watch.cycle
-                if self.emitter.deployed_since(watch.began):  # the name may have been that of something else in this cycle
+                if self.emitter.renamed_since(resolved_ladder.name, watch.began):
                     before.next_round(self.emitter.at)
             self.emitter.ticket.escalations[resolved_ladder.name] = self.escalation_state
         self.refresh()
