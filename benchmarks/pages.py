@@ -74,9 +74,13 @@ def main() -> None:
             number=number,
             watermark=0,
             tickets={key: state for key, state, _ in chosen},
-            deadlines=deadlines,
+            timers=deadlines,
+            sweep=None,
+            swept=0,
         )
-    app: Any = SimpleNamespace(shards=lambda: list(partitions.values()), engine=engine, settings=Settings(policies=("batoi",)))
+    app: Any = SimpleNamespace(
+        shards=lambda: list(partitions.values()), engine=engine, deployments=None, settings=Settings(policies=("batoi",))
+    )
     viewer = Viewer(app, max_blocking=60)
     for looks in (500, 3_000):
         times = []

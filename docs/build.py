@@ -9,16 +9,21 @@ from __future__ import annotations
 import inspect
 import re
 import sys
+from datetime import datetime
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import click
+import yaml
 
 from stream.cli.main import COMMANDS, main
 from stream.observe.metrics.catalogue import CATALOGUE
 from stream.runtime.settings import ENTRIES, flag, variable
+from stream.testing import instant
 
 REFERENCE: Final = Path(__file__).parent / "reference"
+DEPLOYMENTS: Final = Path(__file__).parent / "concepts/deployments.md"
+STORIES: Final = Path(__file__).parents[1] / "tests/stories/deployments.yaml"
 
 _SETTINGS: Final = """\
 # Settings
@@ -56,6 +61,7 @@ The worker also exports `process_*` and `python_gc_*`.
 It does not export Faust's own sensors: Faust counts one event for each fetch, which holds hundreds of records.
 
 All label sets that can be derived from the policies exist from the start with the value 0.
+A deployment adds those of its policies, without a restart, and the label sets of older names stay until the worker ends.
 The label sets of a ticket exist as soon as its stopwatch runs.
 The first breach of a team is therefore an increase like any other.
 An empty `priority` or `team` stands for a ticket without one.
@@ -111,6 +117,58 @@ def metrics_page() -> str:
     return "\n".join([*lines, ""])
 
 
+def deployments_page() -> str:
+    """The text of ``docs/concepts/deployments.md``: what people wrote, with the examples as the stories have them.
+
+    A story stands where its name does, in bold and on a line of its own, and a fence below it. Raises KeyError for a name that
+    no story has.
+    """
+    stories = {story["story"]: story for story in yaml.load(STORIES.read_text("utf-8"), Loader=yaml.BaseLoader)}  # noqa: S506  text only
+
+    def example(match: re.Match[str]) -> str:
+        return f"**{match[1]}.**\n\n```text\n{_example(stories[match[1]])}```\n"
+
+    return re.sub(r"^\*\*(.+)\.\*\*\n\n```text\n(?:.*\n)*?```\n", example, DEPLOYMENTS.read_text("utf-8"), flags=re.MULTILINE)
+
+
+def _example(story: dict[str, Any]) -> str:
+    """Deployments, events and effects of a story, a line each, in the order of their instants."""
+    lines: list[tuple[str, int, str]] = []
+    arrives = story.get("arrives", [])
+    happens = [(when, part) for item in story["happens"] for when, said in item.items() for part in _parts(said)]
+    for number, (when, part) in enumerate(happens, start=1):
+        place = arrives.index(str(number)) + 1 if arrives else number
+        lines.append((when, 1, part if place == number else f"{part} (event {place} to arrive)"))
+    for item in story["deploys"]:
+        ((when, what),) = item.items()
+        lines.append((when, 0, _deployed(what)))
+    for item in story["then"]:
+        ((when, said),) = item.items()
+        lines += [(when, 2, f"-> {part}") for part in _parts(said)]
+    lines.sort(key=lambda line: (instant(line[0]), line[1]))
+    return "".join(f"{datetime.fromisoformat(when):%a %H:%M}  {text}\n" for when, _, text in lines)
+
+
+def _parts(said: str | list[str]) -> list[str]:
+    return [said] if isinstance(said, str) else said
+
+
+def _deployed(what: str | list[str] | dict[str, str]) -> str:
+    if isinstance(what, str):
+        return "deploy --undo"
+    if isinstance(what, list):
+        return f"deploy {' '.join(what)}"
+    edits = dict(what)
+    since = edits.pop("rejudge_from", "")
+    command = f"deploy --rejudge-from {datetime.fromisoformat(since):%a %H:%M}" if since else "deploy"
+    changes = [f"{_one_line(old)}  =>  {_one_line(new)}" for old, new in edits.items()]
+    return f"{command}  {';  '.join(changes)}"
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split()).rstrip(",")
+
+
 def _command(name: str, parent: click.Context, group: click.Group, heading: str) -> list[str]:
     command = group.get_command(parent, name)
     assert command is not None
@@ -154,7 +212,7 @@ def _cell(text: str) -> str:
 def texts() -> dict[Path, str]:
     """Each generated page and what should be in it."""
     pages = {"cli.md": commands_page(), "metrics.md": metrics_page(), "settings.md": settings_page()}
-    return {REFERENCE / name: text for name, text in pages.items()}
+    return {REFERENCE / name: text for name, text in pages.items()} | {DEPLOYMENTS: deployments_page()}
 
 
 if __name__ == "__main__":

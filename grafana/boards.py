@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from panels import BLUE, RED, SOURCE
+from panels import BLUE, GREEN, RED, SOURCE
 
 if TYPE_CHECKING:
     from panels import Json
@@ -52,10 +52,20 @@ def dashboard(uid: str, title: str, description: str, since: str, variables: lis
                     "datasource": SOURCE,
                     "enable": True,
                     "iconColor": BLUE,
-                    "expr": "sla_policies_loaded_timestamp_seconds * 1000",
+                    "expr": "process_start_time_seconds * on (job, instance) group_right () sla_detector_build_info * 1000",
                     "useValueForTime": "on",
                     "titleFormat": "{{instance}} started",
-                    "textFormat": "policies {{fingerprint}}",
+                    "textFormat": "breachwatch {{version}}",
+                },
+                {
+                    "name": "Deployments",
+                    "datasource": SOURCE,
+                    "enable": True,
+                    "iconColor": GREEN,
+                    "expr": "max by (deployment, kind) (sla_deployment_timestamp_seconds) * 1000",
+                    "useValueForTime": "on",
+                    "titleFormat": "Deployment {{deployment}}",
+                    "textFormat": "{{kind}} of policies",
                 },
             ]
         },

@@ -39,6 +39,7 @@ def board() -> Json:
             Row("How late", 8, _lateness()),
             Row("", 8, _waiting()),
             Row("Partitions", 8, _partitions()),
+            Row("Deployments", 8, _deployments()),
             Row("Machine", 8, _machine()),
             Row("What runs", 7, _versions()),
         ],
@@ -235,6 +236,45 @@ def _partitions() -> list[Json]:
     ]
 
 
+def _deployments() -> list[Json]:
+    return [
+        table(
+            8,
+            "Deployments",
+            "The newest deployment that each worker knows, the one that all its tickets have met, and whether its policy files "
+            "differ from the newest one.",
+            Column("known", f"max by (instance) (sla_deployment_newest{{{WHICH}}})", "none"),
+            Column("met by all tickets", f"min by (instance) (sla_deployment_swept{{{WHICH}}})", "none"),
+            Column("files differ", f"max by (instance) (sla_policy_files_differ{{{WHICH}}})", "none"),
+            keys={"instance": 180},
+            sort=("known", True),
+            links={"instance": ("Runbook", "${docs}/runbooks/SLAPoliciesDiffer.md")},
+        ),
+        graph(
+            8,
+            "Sweep",
+            "Tickets that have still to be woken after a deployment, by partition.",
+            "short",
+            Query(f"sum by (partition) (sla_sweep_remaining_tickets{{{WHICH}}})", "{{partition}}"),
+            roof=10,
+            stacked=True,
+            runbook="SLASweepSlow",
+        ),
+        graph(
+            8,
+            "Left undone by deployments",
+            "Per interval: new metrics that a ticket has only from its next cycle on, and tickets that were rejudged only from "
+            "a later instant, because their older events are no longer kept.",
+            "short",
+            Query(f"sum(increase(sla_deployment_unbuilt_rows_total{{{WHICH}}}[{RATE}]))", "metrics"),
+            Query(f"sum(increase(sla_deployment_cut_tickets_total{{{WHICH}}}[{RATE}]))", "tickets"),
+            bars=True,
+            stacked=True,
+            roof=5,
+        ),
+    ]
+
+
 def _machine() -> list[Json]:
     return [
         graph(
@@ -275,14 +315,14 @@ def _versions() -> list[Json]:
         table(
             12,
             "Policies",
-            "What each worker loaded, and when. More than one fingerprint: workers use different policies.",
+            "What each worker judges by, and since when. More than one fingerprint: workers know different deployments.",
             Column(
-                "loaded",
+                "since",
                 f"max by (instance, fingerprint) (sla_policies_loaded_timestamp_seconds{{{WHICH}}}) * 1000",
                 "dateTimeAsIso",
             ),
             keys={"instance": 180, "fingerprint": 150},
-            sort=("loaded", True),
+            sort=("since", True),
             links={"fingerprint": ("Runbook", "${docs}/runbooks/SLAPoliciesDiffer.md")},
         ),
         table(

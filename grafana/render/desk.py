@@ -17,8 +17,17 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from stream.demo.feed import HOUR, MINUTE, ZONE, FeedRecord, tickets_by_chance
-from stream.observe.metrics.catalogue import LAG, TICKETS, UNSENT, WAITING
-from stream.observe.metrics.policy_info import export_policies_loaded
+from stream.deployments.snapshot import fingerprint
+from stream.observe.metrics.catalogue import (
+    DEPLOYMENT_NEWEST,
+    DEPLOYMENT_SWEPT,
+    FILES_DIFFER,
+    LAG,
+    SWEEP_LEFT,
+    TICKETS,
+    UNSENT,
+    WAITING,
+)
 from stream.observe.metrics.registry import Metrics
 from stream.runtime.timers import TimerQueue
 from stream.sla.effects import Kind
@@ -143,7 +152,7 @@ class _Worker(Collector):
         self._metrics: Final = Metrics(engine.policies, now=lambda: self._now)
         self._counts: Final = {partition: self._metrics.open_commitments.begin(partition) for partition in self._partitions}
         self._metrics.collectors.add("partitions", self)
-        export_policies_loaded(engine.policies, START / 1e6 - 60, self._metrics.registry)
+        self._metrics.deployed(engine.policies, fingerprint(engine.policies), START / 1e6 - 60)
         self._metrics.worker.rebalanced(4.2)
         self._named: Final[dict[tuple[str, tuple[tuple[str, str], ...]], str]] = {}
 
@@ -209,14 +218,18 @@ class _Worker(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """The gauges that the runtime adds."""
-        lag, tickets, waiting = (
-            GaugeMetricFamily(spec.name, spec.help, labels=spec.labels) for spec in (LAG, TICKETS, WAITING)
+        lag, tickets, waiting, left, swept = (
+            GaugeMetricFamily(spec.name, spec.help, labels=spec.labels)
+            for spec in (LAG, TICKETS, WAITING, SWEEP_LEFT, DEPLOYMENT_SWEPT)
         )
         for partition in self._partitions:
             lag.add_metric([str(partition)], min(4, int(self._chance.expovariate(1.2))))
             tickets.add_metric([str(partition)], len(self._states[partition]))
             waiting.add_metric([str(partition)], len(self._timers[partition]))
-        yield from (lag, tickets, waiting, GaugeMetricFamily(UNSENT.name, UNSENT.help, 0))
+            left.add_metric([str(partition)], 0)
+            swept.add_metric([str(partition)], 0)
+        yield from (lag, tickets, waiting, left, swept)
+        yield from (GaugeMetricFamily(spec.name, spec.help, 0) for spec in (UNSENT, DEPLOYMENT_NEWEST, FILES_DIFFER))
 
     def _process(self) -> Iterator[Metric]:
         seconds = (self._now - START) / 1e6

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 import click
 import msgspec
 
+from stream.cli.ask_workers import ask_workers
 from stream.cli.deploy_view import Report, listed, since
 from stream.cli.installation import Installation, installation_options
 from stream.cli.options import instant
@@ -18,7 +20,7 @@ from stream.deployments.export import export_line
 from stream.deployments.facts import Severity
 from stream.deployments.log import NothingToUndoError
 from stream.deployments.proposal import LEAD, Author, Proposal, deploy, rejudge, stamped, undo
-from stream.deployments.record import RecordError
+from stream.deployments.record import Kind, RecordError, encode_record
 from stream.deployments.snapshot import SnapshotError
 from stream.language.policies import check
 from stream.runtime.rehearsal import rehearse
@@ -29,6 +31,7 @@ from stream.wire.lines import open_lines
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from stream.deployments.log import Log
     from stream.runtime.kafka.policy_log import ReadLog
     from stream.runtime.rehearsal import Rehearsal
     from stream.sla.policy.resolve import PolicySet
@@ -69,21 +72,25 @@ class _Wanted:
                 "or judge anew with --rejudge-from"
             )
         try:
-            if policies is None:
-                return undo(found.log, self.author)
-            if self.rejudge_from is not None:
-                return rejudge(found.log, policies, self.rejudge_from, self.author)
-            at = time.time_ns() // 1_000 + LEAD if self.at is None else self.at
-            if last is not None and last.at > at + _SKEW:
-                click.echo(
-                    f"warning: deployment {last.number} holds from {format_instant(last.at)} on, which is in the future, and "
-                    "another one cannot hold earlier; is the clock right, here and where it was deployed? --rejudge-from can "
-                    "replace it from an earlier instant on",
-                    err=True,
-                )
-            return deploy(found.log, policies, at, self.author)
+            proposal = self._propose(found.log, policies)
+            encode_record(proposal.record)  # too large is found out before anything is counted
         except (NothingToUndoError, RecordError, SnapshotError) as error:
             raise click.ClickException(str(error)) from error
+        if proposal.record.kind is Kind.DEPLOY and self.at is None and proposal.record.at > _now() + LEAD + _SKEW:
+            click.echo(
+                f"warning: deployment {found.log.next_after} holds from {format_instant(proposal.record.at)} on, which is in "
+                "the future, and another one cannot hold earlier; is the clock right, here and where it was deployed? "
+                "--rejudge-from can replace it from an earlier instant on",
+                err=True,
+            )
+        return proposal
+
+    def _propose(self, log: Log, policies: PolicySet | None) -> Proposal:
+        if policies is None:
+            return undo(log, self.author)
+        if self.rejudge_from is not None:
+            return rejudge(log, policies, self.rejudge_from, self.author)
+        return deploy(log, policies, _now() + LEAD if self.at is None else self.at, self.author)
 
 
 @click.command("deploy")
@@ -102,6 +109,10 @@ class _Wanted:
     type=click.Path(path_type=Path, allow_dash=True, dir_okay=False, exists=True),
     help="Count the effects on the open tickets of this file of ticket events (JSON lines, optionally gzipped).",
 )
+@click.option(
+    "--ask", help="Count the effects on the open tickets of all running workers. TEXT: URL of the pages of one of them."
+)
+@click.option("--token", envvar="BREACHWATCH_TOKEN", default="", help="With --ask: setting 'token' of the workers.")
 @click.option(
     "--accept-breaches",
     callback=_accepted,
@@ -148,6 +159,8 @@ def command(
     topic_prefix: str,
     rejudge_from: int | None,
     against: Path | None,
+    ask: str | None,
+    token: str,
     accept_breaches: int | None,
     clock: str,
     at: int | None,
@@ -167,7 +180,7 @@ def command(
     policies in force and the problems of the step. If nothing changes, it deploys nothing.
 
     It refuses to deploy if more open deadlines would breach at once than --accept-breaches allows, or if they were not counted
-    (--against).
+    (--ask, --against).
 
     Exit status 0: deployed, or nothing changes; 1: an error in a file, no answer from Kafka, or another deployment came first;
     3: with --dry-run, it would be deployed; 4: refused.
@@ -175,7 +188,9 @@ def command(
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # reported below, once, with what to do
     installation = Installation(broker, app_id, topic_prefix)
     wanted = _Wanted(files, undoes, rejudge_from, at, Author(by, note))
-    _check_options(wanted, clock, read_only=export_to is not None or list_all)
+    _check_options(
+        wanted, clock, read_only=export_to is not None or list_all, counts_twice=ask is not None and against is not None
+    )
     policies = _load(files) if files else None
     found = installation.read()
     if export_to is not None:
@@ -187,9 +202,11 @@ def command(
         return
     proposal = wanted.proposal(found, policies)
     rehearsal = None
-    if against is not None and found.log.last is not None and not proposal.changes_nothing:
-        with open_lines(against) as lines:
-            rehearsal = rehearse(found.log, proposal, lines, history)
+    if found.log.last is not None and not proposal.changes_nothing:
+        if ask is not None:
+            rehearsal = ask_workers(ask, proposal.record, token)
+        elif against is not None:
+            rehearsal = _rehearsed(found.log, proposal, against, history)
     report = Report(proposal, rehearsal, tuple(_objections(proposal, rehearsal, accept_breaches)))
     if not as_json:
         for line in report.lines():
@@ -198,7 +215,7 @@ def command(
         click.echo(f"refused: {objection}", err=True)
     entry = None
     if not (dry_run or report.refused or proposal.changes_nothing):
-        earliest = time.time_ns() // 1_000 + LEAD if at is None else at
+        earliest = _now() + LEAD if at is None else at
         entry = installation.append(stamped(proposal, earliest))
     if as_json:
         click.echo(msgspec.json.format(msgspec.json.encode(report.as_json(entry)), indent=2).decode())
@@ -207,8 +224,24 @@ def command(
     ctx.exit(_REFUSED if report.refused else _DIFFERENT if dry_run and not proposal.changes_nothing else 0)
 
 
-def _check_options(wanted: _Wanted, clock: str, *, read_only: bool) -> None:
+def _rehearsed(log: Log, proposal: Proposal, against: Path, history: int) -> Rehearsal:
+    """Raises click.ClickException."""
+    try:
+        with open_lines(against) as lines:
+            return rehearse(log, proposal, lines, history)
+    except (OSError, EOFError, zlib.error) as error:
+        raise click.ClickException(f"{against}: {error}") from error
+
+
+def _now() -> int:
+    """Epoch microseconds."""
+    return time.time_ns() // 1_000
+
+
+def _check_options(wanted: _Wanted, clock: str, *, read_only: bool, counts_twice: bool) -> None:
     """Raises click.UsageError."""
+    if counts_twice:
+        raise click.UsageError("--ask counts the tickets of workers, --against those of a file: give one of them")
     if read_only:
         if wanted.files or wanted.undo:
             raise click.UsageError("--export and --list deploy nothing: leave out FILES and --undo")
@@ -218,7 +251,7 @@ def _check_options(wanted: _Wanted, clock: str, *, read_only: bool) -> None:
     if wanted.rejudge_from is not None:
         if wanted.undo or wanted.at is not None:
             raise click.UsageError("--rejudge-from goes with FILES, and neither with --undo nor with --at")
-        if clock == ClockMode.WALL and wanted.rejudge_from > time.time_ns() // 1_000:
+        if clock == ClockMode.WALL and wanted.rejudge_from > _now():
             raise click.UsageError("--rejudge-from must be in the past")
         return
     if wanted.undo:
@@ -252,8 +285,8 @@ def _objections(proposal: Proposal, rehearsal: Rehearsal | None, accepted: int |
         return
     if rehearsal is None:
         yield (
-            "it is not known how many open deadlines would breach at once: count those of a recorded feed with --against FILE, "
-            "or accept any number with --accept-breaches any"
+            "it is not known how many open deadlines would breach at once: count those of the workers with --ask URL, or "
+            "those of a recorded feed with --against FILE, or accept any number with --accept-breaches any"
         )
     elif rehearsal.impact.breaches > accepted:
         yield (

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from stream.observe.pages.phrasing import SHOWN_BY_SPANS, due, length, name_of, target, when, why
+from stream.observe.pages.phrasing import SHOWN_BY_SPANS, cause, due, length, name_of, target, when, why
 from stream.sla.effects import TIMER, Kind
 from stream.sla.explain.explanation import Outcome, SpanKind
 
@@ -86,7 +86,7 @@ def _moment(moment: Moment, zone: str, width: int) -> str:
         text += f", due {when(moment.due, zone)}" if moment.due is not None else ""
     if moment.assign_to:
         text += f", assigned to {moment.assign_to}"
-    return click.style(text + (f" ({moment.cause})" if moment.cause != TIMER else ""), fg="yellow", dim=moment.expected)
+    return click.style(text + (f" ({cause(moment.cause)})" if moment.cause != TIMER else ""), fg="yellow", dim=moment.expected)
 
 
 def _count(number: int, word: str) -> str:

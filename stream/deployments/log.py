@@ -111,7 +111,11 @@ class Log:
         except (RecordError, SnapshotError) as error:
             return Void(offset, Reason.UNREADABLE, f"record {offset} of the log of deployments: {error}")
         known = self.deployments
-        deployments = Deployments.fixed(policies, offset) if known is None else known.add(offset, record.at, policies)
+        try:
+            deployments = Deployments.fixed(policies, offset) if known is None else known.add(offset, record.at, policies)
+        except (ValueError, TypeError, LookupError, AttributeError) as error:
+            # No release writes such a set. Whoever did must not be able to end all workers with it.
+            return Void(offset, Reason.UNREADABLE, f"record {offset} of the log of deployments: its set is damaged: {error!r}")
         at = deployments.timeline.last.at
         entry = Entry(offset, record.after, at, record.kind, record.by, record.note, record.fingerprint, appended)
         self.deployments = deployments

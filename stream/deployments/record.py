@@ -14,6 +14,8 @@ import msgspec
 
 from stream.deployments.snapshot import MAX_BYTES, fingerprint
 from stream.deployments.snapshot import encode as encode_snapshot
+from stream.wire.instants import END
+from stream.wire.instants import FIRST as FIRST_INSTANT
 
 if TYPE_CHECKING:
     from stream.sla.policy.resolve import PolicySet
@@ -105,6 +107,9 @@ def decode_record(value: bytes | None) -> Record:
     if form > FORM:
         raise NewerFormError(f"the record has form {form}, and this release reads forms up to {FORM}")
     try:
-        return msgspec.msgpack.decode(memoryview(value)[start:], type=Record)
+        record = msgspec.msgpack.decode(memoryview(value)[start:], type=Record)
     except (msgspec.DecodeError, RecursionError) as error:
         raise RecordError(f"the record is damaged: {error}") from error
+    if not FIRST_INSTANT <= record.at < END:
+        raise RecordError(f"the record is damaged: it holds from {record.at}, which is outside the years 1970 to 2199")
+    return record

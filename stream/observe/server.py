@@ -14,6 +14,7 @@ import socket
 import threading
 from base64 import b64decode
 from collections.abc import Callable
+from functools import partial
 from hmac import compare_digest
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
@@ -22,6 +23,7 @@ from typing import TYPE_CHECKING, Final
 
 from prometheus_client.exposition import choose_encoder
 
+from stream.deployments.snapshot import MAX_BYTES
 from stream.observe.pages.site import Answer
 
 if TYPE_CHECKING:
@@ -33,6 +35,8 @@ log = logging.getLogger(__name__)
 
 Ready = Callable[[], tuple[bool, str]]
 """Called from another thread. Returns whether the worker is ready, and its status in one line."""
+
+PREVIEW: Final = "/deployments/preview"
 
 _TEXT: Final = "text/plain; charset=utf-8"
 _REFUSED: Final = Answer(
@@ -82,9 +86,15 @@ def serve(
         sys_version = ""
 
         def do_GET(self) -> None:
+            path, _, query = self.path.partition("?")
+            self._respond(partial(self._page, path, query))
+
+        def do_POST(self) -> None:
+            self._respond(partial(_posted, self, site, token))
+
+        def _respond(self, answer: Callable[[], Answer]) -> None:
             try:
-                path, _, query = self.path.partition("?")
-                self._answer(self._page(path, query))
+                _send(self, answer())
             except ConnectionError:
                 log.debug("the client closed the connection before the answer")
 
@@ -107,23 +117,46 @@ def serve(
             except Exception:  # the client must get an answer, not a closed connection
                 log.exception("the page %s failed", path)
                 return Answer(HTTPStatus.INTERNAL_SERVER_ERROR, _TEXT, b"this page failed; see the log for the reason\n")
-            named = b"pages: / /tickets/<id> /metrics /healthz /readyz\n" if site else b"pages: /metrics /healthz /readyz\n"
-            return Answer(HTTPStatus.NOT_FOUND, _TEXT, named)
-
-        def _answer(self, answer: Answer) -> None:
-            self.send_response(answer.status)
-            self.send_header("Content-Type", answer.content_type)
-            self.send_header("Content-Length", str(len(answer.body)))
-            self.send_header("X-Content-Type-Options", "nosniff")
-            for name, value in answer.headers:
-                self.send_header(name, value)
-            self.end_headers()
-            self.wfile.write(answer.body)
+            return _unknown(site)
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 -- the standard library's name
             log.debug(format, *args)
 
     return Server(Listener((address, port), Pages))
+
+
+def _send(request: BaseHTTPRequestHandler, answer: Answer) -> None:
+    request.send_response(answer.status)
+    request.send_header("Content-Type", answer.content_type)
+    request.send_header("Content-Length", str(len(answer.body)))
+    request.send_header("X-Content-Type-Options", "nosniff")
+    for name, value in answer.headers:
+        request.send_header(name, value)
+    request.end_headers()
+    request.wfile.write(answer.body)
+
+
+def _unknown(site: Site | None) -> Answer:
+    pages = b"pages: / /tickets/<id> /metrics /healthz /readyz\n" if site else b"pages: /metrics /healthz /readyz\n"
+    return Answer(HTTPStatus.NOT_FOUND, _TEXT, pages)
+
+
+def _posted(request: BaseHTTPRequestHandler, site: Site | None, token: str) -> Answer:
+    if request.path != PREVIEW:
+        return Answer(HTTPStatus.NOT_IMPLEMENTED, _TEXT, f"only {PREVIEW} takes a body\n".encode())
+    length = request.headers.get("Content-Length", "")
+    if not length.isdecimal() or int(length) > MAX_BYTES:
+        return Answer(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, _TEXT, b"send a record of a deployment, with its length\n")
+    record = request.rfile.read(int(length))  # before any answer: a client that is still sending would not read it
+    if token and not _bears(request.headers.get("Authorization", ""), token):
+        return _REFUSED
+    if site is None:
+        return _unknown(site)
+    try:
+        return site.preview(record)
+    except Exception:  # the client must get an answer, not a closed connection
+        log.exception("the preview of a deployment failed")
+        return Answer(HTTPStatus.INTERNAL_SERVER_ERROR, _TEXT, b"the preview failed; see the log for the reason\n")
 
 
 def _bears(header: str, token: str) -> bool:

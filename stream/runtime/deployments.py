@@ -34,7 +34,7 @@ class DeploymentFollower:
     def __init__(self, policy_log: PolicyLog, read: ReadLog, engine: Engine, files: PolicySet) -> None:
         """``read``: the log at the start, which ``engine`` has. ``files``: the policies that the worker was given."""
         self.log: Final[Log] = read.log
-        self.void: Final[list[Void]] = list(read.void)
+        self.void: Final[list[Void]] = [void for void in read.void if void.reason is Reason.UNREADABLE]
         """Records that are void because they cannot be read."""
         self.files: Final = fingerprint(files)
         """Fingerprint of the policies that the worker was given."""

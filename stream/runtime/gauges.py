@@ -1,16 +1,17 @@
-"""Gauges that read a running worker at each scrape: its lag, its unsent outputs, its tickets and timers.
+"""Gauges that read a running worker at each scrape: its lag, its unsent outputs, its tickets, timers and deployments.
 
 The thread that serves the scrape reads them. It reads only numbers and lengths, each in one step of the interpreter.
 """
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Final
 
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from stream.observe.metrics.catalogue import LAG, TICKETS, UNSENT, WAITING
+from stream.observe.metrics import catalogue as names
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from faust.types import TP
     from prometheus_client.metrics_core import Metric
 
+    from stream.observe.metrics.families import Spec
+    from stream.runtime.deployments import DeploymentFollower
     from stream.runtime.partition.shard import Shard
 
 
@@ -31,10 +34,8 @@ class Gauges(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """The current values. The lag uses the end of the input at the watchdog's last check."""
-        unsent = GaugeMetricFamily(UNSENT.name, UNSENT.help)
-        lag, tickets, waiting = (
-            GaugeMetricFamily(spec.name, spec.help, labels=spec.labels) for spec in (LAG, TICKETS, WAITING)
-        )
+        unsent, lag, tickets, waiting = map(_gauge, (names.UNSENT, names.LAG, names.TICKETS, names.WAITING))
+        left, swept = map(_gauge, (names.SWEEP_LEFT, names.DEPLOYMENT_SWEPT))
         shards = self._shards()
         sending = [since for shard in shards if (since := shard.outputs.sending_since) is not None]
         unsent.add_metric((), min(sending, default=0.0))
@@ -45,4 +46,37 @@ class Gauges(Collector):
                 lag.add_metric(number, behind)
             tickets.add_metric(number, len(shard.tickets))
             waiting.add_metric(number, len(shard.timers))
-        yield from (unsent, lag, tickets, waiting)
+            sweep = shard.sweep
+            left.add_metric(number, 0 if sweep is None else len(sweep))
+            swept.add_metric(number, shard.swept)
+        yield from (unsent, lag, tickets, waiting, left, swept)
+
+
+class DeploymentGauges(Collector):
+    """Collects what a worker knows of deployments."""
+
+    def __init__(self, deployments: DeploymentFollower) -> None:
+        self._deployments: Final = deployments
+
+    def collect(self) -> Iterator[Metric]:
+        """The current values."""
+        deployments = self._deployments
+        entry, tail = deployments.newest, deployments.tail
+        appended = _gauge(names.DEPLOYMENT_TIME)
+        appended.add_metric((str(entry.number), entry.kind), entry.appended / 1e6)
+        yield appended
+        yield _number(names.DEPLOYMENT_NEWEST, entry.number)
+        yield _number(names.FILES_DIFFER, entry.fingerprint != deployments.files)
+        yield _number(names.LOG_BEHIND, tail.behind)
+        yield _number(names.LOG_READ, time.time() - tail.silent_for)
+        yield CounterMetricFamily(names.LOG_UNREADABLE.name, names.LOG_UNREADABLE.help, len(deployments.void))
+
+
+def _gauge(spec: Spec) -> GaugeMetricFamily:
+    return GaugeMetricFamily(spec.name, spec.help, labels=spec.labels)
+
+
+def _number(spec: Spec, value: float) -> GaugeMetricFamily:
+    family = _gauge(spec)
+    family.add_metric((), value)
+    return family

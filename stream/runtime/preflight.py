@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from aiokafka.errors import KafkaError
 
+from stream.deployments.record import RecordError
 from stream.deployments.snapshot import SnapshotError
 from stream.documents.document import PolicyError
 from stream.language.policies import load
@@ -61,7 +62,7 @@ async def read_deployments(settings: Settings, policies: PolicySet) -> tuple[Pol
         return policy_log, await deploy_first(policy_log, policies, time.time_ns() // 1_000)
     except PolicyLogError as error:
         raise RefusedError("the log of deployments cannot be used", [str(error)]) from error
-    except SnapshotError as error:
+    except (RecordError, SnapshotError) as error:
         raise RefusedError("the policies cannot be deployed", [str(error)]) from error
 
 

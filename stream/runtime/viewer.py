@@ -19,6 +19,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 from aiokafka.partitioner import murmur2
 
 from stream.observe.pages.views import AtRisk, Elsewhere, Neighbour, PartitionView, TicketView, UnavailableError, WorkerView
+from stream.runtime.deployment_views import DeploymentViews, known_to
+from stream.runtime.preview import count_impact
 from stream.runtime.settings import ClockMode
 from stream.sla.codec import codec
 from stream.sla.explain.explain import explain_state
@@ -27,6 +29,7 @@ from stream.sla.ticket.state import open_commitments
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from stream.deployments.impact import Impact
     from stream.runtime.app import App
     from stream.runtime.partition.shard import Shard
     from stream.sla.ticket.state import Ticket
@@ -68,6 +71,7 @@ class Viewer:
         self._fresh = fresh
         self._taking = threading.Lock()
         self._taken: tuple[float, WorkerView] | None = None
+        self._deployments = DeploymentViews()
 
     def worker(self) -> WorkerView:
         """The state of this worker. Raises UnavailableError."""
@@ -81,7 +85,11 @@ class Viewer:
     def _worker(self) -> WorkerView:
         at, ready, status, partitions, neighbours = self._query(self._state)
         at_risk, until = self._at_risk()
-        return WorkerView(self._app.address, at, ready, status, partitions, at_risk, until, neighbours)
+        view = WorkerView(self._app.address, at, ready, status, partitions, at_risk, until, neighbours)
+        known = self._query(lambda: known_to(self._app))
+        if known is None:
+            return view
+        return view._replace(deployments=self._deployments.of(known), files_differ=known.files_differ)
 
     def ticket(self, ticket: str, asked: frozenset[int], sent_for: int | None) -> TicketView | Elsewhere:
         """The ticket, or where it may be. Raises UnavailableError."""
@@ -90,9 +98,13 @@ class Viewer:
             return found
         state = codec.decode(found.state)
         head = state.head
-        explanation = explain_state(self._app.engine.policies, state, _as_of(head, found.clock))
+        explanation = explain_state(self._app.engine.deployments, state, _as_of(head, found.clock))
         fields = {name: value for name, value in head.fields.items() if name[0] != "@" and value}
         return TicketView(head.id, found.partition, found.live, fields, head.ended_by, explanation)
+
+    def preview(self, record: bytes) -> Impact:
+        """What a deployment would do to the tickets of this worker. Raises RefusedPreviewError, UnavailableError."""
+        return count_impact(self._app, self._query, record)
 
     def _query(self, query: Callable[[], T]) -> T:
         """Let the event loop run the query, and return its result. Raises UnavailableError."""
@@ -184,7 +196,8 @@ class Viewer:
     def _running(self, stored: bytes, now: int) -> list[AtRisk]:
         state = codec.decode(stored)
         now = _as_of(state.head, now)
-        calendars = self._app.engine.policies.calendars
+        # Another deployment than the newest may judge the ticket: the sweep has not reached it, or changes nothing about it.
+        calendars = self._app.engine.deployments.known[state.head.deployment].policies.calendars
         found = []
         for name, policy, priority, team, word, due, _ in open_commitments(state):
             if word == "running" and due is not None:

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Final, NoReturn
 
 from faust.worker import Worker
 
-from stream.observe.metrics.policy_info import export_policies_loaded
 from stream.observe.metrics.registry import Metrics
 from stream.observe.pages.site import Site
 from stream.observe.server import serve
@@ -19,7 +18,7 @@ from stream.runtime import gc_tuning
 from stream.runtime.app import App
 from stream.runtime.clock import Clock
 from stream.runtime.deployments import DeploymentFollower
-from stream.runtime.gauges import Gauges
+from stream.runtime.gauges import DeploymentGauges, Gauges
 from stream.runtime.preflight import RefusedError, check_topics, policies_of, read_deployments
 from stream.runtime.settings import ClockMode
 from stream.runtime.suspension import SuspensionDetector
@@ -42,12 +41,10 @@ def run(settings: Settings) -> NoReturn:
     asyncio.run(check_topics(settings))
     policy_log, read = asyncio.run(read_deployments(settings, files))
     engine = Engine(read.log.deployments or files, history=settings.history)
-    policies = engine.policies
     sys.setswitchinterval(THREAD_SECONDS)
-    metrics = Metrics(policies, now=None if settings.clock is ClockMode.EVENT else lambda: time.time_ns() // 1_000)
-    export_policies_loaded(policies, time.time(), metrics.registry)
+    metrics = Metrics(engine.policies, now=None if settings.clock is ClockMode.EVENT else lambda: time.time_ns() // 1_000)
     app = wire(settings, metrics, engine)
-    app.follow(DeploymentFollower(policy_log, read, engine, files))
+    follow(app, DeploymentFollower(policy_log, read, engine, files))
     _serve_pages(app)
     gc_tuning.configure()
     worker = Worker(app, quiet=True, override_logging=False, redirect_stdouts=False)
@@ -66,6 +63,15 @@ def wire(settings: Settings, metrics: Metrics, engine: Engine) -> App:
     return app
 
 
+def follow(app: App, deployments: DeploymentFollower) -> None:
+    """Let the app and its metrics follow the log of deployments. Only before the start."""
+    metrics, engine = app.metrics, app.engine
+    metrics.deployed(engine.policies, deployments.newest.fingerprint, time.time())
+    metrics.collectors.add("deployments", DeploymentGauges(deployments))
+    deployments.listeners.append(lambda entry: metrics.deployed(engine.policies, entry.fingerprint, time.time()))
+    app.follow(deployments)
+
+
 def reachable_at(host: str, port: int) -> str:
     """The URL for clients of a server on ``host``. If ``host`` stands for all addresses, it has this machine's name."""
     if host in ("0.0.0.0", "::"):  # noqa: S104  it is compared, not bound
@@ -76,8 +82,9 @@ def reachable_at(host: str, port: int) -> str:
 def _serve_pages(app: App) -> None:
     settings, registry = app.settings, app.metrics.registry
     host, port = settings.metrics_address, settings.metrics_port
+    viewer = Viewer(app)
     try:
-        pages = serve(registry, host, port, app.readiness, Site(Viewer(app)), settings.token)
+        pages = serve(registry, host, port, app.readiness, Site(viewer, preview=viewer.preview), settings.token)
     except OSError as error:
         what = f"cannot serve the pages on {host}:{port}"
         raise RefusedError(what, [f"{error.strerror}: set --metrics-port to another port, or to 0 for a free one"]) from error

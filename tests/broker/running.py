@@ -139,12 +139,17 @@ class Worker:
         until(lambda: self.page("readyz").startswith("live"), "live", self)
         return self
 
+    def url(self) -> str:
+        """The address of its pages; empty while there are none."""
+        found = re.search(r"http://127\.0\.0\.1:\d+/", self.log.read_text("utf-8"))
+        return found[0] if found else ""
+
     def page(self, name: str) -> str:
         """One of its pages; empty while there is none."""
-        if not (found := re.search(r"http://127\.0\.0\.1:\d+/", self.log.read_text("utf-8"))):
+        if not (url := self.url()):
             return ""
         try:
-            with urlopen(found[0] + name) as answer:
+            with urlopen(url + name) as answer:
                 return str(answer.read().decode())
         except HTTPError as refusal:
             with refusal:

@@ -16,9 +16,12 @@ from stream.deployments.export import read_export
 from stream.deployments.record import FORM, Kind, encode_record, new_record
 from stream.runtime.kafka.policy_log import PolicyLog, ReadLog
 from stream.runtime.rehearsal import rehearse
+from stream.sla.effects import Kind as EffectKind
 from stream.testing import event
 from stream.wire.effect import encode_event, encode_tick
 from stream.wire.instants import format_instant, parse_instant
+from tests.broker.running import POLICY as WORKERS_POLICY
+from tests.broker.running import Worker, effects, now, publish, sent, until
 from tests.broker.test_policy_log import put
 from tests.unit.deployments.sets import HOUR, START, promising, target_of
 
@@ -174,6 +177,44 @@ def test_what_breaches_nothing_is_deployed_without_more(desk: Desk) -> None:
     assert result.exit_code == 0
     assert "2 move\n" in result.stdout
     assert "lines of the feed that are not valid events: 1\n" in result.stdout
+
+
+def test_running_workers_count_their_own_open_tickets(desk: Desk, topics: Topics) -> None:
+    folder = desk.folder / "workers"
+    with Worker(desk.broker, topics, folder).ready() as first, Worker(desk.broker, topics, folder) as second:
+        until(lambda: first.owns_some() and second.owns_some() and first.readies() > 1, "both own partitions", second)
+        at = now()
+        opened = [(f"desk/{number}", event(number, at, "ticket.created", fields={"priority": "p1"})) for number in range(12)]
+        publish(desk.broker, topics, [sent(ticket, what) for ticket, what in opened])
+        until(lambda: len(effects(desk.broker, topics)) >= 24, "every ticket has its deadlines", first)
+        (folder / "short.yaml").write_text(WORKERS_POLICY.replace("p1: 8h", "p1: 1s"), "utf-8")
+        short, ask = str(folder / "short.yaml"), ("--ask", first.url())
+
+        refused = desk.deploy(short, *ask, "--json")
+        accepted = desk.deploy(short, *ask, "--accept-breaches", "12")
+        breached = until(
+            lambda: (
+                len(found := [each for each in effects(desk.broker, topics) if each.effect.kind is EffectKind.BREACHED]) >= 12
+                and found
+            ),
+            "they breach",
+            first,
+        )
+
+    impact = json.loads(refused.stdout)["impact"]
+    assert (refused.exit_code, impact["open"], impact["touches"]["breaches"]) == (4, 12, 12)
+    assert accepted.exit_code == 0
+    assert {each.effect.ticket for each in breached} == {ticket for ticket, _ in opened}
+
+
+def test_a_worker_that_does_not_answer_refuses_the_count(desk: Desk) -> None:
+    desk.deployed("8h")
+
+    result = desk.deploy(desk.policy("4h"), "--ask", "http://127.0.0.1:1")
+
+    assert result.exit_code == 1
+    assert "http://127.0.0.1:1/?format=json: no answer from this worker" in result.stderr
+    assert desk.targets() == ["8h"]
 
 
 def test_every_problem_of_a_file_is_shown_before_the_broker_is_asked(tmp_path: Path) -> None:

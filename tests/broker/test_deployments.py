@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -85,6 +86,43 @@ def test_a_worker_that_starts_with_old_files_goes_by_what_was_deployed(broker: s
         log = worker.log.read_text("utf-8")
 
     assert "the policy files of this worker differ from deployment 1" in log
+
+
+def test_a_workers_page_and_its_metrics_follow_a_deployment_while_it_runs(broker: str, topics: Topics, tmp_path: Path) -> None:
+    with Worker(broker, topics, tmp_path).ready().live() as worker:
+        _open_tickets(broker, topics)
+        target = 'sla_target_seconds{clock="wall",commitment="resolution",policy="shop",priority="p1"}'
+        before = _metrics(worker)
+        assert (before[target], before["sla_deployment_newest"], before["sla_policy_files_differ"]) == (8 * 3_600, 0, 0)
+
+        number = _deploy(broker, topics, tmp_path, LONGER, at=now() + SECOND)
+        swept = [f'sla_deployment_swept{{partition="{partition}"}}' for partition in range(4)]
+        until(lambda: {_metrics(worker).get(one) for one in swept} == {number}, "every partition is swept", worker)
+
+        after = _metrics(worker)
+        assert (after[target], after["sla_deployment_newest"], after["sla_policy_files_differ"]) == (9 * 3_600, number, 1)
+        assert {after[f'sla_sweep_remaining_tickets{{partition="{partition}"}}'] for partition in range(4)} == {0}
+        page = until(lambda: _page_of(worker, number), "the page lists it", worker)
+        ticket = json.loads(worker.page("tickets/desk%2F0?format=json"))
+
+    newest, first = page["deployments"]
+    assert (newest["number"], newest["remaining_tickets"], first["number"]) == (number, 0, 0)
+    assert any(line.endswith("8h -> 9h") for line in newest["changes"])
+    assert page["policy_files_differ"] is True
+    (resolution,) = (one for one in ticket["explanation"]["deadlines"] if one["commitment"] == "resolution")
+    assert resolution["target_seconds"] == 9 * 3_600
+    assert f"deployment:{number}" in {moment["cause"] for moment in resolution["moments"]}
+
+
+def _metrics(worker: Worker) -> dict[str, float]:
+    lines = (line.rpartition(" ") for line in worker.page("metrics").splitlines() if line.startswith("sla_"))
+    return {name: float(value) for name, _, value in lines}
+
+
+def _page_of(worker: Worker, number: int) -> dict[str, Any] | None:
+    """The worker's page when it lists this deployment: for a second it may be an older one."""
+    page: dict[str, Any] = json.loads(worker.page("?format=json"))
+    return page if page["deployments"][0]["number"] == number and not page["deployments"][0]["remaining_tickets"] else None
 
 
 def test_an_undo_takes_back_the_breaches_that_only_the_mistake_made(broker: str, topics: Topics, tmp_path: Path) -> None:

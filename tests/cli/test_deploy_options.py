@@ -22,6 +22,7 @@ from stream.cli.main import main
         (("starter", "--at", "2026-01-01T00:00:00Z"), "--at goes with --clock event"),
         (("starter", "--clock", "event"), "--at goes with --clock event"),
         (("starter", "--accept-breaches", "few"), "'few' is neither a number nor any"),
+        (("starter", "--ask", "http://one:9300", "--against", __file__), "give one of them"),
         (("starter", "--against", "nowhere.jsonl"), "does not exist"),
     ],
 )

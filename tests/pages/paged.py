@@ -5,7 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from stream.language.policies import load
-from stream.observe.pages.views import AtRisk, Elsewhere, Neighbour, PartitionView, TicketView, UnavailableError, WorkerView
+from stream.observe.pages.views import (
+    AtRisk,
+    DeploymentView,
+    Elsewhere,
+    Neighbour,
+    PartitionView,
+    TicketView,
+    UnavailableError,
+    WorkerView,
+)
 from stream.sla.engine import Engine
 from stream.sla.events import Event
 from stream.sla.explain.explain import explain_state
@@ -82,6 +91,21 @@ def worker(**changes: Any) -> WorkerView:
         at_risk=tuple(risks),
         at_risk_until=None,
         neighbours=(Neighbour("http://127.0.0.1:9300", (2, 3)), Neighbour("http://127.0.0.1:9301", (0, 1))),
+        deployments=(
+            DeploymentView(
+                number=7,
+                since=now - 2 * minute,
+                kind="deploy",
+                by="service-desk",
+                note="Office closed on Friday",
+                fingerprint="0123456789ab",
+                replaced=False,
+                remaining=4_321,
+                changes=("~ calendar office, hours", "    ~ Fri 2026-11-20: 09:00-17:00 -> closed"),
+            ),
+            DeploymentView(0, None, "deploy", "", "", "ba9876543210", False, 0, ("+ policy support",)),
+        ),
+        files_differ=True,
     )
     return view._replace(**changes)
 

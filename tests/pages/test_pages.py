@@ -80,7 +80,8 @@ def test_the_content_of_a_ticket_is_shown_only_as_text(tmp_path: Path) -> None:
     fields: dict[str, Any] = {NASTY: NASTY, "team": NASTY, "tags": [NASTY, "b"]}
     nasty = ticket(tmp_path, NASTY, **fields)
     risk = worker().at_risk[0]._replace(ticket=NASTY, team=NASTY, priority=NASTY, policy=NASTY, commitment=NASTY)
-    desk = Desk(worker(at_risk=(risk,), status=NASTY), nasty)
+    deployment = worker().deployments[0]._replace(by=NASTY, note=NASTY, changes=(NASTY,))
+    desk = Desk(worker(at_risk=(risk,), status=NASTY, deployments=(deployment,)), nasty)
 
     for answer in (ask(desk, "/"), ask(desk, "/tickets", "id=%3Cscript%3Ealert('x')%3C/script%3E%22%26")):
         page = read(answer)
@@ -135,6 +136,32 @@ def test_an_incomplete_list_states_the_instant_up_to_which_it_is_complete(tmp_pa
     assert "No commitment" not in text
 
 
+def test_the_first_page_lists_deployments_with_what_they_changed_and_the_tickets_that_are_left() -> None:
+    text = read(ask(Desk(worker()), "/")).text
+
+    assert re.search(r"7\s+Wed 2026-11-18 05:58 UTC\s+deploy\s+service-desk\s+Office closed on Friday\s+0123456789ab", text)
+    assert "4,321 to be woken" in text
+    assert re.search(r"0\s+all time\s+deploy\s+ba9876543210\s+all have met it", text)
+    assert "What deployment 7 changed" in text
+    assert "Fri 2026-11-20: 09:00-17:00 -> closed" in text
+    assert "The policy files of this worker differ from the newest deployment" in text
+
+
+def test_a_deployment_that_another_one_replaced_is_shown_as_such() -> None:
+    old = worker().deployments[0]._replace(replaced=True)
+    text = read(ask(Desk(worker(deployments=(old,), files_differ=False)), "/")).text
+
+    assert "replaced" in text
+    assert "to be woken" not in text
+    assert "differ" not in text
+
+
+def test_a_worker_without_a_log_of_deployments_lists_none() -> None:
+    page = read(ask(Desk(worker(deployments=(), files_differ=False)), "/"))
+
+    assert "Deployments" not in page.text
+
+
 def test_a_tickets_page_shows_fields_deadlines_spans_and_levels_in_the_zone_of_its_calendar(tmp_path: Path) -> None:
     text = read(ask(Desk(worker(), ticket(tmp_path)), "/tickets/desk/42")).text
 
@@ -175,6 +202,9 @@ def test_programs_get_json_at_the_same_addresses(tmp_path: Path, query: str, acc
         "seconds_left": 540.0,
         "timezone": "Asia/Kolkata",
     }
+    assert [each["remaining_tickets"] for each in page["deployments"]] == [4_321, 0]
+    assert page["deployments"][1]["since"] is None
+    assert page["policy_files_differ"] is True
     page = json.loads(ask(desk, "/tickets/desk/42", query, accept).body)
     schema("ticket-page.v1.json").validate(page)
     assert page["fields"]["tags"] == ["a", "b"]

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from stream.sla.calendar.duration import Duration
 from stream.sla.engine import Engine
+from stream.sla.events import Event
 from stream.sla.policy.conditions import ALWAYS, AnyOf, Condition, EventIs, FieldIn, Not
 from stream.sla.policy.metric import BEGUN, BUILT_IN, SOLVED, Again, Metric, row_name
 from stream.sla.policy.policy import Choice, Commitment, Ladder, LadderKind, Level, OnChange, Policy, Threshold
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from stream.sla.effects import Effect
-    from stream.sla.events import Event
 
 TARGETS = ["20m", "2h", "3h", "12h", "30h", "2d", "0.5bh", "2bh", "4bh", "1bd", "3bd"]
 PENDING = FieldIn("status", frozenset({"pending"}))
@@ -494,6 +494,7 @@ def deployed(seed: int, *, backwards: bool = False) -> Deployed:
     random = Random(seed)
     start = found.events[0].at
     first = World(tuple(map(_with_rows, found.policies)), CALENDARS)
+    found = found._replace(events=found.events + _more_events(random, first, start))
     timeline, deploys, at = [(0, first)], [], start
     instants = _instants(first, found)
     for _ in range(random.choice([1, 1, 2, 3])):
@@ -509,6 +510,19 @@ def deployed(seed: int, *, backwards: bool = False) -> Deployed:
         timeline = [one for one in timeline if one[0] == 0 or one[0] < holds_from] + [(holds_from, world)]
         deploys.append(Deploy(at, holds_from, world))
     return Deployed(first, deploys, found.events, found.until)
+
+
+def _more_events(random: Random, world: World, start: int) -> list[Event]:
+    """Extensions and escalations, which few scenes have where they mean something."""
+    names = [one.name for policy in world.policies for one in policy.commitments]
+    events: list[Event] = []
+    for number in range(random.choice([0, 1, 2, 4])):
+        at = start + random.choice([1, 30, 90, 400, 1500]) * MINUTE
+        type_ = random.choice(["extension.granted", "extension.granted", "escalation.acknowledged", "escalation.requested"])
+        by = random.choice(["30m", "1h", "1bh"]) if type_ == "extension.granted" else ""
+        name = random.choice(names) if by else ""
+        events.append(Event(at, f"x{number}", type_, "s", 2, commitment=name, by=by))  # type: ignore[arg-type]
+    return events
 
 
 def _instants(world: World, found: Scene) -> list[int]:

@@ -64,13 +64,12 @@ def play(one: Deployed, *, check: bool = True, history: int = 200) -> tuple[Engi
     for event in sorted(one.events, key=lambda event: event.key):
         step = engine.apply(state, "T", event, event.at)
         assert step.outcome in (Outcome.APPLIED, Outcome.DUPLICATE)
-        _check(one, engine, state, step, chains)
+        _check(engine.deployments, step, chains)
         state = step.state
         said += step.effects
     assert state is not None
-    before = state
     step = engine.wake(state, one.until)
-    _check(one, engine, before, step, chains)
+    _check(engine.deployments, step, chains)
     said += step.effects
     state = step.state
     if check:
@@ -80,14 +79,13 @@ def play(one: Deployed, *, check: bool = True, history: int = 200) -> tuple[Engi
     return engine, state, said
 
 
-def _check(one: Deployed, engine: Engine, before: State | None, step: Step, chains: Chains) -> None:
-    deployments = engine.deployments
+def _check(deployments: Deployments, step: Step, chains: Chains) -> None:
     codec_agrees(step.state)
     timers = {
         name
         for deployment in deployments.known.values()
         for policy in deployment.policies.policies
-        for name in [c.name for c in policy.commitments if c.metric.timer]
+        for name in [commitment.name for commitment in policy.commitments if commitment.metric.timer]
     }
     changes = [deployment.change for deployment in deployments.known.values() if deployment.change is not None]
     renamed = {(old, new) for change in changes for (_, old), new in change.commitments.items()}
@@ -147,11 +145,11 @@ def agree(deployments: Deployments, state: State, events: list[Event], until: in
 
 
 def _same(explanation: Explanation, name: str, held: CommitmentState) -> None:
-    found = [
-        deadline
-        for deadline in explanation.deadlines
-        if not deadline.ladder and (deadline.commitment, deadline.metric, deadline.cycle) == (name, held.metric, held.cycle)
-    ]
+    found = [deadline for deadline in explanation.deadlines if not deadline.ladder and deadline.commitment == name]
+    found = [deadline for deadline in found if deadline.verdict in (Shown.PENDING, Shown.BREACHED, Shown.ELAPSED)]
+    found = [deadline for deadline in found if deadline.ended is None or deadline.verdict is not Shown.PENDING]
+    # A row's name may be one that was not written; of the same cycle on two rows the state's own is meant.
+    found = [one for one in found if one.metric == held.metric] or [one for one in found if one.cycle == held.cycle]
     assert len(found) == 1, f"{name} {held.parts()} is explained {len(found)} times"
     wanted = (Shown.BREACHED, Shown.ELAPSED) if held.verdict == Verdict.BREACHED else (Shown.PENDING,)
     assert found[0].verdict in wanted, f"{name}: {found[0].verdict}, not {wanted}"

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Final
 
 from aiokafka.errors import KafkaError
 
+from tests.simulation.clock import WorkerClock
 from tests.simulation.memory import check_memory
-from tests.simulation.worker import WorkerClock, WorkerProcess
+from tests.simulation.worker import WorkerProcess
 
 if TYPE_CHECKING:
     from tests.chaos.recording import Step

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from aiokafka.errors import KafkaError, RequestTimedOutError
+from aiokafka.errors import KafkaError, NotLeaderForPartitionError, RequestTimedOutError
 
 from stream.runtime.kafka.positions import Batch, Positions
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from faust.types import TP
 
     from stream.runtime.partition.task import PartitionTask
-    from tests.simulation.clients import Brokers
+    from tests.simulation.brokers import Brokers
     from tests.simulation.coordinators import Group
     from tests.simulation.network import GroupLink
 
@@ -65,7 +65,7 @@ class Consumer:
 
     async def highwaters(self, *tps: TP) -> Mapping[TP, int]:
         log = self._brokers.log
-        ends: Mapping[TP, int] = await self._answered(lambda: {tp: log.of(tp.topic, tp.partition).end for tp in tps})
+        ends: Mapping[TP, int] = await self._answered(lambda: {tp: log.of(tp.topic, tp.partition).lead().end for tp in tps})
         return ends
 
     async def prove(self, tp: TP) -> None:
@@ -114,7 +114,7 @@ class Consumer:
                 continue
             most = self._random.randint(1, self._batch)
             start = position
-            records, reached = await self._answered(lambda: log.read(start, log.end, most))  # noqa: B023
+            records, reached = await self._answered(lambda: log.lead().read(start, log.end, most))  # noqa: B023
             if not current():
                 return
             caught_up = not records and not task.life.live and reached >= task.shard.catch_up_to
@@ -151,5 +151,5 @@ class Consumer:
         while True:
             try:
                 return await self._brokers.network.ask("input", request)
-            except RequestTimedOutError:
-                await asyncio.sleep(0)
+            except (RequestTimedOutError, NotLeaderForPartitionError):
+                await asyncio.sleep(0.1)

@@ -95,17 +95,18 @@ class Transactions:
     def _end(self, known: _Transactions, *, commit: bool) -> None:
         known.ending = True
         producer = known.producer
-        left = list(known.partitions)
+        left = [self._log.of(*place) for place in known.partitions]
 
         def mark() -> None:
-            self._log.of(*left.pop()).mark(producer, commit=commit)
+            partition = left.pop()
+            partition.mark(producer, commit=commit)
             if left:
-                self._later(mark)
+                self._later(lambda: left[-1].when_led(mark))
             else:
                 known.ending = False
                 known.partitions.clear()
 
-        self._later(mark)
+        self._later(lambda: left[-1].when_led(mark))
 
 
 class Joined(NamedTuple):
@@ -205,9 +206,9 @@ class Group:
                 answer(Joined(self.generation, mine))
 
     def _divided(self, names: list[str]) -> Iterable[frozenset[int]]:
-        """Mostly as before, as far as that is even; sometimes in any other way."""
+        """As before, as far as that is even, or in any other way."""
         most = -(-self._partitions // len(names))
-        keep = self._random.random() < 0.7
+        keep = self._random.random() < 0.5
         shares: list[set[int]] = [set(sorted(self._assigned.get(name, ()))[:most]) if keep else set() for name in names]
         rest = [number for number in range(self._partitions) if not any(number in share for share in shares)]
         self._random.shuffle(rest)

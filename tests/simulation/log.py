@@ -11,10 +11,10 @@ What is modelled follows Kafka's own rules:
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Self
 from zlib import crc32
 
-from aiokafka.errors import InvalidProducerEpoch, OutOfOrderSequenceNumber
+from aiokafka.errors import InvalidProducerEpoch, NotLeaderForPartitionError, OutOfOrderSequenceNumber
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -84,6 +84,33 @@ class Partition:
     known: dict[int, _Known] = field(default_factory=dict)
     appended: list[Callable[[], None]] = field(default_factory=list)
     """Called once, when there is more to read."""
+
+    _away: int = 0
+    """How many times it has lost its leader and not yet got one."""
+    _waiting: list[Callable[[], None]] = field(default_factory=list)
+
+    def lead(self) -> Self:
+        """Raises NotLeaderForPartitionError while it has no leader, as whoever asks for it is told."""
+        if self._away:
+            raise NotLeaderForPartitionError
+        return self
+
+    def when_led(self, action: Callable[[], None]) -> None:
+        """Do this now, or when it has a leader again."""
+        if self._away:
+            self._waiting.append(action)
+        else:
+            action()
+
+    def lose_leader(self) -> None:
+        self._away += 1
+
+    def gain_leader(self) -> None:
+        self._away -= 1
+        if not self._away:
+            waiting, self._waiting = self._waiting, []
+            for action in waiting:
+                action()
 
     @property
     def end(self) -> int:
@@ -158,6 +185,9 @@ class Log:
 
     def __init__(self, topics: Iterable[str], partitions: int) -> None:
         self._partitions = {(topic, number): Partition(topic, number) for topic in topics for number in range(partitions)}
+
+    def all(self) -> list[Partition]:
+        return list(self._partitions.values())
 
     def of(self, topic: str, partition: int) -> Partition:
         return self._partitions[topic, partition]

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import asyncio
 from asyncio import events
-from collections import deque
 from contextlib import contextmanager, suppress
-from contextvars import Context, ContextVar, copy_context
+from contextvars import Context, copy_context
 from heapq import heappop, heappush
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
+
+from tests.simulation.process import PROCESS, EndedError, Handle, Process
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterator
@@ -24,83 +25,8 @@ MOST_STEPS: Final = 2_000_000
 """Of one run: more mean that it does not end."""
 
 
-class EndedError(BaseException):
-    """The process ends here. It is no ``Exception``, so that no handler of the code under test takes it."""
-
-
 class StuckError(Exception):
     """The run does not end."""
-
-
-class Process:
-    """Callbacks that are ready, and whether they may run."""
-
-    def __init__(self, name: str) -> None:
-        self.name: Final = name
-        self.number = 0
-        """Counts processes by their beginning; 0: the world."""
-        self.ready: deque[_Handle] = deque()
-        self.alive = True
-        self.stopped = False
-        """As by SIGSTOP."""
-        self.steps = 0
-        """Callbacks that have run."""
-        self.fuse: tuple[int, Callable[[], None]] | None = None
-        """At how many steps something happens to the process, before the next callback runs."""
-        self.ambush: tuple[str, int, Callable[[], None]] | None = None
-        """For which kind of request, and how many more of them, something happens when it is served and not answered yet."""
-
-    @property
-    def marked(self) -> bool:
-        """Whether something is to happen to it at a step or a request."""
-        return self.fuse is not None or self.ambush is not None
-
-    def spare(self) -> None:
-        """Nothing is to happen to it."""
-        self.fuse = self.ambush = None
-
-    def burn(self, steps: int, action: Callable[[], None]) -> None:
-        """Do this when so many more callbacks have run."""
-        self.fuse = self.steps + steps, action
-
-    def served(self, kind: str) -> None:
-        """The brokers have done what the process asked for, and have not answered."""
-        if self.ambush is not None and self.ambush[0] == kind:
-            _, left, action = self.ambush
-            self.ambush = (kind, left - 1, action) if left > 1 else None
-            if left == 1:
-                action()
-
-
-_process: ContextVar[Process] = ContextVar("process")
-
-
-def this_process() -> Process:
-    """The process to which whatever runs now belongs."""
-    return _process.get()
-
-
-class _Handle:
-    __slots__ = ("_args", "_callback", "_when", "context", "dead")
-
-    def __init__(self, callback: Callable[..., Any], args: tuple[Any, ...], context: Context, when: float) -> None:
-        self._callback = callback
-        self._args = args
-        self._when = when
-        self.context = context
-        self.dead = False
-
-    def cancel(self) -> None:
-        self.dead = True
-
-    def cancelled(self) -> bool:
-        return self.dead
-
-    def when(self) -> float:
-        return self._when
-
-    def run(self) -> None:
-        self.context.run(self._callback, *self._args)
 
 
 class Loop:
@@ -115,7 +41,7 @@ class Loop:
         """Of two runs with the same steps in the same order it is the same."""
         self._random: Final = random
         self._now = 0.0
-        self._timers: list[tuple[float, int, _Handle]] = []
+        self._timers: list[tuple[float, int, Handle]] = []
         self._count = 0
         self._processes = 0
         self._tasks: list[asyncio.Task[Any]] = []
@@ -141,11 +67,11 @@ class Loop:
     @contextmanager
     def within(self, process: Process) -> Iterator[None]:
         """What is begun in here belongs to the process."""
-        token = _process.set(process)
+        token = PROCESS.set(process)
         try:
             yield
         finally:
-            _process.reset(token)
+            PROCESS.reset(token)
 
     def spawn(self, process: Process, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
         if process.number == 0 and process is not self.world:
@@ -215,8 +141,8 @@ class Loop:
         with suppress(EndedError):
             handle.run()
 
-    def _make_ready(self, handle: _Handle) -> None:
-        process = handle.context.get(_process)
+    def _make_ready(self, handle: Handle) -> None:
+        process = handle.context.get(PROCESS)
         if process is None or not process.alive:
             return
         process.ready.append(handle)
@@ -242,13 +168,13 @@ class Loop:
         return self._now
 
     def call_soon(self, callback: Callable[..., Any], *args: Any, context: Context | None = None) -> Any:
-        handle = _Handle(callback, args, copy_context() if context is None else context, self._now)
+        handle = Handle(callback, args, copy_context() if context is None else context, self._now)
         if not self._over:
             self._make_ready(handle)
         return handle
 
     def call_at(self, when: float, callback: Callable[..., Any], *args: Any, context: Context | None = None) -> Any:
-        handle = _Handle(callback, args, copy_context() if context is None else context, when)
+        handle = Handle(callback, args, copy_context() if context is None else context, when)
         if not self._over:
             self._count += 1
             heappush(self._timers, (when, self._count, handle))

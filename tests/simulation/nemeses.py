@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
@@ -16,6 +17,7 @@ from tests.simulation.network import REQUESTS
 
 if TYPE_CHECKING:
     from collections import Counter
+    from collections.abc import Iterator
     from random import Random
 
     from tests.simulation.cluster import Cluster, Machine
@@ -46,6 +48,19 @@ class Scene:
             if self.world.loop.time() > ends:
                 return
             await asyncio.sleep(0.05)
+
+    @contextmanager
+    def without_leader(self, topic: str) -> Iterator[None]:
+        """Most partitions of the topic can be neither written nor read in here."""
+        away = [one for one in self.world.brokers.log.all() if one.topic == topic and self.random.random() < 0.7]
+        self.injected["partition without a leader"] += len(away)
+        for partition in away:
+            partition.lose_leader()
+        try:
+            yield
+        finally:
+            for partition in away:
+                partition.gain_leader()
 
     def die(self, machine: Machine, worker: WorkerProcess) -> None:
         if machine.worker is worker:
@@ -127,6 +142,8 @@ async def cut(scene: Scene) -> None:
     if worker is not None:
         scene.injected["cut from the group"] += 1
         worker.link.cut = True
+        if scene.random.random() < 0.5:
+            await poison(scene)  # what is refused now comes again: none of it is committed
         await scene.wait(18)
         worker.link.cut = False
 
@@ -140,6 +157,17 @@ async def trouble(scene: Scene) -> None:
     network.trouble = 0.0
 
 
+async def leader_away(scene: Scene) -> None:
+    """Partitions of one topic have no leader for a while, and what lies between two steps of a turn takes seconds."""
+    topics = scene.world.topics
+    topic = scene.random.choice([topics.changelog, topics.changelog, *(spec.name for spec in topics.specs())])
+    with scene.without_leader(topic):
+        await scene.wait(1)
+        for _ in range(scene.random.randint(0, 2)):
+            await scene.at_a_step(scene.die, scene.random.choice([15, 60]))
+        await scene.wait(6)
+
+
 async def slowness(scene: Scene) -> None:
     """Some answers take far longer than others, so that they come in another order."""
     network = scene.world.brokers.network
@@ -150,11 +178,13 @@ async def slowness(scene: Scene) -> None:
 
 
 async def rebalance(scene: Scene) -> None:
-    """The group divides the partitions anew, up to five times in a row."""
-    for _ in range(scene.random.randint(1, 5)):
-        scene.injected["rebalance"] += 1
-        scene.world.group.rebalance(scene.world.loop.time())
-        await scene.wait(scene.random.choice([0.2, 3.0]))
+    """The group divides the partitions anew, up to five times in a row; sometimes take-overs last longer than that."""
+    topics, slow = scene.world.topics, scene.random.random() < 0.5
+    with scene.without_leader(scene.random.choice([topics.changelog, topics.breaches])) if slow else nullcontext():
+        for _ in range(scene.random.randint(1, 5)):
+            scene.injected["rebalance"] += 1
+            scene.world.group.rebalance(scene.world.loop.time())
+            await scene.wait(scene.random.choice([0.2, 3.0]))
 
 
 async def come_and_go(scene: Scene) -> None:
@@ -212,6 +242,8 @@ KINDS: Final[list[Nemesis]] = [
     stop,
     cut,
     trouble,
+    leader_away,
+    leader_away,
     slowness,
     rebalance,
     come_and_go,

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 from aiokafka.errors import KafkaError, RequestTimedOutError
 
-from tests.simulation.loop import this_process
+from tests.simulation.process import this_process
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from random import Random
 
-    from tests.simulation.loop import Loop, Process
+    from tests.simulation.loop import Loop
+    from tests.simulation.process import Process
 
 T = TypeVar("T")
 
@@ -41,9 +42,15 @@ class Network:
         """The share of requests that something happens to."""
         self.slow = 0.0
         """The share of requests that take long, and arrive."""
+        self.stragglers = 0.0
+        """The share of requests that arrive seconds after the process that sent them was killed."""
         self._random: Final = random
         with loop.within(loop.world):
             self._world: Final = copy_context()
+
+    def heal(self) -> None:
+        """Everything arrives, and soon."""
+        self.trouble = self.slow = self.stragglers = 0.0
 
     @property
     def now_ms(self) -> int:
@@ -77,6 +84,9 @@ class Network:
         return await answer  # type: ignore[no-any-return]
 
     def _serve(self, call: _Call, answer: Any) -> None:
+        if self.stragglers and not call.process.alive and self._random.random() < self.stragglers:
+            self.loop.call_later(self._random.random() * 10, self._serve, call, None, context=self._world)
+            return
         try:
             result = call.request()
         except KafkaError as error:

@@ -18,7 +18,7 @@ from tests.chaos.pace import MINUTE, Pace
 from tests.chaos.recording import Recording, Stored
 from tests.chaos.run import judge, policies
 from tests.chaos.workload import CANARY_DUE, PARTITIONS, Planned, canaries, planned
-from tests.simulation.clients import Brokers
+from tests.simulation.brokers import Brokers
 from tests.simulation.cluster import Cluster
 from tests.simulation.coordinators import Group, Transactions
 from tests.simulation.helpdesk import Helpdesk, may_be_published
@@ -97,6 +97,7 @@ def simulate(seed: int) -> Outcome:
     random = Random(seed)
     loop = Loop(Random(random.random()))
     network = Network(loop, Random(random.random()))
+    network.stragglers = random.choice([0.0, 0.5])
     log = Log((spec.name for spec in _TOPICS.specs()), PARTITIONS)
     brokers = Brokers(network, log, Transactions(log, network.later), random.choice([2, 5, 100]))
     clock = random.choice([ClockMode.WALL, ClockMode.WALL, ClockMode.WALL, ClockMode.EVENT])
@@ -113,7 +114,7 @@ def simulate(seed: int) -> Outcome:
         topics=_TOPICS,
         engine=engine(of_workers.history),
         pace=Pace(0, _SHOWS, SPEED),
-        busy=random.choice([0.0, 0.02, 0.1]),
+        busy=random.choice([0.0, 0.05, 0.3]),
     )
     run = _Run(world, random)
     counts = Counter[str]()
@@ -135,7 +136,7 @@ class _Run:
         self._random: Final = random
         self._workload: Final = workload(random, world.settings.clock)
         self._kinds: Final[list[Nemesis]] = random.sample(KINDS, random.randint(2, len(KINDS)))
-        self.cluster: Final = Cluster(world, random.choice([1, 2, 2, 3]))
+        self.cluster: Final = Cluster(world, random.choice([1, 1, 2, 2, 3]))
         self._helpdesk: Final = Helpdesk(world)
 
     async def play(self) -> int:
@@ -145,7 +146,7 @@ class _Run:
         publishing = loop.spawn(loop.world, self._helpdesk.follow(self._workload.feed))
         scene = Scene(self._random, self.cluster, self._helpdesk, self.injected)
         ends = self._workload.minutes * MINUTE / SPEED / 1e6
-        await asyncio.gather(*(loop.spawn(loop.world, self._haunt(scene, ends)) for _ in range(2)))
+        await asyncio.gather(*(loop.spawn(loop.world, self._haunt(scene, ends)) for _ in range(self._random.choice([1, 2, 3]))))
         await publishing
         self._heal()
         await self._until(self._processed, "all input is processed and committed")
@@ -172,11 +173,10 @@ class _Run:
     async def _haunt(self, scene: Scene, ends: float) -> None:
         while self.world.loop.time() < ends:
             await self._random.choice(self._kinds)(scene)
-            await scene.wait(2.5)
+            await scene.wait(1.5)
 
     def _heal(self) -> None:
-        network = self.world.brokers.network
-        network.trouble = network.slow = 0.0
+        self.world.brokers.network.heal()
         for machine in self.cluster.machines:
             machine.wanted = True
             machine.start()

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 from random import Random
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
+
+from faust.types import TP
 
 from stream.runtime.kafka.topics import Topics
 from stream.runtime.kafka.transport import Record
+from stream.runtime.recovery.changelog import Changelog
 from stream.runtime.recovery.checkpoint import Checkpoint
 from stream.runtime.recovery.output_recovery import read_back
 from stream.runtime.recovery.outputs import ORIGIN, Outputs, fence
-from tests.simulation.clients import Brokers, SimulatedClients
+from tests.simulation.brokers import Brokers
+from tests.simulation.clients import SimulatedClients
 from tests.simulation.coordinators import Transactions
 from tests.simulation.log import Log
 from tests.simulation.loop import Loop
 from tests.simulation.network import Network
+from tests.simulation.producers import PlainProducer
+from tests.simulation.worker import empty_store
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -33,11 +40,12 @@ class _Owners:
     def __init__(self, loop: Loop) -> None:
         network = Network(loop, Random(1))
         log = Log((spec.name for spec in _TOPICS.specs()), 1)
-        self._clients = SimulatedClients(Brokers(network, log, Transactions(log, network.later), 100), 100)
+        self.brokers = Brokers(network, log, Transactions(log, network.later), 100)
+        self.clients = SimulatedClients(self.brokers, 100)
 
     async def next(self) -> Outputs:
-        outputs = await fence(self._clients, _TOPICS, [0])
-        await read_back(self._clients, _TOPICS, outputs, {0: _FROM_THE_BEGINNING})
+        outputs = await fence(self.clients, _TOPICS, [0])
+        await read_back(self.clients, _TOPICS, outputs, {0: _FROM_THE_BEGINNING})
         return outputs[0]
 
 
@@ -77,3 +85,34 @@ def test_dead_letters_of_the_owner_before_are_known_until_their_input_is_committ
         return [*known, outputs.emitted_ids]
 
     assert _run(way) == [{b"4@0"}, {b"4@0"}, set()]
+
+
+def test_an_epoch_that_begins_while_the_partition_is_lost_and_regained_hides_no_record() -> None:
+    async def way(owners: _Owners) -> tuple[int, dict[bytes, bytes]]:
+        store, producer = empty_store(_TOPICS.changelog), PlainProducer(owners.brokers)
+        await producer.start()
+        await producer.write(_TOPICS.changelog, 0, [Record(b"desk/%d" % number, b"state", []) for number in range(3)])
+        records = owners.brokers.log.committed(_TOPICS.changelog)
+        store.restore(0, records)
+        changelog = Changelog(owners.clients, _TOPICS.changelog, 0, cast("Any", producer), store)
+        beginning = asyncio.get_running_loop().create_task(changelog.begin(1, Checkpoint()))
+        await asyncio.sleep(0)
+        await store.on_rebalance(set(), {TP(_TOPICS.changelog, 0)}, set())
+        store.restore(0, records[:1])
+        await beginning
+        store.restore(0, records)
+        return store.reached(0), store.of(0)
+
+    assert _run(way) == (2, dict.fromkeys((b"desk/0", b"desk/1", b"desk/2"), b"state"))
+
+
+def test_an_epoch_does_not_begin_when_the_partition_was_lost_before() -> None:
+    async def way(owners: _Owners) -> int:
+        store, producer = empty_store(_TOPICS.changelog), PlainProducer(owners.brokers)
+        await producer.start()
+        changelog = Changelog(owners.clients, _TOPICS.changelog, 0, cast("Any", producer), store)
+        await store.on_rebalance(set(), {TP(_TOPICS.changelog, 0)}, set())
+        await changelog.begin(1, Checkpoint())
+        return owners.brokers.log.of(_TOPICS.changelog, 0).end
+
+    assert _run(way) == 0

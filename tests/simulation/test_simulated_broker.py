@@ -19,11 +19,14 @@ from aiokafka.errors import (
 from stream.runtime.kafka.topics import Topics
 from stream.runtime.kafka.transport import Record
 from tests.simulation.broker_script import EXPECTED, play
-from tests.simulation.clients import Brokers, PlainProducer, SimulatedClients
+from tests.simulation.brokers import Brokers
+from tests.simulation.clients import SimulatedClients
 from tests.simulation.coordinators import Group, Joined, Transactions
 from tests.simulation.log import Append, Log, Partition, Producer, Written
-from tests.simulation.loop import Loop, Process
+from tests.simulation.loop import Loop
 from tests.simulation.network import Network
+from tests.simulation.process import Process
+from tests.simulation.producers import PlainProducer
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

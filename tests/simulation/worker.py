@@ -21,11 +21,11 @@ from stream.runtime.partition.commit import WorkerContext
 from stream.runtime.recovery.store import SCHEME, Store
 from stream.runtime.recovery.takeover import Assignment, Restored, close, take_over
 from stream.runtime.suspension import SuspensionDetector
-from tests.chaos.recording import Step
-from tests.simulation.clients import Brokers, PlainProducer, SimulatedClients
+from tests.simulation.clients import SimulatedClients
 from tests.simulation.consumer import Consumer, Membership
-from tests.simulation.loop import EndedError, Process
 from tests.simulation.network import GroupLink
+from tests.simulation.process import EndedError, Process
+from tests.simulation.producers import PlainProducer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from stream.runtime.settings import Settings
     from stream.sla.engine import Engine
     from tests.chaos.pace import Pace
+    from tests.simulation.brokers import Brokers
+    from tests.simulation.clock import WorkerClock
     from tests.simulation.coordinators import Group, Joined
     from tests.simulation.loop import Loop
 
@@ -53,42 +55,6 @@ class World(NamedTuple):
     pace: Pace
     busy: float
     """How much of the time a worker is busy: the share of its looks at the clock before which some has passed."""
-
-
-class WorkerClock:
-    """The clock of one machine, which somebody may set ahead or back, and set right again."""
-
-    def __init__(self, pace: Pace, loop: Loop) -> None:
-        self.steps: list[Step] = []
-        """What was done to it. A step lasts until somebody has looked at the clock that was set right."""
-        self._pace: Final = pace
-        self._loop: Final = loop
-        self._by = 0
-        self._began = 0
-        self._unseen: list[Step] = []
-
-    @property
-    def is_right(self) -> bool:
-        return not self._by
-
-    def set(self, by: int) -> None:
-        """``by``: microseconds."""
-        self._by, self._began = by, self._now()
-
-    def set_right(self) -> None:
-        self._unseen.append(Step(self._began, self._now(), self._by))
-        self._by = 0
-
-    def wall(self) -> int:
-        while self._unseen:
-            self.steps.append(self._unseen.pop()._replace(ended=self._now()))
-        return self._pace.at(self._now()) + self._by
-
-    def passing(self) -> int:
-        return self._now() * self._pace.speed
-
-    def _now(self) -> int:
-        return int(self._loop.time() * 1e6)
 
 
 class WorkerProcess:
@@ -112,7 +78,7 @@ class WorkerProcess:
         self._taking_over = asyncio.Lock()
         self._busy = 0.0
         self._consumer: Final = Consumer(brokers, world.group, self.link, world.random, settings.batch)
-        self._store: Final = _store(world.topics.changelog)
+        self._store: Final = empty_store(world.topics.changelog)
         self._producer: Final = PlainProducer(brokers)
         self._clients: Final = SimulatedClients(brokers, 20)
         self._detector: Final = SuspensionDetector(settings.session_timeout / 1e6 / 2, loop.time)
@@ -306,7 +272,8 @@ class WorkerProcess:
                 await self._consumer.commit()
 
 
-def _store(changelog: str) -> Store:
+def empty_store(changelog: str) -> Store:
+    """The store of a worker that starts. ``changelog``: the topic."""
     app: Any = None
     table: Any = SimpleNamespace(
         name="tickets",

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+import yaml
 from aiokafka import errors as kafka_errors
 
 from stream.runtime.settings import ENTRIES, flag, variable
@@ -79,6 +80,20 @@ def test_every_link_of_a_page_leads_to_a_file_and_a_heading(page: Path) -> None:
     ]
 
     assert broken == []
+
+
+def test_the_page_of_deployments_shows_every_story_of_deployments_once() -> None:
+    stories = [story["story"] for story in yaml.safe_load(BUILD.STORIES.read_text("utf-8"))]
+    shown = re.findall(r"^\*\*(.+)\.\*\*$", BUILD.DEPLOYMENTS.read_text("utf-8"), re.MULTILINE)
+
+    assert sorted(shown) == sorted(stories)
+
+
+def test_the_policy_on_the_page_of_deployments_is_that_of_the_stories() -> None:
+    page = BUILD.DEPLOYMENTS.read_text("utf-8").partition("```yaml policy\n")[2].partition("```")[0]
+    desk = (ROOT / "tests/stories/policies/desk.yaml").read_text("utf-8")
+
+    assert page == desk.partition("\n")[2]
 
 
 def test_the_index_names_every_page() -> None:

@@ -75,9 +75,10 @@ REOPENED: Final = Spec(
 LATE_BREACHES: Final = Spec(
     "sla_late_breaches_total",
     "counter",
-    _COMMITMENT_LABELS,
-    "Breaches detected through a late event: corrections of the record, not a reason to page. They are included "
-    "in sla_commitments_total; the burn rate alerts exclude them, compliance includes them.",
+    (*_COMMITMENT_LABELS, "through"),
+    "Breaches that did not become true as time passed, but through a late event (through=event) or a deployment "
+    "(through=deployment): not a reason to page. They are included in sla_commitments_total; the burn rate alerts "
+    "exclude them, compliance includes them.",
 )
 WARNINGS: Final = Spec(
     "sla_warnings_total",
@@ -119,7 +120,7 @@ DELAY: Final = Spec(
     "histogram",
     (),
     "Time from a breach to its detection, in wall time: the detector's own service level. Excludes breaches "
-    "detected through a late event, and all breaches in clock mode event.",
+    "through a late event or a deployment, and all breaches in clock mode event.",
     (0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 3600.0),
 )
 OPEN: Final = Spec(
@@ -252,15 +253,75 @@ DELAY_OBJECTIVE: Final = Spec(
     "The time within which 99 of 100 breaches must be detected: the detector's own objective.",
 )
 POLICY_INFO: Final = Spec(
-    "sla_policy_info", "gauge", ("policy", "version"), "1 for the newest version of each policy that this worker has loaded."
+    "sla_policy_info",
+    "gauge",
+    ("policy", "version"),
+    "1 for the newest version of each policy of the newest deployment that this worker knows.",
 )
 POLICIES: Final = Spec(
     "sla_policies_loaded_timestamp_seconds",
     "gauge",
     ("fingerprint",),
-    "When this worker loaded its policies; the fingerprint changes with any change of the policies or their "
-    "calendars, holidays and time zones included. Workers read policies only at their start, and do not start with a wrong "
-    "policy.",
+    "When this worker learned of its newest deployment: at its start, or when it read the log. The fingerprint is that of the "
+    "policies as deployed, and changes with any change of the policies or their calendars, holidays and time zones included.",
+)
+DEPLOYMENT_TIME: Final = Spec(
+    "sla_deployment_timestamp_seconds",
+    "gauge",
+    ("deployment", "kind"),
+    "When the newest deployment that this worker knows was appended to the log of deployments.",
+)
+DEPLOYMENT_NEWEST: Final = Spec("sla_deployment_newest", "gauge", (), "Number of the newest deployment that this worker knows.")
+DEPLOYMENT_SWEPT: Final = Spec(
+    "sla_deployment_swept",
+    "gauge",
+    ("partition",),
+    "Number of the newest deployment that every ticket of the partition has met.",
+)
+SWEEP_LEFT: Final = Spec(
+    "sla_sweep_remaining_tickets",
+    "gauge",
+    ("partition",),
+    "Tickets that a sweep has still to wake; 0 if no sweep is in progress.",
+)
+FILES_DIFFER: Final = Spec(
+    "sla_policy_files_differ",
+    "gauge",
+    (),
+    "1 if the policy files of this worker differ from the newest deployment that it knows; otherwise 0.",
+)
+LOG_BEHIND: Final = Spec(
+    "sla_deployment_log_behind_records",
+    "gauge",
+    (),
+    "Records of the log of deployments that this worker has not read.",
+)
+LOG_READ: Final = Spec(
+    "sla_deployment_log_answer_timestamp_seconds",
+    "gauge",
+    (),
+    "Wall clock time when a broker last answered this worker's question for new deployments.",
+)
+LOG_UNREADABLE: Final = Spec(
+    "sla_deployment_log_unreadable_total",
+    "counter",
+    (),
+    "Records of the log of deployments that cannot be read and are therefore void for all workers. Each worker counts all of "
+    "them, from the beginning of the log.",
+)
+UNBUILT: Final = Spec(
+    "sla_deployment_unbuilt_rows_total",
+    "counter",
+    (),
+    "New metrics of a deployment that an open ticket does not have until its next cycle, because the events that they are "
+    "built from are no longer kept.",
+)
+CUT: Final = Spec(
+    "sla_deployment_cut_tickets_total",
+    "counter",
+    (),
+    "Tickets that a deployment could rejudge only from a later instant than its own, because earlier events are no longer "
+    "kept.",
 )
 BUILD: Final = Spec(
     "sla_detector_build_info",
@@ -317,6 +378,16 @@ CATALOGUE: Final = (
     DELAY_OBJECTIVE,
     POLICY_INFO,
     POLICIES,
+    DEPLOYMENT_TIME,
+    DEPLOYMENT_NEWEST,
+    DEPLOYMENT_SWEPT,
+    SWEEP_LEFT,
+    FILES_DIFFER,
+    LOG_BEHIND,
+    LOG_READ,
+    LOG_UNREADABLE,
+    UNBUILT,
+    CUT,
     BUILD,
     COLLECTOR_SECONDS,
     COLLECTOR_ERRORS,

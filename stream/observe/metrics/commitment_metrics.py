@@ -26,6 +26,7 @@ class CommitmentSeries:
         "breaches_retracted",
         "cancelled",
         "commitment_index",
+        "deployed_breaches",
         "index",
         "labels",
         "late_breaches",
@@ -61,7 +62,8 @@ class CommitmentSeries:
         self.reopenings_retracted = metrics.retractions.labels(*labels, "reopening")
         self.others_retracted = metrics.retractions.labels(*labels, "other")
         self.reopened = metrics.reopened.labels(*labels)
-        self.late_breaches = metrics.late_breaches.labels(*policy_and_commitment)
+        self.late_breaches = metrics.late_breaches.labels(*policy_and_commitment, "event")
+        self.deployed_breaches = metrics.late_breaches.labels(*policy_and_commitment, "deployment")
         self.time = metrics.time.labels(*policy_and_commitment)
         self.used = metrics.used.labels(*policy_and_commitment)
         self.paused = metrics.paused.labels(*policy_and_commitment)

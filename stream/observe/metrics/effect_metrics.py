@@ -86,7 +86,9 @@ class EffectMetrics:
         series = self._series(effect)
         series.breached.value += 1
         series.breached.exemplar = exemplar(effect.ticket, 1)
-        if effect.late:
+        if effect.deployment is not None:  # late too, if the deployment became known late
+            series.deployed_breaches.value += 1
+        elif effect.late:
             series.late_breaches.value += 1
         elif clock_is_wall:
             self._delay.observe_of(effect.ticket, (effect.detected_at - effect.at) / 1e6)

@@ -23,41 +23,66 @@ EXTRA_PRIORITIES: Final = 10
 """Number of priorities that keep their names although no policy names them."""
 EXTRA_NAMES: Final = 20
 """Number of other names that keep their names: states written under an older policy file may still contain them."""
+REFUSED: Final = 1000
+"""Number of values of a label that are remembered to be counted as ``other``."""
 LABEL_SETS: Final = 2000
 """Number of combinations of policy, commitment, priority and team that are counted separately."""
 
 
 class BoundedLabel:
-    """The values of a label: the known ones, the first ``extra`` others, and ``other`` for the rest."""
+    """The values of a label: the known ones, the first ``extra`` others, and ``other`` for the rest.
+
+    An answer never changes: what was counted under one label is not counted under another afterwards.
+    """
 
     def __init__(self, known: Iterable[str], extra: int) -> None:
         self._known = set(known)
         self._limit = len(self._known) + extra
+        self._refused: set[str] = set()
+        """Values that are counted as ``other``; the first ``REFUSED``."""
 
     def label(self, value: str) -> str:
         """Return the value, or ``other`` when the limit is reached."""
         if value in self._known:
             return value
         if len(self._known) >= self._limit:
+            if len(self._refused) < REFUSED:
+                self._refused.add(value)
             return OTHER
         self._known.add(value)
         return value
+
+    def learn(self, values: Iterable[str]) -> None:
+        """Keep the names of these values too, unless they may have been counted as ``other``."""
+        for value in values:
+            if value not in self._known and value not in self._refused and len(self._refused) < REFUSED:
+                self._known.add(value)
+                self._limit += 1
 
 
 class BoundedLabels:
     """One bounded label for each label name, with every name of the policies."""
 
     def __init__(self, policies: PolicySet) -> None:
+        self.policy = BoundedLabel((), EXTRA_NAMES)
+        self.commitment = BoundedLabel((), EXTRA_NAMES)
+        self.stage = BoundedLabel((), EXTRA_NAMES)
+        self.ladder = BoundedLabel((), EXTRA_NAMES)
+        self.level = BoundedLabel((), EXTRA_NAMES)
+        self.priority = BoundedLabel({""}, EXTRA_PRIORITIES)
+        self.team = BoundedLabel({""}, TEAMS)
+        self.learn(policies)
+
+    def learn(self, policies: PolicySet) -> None:
+        """Keep the names of these policies too."""
         commitments = [commitment for policy in policies.policies for commitment in policy.commitments]
         ladders = [ladder for policy in policies.policies for ladder in policy.ladders]
-        known = {"", *(priority for policy in policies.policies for priority in priorities(policy))}
-        self.policy = BoundedLabel((policy.name for policy in policies.policies), EXTRA_NAMES)
-        self.commitment = BoundedLabel((commitment.name for commitment in commitments), EXTRA_NAMES)
-        self.stage = BoundedLabel((stage for commitment in commitments for stage in stages(commitment)), EXTRA_NAMES)
-        self.ladder = BoundedLabel((ladder.name for ladder in ladders), EXTRA_NAMES)
-        self.level = BoundedLabel((level.name for ladder in ladders for level in ladder.levels), EXTRA_NAMES)
-        self.priority = BoundedLabel(known, EXTRA_PRIORITIES)
-        self.team = BoundedLabel({""}, TEAMS)
+        self.policy.learn(policy.name for policy in policies.policies)
+        self.commitment.learn(commitment.name for commitment in commitments)
+        self.stage.learn(stage for commitment in commitments for stage in stages(commitment))
+        self.ladder.learn(ladder.name for ladder in ladders)
+        self.level.learn(level.name for ladder in ladders for level in ladder.levels)
+        self.priority.learn(priority for policy in policies.policies for priority in priorities(policy))
 
 
 def priorities(policy: Policy) -> list[str]:

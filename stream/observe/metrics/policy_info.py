@@ -1,4 +1,4 @@
-"""Gauges with the contents of the policies: objectives, targets, the last level of each ladder, and versions.
+"""Gauges with the contents of the newest policies: objectives, targets, the last level of each ladder, and versions.
 
 Rules and dashboards read them instead of repeating the numbers of a policy.
 """
@@ -7,19 +7,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+
 from stream import __version__
-from stream.deployments.snapshot import fingerprint
 from stream.language.releases import data_releases
 from stream.observe.metrics import catalogue as names
-from stream.observe.metrics.families import gauge
 from stream.observe.metrics.labels import priorities
 from stream.sla.policy.conditions import fields_read, holds
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from prometheus_client import CollectorRegistry
+    from prometheus_client.metrics_core import Metric
 
+    from stream.observe.metrics.families import Spec
     from stream.sla.policy.policy import Choice, Policy
     from stream.sla.policy.resolve import PolicySet
 
@@ -27,6 +29,15 @@ T = TypeVar("T")
 
 DETECTION_OBJECTIVE: Final = 1.0
 """Seconds after the deadline within which 99 of 100 breaches should be detected."""
+_GAUGES: Final = (
+    names.OBJECTIVE,
+    names.TOP_LEVEL,
+    names.POLICY_INFO,
+    names.TARGET,
+    names.POLICIES,
+    names.DELAY_OBJECTIVE,
+    names.BUILD,
+)
 # Two instants in months of 31 and 28 days: only a target in calendar months differs between them.
 _JANUARY: Final = 1_735_732_800_000_000
 _FEBRUARY: Final = 1_738_411_200_000_000
@@ -42,28 +53,47 @@ class Target(NamedTuple):
     seconds: float
 
 
-def export_policy_info(policies: PolicySet, registry: CollectorRegistry) -> None:
-    """Export the newest version of each policy, the version of breachwatch and the releases of its data."""
-    objective, top_level = gauge(names.OBJECTIVE, registry), gauge(names.TOP_LEVEL, registry)
-    info = gauge(names.POLICY_INFO, registry)
+class PolicyInfo(Collector):
+    """The gauges. A scrape sees one set of policies, and never a mixture of two."""
+
+    def __init__(self, policies: PolicySet) -> None:
+        self._families = _families(policies, None)
+
+    def show(self, policies: PolicySet, fingerprint: str, since: float) -> None:
+        """Show these policies from now on. ``since``: when they became known, epoch seconds."""
+        self._families = _families(policies, (fingerprint, since))
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield the gauges. Runs in the thread that serves the scrape."""
+        yield from self._families
+
+    def describe(self) -> Iterator[Metric]:
+        """Yield the names without samples, so that the registry detects a second registration."""
+        yield from map(_gauge, _GAUGES)
+
+
+def _families(policies: PolicySet, known: tuple[str, float] | None) -> list[GaugeMetricFamily]:
+    found = {spec: _gauge(spec) for spec in _GAUGES}
     for policy in newest(policies):
-        info.labels(policy.name, str(policy.version)).set(1)
+        found[names.POLICY_INFO].add_metric((policy.name, str(policy.version)), 1)
         for commitment in policy.commitments:
             if commitment.objective is not None:
-                objective.labels(policy.name, commitment.name).set(commitment.objective)
+                found[names.OBJECTIVE].add_metric((policy.name, commitment.name), commitment.objective)
         for ladder in policy.ladders:
             if ladder.levels:
-                top_level.labels(policy.name, ladder.name, ladder.levels[-1].name).set(1)
-    target = gauge(names.TARGET, registry)
+                found[names.TOP_LEVEL].add_metric((policy.name, ladder.name, ladder.levels[-1].name), 1)
     for each in targets(policies):
-        target.labels(each.policy, each.commitment, each.priority, each.clock).set(each.seconds)
-    gauge(names.DELAY_OBJECTIVE, registry).set(DETECTION_OBJECTIVE)
-    gauge(names.BUILD, registry).labels(version=__version__, **data_releases()).set(1)
+        found[names.TARGET].add_metric((each.policy, each.commitment, each.priority, each.clock), each.seconds)
+    if known is not None:
+        found[names.POLICIES].add_metric((known[0],), known[1])
+    found[names.DELAY_OBJECTIVE].add_metric((), DETECTION_OBJECTIVE)
+    releases = {"version": __version__, **data_releases()}
+    found[names.BUILD].add_metric([releases[label] for label in names.BUILD.labels], 1)
+    return list(found.values())
 
 
-def export_policies_loaded(policies: PolicySet, at: float, registry: CollectorRegistry) -> None:
-    """Export when the policies were loaded (epoch seconds), with their fingerprint."""
-    gauge(names.POLICIES, registry).labels(fingerprint(policies)).set(at)
+def _gauge(spec: Spec) -> GaugeMetricFamily:
+    return GaugeMetricFamily(spec.name, spec.help, labels=spec.labels)
 
 
 def newest(policies: PolicySet) -> list[Policy]:

@@ -19,7 +19,7 @@ from stream.observe.metrics.instrumented import InstrumentedCollectors
 from stream.observe.metrics.labels import BoundedLabels, priorities, stages
 from stream.observe.metrics.open_commitments import OpenCommitments
 from stream.observe.metrics.open_times import OpenTimes
-from stream.observe.metrics.policy_info import export_policy_info
+from stream.observe.metrics.policy_info import PolicyInfo
 from stream.observe.metrics.worker_metrics import WorkerMetrics
 from stream.sla.effects import Reason
 from stream.sla.events import EVENT_TYPES
@@ -62,10 +62,12 @@ class Metrics:
         events = counter(names.EVENTS, registry)
         rejected = counter(names.REJECTED, registry)
         self._unmatched = counter(names.UNMATCHED, registry).labels()
-        labels = BoundedLabels(policies)
-        commitments = CommitmentMetrics(labels, registry)
-        effects = EffectMetrics(commitments, labels, registry)
-        self.effects: Final = effects.add
+        self._unbuilt = counter(names.UNBUILT, registry).labels()
+        self._cut = counter(names.CUT, registry).labels()
+        self._labels: Final = BoundedLabels(policies)
+        self._commitments: Final = CommitmentMetrics(self._labels, registry)
+        self._effects: Final = EffectMetrics(self._commitments, self._labels, registry)
+        self.effects: Final = self._effects.add
         self._last_event = gauge(names.LAST_EVENT, registry)
         self._partitions_owned = gauge(names.PARTITIONS_OWNED, registry)
         self._partitions_live = gauge(names.PARTITIONS_LIVE, registry)
@@ -74,20 +76,31 @@ class Metrics:
         self._ahead, self._back = steps.labels("ahead"), steps.labels("back")
         self.worker: Final = WorkerMetrics(registry)
         self._watermark = 0
-        self.open_commitments: Final = OpenCommitments(commitments)
+        self.open_commitments: Final = OpenCommitments(self._commitments)
         """The counts of each partition, begun when the worker takes the partition over."""
         self.collectors: Final = InstrumentedCollectors()
         """Collectors that run at each scrape; the runtime adds its own."""
         self.collectors.add("open", self.open_commitments)
-        self.collectors.add("times", OpenTimes(commitments, self.open_commitments, now or (lambda: self._watermark)))
+        times = OpenTimes(self._commitments, self.open_commitments, now or (lambda: self._watermark))
+        self.collectors.add("times", times)
         registry.register(self.collectors)
 
         self._events = {(kind, result): events.labels(kind, result) for kind in (*EVENT_TYPES, TICK) for result in RESULTS}
         self._rejected = {reason: rejected.labels(reason) for reason in REJECT_REASONS}
         self._live: dict[int, bool] = {}
         self._last_events: dict[int, Gauge] = {}
-        _initialise(policies, commitments, effects)
-        export_policy_info(policies, registry)
+        self._policy_info: Final = PolicyInfo(policies)
+        registry.register(self._policy_info)
+        _initialise(policies, self._commitments, self._effects)
+
+    def deployed(self, policies: PolicySet, fingerprint: str, at: float) -> None:
+        """Take up the newest set of policies. Series of names that it leaves out stay.
+
+        ``fingerprint``: of the set as deployed. ``at``: when it became known, epoch seconds.
+        """
+        self._labels.learn(policies)
+        _initialise(policies, self._commitments, self._effects)
+        self._policy_info.show(policies, fingerprint, at)
 
     def event(self, type: str, result: Result, count: int = 1) -> None:  # noqa: A002 -- the event's own word
         """Count handled events of a type (or ``feed.tick``). KeyError for a type or result that does not exist."""
@@ -100,6 +113,11 @@ class Metrics:
     def unmatched(self, count: int = 1) -> None:
         """Count tickets that no policy applies to."""
         self._unmatched.value += count
+
+    def rejudged(self, unbuilt: int, cut: int) -> None:
+        """Count what deployments could not do because the history of a ticket is cut: rows to build, tickets to rejudge."""
+        self._unbuilt.value += unbuilt
+        self._cut.value += cut
 
     def partition(self, partition: int, watermark: int | None = None, live: bool | None = None) -> None:
         """Update a partition that this worker owns: its latest event time (epoch microseconds), and whether it has caught up.

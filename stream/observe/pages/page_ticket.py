@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from stream.observe.pages.html import Html, document, pairs, row, table, tag
 from stream.observe.pages.page_worker import clock, masthead
-from stream.observe.pages.phrasing import SHOWN_BY_SPANS, due, left, length, name_of, target, when, why
+from stream.observe.pages.phrasing import SHOWN_BY_SPANS, cause, due, left, length, name_of, target, when, why
 from stream.sla.effects import TIMER, Kind
 from stream.sla.explain.explanation import Outcome, SpanKind
 
@@ -175,6 +175,6 @@ def _moment(moment: Moment, zone: str) -> Html:
     if moment.assign_to:
         reason += f", assigned to {moment.assign_to}"
     if moment.cause != TIMER:
-        reason += f" ({moment.cause})"
+        reason += f" ({cause(moment.cause)})"
     what = f"will be {name}" if moment.expected else tag("strong", name)
     return row(_SPANS, (clock(moment.at, zone), "", "", "", what, reason), "moment ahead" if moment.expected else "moment")

@@ -1,4 +1,4 @@
-"""The first page: the partitions of this worker, the next deadlines, and the other workers."""
+"""The first page: the partitions of this worker, the next deadlines, the deployments, and the other workers."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from stream.observe.pages.phrasing import left, when
 from stream.wire.instants import format_instant
 
 if TYPE_CHECKING:
-    from stream.observe.pages.views import AtRisk, PartitionView, WorkerView
+    from stream.observe.pages.views import AtRisk, DeploymentView, PartitionView, WorkerView
 
 _AT_RISK: Final = ("Time left", "Due", "Ticket", "Commitment", "Policy", "Priority", "Team", "State")
 _PARTITIONS: Final = ("Partition", "State", "Tickets", "Open commitments", "Next due", "Feed seen up to")
+_DEPLOYMENTS: Final = ("Deployment", "In force from", "Kind", "By", "Note", "Policies", "Tickets")
 _WORKERS: Final = ("Worker", "Partitions")
 _SOON: Final = 15 * 60 * 1_000_000
 _UTC: Final = "UTC"
@@ -43,6 +44,7 @@ def render(view: WorkerView) -> bytes:
         *_at_risk(view),
         tag("h2", "Partitions of this worker"),
         table(_PARTITIONS, map(_partition, view.partitions)) if view.partitions else tag("p", "None."),
+        *(_deployments(view) if view.deployments else ()),
         tag("h2", "All workers"),
         table(_WORKERS, (_worker(other.url, other.partitions, view.url) for other in view.neighbours))
         if view.neighbours
@@ -93,6 +95,39 @@ def _partition(partition: PartitionView) -> Html:
         "" if partition.watermark is None else clock(partition.watermark, _UTC),
     )
     return row(_PARTITIONS, cells)
+
+
+def _deployments(view: WorkerView) -> list[Html]:
+    found = [tag("h2", "Deployments")]
+    if view.files_differ:
+        text = "The policy files of this worker differ from the newest deployment. The deployment is in force."
+        found.append(tag("p", text, class_="warn"))
+    found.append(table(_DEPLOYMENTS, map(_deployment, view.deployments)))
+    return found + [_changes(deployment) for deployment in view.deployments]
+
+
+def _deployment(deployment: DeploymentView) -> Html:
+    if deployment.replaced:
+        tickets = tag("span", "replaced", class_="dim")
+    elif deployment.remaining:
+        tickets = tag("span", f"{deployment.remaining:,} to be woken", class_="warn")
+    else:
+        tickets = tag("span", "all have met it", class_="good")
+    cells = (
+        str(deployment.number),
+        "all time" if deployment.since is None else clock(deployment.since, _UTC),
+        deployment.kind,
+        deployment.by,
+        deployment.note,
+        deployment.fingerprint,
+        tickets,
+    )
+    return row(_DEPLOYMENTS, cells)
+
+
+def _changes(deployment: DeploymentView) -> Html:
+    lines = tag("pre", "\n".join(deployment.changes))
+    return tag("details", tag("summary", f"What deployment {deployment.number} changed"), lines)
 
 
 def _worker(url: str, partitions: tuple[int, ...], own: str) -> Html:

@@ -56,6 +56,21 @@ def worker(view: WorkerView) -> bytes:
                 for risk in view.at_risk
             ],
             "at_risk_until": _instant(view.at_risk_until),
+            "deployments": [
+                {
+                    "number": deployment.number,
+                    "since": _instant(deployment.since),
+                    "kind": deployment.kind,
+                    "by": deployment.by,
+                    "note": deployment.note,
+                    "fingerprint": deployment.fingerprint,
+                    "replaced": deployment.replaced,
+                    "remaining_tickets": deployment.remaining,
+                    "changes": deployment.changes,
+                }
+                for deployment in view.deployments
+            ],
+            "policy_files_differ": view.files_differ,
             "workers": [{"worker": other.url, "partitions": other.partitions} for other in view.neighbours],
         },
         option=_OPTIONS,

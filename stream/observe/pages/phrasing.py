@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 SHOWN_BY_SPANS: Final = frozenset({Kind.PAUSED, Kind.RESUMED})
 """Kinds of effect that the spans show already."""
+_DEPLOYMENT: Final = "deployment:"
 
 
 def name_of(deadline: Deadline) -> str:
@@ -56,7 +57,13 @@ def why(span: Span) -> str:
     """Return the reason for the start of a span; empty if it is unknown."""
     if span.cause in ("", CALENDAR, TIMER):
         return "; ".join(filter(None, (span.note, DUE if span.change == DUE else "")))
-    return "; ".join(filter(None, (span.note, f"{span.change} ({span.cause})".lstrip())))
+    return "; ".join(filter(None, (span.note, f"{span.change} ({cause(span.cause)})".lstrip())))
+
+
+def cause(text: str) -> str:
+    """Return the cause of an effect or of a span: the id of an event, or ``deployment 7``."""
+    number = text.removeprefix(_DEPLOYMENT)
+    return text if number == text else f"deployment {number}"
 
 
 def when(instant: int, zone: str) -> str:

@@ -4,6 +4,8 @@
     /tickets/<id>     a ticket: fields, deadlines with their explanation, escalations
     /tickets?id=<id>  the same, for the form on the first page
 
+    POST /deployments/preview  what a deployment would do to the tickets of this worker, as JSON; the body is its record
+
 ``Accept: application/json`` or ``?format=json`` selects JSON. A request for a ticket of another worker is redirected there.
 """
 
@@ -11,16 +13,19 @@ from __future__ import annotations
 
 import re
 from http import HTTPStatus
+from threading import Lock
 from typing import TYPE_CHECKING, Final, NamedTuple
 from urllib.parse import parse_qs, quote, unquote, urlencode
+
+import msgspec
 
 from stream.observe.pages import page_ticket, page_worker, pages_json
 from stream.observe.pages.html import POLICY, document, tag
 from stream.observe.pages.limits import Limits, TooManyRequestsError
-from stream.observe.pages.views import Elsewhere, UnavailableError
+from stream.observe.pages.views import Elsewhere, RefusedPreviewError, UnavailableError
 
 if TYPE_CHECKING:
-    from stream.observe.pages.views import View
+    from stream.observe.pages.views import Preview, View
 
 _JSON: Final = "application/json"
 _HTML: Final = "text/html; charset=utf-8"
@@ -41,9 +46,12 @@ class Answer(NamedTuple):
 class Site:
     """Answers requests for the pages of a worker."""
 
-    def __init__(self, view: View, limits: Limits | None = None) -> None:
+    def __init__(self, view: View, limits: Limits | None = None, preview: Preview | None = None) -> None:
+        """``preview``: ``None`` where nothing can be deployed."""
         self._view = view
+        self._preview = preview
         self._limits = limits or Limits()
+        self._previewing = Lock()
 
     def answer(self, path: str, query: str, accept: str) -> Answer | None:
         """Return the page at a path, as the request has it; ``None`` if there is no such page."""
@@ -63,6 +71,21 @@ class Site:
         except TooManyRequestsError as reason:
             status = HTTPStatus.TOO_MANY_REQUESTS if reason.rate else HTTPStatus.SERVICE_UNAVAILABLE
             return _problem(as_json, status, f"Not available now: {reason}.", ("Retry-After", str(reason.wait)))
+
+    def preview(self, record: bytes) -> Answer:
+        """Count what a deployment would do to the tickets of this worker, for ``breachwatch deploy``. One at a time."""
+        if self._preview is None:
+            return _problem(True, HTTPStatus.NOT_FOUND, "Nothing can be deployed here.")
+        if not self._previewing.acquire(blocking=False):
+            return _problem(True, HTTPStatus.SERVICE_UNAVAILABLE, "Another preview is running.", ("Retry-After", "10"))
+        try:
+            return _page(True, msgspec.json.encode(self._preview(record)))
+        except RefusedPreviewError as reason:
+            return _problem(True, HTTPStatus.CONFLICT, f"Not counted: {reason}.")
+        except UnavailableError as reason:
+            return _problem(True, HTTPStatus.SERVICE_UNAVAILABLE, f"Not available now: {reason}.", ("Retry-After", "2"))
+        finally:
+            self._previewing.release()
 
     def _worker(self, as_json: bool) -> Answer:
         view = self._view.worker()

@@ -5,11 +5,13 @@ Instants are epoch microseconds, lengths are microseconds.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from stream.deployments.impact import Impact
     from stream.sla.explain.explanation import Explanation
 
 
@@ -42,6 +44,25 @@ class AtRisk(NamedTuple):
     timezone: str
 
 
+class DeploymentView(NamedTuple):
+    """A deployment that this worker knows."""
+
+    number: int
+    since: int | None
+    """The instant from which it holds; ``None``: for all time."""
+    kind: str
+    by: str
+    note: str
+    fingerprint: str
+    """Of the policies as deployed."""
+    replaced: bool
+    """A later deployment has taken its place."""
+    remaining: int
+    """Tickets of this worker that have still to meet it."""
+    changes: tuple[str, ...]
+    """Lines in words."""
+
+
 class Neighbour(NamedTuple):
     """A worker of the group and its assigned partitions."""
 
@@ -62,6 +83,10 @@ class WorkerView(NamedTuple):
     at_risk_until: int | None
     """The list is complete for deadlines before this instant; ``None``: it has the requested number, or all deadlines."""
     neighbours: tuple[Neighbour, ...]
+    deployments: tuple[DeploymentView, ...] = ()
+    """The newest ones, the newest first."""
+    files_differ: bool = False
+    """The policy files of this worker differ from the newest deployment."""
 
 
 class TicketView(NamedTuple):
@@ -95,6 +120,14 @@ class Elsewhere(NamedTuple):
 
 class UnavailableError(Exception):
     """The worker cannot answer now: it is starting, rebalancing or busy. The text gives the reason."""
+
+
+class RefusedPreviewError(Exception):
+    """The worker cannot count what a deployment would do. The text gives the reason, which does not pass by itself."""
+
+
+Preview = Callable[[bytes], "Impact"]
+"""What a deployment would do to the tickets of a worker, by its record. Raises RefusedPreviewError, UnavailableError."""
 
 
 class View(Protocol):

@@ -147,5 +147,7 @@ def _count(context: WorkerContext, shard: Shard, work: UnitOfWork) -> None:
         metrics.rejected(reason, count)
     if work.unmatched:
         metrics.unmatched(work.unmatched)
+    if work.unbuilt or work.cut:
+        metrics.rejudged(work.unbuilt, work.cut)
     metrics.effects(work.effects, context.settings.clock is ClockMode.WALL)
     metrics.partition(shard.number, shard.watermark or None, shard.live)

@@ -36,6 +36,7 @@ class Changelog:
         self._tp: Final = TopicPartition(topic, partition)
         self._producer: Final = producer
         self._store: Final = store
+        self._tickets: Final = store.of(partition)
         self._epoch = 0
         self._headers: list[tuple[str, bytes]] = []
         self._next: int | None = None
@@ -51,9 +52,12 @@ class Changelog:
         """Take over, with this checkpoint: from here on records of those who had the partition before are old.
 
         ``generation``: of the consumer group, which rises with each rebalance while the group lives; what the restored
-        table has seen rises even when the group was forgotten. Raises ``aiokafka.errors.KafkaError``.
+        table has seen rises even when the group was forgotten. Does nothing when another rebalance has made the store let go of
+        the tickets: what it knew of the partition went with them. Raises ``aiokafka.errors.KafkaError``.
         """
         number = self._tp.partition
+        if not self._store.holds(number, self._tickets):
+            return
         self._epoch = max(self._store.epoch(number) + 1, generation)
         self._headers = [(EPOCH, b"%d" % self._epoch)]
         self._next = self._store.reached(number) + 1
@@ -78,13 +82,15 @@ class Changelog:
             if last is None:
                 self._next = None
                 return
+            if not self._store.holds(self._tp.partition, self._tickets):
+                return  # to another rebalance, after which they are restored from the beginning
             self._store.written(self._tp.partition, last)
             self._next = last + 1
             foreign = expected is not None and last + 1 - expected > len(records)
             records = self._again(await self._keys_between(expected, last + 1)) if foreign and expected is not None else []
 
     def _again(self, keys: Iterable[bytes]) -> list[Record]:
-        tickets = self._store.of(self._tp.partition)
+        tickets = self._tickets
         return [Record(key, tickets[key], self._headers) for key in sorted(keys) if key in tickets]
 
     def _checkpoint(self) -> Record:

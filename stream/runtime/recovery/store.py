@@ -107,9 +107,13 @@ class Store(memory.Store):  # type: ignore[misc]  # Faust ships no types that my
         """Tickets whose last record in the changelog is older than what is held: to be written again."""
         return self._outdated.get(partition, set())
 
+    def holds(self, partition: int, tickets: dict[bytes, bytes]) -> bool:
+        """Whether these tickets, once got by ``of``, are still the partition's."""
+        return self._tickets.get(partition) is tickets
+
     def is_renewed(self, partition: int, tickets: dict[bytes, bytes]) -> bool:
         """Whether these tickets, once got by ``of``, were lost or changed by the changelog since ``taken_over``."""
-        return partition in self._renewed or self._tickets.get(partition) is not tickets
+        return partition in self._renewed or not self.holds(partition, tickets)
 
     def taken_over(self, partition: int) -> None:
         """Whoever works on the partition knows its tickets as they are now, and has written what was outdated."""

@@ -61,15 +61,17 @@ async def take_over(
     4. Read back the outputs from where the checkpoint says. What is committed there is final since 2: the owner before must
        not be able to emit anything that is not read here.
     5. Index the tickets: when to wake and when to forget which, and what is open. Ask where the input ends.
-    6. Begin an epoch: append a checkpoint with an epoch above all before it. What a replaced worker appends to the changelog
+    6. Check the generation. If another rebalance has begun, close what is new: its own take-over follows. The store may have
+       let go of the tickets by now, and a checkpoint that is written without them would hide the true one.
+    7. Begin an epoch: append a checkpoint with an epoch above all before it. What a replaced worker appends to the changelog
        from here on counts for nothing.
-    7. Check the generation. If another rebalance has begun, close what is new: its own take-over follows.
-    8. Release every partition. No ``await`` after 7: nothing can come between.
+    8. Check the generation again, as in 6.
+    9. Release every partition. No ``await`` after 8: nothing can come between.
 
-    A crash before 2 changes nothing that anybody can see. Between 2 and 6 the owner before is refused its outputs, and ends;
-    the next owner fences anew and finds the same checkpoint, the same outputs and the same tickets. Between 6 and 8 the next
+    A crash before 2 changes nothing that anybody can see. Between 2 and 7 the owner before is refused its outputs, and ends;
+    the next owner fences anew and finds the same checkpoint, the same outputs and the same tickets. Between 7 and 9 the next
     owner begins a higher epoch, with the same tickets and a checkpoint that names the same outputs. No turn has begun before
-    8, so nothing is emitted and no offset is committed; a crash after 8 is a crash of ``stream.runtime.partition.commit``.
+    9, so nothing is emitted and no offset is committed; a crash after 9 is a crash of ``stream.runtime.partition.commit``.
 
     ``tasks``: those of this worker, by partition; it is changed. Raises ``aiokafka.errors.KafkaError``, RuntimeError when a
     ticket cannot be read back. The caller must end the process then: partitions would be left without an owner.
@@ -89,6 +91,12 @@ async def take_over(
     indexes = {tp.partition: await _index(context, restored.store, tp.partition) for tp in new}
     ends = await context.consumer.highwaters(*assignment.owned) if assignment.owned else {}
     # 6
+    if assignment.superseded():
+        for number, emitted in outputs.items():
+            await emitted.close()
+            context.metrics.partition_revoked(number)
+        return
+    # 7
     begun = await _begin_epochs(assignment.generation, changelogs, checkpoints, outputs)
     for tp in new:
         number = tp.partition
@@ -96,12 +104,12 @@ async def take_over(
         shard = Shard(context.settings, tp, restored.store.of(number), indexes[number], logs, begun[number])
         tasks[number] = PartitionTask(context, shard)
         context.metrics.partition(number, live=False)
-    # 7
+    # 8
     if assignment.superseded():
         for tp in new:
             await close(context, tasks.pop(tp.partition))
         return
-    # 8
+    # 9
     for tp in sorted(assignment.owned):
         restored.store.taken_over(tp.partition)
         tasks[tp.partition].release(ends[tp])
@@ -117,7 +125,7 @@ async def close(context: WorkerContext, task: PartitionTask) -> None:
 async def _leave(context: WorkerContext, store: Store, tasks: dict[int, PartitionTask], owned: Collection[TP]) -> None:
     for number, task in list(tasks.items()):
         # They are held since the revocation, but for one case: a rebalance that began while the take-over before this one was
-        # between 1 and 8 found partitions held, and that take-over released them.
+        # between 1 and 9 found partitions held, and that take-over released them.
         await task.hold()
         # Tickets that came anew from the changelog need new timers, whoever had the partition in between.
         if task.shard.source not in owned or store.is_renewed(number, task.shard.tickets):

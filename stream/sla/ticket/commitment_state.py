@@ -223,11 +223,15 @@ class CommitmentState:
             raise ValueError(f"a commitment that is {Verdict(self.verdict).name} cannot become {Verdict(verdict).name}")
         self.verdict = verdict
 
-    def aim(self, resolved: ResolvedCommitment, watch: Stopwatch, at: int) -> None:
-        """Take the target that ``resolved`` sets, counting from the instant ``at``."""
+    def adopt(self, resolved: ResolvedCommitment) -> None:
+        """Take the names of what promises it: policy, version and calendar."""
         self.policy = resolved.policy.name
         self.version = resolved.policy.version
         self.calendar = resolved.calendar.name
+
+    def aim(self, resolved: ResolvedCommitment, watch: Stopwatch, at: int) -> None:
+        """Take the target that ``resolved`` sets, counting from the instant ``at``."""
+        self.adopt(resolved)
         self.effective_from = at
         if resolved.target is None:
             self.target = None

@@ -116,8 +116,10 @@ class CommitmentMachine:
             if commitment_state.verdict == PENDING:
                 if commitment_state.differs(self.resolved, self.watch):
                     self.retarget()  # the fields or the policies changed while it was stopped
-                elif not commitment_state.unjudged:
-                    commitment_state.measure_again(self.resolved.calendar, self.watch)  # its calendar may have changed
+                else:
+                    commitment_state.adopt(self.resolved)
+                    if not commitment_state.unjudged:
+                        commitment_state.measure_again(self.resolved.calendar, self.watch)  # its calendar may have changed
         if commitment_state.verdict != PENDING:
             return
         self._find_due()  # the next instant is found when the plan is applied to the stopwatches that were turned
@@ -217,7 +219,7 @@ class CommitmentMachine:
         deadline: int | None = None
         before = resolved.calendar
         if extension:
-            before = self.emitter.calendar_of(commitment_state)
+            before = self.emitter.known[self.emitter.ticket.deployment].policies.calendars[commitment_state.calendar]
             old_watch = self.emitter.ticket.watches.get(commitment_state.metric, watch)
             deadline = old_watch.reaches(
                 commitment_state.rebase_used + (commitment_state.target or 0), commitment_state.clock, before
@@ -241,9 +243,8 @@ class CommitmentMachine:
         commitment_state, resolved, at = self.commitment_state, self.resolved, self.emitter.at
         before = self._shown()
         if commitment_state.unjudged:
-            commitment_state.policy, commitment_state.version = resolved.policy.name, resolved.policy.version
-            commitment_state.calendar, commitment_state.metric = resolved.calendar.name, resolved.metric
-            commitment_state.cycle = self.watch.cycle
+            commitment_state.adopt(resolved)
+            commitment_state.metric, commitment_state.cycle = resolved.metric, self.watch.cycle
         else:
             self._aim()
             commitment_state.measure_again(resolved.calendar, self.watch)

@@ -90,6 +90,7 @@ class Draft:
         """Put another set of policies in force. Returns the terms before."""
         before = Terms(self.policies, self._fields, change)
         self.policies = policies
+        self._fields = self.ticket.fields  # the set before may not have read all that this one reads
         self._resolved_policy = None
         return before
 

@@ -140,6 +140,8 @@ class EscalationMachine:
                     before.next_round(self.emitter.at)
             self.emitter.ticket.escalations[resolved_ladder.name] = self.escalation_state
         self.refresh()
+        if self.emitter.deployment is not None:
+            self._raise_highest_past()
 
     def retarget(self) -> None:
         """Its stopwatch begins another cycle, or another stopwatch counts it: what was raised before is over."""
@@ -158,6 +160,9 @@ class EscalationMachine:
         highest is raised."""
         self.escalation_state.metric, self.escalation_state.cycle = self.resolved_ladder.metric, self.watch.cycle
         self.refresh()
+        self._raise_highest_past()
+
+    def _raise_highest_past(self) -> None:
         escalation_state, at = self.escalation_state, self.emitter.at
         past = [
             due

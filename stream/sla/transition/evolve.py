@@ -217,7 +217,9 @@ class Transition:
                 CommitmentMachine(emitter, resolved, commitment_state, watch).on_move(signal)
         for resolved_ladder in resolved_policy.ladders_on.get(metric, ()):
             escalation_state = self.draft.escalation_state(resolved_ladder.name)
-            if escalation_state is not None and escalation_state.cycle == cycle == watch.cycle:
+            if escalation_state is None or escalation_state.metric != metric:
+                continue  # of that name, but on another row: the version that began with it ends it
+            if escalation_state.cycle == cycle == watch.cycle:
                 self._escalation(resolved_ladder, escalation_state, watch).on_signal(signal, reason)
         if ends:
             watch.take(signal, emitter.at)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import zlib
+
 import msgspec
 import pytest
 
@@ -76,6 +78,19 @@ def test_a_record_whose_set_is_damaged_is_void() -> None:
 
     assert isinstance(void, Void)
     assert void.reason is Reason.UNREADABLE
+
+
+def test_a_record_whose_set_cannot_follow_the_one_before_is_void() -> None:
+    log = Log()
+    append(log, 0, START, "4h")
+    given = new_record(0, START + HOUR, Kind.DEPLOY, promising("2h"))
+    odd = zlib.decompress(given.set[1:]).replace(b'"name":"resolution"', b'"name":7', 1)
+
+    void = log.add(1, encode_record(msgspec.structs.replace(given, set=given.set[:1] + zlib.compress(odd))), START)
+
+    assert isinstance(void, Void)
+    assert void.reason is Reason.UNREADABLE
+    append(log, 2, START + HOUR, "2h")
 
 
 def test_a_record_of_a_newer_form_has_a_reason_of_its_own() -> None:

@@ -8,6 +8,8 @@ import pytest
 from stream.deployments import record as module
 from stream.deployments.record import FORM, Kind, NewerFormError, RecordError, decode_record, encode_record, new_record
 from stream.deployments.snapshot import decode, fingerprint
+from stream.wire.instants import END
+from stream.wire.instants import FIRST as FIRST_INSTANT
 from tests.unit.deployments.sets import START, promising, target_of
 
 
@@ -61,6 +63,14 @@ def test_a_record_cut_short_anywhere_is_damaged() -> None:
     for length in range(len(whole)):
         with pytest.raises(RecordError):
             decode_record(whole[:length])
+
+
+@pytest.mark.parametrize("at", [-(1 << 63), FIRST_INSTANT - 1, END, (1 << 64) - 1])
+def test_a_record_of_an_instant_that_no_ticket_can_have_is_damaged(at: int) -> None:
+    given = msgspec.structs.replace(new_record(-1, START, Kind.DEPLOY, promising("4h")), at=at)
+
+    with pytest.raises(RecordError, match="outside the years 1970 to 2199"):
+        decode_record(encode_record(given))
 
 
 def test_a_key_that_a_later_release_adds_is_skipped() -> None:

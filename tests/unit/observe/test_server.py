@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import socket
 from http.client import HTTPConnection
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import msgspec
 import pytest
 from prometheus_client import CollectorRegistry, Counter
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
-from stream.observe.server import Server, serve
+from stream.deployments.impact import Impact
+from stream.observe.pages.site import Site
+from stream.observe.pages.views import RefusedPreviewError, UnavailableError
+from stream.observe.server import PREVIEW, Server, serve
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -115,3 +119,63 @@ def test_closing_frees_the_port_and_can_be_repeated(worker: Worker) -> None:
     server.close()
 
     serve(CollectorRegistry(), "127.0.0.1", server.port, worker.ready).close()
+
+
+class TestPreview:
+    """What a deployment would do: the one address that takes a body."""
+
+    def post(self, server: Server, path: str, body: bytes, **headers: str) -> tuple[int, str]:
+        connection = HTTPConnection("127.0.0.1", server.port, timeout=10)
+        try:
+            connection.request("POST", path, body, headers)
+            response = connection.getresponse()
+            return response.status, response.read().decode()
+        finally:
+            connection.close()
+
+    @pytest.fixture
+    def previewed(self, worker: Worker) -> Iterator[Server]:
+        def preview(record: bytes) -> Impact:
+            if record == b"old":
+                raise RefusedPreviewError("the record follows deployment 1, and the last one here is 2")
+            if record == b"starting":
+                raise UnavailableError("the worker is starting")
+            return Impact(open=len(record))
+
+        view: Any = None
+        server = serve(CollectorRegistry(), "127.0.0.1", 0, worker.ready, Site(view, preview=preview), "secret")
+        yield server
+        server.close()
+
+    def test_it_answers_the_impact_of_a_record(self, previewed: Server) -> None:
+        status, body = self.post(previewed, PREVIEW, b"12345", Authorization="Bearer secret")
+
+        assert (status, msgspec.json.decode(body, type=Impact)) == (200, Impact(open=5))
+
+    @pytest.mark.parametrize(
+        ("path", "body", "status", "text"),
+        [
+            (PREVIEW, b"old", 409, "Not counted: the record follows deployment 1"),
+            (PREVIEW, b"starting", 503, "Not available now: the worker is starting"),
+            ("/metrics", b"1", 501, f"only {PREVIEW} takes a body"),
+        ],
+    )
+    def test_the_reason_is_in_the_answer(self, previewed: Server, path: str, body: bytes, status: int, text: str) -> None:
+        answer = self.post(previewed, path, body, Authorization="Bearer secret")
+
+        assert (answer[0], text in answer[1]) == (status, True)
+
+    def test_without_the_token_nothing_is_counted(self, previewed: Server) -> None:
+        assert self.post(previewed, PREVIEW, b"12345")[0] == 401
+
+    def test_a_body_that_is_too_large_is_not_read(self, previewed: Server) -> None:
+        connection = HTTPConnection("127.0.0.1", previewed.port, timeout=10)
+        connection.putrequest("POST", PREVIEW)
+        connection.putheader("Content-Length", str(9 * 1024 * 1024))
+        connection.endheaders()
+
+        assert connection.getresponse().status == 413
+        connection.close()
+
+    def test_where_nothing_can_be_deployed_nothing_is_counted(self, server: Server) -> None:
+        assert self.post(server, PREVIEW, b"12345")[0] == 404

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from random import Random
-from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given, settings
@@ -15,14 +13,13 @@ from hypothesis import strategies as st
 
 from stream.language.policies import load
 from stream.observe.pages.views import Elsewhere, TicketView, UnavailableError
-from stream.runtime.settings import Settings
 from stream.runtime.timers import TimerQueue
 from stream.runtime.viewer import LISTED, Viewer
 from stream.sla.codec import codec
-from stream.sla.engine import Engine
 from stream.sla.events import Event
 from stream.sla.ticket.state import open_commitments
 from tests.examples import examples
+from tests.unit.runtime.viewed import Worker
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,57 +39,6 @@ policies:
       - {metric: first_response, target: {p1: 1h, p2: 90d}, warn_at: [10%, 50%]}
       - {metric: resolution, target: {p1: 8h, p2: 100d}}
 """
-
-
-class Worker:
-    """The attributes of an app that a viewer reads, with an event loop of its own."""
-
-    def __init__(self, policies: PolicySet) -> None:
-        self.settings = Settings(policies=("shop",), clock="event", partitions=4)  # type: ignore[arg-type]
-        self.engine = Engine(policies)
-        self.partitions: dict[int, Any] = {}
-        self.address = "http://one:9300"
-        self.rebalancing, self.started = False, True
-        self.map: dict[str, tuple[int, ...]] = {self.address: ()}
-        self.events_loop: asyncio.AbstractEventLoop | None = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self.events_loop.run_forever)
-        self._thread.start()
-
-    def readiness(self) -> tuple[bool, str]:
-        return True, "live"
-
-    def shards(self) -> list[Any]:
-        return list(self.partitions.values())
-
-    def workers(self) -> dict[str, tuple[int, ...]]:
-        return self.map
-
-    def own(self, number: int) -> Any:
-        partition = SimpleNamespace(
-            number=number,
-            live=True,
-            watermark=0,
-            tickets={},
-            open_counts=SimpleNamespace(open=0),
-            timers=TimerQueue(),
-            clock=lambda wall: 0,
-        )
-        return self.partitions.setdefault(number, partition)
-
-    def take(self, number: int, name: str, *events: Event) -> None:
-        partition, state = self.own(number), None
-        for event in events:
-            state = self.engine.apply(state, name, event, event.at).state
-        assert state is not None
-        partition.tickets[name.encode()] = codec.encode(state)
-        partition.timers.set(name.encode(), state.wake_at)
-        partition.open_counts.open += len(open_commitments(state))
-
-    def close(self) -> None:
-        if self.events_loop is not None:
-            self.events_loop.call_soon_threadsafe(self.events_loop.stop)
-            self._thread.join()
-            self.events_loop.close()
 
 
 @pytest.fixture

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from stream.observe.metrics.catalogue import CATALOGUE
-from stream.observe.metrics.policy_info import export_policies_loaded
-from stream.runtime.gauges import Gauges
+from stream.runtime.gauges import DeploymentGauges, Gauges
 from stream.sla.effects import Kind
 from tests.unit.observe.observed import effect, gold, policy_set
 
@@ -21,9 +20,13 @@ if TYPE_CHECKING:
 def metrics(metrics: Metrics) -> Metrics:
     """The metrics of a worker that owns a partition."""
     outputs = SimpleNamespace(sending_since=None)
-    shard: Any = SimpleNamespace(number=0, source=None, outputs=outputs, tickets={b"t": b""}, timers=())
+    shard: Any = SimpleNamespace(number=0, source=None, outputs=outputs, tickets={b"t": b""}, timers=(), sweep=None, swept=0)
+    entry = SimpleNamespace(number=0, kind="deploy", fingerprint="aa", appended=1_700_000_000_000_000)
+    tail = SimpleNamespace(behind=0, silent_for=0.5)
+    deployments: Any = SimpleNamespace(newest=entry, tail=tail, files="aa", void=[])
     metrics.collectors.add("partitions", Gauges(lambda: [shard], lambda source: 3))
-    export_policies_loaded(policy_set(gold()), 1_700_000_000.0, metrics.registry)
+    metrics.collectors.add("deployments", DeploymentGauges(deployments))
+    metrics.deployed(policy_set(gold()), "aa", 1_700_000_000.0)
     return metrics
 
 

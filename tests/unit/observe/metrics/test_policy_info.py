@@ -7,7 +7,7 @@ from importlib.metadata import version
 from prometheus_client import CollectorRegistry
 
 from stream import __version__
-from stream.observe.metrics.policy_info import Target, export_policy_info, targets
+from stream.observe.metrics.policy_info import PolicyInfo, Target, targets
 from stream.sla.calendar.duration import Duration
 from stream.sla.policy.conditions import ALWAYS, FieldIn
 from stream.sla.policy.policy import Choice
@@ -47,6 +47,6 @@ def test_a_priority_whose_target_does_not_depend_on_another_field_is_exported() 
 
 def test_the_build_information_names_the_releases_of_the_data_that_deadlines_depend_on() -> None:
     registry = CollectorRegistry()
-    export_policy_info(policy_set(promising(Choice.fixed(Duration.parse("1h")))), registry)
+    registry.register(PolicyInfo(policy_set(promising(Choice.fixed(Duration.parse("1h"))))))
     labels = {"version": __version__, "tzdata": version("tzdata"), "holidays": version("holidays")}
     assert registry.get_sample_value("sla_detector_build_info", labels) == 1

@@ -22,7 +22,7 @@ from stream.sla.events import Event, EventType
 from stream.sla.policy.metric import BUILT_IN
 from stream.sla.policy.policy import Choice, Commitment, Policy
 from stream.sla.ticket.state import OpenCommitment
-from tests.unit.observe.observed import P1, effect, gold, policy_set, silver
+from tests.unit.observe.observed import P1, by_priority, effect, gold, policy_set, silver
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,7 +43,8 @@ def test_every_series_that_the_policies_name_starts_at_zero(metrics: Metrics, va
         assert {value("sla_retractions_total", **whom, kind=k) for k in KINDS} == {0}
         assert value("sla_commitments_reopened_total", **whom) == 0
     assert value("sla_warnings_total", policy="gold", commitment="first_response", stage="50%") == 0
-    assert value("sla_late_breaches_total", policy="gold", commitment="first_response") == 0
+    for through in ("event", "deployment"):
+        assert value("sla_late_breaches_total", policy="gold", commitment="first_response", through=through) == 0
     level = {"policy": "gold", "ladder": "management", "level": "executive"}
     assert value("sla_escalations_total", **level, reason="after_deadline") == 0
     assert value("sla_events_total", type="feed.tick", result="applied") == 0
@@ -214,7 +215,19 @@ def test_a_breach_detected_through_a_late_event_is_counted_as_late_and_has_no_de
     metrics.effects([effect(Kind.BREACHED, late=True)], clock_is_wall=True)
 
     assert value("sla_commitments_total", **P1, outcome="breached") == 1
-    assert value("sla_late_breaches_total", policy="gold", commitment="first_response") == 1
+    assert value("sla_late_breaches_total", policy="gold", commitment="first_response", through="event") == 1
+    assert value("sla_breach_detection_delay_seconds_count") == 0
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_a_breach_through_a_deployment_is_counted_once_as_such_and_has_no_detection_delay(
+    metrics: Metrics, value: Value, late: bool
+) -> None:
+    metrics.effects([effect(Kind.BREACHED, deployment=7, late=late)], clock_is_wall=True)
+
+    assert value("sla_commitments_total", **P1, outcome="breached") == 1
+    assert value("sla_late_breaches_total", policy="gold", commitment="first_response", through="deployment") == 1
+    assert value("sla_late_breaches_total", policy="gold", commitment="first_response", through="event") == 0
     assert value("sla_breach_detection_delay_seconds_count") == 0
 
 
@@ -330,6 +343,57 @@ def test_policy_gauges_come_from_the_newest_version() -> None:
     assert read("sla_objective_ratio", {"policy": "silver", "commitment": "resolution"}) is None
     assert read("sla_escalation_top_level", {"policy": "gold", "ladder": "management", "level": "executive"}) == 1
     assert read("sla_escalation_top_level", {"policy": "gold", "ladder": "management", "level": "team-lead"}) is None
+
+
+def test_a_deployment_shows_its_policies_in_place_of_the_ones_before(metrics: Metrics, value: Value) -> None:
+    metrics.deployed(policy_set(gold(version=2, objective=0.9, p1="30m")), "bb", 1_700_000_000.5)
+
+    what = {"policy": "gold", "commitment": "first_response"}
+    assert value("sla_objective_ratio", **what) == 0.9
+    assert value("sla_target_seconds", **what, priority="p1", clock="wall") == 1800
+    assert value("sla_policy_info", policy="gold", version="2") == 1
+    assert value("sla_policy_info", policy="gold", version="1") is None
+    assert value("sla_policy_info", policy="silver", version="1") is None
+    assert value("sla_policies_loaded_timestamp_seconds", fingerprint="bb") == 1_700_000_000.5
+
+
+def test_the_names_of_a_deployment_have_their_series_at_zero_and_older_names_keep_theirs(
+    metrics: Metrics, value: Value
+) -> None:
+    metrics.effects([effect(Kind.BREACHED)], clock_is_wall=True)
+    repair = Commitment("repair", BUILT_IN["resolution"], by_priority(p1="1h", p2="2h"))
+    bronze = Policy(name="bronze", version=1, calendar=Choice.fixed("24x7"), commitments=(repair,))
+    metrics.deployed(policy_set(bronze), "bb", 1_700_000_000.0)
+
+    new = {"policy": "bronze", "commitment": "repair", "priority": "p2", "team": ""}
+    assert value("sla_commitments_total", **new, outcome="breached") == 0
+    assert value("sla_open_commitments", **new, state="running") == 0
+    assert value("sla_commitments_total", **P1, outcome="breached") == 1
+
+
+def test_an_open_commitment_is_counted_in_one_series_although_a_deployment_names_its_priority(
+    metrics: Metrics, value: Value
+) -> None:
+    counts = metrics.open_commitments.begin(0)
+    others = [f"urgent-{number}" for number in range(EXTRA_PRIORITIES)]
+    for priority in (*others, "p7"):
+        counts.add([RUNNING._replace(priority=priority)])
+    assert value("sla_open_commitments", **(P1 | {"priority": "other"}), state="running") == 1
+    answer = Commitment("first_response", BUILT_IN["first_response"], by_priority(p7="1h", p8="2h"))
+    p7 = Policy(name="gold", version=2, calendar=Choice.fixed("24x7"), commitments=(answer,))
+    metrics.deployed(policy_set(p7), "bb", 1_700_000_000.0)
+    counts.add([RUNNING._replace(priority="p7"), RUNNING._replace(priority="p8")])
+
+    assert value("sla_open_commitments", **(P1 | {"priority": "other"}), state="running") == 2
+    assert value("sla_open_commitments", **(P1 | {"priority": "p7"}), state="running") is None
+    assert value("sla_open_commitments", **(P1 | {"priority": "p8"}), state="running") == 1
+
+
+def test_what_a_deployment_could_not_do_because_of_a_cut_history_is_counted(metrics: Metrics, value: Value) -> None:
+    metrics.rejudged(unbuilt=3, cut=2)
+
+    assert value("sla_deployment_unbuilt_rows_total") == 3
+    assert value("sla_deployment_cut_tickets_total") == 2
 
 
 def test_a_breach_carries_its_ticket_as_an_exemplar_cut_to_what_the_format_allows(metrics: Metrics) -> None:

@@ -10,7 +10,7 @@ from stream.sla.calendar.duration import Duration
 from stream.sla.effects import Kind
 from stream.sla.policy.conditions import ALWAYS, FieldIn
 from stream.sla.policy.metric import BUILT_IN, SOLVED, Metric
-from stream.sla.policy.policy import Choice, Commitment, OnChange, Policy, Threshold
+from stream.sla.policy.policy import Choice, Commitment, Ladder, LadderKind, Level, OnChange, Policy, Threshold
 from stream.sla.policy.resolve import PolicySet
 from tests.unit.sla.given import ALWAYS as AROUND_THE_CLOCK
 from tests.unit.sla.given import (
@@ -138,3 +138,31 @@ def test_nobody_who_was_told_of_an_escalation_is_left_without_its_end() -> None:
         until=7 * HOUR,
     )
     assert told.lines("raised", "monitoring", "released", "recurred")[2:] != []
+
+
+def test_a_stop_of_another_row_does_not_end_an_escalation_of_the_same_name() -> None:
+    level = Level("team", ("team",), Choice.fixed(used("1h")))
+    own_row = Metric("wait", starts=FieldIn("@begun", frozenset({"yes"})), stops=SOLVED)
+    by_itself = Ladder("late", LadderKind.FUNCTIONAL, (level,), own_row)
+    on_answers = Ladder("late", LadderKind.FUNCTIONAL, (level,), commitment="next_response", monitoring=Duration.parse("2h"))
+    later = Policy(
+        "p",
+        2,
+        Choice.fixed(AROUND_THE_CLOCK.name),
+        since=created(10 * HOUR).at,
+        commitments=(commitment("next_response"),),
+        ladders=(on_answers,),
+    )
+    before = Policy("q", 1, Choice.fixed(AROUND_THE_CLOCK.name), ladders=(by_itself,))
+    policies = PolicySet((later, before), {AROUND_THE_CLOCK.name: AROUND_THE_CLOCK})
+
+    told = run(
+        policies,
+        created(0),
+        says(1 * HOUR, "agent"),
+        says(11 * HOUR, "customer"),
+        says(12 * HOUR, "agent"),
+        until=20 * HOUR,
+    )
+
+    assert [(effect.kind, effect.at) for effect in told.effects if effect.ladder] == [(Kind.RAISED, created(1 * HOUR).at)]
