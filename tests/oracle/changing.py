@@ -13,6 +13,7 @@ from tests.oracle.promised import (
     Offer,
     ResolvedCommitment,
     ResolvedLadder,
+    Story,
     Watch,
     first_applying,
     offered,
@@ -122,6 +123,22 @@ def replayed(metric: Metric, hours: Mapping[str, OpenMinutes], events: Sequence[
     return watch
 
 
+def know_former(story: Story, names: Names, policies: Sequence[Policy]) -> None:
+    """Rule 40: every name that something had, unless it is in use again."""
+    former = {(names.policy(policy), old): new for (policy, old), new in story.former.items()}
+    former = {key: names.commitment(key[0], new) for key, new in former.items()} | names.commitments
+    in_use = {(p.name, one.name) for p in policies for one in p.commitments}
+    story.former = {key: new for key, new in former.items() if key not in in_use}
+    levels: dict[tuple[str, str, str], str] = {}
+    for (policy, ladder, old), new in story.former_levels.items():
+        policy_ = names.policy(policy)
+        ladder_ = names.ladder(policy_, ladder)
+        levels[policy_, ladder_, old] = names.levels.get((policy_, ladder_, new), new)
+    levels |= names.levels
+    used = {(p.name, ladder.name, level.name) for p in policies for ladder in p.ladders for level in ladder.levels}
+    story.former_levels = {key: new for key, new in levels.items() if key not in used}
+
+
 class Changing:
     """Puts another set in force on a ticket."""
 
@@ -133,13 +150,15 @@ class Changing:
         """Returns the rows that are kept from now on."""
         story = self.story
         fields: Fields = {name: value for name, value in self.record.fields.items() if name != "@begun"}
-        names, earlier = Names(to.policies), story.policies
+        earlier = story.policies
         policies = joined(earlier, to.policies)
+        names = Names(policies)
         new_rows = rows_of(policies)
         goes_on = continued(earlier, policies, names)
         for row, old_row in goes_on.items():
             self._go_on(policies, names, (row, old_row), new_rows[row], fields)
         self._rename(policies, names, fields)
+        know_former(story, names, policies)
         ladders_before = self._ladders_before(earlier, names, fields)
         granted = {name: self.keeping.without_extension(one) for name, one in story.commitments.items() if one.extension}
         old_hours = story.hours
@@ -203,7 +222,8 @@ class Changing:
             still = chosen is not None and name in {commitment.name for commitment in chosen.commitments}
             if new != name and new not in story.commitments and not still:
                 story.commitments[new] = story.commitments.pop(name)
-                story.former[one.policy, name] = new
+                if one.verdict != "pending":
+                    one.offer = replace(one.offer, commitment=replace(one.offer.commitment, name=new))
         for name, high in list(self.climbing.escalations.items()):
             high.policy = names.policy(high.policy)
             new = names.ladder(high.policy, name)
@@ -216,7 +236,6 @@ class Changing:
             if new != name and new not in self.climbing.escalations and name not in ladders:
                 self.climbing.escalations[new] = self.climbing.escalations.pop(name)
                 self.climbing.resolved_ladder[new] = self.climbing.resolved_ladder.pop(name)
-        story.former_levels |= names.levels
 
     def _ladders_before(self, earlier: Sequence[Policy], names: Names, fields: Fields) -> dict[str, ResolvedLadder]:
         found = {}
@@ -282,7 +301,7 @@ class Changing:
             applies = story.offered(high.metric, fields)[1].get(name)
             gone = high.state == "monitoring" and applies is None
             if (story.watches[high.metric].on or gone) and name not in laid and name in before:
-                climbing.release(name, high, before[name], "withdrawn")
+                climbing.release(before[name].ladder.name, high, before[name], "withdrawn")
             climbing.resolved_ladder[name] = applies
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from tests.oracle.hours import later
 from tests.oracle.promised import EscalationState, ResolvedLadder, Story, Watch, reached
 
@@ -46,17 +48,19 @@ class Climbing:
         for name, escalation_state in self.escalations.items():
             resolved_ladder = self.story.offered(escalation_state.metric, before)[1].get(name)
             if resolved_ladder is not None:
-                meant.append((name, escalation_state, resolved_ladder))
+                level = self.story.former_levels.get((resolved_ladder.policy, name, event.level), event.level)
+                said = msgspec.structs.replace(event, level=level)
+                meant.append((name, escalation_state, resolved_ladder, said))
         if event.type == "escalation.requested":
             takers = [one for one in meant if one[2].ladder.on_request]
             knowing = [
-                one for one in takers if not event.level or event.level in [level.name for level in one[2].ladder.levels]
+                one for one in takers if not one[3].level or one[3].level in [level.name for level in one[2].ladder.levels]
             ]
-            for name, escalation_state, resolved_ladder in (knowing or takers or meant)[:1]:
-                self._ask(name, event, escalation_state, resolved_ladder, self.story.watches[escalation_state.metric])
+            for name, escalation_state, resolved_ladder, said in (knowing or takers or meant)[:1]:
+                self._ask(name, said, escalation_state, resolved_ladder, self.story.watches[escalation_state.metric])
             return
-        for name, escalation_state, resolved_ladder in meant:
-            if not _active(escalation_state) or (event.level and event.level not in escalation_state.raised):
+        for name, escalation_state, resolved_ladder, said in meant:
+            if not _active(escalation_state) or (said.level and said.level not in escalation_state.raised):
                 continue
             if event.type == "escalation.released":
                 self.release(name, escalation_state, resolved_ladder)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from stream.sla.policy.policy import OnChange
 from tests.oracle.hours import length
-from tests.oracle.promised import WALL, Offer, ResolvedCommitment, Story, Watch, reached
+from tests.oracle.promised import WALL, Offer, ResolvedCommitment, Story, Watch, offered, reached
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -51,7 +51,7 @@ class Keeping:
             if resolved.allowance is not None and watch.reading(resolved.clock) >= resolved.allowance:
                 self.breach(resolved)
                 continue
-            for threshold in resolved.offer.thresholds:
+            for threshold in () if resolved.unjudged else resolved.offer.thresholds:
                 if threshold.text not in resolved.warned and reached(
                     threshold, resolved, watch, resolved.offer.calendar, self.story.now
                 ):
@@ -67,7 +67,7 @@ class Keeping:
         if resolved is None:
             return
         watch = self.story.watches[resolved.metric]
-        offer = self.story.offered(resolved.metric, before)[0].get(named)
+        offer = offered(self.story.policies, before, watch.began)[0].get(named)
         if offer is None:
             return
         hours, cap = self.story.hours[offer.calendar], offer.commitment.extension_cap

@@ -81,7 +81,8 @@ Policies that change on the way
     before counted, whatever ``on_change`` says. It is said to be retargeted if its deadline, target, clock, policy, version,
     calendar, row or name is another; and breached if the deadline is now a past minute.
 34. What is not promised any more is cancelled, and its ladder released, also while it is watched. What was decided stays.
-35. What begins by a new set and has its deadline in a past minute has no target in this cycle, and no deadline.
+35. What begins by a new set and has its deadline in a past minute has no target, deadline or warning in
+    this cycle.
 36. A row on which nothing stood before goes on with the stopwatch on which the same commitment or ladder stood, if its base
     name is the same or it is a policy's own. If that is on or was never started, its conditions are asked once, of an event
     of no type that changes nothing; what was promised before judges.
@@ -96,7 +97,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tests.oracle.asked import Record, matters, moves, touches
-from tests.oracle.changing import Change, Changing, joined, rows_of
+from tests.oracle.changing import Change, Changing, Names, joined, know_former, rows_of
 from tests.oracle.climbing import Climbing
 from tests.oracle.keeping import Keeping
 from tests.oracle.promised import MINUTE, Expected, Story, Watch
@@ -145,11 +146,14 @@ def tell(
     at_minute: dict[int, list[Event]] = {}
     for event in ordered:
         at_minute.setdefault(event.at // MINUTE, []).append(event)
-    ahead = list(changes)
+    ahead, names = list(changes), []
     while ahead and ahead[0].minute <= ordered[0].at // MINUTE:
         change = ahead.pop(0)
         policies, hours = joined(policies, change.policies), {**hours, **change.hours}
+        names.append((Names(policies), policies))
     ticket = _Ticket(policies, {name: hours[name] for name in sorted(_calendars(policies))})
+    for known, of in names:
+        know_former(ticket.story, known, of)
     for minute in range(ordered[0].at // MINUTE, max(-(-until // MINUTE), ordered[-1].at // MINUTE + 1)):
         ticket.story.now = minute
         while ahead and ahead[0].minute <= minute and minute * MINUTE < until:

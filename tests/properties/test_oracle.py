@@ -79,7 +79,7 @@ def engine_with_deployments(one: Deployed) -> set[Expected]:
     }
 
 
-@settings(max_examples=examples(40), deadline=None, phases=[Phase.explicit, Phase.generate], database=None)
+@settings(max_examples=examples(20), deadline=None, phases=[Phase.explicit, Phase.generate], database=None)
 @given(st.integers(0, 2**32))
 def test_the_engine_says_what_the_oracle_says_while_policies_change(seed: int) -> None:
     one = deployed(seed)
