@@ -298,6 +298,9 @@ def _objections(proposal: Proposal, rehearsal: Rehearsal | None, accepted: int |
 def _export(found: ReadLog, path: Path) -> None:
     if found.log.last is None:
         raise click.ClickException("nothing was ever deployed, so there is nothing to export")
-    with click.open_file(str(path), "wb") as file:
-        for number, value in found.values.items():
-            file.write(export_line(found.log.entries[number], value))
+    try:
+        with click.open_file(str(path), "wb") as file:
+            for number, value in found.values.items():
+                file.write(export_line(found.log.entries[number], value))
+    except OSError as error:
+        raise click.ClickException(f"{path} cannot be written: {error.strerror}") from error

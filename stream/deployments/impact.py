@@ -121,6 +121,7 @@ class ImpactCount:
         """``deployments``: with the one in question as the newest. ``as_of``: the instant of the question, not before it."""
         self._engine: Final = Engine(deployments)
         self._number: Final = deployments.timeline.last.number
+        self._before: Final = self._engine.as_of(self._number - 1)
         self._as_of: Final = as_of
         self._open = self._affected = self._unbuilt = self._cut = 0
         self._touches: Final = dict.fromkeys(Touch, 0)
@@ -132,7 +133,7 @@ class ImpactCount:
             return
         self._open += 1
         step = self._engine.wake(state, self._as_of + 1)
-        effects = [effect for effect in step.effects if effect.deployment == self._number]
+        effects = self._of_the_deployment(state, step.effects)
         self._affected += bool(effects)
         self._unbuilt += bool(step.unbuilt)
         self._cut += step.cut
@@ -141,6 +142,14 @@ class ImpactCount:
             self._touches[touch] += 1
             if len(self._examples[touch]) < EXAMPLES:
                 self._examples[touch].append(_example(effect))
+
+    def _of_the_deployment(self, state: State, effects: tuple[Effect, ...]) -> list[Effect]:
+        """Those that it names, and those that time makes true only with it: a deadline that it moved into the time between the
+        last that is known of the ticket and the instant of the question."""
+        if all(effect.deployment == self._number for effect in effects):
+            return list(effects)
+        anyway = {effect.id for effect in self._before.wake(state, self._as_of + 1).effects}
+        return [effect for effect in effects if effect.deployment == self._number or effect.id not in anyway]
 
     @property
     def impact(self) -> Impact:

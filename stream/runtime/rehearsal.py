@@ -45,5 +45,7 @@ def rehearse(log: Log, proposal: Proposal, lines: Iterable[tuple[int, bytes]], h
             at = record.at
         playback.wakes(at)
         newest = max(newest, at)
-    deployments, at = as_of(log, proposal, newest)
-    return Rehearsal(impact_on(playback.states.values(), deployments, at), at, refused)
+    # After the last event, which the policies before have judged already.
+    deployments, at = as_of(log, proposal, newest + 1)
+    impact = impact_on(playback.states.values(), deployments, at)
+    return Rehearsal(impact, newest if at == newest + 1 else at, refused)

@@ -340,6 +340,15 @@ def test_without_a_deployment_there_is_nothing_to_export(desk: Desk) -> None:
     assert (result.exit_code, "nothing was ever deployed" in result.stderr) == (1, True)
 
 
+def test_an_export_that_cannot_be_written_is_reported(desk: Desk) -> None:
+    desk.deployed("8h")
+
+    result = desk.deploy("--export", str(desk.folder / "missing" / "deployments.jsonl"))
+
+    assert result.exit_code == 1
+    assert "missing/deployments.jsonl cannot be written: No such file or directory" in result.stderr
+
+
 def test_an_export_is_read_as_the_same_deployments(desk: Desk) -> None:
     desk.deployed("8h", "4h")
     file = desk.folder / "deployments.jsonl"

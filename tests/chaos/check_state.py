@@ -53,12 +53,16 @@ def check_state(recording: Recording, known: Truth) -> Iterator[str]:
 
 
 def _progress(changelog: list[Found]) -> Iterator[str]:
-    """How far the feed is said to be, by one owner after the other, never goes back."""
+    """How far the feed is said to be never goes back, as long as one worker owns the partition.
+
+    The next owner may begin before a checkpoint that the one before it wrote last: it reads that input again.
+    """
     epoch, reached = 0, 0
     for record in changelog:
         if epoch_of(record) < epoch:
             continue  # by a worker that had been replaced
-        epoch = epoch_of(record)
+        if epoch_of(record) > epoch:
+            epoch, reached = epoch_of(record), 0
         if record.key == CHECKPOINT_KEY:
             shown = msgspec.json.decode(record.value or b"", type=Checkpoint).watermark
             if shown < reached:

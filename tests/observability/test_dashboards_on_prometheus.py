@@ -35,6 +35,15 @@ VARIABLES = sorted(
     }
 )
 
+ANNOTATIONS = sorted(
+    {
+        annotation["expr"]
+        for board in board_queries.boards()
+        for annotation in board["annotations"]["list"]
+        if "ALERTS" not in annotation["expr"]
+    }
+)
+
 
 @pytest.fixture(scope="module")
 def prometheus() -> Iterator[Any]:
@@ -55,6 +64,14 @@ def test_a_variable_has_values(prometheus: Any, definition: str) -> None:
     metric, label = definition.removeprefix("label_values(").removesuffix(")").split(", ")
 
     assert prometheus.ask(f"label/{label}/values", **{"match[]": metric})
+
+
+@pytest.mark.parametrize("expression", ANNOTATIONS)
+def test_a_mark_of_an_instant_has_one_while_the_run_lasted(prometheus: Any, expression: str) -> None:
+    found = prometheus.ask("query", query=expression, time=prometheus.ended)["result"]
+
+    assert found
+    assert all(prometheus.began - 600 < float(one["value"][1]) / 1e3 <= prometheus.ended for one in found)
 
 
 def test_the_breaches_on_the_overview_name_tickets(prometheus: Any) -> None:

@@ -24,11 +24,13 @@ class Climbing:
         self.resolved_ladder: dict[str, ResolvedLadder | None] = {}
         """What every ladder that has once applied offers to the fields as they are."""
 
-    def move(self, metric: str, watch: Watch, move: str, before: Fields) -> None:
-        """The stopwatch is about to end, or was just paused, resumed or reopened."""
+    def move(self, metric: str, watch: Watch, move: str, before: Fields, only: set[str] | None = None) -> None:
+        """The stopwatch is about to end, or was just paused, resumed or reopened. ``only``: these; ``None``: all on it."""
         for name, resolved_ladder in self.story.offered(metric, before)[1].items():
             escalation_state = self.escalations.get(name)
             if escalation_state is None or escalation_state.metric != metric or escalation_state.cycle != watch.cycle:
+                continue
+            if only is not None and name not in only:
                 continue
             if move == "reopen":
                 self._reopen(name, escalation_state, resolved_ladder)
@@ -37,7 +39,7 @@ class Climbing:
                 escalation_state.watched_until = self._later(self.story.now, resolved_ladder.ladder.monitoring, resolved_ladder)
                 self._tell(name, escalation_state, "monitoring", resolved_ladder, due=escalation_state.watched_until)
             elif move in ("stop", "restart", "cancel"):
-                self._release(name, escalation_state, resolved_ladder)
+                self.release(name, escalation_state, resolved_ladder)
 
     def hear(self, event: Event, before: Fields) -> None:
         meant = []
@@ -57,7 +59,7 @@ class Climbing:
             if not _active(escalation_state) or (event.level and event.level not in escalation_state.raised):
                 continue
             if event.type == "escalation.released":
-                self._release(name, escalation_state, resolved_ladder)
+                self.release(name, escalation_state, resolved_ladder)
             elif escalation_state.state == "climbing":
                 escalation_state.state, escalation_state.said = "acknowledged", self.story.now
                 self._tell(name, escalation_state, "acknowledged", resolved_ladder)
@@ -76,21 +78,45 @@ class Climbing:
                 )
                 if escalation_state and elsewhere and name in self.story.offered(escalation_state.metric, fields)[1]:
                     continue
-                if escalation_state is None or (escalation_state.cycle, escalation_state.metric) != (watch.cycle, metric):
-                    if escalation_state is not None:
-                        self._release(name, escalation_state, resolved_ladder)
-                    self.escalations[name] = EscalationState(metric, watch.cycle)
-                elif escalation_state.state == "withdrawn":
-                    escalation_state.state, escalation_state.said, escalation_state.repeats = "climbing", self.story.now, 0
-                    self._tell(name, escalation_state, "recurred", resolved_ladder)
+                self.lay_one(name, resolved_ladder, metric, watch)
         for name, escalation_state in self.escalations.items():
             watch = self.story.watches[escalation_state.metric]
             applied = self.story.offered(escalation_state.metric, before)[1].get(name)
             applies = self.story.offered(escalation_state.metric, fields)[1].get(name)
             watched_and_gone = escalation_state.state == "monitoring" and applies is None
             if (watch.on or watched_and_gone) and name not in laid and applied is not None:
-                self._release(name, escalation_state, applied, "withdrawn")
+                self.release(name, escalation_state, applied, "withdrawn")
             self.resolved_ladder[name] = applies
+
+    def lay_one(self, name: str, resolved_ladder: ResolvedLadder, metric: str, watch: Watch) -> None:
+        escalation_state = self.escalations.get(name)
+        if escalation_state is None or (escalation_state.cycle, escalation_state.metric) != (watch.cycle, metric):
+            if escalation_state is not None:
+                self.release(name, escalation_state, resolved_ladder)
+            self.escalations[name] = EscalationState(metric, watch.cycle, policy=resolved_ladder.policy)
+        elif escalation_state.state == "withdrawn":
+            escalation_state.state, escalation_state.said, escalation_state.repeats = "climbing", self.story.now, 0
+            self._tell(name, escalation_state, "recurred", resolved_ladder)
+
+    def raise_highest(self, name: str, resolved_ladder: ResolvedLadder) -> None:
+        """Rule 39: of the levels that are past at a deployment only the highest."""
+        escalation_state = self.escalations[name]
+        watch = self.story.watches[escalation_state.metric]
+        if escalation_state.state != "climbing" or not self._may_escalate(resolved_ladder):
+            return
+        resolved, now = self.story.commitments.get(resolved_ladder.ladder.commitment), self.story.now
+        watch = watch.a_minute_ago(now)  # what is reached in this very minute is not past
+        past = [
+            level.name
+            for level, threshold in resolved_ladder.levels
+            if _speaks(level, resolved_ladder, self.story)
+            and not _passed(level, escalation_state, resolved_ladder)
+            and reached(threshold, resolved, watch, resolved_ladder.calendar, now - 1)
+        ]
+        if past:
+            escalation_state.raised.append(past[-1])
+            escalation_state.said, escalation_state.repeats = self.story.now, 0
+            self._tell(name, escalation_state, "raised", resolved_ladder, due=self._due(resolved_ladder))
 
     def look(self) -> bool:
         """Says what is due in this minute; whether anything was, so that more may be."""
@@ -102,7 +128,7 @@ class Climbing:
     def _look(self, name: str, escalation_state: EscalationState, resolved_ladder: ResolvedLadder | None) -> bool:
         now, watch = self.story.now, self.story.watches[escalation_state.metric]
         if escalation_state.state == "monitoring" and escalation_state.watched_until == now and resolved_ladder is not None:
-            self._release(name, escalation_state, resolved_ladder, "quiet")
+            self.release(name, escalation_state, resolved_ladder, "quiet")
             return True
         if (
             resolved_ladder is None
@@ -172,7 +198,7 @@ class Climbing:
         kind, team = "escalation.repeated" if again else "escalation.raised", resolved_ladder.teams.get(level.name, "")
         self.story.say(name, kind, level.name, escalation_state.cycle, self._due(resolved_ladder), ladder.kind, team)
 
-    def _release(
+    def release(
         self, name: str, escalation_state: EscalationState, resolved_ladder: ResolvedLadder, state: str = "released"
     ) -> None:
         if _active(escalation_state):

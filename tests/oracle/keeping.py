@@ -9,8 +9,11 @@ from tests.oracle.hours import length
 from tests.oracle.promised import WALL, Offer, ResolvedCommitment, Story, Watch, reached
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from stream.sla.events import Event
     from tests.oracle.asked import Fields
+    from tests.oracle.hours import OpenMinutes
 
 _REOPENED = {"late": "breached", "met": "pending", "measured": "pending"}
 _MAY_BEGIN = ("cancelled", "met", "measured")
@@ -20,11 +23,13 @@ class Keeping:
     def __init__(self, story: Story) -> None:
         self.story = story
 
-    def move(self, metric: str, watch: Watch, move: str, before: Fields) -> None:
-        """The stopwatch is about to end, or was just paused, resumed or reopened."""
+    def move(self, metric: str, watch: Watch, move: str, before: Fields, only: set[str] | None = None) -> None:
+        """The stopwatch is about to end, or was just paused, resumed or reopened. ``only``: these; ``None``: all on it."""
         offers, _ = self.story.offered(metric, before)
         for name, resolved in self.story.commitments.items():
             if resolved.metric != metric or resolved.cycle != watch.cycle or name not in offers:
+                continue
+            if only is not None and name not in only:
                 continue
             if move in ("stop", "restart", "cancel"):
                 self._end(resolved, move)
@@ -33,9 +38,10 @@ class Keeping:
                 resolved.verdict = _REOPENED.get(resolved.verdict, resolved.verdict)
                 if resolved.verdict == "pending":
                     self._change(resolved, offers[name], watch, same=True)
+                    self._measure_anew(resolved, watch)
             if resolved.verdict == "pending":
                 self._aim(resolved, watch)
-                self._tell(resolved, "paused" if move == "pause" else "resumed")
+                self.tell(resolved, "paused" if move == "pause" else "resumed")
 
     def look(self) -> None:
         for resolved in self.story.commitments.values():
@@ -43,21 +49,25 @@ class Keeping:
             if resolved.verdict != "pending" or not watch.on:
                 continue
             if resolved.allowance is not None and watch.reading(resolved.clock) >= resolved.allowance:
-                self._breach(resolved)
+                self.breach(resolved)
                 continue
             for threshold in resolved.offer.thresholds:
                 if threshold.text not in resolved.warned and reached(
                     threshold, resolved, watch, resolved.offer.calendar, self.story.now
                 ):
                     resolved.warned.add(threshold.text)
-                    self._tell(resolved, "warned", threshold.text)
+                    self.tell(resolved, "warned", threshold.text)
 
     def extend(self, event: Event, before: Fields) -> None:
-        resolved = self.story.commitments.get(event.commitment)
+        named = event.commitment
+        if named not in self.story.commitments:
+            found = [name for name, one in self.story.commitments.items() if self.story.former.get((one.policy, named)) == name]
+            named = found[0] if found else named
+        resolved = self.story.commitments.get(named)
         if resolved is None:
             return
         watch = self.story.watches[resolved.metric]
-        offer = self.story.offered(resolved.metric, before)[0].get(event.commitment)
+        offer = self.story.offered(resolved.metric, before)[0].get(named)
         if offer is None:
             return
         hours, cap = self.story.hours[offer.calendar], offer.commitment.extension_cap
@@ -67,11 +77,11 @@ class Keeping:
         if most is not None and most.business == wanted.business == (resolved.clock != WALL):
             room = min(wanted.minutes, most.minutes - resolved.extension)
         if resolved.verdict != "pending" or resolved.target is None or not watch.on or room <= 0:
-            self._tell(resolved, "extension_refused")
+            self.tell(resolved, "extension_refused")
             return
         resolved.extension += room
-        self._warn_anew(resolved, watch)
-        self._tell(resolved, "retargeted")
+        self.warn_anew(resolved, watch)
+        self.tell(resolved, "retargeted")
 
     def lay(self, fields: Fields) -> None:
         """Begin, change and cancel promises, so that those of the fields lie over every stopwatch that is on."""
@@ -86,37 +96,82 @@ class Keeping:
         for name, resolved in self.story.commitments.items():
             if resolved.verdict == "pending" and self.story.watches[resolved.metric].on and name not in laid:
                 resolved.verdict = "cancelled"
-                self._tell(resolved, "cancelled")
+                self.tell(resolved, "cancelled")
 
     def _lay(self, name: str, offer: Offer, watch: Watch) -> None:
         resolved = self.story.commitments.get(name)
-        same = resolved is not None and resolved.metric == offer.commitment.metric.name and resolved.cycle == watch.cycle
-        if resolved is None or (resolved.verdict != "pending" and (not same or resolved.verdict in _MAY_BEGIN)):
-            resolved = self.story.commitments[name] = ResolvedCommitment(offer, watch.cycle)
-            self._set_target(resolved, offer, watch)
-            self._aim(resolved, watch)
-            self._tell(resolved, "started")
-            if watch.phase == "paused":
-                self._tell(resolved, "paused")
-        elif resolved.verdict == "pending":
+        if resolved is not None and resolved.verdict == "pending":
+            same = resolved.metric == offer.commitment.metric.name and resolved.cycle == watch.cycle
             self._change(resolved, offer, watch, same=same)
+        else:
+            self.begin(name, offer, watch)
+
+    def begin(self, name: str, offer: Offer, watch: Watch, *, deployed: bool = False) -> None:
+        """Where nothing of the name is open: it begins, unless it was breached in this cycle."""
+        resolved = self.story.commitments.get(name)
+        same = resolved is not None and resolved.metric == offer.commitment.metric.name and resolved.cycle == watch.cycle
+        if resolved is not None and same and resolved.verdict not in _MAY_BEGIN:
+            return
+        resolved = self.story.commitments[name] = ResolvedCommitment(offer, watch.cycle, policy=offer.policy.name)
+        self._set_target(resolved, offer, watch)
+        self._aim(resolved, watch)
+        if deployed and resolved.due is not None and resolved.due < self.story.now:
+            resolved.target, resolved.due, resolved.unjudged = None, None, True
+        self.tell(resolved, "started")
+        if watch.phase == "paused":
+            self.tell(resolved, "paused")
 
     def _change(self, resolved: ResolvedCommitment, offer: Offer, watch: Watch, *, same: bool) -> None:
         old, target, clock = resolved.offer, resolved.target, resolved.clock
-        resolved.offer, resolved.cycle = offer, watch.cycle
-        self._set_target(resolved, offer, watch)
+        if same and resolved.unjudged:
+            resolved.offer = offer
+            return
+        resolved.unjudged = False
+        granted = (self.without_extension(resolved), self.story.hours) if resolved.extension else (None, self.story.hours)
+        self.aim_at(resolved, offer, watch, granted)
         another_policy = (old.policy.name, old.policy.version) != (offer.policy.name, offer.policy.version)
         another_target = resolved.target != target or (resolved.target is not None and resolved.clock != clock)
         if same and not another_policy and not another_target:
             return
+        resolved.policy = offer.policy.name
         if offer.commitment.on_change is not OnChange.CARRY:
-            resolved.begins_at = dict(watch.counts)
+            resolved.begins_minute = self.story.now
         if offer.commitment.on_change is OnChange.RESET:
-            resolved.used_from = dict(watch.counts)
+            resolved.used_minute = self.story.now
             resolved.extension = 0
             resolved.warned = set()
-        self._warn_anew(resolved, watch)
-        self._tell(resolved, "retargeted")
+        self._measure_anew(resolved, watch)
+        self.warn_anew(resolved, watch)
+        self.tell(resolved, "retargeted")
+
+    def aim_at(
+        self, resolved: ResolvedCommitment, offer: Offer, watch: Watch, granted: tuple[int | None, Mapping[str, OpenMinutes]]
+    ) -> None:
+        """Take what is promised now. ``granted``: the deadline without the extension, and the calendars it was on."""
+        clock, (start, old_hours) = resolved.clock, granted
+        resolved.offer, resolved.cycle = offer, watch.cycle
+        self._set_target(resolved, offer, watch)
+        if resolved.extension and (clock == WALL) != (resolved.clock == WALL):
+            start = self.story.now if start is None else start
+            if clock == WALL:
+                hours = self.story.hours[offer.calendar]
+                resolved.extension = sum(hours.is_open(minute) for minute in range(start, start + resolved.extension))
+            else:
+                resolved.extension = old_hours[clock].add(start, resolved.extension) - start
+        self._measure_anew(resolved, watch)
+        self._aim(resolved, watch)
+
+    def without_extension(self, resolved: ResolvedCommitment) -> int | None:
+        """The minute of the deadline if no extension had been granted; ``None`` if it is not in sight."""
+        watch = self.story.watches[resolved.metric]
+        return watch.first_showed(resolved.clock, resolved.base + (resolved.target or 0), self.story.now)
+
+    def _measure_anew(self, resolved: ResolvedCommitment, watch: Watch) -> None:
+        clocks = (WALL, *self.story.hours)
+        if resolved.begins_minute is not None:
+            resolved.begins_at = {clock: watch.count(clock, resolved.begins_minute) for clock in clocks}
+        if resolved.used_minute is not None:
+            resolved.used_from = {clock: watch.count(clock, resolved.used_minute) for clock in clocks}
 
     def _set_target(self, resolved: ResolvedCommitment, offer: Offer, watch: Watch) -> None:
         resolved.target = None
@@ -129,7 +184,7 @@ class Keeping:
         allowance = resolved.allowance
         resolved.due = None if allowance is None else watch.first_showed(resolved.clock, allowance, self.story.now)
 
-    def _warn_anew(self, resolved: ResolvedCommitment, watch: Watch) -> None:
+    def warn_anew(self, resolved: ResolvedCommitment, watch: Watch) -> None:
         """Rule 20: of the warnings given, those stay given whose marks the new deadline leaves behind."""
         self._aim(resolved, watch)
         calendar, now = resolved.offer.calendar, self.story.now
@@ -142,23 +197,23 @@ class Keeping:
             if move == "cancel" or timer:
                 resolved.verdict = "cancelled"
                 if move != "restart":
-                    self._tell(resolved, "cancelled")
+                    self.tell(resolved, "cancelled")
             elif resolved.target is None:
                 resolved.verdict = "measured"
-                self._tell(resolved, "measured")
+                self.tell(resolved, "measured")
             elif resolved.due is not None and resolved.due < self.story.now:
-                self._breach(resolved)
+                self.breach(resolved)
             else:
                 resolved.verdict = "met"
-                self._tell(resolved, "met")
+                self.tell(resolved, "met")
         if resolved.verdict == "breached" and move != "cancel" and not timer:
             resolved.verdict = "late"
-            self._tell(resolved, "met_late")
+            self.tell(resolved, "met_late")
 
-    def _breach(self, resolved: ResolvedCommitment) -> None:
+    def breach(self, resolved: ResolvedCommitment) -> None:
         resolved.verdict = "breached"
-        self._tell(resolved, "elapsed" if resolved.offer.commitment.metric.timer else "breached")
+        self.tell(resolved, "elapsed" if resolved.offer.commitment.metric.timer else "breached")
 
-    def _tell(self, resolved: ResolvedCommitment, kind: str, level: str = "") -> None:
+    def tell(self, resolved: ResolvedCommitment, kind: str, level: str = "") -> None:
         name = resolved.offer.commitment.name
         self.story.say(name, f"commitment.{kind}", level, resolved.cycle, resolved.due)

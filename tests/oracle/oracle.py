@@ -33,7 +33,8 @@ What is promised
     apply before its verdict.
 15. When policy, version, target or the calendar of a business target become others before the verdict, the target is
     swapped: it counts from where the one before it did (``carry``) or from now (``forward``; ``reset`` counts time used from
-    now, too, and forgets extensions and warnings given). An extension keeps its length, on whatever clock the target now is.
+    now, too, and forgets extensions and warnings given). An extension keeps its length; where the target changes between
+    wall and business time, it is as much of the new clock as it moved the deadline before.
     After a verdict nothing is swapped.
 16. An extension is taken while the promise is open and has a target, on the target's own clock, up to the cap; else refused.
 
@@ -70,6 +71,24 @@ Ladders
     neither urgent nor is the ``due_at`` of the commitment asked for past (one fulfilled while it had none counts as past).
 30. Whatever is said of a ladder names its kind. What raises or repeats a level, or brings it back, names the team that the
     level chooses for the fields at that time: those after the event, but for a reopening those before it, as in 13.
+
+Policies that change on the way
+31. A set takes the place of another at the first instant of a minute: before the events of that minute, and before what time
+    makes true in it. What a minute before it made true stays. A set from before the first event is there from the beginning.
+32. A set has, besides its own policies, the versions of these that the set before had and it has not. ``was`` gives a thing
+    its former name, except where the version that applies to the ticket still has the former one.
+33. What is open is counted anew, minute by minute, on the calendars of the new set. It takes the new target from where the one
+    before counted, whatever ``on_change`` says. It is said to be retargeted if its deadline, target, clock, policy, version,
+    calendar, row or name is another; and breached if the deadline is now a past minute.
+34. What is not promised any more is cancelled, and its ladder released, also while it is watched. What was decided stays.
+35. What begins by a new set and has its deadline in a past minute has no target in this cycle, and no deadline.
+36. A row on which nothing stood before goes on with the stopwatch on which the same commitment or ladder stood, if its base
+    name is the same or it is a policy's own. If that is on or was never started, its conditions are asked once, of an event
+    of no type that changes nothing; what was promised before judges.
+37. Any other new row has the stopwatch that it would have if it had been kept from the first event on.
+38. A row on which nothing stands any more is cancelled.
+39. Of the levels that a past minute had reached and that may be raised now, the highest alone is raised.
+40. An event may use the former name of a commitment or level.
 """
 
 from __future__ import annotations
@@ -77,6 +96,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tests.oracle.asked import Record, matters, moves, touches
+from tests.oracle.changing import Change, Changing, joined, rows_of
 from tests.oracle.climbing import Climbing
 from tests.oracle.keeping import Keeping
 from tests.oracle.promised import MINUTE, Expected, Story, Watch
@@ -85,21 +105,34 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from stream.sla.events import Event
-    from stream.sla.policy.metric import Metric
     from stream.sla.policy.policy import Policy
     from tests.oracle.asked import Fields
     from tests.oracle.hours import OpenMinutes
 
 
-def oracle(policies: Sequence[Policy], hours: Mapping[str, OpenMinutes], events: Iterable[Event], until: int) -> set[Expected]:
+def oracle(
+    policies: Sequence[Policy],
+    hours: Mapping[str, OpenMinutes],
+    events: Iterable[Event],
+    until: int,
+    changes: Sequence[Change] = (),
+) -> set[Expected]:
     """All that must be said about one ticket by the instant ``until`` (epoch microseconds).
+
+    ``changes``: sets that take the place of the first, in the order of their minutes.
 
     ``hours``: the calendars that the policies name. Raises ValueError where an instant or a length is no whole minute.
     """
-    return tell(policies, hours, events, until).said
+    return tell(policies, hours, events, until, changes).said
 
 
-def tell(policies: Sequence[Policy], hours: Mapping[str, OpenMinutes], events: Iterable[Event], until: int) -> Story:
+def tell(
+    policies: Sequence[Policy],
+    hours: Mapping[str, OpenMinutes],
+    events: Iterable[Event],
+    until: int,
+    changes: Sequence[Change] = (),
+) -> Story:
     """The whole story up to then: what was said, and how every promise and its stopwatch stand."""
     unique: dict[tuple[str, str], Event] = {}
     for event in events:
@@ -112,9 +145,15 @@ def tell(policies: Sequence[Policy], hours: Mapping[str, OpenMinutes], events: I
     at_minute: dict[int, list[Event]] = {}
     for event in ordered:
         at_minute.setdefault(event.at // MINUTE, []).append(event)
+    ahead = list(changes)
+    while ahead and ahead[0].minute <= ordered[0].at // MINUTE:
+        change = ahead.pop(0)
+        policies, hours = joined(policies, change.policies), {**hours, **change.hours}
     ticket = _Ticket(policies, {name: hours[name] for name in sorted(_calendars(policies))})
     for minute in range(ordered[0].at // MINUTE, max(-(-until // MINUTE), ordered[-1].at // MINUTE + 1)):
         ticket.story.now = minute
+        while ahead and ahead[0].minute <= minute and minute * MINUTE < until:
+            ticket.rows = ticket.changing.change(ahead.pop(0), ticket.rows, ordered)
         for event in at_minute.get(minute, ()):
             ticket.hear(event)
         if minute * MINUTE < until:
@@ -133,19 +172,17 @@ class _Ticket:
     def __init__(self, policies: Sequence[Policy], hours: Mapping[str, OpenMinutes]) -> None:
         self.record = Record()
         self.story = Story(policies, hours)
-        self.metrics: dict[str, Metric] = {}
-        for policy in policies:
-            self.metrics |= {commitment.metric.name: commitment.metric for commitment in policy.commitments}
-            self.metrics |= {ladder.metric.name: ladder.metric for ladder in policy.ladders if ladder.metric is not None}
-        self.watches = self.story.watches = {name: Watch(hours) for name in self.metrics}
+        self.rows = rows_of(policies)
+        self.story.watches = {name: Watch(hours) for name in self.rows}
         self.commitments = Keeping(self.story)
         self.ladders = Climbing(self.story)
+        self.changing = Changing(self.commitments, self.ladders, self.record)
 
     def hear(self, event: Event) -> None:
         before, first = self.record.fields, not self.record.begun
         event, changed = self.record.after(event)
-        for name, metric in self.metrics.items():
-            watch = self.watches[name]
+        for name, metric in self.rows.items():
+            watch = self.story.watches[name]
             given: list[str] = []
             if self.record.gone:
                 given = ["cancel"] if watch.on else []
@@ -167,7 +204,7 @@ class _Ticket:
             pass
 
     def pass_by(self) -> None:
-        for watch in self.watches.values():
+        for watch in self.story.watches.values():
             if watch.phase == "running":
                 watch.run(self.story.now)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -48,6 +48,10 @@ class Story:
         self.watches: dict[str, Watch] = {}
         self.commitments: dict[str, ResolvedCommitment] = {}
         self.said: set[Expected] = set()
+        self.former: dict[tuple[str, str], str] = {}
+        """Policy and former name of a commitment, to its present name."""
+        self.former_levels: dict[tuple[str, str, str], str] = {}
+        """Policy, ladder and former name of a level, to its present name."""
 
     def offered(self, metric: str, fields: Fields) -> tuple[dict[str, Offer], dict[str, ResolvedLadder]]:
         """What is promised to these fields on the stopwatch of a row."""
@@ -88,6 +92,23 @@ class Watch:
             self.counts = dict.fromkeys((WALL, *self.hours), 0)
         after = {"pause": "paused", "stop": "stopped", "skip": "stopped", "cancel": "cancelled"}
         self.phase = after.get(move, "running")
+
+    def count_anew(self, hours: Mapping[str, OpenMinutes]) -> None:
+        """The calendars are others than before."""
+        self.hours = hours
+        if self.cycle:
+            self.counts = {clock: self.count(clock, self.ran[-1] + 1 if self.ran else 0) for clock in (WALL, *hours)}
+
+    def count(self, clock: str, until: int) -> int:
+        """How many of the minutes in which it ran up to then counted."""
+        return sum(self._counts(clock, minute) for minute in self.ran if minute < until)
+
+    def a_minute_ago(self, now: int) -> Watch:
+        """As it stood before the minute that ended now."""
+        ran = self.ran[:-1] if self.ran and self.ran[-1] == now - 1 else self.ran
+        last = self.ran[len(ran) :]
+        counts = {clock: count - sum(self._counts(clock, minute) for minute in last) for clock, count in self.counts.items()}
+        return replace(self, ran=ran, counts=counts)
 
     def run(self, minute: int) -> None:
         """The minute [minute, minute + 1) passes while it runs."""
@@ -137,6 +158,14 @@ class ResolvedCommitment:
     extension: int = 0
     warned: set[str] = field(default_factory=set)
     due: int | None = None
+    begins_minute: int | None = None
+    """When the target began to count, if not with the cycle."""
+    used_minute: int | None = None
+    """When a ``reset`` was."""
+    unjudged: bool = False
+    """Rule 35: it has no target in this cycle."""
+    policy: str = ""
+    """The present name of the policy that promises it."""
 
     @property
     def metric(self) -> str:
@@ -162,6 +191,8 @@ class EscalationState:
     said: int = 0
     repeats: int = 0
     watched_until: int = 0
+    policy: str = ""
+    """The present name of its policy."""
 
 
 @dataclass(frozen=True)
@@ -186,6 +217,7 @@ class ResolvedLadder:
     levels: tuple[tuple[Level, Threshold], ...]
     teams: dict[str, str]
     """Level to the team that takes the ticket over."""
+    policy: str
 
 
 def choose(choice: Choice[Any], fields: Fields) -> Any:
@@ -196,17 +228,21 @@ def choose(choice: Choice[Any], fields: Fields) -> Any:
     return None
 
 
+def first_applying(policies: Sequence[Policy], fields: Fields, began: int) -> Policy | None:
+    """The version that promises to a ticket with these fields, on a stopwatch whose cycle began at that minute."""
+    for name in dict.fromkeys(policy.name for policy in policies):
+        versions = [p for p in policies if p.name == name and (p.since is None or p.since <= began * MINUTE)]
+        if versions:
+            policy = max(versions, key=lambda one: (-1 if one.since is None else one.since, one.version))
+            if holds(policy.applies_to, NOBODY, fields):
+                return policy
+    return None
+
+
 def offered(policies: Sequence[Policy], fields: Fields, began: int) -> tuple[dict[str, Offer], dict[str, ResolvedLadder]]:
     """What is promised to a ticket with these fields on a stopwatch whose cycle began at that minute: rules 10 to 12."""
-    names = dict.fromkeys(policy.name for policy in policies)
-    for name in names:
-        versions = [p for p in policies if p.name == name and (p.since is None or p.since <= began * MINUTE)]
-        if not versions:
-            continue
-        policy = max(versions, key=lambda one: (-1 if one.since is None else one.since, one.version))
-        if holds(policy.applies_to, NOBODY, fields):
-            break
-    else:
+    policy = first_applying(policies, fields, began)
+    if policy is None:
         return {}, {}
     usual = choose(policy.calendar, fields)
     offers, ladders = {}, {}
@@ -225,10 +261,10 @@ def offered(policies: Sequence[Policy], fields: Fields, began: int) -> tuple[dic
         teams = {level: team for level, team in chosen.items() if team is not None}
         if ladder.commitment:
             below = offers[ladder.commitment]
-            ladders[ladder.name] = ResolvedLadder(ladder, below.calendar, below.commitment.metric, levels, teams)
+            ladders[ladder.name] = ResolvedLadder(ladder, below.calendar, below.commitment.metric, levels, teams, policy.name)
         else:
             assert ladder.metric is not None
-            ladders[ladder.name] = ResolvedLadder(ladder, usual, ladder.metric, levels, teams)
+            ladders[ladder.name] = ResolvedLadder(ladder, usual, ladder.metric, levels, teams, policy.name)
     return offers, ladders
 
 

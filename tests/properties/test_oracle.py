@@ -9,9 +9,14 @@ from hypothesis import strategies as st
 
 from stream.sla.engine import Engine
 from tests.examples import examples
+from tests.oracle.changing import Change
+from tests.oracle.hours import OpenMinutes
 from tests.oracle.oracle import oracle
 from tests.oracle.promised import Expected
 from tests.oracle.scenes import SLOW, Scene, scene, smallest
+from tests.properties.edits import Deployed, World, deployed
+from tests.properties.invariants import play
+from tests.unit.sla.given import MINUTE
 
 if TYPE_CHECKING:
     from stream.sla.effects import Effect
@@ -46,3 +51,38 @@ def test_the_engine_says_what_the_oracle_says(seed: int) -> None:
     if not agree(found):
         found = smallest(found, lambda one: not agree(one))
     assert engine(found) == oracle(found.policies, SLOW, found.events, found.until), found
+
+
+HOURS: dict[str, OpenMinutes] = {}
+
+
+def hours_of(world: World) -> dict[str, OpenMinutes]:
+    """The slow calendars of a world; equal ones are one, because each remembers its days."""
+    return {name: HOURS.setdefault(repr(data), OpenMinutes(data)) for name, data in world.calendars.items()}
+
+
+def changes(one: Deployed) -> list[Change]:
+    """The timeline of a scene: what holds from an instant takes the place of what held from it on."""
+    found: list[Change] = []
+    for deploy in one.deploys:
+        found = [change for change in found if change.minute * MINUTE < deploy.holds_from]
+        found.append(Change(deploy.holds_from // MINUTE, deploy.world.policies, hours_of(deploy.world)))
+    return found
+
+
+def engine_with_deployments(one: Deployed) -> set[Expected]:
+    """What the engine says in the order of time, with every deployment known from the beginning."""
+    _, _, said = play(one, check=False)
+    return {
+        Expected(e.ladder or e.commitment, e.kind, e.level, e.cycle, e.at, e.due_at, e.escalation_kind or "", e.assign_to)
+        for e in said
+    }
+
+
+@settings(max_examples=examples(40), deadline=None, phases=[Phase.explicit, Phase.generate], database=None)
+@given(st.integers(0, 2**32))
+def test_the_engine_says_what_the_oracle_says_while_policies_change(seed: int) -> None:
+    one = deployed(seed)
+    expected = oracle(one.first.policies, hours_of(one.first), one.events, one.until, changes(one))
+
+    assert engine_with_deployments(one) == expected, one

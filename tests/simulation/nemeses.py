@@ -17,7 +17,7 @@ from tests.simulation.network import REQUESTS
 
 if TYPE_CHECKING:
     from collections import Counter
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from random import Random
 
     from tests.simulation.cluster import Cluster, Machine
@@ -68,23 +68,28 @@ class Scene:
             machine.kill()
 
     async def at_a_step(
-        self, action: Callable[[Machine, WorkerProcess], None], within: int, machine: Machine | None = None
+        self,
+        action: Callable[[Machine, WorkerProcess], None],
+        within: int,
+        machine: Machine | None = None,
+        requests: Sequence[str] = (),
     ) -> None:
         """Do this to a worker at one of its next steps or requests: sometimes upon its start, when it takes over."""
         machine = machine or self.machine()
         for _ in range(200):
             worker = machine.worker
             if worker is not None and worker.process.alive and not worker.process.stopped and not worker.process.marked:
-                self.mark(worker, within, partial(action, machine, worker))
+                self.mark(worker, within, partial(action, machine, worker), requests)
                 return
             await asyncio.sleep(0.05)
 
-    def mark(self, worker: WorkerProcess, within: int, action: Callable[[], None]) -> None:
-        """Do this at one of so many steps, or when a request of any kind is served: those that are rare are as likely."""
-        if self.random.random() < 0.5:
+    def mark(self, worker: WorkerProcess, within: int, action: Callable[[], None], requests: Sequence[str] = ()) -> None:
+        """Do this at one of so many steps, or when a request is served: of these kinds, or of any, the rare ones as often."""
+        if not requests and self.random.random() < 0.5:
             worker.process.burn(self.random.randint(1, within), action)
         else:
-            worker.process.ambush = self.random.choice(REQUESTS), self.random.choice([1, 1, 2, 3, 5]), action
+            kind = self.random.choice(requests or REQUESTS)
+            worker.process.ambush = kind, self.random.choice([1, 1, 2, 3, 5, 8]), action
 
 
 async def kill(scene: Scene) -> None:
@@ -108,18 +113,22 @@ async def stop(scene: Scene) -> None:
         scene.world.loop.stop_process(worker.process)
         suspended.append((machine, worker))
 
-    await scene.at_a_step(suspend, random.choice([15, 60, 250]))
+    in_a_transaction = random.random() < 0.3
+    await scene.at_a_step(suspend, random.choice([15, 60, 250]), requests=("add", "append") if in_a_transaction else ())
     await scene.until(lambda: bool(suspended), 2)
     if not suspended:
         return
     machine, worker = suspended[0]
     others = [one for one in scene.cluster.machines if one is not machine]
     if others and random.random() < 0.6:
-        generation = group.generation
-        await scene.until(lambda: group.generation > generation, 15)
-        if (successor := random.choice(others).worker) is not None and not successor.process.marked:
-            scene.mark(successor, 120, partial(_meet, scene, worker, successor))
-        await scene.until(lambda: not worker.process.stopped, 2)
+        generation, successor = group.generation, random.choice(others).worker
+        if not in_a_transaction:
+            await scene.until(lambda: group.generation > generation, 15)
+        if successor is not None and not successor.process.marked:
+            # Nobody reads what workers have written but who takes over.
+            requests = ("read",) if in_a_transaction else ()
+            scene.mark(successor, 120, partial(_meet, scene, worker, successor), requests)
+        await scene.until(lambda: not worker.process.stopped, 15 if in_a_transaction else 2)
     else:
         await asyncio.sleep(random.choice([0.5, 2.0, 4.0, 7.0, 9.0, 12.0]) * (0.8 + random.random() * 0.4))
     scene.world.loop.go_on(worker.process)

@@ -6,6 +6,7 @@ import asyncio
 from random import Random
 from typing import TYPE_CHECKING, Any, cast
 
+import pytest
 from faust.types import TP
 
 from stream.runtime.kafka.topics import Topics
@@ -26,6 +27,8 @@ from tests.simulation.worker import empty_store
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from stream.runtime.recovery.store import Store
+
 _TOPICS = Topics("test")
 _FROM_THE_BEGINNING = Checkpoint(outputs=dict.fromkeys((_TOPICS.breaches, _TOPICS.escalations, _TOPICS.rejected), 0))
 
@@ -42,6 +45,11 @@ class _Owners:
         log = Log((spec.name for spec in _TOPICS.specs()), 1)
         self.brokers = Brokers(network, log, Transactions(log, network.later), 100)
         self.clients = SimulatedClients(self.brokers, 100)
+
+    async def changelog(self, store: Store) -> Changelog:
+        producer = PlainProducer(self.brokers)
+        await producer.start()
+        return Changelog(self.clients, _TOPICS.changelog, 0, cast("Any", producer), store)
 
     async def next(self) -> Outputs:
         outputs = await fence(self.clients, _TOPICS, [0])
@@ -116,3 +124,22 @@ def test_an_epoch_does_not_begin_when_the_partition_was_lost_before() -> None:
         return owners.brokers.log.of(_TOPICS.changelog, 0).end
 
     assert _run(way) == 0
+
+
+def test_a_take_over_of_an_older_generation_that_comes_late_counts_for_nothing() -> None:
+    async def way(owners: _Owners) -> dict[bytes, bytes]:
+        stores = [empty_store(_TOPICS.changelog) for _ in range(3)]
+        owner, late = await owners.changelog(stores[0]), await owners.changelog(stores[1])
+        await owner.begin(1, Checkpoint())
+        stores[0].of(0)[b"desk/1"] = b"new"
+        await owner.write({b"desk/1": b"new"}, Checkpoint(5))
+        await owner.begin(3, Checkpoint(5))
+        stores[1].of(0)[b"desk/1"] = b"old"
+        with pytest.raises(RuntimeError, match="another worker has partition 0, since epoch 3"):
+            await late.begin(2, Checkpoint())
+        stores[2].restore(0, owners.brokers.log.committed(_TOPICS.changelog))
+        found = (await owners.changelog(stores[2])).found()
+        assert found == Checkpoint(5)
+        return stores[2].of(0)
+
+    assert _run(way) == {b"desk/1": b"new"}

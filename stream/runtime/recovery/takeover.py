@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
     from stream.runtime.kafka.transport import Producer
     from stream.runtime.partition.commit import WorkerContext
-    from stream.runtime.recovery.outputs import Outputs
     from stream.runtime.recovery.store import Store
 
 _PAUSE_EVERY: Final = 2_000
@@ -63,8 +62,9 @@ async def take_over(
     5. Index the tickets: when to wake and when to forget which, and what is open. Ask where the input ends.
     6. Check the generation. If another rebalance has begun, close what is new: its own take-over follows. The store may have
        let go of the tickets by now, and a checkpoint that is written without them would hide the true one.
-    7. Begin an epoch: append a checkpoint with an epoch above all before it. What a replaced worker appends to the changelog
-       from here on counts for nothing.
+    7. Begin an epoch in each partition, also in those that stay: append a checkpoint with an epoch above all before it. What a
+       replaced worker appends to the changelog from here on counts for nothing. An epoch is not below its generation, so a
+       worker that was suspended in the take-over of an older generation cannot begin a higher one.
     8. Check the generation again, as in 6.
     9. Release every partition. No ``await`` after 8: nothing can come between.
 
@@ -97,7 +97,14 @@ async def take_over(
             context.metrics.partition_revoked(number)
         return
     # 7
-    begun = await _begin_epochs(assignment.generation, changelogs, checkpoints, outputs)
+    staying = [task.shard for task in tasks.values()]
+    begun = {
+        number: msgspec.structs.replace(checkpoints[number], outputs=outputs[number].unknown_from(0)) for number in changelogs
+    }
+    await asyncio.gather(
+        *(changelog.begin(assignment.generation, begun[number]) for number, changelog in changelogs.items()),
+        *(shard.changelog.begin(assignment.generation, shard.checkpoint(0)) for shard in staying),
+    )
     for tp in new:
         number = tp.partition
         logs = Logs(outputs[number], changelogs[number])
@@ -165,15 +172,3 @@ def _check_deployments(context: WorkerContext, checkpoints: Mapping[int, Checkpo
                 f"partition {number} was judged by deployment {checkpoint.deployed}, and the log of deployments ends with "
                 f"{max(known)}: was its topic deleted? Restore it, or begin with a new app id"
             )
-
-
-async def _begin_epochs(
-    generation: int,
-    changelogs: Mapping[int, Changelog],
-    found: Mapping[int, Checkpoint],
-    outputs: Mapping[int, Outputs],
-) -> dict[int, Checkpoint]:
-    """The checkpoints that were written, by partition."""
-    begun = {number: msgspec.structs.replace(found[number], outputs=outputs[number].unknown_from(0)) for number in changelogs}
-    await asyncio.gather(*(changelog.begin(generation, begun[number]) for number, changelog in changelogs.items()))
-    return begun

@@ -186,6 +186,7 @@ class Recorder:
                     self.commitment_traces[_key(new, after)] = found
                 elif found is not None:
                     self.commitment_traces[_key(name, old)] = found
+                    _carry_over(found, deployment.at)
         for name, high in before.escalations.items():
             new = change.ladder(change.policy(former.policy(high.policy)), name)
             stands = self.ticket.escalations.get(new)
@@ -199,6 +200,7 @@ class Recorder:
                     self.ladder_traces[_key(new, stands)] = ladder
                 elif ladder is not None:
                     self.ladder_traces[_key(name, high)] = ladder
+                    ladder.closed = deployment.at if ladder.closed is None else ladder.closed
 
     def _calendar(self, commitment_state: CommitmentState) -> Calendar:
         decided_by = commitment_state.decided_by
@@ -239,9 +241,7 @@ class Recorder:
                 else self.commitment_traces.get(_key(name, old))
             )
             if left is not None:
-                left.closed = at if left.closed is None else left.closed
-                if left.verdict is Outcome.PENDING:  # unless an effect of this step says how it ended
-                    left.verdict, left.reason = Outcome.CARRIED_OVER, Reason.FIELD_CHANGED
+                _carry_over(left, at)
             if commitment_state is not old or _key(name, commitment_state) in self.commitment_traces:
                 self._see_commitment(name, commitment_state, after, at)
         for name, escalation_state in after.escalations.items():
@@ -332,6 +332,13 @@ class Recorder:
             if KINDS[effect.kind].decides and not expected:
                 commitment_traces.reason = effect.reason
                 commitment_traces.verdict = Outcome(effect.kind.partition(".")[2])
+
+
+def _carry_over(left: CommitmentTrace, at: int) -> None:
+    """It goes on under another name, or on another row."""
+    left.closed = at if left.closed is None else left.closed
+    if left.verdict is Outcome.PENDING:  # unless an effect of this step says how it ended
+        left.verdict, left.reason = Outcome.CARRIED_OVER, Reason.FIELD_CHANGED
 
 
 def _key(name: str, part: CommitmentState | EscalationState) -> Key:

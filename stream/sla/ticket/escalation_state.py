@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Final
 from stream.sla.calendar.duration import Clock
 from stream.sla.policy.policy import ThresholdKind
 from stream.sla.ticket.commitment_state import BREACHED, PENDING
-from stream.sla.ticket.thresholds import resolve, threshold_instant
+from stream.sla.ticket.thresholds import mark, resolve
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -208,21 +208,37 @@ class EscalationState:
             return resolved_ladder.levels
         return [(level, threshold) for level, threshold in resolved_ladder.levels if not self.reached(level, resolved_ladder)]
 
+    def passed(
+        self, at: int, resolved_ladder: ResolvedLadder, watch: Stopwatch, commitment_state: CommitmentState | None
+    ) -> list[str]:
+        """Names of the levels above the highest raised whose times lie before an instant, whenever they took hold."""
+        names = []
+        for level, threshold in self._above(resolved_ladder):
+            instant = _time(threshold, resolved_ladder, watch, commitment_state)
+            if instant is not None and instant < at:
+                names.append(level.name)
+        return names
+
     def _instant(
         self, threshold: Threshold, resolved_ladder: ResolvedLadder, watch: Stopwatch, commitment_state: CommitmentState | None
     ) -> int | None:
-        if resolved_ladder.ladder.commitment:
-            instant = (
-                None
-                if commitment_state is None
-                else threshold_instant(threshold, commitment_state, watch, resolved_ladder.calendar)
-            )
-        elif threshold.kind is _USED:
-            amount = resolve(threshold.duration, resolved_ladder.calendar, watch.began)
-            instant = watch.reaches(amount.micros, amount.clock, resolved_ladder.calendar)
-        else:
-            instant = None
-        return instant if instant is None or instant > self.effective_from else self.effective_from
+        instant = _time(threshold, resolved_ladder, watch, commitment_state)
+        if instant is None:
+            return None
+        if commitment_state is not None and resolved_ladder.ladder.commitment and instant < commitment_state.effective_from:
+            instant = commitment_state.effective_from
+        return max(self.effective_from, instant)
+
+
+def _time(
+    threshold: Threshold, resolved_ladder: ResolvedLadder, watch: Stopwatch, commitment_state: CommitmentState | None
+) -> int | None:
+    if resolved_ladder.ladder.commitment:
+        return None if commitment_state is None else mark(threshold, commitment_state, watch, resolved_ladder.calendar)
+    if threshold.kind is _USED:
+        amount = resolve(threshold.duration, resolved_ladder.calendar, watch.began)
+        return watch.reaches(amount.micros, amount.clock, resolved_ladder.calendar)
+    return None
 
 
 def _may_escalate(resolved_ladder: ResolvedLadder, commitment_state: CommitmentState | None) -> bool:

@@ -24,11 +24,12 @@ def threshold_instant(
     threshold: Threshold, commitment_state: CommitmentState, watch: Stopwatch, calendar: Calendar
 ) -> int | None:
     """When a mark on a commitment is reached, never before its target took hold; ``None`` while that is not in sight."""
-    instant = _raw_instant(threshold, commitment_state, watch, calendar)
+    instant = mark(threshold, commitment_state, watch, calendar)
     return instant if instant is None or instant > commitment_state.effective_from else commitment_state.effective_from
 
 
-def _raw_instant(threshold: Threshold, commitment_state: CommitmentState, watch: Stopwatch, calendar: Calendar) -> int | None:
+def mark(threshold: Threshold, commitment_state: CommitmentState, watch: Stopwatch, calendar: Calendar) -> int | None:
+    """When a mark on a commitment is reached, or was, whenever its target took hold; ``None`` while that is not in sight."""
     if threshold.kind is _SHARE:
         if commitment_state.target is None:
             return None

@@ -199,6 +199,7 @@ class CommitmentMachine:
         """The ticket's fields now promise something else: swap the target as the commitment's ``on_change`` says."""
         commitment_state, resolved, at = self.commitment_state, self.resolved, self.emitter.at
         commitment_state.revise(at)
+        commitment_state.unjudged = False  # it moves to another row or cycle
         self._aim()
         mode = resolved.commitment.on_change
         if mode is OnChange.RESET:

@@ -139,9 +139,10 @@ class EscalationMachine:
                 if self.emitter.renamed_since(resolved_ladder.name, watch.began):
                     before.next_round(self.emitter.at)
             self.emitter.ticket.escalations[resolved_ladder.name] = self.escalation_state
-        self.refresh()
-        if self.emitter.deployment is not None:
-            self._raise_highest_past()
+        if self.emitter.deployment is None:
+            self.refresh()
+        else:
+            self._refresh_and_raise_highest_past()
 
     def retarget(self) -> None:
         """Its stopwatch begins another cycle, or another stopwatch counts it: what was raised before is over."""
@@ -159,15 +160,17 @@ class EscalationMachine:
         """A deployment may have changed its levels, or the row on which it stands. Of the levels that are due already only the
         highest is raised."""
         self.escalation_state.metric, self.escalation_state.cycle = self.resolved_ladder.metric, self.watch.cycle
-        self.refresh()
-        self._raise_highest_past()
+        self._refresh_and_raise_highest_past()
 
-    def _raise_highest_past(self) -> None:
+    def _refresh_and_raise_highest_past(self) -> None:
+        """A level that is due at this very instant is not past."""
         escalation_state, at = self.escalation_state, self.emitter.at
+        self.refresh()
+        passed = escalation_state.passed(at, self.resolved_ladder, self.watch, self.commitment_state)
         past = [
             due
             for due in escalation_state.pending(self.resolved_ladder, self.watch, self.commitment_state)
-            if due.instant == at and due.threshold is not None and due.level is not None
+            if due.instant == at and due.threshold is not None and due.level is not None and due.level.name in passed
         ]
         if past:
             self._raise(past[-1])

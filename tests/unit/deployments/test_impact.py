@@ -82,6 +82,22 @@ def test_judging_anew_takes_back_what_is_true_no_more() -> None:
     assert {example.kind for example in impact.examples[Touch.TAKES_BACK]} >= {Kind.BREACH_RETRACTED}
 
 
+def test_a_deadline_that_judging_anew_finds_to_have_passed_breaches() -> None:
+    """It lies between the last that is known of the ticket and now: no deployment is in its effect."""
+    rejudged = changed("8h", "4h", START)
+
+    impact = impact_on(opened(("a", START)), rejudged, START + 6 * HOUR)
+
+    assert (impact.affected, impact.breaches) == (1, 1)
+    assert [example.ticket for example in impact.examples[Touch.BREACHES]] == ["a"]
+
+
+def test_a_deadline_that_passes_by_the_policies_before_too_is_not_of_the_deployment() -> None:
+    impact = impact_on(opened(("a", START)), changed("8h", "8h", START), START + 9 * HOUR)
+
+    assert (impact.affected, impact.breaches) == (0, 0)
+
+
 def test_ten_examples_are_kept_and_impacts_add_up() -> None:
     tickets = opened(*((f"t-{number}", START) for number in range(15)))
     deployments = changed("8h", "4h", START + 6 * HOUR)

@@ -145,12 +145,14 @@ def test_each_step_of_all_partitions_is_over_before_the_next_begins(worker: _Wor
     assert [task.shard.catch_up_to for task in worker.tasks.values()] == [40, 40]
 
 
-def test_a_partition_that_stays_is_released_and_nothing_else_is_done_to_it(worker: _Worker) -> None:
+def test_a_partition_that_stays_begins_an_epoch_of_its_new_generation_and_is_released(worker: _Worker) -> None:
     async def run() -> None:
         await worker.assign(0)
         stays = worker.tasks[0]
         await worker.hold()
         worker.done.clear()
+        worker.generation += 1
+        stays.shard.advance_watermark(9)
         await worker.assign(0)
 
         assert worker.tasks == {0: stays}
@@ -158,7 +160,8 @@ def test_a_partition_that_stays_is_released_and_nothing_else_is_done_to_it(worke
 
     asyncio.run(run())
 
-    assert worker.done == ["fence []", "read back", "ask for the ends", "release 0"]
+    assert worker.done == ["fence []", "read back", "ask for the ends", "begin an epoch of 0", "release 0"]
+    assert worker.begun == {0: (2, Checkpoint(9, {"sla-breaches": 7}))}
 
 
 @pytest.mark.parametrize("renewed", [False, True])

@@ -6,6 +6,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from stream.sla.effects import Kind
+from stream.sla.explain.explain import explain_state
+from stream.sla.explain.explanation import Outcome
 from stream.sla.policy.timeline import Deployments
 from stream.sla.ticket.state import State, open_commitments
 from tests.unit.sla.given import HOUR, Told, changed, commitment, created, ladder, policy_set, share
@@ -85,3 +87,14 @@ def test_a_ladder_whose_former_name_begins_again_in_the_same_cycle_is_told_under
     ticket.wake(DAY)
 
     assert len({effect.id for effect in ticket.effects}) == len(ticket.effects)
+
+
+def test_what_is_renamed_and_moves_to_another_row_is_not_explained_as_pending_under_its_old_name() -> None:
+    old = policy_set(commitment("requester_wait"), commitment("agent_work"))
+    moved = replace(commitment("agent_work"), name="work", was="requester_wait")
+    ticket = told((0, old), (2 * HOUR, policy_set(moved, commitment("agent_work")))).event(created(HOUR)).wake(3 * HOUR)
+    assert ticket.state is not None
+    shown = explain_state(ticket.engine.deployments, ticket.state, 3 * HOUR)
+    pending = sorted(one.commitment for one in shown.deadlines if one.verdict is Outcome.PENDING)
+
+    assert pending == ["agent_work", "work"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from stream.observe.metrics.labels import BoundedLabel, priorities
+from stream.observe.metrics.labels import REFUSED, BoundedLabel, priorities
 from stream.sla.calendar.duration import Duration
 from stream.sla.policy.conditions import All, FieldIn, Not
 from stream.sla.policy.policy import Choice
@@ -15,6 +15,25 @@ def test_a_bounded_label_keeps_known_values_and_the_first_others_and_counts_the_
     label = BoundedLabel({"p1"}, extra=2)
 
     assert [label.label(word) for word in ("a", "b", "c", "p1", "a")] == ["a", "b", "other", "p1", "a"]
+
+
+def test_a_bounded_label_learns_names_beside_the_others_but_never_changes_an_answer() -> None:
+    label = BoundedLabel({"p1"}, extra=1)
+    assert [label.label(word) for word in ("a", "b")] == ["a", "other"]
+
+    label.learn(["b", "p2", "p3"])
+
+    assert [label.label(word) for word in ("a", "b", "p2", "p3", "c")] == ["a", "other", "p2", "p3", "other"]
+
+
+def test_a_bounded_label_learns_nothing_more_once_it_cannot_remember_every_other_value() -> None:
+    label = BoundedLabel({"p1"}, extra=0)
+    for number in range(REFUSED + 1):
+        assert label.label(f"x{number}") == "other"
+
+    label.learn([f"x{REFUSED}", "p2"])
+
+    assert [label.label(word) for word in (f"x{REFUSED}", "p2", "p1")] == ["other", "other", "p1"]
 
 
 def test_the_priorities_of_a_policy_are_those_of_its_targets_in_order() -> None:

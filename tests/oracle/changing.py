@@ -1,0 +1,290 @@
+"""Policies that change on the way: rules 31 to 40 of ``tests.oracle.oracle``."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple
+
+from stream.sla.events import Event
+from tests.oracle.asked import Fields, Record, matters, moves, touches
+from tests.oracle.promised import (
+    MINUTE,
+    EscalationState,
+    Offer,
+    ResolvedCommitment,
+    ResolvedLadder,
+    Watch,
+    first_applying,
+    offered,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from stream.sla.policy.metric import Metric
+    from stream.sla.policy.policy import Policy
+    from tests.oracle.climbing import Climbing
+    from tests.oracle.hours import OpenMinutes
+    from tests.oracle.keeping import Keeping
+
+_ENDS = ("stop", "restart", "cancel")
+
+
+class Change(NamedTuple):
+    """A whole set of policies and calendars, and the minute from which it holds."""
+
+    minute: int
+    policies: Sequence[Policy]
+    hours: Mapping[str, OpenMinutes]
+
+
+class Names:
+    """What ``was`` says in a set of policies."""
+
+    def __init__(self, policies: Sequence[Policy]) -> None:
+        present = {policy.name for policy in policies}
+        self.policies = {one.was: one.name for one in policies if one.was and one.was not in present}
+        self.commitments = {(p.name, one.was): one.name for p in policies for one in p.commitments if one.was}
+        self.ladders = {(p.name, one.was): one.name for p in policies for one in p.ladders if one.was}
+        self.levels = {
+            (p.name, ladder.name, one.was): one.name
+            for p in policies
+            for ladder in p.ladders
+            for one in ladder.levels
+            if one.was
+        }
+
+    def policy(self, name: str) -> str:
+        return self.policies.get(name, name)
+
+    def commitment(self, policy: str, name: str) -> str:
+        return self.commitments.get((policy, name), name)
+
+    def ladder(self, policy: str, name: str) -> str:
+        return self.ladders.get((policy, name), name)
+
+
+def joined(earlier: Sequence[Policy], later: Sequence[Policy]) -> tuple[Policy, ...]:
+    """Rule 32: the later set, and the versions of its policies that only the earlier one has."""
+    names = Names(later)
+    has = {(policy.name, policy.version) for policy in later}
+    kept = [replace(policy, name=names.policy(policy.name)) for policy in earlier]
+    return (*later, *(one for one in kept if one.name in {p.name for p in later} and (one.name, one.version) not in has))
+
+
+def rows_of(policies: Sequence[Policy]) -> dict[str, Metric]:
+    rows: dict[str, Metric] = {}
+    for policy in policies:
+        rows |= {commitment.metric.name: commitment.metric for commitment in policy.commitments}
+        rows |= {ladder.metric.name: ladder.metric for ladder in policy.ladders if ladder.metric is not None}
+    return rows
+
+
+def continued(earlier: Sequence[Policy], later: Sequence[Policy], names: Names) -> dict[str, str]:
+    """Rule 36: rows that nothing stood on before, and the row on which the same thing stood."""
+    old_rows, found = rows_of(earlier), dict[str, str]()
+    for policy in later:
+        versions = [one for one in earlier if names.policy(one.name) == policy.name]
+        older = [one for one in versions if one.version <= policy.version]
+        before = max(older, key=lambda one: one.version) if older else min(versions, key=lambda one: one.version, default=None)
+        if before is None:
+            continue
+        stood = {names.commitment(policy.name, one.name): one.metric for one in before.commitments}
+        climbed = {names.ladder(policy.name, one.name): one.metric for one in before.ladders}
+        pairs = [(one.metric, stood.get(one.name)) for one in policy.commitments]
+        pairs += [(one.metric, climbed.get(one.name)) for one in policy.ladders if one.metric is not None]
+        for metric, old in pairs:
+            if metric is None or old is None or metric.name in old_rows or metric.name in found:
+                continue
+            base = metric.name.split("#")[0]
+            if ("/" in base or base == old.name.split("#")[0]) and metric.timer is old.timer:
+                found[metric.name] = old.name
+    return found
+
+
+def replayed(metric: Metric, hours: Mapping[str, OpenMinutes], events: Sequence[Event], now: int) -> Watch:
+    """Rule 37: the stopwatch of a row as it would stand if it had been kept from the first event on."""
+    record, watch = Record(), Watch(hours)
+    past = [event for event in events if event.at < now * MINUTE]
+    for minute in range(past[0].at // MINUTE, now) if past else ():
+        for event in [one for one in past if one.at // MINUTE == minute]:
+            first = not record.begun
+            real, changed = record.after(event)
+            given: list[str] = []
+            if record.gone:
+                given = ["cancel"] if watch.on else []
+            elif first or any(touches(condition, real, changed) for condition in matters(metric, watch.phase)):
+                given = moves(metric, watch.phase, real, record.fields)
+            for move in given:
+                watch.take(move, minute)
+        if watch.phase == "running":
+            watch.run(minute)
+    return watch
+
+
+class Changing:
+    """Puts another set in force on a ticket."""
+
+    def __init__(self, keeping: Keeping, climbing: Climbing, record: Record) -> None:
+        self.keeping, self.climbing, self.record = keeping, climbing, record
+        self.story = keeping.story
+
+    def change(self, to: Change, rows: dict[str, Metric], events: Sequence[Event]) -> dict[str, Metric]:
+        """Returns the rows that are kept from now on."""
+        story = self.story
+        fields: Fields = {name: value for name, value in self.record.fields.items() if name != "@begun"}
+        names, earlier = Names(to.policies), story.policies
+        policies = joined(earlier, to.policies)
+        new_rows = rows_of(policies)
+        goes_on = continued(earlier, policies, names)
+        for row, old_row in goes_on.items():
+            self._go_on(policies, names, (row, old_row), new_rows[row], fields)
+        self._rename(policies, names, fields)
+        ladders_before = self._ladders_before(earlier, names, fields)
+        granted = {name: self.keeping.without_extension(one) for name, one in story.commitments.items() if one.extension}
+        old_hours = story.hours
+        story.policies, story.hours = policies, {**old_hours, **to.hours}
+        for row in new_rows.keys() - rows.keys() - goes_on.keys():
+            story.watches[row] = replayed(new_rows[row], story.hours, events, story.now)
+        for watch in story.watches.values():
+            watch.count_anew(story.hours)
+        self._lay(fields, granted, old_hours)
+        self._lay_ladders(fields, ladders_before)
+        for row in story.watches.keys() - new_rows.keys():
+            if story.watches[row].on:
+                story.watches[row].take("cancel", story.now)
+        return new_rows
+
+    def _go_on(self, policies: Sequence[Policy], names: Names, rows: tuple[str, str], metric: Metric, fields: Fields) -> None:
+        story, (row, old_row) = self.story, rows
+        old = story.watches.get(old_row, Watch(story.hours))
+        watch = replace(old, ran=list(old.ran), counts=dict(old.counts))
+        on_row = {(p.name, one.name) for p in policies for one in p.commitments if one.metric.name == row}
+        taken = {name for name, one in story.commitments.items() if self._new_name(names, one, name) in {n for _, n in on_row}}
+        laddered = {
+            ladder.name
+            for p in policies
+            for ladder in p.ladders
+            if ((p.name, ladder.commitment) in on_row if ladder.metric is None else ladder.metric.name == row)
+        }
+        climbing = {n for n, one in self.climbing.escalations.items() if self._new_ladder(names, one, n) in laddered}
+        asked = Event(story.now * MINUTE, "", "", "")  # type: ignore[arg-type]
+        given = moves(metric, watch.phase, asked, fields) if watch.phase in ("idle", "running", "paused") else []
+        for move in given if not self.record.gone else []:
+            known = watch.cycle > 0
+            if move not in _ENDS:
+                watch.take(move, story.now)
+            if known and move != "start":
+                self.keeping.move(old_row, watch, move, fields, taken)
+                self.climbing.move(old_row, watch, move, fields, climbing)
+            if move in _ENDS:
+                watch.take(move, story.now)
+        for name in taken:
+            one = story.commitments[name]
+            if one.metric == old_row:
+                one.offer = replace(one.offer, commitment=replace(one.offer.commitment, metric=metric))
+        for name in climbing:
+            if self.climbing.escalations[name].metric == old_row:
+                self.climbing.escalations[name].metric = row
+        story.watches[row] = watch
+
+    def _new_name(self, names: Names, one: ResolvedCommitment, name: str) -> str:
+        return names.commitment(names.policy(one.policy), name)
+
+    def _new_ladder(self, names: Names, one: EscalationState, name: str) -> str:
+        return names.ladder(names.policy(one.policy), name)
+
+    def _rename(self, policies: Sequence[Policy], names: Names, fields: Fields) -> None:
+        story = self.story
+        for name, one in list(story.commitments.items()):
+            one.policy = names.policy(one.policy)
+            new = names.commitment(one.policy, name)
+            chosen = first_applying(policies, fields, story.watches[one.metric].began)
+            still = chosen is not None and name in {commitment.name for commitment in chosen.commitments}
+            if new != name and new not in story.commitments and not still:
+                story.commitments[new] = story.commitments.pop(name)
+                story.former[one.policy, name] = new
+        for name, high in list(self.climbing.escalations.items()):
+            high.policy = names.policy(high.policy)
+            new = names.ladder(high.policy, name)
+            chosen = first_applying(policies, fields, story.watches[high.metric].began)
+            ladders = {} if chosen is None else {ladder.name: ladder for ladder in chosen.ladders}
+            kept = {level.name for level in ladders[new].levels} if new in ladders else set()
+            high.raised = [
+                level if level in kept else names.levels.get((high.policy, new, level), level) for level in high.raised
+            ]
+            if new != name and new not in self.climbing.escalations and name not in ladders:
+                self.climbing.escalations[new] = self.climbing.escalations.pop(name)
+                self.climbing.resolved_ladder[new] = self.climbing.resolved_ladder.pop(name)
+        story.former_levels |= names.levels
+
+    def _ladders_before(self, earlier: Sequence[Policy], names: Names, fields: Fields) -> dict[str, ResolvedLadder]:
+        found = {}
+        for name, high in self.climbing.escalations.items():
+            ladders = offered(earlier, fields, self.story.watches[high.metric].began)[1]
+            for old, resolved_ladder in ladders.items():
+                if name in (names.ladder(names.policy(resolved_ladder.policy), old), old):
+                    found[name] = resolved_ladder
+        return found
+
+    def _lay(self, fields: Fields, granted: dict[str, int | None], old_hours: Mapping[str, OpenMinutes]) -> None:
+        story, laid = self.story, set()
+        for metric, watch in story.watches.items():
+            for name, offer in (story.offered(metric, fields)[0] if watch.on else {}).items():
+                laid.add(name)
+                one = story.commitments.get(name)
+                elsewhere = one is not None and one.metric != metric and story.watches[one.metric].on
+                if one and elsewhere and name in story.offered(one.metric, fields)[0]:
+                    continue
+                if one is not None and one.verdict == "pending":
+                    self._carry(one, offer, watch, (granted.get(name), old_hours))
+                else:
+                    self.keeping.begin(name, offer, watch, deployed=True)
+        for name, one in story.commitments.items():
+            if one.verdict == "pending" and story.watches[one.metric].on and name not in laid:
+                one.verdict = "cancelled"
+                self.keeping.tell(one, "cancelled")
+
+    def _carry(
+        self, one: ResolvedCommitment, offer: Offer, watch: Watch, granted: tuple[int | None, Mapping[str, OpenMinutes]]
+    ) -> None:
+        keeping, old = self.keeping, one.offer
+        before = (one.due, one.target, one.clock == "", _named(old))
+        renamed = old.commitment.name != offer.commitment.name
+        one.policy = offer.policy.name
+        if one.unjudged:
+            one.offer, one.cycle = offer, watch.cycle
+        else:
+            keeping.aim_at(one, offer, watch, granted)
+        if (one.due, one.target, one.clock == "", _named(offer)) == before and not renamed:
+            return
+        keeping.warn_anew(one, watch)
+        keeping.tell(one, "retargeted")
+        if one.due is not None and one.due < self.story.now:
+            keeping.breach(one)
+
+    def _lay_ladders(self, fields: Fields, before: dict[str, ResolvedLadder]) -> None:
+        story, climbing, laid = self.story, self.climbing, set()
+        for metric, watch in story.watches.items():
+            for name, resolved_ladder in story.offered(metric, fields)[1].items() if watch.on else ():
+                laid.add(name)
+                high = climbing.escalations.get(name)
+                elsewhere = high is not None and high.metric != metric and story.watches[high.metric].on
+                if high and elsewhere and name in story.offered(high.metric, fields)[1]:
+                    continue
+                if high is not None and high.state != "withdrawn" and (high.metric, high.cycle) != (metric, watch.cycle):
+                    its = story.watches[high.metric]
+                    if its.on and its.cycle == high.cycle:
+                        high.metric, high.cycle = metric, watch.cycle
+                climbing.lay_one(name, resolved_ladder, metric, watch)
+                climbing.raise_highest(name, resolved_ladder)
+        for name, high in climbing.escalations.items():
+            applies = story.offered(high.metric, fields)[1].get(name)
+            gone = high.state == "monitoring" and applies is None
+            if (story.watches[high.metric].on or gone) and name not in laid and name in before:
+                climbing.release(name, high, before[name], "withdrawn")
+            climbing.resolved_ladder[name] = applies
+
+
+def _named(offer: Offer) -> tuple[str, int, str, str]:
+    return offer.policy.name, offer.policy.version, offer.calendar, offer.commitment.metric.name
