@@ -48,7 +48,7 @@ SPEED: Final = 60
 """A minute passes in a second."""
 _SHOWS: Final = 1_798_794_000_000_000
 """What the run's clock shows at its beginning: 2027-01-01 09:00 UTC."""
-DEPLOYING: Final = 0.4
+DEPLOYING: Final = 0.7
 """How often somebody deploys in the middle of another fault."""
 _PATIENCE: Final = 180.0
 """Seconds for what is to come true once all faults are over."""
