@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 _RESTART_SECONDS: Final = 2.0
 REPLACED: Final = "another worker has partition"
+BEHIND: Final = "was judged by deployment"
+"""Its predecessor knew a deployment that the worker does not know yet."""
 
 
 class Machine:
@@ -54,7 +56,7 @@ class Machine:
         exits = self._cluster.exits
         if error is None:
             exits["told to end"] += 1
-        elif isinstance(error, KafkaError) or REPLACED in str(error):
+        elif isinstance(error, KafkaError) or REPLACED in str(error) or BEHIND in str(error):
             exits[type(error).__name__] += 1
         else:
             self._cluster.unexplained.append(f"a worker ended {doing}: {error!r}")

@@ -41,6 +41,10 @@ class Scene:
     async def wait(self, most: float) -> None:
         await asyncio.sleep(self.random.random() * most)
 
+    async def wait_until(self, time: float) -> None:
+        """``time``: of the loop, seconds."""
+        await asyncio.sleep(max(0.0, time - self.world.loop.time()))
+
     async def until(self, true: Callable[[], bool], most: float) -> None:
         """Wait for it, but so many seconds at most."""
         ends = self.world.loop.time() + most

@@ -8,19 +8,23 @@ from functools import cache
 from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from unittest.mock import patch
 
+from stream.deployments import log as log_of_deployments
 from stream.runtime.kafka.topics import Topics
+from stream.runtime.partition import unit_of_work
 from stream.runtime.settings import ClockMode, Settings, load
 from stream.sla.effects import Kind
-from stream.sla.engine import Engine
 from stream.wire.effect import decode_effect
 from tests.chaos.pace import MINUTE, Pace
 from tests.chaos.recording import Recording, Stored
-from tests.chaos.run import judge, policies
+from tests.chaos.run import judge
 from tests.chaos.workload import CANARY_DUE, PARTITIONS, Planned, canaries, planned
 from tests.simulation.brokers import Brokers
 from tests.simulation.cluster import Cluster
 from tests.simulation.coordinators import Group, Transactions
+from tests.simulation.deployments import Deployer, DeploymentLog, decoded
+from tests.simulation.deployments_checker import check_deployments
 from tests.simulation.helpdesk import Helpdesk, may_be_published
 from tests.simulation.log import Log
 from tests.simulation.loop import Loop, StuckError
@@ -81,11 +85,6 @@ def settings(clock: ClockMode, history: int, batch: int, commit_interval: str) -
     )
 
 
-@cache
-def engine(history: int) -> Engine:
-    return Engine(policies(), history=history)
-
-
 def workload(random: Random, clock: ClockMode) -> Workload:
     minutes = random.randint(5, 12)
     feed = planned(random, _SHOWS, minutes, 1)
@@ -94,6 +93,13 @@ def workload(random: Random, clock: ClockMode) -> Workload:
 
 def simulate(seed: int) -> Outcome:
     """The run of this seed, judged."""
+    of_deployments = Random(f"deployments of {seed}")
+    most_woken = Random(f"turns of {seed}").choice([1, 2, 2_000, 2_000])  # a sweep of a few tickets, too, takes several turns
+    with patch.object(unit_of_work, "MOST_WOKEN", most_woken), patch.object(log_of_deployments, "decode_snapshot", decoded):
+        return _simulate(seed, of_deployments)
+
+
+def _simulate(seed: int, of_deployments: Random) -> Outcome:
     random = Random(seed)
     loop = Loop(Random(random.random()))
     network = Network(loop, Random(random.random()))
@@ -112,15 +118,17 @@ def simulate(seed: int) -> Outcome:
         group=group,
         settings=of_workers,
         topics=_TOPICS,
-        engine=engine(of_workers.history),
+        deployments=DeploymentLog(loop, of_deployments),
         pace=Pace(0, _SHOWS, SPEED),
         busy=random.choice([0.0, 0.05, 0.3]),
     )
-    run = _Run(world, random)
+    run = _Run(world, random, Deployer(of_deployments, world.deployments, _SHOWS))
     counts = Counter[str]()
     try:
         until = loop.run(run.play())
-        objections, counts = judge(_recording(run, until))
+        recording = _recording(run, until)
+        objections, counts = judge(recording)
+        objections += check_deployments(recording, world.deployments.deployments)
     except StuckError as error:
         objections = [str(error)]
     counts["steps"] = loop.steps
@@ -130,8 +138,9 @@ def simulate(seed: int) -> Outcome:
 
 
 class _Run:
-    def __init__(self, world: World, random: Random) -> None:
+    def __init__(self, world: World, random: Random, deployer: Deployer) -> None:
         self.world: Final = world
+        self._deployer: Final = deployer
         self.injected = Counter[str]()
         self._random: Final = random
         self._workload: Final = workload(random, world.settings.clock)
@@ -146,15 +155,19 @@ class _Run:
         publishing = loop.spawn(loop.world, self._helpdesk.follow(self._workload.feed))
         scene = Scene(self._random, self.cluster, self._helpdesk, self.injected)
         ends = self._workload.minutes * MINUTE / SPEED / 1e6
+        deploying = loop.spawn(loop.world, self._deployer.work(scene, ends))
         await asyncio.gather(*(loop.spawn(loop.world, self._haunt(scene, ends)) for _ in range(self._random.choice([1, 2, 3]))))
+        await deploying
         await publishing
         self._heal()
         await self._until(self._processed, "all input is processed and committed")
+        await self._until(lambda: self.world.deployments.last.at < self._helpdesk.minute(), "the last deployment holds")
         born = self._helpdesk.minute()
         self._helpdesk.publish(canaries(born))
         ticking = loop.spawn(loop.world, self._helpdesk.tick())
         # A partition wakes its tickets in the order of their instants: when this breach is published, all before it are.
         await self._until(self._canaries_died, "the last breaches are published")
+        await self._until(self._swept, "every partition is swept after the last deployment")
         ticking.cancel()
         await self._until(self._processed, "all input is committed")
         self.cluster.check_memory()
@@ -184,6 +197,7 @@ class _Run:
             worker.link.cut = False
             worker.process.spare()
             self.world.loop.go_on(worker.process)
+            worker.deployments.read(self.world.deployments.end)
 
     async def _until(self, true: Callable[[], bool], what: str) -> None:
         ends = self.world.loop.time() + _PATIENCE
@@ -195,6 +209,11 @@ class _Run:
     def _processed(self) -> bool:
         log, group = self.world.brokers.log, self.world.group
         return all(group.committed.get(number, 0) == log.of(_TOPICS.events, number).end for number in range(PARTITIONS))
+
+    def _swept(self) -> bool:
+        tasks = [task for worker in self.cluster.running for task in worker.tasks.values()]
+        number = self.world.deployments.last.number
+        return {task.shard.number for task in tasks if task.shard.swept == number} == set(range(PARTITIONS))
 
     def _canaries_died(self) -> bool:
         said = self.world.brokers.log.committed(_TOPICS.breaches)
@@ -220,6 +239,7 @@ def _recording(run: _Run, until: int) -> Recording:
         until=until,
         stopped=world.pace.at(int(world.loop.time() * 1e6)),
         history=world.settings.history,
+        deployments=tuple(world.deployments.records),
     )
 
 

@@ -21,8 +21,10 @@ from stream.runtime.partition.commit import WorkerContext
 from stream.runtime.recovery.store import SCHEME, Store
 from stream.runtime.recovery.takeover import Assignment, Restored, close, take_over
 from stream.runtime.suspension import SuspensionDetector
+from stream.sla.engine import Engine
 from tests.simulation.clients import SimulatedClients
 from tests.simulation.consumer import Consumer, Membership
+from tests.simulation.deployments import Follower
 from tests.simulation.network import GroupLink
 from tests.simulation.process import EndedError, Process
 from tests.simulation.producers import PlainProducer
@@ -34,11 +36,11 @@ if TYPE_CHECKING:
     from stream.runtime.kafka.topics import Topics
     from stream.runtime.partition.task import PartitionTask
     from stream.runtime.settings import Settings
-    from stream.sla.engine import Engine
     from tests.chaos.pace import Pace
     from tests.simulation.brokers import Brokers
     from tests.simulation.clock import WorkerClock
     from tests.simulation.coordinators import Group, Joined
+    from tests.simulation.deployments import DeploymentLog
     from tests.simulation.loop import Loop
 
 
@@ -51,7 +53,7 @@ class World(NamedTuple):
     group: Group
     settings: Settings
     topics: Topics
-    engine: Engine
+    deployments: DeploymentLog
     pace: Pace
     busy: float
     """How much of the time a worker is busy: the share of its looks at the clock before which some has passed."""
@@ -82,12 +84,14 @@ class WorkerProcess:
         self._producer: Final = PlainProducer(brokers)
         self._clients: Final = SimulatedClients(brokers, 20)
         self._detector: Final = SuspensionDetector(settings.session_timeout / 1e6 / 2, loop.time)
-        metrics = Metrics(world.engine.policies)
+        engine = Engine(world.deployments.deployments, history=settings.history)
+        metrics = Metrics(engine.policies)
+        self.deployments: Final = Follower(world.deployments, engine, metrics, self.tasks)
         consumer: Any = self._consumer
         self.context: Final = WorkerContext(
             settings=settings,
             topics=world.topics,
-            engine=world.engine,
+            engine=engine,
             metrics=metrics,
             wall=Clock(metrics.clock_stepped, clock.wall, clock.passing).now,
             consumer=consumer,
@@ -97,6 +101,7 @@ class WorkerProcess:
             abort=self._abort,
         )
         self._spawn(self._run)
+        self.deployments.begin(loop, self.process)
 
     def _spawn(self, work: Callable[..., Coroutine[Any, Any, None]], *args: Any) -> None:
         """What it raises ends the process, as in production."""

@@ -9,6 +9,8 @@
    what was decided.
 5. The last unit of work writes the number of the deployment into the checkpoint. After a crash the sweep begins again, and
    finds the tickets that it had reached in order.
+6. An event from before the deployment may arrive after the sweep has passed its ticket, or when the sweep is over. The ticket
+   is then swept again.
 """
 
 from __future__ import annotations
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
 class Sweep:
     """The tickets that are still to be woken."""
 
-    __slots__ = ("_keys", "_left", "number")
+    __slots__ = ("_all", "_keys", "_left", "number")
 
     def __init__(self, number: int, tickets: Iterable[bytes], timers: TimerQueue) -> None:
         """``number``: of the deployment. ``tickets``: the record keys of all tickets of the partition."""
@@ -32,11 +34,17 @@ class Sweep:
         keys = timers.soonest_first()
         keys += [key for key in tickets if key not in timers]
         self._left = len(keys)
+        self._all: Final = keys
         self._keys: Iterator[bytes] = iter(keys)
 
     def __len__(self) -> int:
         """How many tickets are left."""
         return self._left
+
+    def add(self, key: bytes) -> None:
+        """Wake this ticket (again), after all others."""
+        self._all.append(key)
+        self._left += 1
 
     def take(self) -> bytes | None:
         """The next ticket's record key; ``None``: the sweep is done."""

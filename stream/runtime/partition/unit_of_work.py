@@ -17,9 +17,11 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from stream.runtime.kafka.transport import Record
+from stream.runtime.partition.sweep import Sweep
 from stream.runtime.recovery.output_recovery import origin
 from stream.runtime.recovery.outputs import ORIGIN
 from stream.runtime.settings import ClockMode
+from stream.runtime.timers import TimerQueue
 from stream.sla.codec import codec
 from stream.sla.engine import Engine, Outcome, Step
 from stream.wire.decode import Rejected, RejectReason, Tick, decode
@@ -112,6 +114,7 @@ class UnitOfWork:
         self._unwritten: set[bytes] = set()
         """Changed, and the table does not have it yet."""
         self._engine = engine
+        self._newest = engine.deployments.timeline.last.number
         self._engines: dict[int, Engine] = {}
         """Engines that know only a part of the deployments, by the last that they know."""
         self._settings = settings
@@ -265,6 +268,16 @@ class UnitOfWork:
         self.unmatched += step.unmatched
         if step.outcome is not Outcome.DUPLICATE:
             self._keep(key, state, step)
+            if step.state.head.deployment != self._newest:
+                self._sweep_again(key, step.state.head.deployment)
+
+    def _sweep_again(self, key: bytes, deployment: int) -> None:
+        """An event from before the newest deployment came after the sweep. ``deployment``: which judges the ticket."""
+        shard = self._shard
+        if shard.sweep is not None and shard.sweep.number == self._newest:
+            shard.sweep.add(key)
+        elif shard.swept == self._newest:
+            shard.swept, shard.sweep = deployment, Sweep(self._newest, (key,), TimerQueue())
 
     def _engine_for(self, key: bytes, state: State | None) -> Engine:
         """The engine that judges a ticket: as long as effects of a predecessor are to be found again, with what it knew."""

@@ -25,6 +25,7 @@ from stream.runtime.partition import unit_of_work as units
 from stream.runtime.partition.commit import WorkerContext, process_and_commit
 from stream.runtime.partition.lifecycle import State
 from stream.runtime.partition.shard import Logs, Shard, TicketIndex
+from stream.runtime.partition.sweep import Sweep
 from stream.runtime.partition.task import PartitionTask
 from stream.runtime.partition.unit_of_work import Stop, UnitOfWork
 from stream.runtime.recovery.checkpoint import Checkpoint
@@ -505,5 +506,51 @@ def test_an_invalid_record_becomes_a_dead_letter_and_the_others_are_processed(tm
         assert work.take(Batch(records, None, 3)) is Stop.DONE
         assert len(work.dead_letters) == 1
         assert set(work.states) == {b"a", b"c"}
+
+    asyncio.run(run())
+
+
+# Events from before a deployment that come after its sweep.
+
+
+def test_a_ticket_that_is_heard_of_after_the_sweep_and_began_before_the_deployment_is_swept(tmp_path: Path) -> None:
+    async def run() -> None:
+        context = _Partition(tmp_path)
+        context.go_live()
+        (tmp_path / "shorter.yaml").write_text(_POLICY.replace("target: 1h", "target: 45m"), "utf-8")
+        deployed = START + HOUR // 4
+        deployments = context.engine.deployments.add(1, deployed, load_policies([tmp_path / "shorter.yaml"]))
+        context.engine.deployments = deployments
+        context.wall = deployed + 60 * SECOND
+        context.shard.swept = 1
+
+        context.take(_records([_created("late", START)]))
+        assert context.shard.swept == 0, "after a crash now, all tickets are swept again"
+        work = context.unit_of_work()
+        done, effects = context.run(work, partial(work.sweep, context.shard.clock(context.wall)))
+
+        assert [(effect.kind, effect.at, effect.due_at) for effect in effects] == [
+            (Kind.RETARGETED, deployed, START + HOUR * 3 // 4)
+        ]
+        assert done
+        assert (context.shard.swept, context.shard.sweep) == (1, None)
+
+    asyncio.run(run())
+
+
+def test_a_ticket_that_a_sweep_has_passed_is_swept_again_after_an_event_from_before_the_deployment(tmp_path: Path) -> None:
+    async def run() -> None:
+        context = _Partition(tmp_path)
+        context.go_live()
+        context.engine.deployments = context.engine.deployments.add(
+            1, START + HOUR // 4, load_policies([tmp_path / "policy.yaml"])
+        )
+        context.wall = START + HOUR // 2
+        context.shard.sweep = sweep = Sweep(1, (b"first", b"second"), TimerQueue())
+        sweep.take()
+
+        context.take(_records([_created("first", START)]))
+
+        assert (len(sweep), sweep.take(), sweep.take(), sweep.take()) == (2, b"second", b"first", None)
 
     asyncio.run(run())
