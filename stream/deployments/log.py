@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 from stream.deployments.record import FIRST, Kind, NewerFormError, RecordError, decode_record
 from stream.deployments.snapshot import NewerSnapshotError, SnapshotError
 from stream.deployments.snapshot import decode as decode_snapshot
-from stream.sla.policy.timeline import Deployments
+from stream.sla.policy.timeline import Deployments, Origin
 
 if TYPE_CHECKING:
     from stream.deployments.record import Record
@@ -112,7 +112,11 @@ class Log:
             return Void(offset, Reason.UNREADABLE, f"record {offset} of the log of deployments: {error}")
         known = self.deployments
         try:
-            deployments = Deployments.fixed(policies, offset) if known is None else known.add(offset, record.at, policies)
+            origin = Origin(appended, rejudges=record.kind is not Kind.DEPLOY)
+            if known is None:
+                deployments = Deployments.fixed(policies, offset, origin)
+            else:
+                deployments = known.add(offset, record.at, policies, origin)
         except (ValueError, TypeError, LookupError, AttributeError) as error:
             # No release writes such a set. Whoever did must not be able to end all workers with it.
             return Void(offset, Reason.UNREADABLE, f"record {offset} of the log of deployments: its set is damaged: {error!r}")

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from stream.sla.effect_ids import stem
-from stream.sla.effects import KINDS, Effect, Reason, deployment_cause
+from stream.sla.effects import KINDS, TIMER, Effect, Reason, deployment_cause
 from stream.sla.policy.timeline import Deployments
 from stream.sla.ticket.history import packed
 from stream.sla.ticket.state import State, Ticket, open_commitments
@@ -112,7 +112,7 @@ class Engine:
             corrected = self._rejudge(state, now)
             state = corrected.state
         if self._is_newest(state.head, event):
-            step = self._in_order(state, event, now)
+            step = self._in_order(state, event, now, None if corrected is None else self.deployments.timeline.last.number)
         elif state.base is not None and state.base.last is not None and event.key <= state.base.last:
             step = Step(state, (), Outcome.TOO_LATE)
         else:
@@ -136,7 +136,8 @@ class Engine:
                 return Step(state, (), Outcome.WOKEN) if corrected is None else corrected
         transition = Transition(timeline, head.copy(), now, state.past)
         transition.time(now)
-        effects = transition.emitter.effects
+        revealed_by = transition.rejudged if corrected is None else timeline.last.number
+        effects = _revealed(transition.emitter.effects, revealed_by)
         after = State(transition.ticket, state.recent, state.base, state.old_ids, state.revisions)
         same = transition.ticket.next == soonest and not transition.unbuilt
         if not effects and same and open_commitments(after) == open_commitments(state):
@@ -164,14 +165,15 @@ class Engine:
     def _repeats(self, state: State, event: Event) -> bool:
         return state.knows(event) or (bool(state.old_ids) and _old_id(event) in state.old_ids)
 
-    def _in_order(self, state: State, event: Event, now: int) -> Step:
+    def _in_order(self, state: State, event: Event, now: int, revealed_by: int | None) -> Step:
         begins = not state.head.started
         transition = Transition(self.deployments.timeline, state.head.copy(), now, state.past)
         transition.event(event)
         after = State(transition.ticket, state.recent.add(event), state.base, state.old_ids, state.revisions)
         if after.recent.kept > self._history:
             after = self._bounded(after)
-        effects = _named(transition.emitter.effects, state.revisions)
+        revealed_by = transition.rejudged if revealed_by is None else revealed_by
+        effects = _named(_revealed(transition.emitter.effects, revealed_by), state.revisions)
         unmatched = False
         if begins:
             policies = transition.policies
@@ -267,6 +269,15 @@ def _said_until(head: Ticket) -> int:
     """Everything that lies before this instant has been said, and nothing that time alone makes true from it on."""
     newest = head.last[0] if head.last is not None else 0
     return newest if head.last_timer_at is None else max(newest, head.last_timer_at + 1)
+
+
+def _revealed(effects: list[Effect], number: int | None) -> list[Effect]:
+    """Mark what time made true since the instant from which deployment ``number`` holds: that lay in the past already."""
+    if number is None:
+        return effects
+    return [
+        msgspec.structs.replace(effect, late=True, deployment=number) if effect.cause == TIMER else effect for effect in effects
+    ]
 
 
 def _named(effects: list[Effect], revisions: dict[str, int]) -> tuple[Effect, ...]:

@@ -82,7 +82,8 @@ async def process_and_commit(context: WorkerContext, shard: Shard, source: Batch
     # 1 and 2
     clock = context.wall()  # read once: timers that expire while the work yields fire in the next unit of work
     engine = context.engine.snapshot()  # a deployment that becomes known while the work yields is for the next unit of work
-    shard.deployed = engine.deployments.timeline.last.number
+    newest = engine.deployments.timeline.last
+    shard.deployed, shard.appended = newest.number, newest.appended
     work = UnitOfWork(engine, context.settings, shard, clock, context.passing)
     work.fire_again(shard.outputs.woken_until, shard.outputs.emitted_ids)
     until = shard.clock(clock)

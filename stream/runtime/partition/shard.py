@@ -69,6 +69,7 @@ class Shard:
         self.swept = checkpoint.swept
         """Every ticket was woken after this deployment."""
         self.deployed = checkpoint.deployed
+        self.appended = checkpoint.appended
         """The newest deployment by which a ticket here may have been judged."""
         self.watermark = checkpoint.watermark
         """The newest instant the feed has shown in this partition; 0: none."""
@@ -115,4 +116,4 @@ class Shard:
 
     def checkpoint(self, committed: int) -> Checkpoint:
         """What is known of the partition as a whole. ``committed``: the input offset that the group has committed."""
-        return Checkpoint(self.watermark, self.outputs.unknown_from(committed), self.swept, self.deployed)
+        return Checkpoint(self.watermark, self.outputs.unknown_from(committed), self.swept, self.deployed, self.appended)

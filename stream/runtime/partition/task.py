@@ -133,14 +133,13 @@ class PartitionTask:
     def _sweep_waits(self) -> bool:
         """Whether tickets are to be woken after a deployment; begins the sweep when the clock has passed it."""
         shard, timeline = self.shard, self._context.engine.deployments.timeline
-        number = timeline.last.number
-        if number == shard.swept or not self.life.active or not shard.live:
+        if timeline.last.number == shard.swept or not self.life.active or not shard.live:
             return False
-        if shard.sweep is None or shard.sweep.number != number:
-            if timeline.last.at >= shard.clock(self._context.wall()):
-                return False
+        # Not the newest, if that holds only from now on: what is under way goes on until then.
+        number = timeline.in_force(shard.clock(self._context.wall()) - 1).number
+        if number > shard.swept and (shard.sweep is None or shard.sweep.number < number):
             shard.sweep = Sweep(number, shard.tickets, shard.timers)
-        return True
+        return shard.sweep is not None
 
     def deployed(self) -> None:
         """A deployment has become known."""

@@ -24,6 +24,8 @@ class Checkpoint(msgspec.Struct, frozen=True):
     """Every ticket was woken after this deployment; ``stream.runtime.partition.sweep``."""
     deployed: int = 0
     """The newest deployment that the owner knew."""
+    appended: int = 0
+    """When that came into the log (epoch microseconds); 0: not known."""
 
 
 def epoch_of(record: Any) -> int:

@@ -167,8 +167,11 @@ def _check_deployments(context: WorkerContext, checkpoints: Mapping[int, Checkpo
     """Raises RuntimeError when a partition was judged by a deployment that the log does not have."""
     known = context.engine.deployments.known
     for number, checkpoint in checkpoints.items():
-        if checkpoint.deployed not in known and checkpoint.deployed > max(known):
+        if not checkpoint.appended:
+            continue
+        deployment = known.get(checkpoint.deployed)
+        if deployment is None or deployment.appended != checkpoint.appended:
             raise RuntimeError(
-                f"partition {number} was judged by deployment {checkpoint.deployed}, and the log of deployments ends with "
-                f"{max(known)}: was its topic deleted? Restore it, or begin with a new app id"
+                f"partition {number} was judged by deployment {checkpoint.deployed} of another log: the topic of deployments "
+                "was deleted, and what was in force is not known; start all workers with a new --app-id, and deploy there"
             )

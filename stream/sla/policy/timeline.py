@@ -12,7 +12,7 @@ is append-only, and a deployment's *number* is its place there. Its *timeline* f
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from stream.sla.policy.change import Change, FormerNames, merged
 
@@ -27,13 +27,31 @@ NEVER: Final = 1 << 62
 """Later than every instant (epoch microseconds)."""
 
 
+class Origin(NamedTuple):
+    """What the log adds to a deployment."""
+
+    appended: int = 0
+    """When it came into the log (epoch microseconds), which tells it from that of another log; 0: it is in none."""
+    rejudges: bool = False
+    """It holds from an instant in the past: what time makes true by it up to now is a correction of the record."""
+
+
 class Deployment:
     """One entry of the log. Never changed."""
 
-    __slots__ = ("at", "before", "change", "former", "number", "policies")
+    __slots__ = ("appended", "at", "before", "change", "former", "number", "policies", "rejudges")
 
-    def __init__(self, number: int, at: int, policies: PolicySet, before: Deployment | None = None) -> None:
+    def __init__(
+        self,
+        number: int,
+        at: int,
+        policies: PolicySet,
+        before: Deployment | None = None,
+        origin: Origin = Origin(),  # noqa: B008  it is never changed
+    ) -> None:
         """``policies``: as deployed. ``before``: the deployment that it follows on its timeline."""
+        self.appended: Final = origin.appended
+        self.rejudges: Final = origin.rejudges
         self.number: Final = number
         self.at: Final = at
         """From this instant on it holds (epoch microseconds)."""
@@ -98,19 +116,19 @@ class Deployments:
         self.timeline: Final = Timeline(last, known)
 
     @staticmethod
-    def fixed(policies: PolicySet, number: int = 0) -> Deployments:
+    def fixed(policies: PolicySet, number: int = 0, origin: Origin = Origin()) -> Deployments:  # noqa: B008
         """One set, which holds since ever."""
-        first = Deployment(number, SINCE_EVER, policies)
+        first = Deployment(number, SINCE_EVER, policies, None, origin)
         return Deployments({number: first}, first)
 
-    def add(self, number: int, at: int, policies: PolicySet) -> Deployments:
+    def add(self, number: int, at: int, policies: PolicySet, origin: Origin = Origin()) -> Deployments:  # noqa: B008
         """With one deployment more, the newest of the log. Raises ValueError for a number that is not above all before it."""
         if number <= max(self.known):
             raise ValueError(f"deployment {number} does not follow deployment {max(self.known)}")
         before: Deployment | None = self.timeline.last
         while before is not None and before.at >= at:
             before = before.before
-        added = Deployment(number, SINCE_EVER if before is None else at, policies, before)
+        added = Deployment(number, SINCE_EVER if before is None else at, policies, before, origin)
         return Deployments({**self.known, number: added}, added)
 
     def until(self, number: int) -> Deployments:

@@ -56,12 +56,14 @@ Past = Callable[[int], "list[Event] | None"]
 class Transition:
     """Changes one ticket in place (give it a copy) and collects what became true in ``emitter.effects``."""
 
-    __slots__ = ("_next", "_next_at", "_past", "draft", "emitter", "policies", "ticket", "timeline", "unbuilt")
+    __slots__ = ("_next", "_next_at", "_past", "draft", "emitter", "policies", "rejudged", "ticket", "timeline", "unbuilt")
 
     def __init__(self, timeline: Timeline, ticket: Ticket, now: int, past: Past | None = None) -> None:
         """``past``: asked when a deployment brings a row that was not kept before; ``None``: nothing is known."""
         self.timeline = timeline
         self.ticket = ticket
+        self.rejudged: int | None = None
+        """The number of the last deployment met that holds from an instant in the past."""
         self.unbuilt = 0
         """Rows that could not be built from the ticket's events."""
         self._past = past
@@ -124,6 +126,8 @@ class Transition:
         ticket, emitter = self.ticket, self.emitter
         while self._next is not None and self._next_at <= at:
             deployment = self._next
+            if deployment.rejudges:
+                self.rejudged = deployment.number
             if not ticket.started:  # nothing of it is judged by any
                 deployment = self.timeline.in_force(at)
                 self.draft.deploy(deployment.policies, Change(self.policies, deployment.policies))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from stream.sla.effects import Kind
 from stream.sla.explain.explain import explain_state
 from stream.sla.explain.explanation import Outcome
-from stream.sla.policy.timeline import Deployments
+from stream.sla.policy.timeline import Deployments, Origin
 from stream.sla.ticket.state import State, open_commitments
 from tests.unit.sla.given import HOUR, Told, changed, commitment, created, ladder, policy_set, share
 
@@ -98,3 +98,23 @@ def test_what_is_renamed_and_moves_to_another_row_is_not_explained_as_pending_un
     pending = sorted(one.commitment for one in shown.deadlines if one.verdict is Outcome.PENDING)
 
     assert pending == ["agent_work", "work"]
+
+
+def test_what_a_rejudgement_finds_to_have_passed_is_a_correction_and_not_news() -> None:
+    strict = policy_set(commitment("resolution", p1="1h"))
+    ticket = Told(Deployments.fixed(policy_set(commitment("resolution")))).event(created(0))
+    ticket.engine.deployments = ticket.engine.deployments.add(1, HOUR // 2, strict, Origin(1, rejudges=True))
+    ticket.wake(2 * HOUR)
+
+    breach = next(effect for effect in ticket.effects if effect.kind is Kind.BREACHED)
+    assert (breach.at, breach.late, breach.deployment) == (HOUR, True, 1)
+
+
+def test_what_passes_after_an_ordinary_deployment_is_news() -> None:
+    strict = policy_set(commitment("resolution", p1="1h"))
+    ticket = (
+        Told(Deployments.fixed(policy_set(commitment("resolution"))).add(1, HOUR // 2, strict)).event(created(0)).wake(2 * HOUR)
+    )
+
+    breach = next(effect for effect in ticket.effects if effect.kind is Kind.BREACHED)
+    assert (breach.at, breach.late, breach.deployment) == (HOUR, False, None)
