@@ -7,7 +7,9 @@ import logging
 import time
 from typing import TYPE_CHECKING, Any, Final
 
+from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import KafkaError
+from aiokafka.structs import TopicPartition
 
 from stream.deployments.record import RecordError
 from stream.deployments.snapshot import SnapshotError
@@ -57,13 +59,23 @@ def client_of(settings: Settings) -> dict[str, Any]:
 
 async def read_deployments(settings: Settings, policies: PolicySet) -> tuple[PolicyLog, ReadLog]:
     """The log of deployments up to its end; ``policies`` are deployed where nothing was ever deployed. Raises RefusedError."""
-    policy_log = PolicyLog(client_of(settings), Topics(settings.app_id, settings.topic_prefix).policies)
+    topics = Topics(settings.app_id, settings.topic_prefix)
+    policy_log = PolicyLog(client_of(settings), topics.policies)
     try:
+        if (await policy_log.read()).log.last is None and await _has_records(settings, topics.changelog):
+            what = f"the log of deployments (topic {topics.policies}) is empty, and {topics.changelog} has tickets"
+            raise RefusedError(what, ["the log was deleted, and what was in force is not known: start with a new --app-id"])
         return policy_log, await deploy_first(policy_log, policies, time.time_ns() // 1_000)
     except PolicyLogError as error:
         raise RefusedError("the log of deployments cannot be used", [str(error)]) from error
     except (RecordError, SnapshotError) as error:
         raise RefusedError("the policies cannot be deployed", [str(error)]) from error
+
+
+async def _has_records(settings: Settings, topic: str) -> bool:
+    async with AIOKafkaConsumer(**client_of(settings)) as consumer:
+        partitions = [TopicPartition(topic, number) for number in range(settings.partitions)]
+        return any((await consumer.end_offsets(partitions)).values())
 
 
 async def check_topics(settings: Settings) -> None:

@@ -8,12 +8,14 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from aiokafka.admin import AIOKafkaAdminClient
 
 from stream.deployments.log import Entry
 from stream.deployments.record import Kind as RecordKind
 from stream.deployments.record import new_record
 from stream.language.policies import load
 from stream.runtime.kafka.policy_log import PolicyLog
+from stream.runtime.kafka.topic_admin import create
 from stream.sla.effects import Kind, Reason
 from tests.broker.running import POLICY, SECOND, Said, Worker, effects, event, now, publish, sent, until
 
@@ -123,6 +125,27 @@ def _page_of(worker: Worker, number: int) -> dict[str, Any] | None:
     """The worker's page when it lists this deployment: for a second it may be an older one."""
     page: dict[str, Any] = json.loads(worker.page("?format=json"))
     return page if page["deployments"][0]["number"] == number and not page["deployments"][0]["remaining_tickets"] else None
+
+
+def test_a_worker_refuses_tickets_whose_log_of_deployments_was_deleted(broker: str, topics: Topics, tmp_path: Path) -> None:
+    with Worker(broker, topics, tmp_path).ready():
+        _open_tickets(broker, topics)
+
+    async def delete() -> None:
+        admin = AIOKafkaAdminClient(bootstrap_servers=broker)
+        await admin.start()
+        try:
+            await admin.delete_topics([topics.policies])
+            await asyncio.sleep(1)
+        finally:
+            await admin.close()
+        await create(broker, topics, partitions=4)
+
+    asyncio.run(delete())
+
+    with Worker(broker, topics, tmp_path) as worker:
+        assert worker.process.wait(90) != 0
+        assert "is empty, and" in worker.log.read_text("utf-8")
 
 
 def test_an_undo_takes_back_the_breaches_that_only_the_mistake_made(broker: str, topics: Topics, tmp_path: Path) -> None:
