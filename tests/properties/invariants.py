@@ -149,7 +149,8 @@ def _same(explanation: Explanation, name: str, held: CommitmentState) -> None:
     found = [deadline for deadline in found if deadline.verdict in (Shown.PENDING, Shown.BREACHED, Shown.ELAPSED)]
     found = [deadline for deadline in found if deadline.ended is None or deadline.verdict is not Shown.PENDING]
     # A row's name may be one that was not written; of the same cycle on two rows the state's own is meant.
-    found = [one for one in found if one.metric == held.metric] or [one for one in found if one.cycle == held.cycle]
+    found = [one for one in found if one.cycle == held.cycle]
+    found = [one for one in found if one.metric == held.metric] or found
     assert len(found) == 1, f"{name} {held.parts()} is explained {len(found)} times"
     wanted = (Shown.BREACHED, Shown.ELAPSED) if held.verdict == Verdict.BREACHED else (Shown.PENDING,)
     assert found[0].verdict in wanted, f"{name}: {found[0].verdict}, not {wanted}"
