@@ -13,6 +13,7 @@ from tests.oracle.promised import (
     Offer,
     ResolvedCommitment,
     ResolvedLadder,
+    Story,
     Watch,
     first_applying,
     offered,
@@ -122,6 +123,16 @@ def replayed(metric: Metric, hours: Mapping[str, OpenMinutes], events: Sequence[
     return watch
 
 
+def remember_names(story: Story, names: Names, policies: Sequence[Policy]) -> None:
+    """Rule 40, also of a ticket that begins later. A name that is in use again stands for what has it now."""
+    former = {
+        (names.policy(policy), old): names.commitment(names.policy(policy), new) for (policy, old), new in story.former.items()
+    }
+    in_use = {(policy.name, one.name) for policy in policies for one in policy.commitments}
+    story.former = {key: new for key, new in (former | names.commitments).items() if key not in in_use}
+    story.former_levels |= names.levels
+
+
 class Changing:
     """Puts another set in force on a ticket."""
 
@@ -203,7 +214,6 @@ class Changing:
             still = chosen is not None and name in {commitment.name for commitment in chosen.commitments}
             if new != name and new not in story.commitments and not still:
                 story.commitments[new] = story.commitments.pop(name)
-                story.former[one.policy, name] = new
         for name, high in list(self.climbing.escalations.items()):
             high.policy = names.policy(high.policy)
             new = names.ladder(high.policy, name)
@@ -216,7 +226,7 @@ class Changing:
             if new != name and new not in self.climbing.escalations and name not in ladders:
                 self.climbing.escalations[new] = self.climbing.escalations.pop(name)
                 self.climbing.resolved_ladder[new] = self.climbing.resolved_ladder.pop(name)
-        story.former_levels |= names.levels
+        remember_names(story, names, policies)
 
     def _ladders_before(self, earlier: Sequence[Policy], names: Names, fields: Fields) -> dict[str, ResolvedLadder]:
         found = {}

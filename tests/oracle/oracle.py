@@ -96,7 +96,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tests.oracle.asked import Record, matters, moves, touches
-from tests.oracle.changing import Change, Changing, joined, rows_of
+from tests.oracle.changing import Change, Changing, Names, joined, remember_names, rows_of
 from tests.oracle.climbing import Climbing
 from tests.oracle.keeping import Keeping
 from tests.oracle.promised import MINUTE, Expected, Story, Watch
@@ -146,10 +146,14 @@ def tell(
     for event in ordered:
         at_minute.setdefault(event.at // MINUTE, []).append(event)
     ahead = list(changes)
+    known: list[tuple[Names, Sequence[Policy]]] = []
     while ahead and ahead[0].minute <= ordered[0].at // MINUTE:
         change = ahead.pop(0)
         policies, hours = joined(policies, change.policies), {**hours, **change.hours}
+        known.append((Names(change.policies), policies))
     ticket = _Ticket(policies, {name: hours[name] for name in sorted(_calendars(policies))})
+    for names, then in known:
+        remember_names(ticket.story, names, then)
     for minute in range(ordered[0].at // MINUTE, max(-(-until // MINUTE), ordered[-1].at // MINUTE + 1)):
         ticket.story.now = minute
         while ahead and ahead[0].minute <= minute and minute * MINUTE < until:
