@@ -155,7 +155,7 @@ def _was_true(target: Said, known: Truth, histories: Iterable[list[Event]], numb
     """Whether one of these histories makes it true, by what was deployed up to one of these numbers."""
     effect = target.effect
     return known.tickets[effect.ticket].cut or any(
-        target.substance in said_by(known.judges, number, effect.ticket, events, effect.at + MINUTE)
+        target.substance in said_by(known.judges, number, events, effect.at + MINUTE)
         for events in histories
         for number in numbers
     )

@@ -12,6 +12,7 @@ from aiokafka.errors import KafkaError
 from stream.deployments import proposal
 from stream.deployments.log import Entry, NothingToUndoError
 from stream.deployments.proposal import Author
+from stream.deployments.snapshot import fingerprint
 from stream.runtime.failpoint import STEPS
 from tests.chaos.pace import MINUTE
 from tests.chaos.variants import read, variant
@@ -110,7 +111,10 @@ def _plan(world: World, log: Log, policies: PolicySet) -> Record:
 async def _set(world: World) -> PolicySet:
     world.variants += 1
     file = world.folder / f"deployed-{world.variants}.yaml"
-    return await asyncio.to_thread(read, variant(world.random, world.pace.minute()), file)
+    data = variant(world.random, world.pace.minute())
+    policies = await asyncio.to_thread(read, data, file)
+    world.calendars[fingerprint(policies)] = data["calendars"]
+    return policies
 
 
 async def _entries(world: World) -> list[Entry]:

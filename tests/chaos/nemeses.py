@@ -11,7 +11,7 @@ import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from stream.runtime.failpoint import STEPS
 from stream.wire.effect import encode_tick
@@ -48,6 +48,8 @@ class World:
     """Of the run."""
     variants: int = 0
     """How many sets of policies were made to be deployed."""
+    calendars: dict[str, Any] = field(default_factory=dict)
+    """Their calendars as the files have them, by fingerprint."""
     injected: Counter[str] = field(default_factory=Counter)
     steps: list[Step] = field(default_factory=list)
 

@@ -66,7 +66,9 @@ def clean(seed: int, minutes: int, deploys: Sequence[Deployed] = (), history: in
         worker.now = now
         for deployed in deploys:
             if START + deployed.minute * MINUTE == now:
-                worker.deploy(log, _record(log, deployed))
+                record = _record(log, deployed)
+                worker.deploy(log, record)
+                worker.calendars.setdefault(record.fingerprint, deployed.data.get("calendars"))
         for one in feed:
             if now - MINUTE <= one.when < now:
                 worker.hear(one.partition, one.key, one.value, one.bad, now)
@@ -86,6 +88,7 @@ class _Worker:
     def __init__(self, history: int) -> None:
         self.engine = Engine(policies(), history=history)
         self.history = history
+        self.calendars: dict[str, Any] = {}
         self.states: dict[str, State] = {}
         self.home: dict[str, int] = {}
         self.topics: dict[str, list[Stored]] = {name: [] for name in ("events", "breaches", "escalations", "rejected")}
@@ -149,6 +152,7 @@ class _Worker:
             stopped=stopped,
             history=self.history,
             deployments=tuple(topics.get("deployments", ())),
+            calendars={name: data for name, data in self.calendars.items() if data is not None},
         )
 
     def _say(self, effects: Iterable[Effect]) -> None:

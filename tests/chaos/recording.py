@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from aiokafka import AIOKafkaConsumer
@@ -13,6 +14,8 @@ from aiokafka.structs import TopicPartition
 from tests.chaos.workload import PARTITIONS
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from stream.runtime.kafka.topics import Topics
     from tests.chaos.pace import Pace
 
@@ -64,6 +67,8 @@ class Recording(NamedTuple):
     """Events of a ticket that workers kept."""
     deployments: tuple[Stored, ...] = ()
     """The log of deployments, void records too; empty where workers follow none."""
+    calendars: Mapping[str, Any] = MappingProxyType({})
+    """Of the policy files that were deployed, by the fingerprint of their set; those of the run's own file are left out."""
 
 
 async def read_all(bootstrap: str, topics: tuple[str, ...], partitions: int = PARTITIONS) -> dict[str, list[Stored]]:
@@ -102,7 +107,15 @@ async def committed(bootstrap: str, group: str, topic: str) -> dict[int, int]:
 
 
 async def record(
-    bootstrap: str, topics: Topics, *, pace: Pace, steps: list[Step], until: int, stopped: int, history: int
+    bootstrap: str,
+    topics: Topics,
+    calendars: Mapping[str, Any],
+    *,
+    pace: Pace,
+    steps: list[Step],
+    until: int,
+    stopped: int,
+    history: int,
 ) -> Recording:
     names = (topics.events, topics.breaches, topics.escalations, topics.rejected, topics.changelog)
     found = await read_all(bootstrap, names)
@@ -122,6 +135,7 @@ async def record(
         stopped,
         history,
         tuple(deployments),
+        calendars,
     )
 
 

@@ -32,10 +32,9 @@ from tests.chaos.nemeses import BROKER_FAULTS, KINDS, Nemesis, World
 from tests.chaos.outages import Outage, Watch
 from tests.chaos.pace import MINUTE, Pace
 from tests.chaos.recording import Recording, committed, read_all, record
-from tests.chaos.truth import Truth, truth
+from tests.chaos.truth import Hours, Truth, hours_of, truth
 from tests.chaos.variants import POLICY
 from tests.chaos.workload import CANARY_DUE, PARTITIONS, canaries, planned
-from tests.oracle.hours import OpenMinutes
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -68,10 +67,9 @@ class Outcome(NamedTuple):
 
 
 @cache
-def hours() -> dict[str, OpenMinutes]:
+def hours() -> Hours:
     """The calendars of the policy, as the oracle reads them."""
-    calendars = yaml.safe_load(POLICY.read_text("utf-8"))["calendars"]
-    return {name: OpenMinutes(data) for name, data in calendars.items()}
+    return hours_of(yaml.safe_load(POLICY.read_text("utf-8"))["calendars"])
 
 
 @cache
@@ -103,6 +101,7 @@ async def run(seed: int, folder: Path, *, minutes: int, kinds: Sequence[Nemesis]
             recording = await record(
                 broker.bootstrap,
                 topics,
+                world.calendars,
                 pace=pace,
                 steps=world.steps,
                 until=until,

@@ -1,35 +1,36 @@
 """What the input of a run, as it stands in Kafka, must have led to, by the log of deployments as it stands there.
 
 By two ways that know nothing of each other: the slow oracle for what must be said and how every promise stands, and the pure
-engine over the same events for the states that workers keep. The oracle knows one set of policies. So where policies were
-deployed, it judges what lies before the first instant at which another set holds, and what follows is the fold of the pure
-engine, which takes the events in the order of time and knows all deployments from the beginning.
+engine over the same events for the states that workers keep. Both know all deployments from the beginning. Where policies were
+deployed, the engine says also which policy and version an effect must name, and which reason.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from stream.deployments.log import Log, Void
+from stream.deployments.record import FIRST
 from stream.sla.engine import Engine, Outcome
 from stream.sla.policy.timeline import Deployments
-from stream.sla.ticket.state import open_commitments
 from stream.wire.decode import Rejected, Tick, decode
 from tests.chaos.pace import MINUTE
 from tests.chaos.workload import BAD
+from tests.oracle.changing import Change
+from tests.oracle.hours import OpenMinutes
 from tests.oracle.oracle import tell
 from tests.oracle.promised import Expected
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator
 
     from stream.deployments.log import Entry
     from stream.sla.effects import Effect
     from stream.sla.events import Event
     from stream.sla.policy.resolve import PolicySet
     from stream.sla.ticket.state import State
-    from tests.chaos.recording import Recording, Stored
-    from tests.oracle.hours import OpenMinutes
+    from tests.chaos.recording import Recording
     from tests.oracle.promised import Story
 
 _LATEST = 30 * MINUTE
@@ -38,6 +39,8 @@ _WHOLE: Final = 10_000
 """A history that nothing is cut from."""
 _WORDS = {"pending": ("running", "paused"), "breached": ("breached", "breached")}
 
+_HOURS: Final[dict[str, OpenMinutes]] = {}
+Hours = Mapping[str, OpenMinutes]
 Standing = tuple[str, str, int | None]
 """An open commitment, its state and deadline."""
 Detail = tuple[str, Expected, str, str, int, int | None]
@@ -49,18 +52,19 @@ class Judges(NamedTuple):
 
     first: PolicySet
     """The policies that workers were given as files."""
-    hours: Mapping[str, OpenMinutes]
+    hours: Hours
     """The calendars of these, as the oracle reads them."""
     deployments: Deployments
+    changes: Mapping[int, Change]
+    """Each deployment after the first as the oracle takes it, by number."""
     entries: Mapping[int, Entry]
     """The valid records of the log, by number."""
     void: tuple[Void, ...]
 
     @property
-    def changes_at(self) -> int | None:
-        """From this instant on another set than the first holds; ``None``: from none on."""
-        following = self.deployments.timeline.deployments[1:]
-        return following[0].at if following else None
+    def ahead(self) -> list[Change]:
+        """The sets that take the place of the first, in the order of their minutes."""
+        return [self.changes[deployment.number] for deployment in self.deployments.timeline.deployments[1:]]
 
 
 class Heard(NamedTuple):
@@ -74,7 +78,7 @@ class Heard(NamedTuple):
     said: set[Expected]
     """What must be said, up to ``_LATEST`` after the end."""
     details: set[Detail]
-    """The same by the engine alone, empty where the oracle judges the whole of it."""
+    """The same by the engine, with what the oracle does not know; empty where nothing was deployed."""
     standings: set[Standing]
     """How open commitments stand then."""
     cut: bool
@@ -93,19 +97,26 @@ class Truth(NamedTuple):
     """The instant up to which the stories are told."""
 
 
-def judges(records: Sequence[Stored], first: PolicySet, hours: Mapping[str, OpenMinutes]) -> Judges:
-    """``records``: the log of deployments; empty if nobody reads one."""
+def judges(recording: Recording, first: PolicySet, hours: Hours) -> Judges:
+    """The log of deployments as it stands in a recording, which has none where nobody reads one."""
     log, void = Log(), list[Void]()
-    for record in records:
+    changes: dict[int, Change] = {}
+    for record in recording.deployments:
         added = log.add(record.offset, record.value, record.written)
         if isinstance(added, Void):
             void.append(added)
-    return Judges(first, hours, log.deployments or Deployments.fixed(first), log.entries, tuple(void))
+        elif added.entry.after != FIRST:
+            entry = added.entry
+            if entry.at % MINUTE:
+                raise AssertionError(f"deployment {entry.number} holds from {entry.at} on, which is no whole minute")
+            its_hours = hours_of(recording.calendars[entry.fingerprint]) if entry.fingerprint in recording.calendars else hours
+            changes[entry.number] = Change(entry.at // MINUTE, log.deployed(entry.number).policies, its_hours)
+    return Judges(first, hours, log.deployments or Deployments.fixed(first), changes, log.entries, tuple(void))
 
 
-def truth(recording: Recording, first: PolicySet, hours: Mapping[str, OpenMinutes]) -> Truth:
+def truth(recording: Recording, first: PolicySet, hours: Hours) -> Truth:
     """What the input must have led to. ``first``: the policies of the files, ``hours``: their calendars."""
-    by = judges(recording.deployments, first, hours)
+    by = judges(recording, first, hours)
     engine = Engine(by.deployments, history=recording.history)
     states: dict[str, State] = {}
     events: dict[str, tuple[int, list[tuple[int, Event]]]] = {}
@@ -140,38 +151,37 @@ def truth(recording: Recording, first: PolicySet, hours: Mapping[str, OpenMinute
     return Truth(by, tickets, refused, newest, far)
 
 
-def said_by(by: Judges, number: int, ticket: str, events: Iterable[Event], until: int) -> set[Expected]:
+def said_by(by: Judges, number: int, events: Iterable[Event], until: int) -> set[Expected]:
     """What had to be said of these events, up to ``until``, by those who knew no deployment after that number."""
     known = by._replace(deployments=by.deployments.until(number))
-    return _account(known, ticket, list(events), until)[0]
+    return tell(by.first.policies, by.hours, events, until, known.ahead).said
+
+
+def hours_of(calendars: Mapping[str, Any]) -> Hours:
+    """Calendars of a policy file, as the oracle reads them. Equal ones are one, because each remembers its days."""
+    return {name: _HOURS.setdefault(repr(data), OpenMinutes(data)) for name, data in calendars.items()}
 
 
 def _account(by: Judges, ticket: str, events: list[Event], until: int) -> tuple[set[Expected], set[Detail], set[Standing]]:
-    first, changes_at = by.first.policies, by.changes_at
-    if changes_at is None:
-        story = tell(first, by.hours, events, until)
-        return story.said, set(), set(_standings(story))
-    before = tell(first, by.hours, [event for event in events if event.at < changes_at], min(changes_at, until)).said
-    effects, state = _fold(by.deployments, ticket, events, until)
-    said = {one for one in before if one.at < changes_at} | {expected(one) for one in effects if one.at >= changes_at}
-    standings = {(one.commitment, one.state, one.due_at) for one in open_commitments(state)} if state is not None else set()
-    return said, {detail(one) for one in effects}, standings
+    story = tell(by.first.policies, by.hours, events, until, by.ahead)
+    details = {detail(one) for one in _fold(by.deployments, ticket, events, until)} if by.changes else set()
+    return story.said, details, set(_standings(story))
 
 
-def _fold(deployments: Deployments, ticket: str, events: list[Event], until: int) -> tuple[list[Effect], State | None]:
+def _fold(deployments: Deployments, ticket: str, events: list[Event], until: int) -> list[Effect]:
     """By the pure engine, events in the order of time, nothing unknown."""
     engine = Engine(deployments, history=_WHOLE)
     state: State | None = None
     effects: list[Effect] = []
     for event in sorted(events, key=lambda event: event.key):
         step = engine.apply(state, ticket, event, event.at)
-        state, effects = step.state, [*effects, *step.effects]
+        state = step.state
+        effects += step.effects
     if state is not None:
-        step = engine.wake(state, until)
-        state, effects = step.state, [*effects, *step.effects]
+        effects += engine.wake(state, until).effects
     if back := [one for one in effects if one.retracts]:
         raise AssertionError(f"the engine takes something back although nothing came late: {back}")
-    return effects, state
+    return effects
 
 
 def expected(effect: Effect) -> Expected:

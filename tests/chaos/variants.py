@@ -120,7 +120,7 @@ def second_version(data: Data, now: int) -> None:
     first = _policy(data, "patient")
     second = yaml.safe_load(yaml.safe_dump(first))
     second |= {"version": 2, "since": format_instant(now - 5 * 60_000_000)}
-    second["commitments"][1]["target"] = {"p1": "0.3bh", "default": "0.6bh"}
+    second["commitments"][1]["target"] = {"p1": "0.4bh", "default": "0.6bh"}
     second["commitments"][1]["warn_at"] = {"p1": "50%"}
     data["policies"].insert(data["policies"].index(first) + 1, second)
 
