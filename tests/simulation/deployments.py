@@ -11,6 +11,7 @@ from functools import cache
 from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Final
+from unittest.mock import patch
 
 from stream.deployments.log import Added, Entry, Log, NothingToUndoError
 from stream.deployments.record import FIRST, Kind, encode_record, new_record
@@ -43,7 +44,7 @@ def _set(number: int, shows: int) -> PolicySet:
     """A set of policies. ``shows``: what the run's clock shows at its beginning."""
     random = Random(number)
     data = variant(random, shows + random.randint(0, 12) * MINUTE)
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, patch("stream.language.policies.lint"):  # its advice takes long
         return read(data, Path(folder) / "policy.yaml")
 
 

@@ -127,14 +127,16 @@ async def _still_ours(context: WorkerContext, shard: Shard) -> None:
 def _outputs(context: WorkerContext, shard: Shard, work: UnitOfWork) -> dict[str, list[Record]]:
     """Topic to the records to write there: those that are not there yet."""
     emitted_ids = shard.outputs.emitted_ids
-    deployed = [(DEPLOYED, b"%d" % shard.deployed)] if shard.deployed else []
     source = f"/breachwatch/{context.settings.app_id}".encode()
     breaches: list[Record] = []
     escalations: list[Record] = []
     for effect in work.effects:
         if effect.id.encode() not in emitted_ids:
-            to = breaches if effect.kind in _BREACHES else escalations
-            to.append(Record(effect.ticket.encode(), encode_effect(effect), [*effect_headers(effect, source), *deployed]))
+            to, key = breaches if effect.kind in _BREACHES else escalations, effect.ticket.encode()
+            # A successor judges by it as well, to find the effect again.
+            number = work.judged_by.get(key, shard.deployed)
+            deployed = [(DEPLOYED, b"%d" % number)] if number else []
+            to.append(Record(key, encode_effect(effect), [*effect_headers(effect, source), *deployed]))
     dead_letters = [dead_letter for dead_letter in work.dead_letters if dict(dead_letter.headers)[ORIGIN] not in emitted_ids]
     return {context.topics.breaches: breaches, context.topics.escalations: escalations, context.topics.rejected: dead_letters}
 

@@ -104,6 +104,8 @@ class UnitOfWork:
         """Rows of a deployment that could not be built because the history of a ticket is cut."""
         self.cut = 0
         """Tickets that a deployment from before the history that is kept could not rejudge from its own instant on."""
+        self.judged_by: dict[bytes, int] = {}
+        """Record keys of tickets to the newest deployment that they were judged by, where that is not the newest of all."""
         self._woken = 0
         self._passing = passing
         self._stopped = passing()
@@ -288,6 +290,7 @@ class UnitOfWork:
         engine = self._engines.get(number)
         if engine is None:
             engine = self._engines[number] = self._engine.as_of(number)
+        self.judged_by[key] = number
         return engine
 
     def _state(self, key: bytes) -> State | None:

@@ -29,6 +29,7 @@ from stream.runtime.partition.sweep import Sweep
 from stream.runtime.partition.task import PartitionTask
 from stream.runtime.partition.unit_of_work import Stop, UnitOfWork
 from stream.runtime.recovery.checkpoint import Checkpoint
+from stream.runtime.recovery.outputs import DEPLOYED
 from stream.runtime.settings import load
 from stream.runtime.suspension import SuspensionDetector
 from stream.runtime.timers import TimerQueue
@@ -554,3 +555,37 @@ def test_a_ticket_that_a_sweep_has_passed_is_swept_again_after_an_event_from_bef
         assert (len(sweep), sweep.take(), sweep.take(), sweep.take()) == (2, b"second", b"first", None)
 
     asyncio.run(run())
+
+
+def test_an_effect_names_the_deployment_by_which_its_ticket_was_judged(tmp_path: Path) -> None:
+    """A successor judges by it as well: by a newer one it would not find the effect again, nor take it back."""
+    emitted: list[Record] = []
+
+    async def write(what: dict[str, list[Record]] | dict[bytes, bytes | None], _mark: object = None) -> None:
+        emitted.extend(record for records in what.values() if isinstance(records, list) for record in records)
+
+    async def run() -> None:
+        context = _Partition(tmp_path)
+        same = load_policies([tmp_path / "policy.yaml"])
+        context.engine.deployments = context.engine.deployments.add(1, START - HOUR, same).add(2, START - HOUR // 2, same)
+        shard = context.shard
+        shard.life.enter(State.CATCHING_UP)
+        outputs: Any = SimpleNamespace(
+            woken_until={},
+            emitted_ids=set(),
+            deployed={b"known to a predecessor": 1},
+            write=write,
+            unknown_from=lambda _: {},
+            finished=lambda _end, live: None,
+        )
+        shard.outputs = shard.changelog = outputs
+        ours: Any = SimpleNamespace(committed=lambda _: 0, prove=lambda _: asyncio.sleep(0), finish=lambda *_: None)
+        batch = Batch(_records([_created("known to a predecessor", START), _created("new", START)]), None, 2)
+        await process_and_commit(replace(context.context, consumer=ours), shard, batch)
+
+    asyncio.run(run())
+
+    assert {(record.key, dict(record.headers)[DEPLOYED]) for record in emitted} == {
+        (b"known to a predecessor", b"1"),
+        (b"new", b"2"),
+    }
