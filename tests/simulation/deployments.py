@@ -10,12 +10,12 @@ import tempfile
 from functools import cache, partial
 from pathlib import Path
 from random import Random
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 from unittest.mock import patch
 
 from stream.deployments.log import Added, Entry, Log, NothingToUndoError
 from stream.deployments.record import FIRST, Kind, encode_record, new_record
-from stream.deployments.snapshot import decode, normal_form
+from stream.deployments.snapshot import decode, fingerprint, normal_form
 from stream.sla.policy.resolve import PolicySet
 from tests.chaos.pace import MINUTE
 from tests.chaos.recording import Stored
@@ -46,9 +46,13 @@ def _set(number: int, shows: int) -> PolicySet:
     random = Random(number)
     data = variant(random, shows + random.randint(0, 12) * MINUTE)
     with tempfile.TemporaryDirectory() as folder, patch("stream.language.policies.lint"):  # its advice takes long
-        return read(data, Path(folder) / "policy.yaml")
+        policies = read(data, Path(folder) / "policy.yaml")
+    CALENDARS[fingerprint(policies)] = data["calendars"]
+    return policies
 
 
+CALENDARS: Final[dict[str, Any]] = {}
+"""The calendars of the sets as a file writes them, by fingerprint, for the oracle."""
 _calendars: Final[dict[bytes, Calendar]] = {}
 
 

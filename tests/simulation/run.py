@@ -23,7 +23,7 @@ from tests.chaos.workload import CANARY_DUE, PARTITIONS, Planned, canaries, plan
 from tests.simulation.brokers import Brokers
 from tests.simulation.cluster import Cluster
 from tests.simulation.coordinators import Group, Transactions
-from tests.simulation.deployments import Deployer, DeploymentLog, decoded
+from tests.simulation.deployments import CALENDARS, Deployer, DeploymentLog, decoded
 from tests.simulation.deployments_checker import check_deployments
 from tests.simulation.helpdesk import Helpdesk, may_be_published
 from tests.simulation.log import Log
@@ -241,6 +241,7 @@ def _recording(run: _Run, until: int) -> Recording:
         stopped=world.pace.at(int(world.loop.time() * 1e6)),
         history=world.settings.history,
         deployments=tuple(world.deployments.records),
+        calendars=CALENDARS,
     )
 
 
