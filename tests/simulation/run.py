@@ -197,6 +197,7 @@ class _Run:
         for worker in self.cluster.running:
             worker.link.cut = False
             worker.process.spare()
+            worker.deployments.doom = None
             self.world.loop.go_on(worker.process)
             worker.deployments.read(self.world.deployments.end)
 
