@@ -57,10 +57,12 @@ def _swept(recording: Recording, deployments: Deployments) -> Iterator[str]:
 def _unchanged(recording: Recording) -> Iterator[str]:
     """A ticket about which nothing changes is not written."""
     before: dict[bytes | None, bytes | None] = {}
+    epochs: dict[int, int] = {}
     for record in recording.changelog:
-        key, value = record.key, record.value
-        # An owner writes again what one that it had replaced has overwritten.
-        if key != CHECKPOINT_KEY and before.get(key, b"") == value:
+        key, value, epoch = record.key, record.value, epoch_of(record)
+        epochs[record.partition] = max(epoch, epochs.get(record.partition, 0))
+        # An owner writes again what one that it had replaced has overwritten, and that one what it does not know of.
+        if epoch == epochs[record.partition] and key != CHECKPOINT_KEY and before.get(key, b"") == value:
             yield f"unchanged: {key!r} is written again as it was ({record.place})"
         before[key] = value
 
