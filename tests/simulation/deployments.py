@@ -131,6 +131,8 @@ class Follower:
         """Seconds at most until a record is read; ``None``: no more records are read until the faults are over."""
         self._free = 0.0
         """When the record before is read."""
+        self.doom: Callable[[], None] | None = None
+        """Happens between two turns of a sweep."""
         self._waits = 0
         """Up to there is read in the middle of the next turn."""
         self._process: Process | None = None
@@ -156,9 +158,19 @@ class Follower:
 
     def turn(self) -> None:
         """The worker is in the middle of a turn: just the moment to read what waits, if the turn yields."""
+        if self.doom is not None and self._process is not None and self._between_turns_of_a_sweep():
+            self._process.burn(0, self.doom)
+            self.doom = None
         if self._waits > self.known and self._loop is not None:
             self._loop.call_soon(self.read, self._waits)
             self._waits = 0
+
+    def _between_turns_of_a_sweep(self) -> bool:
+        for task in self._tasks.values():
+            sweep = task.shard.sweep
+            if sweep is not None and 0 < len(sweep) < len(task.shard.tickets) and not task._turn.locked():
+                return True
+        return False
 
     def read(self, end: int) -> None:
         """Read up to there."""
@@ -240,6 +252,11 @@ class Deployer:
             running = scene.cluster.running
             return [worker for worker in running if any(task.shard.sweep is not None for task in worker.tasks.values())]
 
+        if self._random.random() < 0.5:
+            for machine in scene.cluster.machines:
+                if (worker := machine.worker) is not None:
+                    worker.deployments.doom = partial(scene.die, machine, worker)
+            return
         await scene.until(lambda: bool(sweeping()), 3, 0.01)
         for worker in sweeping():
             self._ambush(
