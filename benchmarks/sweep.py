@@ -98,7 +98,7 @@ class Broker:
 
     async def write(self, what: Mapping[Any, Any], *checkpoint: Checkpoint) -> None:
         if checkpoint:
-            self.bytes_of_unaffected += sum(len(what[key] or b"") for key in what.keys() & self.unaffected)
+            self.bytes_of_unaffected += sum(len(state or b"") for key, state in what.items() if key in self.unaffected)
             await asyncio.sleep(CHANGELOG)
         elif any(what.values()):
             if self.looks:

@@ -46,8 +46,10 @@ class Climbing:
     def hear(self, event: Event, before: Fields) -> None:
         meant = []
         for name, escalation_state in self.escalations.items():
-            resolved_ladder = self.story.offered(escalation_state.metric, before)[1].get(name)
-            if resolved_ladder is not None:
+            rows = (escalation_state.metric, *self.story.watches)
+            offers = [on_row[name] for row in rows if name in (on_row := self.story.offered(row, before)[1])]
+            if offers:
+                resolved_ladder = offers[0]
                 level = self.story.former_levels.get((resolved_ladder.policy, name, event.level), event.level)
                 said = msgspec.structs.replace(event, level=level)
                 meant.append((name, escalation_state, resolved_ladder, said))
