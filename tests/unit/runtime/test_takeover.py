@@ -244,7 +244,9 @@ def test_a_worker_ends_when_effects_are_judged_by_a_deployment_that_it_does_not_
     """The owner before has died when its effects were written, and the checkpoint with the deployment was not."""
     worker.deployed = {b"ticket": 3}
 
-    with pytest.raises(RuntimeError, match="partition 0 was judged by deployment 3, and the log of deployments ends with 0"):
+    with pytest.raises(
+        RuntimeError, match="partition 0 was judged by deployment 3, and this worker knows the log of deployments up to 0"
+    ):
         asyncio.run(worker.assign(0))
 
     assert worker.begun == {}
