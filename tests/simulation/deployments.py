@@ -7,15 +7,15 @@ from which the deployment holds, after it, or only when all faults are over or i
 from __future__ import annotations
 
 import tempfile
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from random import Random
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 from unittest.mock import patch
 
 from stream.deployments.log import Added, Entry, Log, NothingToUndoError
 from stream.deployments.record import FIRST, Kind, encode_record, new_record
-from stream.deployments.snapshot import decode, normal_form
+from stream.deployments.snapshot import decode, fingerprint, normal_form
 from stream.sla.policy.resolve import PolicySet
 from tests.chaos.pace import MINUTE
 from tests.chaos.recording import Stored
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from tests.simulation.loop import Loop
     from tests.simulation.nemeses import Nemesis, Scene
     from tests.simulation.process import Process
+    from tests.simulation.worker import WorkerProcess
 
 _VARIANTS: Final = 16
 """Sets that can be deployed, in all runs of a process together: reading one takes longer than a run."""
@@ -45,9 +46,13 @@ def _set(number: int, shows: int) -> PolicySet:
     random = Random(number)
     data = variant(random, shows + random.randint(0, 12) * MINUTE)
     with tempfile.TemporaryDirectory() as folder, patch("stream.language.policies.lint"):  # its advice takes long
-        return read(data, Path(folder) / "policy.yaml")
+        policies = read(data, Path(folder) / "policy.yaml")
+    CALENDARS[fingerprint(policies)] = data["calendars"]
+    return policies
 
 
+CALENDARS: Final[dict[str, Any]] = {}
+"""The calendars of the sets as a file writes them, by fingerprint, for the oracle."""
 _calendars: Final[dict[bytes, Calendar]] = {}
 
 
@@ -126,6 +131,10 @@ class Follower:
         """Seconds at most until a record is read; ``None``: no more records are read until the faults are over."""
         self._free = 0.0
         """When the record before is read."""
+        self.doom: Callable[[], None] | None = None
+        """Happens between two turns of a sweep."""
+        self._waits = 0
+        """Up to there is read in the middle of the next turn."""
         self._process: Process | None = None
         self._loop: Loop | None = None
 
@@ -138,7 +147,30 @@ class Follower:
         if self._lag is not None and self._loop is not None and self._process is not None and self._process.alive:
             self._free = max(self._free, self._loop.time() + self._log.random.random() * self._lag)
             with self._loop.within(self._process):
-                self._loop.call_at(self._free, self.read, self._log.end)
+                self._loop.call_at(self._free, self._wait_for_a_turn, self._log.end)
+
+    def _wait_for_a_turn(self, end: int) -> None:
+        if self._loop is not None and self._log.random.random() < 0.5:
+            self._waits = end
+            self._loop.call_later(2.0, self.read, end)
+        else:
+            self.read(end)
+
+    def turn(self) -> None:
+        """The worker is in the middle of a turn: just the moment to read what waits, if the turn yields."""
+        if self.doom is not None and self._process is not None and self._between_turns_of_a_sweep():
+            self._process.burn(0, self.doom)
+            self.doom = None
+        if self._waits > self.known and self._loop is not None:
+            self._loop.call_soon(self.read, self._waits)
+            self._waits = 0
+
+    def _between_turns_of_a_sweep(self) -> bool:
+        for task in self._tasks.values():
+            sweep = task.shard.sweep
+            if sweep is not None and 0 < len(sweep) < len(task.shard.tickets) and not task._turn.locked():
+                return True
+        return False
 
     def read(self, end: int) -> None:
         """Read up to there."""
@@ -176,9 +208,16 @@ class Deployer:
         at = scene.helpdesk.minute() + self._random.randint(1, 5) * MINUTE
         scene.injected["deployment"] += 1
         self._append(max(at, self._log.last.at), Kind.DEPLOY, self._any())
-        if self._random.random() < 0.5:
+        way = self._random.random()
+        if way < 0.3:
             await scene.wait_until(self._begins() - 0.1 + self._random.random() * 0.5)
             await self._random.choice(_MEANWHILE)(scene)
+        elif way < 0.6:
+            await scene.wait_until(self._begins())
+            await self._die_in_the_sweep(scene)
+        elif way < 0.9:
+            await scene.wait_until(self._begins())
+            await self._die_behind(scene)
 
     async def undo(self, scene: Scene) -> None:
         try:
@@ -188,6 +227,7 @@ class Deployer:
             return
         scene.injected["undo"] += 1
         self._append(undone.at, Kind.UNDO, self._log.log.deployed(before.number))
+        await self._die(scene)
 
     async def deploy_and_undo(self, scene: Scene) -> None:
         await self.deploy(scene)
@@ -199,6 +239,41 @@ class Deployer:
         earlier = scene.helpdesk.minute() - self._random.randint(0, 12) * MINUTE
         scene.injected["rejudging deployment"] += 1
         self._append(earlier, Kind.REJUDGE, self._any())
+        await self._die(scene)
+
+    async def _die(self, scene: Scene) -> None:
+        if self._random.random() < 0.6:
+            await self._random.choice([self._die_in_the_sweep, self._die_behind])(scene)
+
+    async def _die_in_the_sweep(self, scene: Scene) -> None:
+        """A worker dies in the sweep, which takes several turns where few tickets are woken in one."""
+
+        def sweeping() -> list[WorkerProcess]:
+            running = scene.cluster.running
+            return [worker for worker in running if any(task.shard.sweep is not None for task in worker.tasks.values())]
+
+        if self._random.random() < 0.5:
+            for machine in scene.cluster.machines:
+                if (worker := machine.worker) is not None:
+                    worker.deployments.doom = partial(scene.die, machine, worker)
+            return
+        await scene.until(lambda: bool(sweeping()), 3, 0.01)
+        for worker in sweeping():
+            self._ambush(
+                scene, worker, *self._random.choice([("end", 1), ("end", 2), ("append", 2), ("append", 3), ("append", 4)])
+            )
+
+    async def _die_behind(self, scene: Scene) -> None:
+        """A worker that does not know the last deployment yet dies when effects are written and the changelog is not."""
+        for worker in scene.cluster.running:
+            if worker.deployments.known < self._log.end:
+                self._ambush(scene, worker, "end", self._random.choice([1, 1, 2]))
+
+    def _ambush(self, scene: Scene, worker: WorkerProcess, request: str, count: int) -> None:
+        """``count``: it does not survive the last of so many of these requests."""
+        machine = next(one for one in scene.cluster.machines if one.worker is worker)
+        if not worker.process.marked:
+            worker.process.ambush = request, count, partial(scene.die, machine, worker)
 
     def _begins(self) -> float:
         """When the last deployment begins to hold, seconds of the loop."""
@@ -219,5 +294,7 @@ _WAYS: Final[list[Callable[[Deployer, Scene], Awaitable[None]]]] = [
     Deployer.deploy_and_undo,
     Deployer.rejudge,
 ]
+_STEPS_OF_A_SWEEP: Final = [("end", 1), ("end", 2), ("append", 2), ("append", 3), ("append", 4)]
+"""Requests after so many of which a worker dies: between effects and changelog, or between two turns."""
 _MEANWHILE: Final[list[Nemesis]] = [kill, kill, rebalance, stop, leader_away, trouble]
 """What strikes at a sweep."""

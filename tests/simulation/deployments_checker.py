@@ -43,10 +43,8 @@ def _known(recording: Recording) -> Iterator[str]:
 def _swept(recording: Recording, deployments: Deployments) -> Iterator[str]:
     """No deployment changes anything about a ticket any more."""
     engine = Engine(deployments, history=recording.history)
-    newest: dict[bytes, tuple[int, bytes | None]] = {}
-    for record in _in_effect(recording):
-        newest[record[0]] = record[1:]
-    for key, (_, value) in newest.items():
+    newest = dict(_in_effect(recording))
+    for key, value in newest.items():
         if value is None:
             continue
         held = codec.decode(value)
@@ -58,15 +56,19 @@ def _swept(recording: Recording, deployments: Deployments) -> Iterator[str]:
 
 def _unchanged(recording: Recording) -> Iterator[str]:
     """A ticket about which nothing changes is not written."""
-    before: dict[bytes, bytes | None] = {}
-    for key, epoch, value in _in_effect(recording):
-        if before.get(key, b"") == value:
-            yield f"unchanged: {key!r} is written again as it was, in epoch {epoch}"
+    before: dict[bytes | None, bytes | None] = {}
+    epochs: dict[int, int] = {}
+    for record in recording.changelog:
+        key, value, epoch = record.key, record.value, epoch_of(record)
+        epochs[record.partition] = max(epoch, epochs.get(record.partition, 0))
+        # An owner writes again what one that it had replaced has overwritten, and that one what it does not know of.
+        if epoch == epochs[record.partition] and key != CHECKPOINT_KEY and before.get(key, b"") == value:
+            yield f"unchanged: {key!r} is written again as it was ({record.place})"
         before[key] = value
 
 
-def _in_effect(recording: Recording) -> Iterator[tuple[bytes, int, bytes | None]]:
-    """The records of tickets that owners wrote, in order: key, epoch, value."""
+def _in_effect(recording: Recording) -> Iterator[tuple[bytes, bytes | None]]:
+    """The records of tickets that owners wrote, in order."""
     epochs: dict[int, int] = {}
     for record in recording.changelog:
         epoch = epoch_of(record)
@@ -74,4 +76,4 @@ def _in_effect(recording: Recording) -> Iterator[tuple[bytes, int, bytes | None]
             continue  # by a worker that had been replaced
         epochs[record.partition] = epoch
         if record.key is not None and record.key != CHECKPOINT_KEY:
-            yield record.key, epoch, record.value
+            yield record.key, record.value

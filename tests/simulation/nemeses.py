@@ -45,13 +45,13 @@ class Scene:
         """``time``: of the loop, seconds."""
         await asyncio.sleep(max(0.0, time - self.world.loop.time()))
 
-    async def until(self, true: Callable[[], bool], most: float) -> None:
-        """Wait for it, but so many seconds at most."""
+    async def until(self, true: Callable[[], bool], most: float, every: float = 0.05) -> None:
+        """Wait for it, but so many seconds at most. ``every``: how often to look."""
         ends = self.world.loop.time() + most
         while not true():
             if self.world.loop.time() > ends:
                 return
-            await asyncio.sleep(0.05)
+            await asyncio.sleep(every)
 
     @contextmanager
     def without_leader(self, topic: str) -> Iterator[None]:

@@ -23,7 +23,7 @@ from tests.chaos.workload import CANARY_DUE, PARTITIONS, Planned, canaries, plan
 from tests.simulation.brokers import Brokers
 from tests.simulation.cluster import Cluster
 from tests.simulation.coordinators import Group, Transactions
-from tests.simulation.deployments import Deployer, DeploymentLog, decoded
+from tests.simulation.deployments import CALENDARS, Deployer, DeploymentLog, decoded
 from tests.simulation.deployments_checker import check_deployments
 from tests.simulation.helpdesk import Helpdesk, may_be_published
 from tests.simulation.log import Log
@@ -58,10 +58,7 @@ class Outcome(NamedTuple):
 
 
 class Workload(NamedTuple):
-    """What is published in a run, in the order of publishing.
-
-    Records of other topics that steer workers while they run, such as deployments of policies, belong here too.
-    """
+    """What is published in a run, in the order of publishing."""
 
     feed: list[Planned]
     minutes: int
@@ -94,8 +91,12 @@ def workload(random: Random, clock: ClockMode) -> Workload:
 def simulate(seed: int) -> Outcome:
     """The run of this seed, judged."""
     of_deployments = Random(f"deployments of {seed}")
-    most_woken = Random(f"turns of {seed}").choice([1, 2, 2_000, 2_000])  # a sweep of a few tickets, too, takes several turns
-    with patch.object(unit_of_work, "MOST_WOKEN", most_woken), patch.object(log_of_deployments, "decode_snapshot", decoded):
+    of_turns = Random(f"turns of {seed}")
+    turns: dict[str, Any] = {
+        "MOST_WOKEN": of_turns.choice([1, 1, 2, 2_000]),  # the sweep of a few tickets, too, takes several turns
+        "SLICE_SECONDS": of_turns.choice([0.0, 0.01, 0.01]),  # and a turn, several slices
+    }
+    with patch.multiple(unit_of_work, **turns), patch.object(log_of_deployments, "decode_snapshot", decoded):
         return _simulate(seed, of_deployments)
 
 
@@ -196,6 +197,7 @@ class _Run:
         for worker in self.cluster.running:
             worker.link.cut = False
             worker.process.spare()
+            worker.deployments.doom = None
             self.world.loop.go_on(worker.process)
             worker.deployments.read(self.world.deployments.end)
 
@@ -240,6 +242,7 @@ def _recording(run: _Run, until: int) -> Recording:
         stopped=world.pace.at(int(world.loop.time() * 1e6)),
         history=world.settings.history,
         deployments=tuple(world.deployments.records),
+        calendars=CALENDARS,
     )
 
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from stream.runtime.kafka.transport import Producer
     from stream.runtime.partition.commit import WorkerContext
+    from stream.runtime.recovery.outputs import Outputs
     from stream.runtime.recovery.store import Store
 
 _PAUSE_EVERY: Final = 2_000
@@ -84,9 +85,9 @@ async def take_over(
     # 3
     changelogs = {tp.partition: _changelog(context, restored, tp.partition) for tp in new}
     checkpoints = {number: changelog.found() or Checkpoint() for number, changelog in changelogs.items()}
-    _check_deployments(context, checkpoints)
     # 4
     await read_back(context.clients, context.topics, outputs, checkpoints)
+    _check_deployments(context, checkpoints, outputs)
     # 5
     indexes = {tp.partition: await _index(context, restored.store, tp.partition) for tp in new}
     ends = await context.consumer.highwaters(*assignment.owned) if assignment.owned else {}
@@ -163,14 +164,22 @@ async def _index(context: WorkerContext, store: Store, partition: int) -> Ticket
     return index
 
 
-def _check_deployments(context: WorkerContext, checkpoints: Mapping[int, Checkpoint]) -> None:
-    """Raises RuntimeError when a partition was judged by a deployment that the log does not have."""
+def _check_deployments(context: WorkerContext, checkpoints: Mapping[int, Checkpoint], outputs: Mapping[int, Outputs]) -> None:
+    """Raises RuntimeError when a partition was judged by a deployment that the log does not have.
+
+    The owner before may have died after it had emitted effects and before it had written its checkpoint.
+    """
     known = context.engine.deployments.known
     for number, checkpoint in checkpoints.items():
-        if not checkpoint.appended:
-            continue
-        deployment = known.get(checkpoint.deployed)
-        if deployment is None or deployment.appended != checkpoint.appended:
+        deployed = max([checkpoint.deployed, *outputs[number].deployed.values()])
+        if deployed > max(known):
+            raise RuntimeError(
+                f"partition {number} was judged by deployment {deployed}, and this worker knows the log of deployments up to "
+                f"{max(known)}: start it again, so that it reads the rest; if that does not help, records of the log were "
+                "deleted, and all workers need a new --app-id"
+            )
+        found = known.get(checkpoint.deployed)
+        if checkpoint.appended and (found is None or found.appended != checkpoint.appended):
             raise RuntimeError(
                 f"partition {number} was judged by deployment {checkpoint.deployed} of another log: the topic of deployments "
                 "was deleted, and what was in force is not known; start all workers with a new --app-id, and deploy there"

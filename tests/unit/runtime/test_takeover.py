@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 class _Outputs:
     def __init__(self, worker: _Worker, partition: int) -> None:
         self._worker, self._partition = worker, partition
+        self.deployed = worker.deployed
 
     def unknown_from(self, _committed: int) -> dict[str, int]:
         return {"sla-breaches": 7}
@@ -60,6 +61,8 @@ class _Worker:
         self.tasks: dict[int, PartitionTask] = {}
         self.given_up: list[int] = []
         self.renewed: set[int] = set()
+        self.deployed: dict[bytes, int] = {}
+        """Record keys to deployments that are read back from the outputs of each partition."""
         self.begun: dict[int, tuple[int, Checkpoint]] = {}
         counts = SimpleNamespace(begin=lambda number: self.did(f"index {number}"))
         metrics: Any = SimpleNamespace(
@@ -235,3 +238,15 @@ def test_a_partition_that_was_released_while_the_worker_ends_is_held_and_left(wo
     asyncio.run(run())
 
     assert worker.given_up == [0]
+
+
+def test_a_worker_ends_when_effects_are_judged_by_a_deployment_that_it_does_not_know(worker: _Worker) -> None:
+    """The owner before has died when its effects were written, and the checkpoint with the deployment was not."""
+    worker.deployed = {b"ticket": 3}
+
+    with pytest.raises(
+        RuntimeError, match="partition 0 was judged by deployment 3, and this worker knows the log of deployments up to 0"
+    ):
+        asyncio.run(worker.assign(0))
+
+    assert worker.begun == {}
