@@ -259,7 +259,7 @@ def play(story: Story) -> list[Effect]:
 def _deploy(playback: Playback, deploy: Deploy) -> list[Effect]:
     effects = list(playback.tick(deploy.at))
     playback.deploy(deploy.holds_from, deploy.policies)
-    return effects
+    return [*effects, *playback.tick(deploy.at)]  # as a worker sweeps when it knows of a deployment
 
 
 def _over_the_wire(made: Event) -> Event:

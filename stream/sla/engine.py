@@ -104,6 +104,7 @@ class Engine:
         ``now``: the clock, epoch microseconds. It is only noted (``detected_at``); what is true does not depend on it.
         """
         corrected: Step | None = None
+        before = state
         if state is None:
             state = State(Ticket(ticket, deployment=self.deployments.timeline.deployments[0].number))
         elif self._repeats(state, event):
@@ -112,7 +113,7 @@ class Engine:
             corrected = self._rejudge(state, now)
             state = corrected.state
         if self._is_newest(state.head, event):
-            step = self._in_order(state, event, now, None if corrected is None else self.deployments.timeline.last.number)
+            step = self._in_order(state, event, now, before if corrected is not None else None)
         elif state.base is not None and state.base.last is not None and event.key <= state.base.last:
             step = Step(state, (), Outcome.TOO_LATE)
         else:
@@ -124,7 +125,7 @@ class Engine:
 
         That goes for deadlines and for deployments. A deployment that changes nothing about the ticket leaves its state alone.
         """
-        corrected: Step | None = None
+        corrected, before = None, state
         if not self._agrees(state.head):
             corrected = self._rejudge(state, now)
             state = corrected.state
@@ -137,10 +138,12 @@ class Engine:
         transition = Transition(timeline, head.copy(), now, state.past)
         transition.time(now)
         revealed_by = transition.rejudged if corrected is None else timeline.last.number
-        effects = _revealed(transition.emitter.effects, revealed_by)
+        effects = transition.emitter.effects
+        if revealed_by is not None:
+            effects = _revealed(effects, revealed_by, self._expected(before, now))
         after = State(transition.ticket, state.recent, state.base, state.old_ids, state.revisions)
         same = transition.ticket.next == soonest and not transition.unbuilt
-        if not effects and same and open_commitments(after) == open_commitments(state):
+        if not effects and same and (not transition.touched or open_commitments(after) == open_commitments(state)):
             return Step(state, (), Outcome.WOKEN) if corrected is None else corrected
         step = Step(after, _named(effects, state.revisions), Outcome.WOKEN)
         step.unbuilt = transition.unbuilt
@@ -165,15 +168,19 @@ class Engine:
     def _repeats(self, state: State, event: Event) -> bool:
         return state.knows(event) or (bool(state.old_ids) and _old_id(event) in state.old_ids)
 
-    def _in_order(self, state: State, event: Event, now: int, revealed_by: int | None) -> Step:
+    def _in_order(self, state: State, event: Event, now: int, corrected: State | None) -> Step:
+        """``corrected``: the ticket as it was before it was rejudged just now; ``None``: it was not."""
         begins = not state.head.started
         transition = Transition(self.deployments.timeline, state.head.copy(), now, state.past)
         transition.event(event)
         after = State(transition.ticket, state.recent.add(event), state.base, state.old_ids, state.revisions)
         if after.recent.kept > self._history:
             after = self._bounded(after)
-        revealed_by = transition.rejudged if revealed_by is None else revealed_by
-        effects = _named(_revealed(transition.emitter.effects, revealed_by), state.revisions)
+        revealed_by = transition.rejudged if corrected is None else self.deployments.timeline.last.number
+        found = transition.emitter.effects
+        if revealed_by is not None:
+            found = _revealed(found, revealed_by, self._expected(state if corrected is None else corrected, event.at))
+        effects = _named(found, state.revisions)
         unmatched = False
         if begins:
             policies = transition.policies
@@ -225,6 +232,12 @@ class Engine:
         transition.time(until)
         return transition.emitter, transition.ticket
 
+    def _expected(self, state: State, now: int) -> set[str]:
+        """Ids of what time makes true by the deployments that have judged the ticket so far."""
+        transition = Transition(self.deployments.timeline_of(state.head.deployment), state.head.copy(), now, state.past)
+        transition.time(now)
+        return {effect.id for effect in transition.emitter.effects}
+
     def _bounded(self, state: State) -> State:
         """Move the older half of an overlong history into the base, so that this happens seldom."""
         history = state.history
@@ -271,12 +284,16 @@ def _said_until(head: Ticket) -> int:
     return newest if head.last_timer_at is None else max(newest, head.last_timer_at + 1)
 
 
-def _revealed(effects: list[Effect], number: int | None) -> list[Effect]:
-    """Mark what time made true since the instant from which deployment ``number`` holds: that lay in the past already."""
-    if number is None:
-        return effects
+def _revealed(effects: list[Effect], number: int, expected: set[str]) -> list[Effect]:
+    """Mark what time made true by deployment ``number``, which holds from an instant in the past, and would not have otherwise.
+
+    ``expected``: ids of what time would have made true otherwise.
+    """
     return [
-        msgspec.structs.replace(effect, late=True, deployment=number) if effect.cause == TIMER else effect for effect in effects
+        msgspec.structs.replace(effect, late=True, deployment=number)
+        if effect.cause == TIMER and effect.id not in expected
+        else effect
+        for effect in effects
     ]
 
 

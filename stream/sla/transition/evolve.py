@@ -56,14 +56,28 @@ Past = Callable[[int], "list[Event] | None"]
 class Transition:
     """Changes one ticket in place (give it a copy) and collects what became true in ``emitter.effects``."""
 
-    __slots__ = ("_next", "_next_at", "_past", "draft", "emitter", "policies", "rejudged", "ticket", "timeline", "unbuilt")
+    __slots__ = (
+        "_next",
+        "_next_at",
+        "_past",
+        "draft",
+        "emitter",
+        "policies",
+        "rejudged",
+        "ticket",
+        "timeline",
+        "touched",
+        "unbuilt",
+    )
 
     def __init__(self, timeline: Timeline, ticket: Ticket, now: int, past: Past | None = None) -> None:
         """``past``: asked when a deployment brings a row that was not kept before; ``None``: nothing is known."""
         self.timeline = timeline
         self.ticket = ticket
+        self.touched = False
+        """A deployment was met that concerns the ticket."""
         self.rejudged: int | None = None
-        """The number of the last deployment met that holds from an instant in the past."""
+        """The number of the last of them that holds from an instant in the past."""
         self.unbuilt = 0
         """Rows that could not be built from the ticket's events."""
         self._past = past
@@ -126,8 +140,6 @@ class Transition:
         ticket, emitter = self.ticket, self.emitter
         while self._next is not None and self._next_at <= at:
             deployment = self._next
-            if deployment.rejudges:
-                self.rejudged = deployment.number
             if not ticket.started:  # nothing of it is judged by any
                 deployment = self.timeline.in_force(at)
                 self.draft.deploy(deployment.policies, Change(self.policies, deployment.policies))
@@ -141,6 +153,9 @@ class Transition:
                     known if known is not None and _follows(deployment, ticket) else Change(self.policies, deployment.policies)
                 )
                 if change.touches(ticket):
+                    self.touched = True
+                    if deployment.rejudges:
+                        self.rejudged = deployment.number
                     former = self.timeline.known[ticket.deployment].former
                     deploy(self.draft, emitter, deployment, (change, former), self._built(change, self._next_at))
                 else:

@@ -118,3 +118,14 @@ def test_what_passes_after_an_ordinary_deployment_is_news() -> None:
 
     breach = next(effect for effect in ticket.effects if effect.kind is Kind.BREACHED)
     assert (breach.at, breach.late, breach.deployment) == (HOUR, False, None)
+
+
+def test_what_passes_whatever_a_rejudgement_changes_elsewhere_is_news() -> None:
+    before = policy_set(commitment("resolution"), commitment("first_response", p1="1h"))
+    strict = policy_set(commitment("resolution", p1="3h"), commitment("first_response", p1="1h"))
+    ticket = Told(Deployments.fixed(before)).event(created(0))
+    ticket.engine.deployments = ticket.engine.deployments.add(1, HOUR // 2, strict, Origin(1, rejudges=True))
+    ticket.wake(HOUR + 1)
+
+    breach = next(effect for effect in ticket.effects if effect.kind is Kind.BREACHED)
+    assert (breach.commitment, breach.late, breach.deployment) == ("first_response", False, None)
