@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from stream.devkafka.child import Child, running
-from stream.devkafka.ports import free_port, is_free
+from stream.devkafka.ports import claimed, free_port
 from stream.runtime.settings import PREFIX
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def workers_running(folder: Path, settings: Mapping[str, str], count: int) -> It
     with ExitStack() as ending:
         workers = []
         for number in range(1, count + 1):
-            port = USUAL_METRICS_PORT if is_free(USUAL_METRICS_PORT) else free_port()
+            port = USUAL_METRICS_PORT if number == 1 and ending.enter_context(claimed(USUAL_METRICS_PORT)) else free_port()
             name, log = ("the worker", "worker.log") if count == 1 else (f"worker {number}", f"worker-{number}.log")
             with_port = variables | {f"{PREFIX}METRICS_PORT": str(port)}
             workers.append(ending.enter_context(running(name, command, folder / log, port, "/readyz", with_port)))

@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
+import fcntl
 import random
 import socket
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 from typing import Final
 
 # Below the ranges from which Linux and macOS take ports for outgoing connections. Otherwise a client that retries a dead
@@ -29,3 +37,18 @@ def free_port() -> int:
         if is_free(port):
             return port
     raise OSError(f"no free port found between {_LOWEST} and {_HIGHEST} on 127.0.0.1")
+
+
+@contextmanager
+def claimed(port: int) -> Iterator[bool]:
+    """Whether the port is free and no other process on this machine has claimed it. The claim ends with the block.
+
+    A worker binds its port seconds after somebody has found it free. Two demos that start together would take the same one.
+    """
+    with (Path(tempfile.gettempdir()) / f"breachwatch-port-{port}.lock").open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            yield False
+        else:
+            yield is_free(port)

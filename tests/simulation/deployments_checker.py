@@ -56,15 +56,18 @@ def _swept(recording: Recording, deployments: Deployments) -> Iterator[str]:
 
 def _unchanged(recording: Recording) -> Iterator[str]:
     """A ticket about which nothing changes is not written."""
-    before: dict[bytes | None, bytes | None] = {}
+    before: dict[tuple[int, bytes | None], tuple[int, bytes | None]] = {}
+    disturbed: set[tuple[int, int]] = set()
+    """Partitions and epochs into which an owner that was replaced has written: what it overwrote is written again."""
     epochs: dict[int, int] = {}
     for record in recording.changelog:
-        key, value, epoch = record.key, record.value, epoch_of(record)
-        epochs[record.partition] = max(epoch, epochs.get(record.partition, 0))
-        # An owner writes again what one that it had replaced has overwritten, and that one what it does not know of.
-        if epoch == epochs[record.partition] and key != CHECKPOINT_KEY and before.get(key, b"") == value:
-            yield f"unchanged: {key!r} is written again as it was ({record.place})"
-        before[key] = value
+        key, written = (record.partition, record.key), (epoch_of(record), record.value)
+        newest = epochs[record.partition] = max(written[0], epochs.get(record.partition, 0))
+        if written[0] < newest:
+            disturbed.add((record.partition, newest))
+        elif record.key != CHECKPOINT_KEY and before.get(key) == written and (record.partition, newest) not in disturbed:
+            yield f"unchanged: {record.key!r} is written again as it was ({record.place})"
+        before[key] = written
 
 
 def _in_effect(recording: Recording) -> Iterator[tuple[bytes, bytes | None]]:

@@ -214,7 +214,7 @@ class EscalationState:
         """Names of the levels above the highest raised whose times lie before an instant, whenever they took hold."""
         names = []
         for level, threshold in self._above(resolved_ladder):
-            instant = _time(threshold, resolved_ladder, watch, commitment_state)
+            instant = _time(threshold, resolved_ladder, watch, commitment_state, passed=True)
             if instant is not None and instant < at:
                 names.append(level.name)
         return names
@@ -231,10 +231,19 @@ class EscalationState:
 
 
 def _time(
-    threshold: Threshold, resolved_ladder: ResolvedLadder, watch: Stopwatch, commitment_state: CommitmentState | None
+    threshold: Threshold,
+    resolved_ladder: ResolvedLadder,
+    watch: Stopwatch,
+    commitment_state: CommitmentState | None,
+    *,
+    passed: bool = False,
 ) -> int | None:
     if resolved_ladder.ladder.commitment:
-        return None if commitment_state is None else mark(threshold, commitment_state, watch, resolved_ladder.calendar)
+        return (
+            None
+            if commitment_state is None
+            else mark(threshold, commitment_state, watch, resolved_ladder.calendar, passed=passed)
+        )
     if threshold.kind is _USED:
         amount = resolve(threshold.duration, resolved_ladder.calendar, watch.began)
         return watch.reaches(amount.micros, amount.clock, resolved_ladder.calendar)

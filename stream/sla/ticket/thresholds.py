@@ -28,8 +28,13 @@ def threshold_instant(
     return instant if instant is None or instant > commitment_state.effective_from else commitment_state.effective_from
 
 
-def mark(threshold: Threshold, commitment_state: CommitmentState, watch: Stopwatch, calendar: Calendar) -> int | None:
-    """When a mark on a commitment is reached, or was, whenever its target took hold; ``None`` while that is not in sight."""
+def mark(
+    threshold: Threshold, commitment_state: CommitmentState, watch: Stopwatch, calendar: Calendar, *, passed: bool = False
+) -> int | None:
+    """When a mark on a commitment is reached, or was, whenever its target took hold; ``None`` while that is not in sight.
+
+    ``passed``: also where it was reached before the present stretch of the stopwatch began; otherwise not before that.
+    """
     if threshold.kind is _SHARE:
         if commitment_state.target is None:
             return None
@@ -53,7 +58,7 @@ def mark(threshold: Threshold, commitment_state: CommitmentState, watch: Stopwat
     if commitment_state.due is None:
         return None
     shifted = calendar.add(commitment_state.due, signed) if amount.clock is _BUSINESS else commitment_state.due + signed
-    return max(shifted, watch.since)
+    return shifted if passed else max(shifted, watch.since)
 
 
 def resolve(duration: Duration | None, calendar: Calendar, start: int) -> Amount:

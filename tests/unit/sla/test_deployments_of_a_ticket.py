@@ -5,12 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from stream.sla.calendar.duration import Duration
 from stream.sla.effects import Kind
 from stream.sla.explain.explain import explain_state
 from stream.sla.explain.explanation import Outcome
+from stream.sla.policy.conditions import FieldIn
+from stream.sla.policy.metric import BUILT_IN
+from stream.sla.policy.policy import Choice
 from stream.sla.policy.timeline import Deployments, Origin
 from stream.sla.ticket.state import State, open_commitments
-from tests.unit.sla.given import HOUR, Told, changed, commitment, created, ladder, policy_set, share
+from tests.unit.sla.given import HOUR, Told, after, changed, commitment, created, ladder, policy_set, share
 
 if TYPE_CHECKING:
     from stream.sla.policy.resolve import PolicySet
@@ -129,3 +133,14 @@ def test_what_passes_whatever_a_rejudgement_changes_elsewhere_is_news() -> None:
 
     breach = next(effect for effect in ticket.effects if effect.kind is Kind.BREACHED)
     assert (breach.commitment, breach.late, breach.deployment) == ("first_response", False, None)
+
+
+def test_a_level_whose_time_passed_before_a_pause_at_the_deployment_is_past() -> None:
+    levels = ladder(("team", share(75)), ("second", after("5m")), on="agent_work")
+    pausing = replace(commitment("agent_work", p1="1h"), target=Choice.fixed(Duration.parse("1bh")))
+    row = replace(BUILT_IN["agent_work"], pauses=FieldIn("priority", frozenset({"p1"})), name="agent_work#1")
+    old = policy_set(replace(commitment("agent_work"), target=Choice.fixed(Duration.parse("4bh"))))
+    new = policy_set(replace(pausing, metric=row), ladders=(levels,))
+    ticket = told((0, old), (2 * HOUR, new)).event(created(0)).wake(3 * HOUR)
+
+    assert [effect.level for effect in ticket.effects if effect.kind is Kind.RAISED] == ["second"]
