@@ -45,10 +45,14 @@ def claimed(port: int) -> Iterator[bool]:
 
     A worker binds its port seconds after somebody has found it free. Two demos that start together would take the same one.
     """
-    with (Path(tempfile.gettempdir()) / f"breachwatch-port-{port}.lock").open("a") as lock:
+    file = Path(tempfile.gettempdir()) / f"breachwatch-port-{port}.lock"
+    with file.open("a") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             yield False
-        else:
+            return
+        try:
             yield is_free(port)
+        finally:
+            file.unlink(missing_ok=True)
