@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import fcntl
 import random
 import socket
-import tempfile
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -45,14 +42,10 @@ def claimed(port: int) -> Iterator[bool]:
 
     A worker binds its port seconds after somebody has found it free. Two demos that start together would take the same one.
     """
-    file = Path(tempfile.gettempdir()) / f"breachwatch-port-{port}.lock"
-    with file.open("a") as lock:
+    with socket.socket() as claim:
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            claim.bind(("127.0.0.1", port + 1))  # bound and not listened on: it is exclusive, and nothing stays behind
         except OSError:
             yield False
             return
-        try:
-            yield is_free(port)
-        finally:
-            file.unlink(missing_ok=True)
+        yield is_free(port)
