@@ -62,10 +62,11 @@ async def read_deployments(settings: Settings, policies: PolicySet) -> tuple[Pol
     topics = Topics(settings.app_id, settings.topic_prefix)
     policy_log = PolicyLog(client_of(settings), topics.policies)
     try:
-        if (await policy_log.read()).log.last is None and await _has_records(settings, topics.changelog):
+        found = await policy_log.read()
+        if found.log.last is None and await _has_records(settings, topics.changelog):
             what = f"the log of deployments (topic {topics.policies}) is empty, and {topics.changelog} has tickets"
             raise RefusedError(what, ["the log was deleted, and what was in force is not known: start with a new --app-id"])
-        return policy_log, await deploy_first(policy_log, policies, time.time_ns() // 1_000)
+        return policy_log, await deploy_first(policy_log, found, policies, time.time_ns() // 1_000)
     except PolicyLogError as error:
         raise RefusedError("the log of deployments cannot be used", [str(error)]) from error
     except (RecordError, SnapshotError) as error:

@@ -162,11 +162,14 @@ def test_the_largest_record_fits_and_a_larger_one_is_refused_before_it_is_sent(p
 
 
 def test_workers_deploy_their_files_only_where_nothing_was_deployed(policy_log: PolicyLog) -> None:
+    async def start(target: str) -> ReadLog:
+        return await deploy_first(policy_log, await policy_log.read(), promising(target), START)
+
     async def story() -> list[ReadLog]:
-        return await asyncio.gather(*(deploy_first(policy_log, promising(target), START) for target in ("8h", "4h", "2h")))
+        return await asyncio.gather(*map(start, ("8h", "4h", "2h")))
 
     found = asyncio.run(story())
-    later = asyncio.run(deploy_first(policy_log, promising("1h"), START))
+    later = asyncio.run(start("1h"))
 
     assert len({in_force(each) for each in [*found, later]}) == 1
     assert list(later.log.entries) == [0]

@@ -173,13 +173,13 @@ class PolicyLog:
         )
 
 
-async def deploy_first(policy_log: PolicyLog, policies: PolicySet, at: int) -> ReadLog:
+async def deploy_first(policy_log: PolicyLog, found: ReadLog, policies: PolicySet, at: int) -> ReadLog:
     """Deploy a set where nothing was ever deployed; the log as it is then, with one valid deployment at least.
 
     For workers that are given files. Of several that do this at once, one wins, and all go by its deployment.
-    ``at``: now, epoch microseconds. Raises as ``PolicyLog.deploy`` does, and SnapshotError for a set that is too large.
+    ``found``: the log as it was just read. ``at``: now, epoch microseconds. Raises as ``PolicyLog.deploy`` does, and
+    SnapshotError for a set that is too large.
     """
-    found = await policy_log.read()
     if found.log.last is not None:
         return found
     first = new_record(FIRST, at, Kind.DEPLOY, policies, note="the first, by a worker that was given files")
