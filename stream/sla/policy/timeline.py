@@ -12,6 +12,8 @@ is append-only, and a deployment's *number* is its place there. Its *timeline* f
 
 from __future__ import annotations
 
+from bisect import bisect_right
+from operator import attrgetter
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from stream.sla.policy.change import Change, FormerNames, merged
@@ -25,6 +27,9 @@ SINCE_EVER: Final = -(1 << 62)
 """The instant from which the first deployment holds."""
 NEVER: Final = 1 << 62
 """Later than every instant (epoch microseconds)."""
+
+
+_at = attrgetter("at")
 
 
 class Origin(NamedTuple):
@@ -99,21 +104,18 @@ class Timeline:
 
     def in_force(self, at: int) -> Deployment:
         """The deployment that holds at an instant (epoch microseconds)."""
-        found = self.deployments[0]
-        for deployment in self.deployments:
-            if deployment.at <= at:
-                found = deployment
-        return found
+        return self.deployments[max(bisect_right(self.deployments, at, key=_at) - 1, 0)]
 
 
 class Deployments:
     """The whole log, with its present timeline. Never changed: ``add`` gives another."""
 
-    __slots__ = ("known", "timeline")
+    __slots__ = ("_timelines", "known", "timeline")
 
     def __init__(self, known: Mapping[int, Deployment], last: Deployment) -> None:
         self.known: Final = known
         self.timeline: Final = Timeline(last, known)
+        self._timelines: Final[dict[int, Timeline]] = {}
 
     @staticmethod
     def fixed(policies: PolicySet, number: int = 0, origin: Origin = Origin()) -> Deployments:  # noqa: B008
@@ -139,4 +141,9 @@ class Deployments:
 
     def timeline_of(self, number: int) -> Timeline:
         """The timeline as it was when that deployment was the newest. Raises KeyError for a number that is not in the log."""
-        return self.timeline if number == self.timeline.last.number else Timeline(self.known[number], self.known)
+        if number == self.timeline.last.number:
+            return self.timeline
+        found = self._timelines.get(number)
+        if found is None:  # asked for every ticket, after one that gave way
+            found = self._timelines[number] = Timeline(self.known[number], self.known)
+        return found

@@ -86,8 +86,8 @@ class Draft:
         self._resolved_policy = None
         return before
 
-    def deploy(self, policies: PolicySet, change: Change) -> Terms:
-        """Put another set of policies in force. Returns the terms before."""
+    def deploy(self, policies: PolicySet, change: Change | None = None) -> Terms:
+        """Put another set of policies in force. Returns the terms before, which know ``change``."""
         before = Terms(self.policies, self._fields, change)
         self.policies = policies
         self._fields = self.ticket.fields  # the set before may not have read all that this one reads

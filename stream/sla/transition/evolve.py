@@ -139,31 +139,30 @@ class Transition:
         """Meet the deployments up to and at an instant, each after the deadlines before it."""
         ticket, emitter = self.ticket, self.emitter
         while self._next is not None and self._next_at <= at:
-            deployment = self._next
-            if not ticket.started:  # nothing of it is judged by any
-                deployment = self.timeline.in_force(at)
-                self.draft.deploy(deployment.policies, Change(self.policies, deployment.policies))
-                emitter.calendars = deployment.policies.calendars
-                ticket.deployment = deployment.number
-            else:
+            # Before a ticket begins, nothing of it is judged by any.
+            deployment = self._next if ticket.started else self.timeline.in_force(at)
+            if ticket.started:
                 self._fire_until(self._next_at)
                 emitter.at = self._next_at
-                known = deployment.change
-                change = (
-                    known if known is not None and _follows(deployment, ticket) else Change(self.policies, deployment.policies)
-                )
-                if change.touches(ticket):
-                    self.touched = True
-                    if deployment.rejudges:
-                        self.rejudged = deployment.number
-                    former = self.timeline.known[ticket.deployment].former
-                    deploy(self.draft, emitter, deployment, (change, former), self._built(change, self._next_at))
-                else:
-                    self.draft.deploy(deployment.policies, change)
-                    emitter.calendars = deployment.policies.calendars
-                    ticket.deployment = deployment.number
+            change = self._change_to(deployment) if ticket.started else None
+            if change is not None and change.touches(ticket):
+                self.touched = True
+                if deployment.rejudges:
+                    self.rejudged = deployment.number
+                former = self.timeline.known[ticket.deployment].former
+                deploy(self.draft, emitter, deployment, (change, former), self._built(change, self._next_at))
+            else:
+                self.draft.deploy(deployment.policies)
+                emitter.calendars = deployment.policies.calendars
+                ticket.deployment = deployment.number
             self.policies = deployment.policies
             self._look_for(self.timeline.after(deployment.number))
+
+    def _change_to(self, deployment: Deployment) -> Change:
+        before, known = deployment.before, deployment.change
+        if known is not None and before is not None and before.number == self.ticket.deployment:
+            return known
+        return Change(self.policies, deployment.policies)  # the ticket comes from one that has given way
 
     def _look_for(self, deployment: Deployment | None) -> None:
         self._next = deployment
@@ -320,7 +319,3 @@ def position(ticket: Ticket) -> int:
     """Up to this instant everything that an event or time makes true of the ticket has been found (epoch microseconds)."""
     newest = ticket.last[0] if ticket.last is not None else SINCE_EVER
     return newest if ticket.last_timer_at is None else max(newest, ticket.last_timer_at)
-
-
-def _follows(deployment: Deployment, ticket: Ticket) -> bool:
-    return deployment.before is not None and deployment.before.number == ticket.deployment
