@@ -14,19 +14,19 @@ from enum import StrEnum
 from operator import attrgetter
 from typing import TYPE_CHECKING, Final
 
-import msgspec
-
-from stream.sla.effect_ids import stem
-from stream.sla.effects import KINDS, TIMER, Effect, Reason, deployment_cause
+from stream.sla.correction import Correction, difference, named, revealed
+from stream.sla.effects import Reason, deployment_cause
 from stream.sla.policy.timeline import Deployments
 from stream.sla.ticket.history import packed
-from stream.sla.ticket.state import State, Ticket, open_commitments
-from stream.sla.transition.evolve import Transition, position
+from stream.sla.ticket.state import State, open_commitments
+from stream.sla.transition.evolve import Transition, new_ticket, position
 
 if TYPE_CHECKING:
+    from stream.sla.effects import Effect
     from stream.sla.events import Event
     from stream.sla.policy.resolve import PolicySet
     from stream.sla.policy.timeline import Timeline
+    from stream.sla.ticket.state import Ticket
     from stream.sla.transition.emitter import Emitter
 
 OLD_IDS_KEPT: Final = 1_000
@@ -104,16 +104,16 @@ class Engine:
         ``now``: the clock, epoch microseconds. It is only noted (``detected_at``); what is true does not depend on it.
         """
         corrected: Step | None = None
-        before = state
         if state is None:
-            state = State(Ticket(ticket, deployment=self.deployments.timeline.deployments[0].number))
+            state = State(new_ticket(ticket, self.deployments.timeline))
         elif self._repeats(state, event):
             return Step(state, (), Outcome.DUPLICATE)
-        elif not self._agrees(state.head):
+        before = state
+        if not self._agrees(state.head):
             corrected = self._rejudge(state, now)
             state = corrected.state
         if self._is_newest(state.head, event):
-            step = self._in_order(state, event, now, before if corrected is not None else None)
+            step = self._in_order(state, event, now, before)
         elif state.base is not None and state.base.last is not None and event.key <= state.base.last:
             step = Step(state, (), Outcome.TOO_LATE)
         else:
@@ -137,15 +137,12 @@ class Engine:
                 return Step(state, (), Outcome.WOKEN) if corrected is None else corrected
         transition = Transition(timeline, head.copy(), now, state.past)
         transition.time(now)
-        revealed_by = transition.rejudged if corrected is None else timeline.last.number
-        effects = transition.emitter.effects
-        if revealed_by is not None:
-            effects = _revealed(effects, revealed_by, self._expected(before, now))
+        effects = self._effects(transition, before, state, now)
         after = State(transition.ticket, state.recent, state.base, state.old_ids, state.revisions)
         same = transition.ticket.next == soonest and not transition.unbuilt
         if not effects and same and (not transition.touched or open_commitments(after) == open_commitments(state)):
             return Step(state, (), Outcome.WOKEN) if corrected is None else corrected
-        step = Step(after, _named(effects, state.revisions), Outcome.WOKEN)
+        step = Step(after, named(effects, state.revisions), Outcome.WOKEN)
         step.unbuilt = transition.unbuilt
         return step if corrected is None else _after(corrected, step)
 
@@ -168,19 +165,15 @@ class Engine:
     def _repeats(self, state: State, event: Event) -> bool:
         return state.knows(event) or (bool(state.old_ids) and _old_id(event) in state.old_ids)
 
-    def _in_order(self, state: State, event: Event, now: int, corrected: State | None) -> Step:
-        """``corrected``: the ticket as it was before it was rejudged just now; ``None``: it was not."""
+    def _in_order(self, state: State, event: Event, now: int, before: State) -> Step:
+        """``before``: the ticket as it was given; ``state`` itself, unless it was rejudged just now."""
         begins = not state.head.started
         transition = Transition(self.deployments.timeline, state.head.copy(), now, state.past)
         transition.event(event)
         after = State(transition.ticket, state.recent.add(event), state.base, state.old_ids, state.revisions)
         if after.recent.kept > self._history:
             after = self._bounded(after)
-        revealed_by = transition.rejudged if corrected is None else self.deployments.timeline.last.number
-        found = transition.emitter.effects
-        if revealed_by is not None:
-            found = _revealed(found, revealed_by, self._expected(state if corrected is None else corrected, event.at))
-        effects = _named(found, state.revisions)
+        effects = named(self._effects(transition, before, state, event.at), state.revisions)
         unmatched = False
         if begins:
             policies = transition.policies
@@ -194,7 +187,7 @@ class Engine:
         said, _ = self._refold(timeline, state, history, now)
         history.insert(bisect_left(history, event.key, key=_key), event)
         true, head = self._refold(timeline, state, history, now)
-        effects, revisions = _difference(said.effects, true.effects, state.revisions, Correction(event.id, Reason.CORRECTED))
+        effects, revisions = difference(said.effects, true.effects, state.revisions, Correction(event.id, Reason.CORRECTED))
         after = State(head, packed(history), state.base, state.old_ids, revisions)
         if after.recent.kept > self._history:
             after = self._bounded(after)
@@ -210,61 +203,57 @@ class Engine:
         true, head = self._refold(timeline, state, history, now)
         number = timeline.last.number
         correction = Correction(deployment_cause(number), Reason.REJUDGED, number)
-        effects, revisions = _difference(said.effects, true.effects, state.revisions, correction)
+        effects, revisions = difference(said.effects, true.effects, state.revisions, correction)
         step = Step(State(head, state.recent, state.base, state.old_ids, revisions), effects, Outcome.WOKEN)
         step.cut = state.base is not None and state.base.deployment not in timeline.place
         return step
 
     def _refold(self, timeline: Timeline, state: State, history: list[Event], now: int) -> tuple[Emitter, Ticket]:
         """The ticket from its base on, up to where it stands: to all that was said of it, by that timeline."""
-        base = state.base
-        start = Ticket(state.head.id, deployment=timeline.deployments[0].number) if base is None else base.copy()
         until = _said_until(state.head)
         met = max(until - 1, self.deployments.known[state.head.deployment].at)
-
-        def past(at: int) -> list[Event] | None:
-            return None if base is not None else [event for event in history if event.at < at]
-
-        transition = Transition(timeline, start, now, past)
-        for event in history:
-            transition.event(event)
+        transition = _fold(timeline, state, history, now)
         transition.meet(met)
         transition.time(until)
         return transition.emitter, transition.ticket
 
-    def _expected(self, state: State, now: int) -> set[str]:
-        """Ids of what time makes true by the deployments that have judged the ticket so far."""
-        transition = Transition(self.deployments.timeline_of(state.head.deployment), state.head.copy(), now, state.past)
-        transition.time(now)
-        return {effect.id for effect in transition.emitter.effects}
+    def _effects(self, transition: Transition, before: State, state: State, until: int) -> list[Effect]:
+        """What ``transition`` made true of ``state``, marked where only a deployment from the past made it true.
+
+        ``before``: the ticket as it was given; ``state`` itself, unless it was rejudged just now. ``until``: time has passed
+        up to this instant.
+        """
+        number = transition.rejudged if before is state else self.deployments.timeline.last.number
+        effects = transition.emitter.effects
+        if number is None:
+            return effects
+        # By the deployments that have judged the ticket so far.
+        otherwise = Transition(self.deployments.timeline_of(before.head.deployment), before.head.copy(), until, before.past)
+        otherwise.time(until)
+        return revealed(effects, number, {effect.id for effect in otherwise.emitter.effects})
 
     def _bounded(self, state: State) -> State:
         """Move the older half of an overlong history into the base, so that this happens seldom."""
         history = state.history
         cut = len(history) - self._history // 2
         old, kept = history[:cut], history[cut:]
-        timeline = self.deployments.timeline_of(state.head.deployment)
-        base = Ticket(state.head.id, deployment=timeline.deployments[0].number) if state.base is None else state.base.copy()
-
-        def past(at: int) -> list[Event] | None:
-            return None if state.base is not None else [event for event in old if event.at < at]
-
-        transition = Transition(timeline, base, old[-1].at, past)
-        for event in old:
-            transition.event(event)
+        base = _fold(self.deployments.timeline_of(state.head.deployment), state, old, old[-1].at).ticket
         ids = (*state.old_ids, *map(_old_id, old))[-OLD_IDS_KEPT:]
-        return State(state.head, packed(kept), transition.ticket, ids, state.revisions)
+        return State(state.head, packed(kept), base, ids, state.revisions)
 
 
-class Correction:
-    """Why the record is another than before."""
+def _fold(timeline: Timeline, state: State, events: list[Event], now: int) -> Transition:
+    """The ticket from its base on, after these events, by that timeline."""
+    whole = state.base is None
 
-    __slots__ = ("cause", "deployment", "reason")
+    def past(at: int) -> list[Event] | None:
+        return [event for event in events if event.at < at] if whole else None
 
-    def __init__(self, cause: str, reason: Reason, deployment: int | None = None) -> None:
-        self.cause: Final = cause
-        self.reason: Final = reason
-        self.deployment: Final = deployment
+    start = new_ticket(state.head.id, timeline) if state.base is None else state.base.copy()
+    transition = Transition(timeline, start, now, past)
+    for event in events:
+        transition.event(event)
+    return transition
 
 
 def _after(first: Step, then: Step) -> Step:
@@ -282,71 +271,3 @@ def _said_until(head: Ticket) -> int:
     """Everything that lies before this instant has been said, and nothing that time alone makes true from it on."""
     newest = head.last[0] if head.last is not None else 0
     return newest if head.last_timer_at is None else max(newest, head.last_timer_at + 1)
-
-
-def _revealed(effects: list[Effect], number: int, expected: set[str]) -> list[Effect]:
-    """Mark what time made true by deployment ``number``, which holds from an instant in the past, and would not have otherwise.
-
-    ``expected``: ids of what time would have made true otherwise.
-    """
-    return [
-        msgspec.structs.replace(effect, late=True, deployment=number)
-        if effect.cause == TIMER and effect.id not in expected
-        else effect
-        for effect in effects
-    ]
-
-
-def _named(effects: list[Effect], revisions: dict[str, int]) -> tuple[Effect, ...]:
-    if not revisions:
-        return tuple(effects)
-    return tuple([msgspec.structs.replace(effect, id=_revised(effect.id, revisions)) for effect in effects])
-
-
-def _revised(stem_: str, revisions: dict[str, int]) -> str:
-    count = revisions.get(stem_, 0)
-    return f"{stem_}.{count}" if count else stem_
-
-
-def _difference(
-    said: list[Effect], true: list[Effect], revisions: dict[str, int], correction: Correction
-) -> tuple[tuple[Effect, ...], dict[str, int]]:
-    """What to take back and what to say, so that the world knows ``true`` where it knew ``said``."""
-    before = {effect.id: effect for effect in said}
-    after = {effect.id: effect for effect in true}
-    revisions = dict(revisions)
-    found: list[Effect] = []
-    for name, effect in before.items():
-        if name not in after or _substance(after[name]) != _substance(effect):
-            found.append(_retraction(effect, _revised(name, revisions), correction))
-            revisions[name] = revisions.get(name, 0) + 1
-    for name, effect in after.items():
-        if name not in before or _substance(before[name]) != _substance(effect):
-            deployment = effect.deployment if correction.deployment is None else correction.deployment
-            revised = _revised(name, revisions)
-            found.append(msgspec.structs.replace(effect, id=revised, late=True, deployment=deployment))
-    return tuple(found), revisions
-
-
-def _substance(effect: Effect) -> tuple[object, ...]:
-    """What a consumer may have acted on. Readings (elapsed, paused) and the fields shown are not said anew for themselves."""
-    return (effect.at, effect.due_at, effect.target, effect.policy, effect.policy_version, effect.reason, effect.assign_to)
-
-
-def _retraction(effect: Effect, said_id: str, correction: Correction) -> Effect:
-    kind = KINDS[effect.kind].retracted_by
-    if kind is None:
-        raise ValueError(f"an effect of kind {effect.kind} is never retracted")
-    name = effect.ladder or effect.commitment
-    return msgspec.structs.replace(
-        effect,
-        id=stem(effect.ticket, name, ("", effect.cycle, 0), kind, said_id),
-        kind=kind,
-        reason=correction.reason,
-        cause=correction.cause,
-        late=True,
-        deployment=correction.deployment,
-        retracts=said_id,
-        retracts_kind=effect.kind,
-        retracts_reason=effect.reason,
-    )

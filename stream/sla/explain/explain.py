@@ -16,8 +16,7 @@ from stream.sla.explain.explanation import DUE, Deadline, Explanation, Outcome
 from stream.sla.explain.recorder import Recorder
 from stream.sla.explain.spans import Cuts, Why, content_versions, spans
 from stream.sla.policy.timeline import Deployments
-from stream.sla.ticket.state import Ticket
-from stream.sla.transition.evolve import position
+from stream.sla.transition.evolve import new_ticket, position
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -29,7 +28,7 @@ if TYPE_CHECKING:
     from stream.sla.policy.resolve import PolicySet
     from stream.sla.policy.timeline import Timeline
     from stream.sla.ticket.escalation_state import EscalationState
-    from stream.sla.ticket.state import State
+    from stream.sla.ticket.state import State, Ticket
 
 
 def explain(policies: PolicySet | Deployments, ticket: str, events: Iterable[Event], until: int | None = None) -> Explanation:
@@ -42,8 +41,7 @@ def explain(policies: PolicySet | Deployments, ticket: str, events: Iterable[Eve
     for event in events:
         first.setdefault((event.source, event.id), event)
     timeline = _deployments(policies).timeline
-    start = Ticket(ticket, deployment=timeline.deployments[0].number)
-    return _explain(timeline, start, sorted(first.values(), key=attrgetter("key")), until)
+    return _explain(timeline, new_ticket(ticket, timeline), sorted(first.values(), key=attrgetter("key")), until)
 
 
 def explain_state(policies: PolicySet | Deployments, state: State, until: int | None = None) -> Explanation:
@@ -62,7 +60,7 @@ def explain_state(policies: PolicySet | Deployments, state: State, until: int | 
         until = max(head.last_timer_at + 1, head.last[0] if head.last else 0)
     base = state.base
     if base is None:
-        return _explain(timeline, Ticket(head.id, deployment=timeline.deployments[0].number), state.history, until)
+        return _explain(timeline, new_ticket(head.id, timeline), state.history, until)
     known_since = base.last[0] if base.last else 0
     return _explain(timeline, base, state.history, None if until is None else max(until, known_since), known_since)
 

@@ -56,11 +56,11 @@ class History:
     def add(self, event: Event) -> History:
         """With one more, the newest."""
         # All of it in one step: naming one after another costs more than writing them.
-        told = astuple(event)
-        at, id_, type_, its, seq, actor, fields, public = told[:_COMMON]
+        values = astuple(event)
+        at, id_, type_, its, seq, actor, fields, public = values[:_COMMON]
         source = self.source if self.kept else its
         rest = _NO_REST
-        if seq or its != source or told[_COMMON:] != _NOTHING:
+        if seq or its != source or values[_COMMON:] != _NOTHING:
             rest = {name: value for name in _RARE if (value := getattr(event, name))}
             if its != source:
                 rest["source"] = its
@@ -82,8 +82,8 @@ class History:
                 continue
             names, values, rest = more
             fields = dict(zip(unpack_names(names), values, strict=True))
-            told: dict[str, object] = {"source": self.source, **rest}
-            events.append(Event(at, id_, type_, actor=actor, fields=fields, public=public, **told))  # type: ignore[arg-type]
+            attributes: dict[str, object] = {"source": self.source, **rest}
+            events.append(Event(at, id_, type_, actor=actor, fields=fields, public=public, **attributes))  # type: ignore[arg-type]
         return events
 
     def knows(self, event: Event) -> bool:

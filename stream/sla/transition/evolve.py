@@ -315,6 +315,11 @@ class Transition:
                 self._escalation(resolved_ladder, escalation_state, watch).on_due()
 
 
+def new_ticket(ticket: str, timeline: Timeline) -> Ticket:
+    """Before its first event. It meets the deployments of the timeline with that."""
+    return Ticket(ticket, deployment=timeline.deployments[0].number)
+
+
 def position(ticket: Ticket) -> int:
     """Up to this instant everything that an event or time makes true of the ticket has been found (epoch microseconds)."""
     newest = ticket.last[0] if ticket.last is not None else SINCE_EVER
