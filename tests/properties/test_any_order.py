@@ -12,11 +12,11 @@ from stream.sla.codec import codec
 from stream.sla.engine import Engine, Outcome
 from stream.sla.ticket.state import open_commitments
 from tests.examples import examples
+from tests.properties.consumer import Consumer
 from tests.properties.worlds import EVENTS, POLICY_SETS, START
 from tests.unit.sla.given import HOUR
 
 if TYPE_CHECKING:
-    from stream.sla.effects import Effect
     from stream.sla.events import Event
     from stream.sla.policy.resolve import PolicySet
 
@@ -24,36 +24,14 @@ HORIZON = START + 3000 * HOUR
 Fact = tuple[str, int, int | None, str]
 
 
-class World:
-    """A consumer's view: what was said and not taken back. Objects as soon as something is said twice or taken back unsaid."""
+class World(Consumer):
+    """A consumer of a ticket whose policies never change."""
 
     def __init__(self, policies: PolicySet) -> None:
-        self.engine = Engine(policies)
-        self.state: bytes | None = None
-        self.said: dict[str, Effect] = {}
-        self.ids: set[str] = set()
+        super().__init__(Engine(policies))
 
     def hear(self, event: Event) -> None:
-        before = None if self.state is None else codec.decode(self.state)
-        step = self.engine.apply(before, "T", event, event.at)
-        assert step.outcome is not Outcome.TOO_LATE
-        self._take(step.effects)
-        self.state = codec.encode(step.state)
-
-    def wake(self, now: int) -> None:
-        if self.state is not None:
-            step = self.engine.wake(codec.decode(self.state), now)
-            self._take(step.effects)
-            self.state = codec.encode(step.state)
-
-    def _take(self, effects: tuple[Effect, ...]) -> None:
-        for effect in effects:
-            assert effect.id not in self.ids, f"said twice: {effect}"
-            self.ids.add(effect.id)
-            if effect.retracts:
-                del self.said[effect.retracts]
-            else:
-                self.said[effect.id] = effect
+        assert self.apply(event) is not Outcome.TOO_LATE
 
     def facts(self) -> set[Fact]:
         return {(e.id.partition(".")[0], e.at, e.due_at, f"{e.kind} {e.reason} {e.level}") for e in self.said.values()}

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from stream.sla.codec import codec
 from stream.sla.engine import Engine, Outcome
 from tests.examples import examples
+from tests.properties.consumer import Consumer
 from tests.properties.edits import Deployed, deployed, log
 from tests.properties.invariants import agree, codec_agrees, play
 
@@ -24,18 +25,14 @@ GENERATE = (Phase.explicit, Phase.generate)
 Fact = tuple[str, int, int | None, str]
 
 
-class Ledger:
+class Ledger(Consumer):
     """A consumer's view: what was said and not taken back. Objects as soon as something is said twice or taken back unsaid."""
 
     def __init__(self, one: Deployed, known: int, history: int = 200) -> None:
         """``known``: so many deployments are known in the beginning."""
         self.one = one
         self.known = known
-        self.engine = Engine(log(one, known), history=history)
-        self.state: bytes | None = None
-        self.said: dict[str, Effect] = {}
-        self.ids: set[str] = set()
-        self.effects: list[Effect] = []
+        super().__init__(Engine(log(one, known), history=history))
         self.cut = False
 
     def learn(self) -> None:
@@ -44,27 +41,7 @@ class Ledger:
         self.engine.deployments = self.engine.deployments.add(self.known, deploy.holds_from, deploy.world.policy_set())
 
     def hear(self, event: Event) -> None:
-        before = None if self.state is None else codec.decode(self.state)
-        step = self.engine.apply(before, "T", event, event.at)
-        self.cut = self.cut or step.outcome is Outcome.TOO_LATE
-        self._take(step.effects)
-        self.state = codec.encode(step.state)
-
-    def wake(self, now: int) -> None:
-        if self.state is not None:
-            step = self.engine.wake(codec.decode(self.state), now)
-            self._take(step.effects)
-            self.state = codec.encode(step.state)
-
-    def _take(self, effects: tuple[Effect, ...]) -> None:
-        for effect in effects:
-            assert effect.id not in self.ids, f"said twice: {effect}"
-            self.ids.add(effect.id)
-            self.effects.append(effect)
-            if effect.retracts:
-                del self.said[effect.retracts]
-            else:
-                self.said[effect.id] = effect
+        self.cut = self.apply(event) is Outcome.TOO_LATE or self.cut
 
     def facts(self) -> set[Fact]:
         return {

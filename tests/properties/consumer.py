@@ -1,0 +1,47 @@
+"""One ticket as a consumer of the effects knows it. Its state goes through bytes after each step, as in the table."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from stream.sla.codec import codec
+
+if TYPE_CHECKING:
+    from stream.sla.effects import Effect
+    from stream.sla.engine import Engine, Outcome
+    from stream.sla.events import Event
+
+
+class Consumer:
+    """What was said and not taken back. Objects as soon as something is said twice or taken back unsaid."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self.state: bytes | None = None
+        self.effects: list[Effect] = []
+        """All of them, in their order."""
+        self.said: dict[str, Effect] = {}
+        """By id, those that were not taken back."""
+        self._ids: set[str] = set()
+
+    def apply(self, event: Event) -> Outcome:
+        step = self.engine.apply(None if self.state is None else codec.decode(self.state), "T", event, event.at)
+        self._take(step.effects)
+        self.state = codec.encode(step.state)
+        return step.outcome
+
+    def wake(self, now: int) -> None:
+        if self.state is not None:
+            step = self.engine.wake(codec.decode(self.state), now)
+            self._take(step.effects)
+            self.state = codec.encode(step.state)
+
+    def _take(self, effects: tuple[Effect, ...]) -> None:
+        for effect in effects:
+            assert effect.id not in self._ids, f"said twice: {effect}"
+            self._ids.add(effect.id)
+            self.effects.append(effect)
+            if effect.retracts:
+                del self.said[effect.retracts]
+            else:
+                self.said[effect.id] = effect
