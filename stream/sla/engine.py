@@ -212,7 +212,7 @@ class Engine:
         """The ticket from its base on, up to where it stands: to all that was said of it, by that timeline."""
         until = _said_until(state.head)
         met = max(until - 1, self.deployments.known[state.head.deployment].at)
-        transition = _fold(timeline, state, history, now)
+        transition = _replay(timeline, state, history, now)
         transition.meet(met)
         transition.time(until)
         return transition.emitter, transition.ticket
@@ -237,12 +237,12 @@ class Engine:
         history = state.history
         cut = len(history) - self._history // 2
         old, kept = history[:cut], history[cut:]
-        base = _fold(self.deployments.timeline_of(state.head.deployment), state, old, old[-1].at).ticket
+        base = _replay(self.deployments.timeline_of(state.head.deployment), state, old, old[-1].at).ticket
         ids = (*state.old_ids, *map(_old_id, old))[-OLD_IDS_KEPT:]
         return State(state.head, packed(kept), base, ids, state.revisions)
 
 
-def _fold(timeline: Timeline, state: State, events: list[Event], now: int) -> Transition:
+def _replay(timeline: Timeline, state: State, events: list[Event], now: int) -> Transition:
     """The ticket from its base on, after these events, by that timeline."""
     whole = state.base is None
 
