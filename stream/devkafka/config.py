@@ -47,7 +47,6 @@ def server_properties(*, port: int, controller_port: int, logs: Path) -> str:
         "group.initial.rebalance.delay.ms": 0,
         # A topic that is created automatically would have the wrong partition count.
         "auto.create.topics.enable": "false",
-        "message.max.bytes": 5 * 1024 * 1024,
         # Recorded feeds have old timestamps and the demo's feed may have future ones: neither may be deleted or rejected.
         "log.retention.ms": FOREVER,
         "log.message.timestamp.before.max.ms": _NO_LIMIT,

@@ -8,6 +8,7 @@ import msgspec
 
 from stream.sla.effect_ids import stem
 from stream.sla.effects import KINDS, TIMER
+from stream.sla.ticket.bounds import MOST_REVISIONS
 
 if TYPE_CHECKING:
     from stream.sla.effects import Effect, Reason
@@ -60,12 +61,14 @@ def difference(
     for name, effect in before.items():
         if name not in after or _substance(after[name]) != _substance(effect):
             found.append(_retraction(effect, _revised(name, revisions), correction))
-            revisions[name] = revisions.get(name, 0) + 1
+            revisions[name] = revisions.pop(name, 0) + 1
     for name, effect in after.items():
         if name not in before or _substance(before[name]) != _substance(effect):
             deployment = effect.deployment if correction.deployment is None else correction.deployment
             revised = _revised(name, revisions)
             found.append(msgspec.structs.replace(effect, id=revised, late=True, deployment=deployment))
+    for oldest in [*revisions][: max(len(revisions) - MOST_REVISIONS, 0)]:
+        del revisions[oldest]
     return tuple(found), revisions
 
 

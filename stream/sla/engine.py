@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final
 from stream.sla.correction import Correction, difference, named, revealed
 from stream.sla.effects import Reason, deployment_cause
 from stream.sla.policy.timeline import Deployments
+from stream.sla.ticket.bounds import MOST_HISTORY, bounded_event, bounded_name
 from stream.sla.ticket.history import packed
 from stream.sla.ticket.state import State, open_commitments
 from stream.sla.transition.evolve import Transition, new_ticket, position
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from stream.sla.events import Event
     from stream.sla.policy.resolve import PolicySet
     from stream.sla.policy.timeline import Timeline
+    from stream.sla.ticket.history import History
     from stream.sla.ticket.state import Ticket
     from stream.sla.transition.emitter import Emitter
 
@@ -108,6 +110,7 @@ class Engine:
             state = State(new_ticket(ticket, self.deployments.timeline))
         elif self._repeats(state, event):
             return Step(state, (), Outcome.DUPLICATE)
+        event = bounded_event(event, self.deployments.timeline.read)
         before = state
         if not self._agrees(state.head):
             corrected = self._rejudge(state, now)
@@ -171,7 +174,7 @@ class Engine:
         transition = Transition(self.deployments.timeline, state.head.copy(), now, state.past)
         transition.event(event)
         after = State(transition.ticket, state.recent.add(event), state.base, state.old_ids, state.revisions)
-        if after.recent.kept > self._history:
+        if self._is_overlong(after.recent):
             after = self._bounded(after)
         effects = named(self._effects(transition, before, state, event.at), state.revisions)
         unmatched = False
@@ -189,7 +192,7 @@ class Engine:
         true, head = self._refold(timeline, state, history, now)
         effects, revisions = difference(said.effects, true.effects, state.revisions, Correction(event.id, Reason.CORRECTED))
         after = State(head, packed(history), state.base, state.old_ids, revisions)
-        if after.recent.kept > self._history:
+        if self._is_overlong(after.recent):
             after = self._bounded(after)
         return Step(after, effects, Outcome.LATE)
 
@@ -232,10 +235,15 @@ class Engine:
         otherwise.time(until)
         return revealed(effects, number, {effect.id for effect in otherwise.emitter.effects})
 
+    def _is_overlong(self, history: History) -> bool:
+        return history.kept > self._history or len(history.packed) > MOST_HISTORY
+
     def _bounded(self, state: State) -> State:
         """Move the older half of an overlong history into the base, so that this happens seldom."""
         history = state.history
-        cut = len(history) - self._history // 2
+        cut = max(len(history) - self._history // 2, 1)
+        while len(history) - cut > 1 and len(packed(history[cut:]).packed) > MOST_HISTORY // 2:
+            cut += (len(history) - cut) // 2
         old, kept = history[:cut], history[cut:]
         base = _replay(self.deployments.timeline_of(state.head.deployment), state, old, old[-1].at).ticket
         ids = (*state.old_ids, *map(_old_id, old))[-OLD_IDS_KEPT:]
@@ -264,7 +272,7 @@ def _after(first: Step, then: Step) -> Step:
 
 
 def _old_id(event: Event) -> str:
-    return f"{event.source}\n{event.id}"
+    return bounded_name(f"{event.source}\n{event.id}")
 
 
 def _said_until(head: Ticket) -> int:

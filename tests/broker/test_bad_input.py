@@ -140,3 +140,20 @@ def test_a_late_creation_has_the_same_result_as_one_in_time(
     }
     assert (Kind.BREACHED, "first_response", START + HOUR) in open_commitment
     assert (Kind.MET, "resolution", START + 2 * HOUR) in open_commitment
+
+
+@pytest.mark.parametrize(("events", "fields", "characters"), [(18, 62, 1_000), (190, 40, 130)])
+def test_a_ticket_with_many_long_fields_is_written_within_the_default_limits_of_kafka(
+    broker: str, topics: Topics, tmp_path: Path, events: int, fields: int, characters: int
+) -> None:
+    def one(number: int) -> Sent:
+        custom = {f"custom_{of}": f"{number}".ljust(characters, "x") for of in range(fields)}
+        type_ = "ticket.changed" if number else "ticket.created"
+        return sent("desk/1", event("desk/1", type_, START + number * SECOND, fields={"priority": "p1", **custom}))
+
+    with Worker(broker, topics, tmp_path, "--clock", "event").ready() as worker:
+        publish(broker, topics, [one(number) for number in range(events)])
+        until(lambda: all_committed(broker, topics), "everything is processed", worker)
+        assert f'sla_events_total{{result="applied",type="ticket.changed"}} {events - 1}.0' in worker.page("metrics")
+    with Worker(broker, topics, tmp_path, "--clock", "event").ready().live():
+        assert dead_letters(broker, topics) == []

@@ -18,7 +18,8 @@ def make(broker: str, name: str, partitions: int, **settings: str) -> None:
     async def story() -> None:
         admin = AIOKafkaAdminClient(bootstrap_servers=broker)
         await admin.start()
-        configs = {key.replace("_", "."): value for key, value in settings.items()}
+        # Above the broker's default, which is below what the input and the dead letters need.
+        configs = {"max.message.bytes": "4194304", **{key.replace("_", "."): value for key, value in settings.items()}}
         await admin.create_topics([NewTopic(name, partitions, 1, topic_configs=configs)])
         while name not in await admin.list_topics():  # noqa: ASYNC110  the broker tells no one when it has learnt
             await asyncio.sleep(0.05)
@@ -149,10 +150,12 @@ def test_settings_that_would_lose_state_or_refuse_records_are_problems(broker: s
     topics = Topics("odd", prefix="odd.")
     make(broker, topics.changelog, 1, cleanup_policy="delete")
     make(broker, topics.rejected, 1, max_message_bytes="1000000")
+    make(broker, topics.breaches, 1, max_message_bytes="900000")
     asyncio.run(create(broker, topics, partitions=1))
 
-    rejected, changelog = problems(broker, topics, 1)
+    breaches, rejected, changelog = problems(broker, topics, 1)
 
+    assert "max.message.bytes=900000, not 1000000" in breaches
     assert "max.message.bytes=1000000, not 4194304" in rejected
     assert f"--alter --topic {topics.rejected} --add-config max.message.bytes=4194304" in rejected
     assert "cleanup.policy=delete, not compact" in changelog

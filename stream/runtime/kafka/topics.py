@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 _MEBIBYTE: Final = 1024 * 1024
 _HOUR_MS: Final = 3_600_000
+SMALLEST_LIMIT: Final = 1_000_000
+"""Bytes of ``max.message.bytes`` that every record of the changelog and every effect fits into: ``stream.sla.ticket.bounds``."""
 _LEGAL: Final = re.compile(r"[A-Za-z0-9._-]{1,249}")
 
 
@@ -89,8 +91,8 @@ class Topics:
         kept = {"cleanup.policy": "delete", "retention.ms": "-1", "retention.bytes": "-1"}
         return (
             _with_limit(self.events, large_event),
-            TopicSpec(self.breaches, {}),
-            TopicSpec(self.escalations, {}),
+            TopicSpec(self.breaches, {}, at_least={"max.message.bytes": SMALLEST_LIMIT}),
+            TopicSpec(self.escalations, {}, at_least={"max.message.bytes": SMALLEST_LIMIT}),
             _with_limit(self.rejected, large_rejected),
             TopicSpec(
                 self.changelog,
@@ -101,6 +103,7 @@ class Topics:
                     "segment.ms": str(_HOUR_MS),
                     "min.cleanable.dirty.ratio": "0.2",
                 },
+                at_least={"max.message.bytes": SMALLEST_LIMIT},
                 exactly={"cleanup.policy": "compact"},
             ),
             TopicSpec(

@@ -123,6 +123,9 @@ class PolicySet:
                     metrics[ladder.metric.name] = ladder.metric
         self.triggers: Final = {name: MetricTriggers(metric) for name, metric in metrics.items()}
         """Every stopwatch that some policy looks at, by the name of its row."""
+        sensitive = [of.fields for triggers in self.triggers.values() for of in triggers.sensitivity]
+        self.fields_read: Final = self.reads.union(*sensitive)
+        """The ticket fields on which a promise or a stopwatch depends."""
 
     def names_on(self, row: str) -> tuple[frozenset[str], frozenset[str]]:
         """The names of the commitments and of the ladders that some policy counts on a row."""

@@ -17,6 +17,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from stream.sla.policy.change import Change, FormerNames, merged
+from stream.sla.ticket.bounds import ALWAYS_KEPT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -72,12 +73,14 @@ class Deployment:
 class Timeline:
     """The deployments up to a certain one, in the order of their instants."""
 
-    __slots__ = ("deployments", "known", "last", "place")
+    __slots__ = ("deployments", "known", "last", "place", "read")
 
     def __init__(self, last: Deployment, known: Mapping[int, Deployment]) -> None:
         """``known``: the whole log, by number."""
         self.last: Final = last
         self.known: Final = known
+        self.read: Final = ALWAYS_KEPT.union(*[deployment.policies.fields_read for deployment in known.values()])
+        """The fields that some deployment of the whole log reads, and those that are always kept."""
         chain: list[Deployment] = []
         deployment: Deployment | None = last
         while deployment is not None:

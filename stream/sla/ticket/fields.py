@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from stream.sla.ticket.bounds import MOST_PARTIES, bounded_fields, bounded_name
+
 if TYPE_CHECKING:
     from stream.sla.events import Event
     from stream.sla.ticket.state import Ticket
@@ -15,11 +17,11 @@ _ABOUT_FIELDS: Final = ("ticket.changed", "ticket.created")
 """Events from which no field is derived."""
 
 
-def update_fields(ticket: Ticket, event: Event) -> tuple[Event, set[str]]:
+def update_fields(ticket: Ticket, event: Event, read: frozenset[str]) -> tuple[Event, set[str]]:
     """Put an event into ``ticket.fields`` (a new dict where anything changes; the old one stays as it was).
 
     Returns the event with only those of its fields that really changed, and the names of all fields that did, derived ones
-    included.
+    included. ``read``: names of the fields that are kept whatever their size; ``stream.sla.ticket.bounds``.
     """
     fields, given, type_ = ticket.fields, event.fields, event.type
     names: set[str] = set()
@@ -36,7 +38,7 @@ def update_fields(ticket: Ticket, event: Event) -> tuple[Event, set[str]]:
         ticket.partial = False
     changed = given and {name: value for name, value in given.items() if fields.get(name, "") != value}
     if changed:
-        fields = {**fields, **changed}
+        fields = bounded_fields({**fields, **changed}, read)
         names.update(changed)
         left_solved = fields.get("status") not in SOLVED_STATUSES and ticket.fields.get("status") in SOLVED_STATUSES
         if left_solved and fields.get("@accepted"):
@@ -61,10 +63,12 @@ def _derived(ticket: Ticket, event: Event) -> dict[str, str]:
         case "comment.added" if event.public and event.actor == "customer":
             return {"@waiting": "yes"}
         case "dependency.started":
-            if event.party not in ticket.parties:
-                ticket.parties = (*ticket.parties, event.party)
+            party = bounded_name(event.party)
+            if party not in ticket.parties and len(ticket.parties) < MOST_PARTIES:
+                ticket.parties = (*ticket.parties, party)
         case "dependency.ended":
-            ticket.parties = tuple([party for party in ticket.parties if party != event.party])
+            ended = bounded_name(event.party)
+            ticket.parties = tuple([party for party in ticket.parties if party != ended])
         case "resolution.accepted":
             return {"@accepted": event.by}
         case "ticket.merged":

@@ -107,7 +107,7 @@ class Transition:
             self._fire_until(at)
         emitter.at, emitter.cause = at, event.id
         # 2
-        event, changed = update_fields(ticket, event)
+        event, changed = update_fields(ticket, event, self.timeline.read)
         ticket.last = (at, event.seq, emitter.cause, event.source)
         if changed:
             emitter.fields_changed()
