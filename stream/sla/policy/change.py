@@ -14,11 +14,14 @@ Rules:
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
+from stream.sla.policy.conditions import ALWAYS
 from stream.sla.policy.metric import base_name
+from stream.sla.policy.policy import Choice
 from stream.sla.policy.resolve import PolicySet
 from stream.sla.ticket.commitment_state import PENDING
+from stream.sla.ticket.escalation_state import MONITORING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -27,6 +30,9 @@ if TYPE_CHECKING:
     from stream.sla.policy.policy import Ladder, Policy
     from stream.sla.policy.resolve import ResolvedCommitment, ResolvedLadder, ResolvedPolicy
     from stream.sla.ticket.state import Ticket
+
+_NO_ROWS: Final = frozenset[str]()
+_NO_CHOICE: Final[Choice[Any]] = Choice(())
 
 
 def merged(before: PolicySet, after: PolicySet) -> PolicySet:
@@ -57,8 +63,8 @@ class Change:
 
     __slots__ = (
         "_after",
-        "_alike",
         "_before",
+        "_differences",
         "_same_calendars",
         "built",
         "commitments",
@@ -74,8 +80,8 @@ class Change:
     def __init__(self, before: PolicySet, after: PolicySet) -> None:
         self._before = before
         self._after = after
-        self._alike: dict[tuple[int, int], tuple[ResolvedPolicy, ResolvedPolicy, bool]] = {}
-        """Answers of ``_are_alike``, by the identity of the two, which stay alive here."""
+        self._differences: dict[tuple[int, int], tuple[ResolvedPolicy, ResolvedPolicy, frozenset[str]]] = {}
+        """Answers of ``_differing``, by the identity of the two, which stay alive here."""
         self._same_calendars: Final = frozenset(
             name
             for name, calendar in before.calendars.items()
@@ -123,40 +129,61 @@ class Change:
         """Whether rows or names are other than before, so that every ticket may be concerned."""
 
     def touches(self, ticket: Ticket) -> bool:
-        """Whether anything about a ticket may be different by the newer set. Most deployments touch few tickets."""
+        """Whether anything about a ticket may be different by the newer set. Most deployments touch few tickets.
+
+        On a stopwatch that is off only a ladder that is monitored may end, and what was decided may need the older calendar.
+        """
         if self.names_change or ticket.watches.keys() - self._after.triggers.keys():
             return True
-        fields = ticket.fields
-        for watch in ticket.watches.values():
-            old = self._before.resolved_policy(fields, self._before.epoch(watch.began))
-            new = self._after.resolved_policy(fields, self._after.epoch(watch.began))
-            if old is not new and not self._are_alike(old, new):
+        fields, differing, epochs = ticket.fields, _NO_ROWS, (-1, -1)
+        for row, watch in ticket.watches.items():
+            if watch.on:
+                present = self._before.epoch(watch.began), self._after.epoch(watch.began)
+                if present != epochs:
+                    epochs = present
+                    differing = self._differing(
+                        self._before.resolved_policy(fields, present[0]), self._after.resolved_policy(fields, present[1])
+                    )
+                if row in differing:
+                    return True
+        for name, escalation_state in ticket.escalations.items():
+            if escalation_state.phase == MONITORING:
+                watch = ticket.watches[escalation_state.metric]
+                if name not in self._after.resolved_policy(fields, self._after.epoch(watch.began)).ladders:
+                    return True
+        for commitment_state in ticket.commitments.values():
+            if commitment_state.verdict != PENDING and commitment_state.calendar not in self._same_calendars:
                 return True
-        return any(
-            held.verdict != PENDING and held.calendar not in self._same_calendars for held in ticket.commitments.values()
-        )
+        return False
 
-    def _are_alike(self, old: ResolvedPolicy, new: ResolvedPolicy) -> bool:
-        """Whether both promise the same."""
-        known = self._alike.get((id(old), id(new)))
+    def _differing(self, old: ResolvedPolicy, new: ResolvedPolicy) -> frozenset[str]:
+        """The rows on which the two do not promise the same."""
+        if old is new:
+            return _NO_ROWS
+        known = self._differences.get((id(old), id(new)))
         if known is not None:
             return known[2]
-        alike = (
-            (old.policy is None) == (new.policy is None)
-            and (old.policy is None or new.policy is None or _version(old.policy) == _version(new.policy))
-            and old.commitments.keys() == new.commitments.keys()
-            and old.ladders.keys() == new.ladders.keys()
-            and all(self._same_commitment(each, new.commitments[name]) for name, each in old.commitments.items())
-            and all(self._same_ladder(each, new.ladders[name]) for name, each in old.ladders.items())
+        rows = {*old.commitments_on, *new.commitments_on, *old.ladders_on, *new.ladders_on}
+        if old.policy is not None and new.policy is not None and _version(old.policy) == _version(new.policy):
+            rows = {row for row in rows if not self._same_row(row, old, new)}
+        if len(self._differences) >= 65_536:
+            self._differences.clear()
+        self._differences[id(old), id(new)] = old, new, frozenset(rows)
+        return frozenset(rows)
+
+    def _same_row(self, row: str, old: ResolvedPolicy, new: ResolvedPolicy) -> bool:
+        old_commitments, new_commitments = old.commitments_on.get(row, ()), new.commitments_on.get(row, ())
+        old_ladders, new_ladders = old.ladders_on.get(row, ()), new.ladders_on.get(row, ())
+        return (
+            len(old_commitments) == len(new_commitments)
+            and len(old_ladders) == len(new_ladders)
+            and all(self._same_commitment(*both) for both in zip(old_commitments, new_commitments, strict=True))
+            and all(self._same_ladder(*both) for both in zip(old_ladders, new_ladders, strict=True))
         )
-        if len(self._alike) >= 65_536:
-            self._alike.clear()
-        self._alike[id(old), id(new)] = old, new, alike
-        return alike
 
     def _same_commitment(self, old: ResolvedCommitment, new: ResolvedCommitment) -> bool:
         return (
-            old.metric == new.metric
+            old.name == new.name
             and old.target == new.target
             and old.warn_at == new.warn_at
             and old.calendar.name == new.calendar.name
@@ -164,10 +191,12 @@ class Change:
         )
 
     def _same_ladder(self, old: ResolvedLadder, new: ResolvedLadder) -> bool:
+        """For the fields of the ticket: what a ladder chooses for others is not compared."""
         return (
-            old.metric == new.metric
-            and old.levels == new.levels
-            and old.ladder == new.ladder
+            _without_choices(old.ladder) == _without_choices(new.ladder)
+            and [(level.name, threshold) for level, threshold in old.levels]
+            == [(level.name, threshold) for level, threshold in new.levels]
+            and old.teams == new.teams
             and old.calendar.name == new.calendar.name
             and old.calendar.name in self._same_calendars
         )
@@ -257,6 +286,11 @@ class FormerNames:
 def _metric_of(ladders: Mapping[str, Ladder], name: str) -> Metric | None:
     ladder = ladders.get(name)
     return None if ladder is None else ladder.metric
+
+
+def _without_choices(ladder: Ladder) -> Ladder:
+    levels = tuple([replace(level, at=_NO_CHOICE, assign_to=None) for level in ladder.levels])
+    return replace(ladder, levels=levels, when=ALWAYS)
 
 
 def _version_before(versions: list[Policy], version: int) -> Policy | None:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from stream.sla.policy.resolve import PolicySet
+    from stream.sla.ticket.state import Ticket
 
 SINCE_EVER: Final = -(1 << 62)
 """The instant from which the first deployment holds."""
@@ -101,6 +102,21 @@ class Timeline:
             return False
         following = self.after(number)
         return following is None or following.at > until
+
+    def touches(self, ticket: Ticket, until: int) -> bool:
+        """Whether a deployment that the ticket has not met yet and that holds before ``until`` may change anything about it.
+
+        The ticket must be judged by this timeline, or by a deployment that gave way.
+        """
+        place = self.place.get(ticket.deployment)
+        if place is None or not ticket.started:
+            return True
+        for deployment in self.deployments[place + 1 :]:
+            if deployment.at >= until:
+                return False
+            if deployment.change is None or deployment.change.touches(ticket):
+                return True
+        return False
 
     def in_force(self, at: int) -> Deployment:
         """The deployment that holds at an instant (epoch microseconds)."""
