@@ -93,8 +93,8 @@ class UnitOfWork:
         passing: Callable[[], float] = time.monotonic,
         part: float = 1.0,
     ) -> None:
-        """``clock``: the machine's clock at the beginning of the turn. ``passing``: seconds, of a clock nobody sets. ``part``: of
-        the usual length of the turn and of its slices."""
+        """``clock``: the machine's clock at the beginning of the turn. ``passing``: seconds, of a clock nobody sets.
+        ``part``: of the usual length of the turn and of its slices."""
         self.states: dict[bytes, State] = {}
         """Tickets that were changed, as they are now."""
         self.forgotten: set[bytes] = set()

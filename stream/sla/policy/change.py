@@ -20,11 +20,12 @@ from stream.sla.policy.conditions import ALWAYS
 from stream.sla.policy.metric import base_name
 from stream.sla.policy.policy import Choice
 from stream.sla.policy.resolve import PolicySet
+from stream.sla.policy.undone import Undone
 from stream.sla.ticket.commitment_state import PENDING
 from stream.sla.ticket.escalation_state import MONITORING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from stream.sla.policy.metric import Metric
     from stream.sla.policy.policy import Ladder, Policy
@@ -65,19 +66,21 @@ class Change:
         "_after",
         "_before",
         "_differences",
+        "_former",
         "_same_calendars",
+        "_touches_all",
         "built",
         "commitments",
         "continued",
         "ladders",
         "levels",
-        "names_change",
         "policies",
         "rows",
         "withdrawn",
     )
 
-    def __init__(self, before: PolicySet, after: PolicySet) -> None:
+    def __init__(self, before: PolicySet, after: PolicySet, undone: Sequence[Change] = ()) -> None:
+        """``undone``: what the deployments up to ``before`` changed that have given way to ``after``, the newest first."""
         self._before = before
         self._after = after
         self._differences: dict[tuple[int, int], tuple[ResolvedPolicy, ResolvedPolicy, frozenset[str]]] = {}
@@ -112,6 +115,8 @@ class Change:
                 renamed = {level.was: level.name for level in ladder.levels if level.was}
                 if renamed:
                     self.levels[policy.name, ladder.name] = renamed
+        if undone:
+            self._take_back(Undone(undone))
         self.continued: Final[dict[str, str]] = {}
         """Name of a row to that of the row that it continues."""
         for row, metric, old_metric in self._rows(before, after):
@@ -123,17 +128,63 @@ class Change:
         """Rows that are to be built from the events of each ticket."""
         self.rows: Final = PolicySet((), {}, tuple(after.triggers[row].metric for row in self.built))
         """A set that keeps these rows and promises nothing."""
-        self.names_change: Final = bool(
-            self.policies or self.withdrawn or self.commitments or self.ladders or self.levels or self.continued or self.built
+        self._touches_all: Final = bool(self.policies or self.withdrawn or self.continued or self.built)
+        """Whether rows or policies are other than before, so that every ticket may be concerned."""
+        self._former: Final = frozenset(
+            [old for _, old in (*self.commitments, *self.ladders)] + [old for names in self.levels.values() for old in names]
         )
-        """Whether rows or names are other than before, so that every ticket may be concerned."""
+        """Former names of commitments, ladders and levels, of any policy."""
+
+    def _take_back(self, undone: Undone) -> None:
+        """What ``before`` has under a name that a deployment gave which gave way has its former name again, if ``after`` has
+        that name and not the other."""
+        versions: dict[str, list[Policy]] = {}
+        for policy in self._after.policies:
+            versions.setdefault(policy.name, []).append(policy)
+        for old in self._before.policies:
+            former = undone.policy(old.name)
+            name = self.policies.get(former, former)
+            if old.name not in versions and name in versions:
+                self.policies[old.name] = name
+            after = versions.get(self.policy(old.name), [])
+            if not after:
+                continue
+            name = after[0].name
+            commitments = {commitment.name for policy in after for commitment in policy.commitments}
+            for commitment in old.commitments:
+                former = undone.commitment(old.name, commitment.name)
+                former = self.commitment(name, former)
+                if commitment.name not in commitments and former in commitments:
+                    self.commitments[name, commitment.name] = former
+            ladders = {ladder.name: ladder for policy in after for ladder in policy.ladders}
+            for ladder in old.ladders:
+                former = self.ladder(name, undone.ladder(old.name, ladder.name))
+                if ladder.name not in ladders and former in ladders:
+                    self.ladders[name, ladder.name] = former
+                found = ladders.get(self.ladder(name, ladder.name))
+                if found is not None:
+                    self._take_levels_back(undone, old.name, ladder, (name, found))
+
+    def _take_levels_back(self, undone: Undone, policy: str, old: Ladder, present: tuple[str, Ladder]) -> None:
+        """``present``: the name of the policy, and the ladder that ``old`` is in it."""
+        name, ladder = present
+        levels, renamed = {level.name for level in ladder.levels}, self.levels.get((name, ladder.name), {})
+        for level in old.levels:
+            former = undone.level(policy, old.name, level.name)
+            former = renamed.get(former, former)
+            if level.name not in levels and former in levels:
+                renamed[level.name] = former
+        if renamed:
+            self.levels[name, ladder.name] = renamed
 
     def touches(self, ticket: Ticket) -> bool:
         """Whether anything about a ticket may be different by the newer set. Most deployments touch few tickets.
 
         On a stopwatch that is off only a ladder that is monitored may end, and what was decided may need the older calendar.
         """
-        if self.names_change or ticket.watches.keys() - self._after.triggers.keys():
+        if self._touches_all or ticket.watches.keys() - self._after.triggers.keys():
+            return True
+        if self._former and self._renames_any(ticket):
             return True
         fields, differing, epochs = ticket.fields, _NO_ROWS, (-1, -1)
         for row, watch in ticket.watches.items():
@@ -149,12 +200,22 @@ class Change:
         for name, escalation_state in ticket.escalations.items():
             if escalation_state.phase == MONITORING:
                 watch = ticket.watches[escalation_state.metric]
-                if name not in self._after.resolved_policy(fields, self._after.epoch(watch.began)).ladders:
+                promised = self._after.resolved_policy(fields, self._after.epoch(watch.began)).ladders.get(name)
+                if promised is None or promised.metric != escalation_state.metric:
                     return True
         for commitment_state in ticket.commitments.values():
             if commitment_state.verdict != PENDING and commitment_state.calendar not in self._same_calendars:
                 return True
         return False
+
+    def _renames_any(self, ticket: Ticket) -> bool:
+        """Whether the ticket has anything under a name that is a former one now, whatever policy it is of."""
+        former = self._former
+        return (
+            any(name in former for name in ticket.commitments)
+            or any(name in former for name in ticket.escalations)
+            or any(not former.isdisjoint(escalation_state.raised) for escalation_state in ticket.escalations.values())
+        )
 
     def _differing(self, old: ResolvedPolicy, new: ResolvedPolicy) -> frozenset[str]:
         """The rows on which the two do not promise the same."""

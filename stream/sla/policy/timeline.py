@@ -73,7 +73,7 @@ class Deployment:
 class Timeline:
     """The deployments up to a certain one, in the order of their instants."""
 
-    __slots__ = ("deployments", "known", "last", "place")
+    __slots__ = ("_changes", "deployments", "known", "last", "place")
 
     def __init__(self, last: Deployment, known: Mapping[int, Deployment]) -> None:
         """``known``: the whole log, by number."""
@@ -88,6 +88,24 @@ class Timeline:
         self.deployments: Final = tuple(chain)
         self.place: Final = {deployment.number: place for place, deployment in enumerate(chain)}
         """By number."""
+        self._changes: Final[dict[tuple[int, int], Change]] = {}
+
+    def change(self, number: int, deployment: Deployment) -> Change:
+        """What ``deployment`` changes for a ticket that deployment ``number`` judges, which may have given way to it."""
+        before, known = deployment.before, deployment.change
+        if known is not None and before is not None and before.number == number:
+            return known
+        found = self._changes.get((number, deployment.number))
+        if found is None:  # asked for every ticket
+            undone: list[Change] = []
+            gone: Deployment | None = self.known[number]
+            while gone is not None and gone.number not in self.place:
+                if gone.change is not None:
+                    undone.append(gone.change)
+                gone = gone.before
+            found = Change(self.known[number].policies, deployment.policies, undone)
+            self._changes[number, deployment.number] = found
+        return found
 
     def after(self, number: int) -> Deployment | None:
         """The deployment that follows that one. Raises KeyError for a number that is not on this timeline."""
