@@ -199,12 +199,13 @@ class Change:
                     return True
         for name, escalation_state in ticket.escalations.items():
             if escalation_state.phase == MONITORING:
-                watch = ticket.watches[escalation_state.metric]
+                metric = escalation_state.terms.metric
+                watch = ticket.watches[metric]
                 promised = self._after.resolved_policy(fields, self._after.epoch(watch.began)).ladders.get(name)
-                if promised is None or promised.metric != escalation_state.metric:
+                if promised is None or promised.metric != metric:
                     return True
         for commitment_state in ticket.commitments.values():
-            if commitment_state.verdict != PENDING and commitment_state.calendar not in self._same_calendars:
+            if commitment_state.verdict != PENDING and commitment_state.terms.calendar not in self._same_calendars:
                 return True
         return False
 

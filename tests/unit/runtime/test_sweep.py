@@ -29,8 +29,8 @@ def test_whatever_happens_to_the_others_every_ticket_comes() -> None:
             for _ in range(random.randint(0, 2)):
                 timers.set(key, random.choice([None, random.randrange(100)]))
         sweep, met = Sweep(1, keys, timers), set[bytes]()
-        while (key := sweep.take()) is not None:
-            met.add(key)
+        while (taken := sweep.take()) is not None:
+            met.add(taken)
             for other in random.sample(keys, 2):
                 met.add(other)
                 timers.set(other, random.choice([None, random.randrange(100)]))
