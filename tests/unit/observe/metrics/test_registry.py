@@ -430,10 +430,10 @@ def test_the_number_of_series_is_bounded_for_any_content_of_tickets(metrics: Met
     assert "other" in teams
 
 
-def test_a_list_where_a_team_is_expected_is_counted_as_other(metrics: Metrics, value: Value) -> None:
+def test_the_label_of_a_team_that_is_a_list_has_all_its_values(metrics: Metrics, value: Value) -> None:
     metrics.effects([effect(Kind.STARTED, fields={"priority": "p1", "team": ["a", "b"]})], clock_is_wall=True)
 
-    assert value("sla_commitments_started_total", **(P1 | {"team": "other"})) == 1
+    assert value("sla_commitments_started_total", **(P1 | {"team": "a, b"})) == 1
 
 
 def test_two_workers_in_one_process_need_two_registries() -> None:
