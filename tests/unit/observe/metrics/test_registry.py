@@ -281,11 +281,13 @@ def test_events_rejections_and_unmatched_tickets_are_counted_by_the_given_number
     metrics.event("ticket.changed", "applied", 40)
     metrics.event("ticket.changed", "applied")
     metrics.rejected("future", 2)
-    metrics.unmatched()
+    metrics.unmatched("spelling")
+    metrics.unmatched("other", 2)
 
     assert value("sla_events_total", type="ticket.changed", result="applied") == 41
     assert value("sla_events_rejected_total", reason="future") == 2
-    assert value("sla_tickets_unmatched_total") == 1
+    assert value("sla_tickets_unmatched_total", cause="spelling") == 1
+    assert value("sla_tickets_unmatched_total", cause="other") == 2
 
 
 def test_an_unknown_reason_raises_an_error(metrics: Metrics) -> None:
