@@ -414,6 +414,7 @@ def test_a_ticket_without_a_commitment_is_counted_and_a_misspelt_value_is_named_
         ]
         work = context.unit_of_work()
         context.run(work, partial(work.take, Batch(_records(feed), None, len(feed))))
+        context.shard.cursor = 0
         again = context.unit_of_work()
         more = Event(at=START, id="e", type="ticket.created", source="desk", fields={"priority": "P1"})
         context.run(again, partial(again.take, Batch(_records([("e", more)]), None, 1)))
