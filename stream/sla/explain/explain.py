@@ -16,6 +16,7 @@ from stream.sla.explain.explanation import DUE, Deadline, Explanation, Outcome
 from stream.sla.explain.recorder import Recorder
 from stream.sla.explain.spans import Cuts, Why, content_versions, spans
 from stream.sla.policy.timeline import Deployments
+from stream.sla.ticket.stopwatch import RUNNING
 from stream.sla.transition.evolve import new_ticket, position
 
 if TYPE_CHECKING:
@@ -143,6 +144,7 @@ def _commitment(commitment_traces: CommitmentTrace, until: int) -> Deadline:
         began=watch.began,
         ended=commitment_traces.closed,
         due=commitment_state.due,
+        never=_is_never_due(commitment_traces),
         verdict=commitment_traces.verdict,
         reason=commitment_traces.reason,
         elapsed=_counted(made_of),
@@ -150,6 +152,12 @@ def _commitment(commitment_traces: CommitmentTrace, until: int) -> Deadline:
         spans=tuple(made_of),
         moments=moments,
     )
+
+
+def _is_never_due(trace: CommitmentTrace) -> bool:
+    state = trace.commitment_state
+    running = trace.closed is None and trace.cycle_trace.watch.phase == RUNNING
+    return running and trace.verdict is Outcome.PENDING and state.terms.target is not None and state.due is None
 
 
 def _level(ladder_traces: LadderTrace, level: Level, until: int) -> Deadline:

@@ -139,17 +139,24 @@ class EscalationState:
         if self.phase == ACKNOWLEDGED:
             if ladder.raise_again_after is None or highest is None:
                 return []
-            again = shift(self.last_emitted_at, ladder.raise_again_after, calendar)
-            return [Due(_when_allowed(max(again, self.effective_from), highest, calendar), highest, None)]
+            allowed = self._again(ladder.raise_again_after, highest, calendar)
+            return [] if allowed is None else [Due(allowed, highest, None)]
         found = []
         for level, threshold in self._above(resolved_ladder):
             instant = self._instant(threshold, resolved_ladder, watch, commitment_state)
-            if instant is not None:
-                found.append(Due(_when_allowed(instant, level, calendar), level, threshold))
+            allowed = None if instant is None else _when_allowed(instant, level, calendar)
+            if allowed is not None:
+                found.append(Due(allowed, level, threshold))
         if highest is not None and highest.repeat_every is not None and self.repeats < highest.max_repeats:
-            again = shift(self.last_emitted_at, highest.repeat_every, calendar)
-            found.append(Due(_when_allowed(max(again, self.effective_from), highest, calendar), highest, None))
+            allowed = self._again(highest.repeat_every, highest, calendar)
+            if allowed is not None:
+                found.append(Due(allowed, highest, None))
         return found
+
+    def _again(self, wait: Duration, highest: Level, calendar: Calendar) -> int | None:
+        """When the highest level is said once more, so long after it was last said."""
+        again = shift(self.last_emitted_at, wait, calendar)
+        return None if again is None else _when_allowed(max(again, self.effective_from), highest, calendar)
 
     def highest(self, resolved_ladder: ResolvedLadder) -> Level | None:
         """The highest level raised; ``None`` before the first."""
@@ -219,15 +226,16 @@ def _may_escalate(resolved_ladder: ResolvedLadder, commitment_state: CommitmentS
     )
 
 
-def shift(instant: int, duration: Duration, calendar: Calendar) -> int:
-    """``instant`` plus a duration, on the wall or on the calendar as its unit says."""
+def shift(instant: int, duration: Duration, calendar: Calendar) -> int | None:
+    """``instant`` plus a duration, on the wall or on the calendar as its unit says; ``None`` if that is not open so long."""
     amount = duration.resolve(calendar, instant)
-    return calendar.add(instant, amount.micros) if amount.clock is _BUSINESS else instant + amount.micros
+    return calendar.after(instant, amount.micros) if amount.clock is _BUSINESS else instant + amount.micros
 
 
-def _when_allowed(instant: int, level: Level, calendar: Calendar) -> int:
-    """The next opening for a level that speaks only in business hours."""
+def _when_allowed(instant: int, level: Level, calendar: Calendar) -> int | None:
+    """The next opening for a level that speaks only in business hours; ``None`` if there is none."""
     if not level.only_in_business_hours or calendar.is_open(instant):
         return instant
     # The instant after which business time passes again: one microsecond of it, less that microsecond.
-    return calendar.add(instant, 1) - 1
+    passed = calendar.after(instant, 1)
+    return None if passed is None else passed - 1

@@ -52,7 +52,13 @@ def mark(
         return watch.reaches(max(allowance + signed, 0), amount.clock, calendar)
     if commitment_state.due is None:
         return None
-    shifted = calendar.add(commitment_state.due, signed) if amount.clock is _BUSINESS else commitment_state.due + signed
+    if amount.clock is _BUSINESS:
+        found = calendar.after(commitment_state.due, signed)
+        if found is None and signed > 0:
+            return None
+        shifted = 0 if found is None else found  # the calendar was not open that long before the deadline
+    else:
+        shifted = commitment_state.due + signed
     return shifted if passed else max(shifted, watch.since)
 
 

@@ -228,7 +228,8 @@ class CommitmentMachine:
         if extension and commitment_state.terms.business != terms.business:
             start = at if deadline is None else deadline
             if terms.business:
-                commitment_state.adjust(extension=before.add(start, extension) - start)
+                moved = before.after(start, extension)
+                commitment_state.adjust(extension=extension if moved is None else moved - start)
             else:
                 commitment_state.adjust(extension=resolved.calendar.measure(start, start + extension))
 

@@ -97,9 +97,13 @@ class EscalationMachine:
         monitoring = self.resolved_ladder.ladder.monitoring
         if signal is REOPEN:
             self._reopen()
-        elif signal is STOP and self.escalation_state.active and monitoring is not None:
+        elif (
+            signal is STOP
+            and self.escalation_state.active
+            and monitoring is not None
+            and (until := shift(self.emitter.at, monitoring, self.resolved_ladder.calendar)) is not None
+        ):
             self._enter(EscalationPhase.MONITORING)
-            until = shift(self.emitter.at, monitoring, self.resolved_ladder.calendar)
             self.escalation_state.next = self.escalation_state.monitored_until = until
             self._emit_to_all(Kind.MONITORING, reason, due_at=until)
         elif signal in (STOP, RESTART, CANCEL):
