@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     from stream.runtime.settings import Settings
     from stream.runtime.suspension import SuspensionDetector
     from stream.sla.engine import Engine
+
+log = logging.getLogger("stream.worker")
 
 _BREACHES: Final = frozenset(kind for kind in Kind if kind.topic is Topic.BREACHES)
 
@@ -149,8 +152,10 @@ def _count(context: WorkerContext, shard: Shard, work: UnitOfWork) -> None:
         metrics.event(kind, result, count)
     for reason, count in work.rejected.items():
         metrics.rejected(reason, count)
-    if work.unmatched:
-        metrics.unmatched(work.unmatched)
+    for cause, count in work.unmatched.items():
+        metrics.unmatched(cause, count)
+    for misspelt, ticket in work.misspelt.items():
+        log.warning("No commitment applies to ticket %s. It may be the spelling: %s.", ticket, misspelt)
     if work.unbuilt or work.cut:
         metrics.rejudged(work.unbuilt, work.cut)
     metrics.effects(work.effects, context.settings.clock is ClockMode.WALL)
