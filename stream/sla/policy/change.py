@@ -20,7 +20,7 @@ from stream.sla.policy.conditions import ALWAYS
 from stream.sla.policy.metric import base_name
 from stream.sla.policy.policy import Choice
 from stream.sla.policy.resolve import PolicySet
-from stream.sla.policy.undone import Undone
+from stream.sla.policy.undone import Renames, Undone
 from stream.sla.ticket.commitment_state import PENDING
 from stream.sla.ticket.escalation_state import MONITORING
 
@@ -79,8 +79,8 @@ class Change:
         "withdrawn",
     )
 
-    def __init__(self, before: PolicySet, after: PolicySet, undone: Sequence[Change] = ()) -> None:
-        """``undone``: what the deployments up to ``before`` changed that have given way to ``after``, the newest first."""
+    def __init__(self, before: PolicySet, after: PolicySet, undone: Sequence[Renames] = ()) -> None:
+        """``undone``: what the deployments up to ``before`` renamed that have given way to ``after``, the newest first."""
         self._before = before
         self._after = after
         self._differences: dict[tuple[int, int], tuple[ResolvedPolicy, ResolvedPolicy, frozenset[str]]] = {}
@@ -134,6 +134,11 @@ class Change:
             [old for _, old in (*self.commitments, *self.ladders)] + [old for names in self.levels.values() for old in names]
         )
         """Former names of commitments, ladders and levels, of any policy."""
+
+    @property
+    def renames(self) -> Renames:
+        """All that has another name."""
+        return Renames(self.policies, self.commitments, self.ladders, self.levels)
 
     def _take_back(self, undone: Undone) -> None:
         """What ``before`` has under a name that a deployment gave which gave way has its former name again, if ``after`` has

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from stream.sla.policy.resolve import PolicySet
+    from stream.sla.policy.undone import Renames
     from stream.sla.ticket.state import Ticket
 
 SINCE_EVER: Final = -(1 << 62)
@@ -97,11 +98,11 @@ class Timeline:
             return known
         found = self._changes.get((number, deployment.number))
         if found is None:  # asked for every ticket
-            undone: list[Change] = []
+            undone: list[Renames] = []
             gone: Deployment | None = self.known[number]
             while gone is not None and gone.number not in self.place:
                 if gone.change is not None:
-                    undone.append(gone.change)
+                    undone.append(gone.change.renames)
                 gone = gone.before
             found = Change(self.known[number].policies, deployment.policies, undone)
             self._changes[number, deployment.number] = found
