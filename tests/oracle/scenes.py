@@ -37,11 +37,22 @@ CALENDARS: dict[str, dict[str, Any]] = {
         "week": {"mon-thu": ["00:00-03:30"], "sat-sun": ["01:30-04:00"]},
         "day": "3h",
     },
+    "hotline": {
+        "timezone": "Europe/Berlin",
+        "exceptions": [
+            {"from": "2026-03-07", "to": "2026-03-10", "open": ["08:00-12:00", "20:00-24:00"]},
+            {"date": "2026-03-27", "open": ["06:00-24:00"]},
+            {"from": "2026-04-03", "to": "2026-04-04", "open": ["22:00-06:00"]},
+            {"from": "2026-10-24", "to": "2026-10-26", "open": ["00:30-07:00"]},
+            {"date": "2026-11-02", "open": ["09:00-17:00"]},
+        ],
+        "day": "4h",
+    },
 }
 STARTS = ["2026-03-06T21:30", "2026-03-26T09:10", "2026-04-03T12:00", "2026-10-23T15:40", "2026-10-30T22:00"]
 """Shortly before the clocks change in New York, Berlin or on Lord Howe Island."""
 
-TARGETS = ["20m", "3h", "30h", "2d", "0.5bh", "4bh", "1bd", "3bd"]
+TARGETS = ["20m", "3h", "30h", "2d", "0.5bh", "4bh", "50bm", "1bd", "3bd"]
 SPENT = ["10m", "2h", "1d", "0.5bh", "2bh", "1bd", "1mo"]
 WAITS = ["1h", "2bh", "1bd"]
 OWN_ROWS = {
@@ -122,6 +133,7 @@ def scene(seed: int) -> Scene:
     actor: Any = random.choice(["customer", "customer", "customer", "agent"])
     first = Event(at=start, id="e0", type=type_, source="s", seq=-1, actor=actor, fields=fields)
     events = [first, *[_event(random, number, start) for number in range(1, random.randint(3, 16))]]
+    events += _bursts(Random(f"bursts of {seed}"), events)
     return Scene(policies, events, start + DAYS * 24 * HOUR)
 
 
@@ -259,6 +271,20 @@ def _mark(random: Random) -> Threshold:
     if kind == "share":
         return share(random.choice([20, 50, 80]))
     return used(random.choice(SPENT)) if kind == "used" else left(random.choice(["10m", "2bh"]))
+
+
+def _bursts(random: Random, events: list[Event]) -> list[Event]:
+    """Changes at one instant, as a helpdesk's automation makes them: pauses and cycles without any length."""
+    found: list[Event] = []
+    for _ in range(random.choice([0, 0, 1, 2])):
+        at = random.choice(events).at + random.choice([0, 0, 20, 720]) * MINUTE
+        for seq in range(random.randint(2, 4)):
+            fields: dict[str, Any] = {"status": random.choice(["pending", "open", "pending", "open", "on_hold", "solved"])}
+            for name in ("contract", "priority"):
+                if random.random() < 0.35:
+                    fields[name] = random.choice(CHANGES[name])
+            found.append(Event(at=at, id=f"b{len(found)}", type="ticket.changed", source="s", seq=seq, fields=fields))
+    return found
 
 
 def _event(random: Random, number: int, start: int) -> Event:

@@ -24,13 +24,13 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from stream.sla.events import TICKET_FIELDS
+
 if TYPE_CHECKING:
     from stream.sla.events import Event
     from stream.sla.ticket.history import Fields, Value
 
-ALWAYS_KEPT: Final = frozenset(
-    {"status", "priority", "category", "channel", "customer", "contract", "team", "assignee", "tags"}
-)
+ALWAYS_KEPT: Final = frozenset(TICKET_FIELDS)
 """The fields that the contract names."""
 MOST_TEXT: Final = 256
 """Characters."""

@@ -23,7 +23,6 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from stream.sla.effects import TIMER, Reason
-from stream.sla.policy.change import Change
 from stream.sla.policy.timeline import NEVER, SINCE_EVER, Deployments
 from stream.sla.ticket.fields import update_fields
 from stream.sla.ticket.state import Ticket
@@ -37,7 +36,8 @@ from stream.sla.transition.reconcile import reconcile
 
 if TYPE_CHECKING:
     from stream.sla.events import Event
-    from stream.sla.policy.resolve import ResolvedLadder
+    from stream.sla.policy.change import Change
+    from stream.sla.policy.resolve import ResolvedLadder, ResolvedPolicy
     from stream.sla.policy.timeline import Deployment, Timeline
     from stream.sla.ticket.escalation_state import EscalationState
 
@@ -144,7 +144,7 @@ class Transition:
             if ticket.started:
                 self._fire_until(self._next_at)
                 emitter.at = self._next_at
-            change = self._change_to(deployment) if ticket.started else None
+            change = self.timeline.change(ticket.deployment, deployment) if ticket.started else None
             if change is not None and change.touches(ticket):
                 self.touched = True
                 if deployment.rejudges:
@@ -157,12 +157,6 @@ class Transition:
                 ticket.deployment = deployment.number
             self.policies = deployment.policies
             self._look_for(self.timeline.after(deployment.number))
-
-    def _change_to(self, deployment: Deployment) -> Change:
-        before, known = deployment.before, deployment.change
-        if known is not None and before is not None and before.number == self.ticket.deployment:
-            return known
-        return Change(self.policies, deployment.policies)  # the ticket comes from one that has given way
 
     def _look_for(self, deployment: Deployment | None) -> None:
         self._next = deployment
@@ -227,7 +221,7 @@ class Transition:
             watch.take(signal, emitter.at)
         for resolved in resolved_policy.commitments_on.get(metric, ()):
             commitment_state = self.draft.commitment_state(resolved.name)
-            if commitment_state is None or commitment_state.cycle != cycle or commitment_state.metric != metric:
+            if commitment_state is None or commitment_state.cycle != cycle or commitment_state.terms.metric != metric:
                 continue
             if ends:
                 CommitmentMachine(emitter, resolved, commitment_state, watch).on_end(signal, reason)
@@ -235,12 +229,26 @@ class Transition:
                 CommitmentMachine(emitter, resolved, commitment_state, watch).on_move(signal)
         for resolved_ladder in resolved_policy.ladders_on.get(metric, ()):
             escalation_state = self.draft.escalation_state(resolved_ladder.name)
-            if escalation_state is None or escalation_state.metric != metric:
+            if escalation_state is None or escalation_state.terms.metric != metric:
                 continue  # of that name, but on another row: the version that began with it ends it
             if escalation_state.cycle == cycle == watch.cycle:
                 self._escalation(resolved_ladder, escalation_state, watch).on_signal(signal, reason)
         if ends:
             watch.take(signal, emitter.at)
+        elif watch.cycle != cycle:
+            self._end_monitoring(metric, resolved_policy, watch)
+
+    def _end_monitoring(self, metric: str, resolved_policy: ResolvedPolicy, watch: Stopwatch) -> None:
+        """A cycle has begun, by a version that may not have a ladder which is monitored since the cycle before.
+
+        ``resolved_policy``: by the version of the cycle before. Where both versions have the ladder, it is released when it
+        moves to the new cycle.
+        """
+        goes_on = {ladder.name for ladder in self.draft.resolved_policy(watch).ladders_on.get(metric, ())}
+        for resolved_ladder in resolved_policy.ladders_on.get(metric, ()):
+            escalation_state = self.draft.escalation_state(resolved_ladder.name)
+            if escalation_state is not None and escalation_state.terms.metric == metric and resolved_ladder.name not in goes_on:
+                self._escalation(resolved_ladder, escalation_state, watch).release(Reason.RESTARTED)
 
     def _escalation(
         self, resolved_ladder: ResolvedLadder, escalation_state: EscalationState, watch: Stopwatch
@@ -258,18 +266,20 @@ class Transition:
         commitment_state = self.draft.commitment_state(name)
         if commitment_state is None:
             return []  # nothing of that name was ever promised to this ticket: there is nobody to tell
-        watch = self.ticket.watches[commitment_state.metric]
+        watch = self.ticket.watches[commitment_state.terms.metric]
         resolved = self.draft.resolved_policy(watch).commitments.get(name)
         if resolved is not None:
             CommitmentMachine(self.emitter, resolved, commitment_state, watch).on_extension(event)
-        return [commitment_state.metric]
+        return [commitment_state.terms.metric]
 
     def _present_name(self, name: str) -> str:
         """Of the commitment that an event names, perhaps by a name that it had."""
         commitments, former = self.ticket.commitments, self.timeline.known[self.ticket.deployment].former
         if name in commitments:
             return name
-        return next((present for present, held in commitments.items() if former.commitment(held.policy, name) == present), name)
+        return next(
+            (present for present, held in commitments.items() if former.commitment(held.terms.policy, name) == present), name
+        )
 
     def _escalate(self, event: Event) -> list[str]:
         """An acknowledgement or a release is for every ladder that it means; a request is answered once."""
@@ -279,7 +289,7 @@ class Transition:
         for name in list(ticket.escalations):
             escalation_state = self.draft.escalation_state(name)
             if escalation_state is not None:
-                watch = ticket.watches[escalation_state.metric]
+                watch = ticket.watches[escalation_state.terms.metric]
                 resolved_ladder = self.draft.resolved_policy(watch).ladders.get(name)
                 if resolved_ladder is not None:
                     level = former.level(resolved_ladder.policy.name, name, event.level)
@@ -295,20 +305,20 @@ class Transition:
                 escalation.on_release(meant)
             else:
                 escalation.on_request(meant, ticket.commitments.get(escalation.resolved_ladder.ladder.request_after))
-        return [escalation.escalation_state.metric for escalation, _ in found]
+        return [escalation.escalation_state.terms.metric for escalation, _ in found]
 
     def _fire(self, instant: int) -> None:
         ticket, emitter = self.ticket, self.emitter
         emitter.at, emitter.cause = instant, TIMER
         for name, held in list(ticket.commitments.items()):
             if held.next == instant:
-                watch, commitment_state = ticket.watches[held.metric], self.draft.commitment_state(name) or held
+                watch, commitment_state = ticket.watches[held.terms.metric], self.draft.commitment_state(name) or held
                 CommitmentMachine(
                     emitter, self.draft.resolved_policy(watch).commitments[name], commitment_state, watch
                 ).on_due()
         for name, high in list(ticket.escalations.items()):
             if high.next == instant:
-                watch, escalation_state = ticket.watches[high.metric], self.draft.escalation_state(name) or high
+                watch, escalation_state = ticket.watches[high.terms.metric], self.draft.escalation_state(name) or high
                 resolved_ladder = self.draft.resolved_policy(watch).ladders.get(name)
                 if resolved_ladder is None:
                     raise ValueError(f"ladder {name!r} is to be raised, and nothing promises it")
