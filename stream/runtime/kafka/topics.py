@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _MEBIBYTE: Final = 1024 * 1024
 _HOUR_MS: Final = 3_600_000
 SMALLEST_LIMIT: Final = 1_000_000
-"""Bytes of ``max.message.bytes`` that every record of the changelog and every effect fits into: ``stream.sla.ticket.bounds``."""
+"""Bytes that every record of the changelog and every effect fits into; ``stream.sla.ticket.bounds`` states why."""
 _LEGAL: Final = re.compile(r"[A-Za-z0-9._-]{1,249}")
 
 
