@@ -35,6 +35,8 @@ def effect_of(kind: Kind, **fields: Any) -> Effect:
         "timezone": "UTC",
         "late": False,
         "deployment": None,
+        "provisional": False,
+        "provisional_reason": None,
         "retracts": "",
         "retracts_kind": None,
         "retracts_reason": None,

@@ -13,7 +13,7 @@ from aiokafka.errors import KafkaError
 
 from stream.runtime.kafka.connection import from_environment, why_not
 from stream.runtime.kafka.topic_admin import create, verify
-from stream.runtime.kafka.topics import Topics
+from stream.runtime.kafka.topics import SHORTEST_RETENTION_MS, Topics
 from stream.runtime.settings import SettingsError
 
 if TYPE_CHECKING:
@@ -62,7 +62,10 @@ def _milliseconds(_: click.Context, __: click.Parameter, text: str | None) -> in
     match = re.fullmatch(r"([1-9]\d*)([mhd])", text)
     if match is None:
         raise click.BadParameter(f"{text!r} is not a valid retention: use 90m, 36h, 30d or forever")
-    return int(match[1]) * _UNIT_MS[match[2]]
+    milliseconds = int(match[1]) * _UNIT_MS[match[2]]
+    if milliseconds < SHORTEST_RETENTION_MS:
+        raise click.BadParameter(f"{text!r} is too short: workers that are down for a while would miss events; use 1d")
+    return milliseconds
 
 
 @click.group("topics", context_settings={"show_default": True})

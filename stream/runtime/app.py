@@ -21,6 +21,7 @@ from stream.runtime.kafka.assignor import Assignor
 from stream.runtime.kafka.clients import AiokafkaClients
 from stream.runtime.kafka.connection import faust_credentials
 from stream.runtime.kafka.consumer import FAUST_LOG
+from stream.runtime.kafka.input_records import account_for
 from stream.runtime.kafka.topics import Topics
 from stream.runtime.kafka.transport import Transport
 from stream.runtime.partition.commit import WorkerContext
@@ -57,6 +58,7 @@ class App(faust.App):  # type: ignore[misc]  # Faust ships no types mypy could f
         store.register()
         self.settings: Final = settings
         self.topic_names: Final = Topics(settings.app_id, settings.topic_prefix)
+        account_for(self.topic_names.events)
         self.metrics: Final = metrics
         self.engine: Final = engine
         self.tasks: Final[dict[int, PartitionTask]] = {}
@@ -123,7 +125,9 @@ class App(faust.App):  # type: ignore[misc]  # Faust ships no types mypy could f
         behind = [shard.number for shard in self.shards() if not shard.live]
         if behind:
             return False, f"catching up on partitions {_listed(behind)}"
-        return True, f"live on partitions {_listed(self.tasks)}"
+        lost = [shard.number for shard in self.shards() if shard.gaps]
+        doubts = f"; input was lost, so effects are provisional, on partitions {_listed(lost)}" if lost else ""
+        return True, f"live on partitions {_listed(self.tasks)}{doubts}"
 
     async def on_start(self) -> None:
         self.events_loop = asyncio.get_running_loop()

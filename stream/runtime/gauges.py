@@ -35,6 +35,7 @@ class Gauges(Collector):
     def collect(self) -> Iterator[Metric]:
         """The current values. The lag uses the end of the input at the watchdog's last check."""
         unsent, lag, tickets, waiting = map(_gauge, (names.UNSENT, names.LAG, names.TICKETS, names.WAITING))
+        lost = _gauge(names.INPUT_LOST_AT)
         left, swept = map(_gauge, (names.SWEEP_LEFT, names.DEPLOYMENT_SWEPT))
         shards = self._shards()
         sending = [since for shard in shards if (since := shard.outputs.sending_since) is not None]
@@ -46,10 +47,11 @@ class Gauges(Collector):
                 lag.add_metric(number, behind)
             tickets.add_metric(number, len(shard.tickets))
             waiting.add_metric(number, len(shard.timers))
+            lost.add_metric(number, shard.gaps[-1].found_at / 1e6 if shard.gaps else 0)
             sweep = shard.sweep
             left.add_metric(number, 0 if sweep is None else len(sweep))
             swept.add_metric(number, shard.swept)
-        yield from (unsent, lag, tickets, waiting, left, swept)
+        yield from (unsent, lag, tickets, waiting, left, swept, lost)
 
 
 class DeploymentGauges(Collector):

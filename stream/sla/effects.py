@@ -161,6 +161,13 @@ class Reason(StrEnum):
     """A deployment that holds from an instant in the past changed the record."""
 
 
+class ProvisionalReason(StrEnum):
+    """Why an effect is provisional; ``stream.sla.doubt``."""
+
+    INPUT_LOST = "input_lost"
+    """Records of the input were gone before they were read."""
+
+
 THRESHOLD_REASON: Final = {
     ThresholdKind.SHARE: Reason.SHARE_USED,
     ThresholdKind.USED: Reason.TIME_USED,
@@ -215,6 +222,9 @@ class Effect(msgspec.Struct, frozen=True, gc=False):
     """True when a late event or a rejudging deployment revealed it: a correction of the record, not news to page for."""
     deployment: int | None
     """The number of the deployment that made it true or revealed it; ``None``: none did."""
+    provisional: bool
+    """Events of the ticket may be missing that would make it untrue."""
+    provisional_reason: ProvisionalReason | None
     retracts: str
     """The id of the effect that this one takes back."""
     retracts_kind: Kind | None

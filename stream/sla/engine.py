@@ -23,6 +23,7 @@ from stream.sla.ticket.state import State, open_commitments
 from stream.sla.transition.evolve import Transition, new_ticket, position
 
 if TYPE_CHECKING:
+    from stream.sla.doubt import Doubts
     from stream.sla.effects import Effect
     from stream.sla.events import Event
     from stream.sla.policy.resolve import PolicySet
@@ -77,23 +78,25 @@ class Step:
 class Engine:
     """The policies in force, and how much history a ticket keeps. Holds no ticket; every call is pure."""
 
-    __slots__ = ("_history", "deployments")
+    __slots__ = ("_history", "deployments", "doubts")
 
-    def __init__(self, policies: PolicySet | Deployments, *, history: int = 200) -> None:
-        """``policies``: one set, which holds since ever, or the log of deployments."""
+    def __init__(self, policies: PolicySet | Deployments, *, history: int = 200, doubts: Doubts = ()) -> None:
+        """``policies``: one set, which holds since ever, or the log of deployments. ``doubts``: of the partition whose tickets
+        it is for."""
         if history < 2:
             raise ValueError(f"a ticket's history holds at least 2 events, not {history}")
         self.deployments = policies if isinstance(policies, Deployments) else Deployments.fixed(policies)
         """May be replaced by a longer log between two calls."""
+        self.doubts: Final = doubts
         self._history = history
 
-    def snapshot(self) -> Engine:
-        """An engine that keeps the deployments of now, whatever becomes known meanwhile."""
-        return Engine(self.deployments, history=self._history)
+    def snapshot(self, doubts: Doubts = ()) -> Engine:
+        """An engine that keeps the deployments of now, whatever becomes known meanwhile, for a partition with these doubts."""
+        return Engine(self.deployments, history=self._history, doubts=doubts)
 
     def as_of(self, number: int) -> Engine:
         """An engine that knows no deployment after that number."""
-        return Engine(self.deployments.until(number), history=self._history)
+        return Engine(self.deployments.until(number), history=self._history, doubts=self.doubts)
 
     @property
     def policies(self) -> PolicySet:
@@ -136,7 +139,7 @@ class Engine:
         soonest = head.next
         if (soonest is None or soonest >= now) and not timeline.touches(head, now):
             return Step(state, (), Outcome.WOKEN) if corrected is None else corrected
-        transition = Transition(timeline, head.copy(), now, state.past)
+        transition = Transition(timeline, head.copy(), now, state.past, self.doubts)
         transition.time(now)
         effects = self._effects(transition, before, state, now)
         after = State(transition.ticket, state.recent, state.base, state.old_ids, state.revisions)
@@ -169,7 +172,7 @@ class Engine:
     def _in_order(self, state: State, event: Event, now: int, before: State) -> Step:
         """``before``: the ticket as it was given; ``state`` itself, unless it was rejudged just now."""
         begins = not state.head.started
-        transition = Transition(self.deployments.timeline, state.head.copy(), now, state.past)
+        transition = Transition(self.deployments.timeline, state.head.copy(), now, state.past, self.doubts)
         transition.event(event)
         after = State(transition.ticket, state.recent.add(event), state.base, state.old_ids, state.revisions)
         if self._is_overlong(after.recent):
@@ -213,7 +216,7 @@ class Engine:
         """The ticket from its base on, up to where it stands: to all that was said of it, by that timeline."""
         until = _said_until(state.head)
         met = max(until - 1, self.deployments.known[state.head.deployment].at)
-        transition = _replay(timeline, state, history, now)
+        transition = _replay(timeline, state, history, now, self.doubts)
         transition.meet(met)
         transition.time(until)
         return transition.emitter, transition.ticket
@@ -248,7 +251,7 @@ class Engine:
         return State(state.head, packed(kept), base, ids, state.revisions)
 
 
-def _replay(timeline: Timeline, state: State, events: list[Event], now: int) -> Transition:
+def _replay(timeline: Timeline, state: State, events: list[Event], now: int, doubts: Doubts = ()) -> Transition:
     """The ticket from its base on, after these events, by that timeline."""
     whole = state.base is None
 
@@ -256,7 +259,7 @@ def _replay(timeline: Timeline, state: State, events: list[Event], now: int) -> 
         return [event for event in events if event.at < at] if whole else None
 
     start = new_ticket(state.head.id, timeline) if state.base is None else state.base.copy()
-    transition = Transition(timeline, start, now, past)
+    transition = Transition(timeline, start, now, past, doubts)
     for event in events:
         transition.event(event)
     return transition

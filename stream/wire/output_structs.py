@@ -11,7 +11,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from stream.sla.effects import Kind, Reason
+from stream.sla.effects import Kind, ProvisionalReason, Reason
 from stream.sla.policy.policy import LadderKind
 from stream.wire.decode import RejectReason
 
@@ -95,6 +95,17 @@ class WireEffect(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, 
     ]
     deployment: Annotated[
         int | None, _FROM_0, Meta(description="The deployment that made it true or revealed it; absent: none did.")
+    ] = None
+    provisional: Annotated[
+        bool,
+        Meta(
+            description="True if events of the ticket may be missing that would make it untrue: check the ticket before you "
+            "act. Absent: false."
+        ),
+    ] = False
+    provisional_reason: Annotated[
+        ProvisionalReason | None,
+        Meta(description="Why it is provisional. input_lost: records of the input were deleted before they were read."),
     ] = None
     retracts: Annotated[str, Meta(description="The id of the effect that this one takes back.")] = ""
     retracts_type: Annotated[Kind | None, Meta(description="The type of the effect that this one takes back.")] = None

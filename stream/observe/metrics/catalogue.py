@@ -36,6 +36,19 @@ REJECTED: Final = Spec(
     ("reason",),
     "Records rejected and sent to the topic of rejected events.",
 )
+INPUT_LOST: Final = Spec(
+    "sla_input_lost_records_total",
+    "counter",
+    (),
+    "Records of the input that were gone before this worker read them, by their offsets.",
+)
+INPUT_LOST_AT: Final = Spec(
+    "sla_input_lost_timestamp_seconds",
+    "gauge",
+    ("partition",),
+    "When records of the input were last found to be gone before they were read, in each partition this worker owns; 0: never. "
+    "Kept over restarts.",
+)
 UNMATCHED: Final = Spec(
     "sla_tickets_unmatched_total",
     "counter",
@@ -343,6 +356,8 @@ COLLECTOR_ERRORS: Final = Spec(
 CATALOGUE: Final = (
     EVENTS,
     REJECTED,
+    INPUT_LOST,
+    INPUT_LOST_AT,
     UNMATCHED,
     STARTED,
     DECIDED,

@@ -67,6 +67,7 @@ class Metrics:
         self._unmatched = {cause: unmatched.labels(cause) for cause in UNMATCHED_CAUSES}
         self._unbuilt = counter(names.UNBUILT, registry).labels()
         self._cut = counter(names.CUT, registry).labels()
+        self._lost = counter(names.INPUT_LOST, registry).labels()
         self._labels: Final = BoundedLabels(policies)
         self._commitments: Final = CommitmentMetrics(self._labels, registry)
         self._effects: Final = EffectMetrics(self._commitments, self._labels, registry)
@@ -121,6 +122,10 @@ class Metrics:
         """Count what deployments could not do because the history of a ticket is cut: rows to build, tickets to rejudge."""
         self._unbuilt.value += unbuilt
         self._cut.value += cut
+
+    def input_lost(self, count: int) -> None:
+        """Count records of the input that were gone before they were read."""
+        self._lost.value += count
 
     def partition(self, partition: int, watermark: int | None = None, live: bool | None = None) -> None:
         """Update a partition that this worker owns: its latest event time (epoch microseconds), and whether it has caught up.

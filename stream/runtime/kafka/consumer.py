@@ -122,14 +122,17 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
                 yield tp, self._message(tp, self._positions.records(tp, records))
 
     def _ends_reached(self, fetched: Collection[TP], active: Collection[TP]) -> Iterator[tuple[TP, Message]]:
-        """Yield an empty batch for a partition that has caught up, which can then use the wall clock."""
+        """Yield an empty batch for a partition that has caught up, which can then use the wall clock; and for one whose
+        position was set anew, because the records there were deleted and none follow."""
         if not self._positioned:
             return
-        for tp, end in self.app.catching_up():
-            if tp in active and tp not in fetched:
-                reached = self._thread.reached(tp)
-                if reached is not None and reached >= end and reached != self._positions.delivered.get(tp):
-                    yield tp, self._message(tp, self._positions.end(tp, reached))
+        ends = dict(self.app.catching_up())
+        for tp in active:
+            if tp in fetched or self._is_changelog_tp(tp):
+                continue
+            reached, delivered = self._thread.reached(tp), self._positions.delivered.get(tp)
+            if reached is not None and (reached > delivered if delivered is not None else tp in ends and reached >= ends[tp]):
+                yield tp, self._message(tp, self._positions.end(tp, reached))
 
     def _message(self, tp: TP, batch: Batch) -> Message:
         self._waiting += 1

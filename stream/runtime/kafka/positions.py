@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
     from faust.types import TP
+
+
+class Marker:
+    """Stands as the value of a record for offsets that bring no event; ``stream.runtime.kafka.input_records``."""
+
+    __slots__ = ("first", "refused")
+
+    def __init__(self, first: int, refused: str = "") -> None:
+        self.first: Final = first
+        """It stands for the offsets from this one up to that of its record."""
+        self.refused: Final = refused
+        """Why the records there are refused; empty: there are none."""
+
+    def __len__(self) -> int:
+        return 0
 
 
 class Batch(NamedTuple):
@@ -18,7 +33,10 @@ class Batch(NamedTuple):
     after: int | None
     """``end`` of the batch before it; ``None``: it is the first since the position was set."""
     end: int
-    """The offset of the next record to read: what to commit once this batch is finished."""
+    """The offset of the next record to read: what to commit once this batch is finished.
+
+    Where the records do not reach it, or do not begin where the batch before ended, records are gone.
+    """
 
 
 class Positions:

@@ -126,7 +126,7 @@ def _wrong_count(bootstrap: str, topics: Topics, name: str, count: int, wanted: 
 
 
 def _wrong_settings(bootstrap: str, spec: TopicSpec, actual: Mapping[str, str]) -> list[str]:
-    wrong = [(name, str(least)) for name, least in spec.at_least.items() if name in actual and int(actual[name]) < least]
+    wrong = [(name, str(least)) for name, least in spec.at_least.items() if name in actual and -1 < int(actual[name]) < least]
     wrong += [(name, value) for name, value in spec.exactly.items() if name in actual and actual[name] != value]
     return [
         f"topic {spec.name} has {name}={actual[name]}, not {value}: run `kafka-configs.sh "

@@ -15,7 +15,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _MEBIBYTE: Final = 1024 * 1024
+_GIBIBYTE: Final = 1024 * _MEBIBYTE
 _HOUR_MS: Final = 3_600_000
+SHORTEST_RETENTION_MS: Final = 24 * _HOUR_MS
+"""Of the input: so long may all workers be away."""
 SMALLEST_LIMIT: Final = 1_000_000
 """Bytes that every record of the changelog and every effect fits into; ``stream.sla.ticket.bounds`` states why."""
 _LEGAL: Final = re.compile(r"[A-Za-z0-9._-]{1,249}")
@@ -28,9 +31,10 @@ class TopicSpec:
     name: str
     settings: Mapping[str, str]
     at_least: Mapping[str, int] = field(default_factory=dict)
-    """Settings with a smallest value, below which the broker would refuse records."""
+    """Settings with a smallest value, below which the broker would refuse records, or delete them before they are read. -1 is
+    without a limit."""
     exactly: Mapping[str, str] = field(default_factory=dict)
-    """Settings with a required value, without which state would be lost."""
+    """Settings with a required value, without which state or unread events would be lost."""
     partitions: int | None = None
     """``None``: as many as the input topic has."""
 
@@ -90,7 +94,16 @@ class Topics:
         large_deployment = 9 * _MEBIBYTE
         kept = {"cleanup.policy": "delete", "retention.ms": "-1", "retention.bytes": "-1"}
         return (
-            _with_limit(self.events, large_event),
+            TopicSpec(
+                self.events,
+                {"max.message.bytes": str(large_event), "cleanup.policy": "delete"},
+                at_least={
+                    "max.message.bytes": large_event,
+                    "retention.ms": SHORTEST_RETENTION_MS,
+                    "retention.bytes": _GIBIBYTE,
+                },
+                exactly={"cleanup.policy": "delete"},
+            ),
             TopicSpec(self.breaches, {}, at_least={"max.message.bytes": SMALLEST_LIMIT}),
             TopicSpec(self.escalations, {}, at_least={"max.message.bytes": SMALLEST_LIMIT}),
             _with_limit(self.rejected, large_rejected),

@@ -34,6 +34,10 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("stream.worker")
 
+LOST: Final = (
+    "input lost: the records at offsets %d to %d of %s, partition %d, were gone before they were read; what is concluded about "
+    "the partition's tickets is provisional until their events give them whole again (docs/runbooks/SLAInputLost.md)"
+)
 _BREACHES: Final = frozenset(kind for kind in Kind if kind.topic is Topic.BREACHES)
 
 
@@ -99,6 +103,8 @@ async def process_and_commit(context: WorkerContext, shard: Shard, source: Batch
         await asyncio.sleep(0)
         work.resumed()
     done = stop is Stop.DONE
+    for first, end in work.lost:
+        log.error(LOST, first, end - 1, shard.source.topic, shard.number)
     # 3
     await _still_ours(context, shard)
     failpoint("before_outputs")
@@ -158,5 +164,6 @@ def _count(context: WorkerContext, shard: Shard, work: UnitOfWork) -> None:
         log.warning("No commitment applies to ticket %s. It may be the spelling: %s.", ticket, misspelt)
     if work.unbuilt or work.cut:
         metrics.rejudged(work.unbuilt, work.cut)
+    metrics.input_lost(sum(end - first for first, end in work.lost))
     metrics.effects(work.effects, context.settings.clock is ClockMode.WALL)
     metrics.partition(shard.number, shard.watermark or None, shard.live)

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from stream.runtime.partition.lifecycle import Lifecycle, State
 from stream.runtime.partition.recent import Recent
-from stream.runtime.recovery.checkpoint import Checkpoint
+from stream.runtime.recovery.checkpoint import Checkpoint, Gap, with_gap
 from stream.runtime.settings import ClockMode
+from stream.sla.doubt import Doubt
+from stream.sla.effects import ProvisionalReason
 
 if TYPE_CHECKING:
     from faust.types import TP
@@ -73,6 +75,10 @@ class Shard:
         self.deployed = checkpoint.deployed
         self.appended = checkpoint.appended
         """The newest deployment by which a ticket here may have been judged."""
+        self.input = checkpoint.input
+        """The offset of the next record of the input; ``None``: none was processed yet."""
+        self.gaps = checkpoint.gaps
+        """Records of the input that were gone before they were read."""
         self.watermark = checkpoint.watermark
         """The newest instant the feed has shown in this partition; 0: none."""
         self.cursor = 0
@@ -110,6 +116,15 @@ class Shard:
         """The feed has shown this instant (epoch microseconds)."""
         self.watermark = max(self.watermark, at)
 
+    @property
+    def doubts(self) -> tuple[Doubt, ...]:
+        """Since when events of these tickets may be missing."""
+        return tuple([Doubt(gap.since, ProvisionalReason.INPUT_LOST) for gap in self.gaps])
+
+    def lost(self, first: int, end: int, clock: int) -> None:
+        """Records were gone before they were read. ``clock``: the machine's, epoch microseconds."""
+        self.gaps = with_gap(self.gaps, Gap(first, end, self.watermark, clock))
+
     def finished(self, end: int) -> None:
         """The input is processed up to this offset, and everything that came of it is durable."""
         if self.life.state is State.CATCHING_UP and end >= self.catch_up_to:
@@ -118,4 +133,5 @@ class Shard:
 
     def checkpoint(self, committed: int) -> Checkpoint:
         """What is known of the partition as a whole. ``committed``: the input offset that the group has committed."""
-        return Checkpoint(self.watermark, self.outputs.unknown_from(committed), self.swept, self.deployed, self.appended)
+        outputs = self.outputs.unknown_from(committed)
+        return Checkpoint(self.watermark, outputs, self.swept, self.deployed, self.appended, self.input, self.gaps)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from stream.runtime.kafka.positions import Marker
 from stream.runtime.kafka.transport import Record
 from stream.runtime.partition.sweep import Sweep
 from stream.runtime.recovery.output_recovery import origin
@@ -115,6 +116,8 @@ class UnitOfWork:
         """Rows of a deployment that could not be built because the history of a ticket is cut."""
         self.cut = 0
         """Tickets that a deployment from before the history that is kept could not rejudge from its own instant on."""
+        self.lost: list[tuple[int, int]] = []
+        """Offsets of the input, from and up to, that were gone before they were read."""
         self.judged_by: dict[bytes, int] = {}
         """Record keys of tickets to the newest deployment that they were judged by, where that is not the newest of all."""
         self._woken = 0
@@ -127,7 +130,7 @@ class UnitOfWork:
         """Nothing was done since the last breath: however slow it goes, it goes on."""
         self._unwritten: set[bytes] = set()
         """Changed, and the table does not have it yet."""
-        self._engine = engine
+        self._engine = engine.snapshot(shard.doubts) if shard.gaps else engine
         self._newest = engine.deployments.timeline.last.number
         self._engines: dict[int, Engine] = {}
         """Engines that know only a part of the deployments, by the last that they know."""
@@ -171,11 +174,29 @@ class UnitOfWork:
                 if stop is not _DONE:
                     return stop
             if shard.cursor == len(records):
+                self._reach(batch.end, batch.end)
                 return self._forget(shard.watermark)
             self._idle = False
-            self._take_one(records[shard.cursor])
+            record = records[shard.cursor]
+            if record.offset == shard.input:
+                shard.input = record.offset + 1
+            else:
+                self._reach(record.value.first if type(record.value) is Marker else record.offset, record.offset + 1)
+            self._take_one(record)
             shard.cursor += 1
         return stop
+
+    def _reach(self, first: int, end: int) -> None:
+        """The input was read from one offset up to another. What lies between it and what was read before is gone."""
+        shard = self._shard
+        expected = shard.input
+        if expected is None or end > expected:
+            shard.input = end
+        if expected is not None and first > expected:
+            self.lost.append((expected, first))
+            shard.lost(expected, first, self._clock)
+            self._engine = self._engine.snapshot(shard.doubts)
+            self._engines.clear()
 
     def wake(self, until: int) -> Stop:
         """Wake the tickets that are due at ``until``."""
@@ -259,6 +280,10 @@ class UnitOfWork:
 
     def _take_one(self, record: Any) -> None:
         now = None if self._clock_is_feed else self._clock
+        if type(record.value) is Marker:
+            if record.value.refused:
+                self._reject(record, Rejected(RejectReason.TOO_LARGE, record.value.refused, ""))
+            return
         heard = decode(record.key, record.value, now=now, max_ahead=self._settings.max_ahead)
         if isinstance(heard, Rejected):
             self._reject(record, heard)
@@ -341,7 +366,7 @@ class UnitOfWork:
         dead_letter = encode_rejected(
             rejected,
             key=record.key,
-            value=record.value,
+            value=None if type(record.value) is Marker else record.value,
             topic=record.topic,
             partition=record.partition,
             offset=record.offset,

@@ -12,6 +12,31 @@ EPOCH: Final = "epoch"
 """Header of each changelog record: the epoch of the owner that wrote it."""
 
 
+MOST_GAPS: Final = 16
+
+
+class Gap(msgspec.Struct, frozen=True):
+    """Records of the input that were gone before they were read."""
+
+    first: int
+    end: int
+    """Offsets: from the first up to and without this one."""
+    since: int
+    """The newest instant that the feed had shown before (epoch microseconds)."""
+    found_at: int
+    """The clock (epoch microseconds)."""
+
+
+def with_gap(gaps: tuple[Gap, ...], gap: Gap) -> tuple[Gap, ...]:
+    """These gaps and one more, as ``MOST_GAPS`` at most. Gaps between which the feed showed nothing newer are one."""
+    if gaps and gaps[-1].since == gap.since:
+        return (*gaps[:-1], msgspec.structs.replace(gaps[-1], end=gap.end, found_at=gap.found_at))
+    if len(gaps) == MOST_GAPS:
+        # What followed the second one is doubted as what followed the first: rather too much than too little.
+        gaps = (msgspec.structs.replace(gaps[0], end=gaps[1].end, found_at=gaps[1].found_at), *gaps[2:])
+    return (*gaps, gap)
+
+
 class Checkpoint(msgspec.Struct, frozen=True):
     """How far the feed and the outputs of a partition were when its tickets were written."""
 
@@ -26,6 +51,21 @@ class Checkpoint(msgspec.Struct, frozen=True):
     """The newest deployment that the owner knew."""
     appended: int = 0
     """When that came into the log (epoch microseconds); 0: not known."""
+    input: int | None = None
+    """The offset of the next record of the input; ``None``: none was processed. Unlike the committed offset, no tool resets
+    it."""
+    gaps: tuple[Gap, ...] = ()
+    """Records that were gone before they were read, the oldest first."""
+
+    def shortened(self, end: int, found_at: int) -> Checkpoint:
+        """With a gap where the input ends (offset ``end``) before what was read of it: its end, or the topic, was deleted.
+
+        ``found_at``: the clock, epoch microseconds.
+        """
+        if self.input is None or end >= self.input:
+            return self
+        gap = Gap(end, self.input, self.watermark, found_at)
+        return msgspec.structs.replace(self, input=end, gaps=with_gap(self.gaps, gap))
 
 
 def epoch_of(record: Any) -> int:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import msgspec
 
+from stream.runtime.partition.commit import LOST
 from stream.runtime.partition.shard import Logs, Shard, TicketIndex
 from stream.runtime.partition.task import PartitionTask
 from stream.runtime.partition.unit_of_work import expiration
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
     from stream.runtime.partition.commit import WorkerContext
     from stream.runtime.recovery.outputs import Outputs
     from stream.runtime.recovery.store import Store
+
+log = logging.getLogger(__name__)
 
 _PAUSE_EVERY: Final = 2_000
 """Tickets indexed between two breaths of the event loop."""
@@ -91,6 +95,8 @@ async def take_over(
     # 5
     indexes = {tp.partition: await _index(context, restored.store, tp.partition) for tp in new}
     ends = await context.consumer.highwaters(*assignment.owned) if assignment.owned else {}
+    for tp in new:
+        checkpoints[tp.partition] = _shortened(context, tp, checkpoints[tp.partition], ends[tp])
     # 6
     if assignment.superseded():
         for number, emitted in outputs.items():
@@ -138,6 +144,15 @@ async def _leave(context: WorkerContext, store: Store, tasks: dict[int, Partitio
         # Tickets that came anew from the changelog need new timers, whoever had the partition in between.
         if task.shard.source not in owned or store.is_renewed(number, task.shard.tickets):
             await close(context, tasks.pop(number))
+
+
+def _shortened(context: WorkerContext, tp: TP, checkpoint: Checkpoint, end: int) -> Checkpoint:
+    """The checkpoint, with a gap if the input ends before what was read of it."""
+    shorter = checkpoint.shortened(end, context.wall())
+    if shorter is not checkpoint and checkpoint.input is not None:
+        log.error(LOST, end, checkpoint.input - 1, tp.topic, tp.partition)
+        context.metrics.input_lost(checkpoint.input - end)
+    return shorter
 
 
 def _changelog(context: WorkerContext, restored: Restored, partition: int) -> Changelog:

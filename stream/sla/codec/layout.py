@@ -45,8 +45,9 @@ _Last = tuple[int, str, str | None]
 """Of the key of the newest event, without its instant: seq, id, source (``None``: the history's)."""
 _Head = tuple[int | None, int | None, str, bytes, list[Value], bytes]
 """Of a ticket: next, the instant of its newest event, ended_by, names of fields, their values, parts."""
-_Tail = tuple[_Last | None, str, tuple[str, ...], bool, bool, int | None, int]
-"""Of a ticket: last, id, parties, started, partial, last_timer_at, deployment."""
+_Tail = tuple[_Last | None, str, tuple[str, ...], bool, bool, int | None, int, int | None]
+"""Of a ticket: last, id, parties, started, partial, last_timer_at, deployment, whole_at (from the instant at which the present
+cycle of its first stopwatch began)."""
 _Rest = tuple[_Tail, bytes, int, str, tuple[_Head, _Tail] | None, tuple[str, ...], dict[str, int]]
 """Of a state: its head's late part, its history (packed, kept, source), base, old_ids, revisions."""
 
@@ -107,7 +108,21 @@ def _head_and_tail(ticket: Ticket, source: str) -> tuple[_Head, _Tail]:
         last = (seq, id_, None if its == source else its)
     fields = ticket.fields
     head_part = (ticket.next, at, ticket.ended_by, pack_names(tuple(fields)), [*fields.values()], parts)
-    return head_part, (last, ticket.id, ticket.parties, ticket.started, ticket.partial, ticket.last_timer_at, ticket.deployment)
+    whole_at = ticket.whole_at
+    if whole_at is not None:
+        for watch in ticket.watches.values():
+            whole_at -= watch.began
+            break
+    return head_part, (
+        last,
+        ticket.id,
+        ticket.parties,
+        ticket.started,
+        ticket.partial,
+        ticket.last_timer_at,
+        ticket.deployment,
+        whole_at,
+    )
 
 
 def _parts(ticket: Ticket) -> bytes:
@@ -189,7 +204,7 @@ def _add_rare(commitments: list[CommitmentState], warned: dict[int, tuple[str, .
 
 def _ticket(head_part: _Head, tail: _Tail, source: str) -> Ticket:
     soonest, newest, ended_by, names, values, parts = head_part
-    last, id_, held, started, partial, last_timer_at, deployment = tail
+    last, id_, held, started, partial, last_timer_at, deployment, whole_at = tail
     start, keys, numbers, dues, (more, stretches, nexts, warned, rare, stored) = _read_parts(parts)
     metrics, keyed_commitments, keyed_ladders = unpack_keys(keys)
     watches: dict[str, Stopwatch] = {}
@@ -234,6 +249,7 @@ def _ticket(head_part: _Head, tail: _Tail, source: str) -> Ticket:
         last_timer_at,
         soonest,
         deployment,
+        None if whole_at is None else start + whole_at,
     )
     ticket.stored = parts
     return ticket

@@ -10,6 +10,7 @@ from stream.sla.ticket.bounds import MOST_PARTIES, bounded_fields, bounded_name
 
 if TYPE_CHECKING:
     from stream.sla.events import Event
+    from stream.sla.ticket.history import Fields
     from stream.sla.ticket.state import Ticket
 
 SOLVED_STATUSES: Final = ("solved", "closed")
@@ -36,6 +37,9 @@ def update_fields(ticket: Ticket, event: Event, read: frozenset[str]) -> tuple[E
         del fields["@begun"]
     if type_ == "ticket.created":
         ticket.partial = False
+        ticket.whole_at = event.at
+    elif given and "status" in given and type_ == "ticket.changed" and _is_whole(fields, given):
+        ticket.whole_at = event.at
     changed = given and {name: value for name, value in given.items() if fields.get(name, "") != value}
     if changed:
         fields = bounded_fields({**fields, **changed}, read)
@@ -54,6 +58,11 @@ def update_fields(ticket: Ticket, event: Event, read: frozenset[str]) -> tuple[E
     if len(changed) == len(given):
         return event, names
     return msgspec.structs.replace(event, fields=changed), names
+
+
+def _is_whole(fields: Fields, given: Fields) -> bool:
+    """Whether an event gives every field that is known of a ticket."""
+    return all(name in given or name[0] == "@" for name in fields)
 
 
 def _derived(ticket: Ticket, event: Event) -> dict[str, str]:

@@ -32,6 +32,7 @@ Stored = tuple[
     int | None,
     int | None,
     int,
+    int | None,
 ]
 
 
@@ -53,6 +54,7 @@ class Ticket:
         last_timer_at: int | None = None,
         next: int | None = None,  # noqa: A002
         deployment: int = 0,
+        whole_at: int | None = None,
     ) -> None:
         self.id: str = id
         self.fields: Fields = {} if fields is None else fields
@@ -78,6 +80,8 @@ class Ticket:
         """The soonest instant at which something becomes true, if no event comes first."""
         self.deployment: int = deployment
         """The number of the deployment that judges it: ``stream.sla.policy.timeline``."""
+        self.whole_at: int | None = whole_at
+        """The newest event that created it or gave all of its fields (epoch microseconds); ``stream.sla.doubt``."""
         self.stored: bytes | None = None
         """The parts as the table has them, while they are as they were when it was written or read;
         ``stream.sla.codec.layout``."""
@@ -98,6 +102,7 @@ class Ticket:
             self.last_timer_at,
             self.next,
             self.deployment,
+            self.whole_at,
         )
         copy.stored = self.stored
         return copy
@@ -125,6 +130,7 @@ class Ticket:
             self.last_timer_at,
             self.next,
             self.deployment,
+            self.whole_at,
         )
 
     def look_ahead(self) -> None:

@@ -346,6 +346,7 @@ class CommitmentMachine:
             elapsed -= adjustment.elapsed_at_reset
             paused -= adjustment.paused_at_reset
         occasion = (terms.metric, commitment_state.cycle, commitment_state.revision)
+        doubt = emitter.doubt(watch.began) if emitter.doubts else None
         emitter.effects.append(
             # By position: twenty names of arguments cost four times what the effect itself does.
             Effect(
@@ -375,6 +376,8 @@ class CommitmentMachine:
                 calendar.timezone,
                 False,  # late
                 emitter.deployment,
+                doubt is not None,
+                doubt,
                 "",  # retracts
                 None,  # retracts_kind
                 None,  # retracts_reason

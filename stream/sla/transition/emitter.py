@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from stream.sla.doubt import covering
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from stream.sla.calendar.calendar import Calendar
-    from stream.sla.effects import Effect
+    from stream.sla.doubt import Doubts
+    from stream.sla.effects import Effect, ProvisionalReason
     from stream.sla.policy.timeline import Deployment
     from stream.sla.ticket.commitment_state import CommitmentState
     from stream.sla.ticket.state import Ticket
@@ -17,9 +20,16 @@ if TYPE_CHECKING:
 class Emitter:
     """What becomes true from now on becomes true at ``at``, because of ``cause``. Set once an event, or once an instant."""
 
-    __slots__ = ("_fields", "at", "calendars", "cause", "deployment", "effects", "known", "now", "ticket")
+    __slots__ = ("_fields", "at", "calendars", "cause", "deployment", "doubts", "effects", "known", "now", "ticket")
 
-    def __init__(self, ticket: Ticket, calendars: Mapping[str, Calendar], known: Mapping[int, Deployment], now: int) -> None:
+    def __init__(
+        self,
+        ticket: Ticket,
+        calendars: Mapping[str, Calendar],
+        known: Mapping[int, Deployment],
+        now: int,
+        doubts: Doubts = (),
+    ) -> None:
         self.ticket = ticket
         self.calendars = calendars
         """Of the set in force."""
@@ -34,6 +44,8 @@ class Emitter:
         self.deployment: int | None = None
         """The number of the deployment that is being applied; ``None``: none is."""
         self.effects: list[Effect] = []
+        self.doubts: Doubts = doubts
+        """Of the ticket's partition."""
         self._fields: dict[str, str | list[str]] | None = None
 
     def calendar_of(self, commitment_state: CommitmentState) -> Calendar:
@@ -57,6 +69,10 @@ class Emitter:
                         return True
             deployment = deployment.before
         return False
+
+    def doubt(self, began: int) -> ProvisionalReason | None:
+        """Why what becomes true now is provisional; ``began``: the cycle of its stopwatch, epoch microseconds."""
+        return covering(self.doubts, self.at, self.ticket.whole_at, began)
 
     def fields_changed(self) -> None:
         """The next effects show the ticket's fields as they are from here on."""

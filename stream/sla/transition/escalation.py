@@ -302,6 +302,7 @@ class EscalationMachine:
         ladder, policy, calendar = resolved_ladder.ladder, resolved_ladder.policy, resolved_ladder.calendar
         level = notification.level
         occasion = (escalation_state.terms.metric, escalation_state.cycle, escalation_state.rounds)
+        doubt = emitter.doubt(watch.began) if emitter.doubts else None
         emitter.effects.append(
             Effect(
                 stem(ticket, ladder.name, occasion, kind, f"{level}#{notification.repetition}", cause if per_event else ""),
@@ -330,6 +331,8 @@ class EscalationMachine:
                 calendar.timezone,
                 False,  # late
                 emitter.deployment,
+                doubt is not None,
+                doubt,
                 "",  # retracts
                 None,  # retracts_kind
                 None,  # retracts_reason

@@ -35,6 +35,7 @@ from stream.sla.transition.escalation import EscalationMachine
 from stream.sla.transition.reconcile import reconcile
 
 if TYPE_CHECKING:
+    from stream.sla.doubt import Doubts
     from stream.sla.events import Event
     from stream.sla.policy.change import Change
     from stream.sla.policy.resolve import ResolvedLadder, ResolvedPolicy
@@ -70,8 +71,11 @@ class Transition:
         "unbuilt",
     )
 
-    def __init__(self, timeline: Timeline, ticket: Ticket, now: int, past: Past | None = None) -> None:
-        """``past``: asked when a deployment brings a row that was not kept before; ``None``: nothing is known."""
+    def __init__(self, timeline: Timeline, ticket: Ticket, now: int, past: Past | None = None, doubts: Doubts = ()) -> None:
+        """``past``: asked when a deployment brings a row that was not kept before; ``None``: nothing is known.
+
+        ``doubts``: of the ticket's partition.
+        """
         self.timeline = timeline
         self.ticket = ticket
         self.touched = False
@@ -96,7 +100,7 @@ class Transition:
                 at = position(ticket)
                 self._next, self._next_at = timeline.in_force(at), at
         self.draft = Draft(self.policies, ticket)
-        self.emitter = Emitter(ticket, self.policies.calendars, timeline.known, now)
+        self.emitter = Emitter(ticket, self.policies.calendars, timeline.known, now, doubts)
 
     def event(self, event: Event) -> None:
         ticket, emitter, at, type_ = self.ticket, self.emitter, event.at, event.type

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from stream.sla.calendar.calendar import Calendar, always
 from stream.sla.calendar.duration import Duration
@@ -95,14 +95,14 @@ class Told:
         self.steps: list[Step] = []
         self.effects: list[Effect] = []
 
-    def event(self, event: Event, now: int | None = None) -> Told:
+    def event(self, event: Event, now: int | None = None) -> Self:
         return self._take(self.engine.apply(self.state, "T", event, event.at if now is None else now))
 
-    def wake(self, now: int) -> Told:
+    def wake(self, now: int) -> Self:
         assert self.state is not None
         return self._take(self.engine.wake(self.state, now))
 
-    def _take(self, step: Step) -> Told:
+    def _take(self, step: Step) -> Self:
         self.state = step.state
         self.steps.append(step)
         self.effects += step.effects

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stream.sla.effects import Effect, Kind, Reason
+from stream.sla.effects import Effect, Kind, ProvisionalReason, Reason
 from stream.sla.events import Event
 from stream.sla.policy.policy import LadderKind
 from stream.wire.decode import Rejected, RejectReason, Tick, decode
@@ -80,6 +80,8 @@ EVERY_KEY: dict[str, st.SearchStrategy[Any]] = {
     "timezone": texts,
     "late": st.booleans(),
     "deployment": st.none() | st.integers(0, 1_000_000),
+    "provisional": st.booleans(),
+    "provisional_reason": st.none() | st.sampled_from(ProvisionalReason),
     "retracts": texts,
     "retracts_kind": st.none() | st.sampled_from(Kind),
     "retracts_reason": st.none() | st.sampled_from(Reason),

@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 def metrics(metrics: Metrics) -> Metrics:
     """The metrics of a worker that owns a partition."""
     outputs = SimpleNamespace(sending_since=None)
-    shard: Any = SimpleNamespace(number=0, source=None, outputs=outputs, tickets={b"t": b""}, timers=(), sweep=None, swept=0)
+    shard: Any = SimpleNamespace(
+        number=0, source=None, outputs=outputs, tickets={b"t": b""}, timers=(), sweep=None, swept=0, gaps=()
+    )
     entry = SimpleNamespace(number=0, kind="deploy", fingerprint="aa", appended=1_700_000_000_000_000)
     tail = SimpleNamespace(behind=0, silent_for=0.5)
     deployments: Any = SimpleNamespace(newest=entry, tail=tail, files="aa", void=[])

@@ -1,0 +1,215 @@
+"""What a fetch brings of the input topic: bounded in memory, and with every offset accounted for.
+
+aiokafka decompresses a batch as a whole, whatever it decompresses to, and leaves out the control batches of transactions. So
+400 KB of gzip could cost a worker 0.8 GB, and offsets that are missing in the log could not be told from such batches. Here
+
+1. a batch is decompressed up to ``MOST_INFLATED`` bytes. One that has more is refused as a whole: a ``Marker`` stands in its
+   place, and the dead letter of the marker names its offsets. The batch stays in the topic, and the records after it follow;
+2. once a fetch has brought ``MOST_AT_ONCE`` decompressed bytes, the rest waits until they were taken;
+3. a marker stands in the place of a control batch. So a hole between the offsets of a fetch is a hole in the log.
+
+Only topics that were passed to ``account_for`` have markers; the limit of 1 holds for everything that this process reads.
+``tests/unit/runtime/test_input_records.py`` tests the internals of aiokafka on which this relies.
+"""
+
+from __future__ import annotations
+
+import logging
+import struct
+import threading
+import zlib
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, Final
+
+from aiokafka.consumer import fetcher
+from aiokafka.record import default_records, legacy_records
+from aiokafka.record._crecords import default_records as compiled_default
+from aiokafka.record._crecords import legacy_records as compiled_legacy
+
+from stream.runtime.kafka.positions import Marker
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+MOST_INFLATED: Final = 16 * 1024 * 1024
+"""Bytes of a decompressed batch. A batch has at most 2 MiB in the topic (``max.message.bytes``); events as JSON decompress to
+five to ten times as much."""
+MOST_AT_ONCE: Final = 4 * 1024 * 1024
+"""Decompressed bytes, beside those of the last batch: as many as a fetch brings without compression."""
+
+_XERIAL: Final = b"\x82SNAPPY\x00"
+_XERIAL_HEADER: Final = 16
+_NO_ROOM: Final = "failed to write whole buffer"
+
+log = logging.getLogger(__name__)
+
+
+class InflatedError(Exception):
+    """A batch decompresses to more than ``MOST_INFLATED`` bytes."""
+
+
+def _gzip(payload: Any) -> bytes:
+    found, room, rest = [], MOST_INFLATED, bytes(payload)
+    while rest:
+        inflater = zlib.decompressobj(wbits=31)
+        found.append(inflater.decompress(rest, room + 1))
+        room -= len(found[-1])
+        if room < 0:
+            raise InflatedError
+        if not inflater.eof:
+            raise EOFError("the compressed batch ends too early")
+        rest = inflater.unused_data
+    return b"".join(found)
+
+
+def _framed(codec: str) -> Callable[[Any], bytes]:
+    def decode(payload: Any) -> bytes:
+        import cramjam  # by far the largest part of a start, and most publishers do without it
+
+        room = bytearray(MOST_INFLATED)  # the pages that are not written are never made
+        try:
+            size: int = getattr(cramjam, codec).decompress_into(bytes(payload), room)
+        except cramjam.DecompressionError as error:
+            if _NO_ROOM in str(error):
+                raise InflatedError from error
+            raise
+        return bytes(memoryview(room)[:size])
+
+    return decode
+
+
+def _snappy(payload: Any) -> bytes:
+    import cramjam
+
+    data, found, room = bytes(payload), [], MOST_INFLATED
+    if not data.startswith(_XERIAL):
+        blocks = [data]
+    else:
+        blocks, at = [], _XERIAL_HEADER
+        while at < len(data):
+            (size,) = struct.unpack_from("!i", data, at)
+            blocks.append(data[at + 4 : at + 4 + size])
+            at += 4 + size
+    for block in blocks:
+        room -= cramjam.snappy.decompress_raw_len(block)
+        if room < 0:
+            raise InflatedError
+        found.append(bytes(cramjam.snappy.decompress_raw(block)))
+    return b"".join(found)
+
+
+_DECODERS: Final[dict[str, Callable[[Any], bytes]]] = {
+    "gzip_decode": _gzip,
+    "snappy_decode": _snappy,
+    "lz4_decode": _framed("lz4"),
+    "zstd_decode": _framed("zstd"),
+}
+_accounted_for: Final[set[str]] = set()
+_decoded: Final = threading.local()
+"""``size``: bytes of what was decompressed last in this thread."""
+
+
+def account_for(topic: str) -> None:
+    """Let fetches of this topic have markers."""
+    _accounted_for.add(topic)
+
+
+def _record(offset: int, timestamp: int, marker: Marker) -> Any:
+    """A record as ``PartitionRecords`` takes it from a batch."""
+    return SimpleNamespace(
+        offset=offset, timestamp=timestamp, timestamp_type=0, key=None, value=marker, checksum=None, headers=()
+    )
+
+
+class _Substitute:
+    """A batch with a single marker in the place of another one, or of what could not be decompressed of it."""
+
+    is_control_batch = False
+
+    def __init__(self, batch: Any, batches: Batches) -> None:
+        self._batch, self._batches = batch, batches
+        self.base_offset, self.next_offset = batch.base_offset, batch.next_offset
+        self.producer_id, self.is_transactional = batch.producer_id, batch.is_transactional
+
+    def validate_crc(self) -> bool:
+        valid: bool = self._batch.validate_crc()
+        return valid
+
+    def __iter__(self) -> Iterator[Any]:
+        first, last, at = self.base_offset, self.next_offset - 1, self._batch.max_timestamp
+        if self._batch.is_control_batch:
+            return iter([_record(last, at, Marker(first))])
+        try:
+            records: Iterator[Any] = iter(self._batch)
+        except InflatedError:
+            text = f"the batch at offsets {first} to {last} decompresses to more than {MOST_INFLATED} bytes"
+            log.error("refused records of %s, partition %d: %s", *self._batches.tp, text)  # noqa: TRY400
+            return iter([_record(last, at, Marker(first, text))])
+        self._batches.inflated += _decoded.size
+        return records
+
+
+class Batches:
+    """The batches of a fetch of one partition."""
+
+    def __init__(self, batches: Any, tp: Any) -> None:
+        self.tp: Final = tp
+        self.inflated = 0
+        """Decompressed bytes that were not taken yet, at most."""
+        self._batches: Final = batches
+
+    def has_next(self) -> bool:
+        more: bool = self._batches.has_next()
+        return more
+
+    def next_batch(self) -> Any:
+        batch = self._batches.next_batch()
+        return _Substitute(batch, self) if batch.is_control_batch or batch.compression_type else batch
+
+
+class InputRecords(fetcher.PartitionRecords):  # type: ignore[misc]  # aiokafka ships no types mypy could follow
+    """The records of a fetch, with markers where the topic is accounted for."""
+
+    def __init__(self, tp: Any, records: Any, *rest: Any) -> None:
+        self.batches = Batches(records, tp) if tp.topic in _accounted_for else None
+        super().__init__(tp, self.batches or records, *rest)
+
+
+class InputResult(fetcher.FetchResult):  # type: ignore[misc]
+    """The result of a fetch, of which no more is taken at once than memory has room for."""
+
+    _partition_records: Any
+
+    def getall(self, max_records: int | None = None) -> list[Any]:
+        records = self._partition_records
+        if records is None or records.batches is None or not self.check_assignment(self._topic_partition):
+            return list(super().getall(max_records))
+        batches, taken = records.batches, []
+        batches.inflated = 0
+        for record in records:
+            taken.append(record)
+            if len(taken) == max_records or batches.inflated > MOST_AT_ONCE:
+                break
+        else:
+            self._update_position()
+            self._partition_records = None
+            return taken
+        self._update_position()
+        return taken
+
+
+def _measured(decode: Callable[[Any], bytes]) -> Callable[[Any], bytes]:
+    def measured(payload: Any) -> bytes:
+        found = decode(payload)
+        _decoded.size = len(found)
+        return found
+
+    return measured
+
+
+for _module in (compiled_default, compiled_legacy, default_records, legacy_records):
+    for _name, _decode in _DECODERS.items():
+        if hasattr(_module, _name):
+            setattr(_module, _name, _measured(_decode))
+fetcher.PartitionRecords = InputRecords
+fetcher.FetchResult = InputResult

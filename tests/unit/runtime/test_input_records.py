@@ -1,0 +1,123 @@
+"""A fetch of input is bounded in memory, and accounts for every offset; aiokafka still works the way that this relies on."""
+
+from __future__ import annotations
+
+import tracemalloc
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from aiokafka import codec
+from aiokafka.consumer import fetcher
+from aiokafka.record import default_records
+from aiokafka.record._crecords import default_records as compiled_default
+from aiokafka.record.default_records import DefaultRecordBatchBuilder
+from aiokafka.record.memory_records import MemoryRecords
+from aiokafka.structs import TopicPartition
+
+from stream.runtime.kafka import input_records
+from stream.runtime.kafka.input_records import MOST_AT_ONCE, MOST_INFLATED, InputRecords, InputResult, account_for
+from stream.runtime.kafka.positions import Marker
+
+TP = TopicPartition("accounted", 0)
+CODECS = {"none": 0, "gzip": 1}
+if codec.has_zstd():  # an environment from before the requirement has only these two
+    CODECS |= {"snappy": 2, "lz4": 3, "zstd": 4}
+
+
+def batch(first: int, values: list[bytes], compression: int = 0) -> bytes:
+    builder = DefaultRecordBatchBuilder(2, compression, False, -1, -1, 0, 1 << 30)
+    for number, value in enumerate(values):
+        builder.append(number, 1_000, b"key", value, [])
+    data = bytearray(builder.build())
+    data[:8] = first.to_bytes(8, "big")  # the broker's part; the checksum is of what follows
+    return bytes(data)
+
+
+def fetched(data: bytes, at: int = 0) -> InputResult:
+    account_for(TP.topic)
+    records = InputRecords(TP, MemoryRecords(data), [], at, None, None, True, fetcher.READ_UNCOMMITTED)
+    position = SimpleNamespace(paused=False, position=at)
+    position.consumed_to = lambda offset: setattr(position, "position", offset)
+    assignment = SimpleNamespace(active=True, state_value=lambda tp: position)
+    return InputResult(TP, assignment=assignment, partition_records=records, backoff=0)
+
+
+def taken(result: InputResult) -> list[Any]:
+    found = []
+    while result.has_more():
+        found += result.getall(5_000)
+    return found
+
+
+def test_the_fetcher_of_aiokafka_uses_what_is_put_in_its_place() -> None:
+    assert fetcher.PartitionRecords is InputRecords
+    assert fetcher.FetchResult is InputResult
+    for module in (compiled_default, default_records):
+        for name in ("gzip_decode", "snappy_decode", "lz4_decode", "zstd_decode"):
+            assert getattr(module, name).__module__ == input_records.__name__
+
+
+@pytest.mark.parametrize("compression", CODECS.values(), ids=CODECS)
+def test_records_of_every_codec_are_read(compression: int) -> None:
+    values = [b"%d" % number * 50 for number in range(200)]
+    found = taken(fetched(batch(7, values, compression), 7))
+    assert [record.value for record in found] == values
+    assert [record.offset for record in found] == list(range(7, 207))
+
+
+@pytest.mark.parametrize("compression", list(CODECS.values())[1:], ids=list(CODECS)[1:])
+def test_a_batch_that_decompresses_to_too_much_is_refused_and_the_others_are_read(compression: int) -> None:
+    bomb = batch(1, [b"a" * (MOST_INFLATED + 1), b"b"], compression)
+    found = taken(fetched(batch(0, [b"before"]) + bomb + batch(3, [b"after"], compression)))
+    assert [record.offset for record in found] == [0, 2, 3]
+    assert (found[0].value, found[2].value) == (b"before", b"after")
+    marker = found[1].value
+    assert (type(marker), marker.first) == (Marker, 1)
+    assert marker.refused == f"the batch at offsets 1 to 2 decompresses to more than {MOST_INFLATED} bytes"
+
+
+@pytest.mark.parametrize("name", list(CODECS)[1:])
+def test_a_batch_is_never_decompressed_beyond_the_limit(name: str) -> None:
+    payload = getattr(codec, f"{name}_encode")(b"a" * (4 * MOST_INFLATED))
+    tracemalloc.start()
+    with pytest.raises(input_records.InflatedError):
+        getattr(compiled_default, f"{name}_decode")(payload)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 2 * MOST_INFLATED + 3 * len(payload)
+
+
+def test_what_decompresses_to_the_limit_is_read() -> None:
+    for name in list(CODECS)[1:]:
+        payload = getattr(codec, f"{name}_encode")(b"a" * MOST_INFLATED)
+        assert len(getattr(compiled_default, f"{name}_decode")(payload)) == MOST_INFLATED
+
+
+def test_snappy_without_the_frame_of_java_is_read() -> None:
+    if "snappy" in CODECS:
+        assert input_records._snappy(codec.snappy_encode(b"raw", xerial_compatible=False)) == b"raw"
+
+
+def test_the_package_for_the_other_codecs_is_required() -> None:
+    assert '"cramjam' in Path("pyproject.toml").read_text("utf-8")
+
+
+def test_a_fetch_of_many_batches_is_taken_in_parts() -> None:
+    data = b"".join(batch(10 * number, [b"x" * 100_000] * 10, CODECS["gzip"]) for number in range(30))
+    result, sizes, offsets = fetched(data), [], []
+    while result.has_more():
+        records = result.getall(5_000)
+        sizes.append(sum(len(record.value) for record in records))
+        offsets += [record.offset for record in records]
+    assert offsets == list(range(300))
+    assert max(sizes) <= MOST_AT_ONCE + 1_000_000
+
+
+def test_a_topic_that_is_not_accounted_for_has_no_markers() -> None:
+    other = TopicPartition("other", 0)
+    data = batch(0, [b"a" * (MOST_INFLATED + 1)], CODECS["gzip"])
+    records = InputRecords(other, MemoryRecords(data), [], 0, None, None, True, fetcher.READ_UNCOMMITTED)
+    with pytest.raises(input_records.InflatedError):
+        list(records)
