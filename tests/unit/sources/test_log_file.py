@@ -89,6 +89,7 @@ def test_a_line_without_end_is_cut_and_marked(tmp_path: Path) -> None:
         (zipped("folder/"), "has 0 files (nothing)"),
         (gzip.compress(TEXT.encode())[:-9], "damaged or cut short"),
     ],
+    ids=["two files", "damaged zip", "only a folder", "cut gzip"],
 )
 def test_a_container_that_is_not_one_log_is_an_error(tmp_path: Path, content: bytes, message: str) -> None:
     with pytest.raises(LogFileError) as error:
