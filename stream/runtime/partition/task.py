@@ -110,7 +110,7 @@ class PartitionTask:
                 try:
                     await work()
                 except Exception as error:  # noqa: BLE001  it must not reach Faust, which would shut down in order, and commit
-                    self._context.abort(f"in partition {self.shard.number}", error)
+                    self._context.abort(f"in a unit of work of partition {self.shard.number}", error)
                 self.units += 1
                 ended = self._context.passing()
                 if work == self._sweep:
