@@ -88,7 +88,7 @@ class History:
 
     def known(self, event: Event) -> Event | None:
         """The one among them that has the identity of ``event``; ``None``: none has."""
-        # The id's own bytes are nearly always enough to tell that none has it.
+        # The id's own bytes are nearly always enough to know that none has it.
         if self.packed.find(_write(event.id)) < 0:  # ``in`` first tries to take it for a number
             return None
         id_, seq, source = event.id, event.seq, event.source
