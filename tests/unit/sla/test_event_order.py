@@ -12,7 +12,7 @@ from stream.sla.effects import Kind
 from stream.sla.engine import Outcome
 from stream.sla.event_order import order
 from stream.sla.events import EVENT_TYPES, Event
-from tests.unit.sla.given import HOUR, Told, changed, commitment, created, ladder, policy_set, run, used
+from tests.unit.sla.given import HOUR, Life, changed, commitment, created, ladder, policy_set, run, used
 
 RESOLUTION = policy_set(commitment("resolution", p1="4h", p2="8h"))
 
@@ -25,10 +25,10 @@ def event(id_: str, type_: str = "ticket.changed", seq: int = 0, at: int = HOUR,
     return Event(at, id_, type_, source, seq, **more)  # type: ignore[arg-type]
 
 
-def lasting(told: Told) -> list[str]:
+def lasting(life: Life) -> list[str]:
     """``"kind @hours"`` of what was emitted and not taken back."""
-    taken_back = {effect.retracts for effect in told.effects}
-    left = [effect for effect in told.effects if effect.id not in taken_back and not effect.retracts]
+    taken_back = {effect.retracts for effect in life.effects}
+    left = [effect for effect in life.effects if effect.id not in taken_back and not effect.retracts]
     return sorted(f"{effect.kind.partition('.')[2]} @{effect.at / HOUR:g}h" for effect in left)
 
 
@@ -95,8 +95,8 @@ def test_created_and_closed_in_one_second_in_any_order_of_arrival_breaches_nothi
     closed = Event(0, change, "ticket.changed", "test", fields={"status": "closed"})
 
     for arrived in permutations([born, closed]):
-        told = run(RESOLUTION, *arrived)
-        assert lasting(told) == ["met @0h", "started @0h"]
+        life = run(RESOLUTION, *arrived)
+        assert lasting(life) == ["met @0h", "started @0h"]
 
 
 def test_a_merge_and_the_closing_that_comes_with_it_cancel_in_any_order_of_arrival() -> None:
@@ -108,72 +108,72 @@ def test_a_merge_and_the_closing_that_comes_with_it_cancel_in_any_order_of_arriv
 
 
 def test_two_facts_of_one_action_under_one_id_are_both_taken_where_seq_tells_them_apart() -> None:
-    told = Told(RESOLUTION).event(created(0))
-    told.event(Event(HOUR, "audit-1", "ticket.changed", "test", 0, fields={"status": "pending"}))
-    told.event(Event(HOUR, "audit-1", "ticket.changed", "test", 1, fields={"priority": "p2"}))
+    life = Life(RESOLUTION).event(created(0))
+    life.event(Event(HOUR, "audit-1", "ticket.changed", "test", 0, fields={"status": "pending"}))
+    life.event(Event(HOUR, "audit-1", "ticket.changed", "test", 1, fields={"priority": "p2"}))
 
-    assert [step.outcome for step in told.steps] == [Outcome.APPLIED] * 3
-    assert told.state is not None
-    assert told.state.head.fields == {"priority": "p2", "status": "pending"}
+    assert [step.outcome for step in life.steps] == [Outcome.APPLIED] * 3
+    assert life.state is not None
+    assert life.state.head.fields == {"priority": "p2", "status": "pending"}
 
 
 def test_another_fact_under_a_known_id_and_seq_is_a_conflict_and_changes_nothing() -> None:
-    told = Told(RESOLUTION).event(created(0))
-    told.event(Event(HOUR, "audit-1", "ticket.changed", "test", fields={"status": "pending"}))
-    before = told.state
+    life = Life(RESOLUTION).event(created(0))
+    life.event(Event(HOUR, "audit-1", "ticket.changed", "test", fields={"status": "pending"}))
+    before = life.state
     for other in (
         Event(HOUR, "audit-1", "ticket.changed", "test", fields={"status": "open"}),
         Event(HOUR, "audit-1", "ticket.changed", "test", fields={"status": "pending", "priority": "p2"}),
         Event(HOUR, "audit-1", "comment.added", "test", actor="agent", public=True),
         Event(HOUR, "audit-1", "ticket.changed", "test", actor="agent", fields={"status": "pending"}),
     ):
-        told.event(other)
-        assert told.steps[-1].outcome is Outcome.CONFLICT
-        assert (told.steps[-1].effects, told.state) == ((), before)
+        life.event(other)
+        assert life.steps[-1].outcome is Outcome.CONFLICT
+        assert (life.steps[-1].effects, life.state) == ((), before)
 
 
 def test_a_repetition_that_states_less_or_another_time_is_a_repetition() -> None:
-    told = Told(RESOLUTION)
-    told.event(Event(0, "audit-1", "ticket.created", "test", actor="agent", fields={"status": "open", "priority": "p1"}))
+    life = Life(RESOLUTION)
+    life.event(Event(0, "audit-1", "ticket.created", "test", actor="agent", fields={"status": "open", "priority": "p1"}))
     for again in (
         Event(0, "audit-1", "ticket.created", "test", fields={"priority": "p1"}),
         Event(0, "audit-1", "ticket.created", "test", fields={"status": "new"}),  # the default of the contract
         Event(HOUR, "audit-1", "ticket.created", "test", actor="agent", fields={"status": "open", "priority": "p1"}),
     ):
-        assert told.event(again).steps[-1].outcome is Outcome.DUPLICATE
+        assert life.event(again).steps[-1].outcome is Outcome.DUPLICATE
 
 
 @pytest.mark.parametrize("other", ["E1", "e1 ", " e1", "e01", "é1"])
 def test_ids_are_compared_byte_by_byte(other: str) -> None:
-    told = Told(RESOLUTION).event(created(0)).event(event("e1", fields={"team": "a"}))
+    life = Life(RESOLUTION).event(created(0)).event(event("e1", fields={"team": "a"}))
 
-    assert told.event(event(other, fields={"team": "b"})).steps[-1].outcome is not Outcome.CONFLICT
-    assert told.event(event("e1", source="Test", fields={"team": "c"})).steps[-1].outcome is not Outcome.CONFLICT
+    assert life.event(event(other, fields={"team": "b"})).steps[-1].outcome is not Outcome.CONFLICT
+    assert life.event(event("e1", source="Test", fields={"team": "c"})).steps[-1].outcome is not Outcome.CONFLICT
 
 
 def test_beyond_the_history_a_repetition_is_known_by_its_identity_and_a_later_fact_of_that_name_is_a_conflict() -> None:
-    told = Told(RESOLUTION, history=2).event(created(0))
+    life = Life(RESOLUTION, history=2).event(created(0))
     action = [Event(HOUR, "audit-1", "ticket.changed", "test", seq, fields={"team": str(seq)}) for seq in (0, 1)]
     for one in action:
-        told.event(one)
+        life.event(one)
     for hour in (2, 3, 4):
-        told.event(changed(hour * HOUR, team=f"t{hour}"))
-    assert told.state is not None
-    assert told.state.base is not None
+        life.event(changed(hour * HOUR, team=f"t{hour}"))
+    assert life.state is not None
+    assert life.state.base is not None
 
     for one in action:
-        assert told.event(one).steps[-1].outcome is Outcome.DUPLICATE
-    assert told.event(event("audit-1", seq=2)).steps[-1].outcome is Outcome.TOO_LATE
-    assert told.event(event("audit-1", seq=1, at=9 * HOUR, fields={"team": "x"})).steps[-1].outcome is Outcome.CONFLICT
+        assert life.event(one).steps[-1].outcome is Outcome.DUPLICATE
+    assert life.event(event("audit-1", seq=2)).steps[-1].outcome is Outcome.TOO_LATE
+    assert life.event(event("audit-1", seq=1, at=9 * HOUR, fields={"team": "x"})).steps[-1].outcome is Outcome.CONFLICT
 
 
 def test_what_is_refused_twice_by_one_action_is_two_effects() -> None:
     asks = [Event(HOUR, "audit-1", "escalation.requested", "test", seq, level=f"{seq}") for seq in (0, 1)]
-    told = Told(policy_set(commitment(), ladders=(ladder(("lead", used("2h"))),))).event(created(0))
+    life = Life(policy_set(commitment(), ladders=(ladder(("lead", used("2h"))),))).event(created(0))
     for one in asks:
-        told.event(one)
-    told.event(Event(2 * HOUR, "audit-2", "extension.granted", "test", 0, commitment="resolution", by="1h"))
-    told.event(Event(2 * HOUR, "audit-2", "extension.granted", "test", 1, commitment="resolution", by="1h"))
+        life.event(one)
+    life.event(Event(2 * HOUR, "audit-2", "extension.granted", "test", 0, commitment="resolution", by="1h"))
+    life.event(Event(2 * HOUR, "audit-2", "extension.granted", "test", 1, commitment="resolution", by="1h"))
 
-    refused = [effect for effect in told.effects if effect.kind in (Kind.REFUSED, Kind.EXTENSION_REFUSED)]
+    refused = [effect for effect in life.effects if effect.kind in (Kind.REFUSED, Kind.EXTENSION_REFUSED)]
     assert len(refused) == len({effect.id for effect in refused}) == 4
