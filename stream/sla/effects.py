@@ -1,7 +1,7 @@
-"""What breachwatch tells the world: one effect a fact, with an id that no clock has touched.
+"""What breachwatch emits: one effect a fact, with an id that no clock has touched.
 
 The id names the fact: what, of which ticket, commitment, cycle and target. Saying it twice gives the same id, so a repetition
-is harmless. When a late event takes a fact back and a later one makes it true again, it is said anew as a *revision*: the
+is harmless. When a late event takes a fact back and a later one makes it true again, it is emitted anew as a *revision*: the
 stem of the id stays, a suffix (``.1``, ``.2``) counts how often the fact was restated.
 """
 
@@ -128,6 +128,8 @@ class Reason(StrEnum):
     PAUSE_CONDITION = "pause_condition"
     RESUME_CONDITION = "resume_condition"
     REOPENED = "reopened"
+    RESTORED = "restored"
+    """The ticket was merged or deleted, and is not any more."""
     FIELD_CHANGED = "field_changed"
     EXTENSION = "extension"
     NO_EXTENSION = "no_extension"
@@ -235,6 +237,7 @@ class Effect(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def routine(self) -> bool:
-        """Reports the way, not the outcome. A reopening is not routine: it undoes a verdict that was reported as met. Nor is
-        anything that a deployment changes: somebody must be able to see all of it."""
-        return KINDS[self.kind].routine and self.reason is not Reason.REOPENED and self.deployment is None
+        """Reports the way, not the outcome. A reopening or restoration is not routine: it undoes a verdict that was reported as
+        met or cancelled. Nor is anything that a deployment changes: somebody must be able to see all of it."""
+        undoes = self.reason is Reason.REOPENED or self.reason is Reason.RESTORED
+        return KINDS[self.kind].routine and not undoes and self.deployment is None

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 from stream.sla.correction import Correction, difference, named, revealed
 from stream.sla.effects import Reason, deployment_cause
+from stream.sla.event_order import order
 from stream.sla.policy.timeline import Deployments
 from stream.sla.ticket.bounds import MOST_HISTORY, bounded_event, bounded_name
 from stream.sla.ticket.history import packed
@@ -46,6 +47,9 @@ class Outcome(StrEnum):
     LATE = "late"
     """It came after later ones, or after time had spoken: folded in at its place."""
     DUPLICATE = "duplicate"
+    """A repetition of an event that is known."""
+    CONFLICT = "conflict"
+    """Another event has its source, id and seq, and does not state all that it states: refused."""
     TOO_LATE = "too_late"
     """Older than the history that is kept: refused."""
     WOKEN = "woken"
@@ -104,23 +108,23 @@ class Engine:
         return self.deployments.timeline.last.policies
 
     def apply(self, state: State | None, ticket: str, event: Event, now: int) -> Step:
-        """Transition one event into a ticket; ``None`` for a ticket not heard of before.
+        """Transition one event into a ticket; ``None`` for a ticket without any event before.
 
         ``now``: the clock, epoch microseconds. It is only noted (``detected_at``); what is true does not depend on it.
         """
         corrected: Step | None = None
+        event = bounded_event(event, self.deployments.timeline.read)
         if state is None:
             state = State(new_ticket(ticket, self.deployments.timeline))
-        elif self._repeats(state, event):
-            return Step(state, (), Outcome.DUPLICATE)
-        event = bounded_event(event, self.deployments.timeline.read)
+        elif (repetition := self._repetition(state, event)) is not None:
+            return Step(state, (), repetition)
         before = state
         if not self._agrees(state.head):
             corrected = self._rejudge(state, now)
             state = corrected.state
         if self._is_newest(state.head, event):
             step = self._in_order(state, event, now, before)
-        elif state.base is not None and state.base.last is not None and event.key <= state.base.last:
+        elif state.base is not None and state.base.last is not None and event.key <= order(state.base.last):
             step = Step(state, (), Outcome.TOO_LATE)
         else:
             step = self._out_of_order(state, event, now)
@@ -164,14 +168,23 @@ class Engine:
             return False
         if at < self.deployments.known[head.deployment].at:
             return False
-        return at > last[0] or (at == last[0] and event.key > last)
+        return at > last[0] or (at == last[0] and event.key > order(last))
 
-    def _repeats(self, state: State, event: Event) -> bool:
-        return state.knows(event) or (bool(state.old_ids) and _old_id(event) in state.old_ids)
+    def _repetition(self, state: State, event: Event) -> Outcome | None:
+        """What becomes of an event whose identity is known; ``None``: it is not."""
+        known = state.known(event)
+        if known is not None:
+            return Outcome.CONFLICT if event.adds_to(known) else Outcome.DUPLICATE
+        if not state.old_ids or _old_id(event) not in state.old_ids:
+            return None
+        # What it stated is not kept; but the event of that identity lies before the history, so a later one is another.
+        base = state.base
+        later = base is not None and base.last is not None and event.key > order(base.last)
+        return Outcome.CONFLICT if later else Outcome.DUPLICATE
 
     def _in_order(self, state: State, event: Event, now: int, before: State) -> Step:
         """``before``: the ticket as it was given; ``state`` itself, unless it was rejudged just now."""
-        begins = not state.head.started
+        begins = state.head.last is None
         transition = Transition(self.deployments.timeline, state.head.copy(), now, state.past, self.doubts)
         transition.event(event)
         after = State(transition.ticket, state.recent.add(event), state.base, state.old_ids, state.revisions)
@@ -188,10 +201,10 @@ class Engine:
 
     def _out_of_order(self, state: State, event: Event, now: int) -> Step:
         timeline, history = self.deployments.timeline, state.history
-        said, _ = self._refold(timeline, state, history, now)
+        emitted, _ = self._refold(timeline, state, history, now)
         history.insert(bisect_left(history, event.key, key=_key), event)
         true, head = self._refold(timeline, state, history, now)
-        effects, revisions = difference(said.effects, true.effects, state.revisions, Correction(event.id, Reason.CORRECTED))
+        effects, revisions = difference(emitted.effects, true.effects, state.revisions, Correction(event.id, Reason.CORRECTED))
         after = State(head, packed(history), state.base, state.old_ids, revisions)
         if self._is_overlong(after.recent):
             after = self._bounded(after)
@@ -203,18 +216,18 @@ class Engine:
         Needed where a deployment became known only after the ticket had passed it, and where one gave way.
         """
         timeline, history = self.deployments.timeline, state.history
-        said, _ = self._refold(self.deployments.timeline_of(state.head.deployment), state, history, now)
+        emitted, _ = self._refold(self.deployments.timeline_of(state.head.deployment), state, history, now)
         true, head = self._refold(timeline, state, history, now)
         number = timeline.last.number
         correction = Correction(deployment_cause(number), Reason.REJUDGED, number)
-        effects, revisions = difference(said.effects, true.effects, state.revisions, correction)
+        effects, revisions = difference(emitted.effects, true.effects, state.revisions, correction)
         step = Step(State(head, state.recent, state.base, state.old_ids, revisions), effects, Outcome.WOKEN)
         step.cut = state.base is not None and state.base.deployment not in timeline.place
         return step
 
     def _refold(self, timeline: Timeline, state: State, history: list[Event], now: int) -> tuple[Emitter, Ticket]:
-        """The ticket from its base on, up to where it stands: to all that was said of it, by that timeline."""
-        until = _said_until(state.head)
+        """The ticket from its base on, up to where it stands: to all that was emitted of it, by that timeline."""
+        until = _emitted_until(state.head)
         met = max(until - 1, self.deployments.known[state.head.deployment].at)
         transition = _replay(timeline, state, history, now, self.doubts)
         transition.meet(met)
@@ -273,10 +286,11 @@ def _after(first: Step, then: Step) -> Step:
 
 
 def _old_id(event: Event) -> str:
-    return bounded_name(f"{event.source}\n{event.id}")
+    """As ``State.old_ids``."""
+    return bounded_name(f"{event.source}\n{event.id}\n{event.seq}" if event.seq else f"{event.source}\n{event.id}")
 
 
-def _said_until(head: Ticket) -> int:
-    """Everything that lies before this instant has been said, and nothing that time alone makes true from it on."""
+def _emitted_until(head: Ticket) -> int:
+    """Everything that lies before this instant has been emitted, and nothing that time alone makes true from it on."""
     newest = head.last[0] if head.last is not None else 0
     return newest if head.last_timer_at is None else max(newest, head.last_timer_at + 1)

@@ -11,7 +11,7 @@ from stream.sla.calendar.duration import Clock
 from stream.sla.calendar.week import Kind
 from stream.sla.calendar.zone import DAY, EPOCH
 from stream.sla.explain.explanation import CALENDAR, Span, SpanKind
-from stream.sla.ticket.stopwatch import PAUSED, RUNNING, STOPPED
+from stream.sla.ticket.stopwatch import HALTED, PAUSED, RUNNING, STOPPED
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from stream.sla.calendar.calendar import Calendar
     from stream.sla.ticket.stopwatch import Stopwatch
 
-_KIND_OF_PHASE = {RUNNING: SpanKind.RUNNING, PAUSED: SpanKind.PAUSED, STOPPED: SpanKind.SOLVED}
+_KIND_OF_PHASE = {RUNNING: SpanKind.RUNNING, PAUSED: SpanKind.PAUSED, STOPPED: SpanKind.SOLVED, HALTED: SpanKind.ENDED}
 _KINDS = {Kind.OPEN: SpanKind.RUNNING, Kind.CLOSED: SpanKind.CLOSED, Kind.HOLIDAY: SpanKind.HOLIDAY}
 
 
@@ -61,14 +61,14 @@ def _split(low: int, high: int, kind: SpanKind, clock: Clock, calendar: Calendar
             Span(start=low, end=high, kind=kind, counted=counted, cause=begun.cause, change=begun.change, expected=expected)
         ]
     found = []
-    for start, end, said, note in calendar.stretches(low, high):
+    for start, end, open_or_closed, note in calendar.stretches(low, high):
         why = begun if start == low else Why(CALENDAR, "")
         found.append(
             Span(
                 start=start,
                 end=end,
-                kind=_KINDS[said],
-                counted=end - start if said is Kind.OPEN else 0,
+                kind=_KINDS[open_or_closed],
+                counted=end - start if open_or_closed is Kind.OPEN else 0,
                 note=note,
                 # An event can fall on the very instant of an opening: then it is the event that is named.
                 cause=why.cause,

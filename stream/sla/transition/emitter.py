@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 class Emitter:
     """What becomes true from now on becomes true at ``at``, because of ``cause``. Set once an event, or once an instant."""
 
-    __slots__ = ("_fields", "at", "calendars", "cause", "deployment", "doubts", "effects", "known", "now", "ticket")
+    __slots__ = ("_fields", "at", "calendars", "cause", "deployment", "doubts", "effects", "known", "now", "seq", "ticket")
 
     def __init__(
         self,
@@ -41,6 +41,8 @@ class Emitter:
         """Epoch microseconds."""
         self.cause = ""
         """The id of an event, ``TIMER``, or ``deployment_cause``."""
+        self.seq = 0
+        """Of the event; 0 where there is none."""
         self.deployment: int | None = None
         """The number of the deployment that is being applied; ``None``: none is."""
         self.effects: list[Effect] = []
@@ -73,6 +75,11 @@ class Emitter:
     def doubt(self, began: int) -> ProvisionalReason | None:
         """Why what becomes true now is provisional; ``began``: the cycle of its stopwatch, epoch microseconds."""
         return covering(self.doubts, self.at, self.ticket.whole_at, began)
+
+    @property
+    def occurrence(self) -> str:
+        """The cause, as it tells apart what the same cause cannot make true twice: facts of one action may share an id."""
+        return f"{self.cause}\x1f{self.seq}" if self.seq else self.cause
 
     def fields_changed(self) -> None:
         """The next effects show the ticket's fields as they are from here on."""

@@ -4,9 +4,10 @@
 
 1. Let time pass up to the event: whatever became true before it comes first, whenever our timer runs.
 2. Put the event into the ticket's fields, derived ones included; keep of its changes only the real ones.
-3. Turn every stopwatch the event concerns, by its row. What was promised up to this instant judges what ends at it.
+3. Give every stopwatch that the event concerns its signals, by its row. What was promised up to this instant judges what ends
+   at it.
 4. Reconcile what is promised to the new fields with what the ticket has (``stream.sla.transition.reconcile``): on the
-   stopwatches that were turned, or on all of them if the fields select another plan.
+   stopwatches that got signals, or on all of them if the fields select another plan.
 
 ``Transition.time`` fires, in the order of their instants, all thresholds and deadlines that lie before the given instant. Not
 those at it: what is done on the deadline is done in time.
@@ -23,6 +24,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from stream.sla.effects import TIMER, Reason
+from stream.sla.event_order import OTHER, PRECEDENCE
 from stream.sla.policy.timeline import NEVER, SINCE_EVER, Deployments
 from stream.sla.ticket.fields import update_fields
 from stream.sla.ticket.state import Ticket
@@ -44,8 +46,9 @@ if TYPE_CHECKING:
 
 _ABOUT_ESCALATIONS: Final = ("escalation.requested", "escalation.acknowledged", "escalation.released")
 _END_REASON: Final = {Signal.STOP: Reason.SOLVED, Signal.RESTART: Reason.RESTARTED, Signal.CANCEL: Reason.CANCEL_CONDITION}
+_HALT: Final = Signal.HALT
 _ENDED_BY_REASON: Final = {"merged": Reason.MERGED, "deleted": Reason.DELETED}
-_CANCELLED: Final = (Signal.CANCEL,)
+_HALTED: Final = (Signal.HALT,)
 # Naming a member of an enum costs as much as a call.
 _FIELD_CHANGED: Final = Reason.FIELD_CHANGED
 
@@ -109,28 +112,31 @@ class Transition:
             self.meet(at)
         if ticket.next is not None and ticket.next < at:
             self._fire_until(at)
-        emitter.at, emitter.cause = at, event.id
+        emitter.at, emitter.cause, emitter.seq = at, event.id, event.seq
         # 2
+        ended = ticket.ended_by != ""
         event, changed = update_fields(ticket, event, self.timeline.read)
-        ticket.last = (at, event.seq, emitter.cause, event.source)
+        ticket.last = (at, PRECEDENCE.get(type_, OTHER), event.seq, emitter.cause, event.source)
         if changed:
             emitter.fields_changed()
         # 3
-        turned = self._turn(event, type_, changed)
+        signalled = self._signal_watches(
+            event, type_, changed, asks_all="@begun" in ticket.fields or (ended and not ticket.ended_by)
+        )
         if type_ == "extension.granted":
             self.draft.own()
-            turned += self._extend(event)
+            signalled += self._extend(event)
         elif type_ in _ABOUT_ESCALATIONS:
             self.draft.own()
-            turned += self._escalate(event)
+            signalled += self._escalate(event)
         # 4
         if changed and not self.policies.reads.isdisjoint(changed):
             self.draft.own()
             before = self.draft.renew()
             reconcile(self.draft, emitter, list(ticket.watches), before)
             ticket.look_ahead()
-        elif turned:
-            reconcile(self.draft, emitter, turned)
+        elif signalled:
+            reconcile(self.draft, emitter, signalled)
             ticket.look_ahead()
 
     def time(self, until: int) -> None:
@@ -142,13 +148,14 @@ class Transition:
     def meet(self, at: int) -> None:
         """Meet the deployments up to and at an instant, each after the deadlines before it."""
         ticket, emitter = self.ticket, self.emitter
+        known = ticket.last is not None
         while self._next is not None and self._next_at <= at:
-            # Before a ticket begins, nothing of it is judged by any.
-            deployment = self._next if ticket.started else self.timeline.in_force(at)
-            if ticket.started:
+            # Before its first event, nothing of a ticket is judged by any.
+            deployment = self._next if known else self.timeline.in_force(at)
+            if known:
                 self._fire_until(self._next_at)
                 emitter.at = self._next_at
-            change = self.timeline.change(ticket.deployment, deployment) if ticket.started else None
+            change = self.timeline.change(ticket.deployment, deployment) if known else None
             if change is not None and change.touches(ticket):
                 self.touched = True
                 if deployment.rejudges:
@@ -188,39 +195,45 @@ class Transition:
             ticket.last_timer_at = instant
             ticket.look_ahead()
 
-    def _turn(self, event: Event, type_: str, changed: set[str]) -> list[str]:
-        """Give every stopwatch its signals; returns the rows of those that got any."""
+    def _signal_watches(self, event: Event, type_: str, changed: set[str], *, asks_all: bool) -> list[str]:
+        """Give every stopwatch its signals; returns the rows of those that got any.
+
+        ``asks_all``: the ticket begins or is restored, so that every row is asked, whatever the event touches.
+        """
         ticket = self.ticket
-        turned: list[str] = []
+        signalled: list[str] = []
         watches, fields, ended_by = ticket.watches, ticket.fields, ticket.ended_by
-        begins = "@begun" in fields
         for metric, triggers in self.policies.triggers.items():
             watch = watches.get(metric)
             phase = IDLE if watch is None else watch.phase
             if ended_by:
-                signals: tuple[Signal, ...] = _CANCELLED if watch is not None and watch.on else ()
+                if watch is None:
+                    continue
+                signals: tuple[Signal, ...] = _HALTED if watch.on else triggers.signals_while_ended(phase, event, fields)
             else:
                 reads = triggers.sensitivity[phase]
-                if not (begins or type_ in reads.types or reads.any_type or (changed and not reads.fields.isdisjoint(changed))):
+                if not (
+                    asks_all or type_ in reads.types or reads.any_type or (changed and not reads.fields.isdisjoint(changed))
+                ):
                     continue
                 signals = triggers.signals(phase, event, fields)
             if signals:
-                if not turned:
+                if not signalled:
                     self.draft.own()
                     watches = ticket.watches
-                turned.append(metric)
+                signalled.append(metric)
                 watch = watches[metric] = Stopwatch() if watch is None else watch.copy()
                 for signal in signals:
                     self._signal(metric, watch, signal)
-        return turned
+        return signalled
 
     def _signal(self, metric: str, watch: Stopwatch, signal: Signal) -> None:
         emitter, cycle = self.emitter, watch.cycle
         if not cycle:
             watch.take(signal, emitter.at)
             return
-        ends, resolved_policy = signal in _END_REASON, self.draft.resolved_policy(watch)
-        reason = _ENDED_BY_REASON.get(self.ticket.ended_by) or _END_REASON.get(signal, _FIELD_CHANGED)
+        ends, resolved_policy = signal is _HALT or signal in _END_REASON, self.draft.resolved_policy(watch)
+        reason = _ENDED_BY_REASON[self.ticket.ended_by] if signal is _HALT else _END_REASON.get(signal, _FIELD_CHANGED)
         if not ends:
             watch.take(signal, emitter.at)
         for resolved in resolved_policy.commitments_on.get(metric, ()):
@@ -269,7 +282,7 @@ class Transition:
         name = self._present_name(event.commitment)
         commitment_state = self.draft.commitment_state(name)
         if commitment_state is None:
-            return []  # nothing of that name was ever promised to this ticket: there is nobody to tell
+            return []  # nothing of that name was ever promised to this ticket
         watch = self.ticket.watches[commitment_state.terms.metric]
         resolved = self.draft.resolved_policy(watch).commitments.get(name)
         if resolved is not None:
@@ -313,7 +326,7 @@ class Transition:
 
     def _fire(self, instant: int) -> None:
         ticket, emitter = self.ticket, self.emitter
-        emitter.at, emitter.cause = instant, TIMER
+        emitter.at, emitter.cause, emitter.seq = instant, TIMER, 0
         for name, held in list(ticket.commitments.items()):
             if held.next == instant:
                 watch, commitment_state = ticket.watches[held.terms.metric], self.draft.commitment_state(name) or held

@@ -11,7 +11,7 @@ from stream.sla.doubt import Doubt
 from stream.sla.effects import Effect, Kind, ProvisionalReason
 from stream.sla.engine import Engine
 from stream.sla.policy.timeline import Deployments
-from tests.unit.sla.given import HOUR, Told, after, changed, commitment, created, ladder, policy_set, says, share
+from tests.unit.sla.given import HOUR, Life, after, changed, commented, commitment, created, ladder, policy_set, share
 
 POLICIES = policy_set(
     commitment("first_response"), commitment("resolution", share(50)), ladders=(ladder(("team", after("1h")), on="resolution"),)
@@ -20,7 +20,7 @@ LOST = ProvisionalReason.INPUT_LOST
 LATER = 100 * HOUR
 
 
-class Partition(Told):
+class Partition(Life):
     """A ticket of a partition in which input is lost."""
 
     def lose(self, since: int) -> Partition:
@@ -43,89 +43,89 @@ def whole(at: int, status: str, **fields: str) -> Any:
 
 
 def test_what_time_makes_true_after_the_gap_is_provisional_with_its_reason() -> None:
-    told = Partition(POLICIES)
-    told.event(created(0)).wake(HOUR)
-    told.lose(HOUR).wake(LATER)
-    assert told.marked() == [
+    life = Partition(POLICIES)
+    life.event(created(0)).wake(HOUR)
+    life.lose(HOUR).wake(LATER)
+    assert life.marked() == [
         ("resolution", "warned", 2), ("first_response", "breached", 4), ("resolution", "breached", 4), ("ladder", "raised", 5)
     ]  # fmt: skip
-    assert {effect.provisional_reason for effect in told.effects if effect.provisional} == {LOST}
-    assert {effect.provisional_reason for effect in told.effects if not effect.provisional} == {None}
+    assert {effect.provisional_reason for effect in life.effects if effect.provisional} == {LOST}
+    assert {effect.provisional_reason for effect in life.effects if not effect.provisional} == {None}
 
 
 def test_what_became_true_before_the_gap_is_certain_though_it_is_found_afterwards() -> None:
-    told = Partition(POLICIES)
-    told.event(created(0)).lose(3 * HOUR).wake(LATER)
-    assert ("resolution", "warned", 2) not in told.marked()
-    assert ("resolution", "breached", 4) in told.marked()
+    life = Partition(POLICIES)
+    life.event(created(0)).lose(3 * HOUR).wake(LATER)
+    assert ("resolution", "warned", 2) not in life.marked()
+    assert ("resolution", "breached", 4) in life.marked()
 
 
 def test_a_ticket_that_is_created_after_the_gap_is_certain() -> None:
-    told = Partition(POLICIES).lose(HOUR)
-    told.event(created(2 * HOUR)).wake(LATER)
-    assert told.marked() == []
-    assert told.effects
+    life = Partition(POLICIES).lose(HOUR)
+    life.event(created(2 * HOUR)).wake(LATER)
+    assert life.marked() == []
+    assert life.effects
 
 
 def test_a_ticket_whose_creation_is_not_known_is_provisional() -> None:
-    told = Partition(POLICIES).lose(HOUR)
-    told.event(says(2 * HOUR, "customer")).event(changed(2 * HOUR + 1, priority="p1")).wake(LATER)
-    assert ("resolution", "breached") in {one[:2] for one in told.marked()}
+    life = Partition(POLICIES).lose(HOUR)
+    life.event(commented(2 * HOUR, "customer")).event(changed(2 * HOUR + 1, priority="p1")).wake(LATER)
+    assert ("resolution", "breached") in {one[:2] for one in life.marked()}
 
 
 def test_a_cycle_that_runs_over_the_gap_stays_provisional_after_the_whole_ticket_is_known() -> None:
-    told = Partition(POLICIES)
-    told.event(created(0)).lose(HOUR).event(whole(2 * HOUR, "open")).wake(LATER)
-    assert ("first_response", "breached", 4) in told.marked()
+    life = Partition(POLICIES)
+    life.event(created(0)).lose(HOUR).event(whole(2 * HOUR, "open")).wake(LATER)
+    assert ("first_response", "breached", 4) in life.marked()
 
 
 def test_a_cycle_that_begins_when_the_whole_ticket_is_known_is_certain() -> None:
     policies = policy_set(commitment("periodic_update", p1="4h"))
-    told = Partition(policies)
-    told.event(created(0)).lose(HOUR)
-    told.event(whole(2 * HOUR, "open")).event(says(3 * HOUR)).wake(LATER)
-    assert "breached @7h" in told.lines()
-    assert told.marked() == []
+    life = Partition(policies)
+    life.event(created(0)).lose(HOUR)
+    life.event(whole(2 * HOUR, "open")).event(commented(3 * HOUR)).wake(LATER)
+    assert "breached @7h" in life.lines()
+    assert life.marked() == []
 
 
-@pytest.mark.parametrize("event", [changed(2 * HOUR, status="open"), changed(2 * HOUR, priority="p1"), says(2 * HOUR)])
+@pytest.mark.parametrize("event", [changed(2 * HOUR, status="open"), changed(2 * HOUR, priority="p1"), commented(2 * HOUR)])
 def test_an_event_that_gives_a_part_of_the_ticket_leaves_it_provisional(event: Any) -> None:
-    told = Partition(policy_set(commitment("periodic_update", p1="4h")))
-    told.event(created(0)).lose(HOUR).event(event).event(says(3 * HOUR)).wake(LATER)
-    assert ("periodic_update", "breached", 7) in told.marked()
+    life = Partition(policy_set(commitment("periodic_update", p1="4h")))
+    life.event(created(0)).lose(HOUR).event(event).event(commented(3 * HOUR)).wake(LATER)
+    assert ("periodic_update", "breached", 7) in life.marked()
 
 
 def test_the_whole_ticket_before_the_gap_ends_nothing() -> None:
-    told = Partition(policy_set(commitment("periodic_update", p1="4h")))
-    told.event(created(0)).event(whole(HOUR // 2, "open")).lose(HOUR).event(says(3 * HOUR)).wake(LATER)
-    assert ("periodic_update", "breached", 7) in told.marked()
+    life = Partition(policy_set(commitment("periodic_update", p1="4h")))
+    life.event(created(0)).event(whole(HOUR // 2, "open")).lose(HOUR).event(commented(3 * HOUR)).wake(LATER)
+    assert ("periodic_update", "breached", 7) in life.marked()
 
 
 def test_a_second_gap_is_a_doubt_of_its_own() -> None:
-    told = Partition(policy_set(commitment("periodic_update", p1="4h")))
-    told.event(created(0)).lose(HOUR).event(whole(2 * HOUR, "open")).lose(3 * HOUR)
-    told.event(says(4 * HOUR)).wake(LATER)
-    assert ("periodic_update", "breached", 8) in told.marked()
+    life = Partition(policy_set(commitment("periodic_update", p1="4h")))
+    life.event(created(0)).lose(HOUR).event(whole(2 * HOUR, "open")).lose(3 * HOUR)
+    life.event(commented(4 * HOUR)).wake(LATER)
+    assert ("periodic_update", "breached", 8) in life.marked()
 
 
 def test_an_event_from_the_gap_that_is_published_again_takes_the_breach_back() -> None:
-    told = Partition(POLICIES)
-    told.event(created(0)).lose(HOUR).wake(LATER)
-    told.event(says(2 * HOUR), now=LATER)
-    taken_back = [effect for effect in told.effects if effect.kind is Kind.BREACH_RETRACTED]
+    life = Partition(POLICIES)
+    life.event(created(0)).lose(HOUR).wake(LATER)
+    life.event(commented(2 * HOUR), now=LATER)
+    taken_back = [effect for effect in life.effects if effect.kind is Kind.BREACH_RETRACTED]
     assert [name(effect) for effect in taken_back] == ["first_response"]
 
 
 def test_the_mark_is_the_same_after_the_state_was_stored_and_after_the_history_was_cut() -> None:
     straight, stored = Partition(POLICIES, history=2), Partition(POLICIES, history=2)
-    for told in (straight, stored):
-        told.lose(HOUR)
-        told.event(created(2 * HOUR))
+    for life in (straight, stored):
+        life.lose(HOUR)
+        life.event(created(2 * HOUR))
         for minute in range(1, 8):
-            told.event(changed(2 * HOUR + minute, colour=str(minute)))
-            if told is stored and told.state is not None:
-                told.state = codec.decode(codec.encode(told.state))
-        told.lose(3 * HOUR).wake(LATER)
+            life.event(changed(2 * HOUR + minute, colour=str(minute)))
+            if life is stored and life.state is not None:
+                life.state = codec.decode(codec.encode(life.state))
+        life.lose(3 * HOUR).wake(LATER)
     assert straight.effects == stored.effects
     assert ("resolution", "breached", 6) in straight.marked()
     assert straight.state is not None
@@ -133,7 +133,7 @@ def test_the_mark_is_the_same_after_the_state_was_stored_and_after_the_history_w
 
 
 def test_the_id_of_an_effect_does_not_depend_on_the_doubt() -> None:
-    certain, doubted = Told(POLICIES).event(created(0)).wake(LATER), Partition(POLICIES)
+    certain, doubted = Life(POLICIES).event(created(0)).wake(LATER), Partition(POLICIES)
     doubted.event(created(0)).lose(HOUR).wake(LATER)
     assert [effect.id for effect in certain.effects] == [effect.id for effect in doubted.effects]
 
