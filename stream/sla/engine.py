@@ -261,7 +261,25 @@ class Engine:
         old, kept = history[:cut], history[cut:]
         base = _replay(self.deployments.timeline_of(state.head.deployment), state, old, old[-1].at).ticket
         ids = (*state.old_ids, *map(_old_id, old))[-OLD_IDS_KEPT:]
-        return State(state.head, packed(kept), base, ids, state.revisions)
+        head = self._added_up(state.head, base) if base.has_many_stretches() else state.head
+        return State(head, packed(kept), base, ids, state.revisions)
+
+    def _added_up(self, head: Ticket, base: Ticket) -> Ticket:
+        """The head, where the stretches of stopwatches up to the base are added up; the base itself is changed."""
+        head = head.copy()
+        head.own()
+        base.own()
+        calendars = self.deployments.known[head.deployment].policies.calendars
+        until = position(base)
+        for metric, watch in base.watches.items():
+            if watch.has_many_stretches():
+                watch = base.watches[metric] = watch.copy()
+                watch.add_up(until, calendars)
+                present = head.watches.get(metric)
+                if present is not None and present.cycle == watch.cycle:
+                    present = head.watches[metric] = present.copy()
+                    present.add_up(until, calendars)
+        return head
 
 
 def _replay(timeline: Timeline, state: State, events: list[Event], now: int, doubts: Doubts = ()) -> Transition:

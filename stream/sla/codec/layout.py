@@ -22,7 +22,7 @@ from stream.sla.ticket.escalation_state import EscalationState
 from stream.sla.ticket.history import History, Value
 from stream.sla.ticket.names import CommitmentKey, LadderKey, Names, pack_keys, pack_names, promised, unpack_keys, unpack_names
 from stream.sla.ticket.state import OpenCommitment, State, Summary, Ticket, commitment_status, has_ended
-from stream.sla.ticket.stopwatch import Stopwatch, Stretches
+from stream.sla.ticket.stopwatch import Stopwatch, StoredTotals, Stretches, Totals
 
 if TYPE_CHECKING:
     from stream.sla.event_order import Place
@@ -35,10 +35,18 @@ _Rare = tuple[int | None, int | None, int | None, int, int, int, int, int | None
 _Escalation = tuple[int, int, tuple[str, ...], int, int, int, int, int | None, int | None]
 """Of an escalation: cycle, effective_from (from the start), raised, phase, last_emitted_at, monitored_until, repeats, rounds
 (from last_emitted_at; ``None``: 0), next."""
-_More = tuple[list[int], list[Stretches], list[int | None], dict[int, tuple[str, ...]], dict[int, _Rare], list[_Escalation]]
+_More = tuple[
+    list[int],
+    list[Stretches],
+    list[int | None],
+    dict[int, tuple[str, ...]],
+    dict[int, _Rare],
+    list[_Escalation],
+    dict[int, StoredTotals],
+]
 """Cycle and since (from the start) of each stopwatch, then cycle and effective_from (from the start) of each commitment; ran
 and paused of each stopwatch; next of each commitment (``_AS_DUE``); warned and the rare parts of commitments by their number;
-escalations."""
+escalations; totals of stopwatches by their number."""
 _Parts = tuple[int, bytes, list[int], list[int | None], _More]
 """Their start (of the first stopwatch), their keys; phase and began (from the start) of each stopwatch, then the verdict of
 each commitment; due of each commitment; and what ``peek`` does not read."""
@@ -134,9 +142,12 @@ def _parts(ticket: Ticket) -> bytes:
     numbers: list[int] = []
     more: list[int] = []
     stretches: list[Stretches] = []
+    totals: dict[int, StoredTotals] = {}
     for watch in watches.values():
         numbers += (watch.phase, watch.began - start)
         more += (watch.cycle, watch.since - start)
+        if watch.totals is not None:
+            totals[len(stretches) // 2] = watch.totals
         stretches += (watch.ran, watch.paused)
     dues: list[int | None] = []
     nexts: list[int | None] = []
@@ -161,7 +172,7 @@ def _parts(ticket: Ticket) -> bytes:
         stood.append((name, escalation_state.terms))
         escalations.append(_escalation(escalation_state, start))
     keys = pack_keys((metrics, tuple(terms), tuple(stood)))
-    return _write((start, keys, numbers, dues, (more, stretches, nexts, warned, rare, escalations)))
+    return _write((start, keys, numbers, dues, (more, stretches, nexts, warned, rare, escalations, totals)))
 
 
 def _escalation(escalation_state: EscalationState, start: int) -> _Escalation:
@@ -206,7 +217,7 @@ def _add_rare(commitments: list[CommitmentState], warned: dict[int, tuple[str, .
 def _ticket(head_part: _Head, tail: _Tail, source: str) -> Ticket:
     soonest, newest, ended_by, started, names, values, parts = head_part
     last, id_, held, ended_at, partial, last_timer_at, deployment, whole_at = tail
-    start, keys, numbers, dues, (more, stretches, nexts, warned, rare, stored) = _read_parts(parts)
+    start, keys, numbers, dues, (more, stretches, nexts, warned, rare, stored, totals) = _read_parts(parts)
     metrics, keyed_commitments, keyed_ladders = unpack_keys(keys)
     watches: dict[str, Stopwatch] = {}
     at = 0
@@ -216,6 +227,8 @@ def _ticket(head_part: _Head, tail: _Tail, source: str) -> Ticket:
             numbers[at], more[at], start + numbers[odd], start + more[odd], stretches[at], stretches[odd]
         )
         at += 2
+    for number, added_up in totals.items():
+        watches[metrics[number]].totals = Totals(*added_up)
     commitments: dict[str, CommitmentState] = {}
     first = at
     for number, (name, terms) in enumerate(keyed_commitments):

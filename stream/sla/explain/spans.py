@@ -44,6 +44,11 @@ class Cuts(NamedTuple):
 def spans(watch: Stopwatch, clock: Clock, calendar: Calendar, cuts: Cuts, set_aside: int = 0) -> list[Span]:
     """The present cycle up to ``cuts.upto``, counted on that clock; the first ``set_aside`` microseconds do not count."""
     found: list[Span] = []
+    totals = watch.totals
+    if totals is not None and totals.until <= cuts.upto:
+        counted = totals.spent(False, clock, calendar, watch.began)
+        note = "events that are not kept any more"
+        found.append(Span(start=watch.began, end=totals.until, kind=SpanKind.RUNNING, counted=counted, note=note))
     edges = (*cuts.why, cuts.until)
     for start, end, phase in watch.stretches(cuts.upto):
         kind = _KIND_OF_PHASE[phase]

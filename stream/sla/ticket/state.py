@@ -119,6 +119,10 @@ class Ticket:
         self.escalations = self.escalations.copy()
         self.stored = None
 
+    def has_many_stretches(self) -> bool:
+        """Whether a stopwatch keeps more stretches than it should before the kept history."""
+        return any(watch.has_many_stretches() for watch in self.watches.values())
+
     def parts(self) -> Stored:
         """What the table keeps: the arguments of ``Ticket`` in their order, the parts as their own ``parts``."""
         return (

@@ -15,18 +15,19 @@ Rules:
 from __future__ import annotations
 
 from enum import IntEnum, StrEnum
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from stream.sla.calendar.duration import Clock
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from stream.sla.calendar.calendar import Calendar
 
 
 Stretches = tuple[tuple[int, int], ...]
-Stored = tuple[int, int, int, int, Stretches, Stretches]
+StoredTotals = tuple[int, int, int, dict[str, tuple[int, int]]]
+Stored = tuple[int, int, int, int, Stretches, Stretches, StoredTotals | None]
 
 
 class Phase(IntEnum):
@@ -103,14 +104,41 @@ CANCEL: Final = Signal.CANCEL
 HALT: Final = Signal.HALT
 RESTORE: Final = Signal.RESTORE
 _BUSINESS: Final = Clock.BUSINESS
+MOST_STRETCHES: Final = 64
+"""Of a cycle before the kept history, where that is cut."""
 _TABLE: Final = [{signal: int(after) for signal, after in TABLE[phase].items()} for phase in Phase]
 _BEGINNINGS: Final = (START, RESTART, SKIP)
+
+
+class Totals(NamedTuple):
+    """What the stretches of a cycle that are no longer kept one by one add up to."""
+
+    until: int
+    """The end of the last of them is not later (epoch microseconds)."""
+    ran: int
+    paused: int
+    """Microseconds of wall time."""
+    business: dict[str, tuple[int, int]]
+    """Name of a calendar to business time that it ran and was paused, by the calendars in force at that time."""
+
+    def spent(self, paused: bool, clock: Clock, calendar: Calendar, began: int) -> int:
+        """Microseconds that it was paused, or ran, on that clock. ``began``: when the cycle did.
+
+        On a calendar that was not in force, the share of its time that lies in proportion.
+        """
+        wall = self.paused if paused else self.ran
+        if clock is not _BUSINESS:
+            return wall
+        found = self.business.get(calendar.name)
+        if found is not None:
+            return found[paused]
+        return calendar.measure(began, self.until) * wall // max(self.until - began, 1)
 
 
 class Stopwatch:
     """Phase, cycle, and the stretches of the present cycle as epoch microseconds, half-open."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  an argument an attribute: the stored form fills them by position
         self,
         phase: int = 0,  # Phase.IDLE
         cycle: int = 0,
@@ -118,6 +146,7 @@ class Stopwatch:
         since: int = 0,
         ran: Stretches = (),
         paused: Stretches = (),
+        totals: Totals | None = None,
     ) -> None:
         self.phase: int = phase
         self.cycle: int = cycle
@@ -130,14 +159,57 @@ class Stopwatch:
         self.paused: Stretches = paused
         """Stretches it was paused, apart from the present one. Time between a stop and a reopening is in neither, nor is time
         between a halt and the restoration: an empty stretch stands for the halt."""
+        self.totals: Totals | None = totals
+        """Of older stretches of the present cycle; ``None``: all are kept."""
 
     def copy(self) -> Stopwatch:
         """A stopwatch of its own."""
-        return Stopwatch(self.phase, self.cycle, self.began, self.since, self.ran, self.paused)
+        return Stopwatch(self.phase, self.cycle, self.began, self.since, self.ran, self.paused, self.totals)
 
     def parts(self) -> Stored:
         """What the table keeps: the arguments of ``Stopwatch`` in their order."""
-        return self.phase, self.cycle, self.began, self.since, self.ran, self.paused
+        totals = self.totals
+        stored = None if totals is None else (totals.until, totals.ran, totals.paused, totals.business)
+        return self.phase, self.cycle, self.began, self.since, self.ran, self.paused, stored
+
+    def has_many_stretches(self) -> bool:
+        """Whether it is worth adding up what lies before the kept history."""
+        return len(self.ran) + len(self.paused) > MOST_STRETCHES
+
+    def add_up(self, until: int, calendars: Mapping[str, Calendar]) -> None:
+        """Keep only the totals of the stretches that ended by ``until`` (epoch microseconds).
+
+        ``calendars``: those in force, by name. No event before ``until`` may come any more.
+        """
+        ran = [stretch for stretch in self.ran if stretch[1] <= until]
+        paused = [stretch for stretch in self.paused if stretch[1] <= until]
+        if self.phase >= HALTED and len(paused) == len(self.paused):
+            del paused[-1:]  # it stands for the halt that lasts
+        before = self.totals
+        known: dict[str, tuple[int, int]] = dict.fromkeys(calendars, (0, 0)) if before is None else before.business
+        business = {
+            name: (
+                used + sum([calendars[name].measure(start, end) for start, end in ran]),
+                waited + sum([calendars[name].measure(start, end) for start, end in paused]),
+            )
+            for name, (used, waited) in known.items()
+            if name in calendars
+        }
+        self.totals = Totals(
+            until,
+            (0 if before is None else before.ran) + sum([end - start for start, end in ran]),
+            (0 if before is None else before.paused) + sum([end - start for start, end in paused]),
+            business,
+        )
+        self.ran, self.paused = self.ran[len(ran) :], self.paused[len(paused) :]
+
+    def _added_up(self, paused: bool, clock: Clock, calendar: Calendar, at: int) -> int:
+        """Of ``totals``, as of ``at``: before their end, the share that lies in proportion."""
+        totals = self.totals
+        if totals is None:
+            return 0
+        spent = totals.spent(paused, clock, calendar, self.began)
+        return spent if at >= totals.until else spent * max(at - self.began, 0) // (totals.until - self.began)
 
     @property
     def on(self) -> bool:
@@ -160,16 +232,17 @@ class Stopwatch:
             self.began = at
             self.ran = ()
             self.paused = ()
+            self.totals = None
         self.phase = after
         self.since = at
 
     def stretches(self, until: int) -> Iterator[tuple[int, int, int]]:
         """The present cycle from its beginning to ``until``: ``(start, end, phase)`` in order, none empty, without a hole.
 
-        The phase is ``RUNNING`` or ``PAUSED``. Time that is neither used nor paused is ``STOPPED`` from a stop to the
-        reopening, and ``HALTED`` from a halt to the restoration.
+        Of older stretches only ``totals`` are known: it begins behind them. The phase is ``RUNNING`` or ``PAUSED``. Time that
+        is neither used nor paused is ``STOPPED`` from a stop to the reopening, and ``HALTED`` from a halt to the restoration.
         """
-        reached, between = self.began, STOPPED
+        reached, between = self.began if self.totals is None else self.totals.until, STOPPED
         ran = [(start, end, RUNNING) for start, end in self.spent(RUNNING, until)]
         paused = [(start, end, PAUSED) for start, end in self.spent(PAUSED, until)]
         for start, end, phase in sorted(ran + paused):
@@ -198,14 +271,14 @@ class Stopwatch:
 
     def elapsed(self, clock: Clock, calendar: Calendar, at: int) -> int:
         """Microseconds used by the present cycle up to ``at``, on that clock."""
-        total = 0
+        total = self._added_up(False, clock, calendar, at) if self.totals is not None else 0
         for start, end in self.spent(RUNNING, at):
             total += calendar.measure(start, end) if clock is _BUSINESS else end - start
         return total
 
     def paused_for(self, clock: Clock, calendar: Calendar, at: int) -> int:
         """Microseconds the present cycle was paused up to ``at``, on that clock."""
-        total = 0
+        total = self._added_up(True, clock, calendar, at) if self.totals is not None else 0
         for start, end in self.spent(PAUSED, at):
             total += calendar.measure(start, end) if clock is _BUSINESS else end - start
         return total
@@ -218,6 +291,10 @@ class Stopwatch:
         so that a pause at the very deadline is in time.
         """
         left = used
+        if self.totals is not None:
+            left -= self.totals.spent(False, clock, calendar, self.began)
+            if left < 0:
+                return self.totals.until  # at the latest: what was due there was found when it was due
         # ``spent`` without an end, written out: it is asked for every deadline and every mark.
         for start, end in self.ran:
             length = calendar.measure(start, end) if clock is _BUSINESS else end - start
