@@ -19,8 +19,8 @@ CONTRACTS = {"botpenguin": "botpenguin", "baar": "baar", "batoi": "priority-supp
 def life(seed: int, contract: str) -> list[tuple[Event, int]]:
     """Events with the instants at which they arrive; some are late."""
     draw, at, found = random.Random(seed), 1_790_000_000 * SECOND, []
-    begin = {"priority": "p1", "category": "high", "contract": contract, "sender": "registered"}
     begin: dict[str, str | list[str]] = {"priority": "p1", "category": "high", "contract": contract, "sender": "registered"}
+    found.append((Event(at, "e0", "ticket.created", "d", fields=begin), at))
     for number in range(1, 120):
         at += draw.choice([1, 60, 3_600, 20_000, 90_000]) * SECOND
         when = at - draw.choice([1, 100]) * SECOND if number > 5 and draw.random() < 0.1 else at
