@@ -81,7 +81,7 @@ class Shard:
         """Which record of the batch in hand is next."""
         self.catch_up_to = 0
         """Where the input ended at the release: processed up to there, the partition is live."""
-        self.heard_after: dict[bytes, int] = {}
+        self.past_on_arrival: dict[bytes, int] = {}
         """Record keys of tickets whose next instant was past when their newest event arrived, to that arrival."""
         self.suspensions: int | None = None
         """How often this process had been away when the partition was last known to be ours; ``None``: not asked yet."""

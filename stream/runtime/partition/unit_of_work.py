@@ -203,7 +203,7 @@ class UnitOfWork:
             self._keep(key, state, step, None if self._clock_is_feed else self._clock)
             if step.settled:
                 self.settled[key] = step.settled
-            if (arrived := self._shard.heard_after.get(key, 0)) and step.effects:
+            if (arrived := self._shard.past_on_arrival.get(key, 0)) and step.effects:
                 self._shown_by_arrival(key, step, arrived, arrived)
             if (stop := self._stop()) is not None:
                 return stop
@@ -265,7 +265,7 @@ class UnitOfWork:
             self._open_counts.change(self._state(key), None)
             self._shard.tickets.pop(key, None)
             self._shard.recent.drop(key)
-            self._shard.heard_after.pop(key, None)
+            self._shard.past_on_arrival.pop(key, None)
             self.states.pop(key, None)
             self._unwritten.discard(key)
             self.forgotten.add(key)
@@ -308,7 +308,7 @@ class UnitOfWork:
         if step.outcome is not Outcome.DUPLICATE:
             self._keep(key, state, step)
             if arrived:
-                self._shown_by_arrival(key, step, self._shard.heard_after.get(key, 0), arrived)
+                self._shown_by_arrival(key, step, self._shard.past_on_arrival.get(key, 0), arrived)
             if step.state.head.deployment != self._newest:
                 self._sweep_again(key, step.state.head.deployment)
 
@@ -318,14 +318,14 @@ class UnitOfWork:
         ``before``: when the event arrived that set the instants up to this step; 0: they were not past then. ``arrived``: the
         same of the event that was applied.
         """
-        heard_after = self._shard.heard_after
+        past_on_arrival = self._shard.past_on_arrival
         for effect in step.effects:
             if effect.kind is _BREACHED and effect.at < (before if effect.cause == TIMER else arrived):
                 self.unmeasured.add(effect.id)
         if step.wake_at is not None and step.wake_at <= arrived:
-            heard_after[key] = max(before, arrived)
+            past_on_arrival[key] = max(before, arrived)
         elif before:
-            del heard_after[key]
+            del past_on_arrival[key]
 
     def _note_unmatched(self, ticket: str, state: State) -> None:
         spellings = self._engine.deployments.timeline.last.policies.spellings()
