@@ -22,6 +22,7 @@ from stream.sla.ticket.bounds import ALWAYS_KEPT
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from stream.sla.doubt import Doubts
     from stream.sla.policy.resolve import PolicySet
     from stream.sla.policy.undone import Renames
     from stream.sla.ticket.state import Ticket
@@ -75,12 +76,13 @@ class Deployment:
 class Timeline:
     """The deployments up to a certain one, in the order of their instants."""
 
-    __slots__ = ("_changes", "deployments", "known", "last", "place", "read")
+    __slots__ = ("_changes", "deployments", "doubts", "known", "last", "place", "read")
 
-    def __init__(self, last: Deployment, known: Mapping[int, Deployment]) -> None:
-        """``known``: the whole log, by number."""
+    def __init__(self, last: Deployment, known: Mapping[int, Deployment], doubts: Doubts = ()) -> None:
+        """``known``: the whole log, by number. ``doubts``: of the partition whose tickets it judges."""
         self.last: Final = last
         self.known: Final = known
+        self.doubts: Final = doubts
         self.read: Final = ALWAYS_KEPT.union(*[deployment.policies.fields_read for deployment in known.values()])
         """The fields that some deployment of the whole log reads, and those that are always kept."""
         chain: list[Deployment] = []
@@ -148,11 +150,13 @@ class Timeline:
 class Deployments:
     """The whole log, with its present timeline. Never changed: ``add`` gives another."""
 
-    __slots__ = ("_timelines", "known", "timeline")
+    __slots__ = ("_timelines", "doubts", "known", "timeline")
 
-    def __init__(self, known: Mapping[int, Deployment], last: Deployment) -> None:
+    def __init__(self, known: Mapping[int, Deployment], last: Deployment, doubts: Doubts = ()) -> None:
+        """``doubts``: of the partition whose tickets they judge."""
         self.known: Final = known
-        self.timeline: Final = Timeline(last, known)
+        self.doubts: Final = doubts
+        self.timeline: Final = Timeline(last, known, doubts)
         self._timelines: Final[dict[int, Timeline]] = {}
 
     @staticmethod
@@ -169,13 +173,17 @@ class Deployments:
         while before is not None and before.at >= at:
             before = before.before
         added = Deployment(number, SINCE_EVER if before is None else at, policies, before, origin)
-        return Deployments({**self.known, number: added}, added)
+        return Deployments({**self.known, number: added}, added, self.doubts)
 
     def until(self, number: int) -> Deployments:
         """The log as it was when it had no deployment after that number; at least the first."""
         number = max(number, min(self.known))
         known = {other: deployment for other, deployment in self.known.items() if other <= number}
-        return Deployments(known, known[max(known)])
+        return Deployments(known, known[max(known)], self.doubts)
+
+    def doubting(self, doubts: Doubts) -> Deployments:
+        """The same log, for the tickets of a partition with these doubts."""
+        return Deployments(self.known, self.timeline.last, doubts)
 
     def timeline_of(self, number: int) -> Timeline:
         """The timeline as it was when that deployment was the newest. Raises KeyError for a number that is not in the log."""
@@ -183,5 +191,5 @@ class Deployments:
             return self.timeline
         found = self._timelines.get(number)
         if found is None:  # asked for every ticket, after one that gave way
-            found = self._timelines[number] = Timeline(self.known[number], self.known)
+            found = self._timelines[number] = Timeline(self.known[number], self.known, self.doubts)
         return found

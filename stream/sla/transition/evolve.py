@@ -37,7 +37,6 @@ from stream.sla.transition.escalation import EscalationMachine
 from stream.sla.transition.reconcile import reconcile
 
 if TYPE_CHECKING:
-    from stream.sla.doubt import Doubts
     from stream.sla.events import Event
     from stream.sla.policy.change import Change
     from stream.sla.policy.resolve import ResolvedLadder, ResolvedPolicy
@@ -74,11 +73,8 @@ class Transition:
         "unbuilt",
     )
 
-    def __init__(self, timeline: Timeline, ticket: Ticket, now: int, past: Past | None = None, doubts: Doubts = ()) -> None:
-        """``past``: asked when a deployment brings a row that was not kept before; ``None``: nothing is known.
-
-        ``doubts``: of the ticket's partition.
-        """
+    def __init__(self, timeline: Timeline, ticket: Ticket, now: int, past: Past | None = None) -> None:
+        """``past``: asked when a deployment brings a row that was not kept before; ``None``: nothing is known."""
         self.timeline = timeline
         self.ticket = ticket
         self.touched = False
@@ -103,7 +99,7 @@ class Transition:
                 at = position(ticket)
                 self._next, self._next_at = timeline.in_force(at), at
         self.draft = Draft(self.policies, ticket)
-        self.emitter = Emitter(ticket, self.policies.calendars, timeline.known, now, doubts)
+        self.emitter = Emitter(ticket, self.policies.calendars, timeline.known, now, timeline.doubts)
 
     def event(self, event: Event) -> None:
         ticket, emitter, at, type_ = self.ticket, self.emitter, event.at, event.type

@@ -24,7 +24,7 @@ class Partition(Life):
     """A ticket of a partition in which input is lost."""
 
     def lose(self, since: int) -> Partition:
-        self.engine = self.engine.snapshot((*self.engine.doubts, Doubt(since, LOST)))
+        self.engine = self.engine.snapshot((*self.engine.deployments.doubts, Doubt(since, LOST)))
         return self
 
     def marked(self) -> list[tuple[str, str, float]]:
@@ -139,5 +139,5 @@ def test_the_id_of_an_effect_does_not_depend_on_the_doubt() -> None:
 
 
 def test_an_engine_of_fewer_deployments_keeps_the_doubts() -> None:
-    engine = Engine(Deployments.fixed(POLICIES), doubts=(Doubt(HOUR, LOST),))
-    assert engine.as_of(0).doubts == engine.doubts
+    engine = Engine(Deployments.fixed(POLICIES)).snapshot((Doubt(HOUR, LOST),))
+    assert engine.as_of(0).deployments.timeline.doubts == (Doubt(HOUR, LOST),)
