@@ -14,6 +14,8 @@ from enum import StrEnum
 from operator import attrgetter
 from typing import TYPE_CHECKING, Final
 
+from mypy_extensions import mypyc_attr
+
 from stream.sla.correction import Correction, difference, named, revealed
 from stream.sla.effects import Reason, deployment_cause
 from stream.sla.event_order import order
@@ -56,6 +58,7 @@ _APPLIED: Final = Outcome.APPLIED
 """Naming a member of an enum costs as much as a call."""
 
 
+@mypyc_attr(acyclic=True)
 class Step:
     """The one exit of the core. Take all of it or nothing."""
 

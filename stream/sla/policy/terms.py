@@ -7,10 +7,13 @@ from __future__ import annotations
 
 from typing import Final
 
+from mypy_extensions import mypyc_attr
+
 _MOST: Final = 10_000
 """Terms that are remembered; a helpdesk has hundreds."""
 
 
+@mypyc_attr(acyclic=True)
 class CommitmentTerms:
     """The promise of one commitment. Never changed."""
 
@@ -54,6 +57,7 @@ class CommitmentTerms:
         return CommitmentTerms.of(self.policy, self.version, self.metric, self.calendar, self.business, None)
 
 
+@mypyc_attr(acyclic=True)
 class EscalationTerms:
     """The ladder of one escalation. Never changed."""
 

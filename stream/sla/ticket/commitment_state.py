@@ -18,6 +18,8 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from mypy_extensions import mypyc_attr
+
 from stream.sla.calendar.duration import Clock
 from stream.sla.policy.terms import NO_COMMITMENT_TERMS, CommitmentTerms
 
@@ -90,6 +92,7 @@ class Adjustment(NamedTuple):
 NOT_ADJUSTED: Final = Adjustment()
 
 
+@mypyc_attr(acyclic=True)
 class CommitmentState:
     """How one commitment of one ticket stands."""
 

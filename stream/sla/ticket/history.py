@@ -10,6 +10,7 @@ from typing import Final
 
 import msgspec
 from msgspec.structs import astuple
+from mypy_extensions import mypyc_attr
 
 from stream.sla.events import ACTOR_KINDS, EVENT_TYPES, Event
 from stream.sla.ticket.names import pack_names, unpack_names
@@ -36,6 +37,7 @@ _write: Final = msgspec.msgpack.Encoder().encode
 _read: Final = msgspec.msgpack.Decoder(list[_Packed]).decode
 
 
+@mypyc_attr(acyclic=True)
 class History:
     """Events in the order of their keys. Never changed."""
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from mypy_extensions import mypyc_attr
+
 from stream.sla.events import as_one_text
 from stream.sla.ticket.commitment_state import BREACHED, PENDING, CommitmentState
 from stream.sla.ticket.history import Fields as Fields  # noqa: PLC0414  the word is also of tickets
@@ -35,6 +37,7 @@ Stored = tuple[
 ]
 
 
+@mypyc_attr(acyclic=True)
 class Ticket:
     """What is true of a ticket after a run of events. Copied before it is changed, its parts as they are changed."""
 
@@ -145,6 +148,7 @@ class Ticket:
         self.next = soonest
 
 
+@mypyc_attr(acyclic=True)
 class State:
     """A ticket and as much of its history as is needed to fold a late event in at its place. Never changed."""
 

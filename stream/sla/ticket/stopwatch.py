@@ -17,6 +17,8 @@ from __future__ import annotations
 from enum import IntEnum, StrEnum
 from typing import TYPE_CHECKING, Final
 
+from mypy_extensions import mypyc_attr
+
 from stream.sla.calendar.duration import Clock
 
 if TYPE_CHECKING:
@@ -107,6 +109,7 @@ _TABLE: Final = [{signal: int(after) for signal, after in TABLE[phase].items()} 
 _BEGINNINGS: Final = (START, RESTART, SKIP)
 
 
+@mypyc_attr(acyclic=True)
 class Stopwatch:
     """Phase, cycle, and the stretches of the present cycle as epoch microseconds, half-open."""
 

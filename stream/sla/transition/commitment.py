@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from mypy_extensions import mypyc_attr
+
 from stream.sla.calendar.duration import Duration
 from stream.sla.effect_ids import stem
 from stream.sla.effects import THRESHOLD_REASON, Effect, Kind, Reason
@@ -35,6 +37,7 @@ _CLOCK_STARTED: Final = Reason.CLOCK_STARTED
 _FIELD_CHANGED: Final = Reason.FIELD_CHANGED
 
 
+@mypyc_attr(acyclic=True)
 class CommitmentMachine:
     """One commitment of a ticket while an event or an instant works on it: its terms, its state, its stopwatch.
 

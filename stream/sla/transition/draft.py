@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mypy_extensions import mypyc_attr
+
 if TYPE_CHECKING:
     from stream.sla.policy.change import Change
     from stream.sla.policy.resolve import PolicySet, ResolvedCommitment, ResolvedLadder, ResolvedPolicy
@@ -13,6 +15,7 @@ if TYPE_CHECKING:
     from stream.sla.ticket.stopwatch import Stopwatch
 
 
+@mypyc_attr(acyclic=True)
 class Terms:
     """What policies promised to certain fields, up to the event or the deployment that is being applied."""
 
@@ -51,6 +54,7 @@ class Terms:
         return self.change is not None and policy in self.change.withdrawn
 
 
+@mypyc_attr(acyclic=True)
 class Draft:
     """A copy of a ticket, changed in place. Most events change no part, so parts are copied only before they are changed."""
 

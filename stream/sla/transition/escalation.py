@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from mypy_extensions import mypyc_attr
+
 from stream.sla.calendar.duration import Clock
 from stream.sla.effect_ids import stem
 from stream.sla.effects import THRESHOLD_REASON, Effect, Kind, Reason
@@ -27,6 +29,7 @@ _BUSINESS: Final = Clock.BUSINESS
 _FIELD_CHANGED: Final = Reason.FIELD_CHANGED
 
 
+@mypyc_attr(acyclic=True)
 class Notification:
     """What an effect of an escalation adds to its kind and reason."""
 
@@ -48,6 +51,7 @@ class Notification:
         self.allowed_from: Final = allowed_from
 
 
+@mypyc_attr(acyclic=True)
 class EscalationMachine:
     """One escalation of a ticket while an event or an instant works on it: its ladder, its state, its stopwatch.
 

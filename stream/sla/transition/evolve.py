@@ -22,6 +22,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 import msgspec
+from mypy_extensions import mypyc_attr
 
 from stream.sla.effects import TIMER, Reason
 from stream.sla.event_order import OTHER, PRECEDENCE
@@ -56,6 +57,7 @@ Past = Callable[[int], "list[Event] | None"]
 """The events of a ticket before an instant, all of them in order; ``None`` where not all are known."""
 
 
+@mypyc_attr(acyclic=True)
 class Transition:
     """Changes one ticket in place (give it a copy) and collects what became true in ``emitter.effects``."""
 
