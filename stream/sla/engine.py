@@ -116,7 +116,7 @@ class Engine:
         elif (repetition := self._repetition(state, event)) is not None:
             return Step(state, (), repetition)
         before = state
-        if not self._agrees(state.head):
+        if state.head.deployment != self.deployments.timeline.last.number and not self._agrees(state.head):
             corrected = self._rejudge(state, now)
             state = corrected.state
         if self._is_newest(state.head, event):
@@ -153,8 +153,7 @@ class Engine:
 
     def _agrees(self, head: Ticket) -> bool:
         """Whether what is known of the ticket was judged as the timeline has it now."""
-        timeline = self.deployments.timeline
-        return head.deployment == timeline.last.number or timeline.agrees(head.deployment, position(head))
+        return self.deployments.timeline.agrees(head.deployment, position(head))
 
     def _is_newest(self, head: Ticket, event: Event) -> bool:
         """Later than all that is known of the ticket, and than anything that time or a deployment made true."""
@@ -163,7 +162,10 @@ class Engine:
             return True
         if head.last_timer_at is not None and at <= head.last_timer_at:
             return False
-        if at < self.deployments.known[head.deployment].at:
+        last_deployment = self.deployments.timeline.last
+        if head.deployment != last_deployment.number:
+            last_deployment = self.deployments.known[head.deployment]
+        if at < last_deployment.at:
             return False
         return at > last[0] or (at == last[0] and event.key > order(last))
 
@@ -187,13 +189,17 @@ class Engine:
         after = State(transition.ticket, state.recent.add(event), state.base, state.old_ids, state.revisions)
         if after.recent.kept > self._history:
             after = self._bounded(after)
-        effects = named(self._effects(transition, before, state, event.at), state.revisions)
+        found = transition.emitter.effects
+        if before is not state or transition.rejudged is not None:
+            found = self._effects(transition, before, state, event.at)
+        effects = named(found, state.revisions) if state.revisions else tuple(found)
         unmatched = False
         if begins:
             policies = transition.policies
             unmatched = not policies.resolved_policy(transition.ticket.fields, policies.epoch(event.at)).has_targets
         step = Step(after, effects, _APPLIED, unmatched)
-        step.unbuilt = transition.unbuilt
+        if transition.unbuilt:
+            step.unbuilt = transition.unbuilt
         return step
 
     def _out_of_order(self, state: State, event: Event, now: int) -> Step:

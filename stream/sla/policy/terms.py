@@ -52,9 +52,9 @@ class CommitmentTerms:
         """The same promise on the stopwatch of another row."""
         return CommitmentTerms.of(self.policy, self.version, metric, self.calendar, self.business, self.target)
 
-    def without_target(self) -> CommitmentTerms:
-        """The same, with nothing promised."""
-        return CommitmentTerms.of(self.policy, self.version, self.metric, self.calendar, self.business, None)
+    def with_target(self, business: bool, target: int | None) -> CommitmentTerms:
+        """The same with another target, on the calendar or on the wall."""
+        return CommitmentTerms.of(self.policy, self.version, self.metric, self.calendar, business, target)
 
 
 @mypyc_attr(acyclic=True)

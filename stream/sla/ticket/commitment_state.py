@@ -156,8 +156,12 @@ class CommitmentState:
 
     def share(self, per_mille: int) -> int | None:
         """The reading of the stopwatch at which so much of target and extension is used up."""
-        promised = self.promised
-        return None if promised is None else self.adjusted.rebase_used + promised * per_mille // 1000
+        target, adjustment = self.terms.target, self.adjustment
+        if target is None:
+            return None
+        if adjustment is None:
+            return target * per_mille // 1000
+        return adjustment.rebase_used + (target + adjustment.extension) * per_mille // 1000
 
     def revise(self, at: int) -> None:
         """What becomes true from now on is about another target, or about a cycle that was reopened."""
@@ -171,10 +175,8 @@ class CommitmentState:
 
     def adopt(self, resolved: ResolvedCommitment) -> None:
         """Take the names of what promises it: policy, version and calendar."""
-        policy, terms = resolved.policy, self.terms
-        self.terms = CommitmentTerms.of(
-            policy.name, policy.version, terms.metric, resolved.calendar.name, terms.business, terms.target
-        )
+        terms = self.terms
+        self.terms = resolved.terms.on_row(terms.metric).with_target(terms.business, terms.target)
 
     def aim(self, resolved: ResolvedCommitment, watch: Stopwatch, at: int) -> None:
         """Take the target that ``resolved`` sets, counting from the instant ``at``."""
@@ -182,8 +184,7 @@ class CommitmentState:
         if resolved.target is not None:
             amount = resolved.target.resolve(resolved.calendar, watch.began)
             business, target = amount.clock is _BUSINESS, amount.micros
-        policy = resolved.policy
-        self.terms = CommitmentTerms.of(policy.name, policy.version, resolved.metric, resolved.calendar.name, business, target)
+        self.terms = resolved.terms.with_target(business, target)
         self.effective_from = at
 
     def measure_again(self, calendar: Calendar, watch: Stopwatch) -> None:
@@ -201,10 +202,10 @@ class CommitmentState:
 
     def differs(self, resolved: ResolvedCommitment, watch: Stopwatch) -> bool:
         """Whether ``resolved`` sets another target, or counts it on another calendar."""
-        terms = self.terms
-        if self.adjusted.unjudged:
+        terms, new, adjustment = self.terms, resolved.terms, self.adjustment
+        if adjustment is not None and adjustment.unjudged:
             return False
-        if resolved.policy.name != terms.policy or resolved.policy.version != terms.version:
+        if new.policy != terms.policy or new.version != terms.version:
             return True
         if resolved.target is None:
             return terms.target is not None
@@ -212,4 +213,4 @@ class CommitmentState:
         business = amount.clock is _BUSINESS
         if amount.micros != terms.target or business != terms.business:
             return True
-        return business and resolved.calendar.name != terms.calendar
+        return business and new.calendar != terms.calendar

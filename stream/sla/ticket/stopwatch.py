@@ -208,6 +208,8 @@ class Stopwatch:
 
     def paused_for(self, clock: Clock, calendar: Calendar, at: int) -> int:
         """Microseconds the present cycle was paused up to ``at``, on that clock."""
+        if not self.paused and self.phase != PAUSED:
+            return 0
         total = 0
         for start, end in self.spent(PAUSED, at):
             total += calendar.measure(start, end) if clock is _BUSINESS else end - start

@@ -195,7 +195,7 @@ class CommitmentMachine:
                 # Else a commitment that is added would breach every old ticket, and a renamed one would breach a second time.
                 reason = Reason.PAST_WHEN_PROMISED
                 commitment_state.adjust(unjudged=True)
-                commitment_state.terms = commitment_state.terms.without_target()
+                commitment_state.terms = commitment_state.terms.with_target(commitment_state.terms.business, None)
                 self.look_ahead()
         self.emit(_STARTED, reason)
         if watch.phase == PAUSED:
@@ -311,7 +311,8 @@ class CommitmentMachine:
         if commitment_state.verdict != PENDING:
             return
         self._find_due()
-        if not watch.on or commitment_state.adjusted.unjudged:
+        adjustment = commitment_state.adjustment
+        if not watch.on or (adjustment is not None and adjustment.unjudged):
             return
         soonest = commitment_state.due
         if soonest is not None and soonest < commitment_state.effective_from:
@@ -344,14 +345,17 @@ class CommitmentMachine:
         """``per_event``: the same may happen again in this cycle, so that its cause distinguishes one from the other."""
         emitter, commitment_state, watch, name = self.emitter, self.commitment_state, self.watch, self.resolved.name
         at, cause, ticket = emitter.at, emitter.cause, emitter.ticket.id
-        # Once decided, a commitment is reported on the calendar by which it was decided, whatever the fields select now.
-        clock, calendar = commitment_state.clock, emitter.calendar_of(commitment_state)
         text = "" if threshold is None else threshold.text
         terms, adjustment = commitment_state.terms, commitment_state.adjustment
+        clock = commitment_state.clock
+        # Once decided, a commitment is reported on the calendar by which it was decided, whatever the fields select now.
+        calendar = emitter.calendars[terms.calendar] if adjustment is None else emitter.calendar_of(commitment_state)
         elapsed, paused = watch.elapsed(clock, calendar, at), watch.paused_for(clock, calendar, at)
+        promised = terms.target
         if adjustment is not None:
             elapsed -= adjustment.elapsed_at_reset
             paused -= adjustment.paused_at_reset
+            promised = commitment_state.promised
         occasion = (terms.metric, commitment_state.cycle, commitment_state.revision)
         emitter.effects.append(
             # By position: twenty names of arguments cost four times what the effect itself does.
@@ -377,7 +381,7 @@ class CommitmentMachine:
                 None,  # allowed_from
                 elapsed,
                 paused,
-                commitment_state.promised,
+                promised,
                 calendar.name,
                 calendar.timezone,
                 False,  # late

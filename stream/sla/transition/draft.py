@@ -58,7 +58,10 @@ class Terms:
 class Draft:
     """A copy of a ticket, changed in place. Most events change no part, so parts are copied only before they are changed."""
 
-    __slots__ = ("_commitments", "_epoch", "_escalations", "_fields", "_owned", "_resolved_policy", "policies", "ticket")
+    _resolved_policy: ResolvedPolicy | None = None
+    _epoch: int = 0
+    """The last answer of ``resolved_policy``, and for which versions: few tickets have stopwatches of several."""
+    _owned: bool = False
 
     def __init__(self, policies: PolicySet, ticket: Ticket) -> None:
         """``ticket``: a copy."""
@@ -66,13 +69,9 @@ class Draft:
         self.ticket = ticket
         self._fields = ticket.fields
         """Those of the terms in force. They follow the ticket's only by ``renew``: until then the old terms judge."""
-        self._resolved_policy: ResolvedPolicy | None = None
-        self._epoch = 0
-        """The last answer of ``resolved_policy``, and for which versions: few tickets have stopwatches of several."""
         self._commitments = ticket.commitments
         self._escalations = ticket.escalations
         """Those that the ticket before shares, while they are still among the ticket's."""
-        self._owned = False
 
     def resolved_policy(self, watch: Stopwatch) -> ResolvedPolicy:
         """What the terms in force promise, by the versions in force when the present cycle of the stopwatch began."""

@@ -61,35 +61,22 @@ Past = Callable[[int], "list[Event] | None"]
 class Transition:
     """Changes one ticket in place (give it a copy) and collects what became true in ``emitter.effects``."""
 
-    __slots__ = (
-        "_next",
-        "_next_at",
-        "_past",
-        "draft",
-        "emitter",
-        "policies",
-        "rejudged",
-        "ticket",
-        "timeline",
-        "touched",
-        "unbuilt",
-    )
+    touched: bool = False
+    """A deployment was met that concerns the ticket."""
+    rejudged: int | None = None
+    """The number of the last of them that holds from an instant in the past."""
+    unbuilt: int = 0
+    """Rows that could not be built from the ticket's events."""
+    _next: Deployment | None = None
+    """The next deployment to meet, and its instant."""
+    _next_at: int = NEVER
 
     def __init__(self, timeline: Timeline, ticket: Ticket, now: int, past: Past | None = None) -> None:
         """``past``: asked when a deployment brings a row that was not kept before; ``None``: nothing is known."""
         self.timeline = timeline
         self.ticket = ticket
-        self.touched = False
-        """A deployment was met that concerns the ticket."""
-        self.rejudged: int | None = None
-        """The number of the last of them that holds from an instant in the past."""
-        self.unbuilt = 0
-        """Rows that could not be built from the ticket's events."""
         self._past = past
         number = ticket.deployment
-        self._next: Deployment | None = None
-        """The next deployment to meet, and its instant."""
-        self._next_at = NEVER
         last = timeline.last
         if number == last.number:
             self.policies = last.policies
@@ -115,8 +102,6 @@ class Transition:
         ended = ticket.ended_by != ""
         event, changed = update_fields(ticket, event)
         ticket.last = (at, PRECEDENCE.get(type_, OTHER), event.seq, emitter.cause, event.source)
-        if changed:
-            emitter.fields_changed()
         # 3
         signalled = self._signal_watches(
             event, type_, changed, asks_all="@begun" in ticket.fields or (ended and not ticket.ended_by)
