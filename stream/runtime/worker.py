@@ -40,7 +40,7 @@ def run(settings: Settings) -> NoReturn:
     files = policies_of(settings)
     asyncio.run(check_topics(settings))
     policy_log, read = asyncio.run(read_deployments(settings, files))
-    engine = Engine(read.log.deployments or files, history=settings.history)
+    engine = Engine(read.log.deployments or files, history=settings.history, routine=settings.routine)
     sys.setswitchinterval(THREAD_SECONDS)
     metrics = Metrics(engine.policies, now=None if settings.clock is ClockMode.EVENT else lambda: time.time_ns() // 1_000)
     app = wire(settings, metrics, engine)

@@ -227,7 +227,12 @@ class Effect(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def routine(self) -> bool:
-        """Reports the way, not the outcome. A reopening or restoration is not routine: it undoes a verdict that was reported as
-        met or cancelled. Nor is anything that a deployment changes: somebody must be able to see all of it."""
-        undoes = self.reason is Reason.REOPENED or self.reason is Reason.RESTORED
-        return KINDS[self.kind].routine and not undoes and self.deployment is None
+        """``is_routine``"""
+        return is_routine(self.kind, self.reason, self.deployment)
+
+
+def is_routine(kind: Kind, reason: Reason, deployment: int | None) -> bool:
+    """Reports the way, not the outcome. A reopening or restoration is not routine: it undoes a verdict that was reported as met
+    or cancelled. Nor is anything that a deployment changes: somebody must be able to see all of it."""
+    undoes = reason is Reason.REOPENED or reason is Reason.RESTORED
+    return KINDS[kind].routine and not undoes and deployment is None

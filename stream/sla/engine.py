@@ -82,23 +82,25 @@ class Step:
 class Engine:
     """The policies in force, and how much history a ticket keeps. Holds no ticket; every call is pure."""
 
-    __slots__ = ("_history", "deployments")
+    __slots__ = ("_history", "_routine", "deployments")
 
-    def __init__(self, policies: PolicySet | Deployments, *, history: int = 200) -> None:
-        """``policies``: one set, which holds since ever, or the log of deployments."""
+    def __init__(self, policies: PolicySet | Deployments, *, history: int = 200, routine: bool = True) -> None:
+        """``policies``: one set, which holds since ever, or the log of deployments. ``routine``: whether ``apply`` makes the
+        routine effects of events in order; corrections always have them."""
         if history < 2:
             raise ValueError(f"a ticket's history holds at least 2 events, not {history}")
         self.deployments = policies if isinstance(policies, Deployments) else Deployments.fixed(policies)
         """May be replaced by a longer log between two calls."""
         self._history = history
+        self._routine = routine
 
     def snapshot(self) -> Engine:
         """An engine that keeps the deployments of now, whatever becomes known meanwhile."""
-        return Engine(self.deployments, history=self._history)
+        return Engine(self.deployments, history=self._history, routine=self._routine)
 
     def as_of(self, number: int) -> Engine:
         """An engine that knows no deployment after that number."""
-        return Engine(self.deployments.until(number), history=self._history)
+        return Engine(self.deployments.until(number), history=self._history, routine=self._routine)
 
     @property
     def policies(self) -> PolicySet:
@@ -185,6 +187,7 @@ class Engine:
         """``before``: the ticket as it was given; ``state`` itself, unless it was rejudged just now."""
         begins = state.head.last is None
         transition = Transition(self.deployments.timeline, state.head.copy(), now, state.past)
+        transition.emitter.routine = self._routine
         transition.event(event)
         after = State(transition.ticket, state.recent.add(event), state.base, state.old_ids, state.revisions)
         if after.recent.kept > self._history:

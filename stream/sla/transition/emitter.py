@@ -28,6 +28,8 @@ class Emitter:
     """Of the event; 0 where there is none."""
     deployment: int | None = None
     """The number of the deployment that is being applied; ``None``: none is."""
+    routine: bool = True
+    """Whether routine effects are made."""
 
     def __init__(self, ticket: Ticket, calendars: Mapping[str, Calendar], known: Mapping[int, Deployment], now: int) -> None:
         self.ticket = ticket
