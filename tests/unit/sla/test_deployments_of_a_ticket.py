@@ -163,3 +163,14 @@ def test_what_was_renamed_by_mistake_has_its_former_name_again_where_the_history
     assert {name: one.raised for name, one in ticket.state.head.escalations.items()} == {"ladder": ("lead", "manager")}
     assert len({effect.id for effect in ticket.effects}) == len(ticket.effects)
     assert ticket.lines("raised") == ["raised lead @2h", "raised manager @10h"]
+
+
+def test_an_event_after_a_deployment_that_became_known_late_corrects_what_was_emitted() -> None:
+    ticket = Life(Deployments.fixed(policy_set(commitment("resolution")))).event(created(0)).wake(5 * HOUR)
+    ticket.engine.deployments = ticket.engine.deployments.add(1, HOUR, policy_set(commitment("resolution", p1="8h")))
+
+    ticket.event(changed(6 * HOUR, team="other"))
+
+    assert ticket.lines("breached", "breach_retracted") == ["breached @4h", "breach_retracted @4h"]
+    assert ticket.state is not None
+    assert ticket.state.wake_at == 8 * HOUR + 1
