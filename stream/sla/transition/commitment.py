@@ -13,6 +13,7 @@ from stream.sla.policy.policy import OnChange
 from stream.sla.ticket.commitment_state import BREACHED, CANCELLED, HALTED, MEASURED, MET, MET_LATE, PENDING, CommitmentState
 from stream.sla.ticket.stopwatch import CANCEL, HALT, PAUSE, PAUSED, REOPEN, RESTORE, RESUME, STOP
 from stream.sla.ticket.thresholds import threshold_instant
+from stream.sla.transition.emitter import calendar_of
 
 if TYPE_CHECKING:
     from stream.sla.events import Event
@@ -351,7 +352,10 @@ class CommitmentMachine:
         terms, adjustment = commitment_state.terms, commitment_state.adjustment
         clock = commitment_state.clock
         # Once decided, a commitment is reported on the calendar by which it was decided, whatever the fields select now.
-        calendar = emitter.calendars[terms.calendar] if adjustment is None else emitter.calendar_of(commitment_state)
+        if adjustment is None:
+            calendar = emitter.calendars[terms.calendar]
+        else:
+            calendar = calendar_of(commitment_state, emitter.calendars, emitter.known)
         elapsed, paused = watch.elapsed(clock, calendar, at), watch.paused_for(clock, calendar, at)
         promised = terms.target
         if adjustment is not None:

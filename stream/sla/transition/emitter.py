@@ -41,13 +41,6 @@ class Emitter:
         """The clock (epoch microseconds), for ``detected_at``."""
         self.effects: list[Effect] = []
 
-    def calendar_of(self, commitment_state: CommitmentState) -> Calendar:
-        """The calendar on which a commitment is reported: of the set that decided it, or of the set in force."""
-        adjustment = commitment_state.adjustment
-        decided_by = None if adjustment is None else adjustment.decided_by
-        calendars = self.calendars if decided_by is None else self.known[decided_by].policies.calendars
-        return calendars[commitment_state.terms.calendar]
-
     def renamed_since(self, name: str, instant: int) -> bool:
         """Whether the name may have been that of something else: a deployment is being applied, or one that began to hold after
         ``instant`` (epoch microseconds) gave a commitment or ladder of this name another one."""
@@ -78,3 +71,13 @@ class Emitter:
                 if not value or name[0] == "@":
                     del shown[name]
         return shown
+
+
+def calendar_of(
+    commitment_state: CommitmentState, calendars: Mapping[str, Calendar], known: Mapping[int, Deployment]
+) -> Calendar:
+    """The calendar on which a commitment is reported: of the set that decided it, or of ``calendars``, the set in force."""
+    decided_by = commitment_state.adjusted.decided_by
+    if decided_by is not None:
+        calendars = known[decided_by].policies.calendars
+    return calendars[commitment_state.terms.calendar]
