@@ -1,4 +1,7 @@
-"""What a signal of the stopwatch, a change of the plan or the passing of time means to a commitment."""
+"""What a signal of the stopwatch, a change of the plan or the passing of time means to a commitment.
+
+Longer than 300 lines because it is one state machine: each rule is read beside those that it excludes.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""What a signal of the stopwatch, an event about the escalation or the passing of time means to a ladder."""
+"""What a signal of the stopwatch, an event about the escalation or the passing of time means to a ladder.
+
+Longer than 300 lines because it is one state machine: each rule is read beside those that it excludes.
+"""
 
 from __future__ import annotations
 
