@@ -58,7 +58,7 @@ class Emitter:
 
     @property
     def occurrence(self) -> str:
-        """The cause, as it tells apart what the same cause cannot make true twice: facts of one action may share an id."""
+        """The cause, as it distinguishes what the same cause cannot make true twice: facts of one action may share an id."""
         return f"{self.cause}\x1f{self.seq}" if self.seq else self.cause
 
     def shown_fields(self) -> dict[str, str | list[str]]:
