@@ -161,7 +161,7 @@ class _Partition:
         self.shard.life.enter(State.RUNNING)
 
     def unit_of_work(self) -> UnitOfWork:
-        return UnitOfWork(self.engine, self.settings, self.shard, self.wall)
+        return UnitOfWork(self.engine, self.settings, self.shard, self.wall, lambda: 0.0)
 
     def run(self, work: UnitOfWork, step: Callable[[], Stop]) -> tuple[bool, list[Effect]]:
         """Run a unit of work. Returns whether it is done, and its effects."""
