@@ -127,6 +127,8 @@ _SELDOM: Final = [
     "dependency.ended",
     "ticket.merged",
     "ticket.deleted",
+    "ticket.restored",
+    "ticket.restored",
 ]
 _CHANGES: Final = {
     "status": ["open", "pending", "on_hold", "solved", "open", "pending", "solved", "closed"],
