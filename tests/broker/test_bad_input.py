@@ -159,7 +159,7 @@ def test_a_deleted_ticket_that_is_restored_after_a_restart_goes_on(broker: str, 
     emitted = [(effect.kind, effect.reason) for effect, _ in effects(broker, topics)]
     assert ("commitment.cancelled", "deleted") in emitted
     assert ("commitment.resumed", "restored") in emitted
-    assert emitted[-1][0] == "commitment.breached"
+    assert "commitment.breached" in [kind for kind, _ in emitted[emitted.index(("commitment.resumed", "restored")) :]]
 
 
 @pytest.mark.parametrize("first_first", [True, False])
