@@ -556,7 +556,7 @@ def test_another_fact_with_a_known_identity_becomes_a_dead_letter_and_changes_no
 
         assert work.take(Batch(_records([first, other, first]), None, 3)) is Stop.DONE
         (dead_letter,) = work.dead_letters
-        assert b'"reason":"conflict"' in dead_letter.value
+        assert b'"reason":"conflict"' in (dead_letter.value or b"")
         assert work.rejected == {"conflict": 1}
         assert work.states[b"a"].head.fields["status"] == "new"
 
