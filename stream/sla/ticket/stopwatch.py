@@ -177,7 +177,7 @@ class Stopwatch:
                 yield reached, start, between
                 between = STOPPED
             if start == end:
-                between = HALTED
+                reached, between = start, HALTED
                 continue
             yield start, end, phase
             reached, between = end, STOPPED

@@ -144,6 +144,46 @@ def test_a_pause_is_a_span_that_names_the_event_and_what_it_changed() -> None:
     assert (deadline.due, deadline.elapsed, deadline.paused) == (6 * HOUR, 3 * HOUR, 2 * HOUR)
 
 
+def test_the_time_between_a_deletion_and_the_restoration_is_a_span_that_does_not_count() -> None:
+    deleted = Event(1 * HOUR, "d", "ticket.deleted", "test")
+    restored = Event(3 * HOUR, "r", "ticket.restored", "test")
+
+    while_deleted = one(PLAIN, created(0), deleted, until=2 * HOUR)
+    deadline = one(PLAIN, created(0), deleted, restored, until=4 * HOUR)
+
+    assert (while_deleted.verdict, while_deleted.reason, while_deleted.ended) == (
+        Outcome.CANCELLED,
+        Reason.DELETED,
+        1 * HOUR,
+    )
+    assert metrics(deadline) == [(0, 1, "running", 1), (1, 3, "ended", 0), (3, 4, "running", 1), (4, 6, "running", 2)]
+    assert (deadline.spans[1].cause, deadline.spans[1].change) == ("d", "ticket deleted")
+    assert (deadline.verdict, deadline.reason, deadline.due, deadline.elapsed) == (Outcome.PENDING, None, 6 * HOUR, 2 * HOUR)
+
+
+def test_a_reopening_before_or_after_a_restoration_keeps_its_own_kind_of_span() -> None:
+    events = [
+        created(0),
+        changed(1 * HOUR, status="solved"),
+        changed(2 * HOUR, status="open"),
+        Event(2 * HOUR, "d", "ticket.deleted", "test", 1),
+        Event(3 * HOUR, "r", "ticket.restored", "test"),
+        Event(3 * HOUR, "x", "ticket.merged", "test", 1, into="U"),
+        Event(4 * HOUR, "s", "ticket.restored", "test"),
+        changed(5 * HOUR, status="solved"),
+        changed(6 * HOUR, status="open"),
+    ]
+
+    assert metrics(one(PLAIN, *events, until=6 * HOUR))[:6] == [
+        (0, 1, "running", 1),
+        (1, 2, "solved", 0),
+        (2, 3, "ended", 0),
+        (3, 4, "ended", 0),
+        (4, 5, "running", 1),
+        (5, 6, "solved", 0),
+    ]
+
+
 def test_a_paused_deadline_has_no_instant_and_ends_at_the_present() -> None:
     deadline = one(PLAIN, created(0), changed(1 * HOUR, status="pending"), until=9 * HOUR)
 
