@@ -209,6 +209,9 @@ class Recorder:
         else:
             commitment_traces.closed = None
             resolved = self.policies.resolved_policy(after.fields, self.policies.epoch(watch.began)).commitments.get(name)
+            if resolved is not None and commitment_state.verdict == Verdict.PENDING:
+                target = resolved.target
+                commitment_traces.delay = target.text if target is not None and target.delay is not None else ""
             # A target keeps the calendar it was set on. Where there is none, time is measured by the present plan.
             if terms.target is None and resolved is not None:
                 commitment_traces.calendar = resolved.calendar

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
-from stream.sla.calendar.duration import Clock
+from stream.sla.calendar.duration import NEVER, Clock
 from stream.sla.effects import Reason
 from stream.sla.explain.explanation import Outcome
 from stream.sla.policy.policy import ThresholdKind
@@ -48,6 +48,8 @@ class CommitmentTrace:
     calendar: Calendar
     timer: bool
     cycle_trace: CycleTrace
+    delay: str = ""
+    """The target as the policy writes it, where it ends on a business day."""
     closed: int | None = None
     """Since when it waits for nothing any more."""
     verdict: Outcome = Outcome.PENDING
@@ -78,14 +80,15 @@ class LevelTarget(NamedTuple):
         calendar = resolved_ladder.calendar
         if threshold.kind is ThresholdKind.USED:
             amount = resolve(threshold.duration, calendar, watch.began)
-            return LevelTarget(resolved_ladder, threshold, amount.clock, amount.micros)
+            return LevelTarget(resolved_ladder, threshold, amount.clock, amount.micros if amount.micros < NEVER else None)
         if commitment_state is None or (allowance := commitment_state.allowance) is None:
             return LevelTarget(resolved_ladder, threshold, Clock.BUSINESS, None)
         clock = commitment_state.clock
         if threshold.kind is ThresholdKind.SHARE:
             return LevelTarget(resolved_ladder, threshold, clock, commitment_state.share(threshold.per_mille))
         amount = resolve(threshold.duration, calendar, watch.began)
-        if amount.clock is not clock:
+        relative = threshold.duration is not None and threshold.duration.delay is not None
+        if relative or amount.clock is not clock:
             return LevelTarget(resolved_ladder, threshold, clock, None)
         signed = amount.micros if threshold.kind is ThresholdKind.AFTER else -amount.micros
         return LevelTarget(resolved_ladder, threshold, clock, max(allowance + signed, 0))
