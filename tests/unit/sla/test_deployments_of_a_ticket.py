@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from stream.sla.calendar.duration import Duration
 from stream.sla.codec import codec
-from stream.sla.effects import Kind
+from stream.sla.effects import Kind, Reason
 from stream.sla.explain.explain import explain_state
 from stream.sla.explain.explanation import Outcome
 from stream.sla.policy.conditions import ALWAYS as EVERY
@@ -215,3 +215,13 @@ def test_a_calendar_that_changed_with_the_fields_is_no_change_by_the_next_deploy
 
     retargeted = [effect.commitment for effect in ticket.effects if effect.kind is Kind.RETARGETED]
     assert retargeted == ["first_response"]
+
+
+def test_what_was_past_when_it_was_promised_is_measured_for_that_reason() -> None:
+    both = policy_set(commitment("first_response", p1="1h"), commitment("resolution"))
+    ticket = life((0, policy_set(commitment("first_response", p1="1h"))), (10 * HOUR, both)).event(created(0))
+
+    ticket.event(changed(12 * HOUR, status="solved"))
+
+    found = [(effect.kind, effect.reason) for effect in ticket.effects if effect.commitment == "resolution"]
+    assert found == [(Kind.STARTED, Reason.PAST_WHEN_PROMISED), (Kind.MEASURED, Reason.PAST_WHEN_PROMISED)]
