@@ -40,7 +40,7 @@ def _where(function: Callable[P, T]) -> Callable[P, T]:
             "--app-id",
             envvar="BREACHWATCH_APP_ID",
             default="breachwatch",
-            help="Application id, part of the names of the changelog topic and of the log of deployments.",
+            help="Setting 'app_id' of the workers: part of the names of the changelog and of the log of deployments.",
         ),
         click.option(
             "--broker",

@@ -70,7 +70,7 @@ class App(faust.App):  # type: ignore[misc]  # Faust ships no types mypy could f
         self._suspension_detector = suspension_detector
         self._taking_over = asyncio.Lock()
         self._rebalance_began: float | None = None
-        super().__init__(settings.app_id, **_faust_settings(settings))
+        super().__init__(self.topic_names.group, **_faust_settings(settings))
         self.source: Final = self.topic(
             self.topic_names.events, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw"
         )
@@ -190,7 +190,7 @@ class App(faust.App):  # type: ignore[misc]  # Faust ships no types mypy could f
         if self._rebalance_began is not None:
             self.metrics.worker.rebalanced(time.monotonic() - self._rebalance_began)
             self._rebalance_began = None
-        log.info("ready: %s, partitions %s", self.settings.app_id, _listed(self.tasks) or "none")
+        log.info("ready: %s, partitions %s", self.topic_names.group, _listed(self.tasks) or "none")
 
     async def on_stop(self) -> None:
         log.info("stopping: finishing the current units of work")

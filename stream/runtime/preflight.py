@@ -60,7 +60,7 @@ def client_of(settings: Settings) -> dict[str, Any]:
 async def read_deployments(settings: Settings, policies: PolicySet) -> tuple[PolicyLog, ReadLog]:
     """The log of deployments up to its end; ``policies`` are deployed where nothing was ever deployed. Raises RefusedError."""
     topics = Topics(settings.app_id, settings.topic_prefix)
-    policy_log = PolicyLog(client_of(settings), topics.policies)
+    policy_log = PolicyLog(client_of(settings), topics)
     try:
         found = await policy_log.read()
         if found.log.last is None and await _has_records(settings, topics.changelog):

@@ -234,7 +234,7 @@ def all_committed(broker: str, topics: Topics) -> bool:
         try:
             await admin.start()
             await consumer.start()
-            committed = await admin.list_consumer_group_offsets(topics.app_id)
+            committed = await admin.list_consumer_group_offsets(topics.group)
             tps = [TopicPartition(topics.events, number) for number in range(4)]
             end = await consumer.end_offsets(tps)
             return all(end[tp] == 0 or (tp in committed and committed[tp].offset == end[tp]) for tp in tps)
