@@ -56,7 +56,9 @@ def due(policies: tuple[str, ...], name: str | None, as_json: bool, start_text: 
     try:
         amount = Duration.parse(duration).resolve(calendar, start)
         business = amount.clock is Clock.BUSINESS
-        end = calendar.add(start, amount.micros) if business else start + amount.micros
+        end = calendar.after(start, amount.micros) if business else start + amount.micros
+        if end is None:
+            raise click.UsageError(f"{duration} never passes: `{calendar.name}` is not open that long any more")
         stretches = calendar.stretches(start, end)
     except (DurationError, CalendarRangeError) as error:
         raise click.UsageError(str(error)) from None

@@ -1,6 +1,7 @@
 """Reads the hours and dates of a calendar.
 
-Hours: ``{mon-fri: ["09:00-17:00"]}``. Dates: ``2026-12-24``. Local dates with a time: ``2026-11-14 22:00``.
+Hours: ``{mon-fri: ["09:00-17:00"]}``, with seconds where needed: ``"09:00:30-17:59:59"``. Dates: ``2026-12-24``. Local dates
+with a time: ``2026-11-14 22:00``.
 """
 
 from __future__ import annotations
@@ -12,27 +13,31 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 from stream.documents.readers import shown, under
-from stream.sla.calendar.week import OPEN_WEEK, Week, Window, Windows
+from stream.sla.calendar.week import CLOSED_WEEK, OPEN_WEEK, Week, Window, Windows
 from stream.sla.calendar.zone import DAY, EPOCH
 
 if TYPE_CHECKING:
     from stream.documents.document import Report
 
-_MINUTE: Final = 60_000_000
+_SECOND: Final = 1_000_000
 _NAMES: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-_WINDOW: Final = re.compile(r"([0-9]{1,2}):([0-9]{2}) *- *([0-9]{1,2}):([0-9]{2})")
+_TIME: Final = r"([0-9]{1,2}):([0-9]{2})(?::([0-9]{2}))?"
+_WINDOW: Final = re.compile(rf"{_TIME} *- *{_TIME}")
 _DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _DAYS: Final = 'write mon, tue, wed, thu, fri, sat, sun, a range such as mon-fri, or a list such as "mon,wed"'
+WEEK_FORMS: Final = '24x7, closed, or windows by day, such as {mon-fri: ["09:00-17:00"]}'
 _HOURS: Final = 'write quoted hours such as "09:00-17:00"'
 
 
 def read_week(data: object, report: Report) -> Week:
-    """``24x7``, or days to windows. Reports what is wrong and leaves it out."""
+    """``24x7``, ``closed``, or days to windows. Reports what is wrong and leaves it out."""
     if data == "24x7":
         return OPEN_WEEK
+    if data == "closed":
+        return CLOSED_WEEK
     if not isinstance(data, Mapping):
-        report((), 'give 24x7 or windows by day, such as {mon-fri: ["09:00-17:00"]}')
-        return ((),) * 7
+        report((), f"give {WEEK_FORMS}")
+        return CLOSED_WEEK
     week: dict[int, Windows] = {}
     for key, value in data.items():
         windows = read_windows(value, under(report, key))
@@ -114,13 +119,13 @@ def _read_window(text: object, report: Report) -> Window | None:
     if match is None:
         report((), f"{shown(text)} is not a window: {_HOURS}")
         return None
-    hour, minute, end_hour, end_minute = map(int, match.groups())
-    if hour > 23 or minute > 59 or end_minute > 59 or end_hour * 60 + end_minute > 24 * 60:
+    hour, minute, second, end_hour, end_minute, end_second = (int(part or 0) for part in match.groups())
+    start, end = _time(hour, minute, second), _time(end_hour, end_minute, end_second)
+    if max(minute, second, end_minute, end_second) > 59 or start >= DAY or end > DAY:
         report(
             (), f"{shown(text)} has a time that does not exist: hours go from 00:00 to 24:00, and 24:00 may only end a window"
         )
         return None
-    start, end = (hour * 60 + minute) * _MINUTE, (end_hour * 60 + end_minute) * _MINUTE
     if start == end:
         report((), f'{shown(text)} ends when it starts: write "00:00-24:00" for a whole day, [] for none')
         return None
@@ -138,6 +143,14 @@ def _check_past_midnight(week: tuple[Windows, ...], report: Report) -> None:
             )
 
 
+def _time(hour: int, minute: int, second: int) -> int:
+    return ((hour * 60 + minute) * 60 + second) * _SECOND
+
+
 def _hours(window: Window) -> str:
-    start, end = (edge if edge <= DAY else edge - DAY for edge in window)
-    return "-".join(f"{edge // (60 * _MINUTE):02}:{edge // _MINUTE % 60:02}" for edge in (start, end))
+    return "-".join(_clock(edge if edge <= DAY else edge - DAY) for edge in window)
+
+
+def _clock(edge: int) -> str:
+    minutes, second = divmod(edge // _SECOND, 60)
+    return f"{minutes // 60:02}:{minutes % 60:02}" + (f":{second:02}" if second else "")

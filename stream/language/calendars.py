@@ -10,11 +10,20 @@ from typing import TYPE_CHECKING, Final
 
 from stream.documents.readers import section, shown, suggestion, under
 from stream.language.calendar_holidays import read_holidays
-from stream.language.calendar_week import read_date, read_reading, read_week, read_windows
+from stream.language.calendar_week import WEEK_FORMS, read_date, read_reading, read_week, read_windows
 from stream.language.zones import UnknownZoneError, read_zone, zone_names
 from stream.sla.calendar.calendar import Calendar
 from stream.sla.calendar.duration import Clock, Duration, DurationError
-from stream.sla.calendar.week import CLOSED_WEEK, Content, DateException, ReadingException, Version, Week, usual_day
+from stream.sla.calendar.week import (
+    CLOSED_WEEK,
+    Content,
+    DateException,
+    ReadingException,
+    Version,
+    Week,
+    usual_day,
+    usual_opening,
+)
 from stream.sla.calendar.zone import DAY, UTC_ZONE, Zone
 
 if TYPE_CHECKING:
@@ -23,6 +32,11 @@ if TYPE_CHECKING:
 _SECOND: Final = 1_000_000
 _KEYS: Final = ("timezone", "week", "breaks", "day", "holidays", "exceptions", "versions")
 _VERSION_KEYS: Final = ("since", "week", "breaks", "holidays")
+_NO_WEEK: Final = f"the week is missing, and no date is open: give {WEEK_FORMS}"
+_NEVER_OPEN: Final = (
+    "the calendar is never open: give at least one day a window that is longer than its breaks, or, with `week: closed`, "
+    "open dates"
+)
 _EXCEPTION_FORMS: Final = (
     'write {date: 2026-12-24, open: ["09:00-12:00"]}, {from: 2026-12-27, to: 2026-12-31, closed: true} or '
     '{from: "2026-11-14 22:00", to: "2026-11-15 02:00", closed: true}'
@@ -49,9 +63,10 @@ def read_calendar(name: str, data: object, report: Report) -> Calendar | None:
     versions = _read_versions(data, count)
     dates, readings = _read_exceptions(data.get("exceptions", []), under(count, "exceptions"))
     day = _read_day(data["day"], under(count, "day")) if "day" in data else None
-    if found:
-        return None
-    return Calendar(name, Content(zone, versions, dates, readings, day))
+    content = Content(zone, versions, dates, readings, day)
+    if data.get("week", "closed") == "closed" and usual_opening(content) == 0:
+        count(("week",), _NEVER_OPEN if "week" in data else _NO_WEEK)
+    return None if found else Calendar(name, content)
 
 
 def _read_zone(data: Mapping[str, object], report: Report) -> Zone:
@@ -68,8 +83,6 @@ def _read_zone(data: Mapping[str, object], report: Report) -> Zone:
 
 
 def _read_versions(data: Mapping[str, object], report: Report) -> tuple[Version, ...]:
-    if "week" not in data:
-        report(("week",), 'the week is missing: give 24x7 or windows by day, such as {mon-fri: ["09:00-17:00"]}')
     versions = [_read_content(data, Version(date.min, CLOSED_WEEK), report)]
     stated = data.get("versions", [])
     if not isinstance(stated, list):
@@ -103,8 +116,8 @@ def _read_content(data: Mapping[str, object], before: Version, report: Report) -
     breaks = _read_breaks(data["breaks"], week, under(note, "breaks")) if "breaks" in data else before.breaks
     version = replace(before, week=week, breaks=breaks)
     stated = next((key for key in ("week", "breaks") if key in data), None)
-    if sound and stated and usual_day(version) == 0:
-        report((stated,), "the calendar is never open: give at least one day a window that is longer than its breaks")
+    if sound and stated and usual_day(version) == 0 and data.get("week") != "closed":
+        report((stated,), _NEVER_OPEN)
     if "holidays" in data:
         version = replace(version, holidays=read_holidays(data["holidays"], under(report, "holidays")))
     return version

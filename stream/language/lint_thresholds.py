@@ -66,6 +66,15 @@ def check_warnings(policy: Policy, commitment: Commitment, report: Report, calen
 
 def _check_target(case: _Case, report: _Report) -> None:
     if case.target is not None and case.target.clock is Clock.BUSINESS:
+        end = case.calendar.closes_for_good()
+        if end is not None:
+            if case.calendar.after(0, case.target.micros) is None:
+                hours, last = case.calendar.measure(0, end) // _HOUR, case.calendar.zone.local_time(end)
+                report(
+                    "target",
+                    f"{case.text} never passes: `{case.calendar.name}` is open {hours} hours in all, the last until {last}",
+                )
+            return
         opening = case.calendar.measure(_START, _START + _YEAR)
         if case.target.micros > opening * _MANY_YEARS:
             hours = opening // _HOUR

@@ -83,6 +83,7 @@ def check(names: Sequence[str | Path]) -> Checked:
     lint(readings, usable)
     if not any(document.problems for document in documents):
         _mind_unused(written_calendars, written_rows, known)
+        _mind_last_dates(written_calendars, known, usable)
         for entry, reading in entries:
             warn_of(reading.policy, entry.warn)
     problems = tuple(
@@ -203,3 +204,16 @@ def _mind_unused(calendars: Mapping[str, _Entry], metrics: Mapping[str, _Entry],
         for name, entry in entries.items():
             if name not in known.used and name not in models:
                 entry.document.warning(entry.where, f"the {what} is not used by any policy")
+
+
+def _mind_last_dates(entries: Mapping[str, _Entry], known: Known, calendars: Mapping[str, Calendar]) -> None:
+    """Warns of calendars that are open on stated dates only: a clock that starts too late for them gets no deadline."""
+    for name, entry in entries.items():
+        calendar = calendars[name]
+        end = calendar.closes_for_good() if name in known.used else None
+        if end is not None:
+            entry.document.warning(
+                entry.where,
+                f"the calendar is not open after {calendar.zone.local_time(end)}: what is to be due after more business time "
+                "than is left by then is never due, warned of or raised; add dates in time",
+            )

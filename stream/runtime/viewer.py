@@ -201,7 +201,7 @@ class Viewer:
         found = []
         for name, policy, priority, team, word, due, _ in open_commitments(state):
             if word == "running" and due is not None:
-                calendar = calendars.get(state.head.commitments[name].calendar)
+                calendar = calendars.get(state.head.commitments[name].terms.calendar)
                 zone = "UTC" if calendar is None else calendar.timezone
                 found.append(AtRisk(state.head.id, policy, name, priority, team, word, due, due - now, zone))
         return found

@@ -55,6 +55,7 @@ def _deadline(deadline: Deadline) -> dict[str, Any]:
             "began": format_instant(deadline.began),
             "ended": _instant(deadline.ended),
             "due_at": _instant(deadline.due),
+            "never": deadline.never or None,
             "verdict": deadline.verdict,
             "reason": deadline.reason,
             "elapsed_seconds": _seconds(deadline.elapsed),

@@ -24,7 +24,7 @@ _TIME: Final = (
     r"(0[469]|11)-(0[1-9]|[12][0-9]|30)|02-(0[1-9]|[12][0-9])))[Tt ]([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]+)?"
     r"([Zz]|[+-]([01][0-9]|2[0-3]):?[0-5][0-9])$"
 )
-_DURATION: Final = r"^([0-9]+(\.[0-9]+)?(s|m|h|d|w|mo|bh|bd))+$"
+_DURATION: Final = r"^([0-9]+(\.[0-9]+)?(s|m|h|d|w|mo|bs|bm|bh|bd))+$"
 
 Identifier = Annotated[str, Meta(min_length=1, max_length=MAX_ID)]
 Level = Annotated[
@@ -151,7 +151,7 @@ class ExtensionGranted(TicketEvent, frozen=True, kw_only=True, gc=False, tag="ex
             min_length=1,
             max_length=64,
             description="How much longer: a duration as in policies, such as 30m, 4bh or 2bd. It must not mix business time "
-            "(bh, bd) and wall time (s, m, h, d, w, mo).",
+            "(bs, bm, bh, bd) and wall time (s, m, h, d, w, mo).",
             extra_json_schema={"pattern": _DURATION},
         ),
     ]

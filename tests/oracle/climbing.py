@@ -37,9 +37,12 @@ class Climbing:
             if move == "reopen":
                 self._reopen(name, escalation_state, resolved_ladder)
             elif move == "stop" and resolved_ladder.ladder.monitoring is not None and _active(escalation_state):
-                escalation_state.state = "monitoring"
-                escalation_state.watched_until = self._later(self.story.now, resolved_ladder.ladder.monitoring, resolved_ladder)
-                self._tell(name, escalation_state, "monitoring", resolved_ladder, due=escalation_state.watched_until)
+                until = self._later(self.story.now, resolved_ladder.ladder.monitoring, resolved_ladder)
+                if until is None:
+                    self.release(name, escalation_state, resolved_ladder)
+                    continue
+                escalation_state.state, escalation_state.watched_until = "monitoring", until
+                self._tell(name, escalation_state, "monitoring", resolved_ladder, due=until)
             elif move in ("stop", "restart", "cancel"):
                 self.release(name, escalation_state, resolved_ladder)
 
@@ -221,9 +224,10 @@ class Climbing:
         """``wait`` has passed since the ladder last spoke, and the level may speak in this minute."""
         if wait is None or not _speaks(level, resolved_ladder, self.story):
             return False
-        return self.story.now >= self._later(escalation_state.said, wait, resolved_ladder)
+        again = self._later(escalation_state.said, wait, resolved_ladder)
+        return again is not None and self.story.now >= again
 
-    def _later(self, minute: int, wait: Duration, resolved_ladder: ResolvedLadder) -> int:
+    def _later(self, minute: int, wait: Duration, resolved_ladder: ResolvedLadder) -> int | None:
         return later(minute, wait.text, self.story.hours[resolved_ladder.calendar])
 
     def _due(self, resolved_ladder: ResolvedLadder) -> int | None:

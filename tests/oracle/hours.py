@@ -18,10 +18,11 @@ from tests.properties.slow_calendar import DAY, SlowCalendar, SlowVersion
 from tests.properties.slow_calendar import Hours as Windows
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 _WEEK: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _WALL: Final = {"m": 1, "h": 60, "d": 1440, "w": 10080}
+_BUSINESS: Final = {"bs": Fraction(1, 60), "bm": Fraction(1), "bh": Fraction(60)}
 _KEYS: Final = {"timezone", "week", "breaks", "day", "holidays", "exceptions"}
 
 
@@ -41,7 +42,7 @@ class OpenMinutes:
     def __init__(self, data: Mapping[str, Any]) -> None:
         if unknown := set(data) - _KEYS:
             raise ValueError(f"the slow calendar does not understand {sorted(unknown)}")
-        week, breaks = _by_weekday(data["week"]), _by_weekday(data.get("breaks", {}))
+        week, breaks = _by_weekday(data.get("week", {})), _by_weekday(data.get("breaks", {}))
         holidays = {date.fromisoformat(one["date"]): _windows(one.get("open", ())) for one in data.get("holidays", ())}
         exceptions = []
         for one in data.get("exceptions", ()):
@@ -49,7 +50,11 @@ class OpenMinutes:
             exceptions.append((first, date.fromisoformat(one.get("date") or one["to"]), _windows(one.get("open", ()))))
         self._slow = SlowCalendar(data["timezone"], (SlowVersion(date.min, week, breaks, holidays),), tuple(exceptions))
         self._days: dict[int, bytes] = {}
-        self.day = length(data["day"], self, 0).minutes if "day" in data else _usual_day(week, breaks)
+        self.day = length(data["day"], self, 0).minutes if "day" in data else _usual_day(week, breaks, exceptions)
+        self._over = None if any(week) else (max(last for _, last, _ in exceptions) - date(1970, 1, 1)).days * DAY + 3 * DAY
+        """A minute from which on it is never open again, if it has no week."""
+        self._begin = 0 if any(week) else (min(first for first, _, _ in exceptions) - date(1970, 1, 1)).days * DAY - 3 * DAY
+        """A minute before which it is never open, if it has no week."""
 
     def open_minutes(self, day: int) -> bytes:
         """For each minute of a UTC day (counted from 1970) 1 if it is open, else 0. Remembered, because asking is slow."""
@@ -62,17 +67,25 @@ class OpenMinutes:
         day, of_day = divmod(minute, DAY)
         return bool(self.open_minutes(day)[of_day])
 
-    def add(self, start: int, minutes: int) -> int:
-        """The first minute up to which so many open minutes have passed."""
+    def is_over(self, minute: int) -> bool:
+        """It is never open from this minute on."""
+        return self._over is not None and minute >= self._over
+
+    def add(self, start: int, minutes: int) -> int | None:
+        """The first minute up to which so many open minutes have passed; ``None`` if it is not open that long."""
         while minutes:
+            if self.is_over(start):
+                return None
             minutes -= self.is_open(start)
             start += 1
         return start
 
     @lru_cache(10_000)  # noqa: B019 - calendars live as long as the tests
     def subtract(self, end: int, minutes: int) -> int:
-        """The last minute from which on so many open minutes pass until ``end``."""
+        """The last minute from which on so many open minutes pass until ``end``; 0 if it was not open that long."""
         while minutes:
+            if end == 0 or (self._over is not None and end < self._begin):
+                return 0
             end -= 1
             minutes -= self.is_open(end)
         return end
@@ -108,13 +121,13 @@ def length(text: str, hours: OpenMinutes, start: int) -> Length:
         elif unit == "s":
             total += Fraction(count) / 60
         else:
-            total += Fraction(count) * (60 if unit == "bh" else _WALL[unit])
-    return Length(bool(units & {"bh", "bd"}), whole(total, text))
+            total += Fraction(count) * (_BUSINESS.get(unit) or _WALL[unit])
+    return Length(bool(units & {*_BUSINESS, "bd"}), whole(total, text))
 
 
 @lru_cache(100_000)
-def later(minute: int, text: str, hours: OpenMinutes) -> int:
-    """A length after a minute."""
+def later(minute: int, text: str, hours: OpenMinutes) -> int | None:
+    """A length after a minute; ``None`` if the calendar is not open that long."""
     business, minutes = length(text, hours, minute)
     return hours.add(minute, minutes) if business else minute + minutes
 
@@ -142,11 +155,14 @@ def _windows(texts: Any) -> Windows:
     return tuple(found)
 
 
-def _usual_day(week: tuple[Windows, ...], breaks: tuple[Windows, ...]) -> int:
-    """The most common opening of the weekdays that open; of equally common ones the longest."""
+def _usual_day(week: tuple[Windows, ...], breaks: tuple[Windows, ...], exceptions: Sequence[tuple[date, date, Windows]]) -> int:
+    """The most common opening of the weekdays that open, or else of the dates; of equally common ones the longest."""
     openings = Counter[int]()
     for windows, rests in zip(week, breaks, strict=True):
         rest = {minute + later for start, end in rests for minute in range(start, end) for later in (0, DAY)}
         openings[len({minute for start, end in windows for minute in range(start, end)} - rest)] += 1
+    if not any(openings):
+        for first, last, windows in exceptions:
+            openings[len({minute for start, end in windows for minute in range(start, end)})] += (last - first).days + 1
     del openings[0]
     return max(openings, key=lambda opening: (openings[opening], opening))

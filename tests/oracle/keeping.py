@@ -157,7 +157,8 @@ class Keeping:
                 hours = self.story.hours[offer.calendar]
                 resolved.extension = sum(hours.is_open(minute) for minute in range(start, start + resolved.extension))
             else:
-                resolved.extension = old_hours[clock].add(start, resolved.extension) - start
+                moved = old_hours[clock].add(start, resolved.extension)
+                resolved.extension = resolved.extension if moved is None else moved - start
         self._measure_anew(resolved, watch)
         self._aim(resolved, watch)
 

@@ -8,7 +8,8 @@ Time
     events at its first instant come first, then what time alone makes true at that instant, then the minute passes. So what
     is done at the instant of a deadline is done in time, and nothing is ever said to be true before the minute now looked at.
  2. What time makes true is said up to, not at, the instant ``until``.
- 3. A minute counts on a calendar if its local reading is one that the calendar opens, and always on the wall.
+ 3. A minute counts on a calendar if its local reading is one that the calendar opens, and always on the wall. What a
+    calendar that is open on stated dates only does not open long enough for is never reached.
 
 The ticket
  4. The first event begins the ticket (status ``new`` if it is its creation). Only what an event sets to another value changes.
@@ -60,8 +61,9 @@ Ladders
 25. The highest is repeated when ``repeat_every`` has passed since it was last said, in an open minute where it must be, and
     no level is raised in this one; not more often than the cap.
 26. Acknowledged, nothing more is said until ``raise_again_after`` has passed; then it is repeated, and climbs on.
-27. Stopped, it is watched for ``monitoring``, or released; at the quiet end it is released, and a reopening later begins it
-    anew. Any other reopening brings a raised level back, counting its repetitions and their time from there.
+27. Stopped, it is watched for ``monitoring``, or (also where that would never end) released; at the quiet end it is
+    released, and a reopening later begins it anew. Any other reopening brings a raised level back, counting its repetitions
+    and their time from there.
 28. Restarted, cancelled, or ceasing to apply, also while it is watched: released. A ladder that applies again recurs at its
     level and climbs on, as after a reopening; one released by hand does not. One that ceased to apply while it was watched
     recurs with the reopening. A new cycle begins a new ladder; one still watched is released first.

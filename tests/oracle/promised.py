@@ -134,6 +134,8 @@ class Watch:
         if self.phase != "running":
             return None
         while used < minutes:
+            if clock != WALL and self.hours[clock].is_over(now):
+                return None
             used += self._counts(clock, now)
             now += 1
         return now
@@ -290,7 +292,8 @@ def reached(threshold: Threshold, resolved: ResolvedCommitment | None, watch: Wa
         return False
     if not business:
         return now >= resolved.due + (-minutes if before else minutes)
-    return now >= (hours.subtract(resolved.due, minutes) if before else hours.add(resolved.due, minutes))
+    marked = hours.subtract(resolved.due, minutes) if before else hours.add(resolved.due, minutes)
+    return marked is not None and now >= marked
 
 
 def clock_on(clock: str, calendar: str) -> str:

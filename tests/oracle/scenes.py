@@ -37,11 +37,22 @@ CALENDARS: dict[str, dict[str, Any]] = {
         "week": {"mon-thu": ["00:00-03:30"], "sat-sun": ["01:30-04:00"]},
         "day": "3h",
     },
+    "hotline": {
+        "timezone": "Europe/Berlin",
+        "exceptions": [
+            {"from": "2026-03-07", "to": "2026-03-10", "open": ["08:00-12:00", "20:00-24:00"]},
+            {"date": "2026-03-27", "open": ["06:00-24:00"]},
+            {"from": "2026-04-03", "to": "2026-04-04", "open": ["22:00-06:00"]},
+            {"from": "2026-10-24", "to": "2026-10-26", "open": ["00:30-07:00"]},
+            {"date": "2026-11-02", "open": ["09:00-17:00"]},
+        ],
+        "day": "4h",
+    },
 }
 STARTS = ["2026-03-06T21:30", "2026-03-26T09:10", "2026-04-03T12:00", "2026-10-23T15:40", "2026-10-30T22:00"]
 """Shortly before the clocks change in New York, Berlin or on Lord Howe Island."""
 
-TARGETS = ["20m", "3h", "30h", "2d", "0.5bh", "4bh", "1bd", "3bd"]
+TARGETS = ["20m", "3h", "30h", "2d", "0.5bh", "4bh", "50bm", "1bd", "3bd"]
 SPENT = ["10m", "2h", "1d", "0.5bh", "2bh", "1bd", "1mo"]
 WAITS = ["1h", "2bh", "1bd"]
 OWN_ROWS = {

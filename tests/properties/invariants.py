@@ -114,7 +114,7 @@ def _not_solved(deployments: Deployments, effect: Effect, state: State) -> None:
     held = state.head.commitments.get(effect.commitment)
     if held is None:
         return
-    triggers = deployments.timeline.in_force(effect.at).policies.triggers.get(held.metric)
+    triggers = deployments.timeline.in_force(effect.at).policies.triggers.get(held.terms.metric)
     if triggers is not None and held.cycle == effect.cycle:
         assert not compile_condition(triggers.metric.stops)(NO_EVENT, dict(effect.fields)), (
             f"a breach of what is fulfilled: {effect}"
@@ -150,7 +150,7 @@ def _same(explanation: Explanation, name: str, held: CommitmentState) -> None:
     found = [deadline for deadline in found if deadline.ended is None or deadline.verdict is not Shown.PENDING]
     # A row's name may be one that was not written; of the same cycle on two rows the state's own is meant.
     found = [one for one in found if one.cycle == held.cycle]
-    found = [one for one in found if one.metric == held.metric] or found
+    found = [one for one in found if one.metric == held.terms.metric] or found
     assert len(found) == 1, f"{name} {held.parts()} is explained {len(found)} times"
     wanted = (Shown.BREACHED, Shown.ELAPSED) if held.verdict == Verdict.BREACHED else (Shown.PENDING,)
     assert found[0].verdict in wanted, f"{name}: {found[0].verdict}, not {wanted}"

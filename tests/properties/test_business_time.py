@@ -5,6 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
+from stream.language.calendars import read_calendar
 from stream.language.zones import read_zone
 from stream.sla.calendar.calendar import Calendar
 from stream.sla.calendar.week import (
@@ -139,6 +140,35 @@ def test_adding_agrees_with_the_oracle_in_both_directions(case: tuple[SlowCalend
         assert calendar.add(start * MINUTE, amount * MINUTE) == later * MINUTE
     if earlier is not None:
         assert calendar.add(start * MINUTE, -amount * MINUTE) == earlier * MINUTE
+
+
+SECOND_OF_DAY = st.integers(0, 86_399) | st.sampled_from([0, 1, 86_399, 32_430, 7_199, 7_200, 10_799])
+
+
+def clock(second: int) -> str:
+    return f"{second // 3600:02}:{second // 60 % 60:02}:{second % 60:02}"
+
+
+@quick
+@given(st.sampled_from(CHANGES), SECOND_OF_DAY, SECOND_OF_DAY, st.lists(st.integers(-2 * 86_400, 2 * 86_400), min_size=1))
+def test_a_window_to_the_second_is_open_exactly_while_the_local_clocks_show_its_times(
+    change: tuple[str, str], start: int, end: int, shifts: list[int]
+) -> None:
+    assume(start != end)
+    timezone, text = change
+    found: list[str] = []
+    data = {"timezone": timezone, "week": {"mon-sun": [f"{clock(start)}-{clock(end)}"]}}
+    calendar = read_calendar("c", data, lambda _, message: found.append(message))
+    assert calendar is not None, found
+    zone = SlowCalendar(timezone, ()).zone
+    near = int(datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp())
+    for second in [near + shift for shift in shifts]:
+        local = datetime.fromtimestamp(second, UTC).astimezone(zone)
+        now = local.hour * 3600 + local.minute * 60 + local.second
+        expected = start <= now < end if start < end else now >= start or now < end
+        # What a skipped or repeated date leaves of the night before it is tried minute by minute above.
+        if start < end or timezone != "Pacific/Apia":
+            assert calendar.is_open(second * 1_000_000) == expected
 
 
 amounts = st.integers(-40 * DAY * MINUTE, 40 * DAY * MINUTE) | st.integers(-600, 600).map(lambda n: n * MINUTE)

@@ -77,26 +77,26 @@ class OpenCommitmentCounts:
         """Count the changes of a ticket whose priority and team are the same as before."""
         commitments, watches = before.commitments, after.watches
         for name, new in after.commitments.items():
-            old, watch = commitments.get(name), watches[new.metric]
+            old, watch = commitments.get(name), watches[new.terms.metric]
             if old is None:
                 self._commitment(after, name, new, 1)
                 continue
-            old_watch = before.watches[old.metric]
+            old_watch = before.watches[old.terms.metric]
             if old is new and old_watch is watch:
                 continue
-            state = commitment_status(new.target is not None, new.verdict, watch.phase)
-            old_state = commitment_status(old.target is not None, old.verdict, old_watch.phase)
-            if state and old_state and new.policy == old.policy and watch.began == old_watch.began:
+            state = commitment_status(new.terms.target is not None, new.verdict, watch.phase)
+            old_state = commitment_status(old.terms.target is not None, old.verdict, old_watch.phase)
+            if state and old_state and new.terms.policy == old.terms.policy and watch.began == old_watch.began:
                 # The same commitment goes on: paused, resumed, breached, or with another deadline.
                 if state != old_state or new.due != old.due:
-                    series = self._find(after, new.policy, name)
+                    series = self._find(after, new.terms.policy, name)
                     self._state(series, state, new.due, 1)
                     self._state(series, old_state, old.due, -1)
                 continue
             if state:
-                self._count(self._find(after, new.policy, name), state, new.due, watch.began, 1)
+                self._count(self._find(after, new.terms.policy, name), state, new.due, watch.began, 1)
             if old_state:
-                self._count(self._find(before, old.policy, name), old_state, old.due, old_watch.began, -1)
+                self._count(self._find(before, old.terms.policy, name), old_state, old.due, old_watch.began, -1)
         for name, old in commitments.items():
             if name not in after.commitments:
                 self._commitment(before, name, old, -1)
@@ -106,10 +106,10 @@ class OpenCommitmentCounts:
             self._commitment(ticket, name, commitment_state, step)
 
     def _commitment(self, ticket: Ticket, name: str, commitment_state: CommitmentState, step: int) -> None:
-        watch = ticket.watches[commitment_state.metric]
-        state = commitment_status(commitment_state.target is not None, commitment_state.verdict, watch.phase)
+        watch = ticket.watches[commitment_state.terms.metric]
+        state = commitment_status(commitment_state.terms.target is not None, commitment_state.verdict, watch.phase)
         if state:
-            self._count(self._find(ticket, commitment_state.policy, name), state, commitment_state.due, watch.began, step)
+            self._count(self._find(ticket, commitment_state.terms.policy, name), state, commitment_state.due, watch.began, step)
 
     def _find(self, ticket: Ticket, policy: str, commitment: str) -> CommitmentSeries:
         priority, team = ticket.fields.get("priority", ""), ticket.fields.get("team", "")

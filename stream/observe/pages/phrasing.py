@@ -49,6 +49,8 @@ def due(deadline: Deadline, zone: str) -> str:
         return "none when it ended"
     if deadline.target is None and not deadline.ladder:
         return "none"
+    if deadline.never:
+        return f"never: {deadline.calendar} is not open for that long any more"
     now = [span.kind for span in deadline.spans if not span.expected]
     return "unknown while paused" if now and now[-1] is SpanKind.PAUSED else "unknown"
 

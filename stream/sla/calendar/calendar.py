@@ -19,7 +19,17 @@ from datetime import date, timedelta
 from typing import Final, NamedTuple
 
 from stream.sla.calendar.spans import BUCKET, Spans, lay_out
-from stream.sla.calendar.week import CLOSED_WEEK, NO_HOLIDAYS, OPEN_WEEK, Content, Kind, Version, pieces, usual_day
+from stream.sla.calendar.week import (
+    CLOSED_WEEK,
+    NO_HOLIDAYS,
+    OPEN_WEEK,
+    Content,
+    Kind,
+    Version,
+    may_open,
+    pieces,
+    usual_opening,
+)
 from stream.sla.calendar.zone import DAY, EPOCH, UTC_ZONE, Zone
 
 _FIRST_YEAR: Final = 1970
@@ -46,22 +56,21 @@ class Stretch(NamedTuple):
 class Calendar:
     """Working hours of one place: what it says of the past and the future depends on its content alone.
 
-    ``day`` is the length of one working day (``1bd``) in microseconds: stated, or the usual one of the newest
-    version's week.
+    ``day`` is the length of one working day (``1bd``) in microseconds: stated, or the usual one (``usual_opening``).
     """
 
     __slots__ = ("_always", "_spans", "content", "day", "name", "timezone", "zone")
 
     def __init__(self, name: str, content: Content) -> None:
-        """Raises ValueError when no working day is stated and the newest week never opens."""
+        """Raises ValueError when no working day is stated and the calendar never opens."""
         self.name: Final = name
         self.timezone: Final = content.zone.name
         self.zone: Final = content.zone
         self.content: Final = content
         newest = content.versions[-1]
-        self.day: Final = content.day if content.day is not None else usual_day(newest)
+        self.day: Final = content.day if content.day is not None else usual_opening(content)
         if self.day <= 0:
-            raise ValueError(f"calendar {name!r} never opens in an ordinary week, so its working day must be stated")
+            raise ValueError(f"calendar {name!r} never opens, so its working day must be stated")
         self._always: Final = (
             len(content.versions) == 1
             and (newest.week, newest.breaks) == (OPEN_WEEK, CLOSED_WEEK)
@@ -119,6 +128,26 @@ class Calendar:
                     return instant
             else:
                 self._reach(instant)
+
+    def after(self, instant: int, micros: int) -> int | None:
+        """As ``add``; ``None`` if the calendar is not open that long after the instant, or (backwards) before it.
+
+        So it is with a calendar that is open on stated dates only, once they are over.
+        """
+        try:
+            return self.add(instant, micros)
+        except CalendarRangeError:
+            return None
+
+    def closes_for_good(self) -> int | None:
+        """The instant after which it never opens again; ``None`` if it is open up to the last year, or never opens at all."""
+        for year in range(_END_YEAR - 1, _FIRST_YEAR - 1, -1):
+            if may_open(self.content, year):
+                if year == _END_YEAR - 1:
+                    return None
+                if spans := self._open(year, year + 2):
+                    return spans[-1][1]
+        return None
 
     def measure(self, start: int, end: int) -> int:
         """Business microseconds from ``start`` to ``end``; negative when ``end`` comes first.
@@ -240,9 +269,12 @@ class Calendar:
             self._spans = lay_out(first, _midnight(year + 1), [*known, *self._open(_year(last), year + 1)])
 
     def _open(self, year: int, end_year: int) -> list[tuple[int, int]]:
-        return [
-            (start, end) for start, end, kind, _ in self.stretches(_midnight(year), _midnight(end_year)) if kind is Kind.OPEN
-        ]
+        spans: list[tuple[int, int]] = []
+        for each in range(year, end_year):
+            if may_open(self.content, each):
+                found = self.stretches(_midnight(each), _midnight(each + 1))
+                spans += [(start, end) for start, end, kind, _ in found if kind is Kind.OPEN]
+        return spans
 
 
 def always(name: str = "24x7", zone: Zone = UTC_ZONE) -> Calendar:

@@ -1,6 +1,6 @@
-"""Lengths of time as a policy writes them: ``30m``, ``1h30m``, ``4bh``, ``2bd4bh``, ``1w``, ``1mo``.
+"""Lengths of time as a policy writes them: ``30m``, ``1h30m``, ``4bh``, ``10bm``, ``2bd4bh``, ``1w``, ``1mo``.
 
-A duration runs either on the wall (``s m h d w mo``) or on a calendar's business time (``bh bd``), never on both:
+A duration runs either on the wall (``s m h d w mo``) or on a calendar's business time (``bs bm bh bd``), never on both:
 nobody can say what ``1d4bh`` from Friday noon means. Only a calendar and a starting instant turn it into an
 ``Amount``: a working day is as long as the calendar says, a month as long as the months at hand.
 """
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 
 _SECOND: Final = 1_000_000
 _WALL: Final = {"s": _SECOND, "m": 60 * _SECOND, "h": 3600 * _SECOND, "d": DAY, "w": 7 * DAY}
-_BUSINESS: Final = {"bh": 3600 * _SECOND}
+_BUSINESS: Final = {"bs": _SECOND, "bm": 60 * _SECOND, "bh": 3600 * _SECOND}
 _UNITS: Final = (*_WALL, "mo", *_BUSINESS, "bd")
 _PART: Final = re.compile(r"([0-9]+(?:\.[0-9]+)?)([A-Za-z]+)")
-_ACCEPTED: Final = "write numbers with units, such as 30m, 1h30m, 1.5h, 4bh, 2bd4bh, 1w or 1mo"
+_ACCEPTED: Final = "write numbers with units, such as 30m, 1h30m, 1.5h, 4bh, 10bm, 2bd4bh, 1w or 1mo"
 _PER_DAY: Final = 1_000_000
 """Working days are kept in millionths: a calendar's day is whole seconds, so any of them is whole microseconds."""
 _LONGEST: Final = 36_525 * DAY
@@ -69,10 +69,10 @@ class Duration:
         Raises DurationError.
         """
         parts = _split(text)
-        clocks = {Clock.BUSINESS if unit in ("bh", "bd") else Clock.WALL for unit in parts}
+        clocks = {Clock.BUSINESS if unit == "bd" or unit in _BUSINESS else Clock.WALL for unit in parts}
         if len(clocks) > 1:
             raise DurationError(
-                f"{text!r} mixes wall time (s m h d w mo) with business time (bh bd): say all of it in one of the two"
+                f"{text!r} mixes wall time (s m h d w mo) with business time (bs bm bh bd): say all of it in one of the two"
             )
         micros = months = day_millionths = 0
         for unit, count in parts.items():
@@ -116,10 +116,12 @@ def _split(text: str) -> dict[str, Fraction]:
     while place < len(text):
         match = _PART.match(text, place)
         if match is None:
-            raise DurationError(f"{text!r} is not understood from {text[place:]!r} on: {_ACCEPTED}")
+            wanted = "write it without spaces" if any(map(str.isspace, text)) else _ACCEPTED
+            raise DurationError(f"{text!r} is not understood from {text[place:]!r} on: {wanted}")
         number, unit = match.groups()
         if unit not in _UNITS:
-            raise DurationError(f"{text!r} has the unknown unit {unit!r}: units are {' '.join(_UNITS)}")
+            small = f"write `{unit.lower()}`; " if unit.lower() in _UNITS else ""
+            raise DurationError(f"{text!r} has the unknown unit {unit!r}: {small}units are {' '.join(_UNITS)}")
         if unit in parts:
             raise DurationError(f"{text!r} gives {unit!r} twice: add the two up")
         parts[unit] = Fraction(number)

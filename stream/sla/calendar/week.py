@@ -9,7 +9,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections import Counter
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from enum import StrEnum
 from functools import lru_cache
 from itertools import pairwise
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 _EPOCH_DAY: Final = date(1970, 1, 1).toordinal()
 _YEARS: Final = range(1969, 2201)
 """Local dates of the instants from 1970 to 2199, and the nights before them."""
+_MARGIN: Final = timedelta(days=2)
+"""How far a window reaches out of its date: a night, and the offset of a zone."""
 
 
 class Kind(StrEnum):
@@ -142,7 +144,7 @@ class Content:
     dates: tuple[DateException, ...] = ()
     readings: tuple[ReadingException, ...] = ()
     day: int | None = None
-    """Microseconds of one working day, whole seconds; ``None``: as ``usual_day`` finds."""
+    """Microseconds of one working day, whole seconds; ``None``: as ``usual_opening`` finds."""
 
 
 class Piece(NamedTuple):
@@ -200,6 +202,46 @@ def usual_day(version: Version) -> int:
     ]
     counts = Counter(opening for opening in openings if opening)
     return max(counts, key=lambda opening: (counts[opening], opening), default=0)
+
+
+def usual_opening(content: Content) -> int:
+    """The usual day of the newest week that opens. If none does, the most common opening of the stated dates, the longest of
+    equally common ones, in microseconds; 0 if the calendar never opens.
+    """
+    for version in reversed(content.versions):
+        if opening := usual_day(version):
+            return opening
+    counts = Counter[int]()
+    for said in content.dates:
+        counts[_length(said.windows)] += (said.last - said.first).days + 1
+    for version in content.versions:
+        counts.update(_length(holiday.windows) for holiday in version.holidays.days().values())
+    counts.update(min(said.end - said.start, DAY) for said in content.readings if said.open)
+    del counts[0]
+    return max(counts, key=lambda opening: (counts[opening], opening), default=0)
+
+
+def may_open(content: Content, year: int) -> bool:
+    """Whether anything opens the calendar on a date of the year, or shortly before or after it. False is certain."""
+    first, last = date(year, 1, 1) - _MARGIN, date(year, 12, 31) + _MARGIN
+    if any(said.windows and said.first <= last and first <= said.last for said in content.dates):
+        return True
+    start, end = ((day.toordinal() - _EPOCH_DAY) * DAY for day in (first, last))
+    if any(said.open and said.start < end and start < said.end for said in content.readings):
+        return True
+    replaced = (*(version.since for version in content.versions[1:]), date.max)
+    for version, until in zip(content.versions, replaced, strict=True):
+        if version.since > last or until <= first:
+            continue
+        if any(version.week) or any(
+            holiday.windows for near in (year - 1, year, year + 1) for holiday in version.holidays.of(near).values()
+        ):
+            return True
+    return False
+
+
+def _length(windows: Windows) -> int:
+    return sum(end - start for start, end in _union(windows))
 
 
 def _shift(content: Content, day: int) -> _Shift:

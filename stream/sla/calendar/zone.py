@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final, NamedTuple
 
 DAY: Final = 86_400_000_000
@@ -43,6 +43,11 @@ class Zone:
     def reading_at(self, instant: int) -> int:
         """What the clocks of the zone show at an instant."""
         return instant + self.offsets[bisect_right(self.changes, instant)]
+
+    def local_time(self, instant: int) -> str:
+        """What the clocks show, as a calendar's file would state it: ``2026-11-16 22:00``, with seconds where there are any."""
+        text = (EPOCH + timedelta(microseconds=self.reading_at(instant))).strftime("%Y-%m-%d %H:%M:%S")
+        return text.removesuffix(":00")
 
     def segments(self, start: int, end: int) -> list[Segment]:
         """The stretches of constant offset that make up [start, end)."""

@@ -12,25 +12,27 @@ needs of every ticket when it starts comes first; ``peek`` does not read the res
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from stream.sla.ticket.commitment_state import CommitmentState
+from stream.sla.ticket.commitment_state import NOT_ADJUSTED, Adjustment, CommitmentState
 from stream.sla.ticket.escalation_state import EscalationState
 from stream.sla.ticket.history import History, Value
 from stream.sla.ticket.names import CommitmentKey, LadderKey, Names, pack_keys, pack_names, promised, unpack_keys, unpack_names
 from stream.sla.ticket.state import Key, OpenCommitment, State, Summary, Ticket, commitment_status, has_ended
 from stream.sla.ticket.stopwatch import Stopwatch, Stretches
 
+if TYPE_CHECKING:
+    from stream.sla.policy.terms import EscalationTerms
+
 VERSION: Final = b"\x02"
 
 _Rare = tuple[int | None, int | None, int | None, int, int, int, int, int | None, bool]
-"""Of a commitment: revision (from its effective_from; ``None``: 0), rebased_at, reset_at, rebase_used, extension,
-elapsed_at_reset, paused_at_reset, decided_by, unjudged."""
+"""Of a commitment: revision (from its effective_from; ``None``: 0), then its adjustment."""
 _Escalation = tuple[int, int, tuple[str, ...], int, int, int, int, int | None, int | None]
-"""Of an escalation: the arguments of ``EscalationState`` from ``cycle`` on, but effective_from from the start, and rounds from
-last_emitted_at (``None``: 0)."""
+"""Of an escalation: cycle, effective_from (from the start), raised, phase, last_emitted_at, monitored_until, repeats, rounds
+(from last_emitted_at; ``None``: 0), next."""
 _More = tuple[list[int], list[Stretches], list[int | None], dict[int, tuple[str, ...]], dict[int, _Rare], list[_Escalation]]
 """Cycle and since (from the start) of each stopwatch, then cycle and effective_from (from the start) of each commitment; ran
 and paused of each stopwatch; next of each commitment (``_AS_DUE``); warned and the rare parts of commitments by their number;
@@ -124,57 +126,25 @@ def _parts(ticket: Ticket) -> bytes:
     warned: dict[int, tuple[str, ...]] = {}
     rare: dict[int, _Rare] = {}
     for name, commitment_state in ticket.commitments.items():
-        terms.append(
-            (
-                name,
-                commitment_state.policy,
-                commitment_state.version,
-                commitment_state.metric,
-                commitment_state.calendar,
-                commitment_state.business,
-                commitment_state.target,
-            )
-        )
+        terms.append((name, commitment_state.terms))
         numbers.append(commitment_state.verdict)
         more += (commitment_state.cycle, commitment_state.effective_from - start)
         due, soonest = commitment_state.due, commitment_state.next
         nexts.append(_AS_DUE if soonest == due else soonest)
         if commitment_state.warned:
             warned[len(dues)] = commitment_state.warned
-        if (
-            commitment_state.revision
-            or commitment_state.rebased_at is not None
-            or commitment_state.reset_at is not None
-            or commitment_state.rebase_used
-            or commitment_state.extension
-            or commitment_state.elapsed_at_reset
-            or commitment_state.paused_at_reset
-            or commitment_state.decided_by is not None
-            or commitment_state.unjudged
-        ):
-            rare[len(dues)] = _rare(commitment_state)
+        revision = commitment_state.revision
+        if revision or commitment_state.adjustment is not None:
+            # A target mostly takes hold when it is set.
+            since = revision - commitment_state.effective_from if revision else None
+            rare[len(dues)] = (since, *commitment_state.adjusted)
         dues.append(due)
     escalations: list[_Escalation] = []
     for name, escalation_state in ticket.escalations.items():
-        stood.append((name, escalation_state.policy, escalation_state.version, escalation_state.metric))
+        stood.append((name, escalation_state.terms))
         escalations.append(_escalation(escalation_state, start))
     keys = pack_keys((metrics, tuple(terms), tuple(stood)))
     return _write((start, keys, numbers, dues, (more, stretches, nexts, warned, rare, escalations)))
-
-
-def _rare(commitment_state: CommitmentState) -> _Rare:
-    return (
-        # A target mostly takes hold when it is set.
-        commitment_state.revision - commitment_state.effective_from if commitment_state.revision else None,
-        commitment_state.rebased_at,
-        commitment_state.reset_at,
-        commitment_state.rebase_used,
-        commitment_state.extension,
-        commitment_state.elapsed_at_reset,
-        commitment_state.paused_at_reset,
-        commitment_state.decided_by,
-        commitment_state.unjudged,
-    )
 
 
 def _escalation(escalation_state: EscalationState, start: int) -> _Escalation:
@@ -192,15 +162,28 @@ def _escalation(escalation_state: EscalationState, start: int) -> _Escalation:
     )
 
 
+def _escalation_state(terms: EscalationTerms, stored: _Escalation, start: int) -> EscalationState:
+    cycle, effective_from, raised, phase, last_emitted_at, monitored_until, repeats, rounds, soon = stored
+    escalation_state = EscalationState(terms, cycle)
+    escalation_state.effective_from = start + effective_from
+    escalation_state.raised = raised
+    escalation_state.phase = phase
+    escalation_state.last_emitted_at = last_emitted_at
+    escalation_state.monitored_until = monitored_until
+    escalation_state.repeats = repeats
+    escalation_state.rounds = 0 if rounds is None else last_emitted_at + rounds
+    escalation_state.next = soon
+    return escalation_state
+
+
 def _add_rare(commitments: list[CommitmentState], warned: dict[int, tuple[str, ...]], rare: dict[int, _Rare]) -> None:
     for number, thresholds in warned.items():
         commitments[number].warned = thresholds
-    for number, parts in rare.items():
+    for number, (revision, *adjustment) in rare.items():
         commitment_state = commitments[number]
-        revision, commitment_state.rebased_at, commitment_state.reset_at, commitment_state.rebase_used = parts[:4]
         commitment_state.revision = 0 if revision is None else commitment_state.effective_from + revision
-        commitment_state.extension, commitment_state.elapsed_at_reset, commitment_state.paused_at_reset = parts[4:7]
-        commitment_state.decided_by, commitment_state.unjudged = parts[7:]
+        adjusted = Adjustment._make(adjustment)
+        commitment_state.adjustment = None if adjusted == NOT_ADJUSTED else adjusted
 
 
 def _ticket(head_part: _Head, tail: _Tail, source: str) -> Ticket:
@@ -218,49 +201,19 @@ def _ticket(head_part: _Head, tail: _Tail, source: str) -> Ticket:
         at += 2
     commitments: dict[str, CommitmentState] = {}
     first = at
-    for number, (name, policy, version, metric, calendar, business, target) in enumerate(keyed_commitments):
+    for number, (name, terms) in enumerate(keyed_commitments):
+        commitment_state = commitments[name] = CommitmentState(terms, more[at])
+        commitment_state.verdict = numbers[first + number]
+        commitment_state.effective_from = start + more[at + 1]
         due, soon = dues[number], nexts[number]
-        commitments[name] = CommitmentState(
-            policy,
-            version,
-            metric,
-            more[at],
-            numbers[first + number],
-            0,
-            start + more[at + 1],
-            business,
-            target,
-            None,
-            None,
-            0,
-            0,
-            0,
-            0,
-            calendar,
-            (),
-            due,
-            due if soon == _AS_DUE else soon,
-        )
+        commitment_state.due = due
+        commitment_state.next = due if soon == _AS_DUE else soon
         at += 2
     if warned or rare:
         _add_rare(list(commitments.values()), warned, rare)
     escalations: dict[str, EscalationState] = {}
-    for number, (name, policy, version, metric) in enumerate(keyed_ladders):
-        cycle, effective_from, raised, phase, last_emitted_at, monitored_until, repeats, rounds, soon = stored[number]
-        escalations[name] = EscalationState(
-            policy,
-            version,
-            metric,
-            cycle,
-            start + effective_from,
-            raised,
-            phase,
-            last_emitted_at,
-            monitored_until,
-            repeats,
-            0 if rounds is None else last_emitted_at + rounds,
-            soon,
-        )
+    for number, (name, ladder_terms) in enumerate(keyed_ladders):
+        escalations[name] = _escalation_state(ladder_terms, stored[number], start)
     fields = dict(zip(unpack_names(names), values))  # noqa: B905  the keyword takes half as long as the rest
     key: Key | None = None
     if last is not None and newest is not None:

@@ -16,6 +16,7 @@ from stream.sla.explain.explanation import DUE, Deadline, Explanation, Outcome
 from stream.sla.explain.recorder import Recorder
 from stream.sla.explain.spans import Cuts, Why, content_versions, spans
 from stream.sla.policy.timeline import Deployments
+from stream.sla.ticket.stopwatch import RUNNING
 from stream.sla.transition.evolve import new_ticket, position
 
 if TYPE_CHECKING:
@@ -124,32 +125,39 @@ def _commitment(commitment_traces: CommitmentTrace, until: int) -> Deadline:
     if commitment_traces.closed is None and commitment_traces.verdict is Outcome.PENDING and commitment_state.due is not None:
         upto = max(upto, commitment_state.due)
     moments = tuple(moment for moment in commitment_traces.moments if not moment.expected or moment.at <= upto)
+    terms, adjusted, allowance = commitment_state.terms, commitment_state.adjusted, commitment_state.allowance
     why = _why(commitment_state.due, moments) | commitment_traces.cycle_trace.why
-    made_of = spans(watch, clock, calendar, Cuts(upto, until, why), set_aside=commitment_state.elapsed_at_reset)
-    allowance = commitment_state.allowance
+    made_of = spans(watch, clock, calendar, Cuts(upto, until, why), set_aside=adjusted.elapsed_at_reset)
     return Deadline(
         commitment=commitment_traces.name,
-        metric=commitment_state.metric,
+        metric=terms.metric,
         cycle=commitment_state.cycle,
-        policy=commitment_state.policy,
-        policy_version=commitment_state.version,
+        policy=terms.policy,
+        policy_version=terms.version,
         calendar=calendar.name,
         timezone=calendar.timezone,
         calendar_versions=content_versions(calendar, watch.began, upto),
         clock=clock,
-        target=commitment_state.target,
-        extension=commitment_state.extension,
-        due_after=None if allowance is None else allowance - commitment_state.elapsed_at_reset,
+        target=terms.target,
+        extension=adjusted.extension,
+        due_after=None if allowance is None else allowance - adjusted.elapsed_at_reset,
         began=watch.began,
         ended=commitment_traces.closed,
         due=commitment_state.due,
+        never=_is_never_due(commitment_traces),
         verdict=commitment_traces.verdict,
         reason=commitment_traces.reason,
         elapsed=_counted(made_of),
-        paused=watch.paused_for(clock, calendar, min(upto, until)) - commitment_state.paused_at_reset,
+        paused=watch.paused_for(clock, calendar, min(upto, until)) - adjusted.paused_at_reset,
         spans=tuple(made_of),
         moments=moments,
     )
+
+
+def _is_never_due(trace: CommitmentTrace) -> bool:
+    state = trace.commitment_state
+    running = trace.closed is None and trace.cycle_trace.watch.phase == RUNNING
+    return running and trace.verdict is Outcome.PENDING and state.terms.target is not None and state.due is None
 
 
 def _level(ladder_traces: LadderTrace, level: Level, until: int) -> Deadline:
@@ -170,7 +178,7 @@ def _level(ladder_traces: LadderTrace, level: Level, until: int) -> Deadline:
         escalation_kind=resolved_ladder.ladder.kind,
         level=level.name,
         threshold="" if aim is None else aim.threshold.text,
-        metric=escalation_state.metric,
+        metric=escalation_state.terms.metric,
         cycle=escalation_state.cycle,
         policy=resolved_ladder.policy.name,
         policy_version=resolved_ladder.policy.version,

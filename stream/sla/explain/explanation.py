@@ -131,7 +131,9 @@ class Deadline(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """When the cycle of the stopwatch began; the policy version in force then is the one that holds."""
     ended: int | None
     due: int | None
-    """``None``: no deadline is in sight (paused, nothing promised), or none was reached."""
+    """``None``: no deadline is in sight (paused, nothing promised, ``never``), or none was reached."""
+    never: bool = False
+    """It runs, and its calendar is not open long enough any more: it will never be due."""
     verdict: Outcome
     reason: Reason | None
     """Of the verdict; ``None`` while it is pending, or where it was decided before the history that is kept."""

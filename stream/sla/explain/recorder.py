@@ -177,25 +177,25 @@ class Recorder:
             if watch is not None and (trace := self._cycle_traces.get((old_row, watch.cycle))) is not None:
                 self._cycle_traces[row, watch.cycle] = CycleTrace(watch, dict(trace.why))
         for name, old in before.commitments.items():
-            new = change.commitment(change.policy(former.policy(old.policy)), name)
+            new = change.commitment(change.policy(former.policy(old.terms.policy)), name)
             after = self.ticket.commitments.get(new)
             if after is not None and after.cycle == old.cycle and _key(name, old) != _key(new, after):
                 found = self.commitment_traces.pop(_key(name, old), None)
-                if found is not None and change.continued.get(after.metric, after.metric) == old.metric:
-                    found.name, found.cycle_trace = new, self._cycle_traces.get((after.metric, after.cycle), found.cycle_trace)
+                if found is not None and change.continued.get(row := after.terms.metric, row) == old.terms.metric:
+                    found.name, found.cycle_trace = new, self._cycle_traces.get((row, after.cycle), found.cycle_trace)
                     self.commitment_traces[_key(new, after)] = found
                 elif found is not None:
                     self.commitment_traces[_key(name, old)] = found
                     _carry_over(found, deployment.at)
         for name, high in before.escalations.items():
-            new = change.ladder(change.policy(former.policy(high.policy)), name)
+            new = change.ladder(change.policy(former.policy(high.terms.policy)), name)
             stands = self.ticket.escalations.get(new)
             if stands is not None and stands.cycle == high.cycle and _key(name, high) != _key(new, stands):
                 ladder = self.ladder_traces.pop(_key(name, high), None)
-                if ladder is not None and change.continued.get(stands.metric, stands.metric) == high.metric:
+                if ladder is not None and change.continued.get(row := stands.terms.metric, row) == high.terms.metric:
                     ladder.name, ladder.cycle_trace = (
                         new,
-                        self._cycle_traces.get((stands.metric, stands.cycle), ladder.cycle_trace),
+                        self._cycle_traces.get((row, stands.cycle), ladder.cycle_trace),
                     )
                     self.ladder_traces[_key(new, stands)] = ladder
                 elif ladder is not None:
@@ -203,9 +203,9 @@ class Recorder:
                     ladder.closed = deployment.at if ladder.closed is None else ladder.closed
 
     def _calendar(self, commitment_state: CommitmentState) -> Calendar:
-        decided_by = commitment_state.decided_by
+        decided_by = commitment_state.adjusted.decided_by
         policies = self.policies if decided_by is None else self.timeline.known[decided_by].policies
-        return policies.calendars[commitment_state.calendar]
+        return policies.calendars[commitment_state.terms.calendar]
 
     def _fire(self, until: int) -> None:
         while self.ticket.next is not None and self.ticket.next < until:
@@ -258,14 +258,14 @@ class Recorder:
     def _see_commitment(self, name: str, commitment_state: CommitmentState, after: Ticket, at: int) -> None:
         key, cycle_trace = (
             _key(name, commitment_state),
-            self._cycle_traces.get((commitment_state.metric, commitment_state.cycle)),
+            self._cycle_traces.get((commitment_state.terms.metric, commitment_state.cycle)),
         )
         if cycle_trace is None:  # it ended before the history that is kept
             return
-        watch = after.watches[commitment_state.metric]
+        watch = after.watches[commitment_state.terms.metric]
         commitment_traces = self.commitment_traces.get(key)
         if commitment_traces is None:
-            triggers = self.policies.triggers.get(commitment_state.metric)
+            triggers = self.policies.triggers.get(commitment_state.terms.metric)
             timer = triggers is not None and triggers.metric.timer
             commitment_traces = self.commitment_traces[key] = CommitmentTrace(
                 name, commitment_state, self._calendar(commitment_state), timer, cycle_trace
@@ -278,9 +278,9 @@ class Recorder:
             commitment_traces.closed = None
             resolved = self.policies.resolved_policy(after.fields, self.policies.epoch(watch.began)).commitments.get(name)
             # A target keeps the calendar it was set on. Where there is none, time is measured as the present plan says.
-            if commitment_state.target is None and resolved is not None:
+            if commitment_state.terms.target is None and resolved is not None:
                 commitment_traces.calendar = resolved.calendar
-        if commitment_state.target is not None:
+        if commitment_state.terms.target is not None:
             commitment_traces.calendar = self._calendar(commitment_state)
         commitment_traces.verdict = _WORDS[Verdict(commitment_state.verdict)]
         if commitment_traces.timer and commitment_traces.verdict is Outcome.BREACHED:
@@ -289,11 +289,11 @@ class Recorder:
             commitment_traces.reason = None
 
     def _see_escalation(self, name: str, escalation_state: EscalationState, after: Ticket, at: int) -> None:
-        key, watch = _key(name, escalation_state), after.watches[escalation_state.metric]
+        key, watch = _key(name, escalation_state), after.watches[escalation_state.terms.metric]
         resolved_ladder = self.policies.resolved_policy(after.fields, self.policies.epoch(watch.began)).ladders.get(name)
         ladder_traces = self.ladder_traces.get(key)
         if ladder_traces is None:
-            cycle_trace = self._cycle_traces.get((escalation_state.metric, escalation_state.cycle))
+            cycle_trace = self._cycle_traces.get((escalation_state.terms.metric, escalation_state.cycle))
             if resolved_ladder is None or cycle_trace is None:
                 return
             ladder_traces = self.ladder_traces[key] = LadderTrace(name, escalation_state, resolved_ladder, cycle_trace)
@@ -342,7 +342,7 @@ def _carry_over(left: CommitmentTrace, at: int) -> None:
 
 
 def _key(name: str, part: CommitmentState | EscalationState) -> Key:
-    return name, part.metric, part.cycle
+    return name, part.terms.metric, part.cycle
 
 
 def _whose(effect: Effect, *parts: T | None) -> T | None:
@@ -357,14 +357,14 @@ def _aim(
     if threshold.kind is ThresholdKind.USED:
         amount = resolve(threshold.duration, resolved_ladder.calendar, watch.began)
         return LevelTarget(resolved_ladder, threshold, amount.clock, amount.micros)
-    if commitment_state is None or commitment_state.target is None or (allowance := commitment_state.allowance) is None:
+    if commitment_state is None or (allowance := commitment_state.allowance) is None:
         return LevelTarget(resolved_ladder, threshold, Clock.BUSINESS, None)
     if threshold.kind is ThresholdKind.SHARE:
         return LevelTarget(
             resolved_ladder,
             threshold,
             commitment_state.clock,
-            commitment_state.rebase_used + (commitment_state.target + commitment_state.extension) * threshold.per_mille // 1000,
+            commitment_state.share(threshold.per_mille),
         )
     amount = resolve(threshold.duration, resolved_ladder.calendar, watch.began)
     if amount.clock is not commitment_state.clock:

@@ -133,7 +133,7 @@ class Change:
             if old is not new and not self._are_alike(old, new):
                 return True
         return any(
-            held.verdict != PENDING and held.calendar not in self._same_calendars for held in ticket.commitments.values()
+            held.verdict != PENDING and held.terms.calendar not in self._same_calendars for held in ticket.commitments.values()
         )
 
     def _are_alike(self, old: ResolvedPolicy, new: ResolvedPolicy) -> bool:

@@ -12,6 +12,7 @@ from bisect import bisect_right
 from typing import TYPE_CHECKING, Final
 
 from stream.sla.policy.conditions import fields_read, holds
+from stream.sla.policy.terms import EscalationTerms
 from stream.sla.policy.triggers import MetricTriggers
 
 if TYPE_CHECKING:
@@ -69,6 +70,7 @@ class ResolvedLadder:
         self.teams: Final = teams
         """Name of a level to the team that it hands the ticket over to."""
         self.name: Final[str] = ladder.name
+        self.terms: Final = EscalationTerms.of(policy.name, policy.version, metric)
 
 
 class ResolvedPolicy:

@@ -11,17 +11,15 @@ The stopwatch knows how long; this knows how long is too long. Rules:
 5. What was decided stays decided: no later change of target, priority or policy alters a verdict. Only a late event, or a
    deployment that undoes or rejudges, can show that it never was so (``stream.sla.engine``). It is reported on the calendar on
    which it was decided (``decided_by``).
-
-A little longer than a file here should be: what is kept of a commitment is listed for its copy and for its parts, because
-compiled code that unpacks is slow (``docs/internals/adr/0005-compiled.md``).
 """
 
 from __future__ import annotations
 
 from enum import IntEnum
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from stream.sla.calendar.duration import Clock
+from stream.sla.policy.terms import NO_COMMITMENT_TERMS, CommitmentTerms
 
 if TYPE_CHECKING:
     from stream.sla.calendar.calendar import Calendar
@@ -50,30 +48,6 @@ TABLE: Final[dict[Verdict, frozenset[Verdict]]] = {
     Verdict.CANCELLED: frozenset({Verdict.PENDING}),
 }
 
-Stored = tuple[
-    str,
-    int,
-    str,
-    int,
-    int,
-    int,
-    int,
-    bool,
-    int | None,
-    int | None,
-    int | None,
-    int,
-    int,
-    int,
-    int,
-    str,
-    tuple[str, ...],
-    int | None,
-    int | None,
-    int | None,
-    bool,
-]
-
 # Names and plain integers for what is asked at every event: up to Python 3.11 naming an enum's member costs as much as a call.
 PENDING: Final = int(Verdict.PENDING)
 MET: Final = int(Verdict.MET)
@@ -86,132 +60,96 @@ _WALL: Final = Clock.WALL
 _BUSINESS: Final = Clock.BUSINESS
 
 
+class Adjustment(NamedTuple):
+    """What changes of a target and deployments have left behind on a commitment; most have none of it. Instants are epoch
+    microseconds, lengths are microseconds on the clock and calendar of the target."""
+
+    rebased_at: int | None = None
+    """When the target began to count, if not with the cycle (``on_change: forward`` and ``reset``)."""
+    reset_at: int | None = None
+    """When the cycle began anew (``on_change: reset``): what was before is shown and counted no more."""
+    rebase_used: int = 0
+    """Used at ``rebased_at``."""
+    extension: int = 0
+    """Granted on top of the target."""
+    elapsed_at_reset: int = 0
+    """Used at ``reset_at``."""
+    paused_at_reset: int = 0
+    """Paused at ``reset_at``."""
+    decided_by: int | None = None
+    """The number of the deployment that was in force when it was decided, once another one is in force."""
+    unjudged: bool = False
+    """A deployment promised it when its deadline had passed already: it has no target in this cycle."""
+
+
+NOT_ADJUSTED: Final = Adjustment()
+
+
 class CommitmentState:
     """How one commitment of one ticket stands."""
 
-    def __init__(  # noqa: PLR0913  an argument an attribute: the stored form fills them by position
-        self,
-        policy: str,
-        version: int,
-        metric: str,
-        cycle: int,
-        verdict: int = 0,  # Verdict.PENDING
-        revision: int = 0,
-        effective_from: int = 0,
-        business: bool = True,
-        target: int | None = None,
-        rebased_at: int | None = None,
-        reset_at: int | None = None,
-        rebase_used: int = 0,
-        extension: int = 0,
-        elapsed_at_reset: int = 0,
-        paused_at_reset: int = 0,
-        calendar: str = "",
-        warned: tuple[str, ...] = (),
-        due: int | None = None,
-        next: int | None = None,  # noqa: A002  the word of all parts of a ticket
-        decided_by: int | None = None,
-        unjudged: bool = False,
-    ) -> None:
-        self.policy: str = policy
-        self.version: int = version
-        self.metric: str = metric
-        """The metric row whose stopwatch it lies on."""
+    verdict: int = PENDING
+    revision: int = 0
+    """When the present target was set or the cycle was reopened (epoch microseconds); 0: when the cycle began. Of two
+    changes at one instant the second is one microsecond later, so that no two are equal."""
+    effective_from: int = 0
+    """When the present target took hold (epoch microseconds)."""
+    due: int | None = None
+    """The deadline, while one is in sight; of a breach, the deadline that passed."""
+    next: int | None = None
+    """The next instant at which something becomes true, if no event comes first."""
+    warned: tuple[str, ...] = ()
+    """The warnings that were sent, as the policy writes their marks."""
+    adjustment: Adjustment | None = None
+    """``None``: nothing is adjusted."""
+
+    def __init__(self, terms: CommitmentTerms = NO_COMMITMENT_TERMS, cycle: int = 0) -> None:
+        self.terms: CommitmentTerms = terms
         self.cycle: int = cycle
-        self.verdict: int = verdict
-        self.revision: int = revision
-        """When the present target was set or the cycle was reopened (epoch microseconds); 0: when the cycle began. Of two
-        changes at one instant the second is one microsecond later, so that no two are equal."""
-        self.effective_from: int = effective_from
-        """When the present target took hold (epoch microseconds)."""
-        self.business: bool = business
-        """Whether the target runs on the calendar rather than on the wall."""
-        self.target: int | None = target
-        """Microseconds on that clock; ``None``: nothing is promised."""
-        self.rebased_at: int | None = rebased_at
-        """When the target began to count, if not with the cycle (``on_change: forward`` and ``reset``)."""
-        self.reset_at: int | None = reset_at
-        """When the cycle began anew (``on_change: reset``): what was before is shown and counted no more."""
-        self.rebase_used: int = rebase_used
-        """Microseconds used at ``rebased_at``, on the clock and calendar of the target."""
-        self.extension: int = extension
-        """Microseconds granted on top of the target."""
-        self.elapsed_at_reset: int = elapsed_at_reset
-        """Microseconds used at ``reset_at``, on the same clock and calendar."""
-        self.paused_at_reset: int = paused_at_reset
-        """Microseconds paused at ``reset_at``."""
-        self.calendar: str = calendar
-        self.warned: tuple[str, ...] = warned
-        """The warnings that were sent, as the policy writes their marks."""
-        self.due: int | None = due
-        """The deadline, while one is in sight; of a breach, the deadline that passed."""
-        self.next: int | None = next
-        """The next instant at which something becomes true, if no event comes first."""
-        self.decided_by: int | None = decided_by
-        """The number of the deployment that was in force when it was decided, once another one is in force."""
-        self.unjudged: bool = unjudged
-        """A deployment promised it when its deadline had passed already: it has no target in this cycle."""
+        """Of the stopwatch; 0: the commitment has not begun."""
 
     def copy(self) -> CommitmentState:
         """A commitment of its own."""
-        return CommitmentState(
-            self.policy,
-            self.version,
-            self.metric,
-            self.cycle,
-            self.verdict,
-            self.revision,
-            self.effective_from,
-            self.business,
-            self.target,
-            self.rebased_at,
-            self.reset_at,
-            self.rebase_used,
-            self.extension,
-            self.elapsed_at_reset,
-            self.paused_at_reset,
-            self.calendar,
-            self.warned,
-            self.due,
-            self.next,
-            self.decided_by,
-            self.unjudged,
-        )
+        copy = CommitmentState(self.terms, self.cycle)
+        copy.verdict, copy.revision, copy.effective_from = self.verdict, self.revision, self.effective_from
+        copy.due, copy.next, copy.warned, copy.adjustment = self.due, self.next, self.warned, self.adjustment
+        return copy
 
-    def parts(self) -> Stored:
-        """What the table keeps: the arguments of ``CommitmentState`` in their order."""
-        return (
-            self.policy,
-            self.version,
-            self.metric,
-            self.cycle,
-            self.verdict,
-            self.revision,
-            self.effective_from,
-            self.business,
-            self.target,
-            self.rebased_at,
-            self.reset_at,
-            self.rebase_used,
-            self.extension,
-            self.elapsed_at_reset,
-            self.paused_at_reset,
-            self.calendar,
-            self.warned,
-            self.due,
-            self.next,
-            self.decided_by,
-            self.unjudged,
-        )
+    def parts(self) -> tuple[object, ...]:
+        """All that it keeps, to compare two by."""
+        own = (self.cycle, self.verdict, self.revision, self.effective_from, self.due, self.next, self.warned)
+        return self.terms.parts, own, self.adjustment
+
+    @property
+    def adjusted(self) -> Adjustment:
+        """The adjustment, if only one of nothing."""
+        return NOT_ADJUSTED if self.adjustment is None else self.adjustment
+
+    def adjust(self, **changes: Any) -> None:
+        """Change attributes of the adjustment, by their names."""
+        adjustment = self.adjusted._replace(**changes)
+        self.adjustment = None if adjustment == NOT_ADJUSTED else adjustment
 
     @property
     def clock(self) -> Clock:
-        return _BUSINESS if self.business else _WALL
+        return _BUSINESS if self.terms.business else _WALL
+
+    @property
+    def promised(self) -> int | None:
+        """Target and extension together, microseconds on ``clock``; ``None``: nothing is promised."""
+        target, adjustment = self.terms.target, self.adjustment
+        return target if target is None or adjustment is None else target + adjustment.extension
 
     @property
     def allowance(self) -> int | None:
         """The reading of the stopwatch at the deadline: base, target and extension together."""
-        return None if self.target is None else self.rebase_used + self.target + self.extension
+        target, adjustment = self.terms.target, self.adjustment
+        return target if target is None or adjustment is None else adjustment.rebase_used + target + adjustment.extension
+
+    def share(self, per_mille: int) -> int | None:
+        """The reading of the stopwatch at which so much of target and extension is used up."""
+        promised = self.promised
+        return None if promised is None else self.adjusted.rebase_used + promised * per_mille // 1000
 
     def revise(self, at: int) -> None:
         """What becomes true from now on is about another target, or about a cycle that was reopened."""
@@ -225,39 +163,45 @@ class CommitmentState:
 
     def adopt(self, resolved: ResolvedCommitment) -> None:
         """Take the names of what promises it: policy, version and calendar."""
-        self.policy = resolved.policy.name
-        self.version = resolved.policy.version
-        self.calendar = resolved.calendar.name
+        policy, terms = resolved.policy, self.terms
+        self.terms = CommitmentTerms.of(
+            policy.name, policy.version, terms.metric, resolved.calendar.name, terms.business, terms.target
+        )
 
     def aim(self, resolved: ResolvedCommitment, watch: Stopwatch, at: int) -> None:
         """Take the target that ``resolved`` sets, counting from the instant ``at``."""
-        self.adopt(resolved)
-        self.effective_from = at
-        if resolved.target is None:
-            self.target = None
-        else:
+        business, target = self.terms.business, None
+        if resolved.target is not None:
             amount = resolved.target.resolve(resolved.calendar, watch.began)
-            self.business = amount.clock is _BUSINESS
-            self.target = amount.micros
+            business, target = amount.clock is _BUSINESS, amount.micros
+        policy = resolved.policy
+        self.terms = CommitmentTerms.of(policy.name, policy.version, resolved.metric, resolved.calendar.name, business, target)
+        self.effective_from = at
 
     def measure_again(self, calendar: Calendar, watch: Stopwatch) -> None:
         """Find anew what was used at ``rebased_at`` and ``reset_at``: the clock or the calendar may be another now."""
-        if self.rebased_at is not None:
-            self.rebase_used = watch.elapsed(self.clock, calendar, self.rebased_at)
-        if self.reset_at is not None:
-            self.elapsed_at_reset = watch.elapsed(self.clock, calendar, self.reset_at)
-            self.paused_at_reset = watch.paused_for(self.clock, calendar, self.reset_at)
+        adjustment = self.adjustment
+        if adjustment is None:
+            return
+        if adjustment.rebased_at is not None:
+            self.adjust(rebase_used=watch.elapsed(self.clock, calendar, adjustment.rebased_at))
+        if adjustment.reset_at is not None:
+            self.adjust(
+                elapsed_at_reset=watch.elapsed(self.clock, calendar, adjustment.reset_at),
+                paused_at_reset=watch.paused_for(self.clock, calendar, adjustment.reset_at),
+            )
 
     def differs(self, resolved: ResolvedCommitment, watch: Stopwatch) -> bool:
         """Whether ``resolved`` sets another target, or counts it on another calendar."""
-        if self.unjudged:
+        terms = self.terms
+        if self.adjusted.unjudged:
             return False
-        if resolved.policy.name != self.policy or resolved.policy.version != self.version:
+        if resolved.policy.name != terms.policy or resolved.policy.version != terms.version:
             return True
         if resolved.target is None:
-            return self.target is not None
+            return terms.target is not None
         amount = resolved.target.resolve(resolved.calendar, watch.began)
         business = amount.clock is _BUSINESS
-        if amount.micros != self.target or business != self.business:
+        if amount.micros != terms.target or business != terms.business:
             return True
-        return business and resolved.calendar.name != self.calendar
+        return business and resolved.calendar.name != terms.calendar

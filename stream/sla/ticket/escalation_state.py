@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Final
 
 from stream.sla.calendar.duration import Clock
 from stream.sla.policy.policy import ThresholdKind
+from stream.sla.policy.terms import NO_ESCALATION_TERMS, EscalationTerms
 from stream.sla.ticket.commitment_state import BREACHED, PENDING
 from stream.sla.ticket.thresholds import mark, resolve
 
@@ -58,8 +59,6 @@ WITHDRAWN: Final = int(EscalationPhase.WITHDRAWN)
 _BUSINESS: Final = Clock.BUSINESS
 _USED: Final = ThresholdKind.USED
 
-Stored = tuple[str, int, str, int, int, tuple[str, ...], int, int, int, int, int, int | None]
-
 
 class Due:
     """What a ladder says next, if no event comes first."""
@@ -77,76 +76,40 @@ class Due:
 class EscalationState:
     """How one ladder stands on one ticket."""
 
-    def __init__(  # noqa: PLR0913  an argument an attribute: the stored form fills them by position
-        self,
-        policy: str,
-        version: int,
-        metric: str,
-        cycle: int,
-        effective_from: int = 0,
-        raised: tuple[str, ...] = (),
-        phase: int = 0,  # EscalationPhase.ACTIVE
-        last_emitted_at: int = 0,
-        monitored_until: int = 0,
-        repeats: int = 0,
-        rounds: int = 0,
-        next: int | None = None,  # noqa: A002  the word of all parts of a ticket
-    ) -> None:
-        self.policy: str = policy
-        self.version: int = version
-        self.metric: str = metric
-        """The metric row on whose stopwatch it stands."""
+    effective_from: int = 0
+    """When the present times of its levels took hold (epoch microseconds)."""
+    raised: tuple[str, ...] = ()
+    """Names of the levels that were raised, in order."""
+    phase: int = ACTIVE
+    last_emitted_at: int = 0
+    """When the highest level was last said, acknowledged, or put under monitoring (epoch microseconds)."""
+    monitored_until: int = 0
+    """When the monitoring period ends, once it has begun (epoch microseconds)."""
+    repeats: int = 0
+    """How often the highest level was repeated."""
+    rounds: int = 0
+    """When the last acknowledgement, release or recurrence was (epoch microseconds), 0 before the first: tells the facts of
+    one round from those of the next. Of two at one instant the second is one microsecond later."""
+    next: int | None = None
+    """The next instant at which something is said, if no event comes first."""
+
+    def __init__(self, terms: EscalationTerms = NO_ESCALATION_TERMS, cycle: int = 0) -> None:
+        self.terms: EscalationTerms = terms
         self.cycle: int = cycle
-        self.effective_from: int = effective_from
-        """When the present times of its levels took hold (epoch microseconds)."""
-        self.raised: tuple[str, ...] = raised
-        """Names of the levels that were raised, in order."""
-        self.phase: int = phase
-        self.last_emitted_at: int = last_emitted_at
-        """When the highest level was last said, acknowledged, or put under monitoring (epoch microseconds)."""
-        self.monitored_until: int = monitored_until
-        """When the monitoring period ends, once it has begun (epoch microseconds)."""
-        self.repeats: int = repeats
-        """How often the highest level was repeated."""
-        self.rounds: int = rounds
-        """When the last acknowledgement, release or recurrence was (epoch microseconds), 0 before the first: tells the facts of
-        one round from those of the next. Of two at one instant the second is one microsecond later."""
-        self.next: int | None = next
-        """The next instant at which something is said, if no event comes first."""
+        """Of the stopwatch; 0: the escalation has not begun."""
 
     def copy(self) -> EscalationState:
         """A ladder of its own."""
-        return EscalationState(
-            self.policy,
-            self.version,
-            self.metric,
-            self.cycle,
-            self.effective_from,
-            self.raised,
-            self.phase,
-            self.last_emitted_at,
-            self.monitored_until,
-            self.repeats,
-            self.rounds,
-            self.next,
-        )
+        copy = EscalationState(self.terms, self.cycle)
+        copy.effective_from, copy.raised, copy.phase, copy.next = self.effective_from, self.raised, self.phase, self.next
+        copy.last_emitted_at, copy.monitored_until = self.last_emitted_at, self.monitored_until
+        copy.repeats, copy.rounds = self.repeats, self.rounds
+        return copy
 
-    def parts(self) -> Stored:
-        """What the table keeps: the arguments of ``EscalationState`` in their order."""
-        return (
-            self.policy,
-            self.version,
-            self.metric,
-            self.cycle,
-            self.effective_from,
-            self.raised,
-            self.phase,
-            self.last_emitted_at,
-            self.monitored_until,
-            self.repeats,
-            self.rounds,
-            self.next,
-        )
+    def parts(self) -> tuple[object, ...]:
+        """All that it keeps, to compare two by."""
+        since = (self.effective_from, self.last_emitted_at, self.monitored_until, self.rounds)
+        return self.terms.parts, self.cycle, self.phase, self.raised, self.repeats, since, self.next
 
     def next_round(self, at: int) -> None:
         """What becomes true from now on is of another round."""
@@ -176,17 +139,24 @@ class EscalationState:
         if self.phase == ACKNOWLEDGED:
             if ladder.raise_again_after is None or highest is None:
                 return []
-            again = shift(self.last_emitted_at, ladder.raise_again_after, calendar)
-            return [Due(_when_allowed(max(again, self.effective_from), highest, calendar), highest, None)]
+            allowed = self._again(ladder.raise_again_after, highest, calendar)
+            return [] if allowed is None else [Due(allowed, highest, None)]
         found = []
         for level, threshold in self._above(resolved_ladder):
             instant = self._instant(threshold, resolved_ladder, watch, commitment_state)
-            if instant is not None:
-                found.append(Due(_when_allowed(instant, level, calendar), level, threshold))
+            allowed = None if instant is None else _when_allowed(instant, level, calendar)
+            if allowed is not None:
+                found.append(Due(allowed, level, threshold))
         if highest is not None and highest.repeat_every is not None and self.repeats < highest.max_repeats:
-            again = shift(self.last_emitted_at, highest.repeat_every, calendar)
-            found.append(Due(_when_allowed(max(again, self.effective_from), highest, calendar), highest, None))
+            allowed = self._again(highest.repeat_every, highest, calendar)
+            if allowed is not None:
+                found.append(Due(allowed, highest, None))
         return found
+
+    def _again(self, wait: Duration, highest: Level, calendar: Calendar) -> int | None:
+        """When the highest level is said once more, so long after it was last said."""
+        again = shift(self.last_emitted_at, wait, calendar)
+        return None if again is None else _when_allowed(max(again, self.effective_from), highest, calendar)
 
     def highest(self, resolved_ladder: ResolvedLadder) -> Level | None:
         """The highest level raised; ``None`` before the first."""
@@ -256,15 +226,16 @@ def _may_escalate(resolved_ladder: ResolvedLadder, commitment_state: CommitmentS
     )
 
 
-def shift(instant: int, duration: Duration, calendar: Calendar) -> int:
-    """``instant`` plus a duration, on the wall or on the calendar as its unit says."""
+def shift(instant: int, duration: Duration, calendar: Calendar) -> int | None:
+    """``instant`` plus a duration, on the wall or on the calendar as its unit says; ``None`` if that is not open so long."""
     amount = duration.resolve(calendar, instant)
-    return calendar.add(instant, amount.micros) if amount.clock is _BUSINESS else instant + amount.micros
+    return calendar.after(instant, amount.micros) if amount.clock is _BUSINESS else instant + amount.micros
 
 
-def _when_allowed(instant: int, level: Level, calendar: Calendar) -> int:
-    """The next opening for a level that speaks only in business hours."""
+def _when_allowed(instant: int, level: Level, calendar: Calendar) -> int | None:
+    """The next opening for a level that speaks only in business hours; ``None`` if there is none."""
     if not level.only_in_business_hours or calendar.is_open(instant):
         return instant
     # The instant after which business time passes again: one microsecond of it, less that microsecond.
-    return calendar.add(instant, 1) - 1
+    passed = calendar.after(instant, 1)
+    return None if passed is None else passed - 1

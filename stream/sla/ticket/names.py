@@ -14,6 +14,8 @@ from typing import Final
 
 import msgspec
 
+from stream.sla.policy.terms import CommitmentTerms, EscalationTerms
+
 WORDS: Final = (
     "status",
     "priority",
@@ -48,10 +50,10 @@ WORDS: Final = (
 _NUMBERS: Final = {word: number for number, word in enumerate(WORDS)}
 
 Names = tuple[str, ...]
-CommitmentKey = tuple[str, str, int, str, str, bool, int | None]
-"""Of a commitment: its name, its policy and version, its row, its calendar, whether it counts business time, its target."""
-LadderKey = tuple[str, str, int, str]
-"""Of a ladder: its name, its policy and version, its row."""
+CommitmentKey = tuple[str, CommitmentTerms]
+"""Of a commitment: its name and its terms."""
+LadderKey = tuple[str, EscalationTerms]
+"""Of a ladder: its name and its terms."""
 StateKeys = tuple[Names, tuple[CommitmentKey, ...], tuple[LadderKey, ...]]
 """Names of the stopwatches, then what is fixed of the commitments and of the ladders."""
 Promised = tuple[str, str, int, int]
@@ -140,12 +142,20 @@ def _numbered(keys: StateKeys) -> _StoredKeys:
     def place(row: str) -> int:
         return places.setdefault(row, len(places))
 
-    terms = [
-        (number(name), number(policy), version, place(row), number(calendar), business, target)
-        for name, policy, version, row, calendar, business, target in commitments
+    promised = [
+        (
+            number(name),
+            number(terms.policy),
+            terms.version,
+            place(terms.metric),
+            number(terms.calendar),
+            terms.business,
+            terms.target,
+        )
+        for name, terms in commitments
     ]
-    stood = [(number(name), number(policy), version, place(row)) for name, policy, version, row in ladders]
-    called = {f"{policy}/{name}": -1 - at for at, (name, policy, *_) in enumerate(ladders)}
+    stood = [(number(name), number(terms.policy), terms.version, place(terms.metric)) for name, terms in ladders]
+    called = {f"{terms.policy}/{name}": -1 - at for at, (name, terms) in enumerate(ladders)}
     rows: list[int] = []
     digests = b""
     for row in places:
@@ -153,7 +163,7 @@ def _numbered(keys: StateKeys) -> _StoredKeys:
         of = called.get(base)
         rows.append(2 * (number(base) if of is None else of) + bool(digest))
         digests += digest
-    return list(numbers)[len(WORDS) :], rows, digests, len(places) - len(watches), terms, stood
+    return list(numbers)[len(WORDS) :], rows, digests, len(places) - len(watches), promised, stood
 
 
 def _parted(row: str) -> tuple[str, bytes]:
@@ -182,9 +192,9 @@ def promised(data: bytes) -> tuple[Promised, ...]:
         metrics, commitments, _ = unpack_keys(data)
         found = tuple(
             [
-                (name, policy, number, metrics.index(metric))
-                for number, (name, policy, _, metric, _, _, target) in enumerate(commitments)
-                if target is not None and metric in metrics
+                (name, terms.policy, number, metrics.index(terms.metric))
+                for number, (name, terms) in enumerate(commitments)
+                if terms.target is not None and terms.metric in metrics
             ]
         )
         _promised_of_bytes[data] = found
@@ -205,9 +215,11 @@ def _named(stored: _StoredKeys) -> StateKeys:
         rows.append(name)
     if at != len(digests):
         raise IndexError(f"{len(digests)} bytes of digests, where the rows have {at}")
-    terms: list[CommitmentKey] = [
-        (words[name], words[policy], version, rows[row], words[calendar], business, target)
+    promised: list[CommitmentKey] = [
+        (words[name], CommitmentTerms.of(words[policy], version, rows[row], words[calendar], business, target))
         for name, policy, version, row, calendar, business, target in keyed_commitments
     ]
-    stood: list[LadderKey] = [(words[name], words[policy], version, rows[row]) for name, policy, version, row in keyed_ladders]
-    return tuple(rows[: len(rows) - unwatched]), tuple(terms), tuple(stood)
+    stood: list[LadderKey] = [
+        (words[name], EscalationTerms.of(words[policy], version, rows[row])) for name, policy, version, row in keyed_ladders
+    ]
+    return tuple(rows[: len(rows) - unwatched]), tuple(promised), tuple(stood)

@@ -5,8 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from stream.sla.ticket.commitment_state import BREACHED, PENDING, CommitmentState
-from stream.sla.ticket.commitment_state import Stored as StoredCommitment
-from stream.sla.ticket.escalation_state import Stored as StoredEscalation
 from stream.sla.ticket.history import Fields as Fields  # noqa: PLC0414  the word is also of tickets
 from stream.sla.ticket.history import History
 from stream.sla.ticket.stopwatch import PAUSED, RUNNING, Stopwatch
@@ -23,8 +21,8 @@ Stored = tuple[
     str,
     Fields,
     dict[str, StoredStopwatch],
-    dict[str, StoredCommitment],
-    dict[str, StoredEscalation],
+    dict[str, tuple[object, ...]],
+    dict[str, tuple[object, ...]],
     tuple[str, ...],
     bool,
     bool,
@@ -239,13 +237,12 @@ def open_commitments(state: State) -> list[OpenCommitment]:
     priority, team = str(ticket.fields.get("priority", "")), str(ticket.fields.get("team", ""))
     open_ = []
     for name, commitment_state in ticket.commitments.items():
-        watch = ticket.watches.get(commitment_state.metric)
+        terms = commitment_state.terms
+        watch = ticket.watches.get(terms.metric)
         if watch is not None:
-            going = commitment_status(commitment_state.target is not None, commitment_state.verdict, watch.phase)
+            going = commitment_status(terms.target is not None, commitment_state.verdict, watch.phase)
             if going:
-                open_.append(
-                    OpenCommitment(name, commitment_state.policy, priority, team, going, commitment_state.due, watch.began)
-                )
+                open_.append(OpenCommitment(name, terms.policy, priority, team, going, commitment_state.due, watch.began))
     return open_
 
 

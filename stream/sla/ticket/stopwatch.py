@@ -187,7 +187,8 @@ class Stopwatch:
         return total
 
     def reaches(self, used: int, clock: Clock, calendar: Calendar) -> int | None:
-        """The instant at which ``used`` microseconds are used up; ``None`` while that is not in sight (paused, stopped).
+        """The instant at which ``used`` microseconds are used up; ``None`` while that is not in sight (paused, stopped, or on a
+        calendar that is not open that long any more).
 
         Used up exactly when a stretch ends by a pause counts as not yet used up: the instant is then the next resumption,
         so that a pause at the very deadline is in time.
@@ -202,5 +203,5 @@ class Stopwatch:
                     return instant
             left -= length
         if self.phase == RUNNING:
-            return calendar.add(self.since, left) if clock is _BUSINESS else self.since + left
+            return calendar.after(self.since, left) if clock is _BUSINESS else self.since + left
         return None

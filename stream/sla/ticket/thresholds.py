@@ -36,17 +36,12 @@ def mark(
     ``passed``: also where it was reached before the present stretch of the stopwatch began; otherwise not before that.
     """
     if threshold.kind is _SHARE:
-        if commitment_state.target is None:
-            return None
-        used = (
-            commitment_state.rebase_used + (commitment_state.target + commitment_state.extension) * threshold.per_mille // 1000
-        )
-        return watch.reaches(used, commitment_state.clock, calendar)
+        used = commitment_state.share(threshold.per_mille)
+        return None if used is None else watch.reaches(used, commitment_state.clock, calendar)
     amount = resolve(threshold.duration, calendar, watch.began)
     if threshold.kind is _USED:
-        before = 0
-        if commitment_state.reset_at is not None:
-            before = watch.elapsed(amount.clock, calendar, commitment_state.reset_at)
+        reset_at = commitment_state.adjusted.reset_at
+        before = 0 if reset_at is None else watch.elapsed(amount.clock, calendar, reset_at)
         return watch.reaches(before + amount.micros, amount.clock, calendar)
     signed = -amount.micros if threshold.kind is _LEFT else amount.micros
     allowance = commitment_state.allowance
@@ -57,7 +52,13 @@ def mark(
         return watch.reaches(max(allowance + signed, 0), amount.clock, calendar)
     if commitment_state.due is None:
         return None
-    shifted = calendar.add(commitment_state.due, signed) if amount.clock is _BUSINESS else commitment_state.due + signed
+    if amount.clock is _BUSINESS:
+        found = calendar.after(commitment_state.due, signed)
+        if found is None and signed > 0:
+            return None
+        shifted = 0 if found is None else found  # the calendar was not open that long before the deadline
+    else:
+        shifted = commitment_state.due + signed
     return shifted if passed else max(shifted, watch.since)
 
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from stream.sla.events import Event
     from stream.sla.policy.policy import Threshold
     from stream.sla.policy.resolve import ResolvedCommitment
+    from stream.sla.policy.terms import CommitmentTerms
     from stream.sla.ticket.stopwatch import Signal, Stopwatch
     from stream.sla.transition.emitter import Emitter
 
@@ -89,9 +90,9 @@ class CommitmentMachine:
     def _fulfil(self) -> None:
         commitment_state = self.commitment_state
         if commitment_state.verdict == PENDING:
-            if commitment_state.target is None:
+            if commitment_state.terms.target is None:
                 commitment_state.decide(MEASURED)
-                self.emit(_MEASURED, _NO_TARGET if not commitment_state.unjudged else Reason.PAST_WHEN_PROMISED)
+                self.emit(_MEASURED, _NO_TARGET if not commitment_state.adjusted.unjudged else Reason.PAST_WHEN_PROMISED)
             elif commitment_state.due is not None and commitment_state.due < self.emitter.at:
                 # Time was let pass up to here, so only a target that changed at this very instant can have got by.
                 self.breach()
@@ -111,14 +112,14 @@ class CommitmentMachine:
                 commitment_state.decide(BREACHED)
             elif commitment_state.verdict in (MET, MEASURED):
                 commitment_state.decide(PENDING)
-                commitment_state.decided_by = None
+                commitment_state.adjust(decided_by=None)
                 commitment_state.effective_from = self.emitter.at
             if commitment_state.verdict == PENDING:
                 if commitment_state.differs(self.resolved, self.watch):
                     self.retarget()  # the fields or the policies changed while it was stopped
                 else:
                     commitment_state.adopt(self.resolved)
-                    if not commitment_state.unjudged:
+                    if not commitment_state.adjusted.unjudged:
                         commitment_state.measure_again(self.resolved.calendar, self.watch)  # its calendar may have changed
         if commitment_state.verdict != PENDING:
             return
@@ -154,11 +155,11 @@ class CommitmentMachine:
         room = None if cap is None else cap.resolve(self.resolved.calendar, self.watch.began)
         allowed = 0
         if room is not None and room.clock is commitment_state.clock is wanted.clock:
-            allowed = min(wanted.micros, room.micros - commitment_state.extension)
-        if commitment_state.verdict != PENDING or commitment_state.target is None or not self.watch.on or allowed <= 0:
+            allowed = min(wanted.micros, room.micros - commitment_state.adjusted.extension)
+        if commitment_state.verdict != PENDING or commitment_state.terms.target is None or not self.watch.on or allowed <= 0:
             self.emit(Kind.EXTENSION_REFUSED, Reason.NO_EXTENSION, per_event=True)
             return
-        commitment_state.extension += allowed
+        commitment_state.adjust(extension=commitment_state.adjusted.extension + allowed)
         commitment_state.revise(self.emitter.at)
         commitment_state.effective_from = self.emitter.at
         self._aim_again()
@@ -168,15 +169,13 @@ class CommitmentMachine:
         """A cycle has begun, or the commitment has begun to apply: a new state takes the place of one that has a cycle."""
         before, resolved, watch = self.commitment_state, self.resolved, self.watch
         if before.cycle:
-            commitment_state = self.commitment_state = CommitmentState(
-                resolved.policy.name, resolved.policy.version, resolved.metric, watch.cycle
-            )
-            if before.metric != resolved.metric or before.cycle == watch.cycle:
+            commitment_state = self.commitment_state = CommitmentState()
+            if before.terms.metric != resolved.metric or before.cycle == watch.cycle:
                 commitment_state.revision = before.revision
                 commitment_state.revise(self.emitter.at)
         else:
             commitment_state = before
-            commitment_state.cycle = watch.cycle
+        commitment_state.cycle = watch.cycle
         if self.emitter.renamed_since(resolved.name, watch.began):
             commitment_state.revise(self.emitter.at)
         self.emitter.ticket.commitments[resolved.name] = commitment_state
@@ -188,8 +187,8 @@ class CommitmentMachine:
             if commitment_state.due is not None and commitment_state.due < self.emitter.at:
                 # Else a commitment that is added would breach every old ticket, and a renamed one would breach a second time.
                 reason = Reason.PAST_WHEN_PROMISED
-                commitment_state.unjudged = True
-                commitment_state.target = None
+                commitment_state.adjust(unjudged=True)
+                commitment_state.terms = commitment_state.terms.without_target()
                 self.look_ahead()
         self.emit(_STARTED, reason)
         if watch.phase == PAUSED:
@@ -199,15 +198,14 @@ class CommitmentMachine:
         """The ticket's fields now promise something else: swap the target as the commitment's ``on_change`` says."""
         commitment_state, resolved, at = self.commitment_state, self.resolved, self.emitter.at
         commitment_state.revise(at)
-        commitment_state.unjudged = False  # it moves to another row or cycle
+        commitment_state.adjust(unjudged=False)  # it moves to another row or cycle
         self._aim()
         mode = resolved.commitment.on_change
         if mode is OnChange.RESET:
-            commitment_state.extension = 0
+            commitment_state.adjust(extension=0, reset_at=at)
             commitment_state.warned = ()
-            commitment_state.reset_at = at
         if mode is not OnChange.CARRY:
-            commitment_state.rebased_at = at
+            commitment_state.adjust(rebased_at=at)
         commitment_state.measure_again(resolved.calendar, self.watch)
         self._aim_again()
         self.emit(Kind.RETARGETED, _FIELD_CHANGED, per_event=True)
@@ -216,24 +214,24 @@ class CommitmentMachine:
         """Take the target that is wanted now. What was granted stands: where the clock is another, as the same shift of the
         deadline."""
         commitment_state, resolved, watch, at = self.commitment_state, self.resolved, self.watch, self.emitter.at
-        extension, business = commitment_state.extension, commitment_state.business
+        extension, terms = commitment_state.adjusted.extension, commitment_state.terms
         deadline: int | None = None
         before = resolved.calendar
         if extension:
-            before = self.emitter.known[self.emitter.ticket.deployment].policies.calendars[commitment_state.calendar]
-            old_watch = self.emitter.ticket.watches.get(commitment_state.metric, watch)
+            before = self.emitter.known[self.emitter.ticket.deployment].policies.calendars[terms.calendar]
+            old_watch = self.emitter.ticket.watches.get(terms.metric, watch)
             deadline = old_watch.reaches(
-                commitment_state.rebase_used + (commitment_state.target or 0), commitment_state.clock, before
+                commitment_state.adjusted.rebase_used + (terms.target or 0), commitment_state.clock, before
             )
-        commitment_state.metric = resolved.metric
         commitment_state.cycle = watch.cycle
         commitment_state.aim(resolved, watch, at)
-        if extension and commitment_state.business != business:
+        if extension and commitment_state.terms.business != terms.business:
             start = at if deadline is None else deadline
-            if business:
-                commitment_state.extension = before.add(start, extension) - start
+            if terms.business:
+                moved = before.after(start, extension)
+                commitment_state.adjust(extension=extension if moved is None else moved - start)
             else:
-                commitment_state.extension = resolved.calendar.measure(start, start + extension)
+                commitment_state.adjust(extension=resolved.calendar.measure(start, start + extension))
 
     def redeploy(self, former: ResolvedCommitment | None) -> None:
         """A deployment may have changed anything about it: measure it whole by the set in force from now on, and say what
@@ -243,9 +241,10 @@ class CommitmentMachine:
         """
         commitment_state, resolved, at = self.commitment_state, self.resolved, self.emitter.at
         before = self._shown()
-        if commitment_state.unjudged:
+        if commitment_state.adjusted.unjudged:
+            commitment_state.terms = commitment_state.terms.on_row(resolved.metric)
             commitment_state.adopt(resolved)
-            commitment_state.metric, commitment_state.cycle = resolved.metric, self.watch.cycle
+            commitment_state.cycle = self.watch.cycle
         else:
             self._aim()
             commitment_state.measure_again(resolved.calendar, self.watch)
@@ -258,9 +257,8 @@ class CommitmentMachine:
         if commitment_state.due is not None and commitment_state.due < at:
             self.breach()
 
-    def _shown(self) -> tuple[object, ...]:
-        state = self.commitment_state
-        return state.due, state.target, state.business, state.policy, state.version, state.calendar, state.metric
+    def _shown(self) -> tuple[int | None, CommitmentTerms]:
+        return self.commitment_state.due, self.commitment_state.terms
 
     def _why_redeployed(self, former: ResolvedCommitment | None) -> Reason:
         resolved = self.resolved
@@ -293,10 +291,10 @@ class CommitmentMachine:
 
     def _find_due(self) -> None:
         commitment_state = self.commitment_state
-        if commitment_state.target is None or not self.watch.on:
+        used = commitment_state.allowance
+        if used is None or not self.watch.on:
             commitment_state.due = None
         else:
-            used = commitment_state.rebase_used + commitment_state.target + commitment_state.extension
             commitment_state.due = self.watch.reaches(used, commitment_state.clock, self.resolved.calendar)
 
     def look_ahead(self) -> None:
@@ -306,7 +304,7 @@ class CommitmentMachine:
         if commitment_state.verdict != PENDING:
             return
         self._find_due()
-        if not watch.on or commitment_state.unjudged:
+        if not watch.on or commitment_state.adjusted.unjudged:
             return
         soonest = commitment_state.due
         if soonest is not None and soonest < commitment_state.effective_from:
@@ -342,7 +340,12 @@ class CommitmentMachine:
         # Once decided, a commitment is reported on the calendar by which it was decided, whatever the fields select now.
         clock, calendar = commitment_state.clock, emitter.calendar_of(commitment_state)
         text = "" if threshold is None else threshold.text
-        occasion = (commitment_state.metric, commitment_state.cycle, commitment_state.revision)
+        terms, adjustment = commitment_state.terms, commitment_state.adjustment
+        elapsed, paused = watch.elapsed(clock, calendar, at), watch.paused_for(clock, calendar, at)
+        if adjustment is not None:
+            elapsed -= adjustment.elapsed_at_reset
+            paused -= adjustment.paused_at_reset
+        occasion = (terms.metric, commitment_state.cycle, commitment_state.revision)
         emitter.effects.append(
             # By position: twenty names of arguments cost four times what the effect itself does.
             Effect(
@@ -351,8 +354,8 @@ class CommitmentMachine:
                 at,
                 emitter.now,
                 ticket,
-                commitment_state.policy,
-                commitment_state.version,
+                terms.policy,
+                terms.version,
                 name,
                 "",  # ladder
                 None,  # escalation_kind
@@ -365,9 +368,9 @@ class CommitmentMachine:
                 cause,
                 commitment_state.due,
                 None,  # allowed_from
-                watch.elapsed(clock, calendar, at) - commitment_state.elapsed_at_reset,
-                watch.paused_for(clock, calendar, at) - commitment_state.paused_at_reset,
-                None if commitment_state.target is None else commitment_state.target + commitment_state.extension,
+                elapsed,
+                paused,
+                commitment_state.promised,
                 calendar.name,
                 calendar.timezone,
                 False,  # late

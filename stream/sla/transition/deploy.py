@@ -56,8 +56,8 @@ def deploy(
     # 1
     for name, held in list(ticket.commitments.items()):
         commitment_state = draft.commitment_state(name) or held
-        if commitment_state.verdict != PENDING and commitment_state.decided_by is None:
-            commitment_state.decided_by = ticket.deployment
+        if commitment_state.verdict != PENDING and commitment_state.adjusted.decided_by is None:
+            commitment_state.adjust(decided_by=ticket.deployment)
     # 2
     _rename(draft, deployment.policies, change, former)
     # 3
@@ -85,8 +85,8 @@ def deploy(
 def _forget(ticket: Ticket, row: str, at: int) -> None:
     """Nothing is counted on the row any more; its stopwatch is kept where something that was decided refers to it."""
     watch = ticket.watches[row]
-    commitments, escalations = ticket.commitments.values(), ticket.escalations.values()
-    if all(held.metric != row for held in commitments) and all(high.metric != row for high in escalations):
+    standing: tuple[CommitmentState | EscalationState, ...] = (*ticket.commitments.values(), *ticket.escalations.values())
+    if all(held.terms.metric != row for held in standing):
         del ticket.watches[row]
     elif watch.on:
         cancelled = ticket.watches[row] = watch.copy()
@@ -97,20 +97,20 @@ def _rename(draft: Draft, policies: PolicySet, change: Change, former: FormerNam
     """What the version in force still has under its old name keeps it: another version has the new one."""
     ticket = draft.ticket
     for name, held in list(ticket.commitments.items()):
-        new = change.commitment(change.policy(former.policy(held.policy)), name)
+        new = change.commitment(change.policy(former.policy(held.terms.policy)), name)
         if new != name and new not in ticket.commitments:
-            policy = _in_force(ticket, policies, held.metric)
+            policy = _in_force(ticket, policies, held.terms.metric)
             if policy is None or all(commitment.name != name for commitment in policy.commitments):
                 state = draft.commitment_state(name) or held
                 ticket.commitments = {new if key == name else key: value for key, value in ticket.commitments.items()}
                 ticket.commitments[new] = state
     for name, high in list(ticket.escalations.items()):
-        its_policy = change.policy(former.policy(high.policy))
+        its_policy = change.policy(former.policy(high.terms.policy))
         new = change.ladder(its_policy, name)
         levels = change.levels.get((its_policy, new))
         if new == name and not levels:
             continue
-        policy = _in_force(ticket, policies, high.metric)
+        policy = _in_force(ticket, policies, high.terms.metric)
         ladders = {} if policy is None else {ladder.name: ladder for ladder in policy.ladders}
         if levels:
             kept = {level.name for level in ladders[new].levels} if new in ladders else set()
@@ -175,14 +175,16 @@ def _continue_row(
 
 
 def _is_on(held: CommitmentState | EscalationState, row: str, watch: Stopwatch) -> bool:
-    return held.metric == row and held.cycle == watch.cycle
+    return held.terms.metric == row and held.cycle == watch.cycle
 
 
 def _move(draft: Draft, rows: tuple[str, str], commitments: frozenset[str], ladders: frozenset[str]) -> None:
     row, old_row = rows
     for name, held in list(draft.ticket.commitments.items()):
-        if held.metric == old_row and name in commitments:
-            (draft.commitment_state(name) or held).metric = row
+        if held.terms.metric == old_row and name in commitments:
+            commitment_state = draft.commitment_state(name) or held
+            commitment_state.terms = commitment_state.terms.on_row(row)
     for name, high in list(draft.ticket.escalations.items()):
-        if high.metric == old_row and name in ladders:
-            (draft.escalation_state(name) or high).metric = row
+        if high.terms.metric == old_row and name in ladders:
+            escalation_state = draft.escalation_state(name) or high
+            escalation_state.terms = escalation_state.terms.on_row(row)

@@ -38,9 +38,10 @@ class Emitter:
 
     def calendar_of(self, commitment_state: CommitmentState) -> Calendar:
         """The calendar on which a commitment is reported: of the set that decided it, or of the set in force."""
-        decided_by = commitment_state.decided_by
+        adjustment = commitment_state.adjustment
+        decided_by = None if adjustment is None else adjustment.decided_by
         calendars = self.calendars if decided_by is None else self.known[decided_by].policies.calendars
-        return calendars[commitment_state.calendar]
+        return calendars[commitment_state.terms.calendar]
 
     def renamed_since(self, name: str, instant: int) -> bool:
         """Whether the name may have been that of something else: a deployment is being applied, or one that began to hold after

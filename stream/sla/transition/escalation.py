@@ -80,7 +80,7 @@ class EscalationMachine:
     @property
     def going_on(self) -> bool:
         """Its stopwatch is on, so that what was raised stays raised where it moves to another row by a deployment."""
-        watch = self.emitter.ticket.watches[self.escalation_state.metric]
+        watch = self.emitter.ticket.watches[self.escalation_state.terms.metric]
         return watch.on and watch.cycle == self.escalation_state.cycle
 
     @property
@@ -97,9 +97,13 @@ class EscalationMachine:
         monitoring = self.resolved_ladder.ladder.monitoring
         if signal is REOPEN:
             self._reopen()
-        elif signal is STOP and self.escalation_state.active and monitoring is not None:
+        elif (
+            signal is STOP
+            and self.escalation_state.active
+            and monitoring is not None
+            and (until := shift(self.emitter.at, monitoring, self.resolved_ladder.calendar)) is not None
+        ):
             self._enter(EscalationPhase.MONITORING)
-            until = shift(self.emitter.at, monitoring, self.resolved_ladder.calendar)
             self.escalation_state.next = self.escalation_state.monitored_until = until
             self._emit_to_all(Kind.MONITORING, reason, due_at=until)
         elif signal in (STOP, RESTART, CANCEL):
@@ -119,25 +123,19 @@ class EscalationMachine:
     def begin(self) -> None:
         """A cycle has begun, or the ladder has begun to apply: a new state, or after a withdrawal the old one at its level."""
         before, resolved_ladder, watch = self.escalation_state, self.resolved_ladder, self.watch
-        if before.metric == resolved_ladder.metric and before.cycle == watch.cycle:
+        if before.terms.metric == resolved_ladder.metric and before.cycle == watch.cycle:
             before.repeats = 0
             self._enter(EscalationPhase.ACTIVE)
             self._emit_to_all(Kind.RECURRED, _FIELD_CHANGED if self.emitter.deployment is None else Reason.POLICY_CHANGED)
         else:
             if before.cycle:
-                self.escalation_state = EscalationState(
-                    resolved_ladder.policy.name,
-                    resolved_ladder.policy.version,
-                    resolved_ladder.metric,
-                    watch.cycle,
-                )
-                if before.metric != resolved_ladder.metric:
+                self.escalation_state = EscalationState()
+                if before.terms.metric != resolved_ladder.metric:
                     self.escalation_state.rounds = before.rounds
                     self.escalation_state.next_round(self.emitter.at)
-            else:
-                before.cycle = watch.cycle
-                if self.emitter.renamed_since(resolved_ladder.name, watch.began):
-                    before.next_round(self.emitter.at)
+            elif self.emitter.renamed_since(resolved_ladder.name, watch.began):
+                before.next_round(self.emitter.at)
+            self.escalation_state.terms, self.escalation_state.cycle = resolved_ladder.terms, watch.cycle
             self.emitter.ticket.escalations[resolved_ladder.name] = self.escalation_state
         if self.emitter.deployment is None:
             self.refresh()
@@ -146,7 +144,7 @@ class EscalationMachine:
 
     def retarget(self) -> None:
         """Its stopwatch begins another cycle, or another stopwatch counts it: what was raised before is over."""
-        before = self.emitter.ticket.watches[self.escalation_state.metric]
+        before = self.emitter.ticket.watches[self.escalation_state.terms.metric]
         EscalationMachine(self.emitter, self.resolved_ladder, self.escalation_state, before, self.commitment_state).release(
             Reason.RESTARTED if self.emitter.deployment is None else Reason.POLICY_CHANGED
         )
@@ -159,7 +157,8 @@ class EscalationMachine:
     def redeploy(self) -> None:
         """A deployment may have changed its levels, or the row on which it stands. Of the levels that are due already only the
         highest is raised."""
-        self.escalation_state.metric, self.escalation_state.cycle = self.resolved_ladder.metric, self.watch.cycle
+        self.escalation_state.terms = self.escalation_state.terms.on_row(self.resolved_ladder.metric)
+        self.escalation_state.cycle = self.watch.cycle
         self._refresh_and_raise_highest_past()
 
     def _refresh_and_raise_highest_past(self) -> None:
@@ -208,7 +207,7 @@ class EscalationMachine:
         level = next((level for level in ladder.levels if level.name == wanted), None)
         open_from = None if gate is None else gate.due
         # A gate with no deadline in sight (paused) is shut; one that was fulfilled without ever having one is open.
-        shut = gate is not None and gate.target is not None
+        shut = gate is not None and gate.terms.target is not None
         shut = shut and (event.at < open_from if open_from is not None else gate is not None and gate.verdict == PENDING)
         early = shut and event.impact not in URGENT
         if level is None or not ladder.on_request or not self.watch.on or early:
@@ -302,7 +301,7 @@ class EscalationMachine:
         at, cause, ticket = emitter.at, emitter.cause, emitter.ticket.id
         ladder, policy, calendar = resolved_ladder.ladder, resolved_ladder.policy, resolved_ladder.calendar
         level = notification.level
-        occasion = (escalation_state.metric, escalation_state.cycle, escalation_state.rounds)
+        occasion = (escalation_state.terms.metric, escalation_state.cycle, escalation_state.rounds)
         emitter.effects.append(
             Effect(
                 stem(ticket, ladder.name, occasion, kind, f"{level}#{notification.repetition}", cause if per_event else ""),

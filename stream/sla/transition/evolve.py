@@ -227,7 +227,7 @@ class Transition:
             watch.take(signal, emitter.at)
         for resolved in resolved_policy.commitments_on.get(metric, ()):
             commitment_state = self.draft.commitment_state(resolved.name)
-            if commitment_state is None or commitment_state.cycle != cycle or commitment_state.metric != metric:
+            if commitment_state is None or commitment_state.cycle != cycle or commitment_state.terms.metric != metric:
                 continue
             if ends:
                 CommitmentMachine(emitter, resolved, commitment_state, watch).on_end(signal, reason)
@@ -235,7 +235,7 @@ class Transition:
                 CommitmentMachine(emitter, resolved, commitment_state, watch).on_move(signal)
         for resolved_ladder in resolved_policy.ladders_on.get(metric, ()):
             escalation_state = self.draft.escalation_state(resolved_ladder.name)
-            if escalation_state is None or escalation_state.metric != metric:
+            if escalation_state is None or escalation_state.terms.metric != metric:
                 continue  # of that name, but on another row: the version that began with it ends it
             if escalation_state.cycle == cycle == watch.cycle:
                 self._escalation(resolved_ladder, escalation_state, watch).on_signal(signal, reason)
@@ -258,18 +258,20 @@ class Transition:
         commitment_state = self.draft.commitment_state(name)
         if commitment_state is None:
             return []  # nothing of that name was ever promised to this ticket: there is nobody to tell
-        watch = self.ticket.watches[commitment_state.metric]
+        watch = self.ticket.watches[commitment_state.terms.metric]
         resolved = self.draft.resolved_policy(watch).commitments.get(name)
         if resolved is not None:
             CommitmentMachine(self.emitter, resolved, commitment_state, watch).on_extension(event)
-        return [commitment_state.metric]
+        return [commitment_state.terms.metric]
 
     def _present_name(self, name: str) -> str:
         """Of the commitment that an event names, perhaps by a name that it had."""
         commitments, former = self.ticket.commitments, self.timeline.known[self.ticket.deployment].former
         if name in commitments:
             return name
-        return next((present for present, held in commitments.items() if former.commitment(held.policy, name) == present), name)
+        return next(
+            (present for present, held in commitments.items() if former.commitment(held.terms.policy, name) == present), name
+        )
 
     def _escalate(self, event: Event) -> list[str]:
         """An acknowledgement or a release is for every ladder that it means; a request is answered once."""
@@ -279,7 +281,7 @@ class Transition:
         for name in list(ticket.escalations):
             escalation_state = self.draft.escalation_state(name)
             if escalation_state is not None:
-                watch = ticket.watches[escalation_state.metric]
+                watch = ticket.watches[escalation_state.terms.metric]
                 resolved_ladder = self.draft.resolved_policy(watch).ladders.get(name)
                 if resolved_ladder is not None:
                     level = former.level(resolved_ladder.policy.name, name, event.level)
@@ -295,20 +297,20 @@ class Transition:
                 escalation.on_release(meant)
             else:
                 escalation.on_request(meant, ticket.commitments.get(escalation.resolved_ladder.ladder.request_after))
-        return [escalation.escalation_state.metric for escalation, _ in found]
+        return [escalation.escalation_state.terms.metric for escalation, _ in found]
 
     def _fire(self, instant: int) -> None:
         ticket, emitter = self.ticket, self.emitter
         emitter.at, emitter.cause = instant, TIMER
         for name, held in list(ticket.commitments.items()):
             if held.next == instant:
-                watch, commitment_state = ticket.watches[held.metric], self.draft.commitment_state(name) or held
+                watch, commitment_state = ticket.watches[held.terms.metric], self.draft.commitment_state(name) or held
                 CommitmentMachine(
                     emitter, self.draft.resolved_policy(watch).commitments[name], commitment_state, watch
                 ).on_due()
         for name, high in list(ticket.escalations.items()):
             if high.next == instant:
-                watch, escalation_state = ticket.watches[high.metric], self.draft.escalation_state(name) or high
+                watch, escalation_state = ticket.watches[high.terms.metric], self.draft.escalation_state(name) or high
                 resolved_ladder = self.draft.resolved_policy(watch).ladders.get(name)
                 if resolved_ladder is None:
                     raise ValueError(f"ladder {name!r} is to be raised, and nothing promises it")

@@ -109,11 +109,9 @@ def reconcile(draft: Draft, emitter: Emitter, metrics: list[str], before: Terms 
         for resolved in resolved_policy.commitments_on.get(metric, ()):
             name = resolved.name
             promised.add(name)
-            commitment_state = draft.commitment_state(name) or CommitmentState(
-                resolved.policy.name, resolved.policy.version, metric, 0
-            )
+            commitment_state = draft.commitment_state(name) or CommitmentState()
             commitment = CommitmentMachine(emitter, resolved, commitment_state, watch)
-            case = _case(commitment, draft, name, metric, (commitment_state.metric, commitment_state.cycle))
+            case = _case(commitment, draft, name, metric, (commitment_state.terms.metric, commitment_state.cycle))
             if case == _REDEPLOYED:
                 commitment.redeploy(None if before is None else before.commitment(name, watch))
             else:
@@ -121,13 +119,11 @@ def reconcile(draft: Draft, emitter: Emitter, metrics: list[str], before: Terms 
         for resolved_ladder in resolved_policy.ladders_on.get(metric, ()):
             name = resolved_ladder.name
             laddered.add(name)
-            escalation_state = draft.escalation_state(name) or EscalationState(
-                resolved_ladder.policy.name, resolved_ladder.policy.version, metric, 0
-            )
+            escalation_state = draft.escalation_state(name) or EscalationState()
             escalation = EscalationMachine(
                 emitter, resolved_ladder, escalation_state, watch, ticket.commitments.get(resolved_ladder.ladder.commitment)
             )
-            case = _case(escalation, draft, name, metric, (escalation_state.metric, escalation_state.cycle))
+            case = _case(escalation, draft, name, metric, (escalation_state.terms.metric, escalation_state.cycle))
             if case == _REDEPLOYED:
                 escalation.redeploy()
             else:
@@ -183,7 +179,7 @@ def _withdraw_all_but(promised: set[str], laddered: set[str], draft: Draft, emit
     are monitored."""
     ticket = draft.ticket
     for name, held in list(ticket.commitments.items()):
-        watch = ticket.watches[held.metric]
+        watch = ticket.watches[held.terms.metric]
         if name in promised or held.verdict != PENDING or not watch.on:
             continue
         resolved = before.commitment(name, watch)
@@ -191,10 +187,10 @@ def _withdraw_all_but(promised: set[str], laddered: set[str], draft: Draft, emit
             raise ValueError(f"commitment {name!r} is open, and nothing promised it")
         commitment_state = draft.commitment_state(name) or held
         if emitter.deployment is not None:
-            commitment_state.decided_by = ticket.deployment
+            commitment_state.adjust(decided_by=ticket.deployment)
         CommitmentMachine(emitter, resolved, commitment_state, watch).withdraw(_reason(before, resolved.policy.name))
     for name, current in list(ticket.escalations.items()):
-        watch = ticket.watches[current.metric]
+        watch = ticket.watches[current.terms.metric]
         if name in laddered or (not watch.on and (current.phase != MONITORING or name in draft.resolved_policy(watch).ladders)):
             continue
         escalation_state = draft.escalation_state(name) or current

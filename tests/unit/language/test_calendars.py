@@ -226,7 +226,22 @@ versions:
         ),
         ("timezone: Asia\nweek: 24x7", "timezone: there is no time zone `Asia`: give"),
         ("timezone: ../UTC\nweek: 24x7", "timezone: there is no time zone `../UTC`"),
-        ("timezone: UTC", "week: the week is missing"),
+        ("timezone: UTC", "week: the week is missing, and no date is open: give 24x7, closed, or windows by day"),
+        ("timezone: UTC\nexceptions: [{date: 2026-11-03, closed: true}]", "week: the week is missing"),
+        ("timezone: UTC\nexceptions: [{date: 2026-11-03, open: []}]", "week: the week is missing"),
+        ("timezone: UTC\nholidays: [2026-11-03]", "week: the week is missing"),
+        ("timezone: UTC\nweek: closed", "week: the calendar is never open"),
+        ("timezone: UTC\nweek: closed\nversions: [{since: 2026-01-01, holidays: []}]", "week: the calendar is never open"),
+        ("timezone: UTC\nweek: {mon: ['09:00:60-17:00']}", "week.mon.0: `09:00:60-17:00` has a time that does not exist"),
+        ("timezone: UTC\nweek: {mon: ['09:00-24:00:01']}", "week.mon.0: `09:00-24:00:01` has a time that does not exist"),
+        ("timezone: UTC\nweek: {mon: ['23:59:60-24:00']}", "week.mon.0: `23:59:60-24:00` has a time that does not exist"),
+        ("timezone: UTC\nweek: {mon: ['09:00:30.5-17:00']}", "week.mon.0: `09:00:30.5-17:00` is not a window"),
+        ("timezone: UTC\nweek: {mon: ['09:00:5-17:00']}", "week.mon.0: `09:00:5-17:00` is not a window"),
+        ("timezone: UTC\nweek: {mon: ['09:00:30-09:00:30']}", "week.mon.0: `09:00:30-09:00:30` ends when it starts"),
+        (
+            "timezone: UTC\nweek: {mon: ['09:00-13:00:01', '13:00-17:00']}",
+            "week.mon: the windows 09:00-13:00:01 and 13:00-17:00 overlap",
+        ),
         ("timezone: UTC\nweek: 24/7", "week: give 24x7"),
         ("timezone: UTC\nweek: {monday: ['09:00-17:00']}", "week.monday: `monday` is not a day"),
         ("timezone: UTC\nweek: {1: ['09:00-17:00']}", "week.1: `1` is not a day"),
@@ -305,6 +320,63 @@ def test_a_problem_is_reported_with_its_place(text: str, expected: str) -> None:
     found = problems(text)
     assert any(problem.startswith(expected) for problem in found), found
     assert len(found) == 1
+
+
+@pytest.mark.parametrize(
+    ("window", "seconds", "open_at", "closed_at"),
+    [
+        ("09:00:30-17:59:59", 32_369, ("16T09:00:30", "16T17:59:58"), ("16T09:00:29", "16T17:59:59")),
+        ("09:00:30-24:00", 53_970, ("16T09:00:30", "16T23:59:59"), ("16T09:00:29", "17T00:00:00")),
+        ("09:00:30-24:00:00", 53_970, ("16T23:59:59",), ("17T00:00:00",)),
+        ("23:59:59-00:00:01", 2, ("16T23:59:59", "17T00:00:00"), ("16T23:59:58", "17T00:00:01")),
+        ("22:00:10-05:59:50", 28_780, ("16T22:00:10", "17T05:59:49"), ("16T22:00:09", "17T05:59:50")),
+        ("00:00:01-00:00", 86_399, ("16T00:00:01", "16T23:59:59"), ("16T00:00:00",)),
+    ],
+)
+def test_a_window_may_have_seconds(window: str, seconds: int, open_at: tuple[str, ...], closed_at: tuple[str, ...]) -> None:
+    batoi = read(f"timezone: Asia/Kolkata\nweek: {{mon: ['{window}']}}\n")
+    assert batoi.day == seconds * 1_000_000
+    assert [batoi.is_open(at(f"2026-11-{text}")) for text in open_at] == [True] * len(open_at)
+    assert [batoi.is_open(at(f"2026-11-{text}")) for text in closed_at] == [False] * len(closed_at)
+
+
+def test_breaks_and_exceptions_may_have_seconds_too() -> None:
+    batoi = read(
+        OFFICE + "breaks: {mon: ['12:00:30-12:01']}\nexceptions: [{date: 2026-11-17, open: ['09:00:59-10:00']}]\n"
+        "holidays: [{date: 2026-11-18, open: ['09:00-09:00:01']}]\n"
+    )
+    assert [open_hours(batoi, f"2026-11-{day}") * 3600 for day in (16, 17, 18)] == [28_770, 3_541, 1]
+
+
+def test_without_a_week_only_stated_dates_are_open() -> None:
+    hotline = read(
+        "timezone: Asia/Kolkata\nexceptions: [{from: 2026-11-07, to: 2026-11-09, open: ['08:00-12:00']}, "
+        "{date: 2026-11-10, open: ['06:00-24:00']}, {from: '2026-11-12 22:00', to: '2026-11-13 02:00', open: true}]\n"
+        "holidays: [{date: 11-20, name: Remembrance, open: ['10:00-11:00']}, 2026-11-08]\n"
+    )
+    assert [open_hours(hotline, f"2026-11-{day:02}") for day in range(6, 15)] == [0, 4, 4, 4, 18, 0, 2, 2, 0]
+    assert (open_hours(hotline, "2026-11-20"), open_hours(hotline, "2099-11-20")) == (1, 1)
+    assert hotline.day == 1 * HOUR
+
+
+def test_a_working_day_without_a_week_is_the_commonest_opening_of_the_dates() -> None:
+    dates = "exceptions: [{from: 2026-11-07, to: 2026-11-09, open: ['08:00-12:00']}, {date: 2026-11-10, open: ['06:00-24:00']}]"
+    assert read(f"timezone: UTC\n{dates}").day == 4 * HOUR
+    assert read(f"timezone: UTC\nday: 6h\n{dates}").day == 6 * HOUR
+    assert read("timezone: UTC\nexceptions: [{from: '2026-11-07 10:00', to: '2026-11-09 10:00', open: true}]").day == 24 * HOUR
+
+
+def test_a_seasonal_desk_has_its_weeks_in_versions_and_is_closed_between_them() -> None:
+    desk = read(
+        "timezone: Asia/Kolkata\nweek: closed\nholidays: [2026-11-18]\nversions:\n"
+        "  - {since: 2026-11-16, week: {mon-fri: ['09:00-17:00']}}\n"
+        "  - {since: 2026-11-20, week: closed}\n"
+        "  - {since: 2027-11-15, week: {mon-sun: ['09:00-15:00']}}\n"
+        "  - {since: 2027-11-17, week: closed}\n"
+    )
+    assert [open_hours(desk, f"2026-11-{day}") for day in range(13, 21)] == [0, 0, 0, 8, 8, 0, 8, 0]
+    assert [open_hours(desk, f"2027-11-{day}") for day in range(14, 18)] == [0, 6, 6, 0]
+    assert desk.day == 6 * HOUR
 
 
 def test_every_problem_is_reported_not_just_the_first() -> None:

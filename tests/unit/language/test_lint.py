@@ -47,6 +47,35 @@ def ladder(levels: str, extra: str = "starts: ticket_created, stops: solved", co
     return file(policy(tail=f"{commitments}\nescalations: [{{ladder: l, kind: functional, {extra}, levels: [{levels}]}}]"))
 
 
+HOTLINE = """\
+calendars:
+  hotline:
+    timezone: Europe/Berlin
+    exceptions:
+      - {from: 2026-11-02, to: 2026-11-03, open: ["08:00-12:00"]}
+      - {date: 2026-11-10, open: ["06:00-24:00"]}
+policies:
+  - {policy: p, version: 1, applies_to: always, calendar: hotline, commitments: [{metric: resolution, target: TARGET}]}
+"""
+
+
+def test_a_target_that_the_dates_of_a_calendar_cannot_hold_is_reported(found: Found) -> None:
+    assert [problem for problem in found(HOTLINE.replace("TARGET", "27bh")) if "target" in problem[0]] == [
+        (
+            "policies[0].commitments[0].target",
+            "27bh never passes: `hotline` is open 26 hours in all, the last until 2026-11-11 00:00",
+        )
+    ]
+
+
+def test_a_calendar_whose_dates_end_is_warned_of_if_it_is_used(found: Found) -> None:
+    ((where, message),) = found(HOTLINE.replace("TARGET", "26bh"))
+    assert where == "calendars.hotline"
+    assert message.startswith("the calendar is not open after 2026-11-11 00:00")
+    ((_, message),) = found(HOTLINE.replace("TARGET", "26h").replace("calendar: hotline", "calendar: 24x7"))
+    assert message == "the calendar is not used by any policy"
+
+
 @pytest.mark.parametrize("name", BUILT_IN)
 def test_every_built_in_metric_is_free_of_problems(found: Found, name: str) -> None:
     assert found(commitment(f"metric: {name}, target: 1bd, warn_at: [50%, 4bh, -1bh]")) == []

@@ -234,9 +234,9 @@ def test_a_working_day_that_is_stated_is_believed() -> None:
     assert calendar(day=6 * HOUR).day == 6 * HOUR
 
 
-def test_a_week_that_never_opens_needs_a_stated_working_day() -> None:
+def test_a_calendar_that_never_opens_needs_a_stated_working_day() -> None:
     with pytest.raises(ValueError, match="must be stated"):
-        calendar(CLOSED_WEEK)
+        Calendar("shut", Content(UTC_ZONE, (Version(date.min, CLOSED_WEEK),)))
 
 
 def test_a_calendar_that_never_closes_counts_every_microsecond() -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from stream.sla.codec import codec, layout
 from stream.sla.events import Event
+from stream.sla.policy.terms import CommitmentTerms, EscalationTerms
 from stream.sla.ticket import names as vocabulary
 from stream.sla.ticket.history import packed
 from stream.sla.ticket.state import State, Ticket, open_commitments
@@ -208,8 +209,10 @@ ROWS = [
 
 @pytest.mark.parametrize("row", ROWS)
 def test_a_row_of_any_name_comes_back_whatever_refers_to_it(row: str) -> None:
-    commitments = (("mine", "p", 1, row, "24x7", True, 4 * HOUR), ("other", "p", 1, "no stopwatch#123456", "24x7", True, None))
-    keys = (("first_response", row), commitments, (("lead", "p", 1, row), ("second", "q", 2, "first_response")))
+    mine = CommitmentTerms.of("p", 1, row, "24x7", True, 4 * HOUR)
+    other = CommitmentTerms.of("p", 1, "no stopwatch#123456", "24x7", True, None)
+    ladders = (("lead", EscalationTerms.of("p", 1, row)), ("second", EscalationTerms.of("q", 2, "first_response")))
+    keys = (("first_response", row), (("mine", mine), ("other", other)), ladders)
 
     data = vocabulary.pack_keys(keys)
     vocabulary.clear_caches()
@@ -221,8 +224,8 @@ def test_a_row_of_any_name_comes_back_whatever_refers_to_it(row: str) -> None:
 @pytest.mark.parametrize("row", ["resolution#84f237", "p/lead#84f237"])
 def test_a_row_of_a_policy_file_costs_its_digest_and_not_its_name(row: str) -> None:
     def size(row: str) -> int:
-        mine = ("mine", "p", 1, row, "24x7", True, 4 * HOUR)
-        return len(vocabulary.pack_keys(((row,), (mine,), (("lead", "p", 1, row),))))
+        mine, lead = CommitmentTerms.of("p", 1, row, "24x7", True, 4 * HOUR), EscalationTerms.of("p", 1, row)
+        return len(vocabulary.pack_keys(((row,), (("mine", mine),), (("lead", lead),))))
 
     assert size(row) - size(row.partition("#")[0]) == 3
 

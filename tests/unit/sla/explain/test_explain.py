@@ -10,6 +10,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from stream.language.calendars import read_calendar
+from stream.observe.pages import phrasing
 from stream.sla.calendar.duration import Clock, Duration
 from stream.sla.effects import TIMER, Kind, Reason
 from stream.sla.engine import Engine
@@ -54,6 +55,24 @@ def told(policies: PolicySet, *events: Event, until: int | None = None) -> tuple
 def one(policies: PolicySet, *events: Event, until: int | None = None) -> Deadline:
     (deadline,) = told(policies, *events, until=until)
     return deadline
+
+
+def test_a_deadline_that_can_never_come_is_explained_as_such() -> None:
+    hotline = calendar("hotline", week="closed", exceptions=[{"date": "2026-11-03", "open": ["08:00-12:00"]}])
+    policies = policy_set(commitment("resolution", p1="2bh"), calendar=hotline)
+    deadline = one(policies, created(at("2026-11-03 11:00")), until=at("2026-11-04 09:00"))
+    assert (deadline.due, deadline.never, deadline.verdict) == (None, True, Outcome.PENDING)
+    assert phrasing.due(deadline, "UTC") == "never: hotline is not open for that long any more"
+    assert json.loads(encode_explanation(explain(policies, "T", [created(at("2026-11-03 11:00"))])))["deadlines"][0]["never"]
+    paused = one(
+        policies,
+        created(at("2026-11-03 11:00")),
+        changed(at("2026-11-03 11:30"), status="pending"),
+        until=at("2026-11-04 09:00"),
+    )
+    assert (paused.never, phrasing.due(paused, "UTC")) == (False, "unknown while paused")
+    in_time = one(policies, created(at("2026-11-03 09:00")))
+    assert (in_time.due, in_time.never) == (at("2026-11-03 11:00"), False)
 
 
 def metrics(deadline: Deadline) -> list[tuple[float, float, str, float]]:

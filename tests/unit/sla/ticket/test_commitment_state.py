@@ -239,7 +239,8 @@ def test_a_ticket_an_agent_opened_waits_for_no_first_response() -> None:
 
 
 def test_a_verdict_that_may_not_follow_is_our_bug() -> None:
-    commitment_state = CommitmentState("p", 1, "resolution", 1, verdict=Verdict.MET)
+    commitment_state = CommitmentState()
+    commitment_state.verdict = Verdict.MET
 
     with pytest.raises(ValueError, match="MET cannot become BREACHED"):
         commitment_state.decide(Verdict.BREACHED)

@@ -1,0 +1,96 @@
+"""What the state of a commitment or an escalation keeps of the policy that promises it.
+
+Tickets that are alike share these objects: ``of`` returns the same one for the same values.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+_MOST: Final = 10_000
+"""Terms that are remembered; a helpdesk has hundreds."""
+
+
+class CommitmentTerms:
+    """The promise of one commitment. Never changed."""
+
+    def __init__(self, policy: str, version: int, metric: str, calendar: str, business: bool, target: int | None) -> None:
+        self.policy: Final = policy
+        self.version: Final = version
+        self.metric: Final = metric
+        """The metric row whose stopwatch the commitment lies on."""
+        self.calendar: Final = calendar
+        self.business: Final = business
+        """Whether the target runs on the calendar rather than on the wall."""
+        self.target: Final = target
+        """Microseconds on that clock; ``None``: nothing is promised."""
+        self.parts: Final[tuple[object, ...]] = (policy, version, metric, calendar, business, target)
+        """The arguments of ``CommitmentTerms`` in their order."""
+        self._hash: Final = hash(self.parts)
+
+    @staticmethod
+    def of(policy: str, version: int, metric: str, calendar: str, business: bool, target: int | None) -> CommitmentTerms:
+        """The terms with these values."""
+        key = (policy, version, metric, calendar, business, target)
+        terms = _commitment_terms.get(key)
+        if terms is None:
+            if len(_commitment_terms) >= _MOST:
+                _commitment_terms.clear()
+            terms = _commitment_terms[key] = CommitmentTerms(policy, version, metric, calendar, business, target)
+        return terms
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, CommitmentTerms) and self.parts == other.parts
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    def on_row(self, metric: str) -> CommitmentTerms:
+        """The same promise on the stopwatch of another row."""
+        return CommitmentTerms.of(self.policy, self.version, metric, self.calendar, self.business, self.target)
+
+    def without_target(self) -> CommitmentTerms:
+        """The same, with nothing promised."""
+        return CommitmentTerms.of(self.policy, self.version, self.metric, self.calendar, self.business, None)
+
+
+class EscalationTerms:
+    """The ladder of one escalation. Never changed."""
+
+    def __init__(self, policy: str, version: int, metric: str) -> None:
+        self.policy: Final = policy
+        self.version: Final = version
+        self.metric: Final = metric
+        """The metric row on whose stopwatch the escalation stands."""
+        self.parts: Final[tuple[object, ...]] = (policy, version, metric)
+        """The arguments of ``EscalationTerms`` in their order."""
+        self._hash: Final = hash(self.parts)
+
+    @staticmethod
+    def of(policy: str, version: int, metric: str) -> EscalationTerms:
+        """The terms with these values."""
+        key = (policy, version, metric)
+        terms = _escalation_terms.get(key)
+        if terms is None:
+            if len(_escalation_terms) >= _MOST:
+                _escalation_terms.clear()
+            terms = _escalation_terms[key] = EscalationTerms(policy, version, metric)
+        return terms
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, EscalationTerms) and self.parts == other.parts
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    def on_row(self, metric: str) -> EscalationTerms:
+        """The same ladder on the stopwatch of another row."""
+        return EscalationTerms.of(self.policy, self.version, metric)
+
+
+_commitment_terms: Final[dict[tuple[str, int, str, str, bool, int | None], CommitmentTerms]] = {}
+_escalation_terms: Final[dict[tuple[str, int, str], EscalationTerms]] = {}
+NO_COMMITMENT_TERMS: Final = CommitmentTerms("", 0, "", "", True, None)
+"""Of a commitment that has not begun."""
+NO_ESCALATION_TERMS: Final = EscalationTerms("", 0, "")
+"""Of an escalation that has not begun."""
