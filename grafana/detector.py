@@ -110,7 +110,7 @@ def _traffic() -> list[Json]:
             "Records rejected per interval, by reason, and tickets that no policy applies to.",
             "short",
             Query(f"sum by (reason) (increase(sla_events_rejected_total{{{WHICH}}}[{RATE}]))", "{{reason}}"),
-            Query(f"sum(increase(sla_tickets_unmatched_total{{{WHICH}}}[{RATE}]))", "unmatched"),
+            Query(f"sum by (cause) (increase(sla_tickets_unmatched_total{{{WHICH}}}[{RATE}]))", "unmatched: {{cause}}"),
             bars=True,
             stacked=True,
             roof=5,

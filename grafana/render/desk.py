@@ -181,7 +181,8 @@ class _Worker(Collector):
             return
         self._events += 1
         self._metrics.event(event.type, _RESULTS[step.outcome])
-        self._metrics.unmatched(step.unmatched)
+        if step.unmatched:
+            self._metrics.unmatched("other")
         self._keep(partition, record.key, before, step)
         self._watermarks[partition] = max(self._watermarks[partition], event.at)
         self._metrics.partition(partition, self._watermarks[partition])

@@ -2,7 +2,7 @@
 
 The reader follows a restricted form of the core schema of YAML 1.2. A scalar is a number only if formatting the number gives
 the same text again. Dates, times, ``yes``, ``no``, ``on`` and ``off`` stay text. So ``on:`` is a key, ``2026-01-01`` is text,
-and a build called ``1.10`` does not become 1.1.
+and a build called ``1.10`` does not become 1.1. Text has one form of Unicode, NFC, as the fields of events have.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
+from unicodedata import normalize
 
 import yaml
 
@@ -188,7 +189,7 @@ class _Walk:
             if not isinstance(key_node, yaml.ScalarNode):
                 self._document.error(where, f"line {line}: a key must be a plain word")
                 continue
-            key = str(key_node.value)
+            key = normalize("NFC", str(key_node.value))
             here = (*where, key)
             if key in data:
                 first = self._document.lines[here]
@@ -201,7 +202,7 @@ class _Walk:
         return data
 
     def _scalar(self, node: yaml.ScalarNode, where: Where) -> object:
-        text = str(node.value)
+        text = normalize("NFC", str(node.value))
         if node.tag == _STR:
             return text
         if node.tag not in _SCALARS or not _SCALARS[node.tag][0].fullmatch(text):

@@ -12,7 +12,7 @@ from stream.documents.document import Document, PolicyError, Problem, Severity, 
 from stream.documents.readers import items, read_name, section, shown, under
 from stream.language.calendars import read_calendar
 from stream.language.lint import lint
-from stream.language.lint_warnings import warn_of
+from stream.language.lint_warnings import warn_of, warn_of_spellings
 from stream.language.metrics import Written, read_rows
 from stream.language.policy import Reading, read_policy
 from stream.language.renames import check_renames
@@ -86,6 +86,8 @@ def check(names: Sequence[str | Path]) -> Checked:
         _mind_last_dates(written_calendars, known, usable)
         for entry, reading in entries:
             warn_of(reading.policy, entry.warn)
+        if entries:
+            warn_of_spellings([reading.policy for reading in readings], [entry.warn for entry, _ in entries])
     problems = tuple(
         problem for document in documents for problem in sorted(document.problems, key=lambda problem: problem.line)
     )

@@ -31,6 +31,8 @@ Status = Literal["new", "open", "pending", "on_hold", "solved", "closed"]
 EVENT_TYPES: Final[tuple[EventType, ...]] = EventType.__args__  # type: ignore[attr-defined]
 ACTOR_KINDS: Final[tuple[ActorKind, ...]] = ActorKind.__args__  # type: ignore[attr-defined]
 STATUSES: Final[tuple[Status, ...]] = Status.__args__  # type: ignore[attr-defined]
+TICKET_FIELDS: Final = ("status", "priority", "category", "channel", "customer", "contract", "team", "assignee", "tags")
+"""The ticket fields that the contract of events names. A helpdesk may add fields of its own."""
 
 
 _SHORT: Final = {"id": "i", "type": "t", "source": "s", "seq": "n", "actor": "a", "fields": "f", "public": "p", "at": "@"}
@@ -70,3 +72,8 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True, rename=_SHORT, gc=F
     def key(self) -> tuple[int, int, str, str]:
         """The order of a ticket's events, whatever the order of their arrival."""
         return (self.at, self.seq, self.id, self.source)
+
+
+def as_one_text(value: str | list[str]) -> str:
+    """The value of a field as one text, for a label: the values of a list are separated by commas."""
+    return value if isinstance(value, str) else ", ".join(value)

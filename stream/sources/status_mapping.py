@@ -12,7 +12,7 @@ from stream.documents.readers import listed, section, shown, under
 from stream.language.zones import UnknownZoneError, read_tzinfo
 from stream.sla.events import STATUSES
 from stream.wire.ticket_event import MAX_ID
-from stream.wire.ticket_fields import MAX_FIELDS, MAX_TEXT
+from stream.wire.ticket_fields import MAX_TEXT
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -150,8 +150,6 @@ def _ticket_fields(value: object, report: Report) -> dict[str, str]:
     if not isinstance(value, dict):
         report((), f"must be a mapping from ticket fields to text, not {shown(value)}")
         return {}
-    if len(value) > MAX_FIELDS - 2:
-        report((), f"has too many fields: at most {MAX_FIELDS - 2} are allowed")
     for name in value:
         if not 1 <= len(name) <= 64 or name.startswith("@"):
             report((name,), "a ticket field has 1 to 64 characters and does not begin with @")

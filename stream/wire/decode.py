@@ -13,8 +13,9 @@ from typing import Final, NamedTuple
 import msgspec
 
 from stream.wire.instants import END, FIRST, epoch_micros
+from stream.wire.leap_second import without_leap_second
 from stream.wire.ticket_event import FeedTick, Incoming, Wire
-from stream.wire.ticket_fields import FieldsOnly, FieldValue, InvalidEvent, field_path
+from stream.wire.ticket_fields import InvalidEvent
 
 
 class RejectReason(StrEnum):
@@ -52,12 +53,10 @@ MAX_MESSAGE: Final = 300
 """The most characters of a message or path. Both quote the record, which may have any size."""
 
 _TIME_HINT: Final = "use an RFC 3339 time with an offset, like 2026-03-02T09:30:00+05:30"
-_AT_THE_END: Final = re.compile(r" - at (`key` in )?`(\$[^`]*)`$")
+_AT_THE_END: Final = re.compile(r" - at `(\$[^`]*)`$")
 _MISSING: Final = re.compile(r"^Object missing required field `([^`]+)`")
 _decode: Final = msgspec.json.Decoder(Wire).decode
 _well_formed: Final = msgspec.json.Decoder(msgspec.Raw).decode
-_field_value: Final = msgspec.json.Decoder[FieldValue](FieldValue).decode
-_fields_only: Final = msgspec.json.Decoder(FieldsOnly).decode
 
 
 def decode(
@@ -106,7 +105,8 @@ def read(value: bytes | None, *, max_bytes: int = 1_048_576) -> Incoming | Tick 
     except InvalidEvent as error:
         return _rejected(RejectReason.INVALID, error.message, error.path)
     except msgspec.ValidationError as error:
-        return _broken_contract(value, str(error))
+        same = without_leap_second(value)
+        return read(same, max_bytes=max_bytes) if same is not None else _broken_contract(value, str(error))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         return _rejected(RejectReason.UNDECODABLE, str(error), "")
 
@@ -119,41 +119,22 @@ def _future(at: int, now: int | None, max_ahead: int) -> Rejected | None:
 
 
 def _broken_contract(value: bytes, error_text: str) -> Rejected:
-    """Split an error of msgspec into message and path. Its text ends with the path, but lacks the names of ticket fields."""
+    """Split an error of msgspec into message and path: its text ends with the path."""
     try:
         _well_formed(value)
     except (msgspec.DecodeError, RecursionError) as error:
         return _rejected(RejectReason.UNDECODABLE, str(error), "")
     found = _AT_THE_END.search(error_text)
-    path = found[2] if found else "$"
+    path = found[1] if found else "$"
     message = error_text[: found.start()] if found else error_text
     missing = _MISSING.match(message)
     if missing:
         path = f"{path}.{missing[1]}"
     elif path == "$":
         return _rejected(RejectReason.UNDECODABLE, message, "")
-    elif path.startswith("$.fields[...]"):
-        path = _invalid_field(value) or "$.fields"
-    elif found and found[1]:
-        message = f"field name: {message}"
     elif path == "$.at":
         message = f"{message}: {_TIME_HINT}"
     return _rejected(RejectReason.INVALID, message, path)
-
-
-def _invalid_field(value: bytes) -> str | None:
-    """The JSON path of the first ticket field that breaks the contract."""
-    try:
-        fields = _fields_only(value).fields
-    except (msgspec.DecodeError, RecursionError):
-        return None  # for example, the key `fields` appears twice
-    for name, raw in fields.items():
-        try:
-            _field_value(raw)
-        except msgspec.ValidationError as error:
-            inside = _AT_THE_END.search(str(error))
-            return field_path(name) + (inside[2].removeprefix("$") if inside else "")
-    return None
 
 
 def _rejected(reason: RejectReason, message: str, path: str) -> Rejected:

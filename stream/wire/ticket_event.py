@@ -15,13 +15,13 @@ from msgspec import UNSET, Meta, UnsetType
 from stream.sla.calendar.duration import Duration, DurationError
 from stream.sla.events import ActorKind, Event
 from stream.wire.instants import AwareTime
-from stream.wire.ticket_fields import Fields, InvalidEvent, Text, ticket_fields
+from stream.wire.ticket_fields import Fields, InvalidEvent, Text, one_form, ticket_fields
 
 MAX_ID: Final = 256
 
 _TIME: Final = (
     r"^(1969-12-31|2200-01-01|(19[7-9][0-9]|2[01][0-9][0-9])-((0[13578]|1[02])-(0[1-9]|[12][0-9]|3[01])|"
-    r"(0[469]|11)-(0[1-9]|[12][0-9]|30)|02-(0[1-9]|[12][0-9])))[Tt ]([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]+)?"
+    r"(0[469]|11)-(0[1-9]|[12][0-9]|30)|02-(0[1-9]|[12][0-9])))[Tt ]([01][0-9]|2[0-3]):[0-5][0-9]:([0-5][0-9]|60)(\.[0-9]+)?"
     r"([Zz]|[+-]([01][0-9]|2[0-3]):?[0-5][0-9])$"
 )
 _DURATION: Final = r"^([0-9]+(\.[0-9]+)?(s|m|h|d|w|mo|bs|bm|bh|bd))+$"
@@ -43,8 +43,8 @@ EventTime = Annotated[
     AwareTime,
     Meta(
         description="When it happened at the source: RFC 3339 with an offset from UTC, in the years 1970 to 2199 (UTC). "
-        "Fractions of a second are rounded to the nearest microsecond. 29 February only in leap years, no leap second 60. "
-        "By default at most five minutes ahead of the worker's clock.",
+        "Fractions of a second are rounded to the nearest microsecond. 29 February only in leap years. A leap second, "
+        "23:59:60 UTC, counts as the second after it. By default at most five minutes ahead of the worker's clock.",
         extra_json_schema={"pattern": _TIME},
     ),
 ]
@@ -129,7 +129,7 @@ class DependencyStarted(TicketEvent, frozen=True, kw_only=True, gc=False, tag="d
     party: Annotated[Identifier, Meta(description="The third party that the ticket waits for.")]
 
     def event(self, at: int, actor: ActorKind | None) -> Event:
-        return Event(at, self.id, "dependency.started", self.source, self.seq, actor, party=self.party)
+        return Event(at, self.id, "dependency.started", self.source, self.seq, actor, party=one_form(self.party))
 
 
 class DependencyEnded(TicketEvent, frozen=True, kw_only=True, gc=False, tag="dependency.ended"):
@@ -138,7 +138,7 @@ class DependencyEnded(TicketEvent, frozen=True, kw_only=True, gc=False, tag="dep
     party: Annotated[Identifier, Meta(description="The third party, as in dependency.started.")]
 
     def event(self, at: int, actor: ActorKind | None) -> Event:
-        return Event(at, self.id, "dependency.ended", self.source, self.seq, actor, party=self.party)
+        return Event(at, self.id, "dependency.ended", self.source, self.seq, actor, party=one_form(self.party))
 
 
 class ExtensionGranted(TicketEvent, frozen=True, kw_only=True, gc=False, tag="extension.granted"):
@@ -162,7 +162,9 @@ class ExtensionGranted(TicketEvent, frozen=True, kw_only=True, gc=False, tag="ex
             Duration.parse(self.by)
         except DurationError as error:
             raise InvalidEvent("$.by", str(error)) from error
-        return Event(at, self.id, "extension.granted", self.source, self.seq, actor, commitment=self.commitment, by=self.by)
+        return Event(
+            at, self.id, "extension.granted", self.source, self.seq, actor, commitment=one_form(self.commitment), by=self.by
+        )
 
 
 class ResolutionAccepted(TicketEvent, frozen=True, kw_only=True, gc=False, tag="resolution.accepted"):
@@ -195,7 +197,7 @@ class EscalationRequested(_Escalation, frozen=True, kw_only=True, gc=False, tag=
             self.source,
             self.seq,
             actor,
-            level=self.level,
+            level=one_form(self.level),
             impact="" if self.impact == "none" else self.impact,
         )
 
@@ -204,14 +206,14 @@ class EscalationAcknowledged(_Escalation, frozen=True, kw_only=True, gc=False, t
     """Somebody has taken the escalation on."""
 
     def event(self, at: int, actor: ActorKind | None) -> Event:
-        return Event(at, self.id, "escalation.acknowledged", self.source, self.seq, actor, level=self.level)
+        return Event(at, self.id, "escalation.acknowledged", self.source, self.seq, actor, level=one_form(self.level))
 
 
 class EscalationReleased(_Escalation, frozen=True, kw_only=True, gc=False, tag="escalation.released"):
     """The escalation is over."""
 
     def event(self, at: int, actor: ActorKind | None) -> Event:
-        return Event(at, self.id, "escalation.released", self.source, self.seq, actor, level=self.level)
+        return Event(at, self.id, "escalation.released", self.source, self.seq, actor, level=one_form(self.level))
 
 
 class FeedTick(msgspec.Struct, frozen=True, gc=False, tag_field="type", tag="feed.tick"):

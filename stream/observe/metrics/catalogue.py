@@ -39,8 +39,9 @@ REJECTED: Final = Spec(
 UNMATCHED: Final = Spec(
     "sla_tickets_unmatched_total",
     "counter",
-    (),
-    "Tickets without a commitment, for instance because no policy covers their priority.",
+    ("cause",),
+    "Tickets without a commitment. cause: spelling (a field differs from what a policy names only in case, spaces or form of "
+    "Unicode; the log names it), other (for instance, no policy covers their priority).",
 )
 STARTED: Final = Spec(
     "sla_commitments_started_total",

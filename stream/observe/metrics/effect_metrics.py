@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Final
 
 from stream.observe.metrics import catalogue as names
 from stream.observe.metrics.families import counter, histogram
-from stream.observe.metrics.labels import OTHER
 from stream.observe.metrics.series import exemplar
 from stream.sla.effects import Effect, Kind, Reason
+from stream.sla.events import as_one_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -118,9 +118,7 @@ class EffectMetrics:
         try:
             return self._cache[effect.policy, effect.commitment, priority, team]
         except (KeyError, TypeError):  # not cached yet, or one of them is a list
-            priority = priority if isinstance(priority, str) else OTHER
-            team = team if isinstance(team, str) else OTHER
-            return self._commitments.find(effect.policy, effect.commitment, priority, team)
+            return self._commitments.find(effect.policy, effect.commitment, as_one_text(priority), as_one_text(team))
 
 
 def _fulfilled(series: CommitmentSeries, effect: Effect) -> None:

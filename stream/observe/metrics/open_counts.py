@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from stream.sla.events import as_one_text
 from stream.sla.ticket.state import commitment_status
 
 if TYPE_CHECKING:
@@ -116,7 +117,7 @@ class OpenCommitmentCounts:
         try:
             return self._cache[policy, commitment, priority, team]
         except (KeyError, TypeError):  # not cached yet, or one of them is a list
-            return self._metrics.find(policy, commitment, str(priority), str(team))
+            return self._metrics.find(policy, commitment, as_one_text(priority), as_one_text(team))
 
     def _count(self, series: CommitmentSeries, state: str, due: int | None, began: int, step: int) -> None:
         self.open += step

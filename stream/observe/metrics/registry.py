@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 Result = Literal["applied", "late", "duplicate"]
 RESULTS: Final[tuple[Result, ...]] = ("applied", "late", "duplicate")
+UnmatchedCause = Literal["spelling", "other"]
+UNMATCHED_CAUSES: Final[tuple[UnmatchedCause, ...]] = ("spelling", "other")
 REJECT_REASONS: Final = ("undecodable", "too_large", "invalid", "key_mismatch", "future", "too_late")
 TICK: Final = "feed.tick"
 
@@ -61,7 +63,8 @@ class Metrics:
         GCCollector(registry=registry)
         events = counter(names.EVENTS, registry)
         rejected = counter(names.REJECTED, registry)
-        self._unmatched = counter(names.UNMATCHED, registry).labels()
+        unmatched = counter(names.UNMATCHED, registry)
+        self._unmatched = {cause: unmatched.labels(cause) for cause in UNMATCHED_CAUSES}
         self._unbuilt = counter(names.UNBUILT, registry).labels()
         self._cut = counter(names.CUT, registry).labels()
         self._labels: Final = BoundedLabels(policies)
@@ -110,9 +113,9 @@ class Metrics:
         """Count refused records. KeyError for a reason that does not exist."""
         self._rejected[reason].value += count
 
-    def unmatched(self, count: int = 1) -> None:
+    def unmatched(self, cause: UnmatchedCause, count: int = 1) -> None:
         """Count tickets that no policy applies to."""
-        self._unmatched.value += count
+        self._unmatched[cause].value += count
 
     def rejudged(self, unbuilt: int, cut: int) -> None:
         """Count what deployments could not do because the history of a ticket is cut: rows to build, tickets to rejudge."""

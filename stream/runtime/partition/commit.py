@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
@@ -11,7 +12,7 @@ from stream.runtime.abort import abort
 from stream.runtime.failpoint import failpoint
 from stream.runtime.kafka.transport import Record
 from stream.runtime.partition.sweep import Sweep
-from stream.runtime.partition.unit_of_work import Stop, UnitOfWork
+from stream.runtime.partition.unit_of_work import SWEEP_PART, Stop, UnitOfWork
 from stream.runtime.recovery.outputs import DEPLOYED, ORIGIN
 from stream.runtime.settings import ClockMode
 from stream.sla.effects import Kind, Topic
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     from stream.runtime.settings import Settings
     from stream.runtime.suspension import SuspensionDetector
     from stream.sla.engine import Engine
+
+log = logging.getLogger("stream.worker")
 
 _BREACHES: Final = frozenset(kind for kind in Kind if kind.topic is Topic.BREACHES)
 
@@ -84,7 +87,8 @@ async def process_and_commit(context: WorkerContext, shard: Shard, source: Batch
     engine = context.engine.snapshot()  # a deployment that becomes known while the work yields is for the next unit of work
     newest = engine.deployments.timeline.last
     shard.deployed, shard.appended = newest.number, newest.appended
-    work = UnitOfWork(engine, context.settings, shard, clock, context.passing)
+    part = SWEEP_PART if isinstance(source, Sweep) else 1.0
+    work = UnitOfWork(engine, context.settings, shard, clock, context.passing, part)
     work.fire_again(shard.outputs.woken_until, shard.outputs.emitted_ids)
     until = shard.clock(clock)
     while True:
@@ -148,8 +152,10 @@ def _count(context: WorkerContext, shard: Shard, work: UnitOfWork) -> None:
         metrics.event(kind, result, count)
     for reason, count in work.rejected.items():
         metrics.rejected(reason, count)
-    if work.unmatched:
-        metrics.unmatched(work.unmatched)
+    for cause, count in work.unmatched.items():
+        metrics.unmatched(cause, count)
+    for misspelt, ticket in work.misspelt.items():
+        log.warning("No commitment applies to ticket %s. It may be the spelling: %s.", ticket, misspelt)
     if work.unbuilt or work.cut:
         metrics.rejudged(work.unbuilt, work.cut)
     metrics.effects(work.effects, context.settings.clock is ClockMode.WALL)

@@ -1,8 +1,7 @@
 """What a worker holds of one partition: its tickets, their timers, its watermark, and the commitments that are open.
 
 The task of the partition (``stream.runtime.partition.task``) is the only one to change it, so a ticket is never in two hands.
-The
-event loop may read it between two steps of that task.
+The event loop may read it between two steps of that task.
 """
 
 from __future__ import annotations
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
     from stream.runtime.recovery.outputs import Outputs
     from stream.runtime.settings import Settings
     from stream.runtime.timers import TimerQueue
+    from stream.sla.policy.spelling import Misspelling
 
 
 class TicketIndex(NamedTuple):
@@ -64,6 +64,8 @@ class Shard:
         self.timers, self.expirations, self.open_counts = index
         self.outputs, self.changelog = logs
         self.life: Final = Lifecycle(self.number)
+        self.misspelt: Final[set[Misspelling]] = set()
+        """What was logged already: values of tickets that differ from what policies name in spelling alone."""
         self.sweep: Sweep | None = None
         """Under way; ``None``: no deployment is waiting for one, or the clock has not passed it yet."""
         self.swept = checkpoint.swept

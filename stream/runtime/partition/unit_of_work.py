@@ -30,11 +30,12 @@ from stream.wire.effect import encode_rejected
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from stream.observe.metrics.registry import Result
+    from stream.observe.metrics.registry import Result, UnmatchedCause
     from stream.runtime.kafka.positions import Batch
     from stream.runtime.partition.shard import Shard
     from stream.runtime.settings import Settings
     from stream.sla.effects import Effect
+    from stream.sla.policy.spelling import Misspelling
     from stream.sla.ticket.state import State
 
 MOST_OUTPUTS: Final = 4_000
@@ -43,10 +44,15 @@ MOST_WOKEN: Final = 2_000
 """A turn wakes no more tickets than this: their states are written as one."""
 MOST_SECONDS: Final = 0.1
 """A turn ends after so much work: what it says goes out when it ends."""
+MOST_MISSPELLINGS: Final = 100
+"""A partition logs no more values that differ from the policies' in spelling alone."""
 SLICE_SECONDS: Final = 0.01
 """Work at a stretch. In between the event loop does what else there is: other partitions' deadlines, heartbeats, answers of
 the broker. An event takes some ten steps of the loop from the broker to its effects, and each may wait for a slice of each
 partition."""
+SWEEP_PART: Final = 0.25
+"""Of both in a sweep, in which nothing is urgent: deadlines and events of the partition wait for its turn and for its writing,
+those of other partitions for its slices."""
 
 _RESULT: Final[dict[Outcome, Result]] = {
     Outcome.APPLIED: "applied",
@@ -88,8 +94,10 @@ class UnitOfWork:
         shard: Shard,
         clock: int,
         passing: Callable[[], float] = time.monotonic,
+        part: float = 1.0,
     ) -> None:
-        """``clock``: the machine's clock at the beginning of the turn. ``passing``: seconds, of a clock nobody sets."""
+        """``clock``: the machine's clock at the beginning of the turn. ``passing``: seconds, of a clock nobody sets.
+        ``part``: of the usual length of the turn and of its slices."""
         self.states: dict[bytes, State] = {}
         """Tickets that were changed, as they are now."""
         self.forgotten: set[bytes] = set()
@@ -99,7 +107,10 @@ class UnitOfWork:
         """Dead letters, their origin in a header."""
         self.events: Counter[tuple[str, Result]] = Counter()
         self.rejected: Counter[RejectReason] = Counter()
-        self.unmatched = 0
+        self.unmatched: Counter[UnmatchedCause] = Counter()
+        """Tickets to which nothing is promised."""
+        self.misspelt: dict[Misspelling, str] = {}
+        """Why, with the first such ticket: what this partition has not logged yet."""
         self.unbuilt = 0
         """Rows of a deployment that could not be built because the history of a ticket is cut."""
         self.cut = 0
@@ -109,8 +120,9 @@ class UnitOfWork:
         self._woken = 0
         self._passing = passing
         self._stopped = passing()
-        self._ends = self._stopped + MOST_SECONDS
-        self._yield_at = self._stopped + SLICE_SECONDS
+        self._slice = part * SLICE_SECONDS
+        self._ends = self._stopped + part * MOST_SECONDS
+        self._yield_at = self._stopped + self._slice
         self._idle = True
         """Nothing was done since the last breath: however slow it goes, it goes on."""
         self._unwritten: set[bytes] = set()
@@ -132,7 +144,7 @@ class UnitOfWork:
         """Others had their time, which does not count: go on."""
         now = self._passing()
         self._ends += now - self._stopped
-        self._yield_at = now + SLICE_SECONDS
+        self._yield_at = now + self._slice
         self._idle = True
 
     def write(self) -> None:
@@ -267,11 +279,22 @@ class UnitOfWork:
                 self._keep(key, state, step)
             return
         self.events[event.type, _RESULT[step.outcome]] += 1
-        self.unmatched += step.unmatched
+        if step.unmatched:
+            self._note_unmatched(heard.ticket, step.state)
         if step.outcome is not Outcome.DUPLICATE:
             self._keep(key, state, step)
             if step.state.head.deployment != self._newest:
                 self._sweep_again(key, step.state.head.deployment)
+
+    def _note_unmatched(self, ticket: str, state: State) -> None:
+        spellings = self._engine.deployments.timeline.last.policies.spellings()
+        misspelt = list(spellings.misspelt(state.head.fields))
+        self.unmatched["spelling" if misspelt else "other"] += 1
+        known = self._shard.misspelt
+        for one in misspelt:
+            if one not in known and len(known) < MOST_MISSPELLINGS:
+                known.add(one)
+                self.misspelt[one] = ticket
 
     def _sweep_again(self, key: bytes, deployment: int) -> None:
         """An event from before the newest deployment came after the sweep. ``deployment``: which judges the ticket."""

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from stream.sla.events import as_one_text
 from stream.sla.ticket.commitment_state import NOT_ADJUSTED, Adjustment, CommitmentState
 from stream.sla.ticket.escalation_state import EscalationState
 from stream.sla.ticket.history import History, Value
@@ -92,7 +93,7 @@ def peek(data: bytes) -> Summary:
 
 
 def _value(name: str, names: Names, values: list[Value]) -> str:
-    return str(values[names.index(name)]) if name in names else ""
+    return as_one_text(values[names.index(name)]) if name in names else ""
 
 
 def _head_and_tail(ticket: Ticket, source: str) -> tuple[_Head, _Tail]:

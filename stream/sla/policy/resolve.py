@@ -2,8 +2,7 @@
 
 A ``PolicySet`` answers one question: given a ticket's fields and the instant a clock started, what is promised? The answer,
 a ``ResolvedPolicy``, has every choice made (targets, marks, calendars for *these* fields), and is remembered: tickets with the
-same
-relevant fields share it.
+same relevant fields share it.
 """
 
 from __future__ import annotations
@@ -12,6 +11,7 @@ from bisect import bisect_right
 from typing import TYPE_CHECKING, Final
 
 from stream.sla.policy.conditions import fields_read, holds
+from stream.sla.policy.spelling import Spellings
 from stream.sla.policy.terms import EscalationTerms
 from stream.sla.policy.triggers import MetricTriggers
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from stream.sla.calendar.calendar import Calendar
     from stream.sla.calendar.duration import Duration
-    from stream.sla.policy.conditions import Fields
+    from stream.sla.policy.conditions import Condition, Fields
     from stream.sla.policy.metric import Metric
     from stream.sla.policy.policy import Commitment, Ladder, Level, Policy, Threshold
 
@@ -111,10 +111,13 @@ class PolicySet:
         """``rows``: those that are kept although no policy looks at them."""
         self.policies: Final = policies
         self.calendars: Final = calendars
-        self.reads: Final[frozenset[str]] = frozenset[str]().union(*map(_fields_of, policies))
+        self.reads: Final[frozenset[str]] = frozenset(
+            name for policy in policies for condition in conditions_of(policy) for name in fields_read(condition)
+        )
         """The ticket fields on which any promise depends."""
         self._order: Final = tuple(sorted(self.reads))
         self._since: Final = sorted({policy.since for policy in policies if policy.since is not None})
+        self._spellings: Spellings | None = None
         self._resolved: Final[dict[tuple[object, ...], ResolvedPolicy]] = {}
         metrics: dict[str, Metric] = {metric.name: metric for metric in rows}
         for policy in policies:
@@ -125,6 +128,12 @@ class PolicySet:
                     metrics[ladder.metric.name] = ladder.metric
         self.triggers: Final = {name: MetricTriggers(metric) for name, metric in metrics.items()}
         """Every stopwatch that some policy looks at, by the name of its row."""
+
+    def spellings(self) -> Spellings:
+        """The values of ticket fields that the policies name."""
+        if self._spellings is None:
+            self._spellings = Spellings([condition for policy in self.policies for condition in conditions_of(policy)])
+        return self._spellings
 
     def names_on(self, row: str) -> tuple[frozenset[str], frozenset[str]]:
         """The names of the commitments and of the ladders that some policy counts on a row."""
@@ -197,7 +206,8 @@ class PolicySet:
         return [latest[name] for name in order if name in latest]
 
 
-def _fields_of(policy: Policy) -> frozenset[str]:
+def conditions_of(policy: Policy) -> list[Condition]:
+    """Every condition over ticket fields that a policy has, outside its metric rows."""
     conditions = [policy.applies_to, *policy.calendar.conditions]
     for commitment in policy.commitments:
         conditions += [commitment.when, *commitment.target.conditions, *commitment.warn_at.conditions]
@@ -206,4 +216,4 @@ def _fields_of(policy: Policy) -> frozenset[str]:
         conditions.append(ladder.when)
         for level in ladder.levels:
             conditions += [*level.at.conditions, *(level.assign_to.conditions if level.assign_to else ())]
-    return frozenset[str]().union(*map(fields_read, conditions))
+    return conditions

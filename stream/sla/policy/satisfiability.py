@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from stream.sla.events import ACTOR_KINDS, EVENT_TYPES, STATUSES, Event, EventType
+from stream.sla.events import ACTOR_KINDS, EVENT_TYPES, STATUSES, TICKET_FIELDS, Event, EventType
 from stream.sla.policy.conditions import (
     DERIVED,
     NO_EVENT,
@@ -119,7 +119,8 @@ def _values(field: str, named: set[str]) -> list[str | list[str]]:
     if field == "tags":
         single: list[str | list[str]] = [[tag] for tag in sorted(named)]
         return ["", [OTHER], *single, sorted(named)]
-    return [*sorted(named | {""}), OTHER]
+    several = [sorted(named)] if len(named) > 1 and field not in TICKET_FIELDS else []
+    return [*sorted(named | {""}), OTHER, *several]
 
 
 def _events(condition: Condition) -> list[Event]:

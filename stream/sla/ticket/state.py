@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from stream.sla.events import as_one_text
 from stream.sla.ticket.commitment_state import BREACHED, PENDING, CommitmentState
 from stream.sla.ticket.history import Fields as Fields  # noqa: PLC0414  the word is also of tickets
 from stream.sla.ticket.history import History
@@ -234,7 +235,8 @@ class Summary(NamedTuple):
 def open_commitments(state: State) -> list[OpenCommitment]:
     """The commitments of a ticket that still wait to be fulfilled."""
     ticket = state.head
-    priority, team = str(ticket.fields.get("priority", "")), str(ticket.fields.get("team", ""))
+    fields = ticket.fields
+    priority, team = as_one_text(fields.get("priority", "")), as_one_text(fields.get("team", ""))
     open_ = []
     for name, commitment_state in ticket.commitments.items():
         terms = commitment_state.terms

@@ -132,10 +132,15 @@ def test_a_policy_in_front_of_others_takes_over_their_tickets_unless_it_begins_l
 
 
 def test_policies_for_other_tickets_may_change_places(step: Stepping) -> None:
-    a, b = policy(name="a", applies_to="{x: a}"), policy(name="b", applies_to="{x: b}")
+    a, b = policy(name="a", applies_to="{customer: a}"), policy(name="b", applies_to="{customer: b}")
     assert step.problems(file(a, b), file(b, a)) == []
     c = policy(name="c", applies_to="{y: c}")
     assert step.problems(file(a, c), file(c, a)) == ["takes-over-tickets: c"]
+
+
+def test_a_ticket_may_have_both_values_of_a_field_of_its_helpdesk(step: Stepping) -> None:
+    a, b = policy(name="a", applies_to="{product: a}"), policy(name="b", applies_to="{product: b}")
+    assert step.problems(file(a, b), file(b, a)) == ["takes-over-tickets: b"]
 
 
 def test_a_working_day_and_a_zone_that_change_are_problems_of_the_calendar(step: Stepping) -> None:

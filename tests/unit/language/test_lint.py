@@ -255,6 +255,24 @@ def test_a_version_that_is_not_the_first_and_has_no_since_is_warned_of(found: Fo
     assert found(file(policy(version=2, since="2026-01-01"))) == []
 
 
+def test_a_value_that_is_written_in_several_ways_is_warned_of_where_the_second_is(found: Found) -> None:
+    targets = "commitments: [{metric: first_response, target: {p1: 1h, default: 2h}}]"
+    others = "commitments: [{metric: first_response, target: {P1: 1h, default: 2h}}]"
+    ((where, message),) = found(file(policy(applies_to="{team: a}", tail=targets), policy("q", tail=others)))
+    assert (where, message) == (
+        "policies[1]",
+        "p1, P1 are different values of `priority`, and differ in spelling alone: write one of them everywhere",
+    )
+
+
+@pytest.mark.parametrize(
+    ("applies_to", "clash"), [("{Contract: gold}", True), ("{all: [{plan: a}, {Plan: b}]}", True), ("{plan: a}", False)]
+)
+def test_a_ticket_field_that_is_written_in_several_ways_is_warned_of(found: Found, applies_to: str, clash: bool) -> None:
+    messages = [message for _, message in found(file(policy(applies_to=applies_to)))]
+    assert ["ticket fields" in message for message in messages] == [True] * clash
+
+
 def test_a_file_with_warnings_is_usable(tmp_path: Path) -> None:
     path = tmp_path / "p.yaml"
     path.write_text(file(policy(version=2)))

@@ -37,6 +37,7 @@ from stream.sla.codec import codec
 from stream.sla.effects import Effect, Kind
 from stream.sla.engine import Engine
 from stream.sla.events import Event
+from stream.sla.policy.spelling import Misspelling
 from stream.sla.ticket.state import open_commitments
 from stream.wire.effect import decode_effect, encode_event, encode_tick
 
@@ -130,9 +131,9 @@ def test_many_changes_of_few_tickets_do_not_make_the_queue_grow() -> None:
 class _Partition:
     """A shard without a task and a broker: the test runs its units of work."""
 
-    def __init__(self, folder: Path, *, clock: str = "wall", **settings: str) -> None:
+    def __init__(self, folder: Path, *, clock: str = "wall", text: str = _POLICY, **settings: str) -> None:
         policy = folder / "policy.yaml"
-        policy.write_text(_POLICY, "utf-8")
+        policy.write_text(text, "utf-8")
         policies = load_policies([policy])
         self.engine = Engine(policies)
         self.settings = load({"policies": str(policy), "clock": clock, "grace": "200ms", **settings}, {})
@@ -401,6 +402,28 @@ def test_all_waiting_events_are_processed_between_two_units_of_work_for_timers(
     assert asyncio.run(order(1e12, 3600.0))[:6] == ["timers", *["events"] * 4, "timers"]
     assert asyncio.run(order(1e12, 0.0))[:9] == [*["timers", "events"] * 4, "timers"]
     assert asyncio.run(order(0.0, 3600.0))[:9] == [*["timers", "events"] * 4, "timers"]
+
+
+def test_a_ticket_without_a_commitment_is_counted_and_a_misspelt_value_is_named_once(tmp_path: Path) -> None:
+    async def run() -> None:
+        context = _Partition(tmp_path, text=_POLICY.replace("target: 1h", "target: {p1: 1h}").replace("warn_at: 50%", ""))
+        fields = {"a": "P1", "b": "P1", "c": "p9", "d": "p1"}
+        feed = [
+            (ticket, Event(at=START, id=ticket, type="ticket.created", source="desk", fields={"priority": priority}))
+            for ticket, priority in fields.items()
+        ]
+        work = context.unit_of_work()
+        context.run(work, partial(work.take, Batch(_records(feed), None, len(feed))))
+        context.shard.cursor = 0
+        again = context.unit_of_work()
+        more = Event(at=START, id="e", type="ticket.created", source="desk", fields={"priority": "P1"})
+        context.run(again, partial(again.take, Batch(_records([("e", more)]), None, 1)))
+
+        assert work.unmatched == {"spelling": 2, "other": 1}
+        assert work.misspelt == {Misspelling("priority", "P1", "p1"): "a"}
+        assert (again.unmatched, again.misspelt) == ({"spelling": 1}, {})
+
+    asyncio.run(run())
 
 
 def test_a_full_unit_of_work_leaves_the_rest_to_the_next_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -281,11 +281,13 @@ def test_events_rejections_and_unmatched_tickets_are_counted_by_the_given_number
     metrics.event("ticket.changed", "applied", 40)
     metrics.event("ticket.changed", "applied")
     metrics.rejected("future", 2)
-    metrics.unmatched()
+    metrics.unmatched("spelling")
+    metrics.unmatched("other", 2)
 
     assert value("sla_events_total", type="ticket.changed", result="applied") == 41
     assert value("sla_events_rejected_total", reason="future") == 2
-    assert value("sla_tickets_unmatched_total") == 1
+    assert value("sla_tickets_unmatched_total", cause="spelling") == 1
+    assert value("sla_tickets_unmatched_total", cause="other") == 2
 
 
 def test_an_unknown_reason_raises_an_error(metrics: Metrics) -> None:
@@ -430,10 +432,10 @@ def test_the_number_of_series_is_bounded_for_any_content_of_tickets(metrics: Met
     assert "other" in teams
 
 
-def test_a_list_where_a_team_is_expected_is_counted_as_other(metrics: Metrics, value: Value) -> None:
+def test_the_label_of_a_team_that_is_a_list_has_all_its_values(metrics: Metrics, value: Value) -> None:
     metrics.effects([effect(Kind.STARTED, fields={"priority": "p1", "team": ["a", "b"]})], clock_is_wall=True)
 
-    assert value("sla_commitments_started_total", **(P1 | {"team": "other"})) == 1
+    assert value("sla_commitments_started_total", **(P1 | {"team": "a, b"})) == 1
 
 
 def test_two_workers_in_one_process_need_two_registries() -> None:
