@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from aiokafka import AIOKafkaConsumer
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, NewTopic
@@ -43,7 +43,7 @@ async def create(
     Raises ``aiokafka.errors.KafkaError`` if the cluster does not answer or refuses.
     """
     done = []
-    async with _admin(bootstrap, client) as admin:
+    async with admin_client(bootstrap, client) as admin:
         existing = await _partition_counts(admin, topics.specs())
         partitions = existing.get(topics.events, partitions)
         if topics.changelog in existing and await _used(bootstrap, {topics.changelog: existing[topics.changelog]}, client):
@@ -71,7 +71,8 @@ async def verify(
     have as many as the input topic. ``client`` is as for ``create``. Raises ``aiokafka.errors.KafkaError`` if the cluster does
     not answer.
     """
-    return (await found_topics(bootstrap, topics, topics.specs(), client=client)).problems(partitions)
+    found = await found_topics(bootstrap, topics, topics.specs(), client=client)
+    return [*filter(None, [found.growth(partitions)]), *found.problems(partitions)]
 
 
 async def verify_policies(bootstrap: str, topics: Topics, *, client: Mapping[str, Any] | None = None) -> list[str]:
@@ -82,8 +83,8 @@ async def verify_policies(bootstrap: str, topics: Topics, *, client: Mapping[str
 
 async def missing_input(bootstrap: str, topics: Topics, *, client: Mapping[str, Any] | None = None) -> list[str]:
     """The problem that there is no input topic, for an account that only publishes. Empty: there is one."""
-    async with _admin(bootstrap, client) as admin:
-        found = await _described(admin, [topics.events])
+    async with admin_client(bootstrap, client) as admin:
+        found = (await metadata(admin, [topics.events])).partitions
     return [] if found else [ClusterTopics(bootstrap, topics, {}).missing(topics.events, None)]
 
 
@@ -91,8 +92,8 @@ async def found_topics(
     bootstrap: str, topics: Topics, specs: Sequence[TopicSpec], *, client: Mapping[str, Any] | None = None
 ) -> ClusterTopics:
     """These topics as they are on the cluster. Raises as ``verify`` does."""
-    async with _admin(bootstrap, client) as admin:
-        described = await _described(admin, [spec.name for spec in specs])
+    async with admin_client(bootstrap, client) as admin:
+        described = (await metadata(admin, [spec.name for spec in specs])).partitions
         settings = await _settings(admin, [spec for spec in specs if spec.name in described])
     used = await _used(bootstrap, {name: len(replicas) for name, replicas in described.items()}, client)
     facts = {
@@ -100,6 +101,16 @@ async def found_topics(
         for name, replicas in described.items()
     }
     return ClusterTopics(bootstrap, topics, facts)
+
+
+async def grow(bootstrap: str, topics: Topics, partitions: int, *, client: Mapping[str, Any] | None = None) -> None:
+    """Give all topics with tickets so many partitions. Raises ``aiokafka.errors.KafkaError``."""
+    async with admin_client(bootstrap, client) as admin:
+        existing = await _partition_counts(admin, topics.specs())
+        for spec in topics.specs():
+            if spec.partitions is None and existing.get(spec.name, partitions) < partitions:
+                await admin.create_partitions({spec.name: NewPartitions(partitions)})
+        await _wait_until_visible(admin, topics, partitions)
 
 
 def _retention(spec: TopicSpec, topics: Topics, retention_ms: int | None) -> dict[str, str]:
@@ -140,18 +151,28 @@ async def _wait_until_visible(admin: AIOKafkaAdminClient, topics: Topics, partit
 
 async def _partition_counts(admin: AIOKafkaAdminClient, specs: Sequence[TopicSpec]) -> dict[str, int]:
     """The number of partitions of each existing topic."""
-    return {name: len(replicas) for name, replicas in (await _described(admin, [spec.name for spec in specs])).items()}
+    return {name: len(replicas) for name, replicas in (await metadata(admin, [spec.name for spec in specs])).partitions.items()}
 
 
-async def _described(admin: AIOKafkaAdminClient, names: Sequence[str]) -> dict[str, list[int]]:
+class Metadata(NamedTuple):
+    """What a broker knows of the cluster and of some topics."""
+
+    cluster: str
+    """The id of the cluster."""
+    partitions: Mapping[str, list[int]]
     """The number of replicas of each partition, for each existing topic."""
+
+
+async def metadata(admin: AIOKafkaAdminClient, names: Sequence[str]) -> Metadata:
+    """Ask a broker. Raises ``aiokafka.errors.KafkaError``."""
+    answer = (await admin._get_cluster_metadata(list(names))).to_object()
     found = {}
-    for topic in await admin.describe_topics(list(names)):
+    for topic in answer["topics"]:
         if topic["error_code"] == _NO_ERROR:
             found[topic["topic"]] = [len(partition["replicas"]) for partition in topic["partitions"]]
         elif topic["error_code"] != _UNKNOWN_TOPIC:
             raise for_code(topic["error_code"])(f"topic {topic['topic']} cannot be described")
-    return found
+    return Metadata(answer["cluster_id"], found)
 
 
 async def _used(bootstrap: str, partitions: Mapping[str, int], client: Mapping[str, Any] | None) -> set[str]:
@@ -179,7 +200,8 @@ async def _settings(admin: AIOKafkaAdminClient, specs: Sequence[TopicSpec]) -> d
 
 
 @asynccontextmanager
-async def _admin(bootstrap: str, client: Mapping[str, Any] | None) -> AsyncIterator[AIOKafkaAdminClient]:
+async def admin_client(bootstrap: str, client: Mapping[str, Any] | None) -> AsyncIterator[AIOKafkaAdminClient]:
+    """A started admin client."""
     options = {"bootstrap_servers": bootstrap, **(client or {})}
     admin = AIOKafkaAdminClient(**options, client_id="breachwatch", request_timeout_ms=20_000)
     try:

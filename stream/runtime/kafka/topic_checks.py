@@ -36,6 +36,16 @@ class ClusterTopics:
     found: Mapping[str, TopicFacts]
     """By name. A missing topic is not in it."""
 
+    def growth(self, partitions: int | None) -> str:
+        """What it means that the input has got more partitions; empty: it has not."""
+        events = self.found.get(self.topics.events)
+        if events is None or not self.grown(partitions):
+            return ""
+        return (
+            f"topic {self.topics.events} has {events.partitions} partitions, and the tickets are in {partitions}: nobody reads "
+            f"the events of the others; stop all workers and run `{self._command('repartition')}`"
+        )
+
     def grown(self, partitions: int | None) -> bool:
         """Whether the input has got more partitions, while the tickets are in ``partitions``."""
         events, changelog = self.found.get(self.topics.events), self.found.get(self.topics.changelog)
@@ -44,7 +54,7 @@ class ClusterTopics:
         return events.partitions > changelog.partitions and not (events.empty and changelog.empty)
 
     def problems(self, partitions: int | None) -> list[str]:
-        """All problems. ``partitions``: as configured; ``None``: as many as the input topic has."""
+        """All problems but ``growth``. ``partitions``: as configured; ``None``: as many as the input topic has."""
         return self.problems_of(self.topics.specs(), partitions)
 
     def problems_of(self, specs: Sequence[TopicSpec], partitions: int | None) -> list[str]:
@@ -74,11 +84,8 @@ class ClusterTopics:
         setting = f"set BREACHWATCH_PARTITIONS={facts.partitions} (or --partitions {facts.partitions})"
         problem = f"topic {self.topics.events} has {facts.partitions} partitions, not {partitions}"
         if self.grown(partitions):
-            yield (
-                f"{problem}, and the tickets are in {partitions}: nobody reads the events of the others, and tickets may be "
-                "separated from their events"
-            )
-        elif facts.empty:
+            return
+        if facts.empty:
             again = self._again(self.topics.events, partitions)
             yield f"{problem}, and no record: {again}; or, if {facts.partitions} is right, {setting}"
         else:
@@ -95,8 +102,10 @@ class ClusterTopics:
             yield f"{problem}, and no record: {self._again(spec.name, partitions)}"
         elif spec.name == self.topics.policies:
             yield f"{kept}, and their order is lost; start under a new --app-id"
+        elif spec.name == self.topics.changelog and facts.partitions < wanted:
+            yield f"{problem}, and tickets are in it: stop all workers and run `{self._command('repartition')}`"
         elif spec.name == self.topics.changelog:
-            # Deleting it would delete the state of every ticket, and more partitions would separate tickets from their events.
+            # Deleting it would delete the state of every ticket.
             yield f"{problem}, and tickets are in it: start with a new --app-id, which builds new state"
         elif facts.partitions < wanted:
             yield f"{problem}: run `{self._create(partitions)}`"
@@ -130,6 +139,8 @@ class ClusterTopics:
         return f"run `{delete}` and then `{self._create(partitions)}`"
 
     def _create(self, partitions: int | None) -> str:
+        return self._command("create") + (f" --partitions {partitions}" if partitions else "")
+
+    def _command(self, name: str) -> str:
         prefix = f" --topic-prefix {self.topics.prefix}" if self.topics.prefix else ""
-        count = f" --partitions {partitions}" if partitions else ""
-        return f"breachwatch topics create --broker {self.bootstrap} --app-id {self.topics.app_id}{prefix}{count}"
+        return f"breachwatch topics {name} --broker {self.bootstrap} --app-id {self.topics.app_id}{prefix}"
