@@ -121,7 +121,7 @@ def test_more_partitions_of_the_changelog_by_hand_are_noticed(broker: str, tmp_p
         assert worker.process.wait(90) == 70
     assert "has tickets divided into 1 partitions, and this worker is set to 4" in worker.log.read_text("utf-8")
 
-    assert move(broker, topics).returncode == 0
+    until(lambda: move(broker, topics).returncode == 0, "the group has noticed that the worker died")
     with Worker(broker, topics, tmp_path).ready() as worker:
         worker.live()
 

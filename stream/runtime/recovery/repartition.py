@@ -201,7 +201,10 @@ async def _refuse_workers(cluster: Cluster) -> None:
         (answer,) = await admin.describe_consumer_groups([cluster.topics.group])
     (_, group, state, *_), *_ = answer.groups
     if state not in _STOPPED:
-        raise RepartitionError(f"the group {group} has workers (it is {state}): stop all of them, then run this again")
+        raise RepartitionError(
+            f"the group {group} has workers (it is {state}): stop all of them, then run this again; one that has died counts "
+            "until its session_timeout is over"
+        )
 
 
 async def _refuse_unprocessed(cluster: Cluster, consumer: Any, before: int) -> None:
