@@ -17,7 +17,7 @@ from stream.documents.document import PolicyError
 from stream.language.policies import load
 from stream.runtime.kafka.connection import client_options, why_not
 from stream.runtime.kafka.policy_log import PolicyLog, PolicyLogError, deploy_first
-from stream.runtime.kafka.topic_admin import verify
+from stream.runtime.kafka.topic_admin import found_topics
 from stream.runtime.kafka.topics import Topics
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def client_of(settings: Settings) -> dict[str, Any]:
 async def read_deployments(settings: Settings, policies: PolicySet) -> tuple[PolicyLog, ReadLog]:
     """The log of deployments up to its end; ``policies`` are deployed where nothing was ever deployed. Raises RefusedError."""
     topics = Topics(settings.app_id, settings.topic_prefix)
-    policy_log = PolicyLog(client_of(settings), topics.policies)
+    policy_log = PolicyLog(client_of(settings), topics)
     try:
         found = await policy_log.read()
         if found.log.last is None and await _has_records(settings, topics.changelog):
@@ -87,7 +87,7 @@ async def check_topics(settings: Settings) -> None:
     wait = _FIRST_WAIT
     while True:
         try:
-            problems = await verify(bootstrap, topics, partitions=settings.partitions, client=client)
+            found = await found_topics(bootstrap, topics, topics.specs(), client=client)
             break
         except (KafkaError, OSError) as error:
             refusal = await why_not(client)
@@ -97,5 +97,9 @@ async def check_topics(settings: Settings) -> None:
             log.warning(text, bootstrap, error, refusal.text, wait)
         await asyncio.sleep(wait)
         wait = min(2 * wait, _LONGEST_WAIT)
-    if problems:
+    if problems := found.problems(settings.partitions):
         raise RefusedError("the topics are wrong", problems)
+    if growth := found.growth(settings.partitions):
+        # Not a reason to leave the tickets without a worker: events that are still in the partitions from before are processed,
+        # which `breachwatch topics repartition` needs.
+        log.error("%s", growth)

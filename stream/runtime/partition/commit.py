@@ -131,7 +131,7 @@ async def _still_ours(context: WorkerContext, shard: Shard) -> None:
 def _outputs(context: WorkerContext, shard: Shard, work: UnitOfWork) -> dict[str, list[Record]]:
     """Topic to the records to write there: those that are not there yet."""
     emitted_ids = shard.outputs.emitted_ids
-    source = f"/breachwatch/{context.settings.app_id}".encode()
+    source = f"/breachwatch/{context.topics.group}".encode()
     breaches: list[Record] = []
     escalations: list[Record] = []
     for effect in work.effects:

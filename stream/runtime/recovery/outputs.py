@@ -129,8 +129,8 @@ async def fence(clients: Clients, topics: Topics, partitions: Iterable[int]) -> 
     """Partition number to its outputs, from now on this worker's alone. Raises ``aiokafka.errors.KafkaError``."""
 
     async def one(partition: int) -> tuple[int, Outputs]:
-        transactional_id = f"{topics.app_id}-{topics.prefix}-p{partition}"
-        producer = clients.transactional_producer(f"breachwatch-outputs-{partition}", transactional_id)
+        name = f"breachwatch-outputs-{partition}"
+        producer = clients.transactional_producer(name, topics.transactional_id(partition))
         await producer.start()
         return partition, Outputs(producer, partition, topics.rejected)
 
