@@ -12,6 +12,7 @@ import click
 from aiokafka.errors import KafkaError
 
 from stream.runtime.kafka.connection import from_environment, why_not
+from stream.runtime.kafka.denied import DeniedError
 from stream.runtime.kafka.topic_admin import create, verify
 from stream.runtime.kafka.topics import Topics
 from stream.runtime.recovery.repartition import Cluster, RepartitionError, repartition
@@ -165,4 +166,6 @@ def _answered(broker: str, work: Coroutine[object, object, T]) -> T:
 
 def no_answer(broker: str, error: KafkaError) -> click.ClickException:
     """Return the error for a failed request to Kafka, with advice."""
+    if isinstance(error, DeniedError):
+        return click.ClickException(f"Kafka at {broker}: {error}")
     return click.ClickException(f"Kafka at {broker}: {error}\n{asyncio.run(why_not(client_of(broker))).text}")

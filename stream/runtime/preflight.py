@@ -16,6 +16,8 @@ from stream.deployments.snapshot import SnapshotError
 from stream.documents.document import PolicyError
 from stream.language.policies import load
 from stream.runtime.kafka.connection import client_options, why_not
+from stream.runtime.kafka.denied import DeniedError
+from stream.runtime.kafka.permissions import missing_permissions
 from stream.runtime.kafka.policy_log import PolicyLog, PolicyLogError, deploy_first
 from stream.runtime.kafka.topic_admin import found_topics
 from stream.runtime.kafka.topics import Topics
@@ -67,6 +69,9 @@ async def read_deployments(settings: Settings, policies: PolicySet) -> tuple[Pol
             what = f"the log of deployments (topic {topics.policies}) is empty, and {topics.changelog} has tickets"
             raise RefusedError(what, ["the log was deleted, and what was in force is not known: start with a new --app-id"])
         return policy_log, await deploy_first(policy_log, found, policies, time.time_ns() // 1_000)
+    except DeniedError as error:
+        hint = "or let an account that may write to it deploy first: `breachwatch deploy`"
+        raise RefusedError("nothing was ever deployed, and this account may not", [f"{error}, {hint}"]) from error
     except PolicyLogError as error:
         raise RefusedError("the log of deployments cannot be used", [str(error)]) from error
     except (RecordError, SnapshotError) as error:
@@ -87,8 +92,12 @@ async def check_topics(settings: Settings) -> None:
     wait = _FIRST_WAIT
     while True:
         try:
+            if lacking := await missing_permissions(bootstrap, topics, client):
+                raise RefusedError("the account may not do what a worker does", lacking)
             found = await found_topics(bootstrap, topics, topics.specs(), client=client)
             break
+        except DeniedError as error:
+            raise RefusedError("the account may not do what a worker does", [str(error)]) from error
         except (KafkaError, OSError) as error:
             refusal = await why_not(client)
             if refusal.final:

@@ -25,6 +25,8 @@ GROUPS = {
     "test_image": "image",
     "test_login": "login",
     "test_topics": "topics",
+    "test_forgetful_broker": "forgetful",
+    "test_permissions": "permissions",
     # They start several processes each, or rest on how fast the machine is: never two of them at once. Chaos is in it, too.
     "test_demo": "heavy",
     "test_watchdog_ends": "heavy",

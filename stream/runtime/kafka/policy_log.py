@@ -24,7 +24,9 @@ from aiokafka.structs import TopicPartition
 
 from stream import __version__
 from stream.deployments.log import Log, Reason, Void
-from stream.deployments.record import FIRST, Kind, encode_record, new_record
+from stream.deployments.record import FIRST, encode_record, new_record
+from stream.deployments.record import Kind as DeploymentKind
+from stream.runtime.kafka.denied import Kind, Operation, needing
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
@@ -111,7 +113,8 @@ class PolicyLog:
         )
         try:
             await producer.start()
-            placed = await producer.send_and_wait(self.topic, value, partition=0, headers=[(_INPUT, self._input.encode())])
+            with needing(Operation.WRITE, Kind.TOPIC, self.topic):
+                placed = await producer.send_and_wait(self.topic, value, partition=0, headers=[(_INPUT, self._input.encode())])
         finally:
             await producer.stop()
         return int(placed.offset)
@@ -155,7 +158,9 @@ class PolicyLog:
         consumer.seek(self.partition, offset)
         try:
             while await consumer.position(self.partition) < end:
-                for records in (await consumer.getmany(timeout_ms=WAIT_MS)).values():
+                with needing(Operation.READ, Kind.TOPIC, self.topic):
+                    found = await consumer.getmany(timeout_ms=WAIT_MS)
+                for records in found.values():
                     for record in records:
                         yield self.taken(record)
         except OffsetOutOfRangeError as error:
@@ -204,7 +209,7 @@ async def deploy_first(policy_log: PolicyLog, found: ReadLog, policies: PolicySe
     """
     if found.log.last is not None:
         return found
-    first = new_record(FIRST, at, Kind.DEPLOY, policies, note="the first, by a worker that was given files")
+    first = new_record(FIRST, at, DeploymentKind.DEPLOY, policies, note="the first, by a worker that was given files")
     return (await policy_log.deploy(first))[1]
 
 

@@ -12,6 +12,7 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaTimeoutError, TopicAlreadyExistsError, for_code
 from aiokafka.structs import TopicPartition
 
+from stream.runtime.kafka.denied import Kind, Operation, needing
 from stream.runtime.kafka.topic_checks import ClusterTopics, TopicFacts
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ async def create(
                 if await _create_one(admin, spec, wanted, replication, _retention(spec, topics, retention_ms)):
                     done.append(f"created {spec.name} with {wanted} partition{'s' if wanted > 1 else ''}")
             elif count < wanted:
-                await admin.create_partitions({spec.name: NewPartitions(wanted)})
+                await _add_partitions(admin, spec.name, wanted)
                 done.append(f"increased {spec.name} from {count} to {wanted} partitions")
         if done:
             await _wait_until_visible(admin, topics, partitions)
@@ -109,7 +110,7 @@ async def grow(bootstrap: str, topics: Topics, partitions: int, *, client: Mappi
         existing = await _partition_counts(admin, topics.specs())
         for spec in topics.specs():
             if spec.partitions is None and existing.get(spec.name, partitions) < partitions:
-                await admin.create_partitions({spec.name: NewPartitions(partitions)})
+                await _add_partitions(admin, spec.name, partitions)
         await _wait_until_visible(admin, topics, partitions)
 
 
@@ -134,8 +135,14 @@ async def _create_one(
         if code == TopicAlreadyExistsError.errno:
             return False  # another process has created it in the meantime
         if code != _NO_ERROR:
-            raise for_code(code)(f"topic {name} could not be created: {message[0] if message else ''}")
+            with needing(Operation.CREATE, Kind.TOPIC, name):
+                raise for_code(code)(f"topic {name} could not be created: {message[0] if message else ''}")
     return True
+
+
+async def _add_partitions(admin: AIOKafkaAdminClient, name: str, partitions: int) -> None:
+    with needing(Operation.ALTER, Kind.TOPIC, name):
+        await admin.create_partitions({name: NewPartitions(partitions)})
 
 
 async def _wait_until_visible(admin: AIOKafkaAdminClient, topics: Topics, partitions: int) -> None:
@@ -171,7 +178,8 @@ async def metadata(admin: AIOKafkaAdminClient, names: Sequence[str]) -> Metadata
         if topic["error_code"] == _NO_ERROR:
             found[topic["topic"]] = [len(partition["replicas"]) for partition in topic["partitions"]]
         elif topic["error_code"] != _UNKNOWN_TOPIC:
-            raise for_code(topic["error_code"])(f"topic {topic['topic']} cannot be described")
+            with needing(Operation.DESCRIBE, Kind.TOPIC, topic["topic"]):
+                raise for_code(topic["error_code"])(f"topic {topic['topic']} cannot be described")
     return Metadata(answer["cluster_id"], found)
 
 
@@ -194,7 +202,8 @@ async def _settings(admin: AIOKafkaAdminClient, specs: Sequence[TopicSpec]) -> d
     for answer in await admin.describe_configs(resources):
         for code, message, _, name, entries in answer.resources:
             if code != _NO_ERROR:
-                raise for_code(code)(f"the settings of topic {name} cannot be read: {message}")
+                with needing(Operation.DESCRIBE_CONFIGS, Kind.TOPIC, name):
+                    raise for_code(code)(f"the settings of topic {name} cannot be read: {message}")
             found[name] = {entry[0]: entry[1] for entry in entries}
     return found
 
