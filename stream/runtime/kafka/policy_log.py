@@ -195,8 +195,9 @@ class PolicyLog:
     def cut(self, what: str) -> str:
         """What to report of a log that has lost records."""
         return (
-            f"the log of deployments (topic {self.topic}) {what}: records were deleted, and what was in force is not known; "
-            "start under a new --app-id, and deploy there"
+            f"the log of deployments (topic {self.topic}) {what}: records were deleted, or the address of the brokers "
+            "leads to another cluster; check the address; if it is right, what was in force is not known: start under a new "
+            "--app-id, and deploy there"
         )
 
 

@@ -10,6 +10,7 @@ from aiokafka import AIOKafkaConsumer
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaTimeoutError, TopicAlreadyExistsError, for_code
+from aiokafka.protocol.metadata import MetadataRequest
 from aiokafka.structs import TopicPartition
 
 from stream.runtime.kafka.denied import Kind, Operation, needing
@@ -98,8 +99,7 @@ async def found_topics(
         settings = await _settings(admin, [spec for spec in specs if spec.name in described])
     used = await _used(bootstrap, {name: len(replicas) for name, replicas in described.items()}, client)
     facts = {
-        name: TopicFacts(len(replicas), min(replicas), empty=name not in used, settings=settings[name])
-        for name, replicas in described.items()
+        name: TopicFacts(len(replicas), empty=name not in used, settings=settings[name]) for name, replicas in described.items()
     }
     return ClusterTopics(bootstrap, topics, facts)
 
@@ -127,7 +127,8 @@ async def _create_one(
         name=spec.name,
         num_partitions=partitions,
         replication_factor=replication,
-        replica_assignments={},  # without it, aiokafka refuses the replication factor -1, the cluster's default
+        # aiokafka wants one of the two: a number of replicas, or an assignment, which may be empty.
+        replica_assignments={} if replication == -1 else None,
         topic_configs={**spec.settings, **retention},
     )
     answer = await admin.create_topics([topic])
@@ -148,9 +149,12 @@ async def _add_partitions(admin: AIOKafkaAdminClient, name: str, partitions: int
 async def _wait_until_visible(admin: AIOKafkaAdminClient, topics: Topics, partitions: int) -> None:
     """Wait until the brokers know the topics that the controller has created. Before that, clients get the error that a topic
     is missing."""
+    wanted = {spec.name: spec.partitions or partitions for spec in topics.specs()}
+    await admin._client.force_metadata_update()
     for _ in range(200):
-        counts = await _partition_counts(admin, topics.specs())
-        if all(counts.get(spec.name, 0) >= (spec.partitions or partitions) for spec in topics.specs()):
+        # Each of them, because the next request may go to any.
+        answers = [await metadata(admin, list(wanted), broker.nodeId) for broker in admin._client.cluster.brokers()]
+        if all(len(answer.partitions.get(name, ())) >= count for answer in answers for name, count in wanted.items()):
             return
         await asyncio.sleep(0.1)
     raise KafkaTimeoutError("the topics were created, but the brokers do not show them yet; check again later")
@@ -170,9 +174,10 @@ class Metadata(NamedTuple):
     """The number of replicas of each partition, for each existing topic."""
 
 
-async def metadata(admin: AIOKafkaAdminClient, names: Sequence[str]) -> Metadata:
-    """Ask a broker. Raises ``aiokafka.errors.KafkaError``."""
-    answer = (await admin._get_cluster_metadata(list(names))).to_object()
+async def metadata(admin: AIOKafkaAdminClient, names: Sequence[str], node: int | None = None) -> Metadata:
+    """Ask a broker: that with this id, or any. Raises ``aiokafka.errors.KafkaError``."""
+    request = MetadataRequest(list(names), allow_auto_topic_creation=False)
+    answer = (await admin._send_request(request, node)).to_object()
     found = {}
     for topic in answer["topics"]:
         if topic["error_code"] == _NO_ERROR:
@@ -196,7 +201,7 @@ async def _settings(admin: AIOKafkaAdminClient, specs: Sequence[TopicSpec]) -> d
     """The current settings of each topic."""
     if not specs:
         return {}
-    asked = {spec.name: [*spec.at_least, *spec.exactly, "min.insync.replicas"] for spec in specs}
+    asked = {spec.name: [*spec.at_least, *spec.exactly] for spec in specs}
     resources = [ConfigResource(ConfigResourceType.TOPIC, name, dict.fromkeys(keys, "")) for name, keys in asked.items()]
     found: dict[str, dict[str, str]] = {}
     for answer in await admin.describe_configs(resources):

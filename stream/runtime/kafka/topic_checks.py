@@ -20,8 +20,6 @@ class TopicFacts:
     """A topic as it is on the cluster."""
 
     partitions: int
-    replicas: int
-    """The fewest replicas of a partition."""
     empty: bool
     """Whether it never had a record."""
     settings: Mapping[str, str]
@@ -122,13 +120,6 @@ class ClusterTopics:
             yield f"topic {spec.name} has {differing}, and no record: {self._again(spec.name, partitions)}"
         for name, value in wrong:
             yield f"topic {spec.name} has {name}={actual[name]}, not {value}: run `{self._alter(spec.name, name, value)}`"
-        in_sync = int(actual.get("min.insync.replicas", 1))
-        if in_sync > facts.replicas:
-            alter = self._alter(spec.name, "min.insync.replicas", str(facts.replicas))
-            yield (
-                f"topic {spec.name} has min.insync.replicas={in_sync}, and a partition with {facts.replicas} of them, so every "
-                f"write is refused: add replicas (kafka-reassign-partitions.sh), or run `{alter}`"
-            )
 
     def _alter(self, topic: str, name: str, value: str) -> str:
         return f"kafka-configs.sh --bootstrap-server {self.bootstrap} --alter --topic {topic} --add-config {name}={value}"
