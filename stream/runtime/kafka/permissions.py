@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from stream.runtime.kafka.topics import Topics
 
 _NO_ERROR: Final = 0
-_NOT_TOLD: Final = -(2**31)
+_NOT_ASKED: Final = -(2**31)
 """Kafka's value for permissions that it was not asked for."""
 
 
@@ -148,4 +148,4 @@ async def _may_join(admin: Any, group: str) -> bool:
 
 
 def _may(granted: int, operation: Operation) -> bool:
-    return granted == _NOT_TOLD or bool(granted >> operation & 1)
+    return granted == _NOT_ASKED or bool(granted >> operation & 1)
