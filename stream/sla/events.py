@@ -70,6 +70,8 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True, rename=_SHORT, gc=F
     """``escalation.*``: the level asked for, acknowledged or released."""
     impact: str = ""
     """``escalation.requested``: ``production``, ``business_risk`` or nothing."""
+    arrived: int = 0
+    """Of an old event whose ticket has not settled: when it reached Kafka, epoch microseconds; ``stream.sla.settling``."""
 
     @property
     def key(self) -> Order:

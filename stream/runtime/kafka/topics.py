@@ -106,7 +106,13 @@ class Topics:
         kept = {"cleanup.policy": "delete", "retention.ms": "-1", "retention.bytes": "-1"}
         changelog = _with_limit(self.changelog, _KAFKA_LIMIT)
         return (
-            _with_limit(self.events, large_event),
+            # By the broker: when an event arrived decides what is late, and adapters set times of their own.
+            TopicSpec(
+                self.events,
+                {"max.message.bytes": str(large_event), "message.timestamp.type": "LogAppendTime"},
+                at_least={"max.message.bytes": large_event},
+                exactly=_SAFE,
+            ),
             _with_limit(self.breaches, _KAFKA_LIMIT),
             _with_limit(self.escalations, _KAFKA_LIMIT),
             _with_limit(self.rejected, large_rejected),

@@ -189,6 +189,7 @@ def _joined(checkpoints: Iterable[Checkpoint]) -> Checkpoint:
         outputs={},
         watermark=min((each.watermark for each in known if each.watermark), default=0),
         swept=min(each.swept for each in known),
+        since=min((each.since for each in known if each.since), default=0),
     )
 
 
