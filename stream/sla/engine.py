@@ -86,7 +86,7 @@ class Step:
 class Engine:
     """The policies in force, how much history a ticket keeps, and what is late. Holds no ticket; every call is pure."""
 
-    __slots__ = ("_history", "_lateness", "deployments")
+    __slots__ = ("_history", "_late_after", "_lateness", "deployments")
 
     def __init__(self, policies: PolicySet | Deployments, *, history: int = 200, lateness: Lateness = DEFAULT) -> None:
         """``policies``: one set, which holds since ever, or the log of deployments."""
@@ -96,6 +96,7 @@ class Engine:
         """May be replaced by a longer log between two calls."""
         self._history = history
         self._lateness = lateness
+        self._late_after = lateness.late_after  # asked at every event
 
     def snapshot(self) -> Engine:
         """An engine that keeps the deployments of now, whatever becomes known meanwhile."""
@@ -122,21 +123,21 @@ class Engine:
             state = State(new_ticket(ticket, self.deployments.timeline))
         elif (repetition := self._repetition(state, event)) is not None:
             return Step(state, (), repetition)
-        old, settling = self._lateness.is_old(event.at, arrived), state.settling
-        before = state
-        if settling is not None and not (old and self._agrees(state.head)):
-            first = self._settle(state, settling, now)
+        before, agrees = state, self._agrees(state.head)
+        old = arrived - event.at > self._late_after
+        if state.settling is not None and not (old and agrees):
+            first = self._settle(state, state.settling, now)
             before = state = first.state
-        elif not self._agrees(state.head):
+        elif not agrees:
             first = self._rejudge(state, now)
             state = first.state
         newest = self._is_newest(state.head, event)
-        if not newest and state.base is not None and state.base.last is not None and event.key <= order(state.base.last):
+        if newest and not old:
+            step = self._in_order(state, event, now, before)
+        elif not newest and state.base is not None and state.base.last is not None and event.key <= order(state.base.last):
             step = Step(state, (), Outcome.TOO_LATE)
         elif old:
             step = self._old(state, event, now, arrived)
-        elif newest:
-            step = self._in_order(state, event, now, before)
         else:
             step = self._out_of_order(state, event, now)
         return step if first is None else _after(first, step)
