@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
-from stream.sla.calendar.duration import Clock
+from stream.sla.calendar.duration import NEVER, Clock
 from stream.sla.effects import KINDS, TIMER, Effect, Kind, Reason, deployment_cause
 from stream.sla.explain.change import what_changed
 from stream.sla.explain.explanation import Moment, Outcome
@@ -67,6 +67,8 @@ class CommitmentTrace:
     calendar: Calendar
     timer: bool
     cycle_trace: CycleTrace
+    delay: str = ""
+    """The target as the policy writes it, where it ends on a business day."""
     closed: int | None = None
     """Since when it waits for nothing any more."""
     verdict: Outcome = Outcome.PENDING
@@ -278,6 +280,9 @@ class Recorder:
         else:
             commitment_traces.closed = None
             resolved = self.policies.resolved_policy(after.fields, self.policies.epoch(watch.began)).commitments.get(name)
+            if resolved is not None and commitment_state.verdict == Verdict.PENDING:
+                target = resolved.target
+                commitment_traces.delay = target.text if target is not None and target.delay is not None else ""
             # A target keeps the calendar it was set on. Where there is none, time is measured by the present plan.
             if commitment_state.terms.target is None and resolved is not None:
                 commitment_traces.calendar = resolved.calendar
@@ -357,7 +362,7 @@ def _aim(
     """When a level is raised, as a reading of the stopwatch where it is one."""
     if threshold.kind is ThresholdKind.USED:
         amount = resolve(threshold.duration, resolved_ladder.calendar, watch.began)
-        return LevelTarget(resolved_ladder, threshold, amount.clock, amount.micros)
+        return LevelTarget(resolved_ladder, threshold, amount.clock, amount.micros if amount.micros < NEVER else None)
     if commitment_state is None or (allowance := commitment_state.allowance) is None:
         return LevelTarget(resolved_ladder, threshold, Clock.BUSINESS, None)
     if threshold.kind is ThresholdKind.SHARE:
@@ -368,7 +373,8 @@ def _aim(
             commitment_state.share(threshold.per_mille),
         )
     amount = resolve(threshold.duration, resolved_ladder.calendar, watch.began)
-    if amount.clock is not commitment_state.clock:
+    relative = threshold.duration is not None and threshold.duration.delay is not None
+    if relative or amount.clock is not commitment_state.clock:
         return LevelTarget(resolved_ladder, threshold, commitment_state.clock, None)
     return LevelTarget(
         resolved_ladder,

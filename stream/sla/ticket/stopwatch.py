@@ -177,7 +177,7 @@ class Stopwatch:
                 yield reached, start, between
                 between = STOPPED
             if start == end:
-                between = HALTED
+                reached, between = start, HALTED
                 continue
             yield start, end, phase
             reached, between = end, STOPPED
@@ -210,12 +210,13 @@ class Stopwatch:
             total += calendar.measure(start, end) if clock is _BUSINESS else end - start
         return total
 
-    def reaches(self, used: int, clock: Clock, calendar: Calendar) -> int | None:
+    def reaches(self, used: int, clock: Clock, calendar: Calendar, not_before: int = 0) -> int | None:
         """The instant at which ``used`` microseconds are used up; ``None`` while that is not in sight (paused, stopped, or on a
         calendar that is not open that long any more).
 
         Used up exactly when a stretch ends by a pause counts as not yet used up: the instant is then the next resumption,
-        so that a pause at the very deadline is in time.
+        so that a pause at the very deadline is in time. The same goes for ``not_before``, the instant before which it is not
+        reached.
         """
         left = used
         # ``spent`` without an end, written out: it is asked for every deadline and every mark.
@@ -223,9 +224,13 @@ class Stopwatch:
             length = calendar.measure(start, end) if clock is _BUSINESS else end - start
             if length >= left:
                 instant = calendar.add(start, left) if clock is _BUSINESS else start + left
+                if instant < not_before:
+                    instant = not_before
                 if instant < end:
                     return instant
+                left = length
             left -= length
-        if self.phase == RUNNING:
-            return calendar.after(self.since, left) if clock is _BUSINESS else self.since + left
-        return None
+        if self.phase != RUNNING:
+            return None
+        reached = calendar.after(self.since, left) if clock is _BUSINESS else self.since + left
+        return not_before if reached is not None and reached < not_before else reached

@@ -203,13 +203,13 @@ class CommitmentMachine:
         commitment_state, resolved, at = self.commitment_state, self.resolved, self.emitter.at
         commitment_state.revise(at)
         commitment_state.adjust(unjudged=False)  # it moves to another row or cycle
-        self._aim()
         mode = resolved.commitment.on_change
+        if mode is not OnChange.CARRY:
+            commitment_state.adjust(rebased_at=at)
+        self._aim()
         if mode is OnChange.RESET:
             commitment_state.adjust(extension=0, reset_at=at)
             commitment_state.warned = ()
-        if mode is not OnChange.CARRY:
-            commitment_state.adjust(rebased_at=at)
         commitment_state.measure_again(resolved.calendar, self.watch)
         self._aim_again()
         self.emit(Kind.RETARGETED, _FIELD_CHANGED, per_event=True)
@@ -224,9 +224,10 @@ class CommitmentMachine:
         if extension:
             before = self.emitter.known[self.emitter.ticket.deployment].policies.calendars[terms.calendar]
             old_watch = self.emitter.ticket.watches.get(terms.metric, watch)
-            deadline = old_watch.reaches(
-                commitment_state.adjusted.rebase_used + (terms.target or 0), commitment_state.clock, before
-            )
+            allowed = commitment_state.allowance
+            if allowed is not None:
+                not_before = commitment_state.adjusted.not_before
+                deadline = old_watch.reaches(allowed - extension, commitment_state.clock, before, not_before)
         commitment_state.cycle = watch.cycle
         commitment_state.aim(resolved, watch, at)
         if extension and commitment_state.terms.business != terms.business:
@@ -261,8 +262,9 @@ class CommitmentMachine:
         if commitment_state.due is not None and commitment_state.due < at:
             self.breach()
 
-    def _shown(self) -> tuple[int | None, CommitmentTerms]:
-        return self.commitment_state.due, self.commitment_state.terms
+    def _shown(self) -> tuple[int | None, int, CommitmentTerms]:
+        state = self.commitment_state
+        return state.due, state.adjusted.delay, state.terms
 
     def _why_redeployed(self, former: ResolvedCommitment | None) -> Reason:
         resolved = self.resolved
@@ -301,7 +303,8 @@ class CommitmentMachine:
         if used is None or not self.watch.on:
             commitment_state.due = None
         else:
-            commitment_state.due = self.watch.reaches(used, commitment_state.clock, self.resolved.calendar)
+            not_before = commitment_state.adjusted.not_before
+            commitment_state.due = self.watch.reaches(used, commitment_state.clock, self.resolved.calendar, not_before)
 
     def look_ahead(self) -> None:
         """Find the deadline and the next instant anew, after anything about the stopwatch or the target has changed."""
