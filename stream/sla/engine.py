@@ -88,7 +88,7 @@ class Step:
 class Engine:
     """The policies in force, how much history a ticket keeps, and what is late. Holds no ticket; every call is pure."""
 
-    __slots__ = ("_history", "_lateness", "_routine", "deployments")
+    __slots__ = ("_history", "_late_after", "_lateness", "_routine", "deployments")
 
     def __init__(
         self,
@@ -106,6 +106,7 @@ class Engine:
         """May be replaced by a longer log between two calls."""
         self._history = history
         self._lateness = lateness
+        self._late_after = lateness.late_after  # asked at every event
         self._routine = routine
 
     def snapshot(self) -> Engine:
@@ -134,22 +135,22 @@ class Engine:
             state = State(new_ticket(ticket, self.deployments.timeline))
         elif (repetition := self._repetition(state, event)) is not None:
             return Step(state, (), repetition)
-        old, settling = self._lateness.is_old(event.at, arrived), state.settling
         before = state
         agrees = state.head.deployment == self.deployments.timeline.last.number or self._agrees(state.head)
-        if settling is not None and not (old and agrees):
-            first = self._settle(state, settling, now)
+        old = arrived - event.at > self._late_after
+        if state.settling is not None and not (old and agrees):
+            first = self._settle(state, state.settling, now)
             before = state = first.state
         elif not agrees:
             first = self._rejudge(state, now)
             state = first.state
         newest = self._is_newest(state.head, event)
-        if not newest and state.base is not None and state.base.last is not None and event.key <= order(state.base.last):
+        if newest and not old:
+            step = self._in_order(state, event, now, before)
+        elif not newest and state.base is not None and state.base.last is not None and event.key <= order(state.base.last):
             step = Step(state, (), Outcome.TOO_LATE)
         elif old:
             step = self._old(state, event, now, arrived)
-        elif newest:
-            step = self._in_order(state, event, now, before)
         else:
             step = self._out_of_order(state, event, now)
         return step if first is None else _after(first, step)

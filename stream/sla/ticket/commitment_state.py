@@ -158,8 +158,12 @@ class CommitmentState:
     @property
     def allowance(self) -> int | None:
         """The reading of the stopwatch at the deadline: base, target and extension together."""
-        promised, adjustment = self.promised, self.adjustment
-        return promised if promised is None or adjustment is None else adjustment.rebase_used + promised
+        target, adjustment = self.terms.target, self.adjustment
+        if target is None or adjustment is None:
+            return target
+        if adjustment.delay >= NEVER:
+            return None
+        return adjustment.rebase_used + target + adjustment.delay + adjustment.extension
 
     def share(self, per_mille: int) -> int | None:
         """The reading of the stopwatch at which so much of target and extension is used up."""
@@ -185,8 +189,8 @@ class CommitmentState:
 
     def counts_from(self, watch: Stopwatch) -> int:
         """The instant from which the target counts: months and business days are counted from there."""
-        rebased_at = self.adjusted.rebased_at
-        return watch.began if rebased_at is None else rebased_at
+        adjustment = self.adjustment
+        return watch.began if adjustment is None or adjustment.rebased_at is None else adjustment.rebased_at
 
     def aim(self, resolved: ResolvedCommitment, watch: Stopwatch, at: int) -> None:
         """Take the target that ``resolved`` sets, counting from the instant ``at``."""

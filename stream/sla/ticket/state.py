@@ -211,9 +211,10 @@ class State:
 
         One microsecond after the instant itself: what happens *at* a deadline is still in time.
         """
-        soonest, settling = self.head.next, self.settling
-        if settling is not None:
-            return settling.settles_at if soonest is None else min(soonest + 1, settling.settles_at)
+        soonest = self.head.next
+        if self.settling is not None:
+            settles_at = self.settling.settles_at
+            return settles_at if soonest is None else min(soonest + 1, settles_at)
         return None if soonest is None else soonest + 1
 
     @property
