@@ -93,6 +93,7 @@ class Shard:
         """How often this process had been away when the partition was last known to be ours; ``None``: not asked yet."""
         self._clock_is_feed = settings.clock is ClockMode.EVENT
         self._grace = settings.grace
+        self._partitions = settings.partitions
 
     @property
     def live(self) -> bool:
@@ -144,6 +145,7 @@ class Shard:
             self.deployed,
             self.appended,
             self.since,
-            self.input,
-            self.gaps,
+            self._partitions,
+            input=self.input,
+            gaps=self.gaps,
         )

@@ -40,9 +40,9 @@ def update_fields(ticket: Ticket, event: Event, read: frozenset[str]) -> tuple[E
         names.add("@begun")
         fields = fields.copy()
         del fields["@begun"]
+    ticket.whole_at = _whole_at(ticket, event, fields)
     if type_ == "ticket.created":
         ticket.partial = False
-        ticket.whole_at = event.at
         if "status" not in fields:
             fields = {**fields, "status": "new"}
             names.add("status")
@@ -52,32 +52,40 @@ def update_fields(ticket: Ticket, event: Event, read: frozenset[str]) -> tuple[E
             given = event.fields
     elif ticket.last is None:
         ticket.partial = True
-    elif given and "status" in given and type_ == "ticket.changed" and _is_whole(fields, given):
-        ticket.whole_at = event.at
     changed = given and {name: value for name, value in given.items() if fields.get(name, "") != value}
     if changed:
-        fields = bounded_fields({**fields, **changed}, read)
+        fields = fields.copy()
+        fields.update(changed)
+        fields = bounded_fields(fields, read)
         names.update(changed)
         if "status" in changed:
             _follow_status(ticket, event, fields, names)
     if type_ not in _ABOUT_FIELDS:
         new = {name: value for name, value in _derived(ticket, event).items() if fields.get(name, "") != value}
         if new:
-            fields = {**fields, **new}
+            fields = fields.copy()
+            fields.update(new)
             names.update(new)
     if not ticket.started and not ticket.ended_by and _states_that_it_is_open(type_, fields):
         ticket.started = True
         fields = {**fields, "@begun": "yes"}
-        names.update(("@begun", "status"))
-    ticket.fields = fields
+        names.add("@begun")
+        names.add("status")
+    if names:
+        ticket.fields = fields
+        if changed or "status" in names:  # derived fields are not shown
+            ticket.shown = None
     if len(changed) == len(given):
         return event, names
     return msgspec.structs.replace(event, fields=changed), names
 
 
-def _is_whole(fields: Fields, given: Fields) -> bool:
-    """Whether an event gives every field that is known of a ticket."""
-    return all(name in given or name[0] == "@" for name in fields)
+def _whole_at(ticket: Ticket, event: Event, fields: Fields) -> int | None:
+    """As ``Ticket.whole_at``, after an event. ``fields``: before it."""
+    given, type_ = event.fields, event.type
+    if type_ == "ticket.changed" and "status" in given and ticket.last is not None:
+        return event.at if all(name in given or name[0] == "@" for name in fields) else ticket.whole_at
+    return event.at if type_ == "ticket.created" else ticket.whole_at
 
 
 def _follow_status(ticket: Ticket, event: Event, fields: Fields, names: set[str]) -> None:

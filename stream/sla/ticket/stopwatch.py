@@ -17,6 +17,8 @@ from __future__ import annotations
 from enum import IntEnum, StrEnum
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from mypy_extensions import mypyc_attr
+
 from stream.sla.calendar.duration import Clock
 
 if TYPE_CHECKING:
@@ -135,6 +137,7 @@ class Totals(NamedTuple):
         return calendar.measure(began, self.until) * wall // max(self.until - began, 1)
 
 
+@mypyc_attr(acyclic=True)
 class Stopwatch:
     """Phase, cycle, and the stretches of the present cycle as epoch microseconds, half-open."""
 
@@ -250,7 +253,7 @@ class Stopwatch:
                 yield reached, start, between
                 between = STOPPED
             if start == end:
-                between = HALTED
+                reached, between = start, HALTED
                 continue
             yield start, end, phase
             reached, between = end, STOPPED
@@ -278,17 +281,20 @@ class Stopwatch:
 
     def paused_for(self, clock: Clock, calendar: Calendar, at: int) -> int:
         """Microseconds the present cycle was paused up to ``at``, on that clock."""
+        if self.totals is None and not self.paused and self.phase != PAUSED:
+            return 0
         total = self._added_up(True, clock, calendar, at) if self.totals is not None else 0
         for start, end in self.spent(PAUSED, at):
             total += calendar.measure(start, end) if clock is _BUSINESS else end - start
         return total
 
-    def reaches(self, used: int, clock: Clock, calendar: Calendar) -> int | None:
+    def reaches(self, used: int, clock: Clock, calendar: Calendar, not_before: int = 0) -> int | None:
         """The instant at which ``used`` microseconds are used up; ``None`` while that is not in sight (paused, stopped, or on a
         calendar that is not open that long any more).
 
         Used up exactly when a stretch ends by a pause counts as not yet used up: the instant is then the next resumption,
-        so that a pause at the very deadline is in time.
+        so that a pause at the very deadline is in time. The same goes for ``not_before``, the instant before which it is not
+        reached.
         """
         left = used
         if self.totals is not None:
@@ -300,9 +306,13 @@ class Stopwatch:
             length = calendar.measure(start, end) if clock is _BUSINESS else end - start
             if length >= left:
                 instant = calendar.add(start, left) if clock is _BUSINESS else start + left
+                if instant < not_before:
+                    instant = not_before
                 if instant < end:
                     return instant
+                left = length
             left -= length
-        if self.phase == RUNNING:
-            return calendar.after(self.since, left) if clock is _BUSINESS else self.since + left
-        return None
+        if self.phase != RUNNING:
+            return None
+        reached = calendar.after(self.since, left) if clock is _BUSINESS else self.since + left
+        return not_before if reached is not None and reached < not_before else reached
