@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from stream.observe.pages.phrasing import SHOWN_BY_SPANS, cause, due, length, name_of, target, when, why
+from stream.observe.pages.phrasing import SHOWN_BY_SPANS, cause, due, length, name_of, target, terms, when, why
 from stream.sla.effects import TIMER, Kind
 from stream.sla.explain.explanation import Outcome, SpanKind
 
@@ -52,6 +52,8 @@ def _head(deadline: Deadline, zone: str) -> Iterator[str]:
     yield f"  policy    {deadline.policy} version {deadline.policy_version}"
     yield f"  calendar  {deadline.calendar} ({deadline.timezone}){dated}"
     yield f"  target    {target(deadline)}"
+    if deadline.terms:
+        yield f"  terms     {terms(deadline)}"
     yield f"  started   {when(deadline.began, zone)}"
     yield f"  due       {due(deadline, zone)}"
     if deadline.ended is not None:

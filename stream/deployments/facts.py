@@ -53,6 +53,7 @@ class Part(StrEnum):
     OBJECTIVE = "objective"
     ON_CHANGE = "on_change"
     EXTENSIONS = "extensions"
+    AT_DEADLINE = "at_deadline"
     KIND = "kind"
     ON = "on"
     OWNER = "owner"

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from stream.language.conditions import NEVER
 from stream.language.lint_thresholds import check_levels, check_warnings
-from stream.sla.policy.conditions import All, AnyOf, Condition, Not, holds
+from stream.sla.policy.conditions import STARTED, All, AnyOf, Condition, Not, fields_read, holds
 from stream.sla.policy.metric import Again, Metric, base_name
 from stream.sla.policy.satisfiability import example, possible
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from stream.documents.document import Report
     from stream.language.policy import Reading
     from stream.sla.calendar.calendar import Calendar
-    from stream.sla.policy.policy import Policy
+    from stream.sla.policy.policy import Choice, Policy
 
 
 def lint(readings: Sequence[Reading], calendars: Mapping[str, Calendar]) -> None:
@@ -42,6 +42,9 @@ def lint(readings: Sequence[Reading], calendars: Mapping[str, Calendar]) -> None
             if _applies(scope, here, "commitment"):
                 _stopwatch_runs(commitment.metric, scope, here)
                 check_warnings(policy, commitment, here, calendars)
+                choices = {"when": [commitment.when], "target": commitment.target.conditions}
+                choices["warn_at"] = commitment.warn_at.conditions
+                _starts_are_told_apart(choices, commitment.calendar or policy.calendar, here, calendars)
         for ladder in policy.ladders:
             here = reading.ladders[ladder.name]
             scope = (policy.applies_to, ladder.when)
@@ -49,6 +52,10 @@ def lint(readings: Sequence[Reading], calendars: Mapping[str, Calendar]) -> None
                 if ladder.metric is not None:
                     _stopwatch_runs(ladder.metric, scope, here)
                 check_levels(policy, ladder, here, calendars)
+                below = next((one for one in policy.commitments if one.name == ladder.commitment), None)
+                own = None if below is None else below.calendar
+                asked = [ladder.when, *(condition for level in ladder.levels for condition in level.at.conditions)]
+                _starts_are_told_apart({"when": asked}, own or policy.calendar, here, calendars)
 
 
 def _applies(scope: tuple[Condition, ...], report: Report, what: str) -> bool:
@@ -56,6 +63,17 @@ def _applies(scope: tuple[Condition, ...], report: Report, what: str) -> bool:
         return True
     report(("when",), f"does not hold for any ticket of the policy: the {what} never applies")
     return False
+
+
+def _starts_are_told_apart(
+    asked: Mapping[str, list[Condition]], choice: Choice[str], report: Report, calendars: Mapping[str, Calendar]
+) -> None:
+    """Report a question how a clock started on calendars that never close. ``asked``: by key, its conditions."""
+    names = sorted({name for _, name in choice.cases})
+    if all(name in calendars and calendars[name].always_open for name in names):
+        for key, conditions in asked.items():
+            if any(STARTED in fields_read(condition) for condition in conditions):
+                report((key,), f"no clock starts out of hours: `{'`, `'.join(names)}` never closes; give it another calendar")
 
 
 # Which policy applies.

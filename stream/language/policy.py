@@ -107,7 +107,7 @@ def _commitment_names(data: object) -> list[str]:
 
 
 def _read_calendars(data: object, report: Report, known: Known) -> Choice[str] | None:
-    choice = read_choice(data, report, known.read_calendar_name, may_be_none=False)
+    choice = read_choice(data, report, known.read_calendar_name, may_be_none=False, condition=read_ticket_condition)
     if choice is not None and not total(choice):
         report((), "some tickets would have no calendar: add `default:` (or a last case without `when`)")
         return None

@@ -58,6 +58,7 @@ def _deadline(deadline: Deadline) -> dict[str, Any]:
             "never": deadline.never or None,
             "verdict": deadline.verdict,
             "reason": deadline.reason,
+            "terms": list(deadline.terms) or None,
             "elapsed_seconds": _seconds(deadline.elapsed),
             "paused_seconds": _seconds(deadline.paused),
             "spans": [_span(span) for span in deadline.spans],

@@ -240,7 +240,7 @@ class Changing:
     def _ladders_before(self, earlier: Sequence[Policy], names: Names, fields: Fields) -> dict[str, ResolvedLadder]:
         found = {}
         for name, high in self.climbing.escalations.items():
-            ladders = offered(earlier, fields, self.story.watches[high.metric].began)[1]
+            ladders = offered(earlier, fields, self.story.watches[high.metric].began, self.story.hours)[1]
             for old, resolved_ladder in ladders.items():
                 if name in (names.ladder(names.policy(resolved_ladder.policy), old), old):
                     found[name] = resolved_ladder
@@ -279,7 +279,7 @@ class Changing:
             return
         keeping.warn_anew(one, watch)
         keeping.tell(one, "retargeted")
-        if one.due is not None and one.due < self.story.now:
+        if keeping.is_past(one):
             keeping.breach(one)
 
     def _lay_ladders(self, fields: Fields, before: dict[str, ResolvedLadder]) -> None:

@@ -43,12 +43,22 @@ class Keeping:
                 self._aim(resolved, watch)
                 self.tell(resolved, "paused" if move == "pause" else "resumed")
 
+    def look_before(self) -> None:
+        """What is reached before anything happens in this minute, where reached is breached: rule 17."""
+        for resolved in self.story.commitments.values():
+            watch = self.story.watches[resolved.metric]
+            if not resolved.strict or resolved.verdict != "pending" or not watch.on or resolved.allowance is None:
+                continue
+            if watch.counts[resolved.clock] >= resolved.allowance:
+                self.breach(resolved)
+
     def look(self) -> None:
         for resolved in self.story.commitments.values():
             watch = self.story.watches[resolved.metric]
             if resolved.verdict != "pending" or not watch.on:
                 continue
-            if resolved.allowance is not None and watch.reading(resolved.clock) >= resolved.allowance:
+            shown = watch.counts[resolved.clock] if resolved.strict else watch.reading(resolved.clock)
+            if resolved.allowance is not None and shown >= resolved.allowance:
                 self.breach(resolved)
                 continue
             for threshold in () if resolved.unjudged else resolved.offer.thresholds:
@@ -67,7 +77,7 @@ class Keeping:
         if resolved is None:
             return
         watch = self.story.watches[resolved.metric]
-        offer = offered(self.story.policies, before, watch.began)[0].get(named)
+        offer = offered(self.story.policies, before, watch.began, self.story.hours)[0].get(named)
         if offer is None:
             return
         hours, cap = self.story.hours[offer.calendar], offer.commitment.extension_cap
@@ -115,7 +125,7 @@ class Keeping:
         resolved = self.story.commitments[name] = ResolvedCommitment(offer, watch.cycle, policy=offer.policy.name)
         self._set_target(resolved, offer, watch)
         self._aim(resolved, watch)
-        if deployed and resolved.due is not None and resolved.due < self.story.now:
+        if deployed and self.is_past(resolved):
             resolved.target, resolved.due, resolved.unjudged = None, None, True
         self.tell(resolved, "started")
         if watch.phase == "paused":
@@ -183,7 +193,9 @@ class Keeping:
     def _aim(self, resolved: ResolvedCommitment, watch: Watch) -> None:
         """Rule 19: find the deadline in sight."""
         allowance = resolved.allowance
-        resolved.due = None if allowance is None else watch.first_showed(resolved.clock, allowance, self.story.now)
+        resolved.due = (
+            None if allowance is None else watch.first_showed(resolved.clock, allowance, self.story.now, strict=resolved.strict)
+        )
 
     def warn_anew(self, resolved: ResolvedCommitment, watch: Watch) -> None:
         """Rule 20: of the warnings given, those stay given whose marks the new deadline leaves behind."""
@@ -202,7 +214,7 @@ class Keeping:
             elif resolved.target is None:
                 resolved.verdict = "measured"
                 self.tell(resolved, "measured")
-            elif resolved.due is not None and resolved.due < self.story.now:
+            elif self.is_past(resolved):
                 self.breach(resolved)
             else:
                 resolved.verdict = "met"
@@ -210,6 +222,9 @@ class Keeping:
         if resolved.verdict == "breached" and move != "cancel" and not timer:
             resolved.verdict = "late"
             self.tell(resolved, "met_late")
+
+    def is_past(self, resolved: ResolvedCommitment) -> bool:
+        return resolved.due is not None and resolved.due < self.story.now + resolved.strict
 
     def breach(self, resolved: ResolvedCommitment) -> None:
         resolved.verdict = "breached"

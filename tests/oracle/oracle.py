@@ -42,6 +42,8 @@ What is promised
 Verdicts
 17. A promise is breached in the first minute of its being open in which its stopwatch has, while it ran, shown the allowance
     or more. (Used up at the very instant a pause begins is not yet used up.) ``due_at`` is when it first showed that.
+    With ``at_deadline: breached`` it is breached at the first instant of that minute, before the events and the sets of that
+    minute, and also where it was used up at the very instant a pause or a stop began; so also at the instant ``until``.
 18. Stopped or restarted before: met; or measured, without a target. Stopped after: met late, once a reopening. Reopened, a
     promise that was met is open again, with what is promised by then, and one met late is breached as before. A timer
     elapses instead, and is cancelled when it stops before; of its restart nothing is said but the new start.
@@ -92,6 +94,10 @@ Policies that change on the way
 38. A row on which nothing stands any more is cancelled.
 39. Of the levels that a past minute had reached and that may be raised now, the highest alone is raised.
 40. An event may use the former name of a commitment or level.
+
+What comes in out of hours
+41. A condition may ask how a clock started: in hours if the calendar on which the commitment or ladder counts was open in the
+    minute in which the cycle of its stopwatch began, else out of hours. A new set answers by its own calendars.
 """
 
 from __future__ import annotations
@@ -158,6 +164,8 @@ def tell(
         know_former(ticket.story, known, of)
     for minute in range(ordered[0].at // MINUTE, max(-(-until // MINUTE), ordered[-1].at // MINUTE + 1)):
         ticket.story.now = minute
+        if minute * MINUTE <= until:
+            ticket.commitments.look_before()
         while ahead and ahead[0].minute <= minute and minute * MINUTE < until:
             ticket.rows = ticket.changing.change(ahead.pop(0), ticket.rows, ordered)
         for event in at_minute.get(minute, ()):
@@ -165,6 +173,9 @@ def tell(
         if minute * MINUTE < until:
             ticket.look()
         ticket.pass_by()
+    ticket.story.now += 1
+    if ticket.story.now * MINUTE <= until:
+        ticket.commitments.look_before()
     return ticket.story
 
 

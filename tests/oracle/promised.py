@@ -55,7 +55,7 @@ class Story:
 
     def offered(self, metric: str, fields: Fields) -> tuple[dict[str, Offer], dict[str, ResolvedLadder]]:
         """What is promised to these fields on the stopwatch of a row."""
-        offers, ladders = offered(self.policies, fields, self.watches[metric].began)
+        offers, ladders = offered(self.policies, fields, self.watches[metric].began, self.hours)
         on_row = {name: offer for name, offer in offers.items() if offer.commitment.metric.name == metric}
         return on_row, {
             name: resolved_ladder for name, resolved_ladder in ladders.items() if resolved_ladder.metric.name == metric
@@ -124,13 +124,18 @@ class Watch:
             return self.counts[clock]
         return self.counts[clock] - self._counts(clock, self.ran[-1]) if self.ran else -1
 
-    def first_showed(self, clock: str, minutes: int, now: int) -> int | None:
-        """The first minute at which it ran and showed so much: in the past, or ahead if it goes on as now."""
+    def first_showed(self, clock: str, minutes: int, now: int, *, strict: bool = False) -> int | None:
+        """The first minute at which it ran and showed so much: in the past, or ahead if it goes on as now.
+
+        ``strict``: or at which it ceased to run and showed so much.
+        """
         used = 0
         for minute in self.ran:
             if used >= minutes:
                 return minute
             used += self._counts(clock, minute)
+            if strict and used >= minutes:
+                return minute + 1
         if self.phase != "running":
             return None
         while used < minutes:
@@ -172,6 +177,11 @@ class ResolvedCommitment:
     @property
     def metric(self) -> str:
         return self.offer.commitment.metric.name
+
+    @property
+    def strict(self) -> bool:
+        """Rule 17: reached is breached."""
+        return self.offer.commitment.at_deadline == "breached"
 
     @property
     def allowance(self) -> int | None:
@@ -241,22 +251,32 @@ def first_applying(policies: Sequence[Policy], fields: Fields, began: int) -> Po
     return None
 
 
-def offered(policies: Sequence[Policy], fields: Fields, began: int) -> tuple[dict[str, Offer], dict[str, ResolvedLadder]]:
-    """What is promised to a ticket with these fields on a stopwatch whose cycle began at that minute: rules 10 to 12."""
+def offered(
+    policies: Sequence[Policy], fields: Fields, began: int, hours: Mapping[str, OpenMinutes]
+) -> tuple[dict[str, Offer], dict[str, ResolvedLadder]]:
+    """What is promised to a ticket with these fields on a stopwatch whose cycle began at that minute: rules 10 to 12, 41."""
     policy = first_applying(policies, fields, began)
     if policy is None:
         return {}, {}
     usual = choose(policy.calendar, fields)
     offers, ladders = {}, {}
+
+    def asked(calendar: str) -> Fields:
+        return {**fields, "@started": "in_hours" if hours[calendar].is_open(began) else "out_of_hours"}
+
     for commitment in policy.commitments:
-        if holds(commitment.when, NOBODY, fields):
-            own = choose(commitment.calendar, fields) if commitment.calendar else None
-            target = choose(commitment.target, fields)
-            thresholds = choose(commitment.warn_at, fields) or ()
+        own = (choose(commitment.calendar, fields) if commitment.calendar else None) or usual
+        known = asked(own)
+        if holds(commitment.when, NOBODY, known):
+            target = choose(commitment.target, known)
+            thresholds = choose(commitment.warn_at, known) or ()
             text = "" if target is None else target.text
-            offers[commitment.name] = Offer(policy, own or usual, commitment, text, thresholds)
+            offers[commitment.name] = Offer(policy, own, commitment, text, thresholds)
     for ladder in policy.ladders:
-        if not holds(ladder.when, NOBODY, fields) or (ladder.commitment and ladder.commitment not in offers):
+        if ladder.commitment and ladder.commitment not in offers:
+            continue
+        fields = asked(offers[ladder.commitment].calendar if ladder.commitment else usual)
+        if not holds(ladder.when, NOBODY, fields):
             continue
         levels = tuple((level, threshold) for level in ladder.levels if (threshold := choose(level.at, fields)) is not None)
         chosen = {level.name: choose(level.assign_to, fields) for level in ladder.levels if level.assign_to is not None}

@@ -16,7 +16,7 @@ from stream.sla.calendar.duration import Duration
 from stream.sla.events import STATUSES, Event
 from stream.sla.policy.conditions import ALWAYS, AnyOf, Condition, EventIs, FieldIn, Not
 from stream.sla.policy.metric import BEGUN, BUILT_IN, SOLVED, Again, Metric
-from stream.sla.policy.policy import Choice, Commitment, Ladder, LadderKind, Level, OnChange, Policy, Threshold
+from stream.sla.policy.policy import AtDeadline, Choice, Commitment, Ladder, LadderKind, Level, OnChange, Policy, Threshold
 from stream.sla.policy.resolve import PolicySet
 from tests.oracle.hours import OpenMinutes
 from tests.unit.sla.given import HOUR, MINUTE, after, left, share, used
@@ -92,6 +92,7 @@ RARE = [
     "dependency.ended",
 ]
 GOLD = FieldIn("contract", frozenset({"gold"}))
+OUT_OF_HOURS = FieldIn("@started", frozenset({"out_of_hours"}))
 P1, P2 = (FieldIn("priority", frozenset({name})) for name in ("p1", "p2"))
 
 
@@ -185,7 +186,20 @@ def _commitments(random: Random, *, several: bool) -> tuple[Commitment, ...]:
         mode = random.choice([OnChange.CARRY, OnChange.CARRY, OnChange.FORWARD, OnChange.RESET])
         cap = random.choice([None, Duration.parse("2h"), Duration.parse("1bd")])
         target, thresholds = _targets(random)
-        made.append(Commitment(name, ROWS[metric], target, thresholds, _which(random), calendar, None, mode, cap))
+        made.append(
+            Commitment(
+                name,
+                ROWS[metric],
+                target,
+                thresholds,
+                _whether(random),
+                calendar,
+                None,
+                mode,
+                cap,
+                at_deadline=AtDeadline.MET if ROWS[metric].timer else random.choice([*AtDeadline, AtDeadline.MET]),
+            )
+        )
     return tuple(made)
 
 
@@ -199,6 +213,8 @@ def _targets(random: Random) -> tuple[Choice[Duration], Choice[tuple[Threshold, 
         return Choice.fixed(one), random.choice([Choice.fixed(thresholds), Choice(((P1, thresholds), (P2, more)))])
     if way < 0.3:
         return Choice(((P2, one),)), Choice(((P2, thresholds),))
+    if way < 0.5:
+        return Choice(((OUT_OF_HOURS, one), (ALWAYS, other))), Choice(((Not(OUT_OF_HOURS), thresholds), (P2, more)))
     return Choice(((P1, one), (P2, other))), Choice(((P1, thresholds), (P2, more)))
 
 
@@ -242,7 +258,7 @@ def _ladders(random: Random, policy: str, below: Commitment, *, several: bool) -
         levels,
         metric=metric,
         commitment=on,
-        when=_which(random),
+        when=_whether(random),
         raise_again_after=wait(),
         on_request=random.choice(["", "one", "two"]),
         request_after=random.choice(["", below.name]),
@@ -254,6 +270,11 @@ def _ladders(random: Random, policy: str, below: Commitment, *, several: bool) -
 def _which(random: Random) -> Condition:
     which: list[Condition] = [*[ALWAYS] * 8, GOLD, Not(GOLD)]
     return random.choice(which)
+
+
+def _whether(random: Random) -> Condition:
+    """As ``_which``, but of a commitment or a ladder, which may ask how its clock started."""
+    return random.choice([_which(random), _which(random), _which(random), OUT_OF_HOURS, Not(OUT_OF_HOURS)])
 
 
 def _by_priority(random: Random, value: Callable[[], Any]) -> Choice[Any]:

@@ -12,7 +12,7 @@ from stream.sla.calendar.duration import Duration
 from stream.sla.events import Event
 from stream.sla.policy.conditions import ALWAYS, Condition, FieldIn, Fields, Not
 from stream.sla.policy.metric import BEGUN, BUILT_IN, SOLVED, Again, Metric
-from stream.sla.policy.policy import Choice, Commitment, Ladder, LadderKind, Level, OnChange, Policy
+from stream.sla.policy.policy import AtDeadline, Choice, Commitment, Ladder, LadderKind, Level, OnChange, Policy
 from stream.sla.policy.resolve import PolicySet
 from tests.unit.sla.given import HOUR, MINUTE, after, left, share, used
 
@@ -62,6 +62,7 @@ def commitments(draw: st.DrawFn) -> tuple[Commitment, ...]:
             when=draw(CONDITIONS),
             on_change=draw(st.sampled_from(OnChange)),
             extension_cap=draw(st.sampled_from([None, Duration.parse("2h"), Duration.parse("1bd")])),
+            at_deadline=AtDeadline.MET if BUILT_IN[name].timer else draw(st.sampled_from(AtDeadline)),
         )
         for name in names
     )

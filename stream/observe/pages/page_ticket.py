@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from stream.observe.pages.html import Html, document, pairs, row, table, tag
 from stream.observe.pages.page_worker import clock, masthead
-from stream.observe.pages.phrasing import SHOWN_BY_SPANS, cause, due, left, length, name_of, target, when, why
+from stream.observe.pages.phrasing import SHOWN_BY_SPANS, cause, due, left, length, name_of, target, terms, when, why
 from stream.sla.effects import TIMER, Kind
 from stream.sla.explain.explanation import Outcome, SpanKind
 
@@ -127,6 +127,8 @@ def _why(deadline: Deadline) -> Html:
         ("Started", clock(deadline.began, zone)),
         ("Due", _due(deadline)),
     ]
+    if deadline.terms:
+        entries.append(("Terms", terms(deadline)))
     if deadline.ended is not None:
         entries.append(("Ended", clock(deadline.ended, zone)))
     entries.append(("Counted", f"{length(deadline.elapsed)}, paused {length(deadline.paused)}"))

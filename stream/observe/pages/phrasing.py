@@ -10,6 +10,7 @@ from stream.sla.calendar.duration import Clock
 from stream.sla.calendar.zone import EPOCH
 from stream.sla.effects import TIMER, Kind
 from stream.sla.explain.explanation import CALENDAR, DUE, SpanKind
+from stream.sla.explain.terms import Term
 
 if TYPE_CHECKING:
     from stream.sla.explain.explanation import Deadline, Span
@@ -17,6 +18,11 @@ if TYPE_CHECKING:
 SHOWN_BY_SPANS: Final = frozenset({Kind.PAUSED, Kind.RESUMED})
 """Kinds of effect that the spans show already."""
 _DEPLOYMENT: Final = "deployment:"
+_TERMS: Final = {
+    Term.MET_ONLY_BEFORE: "met only before the deadline, not at it",
+    Term.STARTED_IN_HOURS: "for a clock that started in hours ({calendar} was open)",
+    Term.STARTED_OUT_OF_HOURS: "for a clock that started out of hours ({calendar} was closed)",
+}
 
 
 def name_of(deadline: Deadline) -> str:
@@ -39,6 +45,11 @@ def target(deadline: Deadline) -> str:
     if deadline.due_after is not None and deadline.due_after != deadline.target:
         text += f": due when {length(deadline.due_after)} are counted"
     return text
+
+
+def terms(deadline: Deadline) -> str:
+    """Return the terms that change how the deadline is found or kept; empty if all are the usual ones."""
+    return "; ".join(_TERMS[term].format(calendar=deadline.calendar) for term in deadline.terms)
 
 
 def due(deadline: Deadline, zone: str) -> str:

@@ -149,6 +149,7 @@ def _commitment(commitment_traces: CommitmentTrace, until: int) -> Deadline:
         reason=commitment_traces.reason,
         elapsed=_counted(made_of),
         paused=watch.paused_for(clock, calendar, min(upto, until)) - adjusted.paused_at_reset,
+        terms=commitment_traces.terms,
         spans=tuple(made_of),
         moments=moments,
     )

@@ -11,6 +11,7 @@ import msgspec
 
 from stream.sla.calendar.duration import Clock
 from stream.sla.effects import Kind, Reason
+from stream.sla.explain.terms import Term
 from stream.sla.policy.policy import LadderKind
 
 CALENDAR = "calendar"
@@ -140,6 +141,8 @@ class Deadline(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     elapsed: int
     paused: int
     """On the clock of the target."""
+    terms: tuple[Term, ...] = ()
+    """A commitment's that change how its deadline is found or kept."""
     spans: tuple[Span, ...]
     moments: tuple[Moment, ...]
 

@@ -14,6 +14,7 @@ from stream.sla.effects import KINDS, TIMER, Effect, Kind, Reason, deployment_ca
 from stream.sla.explain.change import what_changed
 from stream.sla.explain.explanation import Moment, Outcome
 from stream.sla.explain.spans import Why
+from stream.sla.explain.terms import Term, terms_of
 from stream.sla.policy.policy import ThresholdKind
 from stream.sla.ticket.commitment_state import CommitmentState, Verdict
 from stream.sla.ticket.escalation_state import EscalationState
@@ -70,6 +71,7 @@ class CommitmentTrace:
     """Since when it waits for nothing any more."""
     verdict: Outcome = Outcome.PENDING
     reason: Reason | None = None
+    terms: tuple[Term, ...] = ()
     moments: list[Moment] = field(default_factory=list)
 
 
@@ -272,11 +274,13 @@ class Recorder:
             )
         commitment_traces.commitment_state = commitment_state
         on = watch.on and watch.cycle == commitment_state.cycle
+        resolved = self.policies.resolved_policy(after.fields, self.policies.epoch(watch.began)).commitments.get(name)
+        if resolved is not None and commitment_traces.closed is None:
+            commitment_traces.terms = terms_of(resolved)
         if not on or commitment_state.verdict not in _OPEN:
             commitment_traces.closed = at if commitment_traces.closed is None else commitment_traces.closed
         else:
             commitment_traces.closed = None
-            resolved = self.policies.resolved_policy(after.fields, self.policies.epoch(watch.began)).commitments.get(name)
             # A target keeps the calendar it was set on. Where there is none, time is measured as the present plan says.
             if commitment_state.terms.target is None and resolved is not None:
                 commitment_traces.calendar = resolved.calendar

@@ -159,6 +159,7 @@ class Change:
             old.metric == new.metric
             and old.target == new.target
             and old.warn_at == new.warn_at
+            and old.strict is new.strict
             and old.calendar.name == new.calendar.name
             and old.calendar.name in self._same_calendars
         )

@@ -27,6 +27,12 @@ DERIVED: Final[Mapping[str, str]] = {
 }
 """Fields that breachwatch keeps itself. The language writes them without the ``@``: ``answered: yes``."""
 
+STARTED: Final = "@started"
+"""Whether the calendar was open when the clock started. No ticket has this field, because each calendar has an answer of its
+own: ``stream.sla.policy.resolve`` gives it where it makes the choices."""
+IN_HOURS: Final = "in_hours"
+OUT_OF_HOURS: Final = "out_of_hours"
+
 
 @dataclass(frozen=True, slots=True)
 class Always:

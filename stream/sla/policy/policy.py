@@ -72,6 +72,14 @@ class OnChange(StrEnum):
     """A new cycle begins at the change."""
 
 
+class AtDeadline(StrEnum):
+    """What a commitment is that is fulfilled at the instant of its deadline."""
+
+    MET = "met"
+    BREACHED = "breached"
+    """Reached is breached: it is met only before the deadline."""
+
+
 @dataclass(frozen=True, slots=True)
 class Commitment:
     """One promise of a policy: a metric and, by fields, its target and warnings."""
@@ -90,6 +98,7 @@ class Commitment:
     """The most that extensions may add up to; ``None``: none is accepted."""
     was: str = ""
     """Its former name; empty: it has none."""
+    at_deadline: AtDeadline = AtDeadline.MET
 
 
 class LadderKind(StrEnum):

@@ -12,7 +12,10 @@ from typing import TYPE_CHECKING, Final
 from stream.sla.events import ACTOR_KINDS, EVENT_TYPES, STATUSES, TICKET_FIELDS, Event, EventType
 from stream.sla.policy.conditions import (
     DERIVED,
+    IN_HOURS,
     NO_EVENT,
+    OUT_OF_HOURS,
+    STARTED,
     All,
     Changed,
     Condition,
@@ -114,6 +117,8 @@ def example(condition: Condition) -> Fields | None:
 def _values(field: str, named: set[str]) -> list[str | list[str]]:
     if field == "status":
         return list(STATUSES)
+    if field == STARTED:
+        return [IN_HOURS, OUT_OF_HOURS]
     if field in DERIVED:
         return ["", *sorted(named)]
     if field == "tags":

@@ -186,12 +186,12 @@ class Stopwatch:
             total += calendar.measure(start, end) if clock is _BUSINESS else end - start
         return total
 
-    def reaches(self, used: int, clock: Clock, calendar: Calendar) -> int | None:
+    def reaches(self, used: int, clock: Clock, calendar: Calendar, strict: bool = False) -> int | None:
         """The instant at which ``used`` microseconds are used up; ``None`` while that is not in sight (paused, stopped, or on a
         calendar that is not open that long any more).
 
         Used up exactly when a stretch ends by a pause counts as not yet used up: the instant is then the next resumption,
-        so that a pause at the very deadline is in time.
+        so that a pause at the very deadline is in time. ``strict``: it counts as used up.
         """
         left = used
         # ``spent`` without an end, written out: it is asked for every deadline and every mark.
@@ -199,7 +199,7 @@ class Stopwatch:
             length = calendar.measure(start, end) if clock is _BUSINESS else end - start
             if length >= left:
                 instant = calendar.add(start, left) if clock is _BUSINESS else start + left
-                if instant < end:
+                if instant < end or (strict and instant == end):
                     return instant
             left -= length
         if self.phase == RUNNING:
