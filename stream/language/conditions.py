@@ -7,7 +7,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Final
 
 from stream.documents.readers import as_text, items, listed, read_yes_no, shown, suggestion, under
-from stream.sla.events import ACTOR_KINDS, EVENT_TYPES, STATUSES
+from stream.sla.events import ACTOR_KINDS, EVENT_TYPES, REQUESTER, STATUSES
 from stream.sla.policy.conditions import (
     ALWAYS,
     DERIVED,
@@ -23,7 +23,7 @@ from stream.sla.policy.conditions import (
     Not,
     momentary,
 )
-from stream.sla.policy.metric import ANSWER, BEGUN, SOLVED
+from stream.sla.policy.metric import ANSWER, BEGUN, SOLVED, WAITING
 
 if TYPE_CHECKING:
     from stream.documents.document import Report
@@ -42,7 +42,7 @@ WORDS: Final[Mapping[str, Condition]] = {
 """What a single word says where a condition is wanted."""
 
 _ACCEPTERS: Final = frozenset({"customer", "manager"})
-_OF_EVENTS: Final = ("event", "actor", "public", "changed")
+_OF_EVENTS: Final = ("event", "actor", "public", "role", "changed")
 _DERIVED: Final = tuple(name.removeprefix("@") for name in DERIVED)
 _STARTED: Final = STARTED.removeprefix("@")
 
@@ -94,7 +94,7 @@ def _mapping(data: Mapping[str, object], report: Report, asked: Asked) -> Condit
         report((), "an empty condition says nothing; write `always`")
         return None
     parts: list[Condition | None] = []
-    if {"event", "actor", "public"} & data.keys() and asked is Asked.EVENT:
+    if {"event", "actor", "public", "role"} & data.keys() and asked is Asked.EVENT:
         parts.append(_event(data, report))
     for key, value in data.items():
         here = under(report, key)
@@ -132,9 +132,10 @@ def _event(data: Mapping[str, object], report: Report) -> Condition | None:
     types = _known_words(data.get("event", []), under(report, "event"), EVENT_TYPES, empty="event" not in data)
     kinds = _known_words(data.get("actor", []), under(report, "actor"), (*ACTOR_KINDS, "none"), empty="actor" not in data)
     public = read_yes_no(data["public"], under(report, "public")) if "public" in data else None
-    if types is None or kinds is None or ("public" in data and public is None):
+    roles = _values(data["role"], under(report, "role")) if "role" in data else frozenset[str]()
+    if types is None or kinds is None or roles is None or ("public" in data and public is None):
         return None
-    return EventIs(types, frozenset(None if kind == "none" else kind for kind in kinds), public)
+    return EventIs(types, frozenset(None if kind == "none" else kind for kind in kinds), public, roles)
 
 
 def _changed(data: object, report: Report) -> Condition | None:
@@ -152,6 +153,10 @@ def _derived(name: str, data: object, report: Report) -> Condition | None:
         if data in _ACCEPTERS:
             return FieldIn("@accepted", frozenset({str(data)}))
         yes = FieldIn("@accepted", _ACCEPTERS)
+    elif name == "waiting":
+        if data == REQUESTER:
+            return FieldIn("@waiting", frozenset({"yes"}))
+        yes = WAITING
     else:
         yes = FieldIn(f"@{name}", frozenset({"yes"}))
     holds = read_yes_no(data, report)

@@ -23,9 +23,9 @@ def holds(condition: Condition | None, event: Event, fields: Fields) -> bool:
         case FieldIn(field, values):
             value = fields.get(field, "")
             return any(one in values for one in (value if isinstance(value, list) else [value]))
-        case EventIs(types, actors, public):
+        case EventIs(types, actors, public, roles):
             of_type = not types or event.type in types
-            by_actor = not actors or event.actor in actors
+            by_actor = (not actors or event.actor in actors) and (not roles or part_of(event) in roles)
             return of_type and by_actor and (public is None or event.public == public)
         case Changed(names):
             return any(name in event.fields for name in names)
@@ -39,12 +39,17 @@ def holds(condition: Condition | None, event: Event, fields: Fields) -> bool:
             return True
 
 
+def part_of(event: Event) -> str:
+    """Rule 4: the part that the actor of an event has in the ticket."""
+    return "requester" if event.actor == "customer" and not event.role else event.role
+
+
 def touches(condition: Condition | None, event: Event, changed: set[str]) -> bool:
     """Whether the condition speaks of the event's type (or of any, by its actor alone), or of a field that changed."""
     match condition:
         case FieldIn(field, _):
             return field in changed
-        case EventIs(types, _, _):
+        case EventIs(types):
             return not types or event.type in types
         case Changed(names):
             return bool(names & changed)
@@ -79,10 +84,12 @@ class Record:
         solved = ("solved", "closed")
         if before.get("status") in solved and fields.get("status") not in solved:
             fields["@accepted"] = ""
-        if event.type == "comment.added" and event.public and event.actor == "agent":
-            fields |= {"@answered": "yes", "@waiting": ""}
-        if event.type == "comment.added" and event.public and event.actor == "customer":
-            fields["@waiting"] = "yes"
+        if event.type == "comment.added" and event.public:
+            asks = part_of(event) == "requester"
+            if asks or (event.actor == "customer" and not fields.get("@waiting")):
+                fields["@waiting"] = "yes" if asks else "contact"
+            elif event.actor == "agent":
+                fields |= {"@answered": "yes", "@waiting": ""}
         if event.type == "dependency.started":
             self.parties.add(event.party)
         if event.type == "dependency.ended":

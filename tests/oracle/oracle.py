@@ -13,8 +13,9 @@ Time
 
 The ticket
  4. The first event begins the ticket (status ``new`` if it is its creation). Only what an event sets to another value changes.
-    An agent's public comment answers; a customer's waits until answered. An acceptance is forgotten when the ticket is solved
-    or closed no more. Merged or deleted: every stopwatch that is on is cancelled and none starts any more.
+    An agent's public comment answers, unless he is the requester; that of the requester, or of another person of the customer,
+    waits until answered. A customer whose event states no role is the requester. An acceptance is forgotten when the ticket is
+    solved or closed no more. Merged or deleted: every stopwatch that is on is cancelled and none starts any more.
 
 Stopwatches (one a metric row)
  5. A row is asked about an event that touches what its conditions speak of, and about the first event of the ticket.

@@ -72,6 +72,14 @@ OWN_ROWS = {
         again=Again.CYCLE,
     ),
 }
+_BY = frozenset({"comment.added"})
+OWN_ROWS["asking"] = Metric(
+    "asking",
+    starts=FieldIn("@waiting", frozenset({"yes"})),
+    stops=AnyOf((EventIs(_BY, frozenset({"agent"}), True, frozenset({""})), SOLVED)),
+    cancels=EventIs(_BY, roles=frozenset({"contact"})),
+    again=Again.CYCLE,
+)
 ROWS = {**BUILT_IN, **OWN_ROWS}
 USUAL_ROWS = ["resolution", "resolution", "first_response", "next_response", "agent_work", "patient"]
 CHANGES: dict[str, list[str]] = {
@@ -307,6 +315,7 @@ def _event(random: Random, number: int, start: int) -> Event:
     elif type_ == "comment.added":
         more["actor"] = random.choice(["agent", "agent", "customer", "customer", "bot"])
         more["public"] = random.random() < 0.8
+        more["role"] = random.choice(["", "", "", "requester", "contact"])
     elif type_ == "extension.granted":
         more |= {"commitment": random.choice([*sorted(ROWS), *USUAL_ROWS]), "by": random.choice(["30m", "1h", "1bh"])}
     elif type_.startswith("escalation."):

@@ -18,9 +18,13 @@ from __future__ import annotations
 from dataclasses import dataclass, fields, is_dataclass
 from enum import StrEnum
 from hashlib import blake2b
-from typing import Final
+from typing import Any, Final
 
+from stream.sla.events import REQUESTER
 from stream.sla.policy.conditions import All, AnyOf, Changed, Condition, EventIs, FieldIn, Not
+
+_CAME_LATER: Final = frozenset({"roles"})
+"""Parts of metrics and conditions that the names of rows were first made without."""
 
 
 class Again(StrEnum):
@@ -57,13 +61,22 @@ def row_name(base: str, metric: Metric) -> str:
 
     A ticket keeps a stopwatch under the name of its row. So one name must never mean two rows, in whichever set of policies.
     """
-    parts = [getattr(metric, field.name) for field in fields(metric) if field.name != "name"]
-    return f"{base}#{blake2b(repr(_normal(parts)).encode(), digest_size=3).hexdigest()}"
+    digest = blake2b(repr(_normal(_parts(metric)[1:])).encode(), digest_size=3)
+    return f"{base}#{digest.hexdigest()}"
 
 
 def base_name(row: str) -> str:
     """The name of a row without what tells its conditions from others."""
     return row.partition("#")[0]
+
+
+def _parts(value: Any) -> list[object]:
+    """The values of a data class. Those that came later are left out while they have their default: names stay as they were."""
+    return [
+        part
+        for field in fields(value)
+        if (part := getattr(value, field.name)) != field.default or field.name not in _CAME_LATER
+    ]
 
 
 def _normal(value: object) -> object:
@@ -73,7 +86,7 @@ def _normal(value: object) -> object:
     if isinstance(value, frozenset):
         return sorted(map(repr, value))
     if is_dataclass(value):
-        return [type(value).__name__, *(_normal(getattr(value, field.name)) for field in fields(value))]
+        return [type(value).__name__, *(_normal(part) for part in _parts(value))]
     return str(value) if isinstance(value, StrEnum) else value
 
 
@@ -87,7 +100,10 @@ def _comment(*actors: str, public: bool | None = True) -> EventIs:
 
 BEGUN: Final = FieldIn("@begun", frozenset({"yes"}))
 SOLVED: Final = _status("solved", "closed")
-ANSWER: Final = _comment("agent")
+_ASKING: Final = EventIs(frozenset({"comment.added"}), roles=frozenset({REQUESTER}))
+ANSWER: Final = All((_comment("agent"), Not(_ASKING)))
+"""An agent who is the requester of a ticket asks and does not answer."""
+WAITING: Final = FieldIn("@waiting", frozenset({"yes", "contact"}))
 _BY_CUSTOMER: Final = Not(EventIs(actors=frozenset({"agent"})))
 
 BUILT_IN: Final[dict[str, Metric]] = {
@@ -103,7 +119,7 @@ BUILT_IN: Final[dict[str, Metric]] = {
         # A thank-you that leaves the ticket solved starts nothing; if it reopens the ticket, the clock starts there.
         Metric(
             "next_response",
-            starts=All((FieldIn("@waiting", frozenset({"yes"})), FieldIn("@answered", frozenset({"yes"})))),
+            starts=All((WAITING, FieldIn("@answered", frozenset({"yes"})))),
             stops=AnyOf((ANSWER, SOLVED)),
             again=Again.CYCLE,
         ),

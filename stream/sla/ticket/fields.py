@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from stream.sla.events import REQUESTER, role_of
+
 if TYPE_CHECKING:
     from stream.sla.events import Event
     from stream.sla.ticket.state import Ticket
@@ -56,10 +58,12 @@ def update_fields(ticket: Ticket, event: Event) -> tuple[Event, set[str]]:
 
 def _derived(ticket: Ticket, event: Event) -> dict[str, str]:
     match event.type:
+        case "comment.added" if event.public and role_of(event) == REQUESTER:
+            return {"@waiting": "yes"}
         case "comment.added" if event.public and event.actor == "agent":
             return {"@answered": "yes", "@waiting": ""}
         case "comment.added" if event.public and event.actor == "customer":
-            return {"@waiting": "yes"}
+            return {} if ticket.fields.get("@waiting") else {"@waiting": "contact"}
         case "dependency.started":
             if event.party not in ticket.parties:
                 ticket.parties = (*ticket.parties, event.party)
