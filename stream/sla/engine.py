@@ -131,10 +131,8 @@ class Engine:
             state = corrected.state
         timeline, head = self.deployments.timeline, state.head
         soonest = head.next
-        if soonest is None or soonest >= now:
-            following = None if head.deployment == timeline.last.number else timeline.after(head.deployment)
-            if following is None or following.at >= now:
-                return Step(state, (), Outcome.WOKEN) if corrected is None else corrected
+        if (soonest is None or soonest >= now) and not timeline.touches(head, now):
+            return Step(state, (), Outcome.WOKEN) if corrected is None else corrected
         transition = Transition(timeline, head.copy(), now, state.past)
         transition.time(now)
         effects = self._effects(transition, before, state, now)

@@ -50,6 +50,9 @@ SLICE_SECONDS: Final = 0.01
 """Work at a stretch. In between the event loop does what else there is: other partitions' deadlines, heartbeats, answers of
 the broker. An event takes some ten steps of the loop from the broker to its effects, and each may wait for a slice of each
 partition."""
+SWEEP_PART: Final = 0.25
+"""Of both in a sweep, in which nothing is urgent: deadlines and events of the partition wait for its turn and for its writing,
+those of other partitions for its slices."""
 
 _RESULT: Final[dict[Outcome, Result]] = {
     Outcome.APPLIED: "applied",
@@ -91,8 +94,10 @@ class UnitOfWork:
         shard: Shard,
         clock: int,
         passing: Callable[[], float] = time.monotonic,
+        part: float = 1.0,
     ) -> None:
-        """``clock``: the machine's clock at the beginning of the turn. ``passing``: seconds, of a clock nobody sets."""
+        """``clock``: the machine's clock at the beginning of the turn. ``passing``: seconds, of a clock nobody sets.
+        ``part``: of the usual length of the turn and of its slices."""
         self.states: dict[bytes, State] = {}
         """Tickets that were changed, as they are now."""
         self.forgotten: set[bytes] = set()
@@ -115,8 +120,9 @@ class UnitOfWork:
         self._woken = 0
         self._passing = passing
         self._stopped = passing()
-        self._ends = self._stopped + MOST_SECONDS
-        self._yield_at = self._stopped + SLICE_SECONDS
+        self._slice = part * SLICE_SECONDS
+        self._ends = self._stopped + part * MOST_SECONDS
+        self._yield_at = self._stopped + self._slice
         self._idle = True
         """Nothing was done since the last breath: however slow it goes, it goes on."""
         self._unwritten: set[bytes] = set()
@@ -138,7 +144,7 @@ class UnitOfWork:
         """Others had their time, which does not count: go on."""
         now = self._passing()
         self._ends += now - self._stopped
-        self._yield_at = now + SLICE_SECONDS
+        self._yield_at = now + self._slice
         self._idle = True
 
     def write(self) -> None:

@@ -23,7 +23,6 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from stream.sla.effects import TIMER, Reason
-from stream.sla.policy.change import Change
 from stream.sla.policy.timeline import NEVER, SINCE_EVER, Deployments
 from stream.sla.ticket.fields import update_fields
 from stream.sla.ticket.state import Ticket
@@ -37,7 +36,8 @@ from stream.sla.transition.reconcile import reconcile
 
 if TYPE_CHECKING:
     from stream.sla.events import Event
-    from stream.sla.policy.resolve import ResolvedLadder
+    from stream.sla.policy.change import Change
+    from stream.sla.policy.resolve import ResolvedLadder, ResolvedPolicy
     from stream.sla.policy.timeline import Deployment, Timeline
     from stream.sla.ticket.escalation_state import EscalationState
 
@@ -144,7 +144,7 @@ class Transition:
             if ticket.started:
                 self._fire_until(self._next_at)
                 emitter.at = self._next_at
-            change = self._change_to(deployment) if ticket.started else None
+            change = self.timeline.change(ticket.deployment, deployment) if ticket.started else None
             if change is not None and change.touches(ticket):
                 self.touched = True
                 if deployment.rejudges:
@@ -157,12 +157,6 @@ class Transition:
                 ticket.deployment = deployment.number
             self.policies = deployment.policies
             self._look_for(self.timeline.after(deployment.number))
-
-    def _change_to(self, deployment: Deployment) -> Change:
-        before, known = deployment.before, deployment.change
-        if known is not None and before is not None and before.number == self.ticket.deployment:
-            return known
-        return Change(self.policies, deployment.policies)  # the ticket comes from one that has given way
 
     def _look_for(self, deployment: Deployment | None) -> None:
         self._next = deployment
@@ -241,6 +235,20 @@ class Transition:
                 self._escalation(resolved_ladder, escalation_state, watch).on_signal(signal, reason)
         if ends:
             watch.take(signal, emitter.at)
+        elif watch.cycle != cycle:
+            self._end_monitoring(metric, resolved_policy, watch)
+
+    def _end_monitoring(self, metric: str, resolved_policy: ResolvedPolicy, watch: Stopwatch) -> None:
+        """A cycle has begun, by a version that may not have a ladder which is monitored since the cycle before.
+
+        ``resolved_policy``: by the version of the cycle before. Where both versions have the ladder, it is released when it
+        moves to the new cycle.
+        """
+        goes_on = {ladder.name for ladder in self.draft.resolved_policy(watch).ladders_on.get(metric, ())}
+        for resolved_ladder in resolved_policy.ladders_on.get(metric, ()):
+            escalation_state = self.draft.escalation_state(resolved_ladder.name)
+            if escalation_state is not None and escalation_state.terms.metric == metric and resolved_ladder.name not in goes_on:
+                self._escalation(resolved_ladder, escalation_state, watch).release(Reason.RESTARTED)
 
     def _escalation(
         self, resolved_ladder: ResolvedLadder, escalation_state: EscalationState, watch: Stopwatch

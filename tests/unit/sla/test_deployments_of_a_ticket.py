@@ -144,3 +144,22 @@ def test_a_level_whose_time_passed_before_a_pause_at_the_deployment_is_past() ->
     ticket = told((0, old), (2 * HOUR, new)).event(created(0)).wake(3 * HOUR)
 
     assert [effect.level for effect in ticket.effects if effect.kind is Kind.RAISED] == ["second"]
+
+
+def test_what_was_renamed_by_mistake_has_its_former_name_again_where_the_history_is_cut() -> None:
+    raised = ladder(("lead", share(10)), ("manager", share(90)), on="resolution")
+    levels = (replace(raised.levels[0], name="duty", was="lead"), raised.levels[1])
+    old = policy_set(commitment(p1="10h"), ladders=(raised,))
+    renamed = replace(commitment(p1="10h"), name="fix", was="resolution")
+    mistaken = policy_set(renamed, ladders=(replace(raised, name="care", was="ladder", levels=levels, commitment="fix"),))
+    ticket = told((0, old), (5 * HOUR, mistaken), history=4)
+    for event in [created(HOUR), *[changed(hour * HOUR, team=str(hour)) for hour in range(3, 10)]]:
+        ticket.event(event)
+    ticket.engine.deployments = ticket.engine.deployments.add(2, 5 * HOUR, old)
+    ticket.wake(10 * HOUR + 1)
+
+    assert ticket.state is not None
+    assert [one.commitment for one in open_commitments(ticket.state)] == ["resolution"]
+    assert {name: one.raised for name, one in ticket.state.head.escalations.items()} == {"ladder": ("lead", "manager")}
+    assert len({effect.id for effect in ticket.effects}) == len(ticket.effects)
+    assert ticket.lines("raised") == ["raised lead @2h", "raised manager @10h"]

@@ -9,7 +9,7 @@ from stream.language.calendars import read_calendar
 from stream.sla.calendar.duration import Duration
 from stream.sla.effects import Kind
 from stream.sla.policy.conditions import ALWAYS, FieldIn
-from stream.sla.policy.metric import BUILT_IN, SOLVED, Metric
+from stream.sla.policy.metric import BEGUN, BUILT_IN, SOLVED, Metric
 from stream.sla.policy.policy import Choice, Commitment, Ladder, LadderKind, Level, OnChange, Policy, Threshold
 from stream.sla.policy.resolve import PolicySet
 from tests.unit.sla.given import ALWAYS as AROUND_THE_CLOCK
@@ -166,3 +166,39 @@ def test_a_stop_of_another_row_does_not_end_an_escalation_of_the_same_name() -> 
     )
 
     assert [(effect.kind, effect.at) for effect in told.effects if effect.ladder] == [(Kind.RAISED, created(1 * HOUR).at)]
+
+
+def test_a_cycle_that_begins_in_a_version_without_the_ladder_ends_the_monitoring_of_the_one_before() -> None:
+    own = ladder(("team", after("1h")), on="next_response", monitoring=Duration.parse("24h"))
+    calendar, answers = Choice.fixed(AROUND_THE_CLOCK.name), (commitment("next_response", p1="1h"),)
+    first = Policy("p", 1, calendar, commitments=answers, ladders=(own,))
+    second = Policy("p", 2, calendar, since=5 * HOUR, commitments=answers)
+    policies = PolicySet((first, second), {AROUND_THE_CLOCK.name: AROUND_THE_CLOCK})
+
+    told = run(
+        policies,
+        created(0),
+        says(1 * HOUR),
+        says(2 * HOUR, "customer"),
+        says(4 * HOUR + HOUR // 2),
+        says(6 * HOUR, "customer"),
+        until=100 * HOUR,
+    )
+
+    escalated = [(effect.kind, effect.at) for effect in told.effects if effect.ladder]
+    assert escalated[1:] == [(Kind.MONITORING, 4 * HOUR + HOUR // 2), (Kind.RELEASED, 6 * HOUR)]
+
+
+def test_a_ladder_of_the_same_name_on_another_row_does_not_watch_on() -> None:
+    own, other = (
+        dataclasses.replace(ladder(("team", used("1h")), monitoring=Duration.parse("24h")), metric=Metric(name, BEGUN, SOLVED))
+        for name in ("p/ladder", "q/ladder")
+    )
+    calendar = Choice.fixed(AROUND_THE_CLOCK.name)
+    gold = Policy("p", 1, calendar, FieldIn("contract", frozenset({"gold"})), ladders=(own,))
+    rest = Policy("q", 1, calendar, ladders=(other,))
+    policies = PolicySet((gold, rest), {AROUND_THE_CLOCK.name: AROUND_THE_CLOCK})
+
+    told = run(policies, created(0, contract="gold"), changed(2 * HOUR, status="solved", contract="tin"))
+
+    assert told.lines() == ["raised team @1h", "monitoring team @2h", "released team @2h"]
