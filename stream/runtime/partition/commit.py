@@ -1,4 +1,4 @@
-"""One turn of a partition: the order in which things become durable. What is lost or repeated is decided here alone."""
+"""One unit of work of a partition: the order in which things become durable. What is lost or repeated is decided here alone."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _BREACHES: Final = frozenset(kind for kind in Kind if kind.topic is Topic.BREACH
 
 @dataclass(frozen=True, slots=True)
 class WorkerContext:
-    """What the turns of all partitions work with."""
+    """What the units of work of all partitions share."""
 
     settings: Settings
     topics: Topics

@@ -38,7 +38,7 @@ class Origin(NamedTuple):
     """What the log adds to a deployment."""
 
     appended: int = 0
-    """When it came into the log (epoch microseconds), which tells it from that of another log; 0: it is in none."""
+    """When it came into the log (epoch microseconds), which differs from that of another log; 0: it is in none."""
     rejudges: bool = False
     """It holds from an instant in the past: what time makes true by it up to now is a correction of the record."""
 

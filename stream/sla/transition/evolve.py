@@ -4,9 +4,10 @@
 
 1. Let time pass up to the event: whatever became true before it comes first, whenever our timer runs.
 2. Put the event into the ticket's fields, derived ones included; keep of its changes only the real ones.
-3. Turn every stopwatch the event concerns, by its row. What was promised up to this instant judges what ends at it.
+3. Give every stopwatch that the event concerns its signals, by its row. What was promised up to this instant judges what ends
+   at it.
 4. Reconcile what is promised to the new fields with what the ticket has (``stream.sla.transition.reconcile``): on the
-   stopwatches that were turned, or on all of them if the fields select another plan.
+   stopwatches that got signals, or on all of them if the fields select another plan.
 
 ``Transition.time`` fires, in the order of their instants, all thresholds and deadlines that lie before the given instant. Not
 those at it: what is done on the deadline is done in time.
@@ -112,21 +113,21 @@ class Transition:
         if changed:
             emitter.fields_changed()
         # 3
-        turned = self._turn(event, type_, changed)
+        signalled = self._signal_watches(event, type_, changed)
         if type_ == "extension.granted":
             self.draft.own()
-            turned += self._extend(event)
+            signalled += self._extend(event)
         elif type_ in _ABOUT_ESCALATIONS:
             self.draft.own()
-            turned += self._escalate(event)
+            signalled += self._escalate(event)
         # 4
         if changed and not self.policies.reads.isdisjoint(changed):
             self.draft.own()
             before = self.draft.renew()
             reconcile(self.draft, emitter, list(ticket.watches), before)
             ticket.look_ahead()
-        elif turned:
-            reconcile(self.draft, emitter, turned)
+        elif signalled:
+            reconcile(self.draft, emitter, signalled)
             ticket.look_ahead()
 
     def time(self, until: int) -> None:
@@ -184,10 +185,10 @@ class Transition:
             ticket.last_timer_at = instant
             ticket.look_ahead()
 
-    def _turn(self, event: Event, type_: str, changed: set[str]) -> list[str]:
+    def _signal_watches(self, event: Event, type_: str, changed: set[str]) -> list[str]:
         """Give every stopwatch its signals; returns the rows of those that got any."""
         ticket = self.ticket
-        turned: list[str] = []
+        signalled: list[str] = []
         watches, fields, ended_by = ticket.watches, ticket.fields, ticket.ended_by
         begins = "@begun" in fields
         for metric, triggers in self.policies.triggers.items():
@@ -201,14 +202,14 @@ class Transition:
                     continue
                 signals = triggers.signals(phase, event, fields)
             if signals:
-                if not turned:
+                if not signalled:
                     self.draft.own()
                     watches = ticket.watches
-                turned.append(metric)
+                signalled.append(metric)
                 watch = watches[metric] = Stopwatch() if watch is None else watch.copy()
                 for signal in signals:
                     self._signal(metric, watch, signal)
-        return turned
+        return signalled
 
     def _signal(self, metric: str, watch: Stopwatch, signal: Signal) -> None:
         emitter, cycle = self.emitter, watch.cycle
@@ -265,7 +266,7 @@ class Transition:
         name = self._present_name(event.commitment)
         commitment_state = self.draft.commitment_state(name)
         if commitment_state is None:
-            return []  # nothing of that name was ever promised to this ticket: there is nobody to tell
+            return []  # nothing of that name was ever promised to this ticket
         watch = self.ticket.watches[commitment_state.terms.metric]
         resolved = self.draft.resolved_policy(watch).commitments.get(name)
         if resolved is not None:

@@ -1,7 +1,7 @@
 """The one place where the promises that are wanted meet those that a ticket has.
 
 Wanted is what the terms in force promise on a stopwatch that is running or paused. Current is the state of the commitment or
-escalation of the same name on the ticket. Of each name the first rule that applies finds the case, and ``TABLE`` says what is
+escalation of the same name on the ticket. Of each name the first rule that applies finds the case, and ``TABLE`` has what is
 done about it:
 
 1. Open, and not wanted any more: it is withdrawn. What was decided stays decided.

@@ -9,7 +9,7 @@ from stream.sla.calendar.duration import Duration
 from stream.sla.policy.change import Change
 from stream.sla.policy.conditions import FieldIn
 from stream.sla.policy.policy import Choice
-from tests.unit.sla.given import HOUR, Told, changed, commitment, created, ladder, policy_set, share
+from tests.unit.sla.given import HOUR, Life, changed, commitment, created, ladder, policy_set, share
 
 if TYPE_CHECKING:
     from stream.sla.policy.policy import Ladder
@@ -21,11 +21,11 @@ MONITORED = ladder(("lead", share(10)), on="resolution", monitoring=Duration.par
 
 def ticket(policies: PolicySet, *, solved: bool = False) -> Ticket:
     """A ticket of priority p1, an hour old. ``solved``: an hour ago."""
-    told = Told(policies).event(created(HOUR)).wake(2 * HOUR)
+    life = Life(policies).event(created(HOUR)).wake(2 * HOUR)
     if solved:
-        told.event(changed(2 * HOUR, status="solved")).wake(3 * HOUR)
-    assert told.state is not None
-    return told.state.head
+        life.event(changed(2 * HOUR, status="solved")).wake(3 * HOUR)
+    assert life.state is not None
+    return life.state.head
 
 
 def level_at(p1: int, p2: int) -> Ladder:
