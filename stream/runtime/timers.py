@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _SLOT_BITS: Final = 32
-_SLOT: Final = (1 << _SLOT_BITS) - 1
+SLOT: Final = (1 << _SLOT_BITS) - 1
 _REBUILD_FROM: Final = 1024
 """With fewer entries, a rebuild without the stale ones does not pay."""
 
@@ -39,14 +39,14 @@ class TimerQueue:
         entry = self._entry_of.get(ticket)
         if instant is None:
             if entry is not None:
-                self._release(ticket, entry & _SLOT)
+                self._release(ticket, entry & SLOT)
             return
         if entry is None:
             slot = self._take_slot(ticket)
         elif entry >> _SLOT_BITS == instant:
             return
         else:
-            slot = entry & _SLOT
+            slot = entry & SLOT
         entry = instant << _SLOT_BITS | slot
         self._entry_of[ticket] = entry
         heappush(self._heap, entry)
@@ -59,7 +59,7 @@ class TimerQueue:
         heap = self._heap
         while heap:
             top = heap[0]
-            if self._entry_of.get(self._ticket[top & _SLOT]) == top:
+            if self._entry_of.get(self._ticket[top & SLOT]) == top:
                 return top >> _SLOT_BITS
             heappop(heap)
         return None
@@ -75,7 +75,7 @@ class TimerQueue:
             entry, place = heappop(edge)
             for child in range(2 * place + 1, min(2 * place + 3, len(heap))):
                 heappush(edge, (heap[child], child))
-            ticket = self._ticket[entry & _SLOT]
+            ticket = self._ticket[entry & SLOT]
             # A ticket whose instant was changed and changed back has two valid entries.
             if self._entry_of.get(ticket) == entry and ticket not in seen:
                 seen.add(ticket)
@@ -87,16 +87,20 @@ class TimerQueue:
         """Whether the ticket has an instant."""
         return ticket in self._entry_of
 
-    def soonest_first(self) -> list[bytes]:
-        """The tickets that have an instant, the soonest first: about half a microsecond each."""
-        return [self._ticket[entry & _SLOT] for entry in sorted(self._entry_of.values())]
+    def snapshot(self) -> tuple[list[int], list[bytes]]:
+        """A heap of entries and the ticket of each slot (an entry's lowest 32 bits), as they are now.
+
+        Some entries are stale: their ticket has another one as well, or is ``b""``. Takes a millisecond for 100,000 tickets,
+        which a sorted list would not.
+        """
+        return self._heap.copy(), self._ticket.copy()
 
     def take(self, until: int) -> bytes | None:
         """Remove the instant of the next ticket and return the ticket, or ``None`` if its instant is after ``until``."""
         instant = self.soonest()
         if instant is None or instant > until:
             return None
-        slot = heappop(self._heap) & _SLOT
+        slot = heappop(self._heap) & SLOT
         ticket = self._ticket[slot]
         self._release(ticket, slot)
         return ticket

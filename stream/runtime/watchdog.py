@@ -134,8 +134,8 @@ class Watchdog:
             return
         for number, task in worker.tasks.items():
             busy, progress = worker.consumer.input_of(task.shard.source, self.ends.get(task.shard.source, 0))
-            check(f"the input of partition {number}", busy=busy, progress=(progress, task.turns))
-            check(f"a unit of work or due timers of partition {number}", busy=task.has_work(), progress=task.turns)
+            check(f"the input of partition {number}", busy=busy, progress=(progress, task.units))
+            check(f"a unit of work or due timers of partition {number}", busy=task.has_work(), progress=task.units)
         check("committing", busy=worker.consumer.uncommitted(), progress=worker.consumer.commits)
 
     def _watch_the_loop(self) -> None:

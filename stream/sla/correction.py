@@ -50,10 +50,10 @@ def _revised(stem_: str, revisions: dict[str, int]) -> str:
 
 
 def difference(
-    said: list[Effect], true: list[Effect], revisions: dict[str, int], correction: Correction
+    emitted: list[Effect], true: list[Effect], revisions: dict[str, int], correction: Correction
 ) -> tuple[tuple[Effect, ...], dict[str, int]]:
-    """What to take back and what to say, so that the world knows ``true`` where it knew ``said``."""
-    before = {effect.id: effect for effect in said}
+    """What to take back and what to emit, so that consumers have ``true`` where they had ``emitted``."""
+    before = {effect.id: effect for effect in emitted}
     after = {effect.id: effect for effect in true}
     revisions = dict(revisions)
     found: list[Effect] = []
@@ -70,24 +70,24 @@ def difference(
 
 
 def _substance(effect: Effect) -> tuple[object, ...]:
-    """What a consumer may have acted on. Readings (elapsed, paused) and the fields shown are not said anew for themselves."""
+    """What a consumer may have acted on. Readings (elapsed, paused) and the fields shown alone are not emitted anew."""
     return (effect.at, effect.due_at, effect.target, effect.policy, effect.policy_version, effect.reason, effect.assign_to)
 
 
-def _retraction(effect: Effect, said_id: str, correction: Correction) -> Effect:
+def _retraction(effect: Effect, emitted_id: str, correction: Correction) -> Effect:
     kind = KINDS[effect.kind].retracted_by
     if kind is None:
         raise ValueError(f"an effect of kind {effect.kind} is never retracted")
     name = effect.ladder or effect.commitment
     return msgspec.structs.replace(
         effect,
-        id=stem(effect.ticket, name, ("", effect.cycle, 0), kind, said_id),
+        id=stem(effect.ticket, name, ("", effect.cycle, 0), kind, emitted_id),
         kind=kind,
         reason=correction.reason,
         cause=correction.cause,
         late=True,
         deployment=correction.deployment,
-        retracts=said_id,
+        retracts=emitted_id,
         retracts_kind=effect.kind,
         retracts_reason=effect.reason,
     )

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from stream.sla.effects import Kind
 
 Occasion = tuple[str, int, int]
-"""Metric row, cycle of its stopwatch, and revision within the cycle: the ``turn`` of a commitment or an escalation."""
+"""Metric row, cycle of its stopwatch, and revision within the cycle: of a commitment or an escalation."""
 
 _blank: Final = blake2b(digest_size=12).copy
 """A copy costs half of what it costs to have the parameters checked again."""

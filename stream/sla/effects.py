@@ -1,7 +1,7 @@
-"""What breachwatch tells the world: one effect a fact, with an id that no clock has touched.
+"""What breachwatch emits: one effect a fact, with an id that no clock has touched.
 
 The id names the fact: what, of which ticket, commitment, cycle and target. Saying it twice gives the same id, so a repetition
-is harmless. When a late event takes a fact back and a later one makes it true again, it is said anew as a *revision*: the
+is harmless. When a late event takes a fact back and a later one makes it true again, it is emitted anew as a *revision*: the
 stem of the id stays, a suffix (``.1``, ``.2``) counts how often the fact was restated.
 """
 

@@ -99,7 +99,7 @@ class Engine:
         return self.deployments.timeline.last.policies
 
     def apply(self, state: State | None, ticket: str, event: Event, now: int) -> Step:
-        """Transition one event into a ticket; ``None`` for a ticket not heard of before.
+        """Transition one event into a ticket; ``None`` for a ticket without any event before.
 
         ``now``: the clock, epoch microseconds. It is only noted (``detected_at``); what is true does not depend on it.
         """
@@ -131,10 +131,8 @@ class Engine:
             state = corrected.state
         timeline, head = self.deployments.timeline, state.head
         soonest = head.next
-        if soonest is None or soonest >= now:
-            following = None if head.deployment == timeline.last.number else timeline.after(head.deployment)
-            if following is None or following.at >= now:
-                return Step(state, (), Outcome.WOKEN) if corrected is None else corrected
+        if (soonest is None or soonest >= now) and not timeline.touches(head, now):
+            return Step(state, (), Outcome.WOKEN) if corrected is None else corrected
         transition = Transition(timeline, head.copy(), now, state.past)
         transition.time(now)
         effects = self._effects(transition, before, state, now)
@@ -184,10 +182,10 @@ class Engine:
 
     def _out_of_order(self, state: State, event: Event, now: int) -> Step:
         timeline, history = self.deployments.timeline, state.history
-        said, _ = self._refold(timeline, state, history, now)
+        emitted, _ = self._refold(timeline, state, history, now)
         history.insert(bisect_left(history, event.key, key=_key), event)
         true, head = self._refold(timeline, state, history, now)
-        effects, revisions = difference(said.effects, true.effects, state.revisions, Correction(event.id, Reason.CORRECTED))
+        effects, revisions = difference(emitted.effects, true.effects, state.revisions, Correction(event.id, Reason.CORRECTED))
         after = State(head, packed(history), state.base, state.old_ids, revisions)
         if after.recent.kept > self._history:
             after = self._bounded(after)
@@ -199,18 +197,18 @@ class Engine:
         Needed where a deployment became known only after the ticket had passed it, and where one gave way.
         """
         timeline, history = self.deployments.timeline, state.history
-        said, _ = self._refold(self.deployments.timeline_of(state.head.deployment), state, history, now)
+        emitted, _ = self._refold(self.deployments.timeline_of(state.head.deployment), state, history, now)
         true, head = self._refold(timeline, state, history, now)
         number = timeline.last.number
         correction = Correction(deployment_cause(number), Reason.REJUDGED, number)
-        effects, revisions = difference(said.effects, true.effects, state.revisions, correction)
+        effects, revisions = difference(emitted.effects, true.effects, state.revisions, correction)
         step = Step(State(head, state.recent, state.base, state.old_ids, revisions), effects, Outcome.WOKEN)
         step.cut = state.base is not None and state.base.deployment not in timeline.place
         return step
 
     def _refold(self, timeline: Timeline, state: State, history: list[Event], now: int) -> tuple[Emitter, Ticket]:
-        """The ticket from its base on, up to where it stands: to all that was said of it, by that timeline."""
-        until = _said_until(state.head)
+        """The ticket from its base on, up to where it stands: to all that was emitted of it, by that timeline."""
+        until = _emitted_until(state.head)
         met = max(until - 1, self.deployments.known[state.head.deployment].at)
         transition = _replay(timeline, state, history, now)
         transition.meet(met)
@@ -267,7 +265,7 @@ def _old_id(event: Event) -> str:
     return f"{event.source}\n{event.id}"
 
 
-def _said_until(head: Ticket) -> int:
-    """Everything that lies before this instant has been said, and nothing that time alone makes true from it on."""
+def _emitted_until(head: Ticket) -> int:
+    """Everything that lies before this instant has been emitted, and nothing that time alone makes true from it on."""
     newest = head.last[0] if head.last is not None else 0
     return newest if head.last_timer_at is None else max(newest, head.last_timer_at + 1)

@@ -1,4 +1,4 @@
-"""Many tickets in event time: the engine over a recorded feed, where the feed says what time it is.
+"""Many tickets in event time: the engine over a recorded feed, where the feed is the clock.
 
 The watermark is the newest instant the feed has shown. Deadlines before it become true when it passes them, so the outcome is
 a function of the feed alone: the same from run to run, and the same as a worker's whose clock is the feed.

@@ -92,7 +92,7 @@ def test_a_state_that_a_replaced_worker_appends_is_written_over_by_the_owner(bro
     assert b"desk/2" in store.outdated(0)
 
 
-def test_a_worker_that_was_stopped_and_replaced_says_nothing_twice_and_puts_no_ticket_back(
+def test_a_worker_that_was_stopped_and_replaced_emits_nothing_twice_and_puts_no_ticket_back(
     broker: str, topics: Topics, tmp_path: Path
 ) -> None:
     feed = [
@@ -177,7 +177,7 @@ def test_a_closed_ticket_is_deleted_from_the_changelog_after_its_retention(broke
     assert [store.of(number) for number in range(4)] == [{}] * 4
 
 
-def test_on_a_recorded_feed_of_months_a_worker_forgets_nothing_and_says_what_replay_says(
+def test_on_a_recorded_feed_of_months_a_worker_forgets_nothing_and_emits_what_replay_does(
     broker: str, topics: Topics, tmp_path: Path
 ) -> None:
     later = START + 60 * 24 * HOUR

@@ -272,7 +272,7 @@ def test_judging_anew_takes_the_place_of_what_came_after(desk: Desk) -> None:
     assert desk.targets() == ["8h", "6h"]
 
 
-def test_where_the_feed_is_the_clock_it_says_from_when_on(desk: Desk) -> None:
+def test_where_the_feed_is_the_clock_it_determines_from_when_on(desk: Desk) -> None:
     event_clock = ("--clock", "event", *ANY)
     assert desk.deploy(desk.policy("8h"), *event_clock, "--at", "2020-01-01T00:00:00Z").exit_code == 0
     assert desk.deploy(desk.policy("4h"), *event_clock, "--at", "2020-03-01T00:00:00Z").exit_code == 0
@@ -299,7 +299,7 @@ def test_a_deployment_from_a_clock_that_was_ahead_is_warned_of_and_can_be_replac
     assert desk.targets() == ["8h", "4h"]
 
 
-def test_who_was_overtaken_is_told_and_nothing_of_theirs_is_in_force(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_who_was_overtaken_is_informed_and_nothing_of_theirs_is_in_force(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     desk.deployed("8h")
     objections = module._objections
 

@@ -41,7 +41,7 @@ def _from_the_beginning(topics: Topics) -> dict[int, Checkpoint]:
     return {0: Checkpoint(outputs=dict.fromkeys((topics.breaches, topics.escalations, topics.rejected), 0))}
 
 
-def test_who_was_replaced_can_say_nothing_more_and_what_it_had_begun_is_never_seen(broker: str, topics: Topics) -> None:
+def test_who_was_replaced_can_emit_nothing_more_and_what_it_had_begun_is_never_seen(broker: str, topics: Topics) -> None:
     clients = _clients(broker)
 
     async def run() -> set[bytes]:
@@ -65,7 +65,7 @@ def test_who_was_replaced_can_say_nothing_more_and_what_it_had_begun_is_never_se
     assert [decode_effect(record.value).id for record in read(broker, topics.breaches)] == ["1", "3"]
 
 
-def test_what_was_said_is_found_however_much_was_begun_after_it_and_never_ended(broker: str, topics: Topics) -> None:
+def test_what_was_emitted_is_found_however_much_was_begun_after_it_and_never_ended(broker: str, topics: Topics) -> None:
     clients = _clients(broker)
 
     async def run() -> tuple[set[bytes], dict[bytes, int]]:

@@ -74,7 +74,7 @@ def test_a_deployment_is_read_back_with_the_time_of_the_broker(policy_log: Polic
     assert asyncio.run(policy_log.read()).log.entries == found.log.entries
 
 
-def test_of_two_deployers_at_once_one_wins_and_the_other_is_told(policy_log: PolicyLog) -> None:
+def test_of_two_deployers_at_once_one_wins_and_the_other_is_informed(policy_log: PolicyLog) -> None:
     async def race() -> list[tuple[object, ReadLog]]:
         first = await policy_log.deploy(following(-1, "8h"))
         return [first, *await asyncio.gather(*(policy_log.deploy(following(0, target)) for target in ("4h", "2h")))]

@@ -55,7 +55,7 @@ def test_lines_are_published_as_they_are_in_their_order_keyed_by_their_ticket(
     assert "published 3 events and 0 ticks" in result.output
 
 
-def test_at_the_end_every_partition_is_told_how_far_the_feed_is(broker: str, topics: Topics, tmp_path: Path) -> None:
+def test_at_the_end_every_partition_learns_how_far_the_feed_is(broker: str, topics: Topics, tmp_path: Path) -> None:
     file = _file(tmp_path, _created("desk/1", START + HOUR), _created("desk/2", START))
 
     assert _publish(broker, topics, file).exit_code == 0

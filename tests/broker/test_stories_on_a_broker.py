@@ -22,7 +22,7 @@ STORIES = Path(__file__).parents[1] / "stories"
 
 
 @pytest.mark.parametrize("policy", ["batoi", "botpenguin", "baar"])
-def test_a_worker_tells_every_story_of_a_policy_as_replay_does(
+def test_a_worker_emits_for_every_story_of_a_policy_what_replay_does(
     broker: str, topics: Topics, tmp_path: Path, policy: str
 ) -> None:
     told = yaml.load((STORIES / f"{policy}.yaml").read_text(), Loader=yaml.BaseLoader)

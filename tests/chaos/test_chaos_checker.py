@@ -156,7 +156,7 @@ def test_a_clock_that_was_ahead_explains_what_was_written_early_and_no_other_tim
     assert objections(recording._replace(steps=[step._replace(by=-MINUTE)])) != []
 
 
-def test_who_takes_back_what_a_clock_that_was_ahead_has_said_may_have_a_right_clock(sound: Recording) -> None:
+def test_who_takes_back_what_a_clock_that_was_ahead_has_emitted_may_have_a_right_clock(sound: Recording) -> None:
     stored, effect = first(sound.breaches, lambda one: one.kind is Kind.BREACH_RETRACTED)
     corrected = restated(stored, effect, detected_at=effect.at - MINUTE // 2)
     recording = sound._replace(breaches=instead(sound.breaches, stored, corrected))
@@ -179,7 +179,7 @@ def test_an_effect_in_another_partition_or_about_another_ticket_is_named(sound: 
         assert effect.id in found
 
 
-def test_an_effect_of_a_ticket_that_nobody_told_of_is_named(sound: Recording) -> None:
+def test_an_effect_of_a_ticket_without_any_event_is_named(sound: Recording) -> None:
     stored, effect = first(sound.breaches, lambda one: one.kind is Kind.STARTED)
     other = restated(stored, effect, ticket="desk/nobody", id="another")._replace(key=b"desk/nobody")
 

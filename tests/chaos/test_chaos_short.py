@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def test_whatever_happens_to_workers_and_broker_everything_is_said_once_and_nothing_early(tmp_path: Path) -> None:
+def test_whatever_happens_to_workers_and_broker_everything_is_emitted_once_and_nothing_early(tmp_path: Path) -> None:
     faults = [poison, pause, die_in_a_turn, kill_broker]
 
     outcome = asyncio.run(run(7, tmp_path, minutes=25, kinds=faults, at_least=len(faults)))

@@ -46,6 +46,13 @@ class Climbing:
             elif move in ("stop", "restart", "cancel"):
                 self.release(name, escalation_state, resolved_ladder)
 
+    def begin_cycle(self, metric: str, watch: Watch, ladders: dict[str, ResolvedLadder], before: Fields) -> None:
+        """Rule 28: a cycle has begun that no more has some of these ladders, which the cycle before had."""
+        for name in ladders.keys() - self.story.offered(metric, before)[1].keys():
+            escalation_state = self.escalations.get(name)
+            if escalation_state is not None and escalation_state.metric == metric:
+                self.release(name, escalation_state, ladders[name])
+
     def hear(self, event: Event, before: Fields) -> None:
         meant = []
         for name, escalation_state in self.escalations.items():

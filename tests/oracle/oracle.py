@@ -69,7 +69,8 @@ Ladders
     and their time from there.
 28. Restarted, cancelled, or ceasing to apply, also while it is watched: released. A ladder that applies again recurs at its
     level and climbs on, as after a reopening; one released by hand does not. One that ceased to apply while it was watched
-    recurs with the reopening. A new cycle begins a new ladder; one still watched is released first.
+    recurs with the reopening. A new cycle begins a new ladder; one still watched is released first, also where the
+    version of the new cycle has it no more. A ladder of the same name on another row is another ladder.
 29. A request, an acknowledgement or a release by hand means ladders that have once applied in this ticket and apply now. A
     request gets one answer: of the first that takes requests and has the level, else that takes requests, else of the first.
     It raises its level or repeats it, unless the ladder takes none, has no such level, its stopwatch is off, or it is
@@ -229,10 +230,13 @@ class _Ticket:
     def _move(self, name: str, watch: Watch, move: str, before: Fields) -> None:
         """Endings are judged while the stopwatch still runs; what begins anew is laid over it when all moves are made."""
         ends, cycle = move in ("stop", "restart", "cancel"), watch.cycle
+        ladders = self.story.offered(name, before)[1]
         if not ends:
             watch.take(move, self.story.now)
         if watch.cycle == cycle:
             self.commitments.move(name, watch, move, before)
             self.ladders.move(name, watch, move, before)
+        elif cycle:
+            self.ladders.begin_cycle(name, watch, ladders, before)
         if ends:
             watch.take(move, self.story.now)

@@ -142,6 +142,7 @@ def scene(seed: int) -> Scene:
     actor: Any = random.choice(["customer", "customer", "customer", "agent"])
     first = Event(at=start, id="e0", type=type_, source="s", seq=-1, actor=actor, fields=fields)
     events = [first, *[_event(random, number, start) for number in range(1, random.randint(3, 16))]]
+    events += _bursts(Random(f"bursts of {seed}"), events)
     return Scene(policies, events, start + DAYS * 24 * HOUR)
 
 
@@ -299,6 +300,20 @@ def _mark(random: Random) -> Threshold:
     if kind == "share":
         return share(random.choice([20, 50, 80]))
     return used(random.choice(SPENT)) if kind == "used" else left(random.choice(["10m", "2bh"]))
+
+
+def _bursts(random: Random, events: list[Event]) -> list[Event]:
+    """Changes at one instant, as a helpdesk's automation makes them: pauses and cycles without any length."""
+    found: list[Event] = []
+    for _ in range(random.choice([0, 0, 1, 2])):
+        at = random.choice(events).at + random.choice([0, 0, 20, 720]) * MINUTE
+        for seq in range(random.randint(2, 4)):
+            fields: dict[str, Any] = {"status": random.choice(["pending", "open", "pending", "open", "on_hold", "solved"])}
+            for name in ("contract", "priority"):
+                if random.random() < 0.35:
+                    fields[name] = random.choice(CHANGES[name])
+            found.append(Event(at=at, id=f"b{len(found)}", type="ticket.changed", source="s", seq=seq, fields=fields))
+    return found
 
 
 def _event(random: Random, number: int, start: int) -> Event:

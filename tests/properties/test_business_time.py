@@ -122,7 +122,7 @@ def fast(slow: SlowCalendar) -> Calendar:
 
 @quick
 @given(cases(), st.integers(0, 3 * DAY))
-def test_every_minute_is_open_or_closed_as_the_oracle_says(case: tuple[SlowCalendar, int], length: int) -> None:
+def test_every_minute_is_open_or_closed_as_in_the_oracle(case: tuple[SlowCalendar, int], length: int) -> None:
     slow, start = case
     calendar = fast(slow)
     expected = [slow.is_open(minute) for minute in range(start, start + length)]

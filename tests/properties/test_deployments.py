@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from random import Random
 from typing import TYPE_CHECKING
+from unittest.mock import patch
 
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from stream.sla.codec import codec
 from stream.sla.engine import Engine, Outcome
+from stream.sla.policy.change import Change
 from tests.examples import examples
 from tests.properties.consumer import Consumer
 from tests.properties.edits import Deployed, deployed, log
@@ -48,6 +50,10 @@ class Ledger(Consumer):
             (e.id.partition(".")[0], e.at, e.due_at, f"{e.kind} {e.reason} {e.level} {e.policy} {e.policy_version} {e.target}")
             for e in self.said.values()
         }
+
+
+def shown(effects: list[Effect]) -> list[object]:
+    return [(e.id, e.kind, e.at, e.due_at, e.reason, e.cause, e.elapsed, e.paused, e.late, e.deployment) for e in effects]
 
 
 def in_order(one: Deployed) -> Ledger:
@@ -111,10 +117,18 @@ def test_deployments_that_are_known_before_they_hold_give_the_very_same_effects(
         found.learn()
     found.wake(one.until)
 
-    def told(effects: list[Effect]) -> list[object]:
-        return [(e.id, e.kind, e.at, e.due_at, e.reason, e.cause, e.elapsed, e.paused, e.late, e.deployment) for e in effects]
+    assert shown(found.effects) == shown(in_order(one).effects)
 
-    assert told(found.effects) == told(in_order(one).effects)
+
+@settings(max_examples=examples(150), deadline=None, phases=GENERATE, database=None)
+@given(SEEDS)
+def test_a_ticket_that_a_deployment_is_taken_not_to_touch_would_not_be_changed_by_it(seed: int) -> None:
+    one = deployed(seed, backwards=True)
+    found = shuffled(one, Random(seed))
+    with patch.object(Change, "touches", lambda *_: True):
+        deployed_all_the_same = shuffled(one, Random(seed))
+
+    assert shown(found.effects) == shown(deployed_all_the_same.effects)
 
 
 @settings(max_examples=examples(100), deadline=None, phases=GENERATE, database=None)

@@ -65,7 +65,7 @@ def told(effect: Effect) -> tuple[object, ...]:
 
 @settings(max_examples=examples(150), deadline=None)
 @given(POLICY_SETS, EVENTS)
-def test_counted_spans_add_up_to_what_the_engine_said_was_elapsed_and_due(policies: PolicySet, events: list[Event]) -> None:
+def test_counted_spans_add_up_to_what_the_engine_emitted_as_elapsed_and_due(policies: PolicySet, events: list[Event]) -> None:
     effects, _ = said(policies, events, HORIZON)
     for effect in effects:
         if not effect.commitment or effect.ladder:
@@ -111,7 +111,7 @@ def test_spans_follow_one_another_and_lead_exactly_to_the_deadline(
 
 @settings(max_examples=examples(100), deadline=None)
 @given(POLICY_SETS, EVENTS, st.integers(START, HORIZON))
-def test_every_effect_is_told_of_once_and_what_is_expected_comes_true_if_nothing_else_happens(
+def test_every_effect_is_explained_once_and_what_is_expected_comes_true_if_nothing_else_happens(
     policies: PolicySet, events: list[Event], until: int
 ) -> None:
     heard = [event for event in events if event.at <= until]

@@ -125,7 +125,7 @@ def test_carry_keeps_elapsed_and_paused_time_under_any_sequence_of_priority_chan
 
 @often
 @given(SEEDS, st.integers(1, 60))
-def test_a_whole_history_moved_by_whole_weeks_says_the_same_that_much_later(seed: int, weeks: int) -> None:
+def test_a_whole_history_moved_by_whole_weeks_emits_the_same_that_much_later(seed: int, weeks: int) -> None:
     found, shift = scene(seed), weeks * WEEK
     later = Scene(
         tuple(replace(policy, since=None if policy.since is None else policy.since + shift) for policy in found.policies),

@@ -46,7 +46,7 @@ def agree(scene: Scene) -> bool:
 
 @settings(max_examples=examples(80), deadline=None, phases=[Phase.explicit, Phase.generate], database=None)
 @given(st.integers(0, 2**32))
-def test_the_engine_says_what_the_oracle_says(seed: int) -> None:
+def test_the_engine_emits_what_the_oracle_emits(seed: int) -> None:
     found = scene(seed)
     if not agree(found):
         found = smallest(found, lambda one: not agree(one))
@@ -81,7 +81,7 @@ def engine_with_deployments(one: Deployed) -> set[Expected]:
 
 @settings(max_examples=examples(20), deadline=None, phases=[Phase.explicit, Phase.generate], database=None)
 @given(st.integers(0, 2**32))
-def test_the_engine_says_what_the_oracle_says_while_policies_change(seed: int) -> None:
+def test_the_engine_emits_what_the_oracle_emits_while_policies_change(seed: int) -> None:
     one = deployed(seed)
     expected = oracle(one.first.policies, hours_of(one.first), one.events, one.until, changes(one))
 

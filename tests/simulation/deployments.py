@@ -168,7 +168,7 @@ class Follower:
     def _between_turns_of_a_sweep(self) -> bool:
         for task in self._tasks.values():
             sweep = task.shard.sweep
-            if sweep is not None and 0 < len(sweep) < len(task.shard.tickets) and not task._turn.locked():
+            if sweep is not None and 0 < len(sweep) < len(task.shard.tickets) and not task._working.locked():
                 return True
         return False
 

@@ -41,7 +41,7 @@ def test_a_thousand_tickets_late_at_one_instant_are_all_breached_at_it(office: E
     assert {effect.at for effect in breaches} == {NINE + HOUR}
 
 
-def test_a_second_delivery_says_nothing_and_a_second_run_says_the_same_ids(office: Engine) -> None:
+def test_a_second_delivery_emits_nothing_and_a_second_run_emits_the_same_ids(office: Engine) -> None:
     created = event(1, NINE, "ticket.created", fields={"priority": "p1"})
     runs = []
     for _ in range(2):
@@ -68,7 +68,7 @@ def test_the_same_instant_in_another_offset_has_the_same_deadline(office: Engine
     assert due == {instant("2026-11-16 11:00", BERLIN)}
 
 
-def test_time_used_is_said_on_the_clock_of_the_promise(office: Engine) -> None:
+def test_time_used_is_shown_on_the_clock_of_the_promise(office: Engine) -> None:
     playback = Playback(office)
     friday = instant("2026-11-20 15:00", BERLIN)
     effects = list(playback.event("T-1", event(1, friday, "ticket.created", fields={"priority": "p2"})))
@@ -79,7 +79,7 @@ def test_time_used_is_said_on_the_clock_of_the_promise(office: Engine) -> None:
     assert (breach.due_at, breach.timezone) == (instant("2026-11-23 11:00", BERLIN), BERLIN)
 
 
-def test_an_escalation_repeats_no_more_often_than_its_policy_says() -> None:
+def test_an_escalation_repeats_no_more_often_than_its_policy_allows() -> None:
     playback = Playback(Engine(load([POLICIES / "notify.yaml"])))
     effects = list(playback.event("T-1", event(1, NINE, "ticket.created")))
     effects += playback.tick(NINE + 365 * 24 * HOUR)

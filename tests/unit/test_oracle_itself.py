@@ -12,7 +12,7 @@ import pytest
 from tests.oracle.hours import OpenMinutes, length
 from tests.oracle.oracle import oracle
 from tests.oracle.scenes import scene, smallest
-from tests.unit.sla.given import HOUR, MINUTE, after, changed, commitment, created, ladder, policy_set, says, share
+from tests.unit.sla.given import HOUR, MINUTE, after, changed, commented, commitment, created, ladder, policy_set, share
 
 if TYPE_CHECKING:
     from stream.sla.events import Event
@@ -36,7 +36,7 @@ def test_a_warning_and_a_breach_fall_on_their_minutes() -> None:
     assert lines(PLAIN, created(0)) == ["started @0h", "warned 50%@2h", "breached @4h"]
 
 
-def test_what_is_due_at_the_end_of_the_time_looked_at_is_not_said_yet() -> None:
+def test_what_is_due_at_the_end_of_the_time_looked_at_is_not_emitted_yet() -> None:
     assert lines(PLAIN, created(0), until=4 * HOUR) == ["started @0h", "warned 50%@2h"]
     assert lines(PLAIN, created(0), until=4 * HOUR + 1)[-1] == "breached @4h"
 
@@ -55,7 +55,7 @@ def test_paused_minutes_do_not_count() -> None:
     assert lines(PLAIN, *story)[1:] == ["paused @1h", "resumed @3h", "warned 50%@4h", "breached @6h"]
 
 
-def test_a_breach_by_a_new_target_is_said_at_the_change_with_the_deadline_it_missed() -> None:
+def test_a_breach_by_a_new_target_is_emitted_at_the_change_with_the_deadline_it_missed() -> None:
     said = oracle(PLAIN.policies, ALWAYS, [created(0, "p2"), changed(6 * HOUR, priority="p1")], DAY)
 
     (breach,) = [one for one in said if one.kind == "commitment.breached"]
@@ -70,7 +70,7 @@ def test_the_order_and_repetition_of_the_events_given_do_not_matter() -> None:
 
 def test_the_oldest_unanswered_message_counts() -> None:
     policies = policy_set(commitment("next_response", p1="2h"))
-    story = [created(0), says(1 * HOUR), says(2 * HOUR, "customer"), says(3 * HOUR, "customer")]
+    story = [created(0), commented(1 * HOUR), commented(2 * HOUR, "customer"), commented(3 * HOUR, "customer")]
 
     assert lines(policies, *story) == ["started @2h", "breached @4h"]
 
@@ -124,7 +124,7 @@ def test_a_slow_month_ends_on_the_last_day_of_a_shorter_one() -> None:
     assert office.months_after(minute("2026-02-28T23:30"), 1) == minute("2026-03-31T22:30")
 
 
-def test_a_calendar_that_says_more_than_is_understood_is_refused() -> None:
+def test_a_calendar_with_more_than_is_understood_is_refused() -> None:
     with pytest.raises(ValueError, match="versions"):
         OpenMinutes({"timezone": "UTC", "week": {}, "versions": []})
 

@@ -47,7 +47,7 @@ def test_an_invalid_example_is_refused_for_the_reason_and_on_the_line_it_names(p
 
 
 @pytest.mark.parametrize("path", examples("invalid"), ids=lambda path: path.stem)
-def test_the_schema_refuses_exactly_the_invalid_examples_that_say_so(path: Path) -> None:
+def test_the_schema_refuses_exactly_the_examples_that_are_marked_invalid(path: Path) -> None:
     refused = not SCHEMA.is_valid(read_document(path).data)
     assert refused == ("# schema: refuses" in path.read_text().splitlines())
 
@@ -102,7 +102,7 @@ def test_every_policy_in_the_documents_is_accepted_by_loader_and_schema(fence: s
 
 
 @pytest.mark.parametrize(("policy", "text"), STORIES)
-def test_every_story_in_the_documents_comes_out_as_told(policy: str, text: str, tmp_path: Path) -> None:
+def test_every_story_in_the_documents_comes_out_as_written(policy: str, text: str, tmp_path: Path) -> None:
     (tmp_path / "policy.yaml").write_text(policy)
     data = {"policies": ["policy.yaml"], **yaml.load(text, Loader=yaml.BaseLoader)}
     story = read_story(data, tmp_path)

@@ -51,7 +51,7 @@ def test_a_schema_is_itself_a_valid_schema(contract: str) -> None:
 
 
 @pytest.mark.parametrize("name", build())
-def test_a_schema_is_what_the_structs_say(name: str) -> None:
+def test_a_schema_follows_from_the_structs(name: str) -> None:
     assert (ROOT / "schemas" / name).read_text("utf-8") == text(build()[name]), "run `make schemas`"
 
 

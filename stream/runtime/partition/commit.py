@@ -1,4 +1,4 @@
-"""One turn of a partition: the order in which things become durable. What is lost or repeated is decided here alone."""
+"""One unit of work of a partition: the order in which things become durable. What is lost or repeated is decided here alone."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from stream.runtime.abort import abort
 from stream.runtime.failpoint import failpoint
 from stream.runtime.kafka.transport import Record
 from stream.runtime.partition.sweep import Sweep
-from stream.runtime.partition.unit_of_work import Stop, UnitOfWork
+from stream.runtime.partition.unit_of_work import SWEEP_PART, Stop, UnitOfWork
 from stream.runtime.recovery.outputs import DEPLOYED, ORIGIN
 from stream.runtime.settings import ClockMode
 from stream.sla.effects import Kind, Topic
@@ -39,7 +39,7 @@ _BREACHES: Final = frozenset(kind for kind in Kind if kind.topic is Topic.BREACH
 
 @dataclass(frozen=True, slots=True)
 class WorkerContext:
-    """What the turns of all partitions work with."""
+    """What the units of work of all partitions share."""
 
     settings: Settings
     topics: Topics
@@ -87,7 +87,8 @@ async def process_and_commit(context: WorkerContext, shard: Shard, source: Batch
     engine = context.engine.snapshot()  # a deployment that becomes known while the work yields is for the next unit of work
     newest = engine.deployments.timeline.last
     shard.deployed, shard.appended = newest.number, newest.appended
-    work = UnitOfWork(engine, context.settings, shard, clock, context.passing)
+    part = SWEEP_PART if isinstance(source, Sweep) else 1.0
+    work = UnitOfWork(engine, context.settings, shard, clock, context.passing, part)
     work.fire_again(shard.outputs.woken_until, shard.outputs.emitted_ids)
     until = shard.clock(clock)
     while True:

@@ -8,7 +8,7 @@
        │                   │                 hold
        │                   │                  ▼
        │                release           SUSPENDING
-       │                   │                  │ the turn under way is over
+       │                   │                  │ the unit of work is over
        │                   │                  ▼
        │                   └───────────── SUSPENDED
        │                                      │
@@ -29,15 +29,15 @@ class State(Enum):
     """What a partition is doing."""
 
     CREATED = auto()
-    """The partition is taken over, its tickets are restored, and no turn has begun."""
+    """The partition is taken over, its tickets are restored, and no unit of work has begun."""
     CATCHING_UP = auto()
-    """Turns process input that was published before the release. Deadlines pass when the feed passes them."""
+    """Units of work process input that was published before the release. Deadlines pass when the feed passes them."""
     RUNNING = auto()
     """Live: that input is processed. Deadlines pass by the clock."""
     SUSPENDING = auto()
-    """No turn begins; the one under way goes on to its end."""
+    """No unit of work begins; the one under way goes on to its end."""
     SUSPENDED = auto()
-    """No turn is under way and the inbox is empty."""
+    """No unit of work is under way and the inbox is empty."""
     CLOSED = auto()
     """Another worker has the partition, or this one ends."""
 
@@ -72,12 +72,12 @@ class Lifecycle:
 
     @property
     def active(self) -> bool:
-        """Whether turns may begin."""
+        """Whether units of work may begin."""
         return self.state in _ACTIVE
 
     @property
     def live(self) -> bool:
-        """Whether everything published before the partition was released is processed, and turns may begin."""
+        """Whether everything published before the partition was released is processed, and units of work may begin."""
         return self.state is State.RUNNING
 
     def enter(self, state: State) -> None:

@@ -1,4 +1,4 @@
-"""The one task that does all the turns of a partition: its inbox, when it may work, and what it does next.
+"""The one task that does all the work of a partition: its inbox, when it may work, and what it does next.
 
 One task a partition means that a ticket is never in two hands, and that while one partition waits for the broker the
 others compute.
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from stream.runtime.partition.shard import Shard
 
 EVENTS_SHARE: Final = 1.0
-"""While deadlines are due, events have so many times as long between two turns of them as the first took, and one turn at least
+"""While deadlines are due, events have so many times as long between two units of them as the first took, and one unit at least
 if there are any."""
 EVENTS_SECONDS: Final = 0.2
 """But never longer."""
@@ -38,20 +38,20 @@ class PartitionTask:
     def __init__(self, context: WorkerContext, shard: Shard) -> None:
         self.shard: Final = shard
         self.life: Final = shard.life
-        self.turns = 0
-        """How many turns are over."""
+        self.units = 0
+        """How many units of work are over."""
         self._context = context
         self._inbox: deque[EventT] = deque()
         self._stir = asyncio.Event()
-        self._turn = asyncio.Lock()
-        """Held for as long as a turn is under way."""
+        self._working = asyncio.Lock()
+        """Held for as long as a unit of work is under way."""
         self._task = asyncio.create_task(self._run(), name=f"partition {shard.number}")
 
     def has_work(self) -> bool:
-        """Whether a turn is under way, or there are tickets to be woken now, by the clock."""
+        """Whether a unit of work is under way, or there are tickets to be woken now, by the clock."""
         soonest = None if self.shard.by_event_time else self.shard.timers.soonest()
         due = soonest is not None and soonest <= self.shard.clock(self._context.wall())
-        return due or self._turn.locked()
+        return due or self._working.locked()
 
     def offer(self, event: EventT) -> None:
         """Hand over a fetched batch. Held, the partition drops it: it will be fetched again."""
@@ -62,10 +62,10 @@ class PartitionTask:
             event.ack()
 
     async def hold(self) -> None:
-        """Begin no new turn, drop what waits, and return when the turn that is under way is over."""
+        """Begin no new unit of work, drop what waits, and return when the one that is under way is over."""
         if self.life.active:
             self.life.enter(State.SUSPENDING)
-        async with self._turn:
+        async with self._working:
             if self.life.state is State.SUSPENDING:
                 self.life.enter(State.SUSPENDED)
                 self.shard.cursor = 0
@@ -82,7 +82,7 @@ class PartitionTask:
         self._stir.set()
 
     async def close(self) -> None:
-        """Another worker has the partition, or this one ends: no more turns.
+        """Another worker has the partition, or this one ends: no more units of work.
 
         Raises IllegalTransitionError when the partition is not held.
         """
@@ -91,29 +91,29 @@ class PartitionTask:
         await self.shard.outputs.close()
 
     async def _run(self) -> None:
-        # When there is both, in turn: a turn of deadlines, then events for as long as that took. Events come in many small
-        # batches, and one batch for each turn of a flood of deadlines would keep them waiting for seconds.
+        # When there is both, they alternate: a unit of deadlines, then events for as long as that took. Events come in
+        # many small batches, and one batch for each unit of a flood of deadlines would keep them waiting for seconds.
         events_until, events_had, sweep_from = 0.0, True, 0.0
         while True:
             due, wait = self._due()
             if self._sweep_waits() and (self._context.passing() >= sweep_from or not (due or self._inbox)):
-                turn = self._sweep
+                work = self._sweep
             elif self.life.active and due and (not self._inbox or (events_had and self._context.passing() >= events_until)):
-                turn, events_had = self._wake, False
+                work, events_had = self._wake, False
             elif self.life.active and self._inbox:
-                turn, events_had = self._take, True
+                work, events_had = self._take, True
             else:
                 await self._rest(wait)
                 continue
-            async with self._turn:
+            async with self._working:
                 began = self._context.passing()
                 try:
-                    await turn()
+                    await work()
                 except Exception as error:  # noqa: BLE001  it must not reach Faust, which would shut down in order, and commit
-                    self._context.abort(f"at a turn of partition {self.shard.number}", error)
-                self.turns += 1
+                    self._context.abort(f"in a unit of work of partition {self.shard.number}", error)
+                self.units += 1
                 ended = self._context.passing()
-                if turn == self._sweep:
+                if work == self._sweep:
                     sweep_from = ended + (ended - began) * (1 - SWEEP_SHARE) / SWEEP_SHARE
                 elif not events_had:
                     events_until = ended + min(EVENTS_SHARE * (ended - began), EVENTS_SECONDS)

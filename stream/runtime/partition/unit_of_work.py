@@ -1,8 +1,8 @@
-"""What one turn of a partition comes to, before any of it is written: tickets changed, effects, dead letters, counts.
+"""What one unit of work of a partition comes to, before any of it is written: tickets changed, effects, dead letters, counts.
 
 No I/O and no ``await``: from the reading of a ticket to its writing nobody else can see it.
 
-The turn changes the shard in memory (tickets, timers, open commitments, watermark) before its outputs are committed and its
+The unit changes the shard in memory (tickets, timers, open commitments, watermark) before its outputs are committed and its
 changes are in the changelog. Nothing takes such a change back. Memory may run ahead of the log because every exception in
 between ends the process (``stream.runtime.abort``), and the next owner starts from what the log has.
 """
@@ -39,17 +39,20 @@ if TYPE_CHECKING:
     from stream.sla.ticket.state import State
 
 MOST_OUTPUTS: Final = 4_000
-"""A turn ends when it has this many effects and dead letters (one event may add a few): a successor reads them back."""
+"""A unit ends when it has this many effects and dead letters (one event may add a few): a successor reads them back."""
 MOST_WOKEN: Final = 2_000
-"""A turn wakes no more tickets than this: their states are written as one."""
+"""A unit wakes no more tickets than this: their states are written as one."""
 MOST_SECONDS: Final = 0.1
-"""A turn ends after so much work: what it says goes out when it ends."""
+"""A unit ends after so much work: what it emits goes out when it ends."""
 MOST_MISSPELLINGS: Final = 100
 """A partition logs no more values that differ from the policies' in spelling alone."""
 SLICE_SECONDS: Final = 0.01
 """Work at a stretch. In between the event loop does what else there is: other partitions' deadlines, heartbeats, answers of
 the broker. An event takes some ten steps of the loop from the broker to its effects, and each may wait for a slice of each
 partition."""
+SWEEP_PART: Final = 0.25
+"""Of both in a sweep, in which nothing is urgent: deadlines and events of the partition wait for it and for its writing,
+those of other partitions for its slices."""
 
 _RESULT: Final[dict[Outcome, Result]] = {
     Outcome.APPLIED: "applied",
@@ -59,11 +62,11 @@ _RESULT: Final[dict[Outcome, Result]] = {
 
 
 class Stop(Enum):
-    """Why a turn stops looking at tickets."""
+    """Why a unit of work stops looking at tickets."""
 
     DONE = auto()
     FULL = auto()
-    """The rest is for another turn, when this one is written."""
+    """The rest is for another unit, when this one is written."""
     YIELD = auto()
     """It goes on after ``UnitOfWork.resumed``."""
 
@@ -91,8 +94,10 @@ class UnitOfWork:
         shard: Shard,
         clock: int,
         passing: Callable[[], float] = time.monotonic,
+        part: float = 1.0,
     ) -> None:
-        """``clock``: the machine's clock at the beginning of the turn. ``passing``: seconds, of a clock nobody sets."""
+        """``clock``: the machine's clock at the beginning of the unit. ``passing``: seconds, of a clock nobody sets.
+        ``part``: of the usual length of the unit and of its slices."""
         self.states: dict[bytes, State] = {}
         """Tickets that were changed, as they are now."""
         self.forgotten: set[bytes] = set()
@@ -115,8 +120,9 @@ class UnitOfWork:
         self._woken = 0
         self._passing = passing
         self._stopped = passing()
-        self._ends = self._stopped + MOST_SECONDS
-        self._yield_at = self._stopped + SLICE_SECONDS
+        self._slice = part * SLICE_SECONDS
+        self._ends = self._stopped + part * MOST_SECONDS
+        self._yield_at = self._stopped + self._slice
         self._idle = True
         """Nothing was done since the last breath: however slow it goes, it goes on."""
         self._unwritten: set[bytes] = set()
@@ -131,14 +137,14 @@ class UnitOfWork:
         self._clock = clock
         self._clock_is_feed = settings.clock is ClockMode.EVENT
         self._by_event_time = shard.by_event_time
-        """As when the turn began: a rebalance may suspend the partition while the turn takes breath."""
+        """As when the unit began: a rebalance may suspend the partition while the unit yields."""
         self._outcomes_only = not settings.routine
 
     def resumed(self) -> None:
         """Others had their time, which does not count: go on."""
         now = self._passing()
         self._ends += now - self._stopped
-        self._yield_at = now + SLICE_SECONDS
+        self._yield_at = now + self._slice
         self._idle = True
 
     def write(self) -> None:
@@ -234,7 +240,7 @@ class UnitOfWork:
                     self._keep(key, state, step)
 
     def _forget(self, until: int) -> Stop:
-        # By the feed's time, in either clock mode: as long as nothing is heard there is nothing to make room for, and a
+        # By the feed's time, in either clock mode: as long as nothing is consumed there is nothing to make room for, and a
         # recorded feed keeps its tickets however old it is.
         expirations = self._shard.expirations
         while (key := expirations.take(until)) is not None:
@@ -253,19 +259,19 @@ class UnitOfWork:
 
     def _take_one(self, record: Any) -> None:
         now = None if self._clock_is_feed else self._clock
-        heard = decode(record.key, record.value, now=now, max_ahead=self._settings.max_ahead)
-        if isinstance(heard, Rejected):
-            self._reject(record, heard)
+        read = decode(record.key, record.value, now=now, max_ahead=self._settings.max_ahead)
+        if isinstance(read, Rejected):
+            self._reject(record, read)
             return
-        if isinstance(heard, Tick):
-            self._shard.advance_watermark(heard.at)
+        if isinstance(read, Tick):
+            self._shard.advance_watermark(read.at)
             self.events["feed.tick", "applied"] += 1
             return
-        event = heard.event
+        event = read.event
         self._shard.advance_watermark(event.at)
         key: bytes = record.key
         state = self._state(key)
-        step = self._engine_for(key, state).apply(state, heard.ticket, event, self._shard.watermark if now is None else now)
+        step = self._engine_for(key, state).apply(state, read.ticket, event, self._shard.watermark if now is None else now)
         if step.outcome is Outcome.TOO_LATE:
             message = f"older than the {self._settings.history} newest events that are kept of this ticket"
             self._reject(record, Rejected(RejectReason.TOO_LATE, message, "$.at"))
@@ -274,7 +280,7 @@ class UnitOfWork:
             return
         self.events[event.type, _RESULT[step.outcome]] += 1
         if step.unmatched:
-            self._note_unmatched(heard.ticket, step.state)
+            self._note_unmatched(read.ticket, step.state)
         if step.outcome is not Outcome.DUPLICATE:
             self._keep(key, state, step)
             if step.state.head.deployment != self._newest:

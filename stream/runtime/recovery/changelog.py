@@ -4,7 +4,7 @@ The changelog is not transactional (``docs/internals/adr``), so a worker that wa
 may still append a state that is older than what stands before it. Three things make it harmless:
 
 * Each owner has an *epoch*, higher than that of all before it, in a header of each record. It begins one before its first
-  turn and after each rebalance. Restoring a table ignores a record whose epoch is lower than one that came before
+  unit of work and after each rebalance. Restoring a table ignores a record whose epoch is lower than one that came before
   (``stream.runtime.recovery.store``).
 * An owner knows at which offset its next record comes to stand. Comes it later, then somebody else has written in
   between: the owner reads whose tickets those are and writes them once more. If it was a later owner, this one ends.

@@ -1,11 +1,11 @@
 """What a partition's outputs hold that its tickets do not know of, read back when the partition is taken over.
 
-A worker that dies between writing the effects of a turn and writing the state they came from leaves effects that its
-successor will find true again, with the same ids: they must not be said twice. Some of them it might never find true:
-a deadline passed, was said, and now comes an event from before it. So the successor first lets time pass for those
-tickets, up to where it had passed; then the event corrects what was said, visibly.
+A worker that dies between writing the effects of a unit of work and writing the state they came from leaves effects that its
+successor will find true again, with the same ids: they must not be emitted twice. Some of them it might never find true:
+a deadline passed, was emitted, and now comes an event from before it. So the successor first lets time pass for those
+tickets, up to where it had passed; then the event corrects what was emitted, visibly.
 
-The changelog's checkpoint says from which offset on to read. What is not committed is not read, and never will be.
+The changelog's checkpoint has the offset from which to read. What is not committed is not read, and never will be.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a partition says, all of a turn or nothing: a transactional producer that only the partition's owner can use.
+"""What a partition emits, all of a unit of work or nothing: a transactional producer that only the partition's owner can use.
 
 Starting it (InitProducerId) ends what another worker had begun under the same id, and refuses that worker from then on,
 however late it wakes up. So what stands in the topics is read back (``ledger``) after that, never before.
@@ -37,7 +37,7 @@ class Outputs:
         """Ids of effects and origins of dead letters that need not be written again;
         ``stream.runtime.recovery.output_recovery``."""
         self.woken_until: dict[bytes, int] = {}
-        """Record keys of tickets to the newest instant (epoch microseconds) at which time alone made true what was said."""
+        """Record keys of tickets to the newest instant (epoch microseconds) at which time alone made true what was emitted."""
         self.deployed: dict[bytes, int] = {}
         """Record keys of tickets to the newest deployment that a predecessor knew when it emitted what was read back."""
         self.sending_since: float | None = None
@@ -66,7 +66,7 @@ class Outputs:
     def finished(self, end: int, *, live: bool) -> None:
         """The input is processed up to this offset and the tickets are written. ``live``: all that was there at the start."""
         if live and not self._settled:
-            # What a predecessor said and its tickets did not know was said again by now, and held back, or never will be.
+            # What a predecessor emitted and its tickets did not know was emitted again by now, and held back, or never will be.
             # Not so its dead letters and ours: a rebalance brings input that is not committed once more.
             self._settled = True
             self._origins += self._found_origins
@@ -121,7 +121,7 @@ class Outputs:
         self.emitted_ids.update(self._origins)
 
     async def close(self) -> None:
-        """Let go of the connections. No turn may be under way."""
+        """Let go of the connections. No unit of work may be under way."""
         await self._producer.stop()
 
 

@@ -58,7 +58,7 @@ async def take_over(
     2. Fence: start a transactional producer for each new partition. What the owner before had begun is ended, and whatever
        it still tries to write is refused, however late it wakes up.
     3. Read the checkpoint that was restored with the tickets of each new partition.
-    4. Read back the outputs from where the checkpoint says. What is committed there is final since 2: the owner before must
+    4. Read back the outputs from where the checkpoint points. What is committed there is final since 2: the owner before must
        not be able to emit anything that is not read here.
     5. Index the tickets: when to wake and when to forget which, and what is open. Ask where the input ends.
     6. Check the generation. If another rebalance has begun, close what is new: its own take-over follows. The store may have
@@ -71,8 +71,8 @@ async def take_over(
 
     A crash before 2 changes nothing that anybody can see. Between 2 and 7 the owner before is refused its outputs, and ends;
     the next owner fences anew and finds the same checkpoint, the same outputs and the same tickets. Between 7 and 9 the next
-    owner begins a higher epoch, with the same tickets and a checkpoint that names the same outputs. No turn has begun before
-    9, so nothing is emitted and no offset is committed; a crash after 9 is a crash of ``stream.runtime.partition.commit``.
+    owner begins a higher epoch, with the same tickets and a checkpoint that names the same outputs. No unit of work has begun
+    before 9, so nothing is emitted and no offset is committed; a crash after 9 is one of ``stream.runtime.partition.commit``.
 
     ``tasks``: those of this worker, by partition; it is changed. Raises ``aiokafka.errors.KafkaError``, RuntimeError when a
     ticket cannot be read back. The caller must end the process then: partitions would be left without an owner.

@@ -54,7 +54,7 @@ class Stretch(NamedTuple):
 
 
 class Calendar:
-    """Working hours of one place: what it says of the past and the future depends on its content alone.
+    """Working hours of one place: what it has of the past and the future depends on its content alone.
 
     ``day`` is the length of one working day (``1bd``) in microseconds: stated, or the usual one (``usual_opening``).
     """
@@ -283,7 +283,7 @@ class Calendar:
 
 
 def always(name: str = "24x7", zone: Zone = UTC_ZONE) -> Calendar:
-    """A calendar that never closes; the zone only says in which months are counted and deadlines read."""
+    """A calendar that never closes; only months and the display of deadlines depend on its zone."""
     return Calendar(name, Content(zone, (Version(date.min, OPEN_WEEK),)))
 
 

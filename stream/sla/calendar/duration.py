@@ -1,8 +1,8 @@
 """Lengths of time as a policy writes them: ``30m``, ``1h30m``, ``4bh``, ``10bm``, ``2bd4bh``, ``1w``, ``1mo``.
 
 A duration runs either on the wall (``s m h d w mo``) or on a calendar's business time (``bs bm bh bd``), never on both:
-nobody can say what ``1d4bh`` from Friday noon means. Only a calendar and a starting instant turn it into an
-``Amount``: a working day is as long as the calendar says, a month as long as the months at hand.
+``1d4bh`` from Friday noon has no one meaning. Only a calendar and a starting instant make it an
+``Amount``: a working day is as long as in the calendar, a month as long as the months at hand.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _EPOCH_DAY: Final = date(1970, 1, 1).toordinal()
 
 
 class DurationError(ValueError):
-    """The text is no duration; the message says what is wrong and what is accepted."""
+    """The text is no duration; the message names what is wrong and what is accepted."""
 
 
 class Clock(StrEnum):

@@ -1,4 +1,4 @@
-"""What a calendar says, as pure data, and what follows from it for one date.
+"""The content of a calendar, as pure data, and what follows from it for one date.
 
 Everything here is in *readings*: microseconds on the clocks of the calendar's zone, counted from 1970-01-01 00:00
 there. No offset of any zone is known here; ``stream.sla.calendar.calendar`` carries readings over to instants.
@@ -126,7 +126,7 @@ class DateException:
 
 @dataclass(frozen=True, slots=True)
 class ReadingException:
-    """All that the clocks show from ``start`` to before ``end`` is open, or is closed, whatever else is said."""
+    """All that the clocks show from ``start`` to before ``end`` is open, or is closed, whatever else is stated."""
 
     start: int
     end: int
@@ -179,9 +179,9 @@ def pieces(content: Content, day: int) -> list[Piece]:
     layers += [Piece(start, end, Kind.OPEN, today.note) for start, end in today.opens]
     midnight = day * DAY
     layers += [
-        Piece(said.start - midnight, said.end - midnight, Kind.OPEN if said.open else Kind.CLOSED, said.note)
-        for said in content.readings
-        if said.start < midnight + DAY and midnight < said.end
+        Piece(stated.start - midnight, stated.end - midnight, Kind.OPEN if stated.open else Kind.CLOSED, stated.note)
+        for stated in content.readings
+        if stated.start < midnight + DAY and midnight < stated.end
     ]
     edges = {edge for layer in layers for edge in layer[:2] if 0 < edge < DAY} | {0, DAY}
     found = []
@@ -212,11 +212,11 @@ def usual_opening(content: Content) -> int:
         if opening := usual_day(version):
             return opening
     counts = Counter[int]()
-    for said in content.dates:
-        counts[_length(said.windows)] += (said.last - said.first).days + 1
+    for stated in content.dates:
+        counts[_length(stated.windows)] += (stated.last - stated.first).days + 1
     for version in content.versions:
         counts.update(_length(holiday.windows) for holiday in version.holidays.days().values())
-    counts.update(min(said.end - said.start, DAY) for said in content.readings if said.open)
+    counts.update(min(stated.end - stated.start, DAY) for stated in content.readings if stated.open)
     del counts[0]
     return max(counts, key=lambda opening: (counts[opening], opening), default=0)
 
@@ -224,10 +224,10 @@ def usual_opening(content: Content) -> int:
 def may_open(content: Content, year: int) -> bool:
     """Whether anything opens the calendar on a date of the year, or shortly before or after it. False is certain."""
     first, last = date(year, 1, 1) - _MARGIN, date(year, 12, 31) + _MARGIN
-    if any(said.windows and said.first <= last and first <= said.last for said in content.dates):
+    if any(stated.windows and stated.first <= last and first <= stated.last for stated in content.dates):
         return True
     start, end = ((day.toordinal() - _EPOCH_DAY) * DAY for day in (first, last))
-    if any(said.open and said.start < end and start < said.end for said in content.readings):
+    if any(stated.open and stated.start < end and start < stated.end for stated in content.readings):
         return True
     replaced = (*(version.since for version in content.versions[1:]), date.max)
     for version, until in zip(content.versions, replaced, strict=True):
@@ -246,9 +246,9 @@ def _length(windows: Windows) -> int:
 
 def _shift(content: Content, day: int) -> _Shift:
     today = date.fromordinal(_EPOCH_DAY + day)
-    for said in reversed(content.dates):
-        if said.first <= today <= said.last:
-            return _Shift(said.windows, (), Kind.CLOSED, said.note)
+    for stated in reversed(content.dates):
+        if stated.first <= today <= stated.last:
+            return _Shift(stated.windows, (), Kind.CLOSED, stated.note)
     versions = content.versions
     version = versions[bisect_right(versions, today, key=lambda version: version.since) - 1]
     holiday = version.holidays.of(today.year).get(today)

@@ -48,7 +48,7 @@ def explain(policies: PolicySet | Deployments, ticket: str, events: Iterable[Eve
 def explain_state(policies: PolicySet | Deployments, state: State, until: int | None = None) -> Explanation:
     """As ``explain``, from what the table holds of a ticket; without ``until`` as of the last thing that is known to be true.
 
-    Where the history has been cut, ``known_since`` says up to when: before it a stopwatch is known, but not what turned it.
+    Where the history has been cut, ``known_since`` is that instant: before it a stopwatch is known, but not what changed it.
     An ``until`` before ``known_since`` is answered as of ``known_since``. A ticket that was judged by deployments that have
     given way is explained by these, as long as it was not rejudged.
     """
@@ -75,9 +75,9 @@ def _explain(
 ) -> Explanation:
     if until is None:
         until = events[-1].at if events else known_since or 0
-    heard = [event for event in events if event.at <= until]
-    record = Recorder(timeline, start, heard)
-    for event in heard:
+    consumed = [event for event in events if event.at <= until]
+    record = Recorder(timeline, start, consumed)
+    for event in consumed:
         record.apply(event)
     record.pass_time(until)
     record.look_ahead()
@@ -96,8 +96,8 @@ def _explain(
         until=until,
         partial=record.ticket.partial,
         known_since=known_since,
-        events=len(heard),
-        later=len(events) - len(heard),
+        events=len(consumed),
+        later=len(events) - len(consumed),
         deadlines=(
             *(_commitment(commitment_traces, until) for commitment_traces in commitments),
             *(
@@ -204,8 +204,12 @@ def _level(ladder_traces: LadderTrace, level: Level, until: int) -> Deadline:
 def _raised(ladder_traces: LadderTrace, level: str) -> Moment | None:
     """The last time a level was raised, or the first it is expected to be."""
     found = [moment for moment in ladder_traces.moments if moment.kind is Kind.RAISED and moment.level == level]
-    said = [moment for moment in found if not moment.expected]
-    return said[-1] if said and level in ladder_traces.escalation_state.raised else next((m for m in found if m.expected), None)
+    emitted = [moment for moment in found if not moment.expected]
+    return (
+        emitted[-1]
+        if emitted and level in ladder_traces.escalation_state.raised
+        else next((m for m in found if m.expected), None)
+    )
 
 
 def _outcome(ladder_traces: LadderTrace, level: Level, raised: Moment | None) -> tuple[Outcome, int | None, int | None]:
@@ -230,8 +234,8 @@ def _outcome(ladder_traces: LadderTrace, level: Level, raised: Moment | None) ->
 
 
 def _why(due: int | None, moments: Iterable[Moment]) -> dict[int, Why]:
-    said = {m.at: Why(m.cause, m.change or f"{m.kind} {m.level}".rstrip()) for m in moments}
-    return said if due is None else {due: Why(TIMER, DUE)} | said
+    reasons = {m.at: Why(m.cause, m.change or f"{m.kind} {m.level}".rstrip()) for m in moments}
+    return reasons if due is None else {due: Why(TIMER, DUE)} | reasons
 
 
 def _counted(made_of: list[Span]) -> int:

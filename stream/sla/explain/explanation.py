@@ -17,7 +17,7 @@ from stream.sla.policy.policy import LadderKind
 CALENDAR = "calendar"
 """The ``cause`` of a span that begins because the calendar opens or closes."""
 DUE = "due"
-"""The ``change`` with which a span begins at a deadline of which nothing was said at that instant."""
+"""The ``change`` with which a span begins at a deadline about which nothing was emitted at that instant."""
 
 
 class SpanKind(StrEnum):
@@ -44,7 +44,7 @@ class Span(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     counted: int
     """How much of it counts towards the target."""
     note: str = ""
-    """What the calendar says of it: the name of a holiday, the note of an exception, ``break``."""
+    """What the calendar calls it: the name of a holiday, the note of an exception, ``break``."""
     cause: str = ""
     """The id of the event with which it began, ``timer`` or ``calendar``; empty where that is not known any more."""
     change: str = ""

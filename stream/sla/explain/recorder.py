@@ -55,7 +55,7 @@ class CycleTrace:
     watch: Stopwatch
     """As it was last seen in this cycle."""
     why: dict[int, Why] = field(default_factory=dict)
-    """What turned it, by instant."""
+    """What changed it, by instant."""
 
 
 @dataclass(slots=True)
@@ -100,7 +100,7 @@ class LadderTrace:
 
 
 class Recorder:
-    """What became of one ticket. ``start``: the ticket before the first event that is heard."""
+    """What became of one ticket. ``start``: the ticket before the first event that is consumed."""
 
     def __init__(self, timeline: Timeline, start: Ticket, events: list[Event]) -> None:
         """``events``: those that are to be applied, for rows that a deployment builds from them."""
@@ -218,7 +218,7 @@ class Recorder:
             self._note(before, transition.emitter.effects, Why(TIMER, ""), instant)
 
     def look_ahead(self) -> None:
-        """Add what becomes true if nothing else happens. Nothing may be heard after this."""
+        """Add what becomes true if nothing else happens. No event may follow."""
         transition = Transition(self.timeline, self.ticket.copy(), 0)
         transition.time(_FOREVER)
         self._add_moments(self.ticket, transition.emitter.effects, Why(TIMER, ""), expected=True)
@@ -227,7 +227,7 @@ class Recorder:
         for metric, watch in self.ticket.watches.items():
             old = before.watches.get(metric)
             if watch is old:
-                continue  # a stopwatch is copied when it is turned
+                continue  # a stopwatch is copied when it gets a signal
             cycle_trace = self._cycle_traces.setdefault((metric, watch.cycle), CycleTrace(watch))
             cycle_trace.watch = watch
             cycle_trace.why[at] = why
@@ -281,7 +281,7 @@ class Recorder:
             commitment_traces.closed = at if commitment_traces.closed is None else commitment_traces.closed
         else:
             commitment_traces.closed = None
-            # A target keeps the calendar it was set on. Where there is none, time is measured as the present plan says.
+            # A target keeps the calendar it was set on. Where there is none, time is measured by the present plan.
             if commitment_state.terms.target is None and resolved is not None:
                 commitment_traces.calendar = resolved.calendar
         if commitment_state.terms.target is not None:
@@ -341,7 +341,7 @@ class Recorder:
 def _carry_over(left: CommitmentTrace, at: int) -> None:
     """It goes on under another name, or on another row."""
     left.closed = at if left.closed is None else left.closed
-    if left.verdict is Outcome.PENDING:  # unless an effect of this step says how it ended
+    if left.verdict is Outcome.PENDING:  # unless an effect of this step states how it ended
         left.verdict, left.reason = Outcome.CARRIED_OVER, Reason.FIELD_CHANGED
 
 

@@ -61,14 +61,14 @@ def _split(low: int, high: int, kind: SpanKind, clock: Clock, calendar: Calendar
             Span(start=low, end=high, kind=kind, counted=counted, cause=begun.cause, change=begun.change, expected=expected)
         ]
     found = []
-    for start, end, said, note in calendar.stretches(low, high):
+    for start, end, open_or_closed, note in calendar.stretches(low, high):
         why = begun if start == low else Why(CALENDAR, "")
         found.append(
             Span(
                 start=start,
                 end=end,
-                kind=_KINDS[said],
-                counted=end - start if said is Kind.OPEN else 0,
+                kind=_KINDS[open_or_closed],
+                counted=end - start if open_or_closed is Kind.OPEN else 0,
                 note=note,
                 # An event can fall on the very instant of an opening: then it is the event that is named.
                 cause=why.cause,

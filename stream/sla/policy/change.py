@@ -14,19 +14,26 @@ Rules:
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
+from stream.sla.policy.conditions import ALWAYS
 from stream.sla.policy.metric import base_name
+from stream.sla.policy.policy import Choice
 from stream.sla.policy.resolve import PolicySet
+from stream.sla.policy.undone import Renames, Undone
 from stream.sla.ticket.commitment_state import PENDING
+from stream.sla.ticket.escalation_state import MONITORING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from stream.sla.policy.metric import Metric
     from stream.sla.policy.policy import Ladder, Policy
     from stream.sla.policy.resolve import ResolvedCommitment, ResolvedLadder, ResolvedPolicy
     from stream.sla.ticket.state import Ticket
+
+_NO_ROWS: Final = frozenset[str]()
+_NO_CHOICE: Final[Choice[Any]] = Choice(())
 
 
 def merged(before: PolicySet, after: PolicySet) -> PolicySet:
@@ -57,25 +64,27 @@ class Change:
 
     __slots__ = (
         "_after",
-        "_alike",
         "_before",
+        "_differences",
+        "_former",
         "_same_calendars",
+        "_touches_all",
         "built",
         "commitments",
         "continued",
         "ladders",
         "levels",
-        "names_change",
         "policies",
         "rows",
         "withdrawn",
     )
 
-    def __init__(self, before: PolicySet, after: PolicySet) -> None:
+    def __init__(self, before: PolicySet, after: PolicySet, undone: Sequence[Renames] = ()) -> None:
+        """``undone``: what the deployments up to ``before`` renamed that have given way to ``after``, the newest first."""
         self._before = before
         self._after = after
-        self._alike: dict[tuple[int, int], tuple[ResolvedPolicy, ResolvedPolicy, bool]] = {}
-        """Answers of ``_are_alike``, by the identity of the two, which stay alive here."""
+        self._differences: dict[tuple[int, int], tuple[ResolvedPolicy, ResolvedPolicy, frozenset[str]]] = {}
+        """Answers of ``_differing``, by the identity of the two, which stay alive here."""
         self._same_calendars: Final = frozenset(
             name
             for name, calendar in before.calendars.items()
@@ -106,6 +115,8 @@ class Change:
                 renamed = {level.was: level.name for level in ladder.levels if level.was}
                 if renamed:
                     self.levels[policy.name, ladder.name] = renamed
+        if undone:
+            self._take_back(Undone(undone))
         self.continued: Final[dict[str, str]] = {}
         """Name of a row to that of the row that it continues."""
         for row, metric, old_metric in self._rows(before, after):
@@ -117,46 +128,129 @@ class Change:
         """Rows that are to be built from the events of each ticket."""
         self.rows: Final = PolicySet((), {}, tuple(after.triggers[row].metric for row in self.built))
         """A set that keeps these rows and promises nothing."""
-        self.names_change: Final = bool(
-            self.policies or self.withdrawn or self.commitments or self.ladders or self.levels or self.continued or self.built
+        self._touches_all: Final = bool(self.policies or self.withdrawn or self.continued or self.built)
+        """Whether rows or policies are other than before, so that every ticket may be concerned."""
+        self._former: Final = frozenset(
+            [old for _, old in (*self.commitments, *self.ladders)] + [old for names in self.levels.values() for old in names]
         )
-        """Whether rows or names are other than before, so that every ticket may be concerned."""
+        """Former names of commitments, ladders and levels, of any policy."""
+
+    @property
+    def renames(self) -> Renames:
+        """All that has another name."""
+        return Renames(self.policies, self.commitments, self.ladders, self.levels)
+
+    def _take_back(self, undone: Undone) -> None:
+        """What ``before`` has under a name that a deployment gave which gave way has its former name again, if ``after`` has
+        that name and not the other."""
+        versions: dict[str, list[Policy]] = {}
+        for policy in self._after.policies:
+            versions.setdefault(policy.name, []).append(policy)
+        for old in self._before.policies:
+            former = undone.policy(old.name)
+            name = self.policies.get(former, former)
+            if old.name not in versions and name in versions:
+                self.policies[old.name] = name
+            after = versions.get(self.policy(old.name), [])
+            if not after:
+                continue
+            name = after[0].name
+            commitments = {commitment.name for policy in after for commitment in policy.commitments}
+            for commitment in old.commitments:
+                former = undone.commitment(old.name, commitment.name)
+                former = self.commitment(name, former)
+                if commitment.name not in commitments and former in commitments:
+                    self.commitments[name, commitment.name] = former
+            ladders = {ladder.name: ladder for policy in after for ladder in policy.ladders}
+            for ladder in old.ladders:
+                former = self.ladder(name, undone.ladder(old.name, ladder.name))
+                if ladder.name not in ladders and former in ladders:
+                    self.ladders[name, ladder.name] = former
+                found = ladders.get(self.ladder(name, ladder.name))
+                if found is not None:
+                    self._take_levels_back(undone, old.name, ladder, (name, found))
+
+    def _take_levels_back(self, undone: Undone, policy: str, old: Ladder, present: tuple[str, Ladder]) -> None:
+        """``present``: the name of the policy, and the ladder that ``old`` is in it."""
+        name, ladder = present
+        levels, renamed = {level.name for level in ladder.levels}, self.levels.get((name, ladder.name), {})
+        for level in old.levels:
+            former = undone.level(policy, old.name, level.name)
+            former = renamed.get(former, former)
+            if level.name not in levels and former in levels:
+                renamed[level.name] = former
+        if renamed:
+            self.levels[name, ladder.name] = renamed
 
     def touches(self, ticket: Ticket) -> bool:
-        """Whether anything about a ticket may be different by the newer set. Most deployments touch few tickets."""
-        if self.names_change or ticket.watches.keys() - self._after.triggers.keys():
+        """Whether anything about a ticket may be different by the newer set. Most deployments touch few tickets.
+
+        On a stopwatch that is off only a ladder that is monitored may end, and what was decided may need the older calendar.
+        """
+        if self._touches_all or ticket.watches.keys() - self._after.triggers.keys():
             return True
-        fields = ticket.fields
-        for watch in ticket.watches.values():
-            old = self._before.resolved_policy(fields, self._before.epoch(watch.began))
-            new = self._after.resolved_policy(fields, self._after.epoch(watch.began))
-            if old is not new and not self._are_alike(old, new):
+        if self._former and self._renames_any(ticket):
+            return True
+        fields, differing, epochs = ticket.fields, _NO_ROWS, (-1, -1)
+        for row, watch in ticket.watches.items():
+            if watch.on:
+                present = self._before.epoch(watch.began), self._after.epoch(watch.began)
+                if present != epochs:
+                    epochs = present
+                    differing = self._differing(
+                        self._before.resolved_policy(fields, present[0]), self._after.resolved_policy(fields, present[1])
+                    )
+                if row in differing:
+                    return True
+        for name, escalation_state in ticket.escalations.items():
+            if escalation_state.phase == MONITORING:
+                metric = escalation_state.terms.metric
+                watch = ticket.watches[metric]
+                promised = self._after.resolved_policy(fields, self._after.epoch(watch.began)).ladders.get(name)
+                if promised is None or promised.metric != metric:
+                    return True
+        for commitment_state in ticket.commitments.values():
+            if commitment_state.verdict != PENDING and commitment_state.terms.calendar not in self._same_calendars:
                 return True
-        return any(
-            held.verdict != PENDING and held.terms.calendar not in self._same_calendars for held in ticket.commitments.values()
+        return False
+
+    def _renames_any(self, ticket: Ticket) -> bool:
+        """Whether the ticket has anything under a name that is a former one now, whatever policy it is of."""
+        former = self._former
+        return (
+            any(name in former for name in ticket.commitments)
+            or any(name in former for name in ticket.escalations)
+            or any(not former.isdisjoint(escalation_state.raised) for escalation_state in ticket.escalations.values())
         )
 
-    def _are_alike(self, old: ResolvedPolicy, new: ResolvedPolicy) -> bool:
-        """Whether both promise the same."""
-        known = self._alike.get((id(old), id(new)))
+    def _differing(self, old: ResolvedPolicy, new: ResolvedPolicy) -> frozenset[str]:
+        """The rows on which the two do not promise the same."""
+        if old is new:
+            return _NO_ROWS
+        known = self._differences.get((id(old), id(new)))
         if known is not None:
             return known[2]
-        alike = (
-            (old.policy is None) == (new.policy is None)
-            and (old.policy is None or new.policy is None or _version(old.policy) == _version(new.policy))
-            and old.commitments.keys() == new.commitments.keys()
-            and old.ladders.keys() == new.ladders.keys()
-            and all(self._same_commitment(each, new.commitments[name]) for name, each in old.commitments.items())
-            and all(self._same_ladder(each, new.ladders[name]) for name, each in old.ladders.items())
+        rows = {*old.commitments_on, *new.commitments_on, *old.ladders_on, *new.ladders_on}
+        if old.policy is not None and new.policy is not None and _version(old.policy) == _version(new.policy):
+            rows = {row for row in rows if not self._same_row(row, old, new)}
+        if len(self._differences) >= 65_536:
+            self._differences.clear()
+        self._differences[id(old), id(new)] = old, new, frozenset(rows)
+        return frozenset(rows)
+
+    def _same_row(self, row: str, old: ResolvedPolicy, new: ResolvedPolicy) -> bool:
+        old_commitments, new_commitments = old.commitments_on.get(row, ()), new.commitments_on.get(row, ())
+        old_ladders, new_ladders = old.ladders_on.get(row, ()), new.ladders_on.get(row, ())
+        return (
+            len(old_commitments) == len(new_commitments)
+            and len(old_ladders) == len(new_ladders)
+            and all(self._same_commitment(*both) for both in zip(old_commitments, new_commitments, strict=True))
+            and all(self._same_ladder(*both) for both in zip(old_ladders, new_ladders, strict=True))
         )
-        if len(self._alike) >= 65_536:
-            self._alike.clear()
-        self._alike[id(old), id(new)] = old, new, alike
-        return alike
 
     def _same_commitment(self, old: ResolvedCommitment, new: ResolvedCommitment) -> bool:
         return (
-            old.metric == new.metric
+            old.name == new.name
             and old.target == new.target
             and old.warn_at == new.warn_at
             and old.strict is new.strict
@@ -165,10 +259,12 @@ class Change:
         )
 
     def _same_ladder(self, old: ResolvedLadder, new: ResolvedLadder) -> bool:
+        """For the fields of the ticket: what a ladder chooses for others is not compared."""
         return (
-            old.metric == new.metric
-            and old.levels == new.levels
-            and old.ladder == new.ladder
+            _without_choices(old.ladder) == _without_choices(new.ladder)
+            and [(level.name, threshold) for level, threshold in old.levels]
+            == [(level.name, threshold) for level, threshold in new.levels]
+            and old.teams == new.teams
             and old.calendar.name == new.calendar.name
             and old.calendar.name in self._same_calendars
         )
@@ -258,6 +354,11 @@ class FormerNames:
 def _metric_of(ladders: Mapping[str, Ladder], name: str) -> Metric | None:
     ladder = ladders.get(name)
     return None if ladder is None else ladder.metric
+
+
+def _without_choices(ladder: Ladder) -> Ladder:
+    levels = tuple([replace(level, at=_NO_CHOICE, assign_to=None) for level in ladder.levels])
+    return replace(ladder, levels=levels, when=ALWAYS)
 
 
 def _version_before(versions: list[Policy], version: int) -> Policy | None:

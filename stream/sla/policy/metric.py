@@ -6,8 +6,8 @@ The rules that hold for every row, in the order in which they are asked when an 
 2. ``stops`` fulfils it. A stop beats a start: an event that both starts and stops leaves the stopwatch stopped.
 3. ``restarts`` fulfils it and begins the next cycle at the same instant.
 4. ``pauses`` holds it for as long as the condition is true; a cycle may begin paused. ``resumes``, where a row has it,
-   says when a pause ends instead.
-5. A stopped row goes on as ``again`` says: never, the same cycle when ``reopens`` holds, or a new cycle when ``starts`` does.
+   defines when a pause ends instead.
+5. ``again`` defines how a stopped row goes on: never, the same cycle when ``reopens`` holds, or another when ``starts`` does.
 
 Semantics of the built-in rows follow the metrics of the same names in Zendesk's public documentation; where helpdesks
 disagree, ``docs/reference/policy-language.md`` names the reading taken.
@@ -57,7 +57,7 @@ class Metric:
 
 
 def row_name(base: str, metric: Metric) -> str:
-    """The name of a row that a policy file writes: ``base``, and what tells its conditions from others of that base.
+    """The name of a row that a policy file writes: ``base``, and what distinguishes its conditions from others of that base.
 
     A ticket keeps a stopwatch under the name of its row. So one name must never mean two rows, in whichever set of policies.
     """
@@ -66,7 +66,7 @@ def row_name(base: str, metric: Metric) -> str:
 
 
 def base_name(row: str) -> str:
-    """The name of a row without what tells its conditions from others."""
+    """The name of a row without what distinguishes its conditions from others."""
     return row.partition("#")[0]
 
 
@@ -165,7 +165,7 @@ BUILT_IN: Final[dict[str, Metric]] = {
             restarts=Changed(frozenset({"team"})),
             again=Again.CYCLE,
         ),
-        # The customer owes a word: since the last thing an agent said. Any word of his ends the silence.
+        # The customer owes an answer: since the last comment of an agent. Any comment of his ends the silence.
         Metric(
             "customer_silence",
             starts=ANSWER,

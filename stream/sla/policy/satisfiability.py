@@ -1,4 +1,4 @@
-"""Small worlds: every ticket and event that conditions can tell apart, so that a question about them is decided by looking.
+"""Small worlds: every ticket and event that conditions distinguish, so that a question about them is decided by looking.
 
 A condition asks of a field only whether it has certain values. So a field has as many values worth trying as conditions name,
 one more that none names, and none at all; the six statuses are all there are. Of events, those count that can happen: only
@@ -44,7 +44,7 @@ class TooManyError(Exception):
 
 
 def possible(condition: Condition) -> bool:
-    """Whether some event on some ticket makes the condition hold. True also where there are too many worlds to tell."""
+    """Whether some event on some ticket makes the condition hold. True also where there are too many worlds to try."""
     parts = tuple(_conjuncts(condition))
     lasting = tuple(part for part in parts if not momentary(part))
     passing = tuple(part for part in parts if momentary(part))
@@ -64,7 +64,7 @@ def possible(condition: Condition) -> bool:
 
 
 def tickets(conditions: Iterable[Condition], scope: tuple[Condition, ...] = ()) -> Iterator[Fields]:
-    """The fields of every ticket that the conditions can tell apart and for which all of ``scope`` holds.
+    """The fields of every ticket that the conditions distinguish and for which all of ``scope`` holds.
 
     Raises TooManyError when that takes too many steps.
     """
@@ -138,7 +138,7 @@ def _events(condition: Condition) -> list[Event]:
             named |= leaf.roles
         elif isinstance(leaf, Changed):
             changed.update(leaf.fields)
-    # An event changes none of the fields, one or all of them: that tells apart any `changed` conditions that are not contrived.
+    # An event changes none of the fields, one or all of them: that distinguishes all but contrived `changed` conditions.
     changes = [frozenset[str](), *(frozenset({field}) for field in sorted(changed)), frozenset(changed)]
     return [
         Event(at=0, id="", type=kind, source="", actor=actor, role=role, fields=dict.fromkeys(change, ""), public=visible)

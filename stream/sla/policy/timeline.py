@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from stream.sla.policy.resolve import PolicySet
+    from stream.sla.policy.undone import Renames
+    from stream.sla.ticket.state import Ticket
 
 SINCE_EVER: Final = -(1 << 62)
 """The instant from which the first deployment holds."""
@@ -36,7 +38,7 @@ class Origin(NamedTuple):
     """What the log adds to a deployment."""
 
     appended: int = 0
-    """When it came into the log (epoch microseconds), which tells it from that of another log; 0: it is in none."""
+    """When it came into the log (epoch microseconds), which differs from that of another log; 0: it is in none."""
     rejudges: bool = False
     """It holds from an instant in the past: what time makes true by it up to now is a correction of the record."""
 
@@ -72,7 +74,7 @@ class Deployment:
 class Timeline:
     """The deployments up to a certain one, in the order of their instants."""
 
-    __slots__ = ("deployments", "known", "last", "place")
+    __slots__ = ("_changes", "deployments", "known", "last", "place")
 
     def __init__(self, last: Deployment, known: Mapping[int, Deployment]) -> None:
         """``known``: the whole log, by number."""
@@ -87,6 +89,24 @@ class Timeline:
         self.deployments: Final = tuple(chain)
         self.place: Final = {deployment.number: place for place, deployment in enumerate(chain)}
         """By number."""
+        self._changes: Final[dict[tuple[int, int], Change]] = {}
+
+    def change(self, number: int, deployment: Deployment) -> Change:
+        """What ``deployment`` changes for a ticket that deployment ``number`` judges, which may have given way to it."""
+        before, known = deployment.before, deployment.change
+        if known is not None and before is not None and before.number == number:
+            return known
+        found = self._changes.get((number, deployment.number))
+        if found is None:  # asked for every ticket
+            undone: list[Renames] = []
+            gone: Deployment | None = self.known[number]
+            while gone is not None and gone.number not in self.place:
+                if gone.change is not None:
+                    undone.append(gone.change.renames)
+                gone = gone.before
+            found = Change(self.known[number].policies, deployment.policies, undone)
+            self._changes[number, deployment.number] = found
+        return found
 
     def after(self, number: int) -> Deployment | None:
         """The deployment that follows that one. Raises KeyError for a number that is not on this timeline."""
@@ -101,6 +121,21 @@ class Timeline:
             return False
         following = self.after(number)
         return following is None or following.at > until
+
+    def touches(self, ticket: Ticket, until: int) -> bool:
+        """Whether a deployment that the ticket has not met yet and that holds before ``until`` may change anything about it.
+
+        The ticket must be judged by this timeline, or by a deployment that gave way.
+        """
+        place = self.place.get(ticket.deployment)
+        if place is None or not ticket.started:
+            return True
+        for deployment in self.deployments[place + 1 :]:
+            if deployment.at >= until:
+                return False
+            if deployment.change is None or deployment.change.touches(ticket):
+                return True
+        return False
 
     def in_force(self, at: int) -> Deployment:
         """The deployment that holds at an instant (epoch microseconds)."""

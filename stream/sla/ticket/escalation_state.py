@@ -4,10 +4,10 @@ A ladder stands on a stopwatch of its own, or on that of a commitment; then its 
 Rules:
 
 1. Levels are raised upwards only, each once a cycle; a change that makes several due raises them in order.
-2. The highest raised level is repeated as its policy says, until it is acknowledged, a higher one is raised, or all is solved.
+2. The highest raised level is repeated by its policy, until it is acknowledged, a higher one is raised, or all is solved.
 3. An acknowledgement holds the ladder. Where ``raise_again_after`` is set and the ticket is then still not solved, the level
-   is said again and the ladder goes on.
-4. What may be said only in business hours waits for the next opening; it is neither dropped nor said twice.
+   is raised again and the ladder goes on.
+4. A level for business hours waits for the next opening; it is neither dropped nor raised twice.
 5. Solving ends the escalation, at once or after a monitoring period. A reopening within the period (or, without one, at any
    time) brings it back at its level; a reopening after a quiet period begins a new one.
 6. A ladder that ceases to apply is released, also while it is monitored. It comes back when it applies again, or, if the ticket
@@ -61,7 +61,7 @@ _USED: Final = ThresholdKind.USED
 
 
 class Due:
-    """What a ladder says next, if no event comes first."""
+    """What a ladder does next, if no event comes first."""
 
     __slots__ = ("instant", "level", "threshold")
 
@@ -82,16 +82,16 @@ class EscalationState:
     """Names of the levels that were raised, in order."""
     phase: int = ACTIVE
     last_emitted_at: int = 0
-    """When the highest level was last said, acknowledged, or put under monitoring (epoch microseconds)."""
+    """When the highest level was last emitted, acknowledged, or put under monitoring (epoch microseconds)."""
     monitored_until: int = 0
     """When the monitoring period ends, once it has begun (epoch microseconds)."""
     repeats: int = 0
     """How often the highest level was repeated."""
     rounds: int = 0
-    """When the last acknowledgement, release or recurrence was (epoch microseconds), 0 before the first: tells the facts of
-    one round from those of the next. Of two at one instant the second is one microsecond later."""
+    """When the last acknowledgement, release or recurrence was (epoch microseconds), 0 before the first. The facts of a
+    round are known by it. Of two at one instant the second is one microsecond later."""
     next: int | None = None
-    """The next instant at which something is said, if no event comes first."""
+    """The next instant at which something is emitted, if no event comes first."""
 
     def __init__(self, terms: EscalationTerms = NO_ESCALATION_TERMS, cycle: int = 0) -> None:
         self.terms: EscalationTerms = terms
@@ -154,7 +154,7 @@ class EscalationState:
         return found
 
     def _again(self, wait: Duration, highest: Level, calendar: Calendar) -> int | None:
-        """When the highest level is said once more, so long after it was last said."""
+        """When the highest level is repeated, so long after it was last emitted."""
         again = shift(self.last_emitted_at, wait, calendar)
         return None if again is None else _when_allowed(max(again, self.effective_from), highest, calendar)
 
@@ -227,7 +227,7 @@ def _may_escalate(resolved_ladder: ResolvedLadder, commitment_state: CommitmentS
 
 
 def shift(instant: int, duration: Duration, calendar: Calendar) -> int | None:
-    """``instant`` plus a duration, on the wall or on the calendar as its unit says; ``None`` if that is not open so long."""
+    """``instant`` plus a duration, on the wall or on the calendar, by its unit; ``None`` if that is not open so long."""
     amount = duration.resolve(calendar, instant)
     return calendar.after(instant, amount.micros) if amount.clock is _BUSINESS else instant + amount.micros
 

@@ -88,7 +88,7 @@ class History:
 
     def knows(self, event: Event) -> bool:
         """Whether the event is among them, by its id and source."""
-        # The id's own bytes are nearly always enough to tell that it is not.
+        # The id's own bytes are nearly always enough to know that it is not.
         if self.packed.find(_write(event.id)) < 0:  # ``in`` first tries to take it for a number
             return False
         return any(known.id == event.id and known.source == event.source for known in self.events)

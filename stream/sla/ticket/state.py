@@ -151,7 +151,7 @@ class State:
         revisions: dict[str, int] | None = None,
     ) -> None:
         self.head: Ticket = head
-        """After the whole history, and after all that time alone has made true and that was said."""
+        """After the whole history, and after all that time alone has made true and that was emitted."""
         self.recent: History = History() if recent is None else recent
         """The newest events: what is needed to put a late one at its place."""
         self.base: Ticket | None = base

@@ -64,7 +64,7 @@ class CommitmentMachine:
 
     @property
     def may_begin_again(self) -> bool:
-        """It ended in its cycle, and that says nothing against a new promise in the same cycle."""
+        """It ended in its cycle, which does not exclude a new promise in the same cycle."""
         return self.commitment_state.verdict in (CANCELLED, MET, MEASURED)
 
     def differs(self) -> bool:
@@ -123,7 +123,7 @@ class CommitmentMachine:
                         commitment_state.measure_again(self.resolved.calendar, self.watch)  # its calendar may have changed
         if commitment_state.verdict != PENDING:
             return
-        self._find_due()  # the next instant is found when the plan is applied to the stopwatches that were turned
+        self._find_due()  # the next instant is found when the plan is applied to the stopwatches that got signals
         if signal is PAUSE:
             self.emit(_PAUSED, _BY_PAUSE, per_event=True)
         elif signal is RESUME:
@@ -202,7 +202,7 @@ class CommitmentMachine:
             self.emit(_PAUSED, _BY_PAUSE, per_event=True)
 
     def retarget(self) -> None:
-        """The ticket's fields now promise something else: swap the target as the commitment's ``on_change`` says."""
+        """The ticket's fields now promise something else: swap the target by the commitment's ``on_change``."""
         commitment_state, resolved, at = self.commitment_state, self.resolved, self.emitter.at
         commitment_state.revise(at)
         commitment_state.adjust(unjudged=False)  # it moves to another row or cycle
@@ -241,7 +241,7 @@ class CommitmentMachine:
                 commitment_state.adjust(extension=resolved.calendar.measure(start, start + extension))
 
     def redeploy(self, former: ResolvedCommitment | None) -> None:
-        """A deployment may have changed anything about it: measure it whole by the set in force from now on, and say what
+        """A deployment may have changed anything about it: measure it whole by the set in force from now on, and emit what
         changed of its deadline, target, policy and calendar. ``former``: what the set before promised under its name.
 
         The elapsed time is always carried: ``on_change`` is for changes of fields.
@@ -358,7 +358,7 @@ class CommitmentMachine:
         return threshold_instant(threshold, self.commitment_state, self.watch, self.resolved.calendar)
 
     def emit(self, kind: Kind, reason: Reason, threshold: Threshold | None = None, *, per_event: bool = False) -> None:
-        """``per_event``: the same may happen again in this cycle, so that its cause tells one from the other."""
+        """``per_event``: the same may happen again in this cycle, so that its cause distinguishes one from the other."""
         emitter, commitment_state, watch, name = self.emitter, self.commitment_state, self.watch, self.resolved.name
         at, cause, ticket = emitter.at, emitter.cause, emitter.ticket.id
         # Once decided, a commitment is reported on the calendar by which it was decided, whatever the fields select now.

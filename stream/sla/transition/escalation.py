@@ -44,7 +44,7 @@ class Notification:
         self.notify: Final = notify
         self.due_at: Final = due_at
         self.repetition: Final = repetition
-        """How often the level was repeated, which tells the repetitions of a round from each other."""
+        """How often the level was repeated, which distinguishes the repetitions of a round."""
         self.allowed_from: Final = allowed_from
 
 
@@ -291,7 +291,7 @@ class EscalationMachine:
         self._emit(kind, reason, Notification(raised[-1], tuple(dict.fromkeys(roles)), due_at))
 
     def _emit(self, kind: Kind, reason: Reason, notification: Notification, *, per_event: bool = False) -> None:
-        """``per_event``: the same may happen again in this cycle, so that its cause tells one from the other."""
+        """``per_event``: the same may happen again in this cycle, so that its cause distinguishes one from the other."""
         emitter, escalation_state, resolved_ladder, watch = (
             self.emitter,
             self.escalation_state,

@@ -4,9 +4,10 @@
 
 1. Let time pass up to the event: whatever became true before it comes first, whenever our timer runs.
 2. Put the event into the ticket's fields, derived ones included; keep of its changes only the real ones.
-3. Turn every stopwatch the event concerns, by its row. What was promised up to this instant judges what ends at it.
+3. Give every stopwatch that the event concerns its signals, by its row. What was promised up to this instant judges what ends
+   at it.
 4. Reconcile what is promised to the new fields with what the ticket has (``stream.sla.transition.reconcile``): on the
-   stopwatches that were turned, or on all of them if the fields select another plan.
+   stopwatches that got signals, or on all of them if the fields select another plan.
 
 ``Transition.time`` fires, in the order of their instants, all thresholds and deadlines that lie before the given instant. Not
 those at it: what is done on the deadline is done in time.
@@ -23,7 +24,6 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from stream.sla.effects import TIMER, Reason
-from stream.sla.policy.change import Change
 from stream.sla.policy.timeline import NEVER, SINCE_EVER, Deployments
 from stream.sla.ticket.fields import update_fields
 from stream.sla.ticket.state import Ticket
@@ -37,7 +37,8 @@ from stream.sla.transition.reconcile import reconcile
 
 if TYPE_CHECKING:
     from stream.sla.events import Event
-    from stream.sla.policy.resolve import ResolvedLadder
+    from stream.sla.policy.change import Change
+    from stream.sla.policy.resolve import ResolvedLadder, ResolvedPolicy
     from stream.sla.policy.timeline import Deployment, Timeline
     from stream.sla.ticket.escalation_state import EscalationState
 
@@ -112,21 +113,21 @@ class Transition:
         if changed:
             emitter.fields_changed()
         # 3
-        turned = self._turn(event, type_, changed)
+        signalled = self._signal_watches(event, type_, changed)
         if type_ == "extension.granted":
             self.draft.own()
-            turned += self._extend(event)
+            signalled += self._extend(event)
         elif type_ in _ABOUT_ESCALATIONS:
             self.draft.own()
-            turned += self._escalate(event)
+            signalled += self._escalate(event)
         # 4
         if changed and not self.policies.reads.isdisjoint(changed):
             self.draft.own()
             before = self.draft.renew()
             reconcile(self.draft, emitter, list(ticket.watches), before)
             ticket.look_ahead()
-        elif turned:
-            reconcile(self.draft, emitter, turned)
+        elif signalled:
+            reconcile(self.draft, emitter, signalled)
             ticket.look_ahead()
 
     def time(self, until: int) -> None:
@@ -144,7 +145,7 @@ class Transition:
             if ticket.started:
                 self._fire_until(self._next_at)
                 emitter.at = self._next_at
-            change = self._change_to(deployment) if ticket.started else None
+            change = self.timeline.change(ticket.deployment, deployment) if ticket.started else None
             if change is not None and change.touches(ticket):
                 self.touched = True
                 if deployment.rejudges:
@@ -157,12 +158,6 @@ class Transition:
                 ticket.deployment = deployment.number
             self.policies = deployment.policies
             self._look_for(self.timeline.after(deployment.number))
-
-    def _change_to(self, deployment: Deployment) -> Change:
-        before, known = deployment.before, deployment.change
-        if known is not None and before is not None and before.number == self.ticket.deployment:
-            return known
-        return Change(self.policies, deployment.policies)  # the ticket comes from one that has given way
 
     def _look_for(self, deployment: Deployment | None) -> None:
         self._next = deployment
@@ -190,10 +185,10 @@ class Transition:
             ticket.last_timer_at = instant
             ticket.look_ahead()
 
-    def _turn(self, event: Event, type_: str, changed: set[str]) -> list[str]:
+    def _signal_watches(self, event: Event, type_: str, changed: set[str]) -> list[str]:
         """Give every stopwatch its signals; returns the rows of those that got any."""
         ticket = self.ticket
-        turned: list[str] = []
+        signalled: list[str] = []
         watches, fields, ended_by = ticket.watches, ticket.fields, ticket.ended_by
         begins = "@begun" in fields
         for metric, triggers in self.policies.triggers.items():
@@ -207,14 +202,14 @@ class Transition:
                     continue
                 signals = triggers.signals(phase, event, fields)
             if signals:
-                if not turned:
+                if not signalled:
                     self.draft.own()
                     watches = ticket.watches
-                turned.append(metric)
+                signalled.append(metric)
                 watch = watches[metric] = Stopwatch() if watch is None else watch.copy()
                 for signal in signals:
                     self._signal(metric, watch, signal)
-        return turned
+        return signalled
 
     def _signal(self, metric: str, watch: Stopwatch, signal: Signal) -> None:
         emitter, cycle = self.emitter, watch.cycle
@@ -241,6 +236,20 @@ class Transition:
                 self._escalation(resolved_ladder, escalation_state, watch).on_signal(signal, reason)
         if ends:
             watch.take(signal, emitter.at)
+        elif watch.cycle != cycle:
+            self._end_monitoring(metric, resolved_policy, watch)
+
+    def _end_monitoring(self, metric: str, resolved_policy: ResolvedPolicy, watch: Stopwatch) -> None:
+        """A cycle has begun, by a version that may not have a ladder which is monitored since the cycle before.
+
+        ``resolved_policy``: by the version of the cycle before. Where both versions have the ladder, it is released when it
+        moves to the new cycle.
+        """
+        goes_on = {ladder.name for ladder in self.draft.resolved_policy(watch).ladders_on.get(metric, ())}
+        for resolved_ladder in resolved_policy.ladders_on.get(metric, ()):
+            escalation_state = self.draft.escalation_state(resolved_ladder.name)
+            if escalation_state is not None and escalation_state.terms.metric == metric and resolved_ladder.name not in goes_on:
+                self._escalation(resolved_ladder, escalation_state, watch).release(Reason.RESTARTED)
 
     def _escalation(
         self, resolved_ladder: ResolvedLadder, escalation_state: EscalationState, watch: Stopwatch
@@ -257,7 +266,7 @@ class Transition:
         name = self._present_name(event.commitment)
         commitment_state = self.draft.commitment_state(name)
         if commitment_state is None:
-            return []  # nothing of that name was ever promised to this ticket: there is nobody to tell
+            return []  # nothing of that name was ever promised to this ticket
         watch = self.ticket.watches[commitment_state.terms.metric]
         resolved = self.draft.resolved_policy(watch).commitments.get(name)
         if resolved is not None:

@@ -1,7 +1,7 @@
 """The one place where the promises that are wanted meet those that a ticket has.
 
 Wanted is what the terms in force promise on a stopwatch that is running or paused. Current is the state of the commitment or
-escalation of the same name on the ticket. Of each name the first rule that applies finds the case, and ``TABLE`` says what is
+escalation of the same name on the ticket. Of each name the first rule that applies finds the case, and ``TABLE`` has what is
 done about it:
 
 1. Open, and not wanted any more: it is withdrawn. What was decided stays decided.
@@ -174,6 +174,12 @@ def _counts(draft: Draft, metric: str, name: str) -> bool:
     )
 
 
+def _stands(draft: Draft, metric: str, name: str) -> bool:
+    """Whether the terms in force for the stopwatch of ``metric`` have the ladder ``name`` on it."""
+    resolved_policy = draft.resolved_policy(draft.ticket.watches[metric])
+    return any(resolved_ladder.name == name for resolved_ladder in resolved_policy.ladders_on.get(metric, ()))
+
+
 def _withdraw_all_but(promised: set[str], laddered: set[str], draft: Draft, emitter: Emitter, before: Terms) -> None:
     """Rule 1. Where a stopwatch has stopped, its commitments have ended already, and so have its escalations, except those that
     are monitored."""
@@ -190,8 +196,9 @@ def _withdraw_all_but(promised: set[str], laddered: set[str], draft: Draft, emit
             commitment_state.adjust(decided_by=ticket.deployment)
         CommitmentMachine(emitter, resolved, commitment_state, watch).withdraw(_reason(before, resolved.policy.name))
     for name, current in list(ticket.escalations.items()):
-        watch = ticket.watches[current.terms.metric]
-        if name in laddered or (not watch.on and (current.phase != MONITORING or name in draft.resolved_policy(watch).ladders)):
+        metric = current.terms.metric
+        watch = ticket.watches[metric]
+        if name in laddered or (not watch.on and (current.phase != MONITORING or _stands(draft, metric, name))):
             continue
         escalation_state = draft.escalation_state(name) or current
         resolved_ladder = before.ladder(name, watch)

@@ -100,7 +100,7 @@ def test_a_ticket_outside_the_policy_is_no_case(step: Stepping) -> None:
     assert step.plan(*sides) == ["no difference"]
 
 
-def test_a_choice_with_too_many_cases_is_told_without_them(step: Stepping) -> None:
+def test_a_choice_with_too_many_cases_is_described_without_them(step: Stepping) -> None:
     fields = [
         f"{{when: {{{', '.join(f'f{number}: [{number}, {value}]' for number in range(12))}}}, is: 1h}}" for value in "abcde"
     ]
@@ -140,13 +140,13 @@ def test_commitments_and_ladders_come_go_and_are_renamed(step: Stepping) -> None
     ]
 
 
-def test_a_metric_row_that_changes_is_told_by_its_conditions(step: Stepping) -> None:
+def test_a_metric_row_that_changes_is_described_by_its_conditions(step: Stepping) -> None:
     use = policy("[{metric: quick, target: 1d}]")
     old, new = (file(use, metrics=f"{{quick: {{like: resolution, pauses: {word}}}}}") for word in ("pending", "on_hold"))
     assert step.plan(old, new)[-1] == "        ~ commitment quick, pauses: status pending -> status on_hold"
 
 
-def test_a_row_of_its_own_that_changes_is_told_without_the_name_of_the_row(step: Stepping) -> None:
+def test_a_row_of_its_own_that_changes_is_described_without_the_name_of_the_row(step: Stepping) -> None:
     old, new = (
         file(policy(f"[{{metric: resolution, target: 1d, stops: {{accepted: yes}}, pauses: {word}}}]"))
         for word in ("new", "never")

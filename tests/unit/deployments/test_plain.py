@@ -116,5 +116,5 @@ def test_what_a_newer_release_may_have_written_is_named(plain: object, text: str
         from_plain(plain)
 
 
-def test_an_enum_is_told_from_a_text() -> None:
+def test_an_enum_differs_from_a_text() -> None:
     assert to_plain(OnChange.RESET) != to_plain("reset")

@@ -26,7 +26,7 @@ def test_the_first_deployment_has_nothing_to_differ_from() -> None:
     assert not proposal.changes_nothing
 
 
-def test_it_holds_from_the_given_instant_on_and_says_who_and_why() -> None:
+def test_it_holds_from_the_given_instant_on_and_records_who_and_why() -> None:
     proposal = deploy(log_of("4h", "2h"), promising("1h"), START + 9 * HOUR, LEAD)
 
     record = proposal.record

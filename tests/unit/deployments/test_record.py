@@ -28,7 +28,7 @@ def test_the_first_byte_is_the_form() -> None:
     assert encode_record(new_record(-1, START, Kind.DEPLOY, promising("4h")))[0] == FORM
 
 
-def test_a_record_of_a_newer_form_is_told_apart_from_a_damaged_one() -> None:
+def test_a_record_of_a_newer_form_differs_from_a_damaged_one() -> None:
     given = encode_record(new_record(-1, START, Kind.DEPLOY, promising("4h")))
 
     with pytest.raises(NewerFormError, match=f"form {FORM + 1}, and this release reads forms up to {FORM}"):

@@ -79,7 +79,9 @@ def test_each_channel_has_its_own_promise_beside_that_of_the_priority(
         ("p4", ["1w", "2w", "1mo"]),
     ],
 )
-def test_management_is_told_by_the_matrix_of_level_and_priority(policies: PolicySet, priority: str, times: list[str]) -> None:
+def test_management_is_notified_by_the_matrix_of_level_and_priority(
+    policies: PolicySet, priority: str, times: list[str]
+) -> None:
     resolved_ladder = resolved_policy(policies, priority=priority).ladders["batoi-management"]
     assert [level.name for level, _ in resolved_ladder.levels] == ["support-team", "account-manager", "executive"]
     assert [threshold.text for _, threshold in resolved_ladder.levels] == times

@@ -61,7 +61,7 @@ def test_all_times_run_on_one_clock_so_that_any_of_them_can_be_extended(botpengu
     assert {target.clock for target in targets} == {Clock.BUSINESS}
 
 
-def test_the_partner_is_told_at_every_level_of_management(botpenguin: PolicySet) -> None:
+def test_the_partner_is_notified_at_every_level_of_management(botpenguin: PolicySet) -> None:
     (policy,) = botpenguin.policies
     levels = [level for ladder in policy.ladders if ladder.kind is LadderKind.HIERARCHICAL for level in ladder.levels]
 
@@ -69,7 +69,7 @@ def test_the_partner_is_told_at_every_level_of_management(botpenguin: PolicySet)
     assert [level.name for level in levels] == ["manager", "executive"]
 
 
-def test_the_customer_is_told_at_every_level_of_baar(baar: Policy) -> None:
+def test_the_customer_is_notified_at_every_level_of_baar(baar: Policy) -> None:
     assert [level.name for ladder in baar.ladders for level in ladder.levels if "customer" not in level.notify] == []
 
 

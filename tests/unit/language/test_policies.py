@@ -44,7 +44,7 @@ def in_scope(tail: str) -> str:
     return SCOPE + textwrap.indent(textwrap.dedent(tail), "    ") + "\n"
 
 
-def test_a_commitment_has_what_the_file_says(files: Files) -> None:
+def test_a_commitment_has_what_stands_in_the_file(files: Files) -> None:
     text = in_scope("""
         commitments:
           - metric: resolution
@@ -108,7 +108,7 @@ def test_a_row_is_named_by_its_conditions_whichever_version_and_commitment_has_t
     ]
 
 
-def test_a_ladder_has_what_the_file_says(files: Files) -> None:
+def test_a_ladder_has_what_stands_in_the_file(files: Files) -> None:
     text = in_scope("""
         commitments: [{metric: resolution, target: 1d}]
         escalations:
@@ -302,7 +302,7 @@ def test_what_is_defined_and_never_named_is_a_warning_and_stops_nothing(files: F
         ("commitments: [{metric: first_response, target: 1h, on_change: keep}]", "must be one of carry, forward, reset"),
     ],
 )
-def test_a_mistake_in_a_commitment_has_one_message_that_says_what_to_do(problems: Problems, tail: str, message: str) -> None:
+def test_a_mistake_in_a_commitment_has_one_message_with_what_to_do(problems: Problems, tail: str, message: str) -> None:
     (problem,) = problems(in_scope(tail))
     assert message in problem
 
@@ -323,7 +323,7 @@ LEVEL = "level: a, notify: b, after: 1h"
         ("functional", f"{{{LEVEL}}}", "on_request: {after: c}", "`level` is missing"),
     ],
 )
-def test_a_mistake_in_a_ladder_has_a_message_that_says_what_to_do(
+def test_a_mistake_in_a_ladder_has_a_message_with_what_to_do(
     problems: Problems, kind: str, levels: str, more: str, message: str
 ) -> None:
     text = f"escalations: [{{ladder: l, kind: {kind}, starts: open, stops: solved, levels: [{levels}], {more}}}]"

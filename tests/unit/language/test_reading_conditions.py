@@ -133,7 +133,7 @@ def test_words_about_an_event_are_no_scope(word: str) -> None:
     assert "only ticket fields" in message
 
 
-def test_what_belongs_to_one_event_is_told_from_what_stays() -> None:
+def test_what_belongs_to_one_event_is_apart_from_what_stays() -> None:
     assert momentary(BEGUN)
     assert momentary(All((SOLVED, Not(ANSWER))))
     assert momentary(Changed(frozenset({"team"})))

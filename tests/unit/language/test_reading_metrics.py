@@ -60,7 +60,7 @@ def test_a_part_that_never_holds_is_taken_away() -> None:
     assert parts({"pauses": "never"}, BUILT_IN["agent_work"]).pauses is None
 
 
-def test_a_row_may_never_stop_only_by_saying_so() -> None:
+def test_a_row_may_never_stop_only_explicitly() -> None:
     assert parts({"starts": "always", "stops": "never"}).stops == Not(ALWAYS)
 
 
@@ -134,12 +134,12 @@ def test_rows_that_are_like_each_other_in_a_ring_are_reported_once() -> None:
     assert (where, said) == (("like",), "`c` is like itself: a -> b -> c -> a")
 
 
-def test_a_timer_is_a_row_that_says_so() -> None:
+def test_a_timer_is_a_row_that_is_marked_as_one() -> None:
     assert rows_of(quiet={"starts": "pending", "stops": "solved", "timer": "yes"})["quiet"].timer
     assert not rows_of(quiet={"starts": "pending", "stops": "solved"})["quiet"].timer
 
 
-def test_a_row_like_a_timer_is_one_unless_it_says_no() -> None:
+def test_a_row_like_a_timer_is_one_unless_it_is_marked_as_none() -> None:
     assert rows_of(mine={"like": "customer_silence"})["mine"].timer
     assert not rows_of(mine={"like": "customer_silence", "timer": "no"})["mine"].timer
 

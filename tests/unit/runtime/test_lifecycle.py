@@ -237,7 +237,7 @@ def test_a_partition_that_is_not_held_can_neither_be_released_nor_left(run: Any)
     run(way)
 
 
-def test_a_bug_within_a_turn_ends_the_process(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_bug_within_a_unit_of_work_ends_the_process(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     ends: list[BaseException] = []
 
     async def way(worker: _Worker) -> None:

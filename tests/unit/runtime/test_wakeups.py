@@ -537,7 +537,7 @@ def test_an_invalid_record_becomes_a_dead_letter_and_the_others_are_processed(tm
 # Events from before a deployment that come after its sweep.
 
 
-def test_a_ticket_that_is_heard_of_after_the_sweep_and_began_before_the_deployment_is_swept(tmp_path: Path) -> None:
+def test_a_ticket_that_is_first_seen_after_the_sweep_and_began_before_the_deployment_is_swept(tmp_path: Path) -> None:
     async def run() -> None:
         context = _Partition(tmp_path)
         context.go_live()

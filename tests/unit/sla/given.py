@@ -82,12 +82,12 @@ def changed(at: int, **fields: str) -> Event:
     return Event(at, f"f{at}-{'-'.join(fields)}", "ticket.changed", "test", fields=dict(fields))
 
 
-def says(at: int, actor: str = "agent", *, public: bool = True) -> Event:
+def commented(at: int, actor: str = "agent", *, public: bool = True) -> Event:
     return Event(at, f"s{at}-{actor}", "comment.added", "test", actor=actor, public=public)  # type: ignore[arg-type]
 
 
-class Told:
-    """Feeds an engine and remembers what it said."""
+class Life:
+    """Feeds an engine the life of one ticket and keeps what it emits."""
 
     def __init__(self, policies: PolicySet | Deployments, **more: Any) -> None:
         self.engine = Engine(policies, **more)
@@ -95,31 +95,31 @@ class Told:
         self.steps: list[Step] = []
         self.effects: list[Effect] = []
 
-    def event(self, event: Event, now: int | None = None) -> Told:
+    def event(self, event: Event, now: int | None = None) -> Life:
         return self._take(self.engine.apply(self.state, "T", event, event.at if now is None else now))
 
-    def wake(self, now: int) -> Told:
+    def wake(self, now: int) -> Life:
         assert self.state is not None
         return self._take(self.engine.wake(self.state, now))
 
-    def _take(self, step: Step) -> Told:
+    def _take(self, step: Step) -> Life:
         self.state = step.state
         self.steps.append(step)
         self.effects += step.effects
         return self
 
     def lines(self, *kinds: str) -> list[str]:
-        """``"kind level @hours"`` of what was said, of these kinds only where some are given."""
-        told = []
+        """``"kind level @hours"`` of what was emitted, of these kinds only where some are given."""
+        life = []
         for effect in self.effects:
             kind = effect.kind.partition(".")[2]
             if not kinds or kind in kinds:
-                told.append(" ".join(filter(None, (kind, effect.level, f"@{effect.at / HOUR:g}h"))))
-        return told
+                life.append(" ".join(filter(None, (kind, effect.level, f"@{effect.at / HOUR:g}h"))))
+        return life
 
 
-def run(policies: PolicySet | Deployments, *events: Event, until: int = 1000 * HOUR) -> Told:
-    told = Told(policies)
+def run(policies: PolicySet | Deployments, *events: Event, until: int = 1000 * HOUR) -> Life:
+    life = Life(policies)
     for event in events:
-        told.event(event)
-    return told.wake(until)
+        life.event(event)
+    return life.wake(until)

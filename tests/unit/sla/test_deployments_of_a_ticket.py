@@ -14,7 +14,7 @@ from stream.sla.policy.metric import BUILT_IN
 from stream.sla.policy.policy import Choice
 from stream.sla.policy.timeline import Deployments, Origin
 from stream.sla.ticket.state import State, open_commitments
-from tests.unit.sla.given import HOUR, Told, after, changed, commitment, created, ladder, policy_set, share
+from tests.unit.sla.given import HOUR, Life, after, changed, commitment, created, ladder, policy_set, share
 
 if TYPE_CHECKING:
     from stream.sla.policy.resolve import PolicySet
@@ -22,18 +22,18 @@ if TYPE_CHECKING:
 DAY = 24 * HOUR
 
 
-def told(*sets: tuple[int, PolicySet], history: int = 200) -> Told:
+def life(*sets: tuple[int, PolicySet], history: int = 200) -> Life:
     """Sets of policies with the instants from which they hold; the first since ever."""
     deployments = Deployments.fixed(sets[0][1])
     for number, (at, policies) in enumerate(sets[1:], start=1):
         deployments = deployments.add(number, at, policies)
-    return Told(deployments, history=history)
+    return Life(deployments, history=history)
 
 
 def test_a_breach_that_is_renamed_is_listed_under_its_new_name() -> None:
     old = policy_set(commitment())
     new = policy_set(replace(commitment(), name="fix", was="resolution"))
-    ticket = told((0, old), (10 * HOUR, new)).event(created(HOUR)).wake(DAY)
+    ticket = life((0, old), (10 * HOUR, new)).event(created(HOUR)).wake(DAY)
 
     assert ticket.state is not None
     assert [one.commitment for one in open_commitments(ticket.state)] == ["fix"]
@@ -43,7 +43,7 @@ def test_a_breach_that_is_renamed_is_listed_under_its_new_name() -> None:
 def test_a_breach_that_is_renamed_later_than_it_was_found_is_listed_under_its_new_name() -> None:
     old = policy_set(commitment())
     new = policy_set(replace(commitment(), name="fix", was="resolution"))
-    ticket = told((0, old), (10 * HOUR, new)).event(created(HOUR)).wake(9 * HOUR).wake(DAY)
+    ticket = life((0, old), (10 * HOUR, new)).event(created(HOUR)).wake(9 * HOUR).wake(DAY)
 
     assert ticket.state is not None
     assert [one.commitment for one in open_commitments(ticket.state)] == ["fix"]
@@ -51,7 +51,7 @@ def test_a_breach_that_is_renamed_later_than_it_was_found_is_listed_under_its_ne
 
 def test_a_deployment_that_changes_nothing_leaves_the_very_state() -> None:
     old = policy_set(commitment())
-    ticket = told((0, old), (10 * HOUR, policy_set(replace(commitment(), objective=0.9)))).event(created(HOUR)).wake(9 * HOUR)
+    ticket = life((0, old), (10 * HOUR, policy_set(replace(commitment(), objective=0.9)))).event(created(HOUR)).wake(9 * HOUR)
     state: State | None = ticket.state
     assert state is not None
 
@@ -61,7 +61,7 @@ def test_a_deployment_that_changes_nothing_leaves_the_very_state() -> None:
 def test_a_row_that_comes_back_after_the_history_was_cut_is_not_counted_before_its_next_cycle() -> None:
     both = policy_set(commitment("first_response"), commitment())
     one = policy_set(commitment())
-    ticket = told((0, both), (10 * HOUR, one), (20 * HOUR, both), history=4)
+    ticket = life((0, both), (10 * HOUR, one), (20 * HOUR, both), history=4)
     for event in [created(HOUR), *[changed(hour * HOUR, team=str(hour)) for hour in range(11, 18)]]:
         ticket.event(event)
     ticket.wake(DAY)
@@ -71,10 +71,10 @@ def test_a_row_that_comes_back_after_the_history_was_cut_is_not_counted_before_i
     assert [one.commitment for one in open_commitments(ticket.state)] == ["resolution"]
 
 
-def test_a_former_name_that_begins_again_in_the_same_cycle_is_told_under_another_id() -> None:
+def test_a_former_name_that_begins_again_in_the_same_cycle_is_emitted_under_another_id() -> None:
     old = policy_set(commitment())
     new = policy_set(replace(commitment(), name="fix", was="resolution"))
-    ticket = told((0, old), (2 * HOUR, new), (4 * HOUR, old))
+    ticket = life((0, old), (2 * HOUR, new), (4 * HOUR, old))
     ticket.event(created(HOUR)).event(changed(3 * HOUR, status="solved")).event(changed(5 * HOUR, status="open"))
 
     started = [effect for effect in ticket.effects if effect.kind is Kind.STARTED]
@@ -82,11 +82,11 @@ def test_a_former_name_that_begins_again_in_the_same_cycle_is_told_under_another
     assert len({effect.id for effect in ticket.effects}) == len(ticket.effects)
 
 
-def test_a_ladder_whose_former_name_begins_again_in_the_same_cycle_is_told_under_another_id() -> None:
+def test_a_ladder_whose_former_name_begins_again_in_the_same_cycle_is_emitted_under_another_id() -> None:
     managers = ladder(("lead", share(50)), on="resolution")
     old = policy_set(commitment(), ladders=(managers,))
     new = policy_set(commitment(), ladders=(replace(managers, name="leads", was=managers.name),))
-    ticket = told((0, old), (6 * HOUR, new), (7 * HOUR, old))
+    ticket = life((0, old), (6 * HOUR, new), (7 * HOUR, old))
     ticket.event(created(HOUR)).event(changed(6 * HOUR + 1, status="solved")).event(changed(8 * HOUR, status="open"))
     ticket.wake(DAY)
 
@@ -96,7 +96,7 @@ def test_a_ladder_whose_former_name_begins_again_in_the_same_cycle_is_told_under
 def test_what_is_renamed_and_moves_to_another_row_is_not_explained_as_pending_under_its_old_name() -> None:
     old = policy_set(commitment("requester_wait"), commitment("agent_work"))
     moved = replace(commitment("agent_work"), name="work", was="requester_wait")
-    ticket = told((0, old), (2 * HOUR, policy_set(moved, commitment("agent_work")))).event(created(HOUR)).wake(3 * HOUR)
+    ticket = life((0, old), (2 * HOUR, policy_set(moved, commitment("agent_work")))).event(created(HOUR)).wake(3 * HOUR)
     assert ticket.state is not None
     shown = explain_state(ticket.engine.deployments, ticket.state, 3 * HOUR)
     pending = sorted(one.commitment for one in shown.deadlines if one.verdict is Outcome.PENDING)
@@ -106,7 +106,7 @@ def test_what_is_renamed_and_moves_to_another_row_is_not_explained_as_pending_un
 
 def test_what_a_rejudgement_finds_to_have_passed_is_a_correction_and_not_news() -> None:
     strict = policy_set(commitment("resolution", p1="1h"))
-    ticket = Told(Deployments.fixed(policy_set(commitment("resolution")))).event(created(0))
+    ticket = Life(Deployments.fixed(policy_set(commitment("resolution")))).event(created(0))
     ticket.engine.deployments = ticket.engine.deployments.add(1, HOUR // 2, strict, Origin(1, rejudges=True))
     ticket.wake(2 * HOUR)
 
@@ -117,7 +117,7 @@ def test_what_a_rejudgement_finds_to_have_passed_is_a_correction_and_not_news() 
 def test_what_passes_after_an_ordinary_deployment_is_news() -> None:
     strict = policy_set(commitment("resolution", p1="1h"))
     ticket = (
-        Told(Deployments.fixed(policy_set(commitment("resolution"))).add(1, HOUR // 2, strict)).event(created(0)).wake(2 * HOUR)
+        Life(Deployments.fixed(policy_set(commitment("resolution"))).add(1, HOUR // 2, strict)).event(created(0)).wake(2 * HOUR)
     )
 
     breach = next(effect for effect in ticket.effects if effect.kind is Kind.BREACHED)
@@ -127,7 +127,7 @@ def test_what_passes_after_an_ordinary_deployment_is_news() -> None:
 def test_what_passes_whatever_a_rejudgement_changes_elsewhere_is_news() -> None:
     before = policy_set(commitment("resolution"), commitment("first_response", p1="1h"))
     strict = policy_set(commitment("resolution", p1="3h"), commitment("first_response", p1="1h"))
-    ticket = Told(Deployments.fixed(before)).event(created(0))
+    ticket = Life(Deployments.fixed(before)).event(created(0))
     ticket.engine.deployments = ticket.engine.deployments.add(1, HOUR // 2, strict, Origin(1, rejudges=True))
     ticket.wake(HOUR + 1)
 
@@ -141,6 +141,25 @@ def test_a_level_whose_time_passed_before_a_pause_at_the_deployment_is_past() ->
     row = replace(BUILT_IN["agent_work"], pauses=FieldIn("priority", frozenset({"p1"})), name="agent_work#1")
     old = policy_set(replace(commitment("agent_work"), target=Choice.fixed(Duration.parse("4bh"))))
     new = policy_set(replace(pausing, metric=row), ladders=(levels,))
-    ticket = told((0, old), (2 * HOUR, new)).event(created(0)).wake(3 * HOUR)
+    ticket = life((0, old), (2 * HOUR, new)).event(created(0)).wake(3 * HOUR)
 
     assert [effect.level for effect in ticket.effects if effect.kind is Kind.RAISED] == ["second"]
+
+
+def test_what_was_renamed_by_mistake_has_its_former_name_again_where_the_history_is_cut() -> None:
+    raised = ladder(("lead", share(10)), ("manager", share(90)), on="resolution")
+    levels = (replace(raised.levels[0], name="duty", was="lead"), raised.levels[1])
+    old = policy_set(commitment(p1="10h"), ladders=(raised,))
+    renamed = replace(commitment(p1="10h"), name="fix", was="resolution")
+    mistaken = policy_set(renamed, ladders=(replace(raised, name="care", was="ladder", levels=levels, commitment="fix"),))
+    ticket = life((0, old), (5 * HOUR, mistaken), history=4)
+    for event in [created(HOUR), *[changed(hour * HOUR, team=str(hour)) for hour in range(3, 10)]]:
+        ticket.event(event)
+    ticket.engine.deployments = ticket.engine.deployments.add(2, 5 * HOUR, old)
+    ticket.wake(10 * HOUR + 1)
+
+    assert ticket.state is not None
+    assert [one.commitment for one in open_commitments(ticket.state)] == ["resolution"]
+    assert {name: one.raised for name, one in ticket.state.head.escalations.items()} == {"ladder": ("lead", "manager")}
+    assert len({effect.id for effect in ticket.effects}) == len(ticket.effects)
+    assert ticket.lines("raised") == ["raised lead @2h", "raised manager @10h"]

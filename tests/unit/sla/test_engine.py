@@ -15,15 +15,15 @@ from stream.sla.policy.policy import Commitment
 from tests.unit.sla.given import (
     HOUR,
     MINUTE,
-    Told,
+    Life,
     by_priority,
     changed,
+    commented,
     commitment,
     created,
     ladder,
     policy_set,
     run,
-    says,
     share,
 )
 
@@ -32,46 +32,46 @@ RESPONSE = policy_set(commitment("first_response", p1="1h"))
 
 
 def test_a_deadline_that_passes_is_a_breach_at_the_deadline_itself() -> None:
-    told = run(RESOLUTION, created(0))
+    life = run(RESOLUTION, created(0))
 
-    assert told.lines("warned", "breached") == ["warned 50% @2h", "breached @4h"]
-    assert told.effects[-1].reason is Reason.TARGET_PASSED
+    assert life.lines("warned", "breached") == ["warned 50% @2h", "breached @4h"]
+    assert life.effects[-1].reason is Reason.TARGET_PASSED
 
 
 def test_fulfilling_at_the_very_deadline_is_in_time() -> None:
-    assert run(RESPONSE, created(0), says(1 * HOUR)).lines("met", "breached") == ["met @1h"]
+    assert run(RESPONSE, created(0), commented(1 * HOUR)).lines("met", "breached") == ["met @1h"]
 
 
 def test_fulfilling_a_microsecond_after_the_deadline_is_a_breach_and_then_late() -> None:
-    told = run(RESPONSE, created(0), says(1 * HOUR + 1))
+    life = run(RESPONSE, created(0), commented(1 * HOUR + 1))
 
-    assert [effect.kind for effect in told.effects[1:]] == [Kind.BREACHED, Kind.MET_LATE]
-    assert told.effects[1].at == 1 * HOUR
+    assert [effect.kind for effect in life.effects[1:]] == [Kind.BREACHED, Kind.MET_LATE]
+    assert life.effects[1].at == 1 * HOUR
 
 
-def test_a_wake_up_at_the_deadline_says_nothing_and_one_microsecond_later_it_does() -> None:
-    told = Told(RESPONSE).event(created(0))
-    assert told.steps[-1].wake_at == 1 * HOUR + 1
+def test_a_wake_up_at_the_deadline_emits_nothing_and_one_microsecond_later_it_does() -> None:
+    life = Life(RESPONSE).event(created(0))
+    assert life.steps[-1].wake_at == 1 * HOUR + 1
 
-    assert told.wake(1 * HOUR).lines("breached") == []
-    assert told.wake(1 * HOUR + 1).lines("breached") == ["breached @1h"]
+    assert life.wake(1 * HOUR).lines("breached") == []
+    assert life.wake(1 * HOUR + 1).lines("breached") == ["breached @1h"]
 
 
 def test_a_ticket_that_breached_and_closed_between_two_wake_ups_still_breached() -> None:
-    told = run(RESOLUTION, created(0), changed(5 * HOUR, status="solved"))
+    life = run(RESOLUTION, created(0), changed(5 * HOUR, status="solved"))
 
-    assert told.lines("breached", "met", "met_late") == ["breached @4h", "met_late @5h"]
+    assert life.lines("breached", "met", "met_late") == ["breached @4h", "met_late @5h"]
 
 
 def test_the_same_event_again_changes_nothing() -> None:
-    told = Told(RESOLUTION).event(created(0))
-    before = told.state
+    life = Life(RESOLUTION).event(created(0))
+    before = life.state
 
-    told.event(created(0))
+    life.event(created(0))
 
-    assert told.steps[-1].outcome is Outcome.DUPLICATE
-    assert told.steps[-1].effects == ()
-    assert told.state == before
+    assert life.steps[-1].outcome is Outcome.DUPLICATE
+    assert life.steps[-1].effects == ()
+    assert life.state == before
 
 
 def test_an_event_never_changes_the_state_it_was_applied_to() -> None:
@@ -85,84 +85,84 @@ def test_an_event_never_changes_the_state_it_was_applied_to() -> None:
     assert repr(first) == before
 
 
-def test_an_answer_that_arrives_after_its_breach_was_said_takes_the_breach_back() -> None:
-    told = Told(RESPONSE).event(created(0)).wake(2 * HOUR)
-    (breach,) = [effect for effect in told.effects if effect.kind is Kind.BREACHED]
+def test_an_answer_that_arrives_after_its_breach_was_emitted_takes_the_breach_back() -> None:
+    life = Life(RESPONSE).event(created(0)).wake(2 * HOUR)
+    (breach,) = [effect for effect in life.effects if effect.kind is Kind.BREACHED]
 
-    told.event(says(30 * MINUTE), now=3 * HOUR)
+    life.event(commented(30 * MINUTE), now=3 * HOUR)
 
-    retraction, met = told.steps[-1].effects
+    retraction, met = life.steps[-1].effects
     assert (retraction.kind, retraction.retracts) == (Kind.BREACH_RETRACTED, breach.id)
-    assert retraction.cause == says(30 * MINUTE).id
+    assert retraction.cause == commented(30 * MINUTE).id
     assert retraction.reason is Reason.CORRECTED
     assert (met.kind, met.at, met.detected_at, met.late) == (Kind.MET, 30 * MINUTE, 3 * HOUR, True)
 
 
-def test_what_was_taken_back_and_becomes_true_again_is_said_as_a_revision() -> None:
-    told = Told(RESOLUTION).event(created(0)).wake(20 * HOUR)
-    breach = told.effects[-1]
-    told.event(changed(1 * HOUR, status="pending"))
-    assert told.steps[-1].effects[-1].kind is not Kind.BREACHED
+def test_what_was_taken_back_and_becomes_true_again_is_emitted_as_a_revision() -> None:
+    life = Life(RESOLUTION).event(created(0)).wake(20 * HOUR)
+    breach = life.effects[-1]
+    life.event(changed(1 * HOUR, status="pending"))
+    assert life.steps[-1].effects[-1].kind is not Kind.BREACHED
 
     resumed_at_once = Event(1 * HOUR, "z", "ticket.changed", "test", seq=1, fields={"status": "open"})
-    told.event(resumed_at_once).wake(20 * HOUR)
+    life.event(resumed_at_once).wake(20 * HOUR)
 
-    assert (told.effects[-1].id, told.effects[-1].at) == (f"{breach.id}.1", breach.at)
+    assert (life.effects[-1].id, life.effects[-1].at) == (f"{breach.id}.1", breach.at)
 
 
-def test_a_breach_whose_deadline_moved_is_taken_back_and_said_anew_with_its_stem() -> None:
-    told = Told(RESOLUTION).event(created(0)).wake(20 * HOUR)
-    breach = next(effect for effect in told.effects if effect.kind is Kind.BREACHED)
+def test_a_breach_whose_deadline_moved_is_taken_back_and_emitted_anew_with_its_stem() -> None:
+    life = Life(RESOLUTION).event(created(0)).wake(20 * HOUR)
+    breach = next(effect for effect in life.effects if effect.kind is Kind.BREACHED)
 
-    told.event(changed(1 * HOUR, status="pending")).event(changed(3 * HOUR, status="open")).wake(20 * HOUR)
+    life.event(changed(1 * HOUR, status="pending")).event(changed(3 * HOUR, status="open")).wake(20 * HOUR)
 
-    again = [effect for effect in told.effects if effect.kind is Kind.BREACHED][-1]
+    again = [effect for effect in life.effects if effect.kind is Kind.BREACHED][-1]
     assert again.at == 6 * HOUR
     assert again.id.startswith(breach.id + ".")
 
 
 def test_an_event_in_order_is_taken_on_the_fast_way_even_when_the_clock_is_far_ahead() -> None:
-    told = Told(RESOLUTION).event(created(0)).wake(1 * HOUR)
+    life = Life(RESOLUTION).event(created(0)).wake(1 * HOUR)
 
-    assert told.event(changed(30 * MINUTE, status="pending"), now=9 * HOUR).steps[-1].outcome is Outcome.APPLIED
+    assert life.event(changed(30 * MINUTE, status="pending"), now=9 * HOUR).steps[-1].outcome is Outcome.APPLIED
 
 
 def test_history_is_bounded_and_what_is_older_is_refused() -> None:
-    told = Told(RESOLUTION, history=4).event(created(0))
+    life = Life(RESOLUTION, history=4).event(created(0))
     for hour in range(1, 8):
-        told.event(changed(hour * HOUR, team=f"t{hour}"))
-    assert told.state is not None
-    assert len(told.state.history) <= 4
+        life.event(changed(hour * HOUR, team=f"t{hour}"))
+    assert life.state is not None
+    assert len(life.state.history) <= 4
 
-    before = told.state
-    told.event(changed(30 * MINUTE, team="x"))
+    before = life.state
+    life.event(changed(30 * MINUTE, team="x"))
 
-    assert told.steps[-1].outcome is Outcome.TOO_LATE
-    assert told.state == before
+    assert life.steps[-1].outcome is Outcome.TOO_LATE
+    assert life.state == before
 
 
 def test_a_repetition_older_than_the_history_is_still_a_repetition() -> None:
-    told = Told(RESOLUTION, history=4).event(created(0))
+    life = Life(RESOLUTION, history=4).event(created(0))
     for hour in range(1, 8):
-        told.event(changed(hour * HOUR, team=f"t{hour}"))
+        life.event(changed(hour * HOUR, team=f"t{hour}"))
 
-    assert told.event(created(0)).steps[-1].outcome is Outcome.DUPLICATE
+    assert life.event(created(0)).steps[-1].outcome is Outcome.DUPLICATE
 
 
 def test_an_event_whose_id_stands_elsewhere_in_the_history_is_no_repetition() -> None:
     first = created(0, team="b")
-    told = Told(RESOLUTION).event(first)
+    life = Life(RESOLUTION).event(first)
 
     named_as_a_value = msgspec.structs.replace(changed(1 * HOUR, status="open"), id="b")
     of_another_source = msgspec.structs.replace(first, source="another", at=2 * HOUR)
-    told.event(named_as_a_value).event(of_another_source).event(first)
+    life.event(named_as_a_value).event(of_another_source).event(first)
 
-    assert [step.outcome for step in told.steps[-3:]] == [Outcome.APPLIED, Outcome.APPLIED, Outcome.DUPLICATE]
+    assert [step.outcome for step in life.steps[-3:]] == [Outcome.APPLIED, Outcome.APPLIED, Outcome.DUPLICATE]
 
 
-def test_a_bounded_history_says_the_same_as_a_whole_one() -> None:
+def test_a_bounded_history_emits_the_same_as_a_whole_one() -> None:
     events = [created(0, "p2")] + [changed(h * HOUR, status="pending" if h % 2 else "open") for h in range(1, 14)]
-    whole, bounded = Told(RESOLUTION), Told(RESOLUTION, history=3)
+    whole, bounded = Life(RESOLUTION), Life(RESOLUTION, history=3)
     for event in events:
         whole.event(event)
         bounded.event(event)
@@ -170,9 +170,9 @@ def test_a_bounded_history_says_the_same_as_a_whole_one() -> None:
     assert whole.wake(99 * HOUR).lines() == bounded.wake(99 * HOUR).lines()
 
 
-def test_a_late_event_does_not_lengthen_a_full_history_and_corrects_what_was_said() -> None:
+def test_a_late_event_does_not_lengthen_a_full_history_and_corrects_what_was_emitted() -> None:
     events = [created(0, "p2"), changed(5 * HOUR, team="a"), changed(9 * HOUR, team="b"), changed(10 * HOUR, team="c")]
-    whole, bounded = Told(RESOLUTION), Told(RESOLUTION, history=4)
+    whole, bounded = Life(RESOLUTION), Life(RESOLUTION, history=4)
     for event in [*events, changed(7 * HOUR, status="solved")]:
         whole.event(event)
         bounded.event(event)
@@ -185,40 +185,40 @@ def test_a_late_event_does_not_lengthen_a_full_history_and_corrects_what_was_sai
     assert bounded.state.recent.kept <= 4
 
 
-def test_a_ticket_first_heard_of_in_mid_life_is_partial_until_its_creation_comes() -> None:
-    told = Told(RESOLUTION).event(changed(2 * HOUR, priority="p1"))
-    assert told.state is not None
-    assert told.state.head.partial
-    assert told.lines("started") == ["started @2h"]
+def test_a_ticket_first_seen_in_mid_life_is_partial_until_its_creation_comes() -> None:
+    life = Life(RESOLUTION).event(changed(2 * HOUR, priority="p1"))
+    assert life.state is not None
+    assert life.state.head.partial
+    assert life.lines("started") == ["started @2h"]
 
-    told = told.event(created(0, "p2"))
+    life = life.event(created(0, "p2"))
 
-    assert told.state is not None
-    assert not told.state.head.partial
-    assert told.wake(99 * HOUR).lines("breached") == ["breached @4h"]
+    assert life.state is not None
+    assert not life.state.head.partial
+    assert life.wake(99 * HOUR).lines("breached") == ["breached @4h"]
 
 
 def test_a_merged_ticket_promises_nothing_any_more() -> None:
-    told = run(
+    life = run(
         RESOLUTION, created(0), Event(1 * HOUR, "m", "ticket.merged", "test", into="U"), changed(2 * HOUR, status="open")
     )
 
-    assert told.lines() == ["started @0h", "cancelled @1h"]
-    assert told.effects[-1].reason is Reason.MERGED
-    assert told.state is not None
-    assert told.state.ended is not None
+    assert life.lines() == ["started @0h", "cancelled @1h"]
+    assert life.effects[-1].reason is Reason.MERGED
+    assert life.state is not None
+    assert life.state.ended is not None
 
 
 def test_a_deleted_ticket_promises_nothing_any_more() -> None:
-    told = run(RESOLUTION, created(0), Event(1 * HOUR, "d", "ticket.deleted", "test"))
+    life = run(RESOLUTION, created(0), Event(1 * HOUR, "d", "ticket.deleted", "test"))
 
-    assert told.effects[-1].reason is Reason.DELETED
+    assert life.effects[-1].reason is Reason.DELETED
 
 
 def test_a_ticket_no_policy_knows_is_unmatched_once() -> None:
-    told = Told(RESOLUTION).event(created(0, "p9")).event(changed(HOUR, team="x"))
+    life = Life(RESOLUTION).event(created(0, "p9")).event(changed(HOUR, team="x"))
 
-    assert [step.unmatched for step in told.steps] == [True, False]
+    assert [step.unmatched for step in life.steps] == [True, False]
 
 
 def test_events_of_one_instant_are_ordered_by_their_sequence_number() -> None:
@@ -236,23 +236,23 @@ def test_an_engine_refuses_a_history_that_could_hold_nothing() -> None:
         Engine(RESOLUTION, history=1)
 
 
-def test_a_correction_says_when_it_was_noticed_what_it_takes_back_and_in_which_name() -> None:
-    told = Told(RESPONSE).event(created(0)).wake(2 * HOUR)
-    breach = told.effects[-1]
-    told.event(says(30 * MINUTE), now=3 * HOUR)
+def test_a_correction_shows_when_it_was_noticed_what_it_takes_back_and_in_which_name() -> None:
+    life = Life(RESPONSE).event(created(0)).wake(2 * HOUR)
+    breach = life.effects[-1]
+    life.event(commented(30 * MINUTE), now=3 * HOUR)
 
-    retraction = told.steps[-1].effects[0]
+    retraction = life.steps[-1].effects[0]
     assert (retraction.detected_at, retraction.late, retraction.retracts_kind) == (3 * HOUR, True, Kind.BREACHED)
     assert (retraction.at, retraction.due_at) == (breach.at, breach.due_at)
     assert retraction.id == stem("T", "first_response", ("", 1, 0), Kind.BREACH_RETRACTED, breach.id)
-    assert (told.steps[-1].outcome, told.steps[-1].wake_at) == (Outcome.LATE, None)
+    assert (life.steps[-1].outcome, life.steps[-1].wake_at) == (Outcome.LATE, None)
 
 
 def test_what_is_not_a_breach_is_taken_back_by_the_kind_of_its_topic() -> None:
     policies = policy_set(commitment("resolution", share(50)), ladders=(ladder(("team", share(75)), on="resolution"),))
-    told = Told(policies).event(created(0)).wake(5 * HOUR).event(changed(1 * HOUR, status="solved"), now=6 * HOUR)
+    life = Life(policies).event(created(0)).wake(5 * HOUR).event(changed(1 * HOUR, status="solved"), now=6 * HOUR)
 
-    taken_back = [effect for effect in told.steps[-1].effects if effect.retracts]
+    taken_back = [effect for effect in life.steps[-1].effects if effect.retracts]
     assert [(effect.kind, effect.retracts_kind, effect.commitment, effect.ladder) for effect in taken_back] == [
         (Kind.RETRACTED, Kind.WARNED, "resolution", ""),
         (Kind.ESCALATION_RETRACTED, Kind.RAISED, "resolution", "ladder"),
@@ -263,76 +263,76 @@ def test_what_is_not_a_breach_is_taken_back_by_the_kind_of_its_topic() -> None:
 
 def test_a_correction_of_the_second_cycle_is_named_after_it() -> None:
     policies = policy_set(commitment("next_response", p1="1h"))
-    told = Told(policies)
-    for event in (created(0), says(1), says(2, "customer"), says(3), says(4, "customer")):
-        told.event(event)
-    told.wake(9 * HOUR).event(says(30 * MINUTE), now=9 * HOUR)
+    life = Life(policies)
+    for event in (created(0), commented(1), commented(2, "customer"), commented(3), commented(4, "customer")):
+        life.event(event)
+    life.wake(9 * HOUR).event(commented(30 * MINUTE), now=9 * HOUR)
 
-    retraction = told.steps[-1].effects[0]
+    retraction = life.steps[-1].effects[0]
     assert retraction.id == stem("T", "next_response", ("", 2, 0), Kind.BREACH_RETRACTED, retraction.retracts)
 
 
-def test_every_time_the_same_fact_is_said_anew_its_revision_rises() -> None:
-    told = Told(RESOLUTION).event(created(0)).wake(20 * HOUR)
+def test_every_time_the_same_fact_is_emitted_anew_its_revision_rises() -> None:
+    life = Life(RESOLUTION).event(created(0)).wake(20 * HOUR)
     for number, status in enumerate(["pending", "open", "pending", "open"]):
-        told.event(Event(1 * HOUR, f"z{number}", "ticket.changed", "test", seq=number, fields={"status": status})).wake(
+        life.event(Event(1 * HOUR, f"z{number}", "ticket.changed", "test", seq=number, fields={"status": status})).wake(
             20 * HOUR
         )
 
     stem_ = stem("T", "resolution", ("resolution", 1, 0), Kind.BREACHED, "")
-    assert [effect.id for effect in told.effects if effect.kind is Kind.BREACHED] == [stem_, f"{stem_}.1", f"{stem_}.2"]
-    assert len({effect.id for effect in told.effects}) == len(told.effects)
+    assert [effect.id for effect in life.effects if effect.kind is Kind.BREACHED] == [stem_, f"{stem_}.1", f"{stem_}.2"]
+    assert len({effect.id for effect in life.effects}) == len(life.effects)
 
 
 def test_what_is_learnt_in_order_is_not_late_and_what_a_late_event_adds_is() -> None:
-    told = Told(RESPONSE).event(created(0)).event(changed(40 * MINUTE, team="x"))
-    assert [effect.late for effect in told.effects] == [False]
+    life = Life(RESPONSE).event(created(0)).event(changed(40 * MINUTE, team="x"))
+    assert [effect.late for effect in life.effects] == [False]
 
-    told.event(says(30 * MINUTE), now=41 * MINUTE)
-    assert [(effect.kind, effect.late) for effect in told.steps[-1].effects] == [(Kind.MET, True)]
+    life.event(commented(30 * MINUTE), now=41 * MINUTE)
+    assert [(effect.kind, effect.late) for effect in life.steps[-1].effects] == [(Kind.MET, True)]
 
 
 def test_a_correction_does_not_forget_what_lies_before_the_history() -> None:
-    told = Told(RESOLUTION, history=4).event(created(0))
+    life = Life(RESOLUTION, history=4).event(created(0))
     for hour in range(1, 8):
-        told.event(changed(hour * HOUR, team=f"t{hour}"))
+        life.event(changed(hour * HOUR, team=f"t{hour}"))
     for minute in (30, 20):
-        told.event(changed(7 * HOUR - minute * MINUTE, channel="chat"))
-        assert told.steps[-1].outcome is Outcome.LATE
+        life.event(changed(7 * HOUR - minute * MINUTE, channel="chat"))
+        assert life.steps[-1].outcome is Outcome.LATE
 
-    assert told.lines("breached", "breach_retracted") == ["breached @4h"]
-    assert told.state is not None
-    assert told.state.head.watches["resolution"].began == 0
+    assert life.lines("breached", "breach_retracted") == ["breached @4h"]
+    assert life.state is not None
+    assert life.state.head.watches["resolution"].began == 0
 
 
-def test_a_correction_says_nothing_that_time_has_not_made_true_yet() -> None:
+def test_a_correction_emits_nothing_that_time_has_not_made_true_yet() -> None:
     def from_team(name: str) -> Commitment:
         metric = Metric(name, starts=FieldIn("team", frozenset({name})), stops=SOLVED)
         return Commitment(name, metric, by_priority(p1="4h"))
 
-    told = Told(policy_set(from_team("first"), from_team("second")))
-    told.event(created(0, team="first")).event(changed(1, team="second")).wake(4 * HOUR + 1)
-    assert [effect.commitment for effect in told.effects if effect.kind is Kind.BREACHED] == ["first"]
+    life = Life(policy_set(from_team("first"), from_team("second")))
+    life.event(created(0, team="first")).event(changed(1, team="second")).wake(4 * HOUR + 1)
+    assert [effect.commitment for effect in life.effects if effect.kind is Kind.BREACHED] == ["first"]
 
-    told.event(changed(1 * HOUR, channel="chat"), now=4 * HOUR + 1)
+    life.event(changed(1 * HOUR, channel="chat"), now=4 * HOUR + 1)
 
-    assert told.steps[-1].effects == ()
-    assert told.steps[-1].wake_at == 4 * HOUR + 2
+    assert life.steps[-1].effects == ()
+    assert life.steps[-1].wake_at == 4 * HOUR + 2
 
 
 def test_a_late_event_that_matters_only_to_what_was_noticed_is_noticed_now() -> None:
-    told = Told(RESOLUTION).event(created(0)).wake(3 * HOUR)
-    told.event(changed(1 * HOUR, priority="p2"), now=9 * HOUR)
+    life = Life(RESOLUTION).event(created(0)).wake(3 * HOUR)
+    life.event(changed(1 * HOUR, priority="p2"), now=9 * HOUR)
 
-    assert {effect.detected_at for effect in told.steps[-1].effects} == {9 * HOUR}
+    assert {effect.detected_at for effect in life.steps[-1].effects} == {9 * HOUR}
 
 
 def test_the_fields_an_effect_shows_do_not_depend_on_when_the_timer_ran() -> None:
     events = created(0, team="a"), changed(5 * HOUR, team="b", status="solved")
-    unwoken, woken = Told(RESOLUTION).event(events[0]), Told(RESOLUTION).event(events[0]).wake(5 * HOUR)
+    unwoken, woken = Life(RESOLUTION).event(events[0]), Life(RESOLUTION).event(events[0]).wake(5 * HOUR)
 
-    for told in (unwoken, woken):
-        told.event(events[1])
+    for life in (unwoken, woken):
+        life.event(events[1])
 
     assert [(effect.kind, effect.fields["team"]) for effect in unwoken.effects] == [
         (effect.kind, effect.fields["team"]) for effect in woken.effects

@@ -317,7 +317,7 @@ def test_holidays_are_equal_if_they_have_the_same_dates_whatever_they_come_from(
     assert Holidays.listed(dict(reversed(list(listed.days().items())))).days() == Holidays(holidays).days()
 
 
-def test_contents_are_equal_by_what_they_say() -> None:
+def test_contents_are_equal_by_their_values() -> None:
     def content(holidays: Holidays) -> Content:
         return Content(UTC_ZONE, (Version(date.min, OFFICE, holidays=holidays),))
 

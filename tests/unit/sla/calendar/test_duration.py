@@ -67,7 +67,7 @@ def test_business_units_run_on_the_calendar(text: str, micros: int) -> None:
     assert Duration.parse(text).resolve(office(), 0) == Amount(Clock.BUSINESS, micros)
 
 
-def test_a_business_day_is_as_long_as_the_calendar_says() -> None:
+def test_a_business_day_is_as_long_as_the_calendar_has_it() -> None:
     assert Duration.parse("1bd").resolve(office(day=7 * HOUR + HOUR // 2), 0).micros == 27_000 * SECOND
     assert Duration.parse("1bd").resolve(UTC_CALENDAR, 0).micros == DAY
 

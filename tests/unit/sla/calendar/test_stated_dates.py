@@ -8,7 +8,7 @@ from stream.sla.calendar.duration import Duration
 from stream.sla.calendar.week import CLOSED_WEEK, Content, DateException, Holiday, Holidays, Version, Week, Window, pieces
 from stream.sla.calendar.zone import UTC_ZONE
 from stream.sla.policy.policy import LadderKind, OnChange
-from tests.unit.sla.given import HOUR, Told, after, changed, commitment, created, ladder, left, policy_set, share
+from tests.unit.sla.given import HOUR, Life, after, changed, commitment, created, ladder, left, policy_set, share
 
 MORNING = (Window(8 * HOUR, 12 * HOUR),)
 OFFICE: Week = (MORNING,) * 5 + ((), ())
@@ -65,19 +65,19 @@ def test_closed_years_are_not_worked_out_day_by_day() -> None:
 
 def test_what_can_never_be_due_is_neither_warned_of_nor_breached_and_can_be_met() -> None:
     policies = policy_set(commitment("resolution", share(50), left("1h"), p1="10bh"), calendar=HOTLINE)
-    told = Told(policies).event(created(at("10T20:00"))).wake(at("30T00:00"))
-    assert told.lines() == [f"started @{at('10T20:00') / HOUR:g}h"]
-    assert told.steps[-1].wake_at is None
-    assert told.state is not None
-    assert told.state.head.commitments["resolution"].due is None
-    told.event(changed(at("30T01:00"), status="solved"))
-    assert told.lines("met") == [f"met @{at('30T01:00') / HOUR:g}h"]
+    life = Life(policies).event(created(at("10T20:00"))).wake(at("30T00:00"))
+    assert life.lines() == [f"started @{at('10T20:00') / HOUR:g}h"]
+    assert life.steps[-1].wake_at is None
+    assert life.state is not None
+    assert life.state.head.commitments["resolution"].due is None
+    life.event(changed(at("30T01:00"), status="solved"))
+    assert life.lines("met") == [f"met @{at('30T01:00') / HOUR:g}h"]
 
 
 def test_a_warning_that_would_lie_before_all_dates_comes_at_once() -> None:
     policies = policy_set(commitment("resolution", left("5bh"), p1="50h"), calendar=HOTLINE)
-    told = Told(policies).event(created(at("01T00:00"))).wake(at("30T00:00"))
-    assert told.lines() == [
+    life = Life(policies).event(created(at("01T00:00"))).wake(at("30T00:00"))
+    assert life.lines() == [
         f"started @{at('01T00:00') / HOUR:g}h",
         f"warned -5bh @{at('01T00:00') / HOUR:g}h",
         f"breached @{at('03T02:00') / HOUR:g}h",
@@ -96,18 +96,18 @@ def test_levels_repetitions_and_the_end_of_monitoring_that_never_come_are_not_wa
     )
     assert steps.kind is LadderKind.HIERARCHICAL
     policies = policy_set(commitment("resolution", p1="4h"), ladders=(steps,), calendar=HOTLINE)
-    told = Told(policies).event(created(at("10T20:00"))).wake(at("30T00:00"))
-    assert told.lines("raised", "repeated") == [f"raised lead @{at('10T22:00') / HOUR:g}h"]
-    assert told.steps[-1].wake_at is None
-    told.event(changed(at("30T01:00"), status="solved"))
-    assert told.lines("monitoring", "released") == [f"released lead @{at('30T01:00') / HOUR:g}h"]
+    life = Life(policies).event(created(at("10T20:00"))).wake(at("30T00:00"))
+    assert life.lines("raised", "repeated") == [f"raised lead @{at('10T22:00') / HOUR:g}h"]
+    assert life.steps[-1].wake_at is None
+    life.event(changed(at("30T01:00"), status="solved"))
+    assert life.lines("monitoring", "released") == [f"released lead @{at('30T01:00') / HOUR:g}h"]
 
 
 def test_a_level_that_may_speak_only_in_business_hours_is_silent_when_they_are_over() -> None:
     steps = ladder(("lead", after("1h")), on="resolution", of_level={"only_in_business_hours": True})
     policies = policy_set(commitment("resolution", p1="24h"), ladders=(steps,), calendar=HOTLINE)
-    told = Told(policies).event(created(at("10T20:00"))).wake(at("30T00:00"))
-    assert told.lines("breached", "raised") == [f"breached @{at('11T20:00') / HOUR:g}h"]
+    life = Life(policies).event(created(at("10T20:00"))).wake(at("30T00:00"))
+    assert life.lines("breached", "raised") == [f"breached @{at('11T20:00') / HOUR:g}h"]
 
 
 def test_time_granted_on_a_calendar_that_has_ended_keeps_its_length_on_the_wall() -> None:
@@ -116,7 +116,7 @@ def test_time_granted_on_a_calendar_that_has_ended_keeps_its_length_on_the_wall(
     business = type(business)(
         business.name, business.metric, business.target, business.warn_at, on_change=business.on_change, extension_cap=cap
     )
-    told = Told(policy_set(business, calendar=HOTLINE)).event(created(at("10T20:00")))
+    life = Life(policy_set(business, calendar=HOTLINE)).event(created(at("10T20:00")))
     granted = type(created(0))(at("10T21:00"), "x", "extension.granted", "test", commitment="resolution", by="9bh")
-    told.event(granted).event(changed(at("10T21:30"), priority="p2"))
-    assert told.effects[-1].due_at == at("10T20:00") + 49 * HOUR
+    life.event(granted).event(changed(at("10T21:30"), priority="p2"))
+    assert life.effects[-1].due_at == at("10T20:00") + 49 * HOUR

@@ -14,7 +14,7 @@ from stream.sla.policy.terms import CommitmentTerms, EscalationTerms
 from stream.sla.ticket import names as vocabulary
 from stream.sla.ticket.history import packed
 from stream.sla.ticket.state import State, Ticket, open_commitments
-from tests.unit.sla.given import HOUR, Told, changed, commitment, created, ladder, policy_set, says, share, used
+from tests.unit.sla.given import HOUR, Life, changed, commented, commitment, created, ladder, policy_set, share, used
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,54 +31,54 @@ def plain(value: Any) -> Any:
 
 
 def test_a_state_comes_back_as_it_was() -> None:
-    told = Told(POLICIES, history=3).event(created(0))
-    for hour, event in enumerate([says(HOUR), changed(2 * HOUR, status="pending"), changed(3 * HOUR, status="open")], 5):
-        told.event(event).wake(hour * HOUR)
-        assert told.state is not None
-        assert codec.decode(codec.encode(told.state)) == told.state
+    life = Life(POLICIES, history=3).event(created(0))
+    for hour, event in enumerate([commented(HOUR), changed(2 * HOUR, status="pending"), changed(3 * HOUR, status="open")], 5):
+        life.event(event).wake(hour * HOUR)
+        assert life.state is not None
+        assert codec.decode(codec.encode(life.state)) == life.state
 
 
 def test_the_same_state_has_the_same_bytes() -> None:
-    one, other = Told(POLICIES).event(created(0)), Told(POLICIES).event(created(0))
+    one, other = Life(POLICIES).event(created(0)), Life(POLICIES).event(created(0))
     assert one.state is not None
     assert other.state is not None
     assert codec.encode(one.state) == codec.encode(other.state)
 
 
 def test_a_state_that_was_read_is_written_as_it_stood_there() -> None:
-    told = Told(POLICIES).event(created(0)).event(says(HOUR))
-    assert told.state is not None
-    data = codec.encode(told.state)
+    life = Life(POLICIES).event(created(0)).event(commented(HOUR))
+    assert life.state is not None
+    data = codec.encode(life.state)
     assert codec.encode(codec.decode(data)) == data
 
 
 def test_parts_of_a_ticket_keep_their_bytes_until_an_event_or_time_changes_one() -> None:
-    told = Told(POLICIES).event(created(0)).event(changed(HOUR // 2, colour="red"))
-    assert told.state is not None
-    codec.encode(told.state)
-    written = told.state.head.stored
+    life = Life(POLICIES).event(created(0)).event(changed(HOUR // 2, colour="red"))
+    assert life.state is not None
+    codec.encode(life.state)
+    written = life.state.head.stored
 
-    told.event(changed(HOUR, colour="blue"))
+    life.event(changed(HOUR, colour="blue"))
     assert written is not None
-    assert told.state.head.stored is written
-    assert codec.decode(codec.encode(told.state)).head.stored == written
+    assert life.state.head.stored is written
+    assert codec.decode(codec.encode(life.state)).head.stored == written
 
-    told = told.wake(1_000 * HOUR)
-    assert told.state is not None
-    assert told.state.head.stored is None
-    codec.encode(told.state)
-    told.event(changed(1_001 * HOUR, status="solved"))
-    assert told.state.head.stored is None
-    assert codec.decode(codec.encode(told.state)) == told.state
+    life = life.wake(1_000 * HOUR)
+    assert life.state is not None
+    assert life.state.head.stored is None
+    codec.encode(life.state)
+    life.event(changed(1_001 * HOUR, status="solved"))
+    assert life.state.head.stored is None
+    assert codec.decode(codec.encode(life.state)) == life.state
 
 
 def test_an_open_ticket_of_ordinary_length_takes_little_more_than_half_a_kibibyte() -> None:
     start = 1_790_000_000 * 1_000_000
-    told = Told(POLICIES).event(created(start, customer="acme", team="network", channel="chat", contract="gold"))
+    life = Life(POLICIES).event(created(start, customer="acme", team="network", channel="chat", contract="gold"))
     for hour, status in enumerate(["open", "pending"], 1):
-        told.event(changed(start + hour * HOUR, status=status)).event(says(start + hour * HOUR + 1))
-    assert told.state is not None
-    assert len(codec.encode(told.state)) < 540
+        life.event(changed(start + hour * HOUR, status=status)).event(commented(start + hour * HOUR + 1))
+    assert life.state is not None
+    assert len(codec.encode(life.state)) < 540
 
 
 def test_every_part_of_every_event_is_kept() -> None:
@@ -122,14 +122,14 @@ def test_a_peek_sees_what_decoding_would(written: dict[str, Any]) -> None:
 
 
 def test_names_that_nobody_knew_before_are_in_the_bytes_and_not_in_the_memory_of_the_program() -> None:
-    told = Told(POLICIES).event(created(0, shoe_size="44"))
-    assert told.state is not None
-    data = codec.encode(told.state)
+    life = Life(POLICIES).event(created(0, shoe_size="44"))
+    assert life.state is not None
+    data = codec.encode(life.state)
 
     vocabulary.clear_caches()
 
-    assert codec.decode(data) == told.state
-    assert codec.peek(data).open_commitments == open_commitments(told.state)
+    assert codec.decode(data) == life.state
+    assert codec.peek(data).open_commitments == open_commitments(life.state)
 
 
 def test_however_many_names_there_are_only_so_many_are_remembered() -> None:
@@ -142,7 +142,7 @@ def test_however_many_names_there_are_only_so_many_are_remembered() -> None:
 
 
 @pytest.mark.parametrize("data", [b"", b"\x03abc", b"\x02\xc1", b"\x02\x90"])
-def test_bytes_that_are_no_state_are_an_error_that_says_so(data: bytes) -> None:
+def test_bytes_that_are_no_state_are_an_error_that_names_the_state(data: bytes) -> None:
     with pytest.raises(codec.CodecError, match="ticket state"):
         codec.decode(data)
     with pytest.raises(codec.CodecError, match="ticket state"):
@@ -150,23 +150,23 @@ def test_bytes_that_are_no_state_are_an_error_that_says_so(data: bytes) -> None:
 
 
 def test_a_state_that_was_cut_off_anywhere_is_an_error() -> None:
-    told = Told(POLICIES).event(created(0)).event(says(HOUR))
-    assert told.state is not None
-    data = codec.encode(told.state)
+    life = Life(POLICIES).event(created(0)).event(commented(HOUR))
+    assert life.state is not None
+    data = codec.encode(life.state)
     for length in range(len(data)):
         with pytest.raises(codec.CodecError, match="ticket state"):
             codec.decode(data[:length])
 
 
 def test_a_frame_that_speaks_of_more_than_the_numbers_have_is_an_error() -> None:
-    told = Told(POLICIES).event(created(0))
-    assert told.state is not None
-    head = told.state.head
+    life = Life(POLICIES).event(created(0))
+    assert life.state is not None
+    head = life.state.head
     parts = msgspec.msgpack.decode(layout._parts(head))
     head.stored = msgspec.msgpack.encode([*parts[:2], parts[2][:-1], *parts[3:]])
 
     with pytest.raises(codec.CodecError, match="cannot read"):
-        codec.decode(codec.encode(told.state))
+        codec.decode(codec.encode(life.state))
 
 
 @pytest.mark.parametrize(("data", "found"), [(b"", "no version"), (b"\x03\x05", "version 3")])

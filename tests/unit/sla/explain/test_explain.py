@@ -22,7 +22,7 @@ from stream.sla.policy.policy import Choice, Commitment, OnChange, Policy
 from stream.sla.policy.resolve import PolicySet
 from stream.testing import instant
 from stream.wire.explanation import encode_explanation
-from tests.unit.sla.given import HOUR, MINUTE, after, changed, commitment, created, ladder, policy_set, says, share, used
+from tests.unit.sla.given import HOUR, MINUTE, after, changed, commented, commitment, created, ladder, policy_set, share, used
 
 if TYPE_CHECKING:
     from stream.sla.calendar.calendar import Calendar
@@ -45,7 +45,7 @@ def at(text: str) -> int:
     return instant(text, "Asia/Kolkata")
 
 
-def told(policies: PolicySet, *events: Event, until: int | None = None) -> tuple[Deadline, ...]:
+def explained(policies: PolicySet, *events: Event, until: int | None = None) -> tuple[Deadline, ...]:
     """Every explanation of this file also has to keep its JSON contract."""
     explanation = explain(policies, "T", events, until)
     SCHEMA.validate(json.loads(encode_explanation(explanation)))
@@ -53,7 +53,7 @@ def told(policies: PolicySet, *events: Event, until: int | None = None) -> tuple
 
 
 def one(policies: PolicySet, *events: Event, until: int | None = None) -> Deadline:
-    (deadline,) = told(policies, *events, until=until)
+    (deadline,) = explained(policies, *events, until=until)
     return deadline
 
 
@@ -240,7 +240,7 @@ def test_an_extension_is_a_line_and_part_of_the_target() -> None:
 
 def test_warnings_and_levels_are_lines_between_the_spans() -> None:
     policies = policy_set(commitment("resolution", share(50)), ladders=(ladder(("lead", share(75)), on="resolution"),))
-    deadline = told(policies, created(0), until=2 * HOUR + 1)[0]
+    deadline = explained(policies, created(0), until=2 * HOUR + 1)[0]
 
     assert [(m.kind.value, m.level, m.at / HOUR, m.expected) for m in deadline.moments] == [
         ("commitment.started", "", 0, False),
@@ -251,13 +251,13 @@ def test_warnings_and_levels_are_lines_between_the_spans() -> None:
 
 
 def test_every_cycle_is_explained_by_itself() -> None:
-    first, second = told(
+    first, second = explained(
         policy_set(commitment("next_response", p1="4h")),
         created(0),
-        says(1 * HOUR),
-        says(2 * HOUR, "customer"),
-        says(3 * HOUR),
-        says(10 * HOUR, "customer"),
+        commented(1 * HOUR),
+        commented(2 * HOUR, "customer"),
+        commented(3 * HOUR),
+        commented(10 * HOUR, "customer"),
         until=11 * HOUR,
     )
 
@@ -266,7 +266,9 @@ def test_every_cycle_is_explained_by_itself() -> None:
 
 
 def test_an_answer_that_ends_one_cycle_and_begins_the_next_belongs_to_both() -> None:
-    first, second = told(policy_set(commitment("periodic_update", p1="4h")), created(0), says(1 * HOUR), says(3 * HOUR))
+    first, second = explained(
+        policy_set(commitment("periodic_update", p1="4h")), created(0), commented(1 * HOUR), commented(3 * HOUR)
+    )
 
     assert (first.verdict, first.ended, metrics(first)) == (Outcome.MET, 3 * HOUR, [(1, 3, "running", 2)])
     assert (second.began, second.verdict, second.due) == (3 * HOUR, Outcome.PENDING, 7 * HOUR)
@@ -310,22 +312,22 @@ def test_levels_are_explained_whether_raised_awaited_or_out_of_sight() -> None:
     policies = policy_set(
         commitment("resolution"), ladders=(ladder(("lead", share(75)), ("executive", after("2h")), on="resolution"),)
     )
-    _, lead, executive = told(policies, created(0), until=3 * HOUR + 30 * MINUTE)
+    _, lead, executive = explained(policies, created(0), until=3 * HOUR + 30 * MINUTE)
 
     assert (lead.verdict, lead.reason, lead.due, lead.target) == (Outcome.RAISED, Reason.SHARE_USED, 3 * HOUR, 3 * HOUR)
     assert (executive.verdict, executive.threshold, executive.due) == (Outcome.PENDING, "+2h", 6 * HOUR)
     assert (executive.due_after, sum(s.counted for s in executive.spans)) == (6 * HOUR, 6 * HOUR)
 
-    _, _, paused = told(policies, created(0), changed(1 * HOUR, status="pending"), until=3 * HOUR)
+    _, _, paused = explained(policies, created(0), changed(1 * HOUR, status="pending"), until=3 * HOUR)
     assert (paused.verdict, paused.due) == (Outcome.PENDING, None)
-    _, lead, executive = told(policies, created(0), changed(1 * HOUR, status="solved"), until=3 * HOUR)
+    _, lead, executive = explained(policies, created(0), changed(1 * HOUR, status="solved"), until=3 * HOUR)
     assert {(level.verdict, level.ended) for level in (lead, executive)} == {(Outcome.NOT_RAISED, 1 * HOUR)}
 
 
 def test_a_level_below_one_that_was_asked_for_is_passed_over() -> None:
     policies = policy_set(ladders=(ladder(("team", used("4h")), ("manager", used("8h")), on_request="manager"),))
     ask = Event(1 * HOUR, "a", "escalation.requested", "test", actor="customer")
-    team, manager = told(policies, created(0), ask, until=20 * HOUR)
+    team, manager = explained(policies, created(0), ask, until=20 * HOUR)
 
     assert (team.verdict, team.ended) == (Outcome.PASSED_OVER, 1 * HOUR)
     assert (manager.verdict, manager.reason, manager.due) == (Outcome.RAISED, Reason.REQUESTED, 1 * HOUR)
@@ -344,12 +346,12 @@ def test_order_and_repetition_of_the_events_do_not_matter() -> None:
     assert explain(PLAIN, "T", [*reversed(events), *events]) == explain(PLAIN, "T", events)
 
 
-def test_a_ticket_whose_creation_was_not_seen_says_so() -> None:
+def test_a_ticket_whose_creation_was_not_seen_is_shown_as_partial() -> None:
     assert explain(PLAIN, "T", [changed(1 * HOUR, priority="p1")]).partial
 
 
 @pytest.mark.parametrize("history", [2, 200])
-def test_a_stored_ticket_with_its_history_cut_says_since_when_it_is_known(history: int) -> None:
+def test_a_stored_ticket_with_its_history_cut_shows_since_when_it_is_known(history: int) -> None:
     engine, state = Engine(PLAIN, history=history), None
     for number, status in enumerate(["open", "pending", "open", "pending", "open"]):
         event = changed(number * HOUR, status=status) if number else created(0)

@@ -13,7 +13,7 @@ from stream.sla.policy.metric import BUILT_IN
 from stream.sla.policy.policy import Choice, Commitment, Policy
 from stream.sla.policy.resolve import PolicySet
 from stream.sla.policy.timeline import Deployments
-from tests.unit.sla.given import HOUR, created, run, says
+from tests.unit.sla.given import HOUR, commented, created, run
 
 OUT = FieldIn("@started", frozenset({"out_of_hours"}))
 DAY = 24 * HOUR
@@ -48,15 +48,15 @@ OFFICE = hours("office", "09:00-17:00")
     ],
 )
 def test_the_opening_instant_is_in_hours_and_the_closing_instant_is_not(at: int, due: int) -> None:
-    told = run(OFFICE, created(at))
+    life = run(OFFICE, created(at))
 
-    assert [effect.at for effect in told.effects if effect.kind == "commitment.breached"] == [due]
+    assert [effect.at for effect in life.effects if effect.kind == "commitment.breached"] == [due]
 
 
 def test_each_clock_of_a_ticket_has_an_answer_of_its_own() -> None:
-    told = run(OFFICE, created(8 * HOUR), says(10 * HOUR), says(11 * HOUR, "customer"))
+    life = run(OFFICE, created(8 * HOUR), commented(10 * HOUR), commented(11 * HOUR, "customer"))
 
-    assert told.lines("met", "breached") == ["met @10h", "breached @13h"]
+    assert life.lines("met", "breached") == ["met @10h", "breached @13h"]
 
 
 def test_a_change_of_hours_changes_the_answer_for_open_clocks() -> None:

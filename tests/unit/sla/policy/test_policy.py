@@ -25,9 +25,9 @@ def test_a_promise_may_depend_on_a_field_that_holds_a_list() -> None:
     def tagged(at: int, *tags: str) -> Event:
         return Event(at, f"t{at}", "ticket.changed", "test", fields={"tags": list(tags)})
 
-    told = run(policy_set(resolved), created(0), tagged(1 * HOUR, "new", "vip"), tagged(2 * HOUR, "new"))
+    life = run(policy_set(resolved), created(0), tagged(1 * HOUR, "new", "vip"), tagged(2 * HOUR, "new"))
 
-    assert told.lines() == ["started @1h", "cancelled @2h"]
+    assert life.lines() == ["started @1h", "cancelled @2h"]
 
 
 def test_a_calendar_that_depends_on_a_field_changes_with_it() -> None:
@@ -36,13 +36,13 @@ def test_a_calendar_that_depends_on_a_field_changes_with_it() -> None:
     own = Choice(((chat, OFFICE.name), (ANY_TICKET, ALWAYS.name)))
     resolved = dataclasses.replace(commitment("resolution"), target=Choice.fixed(Duration.parse("4bh")), calendar=own)
     policy = Policy("p", 1, Choice.fixed(ALWAYS.name), commitments=(resolved,))
-    told = run(
+    life = run(
         PolicySet((policy,), {ALWAYS.name: ALWAYS, OFFICE.name: OFFICE}),
         created(0, channel="mail"),
         changed(HOUR, channel="chat"),
     )
 
-    assert [(effect.calendar, effect.due_at) for effect in told.effects] == [
+    assert [(effect.calendar, effect.due_at) for effect in life.effects] == [
         ("24x7", 4 * HOUR),
         ("office", 13 * HOUR),
         ("office", 13 * HOUR),
@@ -58,9 +58,9 @@ def test_what_is_promised_follows_from_the_fields_and_from_no_event() -> None:
 
 
 def test_a_change_of_an_unread_field_is_no_change_of_a_promise() -> None:
-    told = run(policy_set(commitment("resolution"), applies_to=GOLD), created(0, contract="gold"), changed(1 * HOUR, team="x"))
+    life = run(policy_set(commitment("resolution"), applies_to=GOLD), created(0, contract="gold"), changed(1 * HOUR, team="x"))
 
-    assert told.lines() == ["started @0h", "breached @4h"]
+    assert life.lines() == ["started @0h", "breached @4h"]
 
 
 def test_a_ladder_must_stand_on_something() -> None:

@@ -9,7 +9,7 @@ from stream.sla.calendar.duration import Duration
 from stream.sla.events import Event
 from stream.sla.policy.conditions import FieldIn
 from stream.sla.policy.resolve import PolicySet
-from tests.unit.sla.given import HOUR, Told, changed, created, ladder, policy_set, run, share, used
+from tests.unit.sla.given import HOUR, Life, changed, created, ladder, policy_set, run, share, used
 
 OFFICE = read_calendar("office", {"timezone": "UTC", "week": {"mon-sun": ["09:00-17:00"]}}, lambda *_: None)
 REPEATED = {"repeat_every": Duration.parse("1h"), "max_repeats": 2}
@@ -27,10 +27,10 @@ def test_monitoring_and_repetitions_may_run_in_business_hours() -> None:
         raise_again_after=Duration.parse("8bh"),
         monitoring=Duration.parse("10bh"),
     )
-    told = Told(policy_set(ladders=(levels,), calendar=OFFICE)).event(created(13 * HOUR))
-    told.event(acknowledged(35 * HOUR)).event(changed(60 * HOUR, status="solved")).wake(999 * HOUR)
+    life = Life(policy_set(ladders=(levels,), calendar=OFFICE)).event(created(13 * HOUR))
+    life.event(acknowledged(35 * HOUR)).event(changed(60 * HOUR, status="solved")).wake(999 * HOUR)
 
-    assert told.lines() == [
+    assert life.lines() == [
         "raised team @14h",
         "repeated team @34h",
         "acknowledged team @35h",
@@ -42,9 +42,9 @@ def test_monitoring_and_repetitions_may_run_in_business_hours() -> None:
 
 def test_an_escalation_may_be_watched_for_a_month() -> None:
     policies = policy_set(ladders=(ladder(("team", used("4h")), monitoring=Duration.parse("1mo")),))
-    told = run(policies, created(0), changed(5 * HOUR, status="solved"))
+    life = run(policies, created(0), changed(5 * HOUR, status="solved"))
 
-    assert told.lines("released") == [f"released team @{31 * 24 + 5}h"]
+    assert life.lines("released") == [f"released team @{31 * 24 + 5}h"]
 
 
 def test_only_a_level_for_business_hours_waits_for_them_its_repetitions_too() -> None:
@@ -53,8 +53,8 @@ def test_only_a_level_for_business_hours_waits_for_them_its_repetitions_too() ->
 
     def said(**of_level: object) -> list[str]:
         levels = ladder(("team", used("4h")), of_level=of_level, raise_again_after=Duration.parse("12h"))
-        told = Told(policy_set(ladders=(levels,), calendar=OFFICE)).event(created(12 * HOUR))
-        return told.event(acknowledged(42 * HOUR)).wake(58 * HOUR).lines()
+        life = Life(policy_set(ladders=(levels,), calendar=OFFICE)).event(created(12 * HOUR))
+        return life.event(acknowledged(42 * HOUR)).wake(58 * HOUR).lines()
 
     assert said(**REPEATED)[:3] == ["raised team @16h", "repeated team @17h", "repeated team @18h"]
     assert said(**waits)[:3] == ["raised team @16h", "repeated team @33h", "repeated team @34h"]
@@ -62,23 +62,23 @@ def test_only_a_level_for_business_hours_waits_for_them_its_repetitions_too() ->
     assert said(**waits)[4:] == ["repeated team @57h"]
 
 
-def test_an_unrestricted_level_is_said_at_night() -> None:
+def test_an_unrestricted_level_is_raised_at_night() -> None:
     assert OFFICE is not None
-    told = run(policy_set(ladders=(ladder(("team", used("4h"))),), calendar=OFFICE), created(15 * HOUR))
+    life = run(policy_set(ladders=(ladder(("team", used("4h"))),), calendar=OFFICE), created(15 * HOUR))
 
-    assert told.lines() == ["raised team @19h"]
+    assert life.lines() == ["raised team @19h"]
 
 
 def test_a_level_may_stand_a_month_after_the_start() -> None:
-    told = run(policy_set(ladders=(ladder(("team", used("1mo"))),)), created(0))
+    life = run(policy_set(ladders=(ladder(("team", used("1mo"))),)), created(0))
 
-    assert told.lines() == [f"raised team @{31 * 24}h"]
+    assert life.lines() == [f"raised team @{31 * 24}h"]
 
 
 def test_a_ladder_of_its_own_has_no_target_of_which_a_share_could_be_used() -> None:
-    told = run(policy_set(ladders=(ladder(("team", share(50)), ("manager", used("8h"))),)), created(0))
+    life = run(policy_set(ladders=(ladder(("team", share(50)), ("manager", used("8h"))),)), created(0))
 
-    assert told.lines() == ["raised manager @8h"]
+    assert life.lines() == ["raised manager @8h"]
 
 
 def test_a_ladder_goes_on_with_its_own_levels_where_it_does_not_know_the_one_that_was_raised() -> None:
@@ -88,8 +88,8 @@ def test_a_ladder_goes_on_with_its_own_levels_where_it_does_not_know_the_one_tha
     second = dataclasses.replace(
         first, name="q", applies_to=tin, ladders=(dataclasses.replace(other, metric=first.ladders[0].metric),)
     )
-    told = run(
+    life = run(
         PolicySet((first, second), policy_set().calendars), created(0, contract="gold"), changed(5 * HOUR, contract="tin")
     )
 
-    assert told.lines("raised") == ["raised team @4h", "raised desk @9h"]
+    assert life.lines("raised") == ["raised team @4h", "raised desk @9h"]

@@ -14,7 +14,7 @@ from stream.sla.policy.conditions import All, AnyOf, Changed, EventIs, FieldIn, 
 from stream.sla.policy.metric import ANSWER, BEGUN, BUILT_IN, SOLVED, Again, Metric
 from stream.sla.policy.triggers import MetricTriggers
 from stream.sla.ticket.stopwatch import TABLE, Phase, Signal, Stopwatch
-from tests.unit.sla.given import ALWAYS, HOUR, changed, created, says
+from tests.unit.sla.given import ALWAYS, HOUR, changed, commented, created
 
 if TYPE_CHECKING:
     from stream.sla.calendar.calendar import Calendar
@@ -42,8 +42,8 @@ def test_every_signal_of_the_table_leads_to_its_phase() -> None:
             assert watch.phase == after
 
 
-def test_turn_gives_only_signals_the_table_lists() -> None:
-    events = [created(0), changed(1, status="pending"), changed(1, status="solved"), says(1), says(1, "customer")]
+def test_triggers_give_only_signals_the_table_lists() -> None:
+    events = [created(0), changed(1, status="pending"), changed(1, status="solved"), commented(1), commented(1, "customer")]
     fields: list[Fields] = [
         RUNNING,
         PENDING,
@@ -56,7 +56,7 @@ def test_turn_gives_only_signals_the_table_lists() -> None:
             watch.take(signal, 1)
 
 
-def test_time_is_counted_while_running_and_told_apart_while_paused() -> None:
+def test_time_is_counted_while_running_and_apart_while_paused() -> None:
     watch = Stopwatch()
     watch.take(Signal.START, 0)
     watch.take(Signal.PAUSE, 2 * HOUR)
@@ -114,11 +114,11 @@ def test_a_cancel_beats_a_stop() -> None:
 
 def test_a_stop_beats_a_restart() -> None:
     metric = Metric("r", starts=ANSWER, stops=ANSWER, restarts=ANSWER)
-    assert MetricTriggers(metric).signals(Phase.RUNNING, says(1), RUNNING) == (Signal.STOP,)
+    assert MetricTriggers(metric).signals(Phase.RUNNING, commented(1), RUNNING) == (Signal.STOP,)
 
 
 def test_a_restart_may_begin_the_next_cycle_paused() -> None:
-    assert MetricTriggers(BUILT_IN["pausable_update"]).signals(Phase.RUNNING, says(1), PENDING) == (
+    assert MetricTriggers(BUILT_IN["pausable_update"]).signals(Phase.RUNNING, commented(1), PENDING) == (
         Signal.RESTART,
         Signal.PAUSE,
     )
@@ -135,11 +135,11 @@ def test_a_row_with_a_resume_condition_stays_paused_until_it_holds() -> None:
 
 
 @pytest.mark.parametrize("again", [Again.NEVER, Again.CYCLE, Again.CONTINUE])
-def test_a_stopped_row_goes_on_as_it_says(again: Again) -> None:
+def test_a_stopped_row_goes_on_as_it_is_defined(again: Again) -> None:
     metric = Metric("r", starts=ANSWER, stops=SOLVED, again=again, reopens=FieldIn("status", frozenset({"open"})))
     expected = {Again.NEVER: (), Again.CYCLE: (Signal.START,), Again.CONTINUE: (Signal.REOPEN,)}
 
-    assert MetricTriggers(metric).signals(Phase.STOPPED, says(1), RUNNING) == expected[again]
+    assert MetricTriggers(metric).signals(Phase.STOPPED, commented(1), RUNNING) == expected[again]
 
 
 OFFICE_DAY = 9 * HOUR
@@ -308,4 +308,4 @@ def test_every_condition_may_ask_for_the_event_and_for_the_fields_at_once(
     conditions: dict[str, Any] = {"starts": holds, "stops": Not(ALWAYS_HOLDS), **dict.fromkeys(asked.split(), holds)}
     triggers = MetricTriggers(Metric("r", **conditions, again=again))
 
-    assert triggers.signals(phase, says(1), RUNNING) == signals
+    assert triggers.signals(phase, commented(1), RUNNING) == signals

@@ -8,7 +8,7 @@ from stream.language.calendars import read_calendar
 from stream.sla.effects import Kind, Reason
 from stream.sla.policy.policy import OnChange, Threshold
 from stream.sla.ticket.thresholds import resolve
-from tests.unit.sla.given import ALWAYS, HOUR, changed, commitment, created, left, policy_set, run, says, share, used
+from tests.unit.sla.given import ALWAYS, HOUR, changed, commented, commitment, created, left, policy_set, run, share, used
 
 OFFICE = read_calendar("office", {"timezone": "UTC", "week": {"mon-sun": ["09:00-17:00"]}}, lambda *_: None)
 
@@ -30,19 +30,19 @@ OFFICE = read_calendar("office", {"timezone": "UTC", "week": {"mon-sun": ["09:00
 )
 def test_a_mark_runs_on_its_own_clock(target: str, threshold: Threshold, warned: float, due: float) -> None:
     assert OFFICE is not None
-    told = run(
+    life = run(
         policy_set(commitment("resolution", threshold, p1=target), calendar=OFFICE), created(12 * HOUR), until=9999 * HOUR
     )
 
-    assert [(effect.kind, effect.at / HOUR) for effect in told.effects[1:]] == [(Kind.WARNED, warned), (Kind.BREACHED, due)]
+    assert [(effect.kind, effect.at / HOUR) for effect in life.effects[1:]] == [(Kind.WARNED, warned), (Kind.BREACHED, due)]
 
 
 def test_a_mark_of_the_other_clock_waits_for_the_deadline_to_be_in_sight_again() -> None:
     assert OFFICE is not None
     policies = policy_set(commitment("resolution", left("2bh"), p1="30h"), calendar=OFFICE)
-    told = run(policies, created(12 * HOUR), changed(38 * HOUR, status="pending"), changed(60 * HOUR, status="open"))
+    life = run(policies, created(12 * HOUR), changed(38 * HOUR, status="pending"), changed(60 * HOUR, status="open"))
 
-    assert told.lines("warned", "breached") == ["warned -2bh @62h", "breached @64h"]
+    assert life.lines("warned", "breached") == ["warned -2bh @62h", "breached @64h"]
 
 
 def test_more_time_left_than_there_ever_was_warns_at_the_start() -> None:
@@ -51,19 +51,19 @@ def test_more_time_left_than_there_ever_was_warns_at_the_start() -> None:
 
 @pytest.mark.parametrize(("mode", "warned"), [(OnChange.FORWARD, [2]), (OnChange.RESET, [2, 5]), (OnChange.CARRY, [2])])
 def test_time_used_counts_from_the_start_unless_the_count_began_anew(mode: OnChange, warned: list[int]) -> None:
-    told = run(
+    life = run(
         policy_set(commitment("resolution", used("2h"), on_change=mode)), created(0, "p2"), changed(3 * HOUR, priority="p1")
     )
 
-    assert [effect.at // HOUR for effect in told.effects if effect.kind is Kind.WARNED] == warned
+    assert [effect.at // HOUR for effect in life.effects if effect.kind is Kind.WARNED] == warned
 
 
 def test_open_time_used_before_a_new_count_is_left_out_of_the_mark() -> None:
     assert OFFICE is not None
     policies = policy_set(commitment("resolution", used("3bh"), on_change=OnChange.RESET, p1="9bh", p2="8bh"), calendar=OFFICE)
-    told = run(policies, created(15 * HOUR, "p2"), changed(20 * HOUR, priority="p1"))
+    life = run(policies, created(15 * HOUR, "p2"), changed(20 * HOUR, priority="p1"))
 
-    assert told.lines("warned") == ["warned 3bh @36h"]
+    assert life.lines("warned") == ["warned 3bh @36h"]
 
 
 def test_a_warning_that_cannot_come_does_not_hold_up_the_others() -> None:
@@ -73,15 +73,15 @@ def test_a_warning_that_cannot_come_does_not_hold_up_the_others() -> None:
 
 
 def test_where_nothing_is_promised_only_time_used_can_be_warned_of() -> None:
-    told = run(policy_set(commitment("resolution", share(50), left("1h"), used("9h"))), created(0, "p4"))
+    life = run(policy_set(commitment("resolution", share(50), left("1h"), used("9h"))), created(0, "p4"))
 
-    assert told.lines() == ["started @0h", "warned 9h @9h"]
+    assert life.lines() == ["started @0h", "warned 9h @9h"]
 
 
 def test_warnings_of_one_instant_come_in_the_order_of_the_policy() -> None:
-    told = run(policy_set(commitment("resolution", used("2h"), share(50))), created(0))
+    life = run(policy_set(commitment("resolution", used("2h"), share(50))), created(0))
 
-    assert told.lines("warned") == ["warned 2h @2h", "warned 50% @2h"]
+    assert life.lines("warned") == ["warned 2h @2h", "warned 50% @2h"]
 
 
 def test_a_mark_without_a_length_is_built_from_no_policy() -> None:
@@ -89,9 +89,9 @@ def test_a_mark_without_a_length_is_built_from_no_policy() -> None:
         resolve(None, ALWAYS, 0)
 
 
-def test_a_commitment_that_begins_with_its_clock_says_so_and_one_that_begins_later_says_the_fields_changed() -> None:
-    told = run(policy_set(commitment("resolution")), created(0))
-    assert told.effects[0].reason is Reason.CLOCK_STARTED
+def test_a_commitment_that_begins_with_its_clock_has_that_reason_and_one_that_begins_later_that_fields_changed() -> None:
+    life = run(policy_set(commitment("resolution")), created(0))
+    assert life.effects[0].reason is Reason.CLOCK_STARTED
 
     from stream.sla.policy.conditions import FieldIn
 
@@ -100,6 +100,6 @@ def test_a_commitment_that_begins_with_its_clock_says_so_and_one_that_begins_lat
 
 
 def test_an_effect_shows_the_fields_the_helpdesk_set_and_no_empty_or_derived_ones() -> None:
-    told = run(policy_set(commitment("resolution")), created(0, team="a"), says(1), changed(2, team=""))
+    life = run(policy_set(commitment("resolution")), created(0, team="a"), commented(1), changed(2, team=""))
 
-    assert told.effects[-1].fields == {"priority": "p1", "status": "new"}
+    assert life.effects[-1].fields == {"priority": "p1", "status": "new"}

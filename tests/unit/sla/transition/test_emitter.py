@@ -8,7 +8,7 @@ from stream.language.calendars import read_calendar
 from stream.sla.effect_ids import stem
 from stream.sla.effects import Kind
 from stream.sla.policy.metric import BUILT_IN
-from tests.unit.sla.given import HOUR, Told, changed, commitment, created, ladder, policy_set, run, says, share, used
+from tests.unit.sla.given import HOUR, Life, changed, commented, commitment, created, ladder, policy_set, run, share, used
 
 OFFICE = read_calendar("office", {"timezone": "Asia/Kolkata", "week": {"mon-sun": ["14:30-22:30"]}}, lambda *_: None)
 """Open from 09:00 to 17:00 UTC."""
@@ -17,11 +17,11 @@ OFFICE = read_calendar("office", {"timezone": "Asia/Kolkata", "week": {"mon-sun"
 def test_an_escalation_carries_the_ticket_the_policy_the_calendar_and_the_readings() -> None:
     assert OFFICE is not None
     own = dataclasses.replace(ladder(("team", used("3bh")), owner="duty-manager"), metric=BUILT_IN["resolution"])
-    told = Told(policy_set(ladders=(own,), calendar=OFFICE))
-    told.event(created(9 * HOUR, team="a", channel=""))
-    told.event(changed(10 * HOUR, status="pending")).event(changed(12 * HOUR, status="open")).wake(20 * HOUR)
+    life = Life(policy_set(ladders=(own,), calendar=OFFICE))
+    life.event(created(9 * HOUR, team="a", channel=""))
+    life.event(changed(10 * HOUR, status="pending")).event(changed(12 * HOUR, status="open")).wake(20 * HOUR)
 
-    (raised,) = told.effects
+    (raised,) = life.effects
     assert (raised.kind, raised.at, raised.detected_at, raised.ticket) == (Kind.RAISED, 14 * HOUR, 20 * HOUR, "T")
     assert raised.fields == {"priority": "p1", "team": "a", "status": "open"}
     assert (raised.policy, raised.policy_version, raised.owner, raised.cycle) == ("p", 1, "duty-manager", 1)
@@ -32,29 +32,29 @@ def test_an_escalation_carries_the_ticket_the_policy_the_calendar_and_the_readin
 def test_an_escalation_reads_the_time_used_in_business_hours() -> None:
     assert OFFICE is not None
     own = dataclasses.replace(ladder(("team", used("9bh"))), metric=BUILT_IN["resolution"])
-    told = run(
+    life = run(
         policy_set(ladders=(own,), calendar=OFFICE),
         created(15 * HOUR),
         changed(16 * HOUR, status="pending"),
         changed(34 * HOUR, status="open"),
     )
 
-    assert (told.effects[-1].at, told.effects[-1].elapsed, told.effects[-1].paused) == (58 * HOUR, 9 * HOUR, 2 * HOUR)
+    assert (life.effects[-1].at, life.effects[-1].elapsed, life.effects[-1].paused) == (58 * HOUR, 9 * HOUR, 2 * HOUR)
 
 
 def test_an_escalation_of_a_later_cycle_is_named_after_it() -> None:
     own = dataclasses.replace(ladder(("team", used("1h"))), metric=BUILT_IN["periodic_update"])
-    told = Told(policy_set(ladders=(own,)))
-    for event in (created(0), says(1 * HOUR), says(3 * HOUR), changed(5 * HOUR, status="solved")):
-        told.event(event)
+    life = Life(policy_set(ladders=(own,)))
+    for event in (created(0), commented(1 * HOUR), commented(3 * HOUR), changed(5 * HOUR, status="solved")):
+        life.event(event)
 
-    assert [(effect.kind, effect.cycle) for effect in told.effects] == [
+    assert [(effect.kind, effect.cycle) for effect in life.effects] == [
         (Kind.RAISED, 1),
         (Kind.RELEASED, 1),
         (Kind.RAISED, 2),
         (Kind.RELEASED, 2),
     ]
-    assert [effect.id for effect in told.effects] == [
+    assert [effect.id for effect in life.effects] == [
         stem(
             "T",
             "ladder",
@@ -62,16 +62,16 @@ def test_an_escalation_of_a_later_cycle_is_named_after_it() -> None:
             effect.kind,
             "team#0",
         )
-        for effect in told.effects
+        for effect in life.effects
     ]
 
 
 def test_a_commitment_carries_the_ticket_the_policy_the_calendar_and_the_readings() -> None:
     assert OFFICE is not None
-    told = Told(policy_set(commitment("resolution", share(50), p1="4bh"), calendar=OFFICE)).event(created(9 * HOUR, team="a"))
-    told.event(changed(10 * HOUR, status="pending")).event(changed(12 * HOUR, status="open")).wake(14 * HOUR)
+    life = Life(policy_set(commitment("resolution", share(50), p1="4bh"), calendar=OFFICE)).event(created(9 * HOUR, team="a"))
+    life.event(changed(10 * HOUR, status="pending")).event(changed(12 * HOUR, status="open")).wake(14 * HOUR)
 
-    warning = told.effects[-1]
+    warning = life.effects[-1]
     assert (warning.kind, warning.level, warning.at, warning.detected_at) == (Kind.WARNED, "50%", 13 * HOUR, 14 * HOUR)
     assert warning.fields == {"priority": "p1", "team": "a", "status": "open"}
     assert (warning.ticket, warning.policy, warning.policy_version, warning.cycle) == ("T", "p", 1, 1)

@@ -18,12 +18,12 @@ from tests.unit.sla.given import (
     HOUR,
     by_priority,
     changed,
+    commented,
     commitment,
     created,
     ladder,
     policy_set,
     run,
-    says,
     share,
     used,
 )
@@ -51,31 +51,31 @@ def two_versions(first: Policy, second: Policy) -> PolicySet:
 
 
 def test_a_commitment_that_one_version_counts_is_not_counted_by_the_next_on_a_row_of_its_own() -> None:
-    told = run(two_versions(promised(FIRST), promised(SECOND)), created(0), changed(6 * HOUR, team="x"))
+    life = run(two_versions(promised(FIRST), promised(SECOND)), created(0), changed(6 * HOUR, team="x"))
 
-    assert told.lines() == ["started @0h", "breached @40h"]
-    assert [effect.policy_version for effect in told.effects] == [1, 1]
+    assert life.lines() == ["started @0h", "breached @40h"]
+    assert [effect.policy_version for effect in life.effects] == [1, 1]
 
 
 def test_once_the_clock_of_the_old_version_has_ended_the_new_one_counts() -> None:
     policies = two_versions(promised(FIRST), promised(SECOND))
-    told = run(policies, created(0), says(5 * HOUR), changed(6 * HOUR, team="x"))
+    life = run(policies, created(0), commented(5 * HOUR), changed(6 * HOUR, team="x"))
 
-    assert told.lines() == ["started @0h", "met @5h", "started @6h", "breached @46h"]
-    assert [effect.policy_version for effect in told.effects] == [1, 1, 2, 2]
+    assert life.lines() == ["started @0h", "met @5h", "started @6h", "breached @46h"]
+    assert [effect.policy_version for effect in life.effects] == [1, 1, 2, 2]
 
 
 def test_a_ladder_that_one_version_climbs_is_not_climbed_by_the_next_on_a_row_of_its_own() -> None:
-    told = run(two_versions(climbed(FIRST), climbed(SECOND)), created(0), changed(6 * HOUR, team="x"))
+    life = run(two_versions(climbed(FIRST), climbed(SECOND)), created(0), changed(6 * HOUR, team="x"))
 
-    assert [(effect.level, effect.at, effect.policy_version) for effect in told.effects] == [("team", 40 * HOUR, 1)]
+    assert [(effect.level, effect.at, effect.policy_version) for effect in life.effects] == [("team", 40 * HOUR, 1)]
 
 
 def test_once_the_ladder_of_the_old_version_has_ended_the_new_one_climbs() -> None:
     policies = two_versions(climbed(FIRST), climbed(SECOND))
-    told = run(policies, created(0), says(5 * HOUR), changed(6 * HOUR, team="x"))
+    life = run(policies, created(0), commented(5 * HOUR), changed(6 * HOUR, team="x"))
 
-    assert [(effect.level, effect.at, effect.policy_version) for effect in told.effects] == [("team", 46 * HOUR, 2)]
+    assert [(effect.level, effect.at, effect.policy_version) for effect in life.effects] == [("team", 46 * HOUR, 2)]
 
 
 def gold_only(*policies: Policy) -> PolicySet:
@@ -90,16 +90,16 @@ def test_what_a_version_promised_is_withdrawn_by_that_version() -> None:
     events = [created(6 * HOUR, contract="gold"), changed(50 * HOUR, contract="none")]
 
     assert run(gold_only(policy), *events).lines() == ["started @6h", "breached @46h", "raised team @46h", "released team @50h"]
-    told = run(gold_only(policy), events[0], changed(10 * HOUR, contract="none"))
-    assert told.lines() == ["started @6h", "cancelled @10h"]
-    assert told.effects[-1].reason is Reason.NO_LONGER_APPLIES
+    life = run(gold_only(policy), events[0], changed(10 * HOUR, contract="none"))
+    assert life.lines() == ["started @6h", "cancelled @10h"]
+    assert life.effects[-1].reason is Reason.NO_LONGER_APPLIES
 
 
 def test_a_breach_stands_when_the_promise_ceases_to_apply_and_the_others_are_withdrawn() -> None:
     policies = policy_set(commitment("first_response", p1="1h"), commitment("resolution", p1="9h"), applies_to=GOLD)
-    told = run(policies, created(0, contract="gold"), changed(2 * HOUR, contract="none"))
+    life = run(policies, created(0, contract="gold"), changed(2 * HOUR, contract="none"))
 
-    assert [(effect.kind.partition(".")[2], effect.commitment) for effect in told.effects] == [
+    assert [(effect.kind.partition(".")[2], effect.commitment) for effect in life.effects] == [
         ("started", "first_response"),
         ("started", "resolution"),
         ("breached", "first_response"),
@@ -153,6 +153,8 @@ def test_nothing_an_event_does_changes_the_state_it_was_applied_to(event: Event)
 @pytest.mark.parametrize("when", [ALWAYS, Not(SOLVED)])
 def test_a_promise_on_a_stopped_clock_is_not_laid_by_a_change_of_fields(when: Condition) -> None:
     resolved = dataclasses.replace(commitment("first_response", p1="1h"), when=when)
-    told = run(policy_set(resolved), created(0), says(30), changed(1 * HOUR, priority="p2"), changed(2 * HOUR, priority="p1"))
+    life = run(
+        policy_set(resolved), created(0), commented(30), changed(1 * HOUR, priority="p2"), changed(2 * HOUR, priority="p1")
+    )
 
-    assert told.lines("started", "met", "breached") == ["started @0h", f"met @{30 / HOUR:g}h"]
+    assert life.lines("started", "met", "breached") == ["started @0h", f"met @{30 / HOUR:g}h"]

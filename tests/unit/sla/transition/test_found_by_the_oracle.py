@@ -9,7 +9,7 @@ from stream.language.calendars import read_calendar
 from stream.sla.calendar.duration import Duration
 from stream.sla.effects import Kind
 from stream.sla.policy.conditions import ALWAYS, FieldIn
-from stream.sla.policy.metric import BUILT_IN, SOLVED, Metric
+from stream.sla.policy.metric import BEGUN, BUILT_IN, SOLVED, Metric
 from stream.sla.policy.policy import Choice, Commitment, Ladder, LadderKind, Level, OnChange, Policy, Threshold
 from stream.sla.policy.resolve import PolicySet
 from tests.unit.sla.given import ALWAYS as AROUND_THE_CLOCK
@@ -18,12 +18,12 @@ from tests.unit.sla.given import (
     after,
     by_priority,
     changed,
+    commented,
     commitment,
     created,
     ladder,
     policy_set,
     run,
-    says,
     share,
     used,
 )
@@ -43,14 +43,14 @@ def test_warnings_follow_the_fields_though_the_target_stays() -> None:
     resolved = dataclasses.replace(
         commitment("resolution", p1="8h", p2="8h"), warn_at=_marks_by_priority(p1=[share(75)], p2=[share(25)])
     )
-    told = run(policy_set(resolved), created(0), changed(1 * HOUR, priority="p2"))
-    assert told.lines("warned", "breached") == ["warned 25% @2h", "breached @8h"]
+    life = run(policy_set(resolved), created(0), changed(1 * HOUR, priority="p2"))
+    assert life.lines("warned", "breached") == ["warned 25% @2h", "breached @8h"]
 
 
 def test_warnings_that_the_new_fields_bring_are_sent() -> None:
     resolved = dataclasses.replace(commitment("resolution", p1="8h", p2="8h"), warn_at=_marks_by_priority(p2=[share(50)]))
-    told = run(policy_set(resolved), created(0), changed(1 * HOUR, priority="p2"))
-    assert told.lines("warned", "breached") == ["warned 50% @4h", "breached @8h"]
+    life = run(policy_set(resolved), created(0), changed(1 * HOUR, priority="p2"))
+    assert life.lines("warned", "breached") == ["warned 50% @4h", "breached @8h"]
 
 
 # A ticket begins with the status "new", said or not.
@@ -69,20 +69,20 @@ def test_a_row_that_always_starts_starts_with_the_ticket() -> None:
 
 # reset "begins a new cycle at the change": time used counts from there, for a mark of time used as well.
 def test_after_a_reset_time_used_counts_from_the_change() -> None:
-    told = run(
+    life = run(
         policy_set(commitment("resolution", used("2h"), on_change=OnChange.RESET)),
         created(0, "p2"),
         changed(3 * HOUR, priority="p1"),
     )
-    assert told.lines("warned", "breached") == ["warned 2h @2h", "warned 2h @5h", "breached @7h"]
+    assert life.lines("warned", "breached") == ["warned 2h @2h", "warned 2h @5h", "breached @7h"]
 
 
 # A ladder that ceased to apply and applies again goes on.
 def test_a_ladder_that_applies_again_climbs_on() -> None:
     gold = FieldIn("contract", frozenset({"gold"}))
     policies = policy_set(ladders=(dataclasses.replace(ladder(("team", used("4h")), ("manager", used("8h"))), when=gold),))
-    told = run(policies, created(0, contract="gold"), changed(5 * HOUR, contract="tin"), changed(6 * HOUR, contract="gold"))
-    assert "raised manager @8h" in told.lines("raised")
+    life = run(policies, created(0, contract="gold"), changed(5 * HOUR, contract="tin"), changed(6 * HOUR, contract="gold"))
+    assert "raised manager @8h" in life.lines("raised")
 
 
 def _office() -> Calendar:
@@ -94,13 +94,13 @@ def _office() -> Calendar:
     return office
 
 
-def test_monitoring_ends_when_it_was_said_to_end() -> None:
+def test_monitoring_ends_at_the_instant_that_was_emitted() -> None:
     office = _office()
     watched = ladder(("team", used("1h")), monitoring=Duration.parse("4bh"))
     calendar = Choice(((P1, "office"), (ALWAYS, "24x7")))
     policies = PolicySet((Policy("p", 1, calendar, ladders=(watched,)),), {"office": office, "24x7": AROUND_THE_CLOCK})
-    told = run(policies, created(0), changed(16 * HOUR, status="solved", priority="p2"))
-    watch, release = told.effects[-2:]
+    life = run(policies, created(0), changed(16 * HOUR, status="solved", priority="p2"))
+    watch, release = life.effects[-2:]
     assert (watch.kind, release.kind) == (Kind.MONITORING, Kind.RELEASED)
     assert release.at == watch.due_at
 
@@ -112,32 +112,32 @@ def test_a_resumption_shows_the_deadline_of_the_target_it_still_has() -> None:
         "resolution", BUILT_IN["resolution"], Choice(((P1, Duration.parse("2bh")), (P2, Duration.parse("9h"))))
     )
     policies = PolicySet((Policy("p", 1, calendar, commitments=(resolved,)),), {"office": office, "24x7": AROUND_THE_CLOCK})
-    told = run(
+    life = run(
         policies,
         created(0),
         changed(1 * HOUR, status="solved", priority="p2"),
         changed(2 * HOUR, status="open"),
         until=3 * HOUR,
     )
-    (resumed,) = [effect for effect in told.effects if effect.kind is Kind.RESUMED]
+    (resumed,) = [effect for effect in life.effects if effect.kind is Kind.RESUMED]
     assert resumed.due_at == 10 * HOUR  # nine hours of the new target, one of them used
 
 
-def test_nobody_who_was_told_of_an_escalation_is_left_without_its_end() -> None:
+def test_nobody_who_was_notified_of_an_escalation_is_left_without_its_end() -> None:
     policies = policy_set(
         commitment("next_response", p1="1h"),
         ladders=(ladder(("team", after("1h")), on="next_response", monitoring=Duration.parse("24h")),),
     )
-    told = run(
+    life = run(
         policies,
         created(0),
-        says(1 * HOUR),
-        says(2 * HOUR, "customer"),
-        says(5 * HOUR),
-        says(6 * HOUR, "customer"),
+        commented(1 * HOUR),
+        commented(2 * HOUR, "customer"),
+        commented(5 * HOUR),
+        commented(6 * HOUR, "customer"),
         until=7 * HOUR,
     )
-    assert told.lines("raised", "monitoring", "released", "recurred")[2:] != []
+    assert life.lines("raised", "monitoring", "released", "recurred")[2:] != []
 
 
 def test_a_stop_of_another_row_does_not_end_an_escalation_of_the_same_name() -> None:
@@ -156,13 +156,49 @@ def test_a_stop_of_another_row_does_not_end_an_escalation_of_the_same_name() -> 
     before = Policy("q", 1, Choice.fixed(AROUND_THE_CLOCK.name), ladders=(by_itself,))
     policies = PolicySet((later, before), {AROUND_THE_CLOCK.name: AROUND_THE_CLOCK})
 
-    told = run(
+    life = run(
         policies,
         created(0),
-        says(1 * HOUR, "agent"),
-        says(11 * HOUR, "customer"),
-        says(12 * HOUR, "agent"),
+        commented(1 * HOUR, "agent"),
+        commented(11 * HOUR, "customer"),
+        commented(12 * HOUR, "agent"),
         until=20 * HOUR,
     )
 
-    assert [(effect.kind, effect.at) for effect in told.effects if effect.ladder] == [(Kind.RAISED, created(1 * HOUR).at)]
+    assert [(effect.kind, effect.at) for effect in life.effects if effect.ladder] == [(Kind.RAISED, created(1 * HOUR).at)]
+
+
+def test_a_cycle_that_begins_in_a_version_without_the_ladder_ends_the_monitoring_of_the_one_before() -> None:
+    own = ladder(("team", after("1h")), on="next_response", monitoring=Duration.parse("24h"))
+    calendar, answers = Choice.fixed(AROUND_THE_CLOCK.name), (commitment("next_response", p1="1h"),)
+    first = Policy("p", 1, calendar, commitments=answers, ladders=(own,))
+    second = Policy("p", 2, calendar, since=5 * HOUR, commitments=answers)
+    policies = PolicySet((first, second), {AROUND_THE_CLOCK.name: AROUND_THE_CLOCK})
+
+    life = run(
+        policies,
+        created(0),
+        commented(1 * HOUR),
+        commented(2 * HOUR, "customer"),
+        commented(4 * HOUR + HOUR // 2),
+        commented(6 * HOUR, "customer"),
+        until=100 * HOUR,
+    )
+
+    escalated = [(effect.kind, effect.at) for effect in life.effects if effect.ladder]
+    assert escalated[1:] == [(Kind.MONITORING, 4 * HOUR + HOUR // 2), (Kind.RELEASED, 6 * HOUR)]
+
+
+def test_a_ladder_of_the_same_name_on_another_row_does_not_watch_on() -> None:
+    own, other = (
+        dataclasses.replace(ladder(("team", used("1h")), monitoring=Duration.parse("24h")), metric=Metric(name, BEGUN, SOLVED))
+        for name in ("p/ladder", "q/ladder")
+    )
+    calendar = Choice.fixed(AROUND_THE_CLOCK.name)
+    gold = Policy("p", 1, calendar, FieldIn("contract", frozenset({"gold"})), ladders=(own,))
+    rest = Policy("q", 1, calendar, ladders=(other,))
+    policies = PolicySet((gold, rest), {AROUND_THE_CLOCK.name: AROUND_THE_CLOCK})
+
+    life = run(policies, created(0, contract="gold"), changed(2 * HOUR, status="solved", contract="tin"))
+
+    assert life.lines() == ["raised team @1h", "monitoring team @2h", "released team @2h"]

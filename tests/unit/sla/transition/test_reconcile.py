@@ -17,7 +17,7 @@ from stream.sla.transition import reconcile
 from stream.sla.transition.commitment import CommitmentMachine
 from stream.sla.transition.escalation import EscalationMachine
 from stream.sla.transition.reconcile import TABLE, Action, Case
-from tests.unit.sla.given import ALWAYS, HOUR, Told, by_priority, changed, created, says, used
+from tests.unit.sla.given import ALWAYS, HOUR, Life, by_priority, changed, commented, created, used
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -61,7 +61,7 @@ STORIES = {
         [policy(HERE, applies_to=GOLD), dataclasses.replace(policy(THERE, applies_to=TIN), name="q")],
         [created(0, contract="gold"), changed(1 * HOUR, contract="tin")],
     ),
-    Case.NEXT_CYCLE: ([policy(AFTER_ANSWERS)], [created(0), says(1 * HOUR), says(2 * HOUR)]),
+    Case.NEXT_CYCLE: ([policy(AFTER_ANSWERS)], [created(0), commented(1 * HOUR), commented(2 * HOUR)]),
 }
 OF_LADDERS = {
     Case.NEW: ([policy(HERE, ladder=True)], [created(0)]),
@@ -89,9 +89,9 @@ OF_LADDERS = {
         [policy(AFTER_ANSWERS, ladder=True, applies_to=GOLD)],
         [
             created(0, contract="gold"),
-            says(1 * HOUR),
+            commented(1 * HOUR),
             changed(6 * HOUR, contract="none"),
-            says(7 * HOUR),
+            commented(7 * HOUR),
             changed(8 * HOUR, contract="gold"),
         ],
     ),
@@ -163,25 +163,25 @@ def test_only_a_deployment_redeploys() -> None:
 @pytest.mark.parametrize("case", STORIES, ids=lambda case: case.name)
 def test_a_commitment_meets_every_case(case: Case, cases: list[Case]) -> None:
     policies, events = STORIES[case]
-    told = Told(PolicySet(tuple(policies), {ALWAYS.name: ALWAYS}))
+    life = Life(PolicySet(tuple(policies), {ALWAYS.name: ALWAYS}))
     for event in events:
         cases.clear()
-        told.event(event)
+        life.event(event)
 
     assert case in cases or COMPILED
-    assert [effect.kind for effect in told.steps[-1].effects] == EMITTED[case]
+    assert [effect.kind for effect in life.steps[-1].effects] == EMITTED[case]
 
 
 @pytest.mark.parametrize("case", OF_LADDERS, ids=lambda case: case.name)
 def test_a_ladder_meets_every_case_but_those_of_targets_and_verdicts(case: Case, cases: list[Case]) -> None:
     policies, events = OF_LADDERS[case]
-    told = Told(PolicySet(tuple(policies), {ALWAYS.name: ALWAYS}))
+    life = Life(PolicySet(tuple(policies), {ALWAYS.name: ALWAYS}))
     for event in events:
         cases.clear()
-        told.event(event)
+        life.event(event)
 
     assert case in cases or COMPILED
-    assert [effect.kind for effect in told.steps[-1].effects] == EMITTED_BY_LADDERS[case]
+    assert [effect.kind for effect in life.steps[-1].effects] == EMITTED_BY_LADDERS[case]
 
 
 def deployed(before: Policy, *after: Policy) -> Deployments:
@@ -190,59 +190,59 @@ def deployed(before: Policy, *after: Policy) -> Deployments:
     return Deployments.fixed(PolicySet((before,), calendars)).add(1, 1 * HOUR, PolicySet(after, calendars))
 
 
-def facts(told: Told) -> list[tuple[object, ...]]:
+def facts(life: Life) -> list[tuple[object, ...]]:
     """Kind, hour, reason, cause and deployment of what the last step emitted."""
     return [
-        (effect.kind, effect.at / HOUR, effect.reason, effect.cause, effect.deployment) for effect in told.steps[-1].effects
+        (effect.kind, effect.at / HOUR, effect.reason, effect.cause, effect.deployment) for effect in life.steps[-1].effects
     ]
 
 
 def test_a_deployment_measures_an_open_commitment_whole(cases: list[Case]) -> None:
-    told = Told(deployed(policy(HERE), policy(HERE, target="6h"))).event(created(0))
+    life = Life(deployed(policy(HERE), policy(HERE, target="6h"))).event(created(0))
     cases.clear()
-    told.wake(2 * HOUR)
+    life.wake(2 * HOUR)
 
     assert cases == [Case.REDEPLOYED] or COMPILED
-    assert facts(told) == [(Kind.RETARGETED, 1, Reason.POLICY_CHANGED, "deployment:1", 1)]
-    assert told.effects[-1].due_at == 6 * HOUR
+    assert facts(life) == [(Kind.RETARGETED, 1, Reason.POLICY_CHANGED, "deployment:1", 1)]
+    assert life.effects[-1].due_at == 6 * HOUR
 
 
-def test_a_deployment_that_changes_nothing_about_a_commitment_says_nothing_of_it(cases: list[Case]) -> None:
+def test_a_deployment_that_changes_nothing_about_a_commitment_emits_nothing_of_it(cases: list[Case]) -> None:
     more = Commitment("more", HERE, by_priority(p1="9h"))
     after = dataclasses.replace(policy(HERE), commitments=(*policy(HERE).commitments, more))
-    told = Told(deployed(policy(HERE), after)).event(created(0))
+    life = Life(deployed(policy(HERE), after)).event(created(0))
     cases.clear()
-    told.wake(2 * HOUR)
+    life.wake(2 * HOUR)
 
     assert cases == [Case.REDEPLOYED, Case.NEW] or COMPILED
-    assert [(effect.commitment, effect.kind) for effect in told.steps[-1].effects] == [("more", Kind.STARTED)]
+    assert [(effect.commitment, effect.kind) for effect in life.steps[-1].effects] == [("more", Kind.STARTED)]
 
 
 def test_a_deployment_that_changes_nothing_about_a_ticket_leaves_its_state_alone(cases: list[Case]) -> None:
-    told = Told(deployed(policy(HERE), policy(HERE))).event(created(0))
+    life = Life(deployed(policy(HERE), policy(HERE))).event(created(0))
     cases.clear()
-    state = told.state
-    told.wake(2 * HOUR)
+    state = life.state
+    life.wake(2 * HOUR)
 
     assert cases == []
-    assert facts(told) == []
-    assert told.state is state
+    assert facts(life) == []
+    assert life.state is state
 
 
 def test_a_deployment_takes_an_open_ladder_to_its_new_levels(cases: list[Case]) -> None:
-    told = Told(deployed(policy(HERE, ladder=True), policy(HERE, ladder=True, target="6h"))).event(created(0))
+    life = Life(deployed(policy(HERE, ladder=True), policy(HERE, ladder=True, target="6h"))).event(created(0))
     cases.clear()
-    told.wake(2 * HOUR)
+    life.wake(2 * HOUR)
 
     assert cases == [Case.REDEPLOYED] or COMPILED
-    assert facts(told) == []
-    assert told.wake(7 * HOUR).lines() == ["raised team @6h"]
+    assert facts(life) == []
+    assert life.wake(7 * HOUR).lines() == ["raised team @6h"]
 
 
 def test_a_level_that_a_deployment_makes_due_in_the_past_is_raised_at_the_deployment() -> None:
-    told = Told(deployed(policy(HERE, ladder=True), policy(HERE, ladder=True, target="0.5h"))).event(created(0))
+    life = Life(deployed(policy(HERE, ladder=True), policy(HERE, ladder=True, target="0.5h"))).event(created(0))
 
-    assert facts(told.wake(2 * HOUR)) == [(Kind.RAISED, 1, Reason.TIME_USED, "deployment:1", 1)]
+    assert facts(life.wake(2 * HOUR)) == [(Kind.RAISED, 1, Reason.TIME_USED, "deployment:1", 1)]
 
 
 @pytest.mark.parametrize(("ladder", "kind"), [(False, Kind.CANCELLED), (True, Kind.RELEASED)])
@@ -256,9 +256,9 @@ def test_a_level_that_a_deployment_makes_due_in_the_past_is_raised_at_the_deploy
 def test_a_deployment_withdraws_what_it_does_not_want(
     ladder: bool, kind: Kind, after: Policy, reason: Reason, cases: list[Case]
 ) -> None:
-    told = Told(deployed(policy(HERE, ladder=ladder, target="0.5h" if ladder else "4h"), after)).event(created(0))
+    life = Life(deployed(policy(HERE, ladder=ladder, target="0.5h" if ladder else "4h"), after)).event(created(0))
     cases.clear()
-    told.wake(2 * HOUR)
+    life.wake(2 * HOUR)
 
     assert cases == [Case.UNWANTED] or COMPILED
-    assert facts(told)[-1] == (kind, 1, reason, "deployment:1", 1)
+    assert facts(life)[-1] == (kind, 1, reason, "deployment:1", 1)
