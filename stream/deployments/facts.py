@@ -54,6 +54,7 @@ class Part(StrEnum):
     ON_CHANGE = "on_change"
     EXTENSIONS = "extensions"
     AT_DEADLINE = "at_deadline"
+    PAUSE_TIME = "pause_time"
     KIND = "kind"
     ON = "on"
     OWNER = "owner"

@@ -12,6 +12,7 @@ from stream.language.conditions import read_clock_condition, read_ticket_conditi
 from stream.language.metrics import PARTS, read_parts
 from stream.language.renames import read_was
 from stream.language.thresholds import read_duration, read_share, read_warnings
+from stream.sla.calendar.duration import Clock
 from stream.sla.policy.conditions import ALWAYS, Condition
 from stream.sla.policy.metric import base_name, row_name
 from stream.sla.policy.policy import AtDeadline, Choice, Commitment, OnChange, Threshold
@@ -35,6 +36,7 @@ _KEYS: Final = (
     "on_change",
     "extensions",
     "at_deadline",
+    "pause_time",
     "was",
     *PARTS,
 )
@@ -62,6 +64,7 @@ def read_commitment(data: object, report: Report, known: Known) -> Commitment | 
     )
     on_change = part(entry, "on_change", report, read_word(OnChange)) or OnChange.CARRY
     at_deadline = part(entry, "at_deadline", report, read_word(AtDeadline)) or AtDeadline.MET
+    pause_time = part(entry, "pause_time", report, read_word(Clock)) or Clock.BUSINESS
     objective = part(entry, "objective", report, _read_objective)
     cap = part(entry, "extensions", report, _read_cap)
     was = read_was(entry, report, name)
@@ -72,7 +75,7 @@ def read_commitment(data: object, report: Report, known: Known) -> Commitment | 
         report(("at_deadline",), "a timer promises nothing, so it is never breached: take `at_deadline` away")
     if metric is None or name is None or when is None or target is None or warn_at is None:
         return None
-    return Commitment(name, metric, target, warn_at, when, calendar, objective, on_change, cap, was, at_deadline)
+    return Commitment(name, metric, target, warn_at, when, calendar, objective, on_change, cap, was, at_deadline, pause_time)
 
 
 def _row(entry: Mapping[str, object], report: Report, base: Metric) -> Metric | None:

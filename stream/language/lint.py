@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from stream.language.conditions import NEVER
 from stream.language.lint_thresholds import check_levels, check_warnings
+from stream.sla.calendar.duration import Clock
 from stream.sla.policy.conditions import STARTED, All, AnyOf, Condition, Not, fields_read, holds
 from stream.sla.policy.metric import Again, Metric, base_name
 from stream.sla.policy.satisfiability import example, possible
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from stream.documents.document import Report
     from stream.language.policy import Reading
     from stream.sla.calendar.calendar import Calendar
-    from stream.sla.policy.policy import Choice, Policy
+    from stream.sla.policy.policy import Choice, Commitment, Policy
 
 
 def lint(readings: Sequence[Reading], calendars: Mapping[str, Calendar]) -> None:
@@ -42,6 +43,7 @@ def lint(readings: Sequence[Reading], calendars: Mapping[str, Calendar]) -> None
             if _applies(scope, here, "commitment"):
                 _stopwatch_runs(commitment.metric, scope, here)
                 check_warnings(policy, commitment, here, calendars)
+                _pauses_move(commitment, here)
                 choices = {"when": [commitment.when], "target": commitment.target.conditions}
                 choices["warn_at"] = commitment.warn_at.conditions
                 _starts_are_told_apart(choices, commitment.calendar or policy.calendar, here, calendars)
@@ -74,6 +76,16 @@ def _starts_are_told_apart(
         for key, conditions in asked.items():
             if any(STARTED in fields_read(condition) for condition in conditions):
                 report((key,), f"no clock starts out of hours: `{'`, `'.join(names)}` never closes; give it another calendar")
+
+
+def _pauses_move(commitment: Commitment, report: Report) -> None:
+    """Report a `pause_time: wall` that moves no deadline."""
+    if commitment.pause_time is not Clock.WALL:
+        return
+    if all(target.clock is Clock.WALL for _, target in commitment.target.cases):
+        report(("pause_time",), "moves nothing: no target is in business time, and on the wall a pause always counts so")
+    elif commitment.metric.pauses is None and commitment.metric.again is not Again.CONTINUE:
+        report(("pause_time",), f"moves nothing: the metric `{base_name(commitment.metric.name)}` is never paused")
 
 
 # Which policy applies.

@@ -9,6 +9,8 @@ from stream.sla.events import Event
 from tests.oracle.asked import Fields, Record, matters, moves, touches
 from tests.oracle.promised import (
     MINUTE,
+    WALL,
+    WALL_PAUSES,
     EscalationState,
     Offer,
     ResolvedCommitment,
@@ -268,14 +270,14 @@ class Changing:
         self, one: ResolvedCommitment, offer: Offer, watch: Watch, granted: tuple[int | None, Mapping[str, OpenMinutes]]
     ) -> None:
         keeping, old = self.keeping, one.offer
-        before = (one.due, one.target, one.clock == "", _named(old))
+        before = (one.due, one.target, _way(one.clock), _named(old))
         renamed = old.commitment.name != offer.commitment.name
         one.policy = offer.policy.name
         if one.unjudged:
             one.offer, one.cycle = offer, watch.cycle
         else:
             keeping.aim_at(one, offer, watch, granted)
-        if (one.due, one.target, one.clock == "", _named(offer)) == before and not renamed:
+        if (one.due, one.target, _way(one.clock), _named(offer)) == before and not renamed:
             return
         keeping.warn_anew(one, watch)
         keeping.tell(one, "retargeted")
@@ -307,3 +309,8 @@ class Changing:
 
 def _named(offer: Offer) -> tuple[str, int, str, str]:
     return offer.policy.name, offer.policy.version, offer.calendar, offer.commitment.metric.name
+
+
+def _way(clock: str) -> tuple[bool, bool]:
+    """How a target counts, whichever the calendar."""
+    return clock == WALL, clock.endswith(WALL_PAUSES)

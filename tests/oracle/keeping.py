@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from stream.sla.policy.policy import OnChange
 from tests.oracle.hours import length
-from tests.oracle.promised import WALL, Offer, ResolvedCommitment, Story, Watch, offered, reached
+from tests.oracle.promised import WALL, WALL_PAUSES, Offer, ResolvedCommitment, Story, Watch, clocks_of, offered, reached
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -167,7 +167,7 @@ class Keeping:
                 hours = self.story.hours[offer.calendar]
                 resolved.extension = sum(hours.is_open(minute) for minute in range(start, start + resolved.extension))
             else:
-                moved = old_hours[clock].add(start, resolved.extension)
+                moved = old_hours[clock.removesuffix(WALL_PAUSES)].add(start, resolved.extension)
                 resolved.extension = resolved.extension if moved is None else moved - start
         self._measure_anew(resolved, watch)
         self._aim(resolved, watch)
@@ -178,7 +178,7 @@ class Keeping:
         return watch.first_showed(resolved.clock, resolved.base + (resolved.target or 0), self.story.now)
 
     def _measure_anew(self, resolved: ResolvedCommitment, watch: Watch) -> None:
-        clocks = (WALL, *self.story.hours)
+        clocks = clocks_of(self.story.hours)
         if resolved.begins_minute is not None:
             resolved.begins_at = {clock: watch.count(clock, resolved.begins_minute) for clock in clocks}
         if resolved.used_minute is not None:
@@ -188,7 +188,8 @@ class Keeping:
         resolved.target = None
         if offer.target:
             business, resolved.target = length(offer.target, self.story.hours[offer.calendar], watch.began)
-            resolved.clock = offer.calendar if business else WALL
+            on_wall = WALL_PAUSES if offer.commitment.pause_time == "wall" else ""
+            resolved.clock = offer.calendar + on_wall if business else WALL
 
     def _aim(self, resolved: ResolvedCommitment, watch: Watch) -> None:
         """Rule 19: find the deadline in sight."""

@@ -100,6 +100,11 @@ Policies that change on the way
 What comes in out of hours
 41. A condition may ask how a clock started: in hours if the calendar on which the commitment or ladder counts was open in the
     minute in which the cycle of its stopwatch began, else out of hours. A new set answers by its own calendars.
+
+Pauses on the wall
+42. With ``pause_time: wall`` a business target counts as if all minutes in which the stopwatch ran followed each other from the
+    minute of its start on: the n-th of them counts if the calendar opens the n-th minute from the start. So do its warnings
+    and levels in business time. That is another clock than the calendar's own: rule 15 holds when one takes the other's place.
 """
 
 from __future__ import annotations

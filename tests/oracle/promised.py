@@ -21,6 +21,8 @@ MINUTE = 60_000_000
 NOBODY = Event(at=0, id="", type="ticket.changed", source="")
 WALL = ""
 """The clock of the wall, where a calendar's name would stand."""
+WALL_PAUSES = "~"
+"""After the name of a calendar: its clock where pauses count on the wall, rule 42."""
 
 
 class Expected(NamedTuple):
@@ -89,7 +91,7 @@ class Watch:
             self.cycle += 1
             self.began = minute
             self.ran = []
-            self.counts = dict.fromkeys((WALL, *self.hours), 0)
+            self.counts = dict.fromkeys(clocks_of(self.hours), 0)
         after = {"pause": "paused", "stop": "stopped", "skip": "stopped", "cancel": "cancelled"}
         self.phase = after.get(move, "running")
 
@@ -97,17 +99,19 @@ class Watch:
         """The calendars are others than before."""
         self.hours = hours
         if self.cycle:
-            self.counts = {clock: self.count(clock, self.ran[-1] + 1 if self.ran else 0) for clock in (WALL, *hours)}
+            self.counts = {clock: self.count(clock, self.ran[-1] + 1 if self.ran else 0) for clock in clocks_of(hours)}
 
     def count(self, clock: str, until: int) -> int:
         """How many of the minutes in which it ran up to then counted."""
-        return sum(self._counts(clock, minute) for minute in self.ran if minute < until)
+        return sum(self._counts(clock, minute, place) for place, minute in enumerate(self.ran) if minute < until)
 
     def a_minute_ago(self, now: int) -> Watch:
         """As it stood before the minute that ended now."""
         ran = self.ran[:-1] if self.ran and self.ran[-1] == now - 1 else self.ran
         last = self.ran[len(ran) :]
-        counts = {clock: count - sum(self._counts(clock, minute) for minute in last) for clock, count in self.counts.items()}
+        counts = {
+            clock: count - sum(self._counts(clock, minute, len(ran)) for minute in last) for clock, count in self.counts.items()
+        }
         return replace(self, ran=ran, counts=counts)
 
     def run(self, minute: int) -> None:
@@ -115,14 +119,16 @@ class Watch:
         self.ran.append(minute)
         self.counts[WALL] += 1
         day, of_day = divmod(minute, DAY)
+        laid = divmod(self.began + len(self.ran) - 1, DAY)
         for clock, hours in self.hours.items():
             self.counts[clock] += hours.open_minutes(day)[of_day]
+            self.counts[clock + WALL_PAUSES] += hours.open_minutes(laid[0])[laid[1]]
 
     def reading(self, clock: str) -> int:
         """The highest reading it showed while it ran: minutes used, or -1 if it has not run at all."""
         if self.phase == "running":
             return self.counts[clock]
-        return self.counts[clock] - self._counts(clock, self.ran[-1]) if self.ran else -1
+        return self.counts[clock] - self._counts(clock, self.ran[-1], len(self.ran) - 1) if self.ran else -1
 
     def first_showed(self, clock: str, minutes: int, now: int, *, strict: bool = False) -> int | None:
         """The first minute at which it ran and showed so much: in the past, or ahead if it goes on as now.
@@ -130,23 +136,34 @@ class Watch:
         ``strict``: or at which it ceased to run and showed so much.
         """
         used = 0
-        for minute in self.ran:
+        for place, minute in enumerate(self.ran):
             if used >= minutes:
                 return minute
-            used += self._counts(clock, minute)
+            used += self._counts(clock, minute, place)
             if strict and used >= minutes:
                 return minute + 1
         if self.phase != "running":
             return None
+        place = len(self.ran)
         while used < minutes:
-            if clock != WALL and self.hours[clock].is_over(now):
+            laid = self.began + place if clock.endswith(WALL_PAUSES) else now
+            if clock != WALL and self.hours[clock.removesuffix(WALL_PAUSES)].is_over(laid):
                 return None
-            used += self._counts(clock, now)
+            used += self._counts(clock, now, place)
             now += 1
+            place += 1
         return now
 
-    def _counts(self, clock: str, minute: int) -> int:
+    def _counts(self, clock: str, minute: int, place: int) -> int:
+        """``place``: of the minute among those in which it ran."""
+        if clock.endswith(WALL_PAUSES):
+            clock, minute = clock.removesuffix(WALL_PAUSES), self.began + place
         return 1 if clock == WALL else self.hours[clock].is_open(minute)
+
+
+def clocks_of(hours: Mapping[str, OpenMinutes]) -> list[str]:
+    """Every clock on which something may count."""
+    return [WALL, *hours, *(name + WALL_PAUSES for name in hours)]
 
 
 @dataclass
@@ -301,6 +318,8 @@ def reached(threshold: Threshold, resolved: ResolvedCommitment | None, watch: Wa
     assert threshold.duration is not None
     business, minutes = length(threshold.duration.text, hours, watch.began)
     clock = calendar if business else WALL
+    if business and resolved is not None and resolved.clock.endswith(WALL_PAUSES):
+        clock += WALL_PAUSES
     if threshold.kind is ThresholdKind.USED:
         return watch.reading(clock) >= minutes + (0 if resolved is None else resolved.used_from.get(clock, 0))
     if resolved is None or resolved.allowance is None:
@@ -318,4 +337,4 @@ def reached(threshold: Threshold, resolved: ResolvedCommitment | None, watch: Wa
 
 def clock_on(clock: str, calendar: str) -> str:
     """A business clock read on the calendar that the fields now give."""
-    return WALL if clock == WALL else calendar
+    return WALL if clock == WALL else calendar + WALL_PAUSES * clock.endswith(WALL_PAUSES)

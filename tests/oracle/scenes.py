@@ -12,7 +12,7 @@ from random import Random
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from stream.language.calendars import read_calendar
-from stream.sla.calendar.duration import Duration
+from stream.sla.calendar.duration import Clock, Duration
 from stream.sla.events import STATUSES, Event
 from stream.sla.policy.conditions import ALWAYS, AnyOf, Condition, EventIs, FieldIn, Not
 from stream.sla.policy.metric import BEGUN, BUILT_IN, SOLVED, Again, Metric
@@ -207,6 +207,7 @@ def _commitments(random: Random, *, several: bool) -> tuple[Commitment, ...]:
                 mode,
                 cap,
                 at_deadline=AtDeadline.MET if ROWS[metric].timer else random.choice([*AtDeadline, AtDeadline.MET]),
+                pause_time=random.choice([*Clock, Clock.BUSINESS]),
             )
         )
     return tuple(made)

@@ -10,7 +10,7 @@ from dataclasses import replace
 from random import Random
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from stream.sla.calendar.duration import Duration
+from stream.sla.calendar.duration import Clock, Duration
 from stream.sla.engine import Engine
 from stream.sla.events import Event
 from stream.sla.policy.conditions import ALWAYS, AnyOf, Condition, EventIs, FieldIn, Not
@@ -112,6 +112,10 @@ def _at_deadline(random: Random, world: World, _start: int) -> World | None:
         return replace(one, at_deadline=AtDeadline.MET if one.metric.timer else random.choice(list(AtDeadline)))
 
     return _of_commitment(random, world, edit)
+
+
+def _pause_time(random: Random, world: World, _start: int) -> World | None:
+    return _of_commitment(random, world, lambda one: replace(one, pause_time=random.choice(list(Clock))))
 
 
 def _cap(random: Random, world: World, _start: int) -> World | None:
@@ -407,6 +411,7 @@ EDITS: list[Callable[[Random, World, int], World | None]] = [
     _commitment_calendar,
     _on_change,
     _at_deadline,
+    _pause_time,
     _cap,
     _conditions,
     _conditions,

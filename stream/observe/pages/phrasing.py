@@ -20,6 +20,7 @@ SHOWN_BY_SPANS: Final = frozenset({Kind.PAUSED, Kind.RESUMED})
 _DEPLOYMENT: Final = "deployment:"
 _TERMS: Final = {
     Term.MET_ONLY_BEFORE: "met only before the deadline, not at it",
+    Term.PAUSES_ON_THE_WALL: "each pause moves the deadline, and the hours that count after it, by its length on the wall",
     Term.STARTED_IN_HOURS: "for a clock that started in hours ({calendar} was open)",
     Term.STARTED_OUT_OF_HOURS: "for a clock that started out of hours ({calendar} was closed)",
 }

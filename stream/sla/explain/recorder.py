@@ -83,6 +83,8 @@ class LevelTarget(NamedTuple):
     clock: Clock
     micros: int | None
     """The reading of the stopwatch, where it is one that decides."""
+    wall_pauses: bool = False
+    """As in ``Stopwatch.elapsed``."""
 
 
 @dataclass(slots=True)
@@ -358,27 +360,21 @@ def _aim(
     threshold: Threshold, resolved_ladder: ResolvedLadder, watch: Stopwatch, commitment_state: CommitmentState | None
 ) -> LevelTarget:
     """When a level is raised, as a reading of the stopwatch where it is one."""
+    wall_pauses = commitment_state is not None and commitment_state.terms.wall_pauses
     if threshold.kind is ThresholdKind.USED:
         amount = resolve(threshold.duration, resolved_ladder.calendar, watch.began)
-        return LevelTarget(resolved_ladder, threshold, amount.clock, amount.micros)
+        wall_pauses = wall_pauses and amount.clock is Clock.BUSINESS
+        return LevelTarget(resolved_ladder, threshold, amount.clock, amount.micros, wall_pauses)
     if commitment_state is None or (allowance := commitment_state.allowance) is None:
         return LevelTarget(resolved_ladder, threshold, Clock.BUSINESS, None)
+    clock = commitment_state.clock
     if threshold.kind is ThresholdKind.SHARE:
-        return LevelTarget(
-            resolved_ladder,
-            threshold,
-            commitment_state.clock,
-            commitment_state.share(threshold.per_mille),
-        )
+        return LevelTarget(resolved_ladder, threshold, clock, commitment_state.share(threshold.per_mille), wall_pauses)
     amount = resolve(threshold.duration, resolved_ladder.calendar, watch.began)
-    if amount.clock is not commitment_state.clock:
-        return LevelTarget(resolved_ladder, threshold, commitment_state.clock, None)
-    return LevelTarget(
-        resolved_ladder,
-        threshold,
-        commitment_state.clock,
-        max(allowance + (amount.micros if threshold.kind is ThresholdKind.AFTER else -amount.micros), 0),
-    )
+    if amount.clock is not clock:
+        return LevelTarget(resolved_ladder, threshold, clock, None, wall_pauses)
+    reading = allowance + (amount.micros if threshold.kind is ThresholdKind.AFTER else -amount.micros)
+    return LevelTarget(resolved_ladder, threshold, clock, max(reading, 0), wall_pauses)
 
 
 def _moment(effect: Effect, change: str, *, expected: bool) -> Moment:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
+from stream.sla.calendar.duration import Clock
 from stream.sla.policy.conditions import IN_HOURS, OUT_OF_HOURS
+from stream.sla.policy.terms import ON_CALENDAR
 
 if TYPE_CHECKING:
     from stream.sla.policy.resolve import ResolvedCommitment
@@ -16,6 +18,8 @@ class Term(StrEnum):
 
     MET_ONLY_BEFORE = "met_only_before_the_deadline"
     """``at_deadline: breached``."""
+    PAUSES_ON_THE_WALL = "pauses_on_the_wall"
+    """``pause_time: wall``, of a target in business time."""
     STARTED_IN_HOURS = "started_in_hours"
     """Its target, or whether it applies, depends on how its clock started."""
     STARTED_OUT_OF_HOURS = "started_out_of_hours"
@@ -29,6 +33,8 @@ def terms_of(resolved: ResolvedCommitment) -> tuple[Term, ...]:
     found = []
     if resolved.strict:
         found.append(Term.MET_ONLY_BEFORE)
+    if resolved.on_calendar != ON_CALENDAR and resolved.target is not None and resolved.target.clock is Clock.BUSINESS:
+        found.append(Term.PAUSES_ON_THE_WALL)
     if resolved.started:
         found.append(_STARTED[resolved.started])
     return tuple(found)

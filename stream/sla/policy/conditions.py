@@ -20,8 +20,8 @@ Test = Callable[[Event, Fields], bool]
 
 DERIVED: Final[Mapping[str, str]] = {
     "@answered": "yes once an agent has commented publicly",
-    "@waiting": "yes from a public comment of the requester until the next answer of an agent; contact while only others of the "
-    "customer have commented",
+    "@waiting": "yes from a public comment of the requester until the next answer of an agent; contact while only others "
+    "of the customer have commented",
     "@dependency": "yes while the ticket waits for at least one third party",
     "@begun": "yes on the event a ticket begins with: its creation, or the first that is known of a partial ticket",
     "@accepted": "customer or manager, once the resolution was accepted",

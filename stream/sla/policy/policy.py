@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Generic, TypeVar
 
+from stream.sla.calendar.duration import Clock
 from stream.sla.policy.conditions import ALWAYS, Condition, holds
 
 if TYPE_CHECKING:
@@ -99,6 +100,9 @@ class Commitment:
     was: str = ""
     """Its former name; empty: it has none."""
     at_deadline: AtDeadline = AtDeadline.MET
+    pause_time: Clock = Clock.BUSINESS
+    """How much a pause moves the deadline of a target in business time: by the time of the calendar, or by its length on the
+    wall."""
 
 
 class LadderKind(StrEnum):

@@ -10,10 +10,11 @@ from __future__ import annotations
 from bisect import bisect_right
 from typing import TYPE_CHECKING, Final
 
+from stream.sla.calendar.duration import Clock
 from stream.sla.policy.conditions import IN_HOURS, OUT_OF_HOURS, STARTED, fields_read, holds
 from stream.sla.policy.policy import AtDeadline
 from stream.sla.policy.spelling import Spellings
-from stream.sla.policy.terms import EscalationTerms
+from stream.sla.policy.terms import ON_CALENDAR, ON_CALENDAR_PAUSED_ON_WALL, EscalationTerms
 from stream.sla.policy.triggers import MetricTriggers
 
 if TYPE_CHECKING:
@@ -51,6 +52,8 @@ class ResolvedCommitment:
         """Nobody promises anything: see ``metrics.Metric``."""
         self.strict: Final[bool] = commitment.at_deadline is AtDeadline.BREACHED
         """What is fulfilled at the instant of the deadline is breached."""
+        self.on_calendar: Final = ON_CALENDAR_PAUSED_ON_WALL if commitment.pause_time is Clock.WALL else ON_CALENDAR
+        """How a target in business time counts."""
         self.started: Final = started
         """How its clock started, ``in_hours`` or ``out_of_hours``, if it asks; otherwise empty."""
 

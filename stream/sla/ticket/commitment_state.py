@@ -19,7 +19,7 @@ from enum import IntEnum
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from stream.sla.calendar.duration import Clock
-from stream.sla.policy.terms import NO_COMMITMENT_TERMS, CommitmentTerms
+from stream.sla.policy.terms import NO_COMMITMENT_TERMS, ON_WALL, CommitmentTerms
 
 if TYPE_CHECKING:
     from stream.sla.calendar.calendar import Calendar
@@ -151,6 +151,14 @@ class CommitmentState:
         promised = self.promised
         return None if promised is None else self.adjusted.rebase_used + promised * per_mille // 1000
 
+    def elapsed(self, watch: Stopwatch, calendar: Calendar, at: int) -> int:
+        """Microseconds used by the cycle up to ``at``, as the target counts them."""
+        return watch.elapsed(self.clock, calendar, at, self.terms.wall_pauses)
+
+    def paused_for(self, watch: Stopwatch, calendar: Calendar, at: int) -> int:
+        """Microseconds the cycle was paused up to ``at``, as the target counts them."""
+        return watch.paused_for(_WALL if self.terms.wall_pauses else self.clock, calendar, at)
+
     def revise(self, at: int) -> None:
         """What becomes true from now on is about another target, or about a cycle that was reopened."""
         self.revision = max(at, self.revision + 1)
@@ -165,17 +173,17 @@ class CommitmentState:
         """Take the names of what promises it: policy, version and calendar."""
         policy, terms = resolved.policy, self.terms
         self.terms = CommitmentTerms.of(
-            policy.name, policy.version, terms.metric, resolved.calendar.name, terms.business, terms.target
+            policy.name, policy.version, terms.metric, resolved.calendar.name, terms.counted, terms.target
         )
 
     def aim(self, resolved: ResolvedCommitment, watch: Stopwatch, at: int) -> None:
         """Take the target that ``resolved`` sets, counting from the instant ``at``."""
-        business, target = self.terms.business, None
+        clock, target = self.terms.counted, None
         if resolved.target is not None:
             amount = resolved.target.resolve(resolved.calendar, watch.began)
-            business, target = amount.clock is _BUSINESS, amount.micros
+            clock, target = resolved.on_calendar if amount.clock is _BUSINESS else ON_WALL, amount.micros
         policy = resolved.policy
-        self.terms = CommitmentTerms.of(policy.name, policy.version, resolved.metric, resolved.calendar.name, business, target)
+        self.terms = CommitmentTerms.of(policy.name, policy.version, resolved.metric, resolved.calendar.name, clock, target)
         self.effective_from = at
 
     def measure_again(self, calendar: Calendar, watch: Stopwatch) -> None:
@@ -184,11 +192,11 @@ class CommitmentState:
         if adjustment is None:
             return
         if adjustment.rebased_at is not None:
-            self.adjust(rebase_used=watch.elapsed(self.clock, calendar, adjustment.rebased_at))
+            self.adjust(rebase_used=self.elapsed(watch, calendar, adjustment.rebased_at))
         if adjustment.reset_at is not None:
             self.adjust(
-                elapsed_at_reset=watch.elapsed(self.clock, calendar, adjustment.reset_at),
-                paused_at_reset=watch.paused_for(self.clock, calendar, adjustment.reset_at),
+                elapsed_at_reset=self.elapsed(watch, calendar, adjustment.reset_at),
+                paused_at_reset=self.paused_for(watch, calendar, adjustment.reset_at),
             )
 
     def differs(self, resolved: ResolvedCommitment, watch: Stopwatch) -> bool:
@@ -201,7 +209,7 @@ class CommitmentState:
         if resolved.target is None:
             return terms.target is not None
         amount = resolved.target.resolve(resolved.calendar, watch.began)
-        business = amount.clock is _BUSINESS
-        if amount.micros != terms.target or business != terms.business:
+        clock = resolved.on_calendar if amount.clock is _BUSINESS else ON_WALL
+        if amount.micros != terms.target or clock != terms.counted:
             return True
-        return business and resolved.calendar.name != terms.calendar
+        return terms.business and resolved.calendar.name != terms.calendar

@@ -87,6 +87,7 @@ REOPEN: Final = Signal.REOPEN
 SKIP: Final = Signal.SKIP
 CANCEL: Final = Signal.CANCEL
 _BUSINESS: Final = Clock.BUSINESS
+_WALL: Final = Clock.WALL
 _TABLE: Final = [{signal: int(after) for signal, after in TABLE[phase].items()} for phase in Phase]
 _BEGINNINGS: Final = (START, RESTART, SKIP)
 
@@ -172,8 +173,14 @@ class Stopwatch:
             return before
         return tuple([(start, min(end, until)) for start, end in before if start < until])
 
-    def elapsed(self, clock: Clock, calendar: Calendar, at: int) -> int:
-        """Microseconds used by the present cycle up to ``at``, on that clock."""
+    def elapsed(self, clock: Clock, calendar: Calendar, at: int, wall_pauses: bool = False) -> int:
+        """Microseconds used by the present cycle up to ``at``, on that clock.
+
+        ``wall_pauses``: each pause moves what follows by its length on the wall. So the time in which the stopwatch ran is laid
+        on the calendar in one piece, from the beginning of the cycle on.
+        """
+        if wall_pauses:
+            return calendar.measure(self.began, self.began + self.elapsed(_WALL, calendar, at))
         total = 0
         for start, end in self.spent(RUNNING, at):
             total += calendar.measure(start, end) if clock is _BUSINESS else end - start
@@ -186,13 +193,18 @@ class Stopwatch:
             total += calendar.measure(start, end) if clock is _BUSINESS else end - start
         return total
 
-    def reaches(self, used: int, clock: Clock, calendar: Calendar, strict: bool = False) -> int | None:
+    def reaches(
+        self, used: int, clock: Clock, calendar: Calendar, strict: bool = False, wall_pauses: bool = False
+    ) -> int | None:
         """The instant at which ``used`` microseconds are used up; ``None`` while that is not in sight (paused, stopped, or on a
         calendar that is not open that long any more).
 
         Used up exactly when a stretch ends by a pause counts as not yet used up: the instant is then the next resumption,
-        so that a pause at the very deadline is in time. ``strict``: it counts as used up.
+        so that a pause at the very deadline is in time. ``strict``: it counts as used up. ``wall_pauses``: as in ``elapsed``.
         """
+        if wall_pauses:
+            end = calendar.after(self.began, used)
+            return None if end is None else self.reaches(end - self.began, _WALL, calendar, strict)
         left = used
         # ``spent`` without an end, written out: it is asked for every deadline and every mark.
         for start, end in self.ran:

@@ -35,21 +35,23 @@ def mark(
 
     ``passed``: also where it was reached before the present stretch of the stopwatch began; otherwise not before that.
     """
+    wall_pauses = commitment_state.terms.wall_pauses
     if threshold.kind is _SHARE:
         used = commitment_state.share(threshold.per_mille)
-        return None if used is None else watch.reaches(used, commitment_state.clock, calendar)
+        return None if used is None else watch.reaches(used, commitment_state.clock, calendar, False, wall_pauses)
     amount = resolve(threshold.duration, calendar, watch.began)
     if threshold.kind is _USED:
         reset_at = commitment_state.adjusted.reset_at
-        before = 0 if reset_at is None else watch.elapsed(amount.clock, calendar, reset_at)
-        return watch.reaches(before + amount.micros, amount.clock, calendar)
+        wall_pauses = wall_pauses and amount.clock is _BUSINESS
+        before = 0 if reset_at is None else watch.elapsed(amount.clock, calendar, reset_at, wall_pauses)
+        return watch.reaches(before + amount.micros, amount.clock, calendar, False, wall_pauses)
     signed = -amount.micros if threshold.kind is _LEFT else amount.micros
     allowance = commitment_state.allowance
     if allowance is None:
         return None
     if amount.clock is commitment_state.clock:
         # The same clock: so much of the target left, or so much more used. Pauses are then counted exactly.
-        return watch.reaches(max(allowance + signed, 0), amount.clock, calendar)
+        return watch.reaches(max(allowance + signed, 0), amount.clock, calendar, False, wall_pauses)
     if commitment_state.due is None:
         return None
     if amount.clock is _BUSINESS:

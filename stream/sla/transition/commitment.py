@@ -227,9 +227,8 @@ class CommitmentMachine:
         if extension:
             before = self.emitter.known[self.emitter.ticket.deployment].policies.calendars[terms.calendar]
             old_watch = self.emitter.ticket.watches.get(terms.metric, watch)
-            deadline = old_watch.reaches(
-                commitment_state.adjusted.rebase_used + (terms.target or 0), commitment_state.clock, before
-            )
+            used = commitment_state.adjusted.rebase_used + (terms.target or 0)
+            deadline = old_watch.reaches(used, commitment_state.clock, before, False, terms.wall_pauses)
         commitment_state.cycle = watch.cycle
         commitment_state.aim(resolved, watch, at)
         if extension and commitment_state.terms.business != terms.business:
@@ -270,6 +269,8 @@ class CommitmentMachine:
     def _why_redeployed(self, former: ResolvedCommitment | None) -> Reason:
         resolved = self.resolved
         if former is None or former.target != resolved.target or former.policy.version != resolved.policy.version:
+            return Reason.POLICY_CHANGED
+        if former.on_calendar != resolved.on_calendar:
             return Reason.POLICY_CHANGED
         renamed = former.name != resolved.name or former.policy.name != resolved.policy.name
         if not renamed:
@@ -320,7 +321,11 @@ class CommitmentMachine:
             commitment_state.due = None
         else:
             commitment_state.due = self.watch.reaches(
-                used, commitment_state.clock, self.resolved.calendar, self.resolved.strict
+                used,
+                commitment_state.clock,
+                self.resolved.calendar,
+                self.resolved.strict,
+                commitment_state.terms.wall_pauses,
             )
 
     def look_ahead(self) -> None:
@@ -362,10 +367,10 @@ class CommitmentMachine:
         emitter, commitment_state, watch, name = self.emitter, self.commitment_state, self.watch, self.resolved.name
         at, cause, ticket = emitter.at, emitter.cause, emitter.ticket.id
         # Once decided, a commitment is reported on the calendar by which it was decided, whatever the fields select now.
-        clock, calendar = commitment_state.clock, emitter.calendar_of(commitment_state)
+        calendar = emitter.calendar_of(commitment_state)
         text = "" if threshold is None else threshold.text
         terms, adjustment = commitment_state.terms, commitment_state.adjustment
-        elapsed, paused = watch.elapsed(clock, calendar, at), watch.paused_for(clock, calendar, at)
+        elapsed, paused = commitment_state.elapsed(watch, calendar, at), commitment_state.paused_for(watch, calendar, at)
         if adjustment is not None:
             elapsed -= adjustment.elapsed_at_reset
             paused -= adjustment.paused_at_reset

@@ -15,7 +15,7 @@ from stream.deployments.snapshot import decode, encode
 from stream.deployments.version_changes import version_changes
 from stream.language.policies import load, shipped
 from stream.sla.calendar.calendar import Calendar
-from stream.sla.calendar.duration import Duration
+from stream.sla.calendar.duration import Clock, Duration
 from stream.sla.policy.conditions import FieldIn
 from stream.sla.policy.metric import BUILT_IN
 from stream.sla.policy.policy import (
@@ -248,6 +248,7 @@ OTHER: dict[str, Any] = {
     "objective": 0.5,
     "on_change": OnChange.RESET,
     "at_deadline": AtDeadline.BREACHED,
+    "pause_time": Clock.WALL,
     "extension_cap": LENGTH,
     "kind": LadderKind.HIERARCHICAL,
     "levels": (LEVEL, dataclasses.replace(LEVEL, name="boss")),

@@ -63,7 +63,7 @@ def test_a_condition_asks_for_the_role(written: object, person: str, holds: bool
 
 
 def test_only_comments_can_be_answers() -> None:
-    assert types_read(ANSWER) == {"comment.added"}
+    assert types_read(ANSWER) == frozenset({"comment.added"})
 
 
 def test_an_explanation_names_the_role() -> None:
