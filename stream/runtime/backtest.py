@@ -25,7 +25,7 @@ from stream.runtime import gc_tuning
 from stream.sla.engine import Engine, Outcome
 from stream.sla.events import Event
 from stream.sla.playback import Playback
-from stream.wire.decode import Rejected, read
+from stream.wire.decode import Rejected, RejectReason, conflicting, read
 from stream.wire.effect import encode_effect
 from stream.wire.ticket_event import Incoming
 
@@ -46,7 +46,7 @@ _AHEAD: Final = 4
 
 
 class Refusal(NamedTuple):
-    """A line that is not a valid event, or an event that arrived too late."""
+    """A line that is not a valid event, or an event that the engine refused."""
 
     line: int
     """Its number in the file, from 1."""
@@ -92,8 +92,8 @@ _Piece = tuple[int, bool, int, str, bytes, int]
 of the line, whether a timer caused the effects (timers fire after the line's own effects), the instant of the timer, and the
 ticket. The last two are the effects as bytes, and their number."""
 
-_SliceOutput = tuple[list[_Piece], list[int]]
-"""The pieces of a slice in order, and the positions of events that arrived too late."""
+_SliceOutput = tuple[list[_Piece], list[tuple[int, str]]]
+"""The pieces of a slice in order, and the positions of events that the engine refused, with the reason."""
 
 
 class Slice:
@@ -105,7 +105,7 @@ class Slice:
     def process(self, chunk: _Chunk) -> Callable[[], _SliceOutput]:
         apply, places = self._playback.apply, chunk.places
         pieces: list[_Piece] = []
-        late = []
+        refused = []
         passed = 0
         for place, ticket, event in chunk.own:
             before = bisect_left(places, place, passed)
@@ -116,9 +116,11 @@ class Slice:
             if step.effects:
                 pieces.append((place, False, 0, "", _lines(step.effects), len(step.effects)))
             elif step.outcome is Outcome.TOO_LATE:
-                late.append(place)
+                refused.append((place, f"{RejectReason.TOO_LATE}: older than the history kept of its ticket"))
+            elif step.outcome is Outcome.CONFLICT:
+                refused.append((place, f"{RejectReason.CONFLICT}: {conflicting(event).message}"))
         self._fire_timers(chunk, passed, len(places), pieces)
-        return lambda: (pieces, late)
+        return lambda: (pieces, refused)
 
     def _fire_timers(self, chunk: _Chunk, start: int, end: int, pieces: list[_Piece]) -> None:
         """Fire the timers that are due at these lines. Lines at which no timer of this slice is due are skipped."""
@@ -166,9 +168,9 @@ class _InProgress(NamedTuple):
     def result(self) -> Part:
         pieces, refusals = list[_Piece](), self.refusals.copy()
         for output in self.outputs:
-            of_slice, late = output()
+            of_slice, refused = output()
             pieces += of_slice
-            refusals += [Refusal(self.numbers[place], "too_late: older than the history kept of its ticket") for place in late]
+            refusals += [Refusal(self.numbers[place], text) for place, text in refused]
         pieces.sort()
         return Part(b"".join([piece[4] for piece in pieces]), sum([piece[5] for piece in pieces]), sorted(refusals))
 

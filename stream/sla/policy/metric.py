@@ -2,7 +2,7 @@
 
 The rules that hold for every row, in the order in which they are asked when an event arrives (the first that applies decides):
 
-1. ``cancels`` ends the cycle without a verdict. A merged or deleted ticket cancels every row.
+1. ``cancels`` ends the cycle without a verdict. A merged or deleted ticket halts every row until it is restored.
 2. ``stops`` fulfils it. A stop beats a start: an event that both starts and stops leaves the stopwatch stopped.
 3. ``restarts`` fulfils it and begins the next cycle at the same instant.
 4. ``pauses`` holds it for as long as the condition is true; a cycle may begin paused. ``resumes``, where a row has it,
@@ -104,22 +104,24 @@ _ASKING: Final = EventIs(frozenset({"comment.added"}), roles=frozenset({REQUESTE
 ANSWER: Final = All((_comment("agent"), Not(_ASKING)))
 """An agent who is the requester of a ticket asks and does not answer."""
 WAITING: Final = FieldIn("@waiting", frozenset({"yes", "contact"}))
-_BY_CUSTOMER: Final = Not(EventIs(actors=frozenset({"agent"})))
+_NOT_BY_AGENT: Final = Not(All((EventIs(actors=frozenset({"agent"})), Not(EventIs(roles=frozenset({REQUESTER}))))))
+_DEALT_WITH: Final = FieldIn("@answered", frozenset({"yes", "solved"}))
 
 BUILT_IN: Final[dict[str, Metric]] = {
     metric.name: metric
     for metric in (
-        # A ticket that an agent opens is one somebody has already talked about: nobody waits for a first response.
+        # A ticket that an agent opens is one somebody has already talked about: nobody waits for a first response before the
+        # customer writes. Of two clocks of an answer never more than one runs: what was answered or solved is for the next one.
         Metric(
             "first_response",
-            starts=All((BEGUN, _BY_CUSTOMER)),
+            starts=AnyOf((All((BEGUN, _NOT_BY_AGENT)), All((WAITING, Not(_DEALT_WITH))))),
             stops=AnyOf((ANSWER, SOLVED)),
         ),
         # From the oldest unanswered customer message: later ones find the stopwatch running and change nothing.
         # A thank-you that leaves the ticket solved starts nothing; if it reopens the ticket, the clock starts there.
         Metric(
             "next_response",
-            starts=All((WAITING, FieldIn("@answered", frozenset({"yes"})))),
+            starts=All((WAITING, _DEALT_WITH)),
             stops=AnyOf((ANSWER, SOLVED)),
             again=Again.CYCLE,
         ),
