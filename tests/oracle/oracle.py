@@ -18,8 +18,8 @@ The ticket
     waits, or with a request for escalation; while it is merged or deleted it does not begin. A creation makes the status
     ``new`` if none is known, and never sets one back to it. Only what an event sets to another value changes. An agent's public
     comment answers, unless he is the requester; that of the requester, or of another person of the customer, waits until
-    answered. A customer whose event states no role is the requester. A ticket that becomes solved or closed unanswered is dealt with. An
-    acceptance is forgotten when the ticket is solved or closed no more.
+    answered. A customer whose event states no role is the requester. A ticket that becomes solved or closed unanswered is dealt
+    with. An acceptance is forgotten when the ticket is solved or closed no more.
 4a. Merged or deleted: every stopwatch that is on is halted and none starts. What is pending is cancelled, a ladder released.
     It is restored by that event, and a deleted one when a later change gives it another status that is not solved or closed.
     Then every row is asked. What was halted runs as soon as ``stops`` and ``cancels`` do not hold, and is paused at once where
