@@ -39,6 +39,7 @@ class Part(StrEnum):
     CALENDAR = "calendar"
     METRIC = "metric"
     STARTS = "starts"
+    STARTS_AT = "starts_at"
     STOPS = "stops"
     PAUSES = "pauses"
     RESUMES = "resumes"
@@ -77,6 +78,7 @@ class Part(StrEnum):
 
 ROW_PARTS: Final = (
     Part.STARTS,
+    Part.STARTS_AT,
     Part.STOPS,
     Part.PAUSES,
     Part.RESUMES,

@@ -210,8 +210,9 @@ def _of_one_event(condition: Condition) -> bool:
 
 def matters(metric: Metric, phase: str) -> list[Condition | None]:
     """The conditions on which it depends, in that phase, what an event does to the stopwatch."""
+    by_date: list[Condition | None] = [Changed(frozenset({metric.starts_at}))] if metric.starts_at else []
     if phase in ("running", "paused"):
         return [metric.cancels, metric.stops, metric.restarts, metric.pauses, metric.resumes]
     if phase == "idle" or metric.again is Again.CYCLE:
-        return [metric.starts, metric.stops, metric.cancels, metric.pauses]
-    return [metric.reopens, metric.stops, metric.cancels, metric.pauses] if metric.again is Again.CONTINUE else []
+        return [metric.starts, metric.stops, metric.cancels, metric.pauses, *by_date]
+    return [metric.reopens, metric.stops, metric.cancels, metric.pauses, *by_date] if metric.again is Again.CONTINUE else []

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from stream.sla.events import Event
 from tests.oracle.asked import Fields, Record, moves, turns
+from tests.oracle.dated import in_time, starts_now
 from tests.oracle.promised import (
     MINUTE,
     WALL,
@@ -112,8 +113,11 @@ def replayed(metric: Metric, hours: Mapping[str, OpenMinutes], events: Sequence[
     for minute in range(past[0].at // MINUTE, now) if past else ():
         for event in [one for one in past if one.at // MINUTE == minute]:
             real, changed = record.after(event)
-            for move in turns(metric, watch.phase, real, changed, record):
+            given = turns(metric, watch.phase, real, changed, record)
+            for move in in_time(metric, watch, given, record.fields, minute):
                 watch.take(move, minute)
+        for move in starts_now(metric, watch, record, minute):
+            watch.take(move, minute)
         if watch.phase == "running":
             watch.run(minute)
     return watch
@@ -185,6 +189,7 @@ class Changing:
         climbing = {n for n, one in self.climbing.escalations.items() if self._new_ladder(names, one, n) in laddered}
         asked = Event(story.now * MINUTE, "", "", "")  # type: ignore[arg-type]
         given = moves(metric, watch.phase, asked, fields) if watch.phase in ("idle", "running", "paused") else []
+        given = in_time(metric, watch, given, fields, story.now)
         for move in given if not self.record.gone else []:
             known = watch.cycle > 0
             if move not in _ENDS:

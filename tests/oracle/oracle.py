@@ -111,6 +111,13 @@ What comes in out of hours
 41. A condition may ask how a clock started: in hours if the calendar on which the commitment or ladder counts was open in the
     minute in which the cycle of its stopwatch began, else out of hours. A new set answers by its own calendars.
 
+Dates
+43. A stopwatch with ``starts_at`` starts in the minute of the date that its field has, after all else in that minute, or with
+    the first event after that minute with which it may: where ``starts`` holds, and neither ``stops`` nor ``cancels`` does. So
+    it is never taken as over from the start. A new cycle needs a date after the minute in which the cycle before ended. What
+    is no date is as good as none. A date begins with the first minute of the day in the row's zone; of a local time that the
+    clocks show twice, it is the first, and of one that they skip, the minute after.
+
 Pauses on the wall
 42. With ``pause_time: wall`` a business target counts as if all minutes in which the stopwatch ran followed each other from the
     minute of its start on: the n-th of them counts if the calendar opens the n-th minute from the start. So do its warnings
@@ -125,6 +132,7 @@ from typing import TYPE_CHECKING
 from tests.oracle.asked import Record, in_turn, turns
 from tests.oracle.changing import Change, Changing, Names, joined, know_former, rows_of
 from tests.oracle.climbing import Climbing
+from tests.oracle.dated import in_time, starts_now
 from tests.oracle.keeping import Keeping
 from tests.oracle.promised import MINUTE, Expected, Story, Watch
 
@@ -190,6 +198,7 @@ def tell(
             ticket.hear(event)
         if minute * MINUTE < until:
             ticket.look()
+            ticket.look_at_dates()
         ticket.pass_by()
     ticket.story.now += 1
     if ticket.story.now * MINUTE <= until:
@@ -218,7 +227,8 @@ class _Ticket:
         event, changed = self.record.after(event)
         for name, metric in self.rows.items():
             watch = self.story.watches[name]
-            for move in turns(metric, watch.phase, event, changed, self.record):
+            given = turns(metric, watch.phase, event, changed, self.record)
+            for move in in_time(metric, watch, given, self.record.fields, self.story.now):
                 self._move(name, watch, move, before)
         if event.type == "extension.granted":
             self.commitments.extend(event, before)
@@ -232,6 +242,17 @@ class _Ticket:
         self.commitments.look()
         while self.ladders.look():
             pass
+
+    def look_at_dates(self) -> None:
+        fields, watches = self.record.fields, self.story.watches
+        found = {name: starts_now(metric, watches[name], self.record, self.story.now) for name, metric in self.rows.items()}
+        for name, given in found.items():
+            for move in given:
+                self._move(name, watches[name], move, fields)
+        if any(found.values()):
+            self.commitments.lay(fields)
+            self.ladders.lay(fields, fields)
+            self.look()
 
     def pass_by(self) -> None:
         for watch in self.story.watches.values():

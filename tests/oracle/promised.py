@@ -78,6 +78,8 @@ class Watch:
     phase: str = "idle"
     cycle: int = 0
     began: int = 0
+    over: int = 0
+    """When it was stopped or cancelled."""
     ran: list[int] = field(default_factory=list)
     counts: dict[str, int] = field(default_factory=dict)
     """By clock: how many of these minutes counted."""
@@ -95,6 +97,8 @@ class Watch:
         after = {"pause": "paused", "stop": "stopped", "skip": "stopped", "cancel": "cancelled"}
         after["halt"] = "halted while paused" if self.phase == "paused" else "halted"
         self.phase = after.get(move, "running")
+        if self.phase in ("stopped", "cancelled"):
+            self.over = minute
 
     def count_anew(self, hours: Mapping[str, OpenMinutes]) -> None:
         """The calendars are others than before."""

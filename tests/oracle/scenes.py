@@ -7,7 +7,7 @@ strategies would do for a failure, ``smallest`` does: it leaves out what the fai
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -127,6 +127,16 @@ def read(name: str, data: dict[str, Any]) -> Calendar:
 
 
 FAST = {name: read(name, data) for name, data in CALENDARS.items()}
+ROWS["planned"] = OWN_ROWS["planned"] = Metric(
+    "planned",
+    starts=ALWAYS,
+    stops=AnyOf((SOLVED, EventIs(frozenset({"comment.added"}), frozenset({"agent"}), True))),
+    pauses=FieldIn("status", frozenset({"pending"})),
+    cancels=FieldIn("team", frozenset({"b"})),
+    again=Again.CYCLE,
+    starts_at="date",
+    zone=FAST["office"].zone,
+)
 SLOW = {name: OpenMinutes(data) for name, data in CALENDARS.items()}
 
 
@@ -142,6 +152,8 @@ def scene(seed: int) -> Scene:
     }
     type_: Any = random.choice(["ticket.created"] * 5 + ["ticket.changed"])
     actor: Any = random.choice(["customer", "customer", "customer", "agent"])
+    if random.random() < 0.4:
+        fields["date"] = _date(random, start)
     first = Event(at=start, id="e0", type=type_, source="s", seq=-1, actor=actor, fields=fields)
     events = [first, *[_event(random, number, start) for number in range(1, random.randint(3, 16))]]
     events += _bursts(Random(f"bursts of {seed}"), events)
@@ -330,6 +342,8 @@ def _event(random: Random, number: int, start: int) -> Event:
             ["status"] * 5 + ["priority"] * 3 + ["contract", "team", "team", "review"], k=random.randint(1, 2)
         )
         more["fields"] = {name: random.choice(CHANGES[name]) for name in names}
+        if random.random() < 0.25:
+            more["fields"]["date"] = _date(random, start)
     elif type_ == "comment.added":
         more["actor"] = random.choice(["agent", "agent", "customer", "customer", "bot"])
         more["public"] = random.random() < 0.8
@@ -343,3 +357,10 @@ def _event(random: Random, number: int, start: int) -> Event:
     elif type_ == "resolution.accepted":
         more["by"] = "customer"
     return Event(at=start + minutes * MINUTE, id=f"e{number}", type=type_, source="s", **more)  # type: ignore[arg-type]
+
+
+def _date(random: Random, start: int) -> str:
+    """A date, a local time or an instant at or after about the beginning, or something else."""
+    day = datetime.fromtimestamp(start // 1_000_000, UTC) + timedelta(days=random.randint(-1, DAYS - 2))
+    forms = ["%Y-%m-%d", "%Y-%m-%d", "%Y-%m-%dT02:30", "%Y-%m-%d 14:00", "%Y-%m-%dT%H:%M+00:00", "soon", ""]
+    return day.strftime(random.choice(forms))

@@ -18,7 +18,7 @@ from stream.sla.policy.metric import BEGUN, BUILT_IN, SOLVED, Again, Metric, row
 from stream.sla.policy.policy import AtDeadline, Choice, Commitment, Ladder, LadderKind, Level, OnChange, Policy, Threshold
 from stream.sla.policy.resolve import PolicySet
 from stream.sla.policy.timeline import Deployments
-from tests.oracle.scenes import CALENDARS, GOLD, OUT_OF_HOURS, P1, P2, Scene, read, scene
+from tests.oracle.scenes import CALENDARS, FAST, GOLD, OUT_OF_HOURS, P1, P2, Scene, read, scene
 from tests.unit.sla.given import HOUR, MINUTE, after, left, share, used
 
 if TYPE_CHECKING:
@@ -48,6 +48,9 @@ PARTS: list[dict[str, Any]] = [
     {"starts": FieldIn("team", frozenset({"a"}))},
     {"starts": Not(SOLVED)},
     {"restarts": AGENT_ANSWERS},
+    {"starts_at": "date", "starts": ALWAYS, "zone": FAST["night"].zone},
+    {"starts_at": "date", "starts": GOLD},
+    {"starts_at": ""},
 ]
 WEEKS: list[dict[str, Any]] = [
     {"mon-sun": ["00:00-24:00"]},

@@ -15,6 +15,7 @@ from stream.sla.effects import TIMER, Kind
 from stream.sla.explain.explanation import DUE, Deadline, Explanation, Outcome
 from stream.sla.explain.recorder import Recorder
 from stream.sla.explain.spans import Cuts, Why, content_versions, spans
+from stream.sla.explain.start_dates import waiting
 from stream.sla.policy.timeline import Deployments
 from stream.sla.ticket.stopwatch import RUNNING
 from stream.sla.transition.evolve import new_ticket, position
@@ -99,6 +100,7 @@ def _explain(
         known_since=known_since,
         events=len(consumed),
         later=len(events) - len(consumed),
+        waiting=waiting(record.ticket, record.policies),
         deadlines=(
             *(_commitment(commitment_traces, until) for commitment_traces in commitments),
             *(

@@ -149,6 +149,19 @@ class Deadline(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     moments: tuple[Moment, ...]
 
 
+class Waiting(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """A clock that has not started, because it starts at the date of a ticket field."""
+
+    metric: str
+    field: str
+    zone: str
+    """In which a date begins."""
+    starts: int | None
+    """When it starts if nothing else happens; ``None``: nothing but an event lets it start."""
+    problem: str = ""
+    """Why the value of the field is no date."""
+
+
 class Explanation(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """All deadlines of one ticket as they stood at ``until``: commitments first, then levels, each in order of their cycles."""
 
@@ -163,3 +176,5 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     later: int
     """How many known events lie after ``until`` and were left out."""
     deadlines: tuple[Deadline, ...]
+    waiting: tuple[Waiting, ...] = ()
+    """Clocks of the ticket that start at a date and have not started."""

@@ -20,6 +20,8 @@ class Term(StrEnum):
     """``at_deadline: breached``."""
     PAUSES_ON_THE_WALL = "pauses_on_the_wall"
     """``pause_time: wall``, of a target in business time."""
+    STARTED_AT_DATE = "started_at_a_date"
+    """``starts_at``: the date of a ticket field started its clock."""
     STARTED_IN_HOURS = "started_in_hours"
     """Its target, or whether it applies, depends on how its clock started."""
     STARTED_OUT_OF_HOURS = "started_out_of_hours"
@@ -35,6 +37,8 @@ def terms_of(resolved: ResolvedCommitment) -> tuple[Term, ...]:
         found.append(Term.MET_ONLY_BEFORE)
     if resolved.on_calendar != ON_CALENDAR and resolved.target is not None and resolved.target.clock is Clock.BUSINESS:
         found.append(Term.PAUSES_ON_THE_WALL)
+    if resolved.commitment.metric.starts_at:
+        found.append(Term.STARTED_AT_DATE)
     if resolved.started:
         found.append(_STARTED[resolved.started])
     return tuple(found)

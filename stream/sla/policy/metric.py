@@ -18,12 +18,15 @@ from __future__ import annotations
 from dataclasses import dataclass, fields, is_dataclass
 from enum import StrEnum
 from hashlib import blake2b
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from stream.sla.events import REQUESTER
 from stream.sla.policy.conditions import All, AnyOf, Changed, Condition, EventIs, FieldIn, Not
 
-_CAME_LATER: Final = frozenset({"roles"})
+if TYPE_CHECKING:
+    from stream.sla.calendar.zone import Zone
+
+_CAME_LATER: Final = frozenset({"roles", "starts_at", "zone"})
 """Parts of metrics and conditions that the names of rows were first made without."""
 
 
@@ -54,6 +57,10 @@ class Metric:
     """Nobody promises anything: when the target is used up, something may be done (closing a silent ticket). Such a
     commitment elapses instead of breaching, and counts in no compliance."""
     reopens: Condition | None = None
+    starts_at: str = ""
+    """The ticket field whose date starts the stopwatch, where ``starts`` holds; empty: an event starts it."""
+    zone: Zone | None = None
+    """Where the dates of ``starts_at`` begin: that of the calendar on which the row is counted."""
 
 
 def row_name(base: str, metric: Metric) -> str:

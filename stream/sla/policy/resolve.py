@@ -139,6 +139,8 @@ class PolicySet:
                     metrics[ladder.metric.name] = ladder.metric
         self.triggers: Final = {name: MetricTriggers(metric) for name, metric in metrics.items()}
         """Every stopwatch that some policy looks at, by the name of its row."""
+        self.dated: Final = tuple([name for name, triggers in self.triggers.items() if triggers.dated])
+        """The rows of which a date starts the stopwatch."""
 
     def spellings(self) -> Spellings:
         """The values of ticket fields that the policies name."""
