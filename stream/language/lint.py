@@ -46,7 +46,7 @@ def lint(readings: Sequence[Reading], calendars: Mapping[str, Calendar]) -> None
                 _pauses_move(commitment, here)
                 choices = {"when": [commitment.when], "target": commitment.target.conditions}
                 choices["warn_at"] = commitment.warn_at.conditions
-                _starts_are_told_apart(choices, commitment.calendar or policy.calendar, here, calendars)
+                _starts_differ(choices, commitment.calendar or policy.calendar, here, calendars)
         for ladder in policy.ladders:
             here = reading.ladders[ladder.name]
             scope = (policy.applies_to, ladder.when)
@@ -57,7 +57,7 @@ def lint(readings: Sequence[Reading], calendars: Mapping[str, Calendar]) -> None
                 below = next((one for one in policy.commitments if one.name == ladder.commitment), None)
                 own = None if below is None else below.calendar
                 asked = [ladder.when, *(condition for level in ladder.levels for condition in level.at.conditions)]
-                _starts_are_told_apart({"when": asked}, own or policy.calendar, here, calendars)
+                _starts_differ({"when": asked}, own or policy.calendar, here, calendars)
 
 
 def _applies(scope: tuple[Condition, ...], report: Report, what: str) -> bool:
@@ -67,7 +67,7 @@ def _applies(scope: tuple[Condition, ...], report: Report, what: str) -> bool:
     return False
 
 
-def _starts_are_told_apart(
+def _starts_differ(
     asked: Mapping[str, list[Condition]], choice: Choice[str], report: Report, calendars: Mapping[str, Calendar]
 ) -> None:
     """Report a question how a clock started on calendars that never close. ``asked``: by key, its conditions."""
