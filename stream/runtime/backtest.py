@@ -22,6 +22,7 @@ from zlib import crc32
 import msgspec
 
 from stream.runtime import gc_tuning
+from stream.runtime.outcomes import OutcomeCounts, Outcomes
 from stream.sla.engine import Engine, Outcome
 from stream.sla.events import Event
 from stream.sla.playback import Playback
@@ -67,7 +68,10 @@ class Totals(NamedTuple):
     """The counts of a whole backtest."""
 
     tickets: int
-    outcomes: Counter[Outcome]
+    unmatched: int
+    """Tickets to which nothing was ever promised."""
+    events: Counter[Outcome]
+    commitments: Outcomes
 
 
 _Own = list[tuple[int, str, Event]]
@@ -101,6 +105,7 @@ class Slice:
 
     def __init__(self, engine: Engine) -> None:
         self._playback: Final = Playback(engine)
+        self._outcomes: Final = OutcomeCounts()
 
     def process(self, chunk: _Chunk) -> Callable[[], _SliceOutput]:
         apply, places = self._playback.apply, chunk.places
@@ -114,6 +119,7 @@ class Slice:
                 passed = before
             step = apply(ticket, event)
             if step.effects:
+                self._outcomes.add(step.effects)
                 pieces.append((place, False, 0, "", _lines(step.effects), len(step.effects)))
             elif step.outcome is Outcome.TOO_LATE:
                 refused.append((place, f"{RejectReason.TOO_LATE}: older than the history kept of its ticket"))
@@ -130,11 +136,14 @@ class Slice:
             start = end - 1 if soonest is None else min(bisect_left(instants, soonest, start, end), end - 1)
             for wake_at, ticket, effects in playback.wakes(instants[start]):
                 if effects:
+                    self._outcomes.add(effects)
                     pieces.append((chunk.places[start], True, wake_at, ticket, _lines(effects), len(effects)))
             start += 1
 
     def totals(self) -> Totals:
-        return Totals(len(self._playback.states), self._playback.outcomes)
+        states = self._playback.states.values()
+        unmatched = sum(not state.head.commitments for state in states)
+        return Totals(len(states), unmatched, self._playback.outcomes, self._outcomes.totals(states))
 
 
 class _SliceProcess:
@@ -201,7 +210,9 @@ class Backtest:
 
     def totals(self) -> Totals:
         of_slices = [slice_.totals() for slice_ in self._slices]
-        return Totals(sum(one.tickets for one in of_slices), sum((one.outcomes for one in of_slices), Counter()))
+        tickets, unmatched = sum(one.tickets for one in of_slices), sum(one.unmatched for one in of_slices)
+        events = sum((one.events for one in of_slices), Counter[Outcome]())
+        return Totals(tickets, unmatched, events, sum((one.commitments for one in of_slices), Counter()))
 
     def _distribute(self, lines: list[tuple[int, bytes]]) -> _InProgress:
         places, instants, refusals = array("q"), array("q"), []
