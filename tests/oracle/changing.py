@@ -155,6 +155,7 @@ class Changing:
         names = Names(policies)
         new_rows = rows_of(policies)
         goes_on = continued(earlier, policies, names)
+        waiting = self._waiting(earlier, names, fields)
         for row, old_row in goes_on.items():
             self._go_on(policies, names, (row, old_row), new_rows[row], fields)
         self._rename(policies, names, fields)
@@ -168,7 +169,7 @@ class Changing:
         for watch in story.watches.values():
             watch.count_anew(story.hours)
         self._lay(fields, granted, old_hours)
-        self._lay_ladders(fields, ladders_before)
+        self._lay_ladders(fields, ladders_before, waiting)
         for row in story.watches.keys() - new_rows.keys():
             if story.watches[row].on:
                 story.watches[row].take("cancel", story.now)
@@ -283,7 +284,20 @@ class Changing:
         if keeping.is_past(one):
             keeping.breach(one)
 
-    def _lay_ladders(self, fields: Fields, before: dict[str, ResolvedLadder]) -> None:
+    def _waiting(self, earlier: Sequence[Policy], names: Names, fields: Fields) -> dict[str, list[str]]:
+        """By the present names of ladders, levels that are past by the set before and wait for an open minute."""
+        found = {}
+        for name, high in self.climbing.escalations.items():
+            watch = self.story.watches[high.metric]
+            resolved_ladder = offered(earlier, fields, watch.began)[1].get(name)
+            if resolved_ladder is not None and watch.on:
+                policy = names.policy(resolved_ladder.policy)
+                ladder = names.ladder(policy, name)
+                levels = self.climbing.waiting(name, resolved_ladder)
+                found[ladder] = [names.levels.get((policy, ladder, level), level) for level in levels]
+        return found
+
+    def _lay_ladders(self, fields: Fields, before: dict[str, ResolvedLadder], waiting: dict[str, list[str]]) -> None:
         story, climbing, laid = self.story, self.climbing, set()
         for metric, watch in story.watches.items():
             for name, resolved_ladder in story.offered(metric, fields)[1].items() if watch.on else ():
@@ -297,7 +311,7 @@ class Changing:
                     if its.on and its.cycle == high.cycle:
                         high.metric, high.cycle = metric, watch.cycle
                 climbing.lay_one(name, resolved_ladder, metric, watch)
-                climbing.raise_highest(name, resolved_ladder)
+                climbing.raise_highest(name, resolved_ladder, waiting.get(name, []))
         for name, high in climbing.escalations.items():
             applies = story.offered(high.metric, fields)[1].get(name)
             gone = high.state == "monitoring" and applies is None

@@ -121,23 +121,38 @@ class Climbing:
         escalation_state.state, escalation_state.said, escalation_state.repeats = "climbing", self.story.now, 0
         self._tell(name, escalation_state, "recurred", resolved_ladder)
 
-    def raise_highest(self, name: str, resolved_ladder: ResolvedLadder) -> None:
-        """Rule 39: of the levels that are past at a deployment only the highest."""
+    def waiting(self, name: str, resolved_ladder: ResolvedLadder) -> list[str]:
+        """Levels that a past minute had reached and that are still to be raised: they wait for an open minute."""
         escalation_state = self.escalations[name]
-        watch = self.story.watches[escalation_state.metric]
         if escalation_state.state != "climbing" or not self._may_escalate(resolved_ladder):
-            return
+            return []
+        past = self._past(escalation_state, resolved_ladder)
+        return [level.name for level in past if level.name not in escalation_state.passed_over]
+
+    def _past(self, escalation_state: EscalationState, resolved_ladder: ResolvedLadder) -> list[Level]:
+        """Levels that a past minute had reached, and that were not raised, nor any higher one."""
         resolved, now = self.story.commitments.get(resolved_ladder.ladder.commitment), self.story.now
-        watch = watch.a_minute_ago(now)  # what is reached in this very minute is not past
-        past = [
-            level.name
+        watch = self.story.watches[escalation_state.metric].a_minute_ago(now)  # what this very minute reaches is not past
+        return [
+            level
             for level, threshold in resolved_ladder.levels
-            if _speaks(level, resolved_ladder, self.story)
-            and not _passed(level, escalation_state, resolved_ladder)
+            if not _passed(level, escalation_state, resolved_ladder)
             and reached(threshold, resolved, watch, resolved_ladder.calendar, now - 1)
         ]
-        if past:
-            escalation_state.raised.append(past[-1])
+
+    def raise_highest(self, name: str, resolved_ladder: ResolvedLadder, waiting: list[str]) -> None:
+        """Rule 39: of the levels that are past at a deployment only the highest. ``waiting``: those that were past before."""
+        escalation_state = self.escalations[name]
+        if escalation_state.state != "climbing" or not self._may_escalate(resolved_ladder):
+            return
+        past = self._past(escalation_state, resolved_ladder)
+        over = escalation_state.passed_over & {level.name for level in past}
+        left = [level for level in past if level.name not in over]
+        now = [level.name for level in left if _speaks(level, resolved_ladder, self.story)]
+        later = [level.name for level in left if level.name not in (*now, *waiting)]
+        escalation_state.passed_over = over | set(later[:-1])
+        if now:
+            escalation_state.raised.append(now[-1])
             escalation_state.said, escalation_state.repeats = self.story.now, 0
             self._tell(name, escalation_state, "raised", resolved_ladder, due=self._due(resolved_ladder))
 
@@ -175,6 +190,7 @@ class Climbing:
             speaks = _speaks(level, resolved_ladder, self.story)
             if (
                 speaks
+                and level.name not in escalation_state.passed_over
                 and not _passed(level, escalation_state, resolved_ladder)
                 and reached(threshold, resolved, watch, resolved_ladder.calendar, now)
             ):
@@ -194,7 +210,7 @@ class Climbing:
     def _reopen(self, name: str, escalation_state: EscalationState, resolved_ladder: ResolvedLadder) -> None:
         escalation_state.said, escalation_state.repeats = self.story.now, 0
         if escalation_state.state == "quiet":
-            escalation_state.raised = []
+            escalation_state.raised, escalation_state.passed_over = [], set()
         escalation_state.state = "climbing"
         if escalation_state.raised:
             self._tell(name, escalation_state, "recurred", resolved_ladder)

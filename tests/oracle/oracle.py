@@ -104,7 +104,8 @@ Policies that change on the way
     of no type that changes nothing; what was promised before judges.
 37. Any other new row has the stopwatch that it would have if it had been kept from the first event on.
 38. A row on which nothing stands any more is cancelled.
-39. Of the levels that a past minute had reached and that may be raised now, the highest alone is raised.
+39. Of the levels that a past minute had reached and that may be raised now, the highest alone is raised. Of those that may
+    not be raised now, and that did not wait for an open minute before, the highest alone is left to be raised.
 40. An event may use the former name of a commitment or level.
 
 What comes in out of hours

@@ -225,6 +225,8 @@ class EscalationState:
     said: int = 0
     repeats: int = 0
     watched_until: int = 0
+    passed_over: set[str] = field(default_factory=set)
+    """Rule 39: levels that are not raised because a higher one is."""
     policy: str = ""
     """The present name of its policy."""
 

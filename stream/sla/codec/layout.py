@@ -33,8 +33,8 @@ VERSION: Final = b"\x02"
 _Rare = tuple[int | None, int | None, int | None, int, int, int, int, int | None, bool]
 """Of a commitment: revision (from its effective_from; ``None``: 0), then its adjustment."""
 _Escalation = tuple[int, int, tuple[str, ...], int, int, int, int, int | None, int | None]
-"""Of an escalation: cycle, effective_from (from the start), raised, phase, last_emitted_at, monitored_until, repeats, rounds
-(from last_emitted_at; ``None``: 0), next."""
+"""Of an escalation: cycle, effective_from (from the start), raised (then an empty name and passed_over, where there is any),
+phase, last_emitted_at, monitored_until, repeats, rounds (from last_emitted_at; ``None``: 0), next."""
 _More = tuple[list[int], list[Stretches], list[int | None], dict[int, tuple[str, ...]], dict[int, _Rare], list[_Escalation]]
 """Cycle and since (from the start) of each stopwatch, then cycle and effective_from (from the start) of each commitment; ran
 and paused of each stopwatch; next of each commitment (``_AS_DUE``); warned and the rare parts of commitments by their number;
@@ -152,10 +152,11 @@ def _parts(ticket: Ticket) -> bytes:
 
 def _escalation(escalation_state: EscalationState, start: int) -> _Escalation:
     rounds, last_emitted_at = escalation_state.rounds, escalation_state.last_emitted_at
+    passed_over = escalation_state.passed_over
     return (
         escalation_state.cycle,
         escalation_state.effective_from - start,
-        escalation_state.raised,
+        (*escalation_state.raised, "", *passed_over) if passed_over else escalation_state.raised,
         escalation_state.phase,
         last_emitted_at,
         escalation_state.monitored_until,
@@ -169,6 +170,9 @@ def _escalation_state(terms: EscalationTerms, stored: _Escalation, start: int) -
     cycle, effective_from, raised, phase, last_emitted_at, monitored_until, repeats, rounds, soon = stored
     escalation_state = EscalationState(terms, cycle)
     escalation_state.effective_from = start + effective_from
+    if "" in raised:
+        end = raised.index("")
+        raised, escalation_state.passed_over = raised[:end], raised[end + 1 :]
     escalation_state.raised = raised
     escalation_state.phase = phase
     escalation_state.last_emitted_at = last_emitted_at

@@ -80,6 +80,9 @@ class EscalationState:
     """When the present times of its levels took hold (epoch microseconds)."""
     raised: tuple[str, ...] = ()
     """Names of the levels that were raised, in order."""
+    passed_over: tuple[str, ...] = ()
+    """Names of levels that a deployment made past, and that are not raised because a higher one of these is, as soon as it may
+    be."""
     phase: int = ACTIVE
     last_emitted_at: int = 0
     """When the highest level was last emitted, acknowledged, or put under monitoring (epoch microseconds)."""
@@ -103,13 +106,14 @@ class EscalationState:
         copy = EscalationState(self.terms, self.cycle)
         copy.effective_from, copy.raised, copy.phase, copy.next = self.effective_from, self.raised, self.phase, self.next
         copy.last_emitted_at, copy.monitored_until = self.last_emitted_at, self.monitored_until
-        copy.repeats, copy.rounds = self.repeats, self.rounds
+        copy.repeats, copy.rounds, copy.passed_over = self.repeats, self.rounds, self.passed_over
         return copy
 
     def parts(self) -> tuple[object, ...]:
         """All that it keeps, to compare two by."""
         since = (self.effective_from, self.last_emitted_at, self.monitored_until, self.rounds)
-        return self.terms.parts, self.cycle, self.phase, self.raised, self.repeats, since, self.next
+        levels = (self.raised, self.passed_over) if self.passed_over else self.raised
+        return self.terms.parts, self.cycle, self.phase, levels, self.repeats, since, self.next
 
     def next_round(self, at: int) -> None:
         """What becomes true from now on is of another round."""
@@ -143,6 +147,8 @@ class EscalationState:
             return [] if allowed is None else [Due(allowed, highest, None)]
         found = []
         for level, threshold in self._above(resolved_ladder):
+            if level.name in self.passed_over:
+                continue
             instant = self._instant(threshold, resolved_ladder, watch, commitment_state)
             allowed = None if instant is None else _when_allowed(instant, level, calendar)
             if allowed is not None:
@@ -181,13 +187,24 @@ class EscalationState:
     def passed(
         self, at: int, resolved_ladder: ResolvedLadder, watch: Stopwatch, commitment_state: CommitmentState | None
     ) -> list[str]:
-        """Names of the levels above the highest raised whose times lie before an instant, whenever they took hold."""
+        """Names of the levels above the highest raised whose times lie before an instant, whenever they took hold, in order."""
         names = []
         for level, threshold in self._above(resolved_ladder):
             instant = _time(threshold, resolved_ladder, watch, commitment_state, passed=True)
             if instant is not None and instant < at:
                 names.append(level.name)
         return names
+
+    def waiting(
+        self, at: int, resolved_ladder: ResolvedLadder, watch: Stopwatch, commitment_state: CommitmentState | None
+    ) -> tuple[str, ...]:
+        """Names of the levels whose times lie before an instant and that are still to be raised: they wait for an opening."""
+        if self.phase != ACTIVE or not any(level.only_in_business_hours for level, _ in resolved_ladder.levels):
+            return ()
+        if not watch.on or not _may_escalate(resolved_ladder, commitment_state):
+            return ()
+        passed = self.passed(at, resolved_ladder, watch, commitment_state)
+        return tuple([name for name in passed if name not in self.passed_over])
 
     def _instant(
         self, threshold: Threshold, resolved_ladder: ResolvedLadder, watch: Stopwatch, commitment_state: CommitmentState | None

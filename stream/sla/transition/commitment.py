@@ -282,7 +282,9 @@ class CommitmentMachine:
         return Reason.RENAMED if former.calendar.name == resolved.calendar.name else Reason.POLICY_CHANGED
 
     def refresh(self) -> None:
-        """The target is the same; the warnings may be others."""
+        """The target is the same; the warnings may be others, and the calendar where the target does not run on it."""
+        if self.commitment_state.terms.calendar != self.resolved.calendar.name:
+            self.commitment_state.adopt(self.resolved)
         self.commitment_state.effective_from = max(self.commitment_state.effective_from, self.emitter.at)
         self.look_ahead()
 

@@ -58,6 +58,7 @@ def deploy(
         commitment_state = draft.commitment_state(name) or held
         if commitment_state.verdict != PENDING and commitment_state.adjusted.decided_by is None:
             commitment_state.adjust(decided_by=ticket.deployment)
+    waiting = {name: _waiting(draft, emitter, name) for name in ticket.escalations}
     # 2
     _rename(draft, deployment.policies, change, former)
     # 3
@@ -71,7 +72,7 @@ def deploy(
         elif row in ticket.watches:
             _forget(ticket, row, emitter.at)
     # 5
-    before = draft.deploy(deployment.policies, change)
+    before = draft.deploy(deployment.policies, change, waiting)
     emitter.calendars = deployment.policies.calendars
     reconcile(draft, emitter, list(ticket.watches), before)
     # 6
@@ -80,6 +81,17 @@ def deploy(
     ticket.deployment = deployment.number
     ticket.look_ahead()
     emitter.deployment = None
+
+
+def _waiting(draft: Draft, emitter: Emitter, name: str) -> tuple[str, ...]:
+    """Levels of a ladder that were due by the set up to now, and are raised when business hours begin."""
+    escalation_state = draft.ticket.escalations[name]
+    watch = draft.ticket.watches[escalation_state.terms.metric]
+    resolved_ladder = draft.resolved_policy(watch).ladders.get(name)
+    if resolved_ladder is None:
+        return ()
+    commitment_state = draft.ticket.commitments.get(resolved_ladder.ladder.commitment)
+    return escalation_state.waiting(emitter.at, resolved_ladder, watch, commitment_state)
 
 
 def _forget(ticket: Ticket, row: str, at: int) -> None:
@@ -115,8 +127,9 @@ def _rename(draft: Draft, policies: PolicySet, change: Change, former: FormerNam
         if levels:
             kept = {level.name for level in ladders[new].levels} if new in ladders else set()
             escalation_state = draft.escalation_state(name) or high
-            escalation_state.raised = tuple(
-                [level if level in kept else levels.get(level, level) for level in escalation_state.raised]
+            escalation_state.raised, escalation_state.passed_over = (
+                tuple([level if level in kept else levels.get(level, level) for level in names])
+                for names in (escalation_state.raised, escalation_state.passed_over)
             )
         if new != name and new not in ticket.escalations and name not in ladders:
             renamed = draft.escalation_state(name) or high

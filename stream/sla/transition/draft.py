@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from stream.sla.policy.change import Change
     from stream.sla.policy.resolve import PolicySet, ResolvedCommitment, ResolvedLadder, ResolvedPolicy
     from stream.sla.ticket.commitment_state import CommitmentState
@@ -12,14 +14,20 @@ if TYPE_CHECKING:
     from stream.sla.ticket.state import Fields, Ticket
     from stream.sla.ticket.stopwatch import Stopwatch
 
+_NONE: Final[dict[str, tuple[str, ...]]] = {}
+
 
 class Terms:
     """What policies promised to certain fields, up to the event or the deployment that is being applied."""
 
-    __slots__ = ("change", "fields", "policies")
+    __slots__ = ("_waiting", "change", "fields", "policies")
 
-    def __init__(self, policies: PolicySet, fields: Fields, change: Change | None = None) -> None:
-        """``change``: what the deployment that is being applied changes about the policies."""
+    def __init__(
+        self, policies: PolicySet, fields: Fields, change: Change | None = None, waiting: Mapping[str, tuple[str, ...]] = _NONE
+    ) -> None:
+        """``change``: what the deployment that is being applied changes about the policies. ``waiting``: levels that wait for
+        business hours, by the former name of the ladder."""
+        self._waiting = waiting
         self.policies = policies
         self.fields = fields
         self.change = change
@@ -45,6 +53,14 @@ class Terms:
                 if name == change.ladder(change.policy(resolved.policy.name), resolved.name):
                     return resolved
         return found.get(name)
+
+    def waiting(self, name: str, watch: Stopwatch) -> tuple[str, ...]:
+        """Levels of a ladder that wait for business hours, by the present names of ladder and levels."""
+        resolved = self.ladder(name, watch)
+        if resolved is None or self.change is None:
+            return ()
+        renamed = self.change.levels.get((self.change.policy(resolved.policy.name), name), {})
+        return tuple([renamed.get(level, level) for level in self._waiting.get(resolved.name, ())])
 
     def is_withdrawn(self, policy: str) -> bool:
         """Whether the deployment that is being applied has no policy of that name any more."""
@@ -86,9 +102,11 @@ class Draft:
         self._resolved_policy = None
         return before
 
-    def deploy(self, policies: PolicySet, change: Change | None = None) -> Terms:
-        """Put another set of policies in force. Returns the terms before, which know ``change``."""
-        before = Terms(self.policies, self._fields, change)
+    def deploy(
+        self, policies: PolicySet, change: Change | None = None, waiting: Mapping[str, tuple[str, ...]] = _NONE
+    ) -> Terms:
+        """Put another set of policies in force. Returns the terms before, which know ``change`` and ``waiting``."""
+        before = Terms(self.policies, self._fields, change, waiting)
         self.policies = policies
         self._fields = self.ticket.fields  # the set before may not have read all that this one reads
         self._resolved_policy = None

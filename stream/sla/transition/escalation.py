@@ -120,7 +120,7 @@ class EscalationMachine:
         escalation_state.repeats = 0
         self._enter(EscalationPhase.ACTIVE)
         if begins_anew:
-            escalation_state.raised = ()
+            escalation_state.raised = escalation_state.passed_over = ()
         else:
             self._emit_to_all(Kind.RECURRED, Reason.RECURRENCE)
 
@@ -162,25 +162,33 @@ class EscalationMachine:
         """The ladder does not apply to the ticket any more. If it applies again, it goes on."""
         self.release(reason, EscalationPhase.WITHDRAWN)
 
-    def redeploy(self) -> None:
-        """A deployment may have changed its levels, or the row on which it stands. Of the levels that are due already only the
-        highest is raised."""
+    def redeploy(self, waiting: tuple[str, ...]) -> None:
+        """A deployment may have changed its levels, or the row on which it stands. ``waiting``: levels that were due before it,
+        and are raised when business hours begin."""
         self.escalation_state.terms = self.escalation_state.terms.on_row(self.resolved_ladder.metric)
         self.escalation_state.cycle = self.watch.cycle
-        self._refresh_and_raise_highest_past()
+        self._refresh_and_raise_highest_past(waiting)
 
-    def _refresh_and_raise_highest_past(self) -> None:
-        """A level that is due at this very instant is not past."""
+    def _refresh_and_raise_highest_past(self, waiting: tuple[str, ...] = ()) -> None:
+        """Of the levels that are past by a deployment only the highest is raised: of those that may be raised now, and of those
+        that wait for business hours. A level that is due at this very instant is not past."""
         escalation_state, at = self.escalation_state, self.emitter.at
-        self.refresh()
         passed = escalation_state.passed(at, self.resolved_ladder, self.watch, self.commitment_state)
-        past = [
-            due
-            for due in escalation_state.pending(self.resolved_ladder, self.watch, self.commitment_state)
-            if due.instant == at and due.threshold is not None and due.level is not None and due.level.name in passed
-        ]
-        if past:
-            self._raise(past[-1])
+        escalation_state.passed_over = tuple([name for name in escalation_state.passed_over if name in passed])
+        self.refresh()
+        now: list[Due] = []
+        later: list[str] = []
+        for due in escalation_state.pending(self.resolved_ladder, self.watch, self.commitment_state):
+            if due.threshold is None or due.level is None or due.level.name not in passed:
+                continue
+            if due.instant == at:
+                now.append(due)
+            elif due.level.name not in waiting:
+                later.append(due.level.name)
+        escalation_state.passed_over += tuple(later[:-1])
+        if now:
+            self._raise(now[-1])
+        if now or later:
             self.look_ahead()
 
     def release(self, reason: Reason, phase: EscalationPhase = EscalationPhase.RELEASED) -> None:
@@ -250,6 +258,10 @@ class EscalationMachine:
         if level is None or threshold is None:
             raise ValueError("a repetition, or the end of a monitoring period, raises no level")
         escalation_state.raised = (*escalation_state.raised, level.name)
+        if escalation_state.passed_over:
+            levels = [each.name for each in self.resolved_ladder.ladder.levels]
+            above = levels[levels.index(level.name) :]
+            escalation_state.passed_over = tuple([name for name in escalation_state.passed_over if name in above])
         escalation_state.repeats = 0
         escalation_state.last_emitted_at = self.emitter.at
         self._emit_level(Kind.RAISED, THRESHOLD_REASON[threshold.kind], level)

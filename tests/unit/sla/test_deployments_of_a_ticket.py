@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from stream.sla.calendar.duration import Duration
+from stream.sla.codec import codec
 from stream.sla.effects import Kind
 from stream.sla.explain.explain import explain_state
 from stream.sla.explain.explanation import Outcome
+from stream.sla.policy.conditions import ALWAYS as EVERY
 from stream.sla.policy.conditions import FieldIn
 from stream.sla.policy.metric import BUILT_IN
-from stream.sla.policy.policy import Choice
+from stream.sla.policy.policy import Choice, Policy
+from stream.sla.policy.resolve import PolicySet
 from stream.sla.policy.timeline import Deployments, Origin
 from stream.sla.ticket.state import State, open_commitments
+from tests.oracle.scenes import read
+from tests.unit.sla.given import ALWAYS as AROUND_THE_CLOCK
 from tests.unit.sla.given import HOUR, Life, after, changed, commitment, created, ladder, policy_set, share
-
-if TYPE_CHECKING:
-    from stream.sla.policy.resolve import PolicySet
 
 DAY = 24 * HOUR
 
@@ -163,3 +164,43 @@ def test_what_was_renamed_by_mistake_has_its_former_name_again_where_the_history
     assert {name: one.raised for name, one in ticket.state.head.escalations.items()} == {"ladder": ("lead", "manager")}
     assert len({effect.id for effect in ticket.effects}) == len(ticket.effects)
     assert ticket.lines("raised") == ["raised lead @2h", "raised manager @10h"]
+
+
+def test_of_new_levels_that_are_past_and_wait_for_business_hours_only_the_highest_is_raised() -> None:
+    office = read("office", {"timezone": "UTC", "week": {"mon-sun": ["09:00-17:00"]}})
+    one = ladder(("agent", share(90)), ("lead", share(95)), on="resolution", of_level={"only_in_business_hours": True})
+    new = ladder(("agent", share(10)), ("lead", share(20)), on="resolution", of_level={"only_in_business_hours": True})
+    old, after = (policy_set(commitment(p1="20h"), ladders=(each,), calendar=office) for each in (one, new))
+    ticket = life((0, old), (6 * HOUR, after)).event(created(0)).wake(7 * HOUR)
+
+    assert ticket.state is not None
+    kept = ticket.state.head.escalations["ladder"]
+    assert (kept.raised, kept.passed_over, kept.next) == ((), ("agent",), 9 * HOUR)
+    assert codec.decode(codec.encode(ticket.state)) == ticket.state
+    assert ticket.wake(10 * HOUR).lines("raised") == ["raised lead @9h"]
+
+
+def test_levels_that_waited_for_business_hours_before_a_deployment_are_raised_all_the_same() -> None:
+    office = read("office", {"timezone": "UTC", "week": {"mon-sun": ["09:00-17:00"]}})
+    levels = (("agent", share(10)), ("lead", share(20)))
+    old = ladder(*levels, on="resolution", of_level={"only_in_business_hours": True})
+    new = replace(old, levels=(*old.levels, replace(old.levels[0], name="manager", at=Choice.fixed(share(25)))))
+    before, after = (policy_set(commitment(p1="20h"), ladders=(each,), calendar=office) for each in (old, new))
+    ticket = life((0, before), (6 * HOUR, after)).event(created(0)).wake(10 * HOUR)
+
+    assert ticket.lines("raised") == ["raised agent @9h", "raised lead @9h", "raised manager @9h"]
+
+
+def test_a_calendar_that_changed_with_the_fields_is_no_change_by_the_next_deployment() -> None:
+    office = read("office", {"timezone": "UTC", "week": {"mon-sun": ["09:00-17:00"]}})
+    calendar = Choice(((FieldIn("team", frozenset({"a"})), "office"), (EVERY, AROUND_THE_CLOCK.name)))
+
+    def policies(target: str) -> PolicySet:
+        policy = Policy("p", 1, calendar, commitments=(commitment(p1="20h"), commitment("first_response", p1=target)))
+        return PolicySet((policy,), {"office": office, AROUND_THE_CLOCK.name: AROUND_THE_CLOCK})
+
+    ticket = life((0, policies("10h")), (6 * HOUR, policies("11h")))
+    ticket.event(created(0, team="a")).event(changed(HOUR, team="b")).wake(7 * HOUR)
+
+    retargeted = [effect.commitment for effect in ticket.effects if effect.kind is Kind.RETARGETED]
+    assert retargeted == ["first_response"]
