@@ -289,7 +289,7 @@ class Changing:
         found = {}
         for name, high in self.climbing.escalations.items():
             watch = self.story.watches[high.metric]
-            resolved_ladder = offered(earlier, fields, watch.began)[1].get(name)
+            resolved_ladder = offered(earlier, fields, watch.began, self.story.hours)[1].get(name)
             if resolved_ladder is not None and watch.on:
                 policy = names.policy(resolved_ladder.policy)
                 ladder = names.ladder(policy, name)
