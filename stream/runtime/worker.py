@@ -27,6 +27,7 @@ from stream.runtime.suspension import SuspensionDetector
 from stream.runtime.viewer import Viewer
 from stream.runtime.watchdog import Watchdog
 from stream.sla.engine import Engine
+from stream.sla.settling import Lateness
 
 if TYPE_CHECKING:
     from stream.runtime.settings import Settings
@@ -42,7 +43,9 @@ def run(settings: Settings) -> NoReturn:
     files = policies_of(settings)
     asyncio.run(check_topics(settings))
     policy_log, read = asyncio.run(read_deployments(settings, files))
-    engine = Engine(read.log.deployments or files, history=settings.history)
+    engine = Engine(
+        read.log.deployments or files, history=settings.history, lateness=Lateness(settings.late_after, settings.settling)
+    )
     sys.setswitchinterval(THREAD_SECONDS)
     metrics = Metrics(engine.policies, now=None if settings.clock is ClockMode.EVENT else lambda: time.time_ns() // 1_000)
     app = wire(settings, metrics, engine)

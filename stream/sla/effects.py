@@ -150,7 +150,9 @@ class Reason(StrEnum):
     NOT_OFFERED = "not_offered"
     """The policy takes no such request."""
     CORRECTED = "corrected"
-    """A late event changed the record."""
+    """A late event showed that it is not true."""
+    RESTATED = "restated"
+    """A late event changed what the effect shows: the fact stands, and follows at once under its next id."""
     POLICY_CHANGED = "policy_changed"
     """A deployment changed the target, the version or the policy that applies."""
     CALENDAR_CHANGED = "calendar_changed"
@@ -224,12 +226,16 @@ class Effect(msgspec.Struct, frozen=True, gc=False):
     retracts_kind: Kind | None
     """The kind of that effect."""
     retracts_reason: Reason | None
-    """The reason of that effect; the reason of this one is that the record was corrected."""
+    """The reason of that effect; the reason of this one is why the record was corrected."""
     fields: dict[str, str | list[str]]
 
     @property
     def routine(self) -> bool:
         """Reports the way, not the outcome. A reopening or restoration is not routine: it undoes a verdict that was reported as
-        met or cancelled. Nor is anything that a deployment changes: somebody must be able to see all of it."""
-        undoes = self.reason is Reason.REOPENED or self.reason is Reason.RESTORED
-        return KINDS[self.kind].routine and not undoes and self.deployment is None
+        met or cancelled. Nor is anything that a deployment changes: somebody must be able to see all of it. What takes a
+        routine effect back is routine.
+        """
+        taken_back = self.retracts_kind
+        kind, reason = (self.kind, self.reason) if taken_back is None else (taken_back, self.retracts_reason)
+        undoes = reason is Reason.REOPENED or reason is Reason.RESTORED
+        return KINDS[kind].routine and not undoes and self.deployment is None

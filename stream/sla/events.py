@@ -74,6 +74,8 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True, rename=_SHORT, gc=F
     """``escalation.requested``: ``production``, ``business_risk`` or nothing."""
     role: str = ""
     """The part of the actor in the ticket, in a word of the helpdesk; empty: the event does not state it (``role_of``)."""
+    arrived: int = 0
+    """Of an old event whose ticket has not settled: when it reached Kafka, epoch microseconds; ``stream.sla.settling``."""
 
     @property
     def key(self) -> Order:

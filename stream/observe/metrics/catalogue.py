@@ -77,7 +77,7 @@ LATE_BREACHES: Final = Spec(
     "sla_late_breaches_total",
     "counter",
     (*_COMMITMENT_LABELS, "through"),
-    "Breaches that did not become true as time passed, but through a late event (through=event) or a deployment "
+    "Breaches that did not become true as time passed, but through a late or old event (through=event) or a deployment "
     "(through=deployment): not a reason to page. They are included in sla_commitments_total; the burn rate alerts "
     "exclude them, compliance includes them.",
 )
@@ -92,6 +92,13 @@ ESCALATIONS: Final = Spec(
     "counter",
     ("policy", "ladder", "level", "reason"),
     "Escalation levels raised, for the first time or again after a recurrence; repetitions of a level are not counted.",
+)
+LATE_ESCALATIONS: Final = Spec(
+    "sla_late_escalations_total",
+    "counter",
+    ("policy", "ladder", "level"),
+    "Escalation levels raised through a late event or a deployment: not a reason to page. They are included in "
+    "sla_escalations_total.",
 )
 EFFECTS: Final = Spec("sla_effects_total", "counter", ("type",), "Effects published, of every type.")
 TIME: Final = Spec(
@@ -121,7 +128,8 @@ DELAY: Final = Spec(
     "histogram",
     (),
     "Time from a breach to its detection, in wall time: the detector's own service level. Excludes breaches "
-    "through a late event or a deployment, and all breaches in clock mode event.",
+    "through a late event or a deployment, breaches that were true before their event arrived, and all breaches in clock "
+    "mode event.",
     (0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 3600.0),
 )
 OPEN: Final = Spec(
@@ -351,6 +359,7 @@ CATALOGUE: Final = (
     LATE_BREACHES,
     WARNINGS,
     ESCALATIONS,
+    LATE_ESCALATIONS,
     EFFECTS,
     TIME,
     USED,

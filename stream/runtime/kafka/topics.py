@@ -88,7 +88,12 @@ class Topics:
         large_deployment = 9 * _MEBIBYTE
         kept = {"cleanup.policy": "delete", "retention.ms": "-1", "retention.bytes": "-1"}
         return (
-            _with_limit(self.events, large_event),
+            # By the broker: when an event arrived decides what is late, and adapters set times of their own.
+            TopicSpec(
+                self.events,
+                {"max.message.bytes": str(large_event), "message.timestamp.type": "LogAppendTime"},
+                at_least={"max.message.bytes": large_event},
+            ),
             TopicSpec(self.breaches, {}),
             TopicSpec(self.escalations, {}),
             _with_limit(self.rejected, large_rejected),

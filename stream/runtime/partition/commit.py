@@ -13,7 +13,7 @@ from stream.runtime.failpoint import failpoint
 from stream.runtime.kafka.transport import Record
 from stream.runtime.partition.sweep import Sweep
 from stream.runtime.partition.unit_of_work import SWEEP_PART, Stop, UnitOfWork
-from stream.runtime.recovery.outputs import DEPLOYED, ORIGIN
+from stream.runtime.recovery.outputs import DEPLOYED, ORIGIN, SETTLED
 from stream.runtime.settings import ClockMode
 from stream.sla.effects import Kind, Topic
 from stream.wire.effect import effect_headers, encode_effect
@@ -140,7 +140,9 @@ def _outputs(context: WorkerContext, shard: Shard, work: UnitOfWork) -> dict[str
             # A successor judges by it as well, to find the effect again.
             number = work.judged_by.get(key, shard.deployed)
             deployed = [(DEPLOYED, b"%d" % number)] if number else []
-            to.append(Record(key, encode_effect(effect), [*effect_headers(effect, source), *deployed]))
+            settles_at = work.settled.get(key)
+            settled = [(SETTLED, b"%d" % settles_at)] if settles_at else []
+            to.append(Record(key, encode_effect(effect), [*effect_headers(effect, source), *deployed, *settled]))
     dead_letters = [dead_letter for dead_letter in work.dead_letters if dict(dead_letter.headers)[ORIGIN] not in emitted_ids]
     return {context.topics.breaches: breaches, context.topics.escalations: escalations, context.topics.rejected: dead_letters}
 
@@ -160,5 +162,5 @@ def _count(context: WorkerContext, shard: Shard, work: UnitOfWork) -> None:
         log.warning("A clock of ticket %s does not start, by event %s: %s.", ticket, event, wrong)
     if work.unbuilt or work.cut:
         metrics.rejudged(work.unbuilt, work.cut)
-    metrics.effects(work.effects, context.settings.clock is ClockMode.WALL)
+    metrics.effects(work.effects, context.settings.clock is ClockMode.WALL, work.unmeasured)
     metrics.partition(shard.number, shard.watermark or None, shard.live)

@@ -26,6 +26,8 @@ class Checkpoint(msgspec.Struct, frozen=True):
     """The newest deployment that the owner knew."""
     appended: int = 0
     """When that came into the log (epoch microseconds); 0: not known."""
+    since: int = 0
+    """When the partition was first taken over (epoch microseconds): no event arrived for breachwatch before; 0: not known."""
 
 
 def epoch_of(record: Any) -> int:

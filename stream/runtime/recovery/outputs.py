@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 DEPLOYED: Final = "deployed"
 """Header of an effect: the newest deployment that the worker knew; absent: 0."""
+SETTLED: Final = "settled"
+"""Header of an effect: time made its ticket settle, at this instant (epoch microseconds); absent: it did not."""
 ORIGIN: Final = "origin"
 """Header of a dead letter: which record it is about (``stream.runtime.recovery.output_recovery.origin``)."""
 

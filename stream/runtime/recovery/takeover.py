@@ -84,7 +84,7 @@ async def take_over(
     outputs = await fence(context.clients, context.topics, [tp.partition for tp in new])
     # 3
     changelogs = {tp.partition: _changelog(context, restored, tp.partition) for tp in new}
-    checkpoints = {number: changelog.found() or Checkpoint() for number, changelog in changelogs.items()}
+    checkpoints = {number: changelog.found() or Checkpoint(since=context.wall()) for number, changelog in changelogs.items()}
     # 4
     await read_back(context.clients, context.topics, outputs, checkpoints)
     _check_deployments(context, checkpoints, outputs)

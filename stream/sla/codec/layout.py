@@ -12,7 +12,7 @@ needs of every ticket when it starts comes first; ``peek`` does not read the res
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import msgspec
 
@@ -21,6 +21,7 @@ from stream.sla.ticket.commitment_state import NOT_ADJUSTED, Adjustment, Commitm
 from stream.sla.ticket.escalation_state import EscalationState
 from stream.sla.ticket.history import History, Value
 from stream.sla.ticket.names import CommitmentKey, LadderKey, Names, pack_keys, pack_names, promised, unpack_keys, unpack_names
+from stream.sla.ticket.settling import Settling
 from stream.sla.ticket.state import OpenCommitment, State, Summary, Ticket, commitment_status, has_ended
 from stream.sla.ticket.stopwatch import Stopwatch, Stretches
 
@@ -48,8 +49,23 @@ _Head = tuple[int | None, int | None, str, bool, bytes, list[Value], bytes]
 """Of a ticket: next, the instant of its newest event, ended_by, started, names of fields, their values, parts."""
 _Tail = tuple[_Last | None, str, tuple[str, ...], int, bool, int | None, int]
 """Of a ticket: last, id, parties, ended_at, partial, last_timer_at, deployment."""
-_Rest = tuple[_Tail, bytes, int, str, tuple[_Head, _Tail] | None, tuple[str, ...], dict[str, int]]
-"""Of a state: its head's late part, its history (packed, kept, source), base, old_ids, revisions."""
+_Settling = tuple[int, int, int, int, int | None]
+"""Of a state: its settling, and next of its head."""
+
+
+class _Rest(NamedTuple):
+    """Of a state. ``settling`` is not written where there is none."""
+
+    tail: _Tail
+    """Its head's late part."""
+    packed: bytes
+    kept: int
+    source: str
+    base: tuple[_Head, _Tail] | None
+    old_ids: tuple[str, ...]
+    revisions: dict[str, int]
+    settling: _Settling | None = None
+
 
 _AS_DUE: Final = -1
 _write: Final = msgspec.msgpack.Encoder().encode
@@ -63,18 +79,25 @@ def encode(state: State) -> bytes:
     recent, base = state.recent, state.base
     head_part, tail = _head_and_tail(state.head, recent.source)
     before = None if base is None else _head_and_tail(base, recent.source)
-    return VERSION + _write(
-        (head_part, (tail, recent.packed, recent.kept, recent.source, before, state.old_ids, state.revisions))
-    )
+    rest = (tail, recent.packed, recent.kept, recent.source, before, state.old_ids, state.revisions)
+    wake_at = state.wake_at
+    if state.settling is None or wake_at is None:
+        return VERSION + _write((head_part, rest))
+    # ``peek`` takes the instant of the next wake-up from the head, and does not read the settling.
+    return VERSION + _write(((wake_at - 1, *head_part[1:]), (*rest, (*state.settling, state.head.next))))
 
 
 def decode(data: bytes) -> State:
     """``data`` with its mark. Raises msgspec.DecodeError and IndexError."""
-    head_part, (tail, packed, kept, source, base, old_ids, revisions) = _read(data[1:])
+    head_part, (tail, packed, kept, source, base, old_ids, revisions, settled_later) = _read(data[1:])
     head = _ticket(head_part, tail, source)
+    settling: Settling | None = None
+    if settled_later is not None:
+        until, deployment, arrived, settles_at, head.next = settled_later
+        settling = Settling(until, deployment, arrived, settles_at)
     newest = head_part[1] if kept else None
     recent = History(packed, kept, 0 if newest is None else newest, source)
-    return State(head, recent, None if base is None else _ticket(base[0], base[1], source), old_ids, revisions)
+    return State(head, recent, None if base is None else _ticket(base[0], base[1], source), old_ids, revisions, settling)
 
 
 def peek(data: bytes) -> Summary:

@@ -27,7 +27,7 @@ _KINDS: Final = [(type_, actor, public) for public in (False, True) for actor in
 _NUMBERS: Final = {kind: number for number, kind in enumerate(_KINDS)}
 _COMMON: Final = 8
 """Attributes of an event before those that only some types have."""
-_NOTHING: Final = ("",) * (len(Event.__struct_fields__) - _COMMON)
+_NOTHING: Final = Event.__struct_defaults__[_COMMON - len(Event.__struct_fields__) :]
 _RARE: Final = ("seq", *Event.__struct_fields__[_COMMON:])
 _ARRAY: Final = b"\xdd"
 """In MessagePack: an array, its length in four bytes to follow."""

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from stream.sla.event_order import Place
     from stream.sla.events import Event
     from stream.sla.ticket.escalation_state import EscalationState
+    from stream.sla.ticket.settling import Settling
 
 
 Stored = tuple[
@@ -155,6 +156,7 @@ class State:
         base: Ticket | None = None,
         old_ids: tuple[str, ...] = (),
         revisions: dict[str, int] | None = None,
+        settling: Settling | None = None,
     ) -> None:
         self.head: Ticket = head
         """After the whole history, and after all that time alone has made true and that was emitted."""
@@ -167,11 +169,13 @@ class State:
         source, a newline and the id; then, unless it is 0, another newline and the seq."""
         self.revisions: dict[str, int] = {} if revisions is None else revisions
         """Stem of an effect to the number of times it was taken back."""
+        self.settling: Settling | None = settling
+        """Its old events are arriving, and what they make true of the past is not published yet."""
 
     def parts(self) -> tuple[object, ...]:
         """The arguments of ``State`` in their order, the tickets and the history as their own ``parts``."""
         base = None if self.base is None else self.base.parts()
-        return self.head.parts(), self.recent.parts(), base, self.old_ids, self.revisions
+        return self.head.parts(), self.recent.parts(), base, self.old_ids, self.revisions, self.settling
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, State) and self.parts() == other.parts()
@@ -198,14 +202,16 @@ class State:
 
         One microsecond after the instant itself: what happens *at* a deadline is still in time.
         """
-        soonest = self.head.next
+        soonest, settling = self.head.next, self.settling
+        if settling is not None:
+            return settling.settles_at if soonest is None else min(soonest + 1, settling.settles_at)
         return None if soonest is None else soonest + 1
 
     @property
     def ended(self) -> int | None:
         """The instant of its newest event (epoch microseconds), if it has come to its end; ``has_ended``."""
         head = self.head
-        if head.last is None:
+        if head.last is None or self.settling is not None:
             return None
         over = has_ended(head.next, head.ended_by, str(head.fields.get("status", "")))
         if not over:

@@ -14,7 +14,7 @@ from stream.sla.policy.policy import Choice, Commitment, Ladder, LadderKind, Lev
 from stream.sla.policy.resolve import PolicySet
 
 if TYPE_CHECKING:
-    from stream.sla.effects import Effect
+    from stream.sla.effects import Effect, Kind
     from stream.sla.policy.timeline import Deployments
     from stream.sla.ticket.state import State
 
@@ -95,8 +95,9 @@ class Life:
         self.steps: list[Step] = []
         self.effects: list[Effect] = []
 
-    def event(self, event: Event, now: int | None = None) -> Life:
-        return self._take(self.engine.apply(self.state, "T", event, event.at if now is None else now))
+    def event(self, event: Event, now: int | None = None, *, arrived: int = 0) -> Life:
+        now = arrived or event.at if now is None else now
+        return self._take(self.engine.apply(self.state, "T", event, now, arrived))
 
     def wake(self, now: int) -> Life:
         assert self.state is not None
@@ -107,6 +108,11 @@ class Life:
         self.steps.append(step)
         self.effects += step.effects
         return self
+
+    def standing(self) -> dict[Kind, Effect]:
+        """By kind, the newest of what was emitted and not taken back."""
+        taken_back = {effect.retracts for effect in self.effects}
+        return {effect.kind: effect for effect in self.effects if effect.id not in taken_back and not effect.retracts}
 
     def lines(self, *kinds: str) -> list[str]:
         """``"kind level @hours"`` of what was emitted, of these kinds only where some are given."""
