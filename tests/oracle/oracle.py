@@ -108,8 +108,15 @@ Policies that change on the way
     not be raised now, and that did not wait for an open minute before, the highest alone is left to be raised.
 40. An event may use the former name of a commitment or level.
 
+Business days
+41. A business day is a date on which a window starts that opens for at least a minute; a minute belongs to the date it shows,
+    but to the date before while that is open or has a window yet to open, unless its own has opened. A delay of n business
+    days is over on the n-th business day after the date of its start (0: on it, or the next), at the stated time, with its
+    last open minute or at the time of day of the start; if that is not after the start, on the next business day. With a
+    cut-off, a start after it, or on no business day, counts as on the next one. Its target is the business time up to its
+    end; and it is not shown before that end.
 What comes in out of hours
-41. A condition may ask how a clock started: in hours if the calendar on which the commitment or ladder counts was open in the
+44. A condition may ask how a clock started: in hours if the calendar on which the commitment or ladder counts was open in the
     minute in which the cycle of its stopwatch began, else out of hours. A new set answers by its own calendars.
 
 Dates

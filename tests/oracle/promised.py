@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from stream.sla.events import Event
 from stream.sla.policy.policy import Choice, Commitment, Ladder, Level, Policy, Threshold, ThresholdKind
 from tests.oracle.asked import Fields, holds
-from tests.oracle.hours import OpenMinutes, length, whole
+from tests.oracle.hours import NEVER, OpenMinutes, delay_end, length, whole
 from tests.properties.slow_calendar import DAY
 
 if TYPE_CHECKING:
@@ -135,29 +135,41 @@ class Watch:
             return self.counts[clock]
         return self.counts[clock] - self._counts(clock, self.ran[-1], len(self.ran) - 1) if self.ran else -1
 
-    def first_showed(self, clock: str, minutes: int, now: int, *, strict: bool = False) -> int | None:
-        """The first minute at which it ran and showed so much: in the past, or ahead if it goes on as now.
+    def has_shown(self, clock: str, minutes: int, not_before: int, now: int, *, strict: bool = False) -> bool:
+        """It has run at a minute, not before that one, at which it showed so much."""
+        if (self.counts[clock] if strict else self.reading(clock)) < minutes:
+            return False
+        if not not_before:
+            return True
+        showed = self.first_showed(clock, minutes, now, not_before, strict=strict)
+        return showed is not None and showed <= now
+
+    def first_showed(self, clock: str, minutes: int, now: int, not_before: int = 0, *, strict: bool = False) -> int | None:
+        """The first minute, not before that one, at which it ran and showed so much: in the past, or ahead if it goes on.
 
         ``strict``: or at which it ceased to run and showed so much.
         """
         used = 0
         for place, minute in enumerate(self.ran):
-            if used >= minutes:
+            if used >= minutes and self._laid(clock, minute, place) >= not_before:
                 return minute
             used += self._counts(clock, minute, place)
-            if strict and used >= minutes:
+            if strict and used >= minutes and self._laid(clock, minute, place) + 1 >= not_before:
                 return minute + 1
         if self.phase != "running":
             return None
         place = len(self.ran)
         while used < minutes:
-            laid = self.began + place if clock.endswith(WALL_PAUSES) else now
-            if clock != WALL and self.hours[clock.removesuffix(WALL_PAUSES)].is_over(laid):
+            if clock != WALL and self.hours[clock.removesuffix(WALL_PAUSES)].is_over(self._laid(clock, now, place)):
                 return None
             used += self._counts(clock, now, place)
             now += 1
             place += 1
-        return now
+        return now + max(not_before - self._laid(clock, now, place), 0)
+
+    def _laid(self, clock: str, minute: int, place: int) -> int:
+        """The minute that the calendar is asked for."""
+        return self.began + place if clock.endswith(WALL_PAUSES) else minute
 
     def _counts(self, clock: str, minute: int, place: int) -> int:
         """``place``: of the minute among those in which it ran."""
@@ -184,6 +196,10 @@ class ResolvedCommitment:
     """By clock: what the stopwatch read when the target began to count; empty: at nought."""
     used_from: dict[str, int] = field(default_factory=dict)
     """By clock: what it read at a ``reset``, from where time used is counted; empty: from nought."""
+    not_before: int = 0
+    """The minute at which a delay in business days ends, if no pause or extension moves it."""
+    by_days: bool = False
+    """The target is a delay in business days."""
     extension: int = 0
     warned: set[str] = field(default_factory=set)
     due: int | None = None
@@ -207,7 +223,7 @@ class ResolvedCommitment:
 
     @property
     def allowance(self) -> int | None:
-        return None if self.target is None else self.base + self.target + self.extension
+        return None if self.target is None or self.target >= NEVER else self.base + self.target + self.extension
 
     @property
     def base(self) -> int:
@@ -318,17 +334,25 @@ def reached(threshold: Threshold, resolved: ResolvedCommitment | None, watch: Wa
     """Whether a mark lies at or before this minute: rules 20 to 23."""
     hours = watch.hours[calendar]
     if threshold.kind is ThresholdKind.SHARE:
-        if resolved is None or resolved.target is None:
+        if resolved is None or resolved.target is None or resolved.allowance is None:
             return False
         share = Fraction((resolved.target + resolved.extension) * threshold.per_mille, 1000)
-        return watch.reading(clock_on(resolved.clock, calendar)) >= resolved.base + whole(share, threshold.text)
+        used = resolved.base + whole(share, threshold.text)
+        not_before = resolved.not_before if used >= resolved.allowance else 0
+        return watch.has_shown(clock_on(resolved.clock, calendar), used, not_before, now)
     assert threshold.duration is not None
-    business, minutes = length(threshold.duration.text, hours, watch.began)
+    text = threshold.duration.text
+    if threshold.kind is ThresholdKind.AFTER and text.startswith("+"):
+        marked = None if resolved is None or resolved.due is None else delay_end(text, hours, resolved.due)
+        return marked is not None and now >= marked
+    used_minute = None if resolved is None or threshold.kind is not ThresholdKind.USED else resolved.used_minute
+    business, minutes, not_before = length(text, hours, watch.began if used_minute is None else used_minute)
     clock = calendar if business else WALL
     if business and resolved is not None and resolved.clock.endswith(WALL_PAUSES):
         clock += WALL_PAUSES
     if threshold.kind is ThresholdKind.USED:
-        return watch.reading(clock) >= minutes + (0 if resolved is None else resolved.used_from.get(clock, 0))
+        used = minutes + (0 if resolved is None else resolved.used_from.get(clock, 0))
+        return watch.has_shown(clock, used, not_before, now)
     if resolved is None or resolved.allowance is None:
         return False
     before = threshold.kind is ThresholdKind.LEFT

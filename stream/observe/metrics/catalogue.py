@@ -247,7 +247,7 @@ TARGET: Final = Spec(
     (*_COMMITMENT_LABELS, "priority", "clock"),
     "The target from the newest version of the policy, on its clock: business seconds (a business day has the "
     "length that the calendar defines) or wall seconds. Omitted if it does not depend on the priority alone, and "
-    "for calendar months.",
+    "for calendar months and delays in business days.",
 )
 TOP_LEVEL: Final = Spec(
     "sla_escalation_top_level",

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 VERSION: Final = b"\x02"
 
-_Rare = tuple[int | None, int | None, int | None, int, int, int, int, int | None, bool]
+_Rare = tuple[int | None, int | None, int | None, int, int, int, int, int | None, bool, int, int]
 """Of a commitment: revision (from its effective_from; ``None``: 0), then its adjustment."""
 _Escalation = tuple[int, int, tuple[str, ...], int, int, int, int, int | None, int | None]
 """Of an escalation: cycle, effective_from (from the start), raised (then an empty name and passed_over, where there is any),

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
-from stream.sla.calendar.duration import Clock
+from stream.sla.calendar.duration import NEVER, Clock
 from stream.sla.effects import KINDS, TIMER, Effect, Kind, Reason, deployment_cause
 from stream.sla.explain.change import what_changed
 from stream.sla.explain.explanation import Moment, Outcome
@@ -68,6 +68,8 @@ class CommitmentTrace:
     calendar: Calendar
     timer: bool
     cycle_trace: CycleTrace
+    delay: str = ""
+    """The target as the policy writes it, where it ends on a business day."""
     closed: int | None = None
     """Since when it waits for nothing any more."""
     verdict: Outcome = Outcome.PENDING
@@ -284,6 +286,9 @@ class Recorder:
             commitment_traces.closed = at if commitment_traces.closed is None else commitment_traces.closed
         else:
             commitment_traces.closed = None
+            if resolved is not None and commitment_state.verdict == Verdict.PENDING:
+                target = resolved.target
+                commitment_traces.delay = target.text if target is not None and target.delay is not None else ""
             # A target keeps the calendar it was set on. Where there is none, time is measured by the present plan.
             if commitment_state.terms.target is None and resolved is not None:
                 commitment_traces.calendar = resolved.calendar
@@ -365,14 +370,16 @@ def _aim(
     if threshold.kind is ThresholdKind.USED:
         amount = resolve(threshold.duration, resolved_ladder.calendar, watch.began)
         wall_pauses = wall_pauses and amount.clock is Clock.BUSINESS
-        return LevelTarget(resolved_ladder, threshold, amount.clock, amount.micros, wall_pauses)
+        micros = amount.micros if amount.micros < NEVER else None
+        return LevelTarget(resolved_ladder, threshold, amount.clock, micros, wall_pauses)
     if commitment_state is None or (allowance := commitment_state.allowance) is None:
         return LevelTarget(resolved_ladder, threshold, Clock.BUSINESS, None)
     clock = commitment_state.clock
     if threshold.kind is ThresholdKind.SHARE:
         return LevelTarget(resolved_ladder, threshold, clock, commitment_state.share(threshold.per_mille), wall_pauses)
     amount = resolve(threshold.duration, resolved_ladder.calendar, watch.began)
-    if amount.clock is not clock:
+    relative = threshold.duration is not None and threshold.duration.delay is not None
+    if relative or amount.clock is not clock:
         return LevelTarget(resolved_ladder, threshold, clock, None, wall_pauses)
     reading = allowance + (amount.micros if threshold.kind is ThresholdKind.AFTER else -amount.micros)
     return LevelTarget(resolved_ladder, threshold, clock, max(reading, 0), wall_pauses)

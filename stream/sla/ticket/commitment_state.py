@@ -18,7 +18,7 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from stream.sla.calendar.duration import Clock
+from stream.sla.calendar.duration import NEVER, Clock
 from stream.sla.policy.terms import NO_COMMITMENT_TERMS, ON_WALL, CommitmentTerms
 
 if TYPE_CHECKING:
@@ -85,6 +85,10 @@ class Adjustment(NamedTuple):
     """The number of the deployment that was in force when it was decided, once another one is in force."""
     unjudged: bool = False
     """A deployment promised it when its deadline had passed already: it has no target in this cycle."""
+    delay: int = 0
+    """Of a target that is a delay in business days, for which the terms have 0: the business time up to its end."""
+    not_before: int = 0
+    """The end of such a delay, where its business time is used up earlier; else 0. Pauses and extensions only move it on."""
 
 
 NOT_ADJUSTED: Final = Adjustment()
@@ -141,15 +145,18 @@ class CommitmentState:
 
     @property
     def promised(self) -> int | None:
-        """Target and extension together, microseconds on ``clock``; ``None``: nothing is promised."""
+        """Target and extension together, microseconds on ``clock``; ``None``: nothing is promised, or for a business day that
+        does not come."""
         target, adjustment = self.terms.target, self.adjustment
-        return target if target is None or adjustment is None else target + adjustment.extension
+        if target is None or adjustment is None:
+            return target
+        return target + adjustment.delay + adjustment.extension if adjustment.delay < NEVER else None
 
     @property
     def allowance(self) -> int | None:
         """The reading of the stopwatch at the deadline: base, target and extension together."""
-        target, adjustment = self.terms.target, self.adjustment
-        return target if target is None or adjustment is None else adjustment.rebase_used + target + adjustment.extension
+        promised, adjustment = self.promised, self.adjustment
+        return promised if promised is None or adjustment is None else adjustment.rebase_used + promised
 
     def share(self, per_mille: int) -> int | None:
         """The reading of the stopwatch at which so much of target and extension is used up."""
@@ -181,12 +188,22 @@ class CommitmentState:
             policy.name, policy.version, terms.metric, resolved.calendar.name, terms.counted, terms.target
         )
 
+    def counts_from(self, watch: Stopwatch) -> int:
+        """The instant from which the target counts: months and business days are counted from there."""
+        rebased_at = self.adjusted.rebased_at
+        return watch.began if rebased_at is None else rebased_at
+
     def aim(self, resolved: ResolvedCommitment, watch: Stopwatch, at: int) -> None:
         """Take the target that ``resolved`` sets, counting from the instant ``at``."""
         clock, target = self.terms.counted, None
+        delay = not_before = 0
         if resolved.target is not None:
-            amount = resolved.target.resolve(resolved.calendar, watch.began)
+            amount = resolved.target.resolve(resolved.calendar, self.counts_from(watch))
             clock, target = resolved.on_calendar if amount.clock is _BUSINESS else ON_WALL, amount.micros
+            if resolved.target.delay is not None:
+                target, delay, not_before = 0, amount.micros, amount.not_before
+        if delay != self.adjusted.delay or not_before != self.adjusted.not_before:
+            self.adjust(delay=delay, not_before=not_before)
         policy = resolved.policy
         self.terms = CommitmentTerms.of(policy.name, policy.version, resolved.metric, resolved.calendar.name, clock, target)
         self.effective_from = at
@@ -213,8 +230,12 @@ class CommitmentState:
             return True
         if resolved.target is None:
             return terms.target is not None
-        amount = resolved.target.resolve(resolved.calendar, watch.began)
-        clock = resolved.on_calendar if amount.clock is _BUSINESS else ON_WALL
-        if amount.micros != terms.target or clock != terms.counted:
+        amount = resolved.target.resolve(resolved.calendar, self.counts_from(watch))
+        clock, adjusted = resolved.on_calendar if amount.clock is _BUSINESS else ON_WALL, self.adjusted
+        if clock != terms.counted:
+            return True
+        if resolved.target.delay is not None:
+            return terms.target != 0 or (amount.micros, amount.not_before) != (adjusted.delay, adjusted.not_before)
+        if amount.micros != terms.target:
             return True
         return terms.business and resolved.calendar.name != terms.calendar

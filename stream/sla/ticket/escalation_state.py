@@ -233,7 +233,7 @@ def _time(
         )
     if threshold.kind is _USED:
         amount = resolve(threshold.duration, resolved_ladder.calendar, watch.began)
-        return watch.reaches(amount.micros, amount.clock, resolved_ladder.calendar)
+        return watch.reaches(amount.micros, amount.clock, resolved_ladder.calendar, amount.not_before)
     return None
 
 
@@ -245,6 +245,8 @@ def _may_escalate(resolved_ladder: ResolvedLadder, commitment_state: CommitmentS
 
 def shift(instant: int, duration: Duration, calendar: Calendar) -> int | None:
     """``instant`` plus a duration, on the wall or on the calendar, by its unit; ``None`` if that is not open so long."""
+    if duration.delay is not None:
+        return duration.delay.end(calendar, instant)
     amount = duration.resolve(calendar, instant)
     return calendar.after(instant, amount.micros) if amount.clock is _BUSINESS else instant + amount.micros
 

@@ -178,7 +178,7 @@ class Stopwatch:
                 yield reached, start, between
                 between = STOPPED
             if start == end:
-                between = HALTED
+                reached, between = start, HALTED
                 continue
             yield start, end, phase
             reached, between = end, STOPPED
@@ -218,26 +218,40 @@ class Stopwatch:
         return total
 
     def reaches(
-        self, used: int, clock: Clock, calendar: Calendar, strict: bool = False, wall_pauses: bool = False
+        self,
+        used: int,
+        clock: Clock,
+        calendar: Calendar,
+        not_before: int = 0,
+        strict: bool = False,
+        wall_pauses: bool = False,
     ) -> int | None:
         """The instant at which ``used`` microseconds are used up; ``None`` while that is not in sight (paused, stopped, or on a
         calendar that is not open that long any more).
 
         Used up exactly when a stretch ends by a pause counts as not yet used up: the instant is then the next resumption,
-        so that a pause at the very deadline is in time. ``strict``: it counts as used up. ``wall_pauses``: as in ``elapsed``.
+        so that a pause at the very deadline is in time. The same goes for ``not_before``, the instant before which it is not
+        reached. ``strict``: used up at the end of a stretch counts as used up. ``wall_pauses``: as in ``elapsed``; pauses
+        move ``not_before`` as well.
         """
         if wall_pauses:
             end = calendar.after(self.began, used)
-            return None if end is None else self.reaches(end - self.began, _WALL, calendar, strict)
+            if end is None:
+                return None
+            return self.reaches(max(end, not_before) - self.began, _WALL, calendar, 0, strict)
         left = used
         # ``spent`` without an end, written out: it is asked for every deadline and every mark.
         for start, end in self.ran:
             length = calendar.measure(start, end) if clock is _BUSINESS else end - start
             if length >= left:
                 instant = calendar.add(start, left) if clock is _BUSINESS else start + left
+                if instant < not_before:
+                    instant = not_before
                 if instant < end or (strict and instant == end):
                     return instant
+                left = length
             left -= length
-        if self.phase == RUNNING:
-            return calendar.after(self.since, left) if clock is _BUSINESS else self.since + left
-        return None
+        if self.phase != RUNNING:
+            return None
+        reached = calendar.after(self.since, left) if clock is _BUSINESS else self.since + left
+        return not_before if reached is not None and reached < not_before else reached

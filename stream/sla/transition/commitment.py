@@ -210,13 +210,13 @@ class CommitmentMachine:
         commitment_state, resolved, at = self.commitment_state, self.resolved, self.emitter.at
         commitment_state.revise(at)
         commitment_state.adjust(unjudged=False)  # it moves to another row or cycle
-        self._aim()
         mode = resolved.commitment.on_change
+        if mode is not OnChange.CARRY:
+            commitment_state.adjust(rebased_at=at)
+        self._aim()
         if mode is OnChange.RESET:
             commitment_state.adjust(extension=0, reset_at=at)
             commitment_state.warned = ()
-        if mode is not OnChange.CARRY:
-            commitment_state.adjust(rebased_at=at)
         commitment_state.measure_again(resolved.calendar, self.watch)
         self._aim_again()
         self.emit(Kind.RETARGETED, _FIELD_CHANGED, per_event=True)
@@ -231,8 +231,12 @@ class CommitmentMachine:
         if extension:
             before = self.emitter.known[self.emitter.ticket.deployment].policies.calendars[terms.calendar]
             old_watch = self.emitter.ticket.watches.get(terms.metric, watch)
-            used = commitment_state.adjusted.rebase_used + (terms.target or 0)
-            deadline = old_watch.reaches(used, commitment_state.clock, before, False, terms.wall_pauses)
+            allowed = commitment_state.allowance
+            if allowed is not None:
+                not_before = commitment_state.adjusted.not_before
+                deadline = old_watch.reaches(
+                    allowed - extension, commitment_state.clock, before, not_before, False, terms.wall_pauses
+                )
         commitment_state.cycle = watch.cycle
         commitment_state.aim(resolved, watch, at)
         if extension and commitment_state.terms.business != terms.business:
@@ -267,8 +271,9 @@ class CommitmentMachine:
         if self._is_past(at):
             self.breach()
 
-    def _shown(self) -> tuple[int | None, CommitmentTerms]:
-        return self.commitment_state.due, self.commitment_state.terms
+    def _shown(self) -> tuple[int | None, int, CommitmentTerms]:
+        state = self.commitment_state
+        return state.due, state.adjusted.delay, state.terms
 
     def _why_redeployed(self, former: ResolvedCommitment | None) -> Reason:
         resolved = self.resolved
@@ -330,6 +335,7 @@ class CommitmentMachine:
                 used,
                 commitment_state.clock,
                 self.resolved.calendar,
+                commitment_state.adjusted.not_before,
                 self.resolved.strict,
                 commitment_state.terms.wall_pauses,
             )

@@ -47,7 +47,7 @@ def test_the_time_that_a_stopwatch_ran_is_laid_on_the_calendar_from_its_start_on
         watch.take(signal, hour * HOUR)
 
     assert watch.elapsed(Clock.BUSINESS, OFFICE, 40 * HOUR, True) == 8 * HOUR  # 08:00 to 22:00
-    assert [watch.reaches(n * HOUR, Clock.BUSINESS, OFFICE, False, True) for n in (1, 3, 4, 7)] == [
+    assert [watch.reaches(n * HOUR, Clock.BUSINESS, OFFICE, 0, False, True) for n in (1, 3, 4, 7)] == [
         10 * HOUR,
         30 * HOUR,
         31 * HOUR,
