@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from stream.sla.event_order import Identity
     from stream.sla.events import Event
     from stream.sla.explain.explanation import Moment, Span
-    from stream.sla.explain.recorder import CommitmentTrace, LadderTrace
+    from stream.sla.explain.traces import CommitmentTrace, LadderTrace
     from stream.sla.policy.policy import Level
     from stream.sla.policy.resolve import PolicySet
     from stream.sla.policy.timeline import Timeline

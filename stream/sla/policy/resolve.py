@@ -14,7 +14,7 @@ from stream.sla.calendar.duration import Clock
 from stream.sla.policy.conditions import IN_HOURS, OUT_OF_HOURS, STARTED, fields_read, holds
 from stream.sla.policy.policy import AtDeadline
 from stream.sla.policy.spelling import Spellings
-from stream.sla.policy.terms import ON_CALENDAR, ON_CALENDAR_PAUSED_ON_WALL, EscalationTerms
+from stream.sla.policy.terms import ON_CALENDAR, ON_CALENDAR_PAUSED_ON_WALL, CommitmentTerms, EscalationTerms
 from stream.sla.policy.triggers import MetricTriggers
 
 if TYPE_CHECKING:
@@ -48,6 +48,8 @@ class ResolvedCommitment:
         self.name: Final[str] = commitment.name
         self.metric: Final[str] = commitment.metric.name
         """The metric row on whose stopwatch it lies."""
+        self.terms: Final = CommitmentTerms.of(policy.name, policy.version, self.metric, calendar.name, True, None)
+        """Without the target, which depends on the instant at which it begins to count."""
         self.timer: Final[bool] = commitment.metric.timer
         """Nobody promises anything: see ``metrics.Metric``."""
         self.strict: Final[bool] = commitment.at_deadline is AtDeadline.BREACHED

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from mypy_extensions import mypyc_attr
+
 _MOST: Final = 10_000
 """Terms that are remembered; a helpdesk has hundreds."""
 
@@ -16,6 +18,7 @@ ON_CALENDAR_PAUSED_ON_WALL: Final = 2
 """How a target counts. Part of the stored form."""
 
 
+@mypyc_attr(acyclic=True)
 class CommitmentTerms:
     """The promise of one commitment. Never changed."""
 
@@ -58,11 +61,12 @@ class CommitmentTerms:
         """The same promise on the stopwatch of another row."""
         return CommitmentTerms.of(self.policy, self.version, metric, self.calendar, self.counted, self.target)
 
-    def without_target(self) -> CommitmentTerms:
-        """The same, with nothing promised."""
-        return CommitmentTerms.of(self.policy, self.version, self.metric, self.calendar, self.counted, None)
+    def with_target(self, clock: int, target: int | None) -> CommitmentTerms:
+        """The same with another target, counted in another way."""
+        return CommitmentTerms.of(self.policy, self.version, self.metric, self.calendar, clock, target)
 
 
+@mypyc_attr(acyclic=True)
 class EscalationTerms:
     """The ladder of one escalation. Never changed."""
 

@@ -10,7 +10,7 @@ A stopwatch that was halted by a merge or deletion goes on when the ticket is re
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from stream.sla.calendar.dates import DateError, instant_of
 from stream.sla.calendar.zone import UTC_ZONE
@@ -47,12 +47,15 @@ _MOST: Final = 10_000
 """Dates that are remembered."""
 
 
-class Sensitivity(NamedTuple):
+class Sensitivity:
     """What an event must touch to affect a stopwatch in a certain phase: one of these types, or a field that it changes."""
 
-    any_type: bool
-    types: frozenset[str]
-    fields: frozenset[str]
+    __slots__ = ("any_type", "fields", "types")
+
+    def __init__(self, any_type: bool, types: frozenset[str], fields: frozenset[str]) -> None:
+        self.any_type: Final = any_type
+        self.types: Final = types
+        self.fields: Final = fields
 
 
 def _sensitivity(metric: Metric) -> list[Sensitivity]:

@@ -18,6 +18,8 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from mypy_extensions import mypyc_attr
+
 from stream.sla.calendar.duration import NEVER, Clock
 from stream.sla.policy.terms import NO_COMMITMENT_TERMS, ON_WALL, CommitmentTerms
 
@@ -94,6 +96,7 @@ class Adjustment(NamedTuple):
 NOT_ADJUSTED: Final = Adjustment()
 
 
+@mypyc_attr(acyclic=True)
 class CommitmentState:
     """How one commitment of one ticket stands."""
 
@@ -155,13 +158,19 @@ class CommitmentState:
     @property
     def allowance(self) -> int | None:
         """The reading of the stopwatch at the deadline: base, target and extension together."""
-        promised, adjustment = self.promised, self.adjustment
-        return promised if promised is None or adjustment is None else adjustment.rebase_used + promised
+        target, adjustment = self.terms.target, self.adjustment
+        if target is None or adjustment is None:
+            return target
+        if adjustment.delay >= NEVER:
+            return None
+        return adjustment.rebase_used + target + adjustment.delay + adjustment.extension
 
     def share(self, per_mille: int) -> int | None:
         """The reading of the stopwatch at which so much of target and extension is used up."""
-        promised = self.promised
-        return None if promised is None else self.adjusted.rebase_used + promised * per_mille // 1000
+        promised, adjustment = self.promised, self.adjustment
+        if promised is None:
+            return None
+        return promised * per_mille // 1000 + (0 if adjustment is None else adjustment.rebase_used)
 
     def elapsed(self, watch: Stopwatch, calendar: Calendar, at: int) -> int:
         """Microseconds used by the cycle up to ``at``, as the target counts them."""
@@ -183,15 +192,13 @@ class CommitmentState:
 
     def adopt(self, resolved: ResolvedCommitment) -> None:
         """Take the names of what promises it: policy, version and calendar."""
-        policy, terms = resolved.policy, self.terms
-        self.terms = CommitmentTerms.of(
-            policy.name, policy.version, terms.metric, resolved.calendar.name, terms.counted, terms.target
-        )
+        terms = self.terms
+        self.terms = resolved.terms.on_row(terms.metric).with_target(terms.counted, terms.target)
 
     def counts_from(self, watch: Stopwatch) -> int:
         """The instant from which the target counts: months and business days are counted from there."""
-        rebased_at = self.adjusted.rebased_at
-        return watch.began if rebased_at is None else rebased_at
+        adjustment = self.adjustment
+        return watch.began if adjustment is None or adjustment.rebased_at is None else adjustment.rebased_at
 
     def aim(self, resolved: ResolvedCommitment, watch: Stopwatch, at: int) -> None:
         """Take the target that ``resolved`` sets, counting from the instant ``at``."""
@@ -204,8 +211,7 @@ class CommitmentState:
                 target, delay, not_before = 0, amount.micros, amount.not_before
         if delay != self.adjusted.delay or not_before != self.adjusted.not_before:
             self.adjust(delay=delay, not_before=not_before)
-        policy = resolved.policy
-        self.terms = CommitmentTerms.of(policy.name, policy.version, resolved.metric, resolved.calendar.name, clock, target)
+        self.terms = resolved.terms.with_target(clock, target)
         self.effective_from = at
 
     def measure_again(self, calendar: Calendar, watch: Stopwatch) -> None:
@@ -223,10 +229,10 @@ class CommitmentState:
 
     def differs(self, resolved: ResolvedCommitment, watch: Stopwatch) -> bool:
         """Whether ``resolved`` sets another target, or counts it on another calendar."""
-        terms = self.terms
-        if self.adjusted.unjudged:
+        terms, new, adjustment = self.terms, resolved.terms, self.adjustment
+        if adjustment is not None and adjustment.unjudged:
             return False
-        if resolved.policy.name != terms.policy or resolved.policy.version != terms.version:
+        if new.policy != terms.policy or new.version != terms.version:
             return True
         if resolved.target is None:
             return terms.target is not None
@@ -238,4 +244,4 @@ class CommitmentState:
             return terms.target != 0 or (amount.micros, amount.not_before) != (adjusted.delay, adjusted.not_before)
         if amount.micros != terms.target:
             return True
-        return terms.business and resolved.calendar.name != terms.calendar
+        return terms.business and new.calendar != terms.calendar

@@ -17,6 +17,8 @@ from __future__ import annotations
 from enum import IntEnum, StrEnum
 from typing import TYPE_CHECKING, Final
 
+from mypy_extensions import mypyc_attr
+
 from stream.sla.calendar.duration import Clock
 
 if TYPE_CHECKING:
@@ -108,6 +110,7 @@ _TABLE: Final = [{signal: int(after) for signal, after in TABLE[phase].items()} 
 _BEGINNINGS: Final = (START, RESTART, SKIP)
 
 
+@mypyc_attr(acyclic=True)
 class Stopwatch:
     """Phase, cycle, and the stretches of the present cycle as epoch microseconds, half-open."""
 
@@ -212,6 +215,8 @@ class Stopwatch:
 
     def paused_for(self, clock: Clock, calendar: Calendar, at: int) -> int:
         """Microseconds the present cycle was paused up to ``at``, on that clock."""
+        if not self.paused and self.phase != PAUSED:
+            return 0
         total = 0
         for start, end in self.spent(PAUSED, at):
             total += calendar.measure(start, end) if clock is _BUSINESS else end - start

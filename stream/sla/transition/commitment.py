@@ -1,16 +1,22 @@
-"""What a signal of the stopwatch, a change of the plan or the passing of time means to a commitment."""
+"""What a signal of the stopwatch, a change of the plan or the passing of time means to a commitment.
+
+Longer than 300 lines because it is one state machine: each rule is read beside those that it excludes.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from mypy_extensions import mypyc_attr
+
 from stream.sla.calendar.duration import Duration
 from stream.sla.effect_ids import stem
-from stream.sla.effects import THRESHOLD_REASON, Effect, Kind, Reason
+from stream.sla.effects import THRESHOLD_REASON, Effect, Kind, Reason, is_routine
 from stream.sla.policy.policy import OnChange
 from stream.sla.ticket.commitment_state import BREACHED, CANCELLED, HALTED, MEASURED, MET, MET_LATE, PENDING, CommitmentState
 from stream.sla.ticket.stopwatch import CANCEL, HALT, PAUSE, PAUSED, REOPEN, RESTORE, RESUME, STOP
 from stream.sla.ticket.thresholds import threshold_instant
+from stream.sla.transition.emitter import calendar_of
 
 if TYPE_CHECKING:
     from stream.sla.events import Event
@@ -35,6 +41,7 @@ _CLOCK_STARTED: Final = Reason.CLOCK_STARTED
 _FIELD_CHANGED: Final = Reason.FIELD_CHANGED
 
 
+@mypyc_attr(acyclic=True)
 class CommitmentMachine:
     """One commitment of a ticket while an event or an instant works on it: its terms, its state, its stopwatch.
 
@@ -199,7 +206,7 @@ class CommitmentMachine:
                 # Else a commitment that is added would breach every old ticket, and a renamed one would breach a second time.
                 reason = Reason.PAST_WHEN_PROMISED
                 commitment_state.adjust(unjudged=True)
-                commitment_state.terms = commitment_state.terms.without_target()
+                commitment_state.terms = commitment_state.terms.with_target(commitment_state.terms.counted, None)
                 self.look_ahead()
         self.emit(_STARTED, reason)
         if watch.phase == PAUSED:
@@ -347,7 +354,8 @@ class CommitmentMachine:
         if commitment_state.verdict != PENDING:
             return
         self._find_due()
-        if not watch.on or commitment_state.adjusted.unjudged:
+        adjustment = commitment_state.adjustment
+        if not watch.on or (adjustment is not None and adjustment.unjudged):
             return
         soonest = self._breach_instant()
         for threshold in resolved.warn_at:
@@ -377,15 +385,22 @@ class CommitmentMachine:
     def emit(self, kind: Kind, reason: Reason, threshold: Threshold | None = None, *, per_event: bool = False) -> None:
         """``per_event``: the same may happen again in this cycle, so that its cause distinguishes one from the other."""
         emitter, commitment_state, watch, name = self.emitter, self.commitment_state, self.watch, self.resolved.name
+        if not emitter.routine and is_routine(kind, reason, emitter.deployment):
+            return
         at, cause, ticket = emitter.at, emitter.cause, emitter.ticket.id
-        # Once decided, a commitment is reported on the calendar by which it was decided, whatever the fields select now.
-        calendar = emitter.calendar_of(commitment_state)
         text = "" if threshold is None else threshold.text
         terms, adjustment = commitment_state.terms, commitment_state.adjustment
+        # Once decided, a commitment is reported on the calendar by which it was decided, whatever the fields select now.
+        if adjustment is None:
+            calendar = emitter.calendars[terms.calendar]
+        else:
+            calendar = calendar_of(commitment_state, emitter.calendars, emitter.known)
         elapsed, paused = commitment_state.elapsed(watch, calendar, at), commitment_state.paused_for(watch, calendar, at)
+        promised = terms.target
         if adjustment is not None:
             elapsed -= adjustment.elapsed_at_reset
             paused -= adjustment.paused_at_reset
+            promised = commitment_state.promised
         occasion = (terms.metric, commitment_state.cycle, commitment_state.revision)
         emitter.effects.append(
             # By position: twenty names of arguments cost four times what the effect itself does.
@@ -411,7 +426,7 @@ class CommitmentMachine:
                 None,  # allowed_from
                 elapsed,
                 paused,
-                commitment_state.promised,
+                promised,
                 calendar.name,
                 calendar.timezone,
                 False,  # late
