@@ -46,7 +46,10 @@ def run(settings: Settings) -> NoReturn:
     asyncio.run(check_topics(settings))
     policy_log, read = asyncio.run(read_deployments(settings, files))
     engine = Engine(
-        read.log.deployments or files, history=settings.history, lateness=Lateness(settings.late_after, settings.settling)
+        read.log.deployments or files,
+        history=settings.history,
+        lateness=Lateness(settings.late_after, settings.settling),
+        routine=settings.routine,
     )
     sys.setswitchinterval(THREAD_SECONDS)
     metrics = Metrics(engine.policies, now=None if settings.clock is ClockMode.EVENT else lambda: time.time_ns() // 1_000)

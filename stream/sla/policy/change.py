@@ -9,6 +9,8 @@ Rules:
 4. A metric row whose conditions changed has another name (``stream.sla.policy.metric.row_name``). It *continues* the row on
    which the same commitment or ladder stood before, if both are rows of the same metric. Any other row that was not kept before
    is *built* from the events of the ticket.
+
+Longer than 300 lines because one comparison of two sets answers all questions about them, and computes each answer once.
 """
 
 from __future__ import annotations
@@ -253,6 +255,8 @@ class Change:
             old.name == new.name
             and old.target == new.target
             and old.warn_at == new.warn_at
+            and old.strict is new.strict
+            and old.on_calendar == new.on_calendar
             and old.calendar.name == new.calendar.name
             and old.calendar.name in self._same_calendars
         )

@@ -18,8 +18,10 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from mypy_extensions import mypyc_attr
+
 from stream.sla.calendar.duration import NEVER, Clock
-from stream.sla.policy.terms import NO_COMMITMENT_TERMS, CommitmentTerms
+from stream.sla.policy.terms import NO_COMMITMENT_TERMS, ON_WALL, CommitmentTerms
 
 if TYPE_CHECKING:
     from stream.sla.calendar.calendar import Calendar
@@ -94,6 +96,7 @@ class Adjustment(NamedTuple):
 NOT_ADJUSTED: Final = Adjustment()
 
 
+@mypyc_attr(acyclic=True)
 class CommitmentState:
     """How one commitment of one ticket stands."""
 
@@ -155,13 +158,27 @@ class CommitmentState:
     @property
     def allowance(self) -> int | None:
         """The reading of the stopwatch at the deadline: base, target and extension together."""
-        promised, adjustment = self.promised, self.adjustment
-        return promised if promised is None or adjustment is None else adjustment.rebase_used + promised
+        target, adjustment = self.terms.target, self.adjustment
+        if target is None or adjustment is None:
+            return target
+        if adjustment.delay >= NEVER:
+            return None
+        return adjustment.rebase_used + target + adjustment.delay + adjustment.extension
 
     def share(self, per_mille: int) -> int | None:
         """The reading of the stopwatch at which so much of target and extension is used up."""
-        promised = self.promised
-        return None if promised is None else self.adjusted.rebase_used + promised * per_mille // 1000
+        promised, adjustment = self.promised, self.adjustment
+        if promised is None:
+            return None
+        return promised * per_mille // 1000 + (0 if adjustment is None else adjustment.rebase_used)
+
+    def elapsed(self, watch: Stopwatch, calendar: Calendar, at: int) -> int:
+        """Microseconds used by the cycle up to ``at``, as the target counts them."""
+        return watch.elapsed(self.clock, calendar, at, self.terms.wall_pauses)
+
+    def paused_for(self, watch: Stopwatch, calendar: Calendar, at: int) -> int:
+        """Microseconds the cycle was paused up to ``at``, as the target counts them."""
+        return watch.paused_for(_WALL if self.terms.wall_pauses else self.clock, calendar, at)
 
     def revise(self, at: int) -> None:
         """What becomes true from now on is about another target, or about a cycle that was reopened."""
@@ -175,29 +192,26 @@ class CommitmentState:
 
     def adopt(self, resolved: ResolvedCommitment) -> None:
         """Take the names of what promises it: policy, version and calendar."""
-        policy, terms = resolved.policy, self.terms
-        self.terms = CommitmentTerms.of(
-            policy.name, policy.version, terms.metric, resolved.calendar.name, terms.business, terms.target
-        )
+        terms = self.terms
+        self.terms = resolved.terms.on_row(terms.metric).with_target(terms.counted, terms.target)
 
     def counts_from(self, watch: Stopwatch) -> int:
         """The instant from which the target counts: months and business days are counted from there."""
-        rebased_at = self.adjusted.rebased_at
-        return watch.began if rebased_at is None else rebased_at
+        adjustment = self.adjustment
+        return watch.began if adjustment is None or adjustment.rebased_at is None else adjustment.rebased_at
 
     def aim(self, resolved: ResolvedCommitment, watch: Stopwatch, at: int) -> None:
         """Take the target that ``resolved`` sets, counting from the instant ``at``."""
-        business, target = self.terms.business, None
+        clock, target = self.terms.counted, None
         delay = not_before = 0
         if resolved.target is not None:
             amount = resolved.target.resolve(resolved.calendar, self.counts_from(watch))
-            business, target = amount.clock is _BUSINESS, amount.micros
+            clock, target = resolved.on_calendar if amount.clock is _BUSINESS else ON_WALL, amount.micros
             if resolved.target.delay is not None:
                 target, delay, not_before = 0, amount.micros, amount.not_before
         if delay != self.adjusted.delay or not_before != self.adjusted.not_before:
             self.adjust(delay=delay, not_before=not_before)
-        policy = resolved.policy
-        self.terms = CommitmentTerms.of(policy.name, policy.version, resolved.metric, resolved.calendar.name, business, target)
+        self.terms = resolved.terms.with_target(clock, target)
         self.effective_from = at
 
     def measure_again(self, calendar: Calendar, watch: Stopwatch) -> None:
@@ -206,28 +220,28 @@ class CommitmentState:
         if adjustment is None:
             return
         if adjustment.rebased_at is not None:
-            self.adjust(rebase_used=watch.elapsed(self.clock, calendar, adjustment.rebased_at))
+            self.adjust(rebase_used=self.elapsed(watch, calendar, adjustment.rebased_at))
         if adjustment.reset_at is not None:
             self.adjust(
-                elapsed_at_reset=watch.elapsed(self.clock, calendar, adjustment.reset_at),
-                paused_at_reset=watch.paused_for(self.clock, calendar, adjustment.reset_at),
+                elapsed_at_reset=self.elapsed(watch, calendar, adjustment.reset_at),
+                paused_at_reset=self.paused_for(watch, calendar, adjustment.reset_at),
             )
 
     def differs(self, resolved: ResolvedCommitment, watch: Stopwatch) -> bool:
         """Whether ``resolved`` sets another target, or counts it on another calendar."""
-        terms = self.terms
-        if self.adjusted.unjudged:
+        terms, new, adjustment = self.terms, resolved.terms, self.adjustment
+        if adjustment is not None and adjustment.unjudged:
             return False
-        if resolved.policy.name != terms.policy or resolved.policy.version != terms.version:
+        if new.policy != terms.policy or new.version != terms.version:
             return True
         if resolved.target is None:
             return terms.target is not None
         amount = resolved.target.resolve(resolved.calendar, self.counts_from(watch))
-        business, adjusted = amount.clock is _BUSINESS, self.adjusted
-        if business != terms.business:
+        clock, adjusted = resolved.on_calendar if amount.clock is _BUSINESS else ON_WALL, self.adjusted
+        if clock != terms.counted:
             return True
         if resolved.target.delay is not None:
             return terms.target != 0 or (amount.micros, amount.not_before) != (adjusted.delay, adjusted.not_before)
         if amount.micros != terms.target:
             return True
-        return business and resolved.calendar.name != terms.calendar
+        return terms.business and new.calendar != terms.calendar

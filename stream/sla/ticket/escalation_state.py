@@ -19,6 +19,8 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import TYPE_CHECKING, Final
 
+from mypy_extensions import mypyc_attr
+
 from stream.sla.calendar.duration import Clock
 from stream.sla.policy.policy import ThresholdKind
 from stream.sla.policy.terms import NO_ESCALATION_TERMS, EscalationTerms
@@ -60,6 +62,7 @@ _BUSINESS: Final = Clock.BUSINESS
 _USED: Final = ThresholdKind.USED
 
 
+@mypyc_attr(acyclic=True)
 class Due:
     """What a ladder does next, if no event comes first."""
 
@@ -73,6 +76,7 @@ class Due:
         """``None`` for a repetition, and for what follows an acknowledgement."""
 
 
+@mypyc_attr(acyclic=True)
 class EscalationState:
     """How one ladder stands on one ticket."""
 

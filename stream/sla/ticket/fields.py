@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from stream.sla.events import REQUESTER, role_of
+
 if TYPE_CHECKING:
     from stream.sla.events import Event
     from stream.sla.ticket.state import Fields, Ticket
@@ -51,20 +53,26 @@ def update_fields(ticket: Ticket, event: Event) -> tuple[Event, set[str]]:
         ticket.partial = True
     changed = given and {name: value for name, value in given.items() if fields.get(name, "") != value}
     if changed:
-        fields = {**fields, **changed}
+        fields = fields.copy()
+        fields.update(changed)
         names.update(changed)
         if "status" in changed:
             _follow_status(ticket, event, fields, names)
     if type_ not in _ABOUT_FIELDS:
         new = {name: value for name, value in _derived(ticket, event).items() if fields.get(name, "") != value}
         if new:
-            fields = {**fields, **new}
+            fields = fields.copy()
+            fields.update(new)
             names.update(new)
     if not ticket.started and not ticket.ended_by and _states_that_it_is_open(type_, fields):
         ticket.started = True
         fields = {**fields, "@begun": "yes"}
-        names.update(("@begun", "status"))
-    ticket.fields = fields
+        names.add("@begun")
+        names.add("status")
+    if names:
+        ticket.fields = fields
+        if changed or "status" in names:  # derived fields are not shown
+            ticket.shown = None
     if len(changed) == len(given):
         return event, names
     return msgspec.structs.replace(event, fields=changed), names
@@ -87,17 +95,17 @@ def _follow_status(ticket: Ticket, event: Event, fields: Fields, names: set[str]
 
 def _states_that_it_is_open(type_: str, fields: Fields) -> bool:
     """Of an event on a ticket that has not begun. ``fields``: the ticket's after the event."""
-    return (
-        "status" in fields or bool(fields.get("priority")) or fields.get("@waiting") == "yes" or type_ == "escalation.requested"
-    )
+    return "status" in fields or bool(fields.get("priority")) or bool(fields.get("@waiting")) or type_ == "escalation.requested"
 
 
 def _derived(ticket: Ticket, event: Event) -> dict[str, str]:
     match event.type:
+        case "comment.added" if event.public and role_of(event) == REQUESTER:
+            return {"@waiting": "yes"}
         case "comment.added" if event.public and event.actor == "agent":
             return {"@answered": "yes", "@waiting": ""}
         case "comment.added" if event.public and event.actor == "customer":
-            return {"@waiting": "yes"}
+            return {} if ticket.fields.get("@waiting") else {"@waiting": "contact"}
         case "dependency.started":
             if event.party not in ticket.parties:
                 ticket.parties = (*ticket.parties, event.party)

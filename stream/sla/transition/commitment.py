@@ -1,16 +1,22 @@
-"""What a signal of the stopwatch, a change of the plan or the passing of time means to a commitment."""
+"""What a signal of the stopwatch, a change of the plan or the passing of time means to a commitment.
+
+Longer than 300 lines because it is one state machine: each rule is read beside those that it excludes.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from mypy_extensions import mypyc_attr
+
 from stream.sla.calendar.duration import Duration
 from stream.sla.effect_ids import stem
-from stream.sla.effects import THRESHOLD_REASON, Effect, Kind, Reason
+from stream.sla.effects import THRESHOLD_REASON, Effect, Kind, Reason, is_routine
 from stream.sla.policy.policy import OnChange
 from stream.sla.ticket.commitment_state import BREACHED, CANCELLED, HALTED, MEASURED, MET, MET_LATE, PENDING, CommitmentState
 from stream.sla.ticket.stopwatch import CANCEL, HALT, PAUSE, PAUSED, REOPEN, RESTORE, RESUME, STOP
 from stream.sla.ticket.thresholds import threshold_instant
+from stream.sla.transition.emitter import calendar_of
 
 if TYPE_CHECKING:
     from stream.sla.events import Event
@@ -35,6 +41,7 @@ _CLOCK_STARTED: Final = Reason.CLOCK_STARTED
 _FIELD_CHANGED: Final = Reason.FIELD_CHANGED
 
 
+@mypyc_attr(acyclic=True)
 class CommitmentMachine:
     """One commitment of a ticket while an event or an instant works on it: its terms, its state, its stopwatch.
 
@@ -95,7 +102,7 @@ class CommitmentMachine:
             if commitment_state.terms.target is None:
                 commitment_state.decide(MEASURED)
                 self.emit(_MEASURED, _NO_TARGET if not commitment_state.adjusted.unjudged else Reason.PAST_WHEN_PROMISED)
-            elif commitment_state.due is not None and commitment_state.due < self.emitter.at:
+            elif self._is_past(self.emitter.at):
                 # Time was let pass up to here, so only a target that changed at this very instant can have got by.
                 self.breach()
             else:
@@ -138,7 +145,9 @@ class CommitmentMachine:
     def on_due(self) -> None:
         """Time has passed ``commitment_state.next``, which is the instant of ``emitter``."""
         commitment_state, instant = self.commitment_state, self.emitter.at
-        if commitment_state.due is not None and max(commitment_state.due, commitment_state.effective_from) == instant:
+        ends = self._breach_instant() == instant
+        due = max(instant, commitment_state.due or instant)
+        if ends and due == instant:
             self.breach()
             return
         reached = [
@@ -149,7 +158,12 @@ class CommitmentMachine:
         for threshold in reached:
             commitment_state.warned = (*commitment_state.warned, threshold.text)
             self.emit(Kind.WARNED, THRESHOLD_REASON[threshold.kind], threshold)
-        self.look_ahead()
+        if ends:
+            self.emitter.at = due
+            self.breach()
+            self.emitter.at = instant
+        else:
+            self.look_ahead()
 
     def on_extension(self, event: Event) -> None:
         """More time was granted. Extensions add up to the policy's cap and no further; a refusal is emitted too."""
@@ -188,11 +202,11 @@ class CommitmentMachine:
         reason = _CLOCK_STARTED if watch.began == self.emitter.at else _FIELD_CHANGED
         if self.emitter.deployment is not None:
             reason = Reason.POLICY_CHANGED
-            if commitment_state.due is not None and commitment_state.due < self.emitter.at:
+            if self._is_past(self.emitter.at):
                 # Else a commitment that is added would breach every old ticket, and a renamed one would breach a second time.
                 reason = Reason.PAST_WHEN_PROMISED
                 commitment_state.adjust(unjudged=True)
-                commitment_state.terms = commitment_state.terms.without_target()
+                commitment_state.terms = commitment_state.terms.with_target(commitment_state.terms.counted, None)
                 self.look_ahead()
         self.emit(_STARTED, reason)
         if watch.phase == PAUSED:
@@ -227,7 +241,9 @@ class CommitmentMachine:
             allowed = commitment_state.allowance
             if allowed is not None:
                 not_before = commitment_state.adjusted.not_before
-                deadline = old_watch.reaches(allowed - extension, commitment_state.clock, before, not_before)
+                deadline = old_watch.reaches(
+                    allowed - extension, commitment_state.clock, before, not_before, False, terms.wall_pauses
+                )
         commitment_state.cycle = watch.cycle
         commitment_state.aim(resolved, watch, at)
         if extension and commitment_state.terms.business != terms.business:
@@ -259,7 +275,7 @@ class CommitmentMachine:
         commitment_state.revise(at)
         self._aim_again()
         self.emit(Kind.RETARGETED, self._why_redeployed(former), per_event=True)
-        if commitment_state.due is not None and commitment_state.due < at:
+        if self._is_past(at):
             self.breach()
 
     def _shown(self) -> tuple[int | None, int, CommitmentTerms]:
@@ -269,6 +285,8 @@ class CommitmentMachine:
     def _why_redeployed(self, former: ResolvedCommitment | None) -> Reason:
         resolved = self.resolved
         if former is None or former.target != resolved.target or former.policy.version != resolved.policy.version:
+            return Reason.POLICY_CHANGED
+        if former.on_calendar != resolved.on_calendar:
             return Reason.POLICY_CHANGED
         renamed = former.name != resolved.name or former.policy.name != resolved.policy.name
         if not renamed:
@@ -294,8 +312,25 @@ class CommitmentMachine:
         commitment_state.decide(BREACHED)
         commitment_state.next = None
         late = commitment_state.due is not None and commitment_state.due < self.emitter.at
-        reason = Reason.RETARGETED_PAST_DUE if late else Reason.TARGET_PASSED
+        usual = Reason.TARGET_REACHED if self.resolved.strict else Reason.TARGET_PASSED
+        reason = Reason.RETARGETED_PAST_DUE if late else usual
         self.emit(Kind.ELAPSED if self.resolved.timer else Kind.BREACHED, reason)
+
+    def _is_past(self, at: int) -> bool:
+        """Whether the deadline has passed at ``at``; if reached is breached, also whether it is at ``at``."""
+        due = self.commitment_state.due
+        return due is not None and (due < at or (due == at and self.resolved.strict))
+
+    def _breach_instant(self) -> int | None:
+        """The instant of the timer of the breach; ``None`` while no deadline is in sight.
+
+        What time makes true at an instant comes after the events at it. Where reached is breached, the breach comes before
+        them, so its timer is the last instant before the deadline.
+        """
+        commitment_state, due = self.commitment_state, self.commitment_state.due
+        if due is None:
+            return None
+        return max(due - 1 if self.resolved.strict else due, commitment_state.effective_from)
 
     def _find_due(self) -> None:
         commitment_state = self.commitment_state
@@ -303,8 +338,14 @@ class CommitmentMachine:
         if used is None or not self.watch.on:
             commitment_state.due = None
         else:
-            not_before = commitment_state.adjusted.not_before
-            commitment_state.due = self.watch.reaches(used, commitment_state.clock, self.resolved.calendar, not_before)
+            commitment_state.due = self.watch.reaches(
+                used,
+                commitment_state.clock,
+                self.resolved.calendar,
+                commitment_state.adjusted.not_before,
+                self.resolved.strict,
+                commitment_state.terms.wall_pauses,
+            )
 
     def look_ahead(self) -> None:
         """Find the deadline and the next instant anew, after anything about the stopwatch or the target has changed."""
@@ -313,11 +354,10 @@ class CommitmentMachine:
         if commitment_state.verdict != PENDING:
             return
         self._find_due()
-        if not watch.on or commitment_state.adjusted.unjudged:
+        adjustment = commitment_state.adjustment
+        if not watch.on or (adjustment is not None and adjustment.unjudged):
             return
-        soonest = commitment_state.due
-        if soonest is not None and soonest < commitment_state.effective_from:
-            soonest = commitment_state.effective_from
+        soonest = self._breach_instant()
         for threshold in resolved.warn_at:
             if threshold.text in commitment_state.warned:
                 continue
@@ -345,15 +385,22 @@ class CommitmentMachine:
     def emit(self, kind: Kind, reason: Reason, threshold: Threshold | None = None, *, per_event: bool = False) -> None:
         """``per_event``: the same may happen again in this cycle, so that its cause distinguishes one from the other."""
         emitter, commitment_state, watch, name = self.emitter, self.commitment_state, self.watch, self.resolved.name
+        if not emitter.routine and is_routine(kind, reason, emitter.deployment):
+            return
         at, cause, ticket = emitter.at, emitter.cause, emitter.ticket.id
-        # Once decided, a commitment is reported on the calendar by which it was decided, whatever the fields select now.
-        clock, calendar = commitment_state.clock, emitter.calendar_of(commitment_state)
         text = "" if threshold is None else threshold.text
         terms, adjustment = commitment_state.terms, commitment_state.adjustment
-        elapsed, paused = watch.elapsed(clock, calendar, at), watch.paused_for(clock, calendar, at)
+        # Once decided, a commitment is reported on the calendar by which it was decided, whatever the fields select now.
+        if adjustment is None:
+            calendar = emitter.calendars[terms.calendar]
+        else:
+            calendar = calendar_of(commitment_state, emitter.calendars, emitter.known)
+        elapsed, paused = commitment_state.elapsed(watch, calendar, at), commitment_state.paused_for(watch, calendar, at)
+        promised = terms.target
         if adjustment is not None:
             elapsed -= adjustment.elapsed_at_reset
             paused -= adjustment.paused_at_reset
+            promised = commitment_state.promised
         occasion = (terms.metric, commitment_state.cycle, commitment_state.revision)
         emitter.effects.append(
             # By position: twenty names of arguments cost four times what the effect itself does.
@@ -379,7 +426,7 @@ class CommitmentMachine:
                 None,  # allowed_from
                 elapsed,
                 paused,
-                commitment_state.promised,
+                promised,
                 calendar.name,
                 calendar.timezone,
                 False,  # late

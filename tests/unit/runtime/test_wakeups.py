@@ -161,7 +161,7 @@ class _Partition:
         self.shard.life.enter(State.RUNNING)
 
     def unit_of_work(self) -> UnitOfWork:
-        return UnitOfWork(self.engine, self.settings, self.shard, self.wall)
+        return UnitOfWork(self.engine, self.settings, self.shard, self.wall, lambda: 0.0)
 
     def run(self, work: UnitOfWork, step: Callable[[], Stop]) -> tuple[bool, list[Effect]]:
         """Run a unit of work. Returns whether it is done, and its effects."""
@@ -429,6 +429,24 @@ def test_a_ticket_without_a_commitment_is_counted_and_a_misspelt_value_is_named_
         assert work.unmatched == {"spelling": 2, "other": 1}
         assert work.misspelt == {Misspelling("priority", "P1", "p1"): "a"}
         assert (again.unmatched, again.misspelt) == ({"spelling": 1}, {})
+
+    asyncio.run(run())
+
+
+def test_a_value_that_is_no_date_is_applied_and_named_once_with_its_ticket_and_event(tmp_path: Path) -> None:
+    async def run() -> None:
+        context = _Partition(tmp_path, text=_POLICY.replace("warn_at: 50%", "starts_at: planned"))
+        fields = {"a": "soon", "b": "2026-03-02", "c": "later"}
+        feed = [
+            (ticket, Event(at=START, id=f"e-{ticket}", type="ticket.created", source="desk", fields={"planned": planned}))
+            for ticket, planned in fields.items()
+        ]
+        work = context.unit_of_work()
+        context.run(work, partial(work.take, Batch(_records(feed), None, len(feed))))
+
+        ((wrong, where),) = work.wrong_dates.items()
+        assert (wrong.field, where) == ("planned", ("a", "e-a"))
+        assert (len(work.states), work.rejected, work.dead_letters) == (3, {}, [])
 
     asyncio.run(run())
 
