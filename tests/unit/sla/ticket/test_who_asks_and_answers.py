@@ -37,7 +37,7 @@ def comment(person: str, *, public: bool = True) -> Event:
 def test_a_comment_asks_or_answers_by_the_role_of_its_author(people: list[str], waiting: str, answered: str) -> None:
     ticket = Ticket("T")
     for person in people:
-        update_fields(ticket, comment(person))
+        update_fields(ticket, comment(person), frozenset())
 
     assert (ticket.fields.get("@waiting", ""), ticket.fields.get("@answered", "")) == (waiting, answered)
 
