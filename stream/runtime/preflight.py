@@ -30,6 +30,11 @@ _LONGEST_WAIT: Final = 5.0
 
 log = logging.getLogger("stream.worker")
 
+_LOST: Final = (
+    "the log was deleted, and what was in force is not known: bring it back with `breachwatch deploy --import`, or start "
+    "with a new --app-id"
+)
+
 
 class RefusedError(Exception):
     """The worker cannot start with its configuration."""
@@ -65,7 +70,7 @@ async def read_deployments(settings: Settings, policies: PolicySet) -> tuple[Pol
         found = await policy_log.read()
         if found.log.last is None and await _has_records(settings, topics.changelog):
             what = f"the log of deployments (topic {topics.policies}) is empty, and {topics.changelog} has tickets"
-            raise RefusedError(what, ["the log was deleted, and what was in force is not known: start with a new --app-id"])
+            raise RefusedError(what, [_LOST])
         return policy_log, await deploy_first(policy_log, found, policies, time.time_ns() // 1_000)
     except PolicyLogError as error:
         raise RefusedError("the log of deployments cannot be used", [str(error)]) from error

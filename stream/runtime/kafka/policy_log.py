@@ -27,7 +27,7 @@ from stream.deployments.log import Log, Reason, Void
 from stream.deployments.record import FIRST, Kind, encode_record, new_record
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import AsyncIterator, Mapping, Sequence
 
     from stream.deployments.log import Entry
     from stream.deployments.record import Record
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 _FETCH_BYTES: Final = 16 * 1024 * 1024
 WAIT_MS: Final = 500
+_ANEW: Final = "stop all workers, delete the topic, run `breachwatch topics create`, and import again"
 
 
 class LogRecord(NamedTuple):
@@ -52,6 +53,10 @@ class PolicyLogError(Exception):
 
 class LogCutError(PolicyLogError):
     """Records of the log are gone: it does not begin at 0 any more, or ends before a place that somebody has seen."""
+
+
+class NotEmptyError(PolicyLogError):
+    """A log is imported into a topic that has records."""
 
 
 class NewerLogError(PolicyLogError):
@@ -94,6 +99,35 @@ class PolicyLog:
         Raises RecordError for one that is too large, and KafkaError: a timeout leaves open whether it is in the log.
         """
         value = encode_record(record)
+        async with self._producer() as producer:
+            placed = await producer.send_and_wait(self.topic, value, partition=0)
+        return int(placed.offset)
+
+    async def restore(self, values: Sequence[bytes]) -> ReadLog:
+        """Append the records of an exported log to an empty topic; the log as it is then.
+
+        1. The topic must be empty: no offset was ever given in it.
+        2. The records are appended one after another. Each must get the offset that is its number; the first that does not is
+           void, because another record is in its place, and nothing more is appended.
+
+        Raises NotEmptyError, and as ``read`` does. After a KafkaError some records may be in the topic: it must be made anew.
+        """
+        async with self.consumer() as consumer:
+            (end,) = (await consumer.end_offsets([self.partition])).values()
+        if end:
+            raise NotEmptyError(f"the log of deployments (topic {self.topic}) is not empty: it has {end} records; {_ANEW}")
+        async with self._producer() as producer:
+            for number, value in enumerate(values):
+                placed = await producer.send_and_wait(self.topic, value, partition=0)
+                if placed.offset != number:
+                    raise NotEmptyError(
+                        f"somebody else has deployed while the log was imported: record {number} got offset {placed.offset}; "
+                        + _ANEW
+                    )
+        return await self.read()
+
+    @asynccontextmanager
+    async def _producer(self) -> AsyncIterator[Any]:
         producer = AIOKafkaProducer(
             **self._client,
             client_id="breachwatch-deploy",
@@ -103,10 +137,9 @@ class PolicyLog:
         )
         try:
             await producer.start()
-            placed = await producer.send_and_wait(self.topic, value, partition=0)
+            yield producer
         finally:
             await producer.stop()
-        return int(placed.offset)
 
     async def deploy(self, record: Record) -> tuple[Entry | Void, ReadLog]:
         """Append a record and read the log: the record as it is there, valid or void, and the whole log.
