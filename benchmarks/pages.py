@@ -24,6 +24,7 @@ from prometheus_client import CollectorRegistry
 
 from stream.language.policies import load, shipped
 from stream.observe.pages.limits import Limits
+from stream.observe.pages.routes import Routes
 from stream.observe.pages.site import Site
 from stream.observe.server import serve
 from stream.runtime.settings import Settings
@@ -119,7 +120,7 @@ def main() -> None:
 
 def flood(app: Any, name: str, site: Site | None) -> None:
     """Print how late the loop was, and what was answered."""
-    server = serve(CollectorRegistry(), "127.0.0.1", 0, lambda: (True, "live"), site)
+    server = serve("127.0.0.1", 0, Routes(CollectorRegistry(), lambda: (True, "live"), site))
     asking = None
     if site is not None:
         asking = subprocess.Popen(

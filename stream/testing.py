@@ -86,6 +86,7 @@ _PHRASES: Final[tuple[tuple[str, _Build], ...]] = (
     ),
     (r"merged into (\S+)", lambda m: {"type_": "ticket.merged", "into": m[1]}),
     (r"deleted", lambda _: {"type_": "ticket.deleted"}),
+    (r"restored", lambda _: {"type_": "ticket.restored"}),
     (r"waits for (\S+)", lambda m: {"type_": "dependency.started", "party": m[1]}),
     (r"(\S+) delivers", lambda m: {"type_": "dependency.ended", "party": m[1]}),
     (

@@ -13,7 +13,7 @@ import msgspec
 
 from stream.deployments.impact import Impact
 from stream.deployments.record import encode_record
-from stream.observe.server import PREVIEW
+from stream.observe.pages.routes import PREVIEW
 from stream.runtime.rehearsal import Rehearsal
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from stream.documents.document import PolicyError
 from stream.language.zones import UnknownZoneError, read_zone
 from stream.sla.engine import Engine, Outcome
 from stream.sla.explain.explain import explain
-from stream.wire.decode import Rejected, RejectReason, decode
+from stream.wire.decode import Rejected, RejectReason, conflicting, decode
 from stream.wire.explanation import encode_explanation
 from stream.wire.instants import format_instant
 from stream.wire.lines import key_of, open_lines
@@ -138,6 +138,8 @@ def _accepted(policies: PolicySet | Deployments, ticket: str, arrived: list[Even
                 f"{event.id}: {RejectReason.TOO_LATE}: omitted, because it is older than the history kept of its ticket",
                 err=True,
             )
+        elif step.outcome is Outcome.CONFLICT:
+            click.echo(f"{event.id}: {RejectReason.CONFLICT}: omitted: {conflicting(event).message}", err=True)
         else:
             yield event
 

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-import gzip
-import io
 import sys
-import zlib
 from collections import Counter
 from pathlib import Path
-from typing import IO
+from typing import IO, Final
 
 import click
 
-from stream.sources.status_log import LogError, read_rows, ticket_name, to_events
+from stream.documents.readers import suggestion
+from stream.sources.log_file import LogFileError, open_log
+from stream.sources.status_log import Cause, LogError, Refusal, read_rows, ticket_name, to_events
 from stream.sources.status_mapping import LogMapping, MappingError, read_mapping
 from stream.wire.effect import encode_event
 
+MOST_LISTED: Final = 20
+"""Refused rows of one cause that are listed, unless all of them are asked for."""
+
 
 @click.command(name="import")
-@click.argument("log", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("log", type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path))
 @click.option(
     "--mapping",
     "mapping_file",
@@ -29,12 +31,16 @@ from stream.wire.effect import encode_event
 @click.option(
     "-o", "--output", type=click.File("wb", lazy=True), default="-", help="File for the events (default: standard output)."
 )
-@click.option("--strict", is_flag=True, help="Exit with status 1 if a row was refused.")
-def command(log: Path, mapping_file: Path, output: IO[bytes], strict: bool) -> None:
-    """Convert LOG to ticket events. LOG is a CSV export with one status change per row, optionally gzipped.
+@click.option("--allow-refused", is_flag=True, help="Exit with status 0 although rows were refused.")
+@click.option("--strict", is_flag=True, help="Exit with status 1 also for rows that the mapping refuses on purpose.")
+@click.option("--list-refused", is_flag=True, help=f"List every refused row (default: {MOST_LISTED} of each cause).")
+def command(log: Path, mapping_file: Path, output: IO[bytes], allow_refused: bool, strict: bool, list_refused: bool) -> None:
+    """Convert LOG to ticket events; - is standard input.
 
-    A row that the mapping cannot interpret is refused. Refused rows are printed to standard error with their line and reason,
-    followed by a summary.
+    LOG is a CSV export with one status change per row, plain, gzipped or in a ZIP file, in any encoding.
+
+    A row that cannot be read or interpreted is refused. Refused rows are printed to standard error with their line and reason,
+    followed by a summary. The exit status is 1 if a row was refused that the mapping does not refuse on purpose.
     """
     try:
         mapping = read_mapping(mapping_file.read_text(encoding="utf-8-sig"), str(mapping_file))
@@ -42,20 +48,12 @@ def command(log: Path, mapping_file: Path, output: IO[bytes], strict: bool) -> N
         _stop(error.problems)
     except UnicodeDecodeError:
         _stop([f"{mapping_file}:1: is not UTF-8 text"])
-    refused = 0
-
-    def refuse(line: int, reason: str) -> None:
-        nonlocal refused
-        refused += 1
-        click.echo(f"{log}:{line}: refused: {reason}", err=True)
-
+    refused = _Refused(log, None if list_refused else MOST_LISTED)
     try:
-        with _open(log) as lines:
-            rows = read_rows(lines, mapping, refuse)
-    except LogError as error:
+        with open_log(log, mapping.encoding) as lines:
+            rows = read_rows(lines, mapping, refused.add)
+    except (LogError, LogFileError) as error:
         _stop([f"{log}: {error}"])
-    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        _stop([f"{log}: the gzip file is damaged or cut short: {error}"])
     counts: Counter[str] = Counter()
     silent = 0
     for row, events in to_events(rows, mapping):
@@ -64,27 +62,48 @@ def command(log: Path, mapping_file: Path, output: IO[bytes], strict: bool) -> N
         for event in events:
             counts[event.type] += 1
             output.write(encode_event(ticket, event) + b"\n")
-    _summarise(len(rows), refused, silent, counts, mapping)
-    if strict and refused:
-        sys.exit(1)
-
-
-def _open(log: Path) -> IO[str]:
-    """Open the log as text. The first bytes show whether it is gzipped. Bytes that are not UTF-8 become surrogate escapes."""
-    with log.open("rb") as start:
-        zipped = start.read(2) == b"\x1f\x8b"
-    file = gzip.open(log, "rb") if zipped else log.open("rb")  # noqa: SIM115  the wrapper closes it
-    return io.TextIOWrapper(file, encoding="utf-8-sig", errors="surrogateescape", newline="")
-
-
-def _summarise(read: int, refused: int, silent: int, counts: Counter[str], mapping: LogMapping) -> None:
+    refused.summarise(mapping)
     click.echo(
-        f"{read + refused} rows: {read} read, of which {silent} change nothing; {refused} refused\n"
+        f"{len(rows)} rows read, of which {silent} change nothing; {refused.lines.total()} lines refused\n"
         f"{counts['ticket.created']} tickets of {mapping.source}, {counts.total()} events",
         err=True,
     )
     for name, count in sorted(counts.items()):
         click.echo(f"{count:>9} {name}", err=True)
+    failures = refused.lines.total() - (0 if strict else refused.lines[Cause.MAPPING])
+    if failures and not allow_refused:
+        sys.exit(1)
+
+
+class _Refused:
+    """Lists refused rows and counts them."""
+
+    def __init__(self, log: Path, most: int | None) -> None:
+        """``most``: rows of one cause that are listed; ``None``: all."""
+        self.lines: Counter[Cause] = Counter()
+        self._rows: Counter[Cause] = Counter()
+        self._statuses: Counter[str] = Counter()
+        self._log = log
+        self._most = most
+
+    def add(self, refusal: Refusal) -> None:
+        self.lines[refusal.cause] += refusal.lines
+        self._rows[refusal.cause] += 1
+        if refusal.status:
+            self._statuses[refusal.status] += 1
+        if self._most is None or self._rows[refusal.cause] <= self._most:
+            click.echo(f"{self._log}:{refusal.line}: refused: {refusal.reason}", err=True)
+
+    def summarise(self, mapping: LogMapping) -> None:
+        """Print the number of refused lines of each cause, and the statuses that the mapping does not have."""
+        for cause, lines in self.lines.most_common():
+            hidden = 0 if self._most is None else max(0, self._rows[cause] - self._most)
+            rest = f"; {hidden} are not listed: --list-refused lists them" if hidden else ""
+            click.echo(f"refused for {cause}: {lines} {'line' if lines == 1 else 'lines'}{rest}", err=True)
+        for status, count in self._statuses.most_common(MOST_LISTED):
+            click.echo(f"{count:>9} {status!r}{suggestion(status, mapping.statuses)}", err=True)
+        if len(self._statuses) > MOST_LISTED:
+            click.echo(f"          and {len(self._statuses) - MOST_LISTED} other statuses", err=True)
 
 
 def _stop(problems: list[str]) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from stream.cli.options import instant, judged_by, judged_by_options
+from stream.cli.replay_summary import as_json, as_table
 from stream.deployments.export import ExportError
 from stream.documents.document import PolicyError
 from stream.runtime import gc_tuning
@@ -24,16 +25,30 @@ from stream.wire.lines import open_lines
     "--history", default=200, show_default=True, help="Events kept per ticket so that late ones can be put in their place."
 )
 @click.option(
+    "--summary",
+    "form",
+    type=click.Choice(["table", "json"]),
+    default="table",
+    show_default=True,
+    help="Form of the summary; json is one line, the last one on standard error.",
+)
+@click.option(
     "--jobs", type=click.IntRange(1, 256), help="Number of processes. Default: one per core, or one for a short feed."
 )
 def command(
-    file: Path, policies: tuple[str, ...], deployments: Path | None, until: int | None, history: int, jobs: int | None
+    file: Path,
+    policies: tuple[str, ...],
+    deployments: Path | None,
+    until: int | None,
+    history: int,
+    form: str,
+    jobs: int | None,
 ) -> None:
     """Run the engine over FILE, which has JSON lines of ticket events, optionally gzipped; - is standard input.
 
     The events set the time, as for a worker with --clock event, and no ticket expires. Effects are written to standard output
     as JSON lines. The output is identical in every run and for any number of processes. Refused records are printed to standard
-    error, followed by a summary.
+    error, followed by a summary: what became of the commitments, by policy, commitment and priority.
     """
     read_policies = judged_by(policies, deployments)
     gc_tuning.configure()
@@ -51,6 +66,4 @@ def command(
     except (PolicyError, ExportError) as error:
         raise click.ClickException(str(error)) from error
     sys.stdout.buffer.flush()
-    outcomes = ", ".join(f"{count} {outcome}" for outcome, count in sorted(totals.outcomes.items()))
-    why = ", ".join(f"{count} {reason}" for reason, count in sorted(refused.items())) or "none"
-    click.echo(f"{totals.tickets} tickets; events: {outcomes or 'none'}; refused: {why}; {effects} effects", err=True)
+    click.echo(as_json(totals, refused, effects) if form == "json" else as_table(totals, refused, effects), err=True)

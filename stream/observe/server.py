@@ -1,172 +1,180 @@
-"""The worker's web server: ``/metrics`` for Prometheus, ``/healthz`` and ``/readyz`` for supervisors, and the pages of
-``stream.observe.pages.site``.
+"""The worker's web server. A thread of its own serves all connections, so it answers while the worker's event loop hangs.
 
-Separate threads serve the requests. A slow scrape therefore does not delay events, and the server still answers when the
-event loop hangs. ``/healthz`` shows that the process is alive, and ``/readyz`` shows the worker's own status. If a token is
-set, every other address requires it. These two do not, because they reveal nothing about tickets and a supervisor should not
-need a secret.
+What a client can use up is bounded, and no client can keep another from ``/healthz``:
+
+1. There are at most ``Bounds.connections`` connections. One more takes the place of the oldest that waits for a request: a
+   client that sends its headers slowly gives way to one that sends them at once. If none waits, the new one is closed.
+2. A connection that has not sent a whole head of a request within ``idle_seconds`` is closed, and so is one without a next
+   request. A body must come, and an answer must be taken, within ``transfer_seconds``.
+3. Metrics and pages are made by a few threads. ``/healthz`` and ``/readyz`` do not wait for them.
 """
 
 from __future__ import annotations
 
-import logging
+import asyncio
 import socket
 import threading
-from base64 import b64decode
-from collections.abc import Callable
-from functools import partial
-from hmac import compare_digest
-from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler
-from socketserver import TCPServer, ThreadingMixIn
-from typing import TYPE_CHECKING, Final
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
 
-from prometheus_client.exposition import choose_encoder
+from aiohttp import web
 
 from stream.deployments.snapshot import MAX_BYTES
-from stream.observe.pages.site import Answer
+from stream.observe.pages.routes import HEALTH, METRICS, Request, Routes
 
 if TYPE_CHECKING:
-    from prometheus_client import CollectorRegistry
+    from collections.abc import Awaitable, Callable
 
-    from stream.observe.pages.site import Site
+    from stream.observe.pages.site import Answer
 
-log = logging.getLogger(__name__)
-
-Ready = Callable[[], tuple[bool, str]]
-"""Called from another thread. Returns whether the worker is ready, and its status in one line."""
-
-PREVIEW: Final = "/deployments/preview"
-
-_TEXT: Final = "text/plain; charset=utf-8"
-_REFUSED: Final = Answer(
-    HTTPStatus.UNAUTHORIZED,
-    _TEXT,
-    b"a token is required: send it as a bearer token, or as the password\n",
-    (("WWW-Authenticate", 'Basic realm="breachwatch", charset="UTF-8"'), ("Cache-Control", "no-store")),
-)
+_PAGE_THREADS: Final = 4
+_METRICS_THREADS: Final = 2
+_WORTH_COMPRESSING: Final = 1_400
+"""Bytes of a body that fit into one packet."""
 
 
-# Not http.server.HTTPServer: on binding, it looks up the host name, which may take long.
-class _Listener(ThreadingMixIn, TCPServer):
-    allow_reuse_address = True
-    daemon_threads = True
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """What clients may use up."""
+
+    connections: int = 64
+    idle_seconds: float = 10
+    transfer_seconds: float = 30
 
 
 class Server:
     """The running server. ``port`` is the port bound, also if port 0 (any free one) was requested."""
 
-    def __init__(self, listener: _Listener) -> None:
-        self.port: Final[int] = listener.server_address[1]
-        self._listener = listener
-        self._thread = threading.Thread(target=listener.serve_forever, kwargs={"poll_interval": 0.1}, daemon=True)
+    def __init__(self, listening: socket.socket, routes: Routes, bounds: Bounds) -> None:
+        self.port: Final[int] = listening.getsockname()[1]
+        self._listening = listening
+        self._routes = routes
+        self._bounds = bounds
+        self._closed: asyncio.Event | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._pages = ThreadPoolExecutor(_PAGE_THREADS, "page")
+        self._metrics = ThreadPoolExecutor(_METRICS_THREADS, "metrics")
+        self._started = threading.Event()
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()), name="pages", daemon=True)
         self._thread.start()
+        self._started.wait()
 
     def close(self) -> None:
         """Stop listening. A second call does nothing."""
-        self._listener.shutdown()
-        self._listener.server_close()
-        self._thread.join()
+        if self._thread.is_alive() and self._loop is not None and self._closed is not None:
+            self._loop.call_soon_threadsafe(self._closed.set)
+            self._thread.join()
+        self._pages.shutdown(wait=False, cancel_futures=True)
+        self._metrics.shutdown(wait=False, cancel_futures=True)
 
-
-def serve(
-    registry: CollectorRegistry, address: str, port: int, ready: Ready, site: Site | None = None, token: str = ""
-) -> Server:
-    """Serve on ``address:port`` until ``close()``. Raises OSError if the address cannot be bound.
-
-    ``token``: required of every client, as a bearer token or as the password of basic authentication. Empty: not required.
-    """
-
-    class Listener(_Listener):
-        address_family = socket.AF_INET6 if ":" in address else socket.AF_INET
-
-    class Pages(BaseHTTPRequestHandler):
-        timeout = 10.0
-        server_version = "breachwatch"
-        sys_version = ""
-
-        def do_GET(self) -> None:
-            path, _, query = self.path.partition("?")
-            self._respond(partial(self._page, path, query))
-
-        def do_POST(self) -> None:
-            self._respond(partial(_posted, self, site, token))
-
-        def _respond(self, answer: Callable[[], Answer]) -> None:
-            try:
-                _send(self, answer())
-            except ConnectionError:
-                log.debug("the client closed the connection before the answer")
-
-        def _page(self, path: str, query: str) -> Answer:
-            accept = self.headers.get("Accept", "")
-            try:
-                if path == "/healthz":
-                    return Answer(HTTPStatus.OK, _TEXT, b"alive\n")
-                if path == "/readyz":
-                    good, text = ready()
-                    status = HTTPStatus.OK if good else HTTPStatus.SERVICE_UNAVAILABLE
-                    return Answer(status, _TEXT, f"{text}\n".encode())
-                if token and not _bears(self.headers.get("Authorization", ""), token):
-                    return _REFUSED
-                if path == "/metrics":
-                    encode, content_type = choose_encoder(accept)
-                    return Answer(HTTPStatus.OK, content_type, encode(registry))
-                if site is not None and (page := site.answer(path, query, accept)) is not None:
-                    return page
-            except Exception:  # the client must get an answer, not a closed connection
-                log.exception("the page %s failed", path)
-                return Answer(HTTPStatus.INTERNAL_SERVER_ERROR, _TEXT, b"this page failed; see the log for the reason\n")
-            return _unknown(site)
-
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 -- the standard library's name
-            log.debug(format, *args)
-
-    return Server(Listener((address, port), Pages))
-
-
-def _send(request: BaseHTTPRequestHandler, answer: Answer) -> None:
-    request.send_response(answer.status)
-    request.send_header("Content-Type", answer.content_type)
-    request.send_header("Content-Length", str(len(answer.body)))
-    request.send_header("X-Content-Type-Options", "nosniff")
-    for name, value in answer.headers:
-        request.send_header(name, value)
-    request.end_headers()
-    request.wfile.write(answer.body)
-
-
-def _unknown(site: Site | None) -> Answer:
-    pages = b"pages: / /tickets/<id> /metrics /healthz /readyz\n" if site else b"pages: /metrics /healthz /readyz\n"
-    return Answer(HTTPStatus.NOT_FOUND, _TEXT, pages)
-
-
-def _posted(request: BaseHTTPRequestHandler, site: Site | None, token: str) -> Answer:
-    if request.path != PREVIEW:
-        return Answer(HTTPStatus.NOT_IMPLEMENTED, _TEXT, f"only {PREVIEW} takes a body\n".encode())
-    length = request.headers.get("Content-Length", "")
-    if not length.isdecimal() or int(length) > MAX_BYTES:
-        return Answer(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, _TEXT, b"send a record of a deployment, with its length\n")
-    record = request.rfile.read(int(length))  # before any answer: a client that is still sending would not read it
-    if token and not _bears(request.headers.get("Authorization", ""), token):
-        return _REFUSED
-    if site is None:
-        return _unknown(site)
-    try:
-        return site.preview(record)
-    except Exception:  # the client must get an answer, not a closed connection
-        log.exception("the preview of a deployment failed")
-        return Answer(HTTPStatus.INTERNAL_SERVER_ERROR, _TEXT, b"the preview failed; see the log for the reason\n")
-
-
-def _bears(header: str, token: str) -> bool:
-    """Whether an Authorization header has the token. The comparison takes the same time for a wrong token."""
-    scheme, _, given = header.partition(" ")
-    if scheme.lower() == "basic":  # browsers ask for a name and a password; any name is accepted
+    async def _serve(self) -> None:
+        self._loop, self._closed = asyncio.get_running_loop(), asyncio.Event()
+        bounds = self._bounds
+        server: _BoundedServer = _BoundedServer(
+            self._handle, bounds.connections, request_factory=_request, keepalive_timeout=bounds.idle_seconds, access_log=None
+        )
+        runner = web.ServerRunner(server, shutdown_timeout=1)
+        await runner.setup()
         try:
-            given = b64decode(given, validate=True).decode("utf-8", "replace").partition(":")[2]
-        except ValueError:  # not base64
-            return False
-    elif scheme.lower() != "bearer":
-        return False
-    return compare_digest(given.strip().encode("utf-8", "replace"), token.encode())
+            await web.SockSite(runner, self._listening, backlog=128).start()
+            self._started.set()
+            await self._closed.wait()
+        finally:
+            self._started.set()
+            await runner.cleanup()
+
+    async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        given = Request(
+            request.method,
+            request.rel_url.raw_path,
+            request.rel_url.raw_query_string,
+            request.headers.get("Accept", ""),
+            request.headers.get("Authorization", ""),
+            request.headers.get("Host", ""),
+        )
+        answer = self._routes.early(given, request.content_length if request.method == "POST" else 0)
+        if answer is None:
+            if request.method == "POST":
+                async with asyncio.timeout(self._bounds.transfer_seconds):
+                    given = given._replace(body=await request.read())
+            answer = await self._answer(given)
+        response = _response(answer, request.headers.get("Accept-Encoding", ""))
+        try:
+            async with asyncio.timeout(self._bounds.transfer_seconds):
+                await response.prepare(request)
+                await response.write_eof()
+        except TimeoutError:  # closing would wait until the client takes the rest
+            if request.transport is not None:
+                request.transport.abort()
+        return response
+
+    async def _answer(self, given: Request) -> Answer:
+        if given.path in HEALTH:
+            return self._routes.answer(given)
+        pool = self._metrics if given.path == METRICS else self._pages
+        return await asyncio.get_running_loop().run_in_executor(pool, self._routes.answer, given)
+
+
+def serve(address: str, port: int, routes: Routes, bounds: Bounds = Bounds()) -> Server:
+    """Serve on ``address:port`` until ``close()``. Raises OSError if the address cannot be bound."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    return Server(socket.create_server((address, port), family=family), routes, bounds)
+
+
+class _BoundedServer(web.Server):
+    """Closes connections so that there are at most ``most``."""
+
+    def __init__(self, handle: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]], most: int, **options: Any) -> None:
+        super().__init__(self._answer, **options)
+        self._handle = handle
+        self._most = most
+        self._open: dict[web.RequestHandler, asyncio.Transport] = {}
+        """The oldest first."""
+        self._busy: set[web.RequestHandler] = set()
+        """Those with a request that is being answered."""
+
+    async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
+        self._busy.add(request.protocol)
+        try:
+            return await self._handle(request)
+        finally:
+            self._busy.discard(request.protocol)
+
+    def connection_made(self, handler: web.RequestHandler, transport: asyncio.Transport) -> None:
+        super().connection_made(handler, transport)
+        self._open[handler] = transport
+        if len(self._open) > self._most:
+            waiting = next((one for one in self._open if one not in self._busy), handler)
+            self._open.pop(waiting).abort()
+
+    def connection_lost(self, handler: web.RequestHandler, exc: BaseException | None = None) -> None:
+        super().connection_lost(handler, exc)
+        self._open.pop(handler, None)
+
+
+def _request(message: Any, payload: Any, protocol: Any, writer: Any, task: Any) -> web.BaseRequest:
+    loop = asyncio.get_running_loop()
+    return web.BaseRequest(message, payload, protocol, writer, task, loop, client_max_size=MAX_BYTES)
+
+
+def _response(answer: Answer, accept_encoding: str) -> web.Response:
+    response = web.Response(status=answer.status, body=answer.body)
+    response.headers["Content-Type"] = answer.content_type
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    response.headers["Server"] = "breachwatch"
+    for name, value in answer.headers:
+        response.headers[name] = value
+    if len(answer.body) >= _WORTH_COMPRESSING:
+        response.headers.add("Vary", "Accept-Encoding")
+        if _accepts_gzip(accept_encoding):
+            response.enable_compression(web.ContentCoding.gzip)
+    return response
+
+
+def _accepts_gzip(accept_encoding: str) -> bool:
+    for part in accept_encoding.lower().split(","):
+        coding, _, parameter = part.partition(";")
+        if coding.strip() in ("gzip", "*"):
+            return parameter.replace(" ", "") not in ("q=0", "q=0.0", "q=0.00", "q=0.000")
+    return False

@@ -22,10 +22,11 @@ from zlib import crc32
 import msgspec
 
 from stream.runtime import gc_tuning
+from stream.runtime.outcomes import OutcomeCounts, Outcomes
 from stream.sla.engine import Engine, Outcome
 from stream.sla.events import Event
 from stream.sla.playback import Playback
-from stream.wire.decode import Rejected, read
+from stream.wire.decode import Rejected, RejectReason, conflicting, read
 from stream.wire.effect import encode_effect
 from stream.wire.ticket_event import Incoming
 
@@ -46,7 +47,7 @@ _AHEAD: Final = 4
 
 
 class Refusal(NamedTuple):
-    """A line that is not a valid event, or an event that arrived too late."""
+    """A line that is not a valid event, or an event that the engine refused."""
 
     line: int
     """Its number in the file, from 1."""
@@ -67,7 +68,10 @@ class Totals(NamedTuple):
     """The counts of a whole backtest."""
 
     tickets: int
-    outcomes: Counter[Outcome]
+    unmatched: int
+    """Tickets to which nothing was ever promised."""
+    events: Counter[Outcome]
+    commitments: Outcomes
 
 
 _Own = list[tuple[int, str, Event]]
@@ -92,8 +96,8 @@ _Piece = tuple[int, bool, int, str, bytes, int]
 of the line, whether a timer caused the effects (timers fire after the line's own effects), the instant of the timer, and the
 ticket. The last two are the effects as bytes, and their number."""
 
-_SliceOutput = tuple[list[_Piece], list[int]]
-"""The pieces of a slice in order, and the positions of events that arrived too late."""
+_SliceOutput = tuple[list[_Piece], list[tuple[int, str]]]
+"""The pieces of a slice in order, and the positions of events that the engine refused, with the reason."""
 
 
 class Slice:
@@ -101,11 +105,12 @@ class Slice:
 
     def __init__(self, engine: Engine) -> None:
         self._playback: Final = Playback(engine)
+        self._outcomes: Final = OutcomeCounts()
 
     def process(self, chunk: _Chunk) -> Callable[[], _SliceOutput]:
         apply, places = self._playback.apply, chunk.places
         pieces: list[_Piece] = []
-        late = []
+        refused = []
         passed = 0
         for place, ticket, event in chunk.own:
             before = bisect_left(places, place, passed)
@@ -114,11 +119,14 @@ class Slice:
                 passed = before
             step = apply(ticket, event)
             if step.effects:
+                self._outcomes.add(step.effects)
                 pieces.append((place, False, 0, "", _lines(step.effects), len(step.effects)))
             elif step.outcome is Outcome.TOO_LATE:
-                late.append(place)
+                refused.append((place, f"{RejectReason.TOO_LATE}: older than the history kept of its ticket"))
+            elif step.outcome is Outcome.CONFLICT:
+                refused.append((place, f"{RejectReason.CONFLICT}: {conflicting(event).message}"))
         self._fire_timers(chunk, passed, len(places), pieces)
-        return lambda: (pieces, late)
+        return lambda: (pieces, refused)
 
     def _fire_timers(self, chunk: _Chunk, start: int, end: int, pieces: list[_Piece]) -> None:
         """Fire the timers that are due at these lines. Lines at which no timer of this slice is due are skipped."""
@@ -128,11 +136,14 @@ class Slice:
             start = end - 1 if soonest is None else min(bisect_left(instants, soonest, start, end), end - 1)
             for wake_at, ticket, effects in playback.wakes(instants[start]):
                 if effects:
+                    self._outcomes.add(effects)
                     pieces.append((chunk.places[start], True, wake_at, ticket, _lines(effects), len(effects)))
             start += 1
 
     def totals(self) -> Totals:
-        return Totals(len(self._playback.states), self._playback.outcomes)
+        states = self._playback.states.values()
+        unmatched = sum(not state.head.commitments for state in states)
+        return Totals(len(states), unmatched, self._playback.outcomes, self._outcomes.totals(states))
 
 
 class _SliceProcess:
@@ -166,9 +177,9 @@ class _InProgress(NamedTuple):
     def result(self) -> Part:
         pieces, refusals = list[_Piece](), self.refusals.copy()
         for output in self.outputs:
-            of_slice, late = output()
+            of_slice, refused = output()
             pieces += of_slice
-            refusals += [Refusal(self.numbers[place], "too_late: older than the history kept of its ticket") for place in late]
+            refusals += [Refusal(self.numbers[place], text) for place, text in refused]
         pieces.sort()
         return Part(b"".join([piece[4] for piece in pieces]), sum([piece[5] for piece in pieces]), sorted(refusals))
 
@@ -199,7 +210,9 @@ class Backtest:
 
     def totals(self) -> Totals:
         of_slices = [slice_.totals() for slice_ in self._slices]
-        return Totals(sum(one.tickets for one in of_slices), sum((one.outcomes for one in of_slices), Counter()))
+        tickets, unmatched = sum(one.tickets for one in of_slices), sum(one.unmatched for one in of_slices)
+        events = sum((one.events for one in of_slices), Counter[Outcome]())
+        return Totals(tickets, unmatched, events, sum((one.commitments for one in of_slices), Counter()))
 
     def _distribute(self, lines: list[tuple[int, bytes]]) -> _InProgress:
         places, instants, refusals = array("q"), array("q"), []

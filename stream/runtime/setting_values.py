@@ -44,6 +44,10 @@ def names(value: str) -> tuple[str, ...]:
     return items
 
 
+def some_names(value: str) -> tuple[str, ...]:
+    return tuple(item.strip() for item in value.split(",") if item.strip())
+
+
 def addresses(value: str) -> tuple[str, ...]:
     for item in (items := names(value)):
         host, colon, port = item.rpartition(":")

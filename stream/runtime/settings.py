@@ -110,6 +110,12 @@ class Settings:
         "",
         "URL at which browsers and other workers reach these pages, if not http://metrics_address:metrics_port.",
     )
+    allowed_hosts: tuple[str, ...] = _setting(
+        read.some_names,
+        "",
+        "Names, separated by commas, under which browsers reach these pages, besides IP addresses, localhost and the name in "
+        "advertise; * allows every name. Only asked where there is no token: it keeps other web sites from reading the pages.",
+    )
     token: str = _setting(
         read.token,
         "",

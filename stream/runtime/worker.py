@@ -8,10 +8,12 @@ import socket
 import sys
 import time
 from typing import TYPE_CHECKING, Final, NoReturn
+from urllib.parse import urlsplit
 
 from faust.worker import Worker
 
 from stream.observe.metrics.registry import Metrics
+from stream.observe.pages.routes import Routes
 from stream.observe.pages.site import Site
 from stream.observe.server import serve
 from stream.runtime import gc_tuning
@@ -80,11 +82,15 @@ def reachable_at(host: str, port: int) -> str:
 
 
 def _serve_pages(app: App) -> None:
-    settings, registry = app.settings, app.metrics.registry
+    settings = app.settings
     host, port = settings.metrics_address, settings.metrics_port
     viewer = Viewer(app)
+    advertised = urlsplit(settings.advertise or reachable_at(host, port)).hostname or ""
+    hosts = (advertised, socket.gethostname(), *settings.allowed_hosts)
+    site = Site(viewer, preview=viewer.preview)
+    routes = Routes(app.metrics.registry, app.readiness, site, settings.token, hosts)
     try:
-        pages = serve(registry, host, port, app.readiness, Site(viewer, preview=viewer.preview), settings.token)
+        pages = serve(host, port, routes)
     except OSError as error:
         what = f"cannot serve the pages on {host}:{port}"
         raise RefusedError(what, [f"{error.strerror}: set --metrics-port to another port, or to 0 for a free one"]) from error

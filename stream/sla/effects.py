@@ -128,6 +128,8 @@ class Reason(StrEnum):
     PAUSE_CONDITION = "pause_condition"
     RESUME_CONDITION = "resume_condition"
     REOPENED = "reopened"
+    RESTORED = "restored"
+    """The ticket was merged or deleted, and is not any more."""
     FIELD_CHANGED = "field_changed"
     EXTENSION = "extension"
     NO_EXTENSION = "no_extension"
@@ -225,6 +227,7 @@ class Effect(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def routine(self) -> bool:
-        """Reports the way, not the outcome. A reopening is not routine: it undoes a verdict that was reported as met. Nor is
-        anything that a deployment changes: somebody must be able to see all of it."""
-        return KINDS[self.kind].routine and self.reason is not Reason.REOPENED and self.deployment is None
+        """Reports the way, not the outcome. A reopening or restoration is not routine: it undoes a verdict that was reported as
+        met or cancelled. Nor is anything that a deployment changes: somebody must be able to see all of it."""
+        undoes = self.reason is Reason.REOPENED or self.reason is Reason.RESTORED
+        return KINDS[self.kind].routine and not undoes and self.deployment is None

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 from stream.sla.correction import Correction, difference, named, revealed
 from stream.sla.effects import Reason, deployment_cause
+from stream.sla.event_order import order
 from stream.sla.policy.timeline import Deployments
 from stream.sla.ticket.history import packed
 from stream.sla.ticket.state import State, open_commitments
@@ -43,6 +44,9 @@ class Outcome(StrEnum):
     LATE = "late"
     """It came after later ones, or after time had spoken: folded in at its place."""
     DUPLICATE = "duplicate"
+    """A repetition of an event that is known."""
+    CONFLICT = "conflict"
+    """Another event has its source, id and seq, and does not state all that it states: refused."""
     TOO_LATE = "too_late"
     """Older than the history that is kept: refused."""
     WOKEN = "woken"
@@ -106,15 +110,15 @@ class Engine:
         corrected: Step | None = None
         if state is None:
             state = State(new_ticket(ticket, self.deployments.timeline))
-        elif self._repeats(state, event):
-            return Step(state, (), Outcome.DUPLICATE)
+        elif (repetition := self._repetition(state, event)) is not None:
+            return Step(state, (), repetition)
         before = state
         if not self._agrees(state.head):
             corrected = self._rejudge(state, now)
             state = corrected.state
         if self._is_newest(state.head, event):
             step = self._in_order(state, event, now, before)
-        elif state.base is not None and state.base.last is not None and event.key <= state.base.last:
+        elif state.base is not None and state.base.last is not None and event.key <= order(state.base.last):
             step = Step(state, (), Outcome.TOO_LATE)
         else:
             step = self._out_of_order(state, event, now)
@@ -158,14 +162,23 @@ class Engine:
             return False
         if at < self.deployments.known[head.deployment].at:
             return False
-        return at > last[0] or (at == last[0] and event.key > last)
+        return at > last[0] or (at == last[0] and event.key > order(last))
 
-    def _repeats(self, state: State, event: Event) -> bool:
-        return state.knows(event) or (bool(state.old_ids) and _old_id(event) in state.old_ids)
+    def _repetition(self, state: State, event: Event) -> Outcome | None:
+        """What becomes of an event whose identity is known; ``None``: it is not."""
+        known = state.known(event)
+        if known is not None:
+            return Outcome.CONFLICT if event.adds_to(known) else Outcome.DUPLICATE
+        if not state.old_ids or _old_id(event) not in state.old_ids:
+            return None
+        # What it stated is not kept; but the event of that identity lies before the history, so a later one is another.
+        base = state.base
+        later = base is not None and base.last is not None and event.key > order(base.last)
+        return Outcome.CONFLICT if later else Outcome.DUPLICATE
 
     def _in_order(self, state: State, event: Event, now: int, before: State) -> Step:
         """``before``: the ticket as it was given; ``state`` itself, unless it was rejudged just now."""
-        begins = not state.head.started
+        begins = state.head.last is None
         transition = Transition(self.deployments.timeline, state.head.copy(), now, state.past)
         transition.event(event)
         after = State(transition.ticket, state.recent.add(event), state.base, state.old_ids, state.revisions)
@@ -262,7 +275,8 @@ def _after(first: Step, then: Step) -> Step:
 
 
 def _old_id(event: Event) -> str:
-    return f"{event.source}\n{event.id}"
+    """As ``State.old_ids``."""
+    return f"{event.source}\n{event.id}\n{event.seq}" if event.seq else f"{event.source}\n{event.id}"
 
 
 def _emitted_until(head: Ticket) -> int:

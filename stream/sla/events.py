@@ -11,12 +11,15 @@ from typing import Final, Literal
 
 import msgspec
 
+from stream.sla.event_order import OTHER, PRECEDENCE, Identity, Order, Place, order
+
 EventType = Literal[
     "ticket.created",
     "ticket.changed",
     "comment.added",
     "ticket.merged",
     "ticket.deleted",
+    "ticket.restored",
     "dependency.started",
     "dependency.ended",
     "extension.granted",
@@ -44,11 +47,11 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True, rename=_SHORT, gc=F
     at: int
     """When it happened at the source: epoch microseconds, UTC."""
     id: str
-    """Unique within ``source``; the same id again is a repetition."""
+    """Names the fact within ``source``, together with ``seq``; the same again is a repetition."""
     type: EventType
     source: str
     seq: int = 0
-    """Order among events of one source action that bear the same ``at``."""
+    """Order among events of one source action that bear the same ``at``; tells them apart where they bear one id."""
     actor: ActorKind | None = None
     """Who did it, as far as an SLA cares. Names and addresses never get here."""
     fields: dict[str, str | list[str]] = {}
@@ -69,9 +72,40 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True, rename=_SHORT, gc=F
     """``escalation.requested``: ``production``, ``business_risk`` or nothing."""
 
     @property
-    def key(self) -> tuple[int, int, str, str]:
+    def key(self) -> Order:
         """The order of a ticket's events, whatever the order of their arrival."""
-        return (self.at, self.seq, self.id, self.source)
+        return order(self.place)
+
+    @property
+    def place(self) -> Place:
+        """What a ticket keeps of its newest event, to compare the next one with it: ``order`` makes the key of it."""
+        return (self.at, PRECEDENCE.get(self.type, OTHER), self.seq, self.id, self.source)
+
+    @property
+    def identity(self) -> Identity:
+        """Two events of a ticket with one identity are one fact: ``adds_to``."""
+        return (self.source, self.id, self.seq)
+
+    def adds_to(self, known: Event) -> bool:
+        """Whether this states anything that ``known``, an event of the same identity, does not.
+
+        Their times may differ: some sources give the time of the delivery.
+        """
+        if self.type != known.type or (self.actor is not None and self.actor != known.actor):
+            return True
+        for name, value in self.fields.items():
+            by_default = name == "status" and value == "new" and self.type == "ticket.created"
+            if known.fields.get(name) != value and not by_default:
+                return True
+        return (self.public, self.into, self.party, self.commitment, self.by, self.level, self.impact) != (
+            known.public,
+            known.into,
+            known.party,
+            known.commitment,
+            known.by,
+            known.level,
+            known.impact,
+        )
 
 
 def as_one_text(value: str | list[str]) -> str:

@@ -28,7 +28,6 @@ class Playback:
         self.states: dict[str, State] = {}
         self.watermark: int | None = None
         self.outcomes: Counter[Outcome] = Counter()
-        self.unmatched = 0
         self._wakes: list[tuple[int, str]] = []
         self._deployed: set[int] = {deployment.at for deployment in engine.deployments.timeline.deployments[1:]}
         """The instants at which every ticket meets another set of policies."""
@@ -57,7 +56,6 @@ class Playback:
         now = at if self.watermark is None or self.watermark < at else self.watermark
         step = self.engine.apply(before, ticket, event, now)
         self.outcomes[step.outcome] += 1
-        self.unmatched += step.unmatched
         self._keep(ticket, before, step)
         if before is None:
             for deployed in self._deployed:

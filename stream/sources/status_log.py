@@ -6,28 +6,61 @@ status; events that the log cannot express are not made up. A row becomes events
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from enum import StrEnum
 from sys import intern
-from typing import Final, NamedTuple, Protocol
+from typing import Final, NamedTuple
 
 from stream.sla.events import Event, EventType
-from stream.sources.status_mapping import ISO, LogMapping
+from stream.sources.log_file import NOT_TEXT
+from stream.sources.status_mapping import ISO, LogMapping, Order
+from stream.sources.table import Table
 from stream.wire.instants import END, FIRST, epoch_micros
 from stream.wire.ticket_event import MAX_ID
-from stream.wire.ticket_fields import MAX_PRIORITY, MAX_TEXT
-
-Refuse = Callable[[int, str], None]
-"""Called with the line and the reason of every row that is refused."""
+from stream.wire.ticket_fields import MAX_PRIORITY, MAX_TEXT, one_form
 
 MAX_CASE: Final = 200
 """The most characters of a case's name, which is part of the ids of its events."""
 
 
+class Cause(StrEnum):
+    """Why a row is refused."""
+
+    CSV = "not readable as CSV"
+    COLUMNS = "another number of columns than the header"
+    TIME = "a time that is not valid"
+    TEXT = "text that is not valid"
+    STATUS = "a status that the mapping does not have"
+    MAPPING = "a status that the mapping refuses"
+
+
+class Refusal(NamedTuple):
+    """A row that is refused: its first line, and the reason for people. ``status``: of ``Cause.STATUS``."""
+
+    line: int
+    cause: Cause
+    reason: str
+    lines: int = 1
+    status: str = ""
+
+
+Refuse = Callable[[Refusal], None]
+
+
 class LogError(Exception):
     """The mapping does not fit the log as a whole. The text names the problem."""
+
+
+class _RowError(ValueError):
+    """The row is refused."""
+
+    def __init__(self, cause: Cause, reason: str, status: str = "") -> None:
+        super().__init__(reason)
+        self.cause = cause
+        self.reason = reason
+        self.status = status
 
 
 class Row(NamedTuple):
@@ -38,15 +71,17 @@ class Row(NamedTuple):
     case: str
     status: str
     fields: tuple[str, ...]
+    repeated: int
+    """The instant at which its time of day came again in the same night, in autumn; elsewhere the same as ``at``."""
 
 
 def read_rows(lines: Iterable[str], mapping: LogMapping, refuse: Refuse) -> list[Row]:
-    """The rows that have a meaning, ordered by time and then by line.
+    """The rows that have a meaning, ordered by time and then by their order in the log (``LogMapping.order``).
 
-    The line of a row is its last one, counted from 1. Raises ``LogError`` if the log has no header or lacks a column.
+    The line of a row is its first one, counted from 1. Raises ``LogError`` if the log has no header or lacks a column.
     """
-    table = csv.reader(lines, delimiter=mapping.delimiter, strict=True)
-    header = next(_records(table, refuse), [])
+    table = Table(lines, mapping.delimiter, lambda line, reason, count: refuse(Refusal(line, Cause.CSV, reason, count)))
+    header = [one_form(name.strip()) for name in table.header]
     missing = [column for column in mapping.columns if column not in header]
     if missing:
         raise LogError(f"the log has no column {', '.join(map(repr, missing))}; its header is {header!r}")
@@ -55,13 +90,42 @@ def read_rows(lines: Iterable[str], mapping: LogMapping, refuse: Refuse) -> list
         raise LogError(f"the log has the column {', '.join(map(repr, twice))} more than once")
     where = {name: place for place, name in enumerate(header)}
     rows = []
-    for record in _records(table, refuse):
+    for line, cells in table.records(lambda cells: _has_time(cells[where[mapping.at]], mapping)):
         try:
-            rows.append(_row(record, len(header), where, table.line_num, mapping))
-        except ValueError as error:
-            refuse(table.line_num, str(error))
-    rows.sort(key=lambda row: (row.at, row.line))
+            rows.append(_row(cells, line, where, mapping))
+        except _RowError as error:
+            refuse(Refusal(line, error.cause, error.reason, status=error.status))
+    if mapping.order is Order.NEWEST_FIRST or (mapping.order is Order.AUTO and _newest_first(rows)):
+        rows.reverse()
+    rows = list(_in_repeated_hours(rows))
+    rows.sort(key=_at)  # stable: rows of one instant keep their order
     return rows
+
+
+def _at(row: Row) -> int:
+    return row.at
+
+
+def _newest_first(rows: list[Row]) -> bool:
+    """Whether most rows are older than the row before of the same case. If no case shows it, all rows are compared."""
+    of_case: dict[str, int] = {}
+    within = among = before = 0
+    for row in rows:
+        last = of_case.get(row.case, row.at)
+        within += (row.at < last) - (row.at > last)
+        among += (before != 0) * ((row.at < before) - (row.at > before))
+        of_case[row.case] = before = row.at
+    return (within or among) > 0
+
+
+def _in_repeated_hours(rows: list[Row]) -> Iterator[Row]:
+    """In autumn an hour comes twice. A row is of its second time if the case's row before it would else come after it."""
+    of_case: dict[str, int] = {}
+    for row in rows:
+        if row.at < of_case.get(row.case, 0) <= row.repeated:
+            row = row._replace(at=row.repeated)
+        of_case[row.case] = row.at
+        yield row
 
 
 def to_events(rows: Iterable[Row], mapping: LogMapping) -> Iterator[tuple[Row, list[Event]]]:
@@ -149,79 +213,70 @@ class _Case:
         return event
 
 
-class _Table(Protocol):
-    """The type of a ``csv.reader``."""
-
-    @property
-    def line_num(self) -> int: ...
-
-    def __next__(self) -> list[str]: ...
-
-
-def _records(table: _Table, refuse: Refuse) -> Iterator[list[str]]:
-    """Yield the records of the table without empty lines. A record that is not valid CSV is refused and skipped."""
-    while True:
-        before = table.line_num
-        try:
-            record = next(table)
-        except StopIteration:
-            return
-        except csv.Error as error:  # an open quotation mark can span many lines, so the message has the first one
-            refuse(table.line_num, f"not readable as CSV from line {before + 1} on: {error}")
-            continue
-        if record:
-            yield record
-
-
-def _row(record: list[str], width: int, where: dict[str, int], line: int, mapping: LogMapping) -> Row:
-    """Check one row. Raises ``ValueError`` with the reason why it is refused."""
-    if len(record) != width:
-        raise ValueError(f"has {len(record)} columns, but the header has {width}")
+def _row(cells: list[str], line: int, where: dict[str, int], mapping: LogMapping) -> Row:
+    """Check one row. Raises ``_RowError``."""
+    if len(cells) != len(where):
+        raise _RowError(Cause.COLUMNS, f"has {len(cells)} columns, but the header has {len(where)}")
     at, case, *rest = (
-        _cell(record[where[name]], name) for name in (mapping.at, mapping.case, *mapping.status, *mapping.fields.values())
+        _cell(cells[where[name]], name) for name in (mapping.at, mapping.case, *mapping.status, *mapping.fields.values())
     )
     if not 1 <= len(case) <= MAX_CASE:
-        raise ValueError(f"the case ({mapping.case}) has {len(case)} characters; it must have 1 to {MAX_CASE}")
+        raise _RowError(Cause.TEXT, f"the case ({mapping.case}) has {len(case)} characters; it must have 1 to {MAX_CASE}")
     if len(ticket_name(mapping, case)) > MAX_ID:
-        raise ValueError(f"the ticket {ticket_name(mapping, case)!r} would have more than {MAX_ID} characters")
+        raise _RowError(Cause.TEXT, f"the ticket {ticket_name(mapping, case)!r} would have more than {MAX_ID} characters")
     status = mapping.separator.join(rest[: len(mapping.status)])
     fields = rest[len(mapping.status) :]
     for name, value in zip(mapping.fields, fields, strict=True):
         longest = MAX_PRIORITY if name == "priority" else MAX_TEXT
         if len(value) > longest:
-            raise ValueError(f"{name} ({mapping.fields[name]}) has more than {longest} characters")
+            raise _RowError(Cause.TEXT, f"{name} ({mapping.fields[name]}) has more than {longest} characters")
     meaning = mapping.statuses.get(status)
     if meaning is None:
-        raise ValueError(f"the mapping has no meaning for the status {status[:MAX_ID]!r}")
+        shown = status[:MAX_ID]
+        raise _RowError(Cause.STATUS, f"the mapping has no meaning for the status {shown!r}", shown)
     if meaning.refuse:
-        raise ValueError(f"{status!r}: {meaning.refuse}")
-    return Row(_instant(at, mapping), line, intern(case), intern(status), tuple(map(intern, fields)))
+        raise _RowError(Cause.MAPPING, f"{status!r}: {meaning.refuse}")
+    first, repeated = _instants(at, mapping)
+    return Row(first, line, intern(case), intern(status), tuple(map(intern, fields)), repeated)
 
 
 def _cell(text: str, column: str) -> str:
-    """Strip a cell. Raises ``ValueError`` for lone surrogates: they stand for bytes that are not UTF-8."""
-    if not text.isascii():
-        try:
-            text.encode()
-        except UnicodeEncodeError:
-            raise ValueError(f"{column} is not UTF-8") from None
-    return text.strip()
+    """Strip a cell and give it the form of Unicode in which texts are compared. Raises ``_RowError``."""
+    if NOT_TEXT in text:
+        reason = f"{column} has bytes that are not in the encoding of the log: state it in the mapping as `encoding`"
+        raise _RowError(Cause.TEXT, reason)
+    return one_form(text.strip())
 
 
-def _instant(text: str, mapping: LogMapping) -> int:
+def _has_time(cell: str, mapping: LogMapping) -> bool:
+    try:
+        _moment(cell.strip(), mapping)
+    except _RowError:
+        return False
+    return True
+
+
+def _moment(text: str, mapping: LogMapping) -> datetime:
     try:
         iso = mapping.time_format == ISO
-        moment = datetime.fromisoformat(text) if iso else datetime.strptime(text, mapping.time_format)  # noqa: DTZ007
+        return datetime.fromisoformat(text) if iso else datetime.strptime(text, mapping.time_format)  # noqa: DTZ007
     except ValueError:
-        raise ValueError(f"the time {text[:MAX_PRIORITY]!r} is not in the format {mapping.time_format}") from None
+        reason = f"the time {text[:MAX_PRIORITY]!r} is not in the format {mapping.time_format}"
+        raise _RowError(Cause.TIME, reason) from None
+
+
+def _instants(text: str, mapping: LogMapping) -> tuple[int, int]:
+    """The instant of a time, and the instant at which the same time of day came again; it is the same one outside autumn."""
+    moment = _moment(text, mapping)
     try:
         if moment.tzinfo is None:
             naive, moment = moment, moment.replace(tzinfo=mapping.zone)
             if moment.astimezone(UTC).astimezone(mapping.zone).replace(tzinfo=None) != naive:
-                raise ValueError(f"the time {text!r} does not exist in {mapping.zone.key}: the clocks went forward past it")
-        at = epoch_micros(moment)
+                reason = f"the time {text!r} does not exist in {mapping.zone.key}: the clocks went forward past it"
+                raise _RowError(Cause.TIME, reason)
+        first, repeated = epoch_micros(moment), epoch_micros(moment.replace(fold=1))
     except OverflowError:
-        at = FIRST - 1
-    if not FIRST <= at < END:
-        raise ValueError(f"the time {text!r} is outside the years 1970 to 2199")
-    return at
+        first = repeated = FIRST - 1
+    if not (FIRST <= first < END and FIRST <= repeated < END):
+        raise _RowError(Cause.TIME, f"the time {text!r} is outside the years 1970 to 2199")
+    return first, repeated

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from enum import StrEnum
 from string import Formatter
 from typing import TYPE_CHECKING, Final
 
@@ -59,11 +60,23 @@ class LogMapping:
     """The zone of times without an offset."""
     time_format: str
     ticket: str
+    encoding: str
+    """The encoding of a log that has no byte order mark and is not UTF-16."""
+    order: Order
 
     @property
     def columns(self) -> tuple[str, ...]:
         """The columns that are read, without duplicates."""
         return tuple(dict.fromkeys((self.at, self.case, *self.status, *self.fields.values())))
+
+
+class Order(StrEnum):
+    """The order of the rows of a log. It decides between rows of one instant, and between the two hours that autumn repeats."""
+
+    AUTO = "auto"
+    """The log shows it."""
+    OLDEST_FIRST = "oldest_first"
+    NEWEST_FIRST = "newest_first"
 
 
 class MappingError(Exception):
@@ -85,7 +98,7 @@ def read_mapping(text: str, name: str) -> LogMapping:
 
 def _read(data: object, report: Report) -> LogMapping:
     required = {"source", "columns", "statuses"}
-    top = _section(data, report, required, {"separator", "delimiter", "time", "ticket", "created"})
+    top = _section(data, report, required, {"separator", "delimiter", "time", "ticket", "created", "encoding", "order"})
     columns = _part(top, "columns", report, {"at", "case", "status"}, {"fields"})
     time = _part(top, "time", report, (), {"zone", "format"})
     created = _part(top, "created", report, (), {"status", "fields"})
@@ -106,6 +119,8 @@ def _read(data: object, report: Report) -> LogMapping:
         zone=_zone(time, under(report, "time")),
         time_format=_time_format(time, under(report, "time")),
         ticket=_ticket(top, report),
+        encoding=_encoding(top, report),
+        order=_order(top, report),
     )
 
 
@@ -202,6 +217,25 @@ def _delimiter(top: Mapping[str, object], report: Report) -> str:
         return value
     report(("delimiter",), 'must be one character, such as "," or ";" or "\\t"')
     return ","
+
+
+def _encoding(top: Mapping[str, object], report: Report) -> str:
+    value = _text(top, "encoding", report, "utf-8")
+    try:
+        if len("x".encode(value).decode(value)) == 1:
+            return value
+    except (LookupError, ValueError):
+        pass
+    report(("encoding",), f"{shown(value)} is not an encoding of text; use a name such as utf-8, cp1252 or utf-16")
+    return "utf-8"
+
+
+def _order(top: Mapping[str, object], report: Report) -> Order:
+    value = top.get("order", Order.AUTO)
+    if isinstance(value, str) and value in {*Order}:
+        return Order(value)
+    report(("order",), f"{shown(value)} is not an order: use one of {listed(Order)}")
+    return Order.AUTO
 
 
 def _zone(time: Mapping[str, object], report: Report) -> ZoneInfo:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from enum import StrEnum
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import msgspec
 
@@ -16,6 +16,9 @@ from stream.wire.instants import END, FIRST, epoch_micros
 from stream.wire.leap_second import without_leap_second
 from stream.wire.ticket_event import FeedTick, Incoming, Wire
 from stream.wire.ticket_fields import InvalidEvent
+
+if TYPE_CHECKING:
+    from stream.sla.events import Event
 
 
 class RejectReason(StrEnum):
@@ -32,6 +35,8 @@ class RejectReason(StrEnum):
     """Further ahead than clocks may differ: a wrong clock at the source must not breach everything."""
     TOO_LATE = "too_late"
     """Older than the history of its ticket. The engine finds it; ``decode`` never returns it."""
+    CONFLICT = "conflict"
+    """Another event of the ticket has its source, id and seq. The engine finds it too."""
 
 
 class Tick(NamedTuple):
@@ -109,6 +114,15 @@ def read(value: bytes | None, *, max_bytes: int = 1_048_576) -> Incoming | Tick 
         return read(same, max_bytes=max_bytes) if same is not None else _broken_contract(value, str(error))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         return _rejected(RejectReason.UNDECODABLE, str(error), "")
+
+
+def conflicting(event: Event) -> Rejected:
+    """Why an event is rejected whose identity another one of its ticket has."""
+    message = (
+        f"{event.source!r} has published another event of this ticket with the id {event.id!r} and seq {event.seq}, "
+        "and this one differs from it: give each fact an id or a seq of its own"
+    )
+    return _rejected(RejectReason.CONFLICT, message, "$.id")
 
 
 def _future(at: int, now: int | None, max_ahead: int) -> Rejected | None:

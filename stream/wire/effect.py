@@ -197,6 +197,7 @@ _KEYS_OF: Final[dict[EventType, tuple[str, ...]]] = {
     "comment.added": ("public",),
     "ticket.merged": ("into",),
     "ticket.deleted": (),
+    "ticket.restored": (),
     "dependency.started": ("party",),
     "dependency.ended": ("party",),
     "extension.granted": ("commitment", "by"),

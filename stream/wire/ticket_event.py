@@ -37,7 +37,12 @@ Level = Annotated[
 ]
 Sequence = Annotated[
     int,
-    Meta(ge=0, le=2**63 - 1, description="Order among the events of one action, which have the same time. Absent: 0."),
+    Meta(
+        ge=0,
+        le=2**63 - 1,
+        description="Order among the events of one action, which have the same time; it also tells them apart where they have "
+        "the same id. Absent: 0.",
+    ),
 ]
 EventTime = Annotated[
     AwareTime,
@@ -63,7 +68,13 @@ class Actor(msgspec.Struct, frozen=True, gc=False):
 class TicketEvent(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag_field="type"):
     """The keys that all ticket events have."""
 
-    id: Annotated[Identifier, Meta(description="Unique within the source. A repeated id changes nothing.")]
+    id: Annotated[
+        Identifier,
+        Meta(
+            description="Names the fact within the source, together with seq. A repetition changes nothing. Another fact of "
+            "the same id needs another seq."
+        ),
+    ]
     source: Source
     ticket: Annotated[Identifier, Meta(description="Unique across sources: write source/number. It is also the record key.")]
     at: EventTime
@@ -121,6 +132,13 @@ class TicketDeleted(TicketEvent, frozen=True, kw_only=True, gc=False, tag="ticke
 
     def event(self, at: int, actor: ActorKind | None) -> Event:
         return Event(at, self.id, "ticket.deleted", self.source, self.seq, actor)
+
+
+class TicketRestored(TicketEvent, frozen=True, kw_only=True, gc=False, tag="ticket.restored"):
+    """A merged or deleted ticket is back: it was no spam, or not the same problem. Its commitments continue."""
+
+    def event(self, at: int, actor: ActorKind | None) -> Event:
+        return Event(at, self.id, "ticket.restored", self.source, self.seq, actor)
 
 
 class DependencyStarted(TicketEvent, frozen=True, kw_only=True, gc=False, tag="dependency.started"):
@@ -236,6 +254,7 @@ Wire = (
     | CommentAdded
     | TicketMerged
     | TicketDeleted
+    | TicketRestored
     | DependencyStarted
     | DependencyEnded
     | ExtensionGranted

@@ -18,7 +18,7 @@ from stream.runtime.recovery.checkpoint import CHECKPOINT_KEY, Checkpoint
 from stream.sla.codec import codec
 from stream.sla.effects import Topic
 from stream.sla.engine import Engine, Outcome
-from stream.wire.decode import Rejected, RejectReason, Tick, decode
+from stream.wire.decode import Rejected, RejectReason, Tick, conflicting, decode
 from stream.wire.effect import effect_headers, encode_effect, encode_rejected
 from tests.chaos.pace import MINUTE, Pace
 from tests.chaos.recording import Recording, Stored
@@ -114,6 +114,8 @@ class _Worker:
         self._say(step.effects)
         if step.outcome is Outcome.TOO_LATE:
             self._refuse(record, Rejected(RejectReason.TOO_LATE, "", "$.at"))
+        elif step.outcome is Outcome.CONFLICT:
+            self._refuse(record, conflicting(event))
 
     def deploy(self, log: Log, record: Record) -> None:
         stored = self._store("deployments", 0, None, encode_record(record), [])

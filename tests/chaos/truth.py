@@ -138,6 +138,8 @@ def truth(recording: Recording, first: PolicySet, hours: Hours) -> Truth:
         states[ticket] = step.state
         if step.outcome is Outcome.TOO_LATE:
             refused[place] = "too_late"
+        elif step.outcome is Outcome.CONFLICT:
+            refused[place] = "conflict"
         else:
             events.setdefault(ticket, (record.partition, []))[1].append((record.offset, event))
     far = recording.stopped + _LATEST

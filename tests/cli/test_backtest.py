@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from random import Random
 from typing import TYPE_CHECKING
 
@@ -13,9 +14,9 @@ from stream.language.policies import load, shipped
 from stream.runtime import backtest
 from stream.runtime.backtest import Backtest, Slice
 from stream.sla.engine import Engine
-from stream.sla.events import Event
+from stream.sla.events import Event, EventType
 from stream.sla.playback import Playback
-from stream.wire.decode import Tick, decode
+from stream.wire.decode import Tick, decode, read
 from stream.wire.effect import encode_effect, encode_event, encode_tick
 from stream.wire.lines import key_of
 from stream.wire.ticket_event import Incoming
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from stream.runtime.outcomes import Outcomes
     from stream.sla.effects import Effect
 
 MINUTE = 60_000_000
@@ -117,5 +119,60 @@ def test_the_command_writes_the_same_on_one_process_and_on_two(tmp_path: Path) -
 
     alone = replayed("1")
     assert alone[0] == one_after_the_other(lines, 1_763_596_800_000_000)
-    assert "60 tickets; events: " in alone[1]
+    assert "60 tickets, 0 without a commitment; events: " in alone[1]
     assert replayed("2") == alone
+
+
+def outcomes(lines: Sequence[bytes], until: int) -> Outcomes:
+    engine = Engine(load([shipped("batoi")]), history=10_000)
+    test = Backtest([Slice(engine)])
+    for _ in test.run(enumerate(lines, start=1), until):
+        pass
+    return +test.totals().commitments
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_the_summary_does_not_depend_on_the_order_of_arrival(seed: int) -> None:
+    lines, until = feed(seed), START + 5_000 * MINUTE
+    events = [(record.event.key, line) for line in lines if isinstance(record := read(line), Incoming)]
+    in_order = [line for _, line in sorted(events)]
+
+    assert outcomes(lines, until) == outcomes(in_order, until)
+
+
+def test_a_summary_counts_what_became_of_each_commitment(tmp_path: Path) -> None:
+    recorded, policy = tmp_path / "recorded.jsonl", tmp_path / "policy.yaml"
+    policy.write_text(
+        "policies: [{policy: desk, version: 1, applies_to: {customer: acme}, calendar: 24x7, commitments: "
+        "[{metric: resolution, target: 1h}]}]"
+    )
+    hour = 60 * MINUTE
+
+    def event(ticket: str, at: int, **fields: str | list[str]) -> bytes:
+        kind: EventType = "ticket.changed" if at else "ticket.created"
+        return encode_event(ticket, Event(at=START + at, id=f"{ticket}-{at}", type=kind, source="desk", fields=fields))
+
+    tickets = {name: event(name, 0, customer="acme", priority="p1") for name in ("met", "late", "open", "reopened", "breached")}
+    lines = [*tickets.values(), event("other", 0, customer="globex")]
+    lines += [event(name, hour // 2, status="solved") for name in ("met", "reopened")]
+    lines += [event("reopened", hour // 2 + MINUTE, status="open"), event("late", 2 * hour, status="solved")]
+    lines += [event("open", 2 * hour, customer="globex"), encode_tick("desk", START + 3 * hour), b"not JSON"]
+    recorded.write_bytes(b"\n".join(lines))
+
+    done = CliRunner().invoke(main, ["replay", str(recorded), "--policies", str(policy), "--summary", "json"])
+
+    summary = json.loads(done.stderr.splitlines()[-1])
+    assert summary["commitments"] == [
+        {
+            "policy": "desk",
+            "commitment": "resolution",
+            "priority": "p1",
+            "met": 1,
+            "breached": 4,
+            "met_late": 1,
+            "cancelled": 0,
+            "open": 0,
+            "met_share": 0.2,
+        }
+    ]
+    assert (summary["tickets"], summary["unmatched"], summary["refused"]) == (6, 1, {"undecodable": 1})

@@ -1,7 +1,9 @@
-"""Conditions answered as they read, the fields of a ticket after an event, and what an event does to a metric's stopwatch."""
+"""The turn of events, conditions answered as they read, the fields of a ticket after an event, and what an event does to a
+metric's stopwatch."""
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -13,6 +15,20 @@ if TYPE_CHECKING:
     from stream.sla.events import Event
 
 Fields = dict[str, str | list[str]]
+_ENDS_OR_RESTORES = ("ticket.merged", "ticket.deleted", "ticket.restored")
+
+
+def in_turn(one: Event, other: Event) -> int:
+    """Below 0 if ``one`` comes first, above 0 if ``other`` does: rule 1 of ``tests.oracle.oracle``."""
+    sides = []
+    for event in (one, other):
+        runs = [(0, int(run), "") if run[0] in "0123456789" else (1, 0, run) for run in re.findall("[0-9]+|[^0-9]+", event.id)]
+        asked = [event.at, event.type != "ticket.created", event.seq, event.type not in _ENDS_OR_RESTORES, runs]
+        sides.append([*asked, event.id, event.source])
+    for mine, its in zip(*sides, strict=True):
+        if mine != its:
+            return -1 if mine < its else 1
+    return 0
 
 
 def holds(condition: Condition | None, event: Event, fields: Fields) -> bool:
@@ -63,18 +79,19 @@ class Record:
         self.fields: Fields = {}
         self.begun = False
         self.gone = False
+        self.deleted_since: int | None = None
+        self.back = False
+        """The last event has restored it."""
         self.parties: set[str] = set()
 
     def after(self, event: Event) -> tuple[Event, set[str]]:
         """Take the event in; returns it with only the fields that it really changed, and the names of all that changed."""
         before = self.fields
         fields: Fields = {name: value for name, value in before.items() if name != "@begun"}
-        if not self.begun:
-            fields["@begun"] = "yes"
-            if event.type == "ticket.created":
-                fields["status"] = "new"
-        self.begun = True
-        real = {name: value for name, value in event.fields.items() if fields.get(name, "") != value}
+        stated = dict(event.fields)
+        if event.type == "ticket.created" and stated.get("status", "new") == "new":
+            stated["status"] = fields.setdefault("status", "new")
+        real = {name: value for name, value in stated.items() if fields.get(name, "") != value}
         fields |= real
         solved = ("solved", "closed")
         if before.get("status") in solved and fields.get("status") not in solved:
@@ -90,7 +107,21 @@ class Record:
         if event.type == "resolution.accepted":
             fields["@accepted"] = event.by
         fields["@dependency"] = "yes" if self.parties else ""
-        self.gone = self.gone or event.type in ("ticket.merged", "ticket.deleted")
+        if fields.get("status") in solved and before.get("status") != fields["status"] and not fields.get("@answered"):
+            fields["@answered"] = "solved"
+        if event.type in ("ticket.merged", "ticket.deleted"):
+            self.gone = True
+            self.deleted_since = event.at if event.type == "ticket.deleted" else None
+        gone = self.gone
+        opened = event.type == "ticket.changed" and "status" in real and real["status"] not in solved
+        if event.type == "ticket.restored" or (opened and self.deleted_since is not None and event.at > self.deleted_since):
+            self.gone = False
+        self.back = gone and not self.gone
+        told = "status" in fields or bool(fields.get("priority")) or fields.get("@waiting") == "yes"
+        open_ = told or event.type == "escalation.requested"
+        if open_ and not self.begun and not self.gone:
+            self.begun = True
+            fields["@begun"] = "yes"
         self.fields = fields
         changed = {name for name in before.keys() | fields.keys() if before.get(name, "") != fields.get(name, "")}
         return msgspec.structs.replace(event, fields=real), changed
@@ -103,6 +134,8 @@ def moves(metric: Metric, phase: str, event: Event, fields: Fields) -> list[str]
         return holds(condition, event, fields)
 
     paused_at_once = ["pause"] if is_(metric.pauses) else []
+    if phase.startswith("halted"):
+        return _when_restored(metric, phase, event, fields)
     if phase in ("running", "paused"):
         if is_(metric.cancels):
             return ["cancel"]
@@ -124,6 +157,48 @@ def moves(metric: Metric, phase: str, event: Event, fields: Fields) -> list[str]
     if metric.again is Again.CONTINUE and phase == "stopped" and is_(metric.reopens) and not over:
         return ["reopen", *paused_at_once]
     return []
+
+
+def _when_restored(metric: Metric, phase: str, event: Event, fields: Fields) -> list[str]:
+    if holds(metric.cancels, event, fields) or fulfilled(metric, event, fields):
+        return ["cancel"]
+    if holds(metric.stops, event, fields):
+        return []
+    paused = holds(metric.pauses, event, fields)
+    if phase == "halted while paused" and metric.resumes is not None:
+        paused = not holds(metric.resumes, event, fields)
+    return ["restore", "pause"] if paused else ["restore"]
+
+
+def turns(metric: Metric, phase: str, event: Event, changed: set[str], record: Record) -> list[str]:
+    """What the event does to the row's stopwatch if the row is asked at all: rules 4a and 5. ``record``: after the event."""
+    halted = phase.startswith("halted")
+    if record.gone:
+        if phase in ("running", "paused"):
+            return ["halt"]
+        return ["cancel"] if halted and fulfilled(metric, event, record.fields) else []
+    all_rows = halted or record.back or "@begun" in record.fields
+    if all_rows or any(touches(condition, event, changed) for condition in matters(metric, phase)):
+        return moves(metric, phase, event, record.fields)
+    return []
+
+
+def fulfilled(metric: Metric, event: Event, fields: Fields) -> bool:
+    """Whether the event, and not the fields that stay, is all of a part of ``stops``."""
+    parts = metric.stops.parts if isinstance(metric.stops, AnyOf) else (metric.stops,)
+    return any(holds(part, event, fields) for part in parts if _of_one_event(part))
+
+
+def _of_one_event(condition: Condition) -> bool:
+    match condition:
+        case All(parts) | AnyOf(parts):
+            return any(map(_of_one_event, parts))
+        case Not(part):
+            return _of_one_event(part)
+        case FieldIn(field, _):
+            return field == "@begun"
+        case _:
+            return isinstance(condition, EventIs | Changed)
 
 
 def matters(metric: Metric, phase: str) -> list[Condition | None]:

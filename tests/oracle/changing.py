@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from stream.sla.events import Event
-from tests.oracle.asked import Fields, Record, matters, moves, touches
+from tests.oracle.asked import Fields, Record, moves, turns
 from tests.oracle.promised import (
     MINUTE,
     EscalationState,
@@ -109,14 +109,8 @@ def replayed(metric: Metric, hours: Mapping[str, OpenMinutes], events: Sequence[
     past = [event for event in events if event.at < now * MINUTE]
     for minute in range(past[0].at // MINUTE, now) if past else ():
         for event in [one for one in past if one.at // MINUTE == minute]:
-            first = not record.begun
             real, changed = record.after(event)
-            given: list[str] = []
-            if record.gone:
-                given = ["cancel"] if watch.on else []
-            elif first or any(touches(condition, real, changed) for condition in matters(metric, watch.phase)):
-                given = moves(metric, watch.phase, real, record.fields)
-            for move in given:
+            for move in turns(metric, watch.phase, real, changed, record):
                 watch.take(move, minute)
         if watch.phase == "running":
             watch.run(minute)

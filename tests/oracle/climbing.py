@@ -43,6 +43,10 @@ class Climbing:
                     continue
                 escalation_state.state, escalation_state.watched_until = "monitoring", until
                 self._tell(name, escalation_state, "monitoring", resolved_ladder, due=until)
+            elif move == "halt":
+                self.release(name, escalation_state, resolved_ladder, "withdrawn")
+            elif move == "restore" and escalation_state.state == "withdrawn":
+                self._come_back(name, escalation_state, resolved_ladder)
             elif move in ("stop", "restart", "cancel"):
                 self.release(name, escalation_state, resolved_ladder)
 
@@ -111,8 +115,11 @@ class Climbing:
                 self.release(name, escalation_state, resolved_ladder)
             self.escalations[name] = EscalationState(metric, watch.cycle, policy=resolved_ladder.policy)
         elif escalation_state.state == "withdrawn":
-            escalation_state.state, escalation_state.said, escalation_state.repeats = "climbing", self.story.now, 0
-            self._tell(name, escalation_state, "recurred", resolved_ladder)
+            self._come_back(name, escalation_state, resolved_ladder)
+
+    def _come_back(self, name: str, escalation_state: EscalationState, resolved_ladder: ResolvedLadder) -> None:
+        escalation_state.state, escalation_state.said, escalation_state.repeats = "climbing", self.story.now, 0
+        self._tell(name, escalation_state, "recurred", resolved_ladder)
 
     def waiting(self, name: str, resolved_ladder: ResolvedLadder) -> list[str]:
         """Levels that a past minute had reached and that are still to be raised: they wait for an open minute."""

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from tests.oracle.hours import OpenMinutes
 
 _REOPENED = {"late": "breached", "met": "pending", "measured": "pending"}
-_MAY_BEGIN = ("cancelled", "met", "measured")
+_MAY_BEGIN = ("cancelled", "halted", "met", "measured")
 
 
 class Keeping:
@@ -31,11 +31,12 @@ class Keeping:
                 continue
             if only is not None and name not in only:
                 continue
-            if move in ("stop", "restart", "cancel"):
+            if move in ("stop", "restart", "cancel", "halt"):
                 self._end(resolved, move)
                 continue
-            if move == "reopen":
-                resolved.verdict = _REOPENED.get(resolved.verdict, resolved.verdict)
+            if move in ("reopen", "restore"):
+                again = _REOPENED if move == "reopen" else {"halted": "pending"}
+                resolved.verdict = again.get(resolved.verdict, resolved.verdict)
                 if resolved.verdict == "pending":
                     self._change(resolved, offers[name], watch, same=True)
                     self._measure_anew(resolved, watch)
@@ -195,8 +196,8 @@ class Keeping:
     def _end(self, resolved: ResolvedCommitment, move: str) -> None:
         timer = resolved.offer.commitment.metric.timer
         if resolved.verdict == "pending":
-            if move == "cancel" or timer:
-                resolved.verdict = "cancelled"
+            if move in ("cancel", "halt") or timer:
+                resolved.verdict = "halted" if move == "halt" else "cancelled"
                 if move != "restart":
                     self.tell(resolved, "cancelled")
             elif resolved.target is None:
@@ -207,7 +208,7 @@ class Keeping:
             else:
                 resolved.verdict = "met"
                 self.tell(resolved, "met")
-        if resolved.verdict == "breached" and move != "cancel" and not timer:
+        if resolved.verdict == "breached" and move not in ("cancel", "halt") and not timer:
             resolved.verdict = "late"
             self.tell(resolved, "met_late")
 

@@ -4,20 +4,30 @@ Nothing of the engine is used but its data: policies, conditions, rows, marks an
 each minute in turn it is asked what is true.
 
 Time
- 1. Events are taken in the order of (at, seq, id, source); an id that a source repeats is one event. In each minute the
-    events at its first instant come first, then what time alone makes true at that instant, then the minute passes. So what
-    is done at the instant of a deadline is done in time, and nothing is ever said to be true before the minute now looked at.
+ 1. Events are taken in the order of their instants. Of one instant a creation comes first; then the seq decides; then a merge,
+    deletion or restoration comes first; then the id decides, its numbers as numbers, then its text and the source. A repetition
+    of source, id and seq is one event. In each minute the events at its first instant come first, then what time alone makes
+    true at that instant, then the minute passes. So what is done at the instant of a deadline is done in time, and nothing is
+    ever said to be true before the minute now looked at.
  2. What time makes true is said up to, not at, the instant ``until``.
  3. A minute counts on a calendar if its local reading is one that the calendar opens, and always on the wall. What a
     calendar that is open on stated dates only does not open long enough for is never reached.
 
 The ticket
- 4. The first event begins the ticket (status ``new`` if it is its creation). Only what an event sets to another value changes.
-    An agent's public comment answers; a customer's waits until answered. An acceptance is forgotten when the ticket is solved
-    or closed no more. Merged or deleted: every stopwatch that is on is cancelled and none starts any more.
+ 4. A ticket begins with its creation, or with the first event after which it has a status, a priority or a customer who
+    waits, or with a request for escalation; while it is merged or deleted it does not begin. A creation makes the status
+    ``new`` if none is known, and never sets one back to it. Only what an event sets to another value changes. An agent's public
+    comment answers; a customer's waits until answered; a ticket that becomes solved or closed unanswered is dealt with. An
+    acceptance is forgotten when the ticket is solved or closed no more.
+4a. Merged or deleted: every stopwatch that is on is halted and none starts. What is pending is cancelled, a ladder released.
+    It is restored by that event, and a deleted one when a later change gives it another status that is not solved or closed.
+    Then every row is asked. What was halted runs as soon as ``stops`` and ``cancels`` do not hold, and is paused at once where
+    ``pauses`` holds (with ``resumes``: where it was paused before). ``cancels``, or an event that is all of a part of
+    ``stops``, also before the restoration, cancels it for good. What was cancelled by the halt is open as it was; its ladder is
+    back at its level.
 
 Stopwatches (one a metric row)
- 5. A row is asked about an event that touches what its conditions speak of, and about the first event of the ticket.
+ 5. A row is asked about an event that touches what its conditions speak of, and about the event with which the ticket begins.
  6. Asked while on: ``cancels``, then ``stops``, then ``restarts``; then ``pauses`` if it runs, or the end of the pause.
  7. Asked before its first cycle: ``starts``, unless ``cancels``; with ``stops`` as well it is taken as a cycle already over.
  8. Asked when stopped, or cancelled: ``again`` says whether ``starts`` opens a new cycle or (stopped) ``reopens`` continues
@@ -98,9 +108,10 @@ Policies that change on the way
 
 from __future__ import annotations
 
+from functools import cmp_to_key
 from typing import TYPE_CHECKING
 
-from tests.oracle.asked import Record, matters, moves, touches
+from tests.oracle.asked import Record, in_turn, turns
 from tests.oracle.changing import Change, Changing, Names, joined, know_former, rows_of
 from tests.oracle.climbing import Climbing
 from tests.oracle.keeping import Keeping
@@ -139,10 +150,10 @@ def tell(
     changes: Sequence[Change] = (),
 ) -> Story:
     """The whole story up to then: what was said, and how every promise and its stopwatch stand."""
-    unique: dict[tuple[str, str], Event] = {}
+    unique: dict[tuple[str, str, int], Event] = {}
     for event in events:
-        unique.setdefault((event.source, event.id), event)
-    ordered = sorted(unique.values(), key=lambda event: (event.at, event.seq, event.id, event.source))
+        unique.setdefault((event.source, event.id, event.seq), event)
+    ordered = sorted(unique.values(), key=cmp_to_key(in_turn))
     if odd := [event.at for event in ordered if event.at % MINUTE]:
         raise ValueError(f"the oracle knows whole minutes only, not the instants {odd}")
     if not ordered:
@@ -187,16 +198,11 @@ class _Ticket:
         self.changing = Changing(self.commitments, self.ladders, self.record)
 
     def hear(self, event: Event) -> None:
-        before, first = self.record.fields, not self.record.begun
+        before = self.record.fields
         event, changed = self.record.after(event)
         for name, metric in self.rows.items():
             watch = self.story.watches[name]
-            given: list[str] = []
-            if self.record.gone:
-                given = ["cancel"] if watch.on else []
-            elif first or any(touches(condition, event, changed) for condition in matters(metric, watch.phase)):
-                given = moves(metric, watch.phase, event, self.record.fields)
-            for move in given:
+            for move in turns(metric, watch.phase, event, changed, self.record):
                 self._move(name, watch, move, before)
         if event.type == "extension.granted":
             self.commitments.extend(event, before)
@@ -218,7 +224,7 @@ class _Ticket:
 
     def _move(self, name: str, watch: Watch, move: str, before: Fields) -> None:
         """Endings are judged while the stopwatch still runs; what begins anew is laid over it when all moves are made."""
-        ends, cycle = move in ("stop", "restart", "cancel"), watch.cycle
+        ends, cycle = move in ("stop", "restart", "cancel", "halt"), watch.cycle
         ladders = self.story.offered(name, before)[1]
         if not ends:
             watch.take(move, self.story.now)

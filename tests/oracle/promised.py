@@ -91,6 +91,7 @@ class Watch:
             self.ran = []
             self.counts = dict.fromkeys((WALL, *self.hours), 0)
         after = {"pause": "paused", "stop": "stopped", "skip": "stopped", "cancel": "cancelled"}
+        after["halt"] = "halted while paused" if self.phase == "paused" else "halted"
         self.phase = after.get(move, "running")
 
     def count_anew(self, hours: Mapping[str, OpenMinutes]) -> None:

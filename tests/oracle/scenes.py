@@ -88,6 +88,8 @@ RARE = [
     "resolution.accepted",
     "ticket.merged",
     "ticket.deleted",
+    "ticket.restored",
+    "ticket.restored",
     "dependency.started",
     "dependency.ended",
 ]

@@ -16,6 +16,7 @@ from urllib.request import urlopen
 import pytest
 from prometheus_client import CollectorRegistry
 
+from stream.observe.pages.routes import Routes
 from stream.observe.pages.site import Site
 from stream.observe.server import serve
 from tests.pages.paged import NASTY, Desk, ticket, worker
@@ -34,7 +35,9 @@ _PNG = b"\x89PNG\r\n\x1a\n"
 def site(tmp_path: Path) -> Iterator[str]:
     """The address of a worker's pages."""
     long = ticket(tmp_path, _LONG, team=NASTY, tags=["login", "vpn"], category="a-long-word-" * 12)
-    server = serve(CollectorRegistry(), "127.0.0.1", 0, lambda: (True, ""), Site(Desk(worker(), ticket(tmp_path), long)))
+    server = serve(
+        "127.0.0.1", 0, Routes(CollectorRegistry(), lambda: (True, ""), Site(Desk(worker(), ticket(tmp_path), long)))
+    )
     yield f"http://127.0.0.1:{server.port}"
     server.close()
 

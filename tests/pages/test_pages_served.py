@@ -13,6 +13,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from stream.observe.pages.limits import Limits
+from stream.observe.pages.routes import Routes
 from stream.observe.pages.site import Site
 from stream.observe.server import Server, serve
 from stream.runtime.worker import reachable_at
@@ -29,7 +30,7 @@ TOKEN = "a-token-of-many-characters"
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[Server]:
     desk = Desk(worker(), ticket(tmp_path))
-    server = serve(CollectorRegistry(), "127.0.0.1", 0, lambda: (True, "live"), Site(desk), TOKEN)
+    server = serve("127.0.0.1", 0, Routes(CollectorRegistry(), lambda: (True, "live"), Site(desk), TOKEN))
     yield server
     server.close()
 
@@ -85,12 +86,12 @@ def test_supervisors_need_no_token(server: Server, path: str) -> None:
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE"])
 def test_nothing_can_be_changed(server: Server, method: str) -> None:
-    assert ask(server, "/tickets/desk%2F42", method=method).status == 501
+    assert ask(server, "/tickets/desk%2F42", method=method).status == 405
 
 
 def test_a_flood_of_requests_is_rejected_while_prometheus_and_supervisors_are_served() -> None:
     site = Site(Desk(worker()), Limits(a_second=0.001, burst=5))
-    server = serve(CollectorRegistry(), "127.0.0.1", 0, lambda: (True, "live"), site)
+    server = serve("127.0.0.1", 0, Routes(CollectorRegistry(), lambda: (True, "live"), site))
     try:
         with ThreadPoolExecutor(16) as people:
             statuses = Counter(people.map(lambda _: ask(server, "/").status, range(200)))

@@ -50,6 +50,13 @@ class Chains:
         if kind is not Kind.STARTED and now not in _MAY[kind]:  # it has another name by now
             olds = [old for old, new in renamed if new == name and self.state.get(old) in _MAY[kind]]
             now = self.state.pop(olds[0]) if olds else now
+        if effect.reason is Reason.RESTORED:
+            assert now in ("cancelled", "coming back"), f"restored after {now!r}: {effect}"
+            self.state[name] = "open"
+            return
+        if kind is Kind.RETARGETED and now == "cancelled":  # the terms changed meanwhile: only a restored one may say so
+            self.state[name] = "coming back"
+            return
         may = _MAY[kind] | ({"open"} if kind is Kind.STARTED and name in timers else set())
         assert now in may, f"{kind} after {now!r}: {effect}"
         self.state[name] = _DONE.get(kind, "breached" if kind in (Kind.BREACHED, Kind.ELAPSED) else "open")

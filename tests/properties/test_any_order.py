@@ -17,6 +17,7 @@ from tests.properties.worlds import EVENTS, POLICY_SETS, START
 from tests.unit.sla.given import HOUR
 
 if TYPE_CHECKING:
+    from stream.sla.event_order import Identity
     from stream.sla.events import Event
     from stream.sla.policy.resolve import PolicySet
 
@@ -31,7 +32,7 @@ class World(Consumer):
         super().__init__(Engine(policies))
 
     def hear(self, event: Event) -> None:
-        assert self.apply(event) is not Outcome.TOO_LATE
+        assert self.apply(event) not in (Outcome.TOO_LATE, Outcome.CONFLICT)
 
     def facts(self) -> set[Fact]:
         return {(e.id.partition(".")[0], e.at, e.due_at, f"{e.kind} {e.reason} {e.level}") for e in self.said.values()}
@@ -60,6 +61,33 @@ def test_any_order_any_repetition_and_wake_ups_anywhere_end_in_the_same_facts(
     world.wake(HORIZON)
 
     assert world.facts() == in_order(policies, events)
+
+
+@settings(max_examples=examples(200), deadline=None)
+@given(POLICY_SETS, EVENTS, st.data())
+def test_events_of_a_source_with_whole_days_and_any_ids_end_in_the_same_facts_in_any_order(
+    policies: PolicySet, events: list[Event], data: st.DataObject
+) -> None:
+    """Many events share an instant, and some an id; no ``seq`` tells the rest apart."""
+    found: dict[Identity, Event] = {}
+    for event in events:
+        id_ = data.draw(st.sampled_from(["e9", "e10", "e010", "E9", "9", "10", "a1", "f1", "7b-1", "7b-2", event.id]))
+        at = START + (event.at - START) // (24 * HOUR) * (24 * HOUR)
+        tied = msgspec.structs.replace(event, id=id_, at=at, seq=0)
+        while tied.identity in found:
+            tied = msgspec.structs.replace(tied, seq=tied.seq + 1)
+        found[tied.identity] = tied
+    ties = list(found.values())
+    if data.draw(st.booleans()):
+        ties.append(msgspec.structs.replace(ties[0], id="again"))
+    world = World(policies)
+    for event in data.draw(st.permutations(ties)):
+        world.hear(event)
+        if data.draw(st.booleans()):
+            world.wake(data.draw(st.integers(START, HORIZON)))
+    world.wake(HORIZON)
+
+    assert world.facts() == in_order(policies, ties)
 
 
 @settings(max_examples=examples(150), deadline=None)

@@ -149,6 +149,9 @@ def event(draw: st.DrawFn, number: int) -> Event:
             st.sampled_from(
                 [
                     "ticket.merged",
+                    "ticket.deleted",
+                    "ticket.restored",
+                    "ticket.restored",
                     "dependency.started",
                     "dependency.ended",
                     "extension.granted",

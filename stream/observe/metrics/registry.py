@@ -35,7 +35,7 @@ Result = Literal["applied", "late", "duplicate"]
 RESULTS: Final[tuple[Result, ...]] = ("applied", "late", "duplicate")
 UnmatchedCause = Literal["spelling", "other"]
 UNMATCHED_CAUSES: Final[tuple[UnmatchedCause, ...]] = ("spelling", "other")
-REJECT_REASONS: Final = ("undecodable", "too_large", "invalid", "key_mismatch", "future", "too_late")
+REJECT_REASONS: Final = ("undecodable", "too_large", "invalid", "key_mismatch", "future", "too_late", "conflict")
 TICK: Final = "feed.tick"
 
 _RAISING: Final = (

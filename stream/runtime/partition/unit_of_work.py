@@ -24,7 +24,7 @@ from stream.runtime.settings import ClockMode
 from stream.runtime.timers import TimerQueue
 from stream.sla.codec import codec
 from stream.sla.engine import Engine, Outcome, Step
-from stream.wire.decode import Rejected, RejectReason, Tick, decode
+from stream.wire.decode import Rejected, RejectReason, Tick, conflicting, decode
 from stream.wire.effect import encode_rejected
 
 if TYPE_CHECKING:
@@ -272,6 +272,9 @@ class UnitOfWork:
         key: bytes = record.key
         state = self._state(key)
         step = self._engine_for(key, state).apply(state, read.ticket, event, self._shard.watermark if now is None else now)
+        if step.outcome is Outcome.CONFLICT:
+            self._reject(record, conflicting(event))
+            return
         if step.outcome is Outcome.TOO_LATE:
             message = f"older than the {self._settings.history} newest events that are kept of this ticket"
             self._reject(record, Rejected(RejectReason.TOO_LATE, message, "$.at"))

@@ -21,10 +21,11 @@ from stream.sla.ticket.commitment_state import NOT_ADJUSTED, Adjustment, Commitm
 from stream.sla.ticket.escalation_state import EscalationState
 from stream.sla.ticket.history import History, Value
 from stream.sla.ticket.names import CommitmentKey, LadderKey, Names, pack_keys, pack_names, promised, unpack_keys, unpack_names
-from stream.sla.ticket.state import Key, OpenCommitment, State, Summary, Ticket, commitment_status, has_ended
+from stream.sla.ticket.state import OpenCommitment, State, Summary, Ticket, commitment_status, has_ended
 from stream.sla.ticket.stopwatch import Stopwatch, Stretches
 
 if TYPE_CHECKING:
+    from stream.sla.event_order import Place
     from stream.sla.policy.terms import EscalationTerms
 
 VERSION: Final = b"\x02"
@@ -41,12 +42,12 @@ escalations."""
 _Parts = tuple[int, bytes, list[int], list[int | None], _More]
 """Their start (of the first stopwatch), their keys; phase and began (from the start) of each stopwatch, then the verdict of
 each commitment; due of each commitment; and what ``peek`` does not read."""
-_Last = tuple[int, str, str | None]
-"""Of the key of the newest event, without its instant: seq, id, source (``None``: the history's)."""
-_Head = tuple[int | None, int | None, str, bytes, list[Value], bytes]
-"""Of a ticket: next, the instant of its newest event, ended_by, names of fields, their values, parts."""
-_Tail = tuple[_Last | None, str, tuple[str, ...], bool, bool, int | None, int]
-"""Of a ticket: last, id, parties, started, partial, last_timer_at, deployment."""
+_Last = tuple[int, int, str, str | None]
+"""Of the place of the newest event, without its instant: precedence, seq, id, source (``None``: the history's)."""
+_Head = tuple[int | None, int | None, str, bool, bytes, list[Value], bytes]
+"""Of a ticket: next, the instant of its newest event, ended_by, started, names of fields, their values, parts."""
+_Tail = tuple[_Last | None, str, tuple[str, ...], int, bool, int | None, int]
+"""Of a ticket: last, id, parties, ended_at, partial, last_timer_at, deployment."""
 _Rest = tuple[_Tail, bytes, int, str, tuple[_Head, _Tail] | None, tuple[str, ...], dict[str, int]]
 """Of a state: its head's late part, its history (packed, kept, source), base, old_ids, revisions."""
 
@@ -78,7 +79,7 @@ def decode(data: bytes) -> State:
 
 def peek(data: bytes) -> Summary:
     """``data`` with its mark. Raises msgspec.DecodeError and IndexError."""
-    (soonest, newest, ended_by, packed, values, parts), _ = _peek(data[1:])
+    (soonest, newest, ended_by, started, packed, values, parts), _ = _peek(data[1:])
     names = unpack_names(packed)
     priority, team = _value("priority", names, values), _value("team", names, values)
     start, keys, numbers, dues, _ = _peek_at_parts(parts)
@@ -88,8 +89,8 @@ def peek(data: bytes) -> Summary:
         going = commitment_status(True, numbers[verdicts + number], numbers[2 * watch])
         if going:
             open_.append(OpenCommitment(name, policy, priority, team, going, dues[number], start + numbers[2 * watch + 1]))
-    ended = newest if has_ended(soonest, ended_by, _value("status", names, values)) else None
-    return Summary(None if soonest is None else soonest + 1, ended, open_)
+    ended = has_ended(soonest, ended_by, _value("status", names, values)) or not (started or soonest is not None or open_)
+    return Summary(None if soonest is None else soonest + 1, newest if ended else None, open_)
 
 
 def _value(name: str, names: Names, values: list[Value]) -> str:
@@ -103,11 +104,12 @@ def _head_and_tail(ticket: Ticket, source: str) -> tuple[_Head, _Tail]:
     at: int | None = None
     last: _Last | None = None
     if ticket.last is not None:
-        at, seq, id_, its = ticket.last
-        last = (seq, id_, None if its == source else its)
+        at, precedence, seq, id_, its = ticket.last
+        last = (precedence, seq, id_, None if its == source else its)
     fields = ticket.fields
-    head_part = (ticket.next, at, ticket.ended_by, pack_names(tuple(fields)), [*fields.values()], parts)
-    return head_part, (last, ticket.id, ticket.parties, ticket.started, ticket.partial, ticket.last_timer_at, ticket.deployment)
+    head_part = (ticket.next, at, ticket.ended_by, ticket.started, pack_names(tuple(fields)), [*fields.values()], parts)
+    tail = (last, ticket.id, ticket.parties, ticket.ended_at, ticket.partial, ticket.last_timer_at, ticket.deployment)
+    return head_part, tail
 
 
 def _parts(ticket: Ticket) -> bytes:
@@ -192,8 +194,8 @@ def _add_rare(commitments: list[CommitmentState], warned: dict[int, tuple[str, .
 
 
 def _ticket(head_part: _Head, tail: _Tail, source: str) -> Ticket:
-    soonest, newest, ended_by, names, values, parts = head_part
-    last, id_, held, started, partial, last_timer_at, deployment = tail
+    soonest, newest, ended_by, started, names, values, parts = head_part
+    last, id_, held, ended_at, partial, last_timer_at, deployment = tail
     start, keys, numbers, dues, (more, stretches, nexts, warned, rare, stored) = _read_parts(parts)
     metrics, keyed_commitments, keyed_ladders = unpack_keys(keys)
     watches: dict[str, Stopwatch] = {}
@@ -220,10 +222,10 @@ def _ticket(head_part: _Head, tail: _Tail, source: str) -> Ticket:
     for number, (name, ladder_terms) in enumerate(keyed_ladders):
         escalations[name] = _escalation_state(ladder_terms, stored[number], start)
     fields = dict(zip(unpack_names(names), values))  # noqa: B905  the keyword takes half as long as the rest
-    key: Key | None = None
+    place: Place | None = None
     if last is not None and newest is not None:
-        seq, its_id, its = last
-        key = (newest, seq, its_id, source if its is None else its)
+        precedence, seq, its_id, its = last
+        place = (newest, precedence, seq, its_id, source if its is None else its)
     ticket = Ticket(
         id_,
         fields,
@@ -234,7 +236,8 @@ def _ticket(head_part: _Head, tail: _Tail, source: str) -> Ticket:
         started,
         partial,
         ended_by,
-        key,
+        ended_at,
+        place,
         last_timer_at,
         soonest,
         deployment,

@@ -22,6 +22,7 @@ from stream.sla.transition.evolve import new_ticket, position
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from stream.sla.event_order import Identity
     from stream.sla.events import Event
     from stream.sla.explain.explanation import Moment, Span
     from stream.sla.explain.recorder import CommitmentTrace, LadderTrace
@@ -38,9 +39,9 @@ def explain(policies: PolicySet | Deployments, ticket: str, events: Iterable[Eve
     ``events``: those of this ticket, in any order, repetitions included; later ones than ``until`` are left out and counted.
     As with the engine, what lies before ``until`` has become true, and not what lies at it.
     """
-    first: dict[tuple[str, str], Event] = {}
+    first: dict[Identity, Event] = {}
     for event in events:
-        first.setdefault((event.source, event.id), event)
+        first.setdefault(event.identity, event)
     timeline = _deployments(policies).timeline
     return _explain(timeline, new_ticket(ticket, timeline), sorted(first.values(), key=attrgetter("key")), until)
 

@@ -30,6 +30,8 @@ class SpanKind(StrEnum):
     HOLIDAY = "holiday"
     SOLVED = "solved"
     """From a stop to the reopening."""
+    ENDED = "ended"
+    """From a merge or deletion to the restoration."""
     SET_ASIDE = "set_aside"
     """It ran, and counted until a change of target began the count anew (``on_change: reset``)."""
 

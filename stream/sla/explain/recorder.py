@@ -44,6 +44,7 @@ _WORDS: Final = {
     Verdict.MET_LATE: Outcome.MET_LATE,
     Verdict.CANCELLED: Outcome.CANCELLED,
     Verdict.MEASURED: Outcome.MEASURED,
+    Verdict.HALTED: Outcome.CANCELLED,
 }
 
 
@@ -151,7 +152,7 @@ class Recorder:
 
     def _meet(self, at: int) -> None:
         """Meet the deployments up to and at an instant."""
-        while self.ticket.started and (deployment := self._following()) is not None and deployment.at <= at:
+        while self.ticket.last is not None and (deployment := self._following()) is not None and deployment.at <= at:
             self._fire(deployment.at)
             before, at_ = self.ticket, deployment.at
             transition = Transition(self.timeline, before.copy(), at_, self._past)

@@ -11,7 +11,7 @@ from stream.sla.calendar.duration import Clock
 from stream.sla.calendar.week import Kind
 from stream.sla.calendar.zone import DAY, EPOCH
 from stream.sla.explain.explanation import CALENDAR, Span, SpanKind
-from stream.sla.ticket.stopwatch import PAUSED, RUNNING, STOPPED
+from stream.sla.ticket.stopwatch import HALTED, PAUSED, RUNNING, STOPPED
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from stream.sla.calendar.calendar import Calendar
     from stream.sla.ticket.stopwatch import Stopwatch
 
-_KIND_OF_PHASE = {RUNNING: SpanKind.RUNNING, PAUSED: SpanKind.PAUSED, STOPPED: SpanKind.SOLVED}
+_KIND_OF_PHASE = {RUNNING: SpanKind.RUNNING, PAUSED: SpanKind.PAUSED, STOPPED: SpanKind.SOLVED, HALTED: SpanKind.ENDED}
 _KINDS = {Kind.OPEN: SpanKind.RUNNING, Kind.CLOSED: SpanKind.CLOSED, Kind.HOLIDAY: SpanKind.HOLIDAY}
 
 

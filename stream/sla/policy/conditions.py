@@ -19,10 +19,10 @@ Test = Callable[[Event, Fields], bool]
 """Asked with the event and the fields after it."""
 
 DERIVED: Final[Mapping[str, str]] = {
-    "@answered": "yes once an agent has commented publicly",
+    "@answered": "yes once an agent has commented publicly; solved if the ticket was solved without that",
     "@waiting": "yes from a customer's public comment until the next public comment of an agent",
     "@dependency": "yes while the ticket waits for at least one third party",
-    "@begun": "yes on the event a ticket begins with: its creation, or the first that is known of a partial ticket",
+    "@begun": "yes on the event a ticket begins with: its creation, or the first that states that a partial ticket is open",
     "@accepted": "customer or manager, once the resolution was accepted",
 }
 """Fields that breachwatch keeps itself. The language writes them without the ``@``: ``answered: yes``."""

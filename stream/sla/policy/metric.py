@@ -2,7 +2,7 @@
 
 The rules that hold for every row, in the order in which they are asked when an event arrives (the first that applies decides):
 
-1. ``cancels`` ends the cycle without a verdict. A merged or deleted ticket cancels every row.
+1. ``cancels`` ends the cycle without a verdict. A merged or deleted ticket halts every row until it is restored.
 2. ``stops`` fulfils it. A stop beats a start: an event that both starts and stops leaves the stopwatch stopped.
 3. ``restarts`` fulfils it and begins the next cycle at the same instant.
 4. ``pauses`` holds it for as long as the condition is true; a cycle may begin paused. ``resumes``, where a row has it,
@@ -88,22 +88,25 @@ def _comment(*actors: str, public: bool | None = True) -> EventIs:
 BEGUN: Final = FieldIn("@begun", frozenset({"yes"}))
 SOLVED: Final = _status("solved", "closed")
 ANSWER: Final = _comment("agent")
-_BY_CUSTOMER: Final = Not(EventIs(actors=frozenset({"agent"})))
+_NOT_BY_AGENT: Final = Not(EventIs(actors=frozenset({"agent"})))
+_WAITING: Final = FieldIn("@waiting", frozenset({"yes"}))
+_DEALT_WITH: Final = FieldIn("@answered", frozenset({"yes", "solved"}))
 
 BUILT_IN: Final[dict[str, Metric]] = {
     metric.name: metric
     for metric in (
-        # A ticket that an agent opens is one somebody has already talked about: nobody waits for a first response.
+        # A ticket that an agent opens is one somebody has already talked about: nobody waits for a first response before the
+        # customer writes. Of two clocks of an answer never more than one runs: what was answered or solved is for the next one.
         Metric(
             "first_response",
-            starts=All((BEGUN, _BY_CUSTOMER)),
+            starts=AnyOf((All((BEGUN, _NOT_BY_AGENT)), All((_WAITING, Not(_DEALT_WITH))))),
             stops=AnyOf((ANSWER, SOLVED)),
         ),
         # From the oldest unanswered customer message: later ones find the stopwatch running and change nothing.
         # A thank-you that leaves the ticket solved starts nothing; if it reopens the ticket, the clock starts there.
         Metric(
             "next_response",
-            starts=All((FieldIn("@waiting", frozenset({"yes"})), FieldIn("@answered", frozenset({"yes"})))),
+            starts=All((_WAITING, _DEALT_WITH)),
             stops=AnyOf((ANSWER, SOLVED)),
             again=Again.CYCLE,
         ),

@@ -2,21 +2,28 @@
 
 ``stream.sla.policy.metric`` states the order in which the conditions of a row are asked. A condition is asked only when an
 event touches what it reads (``Sensitivity``): most events concern few stopwatches.
+
+A stopwatch that was halted by a merge or deletion goes on when the ticket is restored and the row lets it run: not while
+``stops`` holds by the ticket's fields. An event that fulfils it in the meantime (an answer) ends its cycle for good, as does
+``cancels`` after the restoration.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from stream.sla.policy.conditions import Condition, Fields, Test, compile_condition, fields_read, types_read
+from stream.sla.policy.conditions import AnyOf, Condition, Fields, Test, compile_condition, fields_read, momentary, types_read
 from stream.sla.policy.metric import Again, Metric
 from stream.sla.ticket.stopwatch import (
     CANCEL,
+    HALTED,
+    HALTED_PAUSED,
     IDLE,
     PAUSE,
     PAUSED,
     REOPEN,
     RESTART,
+    RESTORE,
     RESUME,
     RUNNING,
     SKIP,
@@ -48,6 +55,9 @@ def _sensitivity(metric: Metric) -> list[Sensitivity]:
     off = (metric.starts, metric.stops, metric.cancels, metric.reopens, metric.pauses)
     found = []
     for phase in Phase:
+        if phase >= Phase.HALTED:
+            found.append(Sensitivity(True, frozenset(), frozenset()))
+            continue
         conditions = [*on, metric.resumes] if phase in (Phase.RUNNING, Phase.PAUSED) else off
         if phase in (Phase.STOPPED, Phase.CANCELLED) and metric.again is Again.NEVER:
             conditions = []
@@ -69,16 +79,36 @@ def _test(condition: Condition | None) -> Test | None:
     return None if condition is None else compile_condition(condition)
 
 
+def _fulfilling(stops: Condition) -> Condition:
+    """The part of ``stops`` that holds for one event, such as an answer, rather than by the fields that stay."""
+    parts = stops.parts if isinstance(stops, AnyOf) else (stops,)
+    return AnyOf(tuple([part for part in parts if momentary(part)]))
+
+
 class MetricTriggers:
     """The compiled conditions of one metric row, asked in the order that ``stream.sla.policy.metric`` states."""
 
-    __slots__ = ("again", "cancels", "metric", "pauses", "reopens", "restarts", "resumes", "sensitivity", "starts", "stops")
+    __slots__ = (
+        "again",
+        "cancels",
+        "fulfils",
+        "metric",
+        "pauses",
+        "reopens",
+        "restarts",
+        "resumes",
+        "sensitivity",
+        "starts",
+        "stops",
+    )
 
     def __init__(self, metric: Metric) -> None:
         self.metric = metric
         self.again = metric.again
         self.starts = compile_condition(metric.starts)
         self.stops = compile_condition(metric.stops)
+        self.fulfils = compile_condition(_fulfilling(metric.stops))
+        """What of ``stops`` is one event, asked while the stopwatch is halted."""
         self.pauses = _test(metric.pauses)
         self.resumes = _test(metric.resumes)
         self.restarts = _test(metric.restarts)
@@ -91,6 +121,8 @@ class MetricTriggers:
         """The signals an event gives to a stopwatch in that phase, in order; ``()`` for none."""
         if RUNNING <= phase <= PAUSED:
             return self._signals_while_on(phase, event, fields)
+        if phase >= HALTED:
+            return self._signals_when_restored(phase, event, fields)
         if phase == IDLE:
             if not self.starts(event, fields) or (self.cancels is not None and self.cancels(event, fields)):
                 return ()
@@ -119,6 +151,19 @@ class MetricTriggers:
             return (PAUSE,) if holds else ()
         ends = not holds if self.resumes is None else self.resumes(event, fields)
         return (RESUME,) if ends else ()
+
+    def signals_while_ended(self, phase: int, event: Event, fields: Fields) -> tuple[Signal, ...]:
+        """The same for a ticket that was merged or deleted by an earlier event."""
+        return (CANCEL,) if phase >= HALTED and self.fulfils(event, fields) else ()
+
+    def _signals_when_restored(self, phase: int, event: Event, fields: Fields) -> tuple[Signal, ...]:
+        if self.fulfils(event, fields) or (self.cancels is not None and self.cancels(event, fields)):
+            return (CANCEL,)
+        if self.stops(event, fields):
+            return ()
+        if phase == HALTED_PAUSED and self.resumes is not None:
+            return (RESTORE,) if self.resumes(event, fields) else (RESTORE, PAUSE)
+        return self._begin(RESTORE, event, fields)
 
     def _begin(self, signal: Signal, event: Event, fields: Fields) -> tuple[Signal, ...]:
         return (signal, PAUSE) if self.pauses is not None and self.pauses(event, fields) else (signal,)

@@ -36,16 +36,20 @@ class Verdict(IntEnum):
     CANCELLED = 4
     MEASURED = 5
     """Fulfilled with nothing promised."""
+    HALTED = 6
+    """Cancelled because the ticket was merged or deleted: it goes on if that is restored."""
 
 
 TABLE: Final[dict[Verdict, frozenset[Verdict]]] = {
-    Verdict.PENDING: frozenset({Verdict.MET, Verdict.BREACHED, Verdict.CANCELLED, Verdict.MEASURED}),
+    Verdict.PENDING: frozenset({Verdict.MET, Verdict.BREACHED, Verdict.CANCELLED, Verdict.MEASURED, Verdict.HALTED}),
     Verdict.BREACHED: frozenset({Verdict.MET_LATE}),  # what is breached stays so, whatever ceases to apply
     # The stopwatch was reopened, or (cancelled) the promise applies again.
     Verdict.MET: frozenset({Verdict.PENDING}),
     Verdict.MEASURED: frozenset({Verdict.PENDING}),
     Verdict.MET_LATE: frozenset({Verdict.BREACHED}),
     Verdict.CANCELLED: frozenset({Verdict.PENDING}),
+    # The ticket was restored, or what was promised was fulfilled or cancelled before that.
+    Verdict.HALTED: frozenset({Verdict.PENDING, Verdict.CANCELLED}),
 }
 
 # Names and plain integers for what is asked at every event: up to Python 3.11 naming an enum's member costs as much as a call.
@@ -55,6 +59,7 @@ BREACHED: Final = int(Verdict.BREACHED)
 MET_LATE: Final = int(Verdict.MET_LATE)
 CANCELLED: Final = int(Verdict.CANCELLED)
 MEASURED: Final = int(Verdict.MEASURED)
+HALTED: Final = int(Verdict.HALTED)
 _MAY_FOLLOW: Final = [frozenset(map(int, TABLE[verdict])) for verdict in Verdict]
 _WALL: Final = Clock.WALL
 _BUSINESS: Final = Clock.BUSINESS

@@ -1,4 +1,15 @@
-"""A ticket's fields after an event: those the helpdesk sets, and those that follow from what happened."""
+"""A ticket's fields after an event: those the helpdesk sets, and those that follow from what happened.
+
+When a ticket begins, ``@begun`` holds for the event with which it does: its creation, or the first event that states that the
+ticket is open. That is one that sets a status or a priority, a customer's public comment, or a request for an escalation. A
+survey, a tag, an assignment or an agent's comment state nothing of the kind: by itself such an event begins nothing on a ticket
+that was never seen. A merged or deleted ticket does not begin before it is restored.
+
+A merged or deleted ticket is restored by ``ticket.restored``. A deleted one is also restored when the helpdesk gives it another
+status that is neither solved nor closed. A status that is stated again restores nothing, and neither does a change at the
+instant of the deletion, because feeds that publish whole tickets do both. Of a merged ticket some helpdesks go on changing the
+status with that of the other.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +19,7 @@ import msgspec
 
 if TYPE_CHECKING:
     from stream.sla.events import Event
-    from stream.sla.ticket.state import Ticket
+    from stream.sla.ticket.state import Fields, Ticket
 
 SOLVED_STATUSES: Final = ("solved", "closed")
 _ABOUT_FIELDS: Final = ("ticket.changed", "ticket.created")
@@ -23,35 +34,62 @@ def update_fields(ticket: Ticket, event: Event) -> tuple[Event, set[str]]:
     """
     fields, given, type_ = ticket.fields, event.fields, event.type
     names: set[str] = set()
-    if not ticket.started:
-        names.update(("@begun", "status"))
-        ticket.started = True
-        ticket.partial = type_ != "ticket.created"
-        fields = {"@begun": "yes"} if ticket.partial else {"@begun": "yes", "status": "new"}
-    elif "@begun" in fields:
+    if "@begun" in fields:
         names.add("@begun")
         fields = fields.copy()
         del fields["@begun"]
     if type_ == "ticket.created":
         ticket.partial = False
+        if "status" not in fields:
+            fields = {**fields, "status": "new"}
+            names.add("status")
+        elif given.get("status") == "new":
+            # What it began with, or the default of the contract: a creation that comes after a status does not undo it.
+            event = msgspec.structs.replace(event, fields={name: given[name] for name in given if name != "status"})
+            given = event.fields
+    elif ticket.last is None:
+        ticket.partial = True
     changed = given and {name: value for name, value in given.items() if fields.get(name, "") != value}
     if changed:
         fields = {**fields, **changed}
         names.update(changed)
-        left_solved = fields.get("status") not in SOLVED_STATUSES and ticket.fields.get("status") in SOLVED_STATUSES
-        if left_solved and fields.get("@accepted"):
-            # An acceptance is of a solution; what is opened again is not accepted any more.
-            fields["@accepted"] = ""
-            names.add("@accepted")
+        if "status" in changed:
+            _follow_status(ticket, event, fields, names)
     if type_ not in _ABOUT_FIELDS:
         new = {name: value for name, value in _derived(ticket, event).items() if fields.get(name, "") != value}
         if new:
             fields = {**fields, **new}
             names.update(new)
+    if not ticket.started and not ticket.ended_by and _states_that_it_is_open(type_, fields):
+        ticket.started = True
+        fields = {**fields, "@begun": "yes"}
+        names.update(("@begun", "status"))
     ticket.fields = fields
     if len(changed) == len(given):
         return event, names
     return msgspec.structs.replace(event, fields=changed), names
+
+
+def _follow_status(ticket: Ticket, event: Event, fields: Fields, names: set[str]) -> None:
+    """The event has given the ticket another status. ``fields``: the ticket's own; they and ``names`` are added to."""
+    if fields["status"] in SOLVED_STATUSES:
+        if not fields.get("@answered"):
+            fields["@answered"] = "solved"
+            names.add("@answered")
+        return
+    if ticket.fields.get("status") in SOLVED_STATUSES and fields.get("@accepted"):
+        # An acceptance is of a solution; what is opened again is not accepted any more.
+        fields["@accepted"] = ""
+        names.add("@accepted")
+    if ticket.ended_by == "deleted" and event.type == "ticket.changed" and event.at > ticket.ended_at:
+        ticket.ended_by, ticket.ended_at = "", 0
+
+
+def _states_that_it_is_open(type_: str, fields: Fields) -> bool:
+    """Of an event on a ticket that has not begun. ``fields``: the ticket's after the event."""
+    return (
+        "status" in fields or bool(fields.get("priority")) or fields.get("@waiting") == "yes" or type_ == "escalation.requested"
+    )
 
 
 def _derived(ticket: Ticket, event: Event) -> dict[str, str]:
@@ -68,10 +106,13 @@ def _derived(ticket: Ticket, event: Event) -> dict[str, str]:
         case "resolution.accepted":
             return {"@accepted": event.by}
         case "ticket.merged":
-            ticket.ended_by = "merged"
+            ticket.ended_by, ticket.ended_at = "merged", event.at
             return {}
         case "ticket.deleted":
-            ticket.ended_by = "deleted"
+            ticket.ended_by, ticket.ended_at = "deleted", event.at
+            return {}
+        case "ticket.restored":
+            ticket.ended_by, ticket.ended_at = "", 0
             return {}
         case _:
             return {}

@@ -86,12 +86,13 @@ class History:
             events.append(Event(at, id_, type_, actor=actor, fields=fields, public=public, **attributes))  # type: ignore[arg-type]
         return events
 
-    def knows(self, event: Event) -> bool:
-        """Whether the event is among them, by its id and source."""
-        # The id's own bytes are nearly always enough to know that it is not.
+    def known(self, event: Event) -> Event | None:
+        """The one among them that has the identity of ``event``; ``None``: none has."""
+        # The id's own bytes are nearly always enough to know that none has it.
         if self.packed.find(_write(event.id)) < 0:  # ``in`` first tries to take it for a number
-            return False
-        return any(known.id == event.id and known.source == event.source for known in self.events)
+            return None
+        id_, seq, source = event.id, event.seq, event.source
+        return next((known for known in self.events if known.id == id_ and known.seq == seq and known.source == source), None)
 
 
 def packed(events: list[Event]) -> History:

@@ -12,12 +12,11 @@ from stream.sla.ticket.stopwatch import PAUSED, RUNNING, Stopwatch
 from stream.sla.ticket.stopwatch import Stored as StoredStopwatch
 
 if TYPE_CHECKING:
+    from stream.sla.event_order import Place
     from stream.sla.events import Event
     from stream.sla.ticket.escalation_state import EscalationState
 
 
-Key = tuple[int, int, str, str]
-"""Of an event: ``Event.key``."""
 Stored = tuple[
     str,
     Fields,
@@ -28,7 +27,8 @@ Stored = tuple[
     bool,
     bool,
     str,
-    Key | None,
+    int,
+    "Place | None",
     int | None,
     int | None,
     int,
@@ -49,7 +49,8 @@ class Ticket:
         started: bool = False,
         partial: bool = False,
         ended_by: str = "",
-        last: Key | None = None,
+        ended_at: int = 0,
+        last: Place | None = None,
         last_timer_at: int | None = None,
         next: int | None = None,  # noqa: A002
         deployment: int = 0,
@@ -66,12 +67,15 @@ class Ticket:
         self.parties: tuple[str, ...] = parties
         """Third parties the ticket waits for."""
         self.started: bool = started
+        """It has begun, with its creation or with the first event that states that it is open: ``stream.sla.ticket.fields``."""
         self.partial: bool = partial
         """Its creation has not been seen."""
         self.ended_by: str = ended_by
-        """``merged`` or ``deleted``: nothing runs any more."""
-        self.last: Key | None = last
-        """The key of the newest event."""
+        """``merged`` or ``deleted``: nothing runs, unless it is restored."""
+        self.ended_at: int = ended_at
+        """When it was merged or deleted (epoch microseconds); 0: it is not."""
+        self.last: Place | None = last
+        """Of the newest event: ``Event.place``."""
         self.last_timer_at: int | None = last_timer_at
         """The newest instant at which time alone made something true."""
         self.next: int | None = next
@@ -94,6 +98,7 @@ class Ticket:
             self.started,
             self.partial,
             self.ended_by,
+            self.ended_at,
             self.last,
             self.last_timer_at,
             self.next,
@@ -121,6 +126,7 @@ class Ticket:
             self.started,
             self.partial,
             self.ended_by,
+            self.ended_at,
             self.last,
             self.last_timer_at,
             self.next,
@@ -157,7 +163,8 @@ class State:
         self.base: Ticket | None = base
         """Before ``recent``; ``None`` when the history is whole."""
         self.old_ids: tuple[str, ...] = old_ids
-        """``source``, newline, ``id`` of events that went into ``base``, so that a repetition is known for one; bounded."""
+        """Identities of events that went into ``base``, so that a repetition is known for one; bounded. An identity is the
+        source, a newline and the id; then, unless it is 0, another newline and the seq."""
         self.revisions: dict[str, int] = {} if revisions is None else revisions
         """Stem of an effect to the number of times it was taken back."""
 
@@ -181,9 +188,9 @@ class State:
         """The events before an instant (epoch microseconds); ``None`` where the history is cut."""
         return None if self.base is not None else [event for event in self.history if event.at < at]
 
-    def knows(self, event: Event) -> bool:
-        """Whether the event is among ``recent``, by its id and source."""
-        return self.recent.knows(event)
+    def known(self, event: Event) -> Event | None:
+        """The event of ``recent`` that has the identity of ``event``; ``None``: none has."""
+        return self.recent.known(event)
 
     @property
     def wake_at(self) -> int | None:
@@ -198,13 +205,19 @@ class State:
     def ended(self) -> int | None:
         """The instant of its newest event (epoch microseconds), if it has come to its end; ``has_ended``."""
         head = self.head
-        if head.last is None or not has_ended(head.next, head.ended_by, str(head.fields.get("status", ""))):
+        if head.last is None:
             return None
-        return head.last[0]
+        over = has_ended(head.next, head.ended_by, str(head.fields.get("status", "")))
+        if not over:
+            over = not head.started and head.next is None and not open_commitments(self)
+        return head.last[0] if over else None
 
 
 def has_ended(soonest: int | None, ended_by: str, status: str) -> bool:
-    """Nothing is due any more, and the helpdesk has closed, merged or deleted the ticket."""
+    """Nothing is due any more, and the helpdesk has closed, merged or deleted the ticket.
+
+    A ticket that never began has come to its end as well, when nothing is due and nothing is open.
+    """
     return soonest is None and (ended_by != "" or status == "closed")
 
 

@@ -35,6 +35,10 @@ class Phase(IntEnum):
     PAUSED = 2
     STOPPED = 3
     CANCELLED = 4
+    HALTED = 5
+    """It ran when the ticket was merged or deleted, and goes on if that is restored."""
+    HALTED_PAUSED = 6
+    """It was paused then."""
 
 
 class Signal(StrEnum):
@@ -51,6 +55,10 @@ class Signal(StrEnum):
     SKIP = "skip"
     """The ticket began where the row stops: there was nothing to wait for, but it may be reopened."""
     CANCEL = "cancel"
+    HALT = "halt"
+    """The ticket was merged or deleted."""
+    RESTORE = "restore"
+    """The ticket was restored: the halted cycle goes on."""
 
 
 TABLE: Final[dict[Phase, dict[Signal, Phase]]] = {
@@ -60,15 +68,19 @@ TABLE: Final[dict[Phase, dict[Signal, Phase]]] = {
         Signal.STOP: Phase.STOPPED,
         Signal.RESTART: Phase.RUNNING,
         Signal.CANCEL: Phase.CANCELLED,
+        Signal.HALT: Phase.HALTED,
     },
     Phase.PAUSED: {
         Signal.RESUME: Phase.RUNNING,
         Signal.STOP: Phase.STOPPED,
         Signal.RESTART: Phase.RUNNING,
         Signal.CANCEL: Phase.CANCELLED,
+        Signal.HALT: Phase.HALTED_PAUSED,
     },
     Phase.STOPPED: {Signal.REOPEN: Phase.RUNNING, Signal.START: Phase.RUNNING},
     Phase.CANCELLED: {Signal.START: Phase.RUNNING},
+    Phase.HALTED: {Signal.RESTORE: Phase.RUNNING, Signal.CANCEL: Phase.CANCELLED},
+    Phase.HALTED_PAUSED: {Signal.RESTORE: Phase.RUNNING, Signal.CANCEL: Phase.CANCELLED},
 }
 
 
@@ -78,6 +90,8 @@ IDLE: Final = int(Phase.IDLE)
 RUNNING: Final = int(Phase.RUNNING)
 PAUSED: Final = int(Phase.PAUSED)
 STOPPED: Final = int(Phase.STOPPED)
+HALTED: Final = int(Phase.HALTED)
+HALTED_PAUSED: Final = int(Phase.HALTED_PAUSED)
 START: Final = Signal.START
 PAUSE: Final = Signal.PAUSE
 RESUME: Final = Signal.RESUME
@@ -86,6 +100,8 @@ RESTART: Final = Signal.RESTART
 REOPEN: Final = Signal.REOPEN
 SKIP: Final = Signal.SKIP
 CANCEL: Final = Signal.CANCEL
+HALT: Final = Signal.HALT
+RESTORE: Final = Signal.RESTORE
 _BUSINESS: Final = Clock.BUSINESS
 _TABLE: Final = [{signal: int(after) for signal, after in TABLE[phase].items()} for phase in Phase]
 _BEGINNINGS: Final = (START, RESTART, SKIP)
@@ -112,7 +128,8 @@ class Stopwatch:
         self.ran: Stretches = ran
         """Stretches it ran, apart from the present one."""
         self.paused: Stretches = paused
-        """Stretches it was paused, apart from the present one. Time between a stop and a reopening is in neither."""
+        """Stretches it was paused, apart from the present one. Time between a stop and a reopening is in neither, nor is time
+        between a halt and the restoration: an empty stretch stands for the halt."""
 
     def copy(self) -> Stopwatch:
         """A stopwatch of its own."""
@@ -136,6 +153,8 @@ class Stopwatch:
                 self.ran = (*self.ran, (self.since, at))
             elif phase == PAUSED:
                 self.paused = (*self.paused, (self.since, at))
+        if after >= HALTED:
+            self.paused = (*self.paused, (at, at))
         if signal in _BEGINNINGS:
             self.cycle += 1
             self.began = at
@@ -147,18 +166,23 @@ class Stopwatch:
     def stretches(self, until: int) -> Iterator[tuple[int, int, int]]:
         """The present cycle from its beginning to ``until``: ``(start, end, phase)`` in order, none empty, without a hole.
 
-        The phase is ``RUNNING``, ``PAUSED``, or ``STOPPED`` from a stop to the reopening: that time is neither used nor paused.
+        The phase is ``RUNNING`` or ``PAUSED``. Time that is neither used nor paused is ``STOPPED`` from a stop to the
+        reopening, and ``HALTED`` from a halt to the restoration.
         """
-        reached = self.began
+        reached, between = self.began, STOPPED
         ran = [(start, end, RUNNING) for start, end in self.spent(RUNNING, until)]
         paused = [(start, end, PAUSED) for start, end in self.spent(PAUSED, until)]
         for start, end, phase in sorted(ran + paused):
             if reached < start:
-                yield reached, start, STOPPED
+                yield reached, start, between
+                between = STOPPED
+            if start == end:
+                between = HALTED
+                continue
             yield start, end, phase
-            reached = end
+            reached, between = end, STOPPED
         if reached < until:
-            yield reached, until, STOPPED
+            yield reached, until, between
 
     def spent(self, phase: int, until: int) -> Stretches:
         """Those of ``stretches`` that have this phase, ``RUNNING`` or ``PAUSED``: the one rule of what counts as which.

@@ -8,8 +8,8 @@ from stream.sla.calendar.duration import Duration
 from stream.sla.effect_ids import stem
 from stream.sla.effects import THRESHOLD_REASON, Effect, Kind, Reason
 from stream.sla.policy.policy import OnChange
-from stream.sla.ticket.commitment_state import BREACHED, CANCELLED, MEASURED, MET, MET_LATE, PENDING, CommitmentState
-from stream.sla.ticket.stopwatch import CANCEL, PAUSE, PAUSED, REOPEN, RESUME, STOP
+from stream.sla.ticket.commitment_state import BREACHED, CANCELLED, HALTED, MEASURED, MET, MET_LATE, PENDING, CommitmentState
+from stream.sla.ticket.stopwatch import CANCEL, HALT, PAUSE, PAUSED, REOPEN, RESTORE, RESUME, STOP
 from stream.sla.ticket.thresholds import threshold_instant
 
 if TYPE_CHECKING:
@@ -65,19 +65,21 @@ class CommitmentMachine:
     @property
     def may_begin_again(self) -> bool:
         """It ended in its cycle, which does not exclude a new promise in the same cycle."""
-        return self.commitment_state.verdict in (CANCELLED, MET, MEASURED)
+        return self.commitment_state.verdict in (CANCELLED, HALTED, MET, MEASURED)
 
     def differs(self) -> bool:
         """Whether the terms set another target, or count it on another calendar, than those it stands on."""
         return self.commitment_state.differs(self.resolved, self.watch)
 
     def on_end(self, signal: Signal, reason: Reason) -> None:
-        """The stopwatch is about to stop, restart or be cancelled."""
+        """The stopwatch is about to stop, restart, or be cancelled or halted."""
         commitment_state = self.commitment_state
-        if signal is CANCEL:
+        if signal is CANCEL or signal is HALT:
             if commitment_state.verdict == PENDING:
-                commitment_state.decide(CANCELLED)
+                commitment_state.decide(HALTED if signal is HALT else CANCELLED)
                 self.emit(Kind.CANCELLED, reason)
+            elif commitment_state.verdict == HALTED:
+                commitment_state.decide(CANCELLED)
         elif self.resolved.timer:
             if commitment_state.verdict == PENDING:
                 commitment_state.decide(CANCELLED)
@@ -104,13 +106,13 @@ class CommitmentMachine:
             self.emit(Kind.MET_LATE, Reason.FULFILLED_LATE)
 
     def on_move(self, signal: Signal) -> None:
-        """The stopwatch was paused, resumed or reopened."""
+        """The stopwatch was paused, resumed, reopened or restored."""
         commitment_state = self.commitment_state
-        if signal is REOPEN:
+        if signal is REOPEN or signal is RESTORE:
             commitment_state.revise(self.emitter.at)
-            if commitment_state.verdict == MET_LATE:
+            if signal is REOPEN and commitment_state.verdict == MET_LATE:
                 commitment_state.decide(BREACHED)
-            elif commitment_state.verdict in (MET, MEASURED):
+            elif commitment_state.verdict in ((MET, MEASURED) if signal is REOPEN else (HALTED,)):
                 commitment_state.decide(PENDING)
                 commitment_state.adjust(decided_by=None)
                 commitment_state.effective_from = self.emitter.at
@@ -130,6 +132,8 @@ class CommitmentMachine:
             self.emit(_RESUMED, _BY_RESUME, per_event=True)
         elif signal is REOPEN:
             self.emit(_RESUMED, _BY_REOPENING, per_event=True)
+        elif signal is RESTORE:
+            self.emit(_RESUMED, Reason.RESTORED, per_event=True)
 
     def on_due(self) -> None:
         """Time has passed ``commitment_state.next``, which is the instant of ``emitter``."""
@@ -351,7 +355,7 @@ class CommitmentMachine:
         emitter.effects.append(
             # By position: twenty names of arguments cost four times what the effect itself does.
             Effect(
-                stem(ticket, name, occasion, kind, text, cause if per_event else ""),
+                stem(ticket, name, occasion, kind, text, emitter.occurrence if per_event else ""),
                 kind,
                 at,
                 emitter.now,

@@ -52,7 +52,7 @@ def deploy(
     """
     ticket, (change, former) = draft.ticket, changes
     draft.own()
-    emitter.cause, emitter.deployment = deployment_cause(deployment.number), deployment.number
+    emitter.cause, emitter.seq, emitter.deployment = deployment_cause(deployment.number), 0, deployment.number
     # 1
     for name, held in list(ticket.commitments.items()):
         commitment_state = draft.commitment_state(name) or held

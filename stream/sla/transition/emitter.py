@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 class Emitter:
     """What becomes true from now on becomes true at ``at``, because of ``cause``. Set once an event, or once an instant."""
 
-    __slots__ = ("_fields", "at", "calendars", "cause", "deployment", "effects", "known", "now", "ticket")
+    __slots__ = ("_fields", "at", "calendars", "cause", "deployment", "effects", "known", "now", "seq", "ticket")
 
     def __init__(self, ticket: Ticket, calendars: Mapping[str, Calendar], known: Mapping[int, Deployment], now: int) -> None:
         self.ticket = ticket
@@ -31,6 +31,8 @@ class Emitter:
         """Epoch microseconds."""
         self.cause = ""
         """The id of an event, ``TIMER``, or ``deployment_cause``."""
+        self.seq = 0
+        """Of the event; 0 where there is none."""
         self.deployment: int | None = None
         """The number of the deployment that is being applied; ``None``: none is."""
         self.effects: list[Effect] = []
@@ -57,6 +59,11 @@ class Emitter:
                         return True
             deployment = deployment.before
         return False
+
+    @property
+    def occurrence(self) -> str:
+        """The cause, as it tells apart what the same cause cannot make true twice: facts of one action may share an id."""
+        return f"{self.cause}\x1f{self.seq}" if self.seq else self.cause
 
     def fields_changed(self) -> None:
         """The next effects show the ticket's fields as they are from here on."""

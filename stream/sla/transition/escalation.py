@@ -9,7 +9,7 @@ from stream.sla.effect_ids import stem
 from stream.sla.effects import THRESHOLD_REASON, Effect, Kind, Reason
 from stream.sla.ticket.commitment_state import PENDING
 from stream.sla.ticket.escalation_state import ACKNOWLEDGED, ACTIVE, WITHDRAWN, Due, EscalationPhase, EscalationState, shift
-from stream.sla.ticket.stopwatch import CANCEL, REOPEN, RESTART, STOP
+from stream.sla.ticket.stopwatch import CANCEL, HALT, REOPEN, RESTART, RESTORE, STOP
 
 if TYPE_CHECKING:
     from stream.sla.events import Event
@@ -106,6 +106,10 @@ class EscalationMachine:
             self._enter(EscalationPhase.MONITORING)
             self.escalation_state.next = self.escalation_state.monitored_until = until
             self._emit_to_all(Kind.MONITORING, reason, due_at=until)
+        elif signal is HALT:
+            self.release(reason, EscalationPhase.WITHDRAWN)
+        elif signal is RESTORE and self.escalation_state.phase == WITHDRAWN:
+            self._recur(Reason.RESTORED)
         elif signal in (STOP, RESTART, CANCEL):
             self.release(reason)
 
@@ -124,9 +128,7 @@ class EscalationMachine:
         """A cycle has begun, or the ladder has begun to apply: a new state, or after a withdrawal the old one at its level."""
         before, resolved_ladder, watch = self.escalation_state, self.resolved_ladder, self.watch
         if before.terms.metric == resolved_ladder.metric and before.cycle == watch.cycle:
-            before.repeats = 0
-            self._enter(EscalationPhase.ACTIVE)
-            self._emit_to_all(Kind.RECURRED, _FIELD_CHANGED if self.emitter.deployment is None else Reason.POLICY_CHANGED)
+            self._recur(_FIELD_CHANGED if self.emitter.deployment is None else Reason.POLICY_CHANGED)
         else:
             if before.cycle:
                 self.escalation_state = EscalationState()
@@ -141,6 +143,12 @@ class EscalationMachine:
             self.refresh()
         else:
             self._refresh_and_raise_highest_past()
+
+    def _recur(self, reason: Reason) -> None:
+        """What was withdrawn goes on at its level."""
+        self.escalation_state.repeats = 0
+        self._enter(EscalationPhase.ACTIVE)
+        self._emit_to_all(Kind.RECURRED, reason)
 
     def retarget(self) -> None:
         """Its stopwatch begins another cycle, or another stopwatch counts it: what was raised before is over."""
@@ -316,7 +324,14 @@ class EscalationMachine:
         occasion = (escalation_state.terms.metric, escalation_state.cycle, escalation_state.rounds)
         emitter.effects.append(
             Effect(
-                stem(ticket, ladder.name, occasion, kind, f"{level}#{notification.repetition}", cause if per_event else ""),
+                stem(
+                    ticket,
+                    ladder.name,
+                    occasion,
+                    kind,
+                    f"{level}#{notification.repetition}",
+                    emitter.occurrence if per_event else "",
+                ),
                 kind,
                 at,
                 emitter.now,

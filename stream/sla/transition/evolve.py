@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from stream.sla.effects import TIMER, Reason
+from stream.sla.event_order import OTHER, PRECEDENCE
 from stream.sla.policy.timeline import NEVER, SINCE_EVER, Deployments
 from stream.sla.ticket.fields import update_fields
 from stream.sla.ticket.state import Ticket
@@ -44,8 +45,9 @@ if TYPE_CHECKING:
 
 _ABOUT_ESCALATIONS: Final = ("escalation.requested", "escalation.acknowledged", "escalation.released")
 _END_REASON: Final = {Signal.STOP: Reason.SOLVED, Signal.RESTART: Reason.RESTARTED, Signal.CANCEL: Reason.CANCEL_CONDITION}
+_HALT: Final = Signal.HALT
 _ENDED_BY_REASON: Final = {"merged": Reason.MERGED, "deleted": Reason.DELETED}
-_CANCELLED: Final = (Signal.CANCEL,)
+_HALTED: Final = (Signal.HALT,)
 # Naming a member of an enum costs as much as a call.
 _FIELD_CHANGED: Final = Reason.FIELD_CHANGED
 
@@ -106,14 +108,17 @@ class Transition:
             self.meet(at)
         if ticket.next is not None and ticket.next < at:
             self._fire_until(at)
-        emitter.at, emitter.cause = at, event.id
+        emitter.at, emitter.cause, emitter.seq = at, event.id, event.seq
         # 2
+        ended = ticket.ended_by != ""
         event, changed = update_fields(ticket, event)
-        ticket.last = (at, event.seq, emitter.cause, event.source)
+        ticket.last = (at, PRECEDENCE.get(type_, OTHER), event.seq, emitter.cause, event.source)
         if changed:
             emitter.fields_changed()
         # 3
-        signalled = self._signal_watches(event, type_, changed)
+        signalled = self._signal_watches(
+            event, type_, changed, asks_all="@begun" in ticket.fields or (ended and not ticket.ended_by)
+        )
         if type_ == "extension.granted":
             self.draft.own()
             signalled += self._extend(event)
@@ -139,13 +144,14 @@ class Transition:
     def meet(self, at: int) -> None:
         """Meet the deployments up to and at an instant, each after the deadlines before it."""
         ticket, emitter = self.ticket, self.emitter
+        known = ticket.last is not None
         while self._next is not None and self._next_at <= at:
-            # Before a ticket begins, nothing of it is judged by any.
-            deployment = self._next if ticket.started else self.timeline.in_force(at)
-            if ticket.started:
+            # Before its first event, nothing of a ticket is judged by any.
+            deployment = self._next if known else self.timeline.in_force(at)
+            if known:
                 self._fire_until(self._next_at)
                 emitter.at = self._next_at
-            change = self.timeline.change(ticket.deployment, deployment) if ticket.started else None
+            change = self.timeline.change(ticket.deployment, deployment) if known else None
             if change is not None and change.touches(ticket):
                 self.touched = True
                 if deployment.rejudges:
@@ -185,20 +191,26 @@ class Transition:
             ticket.last_timer_at = instant
             ticket.look_ahead()
 
-    def _signal_watches(self, event: Event, type_: str, changed: set[str]) -> list[str]:
-        """Give every stopwatch its signals; returns the rows of those that got any."""
+    def _signal_watches(self, event: Event, type_: str, changed: set[str], *, asks_all: bool) -> list[str]:
+        """Give every stopwatch its signals; returns the rows of those that got any.
+
+        ``asks_all``: the ticket begins or is restored, so that every row is asked, whatever the event touches.
+        """
         ticket = self.ticket
         signalled: list[str] = []
         watches, fields, ended_by = ticket.watches, ticket.fields, ticket.ended_by
-        begins = "@begun" in fields
         for metric, triggers in self.policies.triggers.items():
             watch = watches.get(metric)
             phase = IDLE if watch is None else watch.phase
             if ended_by:
-                signals: tuple[Signal, ...] = _CANCELLED if watch is not None and watch.on else ()
+                if watch is None:
+                    continue
+                signals: tuple[Signal, ...] = _HALTED if watch.on else triggers.signals_while_ended(phase, event, fields)
             else:
                 reads = triggers.sensitivity[phase]
-                if not (begins or type_ in reads.types or reads.any_type or (changed and not reads.fields.isdisjoint(changed))):
+                if not (
+                    asks_all or type_ in reads.types or reads.any_type or (changed and not reads.fields.isdisjoint(changed))
+                ):
                     continue
                 signals = triggers.signals(phase, event, fields)
             if signals:
@@ -216,8 +228,8 @@ class Transition:
         if not cycle:
             watch.take(signal, emitter.at)
             return
-        ends, resolved_policy = signal in _END_REASON, self.draft.resolved_policy(watch)
-        reason = _ENDED_BY_REASON.get(self.ticket.ended_by) or _END_REASON.get(signal, _FIELD_CHANGED)
+        ends, resolved_policy = signal is _HALT or signal in _END_REASON, self.draft.resolved_policy(watch)
+        reason = _ENDED_BY_REASON[self.ticket.ended_by] if signal is _HALT else _END_REASON.get(signal, _FIELD_CHANGED)
         if not ends:
             watch.take(signal, emitter.at)
         for resolved in resolved_policy.commitments_on.get(metric, ()):
@@ -310,7 +322,7 @@ class Transition:
 
     def _fire(self, instant: int) -> None:
         ticket, emitter = self.ticket, self.emitter
-        emitter.at, emitter.cause = instant, TIMER
+        emitter.at, emitter.cause, emitter.seq = instant, TIMER, 0
         for name, held in list(ticket.commitments.items()):
             if held.next == instant:
                 watch, commitment_state = ticket.watches[held.terms.metric], self.draft.commitment_state(name) or held

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import gzip
 import socket
+import threading
+import time
+from contextlib import suppress
 from http.client import HTTPConnection
 from typing import TYPE_CHECKING, Any
 
@@ -12,12 +16,14 @@ from prometheus_client import CollectorRegistry, Counter
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 from stream.deployments.impact import Impact
+from stream.observe.pages.routes import PREVIEW, Routes
 from stream.observe.pages.site import Site
 from stream.observe.pages.views import RefusedPreviewError, UnavailableError
-from stream.observe.server import PREVIEW, Server, serve
+from stream.observe.server import Bounds, Server, serve
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from http.client import HTTPResponse
 
 
 class Worker:
@@ -41,7 +47,7 @@ def worker() -> Worker:
 def server(worker: Worker) -> Iterator[Server]:
     registry = CollectorRegistry()
     Counter("things_total", "Things.", registry=registry).inc(3, exemplar={"ticket": "desk/1"})
-    server = serve(registry, "127.0.0.1", 0, worker.ready)
+    server = serve("127.0.0.1", 0, Routes(registry, worker.ready))
     yield server
     server.close()
 
@@ -110,15 +116,170 @@ def test_a_silent_client_does_not_delay_the_next(server: Server) -> None:
 
 def test_a_taken_port_is_an_error(server: Server) -> None:
     with pytest.raises(OSError, match="in use"):
-        serve(CollectorRegistry(), "127.0.0.1", server.port, lambda: (True, ""))
+        serve("127.0.0.1", server.port, Routes(CollectorRegistry(), lambda: (True, "")))
 
 
 def test_closing_frees_the_port_and_can_be_repeated(worker: Worker) -> None:
-    server = serve(CollectorRegistry(), "127.0.0.1", 0, worker.ready)
+    server = serve("127.0.0.1", 0, Routes(CollectorRegistry(), worker.ready))
     server.close()
     server.close()
 
-    serve(CollectorRegistry(), "127.0.0.1", server.port, worker.ready).close()
+    serve("127.0.0.1", server.port, Routes(CollectorRegistry(), worker.ready)).close()
+
+
+class TestHttp:
+    """What load balancers, browsers and Prometheus expect of a server."""
+
+    def asked(self, server: Server, method: str, path: str, **headers: str) -> tuple[HTTPResponse, bytes]:
+        connection = HTTPConnection("127.0.0.1", server.port, timeout=10)
+        try:
+            connection.request(method, path, headers=headers)
+            response = connection.getresponse()
+            return response, response.read()
+        finally:
+            connection.close()
+
+    def test_a_head_request_has_the_headers_of_the_page_and_no_body(self, server: Server) -> None:
+        head, nothing = self.asked(server, "HEAD", "/metrics")
+        page, body = self.asked(server, "GET", "/metrics")
+
+        assert (head.status, head.version, nothing) == (200, 11, b"")
+        assert head.headers["Content-Length"] == page.headers["Content-Length"] == str(len(body))
+
+    @pytest.mark.parametrize("method", ["PUT", "DELETE", "OPTIONS", "PATCH", "TRACE"])
+    def test_another_method_is_not_allowed(self, server: Server, method: str) -> None:
+        answer, _ = self.asked(server, method, "/metrics")
+
+        assert (answer.status, answer.headers["Allow"]) == (405, "GET, HEAD")
+
+    def test_one_connection_takes_many_requests(self, server: Server) -> None:
+        connection = HTTPConnection("127.0.0.1", server.port, timeout=10)
+        bodies = []
+        for _ in range(5):
+            connection.request("GET", "/healthz")
+            bodies.append(connection.getresponse().read())
+        connection.close()
+
+        assert bodies == [b"alive\n"] * 5
+
+    @pytest.mark.parametrize(
+        ("accept", "encoding"),
+        [("gzip", "gzip"), ("br, gzip;q=0.5", "gzip"), ("gzip;q=0", None), ("identity", None), ("", None)],
+    )
+    def test_a_long_page_is_compressed_for_clients_that_accept_it(self, accept: str, encoding: str | None) -> None:
+        registry = CollectorRegistry()
+        things = Counter("things_total", "Things.", ["name"], registry=registry)
+        for number in range(100):
+            things.labels(str(number)).inc()
+        server = serve("127.0.0.1", 0, Routes(registry, lambda: (True, "")))
+        answer, body = self.asked(server, "GET", "/metrics", **{"Accept-Encoding": accept})
+        server.close()
+
+        assert (answer.headers["Content-Encoding"], answer.headers["Vary"]) == (encoding, "Accept-Encoding")
+        text = gzip.decompress(body) if encoding else body
+        assert b'things_total{name="99"} 1.0' in text
+
+    @pytest.mark.parametrize(
+        ("host", "status"),
+        [
+            ("127.0.0.1:9300", 404),
+            ("[::1]:9300", 404),
+            ("localhost", 404),
+            ("LOCALHOST.:1", 404),
+            ("sla.example.com", 404),
+            ("evil.example", 421),
+            ("sla.example.com.evil.example", 421),
+            ("127.0.0.1.evil.example", 421),
+            ("[evil", 421),
+            ("", 421),
+        ],
+    )
+    def test_without_a_token_the_pages_are_only_for_hosts_that_are_known(self, host: str, status: int) -> None:
+        routes = Routes(CollectorRegistry(), lambda: (True, ""), hosts=["SLA.example.com"])
+        server = serve("127.0.0.1", 0, routes)
+        pages = [self.asked(server, "GET", path, Host=host)[0].status for path in ("/", "/metrics", "/healthz", "/readyz")]
+        server.close()
+
+        assert pages == [status, 200, 200, 200]
+
+    @pytest.mark.parametrize(
+        "request_", [b"GARBAGE\r\n\r\n", b"GET / HTTP/1.1\r\nX: " + b"y" * 20_000 + b"\r\n\r\n", b"\x16\x03\x01"]
+    )
+    def test_a_request_that_is_not_http_gets_an_error_and_the_next_client_its_page(
+        self, server: Server, request_: bytes
+    ) -> None:
+        with socket.create_connection(("127.0.0.1", server.port), timeout=10) as connection:
+            connection.sendall(request_)
+            connection.shutdown(socket.SHUT_WR)
+            assert connection.recv(100).startswith((b"HTTP/1.0 400", b"HTTP/1.1 400", b""))
+        assert ask(server, "/healthz")[0] == 200
+
+
+class TestBounds:
+    """Slow and hostile clients use up what the bounds allow, and no other client waits for them."""
+
+    @pytest.fixture
+    def small(self, worker: Worker) -> Iterator[Server]:
+        bounds = Bounds(connections=8, idle_seconds=0.5, transfer_seconds=0.5)
+        server = serve("127.0.0.1", 0, Routes(CollectorRegistry(), worker.ready), bounds)
+        yield server
+        server.close()
+
+    def test_clients_that_never_finish_a_request_take_no_place_from_one_that_does(self, worker: Worker) -> None:
+        bounds = Bounds(connections=8, idle_seconds=3600)
+        server = serve("127.0.0.1", 0, Routes(CollectorRegistry(), worker.ready), bounds)
+        slow = [socket.create_connection(("127.0.0.1", server.port), timeout=10) for _ in range(50)]
+        for connection in slow[-8:]:
+            connection.sendall(b"GET / HTTP/1.1\r\nX-Slow: ")
+        before = threading.active_count()
+
+        assert [ask(server, "/healthz")[0] for _ in range(20)] == [200] * 20
+        assert ask(server, "/metrics")[0] == 200
+        assert threading.active_count() <= before + 2
+        assert [connection.recv(1) for connection in slow[:42]] == [b""] * 42
+        for connection in slow:
+            connection.close()
+        server.close()
+
+    @pytest.mark.parametrize(
+        "sent", [b"", b"GET /metrics HTTP/1.1\r\nHost: x", b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\nGET /healthz"]
+    )
+    def test_a_connection_without_a_whole_request_is_closed(self, small: Server, sent: bytes) -> None:
+        with socket.create_connection(("127.0.0.1", small.port), timeout=20) as connection:
+            connection.sendall(sent)
+            while connection.recv(65_536):
+                pass
+
+    def test_a_body_that_does_not_come_ends_the_connection(self, small: Server) -> None:
+        with socket.create_connection(("127.0.0.1", small.port), timeout=20) as connection:
+            connection.sendall(f"POST {PREVIEW} HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\nhalf".encode())
+            answer = b""
+            while some := connection.recv(65_536):
+                answer += some
+
+        assert answer.startswith(b"HTTP/1.1 504")
+
+    def test_a_client_that_does_not_take_its_answer_is_disconnected(self) -> None:
+        registry = CollectorRegistry()
+        things = Counter("things_total", "Things.", ["name"], registry=registry)
+        for number in range(20_000):
+            things.labels(f"{number}-{'x' * 200}").inc()
+        server = serve("127.0.0.1", 0, Routes(registry, lambda: (True, "")), Bounds(transfer_seconds=0.5))
+        connection = socket.socket()
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        connection.settimeout(20)
+        connection.connect(("127.0.0.1", server.port))
+        connection.sendall(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
+        time.sleep(2)
+        received = 0
+        with suppress(ConnectionResetError):
+            while some := connection.recv(1 << 20):
+                received += len(some)
+        connection.close()
+        whole = len(ask(server, "/metrics")[2])
+        server.close()
+
+        assert received < whole
 
 
 class TestPreview:
@@ -143,7 +304,7 @@ class TestPreview:
             return Impact(open=len(record))
 
         view: Any = None
-        server = serve(CollectorRegistry(), "127.0.0.1", 0, worker.ready, Site(view, preview=preview), "secret")
+        server = serve("127.0.0.1", 0, Routes(CollectorRegistry(), worker.ready, Site(view, preview=preview), "secret"))
         yield server
         server.close()
 
@@ -157,7 +318,7 @@ class TestPreview:
         [
             (PREVIEW, b"old", 409, "Not counted: the record follows deployment 1"),
             (PREVIEW, b"starting", 503, "Not available now: the worker is starting"),
-            ("/metrics", b"1", 501, f"only {PREVIEW} takes a body"),
+            ("/metrics", b"1", 405, f"only {PREVIEW} takes a body"),
         ],
     )
     def test_the_reason_is_in_the_answer(self, previewed: Server, path: str, body: bytes, status: int, text: str) -> None:

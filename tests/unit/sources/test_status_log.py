@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from stream.sources.status_log import LogError, read_rows, ticket_name, to_events
+from stream.sources.status_log import Cause, LogError, Refusal, read_rows, ticket_name, to_events
 from stream.sources.status_mapping import LogMapping, read_mapping
 from stream.wire.decode import decode
 from stream.wire.effect import encode_event
@@ -46,7 +46,7 @@ class Import:
     def __init__(self, log: str, how: LogMapping | None = None) -> None:
         how = how or mapping()
         self.refused: list[tuple[int, str]] = []
-        rows = read_rows(io.StringIO(log), how, lambda line, reason: self.refused.append((line, reason)))
+        rows = read_rows(io.StringIO(log), how, lambda refusal: self.refused.append((refusal.line, refusal.reason)))
         self.pairs = [(ticket_name(how, row.case), event) for row, events in to_events(rows, how) for event in events]
         self.events = [event for _, event in self.pairs]
 
@@ -172,12 +172,18 @@ def test_decode_accepts_every_event() -> None:
         ("2026-01-05 09:00,,Done,Solved,", "the case (case) has 0 characters; it must have 1 to 200"),
         ("2026-01-05 09:00,7,Done,Solved", "has 4 columns, but the header has 5"),
         ("2026-01-05 09:00,7,Done,Solved," + "p" * 65, "priority (prio) has more than 64 characters"),
-        ("2026-01-05 09:00,\udcff,Done,Solved,", "case is not UTF-8"),
+        (
+            "2026-01-05 09:00,\udc80,Done,Solved,",
+            "case has bytes that are not in the encoding of the log: state it in the mapping as `encoding`",
+        ),
         (
             "2026-03-29 02:30,7,Done,Solved,",
             "the time '2026-03-29 02:30' does not exist in Europe/Brussels: the clocks went forward past it",
         ),
-        ('2026-01-05 09:00,7,"Do"ne,Solved,', "not readable as CSV from line 2 on: ',' expected after '\"'"),
+        (
+            '2026-01-05 09:00,7,"Do"ne,Solved,',
+            "not readable as CSV: ',' expected after '\"'; is a quotation mark missing or too many?",
+        ),
     ],
 )
 def test_a_row_without_a_meaning_is_refused_with_its_line_and_the_reason(row: str, reason: str) -> None:
@@ -187,14 +193,74 @@ def test_a_row_without_a_meaning_is_refused_with_its_line_and_the_reason(row: st
     assert {event.id.split("#")[0] for event in done.events} == {"8"}
 
 
-def test_an_unclosed_quotation_mark_is_refused_from_its_line_to_the_end() -> None:
-    done = Import(HEADER + '2026-01-05 09:00,7,Done,Solved,\n2026-01-05 09:00,8,"Done,Solved,\n\n2026\n')
+def test_a_stray_quotation_mark_costs_its_own_row_and_no_other() -> None:
+    row = "2026-01-05 09:00,{},Done,Solved,{}\n"
+    done = Import(HEADER + row.format(1, "") + row.format('"2', "") + "".join(row.format(case, "") for case in range(3, 5000)))
 
-    assert done.refused == [(5, "not readable as CSV from line 3 on: unexpected end of data")]
+    assert [line for line, _ in done.refused] == [3]
+    assert {event.id.split("#")[0] for event in done.events} == {"1", *map(str, range(3, 5000))}
+
+
+def test_rows_inside_the_cell_of_another_row_are_not_read_and_all_their_lines_are_counted() -> None:
+    refused: list[Refusal] = []
+    log = "who," + HEADER + 'x,2026-01-05 09:00,1,Done,Solved,"\nx,2026-01-05 09:00,2,Done,Solved,\n"\n'
+    how = mapping()
+
+    assert read_rows(io.StringIO(log), how, refused.append) == []
+    (refusal,) = refused
+    assert (refusal.line, refusal.lines, refusal.cause) == (2, 3, Cause.CSV)
+
+
+def test_a_cell_may_have_lines_with_as_many_commas_as_a_row() -> None:
+    done = Import("note," + HEADER + '"Hello,\nI, who, asked, do, not, know\n",2026-01-05 09:00,7,Done,Solved,\n')
+
+    assert (done.refused, len(done.events)) == ([], 2)
 
 
 def test_a_time_that_occurs_twice_is_the_first_of_the_two() -> None:
     assert Import(HEADER + "2026-10-25 02:30,7,Done,Solved,\n").lines[0].startswith("10-25T00:30")
+
+
+@pytest.mark.parametrize("newest_first", [False, True])
+def test_the_rows_of_a_case_keep_their_order_in_the_hour_that_autumn_repeats(newest_first: bool) -> None:
+    rows = [
+        "2026-10-25 02:50,7,Queued,Waiting,\n",
+        "2026-10-25 02:10,7,Taken,Working,\n",
+        "2026-10-25 02:40,8,Queued,Waiting,\n",
+        "2026-10-25 02:20,7,Taken,Supplier,\n",
+        "2026-10-25 03:00,7,Done,Solved,\n",
+        "2026-10-25 05:00,9,Done,Solved,\n",
+    ]
+    done = Import(HEADER + "".join(reversed(rows) if newest_first else rows))
+
+    times = {f"{event.id.split('#')[0]} {format_instant(event.at)[11:16]}" for event in done.events}
+    assert times == {"7 00:50", "7 01:10", "7 01:20", "7 02:00", "8 00:40", "9 04:00"}
+
+
+ONE_MINUTE = [
+    "2026-01-05 09:30,7,Queued,Waiting,\n",
+    "2026-01-05 09:30,7,Taken,Working,\n",
+    "2026-01-05 09:30,7,Done,Solved,\n",
+]
+OTHERS = ["2026-01-05 09:00,8,Queued,Waiting,\n", "2026-01-05 10:00,9,Queued,Waiting,\n"]
+
+
+@pytest.mark.parametrize(
+    ("rows", "order"),
+    [
+        ([OTHERS[0], *ONE_MINUTE, OTHERS[1]], "auto"),
+        ([OTHERS[1], *ONE_MINUTE[::-1], OTHERS[0]], "auto"),
+        (ONE_MINUTE, "auto"),
+        (ONE_MINUTE, "oldest_first"),
+        (ONE_MINUTE[::-1], "newest_first"),
+        ([OTHERS[0], *ONE_MINUTE[::-1], OTHERS[1]], "newest_first"),
+    ],
+)
+def test_rows_of_one_instant_have_the_order_of_the_log(rows: list[str], order: str) -> None:
+    done = Import(HEADER + "".join(rows), mapping("source: desk", f"source: desk\norder: {order}"))
+
+    seen = [line for line, event in zip(done.lines, done.events, strict=True) if event.id.startswith("7#")]
+    assert [line.split()[-1] for line in seen if "status=" in line][-1] == "status=solved"
 
 
 def test_an_iso_time_may_bring_its_own_offset() -> None:

@@ -48,7 +48,7 @@ def test_every_series_that_the_policies_name_starts_at_zero(metrics: Metrics, va
     level = {"policy": "gold", "ladder": "management", "level": "executive"}
     assert value("sla_escalations_total", **level, reason="after_deadline") == 0
     assert value("sla_events_total", type="feed.tick", result="applied") == 0
-    assert [value("sla_events_rejected_total", reason=reason) for reason in REJECT_REASONS] == [0] * 6
+    assert [value("sla_events_rejected_total", reason=reason) for reason in REJECT_REASONS] == [0] * 7
     assert value("sla_commitment_time_seconds_count", policy="silver", commitment="resolution") == 0
 
 

@@ -89,8 +89,9 @@ def test_every_part_of_every_event_is_kept() -> None:
         Event(9, "d", "extension.granted", "desk", actor="agent", commitment="resolution", by="1d"),
         Event(10, "e", "dependency.started", "desk", party="vendor"),
         Event(11, "f", "ticket.merged", "chat", into="g", fields={"status": "closed"}),
+        Event(11, "f", "ticket.restored", "chat", 1),
     ]
-    state = State(Ticket("T", last=events[-1].key), packed(events))
+    state = State(Ticket("T", last=events[-1].place), packed(events))
 
     assert state.history == codec.decode(codec.encode(state)).history == events
 
