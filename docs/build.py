@@ -41,6 +41,7 @@ The file is `breachwatch.toml` in the working directory, or the file named by `-
 Write durations as `200ms`, `5s`, `1m`, `1h` or `30d`.
 
 All workers of a group need the same `app_id`, `topic_prefix`, `partitions`, `clock`, `history`, `retention` and policies.
+They also need the same `late_after` and `settling`.
 `breachwatch publish`, `breachwatch topics` and `breachwatch deploy` read `tls`, `ssl_*` and `sasl_*` from the environment.
 
 | key | flag | variable | default | meaning |

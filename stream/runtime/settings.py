@@ -71,9 +71,10 @@ class Settings:
     app_id: str = _setting(
         read.app_id,
         "breachwatch",
-        "Name of the consumer group, and first part of the changelog topic's name. The same for all workers.",
+        "Name of this installation. Together with the topic prefix it names the consumer group, the changelog and the log of "
+        "deployments. The same for all workers.",
     )
-    topic_prefix: str = _setting(read.topic_part, "", "Prefix of the name of every topic, such as 'eu.'.")
+    topic_prefix: str = _setting(read.topic_part, "", "Prefix of the name of everything on the cluster, such as 'eu.'.")
     partitions: int = _setting(
         read.whole(1, 4096), "4", "Number of partitions of every topic, which must not change after the topics are created."
     )
@@ -90,6 +91,17 @@ class Settings:
     )
     history: int = _setting(
         read.whole(1, 10_000), "200", "Number of events kept for each ticket, so that a late event can be put in its place."
+    )
+    late_after: int = _setting(
+        read.span("0s", "1d"),
+        "1m",
+        "An event that reaches Kafka more than this after it happened is old: what it shows of the time before is late, and "
+        "nobody is paged. More than the interval at which your helpdesk is polled.",
+    )
+    settling: int = _setting(
+        read.span("0s", "10m"),
+        "10s",
+        "How long a worker waits after an old event for more of its ticket before it publishes what they show of the past.",
     )
     retention: int | None = _setting(
         read.retention,

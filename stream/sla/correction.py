@@ -7,21 +7,32 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from stream.sla.effect_ids import stem
-from stream.sla.effects import KINDS, TIMER
+from stream.sla.effects import KINDS, TIMER, Reason
 
 if TYPE_CHECKING:
-    from stream.sla.effects import Effect, Reason
+    from stream.sla.effects import Effect
 
 
 class Correction:
     """Why the record is another than before."""
 
-    __slots__ = ("cause", "deployment", "reason")
+    __slots__ = ("arrivals", "cause", "deployment", "reason")
 
-    def __init__(self, cause: str, reason: Reason, deployment: int | None = None) -> None:
+    def __init__(
+        self, cause: str, reason: Reason, deployment: int | None = None, arrivals: tuple[tuple[int, str], ...] = ()
+    ) -> None:
+        """``arrivals``: where several events corrected it, their instants and ids in the order in which they arrived."""
         self.cause: Final = cause
         self.reason: Final = reason
         self.deployment: Final = deployment
+        self.arrivals: Final = arrivals
+
+    def cause_of(self, at: int) -> str:
+        """The first to arrive of the events that can have changed what was true at that instant (epoch microseconds)."""
+        for instant, id_ in self.arrivals:
+            if instant <= at:
+                return id_
+        return self.cause
 
 
 def revealed(effects: list[Effect], number: int, expected: set[str]) -> list[Effect]:
@@ -50,31 +61,59 @@ def _revised(stem_: str, revisions: dict[str, int]) -> str:
 
 
 def difference(
-    emitted: list[Effect], true: list[Effect], revisions: dict[str, int], correction: Correction
+    emitted: list[Effect], true: list[Effect], revisions: dict[str, int], correction: Correction, past: int | None = None
 ) -> tuple[tuple[Effect, ...], dict[str, int]]:
-    """What to take back and what to emit, so that consumers have ``true`` where they had ``emitted``."""
+    """What to take back and what to emit, so that consumers have ``true`` where they had ``emitted``.
+
+    A fact that stands, and of which anything that its effect shows is another, is *restated*: taken back with that reason, and
+    emitted under its next id.
+
+    ``past``: what became true after this instant (epoch microseconds) and was never emitted is news; ``None``: nothing is.
+    """
     before = {effect.id: effect for effect in emitted}
     after = {effect.id: effect for effect in true}
     revisions = dict(revisions)
     found: list[Effect] = []
     for name, effect in before.items():
         if name not in after or _substance(after[name]) != _substance(effect):
-            found.append(_retraction(effect, _revised(name, revisions), correction))
+            restated = name in after and correction.reason is Reason.CORRECTED
+            reason = Reason.RESTATED if restated else correction.reason
+            found.append(_retraction(effect, _revised(name, revisions), correction, reason))
             revisions[name] = revisions.get(name, 0) + 1
     for name, effect in after.items():
         if name not in before or _substance(before[name]) != _substance(effect):
             deployment = effect.deployment if correction.deployment is None else correction.deployment
             revised = _revised(name, revisions)
-            found.append(msgspec.structs.replace(effect, id=revised, late=True, deployment=deployment))
+            late = past is None or effect.at <= past or name in before
+            found.append(msgspec.structs.replace(effect, id=revised, late=late, deployment=deployment))
     return tuple(found), revisions
 
 
 def _substance(effect: Effect) -> tuple[object, ...]:
-    """What a consumer may have acted on. Readings (elapsed, paused) and the fields shown alone are not emitted anew."""
-    return (effect.at, effect.due_at, effect.target, effect.policy, effect.policy_version, effect.reason, effect.assign_to)
+    """All that an effect states of the ticket, its lengths and fields included; not its name, nor how it was found."""
+    return (
+        effect.at,
+        effect.due_at,
+        effect.elapsed,
+        effect.paused,
+        effect.target,
+        effect.fields,
+        effect.reason,
+        effect.cause,
+        effect.policy,
+        effect.policy_version,
+        effect.calendar,
+        effect.timezone,
+        effect.assign_to,
+        effect.allowed_from,
+        effect.notify,
+        effect.owner,
+        effect.escalation_kind,
+        effect.commitment,
+    )
 
 
-def _retraction(effect: Effect, emitted_id: str, correction: Correction) -> Effect:
+def _retraction(effect: Effect, emitted_id: str, correction: Correction, reason: Reason) -> Effect:
     kind = KINDS[effect.kind].retracted_by
     if kind is None:
         raise ValueError(f"an effect of kind {effect.kind} is never retracted")
@@ -83,8 +122,8 @@ def _retraction(effect: Effect, emitted_id: str, correction: Correction) -> Effe
         effect,
         id=stem(effect.ticket, name, ("", effect.cycle, 0), kind, emitted_id),
         kind=kind,
-        reason=correction.reason,
-        cause=correction.cause,
+        reason=reason,
+        cause=correction.cause_of(effect.at),
         late=True,
         deployment=correction.deployment,
         retracts=emitted_id,

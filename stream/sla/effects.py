@@ -148,7 +148,9 @@ class Reason(StrEnum):
     NOT_OFFERED = "not_offered"
     """The policy takes no such request."""
     CORRECTED = "corrected"
-    """A late event changed the record."""
+    """A late event showed that it is not true."""
+    RESTATED = "restated"
+    """A late event changed what the effect shows: the fact stands, and follows at once under its next id."""
     POLICY_CHANGED = "policy_changed"
     """A deployment changed the target, the version or the policy that applies."""
     CALENDAR_CHANGED = "calendar_changed"
@@ -222,12 +224,19 @@ class Effect(msgspec.Struct, frozen=True, gc=False):
     retracts_kind: Kind | None
     """The kind of that effect."""
     retracts_reason: Reason | None
-    """The reason of that effect; the reason of this one is that the record was corrected."""
+    """The reason of that effect; the reason of this one is why the record was corrected."""
     fields: dict[str, str | list[str]]
 
     @property
     def routine(self) -> bool:
-        """Reports the way, not the outcome. A reopening or restoration is not routine: it undoes a verdict that was reported as
-        met or cancelled. Nor is anything that a deployment changes: somebody must be able to see all of it."""
-        undoes = self.reason is Reason.REOPENED or self.reason is Reason.RESTORED
-        return KINDS[self.kind].routine and not undoes and self.deployment is None
+        """``is_routine``. What takes a routine effect back is routine."""
+        if self.retracts_kind is None:
+            return is_routine(self.kind, self.reason, self.deployment)
+        return is_routine(self.retracts_kind, self.retracts_reason, self.deployment)
+
+
+def is_routine(kind: Kind, reason: Reason | None, deployment: int | None) -> bool:
+    """Reports the way, not the outcome. A reopening or restoration is not routine: it undoes a verdict that was reported as met
+    or cancelled. Nor is anything that a deployment changes: somebody must be able to see all of it."""
+    undoes = reason is Reason.REOPENED or reason is Reason.RESTORED
+    return KINDS[kind].routine and not undoes and deployment is None

@@ -5,6 +5,8 @@ not of the order in which events arrived, nor of when a deployment became known.
 anything that time or a deployment has made true, is folded onto what is known. Any other is put at its place in the history,
 the ticket is folded again, and the difference between what was emitted and what is true goes out: what is missing is emitted,
 marked ``late``; what is true no more is taken back. The same happens when the timeline of deployments behind a ticket changes.
+Where the history of a ticket arrives long after it happened, the difference waits until that has come to an end
+(``stream.sla.settling``).
 """
 
 from __future__ import annotations
@@ -14,10 +16,15 @@ from enum import StrEnum
 from operator import attrgetter
 from typing import TYPE_CHECKING, Final
 
+import msgspec
+from mypy_extensions import mypyc_attr
+
 from stream.sla.correction import Correction, difference, named, revealed
 from stream.sla.effects import Reason, deployment_cause
 from stream.sla.event_order import order
 from stream.sla.policy.timeline import Deployments
+from stream.sla.refold import extent, refold, replay
+from stream.sla.settling import DEFAULT, Lateness, make_room, settle
 from stream.sla.ticket.history import packed
 from stream.sla.ticket.state import State, open_commitments
 from stream.sla.transition.evolve import Transition, new_ticket, position
@@ -26,9 +33,8 @@ if TYPE_CHECKING:
     from stream.sla.effects import Effect
     from stream.sla.events import Event
     from stream.sla.policy.resolve import PolicySet
-    from stream.sla.policy.timeline import Timeline
+    from stream.sla.ticket.settling import Settling
     from stream.sla.ticket.state import Ticket
-    from stream.sla.transition.emitter import Emitter
 
 OLD_IDS_KEPT: Final = 1_000
 """Ids of events beyond the history that are still recognised as repetitions, per ticket. Helpdesks redeliver within hours;
@@ -56,10 +62,11 @@ _APPLIED: Final = Outcome.APPLIED
 """Naming a member of an enum costs as much as a call."""
 
 
+@mypyc_attr(acyclic=True)
 class Step:
     """The one exit of the core. Take all of it or nothing."""
 
-    __slots__ = ("cut", "effects", "outcome", "state", "unbuilt", "unmatched", "wake_at")
+    __slots__ = ("cut", "effects", "outcome", "settled", "state", "unbuilt", "unmatched", "wake_at")
 
     def __init__(self, state: State, effects: tuple[Effect, ...], outcome: Outcome, unmatched: bool = False) -> None:
         self.state: Final = state
@@ -74,61 +81,88 @@ class Step:
         """Rows of a deployment that could not be built, because the ticket's history is cut."""
         self.cut = False
         """A deployment from before the history that is kept: the ticket is judged by it from there on."""
+        self.settled = 0
+        """Time alone made the ticket settle, at this instant (epoch microseconds); 0: it did not."""
 
 
 class Engine:
-    """The policies in force, and how much history a ticket keeps. Holds no ticket; every call is pure."""
+    """The policies in force, how much history a ticket keeps, and what is late. Holds no ticket; every call is pure."""
 
-    __slots__ = ("_history", "deployments")
+    __slots__ = ("_history", "_late_after", "_lateness", "_routine", "deployments")
 
-    def __init__(self, policies: PolicySet | Deployments, *, history: int = 200) -> None:
-        """``policies``: one set, which holds since ever, or the log of deployments."""
+    def __init__(
+        self,
+        policies: PolicySet | Deployments,
+        *,
+        history: int = 200,
+        lateness: Lateness = DEFAULT,
+        routine: bool = True,
+    ) -> None:
+        """``policies``: one set, which holds since ever, or the log of deployments. ``routine``: whether ``apply`` makes the
+        routine effects of events in order; corrections always have them."""
         if history < 2:
             raise ValueError(f"a ticket's history holds at least 2 events, not {history}")
         self.deployments = policies if isinstance(policies, Deployments) else Deployments.fixed(policies)
         """May be replaced by a longer log between two calls."""
         self._history = history
+        self._lateness = lateness
+        self._late_after = lateness.late_after  # asked at every event
+        self._routine = routine
 
     def snapshot(self) -> Engine:
         """An engine that keeps the deployments of now, whatever becomes known meanwhile."""
-        return Engine(self.deployments, history=self._history)
+        return Engine(self.deployments, history=self._history, lateness=self._lateness, routine=self._routine)
 
     def as_of(self, number: int) -> Engine:
         """An engine that knows no deployment after that number."""
-        return Engine(self.deployments.until(number), history=self._history)
+        known = self.deployments.until(number)
+        return Engine(known, history=self._history, lateness=self._lateness, routine=self._routine)
 
     @property
     def policies(self) -> PolicySet:
         """The newest set."""
         return self.deployments.timeline.last.policies
 
-    def apply(self, state: State | None, ticket: str, event: Event, now: int) -> Step:
+    def apply(self, state: State | None, ticket: str, event: Event, now: int, arrived: int = 0) -> Step:
         """Transition one event into a ticket; ``None`` for a ticket without any event before.
 
         ``now``: the clock, epoch microseconds. It is only noted (``detected_at``); what is true does not depend on it.
+        ``arrived``: when the event reached Kafka; 0: when it happened. Only whether effects are late depends on it, and
+        when they are published.
         """
-        corrected: Step | None = None
+        first: Step | None = None
         if state is None:
             state = State(new_ticket(ticket, self.deployments.timeline))
         elif (repetition := self._repetition(state, event)) is not None:
             return Step(state, (), repetition)
         before = state
-        if not self._agrees(state.head):
-            corrected = self._rejudge(state, now)
-            state = corrected.state
-        if self._is_newest(state.head, event):
+        agrees = state.head.deployment == self.deployments.timeline.last.number or self._agrees(state.head)
+        old = arrived - event.at > self._late_after
+        if state.settling is not None and not (old and agrees):
+            first = self._settle(state, state.settling, now)
+            before = state = first.state
+        elif not agrees:
+            first = self._rejudge(state, now)
+            state = first.state
+        newest = self._is_newest(state.head, event)
+        if newest and not old:
             step = self._in_order(state, event, now, before)
-        elif state.base is not None and state.base.last is not None and event.key <= order(state.base.last):
+        elif not newest and state.base is not None and state.base.last is not None and event.key <= order(state.base.last):
             step = Step(state, (), Outcome.TOO_LATE)
+        elif old:
+            step = self._old(state, event, now, arrived)
         else:
             step = self._out_of_order(state, event, now)
-        return step if corrected is None else _after(corrected, step)
+        return step if first is None else _after(first, step)
 
     def wake(self, state: State, now: int) -> Step:
         """Let time pass up to ``now`` (epoch microseconds): everything whose instant lies before it becomes true.
 
         That goes for deadlines and for deployments. A deployment that changes nothing about the ticket leaves its state alone.
         """
+        settling = state.settling
+        if settling is not None:
+            return self._wake_settling(state, settling, now)
         corrected, before = None, state
         if not self._agrees(state.head):
             corrected = self._rejudge(state, now)
@@ -150,8 +184,7 @@ class Engine:
 
     def _agrees(self, head: Ticket) -> bool:
         """Whether what is known of the ticket was judged as the timeline has it now."""
-        timeline = self.deployments.timeline
-        return head.deployment == timeline.last.number or timeline.agrees(head.deployment, position(head))
+        return self.deployments.timeline.agrees(head.deployment, position(head))
 
     def _is_newest(self, head: Ticket, event: Event) -> bool:
         """Later than all that is known of the ticket, and than anything that time or a deployment made true."""
@@ -160,7 +193,10 @@ class Engine:
             return True
         if head.last_timer_at is not None and at <= head.last_timer_at:
             return False
-        if at < self.deployments.known[head.deployment].at:
+        last_deployment = self.deployments.timeline.last
+        if head.deployment != last_deployment.number:
+            last_deployment = self.deployments.known[head.deployment]
+        if at < last_deployment.at:
             return False
         return at > last[0] or (at == last[0] and event.key > order(last))
 
@@ -180,53 +216,103 @@ class Engine:
         """``before``: the ticket as it was given; ``state`` itself, unless it was rejudged just now."""
         begins = state.head.last is None
         transition = Transition(self.deployments.timeline, state.head.copy(), now, state.past)
+        transition.emitter.routine = self._routine
         transition.event(event)
         after = State(transition.ticket, state.recent.add(event), state.base, state.old_ids, state.revisions)
         if after.recent.kept > self._history:
             after = self._bounded(after)
-        effects = named(self._effects(transition, before, state, event.at), state.revisions)
-        unmatched = False
-        if begins:
-            policies = transition.policies
-            unmatched = not policies.resolved_policy(transition.ticket.fields, policies.epoch(event.at)).has_targets
-        step = Step(after, effects, _APPLIED, unmatched)
-        step.unbuilt = transition.unbuilt
+        found = transition.emitter.effects
+        if before is not state or transition.rejudged is not None:
+            found = self._effects(transition, before, state, event.at)
+        effects = named(found, state.revisions) if state.revisions else tuple(found)
+        step = Step(after, effects, _APPLIED, begins and _is_unmatched(transition, event))
+        if transition.unbuilt:
+            step.unbuilt = transition.unbuilt
         return step
 
     def _out_of_order(self, state: State, event: Event, now: int) -> Step:
         timeline, history = self.deployments.timeline, state.history
-        emitted, _ = self._refold(timeline, state, history, now)
+        reached = extent(state.head)
+        emitted = refold(timeline, state, history, now, reached).emitter
         history.insert(bisect_left(history, event.key, key=_key), event)
-        true, head = self._refold(timeline, state, history, now)
-        effects, revisions = difference(emitted.effects, true.effects, state.revisions, Correction(event.id, Reason.CORRECTED))
-        after = State(head, packed(history), state.base, state.old_ids, revisions)
+        true = refold(timeline, state, history, now, reached)
+        correction = Correction(event.id, Reason.CORRECTED)
+        effects, revisions = difference(emitted.effects, true.emitter.effects, state.revisions, correction)
+        after = State(true.ticket, packed(history), state.base, state.old_ids, revisions)
         if after.recent.kept > self._history:
             after = self._bounded(after)
         return Step(after, effects, Outcome.LATE)
+
+    def _old(self, state: State, event: Event, now: int, arrived: int) -> Step:
+        """Fold an old event in at its place. What it makes true waits until the ticket has settled."""
+        settling = self._lateness.settling_from(state.head, state.settling, arrived)
+        waiting = msgspec.structs.replace(event, arrived=settling.arrived)
+        timeline, begins = self.deployments.timeline, state.head.last is None
+        if self._is_newest(state.head, event):
+            outcome, recent = _APPLIED, state.recent.add(waiting)
+            transition = Transition(timeline, state.head.copy(), now, state.past)
+            transition.event(event)
+        else:
+            history = state.history
+            history.insert(bisect_left(history, event.key, key=_key), waiting)
+            outcome, recent = Outcome.LATE, packed(history)
+            transition = refold(timeline, state, history, now, extent(state.head))
+        after = State(transition.ticket, recent, state.base, state.old_ids, state.revisions, settling)
+        step = Step(after, (), outcome, begins and _is_unmatched(transition, event))
+        step.unbuilt = transition.unbuilt
+        if recent.kept > self._history:
+            after, effects = make_room(self.deployments, self._lateness, after, settling, now)
+            step = Step(self._bounded(after), effects, outcome, step.unmatched)
+            step.unbuilt = transition.unbuilt
+        return step
+
+    def _wake_settling(self, state: State, settling: Settling, now: int) -> Step:
+        """As ``wake``. As long as nothing but what is past becomes true, it waits too."""
+        head = state.head
+        if now < settling.settles_at and self._agrees(head):
+            transition = Transition(self.deployments.timeline, head.copy(), now, state.past)
+            transition.time(now)
+            past = self._lateness.past_of(settling)
+            if all(effect.at <= past for effect in transition.emitter.effects):
+                if transition.ticket.next == head.next and not transition.touched:
+                    return Step(state, (), Outcome.WOKEN)
+                after = State(transition.ticket, state.recent, state.base, state.old_ids, state.revisions, settling)
+                step = Step(after, (), Outcome.WOKEN)
+                step.unbuilt = transition.unbuilt
+                return step
+        settled = self._settle(state, settling, now)
+        step = _after(settled, self.wake(settled.state, now))
+        if now >= settling.settles_at:
+            step.settled = settling.settles_at
+        return step
+
+    def _settle(self, state: State, settling: Settling, now: int) -> Step:
+        """Emit what waits."""
+        after, effects = settle(self.deployments, self._lateness, state, settling, now)
+        if after.recent.kept > self._history:
+            after = self._bounded(after)
+        step = Step(after, effects, Outcome.WOKEN)
+        step.cut = self._is_cut(state) and not self._agrees(state.head)
+        return step
+
+    def _is_cut(self, state: State) -> bool:
+        """Whether the history that is kept begins after a deployment that is on the timeline no more."""
+        return state.base is not None and state.base.deployment not in self.deployments.timeline.place
 
     def _rejudge(self, state: State, now: int) -> Step:
         """Fold the ticket by the timeline that judged it and by the present one: the difference goes out.
 
         Needed where a deployment became known only after the ticket had passed it, and where one gave way.
         """
-        timeline, history = self.deployments.timeline, state.history
-        emitted, _ = self._refold(self.deployments.timeline_of(state.head.deployment), state, history, now)
-        true, head = self._refold(timeline, state, history, now)
+        timeline, history, reached = self.deployments.timeline, state.history, extent(state.head)
+        emitted = refold(self.deployments.timeline_of(state.head.deployment), state, history, now, reached).emitter
+        true = refold(timeline, state, history, now, reached)
         number = timeline.last.number
         correction = Correction(deployment_cause(number), Reason.REJUDGED, number)
-        effects, revisions = difference(emitted.effects, true.effects, state.revisions, correction)
-        step = Step(State(head, state.recent, state.base, state.old_ids, revisions), effects, Outcome.WOKEN)
-        step.cut = state.base is not None and state.base.deployment not in timeline.place
+        effects, revisions = difference(emitted.effects, true.emitter.effects, state.revisions, correction)
+        step = Step(State(true.ticket, state.recent, state.base, state.old_ids, revisions), effects, Outcome.WOKEN)
+        step.cut = self._is_cut(state)
         return step
-
-    def _refold(self, timeline: Timeline, state: State, history: list[Event], now: int) -> tuple[Emitter, Ticket]:
-        """The ticket from its base on, up to where it stands: to all that was emitted of it, by that timeline."""
-        until = _emitted_until(state.head)
-        met = max(until - 1, self.deployments.known[state.head.deployment].at)
-        transition = _replay(timeline, state, history, now)
-        transition.meet(met)
-        transition.time(until)
-        return transition.emitter, transition.ticket
 
     def _effects(self, transition: Transition, before: State, state: State, until: int) -> list[Effect]:
         """What ``transition`` made true of ``state``, marked where only a deployment from the past made it true.
@@ -248,38 +334,24 @@ class Engine:
         history = state.history
         cut = len(history) - self._history // 2
         old, kept = history[:cut], history[cut:]
-        base = _replay(self.deployments.timeline_of(state.head.deployment), state, old, old[-1].at).ticket
+        base = replay(self.deployments.timeline_of(state.head.deployment), state, old, old[-1].at).ticket
         ids = (*state.old_ids, *map(_old_id, old))[-OLD_IDS_KEPT:]
-        return State(state.head, packed(kept), base, ids, state.revisions)
-
-
-def _replay(timeline: Timeline, state: State, events: list[Event], now: int) -> Transition:
-    """The ticket from its base on, after these events, by that timeline."""
-    whole = state.base is None
-
-    def past(at: int) -> list[Event] | None:
-        return [event for event in events if event.at < at] if whole else None
-
-    start = new_ticket(state.head.id, timeline) if state.base is None else state.base.copy()
-    transition = Transition(timeline, start, now, past)
-    for event in events:
-        transition.event(event)
-    return transition
+        return State(state.head, packed(kept), base, ids, state.revisions, state.settling)
 
 
 def _after(first: Step, then: Step) -> Step:
     """Both, one after the other."""
     step = Step(then.state, first.effects + then.effects, then.outcome, then.unmatched)
-    step.cut, step.unbuilt = first.cut, first.unbuilt + then.unbuilt
+    step.cut, step.unbuilt, step.settled = first.cut or then.cut, first.unbuilt + then.unbuilt, first.settled or then.settled
     return step
+
+
+def _is_unmatched(transition: Transition, event: Event) -> bool:
+    """Whether nothing is promised to the ticket that an event has begun."""
+    policies = transition.policies
+    return not policies.resolved_policy(transition.ticket.fields, policies.epoch(event.at)).has_targets
 
 
 def _old_id(event: Event) -> str:
     """As ``State.old_ids``."""
     return f"{event.source}\n{event.id}\n{event.seq}" if event.seq else f"{event.source}\n{event.id}"
-
-
-def _emitted_until(head: Ticket) -> int:
-    """Everything that lies before this instant has been emitted, and nothing that time alone makes true from it on."""
-    newest = head.last[0] if head.last is not None else 0
-    return newest if head.last_timer_at is None else max(newest, head.last_timer_at + 1)

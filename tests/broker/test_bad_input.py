@@ -22,6 +22,7 @@ from tests.broker.running import (
     now,
     publish,
     sent,
+    tick,
     until,
 )
 
@@ -119,6 +120,46 @@ def test_an_event_older_than_the_history_is_rejected_as_too_late(broker: str, to
     (dead_letter,) = dead_letters(broker, topics)
     assert dead_letter.rejected.reason == "too_late"
     assert dead_letter.value == encode_event("desk/1", late)
+
+
+def test_another_fact_with_a_known_identity_is_rejected_and_one_with_its_own_seq_is_not(
+    broker: str, topics: Topics, tmp_path: Path
+) -> None:
+    action = [
+        event("desk/1", "ticket.created", START, id="audit-1", actor="customer"),
+        event("desk/1", "ticket.changed", START, id="audit-1", fields={"priority": "p1"}),
+        event("desk/1", "ticket.changed", START, id="audit-1", seq=1, fields={"priority": "p1"}),
+    ]
+    with Worker(broker, topics, tmp_path, "--clock", "event").ready() as worker:
+        publish(broker, topics, [sent("desk/1", what) for what in [*action, action[0]]])
+        until(lambda: all_committed(broker, topics), "everything is processed", worker)
+        metrics = worker.page("metrics")
+
+    (dead_letter,) = dead_letters(broker, topics)
+    assert (dead_letter.rejected.reason, dead_letter.rejected.path) == ("conflict", "$.id")
+    assert dead_letter.value == encode_event("desk/1", action[1])
+    assert 'sla_events_rejected_total{reason="conflict"} 1.0' in metrics
+    assert 'sla_events_total{result="duplicate",type="ticket.created"} 1.0' in metrics
+    assert 'sla_events_total{result="applied",type="ticket.changed"} 1.0' in metrics
+
+
+def test_a_deleted_ticket_that_is_restored_after_a_restart_goes_on(broker: str, topics: Topics, tmp_path: Path) -> None:
+    before = [
+        event("desk/1", "ticket.created", START, fields={"priority": "p1"}, actor="customer"),
+        event("desk/1", "ticket.deleted", START + 60 * SECOND),
+    ]
+    after = [event("desk/1", "ticket.restored", START + HOUR)]
+    for feed in (before, after):
+        with Worker(broker, topics, tmp_path, "--clock", "event").ready() as worker:
+            publish(
+                broker, topics, [*(sent("desk/1", what) for what in feed), *tick(feed[-1].at + 100 * HOUR * (feed is after))]
+            )
+            until(lambda: all_committed(broker, topics), "everything is processed", worker)
+
+    emitted = [(effect.kind.value, effect.reason.value) for effect, _ in effects(broker, topics)]
+    assert ("commitment.cancelled", "deleted") in emitted
+    assert ("commitment.resumed", "restored") in emitted
+    assert ("commitment.breached", "target_passed") in emitted
 
 
 @pytest.mark.parametrize("first_first", [True, False])

@@ -36,7 +36,7 @@ def _deploy(broker: str, topics: Topics, folder: Path, policy: str, *, at: int, 
     file.write_text(policy, "utf-8")
 
     async def run() -> int:
-        log = PolicyLog({"bootstrap_servers": broker}, topics.policies)
+        log = PolicyLog({"bootstrap_servers": broker}, topics)
         found, _ = await log.deploy(new_record((await log.read()).log.next_after, at, kind, load([file])))
         assert isinstance(found, Entry)
         return found.number
@@ -132,7 +132,7 @@ def test_a_worker_refuses_tickets_whose_log_of_deployments_was_deleted(broker: s
     with Worker(broker, topics, tmp_path).ready():
         _open_tickets(broker, topics)
 
-    policy_log = PolicyLog({"bootstrap_servers": broker}, topics.policies)
+    policy_log = PolicyLog({"bootstrap_servers": broker}, topics)
     found = asyncio.run(policy_log.read())
     export = tmp_path / "export.jsonl"
     export.write_bytes(b"".join(export_line(found.log.entries[number], value) for number, value in found.values.items()))

@@ -97,6 +97,8 @@ def _life(random: Random, ticket: str, born: int, end: int) -> list[Event]:
 
 def _happens(random: Random, ticket: str, number: int, at: int) -> Event:
     type_ = random.choice(["comment.added"] * 6 + ["ticket.changed"] * 8 + _SELDOM)
+    if type_ == "ticket.deleted" and number % 2:
+        type_ = "ticket.restored"
     more: dict[str, Any] = {"actor": random.choice(["agent", "agent", "agent", "customer", "customer", "bot"])}
     if type_ == "comment.added":
         more["public"] = random.random() < 0.85

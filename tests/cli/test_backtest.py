@@ -106,6 +106,17 @@ def test_events_that_arrive_too_late_are_refused_in_any_slice(monkeypatch: pytes
     assert [line for line, _ in refusals] == sorted(line for line, _ in refusals)
 
 
+def test_another_fact_with_a_known_identity_is_refused_with_its_line() -> None:
+    first, other = (Event(START, "e1", "ticket.created", "desk", fields={"priority": priority}) for priority in ("p1", "p2"))
+    lines = [encode_event("desk/1", what) for what in (first, other, first)]
+
+    _, refusals = in_slices(2, lines, START + MINUTE)
+
+    ((number, text),) = refusals
+    assert number == 2
+    assert text.startswith("conflict: 'desk' has published another event of this ticket with the id 'e1' and seq 0")
+
+
 def test_the_command_writes_the_same_on_one_process_and_on_two(tmp_path: Path) -> None:
     lines = feed(3)
     recorded = tmp_path / "recorded.jsonl"

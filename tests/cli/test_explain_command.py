@@ -174,6 +174,14 @@ def test_refused_lines_are_counted_and_the_rest_is_explained(folder: Path) -> No
     assert result.stderr.endswith("events.jsonl: refused lines: 1 invalid, 2 undecodable\n")
 
 
+def test_an_event_that_has_the_identity_of_another_is_omitted_as_a_worker_does(folder: Path) -> None:
+    path = folder / "events.jsonl"
+    other = json.dumps({**json.loads(EVENTS[0]), "fields": {"priority": "of another event"}})
+    path.write_text("\n".join([*EVENTS, other]), encoding="utf-8")
+
+    assert f"{json.loads(EVENTS[0])['id']}: conflict: omitted: " in run(folder, "desk/1").stderr
+
+
 def test_an_event_older_than_the_history_is_omitted_as_a_worker_does(folder: Path) -> None:
     path = folder / "events.jsonl"
     early = line(9, "ticket.changed", "2026-11-16T10:30:00+05:30", fields={"status": "solved"})

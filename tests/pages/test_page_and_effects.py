@@ -107,6 +107,7 @@ STATES: Final[dict[str, tuple[tuple[str, str, dict[str, Any]], ...]]] = {
         ("11:30", "ticket.changed", {"fields": {"status": "closed"}}),
     ),
     "merged": (("12:00", "ticket.merged", {"into": "desk/2"}),),
+    "restored": (("11:00", "ticket.deleted", {}), ("12:00", "ticket.restored", {})),
 }
 FROMS: Final = {"in the afternoon": "2026-11-16 14:00", "after the breach": "2026-11-17 10:20"}
 UNTIL: Final = "2026-11-18 16:00"
@@ -189,6 +190,8 @@ class Life:
                 verdict = effect.kind.partition(".")[2]
             elif effect.reason is Reason.REOPENED:
                 verdict = "breached" if verdict == "met_late" else "pending"
+            elif effect.reason is Reason.RESTORED:
+                verdict = "pending"
             due = None if effect.due_at is None else format_instant(effect.due_at)
             found[name] = Shown(verdict, due, None if effect.target is None else effect.target / 1e6, effect.policy_version)
         return found

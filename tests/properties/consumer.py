@@ -24,8 +24,15 @@ class Consumer:
         """By id, those that were not taken back."""
         self._ids: set[str] = set()
 
-    def apply(self, event: Event) -> Outcome:
-        step = self.engine.apply(None if self.state is None else codec.decode(self.state), "T", event, event.at)
+    @property
+    def wake_at(self) -> int | None:
+        """When the ticket wants to be woken."""
+        return None if self.state is None else codec.decode(self.state).wake_at
+
+    def apply(self, event: Event, arrived: int = 0) -> Outcome:
+        """``arrived``: when the event reached Kafka; 0: when it happened."""
+        state = None if self.state is None else codec.decode(self.state)
+        step = self.engine.apply(state, "T", event, arrived or event.at, arrived)
         self._take(step.effects)
         self.state = codec.encode(step.state)
         return step.outcome

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from stream.sla.policy.resolve import PolicySet
 
 HORIZON = START + 3000 * HOUR
-Fact = tuple[str, int, int | None, str]
+Fact = tuple[object, ...]
 
 
 class World(Consumer):
@@ -34,11 +34,16 @@ class World(Consumer):
     def hear(self, event: Event) -> None:
         assert self.apply(event) not in (Outcome.TOO_LATE, Outcome.CONFLICT)
 
-    def facts(self) -> set[Fact]:
-        return {(e.id.partition(".")[0], e.at, e.due_at, f"{e.kind} {e.reason} {e.level}") for e in self.said.values()}
+    def facts(self) -> list[Fact]:
+        """All that the effects state, lengths and fields included; not when nor how each was found, nor how often restated."""
+        stated = [
+            msgspec.structs.replace(effect, id=effect.id.partition(".")[0], detected_at=0, late=False)
+            for effect in self.said.values()
+        ]
+        return sorted([msgspec.structs.astuple(effect) for effect in stated], key=str)
 
 
-def in_order(policies: PolicySet, events: list[Event]) -> set[Fact]:
+def in_order(policies: PolicySet, events: list[Event]) -> list[Fact]:
     world = World(policies)
     for event in sorted(events, key=lambda event: event.key):
         world.hear(event)

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from stream.sla.codec import codec
 from stream.sla.effects import TIMER, Effect, Kind, Reason
 from stream.sla.engine import Engine
 from stream.sla.explain.explain import explain, explain_state
 from stream.sla.explain.explanation import Outcome, SpanKind
 from tests.examples import examples
+from tests.properties.consumer import Consumer
 from tests.properties.worlds import EVENTS, POLICY_SETS, START
 from tests.unit.sla.given import HOUR
 
@@ -129,6 +131,33 @@ def test_every_effect_is_explained_once_and_what_is_expected_comes_true_if_nothi
     for level in deadlines:
         if level.ladder and level.due is not None:
             assert (Kind.RAISED, level.due, level.commitment, level.level) in coming
+
+
+@settings(max_examples=examples(100), deadline=None)
+@given(POLICY_SETS, EVENTS, st.data())
+def test_whatever_came_late_the_effects_that_stand_and_the_explanation_of_the_ticket_agree_in_every_length(
+    policies: PolicySet, events: list[Event], data: st.DataObject
+) -> None:
+    consumer = Consumer(Engine(policies))
+    for event in data.draw(st.permutations(events)):
+        consumer.apply(event)
+        if data.draw(st.booleans()):
+            consumer.wake(data.draw(st.integers(START, HORIZON)))
+    consumer.wake(HORIZON)
+    assert consumer.state is not None
+    shown = explain_state(policies, codec.decode(consumer.state), HORIZON).deadlines
+
+    assert sorted(
+        (m.commitment, m.kind, m.at, m.reason, m.cause, m.level, m.due or 0, m.target or 0, m.elapsed, m.calendar)
+        for d in shown
+        if not d.ladder
+        for m in d.moments
+        if not m.ladder and not m.expected
+    ) == sorted(
+        (e.commitment, e.kind, e.at, e.reason, e.cause, e.level, e.due_at or 0, e.target or 0, e.elapsed, e.calendar)
+        for e in consumer.said.values()
+        if e.commitment and not e.ladder
+    )
 
 
 @settings(max_examples=examples(100), deadline=None)

@@ -60,5 +60,6 @@ class Helpdesk:
                 continue
             record = Record(one.key, one.value, [(BAD, one.bad.encode())] if one.bad else [])
             partition = world.brokers.log.of(world.topics.events, one.partition)
-            partition.append(Append(None, 0, False, [record]), world.brokers.network.now_ms)
+            # In the run's time, as the instants of the events.
+            partition.append(Append(None, 0, False, [record]), world.pace.at(int(world.loop.time() * 1e6)) // 1_000)
             self.published.append(one)

@@ -65,7 +65,7 @@ class Workload(NamedTuple):
 
 
 @cache
-def settings(clock: ClockMode, history: int, batch: int, commit_interval: str) -> Settings:
+def settings(clock: ClockMode, history: int, batch: int, commit_interval: str, lateness: tuple[str, str]) -> Settings:
     return load(
         {
             "policies": str(Path(__file__).parents[1] / "chaos" / "policy.yaml"),
@@ -77,6 +77,8 @@ def settings(clock: ClockMode, history: int, batch: int, commit_interval: str) -
             "history": str(history),
             "batch": str(batch),
             "commit_interval": commit_interval,
+            "late_after": lateness[0],
+            "settling": lateness[1],
         },
         {},
     )
@@ -108,8 +110,13 @@ def _simulate(seed: int, of_deployments: Random) -> Outcome:
     log = Log((spec.name for spec in _TOPICS.specs()), PARTITIONS)
     brokers = Brokers(network, log, Transactions(log, network.later), random.choice([2, 5, 100]))
     clock = random.choice([ClockMode.WALL, ClockMode.WALL, ClockMode.WALL, ClockMode.EVENT])
+    of_lateness = Random(f"lateness of {seed}")
     of_workers = settings(
-        clock, random.choice([200, 200, 6, 3]), random.choice([3, 20, 500]), random.choice(["50ms", "200ms", "1s"])
+        clock,
+        random.choice([200, 200, 6, 3]),
+        random.choice([3, 20, 500]),
+        random.choice(["50ms", "200ms", "1s"]),
+        (of_lateness.choice(["20s", "2m", "1d"]), of_lateness.choice(["0s", "1m", "10m"])),
     )
     group = Group(Random(random.random()), PARTITIONS, of_workers.session_timeout / 1e6, 12.0)
     world = World(

@@ -77,7 +77,7 @@ LATE_BREACHES: Final = Spec(
     "sla_late_breaches_total",
     "counter",
     (*_COMMITMENT_LABELS, "through"),
-    "Breaches that did not become true as time passed, but through a late event (through=event) or a deployment "
+    "Breaches that did not become true as time passed, but through a late or old event (through=event) or a deployment "
     "(through=deployment): not a reason to page. They are included in sla_commitments_total; the burn rate alerts "
     "exclude them, compliance includes them.",
 )
@@ -92,6 +92,13 @@ ESCALATIONS: Final = Spec(
     "counter",
     ("policy", "ladder", "level", "reason"),
     "Escalation levels raised, for the first time or again after a recurrence; repetitions of a level are not counted.",
+)
+LATE_ESCALATIONS: Final = Spec(
+    "sla_late_escalations_total",
+    "counter",
+    ("policy", "ladder", "level"),
+    "Escalation levels raised through a late event or a deployment: not a reason to page. They are included in "
+    "sla_escalations_total.",
 )
 EFFECTS: Final = Spec("sla_effects_total", "counter", ("type",), "Effects published, of every type.")
 TIME: Final = Spec(
@@ -121,7 +128,8 @@ DELAY: Final = Spec(
     "histogram",
     (),
     "Time from a breach to its detection, in wall time: the detector's own service level. Excludes breaches "
-    "through a late event or a deployment, and all breaches in clock mode event.",
+    "through a late event or a deployment, breaches that were true before their event arrived, and all breaches in clock "
+    "mode event.",
     (0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 3600.0),
 )
 OPEN: Final = Spec(
@@ -220,6 +228,18 @@ LAG: Final = Spec(
     ("partition",),
     "Records of the input that are published and not yet committed as processed, as of a few seconds ago.",
 )
+UNREAD_PARTITIONS: Final = Spec(
+    "sla_input_unread_partitions",
+    "gauge",
+    (),
+    "Partitions of the input topic that no worker reads, because the topic has got more of them since the topics were created.",
+)
+TOPICS_MISSING: Final = Spec(
+    "sla_topics_missing",
+    "gauge",
+    (),
+    "Topics of this installation that do not exist any more, or that the account of the worker may not describe.",
+)
 TICKETS: Final = Spec("sla_tickets", "gauge", ("partition",), "Tickets in the table, including closed ones.")
 WAITING: Final = Spec(
     "sla_tickets_waiting",
@@ -239,7 +259,7 @@ TARGET: Final = Spec(
     (*_COMMITMENT_LABELS, "priority", "clock"),
     "The target from the newest version of the policy, on its clock: business seconds (a business day has the "
     "length that the calendar defines) or wall seconds. Omitted if it does not depend on the priority alone, and "
-    "for calendar months.",
+    "for calendar months and delays in business days.",
 )
 TOP_LEVEL: Final = Spec(
     "sla_escalation_top_level",
@@ -351,6 +371,7 @@ CATALOGUE: Final = (
     LATE_BREACHES,
     WARNINGS,
     ESCALATIONS,
+    LATE_ESCALATIONS,
     EFFECTS,
     TIME,
     USED,
@@ -371,6 +392,8 @@ CATALOGUE: Final = (
     REBALANCE,
     UNSENT,
     LAG,
+    UNREAD_PARTITIONS,
+    TOPICS_MISSING,
     TICKETS,
     WAITING,
     OBJECTIVE,

@@ -11,7 +11,7 @@ from stream.sla.effects import Effect, Kind, Reason
 from stream.sla.events import as_one_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Container, Iterable
 
     from prometheus_client import CollectorRegistry
 
@@ -34,6 +34,8 @@ _WARNED: Final = Kind.WARNED
 _RAISED: Final = Kind.RAISED
 _RECURRED: Final = Kind.RECURRED
 _REOPENED: Final = Reason.REOPENED
+_COUNTED_ONCE: Final = frozenset({_STARTED, _CANCELLED, _WARNED, _RAISED, _RECURRED})
+"""Kinds from whose counts no retraction is subtracted."""
 
 
 class EffectMetrics:
@@ -47,14 +49,22 @@ class EffectMetrics:
         self._kinds: Final[dict[Kind, CounterSeries]] = {kind: kinds.labels(kind.value) for kind in Kind}
         self.warnings: Final = counter(names.WARNINGS, registry)
         self.escalations: Final = counter(names.ESCALATIONS, registry)
+        self.late_escalations: Final = counter(names.LATE_ESCALATIONS, registry)
         self._delay: Final = histogram(names.DELAY, registry).labels()
 
-    def add(self, effects: Iterable[Effect], clock_is_wall: bool) -> None:
-        """Count published effects. The detection delay is measured only in clock mode ``wall``."""
+    def add(self, effects: Iterable[Effect], clock_is_wall: bool, unmeasured: Container[str] = ()) -> None:
+        """Count published effects. The detection delay is measured only in clock mode ``wall``.
+
+        ``unmeasured``: ids of those that were true before the event arrived that shows them, which is not the detector's delay.
+
+        A fact that is stated again, under its next id, is counted again only where the retraction in between is subtracted.
+        """
         kinds = self._kinds
         for effect in effects:
             kind = effect.kind
             kinds[kind].value += 1
+            if "." in effect.id and self._counted_once(effect):
+                continue
             # The most frequent kinds first.
             if kind is _STARTED:
                 self._series(effect).started.value += 1
@@ -70,19 +80,23 @@ class EffectMetrics:
             elif kind is _MET_LATE or kind is _MEASURED:
                 _fulfilled(self._series(effect), effect)
             elif kind is _BREACHED:
-                self._breached(effect, clock_is_wall)
+                self._breached(effect, clock_is_wall and effect.id not in unmeasured)
             elif kind is _WARNED:
                 self._warned(effect)
             elif kind is _RAISED or kind is _RECURRED:
                 self._raised(effect)
             elif kind is _CANCELLED:
                 self._series(effect).cancelled.value += 1
-            elif kind is _BREACH_RETRACTED:
-                self._series(effect).breaches_retracted.value += 1
-            elif kind is _RETRACTED:
+            elif kind is _BREACH_RETRACTED or kind is _RETRACTED:
                 self._retracted(effect)
 
-    def _breached(self, effect: Effect, clock_is_wall: bool) -> None:
+    def _counted_once(self, effect: Effect) -> bool:
+        """Whether an effect that states a fact again is not to be counted: no retraction is subtracted from its count."""
+        if effect.kind is _STARTED:
+            self._series(effect)  # perhaps of another team: its series begin at 0
+        return effect.kind in _COUNTED_ONCE
+
+    def _breached(self, effect: Effect, measured: bool) -> None:
         series = self._series(effect)
         series.breached.value += 1
         series.breached.exemplar = exemplar(effect.ticket, 1)
@@ -90,12 +104,14 @@ class EffectMetrics:
             series.deployed_breaches.value += 1
         elif effect.late:
             series.late_breaches.value += 1
-        elif clock_is_wall:
+        elif measured:
             self._delay.observe_of(effect.ticket, (effect.detected_at - effect.at) / 1e6)
 
     def _retracted(self, effect: Effect) -> None:
         series = self._series(effect)
-        if effect.retracts_kind is _MET:
+        if effect.kind is _BREACH_RETRACTED:
+            series.breaches_retracted.value += 1
+        elif effect.retracts_kind is _MET:
             series.met_retracted.value += 1
         elif effect.retracts_kind is _RESUMED and _reopens_met(effect, effect.retracts_reason):
             series.reopenings_retracted.value += 1
@@ -109,8 +125,13 @@ class EffectMetrics:
 
     def _raised(self, effect: Effect) -> None:
         labels = self._labels
+        policy = labels.policy.label(effect.policy)
         ladder, level = labels.ladder.label(effect.ladder), labels.level.label(effect.level)
-        self.escalations.labels(labels.policy.label(effect.policy), ladder, level, effect.reason.value).value += 1
+        self.escalations.labels(policy, ladder, level, effect.reason.value).value += 1
+        # Created with the other, so that the difference of the two exists.
+        late = self.late_escalations.labels(policy, ladder, level)
+        if effect.late or effect.deployment is not None:
+            late.value += 1
 
     def _series(self, effect: Effect) -> CommitmentSeries:
         fields = effect.fields
@@ -122,6 +143,8 @@ class EffectMetrics:
 
 
 def _fulfilled(series: CommitmentSeries, effect: Effect) -> None:
+    if "." in effect.id:  # stated again
+        return
     elapsed, target = effect.elapsed, effect.target
     series.time.observe(elapsed / 1e6)
     series.paused.observe(effect.paused / 1e6)

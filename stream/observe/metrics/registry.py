@@ -169,3 +169,4 @@ def _initialise(policies: PolicySet, commitments: CommitmentMetrics, effects: Ef
         for ladder in policy.ladders:
             for level, reason in product(ladder.levels, _RAISING):
                 effects.escalations.labels(policy.name, ladder.name, level.name, reason.value)
+                effects.late_escalations.labels(policy.name, ladder.name, level.name)

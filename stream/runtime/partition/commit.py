@@ -13,7 +13,7 @@ from stream.runtime.failpoint import failpoint
 from stream.runtime.kafka.transport import Record
 from stream.runtime.partition.sweep import Sweep
 from stream.runtime.partition.unit_of_work import SWEEP_PART, Stop, UnitOfWork
-from stream.runtime.recovery.outputs import DEPLOYED, ORIGIN
+from stream.runtime.recovery.outputs import DEPLOYED, ORIGIN, SETTLED
 from stream.runtime.settings import ClockMode
 from stream.sla.effects import Kind, Topic
 from stream.wire.effect import effect_headers, encode_effect
@@ -63,7 +63,8 @@ async def process_and_commit(context: WorkerContext, shard: Shard, source: Batch
     2. Apply the events in their order, fire timers and remove expired tickets as time passes. Nothing is awaited between the
        reading of a ticket and its writing, so nobody sees half a change. The work yields to other tasks from time to time.
     3. Write effects and dead letters to this partition's number in the output topics, in one transaction, and wait until it
-       is committed. The broker refuses a worker that no longer owns the partition, and the worker ends.
+       is committed. The broker refuses a worker that no longer owns the partition, and the worker ends. After a long time
+       without outputs, which the broker may take for the end of the producer, prove the ownership and take a new producer.
     4. Write the changed tickets and the checkpoint to the changelog, and wait until all replicas have them. There is no
        transaction here, because restoring would wait for it. Instead, each record carries the epoch of its owner, and a
        record of a replaced worker has no effect.
@@ -102,7 +103,12 @@ async def process_and_commit(context: WorkerContext, shard: Shard, source: Batch
     # 3
     await _still_ours(context, shard)
     failpoint("before_outputs")
-    await shard.outputs.write(_outputs(context, shard, work))
+    outputs = _outputs(context, shard, work)
+    if any(outputs.values()) and shard.outputs.may_be_forgotten():
+        await context.consumer.prove(shard.source)
+        await shard.outputs.renew(context.clients, context.topics)
+        await context.consumer.prove(shard.source)  # if another worker came in between, it is fenced, and begins again
+    await shard.outputs.write(outputs)
     # 4
     await _still_ours(context, shard)
     changes = {key: shard.tickets.get(key) for key in (*work.forgotten, *work.states)}
@@ -131,7 +137,7 @@ async def _still_ours(context: WorkerContext, shard: Shard) -> None:
 def _outputs(context: WorkerContext, shard: Shard, work: UnitOfWork) -> dict[str, list[Record]]:
     """Topic to the records to write there: those that are not there yet."""
     emitted_ids = shard.outputs.emitted_ids
-    source = f"/breachwatch/{context.settings.app_id}".encode()
+    source = f"/breachwatch/{context.topics.group}".encode()
     breaches: list[Record] = []
     escalations: list[Record] = []
     for effect in work.effects:
@@ -140,7 +146,9 @@ def _outputs(context: WorkerContext, shard: Shard, work: UnitOfWork) -> dict[str
             # A successor judges by it as well, to find the effect again.
             number = work.judged_by.get(key, shard.deployed)
             deployed = [(DEPLOYED, b"%d" % number)] if number else []
-            to.append(Record(key, encode_effect(effect), [*effect_headers(effect, source), *deployed]))
+            settles_at = work.settled.get(key)
+            settled = [(SETTLED, b"%d" % settles_at)] if settles_at else []
+            to.append(Record(key, encode_effect(effect), [*effect_headers(effect, source), *deployed, *settled]))
     dead_letters = [dead_letter for dead_letter in work.dead_letters if dict(dead_letter.headers)[ORIGIN] not in emitted_ids]
     return {context.topics.breaches: breaches, context.topics.escalations: escalations, context.topics.rejected: dead_letters}
 
@@ -158,5 +166,5 @@ def _count(context: WorkerContext, shard: Shard, work: UnitOfWork) -> None:
         log.warning("No commitment applies to ticket %s. It may be the spelling: %s.", ticket, misspelt)
     if work.unbuilt or work.cut:
         metrics.rejudged(work.unbuilt, work.cut)
-    metrics.effects(work.effects, context.settings.clock is ClockMode.WALL)
+    metrics.effects(work.effects, context.settings.clock is ClockMode.WALL, work.unmeasured)
     metrics.partition(shard.number, shard.watermark or None, shard.live)

@@ -73,16 +73,21 @@ class Shard:
         self.deployed = checkpoint.deployed
         self.appended = checkpoint.appended
         """The newest deployment by which a ticket here may have been judged."""
+        self.since: Final = checkpoint.since
+        """When breachwatch first had the partition: what was in the input by then arrives at that instant; 0: not known."""
         self.watermark = checkpoint.watermark
         """The newest instant the feed has shown in this partition; 0: none."""
         self.cursor = 0
         """Which record of the batch in hand is next."""
         self.catch_up_to = 0
         """Where the input ended at the release: processed up to there, the partition is live."""
+        self.past_on_arrival: dict[bytes, int] = {}
+        """Record keys of tickets whose next instant was past when their newest event arrived, to that arrival."""
         self.suspensions: int | None = None
         """How often this process had been away when the partition was last known to be ours; ``None``: not asked yet."""
         self._clock_is_feed = settings.clock is ClockMode.EVENT
         self._grace = settings.grace
+        self._partitions = settings.partitions
 
     @property
     def live(self) -> bool:
@@ -118,4 +123,12 @@ class Shard:
 
     def checkpoint(self, committed: int) -> Checkpoint:
         """What is known of the partition as a whole. ``committed``: the input offset that the group has committed."""
-        return Checkpoint(self.watermark, self.outputs.unknown_from(committed), self.swept, self.deployed, self.appended)
+        return Checkpoint(
+            self.watermark,
+            self.outputs.unknown_from(committed),
+            self.swept,
+            self.deployed,
+            self.appended,
+            self.since,
+            self._partitions,
+        )

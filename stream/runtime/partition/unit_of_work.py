@@ -5,6 +5,8 @@ No I/O and no ``await``: from the reading of a ticket to its writing nobody else
 The unit changes the shard in memory (tickets, timers, open commitments, watermark) before its outputs are committed and its
 changes are in the changelog. Nothing takes such a change back. Memory may run ahead of the log because every exception in
 between ends the process (``stream.runtime.abort``), and the next owner starts from what the log has.
+
+Longer than 300 lines because nothing else may change the shard: events, timers, the sweep and the retention do it here.
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ from stream.runtime.recovery.outputs import ORIGIN
 from stream.runtime.settings import ClockMode
 from stream.runtime.timers import TimerQueue
 from stream.sla.codec import codec
+from stream.sla.effects import TIMER, Kind
 from stream.sla.engine import Engine, Outcome, Step
 from stream.wire.decode import Rejected, RejectReason, Tick, conflicting, decode
 from stream.wire.effect import encode_rejected
@@ -46,6 +49,8 @@ MOST_SECONDS: Final = 0.1
 """A unit ends after so much work: what it emits goes out when it ends."""
 MOST_MISSPELLINGS: Final = 100
 """A partition logs no more values that differ from the policies' in spelling alone."""
+HISTORY_ARRIVES: Final = 24 * 3_600_000_000
+"""Microseconds of the feed's time for which a ticket is kept at least after a change of it."""
 SLICE_SECONDS: Final = 0.01
 """Work at a stretch. In between the event loop does what else there is: other partitions' deadlines, heartbeats, answers of
 the broker. An event takes some ten steps of the loop from the broker to its effects, and each may wait for a slice of each
@@ -71,17 +76,21 @@ class Stop(Enum):
     """It goes on after ``UnitOfWork.resumed``."""
 
 
+_BREACHED: Final = Kind.BREACHED
 _DONE: Final = Stop.DONE
 _FULL: Final = Stop.FULL
 _YIELD: Final = Stop.YIELD
 
 
-def expiration(ended: int | None, retention: int | None) -> int | None:
+def expiration(ended: int | None, retention: int | None, watermark: int = 0) -> int | None:
     """When a ticket is to be forgotten, by the feed's time, epoch microseconds; ``None``: not yet, for it is open, or never.
 
-    ``ended``: as ``State.ended``. ``retention`` in microseconds; ``None``: for ever.
+    ``ended``: as ``State.ended``. ``retention`` in microseconds; ``None``: for ever. ``watermark``: of the feed when the ticket
+    was changed last. A ticket that ended long ago is kept for a while: more of its history may be on the way.
     """
-    return None if ended is None or retention is None else ended + retention
+    if ended is None or retention is None:
+        return None
+    return max(ended + retention, watermark + min(retention, HISTORY_ARRIVES))
 
 
 class UnitOfWork:
@@ -100,6 +109,10 @@ class UnitOfWork:
         ``part``: of the usual length of the unit and of its slices."""
         self.states: dict[bytes, State] = {}
         """Tickets that were changed, as they are now."""
+        self.settled: dict[bytes, int] = {}
+        """Record keys of tickets that time made settle, to the instant of that."""
+        self.unmeasured: set[str] = set()
+        """Ids of effects that were true before the event arrived that shows them: the delay is the feed's."""
         self.forgotten: set[bytes] = set()
         """Closed tickets whose retention is over."""
         self.effects: list[Effect] = []
@@ -190,6 +203,10 @@ class UnitOfWork:
             self._woken += 1
             self._idle = False
             self._keep(key, state, step, None if self._clock_is_feed else self._clock)
+            if step.settled:
+                self.settled[key] = step.settled
+            if (arrived := self._shard.past_on_arrival.get(key, 0)) and step.effects:
+                self._shown_by_arrival(key, step, arrived, arrived)
             if (stop := self._stop()) is not None:
                 return stop
         return _DONE
@@ -250,6 +267,7 @@ class UnitOfWork:
             self._open_counts.change(self._state(key), None)
             self._shard.tickets.pop(key, None)
             self._shard.recent.drop(key)
+            self._shard.past_on_arrival.pop(key, None)
             self.states.pop(key, None)
             self._unwritten.discard(key)
             self.forgotten.add(key)
@@ -271,7 +289,12 @@ class UnitOfWork:
         self._shard.advance_watermark(event.at)
         key: bytes = record.key
         state = self._state(key)
-        step = self._engine_for(key, state).apply(state, read.ticket, event, self._shard.watermark if now is None else now)
+        arrived = 0
+        if now is None:
+            now = self._shard.watermark
+        else:  # a broker's clock may be ahead of ours
+            arrived = max(min(record.timestamp * 1_000, now), self._shard.since)
+        step = self._engine_for(key, state).apply(state, read.ticket, event, now, arrived)
         if step.outcome is Outcome.CONFLICT:
             self._reject(record, conflicting(event))
             return
@@ -286,8 +309,25 @@ class UnitOfWork:
             self._note_unmatched(read.ticket, step.state)
         if step.outcome is not Outcome.DUPLICATE:
             self._keep(key, state, step)
+            if arrived:
+                self._shown_by_arrival(key, step, self._shard.past_on_arrival.get(key, 0), arrived)
             if step.state.head.deployment != self._newest:
                 self._sweep_again(key, step.state.head.deployment)
+
+    def _shown_by_arrival(self, key: bytes, step: Step, before: int, arrived: int) -> None:
+        """Note which breaches were true before the event arrived that shows them: no worker could have detected them then.
+
+        ``before``: when the event arrived that set the instants up to this step; 0: they were not past then. ``arrived``: the
+        same of the event that was applied.
+        """
+        past_on_arrival = self._shard.past_on_arrival
+        for effect in step.effects:
+            if effect.kind is _BREACHED and effect.at < (before if effect.cause == TIMER else arrived):
+                self.unmeasured.add(effect.id)
+        if step.wake_at is not None and step.wake_at <= arrived:
+            past_on_arrival[key] = max(before, arrived)
+        elif before:
+            del past_on_arrival[key]
 
     def _note_unmatched(self, ticket: str, state: State) -> None:
         spellings = self._engine.deployments.timeline.last.policies.spellings()
@@ -333,7 +373,7 @@ class UnitOfWork:
         self.forgotten.discard(key)
         self._open_counts.change(before, step.state)
         self._shard.timers.set(key, step.wake_at)
-        self._shard.expirations.set(key, expiration(step.state.ended, self._settings.retention))
+        self._shard.expirations.set(key, expiration(step.state.ended, self._settings.retention, self._shard.watermark))
         for effect in step.effects:
             if self._outcomes_only and effect.routine:
                 continue

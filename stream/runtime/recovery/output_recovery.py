@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from aiokafka.structs import TopicPartition
 
-from stream.runtime.recovery.outputs import DEPLOYED, ORIGIN
+from stream.runtime.recovery.outputs import DEPLOYED, ORIGIN, SETTLED
 from stream.sla.effects import TIMER
 from stream.wire.effect import decode_effect
 
@@ -81,5 +81,7 @@ def _note(outputs: Outputs, record: Any) -> None:
     outputs.emitted_ids.add(headers["ce_id"])
     effect = decode_effect(record.value)
     outputs.deployed[record.key] = max(outputs.deployed.get(record.key, 0), int(headers.get(DEPLOYED, 0)))
+    if SETTLED in headers:
+        outputs.woken_until[record.key] = max(outputs.woken_until.get(record.key, 0), int(headers[SETTLED]))
     if (effect.cause == TIMER and not effect.late) or effect.deployment is not None:
         outputs.woken_until[record.key] = max(outputs.woken_until.get(record.key, 0), effect.at)

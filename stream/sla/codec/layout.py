@@ -21,6 +21,7 @@ from stream.sla.ticket.commitment_state import NOT_ADJUSTED, Adjustment, Commitm
 from stream.sla.ticket.escalation_state import EscalationState
 from stream.sla.ticket.history import History, Value
 from stream.sla.ticket.names import CommitmentKey, LadderKey, Names, pack_keys, pack_names, promised, unpack_keys, unpack_names
+from stream.sla.ticket.settling import Settling
 from stream.sla.ticket.state import OpenCommitment, State, Summary, Ticket, commitment_status, has_ended
 from stream.sla.ticket.stopwatch import Stopwatch, Stretches
 
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
 VERSION: Final = b"\x02"
 
-_Rare = tuple[int | None, int | None, int | None, int, int, int, int, int | None, bool]
+_Rare = tuple[int | None, int | None, int | None, int, int, int, int, int | None, bool, int, int]
 """Of a commitment: revision (from its effective_from; ``None``: 0), then its adjustment."""
 _Escalation = tuple[int, int, tuple[str, ...], int, int, int, int, int | None, int | None]
 """Of an escalation: cycle, effective_from (from the start), raised (then an empty name and passed_over, where there is any),
@@ -48,8 +49,10 @@ _Head = tuple[int | None, int | None, str, bool, bytes, list[Value], bytes]
 """Of a ticket: next, the instant of its newest event, ended_by, started, names of fields, their values, parts."""
 _Tail = tuple[_Last | None, str, tuple[str, ...], int, bool, int | None, int]
 """Of a ticket: last, id, parties, ended_at, partial, last_timer_at, deployment."""
-_Rest = tuple[_Tail, bytes, int, str, tuple[_Head, _Tail] | None, tuple[str, ...], dict[str, int]]
-"""Of a state: its head's late part, its history (packed, kept, source), base, old_ids, revisions."""
+_Settling = tuple[int, int, int, int, int | None]
+"""Of a state: its settling, and next of its head."""
+_Rest = tuple[_Tail, bytes, int, str, tuple[_Head, _Tail] | None, tuple[str, ...], dict[str, int], _Settling | None]
+"""Of a state: its head's late part, its history (packed, kept, source), base, old_ids, revisions, settling."""
 
 _AS_DUE: Final = -1
 _write: Final = msgspec.msgpack.Encoder().encode
@@ -63,18 +66,29 @@ def encode(state: State) -> bytes:
     recent, base = state.recent, state.base
     head_part, tail = _head_and_tail(state.head, recent.source)
     before = None if base is None else _head_and_tail(base, recent.source)
+    settling: _Settling | None = None
+    if state.settling is not None:
+        until, deployment, arrived, settles_at = state.settling
+        settling = (until, deployment, arrived, settles_at, state.head.next)
+        wake_at = state.wake_at
+        # ``peek`` takes the instant of the next wake-up from the head, and does not read the settling.
+        head_part = (None if wake_at is None else wake_at - 1, *head_part[1:])
     return VERSION + _write(
-        (head_part, (tail, recent.packed, recent.kept, recent.source, before, state.old_ids, state.revisions))
+        (head_part, (tail, recent.packed, recent.kept, recent.source, before, state.old_ids, state.revisions, settling))
     )
 
 
 def decode(data: bytes) -> State:
     """``data`` with its mark. Raises msgspec.DecodeError and IndexError."""
-    head_part, (tail, packed, kept, source, base, old_ids, revisions) = _read(data[1:])
+    head_part, (tail, packed, kept, source, base, old_ids, revisions, settled_later) = _read(data[1:])
     head = _ticket(head_part, tail, source)
+    settling: Settling | None = None
+    if settled_later is not None:
+        until, deployment, arrived, settles_at, head.next = settled_later
+        settling = Settling(until, deployment, arrived, settles_at)
     newest = head_part[1] if kept else None
     recent = History(packed, kept, 0 if newest is None else newest, source)
-    return State(head, recent, None if base is None else _ticket(base[0], base[1], source), old_ids, revisions)
+    return State(head, recent, None if base is None else _ticket(base[0], base[1], source), old_ids, revisions, settling)
 
 
 def peek(data: bytes) -> Summary:

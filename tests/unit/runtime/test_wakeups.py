@@ -161,7 +161,7 @@ class _Partition:
         self.shard.life.enter(State.RUNNING)
 
     def unit_of_work(self) -> UnitOfWork:
-        return UnitOfWork(self.engine, self.settings, self.shard, self.wall)
+        return UnitOfWork(self.engine, self.settings, self.shard, self.wall, lambda: 0.0)
 
     def run(self, work: UnitOfWork, step: Callable[[], Stop]) -> tuple[bool, list[Effect]]:
         """Run a unit of work. Returns whether it is done, and its effects."""
@@ -354,7 +354,14 @@ def test_timers_that_expire_during_a_yield_fire_in_the_next_unit(tmp_path: Path,
         context.take(_records([_created("a", START), _created("b", START + 1), _created("c", START + SECOND)]))
         shard = context.shard
         context.go_live()
-        unknown: Any = SimpleNamespace(woken_until={}, emitted_ids=set(), deployed={}, write=write, unknown_from=lambda _: {})
+        unknown: Any = SimpleNamespace(
+            woken_until={},
+            emitted_ids=set(),
+            deployed={},
+            may_be_forgotten=lambda: False,
+            unknown_from=lambda _: {},
+            write=write,
+        )
         shard.outputs = shard.changelog = unknown
         readings = iter(range(START + HOUR + context.settings.grace + 2, START + 2 * HOUR, 5 * SECOND))
         ours: Any = SimpleNamespace(committed=lambda _: 0, prove=lambda _: asyncio.sleep(0))
@@ -449,6 +456,33 @@ def test_a_full_unit_of_work_leaves_the_rest_to_the_next_one(tmp_path: Path, mon
     asyncio.run(run())
 
 
+def test_a_survey_on_a_ticket_that_was_removed_promises_nothing_and_is_removed_in_its_turn(tmp_path: Path) -> None:
+    """The survey comes after the ticket was dropped: all that is known of it is the survey."""
+    closed = Event(at=START + HOUR, id="closed", type="ticket.changed", source="desk", fields={"status": "closed"})
+    survey = Event(at=START + 50 * 24 * HOUR, id="csat", type="ticket.changed", source="desk", fields={"csat": "good"})
+    feed: list[tuple[str, Event] | int] = [
+        _created("a", START),
+        ("a", closed),
+        START + 40 * 24 * HOUR,
+        ("a", survey),
+        START + 60 * 24 * HOUR,
+        START + 90 * 24 * HOUR,
+    ]
+
+    async def run() -> None:
+        context = _Partition(tmp_path, clock="event", retention="30d")
+        records = _records(feed)
+        context.take(records[:3])
+        assert (context.forgotten, set(context.shard.tickets)) == ([b"a"], set())
+        assert context.take(records[3:5]) == []
+        state = codec.decode(context.shard.tickets[b"a"])
+        assert (state.head.partial, state.head.started, state.wake_at) == (True, False, None)
+        assert context.take(records[5:]) == []
+        assert (context.forgotten, set(context.shard.tickets)) == ([b"a", b"a"], set())
+
+    asyncio.run(run())
+
+
 @pytest.mark.parametrize("size", [1, 2, 100])
 def test_a_closed_ticket_is_removed_when_the_feed_passes_its_retention(tmp_path: Path, size: int) -> None:
     closed = Event(at=START + HOUR, id="closed", type="ticket.changed", source="desk", fields={"status": "closed"})
@@ -520,6 +554,22 @@ def _counted(open_counts: OpenCommitmentCounts) -> tuple[object, ...]:
     return open_counts.open, states, open_counts.due, open_counts.began
 
 
+def test_another_fact_with_a_known_identity_becomes_a_dead_letter_and_changes_nothing(tmp_path: Path) -> None:
+    async def run() -> None:
+        context = _Partition(tmp_path)
+        first = _created("a", START)
+        other = "a", Event(at=START, id=first[1].id, type="ticket.changed", source="desk", fields={"status": "closed"})
+        work = context.unit_of_work()
+
+        assert work.take(Batch(_records([first, other, first]), None, 3)) is Stop.DONE
+        (dead_letter,) = work.dead_letters
+        assert b'"reason":"conflict"' in (dead_letter.value or b"")
+        assert work.rejected == {"conflict": 1}
+        assert work.states[b"a"].head.fields["status"] == "new"
+
+    asyncio.run(run())
+
+
 def test_an_invalid_record_becomes_a_dead_letter_and_the_others_are_processed(tmp_path: Path) -> None:
     async def run() -> None:
         context = _Partition(tmp_path)
@@ -527,7 +577,8 @@ def test_an_invalid_record_becomes_a_dead_letter_and_the_others_are_processed(tm
         records[1] = replace(records[1], value=b"?")
         work = context.unit_of_work()
 
-        assert work.take(Batch(records, None, 3)) is Stop.DONE
+        done, _ = context.run(work, lambda: work.take(Batch(records, None, 3)))
+        assert done
         assert len(work.dead_letters) == 1
         assert set(work.states) == {b"a", b"c"}
 
@@ -597,6 +648,7 @@ def test_an_effect_names_the_deployment_by_which_its_ticket_was_judged(tmp_path:
             woken_until={},
             emitted_ids=set(),
             deployed={b"known to a predecessor": 1},
+            may_be_forgotten=lambda: False,
             write=write,
             unknown_from=lambda _: {},
             finished=lambda _end, live: None,

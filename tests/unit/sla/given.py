@@ -14,7 +14,7 @@ from stream.sla.policy.policy import Choice, Commitment, Ladder, LadderKind, Lev
 from stream.sla.policy.resolve import PolicySet
 
 if TYPE_CHECKING:
-    from stream.sla.effects import Effect
+    from stream.sla.effects import Effect, Kind
     from stream.sla.policy.timeline import Deployments
     from stream.sla.ticket.state import State
 
@@ -28,7 +28,7 @@ def share(per_cent: int) -> Threshold:
 
 
 def used(text: str) -> Threshold:
-    return Threshold(ThresholdKind.USED, text, duration=Duration.parse(text))
+    return Threshold(ThresholdKind.USED, text, duration=Duration.parse_any(text))
 
 
 def left(text: str) -> Threshold:
@@ -36,11 +36,12 @@ def left(text: str) -> Threshold:
 
 
 def after(text: str) -> Threshold:
-    return Threshold(ThresholdKind.AFTER, f"+{text}", duration=Duration.parse(text))
+    duration = Duration.parse_any(f"+{text}") if "business" in text else Duration.parse(text)
+    return Threshold(ThresholdKind.AFTER, f"+{text}", duration=duration)
 
 
 def by_priority(**targets: str) -> Choice[Duration]:
-    return Choice(tuple((FieldIn("priority", frozenset({p})), Duration.parse(t)) for p, t in targets.items()))
+    return Choice(tuple((FieldIn("priority", frozenset({p})), Duration.parse_any(t)) for p, t in targets.items()))
 
 
 def commitment(
@@ -95,8 +96,9 @@ class Life:
         self.steps: list[Step] = []
         self.effects: list[Effect] = []
 
-    def event(self, event: Event, now: int | None = None) -> Life:
-        return self._take(self.engine.apply(self.state, "T", event, event.at if now is None else now))
+    def event(self, event: Event, now: int | None = None, *, arrived: int = 0) -> Life:
+        now = arrived or event.at if now is None else now
+        return self._take(self.engine.apply(self.state, "T", event, now, arrived))
 
     def wake(self, now: int) -> Life:
         assert self.state is not None
@@ -107,6 +109,11 @@ class Life:
         self.steps.append(step)
         self.effects += step.effects
         return self
+
+    def standing(self) -> dict[Kind, Effect]:
+        """By kind, the newest of what was emitted and not taken back."""
+        taken_back = {effect.retracts for effect in self.effects}
+        return {effect.kind: effect for effect in self.effects if effect.id not in taken_back and not effect.retracts}
 
     def lines(self, *kinds: str) -> list[str]:
         """``"kind level @hours"`` of what was emitted, of these kinds only where some are given."""

@@ -170,6 +170,26 @@ def test_a_bounded_history_emits_the_same_as_a_whole_one() -> None:
     assert whole.wake(99 * HOUR).lines() == bounded.wake(99 * HOUR).lines()
 
 
+def test_without_routine_effects_all_others_and_the_state_are_the_same() -> None:
+    events = [
+        created(0, "p2"),
+        changed(1 * HOUR, status="pending"),
+        changed(2 * HOUR, status="open"),
+        changed(3 * HOUR, priority="p1"),
+        changed(4 * HOUR, status="solved"),
+        changed(5 * HOUR, status="open"),
+        changed(4 * HOUR + 1, team="late"),
+    ]
+    whole, terse = Life(RESOLUTION), Life(RESOLUTION, routine=False)
+    for event in events:
+        whole.event(event)
+        terse.event(event)
+
+    assert whole.wake(99 * HOUR).state == terse.wake(99 * HOUR).state
+    assert any(effect.routine for effect in whole.effects)
+    assert terse.effects == [effect for effect in whole.effects if not effect.routine]
+
+
 def test_a_late_event_does_not_lengthen_a_full_history_and_corrects_what_was_emitted() -> None:
     events = [created(0, "p2"), changed(5 * HOUR, team="a"), changed(9 * HOUR, team="b"), changed(10 * HOUR, team="c")]
     whole, bounded = Life(RESOLUTION), Life(RESOLUTION, history=4)
@@ -248,6 +268,53 @@ def test_a_correction_shows_when_it_was_noticed_what_it_takes_back_and_in_which_
     assert (life.steps[-1].outcome, life.steps[-1].wake_at) == (Outcome.LATE, None)
 
 
+def test_a_late_pause_restates_how_late_a_commitment_was_fulfilled_and_how_long_a_measured_one_took() -> None:
+    life = Life(policy_set(commitment("resolution", p1="1h"), commitment("agent_work", p2="1h")))
+    life.event(created(0)).event(changed(6 * HOUR, status="solved"))
+    before = life.standing()
+    assert (before[Kind.MET_LATE].elapsed, before[Kind.MEASURED].elapsed) == (6 * HOUR, 6 * HOUR)
+
+    life.event(changed(2 * HOUR, status="pending"), now=7 * HOUR).event(changed(3 * HOUR, status="open"), now=7 * HOUR)
+
+    standing = life.standing()
+    late = standing[Kind.MET_LATE]
+    assert (late.id, late.elapsed, late.paused, late.late) == (f"{before[Kind.MET_LATE].id}.2", 5 * HOUR, 1 * HOUR, True)
+    taken_back = [effect for effect in life.effects if effect.retracts == before[Kind.MET_LATE].id]
+    assert [(effect.kind, effect.reason, effect.elapsed) for effect in taken_back] == [
+        (Kind.RETRACTED, Reason.RESTATED, 6 * HOUR)
+    ]
+    assert standing[Kind.BREACHED] == before[Kind.BREACHED]  # it was breached before the pause
+    assert (standing[Kind.MEASURED].elapsed, standing[Kind.MEASURED].paused) == (5 * HOUR, 1 * HOUR)
+
+
+def test_a_late_change_of_team_restates_what_was_emitted_since_and_nothing_before() -> None:
+    life = Life(RESOLUTION).event(created(0, team="a")).wake(5 * HOUR)
+    before = life.standing()
+
+    life.event(changed(3 * HOUR, team="b"), now=5 * HOUR)
+
+    standing = life.standing()
+    assert standing[Kind.WARNED] == before[Kind.WARNED]
+    assert (standing[Kind.BREACHED].fields["team"], standing[Kind.BREACHED].at) == ("b", 4 * HOUR)
+    retraction = life.steps[-1].effects[0]
+    assert (retraction.kind, retraction.reason, retraction.retracts) == (
+        Kind.BREACH_RETRACTED,
+        Reason.RESTATED,
+        before[Kind.BREACHED].id,
+    )
+
+
+def test_what_takes_a_routine_effect_back_is_routine() -> None:
+    life = Life(policy_set(commitment("next_response", p1="1h")))
+    life.event(created(0)).event(commented(1 * HOUR)).event(commented(2 * HOUR, "customer"))
+    life.event(changed(2 * HOUR - 1, team="b"))
+
+    assert [(effect.kind, effect.routine) for effect in life.steps[-1].effects] == [
+        (Kind.RETRACTED, True),
+        (Kind.STARTED, True),
+    ]
+
+
 def test_what_is_not_a_breach_is_taken_back_by_the_kind_of_its_topic() -> None:
     policies = policy_set(commitment("resolution", share(50)), ladders=(ladder(("team", share(75)), on="resolution"),))
     life = Life(policies).event(created(0)).wake(5 * HOUR).event(changed(1 * HOUR, status="solved"), now=6 * HOUR)
@@ -316,7 +383,7 @@ def test_a_correction_emits_nothing_that_time_has_not_made_true_yet() -> None:
 
     life.event(changed(1 * HOUR, channel="chat"), now=4 * HOUR + 1)
 
-    assert life.steps[-1].effects == ()
+    assert {effect.commitment for effect in life.steps[-1].effects} == {"first"}
     assert life.steps[-1].wake_at == 4 * HOUR + 2
 
 

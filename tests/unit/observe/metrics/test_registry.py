@@ -137,6 +137,20 @@ def test_a_retracted_breach_is_counted_beside_the_breach_and_not_subtracted(metr
     assert value("sla_retractions_total", **P1, kind="other") == 0
 
 
+def test_a_fact_that_is_stated_again_counts_once(metrics: Metrics, value: Value) -> None:
+    kinds = (Kind.STARTED, Kind.MET_LATE, Kind.CANCELLED, Kind.WARNED, Kind.RAISED)
+    for kind in kinds:
+        taken_back = effect(Kind.RETRACTED, retracts_kind=kind, retracts_reason=Reason.FULFILLED, reason=Reason.RESTATED)
+        metrics.effects([effect(kind, level="l"), taken_back, effect(kind, level="l", id="1.1")], clock_is_wall=True)
+
+    what = {"policy": "gold", "commitment": "first_response"}
+    assert value("sla_commitments_started_total", **P1) == 1
+    assert value("sla_commitments_total", **P1, outcome="cancelled") == 1
+    assert value("sla_commitment_time_seconds_count", **what) == 1
+    assert value("sla_warnings_total", **what, stage="l") == 1
+    assert value("sla_escalations_total", policy="gold", ladder="", level="l", reason="target_passed") == 1
+
+
 @pytest.mark.parametrize(
     ("taken_back", "reason", "target", "kind"),
     [

@@ -1,0 +1,109 @@
+"""Old events: what they make true of the past is published late, and only once their ticket has settled.
+
+An event is *old* if it reaches Kafka more than ``late_after`` after it happened: a backfill, an outage of the source, a first
+connection. Rules:
+
+1. What became true up to ``late_after`` before the arrival of a ticket's newest old event is *past*: it is published as late,
+   because nobody could have acted in time. What becomes true after that is news.
+2. An old event makes its ticket settle. Until no other old event of the ticket has arrived for the settling time, nothing past
+   is published. The ticket itself is folded at once, so that its next deadlines are known.
+3. News is not delayed. Where something becomes true that is not past, where an event comes that is not old, and where a
+   deployment changes the past, the ticket settles at once.
+4. Where the history is full, what its events make true is published, and the ticket goes on settling.
+5. What is published when a ticket settles is the difference between what was published and what is true, as for any late event.
+
+So a ticket has settled at the same instant, and with the same effects, whoever owns it: the instants are stored with it.
+"""
+
+from __future__ import annotations
+
+from operator import attrgetter
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+import msgspec
+
+from stream.sla.correction import Correction, difference
+from stream.sla.effects import TIMER, Reason, deployment_cause
+from stream.sla.refold import Extent, extent, refold
+from stream.sla.ticket.history import packed
+from stream.sla.ticket.settling import Settling
+from stream.sla.ticket.state import State
+
+if TYPE_CHECKING:
+    from stream.sla.effects import Effect
+    from stream.sla.policy.timeline import Deployments, Timeline
+    from stream.sla.ticket.state import Ticket
+
+
+class Lateness(NamedTuple):
+    """When an event is old, and how long its ticket settles. Microseconds."""
+
+    late_after: int = 60_000_000
+    """An event is old if it reaches Kafka more than this after it happened."""
+    settling: int = 10_000_000
+
+    def settling_from(self, head: Ticket, settling: Settling | None, arrived: int) -> Settling:
+        """An old event arrives. ``settling``: as it was before; ``None``: everything about the ticket is published."""
+        published = extent(head) if settling is None else Extent(settling.until, settling.deployment)
+        # Later than all that arrived before, by however little: so the order of the arrivals is known.
+        newest = arrived if settling is None else max(arrived, settling.arrived + 1)
+        return Settling(published.until, published.deployment, newest, newest + self.settling)
+
+    def past_of(self, settling: Settling) -> int:
+        """What became true up to and at this instant is past."""
+        return settling.arrived - self.late_after
+
+
+DEFAULT: Final = Lateness()
+_arrived = attrgetter("arrived")
+
+
+def settle(
+    deployments: Deployments, lateness: Lateness, state: State, settling: Settling, now: int
+) -> tuple[State, tuple[Effect, ...]]:
+    """The ticket after it has settled, judged by the present timeline, and what is to be emitted: all that is past too."""
+    past = lateness.past_of(settling)
+    return _published(deployments, state, settling, now, (past, past + 1))
+
+
+def make_room(
+    deployments: Deployments, lateness: Lateness, state: State, settling: Settling, now: int
+) -> tuple[State, tuple[Effect, ...]]:
+    """The ticket when its history is full, and what is to be emitted: what its events make true, up to the newest of them.
+
+    It goes on settling, because more events may follow.
+    """
+    after, effects = _published(deployments, state, settling, now, (lateness.past_of(settling), 0))
+    again = lateness.settling_from(after.head, None, settling.arrived)
+    return State(after.head, after.recent, after.base, after.old_ids, after.revisions, again), effects
+
+
+def _published(
+    deployments: Deployments, state: State, settling: Settling, now: int, bounds: tuple[int, int]
+) -> tuple[State, tuple[Effect, ...]]:
+    """``bounds``: what is past, and up to where time is to be let pass at least."""
+    history, reached, (past, until) = state.history, extent(state.head), bounds
+    published = Extent(settling.until, settling.deployment)
+    others = [event for event in history if not event.arrived]
+    emitted = refold(_timeline_up_to(deployments, published), state, others, now, published)
+    events = [msgspec.structs.replace(event, arrived=0) if event.arrived else event for event in history]
+    to = Extent(max(reached.until, until), reached.deployment)
+    timeline = deployments.timeline
+    news_after: int | None = None
+    true = refold(timeline, state, events, now, to)
+    if timeline.agrees(reached.deployment, reached.until - 1):
+        waiting = sorted([event for event in history if event.arrived], key=_arrived)
+        arrivals = tuple([(event.at, event.id) for event in waiting])
+        correction, news_after = Correction(TIMER, Reason.CORRECTED, None, arrivals), past
+    else:  # in one step with what waits, so that nothing is emitted that the deployment takes back
+        number = timeline.last.number
+        correction = Correction(deployment_cause(number), Reason.REJUDGED, number)
+    effects, revisions = difference(emitted.emitter.effects, true.emitter.effects, state.revisions, correction, news_after)
+    return State(true.ticket, packed(events), state.base, state.old_ids, revisions), effects
+
+
+def _timeline_up_to(deployments: Deployments, reached: Extent) -> Timeline:
+    """The timeline that judged a ticket up to there."""
+    timeline = deployments.timeline
+    agrees = timeline.agrees(reached.deployment, reached.until - 1)
+    return timeline if agrees else deployments.timeline_of(reached.deployment)

@@ -1,0 +1,19 @@
+"""A ticket whose old events are arriving."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Settling(NamedTuple):
+    """Up to where effects were published, and when the rest follows; ``stream.sla.settling`` has the rules. Instants are epoch
+    microseconds. The events that wait are those of the history that have an ``arrived``."""
+
+    until: int
+    """Of what was true without the events that wait, everything before this instant was published."""
+    deployment: int
+    """The number of the deployment that judged it."""
+    arrived: int
+    """When the newest of the events that wait reached Kafka."""
+    settles_at: int
+    """When the ticket has settled, if no older event comes."""
