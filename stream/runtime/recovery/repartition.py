@@ -154,6 +154,8 @@ async def repartition(cluster: Cluster) -> Moves:
         for number, checkpoint in marked.items():  # 4
             await write(producer, topics.changelog, number, [_checkpoint(checkpoint, headers)])
         await grow(cluster.bootstrap, topics, after, client=cluster.client)  # 5
+        while len(await producer.partitions_for(topics.changelog)) < after:
+            await producer.client.force_metadata_update()  # it knows the partitions from before
         for key, number in plan.split.items():  # 6
             state = codec.decode(found[number].tickets[key])
             again = [Record(key, encode_event(state.head.id, event), []) for event in state.history]
