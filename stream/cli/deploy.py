@@ -15,22 +15,25 @@ from stream.cli.deploy_options import Wanted, epoch_now
 from stream.cli.deploy_view import Report, listed, since
 from stream.cli.installation import Installation, installation_options
 from stream.cli.options import instant
-from stream.deployments.export import export_line
-from stream.deployments.facts import Severity
+from stream.deployments.export import ExportError, export_line, read_export_log, read_export_records
+from stream.deployments.facts import Code, Severity
 from stream.deployments.proposal import LEAD, Author, Proposal, stamped
 from stream.language.policies import check
 from stream.runtime.rehearsal import rehearse
 from stream.runtime.settings import ClockMode
+from stream.sla.policy.resolve import PolicySet
 from stream.wire.lines import open_lines
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from stream.deployments.log import Log
     from stream.runtime.kafka.policy_log import ReadLog
     from stream.runtime.rehearsal import Rehearsal
-    from stream.sla.policy.resolve import PolicySet
 
+NO_POLICIES: Final = PolicySet((), {})
+ACCEPTABLE: Final = (Code.VERSION_STAYS_IN_FORCE.value,)
+"""Codes of errors that may be meant: whoever removes the newest version of a policy may know that it keeps its range."""
 _FAILED: Final = 1
 _DIFFERENT: Final = 3
 _REFUSED: Final = 4
@@ -55,6 +58,9 @@ def _accepted(_: click.Context, __: click.Parameter, text: str) -> int | None:
     is_flag=True,
     help="Restore the policies from before the last deployment, from the instant of that deployment on.",
 )
+@click.option(
+    "--withdraw-all", is_flag=True, help="Instead of FILES: withdraw all policies, so that nothing is promised any more."
+)
 @click.option("--rejudge-from", callback=instant, help="Judge everything again from this instant (RFC 3339) on, by FILES.")
 @click.option("--dry-run", is_flag=True, help="Print what would change, and deploy nothing.")
 @click.option(
@@ -73,6 +79,13 @@ def _accepted(_: click.Context, __: click.Parameter, text: str) -> int | None:
     show_default=True,
     metavar="NUMBER|any",
     help="Deploy if at most this number of open deadlines would breach at once.",
+)
+@click.option(
+    "--accept",
+    "accepted_problems",
+    type=click.Choice(ACCEPTABLE),
+    multiple=True,
+    help="Deploy although the step has this error. Repeatable.",
 )
 @click.option(
     "--clock",
@@ -94,6 +107,12 @@ def _accepted(_: click.Context, __: click.Parameter, text: str) -> int | None:
     "export_to",
     type=click.Path(path_type=Path, allow_dash=True, dir_okay=False),
     help="Write all deployments to this file, or to standard output (-), and deploy nothing.",
+)
+@click.option(
+    "--import",
+    "import_from",
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    help="Bring back a log that was lost: append all deployments of this export to the log, which must be empty.",
 )
 @click.option("--list", "list_all", is_flag=True, help="List all deployments, and deploy nothing.")
 @click.option(
@@ -120,8 +139,11 @@ def command(
     by: str,
     note: str,
     export_to: Path | None,
+    import_from: Path | None,
+    accepted_problems: tuple[str, ...],
     history: int,
     *,
+    withdraw_all: bool,
     undoes: bool,
     dry_run: bool,
     list_all: bool,
@@ -129,8 +151,8 @@ def command(
 ) -> None:
     """Put the policies of FILES in force for all workers from one instant on.
 
-    FILES are the complete set: a policy that is in none of them is withdrawn. The command prints the difference from the
-    policies in force and the problems of the step. If nothing changes, it deploys nothing.
+    FILES are the complete set: a policy that is in none of them is withdrawn; --withdraw-all withdraws all. The command prints
+    the difference from the policies in force and the problems of the step. If nothing changes, it deploys nothing.
 
     It refuses to deploy if more open deadlines would breach at once than --accept-breaches allows, or if they were not counted
     (--ask, --against).
@@ -140,9 +162,13 @@ def command(
     """
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # reported below, once, with what to do
     installation = Installation(broker, app_id, topic_prefix)
-    wanted = Wanted(files, undoes, rejudge_from, at, Author(by, note))
-    wanted.check(clock, read_only=export_to is not None or list_all, counts_twice=ask is not None and against is not None)
-    policies = _load(files) if files else None
+    wanted = Wanted(files, withdraw_all, undoes, rejudge_from, at, Author(by, note))
+    alone = [export_to is not None, import_from is not None, list_all]
+    wanted.check(clock, alone=sum(alone), counts_twice=ask is not None and against is not None)
+    if import_from is not None:
+        _import(installation, import_from)
+        return
+    policies = _load(files) if files else NO_POLICIES if withdraw_all else None
     found = installation.read()
     if export_to is not None:
         _export(found, export_to)
@@ -158,7 +184,7 @@ def command(
             rehearsal = ask_workers(ask, proposal.record, token)
         elif against is not None:
             rehearsal = _rehearsed(found.log, proposal, against, history)
-    report = Report(proposal, rehearsal, tuple(_objections(proposal, rehearsal, accept_breaches)))
+    report = Report(proposal, rehearsal, _objections(proposal, rehearsal, accept_breaches, accepted_problems))
     if not as_json:
         for line in report.lines():
             click.echo(line)
@@ -194,13 +220,25 @@ def _load(files: tuple[str, ...]) -> PolicySet:
     return checked.policies
 
 
-def _objections(proposal: Proposal, rehearsal: Rehearsal | None, accepted: int | None) -> Iterator[str]:
+def _objections(
+    proposal: Proposal, rehearsal: Rehearsal | None, accepted: int | None, problems: Sequence[str]
+) -> tuple[str, ...]:
+    """``accepted``: so many breaches, ``None``: any. ``problems``: codes of errors that are accepted."""
+    return (*_errors(proposal, problems), *_breaches(proposal, rehearsal, accepted))
+
+
+def _errors(proposal: Proposal, accepted: Sequence[str]) -> Iterator[str]:
+    """``accepted``: codes of errors."""
     if proposal.changes_nothing or proposal.difference is None:
         return
-    errors = sum(problem.severity is Severity.ERROR for problem in proposal.difference.problems)
-    if errors:
-        yield f"the step has {errors} error{'s' if errors > 1 else ''}, listed above: correct the files"
-    if accepted is None:
+    codes = [one.code for one in proposal.difference.problems if one.severity is Severity.ERROR and one.code not in accepted]
+    if codes:
+        meant = "".join([f", or accept with --accept {code} what is meant" for code in ACCEPTABLE if code in codes])
+        yield f"the step has {len(codes)} error{'s' if len(codes) > 1 else ''}, listed above: correct the files{meant}"
+
+
+def _breaches(proposal: Proposal, rehearsal: Rehearsal | None, accepted: int | None) -> Iterator[str]:
+    if proposal.changes_nothing or proposal.difference is None or accepted is None:
         return
     if rehearsal is None:
         yield (
@@ -223,3 +261,16 @@ def _export(found: ReadLog, path: Path) -> None:
                 file.write(export_line(found.log.entries[number], value))
     except OSError as error:
         raise click.ClickException(f"{path} cannot be written: {error.strerror}") from error
+
+
+def _import(installation: Installation, path: Path) -> None:
+    try:
+        log = read_export_log(path)
+        if log.last is None:
+            raise click.ClickException(f"{path}: there is no deployment in it")
+        values = read_export_records(path)
+    except (ExportError, OSError) as error:
+        raise click.ClickException(str(error)) from error
+    restored = installation.restore(values)
+    for line in listed(restored.log.entries.values()):
+        click.echo(line)

@@ -29,21 +29,23 @@ class Wanted:
     """What the options ask for."""
 
     files: tuple[str, ...]
+    withdraw_all: bool
     undo: bool
     rejudge_from: int | None
     at: int | None
     author: Author
 
-    def check(self, clock: str, *, read_only: bool, counts_twice: bool) -> None:
-        """Raises click.UsageError."""
+    def check(self, clock: str, *, alone: int, counts_twice: bool) -> None:
+        """``alone``: how many options there are that stand alone. Raises click.UsageError."""
         if counts_twice:
             raise click.UsageError("--ask counts the tickets of workers, --against those of a file: give one of them")
-        if read_only:
-            if self.files or self.undo:
-                raise click.UsageError("--export and --list deploy nothing: leave out FILES and --undo")
+        given = bool(self.files) + self.withdraw_all + self.undo
+        if alone:
+            if given or alone > 1:
+                raise click.UsageError("--export, --import and --list stand alone: leave out FILES, --withdraw-all and --undo")
             return
-        if self.undo == bool(self.files):
-            raise click.UsageError("give the FILES of the policies that are to hold, or --undo")
+        if given != 1:
+            raise click.UsageError("give the FILES of the policies that are to hold, or --withdraw-all, or --undo")
         if self.rejudge_from is not None:
             if self.undo or self.at is not None:
                 raise click.UsageError("--rejudge-from goes with FILES, and neither with --undo nor with --at")

@@ -15,7 +15,7 @@ from stream.runtime.kafka.policy_log import PolicyLog, PolicyLogError
 from stream.runtime.kafka.topic_admin import verify_policies
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Callable, Coroutine, Sequence
 
     from stream.deployments.log import Entry
     from stream.deployments.record import Record
@@ -48,6 +48,10 @@ class Installation:
             if void.reason is Reason.UNREADABLE:
                 click.echo(f"warning: {void.text}; it is void", err=True)
         return found
+
+    def restore(self, values: Sequence[bytes]) -> ReadLog:
+        """Append the records of an export to an empty log. Raises click.ClickException."""
+        return self._run(self._log().restore(values))
 
     def append(self, record: Record) -> Entry:
         """Append a record, and read it back. Raises click.ClickException."""

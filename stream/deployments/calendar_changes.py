@@ -49,7 +49,7 @@ def changed_days(before: Mapping[str, Calendar], after: Mapping[str, Calendar], 
     """
     for name, new in after.items():
         old = before.get(name)
-        if old is None:
+        if old is None or old.content is new.content or old.content == new.content:
             continue
         today = day_of(new, at)
         for day in range(max(today - PAST_DAYS, 0), min(today + days, _LAST_DAY + 1)):

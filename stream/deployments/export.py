@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 
 from stream.deployments.log import Added, Log
+from stream.deployments.record import Kind, Record, decode_record, encode_record
 from stream.sla.policy.timeline import SINCE_EVER
 from stream.wire.instants import AwareTime, epoch_micros, format_instant
 from stream.wire.lines import open_lines
@@ -64,6 +65,27 @@ def read_export_log(path: Path) -> Log:
     except (EOFError, zlib.error) as error:
         raise ExportError(f"{path}: not a whole gzip file: {error}") from error
     return log
+
+
+def read_export_records(path: Path) -> list[bytes]:
+    """The records of an export as they are to be appended to an empty topic, so that each deployment keeps its number.
+
+    Where the log had void records there are void ones again. Each valid one keeps the instant of its append: checkpoints of
+    partitions tell logs apart by it. Raises ExportError, OSError.
+    """
+    values: dict[int, bytes] = {}
+    with open_lines(path) as lines:
+        for _, line in lines:
+            parts = msgspec.json.decode(line, type=_Line)
+            record = decode_record(parts.record)
+            appended = record.appended or epoch_micros(parts.appended)
+            values[parts.number] = encode_record(msgspec.structs.replace(record, appended=appended))
+    return [values.get(number) or _void(number) for number in range(max(values) + 1)]
+
+
+def _void(number: int) -> bytes:
+    """A record that is void at this offset, because it would follow itself."""
+    return encode_record(Record(after=number, at=0, kind=Kind.DEPLOY, note="stands for a void record", fingerprint="", set=b""))
 
 
 def read_export(path: Path) -> Deployments:

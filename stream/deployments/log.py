@@ -14,7 +14,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 from stream.deployments.record import FIRST, Kind, NewerFormError, RecordError, decode_record
-from stream.deployments.snapshot import NewerSnapshotError, SnapshotError
+from stream.deployments.snapshot import NewerSnapshotError, SnapshotError, fingerprint_of
 from stream.deployments.snapshot import decode as decode_snapshot
 from stream.sla.policy.timeline import Deployments, Origin
 
@@ -106,11 +106,13 @@ class Log:
             if record.after != self.next_after:
                 return Void(offset, Reason.OVERTAKEN, self._overtaken(offset, record))
             policies = decode_snapshot(record.set)
+            if fingerprint_of(record.set) != record.fingerprint:
+                raise RecordError(f"its set is not the one of the fingerprint {record.fingerprint}")  # noqa: TRY301
         except (NewerFormError, NewerSnapshotError) as error:
             return Void(offset, Reason.NEWER_FORM, f"record {offset} of the log of deployments: {error}")
         except (RecordError, SnapshotError) as error:
             return Void(offset, Reason.UNREADABLE, f"record {offset} of the log of deployments: {error}")
-        known = self.deployments
+        known, appended = self.deployments, record.appended or appended
         try:
             origin = Origin(appended, rejudges=record.kind is not Kind.DEPLOY)
             if known is None:

@@ -10,6 +10,7 @@ Annotations are no help when reading, because compiled modules do not keep them.
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import MISSING, fields, is_dataclass
 from datetime import date
 from enum import Enum
@@ -52,6 +53,10 @@ _CLASSES: Final[dict[str, type[Any]]] = {
         *(Content, Version, DateException, ReadingException, Holiday, Window, Zone, Duration, Delay, Clock),
     )
 }
+
+
+_recent: Final[deque[tuple[Holidays, list[Any]]]] = deque(maxlen=4)
+"""The last answers of ``_holidays_to_plain``: a thousand calendars have the holidays of a few countries."""
 
 
 class UnknownFormError(ValueError):
@@ -111,7 +116,16 @@ def from_plain(plain: object) -> Any:
 
 
 def _holidays_to_plain(holidays: Holidays) -> list[Any]:
-    """Each holiday with all its dates: names are long, and the same every year."""
+    """Each holiday with all its dates: names are long, and the same every year. Equal ones are worked out once in a row."""
+    for known, plain in _recent:
+        if known is holidays or known == holidays:
+            return plain
+    plain = _listed(holidays)
+    _recent.appendleft((holidays, plain))
+    return plain
+
+
+def _listed(holidays: Holidays) -> list[Any]:
     dates: dict[Holiday, list[str]] = {}
     for day, holiday in holidays.days().items():
         dates.setdefault(holiday, []).append(day.isoformat())

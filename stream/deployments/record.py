@@ -58,6 +58,8 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """That of the set (``stream.deployments.snapshot``)."""
     set: bytes
     """The snapshot of the set."""
+    appended: int = 0
+    """When the record was appended first, if this one was imported (epoch microseconds); 0: it was not."""
 
 
 class RecordError(ValueError):

@@ -46,6 +46,14 @@ def fingerprint(policies: PolicySet) -> str:
     return blake2b(normal_form(policies), digest_size=6).hexdigest()
 
 
+def fingerprint_of(data: bytes) -> str:
+    """The fingerprint of the set that ``encode`` wrote as these bytes. Raises SnapshotError."""
+    try:
+        return blake2b(_decompressed(data), digest_size=6).hexdigest()
+    except (zlib.error, ValueError) as error:
+        raise SnapshotError(f"the snapshot is damaged: {error}") from error
+
+
 def encode(policies: PolicySet) -> bytes:
     """The byte of the form, then the normal form compressed with zlib.
 

@@ -13,6 +13,7 @@ import warnings
 from collections.abc import Callable, Mapping
 from datetime import date
 from difflib import get_close_matches
+from functools import cache, lru_cache, partial
 from typing import TYPE_CHECKING, Final
 
 import holidays as library
@@ -121,7 +122,7 @@ def _read_categories(country: str, data: object, report: Report) -> tuple[str, .
     if not isinstance(wanted, list) or not wanted:
         report((), "give a list of categories, such as [public]")
         return ()
-    known = library.country_holidays(country).supported_categories
+    known = _categories_of(country)
     for place, category in enumerate(wanted):
         if category not in known:
             report((place,), f"{country} has no category {shown(category)}: there are {', '.join(known)}")
@@ -132,19 +133,30 @@ def _read_categories(country: str, data: object, report: Report) -> tuple[str, .
 def _country_days(
     country: str, subdivision: str | None, categories: tuple[str, ...]
 ) -> Callable[[int], Mapping[date, list[str]]]:
+    return partial(_days_of, country, subdivision, categories)
+
+
+@lru_cache(maxsize=32_768)
+def _days_of(country: str, subdivision: str | None, categories: tuple[str, ...], year: int) -> Mapping[date, list[str]]:
+    """Not to be changed: all calendars of the country share it."""
+    with warnings.catch_warnings():
+        # The library warns about each year with dates that are not known yet; see the module's docstring.
+        warnings.simplefilter("ignore")
+        found = library.country_holidays(
+            country, subdiv=subdivision, years=year, categories=categories, expand=False, language=_language_of(country)
+        )
+    return {day: found.get_list(day) for day in sorted(found)}
+
+
+@cache
+def _language_of(country: str) -> str | None:
     known = library.country_holidays(country)
-    language = _ENGLISH if _ENGLISH in known.supported_languages else known.default_language
+    return _ENGLISH if _ENGLISH in known.supported_languages else known.default_language
 
-    def days(year: int) -> Mapping[date, list[str]]:
-        with warnings.catch_warnings():
-            # The library warns about each year with dates that are not known yet; see the module's docstring.
-            warnings.simplefilter("ignore")
-            found = library.country_holidays(
-                country, subdiv=subdivision, years=year, categories=categories, expand=False, language=language
-            )
-        return {day: found.get_list(day) for day in sorted(found)}
 
-    return days
+@cache
+def _categories_of(country: str) -> tuple[str, ...]:
+    return tuple(library.country_holidays(country).supported_categories)
 
 
 def _read_left_out(data: object, named: Callable[[int], Mapping[date, list[str]]], report: Report) -> frozenset[str | date]:

@@ -7,6 +7,7 @@ worker that is behind goes on, and corrects what it emitted meanwhile.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from typing import TYPE_CHECKING, Final
 
@@ -63,13 +64,17 @@ class DeploymentFollower:
         """Follow the log until it is cancelled. Ends the worker when the log cannot be used any more."""
         try:
             async for record in self.tail.records():
-                self.take(record)
+                # In a thread: a set of a thousand policies takes a second, in which deadlines would wait.
+                self.know(await asyncio.to_thread(self.log.add, *record))
         except PolicyLogError as error:
             abort("on following the log of deployments", error)
 
     def take(self, record: LogRecord) -> None:
         """Take the next record of the log. Raises NewerLogError for one that only a newer release can read."""
-        added = self.log.add(*record)
+        self.know(self.log.add(*record))
+
+    def know(self, added: Added | Void) -> None:
+        """Go by what the log has added. Raises NewerLogError for a record that only a newer release can read."""
         if isinstance(added, Added):
             self.engine.deployments = added.deployments
             entry = added.entry

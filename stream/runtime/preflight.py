@@ -32,6 +32,11 @@ _LONGEST_WAIT: Final = 5.0
 
 log = logging.getLogger("stream.worker")
 
+_LOST: Final = (
+    "the log was deleted, and what was in force is not known: bring it back with `breachwatch deploy --import`, or start "
+    "with a new --app-id"
+)
+
 
 class RefusedError(Exception):
     """The worker cannot start with its configuration."""
@@ -67,7 +72,7 @@ async def read_deployments(settings: Settings, policies: PolicySet) -> tuple[Pol
         found = await policy_log.read()
         if found.log.last is None and await _has_records(settings, topics.changelog):
             what = f"the log of deployments (topic {topics.policies}) is empty, and {topics.changelog} has tickets"
-            raise RefusedError(what, ["the log was deleted, and what was in force is not known: start with a new --app-id"])
+            raise RefusedError(what, [_LOST])
         return policy_log, await deploy_first(policy_log, found, policies, time.time_ns() // 1_000)
     except DeniedError as error:
         hint = "or let an account that may write to it deploy first: `breachwatch deploy`"

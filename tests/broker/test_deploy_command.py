@@ -22,6 +22,7 @@ from stream.wire.effect import encode_event, encode_tick
 from stream.wire.instants import format_instant, parse_instant
 from tests.broker.running import POLICY as WORKERS_POLICY
 from tests.broker.running import Worker, effects, now, publish, sent, until
+from tests.broker.test_deployments_on_a_broker import recreate_policies
 from tests.broker.test_policy_log import put
 from tests.unit.deployments.sets import HOUR, START, promising, target_of
 
@@ -412,3 +413,50 @@ def test_without_the_topic_the_command_that_makes_it_is_named(broker: str, tmp_p
 
     assert result.exit_code == 1
     assert "topic nowhere-policies is missing: run `breachwatch topics create" in result.stderr
+
+
+def test_a_log_that_was_lost_is_brought_back_from_its_export(desk: Desk, topics: Topics) -> None:
+    desk.deployed("8h")
+    asyncio.run(put(desk.broker, topics.policies, b"?"))
+    desk.deployed("4h")
+    file = desk.folder / "export.jsonl"
+    assert desk.deploy("--export", str(file)).exit_code == 0
+    before = desk.read()
+    refused = desk.deploy("--import", str(file))
+    asyncio.run(recreate_policies(desk.broker, topics))
+
+    imported = desk.deploy("--import", str(file))
+
+    assert (refused.exit_code, "is not empty: it has 3 records" in refused.stderr) == (1, True)
+    assert (imported.exit_code, len(imported.stdout.splitlines())) == (0, 2), imported.output
+    assert desk.read().log.entries == before.log.entries
+    assert desk.targets() == ["8h", "4h"]
+    assert desk.deploy(desk.policy("2h"), *ANY).exit_code == 0
+
+
+def test_everything_is_withdrawn_only_on_purpose(desk: Desk) -> None:
+    desk.deployed("8h")
+    nothing = desk.folder / "nothing.yaml"
+    nothing.write_text("policies: []\n", "utf-8")
+
+    assert desk.deploy(str(nothing), *ANY).exit_code == 1
+    result = desk.deploy("--withdraw-all", *ANY)
+
+    assert result.exit_code == 0, result.output
+    assert "policy-withdrawn" in result.stdout
+    assert desk.read().log.deployed(1).policies == ()
+
+
+def test_the_newest_version_is_removed_only_on_purpose(desk: Desk) -> None:
+    second = desk.folder / "second.yaml"
+    text = POLICY % "8h"
+    later = text.split("policies:")[1].replace("version: 1", "version: 2\n    since: 2026-01-01")
+    second.write_text(text + later, "utf-8")
+    assert desk.deploy(str(second)).exit_code == 0
+
+    refused = desk.deploy(desk.policy("8h"), *ANY)
+    accepted = desk.deploy(desk.policy("8h"), *ANY, "--accept", "version-stays-in-force")
+
+    assert refused.exit_code == 4, refused.output
+    assert "accept with --accept version-stays-in-force" in refused.stderr
+    assert accepted.exit_code == 0, accepted.output

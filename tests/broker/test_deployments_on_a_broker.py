@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient
 
+from stream.deployments.export import export_line, read_export_records
 from stream.deployments.log import Entry
 from stream.deployments.record import Kind as RecordKind
 from stream.deployments.record import new_record
@@ -131,21 +132,31 @@ def test_a_worker_refuses_tickets_whose_log_of_deployments_was_deleted(broker: s
     with Worker(broker, topics, tmp_path).ready():
         _open_tickets(broker, topics)
 
-    async def delete() -> None:
-        admin = AIOKafkaAdminClient(bootstrap_servers=broker)
-        await admin.start()
-        try:
-            await admin.delete_topics([topics.policies])
-            await asyncio.sleep(1)
-        finally:
-            await admin.close()
-        await create(broker, topics, partitions=4)
-
-    asyncio.run(delete())
+    policy_log = PolicyLog({"bootstrap_servers": broker}, topics)
+    found = asyncio.run(policy_log.read())
+    export = tmp_path / "export.jsonl"
+    export.write_bytes(b"".join(export_line(found.log.entries[number], value) for number, value in found.values.items()))
+    asyncio.run(recreate_policies(broker, topics))
 
     with Worker(broker, topics, tmp_path) as worker:
         assert worker.process.wait(90) != 0
         assert "is empty, and" in worker.log.read_text("utf-8")
+
+    asyncio.run(policy_log.restore(read_export_records(export)))
+    with Worker(broker, topics, tmp_path).ready():
+        assert len(effects(broker, topics)) >= TICKETS
+
+
+async def recreate_policies(broker: str, topics: Topics) -> None:
+    """The topic of deployments as after a loss: it is there, and empty."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=broker)
+    await admin.start()
+    try:
+        await admin.delete_topics([topics.policies])
+        await asyncio.sleep(1)
+    finally:
+        await admin.close()
+    await create(broker, topics, partitions=4)
 
 
 def test_an_undo_takes_back_the_breaches_that_only_the_mistake_made(broker: str, topics: Topics, tmp_path: Path) -> None:

@@ -37,7 +37,11 @@ def launch(file: Path, arguments: list[str]) -> None:
     replaced: Any = worker
     replaced.Clock = Clock
     signal.signal(HANG, lambda *_: time.sleep(paced.hang / 1e6))
-    main(arguments, prog_name="breachwatch")
+    try:
+        main(arguments, prog_name="breachwatch")
+    finally:
+        # The interpreter takes handlers away before the process is gone: the signal would end a worker that has ended.
+        signal.pthread_sigmask(signal.SIG_BLOCK, {HANG})
 
 
 if __name__ == "__main__":

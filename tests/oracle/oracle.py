@@ -81,10 +81,11 @@ Ladders
     level and climbs on, as after a reopening; one released by hand does not. One that ceased to apply while it was watched
     recurs with the reopening. A new cycle begins a new ladder; one still watched is released first, also where the
     version of the new cycle has it no more. A ladder of the same name on another row is another ladder.
-29. A request, an acknowledgement or a release by hand means ladders that have once applied in this ticket and apply now. A
-    request gets one answer: of the first that takes requests and has the level, else that takes requests, else of the first.
-    It raises its level or repeats it, unless the ladder takes none, has no such level, its stopwatch is off, or it is
-    neither urgent nor is the ``due_at`` of the commitment asked for past (one fulfilled while it had none counts as past).
+29. A request, an acknowledgement or a release by hand means ladders that have once applied in this ticket and apply now, if
+    need be on another row than that on which they stood. A request gets one answer: of the first that takes requests and has
+    the level, else that takes requests, else of the first. It raises its level or repeats it, unless the ladder takes none,
+    has no such level, the stopwatch on which it stood is off, or it is neither urgent nor is the ``due_at`` of the commitment
+    asked for past (one fulfilled while it had none counts as past).
 30. Whatever is said of a ladder names its kind. What raises or repeats a level, or brings it back, names the team that the
     level chooses for the fields at that time: those after the event, but for a reopening those before it, as in 13.
 

@@ -29,7 +29,7 @@ from stream.deployments.record import Kind as DeploymentKind
 from stream.runtime.kafka.denied import Kind, Operation, needing
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import AsyncIterator, Mapping, Sequence
 
     from stream.deployments.log import Entry
     from stream.deployments.record import Record
@@ -40,6 +40,7 @@ _FETCH_BYTES: Final = 16 * 1024 * 1024
 _INPUT: Final = "input"
 """Header of a record: the input topic of the installation whose log this is."""
 WAIT_MS: Final = 500
+_ANEW: Final = "stop all workers, delete the topic, run `breachwatch topics create`, and import again"
 
 
 class LogRecord(NamedTuple):
@@ -57,6 +58,10 @@ class PolicyLogError(Exception):
 
 class LogCutError(PolicyLogError):
     """Records of the log are gone: it does not begin at 0 any more, or ends before a place that somebody has seen."""
+
+
+class NotEmptyError(PolicyLogError):
+    """A log is imported into a topic that has records."""
 
 
 class ForeignLogError(PolicyLogError):
@@ -104,6 +109,39 @@ class PolicyLog:
         Raises RecordError for one that is too large, and KafkaError: a timeout leaves open whether it is in the log.
         """
         value = encode_record(record)
+        async with self._producer() as producer:
+            placed = await self._send(producer, value)
+        return int(placed.offset)
+
+    async def restore(self, values: Sequence[bytes]) -> ReadLog:
+        """Append the records of an exported log to an empty topic; the log as it is then.
+
+        1. The topic must be empty: no offset was ever given in it.
+        2. The records are appended one after another. Each must get the offset that is its number; the first that does not is
+           void, because another record is in its place, and nothing more is appended.
+
+        Raises NotEmptyError, and as ``read`` does. After a KafkaError some records may be in the topic: it must be made anew.
+        """
+        async with self.consumer() as consumer:
+            (end,) = (await consumer.end_offsets([self.partition])).values()
+        if end:
+            raise NotEmptyError(f"the log of deployments (topic {self.topic}) is not empty: it has {end} records; {_ANEW}")
+        async with self._producer() as producer:
+            for number, value in enumerate(values):
+                placed = await self._send(producer, value)
+                if placed.offset != number:
+                    raise NotEmptyError(
+                        f"somebody else has deployed while the log was imported: record {number} got offset {placed.offset}; "
+                        + _ANEW
+                    )
+        return await self.read()
+
+    async def _send(self, producer: Any, value: bytes) -> Any:
+        with needing(Operation.WRITE, Kind.TOPIC, self.topic):
+            return await producer.send_and_wait(self.topic, value, partition=0, headers=[(_INPUT, self._input.encode())])
+
+    @asynccontextmanager
+    async def _producer(self) -> AsyncIterator[Any]:
         producer = AIOKafkaProducer(
             **self._client,
             client_id="breachwatch-deploy",
@@ -113,11 +151,9 @@ class PolicyLog:
         )
         try:
             await producer.start()
-            with needing(Operation.WRITE, Kind.TOPIC, self.topic):
-                placed = await producer.send_and_wait(self.topic, value, partition=0, headers=[(_INPUT, self._input.encode())])
+            yield producer
         finally:
             await producer.stop()
-        return int(placed.offset)
 
     async def deploy(self, record: Record) -> tuple[Entry | Void, ReadLog]:
         """Append a record and read the log: the record as it is there, valid or void, and the whole log.

@@ -33,6 +33,10 @@ log = logging.getLogger(__name__)
 
 _PAUSE_EVERY: Final = 2_000
 """Tickets indexed between two breaths of the event loop."""
+_PATIENCE: Final = 30.0
+"""Seconds for which a take-over waits for a deployment that the owner before knew."""
+_LOOK_EVERY: Final = 0.05
+"""Seconds."""
 
 
 class Assignment(NamedTuple):
@@ -63,7 +67,7 @@ async def take_over(
        it still tries to write is refused, however late it wakes up.
     3. Read the checkpoint that was restored with the tickets of each new partition.
     4. Read back the outputs from where the checkpoint points. What is committed there is final since 2: the owner before must
-       not be able to emit anything that is not read here.
+       not be able to emit anything that is not read here. Wait until every deployment is known that the owner before knew.
     5. Index the tickets: when to wake and when to forget which, and what is open. Ask where the input ends.
     6. Check the generation. If another rebalance has begun, close what is new: its own take-over follows. The store may have
        let go of the tickets by now, and a checkpoint that is written without them would hide the true one.
@@ -92,7 +96,7 @@ async def take_over(
     # 4
     _check_partitions(context, checkpoints)
     await read_back(context.clients, context.topics, outputs, checkpoints)
-    _check_deployments(context, checkpoints, outputs)
+    await _until_known(context, checkpoints, outputs, assignment.superseded)
     # 5
     indexes = {tp.partition: await _index(context, restored.store, tp.partition) for tp in new}
     ends = await context.consumer.highwaters(*assignment.owned) if assignment.owned else {}
@@ -199,23 +203,35 @@ def _check_partitions(context: WorkerContext, checkpoints: Mapping[int, Checkpoi
             )
 
 
-def _check_deployments(context: WorkerContext, checkpoints: Mapping[int, Checkpoint], outputs: Mapping[int, Outputs]) -> None:
-    """Raises RuntimeError when a partition was judged by a deployment that the log does not have.
+async def _until_known(
+    context: WorkerContext,
+    checkpoints: Mapping[int, Checkpoint],
+    outputs: Mapping[int, Outputs],
+    superseded: Callable[[], bool],
+) -> None:
+    """Wait for the deployments by which the partitions were judged: the log may be read later than they are taken over.
 
-    The owner before may have died after it had emitted effects and before it had written its checkpoint.
+    The owner before may have died after it had emitted effects and before it had written its checkpoint. Raises RuntimeError
+    when a deployment does not come within ``_PATIENCE`` seconds, or is of another log.
     """
-    known = context.engine.deployments.known
+    began = context.passing()
     for number, checkpoint in checkpoints.items():
         deployed = max([checkpoint.deployed, *outputs[number].deployed.values()])
-        if deployed > max(known):
-            raise RuntimeError(
-                f"partition {number} was judged by deployment {deployed}, and this worker knows the log of deployments up to "
-                f"{max(known)}: start it again, so that it reads the rest; if that does not help, records of the log were "
-                "deleted, and all workers need a new --app-id"
-            )
-        found = known.get(checkpoint.deployed)
+        while deployed > max(context.engine.deployments.known):
+            if superseded():
+                return
+            if context.passing() > began + _PATIENCE:
+                raise RuntimeError(
+                    f"partition {number} was judged by deployment {deployed}, and this worker knows the log of deployments up "
+                    f"to {max(context.engine.deployments.known)}: start it again, so that it reads the rest; if that does not "
+                    "help, records of the log were deleted: bring them back with `breachwatch deploy --import`, or give all "
+                    "workers a new --app-id"
+                )
+            await asyncio.sleep(_LOOK_EVERY)
+        found = context.engine.deployments.known.get(checkpoint.deployed)
         if checkpoint.appended and (found is None or found.appended != checkpoint.appended):
             raise RuntimeError(
                 f"partition {number} was judged by deployment {checkpoint.deployed} of another log: the topic of deployments "
-                "was deleted, and what was in force is not known; start all workers with a new --app-id, and deploy there"
+                "was deleted, and what was in force is not known; bring it back with `breachwatch deploy --import`, or start "
+                "all workers with a new --app-id, and deploy there"
             )

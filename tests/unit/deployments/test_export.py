@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from stream.deployments.export import ExportError, export_line, read_export, read_export_log
-from stream.deployments.log import Added, Log
+from stream.deployments.export import ExportError, export_line, read_export, read_export_log, read_export_records
+from stream.deployments.log import Added, Log, Reason
 from stream.deployments.record import FORM, Kind, encode_record, new_record
 from stream.deployments.snapshot import normal_form
 from tests.unit.deployments.sets import HOUR, START, promising, target_of, written
@@ -43,6 +43,25 @@ def test_deployments_come_back_with_their_numbers_and_sets(file: Path) -> None:
     assert [(each.number, target_of(each.policies)) for each in deployments.timeline.deployments] == [(3, "4h"), (5, "2h")]
     assert normal_form(deployments.timeline.last.policies) == normal_form(promising("2h"))
     assert [entry.appended for entry in read_export_log(file).entries.values()] == [START + 3, START + 5]
+
+
+def test_records_that_are_imported_have_the_numbers_and_instants_that_they_had(file: Path) -> None:
+    imported, void = Log(), 0
+    for _ in range(2):  # what was imported can be exported and imported again
+        imported, exported, void = Log(), [], 0
+        for number, value in enumerate(read_export_records(file)):
+            added = imported.add(number, value, START + 999)
+            if isinstance(added, Added):
+                exported.append(export_line(added.entry, value))
+            else:
+                assert added.reason is Reason.OVERTAKEN
+                void += 1
+        file.write_bytes(b"".join(exported))
+
+    assert [(entry.number, entry.appended) for entry in imported.entries.values()] == [(3, START + 3), (5, START + 5)]
+    assert void == 4
+    assert imported.deployments is not None
+    assert target_of(imported.deployments.timeline.last.policies) == "2h"
 
 
 def test_a_line_shows_people_what_is_in_the_record() -> None:

@@ -213,3 +213,15 @@ class TestUndo:
     def test_before_the_first_deployment_there_is_nothing_to_undo(self) -> None:
         with pytest.raises(NothingToUndoError, match="nothing was ever deployed"):
             Log().undone()
+
+
+def test_a_record_whose_fingerprint_is_not_that_of_its_set_is_void() -> None:
+    record = msgspec.structs.replace(new_record(-1, START, Kind.DEPLOY, promising("4h")), fingerprint="0123456789ab")
+
+    void = Log().add(0, encode_record(record), START)
+
+    assert isinstance(void, Void)
+    assert (void.reason, void.text) == (
+        Reason.UNREADABLE,
+        "record 0 of the log of deployments: its set is not the one of the fingerprint 0123456789ab",
+    )

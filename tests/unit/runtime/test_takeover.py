@@ -240,9 +240,41 @@ def test_a_partition_that_was_released_while_the_worker_ends_is_held_and_left(wo
     assert worker.given_up == [0]
 
 
-def test_a_worker_ends_when_effects_are_judged_by_a_deployment_that_it_does_not_know(worker: _Worker) -> None:
+def test_a_take_over_waits_for_a_deployment_that_the_owner_before_knew(worker: _Worker) -> None:
+    worker.deployed = {b"ticket": 3}
+
+    async def run() -> None:
+        taking = asyncio.create_task(worker.assign(0))
+        await asyncio.sleep(3 * takeover._LOOK_EVERY)
+        assert worker.begun == {}
+        worker.context.engine.deployments = worker.context.engine.deployments.add(3, 5, PolicySet((), {}))
+        await taking
+
+    asyncio.run(run())
+
+    assert list(worker.begun) == [0]
+
+
+def test_a_take_over_that_waits_for_a_deployment_is_given_up_when_another_rebalance_begins(worker: _Worker) -> None:
+    worker.deployed = {b"ticket": 3}
+
+    async def run() -> None:
+        taking = asyncio.create_task(worker.assign(0))
+        await asyncio.sleep(2 * takeover._LOOK_EVERY)
+        worker.generation += 1
+        await taking
+
+    asyncio.run(run())
+
+    assert (worker.begun, worker.tasks) == ({}, {})
+
+
+def test_a_worker_ends_when_effects_are_judged_by_a_deployment_that_does_not_come(
+    worker: _Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The owner before has died when its effects were written, and the checkpoint with the deployment was not."""
     worker.deployed = {b"ticket": 3}
+    monkeypatch.setattr(takeover, "_PATIENCE", 0.0)
 
     with pytest.raises(
         RuntimeError, match="partition 0 was judged by deployment 3, and this worker knows the log of deployments up to 0"

@@ -7,18 +7,19 @@ from dataclasses import replace
 from stream.sla.calendar.duration import Duration
 from stream.sla.codec import codec
 from stream.sla.effects import Kind, Reason
+from stream.sla.events import Event
 from stream.sla.explain.explain import explain_state
 from stream.sla.explain.explanation import Outcome
 from stream.sla.policy.conditions import ALWAYS as EVERY
 from stream.sla.policy.conditions import FieldIn
-from stream.sla.policy.metric import BUILT_IN
+from stream.sla.policy.metric import BEGUN, BUILT_IN, SOLVED, Metric
 from stream.sla.policy.policy import Choice, Policy
 from stream.sla.policy.resolve import PolicySet
 from stream.sla.policy.timeline import Deployments, Origin
 from stream.sla.ticket.state import State, open_commitments
 from tests.oracle.scenes import read
 from tests.unit.sla.given import ALWAYS as AROUND_THE_CLOCK
-from tests.unit.sla.given import HOUR, Life, after, changed, commitment, created, ladder, policy_set, share
+from tests.unit.sla.given import HOUR, Life, after, changed, commitment, created, ladder, policy_set, share, used
 
 DAY = 24 * HOUR
 
@@ -215,6 +216,18 @@ def test_a_calendar_that_changed_with_the_fields_is_no_change_by_the_next_deploy
 
     retargeted = [effect.commitment for effect in ticket.effects if effect.kind is Kind.RETARGETED]
     assert retargeted == ["first_response"]
+
+
+def test_a_request_is_refused_where_a_ladder_came_back_on_another_row_after_the_ticket_was_solved() -> None:
+    asks = ladder(("lead", used("8h")), on_request="lead")
+    row = Metric("p/ladder#other", starts=BEGUN, stops=SOLVED, pauses=FieldIn("status", frozenset({"on_hold"})))
+    there, without, back = (policy_set(ladders=ladders) for ladders in ((asks,), (), (replace(asks, metric=row),)))
+    ticket = (
+        life((0, there), (4 * HOUR, without), (6 * HOUR, back)).event(created(HOUR)).event(changed(3 * HOUR, status="solved"))
+    )
+    ticket.event(Event(7 * HOUR, "ask", "escalation.requested", "test")).wake(8 * HOUR)
+
+    assert [(effect.kind, effect.reason) for effect in ticket.effects] == [(Kind.REFUSED, Reason.SOLVED)]
 
 
 def test_what_was_past_when_it_was_promised_is_measured_for_that_reason() -> None:
