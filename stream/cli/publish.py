@@ -115,9 +115,9 @@ def _lines_of(file: Path) -> Iterator[Iterable[tuple[int, bytes]]]:
 
 async def _publish(file: Path, broker: str, topic_prefix: str, pace: Pace, *, refuse: bool) -> Published:
     client, topics = client_of(broker), topics_of(_APP, topic_prefix)
-    if problems := await missing_input(broker, topics, client=client):
-        raise click.ClickException("\n".join(problems))
     with _lines_of(file) as lines:
+        if problems := await missing_input(broker, topics, client=client):
+            raise click.ClickException("\n".join(problems))
         async with Publisher(client, topics.events) as publisher:
             feed = PacedFeed(publisher, pace)
             for number, line in lines:

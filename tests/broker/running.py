@@ -238,7 +238,10 @@ def all_committed(broker: str, topics: Topics, partitions: int | None = None) ->
             await admin.start()
             await consumer.start()
             committed = await admin.list_consumer_group_offsets(topics.group)
-            numbers = consumer.partitions_for_topic(topics.events) or set()
+            consumer._client.add_topic(topics.events)
+            await consumer._client.force_metadata_update()
+            numbers = consumer.partitions_for_topic(topics.events)
+            assert numbers
             tps = [TopicPartition(topics.events, number) for number in sorted(numbers)[:partitions]]
             end = await consumer.end_offsets(tps)
             return all(end[tp] == 0 or (tp in committed and committed[tp].offset == end[tp]) for tp in tps)
