@@ -86,7 +86,7 @@ async def measure(broker: str, folder: Path, rounds: int) -> None:
     print(machine())
     topics, probes = Topics("bench"), Probes()
     await create(broker, topics, partitions=PARTITIONS)
-    log = PolicyLog({"bootstrap_servers": broker}, topics.policies)
+    log = PolicyLog({"bootstrap_servers": broker}, topics)
     tasks = [asyncio.create_task(probes.watch(broker, topics.breaches)), asyncio.create_task(news(broker, topics.events))]
     took: dict[int, list[float]] = {0: [], LEAD: []}
     try:

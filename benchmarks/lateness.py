@@ -208,7 +208,7 @@ async def longest_backlog(broker: str, topics: Topics, feed: Feed) -> Any:
     """The most events that were published and not committed, after a while to settle; until cancelled."""
     most, began = 0, time.perf_counter()
     with contextlib.suppress(asyncio.CancelledError):
-        async with committed(broker, topics.app_id, topics.events) as done:
+        async with committed(broker, topics.group, topics.events) as done:
             while True:
                 published = feed.published
                 behind = published - await done()
@@ -219,7 +219,7 @@ async def longest_backlog(broker: str, topics: Topics, feed: Feed) -> Any:
 
 
 async def until_caught_up(broker: str, topics: Topics, feed: Feed) -> None:
-    async with committed(broker, topics.app_id, topics.events) as done:
+    async with committed(broker, topics.group, topics.events) as done:
         while await done() < feed.published:  # noqa: ASYNC110  the broker tells nobody
             await asyncio.sleep(0.25)
 

@@ -68,7 +68,7 @@ class Bench:
         asyncio.run(forget(self.broker, topics.breaches, topics.escalations, topics.rejected))
         entry = ("-m", "stream") if profile is None else (SAMPLED, str(profile))
         with Worker(self.broker, topics, self.folder, "--commit-interval", "200ms", entry=entry) as worker:
-            run = self._watch(worker, topics.app_id, self.total)
+            run = self._watch(worker, topics.group, self.total)
             until(lambda: worker.total("sla_events_total") >= self.total, "all events are counted")
             if worker.total("sla_events_rejected_total"):
                 raise RuntimeError("the worker rejected some of the feed")

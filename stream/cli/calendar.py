@@ -11,8 +11,9 @@ import click
 from stream.cli.options import policies_option
 from stream.documents.document import PolicyError
 from stream.language.policies import ALWAYS_OPEN, load
+from stream.observe.pages.phrasing import delay
 from stream.sla.calendar.calendar import CalendarRangeError
-from stream.sla.calendar.duration import Clock, Duration, DurationError
+from stream.sla.calendar.duration import NEVER, Clock, Duration, DurationError
 from stream.sla.calendar.week import Kind
 from stream.sla.calendar.zone import DAY, EPOCH
 
@@ -50,15 +51,21 @@ def _common(function: Callable[..., None]) -> Callable[..., None]:
 @click.option("--from", "start_text", required=True, metavar="INSTANT", help="Start of the clock.")
 @click.argument("duration")
 def due(policies: tuple[str, ...], name: str | None, as_json: bool, start_text: str, duration: str) -> None:
-    """Show when DURATION (such as 4bh, 2bd or 30m) ends, and which stretches of time count."""
+    """Show when DURATION (such as 4bh, 30m or "+1 business day at 16:00") ends, and which stretches of time count."""
     calendar = _load(policies, name)
     start = _instant(calendar, start_text, "--from")
     try:
-        amount = Duration.parse(duration).resolve(calendar, start)
+        amount = Duration.parse_any(duration).resolve(calendar, start)
         business = amount.clock is Clock.BUSINESS
         end = calendar.after(start, amount.micros) if business else start + amount.micros
+        end = None if end is None else max(end, amount.not_before)
         if end is None:
-            raise click.UsageError(f"{duration} never passes: `{calendar.name}` is not open that long any more")
+            never = (
+                "comes: `{}` has no such business day"
+                if amount.micros == NEVER
+                else "passes: `{}` is not open that long any more"
+            )
+            raise click.UsageError(f"{duration} never {never.format(calendar.name)}")
         stretches = calendar.stretches(start, end)
     except (DurationError, CalendarRangeError) as error:
         raise click.UsageError(str(error)) from None
@@ -72,6 +79,8 @@ def due(policies: tuple[str, ...], name: str | None, as_json: bool, start_text: 
         return
     _print_head(calendar, {"from": start, "due": end})
     which = "business time" if business else "wall time, which counts closed hours too"
+    if duration.startswith("+"):
+        click.echo(f"meaning   {delay(duration)}")
     click.echo(f"spent     {duration} = {_length(amount.micros)} of {which}")
     _print_stretches(calendar, stretches)
 

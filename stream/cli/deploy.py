@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import logging
-import time
 import zlib
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -13,19 +11,16 @@ import click
 import msgspec
 
 from stream.cli.ask_workers import ask_workers
+from stream.cli.deploy_options import Wanted, epoch_now
 from stream.cli.deploy_view import Report, listed, since
 from stream.cli.installation import Installation, installation_options
 from stream.cli.options import instant
 from stream.deployments.export import export_line
 from stream.deployments.facts import Severity
-from stream.deployments.log import NothingToUndoError
-from stream.deployments.proposal import LEAD, Author, Proposal, deploy, rejudge, stamped, undo
-from stream.deployments.record import Kind, RecordError, encode_record
-from stream.deployments.snapshot import SnapshotError
+from stream.deployments.proposal import LEAD, Author, Proposal, stamped
 from stream.language.policies import check
 from stream.runtime.rehearsal import rehearse
 from stream.runtime.settings import ClockMode
-from stream.wire.instants import format_instant
 from stream.wire.lines import open_lines
 
 if TYPE_CHECKING:
@@ -40,8 +35,6 @@ _FAILED: Final = 1
 _DIFFERENT: Final = 3
 _REFUSED: Final = 4
 _ANY: Final = "any"
-_SKEW: Final = 60_000_000
-"""Microseconds by which the clocks of two deployers may differ before it is worth a warning."""
 
 
 def _accepted(_: click.Context, __: click.Parameter, text: str) -> int | None:
@@ -51,46 +44,6 @@ def _accepted(_: click.Context, __: click.Parameter, text: str) -> int | None:
     if not text.isdecimal():
         raise click.BadParameter(f"{text!r} is neither a number nor {_ANY}")
     return int(text)
-
-
-@dataclass(frozen=True, slots=True)
-class _Wanted:
-    """What the options ask for."""
-
-    files: tuple[str, ...]
-    undo: bool
-    rejudge_from: int | None
-    at: int | None
-    author: Author
-
-    def proposal(self, found: ReadLog, policies: PolicySet | None) -> Proposal:
-        """``policies``: of the files, ``None`` to undo. Raises click.ClickException."""
-        last = found.log.last
-        if self.at is not None and last is not None and self.at < last.at:
-            raise click.UsageError(
-                f"deployment {last.number} holds from {format_instant(last.at)} on: choose that instant or a later one, "
-                "or judge anew with --rejudge-from"
-            )
-        try:
-            proposal = self._propose(found.log, policies)
-            encode_record(proposal.record)  # too large is found out before anything is counted
-        except (NothingToUndoError, RecordError, SnapshotError) as error:
-            raise click.ClickException(str(error)) from error
-        if proposal.record.kind is Kind.DEPLOY and self.at is None and proposal.record.at > _now() + LEAD + _SKEW:
-            click.echo(
-                f"warning: deployment {found.log.next_after} holds from {format_instant(proposal.record.at)} on, which is in "
-                "the future, and another one cannot hold earlier; is the clock right, here and where it was deployed? "
-                "--rejudge-from can replace it from an earlier instant on",
-                err=True,
-            )
-        return proposal
-
-    def _propose(self, log: Log, policies: PolicySet | None) -> Proposal:
-        if policies is None:
-            return undo(log, self.author)
-        if self.rejudge_from is not None:
-            return rejudge(log, policies, self.rejudge_from, self.author)
-        return deploy(log, policies, _now() + LEAD if self.at is None else self.at, self.author)
 
 
 @click.command("deploy")
@@ -187,10 +140,8 @@ def command(
     """
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # reported below, once, with what to do
     installation = Installation(broker, app_id, topic_prefix)
-    wanted = _Wanted(files, undoes, rejudge_from, at, Author(by, note))
-    _check_options(
-        wanted, clock, read_only=export_to is not None or list_all, counts_twice=ask is not None and against is not None
-    )
+    wanted = Wanted(files, undoes, rejudge_from, at, Author(by, note))
+    wanted.check(clock, read_only=export_to is not None or list_all, counts_twice=ask is not None and against is not None)
     policies = _load(files) if files else None
     found = installation.read()
     if export_to is not None:
@@ -215,7 +166,7 @@ def command(
         click.echo(f"refused: {objection}", err=True)
     entry = None
     if not (dry_run or report.refused or proposal.changes_nothing):
-        earliest = _now() + LEAD if at is None else at
+        earliest = epoch_now() + LEAD if at is None else at
         entry = installation.append(stamped(proposal, earliest))
     if as_json:
         click.echo(msgspec.json.format(msgspec.json.encode(report.as_json(entry)), indent=2).decode())
@@ -231,38 +182,6 @@ def _rehearsed(log: Log, proposal: Proposal, against: Path, history: int) -> Reh
             return rehearse(log, proposal, lines, history)
     except (OSError, EOFError, zlib.error) as error:
         raise click.ClickException(f"{against}: {error}") from error
-
-
-def _now() -> int:
-    """Epoch microseconds."""
-    return time.time_ns() // 1_000
-
-
-def _check_options(wanted: _Wanted, clock: str, *, read_only: bool, counts_twice: bool) -> None:
-    """Raises click.UsageError."""
-    if counts_twice:
-        raise click.UsageError("--ask counts the tickets of workers, --against those of a file: give one of them")
-    if read_only:
-        if wanted.files or wanted.undo:
-            raise click.UsageError("--export and --list deploy nothing: leave out FILES and --undo")
-        return
-    if wanted.undo == bool(wanted.files):
-        raise click.UsageError("give the FILES of the policies that are to hold, or --undo")
-    if wanted.rejudge_from is not None:
-        if wanted.undo or wanted.at is not None:
-            raise click.UsageError("--rejudge-from goes with FILES, and neither with --undo nor with --at")
-        if clock == ClockMode.WALL and wanted.rejudge_from > _now():
-            raise click.UsageError("--rejudge-from must be in the past")
-        return
-    if wanted.undo:
-        if wanted.at is not None:
-            raise click.UsageError("--undo holds from the instant of what it undoes: leave out --at")
-        return
-    if (clock == ClockMode.EVENT) != (wanted.at is not None):
-        raise click.UsageError(
-            "--at goes with --clock event, where only the feed knows what time it is; by the wall clock a deployment holds "
-            "from now on, and what is to change later has a date: `since`, versions and exceptions of calendars"
-        )
 
 
 def _load(files: tuple[str, ...]) -> PolicySet:

@@ -70,7 +70,7 @@ class Installation:
             raise click.ClickException("\n".join(filter(None, (refusal.message, otherwise)))) from error
 
     def _log(self) -> PolicyLog:
-        return PolicyLog(client_of(self.broker), topics_of(self.app_id, self.topic_prefix).policies)
+        return PolicyLog(client_of(self.broker), topics_of(self.app_id, self.topic_prefix))
 
 
 def installation_options(function: Command) -> Command:

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import click
 from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 
-from stream.cli.topics import client_of, no_answer
+from stream.cli.topics import client_of, no_answer, topics_of
 from stream.runtime.kafka.publisher import InvalidEventError, Pace, PacedFeed, Published, Publisher
-from stream.runtime.kafka.topics import Topics
+from stream.runtime.kafka.topic_admin import missing_input
 from stream.runtime.setting_values import micros
 from stream.runtime.settings import flag, variable
 from stream.wire.lines import open_lines
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 Command = TypeVar("Command", bound="Callable[..., Any]")
 
 _DEMO: Final = Path("demo")
+_APP: Final = "breachwatch"
+"""The default app id: publishing needs none, but the command that creates the topics does."""
 
 
 def _speed(_: click.Context, __: click.Parameter, text: str) -> float | None:
@@ -86,8 +88,7 @@ def command(
     pace = Pace(speed, tick_every, last_tick=not no_tick)
     began = time.monotonic()
     try:
-        topic = Topics(app_id="publish", prefix=topic_prefix).events
-        done = asyncio.run(_publish(file, broker, topic, pace, refuse=refuse))
+        done = asyncio.run(_publish(file, broker, topic_prefix, pace, refuse=refuse))
     except KafkaError as error:
         raise no_answer(broker, error) from error
     except (OSError, ValueError) as error:
@@ -112,9 +113,12 @@ def _lines_of(file: Path) -> Iterator[Iterable[tuple[int, bytes]]]:
             yield lines
 
 
-async def _publish(file: Path, broker: str, topic: str, pace: Pace, *, refuse: bool) -> Published:
+async def _publish(file: Path, broker: str, topic_prefix: str, pace: Pace, *, refuse: bool) -> Published:
+    client, topics = client_of(broker), topics_of(_APP, topic_prefix)
+    if problems := await missing_input(broker, topics, client=client):
+        raise click.ClickException("\n".join(problems))
     with _lines_of(file) as lines:
-        async with Publisher(client_of(broker), topic) as publisher:
+        async with Publisher(client, topics.events) as publisher:
             feed = PacedFeed(publisher, pace)
             for number, line in lines:
                 where = f"{file}:{number}"

@@ -1,4 +1,4 @@
-"""``breachwatch topics``: creates the topics, or lists what is wrong with them."""
+"""``breachwatch topics``: creates the topics, lists what is wrong with them, or moves tickets to new partitions."""
 
 from __future__ import annotations
 
@@ -12,8 +12,10 @@ import click
 from aiokafka.errors import KafkaError
 
 from stream.runtime.kafka.connection import from_environment, why_not
+from stream.runtime.kafka.denied import DeniedError
 from stream.runtime.kafka.topic_admin import create, verify
 from stream.runtime.kafka.topics import Topics
+from stream.runtime.recovery.repartition import Cluster, RepartitionError, repartition
 from stream.runtime.settings import SettingsError
 
 if TYPE_CHECKING:
@@ -26,21 +28,14 @@ _UNIT_MS: Final = {"m": 60_000, "h": 3_600_000, "d": 86_400_000}
 
 
 def _where(function: Callable[P, T]) -> Callable[P, T]:
-    """Add the options of both subcommands. Their environment variables are those of the worker's settings."""
+    """Add the options of all subcommands. Their environment variables are those of the worker's settings."""
     for option in (
-        click.option(
-            "--partitions",
-            envvar="BREACHWATCH_PARTITIONS",
-            type=click.IntRange(1, 4096),
-            default=4,
-            help="Number of partitions of each topic.",
-        ),
         click.option("--topic-prefix", envvar="BREACHWATCH_TOPIC_PREFIX", default="", help="Prefix of every topic name."),
         click.option(
             "--app-id",
             envvar="BREACHWATCH_APP_ID",
             default="breachwatch",
-            help="Application id, part of the names of the changelog topic and of the log of deployments.",
+            help="Setting 'app_id' of the workers: part of the names of the changelog and of the log of deployments.",
         ),
         click.option(
             "--broker",
@@ -51,6 +46,15 @@ def _where(function: Callable[P, T]) -> Callable[P, T]:
     ):
         function = option(function)
     return function
+
+
+_partitions: Final = click.option(
+    "--partitions",
+    envvar="BREACHWATCH_PARTITIONS",
+    type=click.IntRange(1, 4096),
+    default=4,
+    help="Number of partitions of each topic.",
+)
 
 
 def _milliseconds(_: click.Context, __: click.Parameter, text: str | None) -> int | None:
@@ -67,11 +71,12 @@ def _milliseconds(_: click.Context, __: click.Parameter, text: str | None) -> in
 
 @click.group("topics", context_settings={"show_default": True})
 def command() -> None:
-    """Create or check the topics on a Kafka cluster."""
+    """Create or check the topics on a Kafka cluster, or move tickets to new partitions."""
 
 
 @command.command("create")
 @_where
+@_partitions
 @click.option(
     "--replication", type=click.IntRange(-1, 16), default=-1, help="Number of replicas; -1: the default of the cluster."
 )
@@ -85,16 +90,43 @@ def _create(broker: str, app_id: str, topic_prefix: str, partitions: int, replic
     topics = topics_of(app_id, topic_prefix)
     client = client_of(broker)
     made = create(broker, topics, partitions=partitions, replication=replication, retention_ms=retention, client=client)
-    for line in _run(broker, made):
+    for line in _answered(broker, made):
         click.echo(line)
     _report(broker, topics, partitions)
 
 
 @command.command("check")
 @_where
+@_partitions
 def _check(broker: str, app_id: str, topic_prefix: str, partitions: int) -> None:
     """List problems of the topics and how to fix them. The exit status is 1 if there are any."""
     _report(broker, topics_of(app_id, topic_prefix), partitions)
+
+
+@command.command("repartition")
+@_where
+def _repartition(broker: str, app_id: str, topic_prefix: str) -> None:
+    """Move tickets after the input topic has got more partitions.
+
+    Workers read the partitions for which they were started, and the state of a ticket is in the partition of its key. When the
+    input has got more partitions, stop all workers and run this command. It moves each ticket to the partition to which its
+    events go now, and gives the other topics as many partitions. Then start the workers with the new number.
+
+    It refuses while workers run, and while the partitions from before have events that are not processed. If it is interrupted,
+    run it again.
+    """
+    cluster = Cluster(broker, topics_of(app_id, topic_prefix), client_of(broker))
+    try:
+        done = _answered(broker, repartition(cluster))
+    except RepartitionError as error:
+        raise click.ClickException(str(error)) from error
+    if done.before == done.after:
+        click.echo(f"nothing to do: the tickets are in {done.after} partitions, as many as the input has")
+        return
+    for key in done.split:
+        click.echo(f"{key.decode('utf-8', 'replace')}: its events since the change are published again", err=True)
+    click.echo(f"moved {len(done.moved)} of {done.tickets} tickets, from {done.before} to {done.after} partitions")
+    click.echo(f"start the workers with --partitions {done.after}")
 
 
 def client_of(broker: str) -> dict[str, Any]:
@@ -114,7 +146,7 @@ def topics_of(app_id: str, topic_prefix: str) -> Topics:
 
 
 def _report(broker: str, topics: Topics, partitions: int) -> None:
-    problems = _run(broker, verify(broker, topics, partitions=partitions, client=client_of(broker)))
+    problems = _answered(broker, verify(broker, topics, partitions=partitions, client=client_of(broker)))
     for problem in problems:
         click.echo(problem, err=True)
     if problems:
@@ -123,7 +155,7 @@ def _report(broker: str, topics: Topics, partitions: int) -> None:
     click.echo(f"all {len(topics.specs())} topics on {broker} are correct, with {each}")
 
 
-def _run(broker: str, work: Coroutine[object, object, list[str]]) -> list[str]:
+def _answered(broker: str, work: Coroutine[object, object, T]) -> T:
     # The client logs every failed attempt; the error below is reported once, with advice.
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     try:
@@ -134,4 +166,6 @@ def _run(broker: str, work: Coroutine[object, object, list[str]]) -> list[str]:
 
 def no_answer(broker: str, error: KafkaError) -> click.ClickException:
     """Return the error for a failed request to Kafka, with advice."""
+    if isinstance(error, DeniedError):
+        return click.ClickException(f"Kafka at {broker}: {error}")
     return click.ClickException(f"Kafka at {broker}: {error}\n{asyncio.run(why_not(client_of(broker))).text}")

@@ -158,7 +158,7 @@ class _Demo:
         try:
             seen, since = None, time.monotonic()
             while True:
-                offsets = await admin.list_consumer_group_offsets(TOPICS.app_id)
+                offsets = await admin.list_consumer_group_offsets(TOPICS.group)
                 committed = {partition: offsets[partition].offset for partition in ends if partition in offsets}
                 if committed == ends:
                     return

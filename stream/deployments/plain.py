@@ -17,6 +17,7 @@ from typing import Any, Final
 
 import msgspec
 
+from stream.sla.calendar.delay import Delay
 from stream.sla.calendar.duration import Clock, Duration
 from stream.sla.calendar.week import Content, DateException, Holiday, Holidays, ReadingException, Version, Window
 from stream.sla.calendar.zone import Zone
@@ -46,7 +47,7 @@ _CLASSES: Final[dict[str, type[Any]]] = {
         # conditions
         *(Always, FieldIn, EventIs, Changed, All, AnyOf, Not),
         # calendars
-        *(Content, Version, DateException, ReadingException, Holiday, Window, Zone, Duration, Clock),
+        *(Content, Version, DateException, ReadingException, Holiday, Window, Zone, Duration, Delay, Clock),
     )
 }
 

@@ -188,7 +188,7 @@ def _calendars(policy: Policy, commitment: str) -> set[str]:
 
 def _shorter(before: Duration, after: Duration, step: Step, names: set[str]) -> bool:
     calendars = [step.new.calendars[name] for name in names]
-    return any(after.resolve(calendar, step.at).micros < before.resolve(calendar, step.at).micros for calendar in calendars)
+    return any(after.resolve(calendar, step.at)[1:] < before.resolve(calendar, step.at)[1:] for calendar in calendars)
 
 
 def _past(step: Step) -> Iterator[Problem]:

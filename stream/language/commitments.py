@@ -11,7 +11,7 @@ from stream.language.choices import read_choice
 from stream.language.conditions import read_ticket_condition
 from stream.language.metrics import PARTS, read_parts
 from stream.language.renames import read_was
-from stream.language.thresholds import read_duration, read_share, read_warnings
+from stream.language.thresholds import read_duration, read_share, read_target, read_warnings
 from stream.sla.policy.conditions import ALWAYS, Condition
 from stream.sla.policy.metric import base_name, row_name
 from stream.sla.policy.policy import Choice, Commitment, OnChange, Threshold
@@ -47,7 +47,7 @@ def read_commitment(data: object, report: Report, known: Known) -> Commitment | 
     base = part(entry, "metric", report, known.read_row)
     name = read_name(entry.get("name", entry.get("metric", "")), under(report, "name" if "name" in entry else "metric"))
     when: Condition | None = part(entry, "when", report, read_ticket_condition) if "when" in entry else ALWAYS
-    target = part(entry, "target", report, lambda value, here: read_choice(value, here, read_duration))
+    target = part(entry, "target", report, lambda value, here: read_choice(value, here, read_target))
     warn_at: Choice[tuple[Threshold, ...]] | None = Choice(())
     if "warn_at" in entry:
         warn_at = part(entry, "warn_at", report, lambda value, here: read_choice(value, here, read_warnings))

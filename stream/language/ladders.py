@@ -25,7 +25,7 @@ from stream.language.choices import read_choice
 from stream.language.conditions import read_ticket_condition
 from stream.language.metrics import CLOCK_PARTS, read_parts
 from stream.language.renames import check_renames, read_was
-from stream.language.thresholds import read_after, read_at, read_duration
+from stream.language.thresholds import read_after, read_at, read_target
 from stream.sla.policy.conditions import ALWAYS, Condition
 from stream.sla.policy.metric import Again, row_name
 from stream.sla.policy.policy import Ladder, LadderKind, Level
@@ -79,8 +79,8 @@ def read_ladder(data: object, report: Report, policy: str, commitments: Collecti
     request = part(entry, "on_request", report, lambda value, here: _read_request(value, here, names, commitments))
     level, after = request if request is not None else ("", "")
     owner = part(entry, "owner", report, read_role) or ""
-    again = part(entry, "raise_again_after", report, read_duration)
-    monitoring = part(entry, "monitoring", report, read_duration)
+    again = part(entry, "raise_again_after", report, read_target)
+    monitoring = part(entry, "monitoring", report, read_target)
     was = read_was(entry, report, name)
     if name is None or kind is None or when is None or levels is None or (metric is None and commitment is None):
         return None
@@ -126,7 +126,7 @@ def _read_level(data: object, report: Report, *, on_own: bool) -> Level | None:
         return None
     name = part(entry, "level", report, read_name)
     notify = part(entry, "notify", report, read_roles)
-    repeat_every = part(entry, "repeat_every", report, read_duration)
+    repeat_every = part(entry, "repeat_every", report, read_target)
     max_repeats = part(entry, "max_repeats", report, read_count)
     business = part(entry, "only_in_business_hours", report, read_yes_no)
     if ("repeat_every" in entry) != ("max_repeats" in entry):

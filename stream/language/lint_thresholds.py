@@ -16,6 +16,7 @@ from stream.sla.policy.satisfiability import few_tickets
 if TYPE_CHECKING:
     from stream.documents.document import Report
     from stream.sla.calendar.calendar import Calendar
+    from stream.sla.calendar.delay import Delay
 
 _Report = Callable[[str, str], None]
 
@@ -34,6 +35,8 @@ class _Case(NamedTuple):
     fields: Fields
     calendar: Calendar
     target: Amount | None
+    delay: Delay | None
+    """The target, if it is one in business days: how long it is depends on when the stopwatch starts."""
     text: str
 
 
@@ -65,26 +68,33 @@ def check_warnings(policy: Policy, commitment: Commitment, report: Report, calen
 
 
 def _check_target(case: _Case, report: _Report) -> None:
-    if case.target is not None and case.target.clock is Clock.BUSINESS:
-        end = case.calendar.closes_for_good()
-        if end is not None:
-            if case.calendar.after(0, case.target.micros) is None:
-                hours, last = case.calendar.measure(0, end) // _HOUR, case.calendar.zone.local_time(end)
-                report(
-                    "target",
-                    f"{case.text} never passes: `{case.calendar.name}` is open {hours} hours in all, the last until {last}",
-                )
-            return
-        opening = case.calendar.measure(_START, _START + _YEAR)
+    if case.target is None or case.target.clock is Clock.WALL:
+        return
+    calendar, end = case.calendar, case.calendar.closes_for_good()
+    last = "" if end is None else calendar.zone.local_time(end)
+    if case.delay is not None:
+        due = case.delay.end(calendar, _START if end is None else 0)
+        if due is None and end is not None:
+            report(
+                "target", f"{case.text} never comes: `{calendar.name}` has no such business day, it closes for good at {last}"
+            )
+        elif due is None or (end is None and due - _START > _YEAR * _MANY_YEARS):
+            report("target", f"{case.text} takes over {_MANY_YEARS} years: `{calendar.name}` has few business days")
+    elif end is not None:
+        if calendar.after(0, case.target.micros) is None:
+            hours = calendar.measure(0, end) // _HOUR
+            report("target", f"{case.text} never passes: `{calendar.name}` is open {hours} hours in all, the last until {last}")
+    else:
+        opening = calendar.measure(_START, _START + _YEAR)
         if case.target.micros > opening * _MANY_YEARS:
             hours = opening // _HOUR
-            report("target", f"{case.text} takes over {_MANY_YEARS} years: `{case.calendar.name}` is open {hours} hours a year")
+            report("target", f"{case.text} takes over {_MANY_YEARS} years: `{calendar.name}` is open {hours} hours a year")
 
 
 def _check_thresholds(thresholds: tuple[Threshold, ...], case: _Case, report: _Report) -> None:
     for threshold in thresholds:
         position = _position(threshold, case)
-        if position is None or case.target is None or position.clock is not case.target.clock:
+        if position is None or case.target is None or case.delay is not None or position.clock is not case.target.clock:
             continue
         if position.micros <= 0:
             report("warn_at", f"`{threshold.text}` is at least as long as the target {case.text}: it would warn at the start")
@@ -129,8 +139,15 @@ def _misplaced(ladder: Ladder, case: _Case) -> list[tuple[int, str, str]]:
 
 
 def _position(threshold: Threshold, case: _Case) -> Amount | None:
-    """Return the position of a threshold on the stopwatch; ``None`` if it depends on when the stopwatch starts."""
+    """Return the position of a threshold on the stopwatch; ``None`` if it depends on when the stopwatch starts.
+
+    Shares of a delay are compared with each other alone, and stand as their per mille.
+    """
     target = case.target
+    if case.delay is not None and target is not None:
+        return Amount(target.clock, threshold.per_mille) if threshold.duration is None else None
+    if threshold.duration is not None and threshold.duration.delay is not None:
+        return None
     if threshold.duration is None:  # a share
         return target and Amount(target.clock, target.micros * threshold.per_mille // 1000)
     length = threshold.duration.resolve(case.calendar, _START)
@@ -158,7 +175,8 @@ def _cases(
         if calendar is not None:
             target = commitment.target.of(fields)
             amount = target.resolve(calendar, _START) if target is not None else None
-            cases.append(_Case(fields, calendar, amount, target.text if target is not None else ""))
+            delay = target.delay if target is not None else None
+            cases.append(_Case(fields, calendar, amount, delay, target.text if target is not None else ""))
     return cases
 
 

@@ -32,6 +32,17 @@ def read_duration(data: object, report: Report) -> Duration | None:
         return None
 
 
+def read_target(data: object, report: Report) -> Duration | None:
+    """A length, or a delay in business days such as ``+1 business day at 16:00``."""
+    if not isinstance(data, str) or not data.startswith("+"):
+        return read_duration(data, report)
+    try:
+        return Duration.parse_any(data)
+    except DurationError as error:
+        report((), str(error))
+        return None
+
+
 def read_share(data: object, report: Report) -> Fraction | None:
     """A percentage, exact, as a fraction of one."""
     match = _SHARE.fullmatch(data) if isinstance(data, str) else None
@@ -56,22 +67,25 @@ def read_warnings(data: object, report: Report) -> tuple[Threshold, ...] | None:
 def read_at(data: object, report: Report) -> Threshold | None:
     """Where on the way to a deadline, or after it, a level is raised: ``75%``, ``-30m``, ``+2bh``."""
     if isinstance(data, str) and data.startswith("+"):
-        return _on(ThresholdKind.AFTER, data, report)
+        if "business" not in data:
+            return _on(ThresholdKind.AFTER, data, report)
+        delay = read_target(data, report)
+        return Threshold(ThresholdKind.AFTER, data, duration=delay) if delay else None
     if isinstance(data, str) and data.startswith("-"):
         return _on(ThresholdKind.LEFT, data, report)
     if isinstance(data, str) and data.endswith("%"):
         return _share(data, report)
     report(
         (),
-        f"must be 75% (of the target), -30m (before the deadline) or +2bh (after it), not {shown(data)}; "
-        "for time since the start use `after`",
+        "must be 75% (of the target), -30m (before the deadline), or +2bh or +1 business day at 09:00 (after it), not "
+        f"{shown(data)}; for time since the start use `after`",
     )
     return None
 
 
 def read_after(data: object, report: Report) -> Threshold | None:
     """How long after the start, pauses apart, a level is raised."""
-    duration = read_duration(data, report)
+    duration = read_target(data, report)
     return Threshold(ThresholdKind.USED, duration.text, duration=duration) if duration else None
 
 

@@ -21,6 +21,7 @@ from stream.runtime.kafka.assignor import Assignor
 from stream.runtime.kafka.clients import AiokafkaClients
 from stream.runtime.kafka.connection import faust_credentials
 from stream.runtime.kafka.consumer import FAUST_LOG
+from stream.runtime.kafka.topic_watch import TopicWatch
 from stream.runtime.kafka.topics import Topics
 from stream.runtime.kafka.transport import Transport
 from stream.runtime.partition.commit import WorkerContext
@@ -66,11 +67,12 @@ class App(faust.App):  # type: ignore[misc]  # Faust ships no types mypy could f
         """Coroutines that run beside the partitions until the app stops."""
         self.deployments: DeploymentFollower | None = None
         """``None`` if the engine has a set of policies that never changes."""
+        self.topic_watch: Final = TopicWatch(self.topic_names, settings.partitions)
         self._clock = clock
         self._suspension_detector = suspension_detector
         self._taking_over = asyncio.Lock()
         self._rebalance_began: float | None = None
-        super().__init__(settings.app_id, **_faust_settings(settings))
+        super().__init__(self.topic_names.group, **_faust_settings(settings))
         self.source: Final = self.topic(
             self.topic_names.events, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw"
         )
@@ -121,6 +123,8 @@ class App(faust.App):  # type: ignore[misc]  # Faust ships no types mypy could f
         if self.rebalancing or not self.rebalancing_count or not self.started:
             return False, "joining the group or restoring tickets"
         behind = [shard.number for shard in self.shards() if not shard.live]
+        if self.topic_watch.problem:
+            return False, f"not all events are read: {self.topic_watch.problem}"
         if behind:
             return False, f"catching up on partitions {_listed(behind)}"
         return True, f"live on partitions {_listed(self.tasks)}"
@@ -190,7 +194,7 @@ class App(faust.App):  # type: ignore[misc]  # Faust ships no types mypy could f
         if self._rebalance_began is not None:
             self.metrics.worker.rebalanced(time.monotonic() - self._rebalance_began)
             self._rebalance_began = None
-        log.info("ready: %s, partitions %s", self.settings.app_id, _listed(self.tasks) or "none")
+        log.info("ready: %s, partitions %s", self.topic_names.group, _listed(self.tasks) or "none")
 
     async def on_stop(self) -> None:
         log.info("stopping: finishing the current units of work")

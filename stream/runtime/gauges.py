@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from stream.observe.metrics.families import Spec
     from stream.runtime.deployments import DeploymentFollower
+    from stream.runtime.kafka.topic_watch import TopicWatch
     from stream.runtime.partition.shard import Shard
 
 
@@ -50,6 +51,18 @@ class Gauges(Collector):
             left.add_metric(number, 0 if sweep is None else len(sweep))
             swept.add_metric(number, shard.swept)
         yield from (unsent, lag, tickets, waiting, left, swept)
+
+
+class TopicGauges(Collector):
+    """Collects what a worker knows of its topics."""
+
+    def __init__(self, watch: TopicWatch) -> None:
+        self._watch: Final = watch
+
+    def collect(self) -> Iterator[Metric]:
+        """The current values."""
+        yield _number(names.UNREAD_PARTITIONS, self._watch.unread)
+        yield _number(names.TOPICS_MISSING, self._watch.missing)
 
 
 class DeploymentGauges(Collector):

@@ -16,8 +16,10 @@ from stream.deployments.snapshot import SnapshotError
 from stream.documents.document import PolicyError
 from stream.language.policies import load
 from stream.runtime.kafka.connection import client_options, why_not
+from stream.runtime.kafka.denied import DeniedError
+from stream.runtime.kafka.permissions import missing_permissions
 from stream.runtime.kafka.policy_log import PolicyLog, PolicyLogError, deploy_first
-from stream.runtime.kafka.topic_admin import verify
+from stream.runtime.kafka.topic_admin import found_topics
 from stream.runtime.kafka.topics import Topics
 
 if TYPE_CHECKING:
@@ -60,13 +62,16 @@ def client_of(settings: Settings) -> dict[str, Any]:
 async def read_deployments(settings: Settings, policies: PolicySet) -> tuple[PolicyLog, ReadLog]:
     """The log of deployments up to its end; ``policies`` are deployed where nothing was ever deployed. Raises RefusedError."""
     topics = Topics(settings.app_id, settings.topic_prefix)
-    policy_log = PolicyLog(client_of(settings), topics.policies)
+    policy_log = PolicyLog(client_of(settings), topics)
     try:
         found = await policy_log.read()
         if found.log.last is None and await _has_records(settings, topics.changelog):
             what = f"the log of deployments (topic {topics.policies}) is empty, and {topics.changelog} has tickets"
             raise RefusedError(what, ["the log was deleted, and what was in force is not known: start with a new --app-id"])
         return policy_log, await deploy_first(policy_log, found, policies, time.time_ns() // 1_000)
+    except DeniedError as error:
+        hint = "or let an account that may write to it deploy first: `breachwatch deploy`"
+        raise RefusedError("nothing was ever deployed, and this account may not", [f"{error}, {hint}"]) from error
     except PolicyLogError as error:
         raise RefusedError("the log of deployments cannot be used", [str(error)]) from error
     except (RecordError, SnapshotError) as error:
@@ -87,8 +92,12 @@ async def check_topics(settings: Settings) -> None:
     wait = _FIRST_WAIT
     while True:
         try:
-            problems = await verify(bootstrap, topics, partitions=settings.partitions, client=client)
+            if lacking := await missing_permissions(bootstrap, topics, client):
+                raise RefusedError("the account may not do what a worker does", lacking)
+            found = await found_topics(bootstrap, topics, topics.specs(), client=client)
             break
+        except DeniedError as error:
+            raise RefusedError("the account may not do what a worker does", [str(error)]) from error
         except (KafkaError, OSError) as error:
             refusal = await why_not(client)
             if refusal.final:
@@ -97,5 +106,9 @@ async def check_topics(settings: Settings) -> None:
             log.warning(text, bootstrap, error, refusal.text, wait)
         await asyncio.sleep(wait)
         wait = min(2 * wait, _LONGEST_WAIT)
-    if problems:
+    if problems := found.problems(settings.partitions):
         raise RefusedError("the topics are wrong", problems)
+    if growth := found.growth(settings.partitions):
+        # Not a reason to leave the tickets without a worker: events that are still in the partitions from before are processed,
+        # which `breachwatch topics repartition` needs.
+        log.error("%s", growth)

@@ -71,9 +71,10 @@ class Settings:
     app_id: str = _setting(
         read.app_id,
         "breachwatch",
-        "Name of the consumer group, and first part of the changelog topic's name. The same for all workers.",
+        "Name of this installation. Together with the topic prefix it names the consumer group, the changelog and the log of "
+        "deployments. The same for all workers.",
     )
-    topic_prefix: str = _setting(read.topic_part, "", "Prefix of the name of every topic, such as 'eu.'.")
+    topic_prefix: str = _setting(read.topic_part, "", "Prefix of the name of everything on the cluster, such as 'eu.'.")
     partitions: int = _setting(
         read.whole(1, 4096), "4", "Number of partitions of every topic, which must not change after the topics are created."
     )

@@ -7,6 +7,7 @@ import logging
 import socket
 import sys
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Final, NoReturn
 from urllib.parse import urlsplit
 
@@ -17,11 +18,12 @@ from stream.observe.pages.routes import Routes
 from stream.observe.pages.site import Site
 from stream.observe.server import serve
 from stream.runtime import gc_tuning
+from stream.runtime.abort import abort
 from stream.runtime.app import App
 from stream.runtime.clock import Clock
 from stream.runtime.deployments import DeploymentFollower
-from stream.runtime.gauges import DeploymentGauges, Gauges
-from stream.runtime.preflight import RefusedError, check_topics, policies_of, read_deployments
+from stream.runtime.gauges import DeploymentGauges, Gauges, TopicGauges
+from stream.runtime.preflight import RefusedError, check_topics, client_of, policies_of, read_deployments
 from stream.runtime.settings import ClockMode
 from stream.runtime.suspension import SuspensionDetector
 from stream.runtime.viewer import Viewer
@@ -44,12 +46,16 @@ def run(settings: Settings) -> NoReturn:
     asyncio.run(check_topics(settings))
     policy_log, read = asyncio.run(read_deployments(settings, files))
     engine = Engine(
-        read.log.deployments or files, history=settings.history, lateness=Lateness(settings.late_after, settings.settling)
+        read.log.deployments or files,
+        history=settings.history,
+        lateness=Lateness(settings.late_after, settings.settling),
+        routine=settings.routine,
     )
     sys.setswitchinterval(THREAD_SECONDS)
     metrics = Metrics(engine.policies, now=None if settings.clock is ClockMode.EVENT else lambda: time.time_ns() // 1_000)
     app = wire(settings, metrics, engine)
     follow(app, DeploymentFollower(policy_log, read, engine, files))
+    watch_topics(app)
     _serve_pages(app)
     gc_tuning.configure()
     worker = Worker(app, quiet=True, override_logging=False, redirect_stdouts=False)
@@ -64,6 +70,7 @@ def wire(settings: Settings, metrics: Metrics, engine: Engine) -> App:
     app = App(settings, metrics, engine, Clock(metrics.clock_stepped), suspension_detector)
     watchdog = Watchdog(app, 2 * app.conf.broker_session_timeout, app.conf.broker_rebalance_timeout)
     metrics.collectors.add("partitions", Gauges(app.shards, watchdog.lag))
+    metrics.collectors.add("topics", TopicGauges(app.topic_watch))
     app.background += [suspension_detector.watch, watchdog.watch]
     return app
 
@@ -75,6 +82,12 @@ def follow(app: App, deployments: DeploymentFollower) -> None:
     metrics.collectors.add("deployments", DeploymentGauges(deployments))
     deployments.listeners.append(lambda entry: metrics.deployed(engine.policies, entry.fingerprint, time.time()))
     app.follow(deployments)
+
+
+def watch_topics(app: App) -> None:
+    """Let the app notice what happens to its topics. Only before the start. Raises RefusedError."""
+    bootstrap, client = ",".join(app.settings.broker), client_of(app.settings)
+    app.background.append(lambda: app.topic_watch.run(bootstrap, client, partial(abort, "on watching the topics")))
 
 
 def reachable_at(host: str, port: int) -> str:

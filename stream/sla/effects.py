@@ -229,11 +229,14 @@ class Effect(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def routine(self) -> bool:
-        """Reports the way, not the outcome. A reopening or restoration is not routine: it undoes a verdict that was reported as
-        met or cancelled. Nor is anything that a deployment changes: somebody must be able to see all of it. What takes a
-        routine effect back is routine.
-        """
-        taken_back = self.retracts_kind
-        kind, reason = (self.kind, self.reason) if taken_back is None else (taken_back, self.retracts_reason)
-        undoes = reason is Reason.REOPENED or reason is Reason.RESTORED
-        return KINDS[kind].routine and not undoes and self.deployment is None
+        """``is_routine``. What takes a routine effect back is routine."""
+        if self.retracts_kind is None:
+            return is_routine(self.kind, self.reason, self.deployment)
+        return is_routine(self.retracts_kind, self.retracts_reason, self.deployment)
+
+
+def is_routine(kind: Kind, reason: Reason | None, deployment: int | None) -> bool:
+    """Reports the way, not the outcome. A reopening or restoration is not routine: it undoes a verdict that was reported as met
+    or cancelled. Nor is anything that a deployment changes: somebody must be able to see all of it."""
+    undoes = reason is Reason.REOPENED or reason is Reason.RESTORED
+    return KINDS[kind].routine and not undoes and deployment is None

@@ -17,6 +17,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Final
 
 import msgspec
+from mypy_extensions import mypyc_attr
 
 from stream.sla.correction import Correction, difference, named, revealed
 from stream.sla.effects import Reason, deployment_cause
@@ -61,6 +62,7 @@ _APPLIED: Final = Outcome.APPLIED
 """Naming a member of an enum costs as much as a call."""
 
 
+@mypyc_attr(acyclic=True)
 class Step:
     """The one exit of the core. Take all of it or nothing."""
 
@@ -86,24 +88,35 @@ class Step:
 class Engine:
     """The policies in force, how much history a ticket keeps, and what is late. Holds no ticket; every call is pure."""
 
-    __slots__ = ("_history", "_lateness", "deployments")
+    __slots__ = ("_history", "_late_after", "_lateness", "_routine", "deployments")
 
-    def __init__(self, policies: PolicySet | Deployments, *, history: int = 200, lateness: Lateness = DEFAULT) -> None:
-        """``policies``: one set, which holds since ever, or the log of deployments."""
+    def __init__(
+        self,
+        policies: PolicySet | Deployments,
+        *,
+        history: int = 200,
+        lateness: Lateness = DEFAULT,
+        routine: bool = True,
+    ) -> None:
+        """``policies``: one set, which holds since ever, or the log of deployments. ``routine``: whether ``apply`` makes the
+        routine effects of events in order; corrections always have them."""
         if history < 2:
             raise ValueError(f"a ticket's history holds at least 2 events, not {history}")
         self.deployments = policies if isinstance(policies, Deployments) else Deployments.fixed(policies)
         """May be replaced by a longer log between two calls."""
         self._history = history
         self._lateness = lateness
+        self._late_after = lateness.late_after  # asked at every event
+        self._routine = routine
 
     def snapshot(self) -> Engine:
         """An engine that keeps the deployments of now, whatever becomes known meanwhile."""
-        return Engine(self.deployments, history=self._history, lateness=self._lateness)
+        return Engine(self.deployments, history=self._history, lateness=self._lateness, routine=self._routine)
 
     def as_of(self, number: int) -> Engine:
         """An engine that knows no deployment after that number."""
-        return Engine(self.deployments.until(number), history=self._history, lateness=self._lateness)
+        known = self.deployments.until(number)
+        return Engine(known, history=self._history, lateness=self._lateness, routine=self._routine)
 
     @property
     def policies(self) -> PolicySet:
@@ -122,21 +135,24 @@ class Engine:
             state = State(new_ticket(ticket, self.deployments.timeline))
         elif (repetition := self._repetition(state, event)) is not None:
             return Step(state, (), repetition)
-        old, settling = self._lateness.is_old(event.at, arrived), state.settling
         before = state
-        if settling is not None and not (old and self._agrees(state.head)):
-            first = self._settle(state, settling, now)
+        agrees = state.head.deployment == self.deployments.timeline.last.number or self._agrees(state.head)
+        old = arrived - event.at > self._late_after
+        if state.settling is not None and not (old and agrees):
+            first = self._settle(state, state.settling, now)
             before = state = first.state
-        elif not self._agrees(state.head):
+        elif not agrees:
             first = self._rejudge(state, now)
             state = first.state
         newest = self._is_newest(state.head, event)
-        if not newest and state.base is not None and state.base.last is not None and not follows(event.place, state.base.last):
+        if newest and not old:
+            step = self._in_order(state, event, now, before)
+        elif (
+            not newest and state.base is not None and state.base.last is not None and not follows(event.place, state.base.last)
+        ):
             step = Step(state, (), Outcome.TOO_LATE)
         elif old:
             step = self._old(state, event, now, arrived)
-        elif newest:
-            step = self._in_order(state, event, now, before)
         else:
             step = self._out_of_order(state, event, now)
         return step if first is None else _after(first, step)
@@ -170,8 +186,7 @@ class Engine:
 
     def _agrees(self, head: Ticket) -> bool:
         """Whether what is known of the ticket was judged as the timeline has it now."""
-        timeline = self.deployments.timeline
-        return head.deployment == timeline.last.number or timeline.agrees(head.deployment, position(head))
+        return self.deployments.timeline.agrees(head.deployment, position(head))
 
     def _is_newest(self, head: Ticket, event: Event) -> bool:
         """Later than all that is known of the ticket, and than anything that time or a deployment made true."""
@@ -180,7 +195,10 @@ class Engine:
             return True
         if head.last_timer_at is not None and at <= head.last_timer_at:
             return False
-        if at < self.deployments.known[head.deployment].at:
+        last_deployment = self.deployments.timeline.last
+        if head.deployment != last_deployment.number:
+            last_deployment = self.deployments.known[head.deployment]
+        if at < last_deployment.at:
             return False
         return at > last[0] or (at == last[0] and follows(event.place, last))
 
@@ -200,13 +218,18 @@ class Engine:
         """``before``: the ticket as it was given; ``state`` itself, unless it was rejudged just now."""
         begins = state.head.last is None
         transition = Transition(self.deployments.timeline, state.head.copy(), now, state.past)
+        transition.emitter.routine = self._routine
         transition.event(event)
         after = State(transition.ticket, state.recent.add(event), state.base, state.old_ids, state.revisions)
         if after.recent.kept > self._history:
             after = self._bounded(after)
-        effects = named(self._effects(transition, before, state, event.at), state.revisions)
+        found = transition.emitter.effects
+        if before is not state or transition.rejudged is not None:
+            found = self._effects(transition, before, state, event.at)
+        effects = named(found, state.revisions) if state.revisions else tuple(found)
         step = Step(after, effects, _APPLIED, begins and _is_unmatched(transition, event))
-        step.unbuilt = transition.unbuilt
+        if transition.unbuilt:
+            step.unbuilt = transition.unbuilt
         return step
 
     def _out_of_order(self, state: State, event: Event, now: int) -> Step:

@@ -51,7 +51,7 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True, rename=_SHORT, gc=F
     type: EventType
     source: str
     seq: int = 0
-    """Order among events of one source action that bear the same ``at``; tells them apart where they bear one id."""
+    """Order among events of one source action that bear the same ``at``; distinguishes them where they bear one id."""
     actor: ActorKind | None = None
     """Who did it, as far as an SLA cares. Names and addresses never get here."""
     fields: dict[str, str | list[str]] = {}

@@ -39,11 +39,8 @@ class Lateness(NamedTuple):
     """When an event is old, and how long its ticket settles. Microseconds."""
 
     late_after: int = 60_000_000
+    """An event is old if it reaches Kafka more than this after it happened."""
     settling: int = 10_000_000
-
-    def is_old(self, at: int, arrived: int) -> bool:
-        """``arrived``: the instant at which the event reached Kafka; 0: that is not known, or does not matter."""
-        return arrived - at > self.late_after
 
     def settling_from(self, head: Ticket, settling: Settling | None, arrived: int) -> Settling:
         """An old event arrives. ``settling``: as it was before; ``None``: everything about the ticket is published."""

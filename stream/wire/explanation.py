@@ -49,6 +49,7 @@ def _deadline(deadline: Deadline) -> dict[str, Any]:
             "timezone": deadline.timezone,
             "calendar_versions": deadline.calendar_versions,
             "clock": deadline.clock,
+            "delay": deadline.delay,
             "target_seconds": _seconds(deadline.target),
             "extension_seconds": _seconds(deadline.extension or None),
             "due_after_seconds": _seconds(deadline.due_after),

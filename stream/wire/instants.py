@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
 from typing import Annotated, Final
 
 import msgspec
@@ -41,22 +40,30 @@ def epoch_micros(moment: datetime) -> int:
     return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
 
 
-@lru_cache(maxsize=8192)
 def format_instant(instant: int) -> str:
     """RFC 3339 text in UTC with ``Z``, and with only as many fractional digits (0 to 6) as the instant needs."""
-    seconds, micros = divmod(instant, 1_000_000)
-    minutes, second = divmod(seconds, 60)
-    day, minute = divmod(minutes, 1440)
-    text = _date(day) + _MINUTES[minute] + _SECONDS[second]
-    return f"{text}.{micros:06d}".rstrip("0") + "Z" if micros else text + "Z"
+    minute = instant // 60_000_000
+    rest = instant - minute * 60_000_000
+    start = _starts.get(minute) or _start(minute)
+    second = rest // 1_000_000
+    micros = rest - second * 1_000_000
+    if micros % 1_000 == 0:
+        return start + _SECONDS[second] + _MILLIS[micros // 1_000]
+    return start + _SECONDS[second] + f".{micros:06d}".rstrip("0") + "Z"
 
 
-# An effect has up to five instants, most of which the other effects of its event or ticket have too: hence the caches.
-# These tables make an instant that is not cached three times as fast as datetime would.
-_MINUTES: Final = [f"T{minute // 60:02d}:{minute % 60:02d}:" for minute in range(1440)]
+# The instants of effects do not repeat, but their minutes do. Concatenation is ten times as fast as datetime.
+_starts: Final[dict[int, str]] = {}
+"""Minute to its text up to the seconds."""
+_MOST: Final = 65_536
 _SECONDS: Final = [f"{second:02d}" for second in range(60)]
+_MILLIS: Final = ["Z", *(f".{milli:03d}".rstrip("0") + "Z" for milli in range(1, 1_000))]
 
 
-@lru_cache(maxsize=4096)
-def _date(day: int) -> str:
-    return (_EPOCH + timedelta(days=day)).date().isoformat()
+def _start(minute: int) -> str:
+    if len(_starts) >= _MOST:
+        _starts.clear()
+    day, minute_of_day = divmod(minute, 1440)
+    date = (_EPOCH + timedelta(days=day)).date().isoformat()
+    text = _starts[minute] = f"{date}T{minute_of_day // 60:02d}:{minute_of_day % 60:02d}:"
+    return text

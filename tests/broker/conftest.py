@@ -24,6 +24,9 @@ GROUPS = {
     # A fixture of the module is dear: an image, a broker that asks for passwords.
     "test_image": "image",
     "test_login": "login",
+    "test_topics": "topics",
+    "test_forgetful_broker": "forgetful",
+    "test_permissions": "permissions",
     # They start several processes each, or rest on how fast the machine is: never two of them at once. Chaos is in it, too.
     "test_demo": "heavy",
     "test_watchdog_ends": "heavy",
@@ -37,10 +40,16 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 
 
 @pytest.fixture(scope="session")
-def broker() -> Iterator[str]:
-    """Bootstrap address of a running broker."""
+def embedded_broker() -> Iterator[str]:
+    """Bootstrap address of a running embedded broker."""
     with Broker() as running:
         yield running.bootstrap
+
+
+@pytest.fixture(scope="session")
+def broker(embedded_broker: str) -> str:
+    """Bootstrap address of the broker of most tests. A module may have another one."""
+    return embedded_broker
 
 
 @pytest.fixture

@@ -203,7 +203,10 @@ def read(broker: str, *topics: str) -> list[Any]:
         )
         await consumer.start()
         try:
-            tps = [TopicPartition(topic, number) for topic in topics for number in range(4)]
+            for topic in topics:
+                consumer._client.add_topic(topic)
+            await consumer._client.force_metadata_update()
+            tps = [TopicPartition(topic, number) for topic in topics for number in consumer.partitions_for_topic(topic) or ()]
             consumer.assign(tps)
             end = await consumer.end_offsets(tps)
             records: list[Any] = []
@@ -225,8 +228,8 @@ def dead_letters(broker: str, topics: Topics) -> list[DeadLetter]:
     return [decode_rejected(record.value) for record in read(broker, topics.rejected)]
 
 
-def all_committed(broker: str, topics: Topics) -> bool:
-    """Whether the group has committed the end of each partition that has records."""
+def all_committed(broker: str, topics: Topics, partitions: int | None = None) -> bool:
+    """Whether the group has committed the end of each partition that has records, or of the first ``partitions``."""
 
     async def run() -> bool:
         admin = AIOKafkaAdminClient(bootstrap_servers=broker)
@@ -234,8 +237,9 @@ def all_committed(broker: str, topics: Topics) -> bool:
         try:
             await admin.start()
             await consumer.start()
-            committed = await admin.list_consumer_group_offsets(topics.app_id)
-            tps = [TopicPartition(topics.events, number) for number in range(4)]
+            committed = await admin.list_consumer_group_offsets(topics.group)
+            numbers = consumer.partitions_for_topic(topics.events) or set()
+            tps = [TopicPartition(topics.events, number) for number in sorted(numbers)[:partitions]]
             end = await consumer.end_offsets(tps)
             return all(end[tp] == 0 or (tp in committed and committed[tp].offset == end[tp]) for tp in tps)
         except GroupCoordinatorNotAvailableError:

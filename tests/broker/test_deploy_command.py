@@ -49,7 +49,7 @@ class Desk:
     def __init__(self, broker: str, topics: Topics, folder: Path) -> None:
         self.broker = broker
         self.folder = folder
-        self.log = PolicyLog({"bootstrap_servers": broker}, topics.policies)
+        self.log = PolicyLog({"bootstrap_servers": broker}, topics)
         self._where = {
             "BREACHWATCH_BROKER": broker,
             "BREACHWATCH_APP_ID": topics.app_id,

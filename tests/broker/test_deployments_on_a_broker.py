@@ -35,7 +35,7 @@ def _deploy(broker: str, topics: Topics, folder: Path, policy: str, *, at: int, 
     file.write_text(policy, "utf-8")
 
     async def run() -> int:
-        log = PolicyLog({"bootstrap_servers": broker}, topics.policies)
+        log = PolicyLog({"bootstrap_servers": broker}, topics)
         found, _ = await log.deploy(new_record((await log.read()).log.next_after, at, kind, load([file])))
         assert isinstance(found, Entry)
         return found.number

@@ -123,7 +123,7 @@ def test_commands_and_workers_log_in_and_never_show_the_password(guarded: Guarde
         worker = subprocess.Popen(command, env=environment, cwd=ROOT, stdout=output, stderr=output)
     try:
         name = environment["BREACHWATCH_APP_ID"]
-        until(lambda: f"ready: {name}, partitions 0, 1, 2, 3" in log.read_text("utf-8"), "it has partitions")
+        until(lambda: f"ready: {name}.{name}, partitions 0, 1, 2, 3" in log.read_text("utf-8"), "it has partitions")
         until(lambda: read(guarded.bootstrap, f"{name}.sla-breaches"), "its effects are published")
     finally:
         worker.terminate()

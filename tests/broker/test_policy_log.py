@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def policy_log(broker: str, topics: Topics) -> PolicyLog:
-    return PolicyLog({"bootstrap_servers": broker}, topics.policies)
+    return PolicyLog({"bootstrap_servers": broker}, topics)
 
 
 def following(after: int, target: str, at: int = START) -> Record:
@@ -215,7 +215,7 @@ def test_a_tail_of_a_log_that_became_shorter_ends(policy_log: PolicyLog) -> None
 def test_a_tail_outlives_the_broker_and_shows_for_how_long_it_was_away() -> None:
     topics = Topics("tailed")
     with Broker() as broker:
-        policy_log = PolicyLog({"bootstrap_servers": broker.bootstrap}, topics.policies)
+        policy_log = PolicyLog({"bootstrap_servers": broker.bootstrap}, topics)
 
         async def story() -> tuple[list[int], float]:
             await create(broker.bootstrap, topics, partitions=1)

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
+from typing import TYPE_CHECKING
 
 import pytest
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from click.testing import CliRunner
@@ -12,6 +16,25 @@ from click.testing import CliRunner
 from stream.cli.main import main
 from stream.runtime.kafka.topic_admin import create, verify, verify_policies
 from stream.runtime.kafka.topics import Topics
+from tests.broker.configured_broker import ApacheBroker
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@pytest.fixture(scope="module")
+def apache_broker() -> Iterator[str]:
+    """Bootstrap address of a broker with Apache Kafka's own defaults."""
+    with ApacheBroker() as running:
+        yield running.bootstrap
+
+
+@pytest.fixture(params=["embedded", "apache"])
+def broker(request: pytest.FixtureRequest) -> str:  # every test here runs on both
+    """Bootstrap address of a running broker."""
+    address: str = request.getfixturevalue({"embedded": "embedded_broker", "apache": "apache_broker"}[request.param])
+    return address
 
 
 def make(broker: str, name: str, partitions: int, **settings: str) -> None:
@@ -25,6 +48,27 @@ def make(broker: str, name: str, partitions: int, **settings: str) -> None:
         await admin.close()
 
     asyncio.run(story())
+
+
+def fill(broker: str, name: str) -> None:
+    """Let a topic have a record."""
+
+    async def story() -> None:
+        async with AIOKafkaProducer(bootstrap_servers=broker) as producer:
+            await producer.send_and_wait(name, b"record", key=b"key", partition=0)
+
+    asyncio.run(story())
+
+
+def existing(broker: str) -> set[str]:
+    async def story() -> set[str]:
+        admin = AIOKafkaAdminClient(bootstrap_servers=broker)
+        await admin.start()
+        names = await admin.list_topics()
+        await admin.close()
+        return set(names)
+
+    return asyncio.run(story())
 
 
 def settings(broker: str, name: str) -> dict[str, str]:
@@ -78,13 +122,14 @@ def test_the_log_of_deployments_has_one_partition_and_is_kept_for_ever(broker: s
 def test_a_log_of_deployments_that_would_lose_records_or_their_order_is_a_problem(broker: str) -> None:
     topics = Topics("lossy", prefix="lossy.")
     make(broker, topics.policies, 2, cleanup_policy="compact", retention_ms="1000")
+    fill(broker, topics.policies)
     asyncio.run(create(broker, topics, partitions=1))
 
     found = problems(broker, topics, 1)
 
     partitions, size, cleanup, retention = found
     assert "has 2 partitions, not 1" in partitions
-    assert "if nothing was deployed yet" in partitions
+    assert "start under a new --app-id" in partitions
     assert "not 9437184: run" in size
     assert "cleanup.policy=compact, not delete: run" in cleanup
     assert "retention.ms=1000, not -1: run" in retention
@@ -105,7 +150,7 @@ def test_every_missing_topic_is_a_problem_with_the_command_that_creates_it(broke
         "topic eu.sla-breaches",
         "topic eu.sla-escalations",
         "topic eu.ticket-events-rejected",
-        "topic absent-tickets-changelog",
+        "topic eu.absent-tickets-changelog",
         "topic eu.absent-policies",
     ]
     command = f"breachwatch topics create --broker {broker} --app-id absent --topic-prefix eu. --partitions 8"
@@ -113,15 +158,72 @@ def test_every_missing_topic_is_a_problem_with_the_command_that_creates_it(broke
 
 
 def test_a_count_that_differs_from_the_setting_is_fixed_in_the_settings(broker: str, topics: Topics) -> None:
+    fill(broker, topics.events)
+
     assert problems(broker, topics, 6) == [
         f"topic {topics.events} has 4 partitions, not 6: set BREACHWATCH_PARTITIONS=4 (or --partitions 4)"
     ]
+
+
+def test_what_is_wrong_with_a_topic_without_records_ends_when_it_is_deleted_and_created(broker: str) -> None:
+    topics = Topics("blank", prefix="blank.")
+    for name in (topics.events, topics.breaches, topics.changelog, topics.policies):
+        make(broker, name, 1, retention_ms="1000", max_message_bytes="1000000")
+    make(broker, topics.escalations, 3)
+    asyncio.run(create(broker, topics, partitions=1))
+
+    found = problems(broker, topics, 4)
+
+    again = f"`breachwatch topics create --broker {broker} --app-id blank --topic-prefix blank. --partitions"
+    for name in (topics.events, topics.breaches, topics.escalations, topics.changelog, topics.policies):
+        delete = f"`kafka-topics.sh --bootstrap-server {broker} --delete --topic {name}`"
+        assert any(f"topic {name} " in line and f"run {delete} and then {again}" in line for line in found), (name, found)
+    (input_count,) = (line for line in found if "has 1 partitions, not 4" in line)
+    assert input_count.endswith("or, if 1 is right, set BREACHWATCH_PARTITIONS=1 (or --partitions 1)")
+
+
+def test_no_command_creates_a_topic_by_asking_for_it(broker: str, tmp_path: Path) -> None:
+    before = existing(broker)
+    where = ["--broker", broker, "--app-id", "asked", "--topic-prefix", "asked."]
+    feed = tmp_path / "feed.jsonl"
+    feed.write_text('{"type": "feed.tick", "source": "desk", "at": "2026-01-01T00:00:00Z"}\n', "utf-8")
+    stream = [sys.executable, "-m", "stream"]
+    for command, missing in (
+        (["topics", "check", *where], "ticket-events"),
+        (["worker", "--policies", "starter", *where], "ticket-events"),
+        (["deploy", "--dry-run", "starter", *where], "asked-policies"),
+        (["deploy", "--list", *where], "asked-policies"),
+        (["publish", *where[:2], *where[4:], str(feed)], "ticket-events"),
+    ):
+        done = subprocess.run([*stream, *command], capture_output=True, text=True, check=False, timeout=90)
+        assert done.returncode in (1, 2), (command, done.stderr)
+        assert f"topic asked.{missing} is missing: run `breachwatch topics create --broker {broker}" in done.stderr
+
+    assert existing(broker) - {"__consumer_offsets"} == before - {"__consumer_offsets"}
+
+
+def test_no_client_of_ours_creates_a_topic_by_asking_for_it(broker: str) -> None:
+    before = existing(broker)
+
+    async def story() -> None:
+        async with (
+            AIOKafkaProducer(bootstrap_servers=broker) as producer,
+            AIOKafkaConsumer(bootstrap_servers=broker) as consumer,
+        ):
+            for client, name in ((producer.client, "asked-by-a-producer"), (consumer._client, "asked-by-a-consumer")):
+                client.add_topic(name)
+                await client.force_metadata_update()
+
+    asyncio.run(story())
+
+    assert existing(broker) == before
 
 
 def test_topics_follow_the_input_topic_and_create_adds_missing_partitions(broker: str) -> None:
     topics = Topics("few", prefix="few.")
     make(broker, topics.events, 3)
     make(broker, topics.breaches, 2)
+    fill(broker, topics.breaches)
     few = next(line for line in problems(broker, topics, None) if topics.breaches in line)
     assert "has 2 partitions, not 3 like few.ticket-events: run `breachwatch topics create" in few
 
@@ -133,10 +235,12 @@ def test_topics_follow_the_input_topic_and_create_adds_missing_partitions(broker
 
 def test_too_many_partitions_cannot_be_fixed_without_loss_and_the_changelog_must_not_be_deleted(broker: str) -> None:
     topics = Topics("many", prefix="many.")
-    make(broker, topics.events, 2)
+    make(broker, topics.events, 2, max_message_bytes="2097152")
     make(broker, topics.escalations, 3)
     make(broker, topics.changelog, 3, cleanup_policy="compact")
     asyncio.run(create(broker, topics, partitions=2))
+    fill(broker, topics.escalations)
+    fill(broker, topics.changelog)
 
     escalations, changelog = problems(broker, topics, 2)
 
@@ -149,10 +253,17 @@ def test_settings_that_would_lose_state_or_refuse_records_are_problems(broker: s
     topics = Topics("odd", prefix="odd.")
     make(broker, topics.changelog, 1, cleanup_policy="delete")
     make(broker, topics.rejected, 1, max_message_bytes="1000000")
+    make(broker, topics.breaches, 1, max_message_bytes="500000", unclean_leader_election_enable="true")
+    make(broker, topics.escalations, 1, unclean_leader_election_enable="true")
     asyncio.run(create(broker, topics, partitions=1))
+    fill(broker, topics.changelog)
+    fill(broker, topics.rejected)
 
-    rejected, changelog = problems(broker, topics, 1)
+    breaches, unclean, escalations, rejected, changelog = problems(broker, topics, 1)
 
+    assert "max.message.bytes=500000 instead of 1048588, and no record: run `kafka-topics.sh" in breaches
+    for name, line in ((topics.breaches, unclean), (topics.escalations, escalations)):
+        assert f"--alter --topic {name} --add-config unclean.leader.election.enable=false`" in line
     assert "max.message.bytes=1000000, not 4194304" in rejected
     assert f"--alter --topic {topics.rejected} --add-config max.message.bytes=4194304" in rejected
     assert "cleanup.policy=delete, not compact" in changelog
@@ -163,7 +274,7 @@ def test_the_commands_create_and_check_print_their_results_and_set_the_exit_code
     run = CliRunner().invoke
 
     before = run(main, ["topics", "check", *where])
-    made = run(main, ["topics", "create", *where])
+    made = run(main, ["topics", "create", *where, "--replication", "1"])
     after = run(main, ["topics", "check"], env={
         "BREACHWATCH_BROKER": broker,
         "BREACHWATCH_APP_ID": "cli",

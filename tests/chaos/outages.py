@@ -50,7 +50,7 @@ class Watch:
         """For ever."""
         while True:
             try:
-                reached = await committed(self._bootstrap, self._topics.app_id, self._topics.events)
+                reached = await committed(self._bootstrap, self._topics.group, self._topics.events)
             except (KafkaError, TimeoutError, OSError):
                 reached = {}
             now = time.time_ns() // 1_000

@@ -127,7 +127,7 @@ async def record(
         escalations,
         rejected,
         changelog,
-        await committed(bootstrap, topics.app_id, topics.events),
+        await committed(bootstrap, topics.group, topics.events),
         {number: max((one.offset + 1 for one in events if one.partition == number), default=0) for number in range(PARTITIONS)},
         pace,
         steps,

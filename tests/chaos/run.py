@@ -93,7 +93,7 @@ async def run(seed: int, folder: Path, *, minutes: int, kinds: Sequence[Nemesis]
         cluster = Cluster(broker.bootstrap, topics, folder, pace, random.choice([2, 2, 3]), *flags)
         helpdesk = Helpdesk(broker.bootstrap, topics.events, pace)
         watch = Watch(broker.bootstrap, topics, helpdesk)
-        policy_log = PolicyLog({"bootstrap_servers": broker.bootstrap}, topics.policies)
+        policy_log = PolicyLog({"bootstrap_servers": broker.bootstrap}, topics)
         world = World(random, pace, broker, disk, cluster, helpdesk, watch, policy_log, folder)
         try:
             async with _going_on(cluster.supervise(), helpdesk.publish(), watch.look()) as still_well:
@@ -158,7 +158,7 @@ async def _play(
     async def all_published_and_processed() -> bool:
         if not world.helpdesk.done:
             return False
-        reached = await committed(bootstrap, topics.app_id, topics.events)
+        reached = await committed(bootstrap, topics.group, topics.events)
         return all(reached.get(number, 0) > offset for number, (_, offset) in world.helpdesk.published.items())
 
     async def deployments_hold() -> bool:

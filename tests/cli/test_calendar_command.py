@@ -64,6 +64,18 @@ def test_elapsed_gives_business_and_wall_time(policies: Path) -> None:
     assert (answer["business_seconds"], answer["wall_seconds"]) == (3600, 234_000)
 
 
+def test_due_of_a_delay_shows_what_it_means_and_when_it_ends(policies: Path) -> None:
+    text = "+1 business day at 20:00 cutoff 15:00"
+    result = run("due", "--policies", policies, "--from", "2026-11-20T15:30", text)
+    assert "due       Wed 2026-11-25 20:00:00+05:30" in result.stdout  # Tuesday is a holiday
+    assert "meaning   by 20:00 on the next business day, counted from the next one after 15:00\n" in result.stdout
+    assert f"spent     {text} = 17:30:00 of business time\n" in result.stdout
+    answer = json.loads(run("due", "--json", "--policies", policies, "--from", "2026-11-20T15:30", text).stdout)
+    assert (answer["due"]["local"], answer["target_seconds"]) == ("2026-11-25T20:00:00+05:30", 63_000)
+    refused = run("due", "--policies", policies, "--from", "2199-12-31T12:00", "+1 business day")
+    assert "+1 business day never comes: `batoi` has no such business day" in " ".join(refused.stderr.split())
+
+
 def test_open_shows_why_it_is_closed_and_when_it_opens(policies: Path) -> None:
     result = run("open", "--policies", policies, "--at", "2026-11-24T10:00", "--days", 1)
     assert "then      holiday (Gurpurab)" in result.stdout

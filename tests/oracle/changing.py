@@ -263,14 +263,14 @@ class Changing:
         self, one: ResolvedCommitment, offer: Offer, watch: Watch, granted: tuple[int | None, Mapping[str, OpenMinutes]]
     ) -> None:
         keeping, old = self.keeping, one.offer
-        before = (one.due, one.target, one.clock == "", _named(old))
+        before = (one.due, one.target, one.by_days, one.clock == "", _named(old))
         renamed = old.commitment.name != offer.commitment.name
         one.policy = offer.policy.name
         if one.unjudged:
             one.offer, one.cycle = offer, watch.cycle
         else:
             keeping.aim_at(one, offer, watch, granted)
-        if (one.due, one.target, one.clock == "", _named(offer)) == before and not renamed:
+        if (one.due, one.target, one.by_days, one.clock == "", _named(offer)) == before and not renamed:
             return
         keeping.warn_anew(one, watch)
         keeping.tell(one, "retargeted")

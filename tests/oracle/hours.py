@@ -26,11 +26,17 @@ _BUSINESS: Final = {"bs": Fraction(1, 60), "bm": Fraction(1), "bh": Fraction(60)
 _KEYS: Final = {"timezone", "week", "breaks", "day", "holidays", "exceptions"}
 
 
+NEVER: Final = 1 << 62
+"""Minutes until a business day that does not come."""
+
+
 class Length(NamedTuple):
     """So many minutes, on the calendar or on the wall."""
 
     business: bool
     minutes: int
+    not_before: int = 0
+    """The minute at which a delay in business days ends, though its open minutes may be over earlier."""
 
 
 class OpenMinutes:
@@ -91,26 +97,43 @@ class OpenMinutes:
         return end
 
     def months_after(self, start: int, months: int) -> int:
-        """The minute whose local reading is that of ``start`` so many months on, by the day of the month or the last day.
-
-        Of two such minutes the second; if the reading is skipped, the first minute after the skip.
-        """
-        reading = self._reading(start)
+        """The minute whose local reading is that of ``start`` so many months on, by the day of the month or the last day."""
+        reading = self.reading(start)
         year, month = divmod(reading.year * 12 + reading.month - 1 + months, 12)
         day = min(reading.day, monthrange(year, month + 1)[1])
-        wanted = reading.replace(year=year, month=month + 1, day=day)
+        return self.minute_of(reading.replace(year=year, month=month + 1, day=day))
+
+    def minute_of(self, wanted: datetime) -> int:
+        """The minute with that local reading. Of two the second; if the reading is skipped, the first minute after the skip."""
         near = int(wanted.replace(tzinfo=UTC).timestamp()) // 60
         around = range(near - DAY, near + DAY)
-        same = [minute for minute in around if self._reading(minute) == wanted]
-        return same[-1] if same else next(minute for minute in around if self._reading(minute) > wanted)
+        same = [minute for minute in around if self.reading(minute) == wanted]
+        return same[-1] if same else next(minute for minute in around if self.reading(minute) > wanted)
 
-    def _reading(self, minute: int) -> datetime:
+    @lru_cache(10_000)  # noqa: B019 - calendars live as long as the tests
+    def minutes_of(self, day: date) -> list[int]:
+        """The minutes in which the windows that start on a date are open, in order."""
+        midnight = datetime(day.year, day.month, day.day)  # noqa: DTZ001 - a local reading
+        near = int(midnight.replace(tzinfo=UTC).timestamp()) // 60
+        found = []
+        for minute in range(near - DAY, near + 3 * DAY):
+            of_day = (self.reading(minute) - midnight) // timedelta(minutes=1)
+            if 0 <= of_day < 2 * DAY and self._slow.in_window_of(day, of_day):
+                found.append(minute)
+        return found
+
+    def reading(self, minute: int) -> datetime:
         return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(minutes=minute)).astimezone(self._slow.zone).replace(tzinfo=None)
 
 
 @lru_cache(100_000)
 def length(text: str, hours: OpenMinutes, start: int) -> Length:
     """``2bd4bh``, ``1h30m``, ``1mo`` from ``start`` on. Raises ValueError for what is no whole number of minutes."""
+    if text.startswith("+"):
+        end = delay_end(text, hours, start)
+        if end is None:
+            return Length(True, NEVER)
+        return Length(True, sum(hours.is_open(minute) for minute in range(start, end)), end)
     total, units = Fraction(0), set()
     for count, unit in re.findall(r"([0-9.]+)([a-z]+)", text):
         units.add(unit)
@@ -128,8 +151,68 @@ def length(text: str, hours: OpenMinutes, start: int) -> Length:
 @lru_cache(100_000)
 def later(minute: int, text: str, hours: OpenMinutes) -> int | None:
     """A length after a minute; ``None`` if the calendar is not open that long."""
-    business, minutes = length(text, hours, minute)
+    if text.startswith("+"):
+        return delay_end(text, hours, minute)
+    business, minutes, _ = length(text, hours, minute)
     return hours.add(minute, minutes) if business else minute + minutes
+
+
+@lru_cache(100_000)
+def delay_end(text: str, hours: OpenMinutes, start: int) -> int | None:
+    """When ``+1 business day at 16:00 cutoff 15:00`` from a minute on is over; ``None``: its business day does not come."""
+    words = text.split()
+    count, ending = int(words[0]), words[words.index("at") + 1] if "at" in words else ""
+    day, last = hours.reading(start).date(), start + 3_700 * DAY
+    night = hours.minutes_of(day - timedelta(days=1))
+    own = hours.minutes_of(day)
+    if night and start <= night[-1] and not (own and own[0] <= start):
+        day -= timedelta(days=1)
+    of_day = hours.reading(start) - _midnight(day)
+
+    def following(day: date) -> date | None:
+        while True:
+            day += timedelta(days=1)
+            if hours.minutes_of(day):
+                return day
+            if hours.is_over(_minutes(day)) or _minutes(day) > last:
+                return None
+
+    counted: date | None = day
+    if "cutoff" in words and not (hours.minutes_of(day) and start <= _time_on(day, words[-1], hours)):
+        counted = following(day)
+    if count == 0 and counted is not None and not hours.minutes_of(counted):
+        counted = following(counted)
+    for _ in range(count):
+        counted = None if counted is None else following(counted)
+    while counted is not None:
+        if ending == "close":
+            end = hours.minutes_of(counted)[-1] + 1
+        elif ending:
+            end = _time_on(counted, ending, hours)
+        else:
+            end = hours.minute_of(_midnight(counted) + of_day)
+        if end > start:
+            return end
+        counted = following(counted)
+    return None
+
+
+def _time_on(day: date, time: str, hours: OpenMinutes) -> int:
+    """The minute of a time of day; after midnight where the hours of the date reach it only then."""
+    wanted = _midnight(day) + timedelta(hours=int(time[:2]), minutes=int(time[3:]))
+    own = hours.minutes_of(day)
+    late = wanted + timedelta(days=1)
+    if wanted < hours.reading(own[0]) and late <= hours.reading(own[-1]) + timedelta(minutes=1):
+        wanted = late
+    return hours.minute_of(wanted)
+
+
+def _midnight(day: date) -> datetime:
+    return datetime(day.year, day.month, day.day)  # noqa: DTZ001 - a local reading
+
+
+def _minutes(day: date) -> int:
+    return (day - date(1970, 1, 1)).days * DAY
 
 
 def whole(minutes: Fraction, what: str) -> int:

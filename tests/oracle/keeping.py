@@ -49,7 +49,9 @@ class Keeping:
             watch = self.story.watches[resolved.metric]
             if resolved.verdict != "pending" or not watch.on:
                 continue
-            if resolved.allowance is not None and watch.reading(resolved.clock) >= resolved.allowance:
+            if resolved.allowance is not None and watch.has_shown(
+                resolved.clock, resolved.allowance, resolved.not_before, self.story.now
+            ):
                 self.breach(resolved)
                 continue
             for threshold in () if resolved.unjudged else resolved.offer.thresholds:
@@ -123,7 +125,7 @@ class Keeping:
             self.tell(resolved, "paused")
 
     def _change(self, resolved: ResolvedCommitment, offer: Offer, watch: Watch, *, same: bool) -> None:
-        old, target, clock = resolved.offer, resolved.target, resolved.clock
+        old, target, clock = resolved.offer, (resolved.target, resolved.not_before, resolved.by_days), resolved.clock
         if same and resolved.unjudged:
             resolved.offer = offer
             return
@@ -131,12 +133,14 @@ class Keeping:
         granted = (self.without_extension(resolved), self.story.hours) if resolved.extension else (None, self.story.hours)
         self.aim_at(resolved, offer, watch, granted)
         another_policy = (old.policy.name, old.policy.version) != (offer.policy.name, offer.policy.version)
-        another_target = resolved.target != target or (resolved.target is not None and resolved.clock != clock)
+        another_target = (resolved.target, resolved.not_before, resolved.by_days) != target
+        another_target |= resolved.target is not None and resolved.clock != clock
         if same and not another_policy and not another_target:
             return
         resolved.policy = offer.policy.name
         if offer.commitment.on_change is not OnChange.CARRY:
             resolved.begins_minute = self.story.now
+            self._set_target(resolved, offer, watch)
         if offer.commitment.on_change is OnChange.RESET:
             resolved.used_minute = self.story.now
             resolved.extension = 0
@@ -165,8 +169,10 @@ class Keeping:
 
     def without_extension(self, resolved: ResolvedCommitment) -> int | None:
         """The minute of the deadline if no extension had been granted; ``None`` if it is not in sight."""
-        watch = self.story.watches[resolved.metric]
-        return watch.first_showed(resolved.clock, resolved.base + (resolved.target or 0), self.story.now)
+        if resolved.allowance is None:
+            return None
+        watch, allowance = self.story.watches[resolved.metric], resolved.allowance - resolved.extension
+        return watch.first_showed(resolved.clock, allowance, self.story.now, resolved.not_before)
 
     def _measure_anew(self, resolved: ResolvedCommitment, watch: Watch) -> None:
         clocks = (WALL, *self.story.hours)
@@ -177,14 +183,18 @@ class Keeping:
 
     def _set_target(self, resolved: ResolvedCommitment, offer: Offer, watch: Watch) -> None:
         resolved.target = None
+        resolved.not_before, resolved.by_days = 0, offer.target.startswith("+")
         if offer.target:
-            business, resolved.target = length(offer.target, self.story.hours[offer.calendar], watch.began)
+            begins = watch.began if resolved.begins_minute is None else resolved.begins_minute
+            business, resolved.target, resolved.not_before = length(offer.target, self.story.hours[offer.calendar], begins)
             resolved.clock = offer.calendar if business else WALL
 
     def _aim(self, resolved: ResolvedCommitment, watch: Watch) -> None:
         """Rule 19: find the deadline in sight."""
         allowance = resolved.allowance
-        resolved.due = None if allowance is None else watch.first_showed(resolved.clock, allowance, self.story.now)
+        resolved.due = (
+            None if allowance is None else watch.first_showed(resolved.clock, allowance, self.story.now, resolved.not_before)
+        )
 
     def warn_anew(self, resolved: ResolvedCommitment, watch: Watch) -> None:
         """Rule 20: of the warnings given, those stay given whose marks the new deadline leaves behind."""

@@ -104,6 +104,14 @@ Policies that change on the way
 39. Of the levels that a past minute had reached and that may be raised now, the highest alone is raised. Of those that may
     not be raised now, and that did not wait for an open minute before, the highest alone is left to be raised.
 40. An event may use the former name of a commitment or level.
+
+Business days
+41. A business day is a date on which a window starts that opens for at least a minute; a minute belongs to the date it shows,
+    but to the date before while that is open or has a window yet to open, unless its own has opened. A delay of n business
+    days is over on the n-th business day after the date of its start (0: on it, or the next), at the stated time, with its
+    last open minute or at the time of day of the start; if that is not after the start, on the next business day. With a
+    cut-off, a start after it, or on no business day, counts as on the next one. Its target is the business time up to its
+    end; and it is not shown before that end.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from stream.sla.events import Event
 from stream.sla.policy.policy import Choice, Commitment, Ladder, Level, Policy, Threshold, ThresholdKind
 from tests.oracle.asked import Fields, holds
-from tests.oracle.hours import OpenMinutes, length, whole
+from tests.oracle.hours import NEVER, OpenMinutes, delay_end, length, whole
 from tests.properties.slow_calendar import DAY
 
 if TYPE_CHECKING:
@@ -125,11 +125,20 @@ class Watch:
             return self.counts[clock]
         return self.counts[clock] - self._counts(clock, self.ran[-1]) if self.ran else -1
 
-    def first_showed(self, clock: str, minutes: int, now: int) -> int | None:
-        """The first minute at which it ran and showed so much: in the past, or ahead if it goes on as now."""
+    def has_shown(self, clock: str, minutes: int, not_before: int, now: int) -> bool:
+        """It has run at a minute, not before that one, at which it showed so much."""
+        if self.reading(clock) < minutes:
+            return False
+        if not not_before:
+            return True
+        showed = self.first_showed(clock, minutes, now, not_before)
+        return showed is not None and showed <= now
+
+    def first_showed(self, clock: str, minutes: int, now: int, not_before: int = 0) -> int | None:
+        """The first minute, not before that one, at which it ran and showed so much: in the past, or ahead if it goes on."""
         used = 0
         for minute in self.ran:
-            if used >= minutes:
+            if used >= minutes and minute >= not_before:
                 return minute
             used += self._counts(clock, minute)
         if self.phase != "running":
@@ -139,7 +148,7 @@ class Watch:
                 return None
             used += self._counts(clock, now)
             now += 1
-        return now
+        return max(now, not_before)
 
     def _counts(self, clock: str, minute: int) -> int:
         return 1 if clock == WALL else self.hours[clock].is_open(minute)
@@ -158,6 +167,10 @@ class ResolvedCommitment:
     """By clock: what the stopwatch read when the target began to count; empty: at nought."""
     used_from: dict[str, int] = field(default_factory=dict)
     """By clock: what it read at a ``reset``, from where time used is counted; empty: from nought."""
+    not_before: int = 0
+    """The minute at which a delay in business days ends, if no pause or extension moves it."""
+    by_days: bool = False
+    """The target is a delay in business days."""
     extension: int = 0
     warned: set[str] = field(default_factory=set)
     due: int | None = None
@@ -176,7 +189,7 @@ class ResolvedCommitment:
 
     @property
     def allowance(self) -> int | None:
-        return None if self.target is None else self.base + self.target + self.extension
+        return None if self.target is None or self.target >= NEVER else self.base + self.target + self.extension
 
     @property
     def base(self) -> int:
@@ -277,15 +290,23 @@ def reached(threshold: Threshold, resolved: ResolvedCommitment | None, watch: Wa
     """Whether a mark lies at or before this minute: rules 20 to 23."""
     hours = watch.hours[calendar]
     if threshold.kind is ThresholdKind.SHARE:
-        if resolved is None or resolved.target is None:
+        if resolved is None or resolved.target is None or resolved.allowance is None:
             return False
         share = Fraction((resolved.target + resolved.extension) * threshold.per_mille, 1000)
-        return watch.reading(clock_on(resolved.clock, calendar)) >= resolved.base + whole(share, threshold.text)
+        used = resolved.base + whole(share, threshold.text)
+        not_before = resolved.not_before if used >= resolved.allowance else 0
+        return watch.has_shown(clock_on(resolved.clock, calendar), used, not_before, now)
     assert threshold.duration is not None
-    business, minutes = length(threshold.duration.text, hours, watch.began)
+    text = threshold.duration.text
+    if threshold.kind is ThresholdKind.AFTER and text.startswith("+"):
+        marked = None if resolved is None or resolved.due is None else delay_end(text, hours, resolved.due)
+        return marked is not None and now >= marked
+    used_minute = None if resolved is None or threshold.kind is not ThresholdKind.USED else resolved.used_minute
+    business, minutes, not_before = length(text, hours, watch.began if used_minute is None else used_minute)
     clock = calendar if business else WALL
     if threshold.kind is ThresholdKind.USED:
-        return watch.reading(clock) >= minutes + (0 if resolved is None else resolved.used_from.get(clock, 0))
+        used = minutes + (0 if resolved is None else resolved.used_from.get(clock, 0))
+        return watch.has_shown(clock, used, not_before, now)
     if resolved is None or resolved.allowance is None:
         return False
     before = threshold.kind is ThresholdKind.LEFT

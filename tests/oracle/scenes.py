@@ -53,8 +53,18 @@ STARTS = ["2026-03-06T21:30", "2026-03-26T09:10", "2026-04-03T12:00", "2026-10-2
 """Shortly before the clocks change in New York, Berlin or on Lord Howe Island."""
 
 TARGETS = ["20m", "3h", "30h", "2d", "0.5bh", "4bh", "50bm", "1bd", "3bd"]
-SPENT = ["10m", "2h", "1d", "0.5bh", "2bh", "1bd", "1mo"]
-WAITS = ["1h", "2bh", "1bd"]
+DELAYS = [
+    "+0 business days at close",
+    "+0 business days at 16:00 cutoff 10:00",
+    "+1 business day at close",
+    "+1 business day at 09:00",
+    "+1 business day at 23:30 cutoff 12:00",
+    "+1 business day",
+    "+2 business days cutoff 09:00",
+    "+2 business days at 02:00",
+]
+SPENT = ["10m", "2h", "1d", "0.5bh", "2bh", "1bd", "1mo", "+1 business day", "+0 business days at close"]
+WAITS = ["1h", "2bh", "1bd", "+0 business days at 09:00"]
 OWN_ROWS = {
     "patient": Metric(
         "patient",
@@ -195,8 +205,12 @@ def _commitments(random: Random, *, several: bool) -> tuple[Commitment, ...]:
 def _targets(random: Random) -> tuple[Choice[Duration], Choice[tuple[Threshold, ...]]]:
     """Targets and their warnings: the same for all tickets, or other ones by priority (and none for some)."""
     texts = random.sample(TARGETS, 2)
-    one, other = (Duration.parse(text) for text in texts)
-    thresholds, more = _marks(random), _marks(random)
+    if random.random() < 0.4:
+        texts[random.randint(0, 1)] = random.choice(DELAYS)
+    one, other = (Duration.parse_any(text) for text in texts)
+    # Shares of a delay are no whole minutes.
+    kinds = ["used", "left"] if one.delay or other.delay else ["share", "used", "left"]
+    thresholds, more = _marks(random, kinds), _marks(random, kinds)
     way = random.random()
     if way < 0.2:
         return Choice.fixed(one), random.choice([Choice.fixed(thresholds), Choice(((P1, thresholds), (P2, more)))])
@@ -208,15 +222,17 @@ def _targets(random: Random) -> tuple[Choice[Duration], Choice[tuple[Threshold, 
 def _ladders(random: Random, policy: str, below: Commitment, *, several: bool) -> tuple[Ladder, ...]:
     on = random.choice(["", below.name])
     name = random.choice(["l", f"{policy}-l"])
+    by_days = any(target.delay for _, target in below.target.cases)
+    kinds = ["whole", "used", "left"] if by_days else ["share", "used", "left"]
     metric = None if on else Metric(f"{policy}/l", starts=BEGUN, stops=SOLVED, again=Again.CONTINUE, reopens=Not(SOLVED))
 
     def wait() -> Duration | None:
-        return Duration.parse(random.choice(WAITS)) if random.random() < 0.6 else None
+        return Duration.parse_any(random.choice(WAITS)) if random.random() < 0.6 else None
 
     def threshold() -> Threshold:
         if on and random.random() < 0.4:
-            return after(random.choice(["10m", "2bh", "1bd"]))
-        return _mark(random) if on else used(random.choice(SPENT))
+            return after(random.choice(["10m", "2bh", "1bd", "1 business day at 09:00"]))
+        return _mark(random, kinds) if on else used(random.choice(SPENT))
 
     # A ladder may go by one name in several policies and versions: the name decides the kind.
     kind = LadderKind.FUNCTIONAL if name == "l" else LadderKind.HIERARCHICAL
@@ -264,14 +280,15 @@ def _by_priority(random: Random, value: Callable[[], Any]) -> Choice[Any]:
     return Choice.fixed(value()) if random.random() < 0.2 else Choice(tuple(cases))
 
 
-def _marks(random: Random) -> tuple[Threshold, ...]:
-    return tuple({threshold.text: threshold for threshold in (_mark(random) for _ in range(random.randint(0, 3)))}.values())
+def _marks(random: Random, kinds: list[str]) -> tuple[Threshold, ...]:
+    marks = [_mark(random, kinds) for _ in range(random.randint(0, 3))]
+    return tuple({threshold.text: threshold for threshold in marks}.values())
 
 
-def _mark(random: Random) -> Threshold:
-    kind = random.choice(["share", "used", "left"])
-    if kind == "share":
-        return share(random.choice([20, 50, 80]))
+def _mark(random: Random, kinds: list[str]) -> Threshold:
+    kind = random.choice(kinds)
+    if kind in ("share", "whole"):
+        return share(random.choice([20, 50, 80] if kind == "share" else [100, 200]))
     return used(random.choice(SPENT)) if kind == "used" else left(random.choice(["10m", "2bh"]))
 
 

@@ -15,14 +15,14 @@ from stream.sla.engine import Engine
 from stream.sla.events import Event
 from stream.sla.policy.conditions import ALWAYS, AnyOf, Condition, EventIs, FieldIn, Not
 from stream.sla.policy.metric import BEGUN, BUILT_IN, SOLVED, Again, Metric, row_name
-from stream.sla.policy.policy import Choice, Commitment, Ladder, LadderKind, Level, OnChange, Policy, Threshold
+from stream.sla.policy.policy import Choice, Commitment, Ladder, LadderKind, Level, OnChange, Policy, Threshold, ThresholdKind
 from stream.sla.policy.resolve import PolicySet
 from stream.sla.policy.timeline import Deployments
-from tests.oracle.scenes import CALENDARS, GOLD, P1, P2, Scene, read, scene
+from tests.oracle.scenes import CALENDARS, DELAYS, GOLD, P1, P2, Scene, read, scene
 from tests.unit.sla.given import HOUR, MINUTE, after, left, share, used
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from stream.sla.effects import Effect
 
@@ -74,15 +74,44 @@ def edited(random: Random, world: World, start: int) -> World:
     for _ in range(random.choice([1, 2, 4, 8])):
         edit = random.choice(EDITS)
         world = edit(random, world, start) or world
-    return world
+    return _without_odd_shares(world) if _has_delays(world) else world
+
+
+def _has_delays(world: World) -> bool:
+    return any(target.delay for policy in world.policies for one in policy.commitments for _, target in one.target.cases)
+
+
+def _without_odd_shares(world: World) -> World:
+    """Shares of a delay in business days are no whole minutes: where there may be one, shares are 100%."""
+
+    def whole(threshold: Threshold) -> Threshold:
+        return share(100) if threshold.kind is ThresholdKind.SHARE and threshold.per_mille % 1000 else threshold
+
+    def warnings(cases: Sequence[tuple[Condition, tuple[Threshold, ...]]]) -> Choice[tuple[Threshold, ...]]:
+        kept = [(when, tuple(one for one in some if one.kind is not ThresholdKind.SHARE)) for when, some in cases]
+        return Choice(tuple(kept))
+
+    def levels(ladder: Ladder) -> Ladder:
+        made = [replace(one, at=Choice(tuple((when, whole(at)) for when, at in one.at.cases))) for one in ladder.levels]
+        return replace(ladder, levels=tuple(made))
+
+    policies = [
+        replace(
+            policy,
+            commitments=tuple(replace(one, warn_at=warnings(one.warn_at.cases)) for one in policy.commitments),
+            ladders=tuple(map(levels, policy.ladders)),
+        )
+        for policy in world.policies
+    ]
+    return world._replace(policies=tuple(policies))
 
 
 def _target(random: Random, world: World, _start: int) -> World | None:
-    return _of_commitment(random, world, lambda one: replace(one, target=_targets(random)))
+    return _of_commitment(random, world, lambda one: replace(one, target=_targets(random, by_days=_has_delays(world))))
 
 
-def _targets(random: Random) -> Choice[Duration]:
-    one, other = (Duration.parse(text) for text in random.sample(TARGETS, 2))
+def _targets(random: Random, *, by_days: bool) -> Choice[Duration]:
+    one, other = (Duration.parse_any(text) for text in random.sample([*TARGETS, *(DELAYS if by_days else [])], 2))
     forms = [Choice.fixed(one), Choice.fixed(one), Choice(((P1, one), (P2, other))), Choice(((P2, one),))]
     return random.choice(forms)
 
@@ -147,7 +176,9 @@ def _add_commitment(random: Random, world: World, _start: int) -> World | None:
     if name in {one.name for one in policy.commitments} | {one.was for one in policy.commitments}:
         return None
     cap = Duration.parse("1bd")
-    added = Commitment(name, BUILT_IN[metric], _targets(random), Choice.fixed((share(50),)), extension_cap=cap)
+    added = Commitment(
+        name, BUILT_IN[metric], _targets(random, by_days=_has_delays(world)), Choice.fixed((share(50),)), extension_cap=cap
+    )
     return _replaced(world, place, replace(policy, commitments=(*policy.commitments, added)))
 
 
@@ -317,7 +348,7 @@ def _put_in_front(random: Random, world: World, start: int) -> World | None:
         return None
     since = random.choice([None, None, start - 9 * HOUR, start + random.randint(0, 30) * HOUR])
     model = random.choice(world.policies)
-    commitments = tuple(replace(one, target=_targets(random), was="") for one in model.commitments)
+    commitments = tuple(replace(one, target=_targets(random, by_days=_has_delays(world)), was="") for one in model.commitments)
     ladders = tuple(replace(one, was="") for one in model.ladders)
     front = replace(
         model,
@@ -365,7 +396,10 @@ def _new_version(random: Random, world: World, start: int) -> World | None:
     newest = max((one for one in world.policies if one.name == name), key=lambda one: one.version)
     earliest = start - 5 * HOUR if newest.since is None else newest.since + HOUR
     since = earliest + random.randint(0, 40) * HOUR
-    commitments = tuple(replace(one, target=_targets(random)) if random.random() < 0.5 else one for one in newest.commitments)
+    commitments = tuple(
+        replace(one, target=_targets(random, by_days=_has_delays(world))) if random.random() < 0.5 else one
+        for one in newest.commitments
+    )
     version = replace(newest, version=newest.version + 1, since=since, commitments=commitments)
     return world._replace(policies=(*world.policies, version))
 
@@ -494,6 +528,7 @@ def deployed(seed: int, *, backwards: bool = False) -> Deployed:
     random = Random(seed)
     start = found.events[0].at
     first = World(tuple(map(_with_rows, found.policies)), CALENDARS)
+    first = _without_odd_shares(first) if _has_delays(first) else first
     found = found._replace(events=found.events + _more_events(random, first, start))
     timeline, deploys, at = [(0, first)], [], start
     instants = _instants(first, found)

@@ -43,9 +43,9 @@ class SlowCalendar:
             if start <= local < end:
                 return opened
         today, of_day = local.date(), local.hour * 60 + local.minute
-        return self._in_window_of(today, of_day) or self._in_window_of(today - timedelta(days=1), of_day + DAY)
+        return self.in_window_of(today, of_day) or self.in_window_of(today - timedelta(days=1), of_day + DAY)
 
-    def _in_window_of(self, day: date, minute: int) -> bool:
+    def in_window_of(self, day: date, minute: int) -> bool:
         """Whether a window that starts on the day covers the minute, counted from that day's midnight."""
         for first, last, windows in reversed(self.dates):
             if first <= day <= last:

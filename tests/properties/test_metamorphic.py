@@ -31,9 +31,9 @@ BERLIN_SPRING = 1_774_515_600_000_000
 """Thursday 2026-03-26, 10:00 in Berlin, three days before the clocks change."""
 NO_CHANGE = {
     name: read(name, {**data, "timezone": {"24x7": "UTC", "office": "Asia/Kolkata"}.get(name, "Asia/Tokyo")})
-    for name, data in CALENDARS.items()
+    for name, data in (CALENDARS | {"hotline": CALENDARS["office"]}).items()
 }
-"""The calendars of the scenes in zones that never change their clocks."""
+"""The calendars of the scenes in zones that never change their clocks, all with a week."""
 
 
 def said(policies: PolicySet, events: list[Event], until: int) -> list[Effect]:

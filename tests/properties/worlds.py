@@ -34,10 +34,18 @@ CALENDARS = [
     _calendar("office", {"timezone": "Europe/Berlin", "week": {"mon-fri": ["09:00-12:30", "13:00-17:00"]}}),
     _calendar("night", {"timezone": "America/New_York", "week": {"mon-sat": ["22:00-06:00"]}, "day": "8h"}),
     _calendar("island", {"timezone": "Australia/Lord_Howe", "week": {"mon-sun": ["00:00-03:30"]}}),
+    _calendar(
+        "fair",
+        {"timezone": "Europe/Berlin", "exceptions": [{"from": "2026-03-25", "to": "2026-03-30", "open": ["08:00-20:00"]}]},
+    ),
 ]
-DURATIONS = st.sampled_from(["20m", "3h", "30h", "1d", "0.5bh", "3bh", "1bd", "4bd", "1mo"])
-MARKS = st.one_of(st.sampled_from([25, 50, 75]).map(share), DURATIONS.map(used), st.sampled_from(["10m", "2bh"]).map(left))
-LEVEL_MARKS = st.one_of(MARKS, st.sampled_from(["10m", "2bh", "1bd"]).map(after))
+DURATIONS = st.sampled_from(["20m", "3h", "30h", "1d", "0.5bh", "3bh", "90bm", "1bd", "4bd", "1mo"])
+DELAYS = st.sampled_from(
+    ["+1 business day at close", "+0 business days at 03:00 cutoff 02:00", "+2 business days", "+3 business days at 23:59:30"]
+)
+TARGETS = DURATIONS | DELAYS
+MARKS = st.one_of(st.sampled_from([25, 50, 75]).map(share), TARGETS.map(used), st.sampled_from(["10m", "2bh"]).map(left))
+LEVEL_MARKS = st.one_of(MARKS, st.sampled_from(["10m", "2bh", "1bd", "1 business day at 09:00"]).map(after))
 CONTRACT = FieldIn("contract", frozenset({"gold"}))
 CONDITIONS: st.SearchStrategy[Condition] = st.sampled_from([ALWAYS, ALWAYS, CONTRACT, Not(CONTRACT)])
 
@@ -57,7 +65,7 @@ def commitments(draw: st.DrawFn) -> tuple[Commitment, ...]:
         Commitment(
             name,
             BUILT_IN[name],
-            draw(by_priority(DURATIONS.map(Duration.parse))),
+            draw(by_priority(TARGETS.map(Duration.parse_any))),
             draw(by_priority(st.lists(MARKS, max_size=3, unique_by=lambda threshold: threshold.text).map(tuple))),
             when=draw(CONDITIONS),
             on_change=draw(st.sampled_from(OnChange)),
@@ -73,12 +81,12 @@ def ladders(draw: st.DrawFn, below: tuple[Commitment, ...]) -> tuple[Ladder, ...
         return ()
     on = draw(st.sampled_from(["", below[0].name]))
     metric = None if on else Metric("p/l", starts=BEGUN, stops=SOLVED, again=Again.CONTINUE, reopens=Not(SOLVED))
-    maybe = st.one_of(st.none(), st.sampled_from(["1h", "2bh", "1bd"]).map(Duration.parse))
+    maybe = st.one_of(st.none(), st.sampled_from(["1h", "2bh", "1bd", "+1 business day"]).map(Duration.parse_any))
     levels = tuple(
         Level(
             name,
             (name,),
-            draw(by_priority(LEVEL_MARKS if on else DURATIONS.map(used))),
+            draw(by_priority(LEVEL_MARKS if on else TARGETS.map(used))),
             repeat_every=draw(maybe),
             max_repeats=draw(st.integers(0, 3)),
             only_in_business_hours=draw(st.booleans()),

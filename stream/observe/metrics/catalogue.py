@@ -228,6 +228,18 @@ LAG: Final = Spec(
     ("partition",),
     "Records of the input that are published and not yet committed as processed, as of a few seconds ago.",
 )
+UNREAD_PARTITIONS: Final = Spec(
+    "sla_input_unread_partitions",
+    "gauge",
+    (),
+    "Partitions of the input topic that no worker reads, because the topic has got more of them since the topics were created.",
+)
+TOPICS_MISSING: Final = Spec(
+    "sla_topics_missing",
+    "gauge",
+    (),
+    "Topics of this installation that do not exist any more, or that the account of the worker may not describe.",
+)
 TICKETS: Final = Spec("sla_tickets", "gauge", ("partition",), "Tickets in the table, including closed ones.")
 WAITING: Final = Spec(
     "sla_tickets_waiting",
@@ -247,7 +259,7 @@ TARGET: Final = Spec(
     (*_COMMITMENT_LABELS, "priority", "clock"),
     "The target from the newest version of the policy, on its clock: business seconds (a business day has the "
     "length that the calendar defines) or wall seconds. Omitted if it does not depend on the priority alone, and "
-    "for calendar months.",
+    "for calendar months and delays in business days.",
 )
 TOP_LEVEL: Final = Spec(
     "sla_escalation_top_level",
@@ -380,6 +392,8 @@ CATALOGUE: Final = (
     REBALANCE,
     UNSENT,
     LAG,
+    UNREAD_PARTITIONS,
+    TOPICS_MISSING,
     TICKETS,
     WAITING,
     OBJECTIVE,

@@ -106,13 +106,13 @@ def newest(policies: PolicySet) -> list[Policy]:
 
 
 def targets(policies: PolicySet) -> Iterator[Target]:
-    """Yield the targets of the newest version of each policy that are one number on one clock."""
+    """Yield the targets of the newest version of each policy that are one number on one clock: no months, no delays."""
     for policy in newest(policies):
         for commitment in policy.commitments:
             for priority in priorities(policy):
                 target = _settled(commitment.target, priority)
                 calendar = _settled(commitment.calendar or policy.calendar, priority)
-                if target is None or calendar is None:
+                if target is None or calendar is None or target.delay is not None:
                     continue
                 amount = target.resolve(policies.calendars[calendar], _JANUARY)
                 if amount == target.resolve(policies.calendars[calendar], _FEBRUARY):

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from stream.language.zones import read_tzinfo
+from stream.sla.calendar.delay import Delay
 from stream.sla.calendar.duration import Clock
 from stream.sla.calendar.zone import EPOCH
 from stream.sla.effects import TIMER, Kind
@@ -30,10 +31,14 @@ def name_of(deadline: Deadline) -> str:
 def target(deadline: Deadline) -> str:
     """Return the target with its clock."""
     clock = "business time" if deadline.clock is Clock.BUSINESS else "wall time"
+    if deadline.delay and deadline.target is None:
+        return delay(deadline.delay)
     if deadline.target is None:
         other = f"measured from the deadline of {deadline.commitment}"
         return other if deadline.ladder and deadline.commitment else "none: the time is only measured"
     text = f"{length(deadline.target)} of {clock}"
+    if deadline.delay:
+        text = f"{delay(deadline.delay)}: {text}"
     if deadline.extension:
         text += f", extended by {length(deadline.extension)}"
     if deadline.due_after is not None and deadline.due_after != deadline.target:
@@ -41,16 +46,43 @@ def target(deadline: Deadline) -> str:
     return text
 
 
+def delay(text: str) -> str:
+    """Return a delay in business days as a customer would say it; ``text`` is that of the policy."""
+    parsed = Delay.parse(text)
+    if parsed is None:
+        return text
+    days = parsed.days
+    if not parsed.close and parsed.time is None:
+        found = f"{days} business day{'' if days == 1 else 's'} later at the same time of day"
+    else:
+        at = "the end" if parsed.time is None else time_of_day(parsed.time)
+        which = {0: "same business day", 1: "next business day"}.get(days, f"{_ordinal(days)} business day after the start")
+        found = f"by {at} {'of' if parsed.time is None else 'on'} the {which}"
+    return found + (f", counted from the next one after {time_of_day(parsed.cutoff)}" if parsed.cutoff is not None else "")
+
+
+def time_of_day(micros: int) -> str:
+    """Return microseconds from midnight as ``16:00``, with seconds where there are any."""
+    minutes, second = divmod(micros // 1_000_000, 60)
+    return f"{minutes // 60:02}:{minutes % 60:02}" + (f":{second:02}" if second else "")
+
+
+def _ordinal(number: int) -> str:
+    last = "th" if number % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    return f"{number}{last}"
+
+
 def due(deadline: Deadline, zone: str) -> str:
     """Return the time of the deadline in an IANA zone, or why there is none."""
     if deadline.due is not None:
         return when(deadline.due, zone)
+    if deadline.never:
+        over = "has no such business day" if deadline.delay else "is not open for that long any more"
+        return f"never: {deadline.calendar} {over}"
     if deadline.ended is not None:
         return "none when it ended"
     if deadline.target is None and not deadline.ladder:
         return "none"
-    if deadline.never:
-        return f"never: {deadline.calendar} is not open for that long any more"
     now = [span.kind for span in deadline.spans if not span.expected]
     return "unknown while paused" if now and now[-1] is SpanKind.PAUSED else "unknown"
 

@@ -24,16 +24,21 @@ from aiokafka.structs import TopicPartition
 
 from stream import __version__
 from stream.deployments.log import Log, Reason, Void
-from stream.deployments.record import FIRST, Kind, encode_record, new_record
+from stream.deployments.record import FIRST, encode_record, new_record
+from stream.deployments.record import Kind as DeploymentKind
+from stream.runtime.kafka.denied import Kind, Operation, needing
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
 
     from stream.deployments.log import Entry
     from stream.deployments.record import Record
+    from stream.runtime.kafka.topics import Topics
     from stream.sla.policy.resolve import PolicySet
 
 _FETCH_BYTES: Final = 16 * 1024 * 1024
+_INPUT: Final = "input"
+"""Header of a record: the input topic of the installation whose log this is."""
 WAIT_MS: Final = 500
 
 
@@ -52,6 +57,10 @@ class PolicyLogError(Exception):
 
 class LogCutError(PolicyLogError):
     """Records of the log are gone: it does not begin at 0 any more, or ends before a place that somebody has seen."""
+
+
+class ForeignLogError(PolicyLogError):
+    """The log belongs to an installation that reads another input."""
 
 
 class NewerLogError(PolicyLogError):
@@ -73,14 +82,15 @@ class ReadLog:
 class PolicyLog:
     """The topic of one installation. Every method raises ``aiokafka.errors.KafkaError`` while the broker is away."""
 
-    def __init__(self, client: Mapping[str, Any], topic: str) -> None:
-        """``client``: arguments of an aiokafka client (``stream.runtime.kafka.connection``). ``topic``: ``Topics.policies``."""
-        self.topic: Final = topic
+    def __init__(self, client: Mapping[str, Any], topics: Topics) -> None:
+        """``client``: arguments of an aiokafka client (``stream.runtime.kafka.connection``)."""
+        self.topic: Final = topics.policies
+        self.partition: Final = TopicPartition(self.topic, 0)
         self._client: Final = dict(client)
-        self.partition: Final = TopicPartition(topic, 0)
+        self._input: Final = topics.events
 
     async def read(self) -> ReadLog:
-        """The whole log. Raises LogCutError, NewerLogError."""
+        """The whole log. Raises LogCutError, ForeignLogError, NewerLogError."""
         async with self.consumer() as consumer:
             (begin,) = (await consumer.beginning_offsets([self.partition])).values()
             if begin:
@@ -103,7 +113,8 @@ class PolicyLog:
         )
         try:
             await producer.start()
-            placed = await producer.send_and_wait(self.topic, value, partition=0)
+            with needing(Operation.WRITE, Kind.TOPIC, self.topic):
+                placed = await producer.send_and_wait(self.topic, value, partition=0, headers=[(_INPUT, self._input.encode())])
         finally:
             await producer.stop()
         return int(placed.offset)
@@ -147,11 +158,27 @@ class PolicyLog:
         consumer.seek(self.partition, offset)
         try:
             while await consumer.position(self.partition) < end:
-                for records in (await consumer.getmany(timeout_ms=WAIT_MS)).values():
+                with needing(Operation.READ, Kind.TOPIC, self.topic):
+                    found = await consumer.getmany(timeout_ms=WAIT_MS)
+                for records in found.values():
                     for record in records:
-                        yield LogRecord(record.offset, record.value, record.timestamp * 1_000)
+                        yield self.taken(record)
         except OffsetOutOfRangeError as error:
             raise LogCutError(self.cut(f"does not have offset {offset} any more")) from error
+
+    def taken(self, record: Any) -> LogRecord:
+        """A record that a consumer has fetched. Raises ForeignLogError.
+
+        A topic prefix and an app id may give the names of another prefix and another app id. Every worker and every command
+        reads this log before it does anything else, so an installation finds out here that the names are another's.
+        """
+        belongs_to = dict(record.headers).get(_INPUT, self._input.encode()).decode("utf-8", "replace")
+        if belongs_to != self._input:
+            raise ForeignLogError(
+                f"the log of deployments (topic {self.topic}) belongs to an installation that reads {belongs_to}, and this one "
+                f"reads {self._input}: their topic prefix and app id together give the same names; choose another --app-id"
+            )
+        return LogRecord(record.offset, record.value, record.timestamp * 1_000)
 
     def _apply_all(self, records: list[LogRecord], end: int) -> ReadLog:
         deployed, values, void = Log(), dict[int, bytes](), list[Void]()
@@ -168,8 +195,9 @@ class PolicyLog:
     def cut(self, what: str) -> str:
         """What to report of a log that has lost records."""
         return (
-            f"the log of deployments (topic {self.topic}) {what}: records were deleted, and what was in force is not known; "
-            "start under a new --app-id, and deploy there"
+            f"the log of deployments (topic {self.topic}) {what}: records were deleted, or the address of the brokers "
+            "leads to another cluster; check the address; if it is right, what was in force is not known: start under a new "
+            "--app-id, and deploy there"
         )
 
 
@@ -182,7 +210,7 @@ async def deploy_first(policy_log: PolicyLog, found: ReadLog, policies: PolicySe
     """
     if found.log.last is not None:
         return found
-    first = new_record(FIRST, at, Kind.DEPLOY, policies, note="the first, by a worker that was given files")
+    first = new_record(FIRST, at, DeploymentKind.DEPLOY, policies, note="the first, by a worker that was given files")
     return (await policy_log.deploy(first))[1]
 
 

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 
-from stream.runtime.kafka.policy_log import WAIT_MS, LogCutError, LogRecord
+from stream.runtime.kafka.policy_log import WAIT_MS, LogCutError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator
 
-    from stream.runtime.kafka.policy_log import PolicyLog
+    from stream.runtime.kafka.policy_log import LogRecord, PolicyLog
 
 _PAUSE: Final = 1.0
 """Seconds between two attempts to reach a broker."""
@@ -43,7 +43,7 @@ class Tail:
         return time.monotonic() - self._answered
 
     async def records(self) -> AsyncGenerator[LogRecord, None]:
-        """Never ends by itself. Raises LogCutError when the log has become shorter than what was read of it."""
+        """Never ends by itself. Raises ForeignLogError, and LogCutError when the log is shorter than what was read of it."""
         while True:
             try:
                 async with self._policy_log.consumer() as consumer:
@@ -65,7 +65,7 @@ class Tail:
         for record in found.get(partition, ()):
             self.offset = record.offset + 1
             self._measure(consumer.highwater(partition))
-            yield LogRecord(record.offset, record.value, record.timestamp * 1_000)
+            yield self._policy_log.taken(record)
         self.offset = await consumer.position(partition)
         self._measure(consumer.highwater(partition))
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 from aiokafka import AIOKafkaProducer
 
+from stream.runtime.kafka.denied import Kind, Operation, needing
 from stream.wire.decode import Rejected, Tick, decode
 from stream.wire.effect import encode_tick
 from stream.wire.lines import key_of
@@ -85,8 +86,9 @@ class Publisher:
     async def delivered(self) -> None:
         """Wait until all published records are acknowledged."""
         in_flight, self._in_flight = self._in_flight, []
-        for delivery in in_flight:
-            await delivery
+        with needing(Operation.WRITE, Kind.TOPIC, self._topic):
+            for delivery in in_flight:
+                await delivery
 
     async def _send(self, value: bytes, key: bytes | None, partition: int | None) -> None:
         self._in_flight.append(await self._producer.send(self._topic, value, key=key, partition=partition))

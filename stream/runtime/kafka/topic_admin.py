@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from aiokafka import AIOKafkaConsumer
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaTimeoutError, TopicAlreadyExistsError, for_code
+from aiokafka.protocol.metadata import MetadataRequest
+from aiokafka.structs import TopicPartition
+
+from stream.runtime.kafka.denied import Kind, Operation, needing
+from stream.runtime.kafka.topic_checks import ClusterTopics, TopicFacts
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence
@@ -31,16 +37,19 @@ async def create(
     """Create missing topics, add missing partitions to the others, and return a line for each change.
 
     An existing input topic never gets more partitions, because its keys would move away from their state. The other topics
-    get as many partitions as it has, even if ``partitions`` differs, except the log of deployments. Existing topics keep their
-    settings. ``replication`` -1 and ``retention_ms`` ``None`` are the cluster's defaults; the changelog and the log of
-    deployments never get a retention. ``client`` has the arguments of aiokafka clients other than the address
-    (``stream.runtime.kafka.connection``).
+    get as many partitions as it has, even if ``partitions`` differs, except the log of deployments. If there are tickets, their
+    partitions count instead: when the input has got more, more of the changelog would separate tickets from their events.
+    Existing topics keep their settings. ``replication`` -1 and ``retention_ms`` ``None`` are the cluster's defaults; the
+    changelog and the log of deployments never get a retention. ``client`` has the arguments of aiokafka clients other than the
+    address (``stream.runtime.kafka.connection``).
     Raises ``aiokafka.errors.KafkaError`` if the cluster does not answer or refuses.
     """
     done = []
-    async with _admin(bootstrap, client) as admin:
+    async with admin_client(bootstrap, client) as admin:
         existing = await _partition_counts(admin, topics.specs())
         partitions = existing.get(topics.events, partitions)
+        if topics.changelog in existing and await _used(bootstrap, {topics.changelog: existing[topics.changelog]}, client):
+            partitions = existing[topics.changelog]
         for spec in topics.specs():
             count = existing.get(spec.name)
             wanted = spec.partitions or partitions
@@ -48,7 +57,7 @@ async def create(
                 if await _create_one(admin, spec, wanted, replication, _retention(spec, topics, retention_ms)):
                     done.append(f"created {spec.name} with {wanted} partition{'s' if wanted > 1 else ''}")
             elif count < wanted:
-                await admin.create_partitions({spec.name: NewPartitions(wanted)})
+                await _add_partitions(admin, spec.name, wanted)
                 done.append(f"increased {spec.name} from {count} to {wanted} partitions")
         if done:
             await _wait_until_visible(admin, topics, partitions)
@@ -64,81 +73,45 @@ async def verify(
     have as many as the input topic. ``client`` is as for ``create``. Raises ``aiokafka.errors.KafkaError`` if the cluster does
     not answer.
     """
-    async with _admin(bootstrap, client) as admin:
-        existing = await _partition_counts(admin, topics.specs())
-        present = [spec for spec in topics.specs() if spec.name in existing]
-        settings = await _settings(admin, [spec for spec in present if spec.at_least or spec.exactly])
-    wanted = existing.get(topics.events, partitions)
-    problems = []
-    for spec in topics.specs():
-        count = existing.get(spec.name)
-        if count is None:
-            problems.append(_missing(bootstrap, topics, spec, wanted))
-        elif spec.partitions is not None and count != spec.partitions:
-            problems.append(_too_many_for_a_log(bootstrap, topics, spec, count))
-        elif spec.partitions is None and wanted is not None and count != wanted:
-            problems.append(_wrong_count(bootstrap, topics, spec.name, count, wanted))
-    if partitions is not None and wanted != partitions:
-        problems.append(
-            f"topic {topics.events} has {wanted} partitions, not {partitions}: "
-            f"set BREACHWATCH_PARTITIONS={wanted} (or --partitions {wanted})"
-        )
-    for spec in present:
-        problems += _wrong_settings(bootstrap, spec, settings.get(spec.name, {}))
-    return problems
+    found = await found_topics(bootstrap, topics, topics.specs(), client=client)
+    return [*filter(None, [found.growth(partitions)]), *found.problems(partitions)]
 
 
 async def verify_policies(bootstrap: str, topics: Topics, *, client: Mapping[str, Any] | None = None) -> list[str]:
     """As ``verify``, for the log of deployments alone: an account that only deploys sees no other topic."""
     (spec,) = (spec for spec in topics.specs() if spec.name == topics.policies)
-    async with _admin(bootstrap, client) as admin:
-        existing = await _partition_counts(admin, [spec])
-        if spec.name not in existing:
-            return [_missing(bootstrap, topics, spec, None)]
-        settings = await _settings(admin, [spec])
-    problems = [] if existing[spec.name] == 1 else [_too_many_for_a_log(bootstrap, topics, spec, existing[spec.name])]
-    return problems + _wrong_settings(bootstrap, spec, settings[spec.name])
+    return (await found_topics(bootstrap, topics, [spec], client=client)).problems_of([spec], None)
 
 
-def _missing(bootstrap: str, topics: Topics, spec: TopicSpec, partitions: int | None) -> str:
-    return f"topic {spec.name} is missing: run `{_create_command(bootstrap, topics, partitions)}`"
+async def missing_input(bootstrap: str, topics: Topics, *, client: Mapping[str, Any] | None = None) -> list[str]:
+    """The problem that there is no input topic, for an account that only publishes. Empty: there is one."""
+    async with admin_client(bootstrap, client) as admin:
+        found = (await metadata(admin, [topics.events])).partitions
+    return [] if found else [ClusterTopics(bootstrap, topics, {}).missing(topics.events, None)]
 
 
-def _too_many_for_a_log(bootstrap: str, topics: Topics, spec: TopicSpec, count: int) -> str:
-    delete = f"kafka-topics.sh --bootstrap-server {bootstrap} --delete --topic {spec.name}"
-    create_it = _create_command(bootstrap, topics, None)
-    return (
-        f"topic {spec.name} has {count} partitions, not {spec.partitions}: Kafka cannot take partitions away; "
-        f"if nothing was deployed yet, run `{delete}` and then `{create_it}`; otherwise start under a new --app-id"
-    )
+async def found_topics(
+    bootstrap: str, topics: Topics, specs: Sequence[TopicSpec], *, client: Mapping[str, Any] | None = None
+) -> ClusterTopics:
+    """These topics as they are on the cluster. Raises as ``verify`` does."""
+    async with admin_client(bootstrap, client) as admin:
+        described = (await metadata(admin, [spec.name for spec in specs])).partitions
+        settings = await _settings(admin, [spec for spec in specs if spec.name in described])
+    used = await _used(bootstrap, {name: len(replicas) for name, replicas in described.items()}, client)
+    facts = {
+        name: TopicFacts(len(replicas), empty=name not in used, settings=settings[name]) for name, replicas in described.items()
+    }
+    return ClusterTopics(bootstrap, topics, facts)
 
 
-def _wrong_count(bootstrap: str, topics: Topics, name: str, count: int, wanted: int) -> str:
-    problem = f"topic {name} has {count} partitions, not {wanted} like {topics.events}"
-    create_command = _create_command(bootstrap, topics, wanted)
-    if count < wanted:
-        return f"{problem}: run `{create_command}`"
-    if name == topics.changelog:
-        # Deleting it would delete the state of every ticket.
-        return f"{problem}: Kafka cannot remove partitions; start with a new --app-id, which builds new state"
-    delete = f"kafka-topics.sh --bootstrap-server {bootstrap} --delete --topic {name}"
-    return f"{problem}: Kafka cannot remove partitions; if you can lose its records, run `{delete}` and then `{create_command}`"
-
-
-def _wrong_settings(bootstrap: str, spec: TopicSpec, actual: Mapping[str, str]) -> list[str]:
-    wrong = [(name, str(least)) for name, least in spec.at_least.items() if name in actual and int(actual[name]) < least]
-    wrong += [(name, value) for name, value in spec.exactly.items() if name in actual and actual[name] != value]
-    return [
-        f"topic {spec.name} has {name}={actual[name]}, not {value}: run `kafka-configs.sh "
-        f"--bootstrap-server {bootstrap} --alter --topic {spec.name} --add-config {name}={value}`"
-        for name, value in wrong
-    ]
-
-
-def _create_command(bootstrap: str, topics: Topics, partitions: int | None) -> str:
-    prefix = f" --topic-prefix {topics.prefix}" if topics.prefix else ""
-    count = f" --partitions {partitions}" if partitions else ""
-    return f"breachwatch topics create --broker {bootstrap} --app-id {topics.app_id}{prefix}{count}"
+async def grow(bootstrap: str, topics: Topics, partitions: int, *, client: Mapping[str, Any] | None = None) -> None:
+    """Give all topics with tickets so many partitions. Raises ``aiokafka.errors.KafkaError``."""
+    async with admin_client(bootstrap, client) as admin:
+        existing = await _partition_counts(admin, topics.specs())
+        for spec in topics.specs():
+            if spec.partitions is None and existing.get(spec.name, partitions) < partitions:
+                await _add_partitions(admin, spec.name, partitions)
+        await _wait_until_visible(admin, topics, partitions)
 
 
 def _retention(spec: TopicSpec, topics: Topics, retention_ms: int | None) -> dict[str, str]:
@@ -154,7 +127,8 @@ async def _create_one(
         name=spec.name,
         num_partitions=partitions,
         replication_factor=replication,
-        replica_assignments={},  # without it, aiokafka refuses the replication factor -1, the cluster's default
+        # aiokafka wants one of the two: a number of replicas, or an assignment, which may be empty.
+        replica_assignments={} if replication == -1 else None,
         topic_configs={**spec.settings, **retention},
     )
     answer = await admin.create_topics([topic])
@@ -162,16 +136,25 @@ async def _create_one(
         if code == TopicAlreadyExistsError.errno:
             return False  # another process has created it in the meantime
         if code != _NO_ERROR:
-            raise for_code(code)(f"topic {name} could not be created: {message[0] if message else ''}")
+            with needing(Operation.CREATE, Kind.TOPIC, name):
+                raise for_code(code)(f"topic {name} could not be created: {message[0] if message else ''}")
     return True
+
+
+async def _add_partitions(admin: AIOKafkaAdminClient, name: str, partitions: int) -> None:
+    with needing(Operation.ALTER, Kind.TOPIC, name):
+        await admin.create_partitions({name: NewPartitions(partitions)})
 
 
 async def _wait_until_visible(admin: AIOKafkaAdminClient, topics: Topics, partitions: int) -> None:
     """Wait until the brokers know the topics that the controller has created. Before that, clients get the error that a topic
     is missing."""
+    wanted = {spec.name: spec.partitions or partitions for spec in topics.specs()}
+    await admin._client.force_metadata_update()
     for _ in range(200):
-        counts = await _partition_counts(admin, topics.specs())
-        if all(counts.get(spec.name, 0) >= (spec.partitions or partitions) for spec in topics.specs()):
+        # Each of them, because the next request may go to any.
+        answers = [await metadata(admin, list(wanted), broker.nodeId) for broker in admin._client.cluster.brokers()]
+        if all(len(answer.partitions.get(name, ())) >= count for answer in answers for name, count in wanted.items()):
             return
         await asyncio.sleep(0.1)
     raise KafkaTimeoutError("the topics were created, but the brokers do not show them yet; check again later")
@@ -179,34 +162,60 @@ async def _wait_until_visible(admin: AIOKafkaAdminClient, topics: Topics, partit
 
 async def _partition_counts(admin: AIOKafkaAdminClient, specs: Sequence[TopicSpec]) -> dict[str, int]:
     """The number of partitions of each existing topic."""
-    counts = {}
-    for topic in await admin.describe_topics([spec.name for spec in specs]):
+    return {name: len(replicas) for name, replicas in (await metadata(admin, [spec.name for spec in specs])).partitions.items()}
+
+
+class Metadata(NamedTuple):
+    """What a broker knows of the cluster and of some topics."""
+
+    cluster: str
+    """The id of the cluster."""
+    partitions: Mapping[str, list[int]]
+    """The number of replicas of each partition, for each existing topic."""
+
+
+async def metadata(admin: AIOKafkaAdminClient, names: Sequence[str], node: int | None = None) -> Metadata:
+    """Ask a broker: that with this id, or any. Raises ``aiokafka.errors.KafkaError``."""
+    request = MetadataRequest(list(names), allow_auto_topic_creation=False)
+    answer = (await admin._send_request(request, node)).to_object()
+    found = {}
+    for topic in answer["topics"]:
         if topic["error_code"] == _NO_ERROR:
-            counts[topic["topic"]] = len(topic["partitions"])
+            found[topic["topic"]] = [len(partition["replicas"]) for partition in topic["partitions"]]
         elif topic["error_code"] != _UNKNOWN_TOPIC:
-            raise for_code(topic["error_code"])(f"topic {topic['topic']} cannot be described")
-    return counts
+            with needing(Operation.DESCRIBE, Kind.TOPIC, topic["topic"]):
+                raise for_code(topic["error_code"])(f"topic {topic['topic']} cannot be described")
+    return Metadata(answer["cluster_id"], found)
+
+
+async def _used(bootstrap: str, partitions: Mapping[str, int], client: Mapping[str, Any] | None) -> set[str]:
+    """The topics that ever had a record."""
+    tps = [TopicPartition(name, number) for name, count in partitions.items() for number in range(count)]
+    if not tps:
+        return set()
+    async with AIOKafkaConsumer(**{"bootstrap_servers": bootstrap, **(client or {})}, client_id="breachwatch") as consumer:
+        return {tp.topic for tp, end in (await consumer.end_offsets(tps)).items() if end}
 
 
 async def _settings(admin: AIOKafkaAdminClient, specs: Sequence[TopicSpec]) -> dict[str, dict[str, str]]:
     """The current settings of each topic."""
     if not specs:
         return {}
-    resources = [
-        ConfigResource(ConfigResourceType.TOPIC, spec.name, dict.fromkeys([*spec.at_least, *spec.exactly], ""))
-        for spec in specs
-    ]
+    asked = {spec.name: [*spec.at_least, *spec.exactly] for spec in specs}
+    resources = [ConfigResource(ConfigResourceType.TOPIC, name, dict.fromkeys(keys, "")) for name, keys in asked.items()]
     found: dict[str, dict[str, str]] = {}
     for answer in await admin.describe_configs(resources):
         for code, message, _, name, entries in answer.resources:
             if code != _NO_ERROR:
-                raise for_code(code)(f"the settings of topic {name} cannot be read: {message}")
+                with needing(Operation.DESCRIBE_CONFIGS, Kind.TOPIC, name):
+                    raise for_code(code)(f"the settings of topic {name} cannot be read: {message}")
             found[name] = {entry[0]: entry[1] for entry in entries}
     return found
 
 
 @asynccontextmanager
-async def _admin(bootstrap: str, client: Mapping[str, Any] | None) -> AsyncIterator[AIOKafkaAdminClient]:
+async def admin_client(bootstrap: str, client: Mapping[str, Any] | None) -> AsyncIterator[AIOKafkaAdminClient]:
+    """A started admin client."""
     options = {"bootstrap_servers": bootstrap, **(client or {})}
     admin = AIOKafkaAdminClient(**options, client_id="breachwatch", request_timeout_ms=20_000)
     try:

@@ -15,7 +15,12 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _MEBIBYTE: Final = 1024 * 1024
+_KAFKA_LIMIT: Final = 1_048_588
+"""The largest batch that Kafka accepts by default."""
 _HOUR_MS: Final = 3_600_000
+_SAFE: Final = {"unclean.leader.election.enable": "false"}
+"""A replica that lacks records must not become the leader: it would delete them from all others. Some providers
+allow it. Others refuse a topic that sets this at its creation, so it is only checked."""
 _LEGAL: Final = re.compile(r"[A-Za-z0-9._-]{1,249}")
 
 
@@ -37,9 +42,12 @@ class TopicSpec:
 class Topics:
     """The topics of one installation.
 
-    ``prefix`` is the prefix of the names of input and output topics. Faust names the changelog after ``app_id``. The log of
-    deployments has both in its name: of two installations that read the same input under two app ids, each has its own
-    policies. Raises ``ValueError`` if a name is not legal in Kafka.
+    ``prefix`` begins the name of everything that an installation has on the cluster. What it does not share with others that
+    read the same input has ``app_id`` in its name as well: the consumer group, the changelog, the log of deployments and the
+    transactional ids. Raises ``ValueError`` if a name is not legal in Kafka.
+
+    Two pairs of prefix and app id may give the same names, such as ``a`` and ``bc``, ``ab`` and ``c``. The log of deployments
+    states whose it is (``stream.runtime.kafka.policy_log``), so the second of them does not start.
     """
 
     app_id: str
@@ -70,13 +78,22 @@ class Topics:
         return f"{self.prefix}ticket-events-rejected"
 
     @property
+    def group(self) -> str:
+        """The consumer group, which is also the id of the Faust app."""
+        return f"{self.prefix}{self.app_id}"
+
+    @property
     def changelog(self) -> str:
-        return f"{self.app_id}-tickets-changelog"
+        """Faust names it after the group and the table."""
+        return f"{self.group}-tickets-changelog"
+
+    def transactional_id(self, partition: int) -> str:
+        return f"{self.group}-p{partition}"
 
     @property
     def policies(self) -> str:
         """The log of deployments."""
-        return f"{self.prefix}{self.app_id}-policies"
+        return f"{self.group}-policies"
 
     def specs(self) -> tuple[TopicSpec, ...]:
         """All six topics, the input topic first."""
@@ -87,26 +104,30 @@ class Topics:
         # A deployment has at most 8 MiB, and its batch a little more.
         large_deployment = 9 * _MEBIBYTE
         kept = {"cleanup.policy": "delete", "retention.ms": "-1", "retention.bytes": "-1"}
+        changelog = _with_limit(self.changelog, _KAFKA_LIMIT)
         return (
             # By the broker: when an event arrived decides what is late, and adapters set times of their own.
             TopicSpec(
                 self.events,
                 {"max.message.bytes": str(large_event), "message.timestamp.type": "LogAppendTime"},
                 at_least={"max.message.bytes": large_event},
+                exactly=_SAFE,
             ),
-            TopicSpec(self.breaches, {}),
-            TopicSpec(self.escalations, {}),
+            _with_limit(self.breaches, _KAFKA_LIMIT),
+            _with_limit(self.escalations, _KAFKA_LIMIT),
             _with_limit(self.rejected, large_rejected),
             TopicSpec(
                 self.changelog,
                 {
+                    **changelog.settings,
                     "cleanup.policy": "compact",
                     "min.compaction.lag.ms": str(_HOUR_MS),
                     "delete.retention.ms": str(7 * 24 * _HOUR_MS),
                     "segment.ms": str(_HOUR_MS),
                     "min.cleanable.dirty.ratio": "0.2",
                 },
-                exactly={"cleanup.policy": "compact"},
+                at_least=changelog.at_least,
+                exactly={"cleanup.policy": "compact", **_SAFE},
             ),
             TopicSpec(
                 self.policies,
@@ -119,11 +140,11 @@ class Topics:
                     "compression.type": "uncompressed",
                 },
                 at_least={"max.message.bytes": large_deployment},
-                exactly=kept,
+                exactly={**kept, **_SAFE},
                 partitions=1,
             ),
         )
 
 
 def _with_limit(name: str, max_bytes: int) -> TopicSpec:
-    return TopicSpec(name, {"max.message.bytes": str(max_bytes)}, at_least={"max.message.bytes": max_bytes})
+    return TopicSpec(name, {"max.message.bytes": str(max_bytes)}, at_least={"max.message.bytes": max_bytes}, exactly=_SAFE)

@@ -63,7 +63,8 @@ async def process_and_commit(context: WorkerContext, shard: Shard, source: Batch
     2. Apply the events in their order, fire timers and remove expired tickets as time passes. Nothing is awaited between the
        reading of a ticket and its writing, so nobody sees half a change. The work yields to other tasks from time to time.
     3. Write effects and dead letters to this partition's number in the output topics, in one transaction, and wait until it
-       is committed. The broker refuses a worker that no longer owns the partition, and the worker ends.
+       is committed. The broker refuses a worker that no longer owns the partition, and the worker ends. After a long time
+       without outputs, which the broker may take for the end of the producer, prove the ownership and take a new producer.
     4. Write the changed tickets and the checkpoint to the changelog, and wait until all replicas have them. There is no
        transaction here, because restoring would wait for it. Instead, each record carries the epoch of its owner, and a
        record of a replaced worker has no effect.
@@ -102,7 +103,12 @@ async def process_and_commit(context: WorkerContext, shard: Shard, source: Batch
     # 3
     await _still_ours(context, shard)
     failpoint("before_outputs")
-    await shard.outputs.write(_outputs(context, shard, work))
+    outputs = _outputs(context, shard, work)
+    if any(outputs.values()) and shard.outputs.may_be_forgotten():
+        await context.consumer.prove(shard.source)
+        await shard.outputs.renew(context.clients, context.topics)
+        await context.consumer.prove(shard.source)  # if another worker came in between, it is fenced, and begins again
+    await shard.outputs.write(outputs)
     # 4
     await _still_ours(context, shard)
     changes = {key: shard.tickets.get(key) for key in (*work.forgotten, *work.states)}
@@ -131,7 +137,7 @@ async def _still_ours(context: WorkerContext, shard: Shard) -> None:
 def _outputs(context: WorkerContext, shard: Shard, work: UnitOfWork) -> dict[str, list[Record]]:
     """Topic to the records to write there: those that are not there yet."""
     emitted_ids = shard.outputs.emitted_ids
-    source = f"/breachwatch/{context.settings.app_id}".encode()
+    source = f"/breachwatch/{context.topics.group}".encode()
     breaches: list[Record] = []
     escalations: list[Record] = []
     for effect in work.effects:

@@ -87,6 +87,7 @@ class Shard:
         """How often this process had been away when the partition was last known to be ours; ``None``: not asked yet."""
         self._clock_is_feed = settings.clock is ClockMode.EVENT
         self._grace = settings.grace
+        self._partitions = settings.partitions
 
     @property
     def live(self) -> bool:
@@ -123,5 +124,11 @@ class Shard:
     def checkpoint(self, committed: int) -> Checkpoint:
         """What is known of the partition as a whole. ``committed``: the input offset that the group has committed."""
         return Checkpoint(
-            self.watermark, self.outputs.unknown_from(committed), self.swept, self.deployed, self.appended, self.since
+            self.watermark,
+            self.outputs.unknown_from(committed),
+            self.swept,
+            self.deployed,
+            self.appended,
+            self.since,
+            self._partitions,
         )

@@ -5,6 +5,8 @@ No I/O and no ``await``: from the reading of a ticket to its writing nobody else
 The unit changes the shard in memory (tickets, timers, open commitments, watermark) before its outputs are committed and its
 changes are in the changelog. Nothing takes such a change back. Memory may run ahead of the log because every exception in
 between ends the process (``stream.runtime.abort``), and the next owner starts from what the log has.
+
+Longer than 300 lines because nothing else may change the shard: events, timers, the sweep and the retention do it here.
 """
 
 from __future__ import annotations

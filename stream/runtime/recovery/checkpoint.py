@@ -28,6 +28,10 @@ class Checkpoint(msgspec.Struct, frozen=True):
     """When that came into the log (epoch microseconds); 0: not known."""
     since: int = 0
     """When the partition was first taken over (epoch microseconds): no event arrived for breachwatch before; 0: not known."""
+    partitions: int = 0
+    """How many partitions the tickets of all partitions were divided into; 0: not stated."""
+    moving_to: int = 0
+    """Into how many they are being divided anew (``stream.runtime.recovery.repartition``); 0: they are not."""
 
 
 def epoch_of(record: Any) -> int:

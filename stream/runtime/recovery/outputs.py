@@ -12,6 +12,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Final
 
 from stream.runtime.failpoint import failpoint
+from stream.runtime.kafka.denied import Kind, Operation, needing
 from stream.runtime.kafka.transport import submit
 
 if TYPE_CHECKING:
@@ -30,6 +31,10 @@ ORIGIN: Final = "origin"
 """Header of a dead letter: which record it is about (``stream.runtime.recovery.output_recovery.origin``)."""
 
 
+RENEW_AFTER: Final = 3_600.0
+"""Seconds without a transaction after which a producer is replaced before the next one."""
+
+
 class Outputs:
     """Writes effects and dead letters of one partition, and knows which of them its tickets may not know of."""
 
@@ -44,7 +49,8 @@ class Outputs:
         """Record keys of tickets to the newest deployment that a predecessor knew when it emitted what was read back."""
         self.sending_since: float | None = None
         """Epoch seconds since when a write is under way; ``None``: there is none."""
-        self._producer: Final = producer
+        self._producer = producer
+        self._used = time.monotonic()
         self._partition: Final = partition
         self._dead_letters: Final = dead_letters
         self._settled = False
@@ -101,13 +107,16 @@ class Outputs:
         """
         if not any(outputs.values()):
             return
+        self._used = time.monotonic()
         self.sending_since = time.time()
         await self._producer.begin_transaction()
         deliveries = []
         for topic, records in outputs.items():
-            deliveries += await submit(self._producer, topic, self._partition, records)
-        for delivery, count in deliveries:
-            written = await delivery
+            submitted = await submit(self._producer, topic, self._partition, records)
+            deliveries += [(topic, delivery, count) for delivery, count in submitted]
+        for topic, delivery, count in deliveries:
+            with needing(Operation.WRITE, Kind.TOPIC, topic):
+                written = await delivery
             self._ends[written.topic] = written.offset + count
         failpoint("in_outputs")
         await self._producer.commit_transaction()
@@ -122,6 +131,20 @@ class Outputs:
         # Input that is finished and not committed comes again when the partition stays here after a rebalance.
         self.emitted_ids.update(self._origins)
 
+    def may_be_forgotten(self) -> bool:
+        """Whether so much time has passed without a transaction that the broker may not know the producer any more.
+
+        It forgets a transactional id after ``transactional.id.expiration.ms``, a week by default, and refuses its next
+        transaction.
+        """
+        return time.monotonic() - self._used > RENEW_AFTER
+
+    async def renew(self, clients: Clients, topics: Topics) -> None:
+        """Take a new producer. It would fence another owner, so the caller must have proved that the partition is ours."""
+        await self._producer.stop()
+        self._producer = await _started(clients, topics, self._partition)
+        self._used = time.monotonic()
+
     async def close(self) -> None:
         """Let go of the connections. No unit of work may be under way."""
         await self._producer.stop()
@@ -131,9 +154,14 @@ async def fence(clients: Clients, topics: Topics, partitions: Iterable[int]) -> 
     """Partition number to its outputs, from now on this worker's alone. Raises ``aiokafka.errors.KafkaError``."""
 
     async def one(partition: int) -> tuple[int, Outputs]:
-        transactional_id = f"{topics.app_id}-{topics.prefix}-p{partition}"
-        producer = clients.transactional_producer(f"breachwatch-outputs-{partition}", transactional_id)
-        await producer.start()
-        return partition, Outputs(producer, partition, topics.rejected)
+        return partition, Outputs(await _started(clients, topics, partition), partition, topics.rejected)
 
     return dict(await asyncio.gather(*map(one, partitions)))
+
+
+async def _started(clients: Clients, topics: Topics, partition: int) -> TransactionalProducer:
+    transactional_id = topics.transactional_id(partition)
+    producer = clients.transactional_producer(f"breachwatch-outputs-{partition}", transactional_id)
+    with needing(Operation.WRITE, Kind.TRANSACTIONAL_ID, transactional_id):
+        await producer.start()
+    return producer

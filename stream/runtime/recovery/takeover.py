@@ -86,6 +86,7 @@ async def take_over(
     changelogs = {tp.partition: _changelog(context, restored, tp.partition) for tp in new}
     checkpoints = {number: changelog.found() or Checkpoint(since=context.wall()) for number, changelog in changelogs.items()}
     # 4
+    _check_partitions(context, checkpoints)
     await read_back(context.clients, context.topics, outputs, checkpoints)
     _check_deployments(context, checkpoints, outputs)
     # 5
@@ -100,7 +101,10 @@ async def take_over(
     # 7
     staying = [task.shard for task in tasks.values()]
     begun = {
-        number: msgspec.structs.replace(checkpoints[number], outputs=outputs[number].unknown_from(0)) for number in changelogs
+        number: msgspec.structs.replace(
+            checkpoints[number], outputs=outputs[number].unknown_from(0), partitions=context.settings.partitions
+        )
+        for number in changelogs
     }
     await asyncio.gather(
         *(changelog.begin(assignment.generation, begun[number]) for number, changelog in changelogs.items()),
@@ -162,6 +166,22 @@ async def _index(context: WorkerContext, store: Store, partition: int) -> Ticket
         if count % _PAUSE_EVERY == 0:
             await asyncio.sleep(0)
     return index
+
+
+def _check_partitions(context: WorkerContext, checkpoints: Mapping[int, Checkpoint]) -> None:
+    """Raises RuntimeError when tickets may be in another partition than their events."""
+    for number, checkpoint in checkpoints.items():
+        if checkpoint.moving_to:
+            raise RuntimeError(
+                f"the tickets of partition {number} are being moved to {checkpoint.moving_to} partitions: let `breachwatch "
+                "topics repartition` finish, or run it again, before you start workers"
+            )
+        if checkpoint.partitions not in (0, context.settings.partitions):
+            raise RuntimeError(
+                f"partition {number} has tickets divided into {checkpoint.partitions} partitions, and this worker is set "
+                f"to {context.settings.partitions}: set BREACHWATCH_PARTITIONS={checkpoint.partitions}; if the input has got "
+                "more, stop all workers and run `breachwatch topics repartition`"
+            )
 
 
 def _check_deployments(context: WorkerContext, checkpoints: Mapping[int, Checkpoint], outputs: Mapping[int, Outputs]) -> None:

@@ -18,6 +18,7 @@ from bisect import bisect_right
 from datetime import date, timedelta
 from typing import Final, NamedTuple
 
+from stream.sla.calendar.business_days import BusinessDays
 from stream.sla.calendar.spans import BUCKET, Spans, lay_out
 from stream.sla.calendar.week import (
     CLOSED_WEEK,
@@ -59,7 +60,7 @@ class Calendar:
     ``day`` is the length of one working day (``1bd``) in microseconds: stated, or the usual one (``usual_opening``).
     """
 
-    __slots__ = ("_always", "_spans", "content", "day", "name", "timezone", "zone")
+    __slots__ = ("_always", "_spans", "business_days", "content", "day", "name", "timezone", "zone")
 
     def __init__(self, name: str, content: Content) -> None:
         """Raises ValueError when no working day is stated and the calendar never opens."""
@@ -67,6 +68,7 @@ class Calendar:
         self.timezone: Final = content.zone.name
         self.zone: Final = content.zone
         self.content: Final = content
+        self.business_days: Final = BusinessDays(content)
         newest = content.versions[-1]
         self.day: Final = content.day if content.day is not None else usual_opening(content)
         if self.day <= 0:

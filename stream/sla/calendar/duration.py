@@ -1,8 +1,11 @@
-"""Lengths of time as a policy writes them: ``30m``, ``1h30m``, ``4bh``, ``10bm``, ``2bd4bh``, ``1w``, ``1mo``.
+"""Lengths of time as a policy writes them: ``30m``, ``1h30m``, ``4bh``, ``10bm``, ``2bd4bh``, ``1w``, ``1mo``,
+``+1 business day at 16:00``.
 
 A duration runs either on the wall (``s m h d w mo``) or on a calendar's business time (``bs bm bh bd``), never on both:
 ``1d4bh`` from Friday noon has no one meaning. Only a calendar and a starting instant make it an
-``Amount``: a working day is as long as in the calendar, a month as long as the months at hand.
+``Amount``: a working day is as long as in the calendar, a month as long as the months at hand. A delay in business days
+(``stream.sla.calendar.delay``) is the business time up to its end, so that pauses, shares and extensions count as with any
+other duration.
 """
 
 from __future__ import annotations
@@ -15,6 +18,7 @@ from enum import StrEnum
 from fractions import Fraction
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from stream.sla.calendar.delay import Delay
 from stream.sla.calendar.zone import DAY
 
 if TYPE_CHECKING:
@@ -30,6 +34,14 @@ _PER_DAY: Final = 1_000_000
 """Working days are kept in millionths: a calendar's day is whole seconds, so any of them is whole microseconds."""
 _LONGEST: Final = 36_525 * DAY
 _EPOCH_DAY: Final = date(1970, 1, 1).toordinal()
+
+
+NEVER: Final = 1 << 62
+"""Microseconds of business time that no calendar has: of a delay to a business day that does not come."""
+_DELAYS: Final = (
+    "write `+5 business days` (at the same time of day), `+1 business day at 16:00` or `+1 business day at close`, each with "
+    "` cutoff 15:00` where needed; `+0 business days` needs an `at`"
+)
 
 
 class DurationError(ValueError):
@@ -48,6 +60,8 @@ class Amount(NamedTuple):
 
     clock: Clock
     micros: int
+    not_before: int = 0
+    """An instant before which it is not over, though its business time may be used up by then; 0: there is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +73,8 @@ class Duration:
     micros: int
     months: int = 0
     day_millionths: int = 0
+    delay: Delay | None = None
+    """It ends on a business day; there is no other part then."""
     _amounts: dict[int, Amount] = field(default_factory=dict, init=False, repr=False, compare=False)
     """By the length of a working day: what was resolved before, where no months are in it."""
 
@@ -89,13 +105,30 @@ class Duration:
             raise DurationError(f"{text!r} is longer than a hundred years: {_ACCEPTED}")
         return cls(text, clocks.pop(), micros, months, day_millionths)
 
+    @classmethod
+    def parse_any(cls, text: str) -> Duration:
+        """Read a length, or a delay: ``+1 business day at 16:00``.
+
+        Raises DurationError.
+        """
+        if not text.startswith("+"):
+            return cls.parse(text)
+        delay = Delay.parse(text)
+        if delay is None:
+            raise DurationError(f"{text!r} is no delay in business days: {_DELAYS}")
+        return cls(text, Clock.BUSINESS, 0, delay=delay)
+
     def resolve(self, calendar: Calendar, start: int) -> Amount:
         """The length from ``start`` (epoch microseconds) on, by the working day and the months of ``calendar``.
 
         A month leads to the same day of the month and time of day in the calendar's zone, or to the last day of a
         shorter month (31 January + ``1mo`` is 28 or 29 February). If that reading occurs twice, the second is
         meant; if it is skipped, the instant of the change. Other units are added after the months.
+
+        Of a delay it is the business time up to its end; ``NEVER`` if the calendar has no such business day.
         """
+        if self.delay is not None:
+            return _amount_of(self.delay, calendar, start)
         if self.months:
             return Amount(self.clock, _add_months(calendar, start, self.months) - start + self.micros)
         amount = self._amounts.get(calendar.day)
@@ -105,10 +138,22 @@ class Duration:
         return amount
 
 
+def _amount_of(delay: Delay, calendar: Calendar, start: int) -> Amount:
+    end = delay.end(calendar, start)
+    if end is None:
+        return Amount(Clock.BUSINESS, NEVER)
+    micros = calendar.measure(start, end)
+    return Amount(Clock.BUSINESS, micros, end if calendar.add(start, micros) < end else 0)
+
+
 def _split(text: str) -> dict[str, Fraction]:
     """Unit to count; every character of the text is accounted for."""
     if not text or len(text) > 64:
         raise DurationError(f"a duration of {len(text)} characters: {_ACCEPTED}")
+    if text.startswith("+"):
+        raise DurationError(f"{text!r} is not a length: here {_ACCEPTED}")
+    if "business" in text:
+        raise DurationError(f"{text!r} is not a length: {_ACCEPTED}; a delay begins with +, as in `+1 business day at 16:00`")
     if text.startswith("-"):
         raise DurationError(f"{text!r} is negative: a duration is a length; {_ACCEPTED}")
     parts: dict[str, Fraction] = {}

@@ -204,6 +204,24 @@ def usual_day(version: Version) -> int:
     return max(counts, key=lambda opening: (counts[opening], opening), default=0)
 
 
+def own_hours(content: Content, day: int) -> tuple[int, int] | None:
+    """The readings of the first opening and the last closing that belong to a date; ``None`` if nothing opens on it.
+
+    A window belongs to the date on which it starts; an exception with times opens every date that it touches.
+    """
+    midnight = day * DAY
+    opens = [(midnight + start, midnight + end) for start, end in _shift(content, day).opens]
+    for exception in content.readings:
+        if not exception.open:
+            opens = [
+                part for start, end in opens for part in ((start, min(end, exception.start)), (max(start, exception.end), end))
+            ]
+        elif exception.start < midnight + DAY and midnight < exception.end:
+            opens.append((max(exception.start, midnight), min(exception.end, midnight + DAY)))
+        opens = [(start, end) for start, end in opens if start < end]
+    return (min(start for start, _ in opens), max(end for _, end in opens)) if opens else None
+
+
 def usual_opening(content: Content) -> int:
     """The usual day of the newest week that opens. If none does, the most common opening of the stated dates, the longest of
     equally common ones, in microseconds; 0 if the calendar never opens.

@@ -68,6 +68,15 @@ class Zone:
             if start <= reading - offset < end
         )
 
+    def instants_within(self, start: int, end: int) -> tuple[int, int] | None:
+        """The first instant at which the clocks show a reading of [start, end), and the end of the last; ``None``: never."""
+        found = [
+            (max(segment.start, start - segment.offset), min(segment.end, end - segment.offset))
+            for segment in self.segments(start - 2 * DAY, end + 2 * DAY)
+        ]
+        found = [(low, high) for low, high in found if low < high]
+        return (found[0][0], found[-1][1]) if found else None
+
     def landing(self, reading: int) -> int:
         """The instant of a reading that ends something: of two the second; of a skipped one the instant of the change."""
         if found := self.instants_of(reading):

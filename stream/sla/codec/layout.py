@@ -12,7 +12,7 @@ needs of every ticket when it starts comes first; ``peek`` does not read the res
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 VERSION: Final = b"\x02"
 
-_Rare = tuple[int | None, int | None, int | None, int, int, int, int, int | None, bool]
+_Rare = tuple[int | None, int | None, int | None, int, int, int, int, int | None, bool, int, int]
 """Of a commitment: revision (from its effective_from; ``None``: 0), then its adjustment."""
 _Escalation = tuple[int, int, tuple[str, ...], int, int, int, int, int | None, int | None]
 """Of an escalation: cycle, effective_from (from the start), raised (then an empty name and passed_over, where there is any),
@@ -51,21 +51,8 @@ _Tail = tuple[_Last | None, str, tuple[str, ...], int, bool, int | None, int]
 """Of a ticket: last, id, parties, ended_at, partial, last_timer_at, deployment."""
 _Settling = tuple[int, int, int, int, int | None]
 """Of a state: its settling, and next of its head."""
-
-
-class _Rest(NamedTuple):
-    """Of a state. ``settling`` is not written where there is none."""
-
-    tail: _Tail
-    """Its head's late part."""
-    packed: bytes
-    kept: int
-    source: str
-    base: tuple[_Head, _Tail] | None
-    old_ids: tuple[str, ...]
-    revisions: dict[str, int]
-    settling: _Settling | None = None
-
+_Rest = tuple[_Tail, bytes, int, str, tuple[_Head, _Tail] | None, tuple[str, ...], dict[str, int], _Settling | None]
+"""Of a state: its head's late part, its history (packed, kept, source), base, old_ids, revisions, settling."""
 
 _AS_DUE: Final = -1
 _write: Final = msgspec.msgpack.Encoder().encode
@@ -79,12 +66,16 @@ def encode(state: State) -> bytes:
     recent, base = state.recent, state.base
     head_part, tail = _head_and_tail(state.head, recent.source)
     before = None if base is None else _head_and_tail(base, recent.source)
-    rest = (tail, recent.packed, recent.kept, recent.source, before, state.old_ids, state.revisions)
-    wake_at = state.wake_at
-    if state.settling is None or wake_at is None:
-        return VERSION + _write((head_part, rest))
-    # ``peek`` takes the instant of the next wake-up from the head, and does not read the settling.
-    return VERSION + _write(((wake_at - 1, *head_part[1:]), (*rest, (*state.settling, state.head.next))))
+    settling: _Settling | None = None
+    if state.settling is not None:
+        until, deployment, arrived, settles_at = state.settling
+        settling = (until, deployment, arrived, settles_at, state.head.next)
+        wake_at = state.wake_at
+        # ``peek`` takes the instant of the next wake-up from the head, and does not read the settling.
+        head_part = (None if wake_at is None else wake_at - 1, *head_part[1:])
+    return VERSION + _write(
+        (head_part, (tail, recent.packed, recent.kept, recent.source, before, state.old_ids, state.revisions, settling))
+    )
 
 
 def decode(data: bytes) -> State:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from stream.sla.event_order import Identity
     from stream.sla.events import Event
     from stream.sla.explain.explanation import Moment, Span
-    from stream.sla.explain.recorder import CommitmentTrace, LadderTrace
+    from stream.sla.explain.traces import CommitmentTrace, LadderTrace
     from stream.sla.policy.policy import Level
     from stream.sla.policy.resolve import PolicySet
     from stream.sla.policy.timeline import Timeline
@@ -139,7 +139,8 @@ def _commitment(commitment_traces: CommitmentTrace, until: int) -> Deadline:
         timezone=calendar.timezone,
         calendar_versions=content_versions(calendar, watch.began, upto),
         clock=clock,
-        target=terms.target,
+        target=None if commitment_state.promised is None else commitment_state.promised - adjusted.extension,
+        delay=commitment_traces.delay if terms.target is not None else "",
         extension=adjusted.extension,
         due_after=None if allowance is None else allowance - adjusted.elapsed_at_reset,
         began=watch.began,

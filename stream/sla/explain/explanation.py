@@ -126,6 +126,8 @@ class Deadline(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     clock: Clock
     target: int | None
     """Without extensions; ``None``: nothing is promised, or (a level) the mark is measured from another deadline's instant."""
+    delay: str = ""
+    """The target as the policy writes it, where it ends on a business day: ``+1 business day at 16:00``."""
     extension: int = 0
     due_after: int | None
     """What is counted when it is due: target and extensions, and with ``on_change: forward`` what was used before."""

@@ -6,32 +6,27 @@ makes something true; what ``Transition`` leaves behind after each is compared w
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
-from stream.sla.calendar.duration import Clock
-from stream.sla.effects import KINDS, TIMER, Effect, Kind, Reason, deployment_cause
+from stream.sla.effects import KINDS, TIMER, Effect, Kind, deployment_cause
 from stream.sla.explain.change import what_changed
 from stream.sla.explain.explanation import Moment, Outcome
 from stream.sla.explain.spans import Why
-from stream.sla.policy.policy import ThresholdKind
+from stream.sla.explain.traces import CommitmentTrace, CycleTrace, Key, LadderTrace, LevelTarget, key_of
 from stream.sla.ticket.commitment_state import CommitmentState, Verdict
 from stream.sla.ticket.escalation_state import EscalationState
 from stream.sla.ticket.state import Ticket
-from stream.sla.ticket.thresholds import resolve
+from stream.sla.transition.emitter import calendar_of
 from stream.sla.transition.evolve import Transition
 
 if TYPE_CHECKING:
     from stream.sla.calendar.calendar import Calendar
     from stream.sla.events import Event
-    from stream.sla.policy.policy import Threshold
-    from stream.sla.policy.resolve import PolicySet, ResolvedLadder
+    from stream.sla.policy.resolve import PolicySet
     from stream.sla.policy.timeline import Deployment, Timeline
-    from stream.sla.ticket.stopwatch import Stopwatch
 
 T = TypeVar("T", CommitmentState, EscalationState)
-Key = tuple[str, str, int]
-"""Commitment or ladder, metric row, cycle."""
+Trace = TypeVar("Trace", CommitmentTrace, LadderTrace)
 
 _FOREVER: Final = 1 << 62
 DEPLOYED: Final = "policies deployed"
@@ -46,56 +41,6 @@ _WORDS: Final = {
     Verdict.MEASURED: Outcome.MEASURED,
     Verdict.HALTED: Outcome.CANCELLED,
 }
-
-
-@dataclass(slots=True)
-class CycleTrace:
-    """One cycle of a stopwatch."""
-
-    watch: Stopwatch
-    """As it was last seen in this cycle."""
-    why: dict[int, Why] = field(default_factory=dict)
-    """What changed it, by instant."""
-
-
-@dataclass(slots=True)
-class CommitmentTrace:
-    """One commitment in one cycle."""
-
-    name: str
-    commitment_state: CommitmentState
-    calendar: Calendar
-    timer: bool
-    cycle_trace: CycleTrace
-    closed: int | None = None
-    """Since when it waits for nothing any more."""
-    verdict: Outcome = Outcome.PENDING
-    reason: Reason | None = None
-    moments: list[Moment] = field(default_factory=list)
-
-
-class LevelTarget(NamedTuple):
-    """When a level is raised."""
-
-    resolved_ladder: ResolvedLadder
-    threshold: Threshold
-    clock: Clock
-    micros: int | None
-    """The reading of the stopwatch, where it is one that decides."""
-
-
-@dataclass(slots=True)
-class LadderTrace:
-    """One ladder in one cycle."""
-
-    name: str
-    escalation_state: EscalationState
-    resolved_ladder: ResolvedLadder
-    cycle_trace: CycleTrace
-    closed: int | None = None
-    level_targets: dict[str, LevelTarget] = field(default_factory=dict)
-    """By level, as they were while it was not yet raised."""
-    moments: list[Moment] = field(default_factory=list)
 
 
 class Recorder:
@@ -177,36 +122,34 @@ class Recorder:
             watch = self.ticket.watches.get(row)
             if watch is not None and (trace := self._cycle_traces.get((old_row, watch.cycle))) is not None:
                 self._cycle_traces[row, watch.cycle] = CycleTrace(watch, dict(trace.why))
+        commitments, escalations = self.ticket.commitments, self.ticket.escalations
         for name, old in before.commitments.items():
             new = change.commitment(change.policy(former.policy(old.terms.policy)), name)
-            after = self.ticket.commitments.get(new)
-            if after is not None and after.cycle == old.cycle and _key(name, old) != _key(new, after):
-                found = self.commitment_traces.pop(_key(name, old), None)
-                if found is not None and change.continued.get(row := after.terms.metric, row) == old.terms.metric:
-                    found.name, found.cycle_trace = new, self._cycle_traces.get((row, after.cycle), found.cycle_trace)
-                    self.commitment_traces[_key(new, after)] = found
-                elif found is not None:
-                    self.commitment_traces[_key(name, old)] = found
-                    _carry_over(found, deployment.at)
+            self._follow(self.commitment_traces, (name, new), (old, commitments.get(new)), deployment)
         for name, high in before.escalations.items():
             new = change.ladder(change.policy(former.policy(high.terms.policy)), name)
-            stands = self.ticket.escalations.get(new)
-            if stands is not None and stands.cycle == high.cycle and _key(name, high) != _key(new, stands):
-                ladder = self.ladder_traces.pop(_key(name, high), None)
-                if ladder is not None and change.continued.get(row := stands.terms.metric, row) == high.terms.metric:
-                    ladder.name, ladder.cycle_trace = (
-                        new,
-                        self._cycle_traces.get((row, stands.cycle), ladder.cycle_trace),
-                    )
-                    self.ladder_traces[_key(new, stands)] = ladder
-                elif ladder is not None:
-                    self.ladder_traces[_key(name, high)] = ladder
-                    ladder.closed = deployment.at if ladder.closed is None else ladder.closed
+            self._follow(self.ladder_traces, (name, new), (high, escalations.get(new)), deployment)
+
+    def _follow(
+        self, traces: dict[Key, Trace], names: tuple[str, str], states: tuple[T, T | None], deployment: Deployment
+    ) -> None:
+        """``names`` and ``states``: before and after the deployment."""
+        (name, new), (old, after), change = names, states, deployment.change
+        if after is None or change is None or after.cycle != old.cycle or key_of(name, old) == key_of(new, after):
+            return
+        trace = traces.pop(key_of(name, old), None)
+        if trace is None:
+            return
+        row = after.terms.metric
+        if change.continued.get(row, row) == old.terms.metric:
+            trace.name, trace.cycle_trace = new, self._cycle_traces.get((row, after.cycle), trace.cycle_trace)
+            traces[key_of(new, after)] = trace
+        else:
+            traces[key_of(name, old)] = trace
+            trace.leave(deployment.at)
 
     def _calendar(self, commitment_state: CommitmentState) -> Calendar:
-        decided_by = commitment_state.adjusted.decided_by
-        policies = self.policies if decided_by is None else self.timeline.known[decided_by].policies
-        return policies.calendars[commitment_state.terms.calendar]
+        return calendar_of(commitment_state, self.policies.calendars, self.timeline.known)
 
     def _fire(self, until: int) -> None:
         while self.ticket.next is not None and self.ticket.next < until:
@@ -235,38 +178,26 @@ class Recorder:
 
     def _see(self, before: Ticket, after: Ticket, at: int) -> None:
         for name, commitment_state in after.commitments.items():
-            old = before.commitments.get(name)
-            left = (
-                None
-                if old is None or _key(name, old) == _key(name, commitment_state)
-                else self.commitment_traces.get(_key(name, old))
-            )
-            if left is not None:
-                _carry_over(left, at)
-            if commitment_state is not old or _key(name, commitment_state) in self.commitment_traces:
+            key, old = key_of(name, commitment_state), before.commitments.get(name)
+            if old is not None and key_of(name, old) != key and (left := self.commitment_traces.get(key_of(name, old))):
+                left.leave(at)
+            if commitment_state is not old or key in self.commitment_traces:
                 self._see_commitment(name, commitment_state, after, at)
         for name, escalation_state in after.escalations.items():
-            high = before.escalations.get(name)
-            gone = (
-                None
-                if high is None or _key(name, high) == _key(name, escalation_state)
-                else self.ladder_traces.get(_key(name, high))
-            )
-            if gone is not None and gone.closed is None:
-                gone.closed = at
+            key, high = key_of(name, escalation_state), before.escalations.get(name)
+            if high is not None and key_of(name, high) != key and (gone := self.ladder_traces.get(key_of(name, high))):
+                gone.leave(at)
             self._see_escalation(name, escalation_state, after, at)
 
     def _see_commitment(self, name: str, commitment_state: CommitmentState, after: Ticket, at: int) -> None:
-        key, cycle_trace = (
-            _key(name, commitment_state),
-            self._cycle_traces.get((commitment_state.terms.metric, commitment_state.cycle)),
-        )
+        key, terms = key_of(name, commitment_state), commitment_state.terms
+        cycle_trace = self._cycle_traces.get((terms.metric, commitment_state.cycle))
         if cycle_trace is None:  # it ended before the history that is kept
             return
-        watch = after.watches[commitment_state.terms.metric]
+        watch = after.watches[terms.metric]
         commitment_traces = self.commitment_traces.get(key)
         if commitment_traces is None:
-            triggers = self.policies.triggers.get(commitment_state.terms.metric)
+            triggers = self.policies.triggers.get(terms.metric)
             timer = triggers is not None and triggers.metric.timer
             commitment_traces = self.commitment_traces[key] = CommitmentTrace(
                 name, commitment_state, self._calendar(commitment_state), timer, cycle_trace
@@ -278,10 +209,13 @@ class Recorder:
         else:
             commitment_traces.closed = None
             resolved = self.policies.resolved_policy(after.fields, self.policies.epoch(watch.began)).commitments.get(name)
+            if resolved is not None and commitment_state.verdict == Verdict.PENDING:
+                target = resolved.target
+                commitment_traces.delay = target.text if target is not None and target.delay is not None else ""
             # A target keeps the calendar it was set on. Where there is none, time is measured by the present plan.
-            if commitment_state.terms.target is None and resolved is not None:
+            if terms.target is None and resolved is not None:
                 commitment_traces.calendar = resolved.calendar
-        if commitment_state.terms.target is not None:
+        if terms.target is not None:
             commitment_traces.calendar = self._calendar(commitment_state)
         commitment_traces.verdict = _WORDS[Verdict(commitment_state.verdict)]
         if commitment_traces.timer and commitment_traces.verdict is Outcome.BREACHED:
@@ -290,7 +224,7 @@ class Recorder:
             commitment_traces.reason = None
 
     def _see_escalation(self, name: str, escalation_state: EscalationState, after: Ticket, at: int) -> None:
-        key, watch = _key(name, escalation_state), after.watches[escalation_state.terms.metric]
+        key, watch = key_of(name, escalation_state), after.watches[escalation_state.terms.metric]
         resolved_ladder = self.policies.resolved_policy(after.fields, self.policies.epoch(watch.began)).ladders.get(name)
         ladder_traces = self.ladder_traces.get(key)
         if ladder_traces is None:
@@ -307,7 +241,7 @@ class Recorder:
         commitment_state = after.commitments.get(resolved_ladder.ladder.commitment)
         for level, threshold in resolved_ladder.levels:
             if level.name not in escalation_state.raised:
-                kept[level.name] = _aim(threshold, resolved_ladder, watch, commitment_state)
+                kept[level.name] = LevelTarget.of(threshold, resolved_ladder, watch, commitment_state)
         ladder_traces.level_targets = kept
 
     def _add_moments(self, before: Ticket, effects: list[Effect], why: Why, *, expected: bool = False) -> None:
@@ -320,13 +254,13 @@ class Recorder:
                 anew.add(effect.commitment)
             if effect.ladder:
                 high = _whose(effect, before.escalations.get(effect.ladder), after.escalations.get(effect.ladder))
-                if high is not None and (ladder_traces := self.ladder_traces.get(_key(effect.ladder, high))):
+                if high is not None and (ladder_traces := self.ladder_traces.get(key_of(effect.ladder, high))):
                     ladder_traces.moments.append(moment)
             parts = before.commitments.get(effect.commitment), after.commitments.get(effect.commitment)
             commitment_state = _whose(effect, *(parts[::-1] if effect.commitment in anew else parts))
             if (
                 commitment_state is None
-                or (commitment_traces := self.commitment_traces.get(_key(effect.commitment, commitment_state))) is None
+                or (commitment_traces := self.commitment_traces.get(key_of(effect.commitment, commitment_state))) is None
             ):
                 continue
             commitment_traces.moments.append(moment)
@@ -335,47 +269,9 @@ class Recorder:
                 commitment_traces.verdict = Outcome(effect.kind.partition(".")[2])
 
 
-def _carry_over(left: CommitmentTrace, at: int) -> None:
-    """It goes on under another name, or on another row."""
-    left.closed = at if left.closed is None else left.closed
-    if left.verdict is Outcome.PENDING:  # unless an effect of this step states how it ended
-        left.verdict, left.reason = Outcome.CARRIED_OVER, Reason.FIELD_CHANGED
-
-
-def _key(name: str, part: CommitmentState | EscalationState) -> Key:
-    return name, part.terms.metric, part.cycle
-
-
 def _whose(effect: Effect, *parts: T | None) -> T | None:
     """Of what stood before an event and what stands after it, the first that the effect is about: the cycles may differ."""
     return next((part for part in parts if part is not None and part.cycle == effect.cycle), None)
-
-
-def _aim(
-    threshold: Threshold, resolved_ladder: ResolvedLadder, watch: Stopwatch, commitment_state: CommitmentState | None
-) -> LevelTarget:
-    """When a level is raised, as a reading of the stopwatch where it is one."""
-    if threshold.kind is ThresholdKind.USED:
-        amount = resolve(threshold.duration, resolved_ladder.calendar, watch.began)
-        return LevelTarget(resolved_ladder, threshold, amount.clock, amount.micros)
-    if commitment_state is None or (allowance := commitment_state.allowance) is None:
-        return LevelTarget(resolved_ladder, threshold, Clock.BUSINESS, None)
-    if threshold.kind is ThresholdKind.SHARE:
-        return LevelTarget(
-            resolved_ladder,
-            threshold,
-            commitment_state.clock,
-            commitment_state.share(threshold.per_mille),
-        )
-    amount = resolve(threshold.duration, resolved_ladder.calendar, watch.began)
-    if amount.clock is not commitment_state.clock:
-        return LevelTarget(resolved_ladder, threshold, commitment_state.clock, None)
-    return LevelTarget(
-        resolved_ladder,
-        threshold,
-        commitment_state.clock,
-        max(allowance + (amount.micros if threshold.kind is ThresholdKind.AFTER else -amount.micros), 0),
-    )
 
 
 def _moment(effect: Effect, change: str, *, expected: bool) -> Moment:

@@ -9,6 +9,8 @@ Rules:
 4. A metric row whose conditions changed has another name (``stream.sla.policy.metric.row_name``). It *continues* the row on
    which the same commitment or ladder stood before, if both are rows of the same metric. Any other row that was not kept before
    is *built* from the events of the ticket.
+
+Longer than 300 lines because one comparison of two sets answers all questions about them, and computes each answer once.
 """
 
 from __future__ import annotations

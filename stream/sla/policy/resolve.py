@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from stream.sla.policy.conditions import fields_read, holds
 from stream.sla.policy.spelling import Spellings
-from stream.sla.policy.terms import EscalationTerms
+from stream.sla.policy.terms import CommitmentTerms, EscalationTerms
 from stream.sla.policy.triggers import MetricTriggers
 
 if TYPE_CHECKING:
@@ -45,6 +45,8 @@ class ResolvedCommitment:
         self.name: Final[str] = commitment.name
         self.metric: Final[str] = commitment.metric.name
         """The metric row on whose stopwatch it lies."""
+        self.terms: Final = CommitmentTerms.of(policy.name, policy.version, self.metric, calendar.name, True, None)
+        """Without the target, which depends on the instant at which it begins to count."""
         self.timer: Final[bool] = commitment.metric.timer
         """Nobody promises anything: see ``metrics.Metric``."""
 

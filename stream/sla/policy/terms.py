@@ -7,10 +7,13 @@ from __future__ import annotations
 
 from typing import Final
 
+from mypy_extensions import mypyc_attr
+
 _MOST: Final = 10_000
 """Terms that are remembered; a helpdesk has hundreds."""
 
 
+@mypyc_attr(acyclic=True)
 class CommitmentTerms:
     """The promise of one commitment. Never changed."""
 
@@ -49,11 +52,12 @@ class CommitmentTerms:
         """The same promise on the stopwatch of another row."""
         return CommitmentTerms.of(self.policy, self.version, metric, self.calendar, self.business, self.target)
 
-    def without_target(self) -> CommitmentTerms:
-        """The same, with nothing promised."""
-        return CommitmentTerms.of(self.policy, self.version, self.metric, self.calendar, self.business, None)
+    def with_target(self, business: bool, target: int | None) -> CommitmentTerms:
+        """The same with another target, on the calendar or on the wall."""
+        return CommitmentTerms.of(self.policy, self.version, self.metric, self.calendar, business, target)
 
 
+@mypyc_attr(acyclic=True)
 class EscalationTerms:
     """The ladder of one escalation. Never changed."""
 

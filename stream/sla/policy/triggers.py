@@ -10,7 +10,7 @@ A stopwatch that was halted by a merge or deletion goes on when the ticket is re
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from stream.sla.policy.conditions import AnyOf, Condition, Fields, Test, compile_condition, fields_read, momentary, types_read
 from stream.sla.policy.metric import Again, Metric
@@ -41,12 +41,15 @@ _CONTINUE: Final = Again.CONTINUE
 _CYCLE: Final = Again.CYCLE
 
 
-class Sensitivity(NamedTuple):
+class Sensitivity:
     """What an event must touch to affect a stopwatch in a certain phase: one of these types, or a field that it changes."""
 
-    any_type: bool
-    types: frozenset[str]
-    fields: frozenset[str]
+    __slots__ = ("any_type", "fields", "types")
+
+    def __init__(self, any_type: bool, types: frozenset[str], fields: frozenset[str]) -> None:
+        self.any_type: Final = any_type
+        self.types: Final = types
+        self.fields: Final = fields
 
 
 def _sensitivity(metric: Metric) -> list[Sensitivity]:

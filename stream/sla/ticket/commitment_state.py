@@ -18,7 +18,9 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from stream.sla.calendar.duration import Clock
+from mypy_extensions import mypyc_attr
+
+from stream.sla.calendar.duration import NEVER, Clock
 from stream.sla.policy.terms import NO_COMMITMENT_TERMS, CommitmentTerms
 
 if TYPE_CHECKING:
@@ -85,11 +87,16 @@ class Adjustment(NamedTuple):
     """The number of the deployment that was in force when it was decided, once another one is in force."""
     unjudged: bool = False
     """A deployment promised it when its deadline had passed already: it has no target in this cycle."""
+    delay: int = 0
+    """Of a target that is a delay in business days, for which the terms have 0: the business time up to its end."""
+    not_before: int = 0
+    """The end of such a delay, where its business time is used up earlier; else 0. Pauses and extensions only move it on."""
 
 
 NOT_ADJUSTED: Final = Adjustment()
 
 
+@mypyc_attr(acyclic=True)
 class CommitmentState:
     """How one commitment of one ticket stands."""
 
@@ -141,20 +148,29 @@ class CommitmentState:
 
     @property
     def promised(self) -> int | None:
-        """Target and extension together, microseconds on ``clock``; ``None``: nothing is promised."""
+        """Target and extension together, microseconds on ``clock``; ``None``: nothing is promised, or for a business day that
+        does not come."""
         target, adjustment = self.terms.target, self.adjustment
-        return target if target is None or adjustment is None else target + adjustment.extension
+        if target is None or adjustment is None:
+            return target
+        return target + adjustment.delay + adjustment.extension if adjustment.delay < NEVER else None
 
     @property
     def allowance(self) -> int | None:
         """The reading of the stopwatch at the deadline: base, target and extension together."""
         target, adjustment = self.terms.target, self.adjustment
-        return target if target is None or adjustment is None else adjustment.rebase_used + target + adjustment.extension
+        if target is None or adjustment is None:
+            return target
+        if adjustment.delay >= NEVER:
+            return None
+        return adjustment.rebase_used + target + adjustment.delay + adjustment.extension
 
     def share(self, per_mille: int) -> int | None:
         """The reading of the stopwatch at which so much of target and extension is used up."""
-        promised = self.promised
-        return None if promised is None else self.adjusted.rebase_used + promised * per_mille // 1000
+        promised, adjustment = self.promised, self.adjustment
+        if promised is None:
+            return None
+        return promised * per_mille // 1000 + (0 if adjustment is None else adjustment.rebase_used)
 
     def revise(self, at: int) -> None:
         """What becomes true from now on is about another target, or about a cycle that was reopened."""
@@ -168,19 +184,26 @@ class CommitmentState:
 
     def adopt(self, resolved: ResolvedCommitment) -> None:
         """Take the names of what promises it: policy, version and calendar."""
-        policy, terms = resolved.policy, self.terms
-        self.terms = CommitmentTerms.of(
-            policy.name, policy.version, terms.metric, resolved.calendar.name, terms.business, terms.target
-        )
+        terms = self.terms
+        self.terms = resolved.terms.on_row(terms.metric).with_target(terms.business, terms.target)
+
+    def counts_from(self, watch: Stopwatch) -> int:
+        """The instant from which the target counts: months and business days are counted from there."""
+        adjustment = self.adjustment
+        return watch.began if adjustment is None or adjustment.rebased_at is None else adjustment.rebased_at
 
     def aim(self, resolved: ResolvedCommitment, watch: Stopwatch, at: int) -> None:
         """Take the target that ``resolved`` sets, counting from the instant ``at``."""
         business, target = self.terms.business, None
+        delay = not_before = 0
         if resolved.target is not None:
-            amount = resolved.target.resolve(resolved.calendar, watch.began)
+            amount = resolved.target.resolve(resolved.calendar, self.counts_from(watch))
             business, target = amount.clock is _BUSINESS, amount.micros
-        policy = resolved.policy
-        self.terms = CommitmentTerms.of(policy.name, policy.version, resolved.metric, resolved.calendar.name, business, target)
+            if resolved.target.delay is not None:
+                target, delay, not_before = 0, amount.micros, amount.not_before
+        if delay != self.adjusted.delay or not_before != self.adjusted.not_before:
+            self.adjust(delay=delay, not_before=not_before)
+        self.terms = resolved.terms.with_target(business, target)
         self.effective_from = at
 
     def measure_again(self, calendar: Calendar, watch: Stopwatch) -> None:
@@ -198,15 +221,19 @@ class CommitmentState:
 
     def differs(self, resolved: ResolvedCommitment, watch: Stopwatch) -> bool:
         """Whether ``resolved`` sets another target, or counts it on another calendar."""
-        terms = self.terms
-        if self.adjusted.unjudged:
+        terms, new, adjustment = self.terms, resolved.terms, self.adjustment
+        if adjustment is not None and adjustment.unjudged:
             return False
-        if resolved.policy.name != terms.policy or resolved.policy.version != terms.version:
+        if new.policy != terms.policy or new.version != terms.version:
             return True
         if resolved.target is None:
             return terms.target is not None
-        amount = resolved.target.resolve(resolved.calendar, watch.began)
-        business = amount.clock is _BUSINESS
-        if amount.micros != terms.target or business != terms.business:
+        amount = resolved.target.resolve(resolved.calendar, self.counts_from(watch))
+        business, adjusted = amount.clock is _BUSINESS, self.adjusted
+        if business != terms.business:
             return True
-        return business and resolved.calendar.name != terms.calendar
+        if resolved.target.delay is not None:
+            return terms.target != 0 or (amount.micros, amount.not_before) != (adjusted.delay, adjusted.not_before)
+        if amount.micros != terms.target:
+            return True
+        return business and new.calendar != terms.calendar

@@ -19,6 +19,8 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import TYPE_CHECKING, Final
 
+from mypy_extensions import mypyc_attr
+
 from stream.sla.calendar.duration import Clock
 from stream.sla.policy.policy import ThresholdKind
 from stream.sla.policy.terms import NO_ESCALATION_TERMS, EscalationTerms
@@ -60,6 +62,7 @@ _BUSINESS: Final = Clock.BUSINESS
 _USED: Final = ThresholdKind.USED
 
 
+@mypyc_attr(acyclic=True)
 class Due:
     """What a ladder does next, if no event comes first."""
 
@@ -73,6 +76,7 @@ class Due:
         """``None`` for a repetition, and for what follows an acknowledgement."""
 
 
+@mypyc_attr(acyclic=True)
 class EscalationState:
     """How one ladder stands on one ticket."""
 
@@ -233,7 +237,7 @@ def _time(
         )
     if threshold.kind is _USED:
         amount = resolve(threshold.duration, resolved_ladder.calendar, watch.began)
-        return watch.reaches(amount.micros, amount.clock, resolved_ladder.calendar)
+        return watch.reaches(amount.micros, amount.clock, resolved_ladder.calendar, amount.not_before)
     return None
 
 
@@ -245,6 +249,8 @@ def _may_escalate(resolved_ladder: ResolvedLadder, commitment_state: CommitmentS
 
 def shift(instant: int, duration: Duration, calendar: Calendar) -> int | None:
     """``instant`` plus a duration, on the wall or on the calendar, by its unit; ``None`` if that is not open so long."""
+    if duration.delay is not None:
+        return duration.delay.end(calendar, instant)
     amount = duration.resolve(calendar, instant)
     return calendar.after(instant, amount.micros) if amount.clock is _BUSINESS else instant + amount.micros
 

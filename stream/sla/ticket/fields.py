@@ -51,20 +51,26 @@ def update_fields(ticket: Ticket, event: Event) -> tuple[Event, set[str]]:
         ticket.partial = True
     changed = given and {name: value for name, value in given.items() if fields.get(name, "") != value}
     if changed:
-        fields = {**fields, **changed}
+        fields = fields.copy()
+        fields.update(changed)
         names.update(changed)
         if "status" in changed:
             _follow_status(ticket, event, fields, names)
     if type_ not in _ABOUT_FIELDS:
         new = {name: value for name, value in _derived(ticket, event).items() if fields.get(name, "") != value}
         if new:
-            fields = {**fields, **new}
+            fields = fields.copy()
+            fields.update(new)
             names.update(new)
     if not ticket.started and not ticket.ended_by and _states_that_it_is_open(type_, fields):
         ticket.started = True
         fields = {**fields, "@begun": "yes"}
-        names.update(("@begun", "status"))
-    ticket.fields = fields
+        names.add("@begun")
+        names.add("status")
+    if names:
+        ticket.fields = fields
+        if changed or "status" in names:  # derived fields are not shown
+            ticket.shown = None
     if len(changed) == len(given):
         return event, names
     return msgspec.structs.replace(event, fields=changed), names

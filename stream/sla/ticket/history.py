@@ -6,10 +6,11 @@ that came before: its instant as the difference, its source only if the first ev
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 from msgspec.structs import astuple
+from mypy_extensions import mypyc_attr
 
 from stream.sla.events import ACTOR_KINDS, EVENT_TYPES, Event
 from stream.sla.ticket.names import pack_names, unpack_names
@@ -36,6 +37,7 @@ _write: Final = msgspec.msgpack.Encoder().encode
 _read: Final = msgspec.msgpack.Decoder(list[_Packed]).decode
 
 
+@mypyc_attr(acyclic=True)
 class History:
     """Events in the order of their keys. Never changed."""
 
@@ -56,18 +58,19 @@ class History:
     def add(self, event: Event) -> History:
         """With one more, the newest."""
         # All of it in one step: naming one after another costs more than writing them.
-        values = astuple(event)
-        at, id_, type_, its, seq, actor, fields, public = values[:_COMMON]
+        values: tuple[Any, ...] = astuple(event)
+        at, its, fields = values[0], values[3], values[6]
         source = self.source if self.kept else its
         rest = _NO_REST
-        if seq or its != source or values[_COMMON:] != _NOTHING:
+        # Index by index, because compiled code is slow at taking tuples apart.
+        if values[4] or its != source or values[_COMMON:] != _NOTHING:
             rest = {name: value for name in _RARE if (value := getattr(event, name))}
             if its != source:
                 rest["source"] = its
         more: _More | None = None
         if fields or rest:
-            more = pack_names(tuple(fields)), [*fields.values()], rest
-        packed = _write((_NUMBERS[type_, actor, public], at - self.newest, id_, more))
+            more = pack_names(tuple(fields)), list(fields.values()), rest
+        packed = _write((_NUMBERS[values[2], values[5], values[7]], at - self.newest, values[1], more))
         return History(self.packed + packed, self.kept + 1, at, source)
 
     @property

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from mypy_extensions import mypyc_attr
 
 from stream.sla.events import as_one_text
 from stream.sla.ticket.commitment_state import BREACHED, PENDING, CommitmentState
@@ -36,6 +38,7 @@ Stored = tuple[
 ]
 
 
+@mypyc_attr(acyclic=True)
 class Ticket:
     """What is true of a ticket after a run of events. Copied before it is changed, its parts as they are changed."""
 
@@ -57,13 +60,13 @@ class Ticket:
         deployment: int = 0,
     ) -> None:
         self.id: str = id
-        self.fields: Fields = {} if fields is None else fields
+        self.fields: Fields = fields or {}
         """Fields of the helpdesk, and the derived ones (``@answered`` ...)."""
-        self.watches: dict[str, Stopwatch] = {} if watches is None else watches
+        self.watches: dict[str, Stopwatch] = watches or {}
         """By the name of the metric row."""
-        self.commitments: dict[str, CommitmentState] = {} if commitments is None else commitments
+        self.commitments: dict[str, CommitmentState] = commitments or {}
         """By the name of the commitment."""
-        self.escalations: dict[str, EscalationState] = {} if escalations is None else escalations
+        self.escalations: dict[str, EscalationState] = escalations or {}
         """By the name of the ladder."""
         self.parties: tuple[str, ...] = parties
         """Third parties the ticket waits for."""
@@ -83,6 +86,8 @@ class Ticket:
         """The soonest instant at which something becomes true, if no event comes first."""
         self.deployment: int = deployment
         """The number of the deployment that judges it: ``stream.sla.policy.timeline``."""
+        self.shown: Fields | None = None
+        """The fields that effects show, once asked for; ``stream.sla.transition.emitter``."""
         self.stored: bytes | None = None
         """The parts as the table has them, while they are as they were when it was written or read;
         ``stream.sla.codec.layout``."""
@@ -105,7 +110,7 @@ class Ticket:
             self.next,
             self.deployment,
         )
-        copy.stored = self.stored
+        copy.shown, copy.stored = self.shown, self.stored
         return copy
 
     def own(self) -> None:
@@ -146,6 +151,10 @@ class Ticket:
         self.next = soonest
 
 
+_NO_HISTORY: Final = History()
+
+
+@mypyc_attr(acyclic=True)
 class State:
     """A ticket and as much of its history as is needed to fold a late event in at its place. Never changed."""
 
@@ -160,14 +169,14 @@ class State:
     ) -> None:
         self.head: Ticket = head
         """After the whole history, and after all that time alone has made true and that was emitted."""
-        self.recent: History = History() if recent is None else recent
+        self.recent: History = recent or _NO_HISTORY
         """The newest events: what is needed to put a late one at its place."""
         self.base: Ticket | None = base
         """Before ``recent``; ``None`` when the history is whole."""
         self.old_ids: tuple[str, ...] = old_ids
         """Identities of events that went into ``base``, so that a repetition is known for one; bounded. An identity is the
         source, a newline and the id; then, unless it is 0, another newline and the seq."""
-        self.revisions: dict[str, int] = {} if revisions is None else revisions
+        self.revisions: dict[str, int] = revisions or {}
         """Stem of an effect to the number of times it was taken back."""
         self.settling: Settling | None = settling
         """Its old events are arriving, and what they make true of the past is not published yet."""
@@ -202,9 +211,10 @@ class State:
 
         One microsecond after the instant itself: what happens *at* a deadline is still in time.
         """
-        soonest, settling = self.head.next, self.settling
-        if settling is not None:
-            return settling.settles_at if soonest is None else min(soonest + 1, settling.settles_at)
+        soonest = self.head.next
+        if self.settling is not None:
+            settles_at = self.settling.settles_at
+            return settles_at if soonest is None else min(soonest + 1, settles_at)
         return None if soonest is None else soonest + 1
 
     @property

@@ -17,6 +17,8 @@ from __future__ import annotations
 from enum import IntEnum, StrEnum
 from typing import TYPE_CHECKING, Final
 
+from mypy_extensions import mypyc_attr
+
 from stream.sla.calendar.duration import Clock
 
 if TYPE_CHECKING:
@@ -107,6 +109,7 @@ _TABLE: Final = [{signal: int(after) for signal, after in TABLE[phase].items()} 
 _BEGINNINGS: Final = (START, RESTART, SKIP)
 
 
+@mypyc_attr(acyclic=True)
 class Stopwatch:
     """Phase, cycle, and the stretches of the present cycle as epoch microseconds, half-open."""
 
@@ -205,17 +208,20 @@ class Stopwatch:
 
     def paused_for(self, clock: Clock, calendar: Calendar, at: int) -> int:
         """Microseconds the present cycle was paused up to ``at``, on that clock."""
+        if not self.paused and self.phase != PAUSED:
+            return 0
         total = 0
         for start, end in self.spent(PAUSED, at):
             total += calendar.measure(start, end) if clock is _BUSINESS else end - start
         return total
 
-    def reaches(self, used: int, clock: Clock, calendar: Calendar) -> int | None:
+    def reaches(self, used: int, clock: Clock, calendar: Calendar, not_before: int = 0) -> int | None:
         """The instant at which ``used`` microseconds are used up; ``None`` while that is not in sight (paused, stopped, or on a
         calendar that is not open that long any more).
 
         Used up exactly when a stretch ends by a pause counts as not yet used up: the instant is then the next resumption,
-        so that a pause at the very deadline is in time.
+        so that a pause at the very deadline is in time. The same goes for ``not_before``, the instant before which it is not
+        reached.
         """
         left = used
         # ``spent`` without an end, written out: it is asked for every deadline and every mark.
@@ -223,9 +229,13 @@ class Stopwatch:
             length = calendar.measure(start, end) if clock is _BUSINESS else end - start
             if length >= left:
                 instant = calendar.add(start, left) if clock is _BUSINESS else start + left
+                if instant < not_before:
+                    instant = not_before
                 if instant < end:
                     return instant
+                left = length
             left -= length
-        if self.phase == RUNNING:
-            return calendar.after(self.since, left) if clock is _BUSINESS else self.since + left
-        return None
+        if self.phase != RUNNING:
+            return None
+        reached = calendar.after(self.since, left) if clock is _BUSINESS else self.since + left
+        return not_before if reached is not None and reached < not_before else reached

@@ -37,12 +37,22 @@ def mark(
     """
     if threshold.kind is _SHARE:
         used = commitment_state.share(threshold.per_mille)
-        return None if used is None else watch.reaches(used, commitment_state.clock, calendar)
-    amount = resolve(threshold.duration, calendar, watch.began)
+        allowed = commitment_state.allowance
+        if used is None or allowed is None:
+            return None
+        # All of the target, or more: no sooner than the deadline.
+        not_before = commitment_state.adjusted.not_before if used >= allowed else 0
+        return watch.reaches(used, commitment_state.clock, calendar, not_before)
     if threshold.kind is _USED:
         reset_at = commitment_state.adjusted.reset_at
+        amount = resolve(threshold.duration, calendar, watch.began if reset_at is None else reset_at)
         before = 0 if reset_at is None else watch.elapsed(amount.clock, calendar, reset_at)
-        return watch.reaches(before + amount.micros, amount.clock, calendar)
+        return watch.reaches(before + amount.micros, amount.clock, calendar, amount.not_before)
+    if threshold.duration is not None and threshold.duration.delay is not None:  # so many business days after the deadline
+        due = commitment_state.due
+        ended = None if due is None else threshold.duration.delay.end(calendar, due)
+        return ended if ended is None or passed else max(ended, watch.since)
+    amount = resolve(threshold.duration, calendar, watch.began)
     signed = -amount.micros if threshold.kind is _LEFT else amount.micros
     allowance = commitment_state.allowance
     if allowance is None:

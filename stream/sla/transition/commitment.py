@@ -1,16 +1,22 @@
-"""What a signal of the stopwatch, a change of the plan or the passing of time means to a commitment."""
+"""What a signal of the stopwatch, a change of the plan or the passing of time means to a commitment.
+
+Longer than 300 lines because it is one state machine: each rule is read beside those that it excludes.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from mypy_extensions import mypyc_attr
+
 from stream.sla.calendar.duration import Duration
 from stream.sla.effect_ids import stem
-from stream.sla.effects import THRESHOLD_REASON, Effect, Kind, Reason
+from stream.sla.effects import THRESHOLD_REASON, Effect, Kind, Reason, is_routine
 from stream.sla.policy.policy import OnChange
 from stream.sla.ticket.commitment_state import BREACHED, CANCELLED, HALTED, MEASURED, MET, MET_LATE, PENDING, CommitmentState
 from stream.sla.ticket.stopwatch import CANCEL, HALT, PAUSE, PAUSED, REOPEN, RESTORE, RESUME, STOP
 from stream.sla.ticket.thresholds import threshold_instant
+from stream.sla.transition.emitter import calendar_of
 
 if TYPE_CHECKING:
     from stream.sla.events import Event
@@ -35,6 +41,7 @@ _CLOCK_STARTED: Final = Reason.CLOCK_STARTED
 _FIELD_CHANGED: Final = Reason.FIELD_CHANGED
 
 
+@mypyc_attr(acyclic=True)
 class CommitmentMachine:
     """One commitment of a ticket while an event or an instant works on it: its terms, its state, its stopwatch.
 
@@ -192,7 +199,7 @@ class CommitmentMachine:
                 # Else a commitment that is added would breach every old ticket, and a renamed one would breach a second time.
                 reason = Reason.PAST_WHEN_PROMISED
                 commitment_state.adjust(unjudged=True)
-                commitment_state.terms = commitment_state.terms.without_target()
+                commitment_state.terms = commitment_state.terms.with_target(commitment_state.terms.business, None)
                 self.look_ahead()
         self.emit(_STARTED, reason)
         if watch.phase == PAUSED:
@@ -203,13 +210,13 @@ class CommitmentMachine:
         commitment_state, resolved, at = self.commitment_state, self.resolved, self.emitter.at
         commitment_state.revise(at)
         commitment_state.adjust(unjudged=False)  # it moves to another row or cycle
-        self._aim()
         mode = resolved.commitment.on_change
+        if mode is not OnChange.CARRY:
+            commitment_state.adjust(rebased_at=at)
+        self._aim()
         if mode is OnChange.RESET:
             commitment_state.adjust(extension=0, reset_at=at)
             commitment_state.warned = ()
-        if mode is not OnChange.CARRY:
-            commitment_state.adjust(rebased_at=at)
         commitment_state.measure_again(resolved.calendar, self.watch)
         self._aim_again()
         self.emit(Kind.RETARGETED, _FIELD_CHANGED, per_event=True)
@@ -224,9 +231,10 @@ class CommitmentMachine:
         if extension:
             before = self.emitter.known[self.emitter.ticket.deployment].policies.calendars[terms.calendar]
             old_watch = self.emitter.ticket.watches.get(terms.metric, watch)
-            deadline = old_watch.reaches(
-                commitment_state.adjusted.rebase_used + (terms.target or 0), commitment_state.clock, before
-            )
+            allowed = commitment_state.allowance
+            if allowed is not None:
+                not_before = commitment_state.adjusted.not_before
+                deadline = old_watch.reaches(allowed - extension, commitment_state.clock, before, not_before)
         commitment_state.cycle = watch.cycle
         commitment_state.aim(resolved, watch, at)
         if extension and commitment_state.terms.business != terms.business:
@@ -261,8 +269,9 @@ class CommitmentMachine:
         if commitment_state.due is not None and commitment_state.due < at:
             self.breach()
 
-    def _shown(self) -> tuple[int | None, CommitmentTerms]:
-        return self.commitment_state.due, self.commitment_state.terms
+    def _shown(self) -> tuple[int | None, int, CommitmentTerms]:
+        state = self.commitment_state
+        return state.due, state.adjusted.delay, state.terms
 
     def _why_redeployed(self, former: ResolvedCommitment | None) -> Reason:
         resolved = self.resolved
@@ -301,7 +310,8 @@ class CommitmentMachine:
         if used is None or not self.watch.on:
             commitment_state.due = None
         else:
-            commitment_state.due = self.watch.reaches(used, commitment_state.clock, self.resolved.calendar)
+            not_before = commitment_state.adjusted.not_before
+            commitment_state.due = self.watch.reaches(used, commitment_state.clock, self.resolved.calendar, not_before)
 
     def look_ahead(self) -> None:
         """Find the deadline and the next instant anew, after anything about the stopwatch or the target has changed."""
@@ -310,7 +320,8 @@ class CommitmentMachine:
         if commitment_state.verdict != PENDING:
             return
         self._find_due()
-        if not watch.on or commitment_state.adjusted.unjudged:
+        adjustment = commitment_state.adjustment
+        if not watch.on or (adjustment is not None and adjustment.unjudged):
             return
         soonest = commitment_state.due
         if soonest is not None and soonest < commitment_state.effective_from:
@@ -342,15 +353,23 @@ class CommitmentMachine:
     def emit(self, kind: Kind, reason: Reason, threshold: Threshold | None = None, *, per_event: bool = False) -> None:
         """``per_event``: the same may happen again in this cycle, so that its cause distinguishes one from the other."""
         emitter, commitment_state, watch, name = self.emitter, self.commitment_state, self.watch, self.resolved.name
+        if not emitter.routine and is_routine(kind, reason, emitter.deployment):
+            return
         at, cause, ticket = emitter.at, emitter.cause, emitter.ticket.id
-        # Once decided, a commitment is reported on the calendar by which it was decided, whatever the fields select now.
-        clock, calendar = commitment_state.clock, emitter.calendar_of(commitment_state)
         text = "" if threshold is None else threshold.text
         terms, adjustment = commitment_state.terms, commitment_state.adjustment
+        clock = commitment_state.clock
+        # Once decided, a commitment is reported on the calendar by which it was decided, whatever the fields select now.
+        if adjustment is None:
+            calendar = emitter.calendars[terms.calendar]
+        else:
+            calendar = calendar_of(commitment_state, emitter.calendars, emitter.known)
         elapsed, paused = watch.elapsed(clock, calendar, at), watch.paused_for(clock, calendar, at)
+        promised = terms.target
         if adjustment is not None:
             elapsed -= adjustment.elapsed_at_reset
             paused -= adjustment.paused_at_reset
+            promised = commitment_state.promised
         occasion = (terms.metric, commitment_state.cycle, commitment_state.revision)
         emitter.effects.append(
             # By position: twenty names of arguments cost four times what the effect itself does.
@@ -376,7 +395,7 @@ class CommitmentMachine:
                 None,  # allowed_from
                 elapsed,
                 paused,
-                commitment_state.promised,
+                promised,
                 calendar.name,
                 calendar.timezone,
                 False,  # late

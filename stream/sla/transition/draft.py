@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from mypy_extensions import mypyc_attr
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
 _NONE: Final[dict[str, tuple[str, ...]]] = {}
 
 
+@mypyc_attr(acyclic=True)
 class Terms:
     """What policies promised to certain fields, up to the event or the deployment that is being applied."""
 
@@ -67,10 +70,14 @@ class Terms:
         return self.change is not None and policy in self.change.withdrawn
 
 
+@mypyc_attr(acyclic=True)
 class Draft:
     """A copy of a ticket, changed in place. Most events change no part, so parts are copied only before they are changed."""
 
-    __slots__ = ("_commitments", "_epoch", "_escalations", "_fields", "_owned", "_resolved_policy", "policies", "ticket")
+    _resolved_policy: ResolvedPolicy | None = None
+    _epoch: int = 0
+    """The last answer of ``resolved_policy``, and for which versions: few tickets have stopwatches of several."""
+    _owned: bool = False
 
     def __init__(self, policies: PolicySet, ticket: Ticket) -> None:
         """``ticket``: a copy."""
@@ -78,13 +85,9 @@ class Draft:
         self.ticket = ticket
         self._fields = ticket.fields
         """Those of the terms in force. They follow the ticket's only by ``renew``: until then the old terms judge."""
-        self._resolved_policy: ResolvedPolicy | None = None
-        self._epoch = 0
-        """The last answer of ``resolved_policy``, and for which versions: few tickets have stopwatches of several."""
         self._commitments = ticket.commitments
         self._escalations = ticket.escalations
         """Those that the ticket before shares, while they are still among the ticket's."""
-        self._owned = False
 
     def resolved_policy(self, watch: Stopwatch) -> ResolvedPolicy:
         """What the terms in force promise, by the versions in force when the present cycle of the stopwatch began."""

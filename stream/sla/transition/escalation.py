@@ -1,8 +1,13 @@
-"""What a signal of the stopwatch, an event about the escalation or the passing of time means to a ladder."""
+"""What a signal of the stopwatch, an event about the escalation or the passing of time means to a ladder.
+
+Longer than 300 lines because it is one state machine: each rule is read beside those that it excludes.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
+
+from mypy_extensions import mypyc_attr
 
 from stream.sla.calendar.duration import Clock
 from stream.sla.effect_ids import stem
@@ -27,6 +32,7 @@ _BUSINESS: Final = Clock.BUSINESS
 _FIELD_CHANGED: Final = Reason.FIELD_CHANGED
 
 
+@mypyc_attr(acyclic=True)
 class Notification:
     """What an effect of an escalation adds to its kind and reason."""
 
@@ -48,6 +54,7 @@ class Notification:
         self.allowed_from: Final = allowed_from
 
 
+@mypyc_attr(acyclic=True)
 class EscalationMachine:
     """One escalation of a ticket while an event or an instant works on it: its ladder, its state, its stopwatch.
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from stream.deployments.plain import UnknownFormError, from_plain, to_plain
-from stream.sla.calendar import duration, week, zone
+from stream.sla.calendar import delay, duration, week, zone
 from stream.sla.calendar.calendar import Calendar
 from stream.sla.calendar.week import Holiday, Holidays, Window
 from stream.sla.policy import conditions, metric, policy
@@ -19,7 +19,7 @@ from stream.sla.policy.conditions import EventIs
 from stream.sla.policy.policy import OnChange, Policy
 from stream.sla.policy.resolve import PolicySet
 
-MODULES = (policy, conditions, metric, duration, week, zone)
+MODULES = (policy, conditions, metric, delay, duration, week, zone)
 CLASSES = [
     cls
     for module in MODULES

@@ -29,6 +29,11 @@ def test_a_version_that_follows_in_time_is_no_problem(step: Stepping) -> None:
         ("1bd", "7bh", ""),
         ("{p1: 1h, default: 1d}", "{p1: 2h, default: 2h}", " (priority not p1)"),
         ("1mo", "27d", ""),
+        ("+2 business days", "+1 business day", ""),
+        ("+1 business day at close", "+1 business day at 16:00", ""),
+        ("+1 business day at close cutoff 15:00", "+0 business days at close", ""),
+        ("+1 business day at 23:00", "+1 business day at 22:00", ""),
+        ("3bd", "+1 business day at close", ""),
     ],
 )
 def test_a_target_that_is_shortened_in_place_is_a_problem_with_its_case(step: Stepping, old: str, new: str, case: str) -> None:
@@ -36,7 +41,18 @@ def test_a_target_that_is_shortened_in_place_is_a_problem_with_its_case(step: St
     assert found == [CHANGED, f"target-shortened: p, version 1, commitment resolution{case}"]
 
 
-@pytest.mark.parametrize(("old", "new"), [("1d", "2d"), ("1bd", "8bh"), ("1d", "none"), ("none", "1d"), ("24h", "1d")])
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("1d", "2d"),
+        ("1bd", "8bh"),
+        ("1d", "none"),
+        ("none", "1d"),
+        ("24h", "1d"),
+        ("+1 business day", "2bd"),
+        ("1bh", "+1 business day at close"),
+    ],
+)
 def test_a_target_that_is_not_shorter_is_only_a_change_in_place(step: Stepping, old: str, new: str) -> None:
     assert step.problems(file(target(old)), file(target(new))) == [CHANGED]
 

@@ -68,6 +68,39 @@ def test_a_target_that_the_dates_of_a_calendar_cannot_hold_is_reported(found: Fo
     ]
 
 
+@pytest.mark.parametrize(
+    ("target", "message"),
+    [
+        ("+3 business days", None),
+        (
+            "+4 business days",
+            "+4 business days never comes: `hotline` has no such business day, it closes for good at 2026-11-11",
+        ),
+        ("+2 business days at close cutoff 23:59", None),
+    ],
+)
+def test_a_delay_that_no_date_of_a_calendar_can_hold_is_reported(found: Found, target: str, message: str | None) -> None:
+    errors = [text for where, text in found(HOTLINE.replace("TARGET", target)) if "target" in where]
+    assert [text.startswith(message or "?") for text in errors] == ([True] if message else [])
+
+
+def test_a_delay_of_many_years_is_reported(found: Found) -> None:
+    text = HOTLINE.replace("    exceptions:", "    holidays: [{date: 12-24, open: ['09:00-10:00']}]\n    exceptions:")
+    assert "takes over 10 years: `hotline` has few business days" in found(text.replace("TARGET", "+20 business days"))[0][1]
+    assert found(text.replace("TARGET", "+9 business days")) == []
+
+
+def test_thresholds_on_a_delay_are_compared_where_they_can_be(found: Found) -> None:
+    target = "commitments: [{metric: resolution, target: +1 business day at close, warn_at: [75%, -1h, -3bd, 2bd]}]"
+    levels = "{level: a, notify: x, at: 90%}, {level: b, notify: x, at: %s}"
+
+    def of(second: str) -> list[tuple[str, str]]:
+        return found(ladder(levels.replace("%s", second), extra="on: resolution", commitments=target))
+
+    assert of("-1bh") == of("100%") == of("+1 business day at 09:00") == of("+1h") == []
+    assert [message for _, message in of("75%")] == ["`75%` comes before `90%`, which is a lower level"]
+
+
 def test_a_calendar_whose_dates_end_is_warned_of_if_it_is_used(found: Found) -> None:
     ((where, message),) = found(HOTLINE.replace("TARGET", "26bh"))
     assert where == "calendars.hotline"

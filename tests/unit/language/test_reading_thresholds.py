@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from stream.language.thresholds import read_after, read_at, read_duration, read_warnings
+from stream.language.thresholds import read_after, read_at, read_duration, read_target, read_warnings
 from stream.sla.calendar.duration import Duration
 from stream.sla.policy.policy import Threshold, ThresholdKind
 
@@ -52,6 +52,24 @@ def test_levels_are_marked_before_at_and_after_a_deadline() -> None:
         (read_duration, 30, "`30` of what? Write `30m`, `30bh`"),
         (read_duration, None, "must be a duration such as"),
         (read_duration, "1h4bh", "mixes"),
+        (read_duration, "+1 business day", "is not a length: here write numbers with units"),
+        (read_target, "1 business day at 16:00", "a delay begins with +"),
+        (read_target, "+2bh", "'+2bh' is no delay in business days: write `+5 business days`"),
+        (read_target, "+1 business day at 16", "is no delay"),
+        (read_target, "+1 business day at 24:01", "is no delay"),
+        (read_target, "+1 business day at 16:60", "is no delay"),
+        (read_target, "+1 business day at noon", "is no delay"),
+        (read_target, "+1 business day at 16:00, cutoff 15:00", "is no delay"),
+        (read_target, "+1 business day cutoff 24:00", "is no delay"),
+        (read_target, "+0 business days", "needs an `at`"),
+        (read_target, "+1000 business days", "is no delay"),
+        (read_target, "+1.5 business days", "is no delay"),
+        (read_target, "+1 Business Day", "is no delay"),
+        (read_target, "+1  business day", "is no delay"),
+        (read_target, 5, "`5` of what?"),
+        (read_at, "-1 business day at 16:00", "a delay begins with +"),
+        (read_at, "+1 business day at 25:00", "is no delay"),
+        (read_warnings, "+1 business day at 16:00", "lies after the deadline"),
     ],
 )
 def test_what_is_no_mark_is_refused_with_a_way_out(reader: Callable[..., Any], data: Any, message: str) -> None:

@@ -14,6 +14,7 @@ from stream.language.policies import load
 from stream.observe.metrics.registry import Metrics
 from stream.runtime.deployments import DeploymentFollower
 from stream.runtime.kafka.policy_log import LogRecord, PolicyLog, ReadLog
+from stream.runtime.kafka.topics import Topics
 from stream.runtime.partition.sweep import Sweep
 from stream.runtime.viewer import Viewer
 from stream.runtime.worker import follow
@@ -37,7 +38,7 @@ def follower(files: str, *targets: str) -> DeploymentFollower:
         append(log, number, START + number * HOUR, target)
     assert log.deployments is not None
     read = ReadLog(log, {}, (), len(targets))
-    return DeploymentFollower(PolicyLog({}, "sla-policies"), read, Engine(log.deployments), promising(files))
+    return DeploymentFollower(PolicyLog({}, Topics("sla")), read, Engine(log.deployments), promising(files))
 
 
 @pytest.fixture
@@ -176,7 +177,7 @@ def test_unreadable_records_of_the_log_at_the_start_are_counted_too() -> None:
     assert log.deployments is not None
     read = ReadLog(log, {}, tuple(void), 3)  # type: ignore[arg-type]
 
-    deployments = DeploymentFollower(PolicyLog({}, "sla-policies"), read, Engine(log.deployments), promising("8h"))
+    deployments = DeploymentFollower(PolicyLog({}, Topics("sla")), read, Engine(log.deployments), promising("8h"))
 
     assert [one.offset for one in deployments.void] == [2]
 

@@ -143,7 +143,7 @@ def test_each_step_of_all_partitions_is_over_before_the_next_begins(worker: _Wor
     ]
     assert worker.done[6:9] == ["ask for the ends", "begin an epoch of 0", "begin an epoch of 1"]
     assert sorted(worker.done[9:]) == ["release 0", "release 1"]
-    assert worker.begun == dict.fromkeys((0, 1), (1, Checkpoint(5, {"sla-breaches": 7})))
+    assert worker.begun == dict.fromkeys((0, 1), (1, Checkpoint(5, {"sla-breaches": 7}, partitions=4)))
     assert [task.shard.watermark for task in worker.tasks.values()] == [5, 5]
     assert [task.shard.catch_up_to for task in worker.tasks.values()] == [40, 40]
 
@@ -164,7 +164,7 @@ def test_a_partition_that_stays_begins_an_epoch_of_its_new_generation_and_is_rel
     asyncio.run(run())
 
     assert worker.done == ["fence []", "read back", "ask for the ends", "begin an epoch of 0", "release 0"]
-    assert worker.begun == {0: (2, Checkpoint(9, {"sla-breaches": 7}))}
+    assert worker.begun == {0: (2, Checkpoint(9, {"sla-breaches": 7}, partitions=4))}
 
 
 @pytest.mark.parametrize("renewed", [False, True])

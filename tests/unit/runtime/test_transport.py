@@ -10,12 +10,15 @@ import inspect
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
+import aiokafka.admin.client
+import aiokafka.client
 import pytest
 from aiokafka.cluster import ClusterMetadata
 from aiokafka.consumer import fetcher
 from aiokafka.consumer.consumer import AIOKafkaConsumer
 from aiokafka.consumer.subscription_state import TopicPartitionState
 from aiokafka.producer.message_accumulator import BatchBuilder
+from aiokafka.protocol.metadata import MetadataRequest_v5
 from faust.app.base import App as FaustApp
 from faust.assignor.partition_assignor import PartitionAssignor
 from faust.stores import memory
@@ -330,3 +333,10 @@ def test_tickets_that_the_changelog_changed_count_as_renewed(app: App) -> None:
 
     store.restore(0, [_Record(1, b"a", b"2")])
     assert store.is_renewed(0, mine)
+
+
+def test_no_metadata_request_creates_the_topic_that_it_asks_for() -> None:
+    for module in (aiokafka.client, aiokafka.admin.client):
+        request = module.MetadataRequest(["ticket-events"]).build(MetadataRequest_v5)
+
+        assert request.allow_auto_topic_creation is False

@@ -161,7 +161,7 @@ class _Partition:
         self.shard.life.enter(State.RUNNING)
 
     def unit_of_work(self) -> UnitOfWork:
-        return UnitOfWork(self.engine, self.settings, self.shard, self.wall)
+        return UnitOfWork(self.engine, self.settings, self.shard, self.wall, lambda: 0.0)
 
     def run(self, work: UnitOfWork, step: Callable[[], Stop]) -> tuple[bool, list[Effect]]:
         """Run a unit of work. Returns whether it is done, and its effects."""
@@ -354,7 +354,14 @@ def test_timers_that_expire_during_a_yield_fire_in_the_next_unit(tmp_path: Path,
         context.take(_records([_created("a", START), _created("b", START + 1), _created("c", START + SECOND)]))
         shard = context.shard
         context.go_live()
-        unknown: Any = SimpleNamespace(woken_until={}, emitted_ids=set(), deployed={}, write=write, unknown_from=lambda _: {})
+        unknown: Any = SimpleNamespace(
+            woken_until={},
+            emitted_ids=set(),
+            deployed={},
+            may_be_forgotten=lambda: False,
+            unknown_from=lambda _: {},
+            write=write,
+        )
         shard.outputs = shard.changelog = unknown
         readings = iter(range(START + HOUR + context.settings.grace + 2, START + 2 * HOUR, 5 * SECOND))
         ours: Any = SimpleNamespace(committed=lambda _: 0, prove=lambda _: asyncio.sleep(0))
@@ -570,7 +577,8 @@ def test_an_invalid_record_becomes_a_dead_letter_and_the_others_are_processed(tm
         records[1] = replace(records[1], value=b"?")
         work = context.unit_of_work()
 
-        assert work.take(Batch(records, None, 3)) is Stop.DONE
+        done, _ = context.run(work, lambda: work.take(Batch(records, None, 3)))
+        assert done
         assert len(work.dead_letters) == 1
         assert set(work.states) == {b"a", b"c"}
 
@@ -640,6 +648,7 @@ def test_an_effect_names_the_deployment_by_which_its_ticket_was_judged(tmp_path:
             woken_until={},
             emitted_ids=set(),
             deployed={b"known to a predecessor": 1},
+            may_be_forgotten=lambda: False,
             write=write,
             unknown_from=lambda _: {},
             finished=lambda _end, live: None,

@@ -28,7 +28,7 @@ def share(per_cent: int) -> Threshold:
 
 
 def used(text: str) -> Threshold:
-    return Threshold(ThresholdKind.USED, text, duration=Duration.parse(text))
+    return Threshold(ThresholdKind.USED, text, duration=Duration.parse_any(text))
 
 
 def left(text: str) -> Threshold:
@@ -36,11 +36,12 @@ def left(text: str) -> Threshold:
 
 
 def after(text: str) -> Threshold:
-    return Threshold(ThresholdKind.AFTER, f"+{text}", duration=Duration.parse(text))
+    duration = Duration.parse_any(f"+{text}") if "business" in text else Duration.parse(text)
+    return Threshold(ThresholdKind.AFTER, f"+{text}", duration=duration)
 
 
 def by_priority(**targets: str) -> Choice[Duration]:
-    return Choice(tuple((FieldIn("priority", frozenset({p})), Duration.parse(t)) for p, t in targets.items()))
+    return Choice(tuple((FieldIn("priority", frozenset({p})), Duration.parse_any(t)) for p, t in targets.items()))
 
 
 def commitment(

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from stream.sla.calendar.duration import Duration
 from stream.sla.codec import codec
-from stream.sla.effects import Kind
+from stream.sla.effects import Kind, Reason
 from stream.sla.explain.explain import explain_state
 from stream.sla.explain.explanation import Outcome
 from stream.sla.policy.conditions import ALWAYS as EVERY
@@ -166,6 +166,17 @@ def test_what_was_renamed_by_mistake_has_its_former_name_again_where_the_history
     assert ticket.lines("raised") == ["raised lead @2h", "raised manager @10h"]
 
 
+def test_an_event_after_a_deployment_that_became_known_late_corrects_what_was_emitted() -> None:
+    ticket = Life(Deployments.fixed(policy_set(commitment("resolution")))).event(created(0)).wake(5 * HOUR)
+    ticket.engine.deployments = ticket.engine.deployments.add(1, HOUR, policy_set(commitment("resolution", p1="8h")))
+
+    ticket.event(changed(6 * HOUR, team="other"))
+
+    assert ticket.lines("breached", "breach_retracted") == ["breached @4h", "breach_retracted @4h"]
+    assert ticket.state is not None
+    assert ticket.state.wake_at == 8 * HOUR + 1
+
+
 def test_of_new_levels_that_are_past_and_wait_for_business_hours_only_the_highest_is_raised() -> None:
     office = read("office", {"timezone": "UTC", "week": {"mon-sun": ["09:00-17:00"]}})
     one = ladder(("agent", share(90)), ("lead", share(95)), on="resolution", of_level={"only_in_business_hours": True})
@@ -204,3 +215,13 @@ def test_a_calendar_that_changed_with_the_fields_is_no_change_by_the_next_deploy
 
     retargeted = [effect.commitment for effect in ticket.effects if effect.kind is Kind.RETARGETED]
     assert retargeted == ["first_response"]
+
+
+def test_what_was_past_when_it_was_promised_is_measured_for_that_reason() -> None:
+    both = policy_set(commitment("first_response", p1="1h"), commitment("resolution"))
+    ticket = life((0, policy_set(commitment("first_response", p1="1h"))), (10 * HOUR, both)).event(created(0))
+
+    ticket.event(changed(12 * HOUR, status="solved"))
+
+    found = [(effect.kind, effect.reason) for effect in ticket.effects if effect.commitment == "resolution"]
+    assert found == [(Kind.STARTED, Reason.PAST_WHEN_PROMISED), (Kind.MEASURED, Reason.PAST_WHEN_PROMISED)]

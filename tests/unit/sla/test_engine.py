@@ -170,6 +170,26 @@ def test_a_bounded_history_emits_the_same_as_a_whole_one() -> None:
     assert whole.wake(99 * HOUR).lines() == bounded.wake(99 * HOUR).lines()
 
 
+def test_without_routine_effects_all_others_and_the_state_are_the_same() -> None:
+    events = [
+        created(0, "p2"),
+        changed(1 * HOUR, status="pending"),
+        changed(2 * HOUR, status="open"),
+        changed(3 * HOUR, priority="p1"),
+        changed(4 * HOUR, status="solved"),
+        changed(5 * HOUR, status="open"),
+        changed(4 * HOUR + 1, team="late"),
+    ]
+    whole, terse = Life(RESOLUTION), Life(RESOLUTION, routine=False)
+    for event in events:
+        whole.event(event)
+        terse.event(event)
+
+    assert whole.wake(99 * HOUR).state == terse.wake(99 * HOUR).state
+    assert any(effect.routine for effect in whole.effects)
+    assert terse.effects == [effect for effect in whole.effects if not effect.routine]
+
+
 def test_a_late_event_does_not_lengthen_a_full_history_and_corrects_what_was_emitted() -> None:
     events = [created(0, "p2"), changed(5 * HOUR, team="a"), changed(9 * HOUR, team="b"), changed(10 * HOUR, team="c")]
     whole, bounded = Life(RESOLUTION), Life(RESOLUTION, history=4)

@@ -70,6 +70,15 @@ def test_a_fact_emitted_anew_in_order_has_its_revision_whatever_was_forgotten_si
     assert [effect.id for effect in life.effects if effect.kind is Kind.BREACHED] == [BREACH, f"{BREACH}.1"]
 
 
+def test_a_history_that_a_late_event_just_fills_is_kept_whole() -> None:
+    life = Life(RESOLUTION, history=4).event(created(0))
+    for minute in (2, 3, 1):
+        life.event(changed(minute, team=f"t{minute}"))
+
+    assert life.state is not None
+    assert (len(life.state.history), life.state.base) == (4, None)
+
+
 def test_a_history_that_is_just_full_is_kept_whole() -> None:
     life = Life(RESOLUTION, history=4).event(created(0))
     for minute in range(1, 4):

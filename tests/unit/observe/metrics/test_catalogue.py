@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from stream.observe.metrics.catalogue import CATALOGUE
-from stream.runtime.gauges import DeploymentGauges, Gauges
+from stream.runtime.gauges import DeploymentGauges, Gauges, TopicGauges
+from stream.runtime.kafka.topic_watch import TopicWatch
+from stream.runtime.kafka.topics import Topics
 from stream.sla.effects import Kind
 from tests.unit.observe.observed import effect, gold, policy_set
 
@@ -25,6 +27,7 @@ def metrics(metrics: Metrics) -> Metrics:
     tail = SimpleNamespace(behind=0, silent_for=0.5)
     deployments: Any = SimpleNamespace(newest=entry, tail=tail, files="aa", void=[])
     metrics.collectors.add("partitions", Gauges(lambda: [shard], lambda source: 3))
+    metrics.collectors.add("topics", TopicGauges(TopicWatch(Topics("desk"), 4)))
     metrics.collectors.add("deployments", DeploymentGauges(deployments))
     metrics.deployed(policy_set(gold()), "aa", 1_700_000_000.0)
     return metrics

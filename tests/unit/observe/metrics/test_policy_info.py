@@ -30,6 +30,10 @@ def test_a_target_in_calendar_months_is_not_exported() -> None:
     assert list(targets(policy_set(promising(Choice.fixed(Duration.parse("1mo")))))) == []
 
 
+def test_a_delay_in_business_days_is_not_a_number_of_seconds() -> None:
+    assert list(targets(policy_set(promising(Choice.fixed(Duration.parse_any("+1 business day at close")))))) == []
+
+
 def test_a_target_that_depends_on_another_field_is_not_exported() -> None:
     hour, day = Duration.parse("1h"), Duration.parse("1d")
     p1 = FieldIn("priority", frozenset({"p1"}))

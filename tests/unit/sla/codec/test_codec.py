@@ -96,6 +96,19 @@ def test_every_part_of_every_event_is_kept() -> None:
     assert state.history == codec.decode(codec.encode(state)).history == events
 
 
+def test_a_state_whose_old_events_are_arriving_comes_back_as_it_was_and_a_peek_sees_when_it_settles() -> None:
+    life = Life(POLICIES).event(created(0), arrived=2 * HOUR - 1).event(commented(HOUR), arrived=2 * HOUR)
+    state = life.state
+    assert state is not None
+
+    again = codec.decode(codec.encode(state))
+
+    assert again == state
+    assert (again.settling, again.head.next) == (state.settling, state.head.next)
+    assert [event.arrived for event in again.history] == [2 * HOUR - 1, 2 * HOUR]
+    assert codec.peek(codec.encode(state)) == (state.wake_at, None, open_commitments(state))
+
+
 @pytest.mark.parametrize("written", WRITTEN, ids=[written["state"] for written in WRITTEN])
 def test_a_state_reads_as_it_did_when_it_was_written(written: dict[str, Any]) -> None:
     data = b64decode(written["bytes"])

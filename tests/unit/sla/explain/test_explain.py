@@ -75,6 +75,50 @@ def test_a_deadline_that_can_never_come_is_explained_as_such() -> None:
     assert (in_time.due, in_time.never) == (at("2026-11-03 11:00"), False)
 
 
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("+1 business day at 16:00", "by 16:00 on the next business day"),
+        ("+1 business day at close", "by the end of the next business day"),
+        ("+0 business days at close", "by the end of the same business day"),
+        ("+3 business days at 09:00:30", "by 09:00:30 on the 3rd business day after the start"),
+        ("+11 business days at close", "by the end of the 11th business day after the start"),
+        ("+5 business days", "5 business days later at the same time of day"),
+        ("+1 business day", "1 business day later at the same time of day"),
+        ("+1 business day at close cutoff 15:00", "by the end of the next business day, counted from the next one after 15:00"),
+    ],
+)
+def test_a_delay_is_explained_in_words_that_a_customer_can_follow(text: str, words: str) -> None:
+    assert phrasing.delay(text) == words
+
+
+def test_the_spans_of_a_delay_add_up_to_its_business_time_and_reach_to_its_end() -> None:
+    policies = policy_set(commitment("resolution", p1="+1 business day at 20:00"), calendar=calendar())
+    story = [created(at("2026-11-16 10:00")), changed(at("2026-11-16 11:00"), status="pending")]
+    story.append(changed(at("2026-11-16 18:00"), status="open"))
+    before = one(policies, story[0])
+    assert (before.due, before.target, before.delay) == (at("2026-11-17 20:00"), 15 * HOUR, "+1 business day at 20:00")
+    assert phrasing.target(before) == "by 20:00 on the next business day: 15:00:00 of business time"
+    assert sum(span.counted for span in before.spans) == before.due_after == 15 * HOUR
+    assert before.spans[-1].end == before.due
+    moved = one(policies, *story)
+    assert (moved.due, moved.due_after) == (at("2026-11-18 15:00"), 15 * HOUR)
+    assert sum(span.counted for span in moved.spans) == 15 * HOUR
+
+
+def test_a_delay_to_a_business_day_that_does_not_come_is_explained_as_such() -> None:
+    fair = calendar("fair", week="closed", exceptions=[{"date": "2026-11-16", "open": ["09:00-17:00"]}])
+    deadline = one(policy_set(commitment("resolution", p1="+1 business day"), calendar=fair), created(at("2026-11-16 10:00")))
+    later = one(
+        policy_set(commitment("resolution", p1="+1 business day"), calendar=fair),
+        created(at("2026-11-16 10:00")),
+        until=at("2026-11-16 12:00"),
+    )
+    assert (deadline.target, later.due, later.never) == (None, None, True)
+    assert phrasing.due(later, "UTC") == "never: fair has no such business day"
+    assert phrasing.target(later) == "1 business day later at the same time of day"
+
+
 def metrics(deadline: Deadline) -> list[tuple[float, float, str, float]]:
     """From and to in hours, kind, and hours counted."""
     return [(s.start / HOUR, s.end / HOUR, s.kind.value, s.counted / HOUR) for s in deadline.spans]

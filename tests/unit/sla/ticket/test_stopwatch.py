@@ -235,8 +235,8 @@ def row_of_its_own_fields(again: Again) -> Metric:
 
 
 def is_sensitive(triggers: MetricTriggers, phase: Phase, type_: str, changed: set[str]) -> bool:
-    any_type, types, fields = triggers.sensitivity[phase]
-    return any_type or type_ in types or not fields.isdisjoint(changed)
+    reads = triggers.sensitivity[phase]
+    return reads.any_type or type_ in reads.types or not reads.fields.isdisjoint(changed)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,137 @@
+"""What is wrong with the topics of an installation, each problem with its remedy. Pure: ``topic_admin`` reads the cluster.
+
+A topic that never had a record loses nothing if it is deleted and created again, and is then right in every respect. So that is
+the remedy for an empty topic, whatever is wrong with it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from stream.runtime.kafka.topics import Topics, TopicSpec
+
+
+@dataclass(frozen=True, slots=True)
+class TopicFacts:
+    """A topic as it is on the cluster."""
+
+    partitions: int
+    empty: bool
+    """Whether it never had a record."""
+    settings: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterTopics:
+    """The topics of an installation as they are."""
+
+    bootstrap: str
+    topics: Topics
+    found: Mapping[str, TopicFacts]
+    """By name. A missing topic is not in it."""
+
+    def growth(self, partitions: int | None) -> str:
+        """What it means that the input has got more partitions; empty: it has not."""
+        events = self.found.get(self.topics.events)
+        if events is None or not self.grown(partitions):
+            return ""
+        return (
+            f"topic {self.topics.events} has {events.partitions} partitions, and the tickets are in {partitions}: nobody reads "
+            f"the events of the others; stop all workers and run `{self._command('repartition')}`"
+        )
+
+    def grown(self, partitions: int | None) -> bool:
+        """Whether the input has got more partitions, while the tickets are in ``partitions``."""
+        events, changelog = self.found.get(self.topics.events), self.found.get(self.topics.changelog)
+        if events is None or changelog is None or changelog.partitions != partitions:
+            return False
+        return events.partitions > changelog.partitions and not (events.empty and changelog.empty)
+
+    def problems(self, partitions: int | None) -> list[str]:
+        """All problems but ``growth``. ``partitions``: as configured; ``None``: as many as the input topic has."""
+        return self.problems_of(self.topics.specs(), partitions)
+
+    def problems_of(self, specs: Sequence[TopicSpec], partitions: int | None) -> list[str]:
+        """All problems of these topics."""
+        events = self.found.get(self.topics.events)
+        wanted = partitions if events is None or self.grown(partitions) else events.partitions
+        problems = []
+        for spec in specs:
+            facts = self.found.get(spec.name)
+            if facts is None:
+                problems.append(self.missing(spec.name, wanted))
+            elif spec.name == self.topics.events:
+                problems += self._input_count(facts, partitions)
+            else:
+                problems += self._count(spec, facts, wanted)
+        for spec in specs:
+            if spec.name in self.found:
+                problems += self._settings(spec, self.found[spec.name], wanted)
+        return problems
+
+    def missing(self, name: str, partitions: int | None) -> str:
+        return f"topic {name} is missing: run `{self._create(partitions)}`"
+
+    def _input_count(self, facts: TopicFacts, partitions: int | None) -> Iterator[str]:
+        if partitions is None or facts.partitions == partitions:
+            return
+        setting = f"set BREACHWATCH_PARTITIONS={facts.partitions} (or --partitions {facts.partitions})"
+        problem = f"topic {self.topics.events} has {facts.partitions} partitions, not {partitions}"
+        if self.grown(partitions):
+            return
+        if facts.empty:
+            again = self._again(self.topics.events, partitions)
+            yield f"{problem}, and no record: {again}; or, if {facts.partitions} is right, {setting}"
+        else:
+            yield f"{problem}: {setting}"
+
+    def _count(self, spec: TopicSpec, facts: TopicFacts, partitions: int | None) -> Iterator[str]:
+        wanted = spec.partitions or partitions
+        if wanted is None or facts.partitions == wanted:
+            return
+        like = f" like {self.topics.events}" if spec.partitions is None else ""
+        problem = f"topic {spec.name} has {facts.partitions} partitions, not {wanted}{like}"
+        kept = f"{problem}: Kafka cannot take partitions away"
+        if facts.empty:
+            yield f"{problem}, and no record: {self._again(spec.name, partitions)}"
+        elif spec.name == self.topics.policies:
+            yield f"{kept}, and their order is lost; start under a new --app-id"
+        elif spec.name == self.topics.changelog and facts.partitions < wanted:
+            yield f"{problem}, and tickets are in it: stop all workers and run `{self._command('repartition')}`"
+        elif spec.name == self.topics.changelog:
+            # Deleting it would delete the state of every ticket.
+            yield f"{problem}, and tickets are in it: start with a new --app-id, which builds new state"
+        elif facts.partitions < wanted:
+            yield f"{problem}: run `{self._create(partitions)}`"
+        else:
+            yield f"{kept}; if you can lose its records, {self._again(spec.name, partitions)}"
+
+    def _settings(self, spec: TopicSpec, facts: TopicFacts, partitions: int | None) -> Iterator[str]:
+        actual = facts.settings
+        wrong = [(name, str(least)) for name, least in spec.at_least.items() if name in actual and int(actual[name]) < least]
+        wrong += [(name, value) for name, value in spec.exactly.items() if name in actual and actual[name] != value]
+        if facts.empty and (remade := [each for each in wrong if each[0] in spec.settings]):
+            wrong = [each for each in wrong if each not in remade]
+            differing = ", ".join(f"{name}={actual[name]} instead of {value}" for name, value in remade)
+            yield f"topic {spec.name} has {differing}, and no record: {self._again(spec.name, partitions)}"
+        for name, value in wrong:
+            yield f"topic {spec.name} has {name}={actual[name]}, not {value}: run `{self._alter(spec.name, name, value)}`"
+
+    def _alter(self, topic: str, name: str, value: str) -> str:
+        return f"kafka-configs.sh --bootstrap-server {self.bootstrap} --alter --topic {topic} --add-config {name}={value}"
+
+    def _again(self, name: str, partitions: int | None) -> str:
+        """How to make an empty topic anew."""
+        delete = f"kafka-topics.sh --bootstrap-server {self.bootstrap} --delete --topic {name}"
+        return f"run `{delete}` and then `{self._create(partitions)}`"
+
+    def _create(self, partitions: int | None) -> str:
+        return self._command("create") + (f" --partitions {partitions}" if partitions else "")
+
+    def _command(self, name: str) -> str:
+        prefix = f" --topic-prefix {self.topics.prefix}" if self.topics.prefix else ""
+        return f"breachwatch topics {name} --broker {self.bootstrap} --app-id {self.topics.app_id}{prefix}"

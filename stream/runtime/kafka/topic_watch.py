@@ -1,0 +1,94 @@
+"""Notices what happens to the topics and the cluster of a running worker: more partitions, a missing topic, another cluster.
+
+Clients follow such changes without a word. A worker goes on with the partitions that it has, so records in others are read by
+nobody, and the lag of those that it has stays at 0.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING, Any, Final
+
+from aiokafka.errors import KafkaError
+
+from stream.runtime.kafka.topic_admin import Metadata, admin_client, metadata
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from stream.runtime.kafka.topics import Topics
+
+INTERVAL: Final = 10.0
+"""Seconds between two questions to the cluster."""
+
+log = logging.getLogger("stream.worker")
+
+
+class OtherClusterError(Exception):
+    """The address of the brokers leads to another cluster than at the start."""
+
+
+class TopicWatch:
+    """What is wrong with the topics, as of the last answer of the cluster."""
+
+    def __init__(self, topics: Topics, partitions: int) -> None:
+        """``partitions``: the partitions of the input that workers read."""
+        self.unread = 0
+        """Partitions of the input that no worker reads."""
+        self.missing = 0
+        """Topics that do not exist any more."""
+        self.problem = ""
+        """Why the installation does not read all events, in one line; empty: it does."""
+        self._topics: Final = topics
+        self._partitions: Final = partitions
+        self._cluster: str | None = None
+
+    async def run(self, bootstrap: str, client: Mapping[str, Any], end: Callable[[OtherClusterError], object]) -> None:
+        """Ask again and again until cancelled. While nobody answers, what was found last holds.
+
+        ``end`` is called when the cluster is another one.
+        """
+        names = [spec.name for spec in self._topics.specs()]
+        while True:
+            try:
+                async with admin_client(bootstrap, client) as admin:
+                    while True:
+                        self.found(await metadata(admin, names))
+                        await asyncio.sleep(INTERVAL)
+            except OtherClusterError as error:
+                end(error)
+                return
+            except (KafkaError, OSError, TimeoutError) as error:
+                log.debug("the topics cannot be described now, trying again: %s", error)
+            await asyncio.sleep(INTERVAL)
+
+    def found(self, answer: Metadata) -> None:
+        """Compare an answer of the cluster with what the worker was started for. Raises OtherClusterError."""
+        if self._cluster is None:
+            self._cluster = answer.cluster
+        elif answer.cluster != self._cluster:
+            raise OtherClusterError(
+                f"the brokers are now those of cluster {answer.cluster}, and this worker has the tickets of cluster "
+                f"{self._cluster}: check where the address of the brokers leads"
+            )
+        problem = self._problem_of(answer)
+        if problem != self.problem:
+            if problem:
+                log.error("not all events are read: %s", problem)
+            else:
+                log.info("all events are read again")
+            self.problem = problem
+
+    def _problem_of(self, answer: Metadata) -> str:
+        missing = [spec.name for spec in self._topics.specs() if spec.name not in answer.partitions]
+        self.missing = len(missing)
+        self.unread = max(0, len(answer.partitions.get(self._topics.events, ())) - self._partitions)
+        if missing:
+            return f"topic {missing[0]} is missing: find out who deleted it"
+        if self.unread:
+            return (
+                f"topic {self._topics.events} has {self._partitions + self.unread} partitions, and workers read "
+                f"{self._partitions}: stop all workers and run `breachwatch topics repartition`"
+            )
+        return ""

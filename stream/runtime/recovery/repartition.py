@@ -1,0 +1,279 @@
+"""Moves the tickets of an installation whose input has got more partitions to the partitions of their new events.
+
+More partitions give some keys another partition. The state of their tickets is then where no more events come. Kafka's clients
+agree on the partition of a key (murmur2), so it is known where each ticket belongs, before and after.
+
+To repartition:
+
+1. Refuse if a worker runs.
+2. Read the changelog: the tickets, the checkpoint and the epoch of each partition.
+3. Refuse if the partitions from before have input that is not processed, if outputs hold effects that the tickets do not know
+   of, or if tickets are not where their keys belong: then something else than Kafka's rule divides them.
+4. Mark each partition in its checkpoint. From here on until 9, no worker takes a partition over.
+5. Give the changelog and the outputs as many partitions as the input has.
+6. Workers that ran on after the change may have met events of a ticket in its new partition, without its state. Publish those
+   events again: they will find the state that 7 puts there.
+7. Write each ticket that moves to its new partition.
+8. Delete it from the old one.
+9. Write the checkpoint of each partition, without the mark. Refuse if a worker has come after all.
+
+After a crash before 4, nothing has changed. After one between 4 and 9, the command is run again: a ticket that 7 has written is
+found in both places, with the same bytes; events that 6 has published twice are repetitions for the engine.
+"""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.partitioner import murmur2
+from aiokafka.structs import TopicPartition
+
+from stream.runtime.kafka.topic_admin import admin_client, grow, metadata
+from stream.runtime.kafka.transport import Record, write
+from stream.runtime.recovery.checkpoint import CHECKPOINT_KEY, EPOCH, Checkpoint, epoch_of
+from stream.sla.codec import codec
+from stream.wire.effect import encode_event
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterable, Mapping
+
+    from stream.runtime.kafka.topics import Topics
+
+_STOPPED: Final = ("Empty", "Dead")
+"""States of a consumer group without members."""
+
+
+class RepartitionError(Exception):
+    """The tickets cannot be moved now. The text says what to do."""
+
+
+@dataclass(slots=True)
+class _Partition:
+    """A partition of the changelog, read to its end."""
+
+    tickets: dict[bytes, bytes] = field(default_factory=dict)
+    checkpoint: Checkpoint | None = None
+    epoch: int = 0
+
+    def take(self, record: Any) -> None:
+        """By the rule of ``stream.runtime.recovery.store``: a record of an older epoch than one before it does not count."""
+        epoch = epoch_of(record)
+        if epoch < self.epoch and (record.key in self.tickets or record.key == CHECKPOINT_KEY):
+            return
+        self.epoch = max(self.epoch, epoch)
+        if record.key == CHECKPOINT_KEY:
+            self.checkpoint = msgspec.json.decode(record.value, type=Checkpoint)
+        elif record.value is None:
+            self.tickets.pop(record.key, None)
+        else:
+            self.tickets[record.key] = record.value
+
+
+@dataclass(frozen=True, slots=True)
+class Moves:
+    """Where tickets are, and where they belong."""
+
+    before: int
+    """Partitions from before."""
+    after: int
+    tickets: int = 0
+    moved: dict[bytes, tuple[int, int]] = field(default_factory=dict)
+    """Record key to the partition from which and to which the ticket moves."""
+    split: dict[bytes, int] = field(default_factory=dict)
+    """Record key to the partition in which workers met events of a ticket that is elsewhere."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """The installation on its cluster."""
+
+    bootstrap: str
+    topics: Topics
+    client: Mapping[str, Any]
+    """Arguments of an aiokafka client, the address included."""
+
+
+def home(key: bytes, partitions: int) -> int:
+    """The partition of a record key, by the rule of Kafka's own clients."""
+    return int((murmur2(key) & 0x7FFFFFFF) % partitions)
+
+
+def moves(found: Mapping[int, _Partition], before: int, after: int) -> Moves:
+    """Which tickets move. Raises RepartitionError when tickets are where their keys do not belong."""
+    plan = Moves(before, after, sum(len(partition.tickets) for partition in found.values()))
+    astray = []
+    for number, partition in found.items():
+        for key, state in partition.tickets.items():
+            old, new = home(key, before), home(key, after)
+            if number == old and new != old:
+                plan.moved[key] = old, new
+                there = found[new].tickets.get(key) if new in found else None
+                if there is not None and there != state:
+                    plan.split[key] = new
+            elif number not in (old, new):
+                astray.append(key)
+    if astray:
+        raise RepartitionError(
+            f"{len(astray)} tickets, such as {astray[0].decode('utf-8', 'replace')!r}, are not in the partition of their key: "
+            "the publisher does not choose partitions by Kafka's rule (murmur2 of the key), so nobody knows where they belong; "
+            "let it publish to the partitions from before, or start with a new --app-id"
+        )
+    return plan
+
+
+async def repartition(cluster: Cluster) -> Moves:
+    """Do all of it. Returns what was moved; ``before`` equals ``after`` if there was nothing to do.
+
+    Raises RepartitionError, and ``aiokafka.errors.KafkaError`` if the cluster does not answer: then run it again.
+    """
+    topics = cluster.topics
+    await _refuse_workers(cluster)  # 1
+    async with admin_client(cluster.bootstrap, cluster.client) as admin:
+        partitions = (await metadata(admin, [topics.events, topics.changelog])).partitions
+    if len(partitions) < 2:
+        raise RepartitionError("the input topic or the changelog is missing: run `breachwatch topics check`")
+    after, exist = len(partitions[topics.events]), len(partitions[topics.changelog])
+    async with _reading(cluster) as consumer:
+        found = await _read(consumer, topics.changelog, exist)  # 2
+        stated = {each.checkpoint.partitions for each in found.values() if each.checkpoint and each.checkpoint.partitions}
+        before = min(stated, default=exist)
+        if before >= after:
+            return Moves(after, after)
+        # 3
+        await _refuse_unprocessed(cluster, consumer, before)
+        await _refuse_unknown_outputs(topics, consumer, found)
+    plan = moves(found, before, after)
+    epoch = 1 + max(each.epoch for each in found.values())
+    headers = [(EPOCH, b"%d" % epoch)]
+    async with AIOKafkaProducer(**cluster.client, acks="all", enable_idempotence=True, max_request_size=4_194_304) as producer:
+        marked = {number: _marked(each.checkpoint, before, after) for number, each in found.items()}
+        for number, checkpoint in marked.items():  # 4
+            await write(producer, topics.changelog, number, [_checkpoint(checkpoint, headers)])
+        await grow(cluster.bootstrap, topics, after, client=cluster.client)  # 5
+        for key, number in plan.split.items():  # 6
+            state = codec.decode(found[number].tickets[key])
+            again = [Record(key, encode_event(state.head.id, event), []) for event in state.history]
+            await write(producer, topics.events, number, again)
+        for number in range(after):
+            here = [(key, old) for key, (old, new) in plan.moved.items() if new == number]
+            if number not in marked:
+                await write(producer, topics.changelog, number, [_checkpoint(_joined(marked.values()), headers)])
+            await write(  # 7
+                producer, topics.changelog, number, (Record(key, found[old].tickets[key], headers) for key, old in here)
+            )
+        for number in found:  # 8
+            gone = (Record(key, None, headers) for key, (old, _) in plan.moved.items() if old == number)
+            await write(producer, topics.changelog, number, gone)
+        await _refuse_workers(cluster)
+        for number in range(after):  # 9
+            checkpoint = marked.get(number) or _joined(marked.values())
+            done = msgspec.structs.replace(checkpoint, partitions=after, moving_to=0)
+            await write(producer, topics.changelog, number, [_checkpoint(done, headers)])
+    return plan
+
+
+def _marked(checkpoint: Checkpoint | None, before: int, after: int) -> Checkpoint:
+    return msgspec.structs.replace(checkpoint or Checkpoint(), partitions=before, moving_to=after)
+
+
+def _joined(checkpoints: Iterable[Checkpoint]) -> Checkpoint:
+    """Of a new partition, whose tickets come from all others: not later than any of them, and by all that any of them knew."""
+    known = list(checkpoints)
+    newest = max(known, key=lambda each: each.deployed)
+    return msgspec.structs.replace(
+        newest,
+        outputs={},
+        watermark=min((each.watermark for each in known if each.watermark), default=0),
+        swept=min(each.swept for each in known),
+        since=min((each.since for each in known if each.since), default=0),
+    )
+
+
+def _checkpoint(checkpoint: Checkpoint, headers: list[tuple[str, bytes]]) -> Record:
+    return Record(CHECKPOINT_KEY, msgspec.json.encode(checkpoint), headers)
+
+
+async def _refuse_workers(cluster: Cluster) -> None:
+    async with admin_client(cluster.bootstrap, cluster.client) as admin:
+        (answer,) = await admin.describe_consumer_groups([cluster.topics.group])
+    (_, group, state, *_), *_ = answer.groups
+    if state not in _STOPPED:
+        raise RepartitionError(
+            f"the group {group} has workers (it is {state}): stop all of them, then run this again; one that has died counts "
+            "until its session_timeout is over"
+        )
+
+
+async def _refuse_unprocessed(cluster: Cluster, consumer: Any, before: int) -> None:
+    topics = cluster.topics
+    async with admin_client(cluster.bootstrap, cluster.client) as admin:
+        committed = await admin.list_consumer_group_offsets(topics.group)
+    tps = [TopicPartition(topics.events, number) for number in range(before)]
+    ends = await consumer.end_offsets(tps)
+    behind = [tp.partition for tp in tps if ends[tp] > (committed[tp].offset if tp in committed else 0)]
+    if behind:
+        raise RepartitionError(
+            f"partitions {', '.join(map(str, behind))} of {topics.events} have events that are not processed: start a worker "
+            f"with --partitions {before}, wait until sla_committed_lag_records is 0, stop it, then run this again"
+        )
+
+
+async def _refuse_unknown_outputs(topics: Topics, consumer: Any, found: Mapping[int, _Partition]) -> None:
+    starts = {
+        TopicPartition(topic, number): offset
+        for number, each in found.items()
+        if each.checkpoint is not None
+        for topic, offset in each.checkpoint.outputs.items()
+        if topic != topics.rejected
+    }
+    ends = await consumer.end_offsets(list(starts)) if starts else {}
+    async for record in _records(consumer, {tp: (offset, ends[tp]) for tp, offset in starts.items() if offset < ends[tp]}):
+        raise RepartitionError(
+            f"a worker died after it had published effects of partition {record.partition}, and before it had written their "
+            f"tickets: start a worker with --partitions {len(found)}, wait until it is live, stop it, then run this again"
+        )
+
+
+async def _read(consumer: Any, topic: str, partitions: int) -> dict[int, _Partition]:
+    tps = [TopicPartition(topic, number) for number in range(partitions)]
+    first, end = await consumer.beginning_offsets(tps), await consumer.end_offsets(tps)
+    found = {number: _Partition() for number in range(partitions)}
+    async for record in _records(consumer, {tp: (first[tp], end[tp]) for tp in tps if first[tp] < end[tp]}):
+        found[record.partition].take(record)
+    return found
+
+
+async def _records(consumer: Any, spans: Mapping[TopicPartition, tuple[int, int]]) -> AsyncIterator[Any]:
+    """The committed records from the first to before the second offset of each partition."""
+    if not spans:
+        return
+    consumer.assign(list(spans))
+    for tp, (first, _) in spans.items():
+        consumer.seek(tp, first)
+    unread = set(spans)
+    while unread:
+        for tp, records in (await consumer.getmany(timeout_ms=200)).items():
+            for record in records:
+                if record.offset < spans[tp][1]:
+                    yield record
+        unread -= {tp for tp in unread if await consumer.position(tp) >= spans[tp][1]}
+
+
+@asynccontextmanager
+async def _reading(cluster: Cluster) -> AsyncIterator[Any]:
+    consumer = AIOKafkaConsumer(
+        **cluster.client,
+        client_id="breachwatch-repartition",
+        enable_auto_commit=False,
+        isolation_level="read_committed",
+        max_partition_fetch_bytes=4 * 1024 * 1024,
+    )
+    await consumer.start()
+    try:
+        yield consumer
+    finally:
+        await consumer.stop()
