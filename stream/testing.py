@@ -75,11 +75,15 @@ def event(number: int, at: int, type_: str, **more: Any) -> Event:
 
 
 _ACTORS = r"(customer|agent|bot|vendor|system)"
+_AS = r"(?: as (\S+))?"
 _Build = Callable[[re.Match[str]], dict[str, Any]]
 _PHRASES: Final[tuple[tuple[str, _Build], ...]] = (
-    (rf"created(?: by {_ACTORS})?", lambda m: {"type_": "ticket.created", "actor": m[1]}),
-    (rf"{_ACTORS} (?:writes|answers)", lambda m: {"type_": "comment.added", "actor": m[1], "public": True}),
-    (rf"{_ACTORS} notes", lambda m: {"type_": "comment.added", "actor": m[1], "public": False}),
+    (rf"created(?: by {_ACTORS}{_AS})?", lambda m: {"type_": "ticket.created", "actor": m[1], "role": m[2] or ""}),
+    (
+        rf"{_ACTORS} (?:writes|answers){_AS}",
+        lambda m: {"type_": "comment.added", "actor": m[1], "role": m[2] or "", "public": True},
+    ),
+    (rf"{_ACTORS} notes{_AS}", lambda m: {"type_": "comment.added", "actor": m[1], "role": m[2] or "", "public": False}),
     (
         r"(\S+) becomes (.+?)(?: by (\w+))?",
         lambda m: {"type_": "ticket.changed", "fields": {m[1]: "" if m[2] == "nothing" else m[2]}, "actor": m[3]},

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from stream.observe.pages.phrasing import SHOWN_BY_SPANS, cause, due, length, name_of, target, when, why
+from stream.observe.pages.phrasing import SHOWN_BY_SPANS, cause, due, length, name_of, target, terms, waits, when, why
 from stream.sla.effects import TIMER, Kind
 from stream.sla.explain.explanation import Outcome, SpanKind
 
@@ -33,7 +33,9 @@ def lines(explanation: Explanation, zone: str | None) -> Iterator[str]:
         yield "no creation event was received: the clocks started with the first event"
     if explanation.known_since is not None:
         yield f"events up to {when(explanation.known_since, shown_in)} are no longer kept, so causes before it are unknown"
-    if not explanation.deadlines:
+    for waiting in explanation.waiting:
+        yield waits(waiting)
+    if not explanation.deadlines and not explanation.waiting:
         yield "no deadlines: no policy applies to its fields, or no clock has started"
     for deadline in explanation.deadlines:
         yield ""
@@ -52,6 +54,8 @@ def _head(deadline: Deadline, zone: str) -> Iterator[str]:
     yield f"  policy    {deadline.policy} version {deadline.policy_version}"
     yield f"  calendar  {deadline.calendar} ({deadline.timezone}){dated}"
     yield f"  target    {target(deadline)}"
+    if deadline.terms:
+        yield f"  terms     {terms(deadline)}"
     yield f"  started   {when(deadline.began, zone)}"
     yield f"  due       {due(deadline, zone)}"
     if deadline.ended is not None:

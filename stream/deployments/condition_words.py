@@ -42,6 +42,8 @@ def _event(event: EventIs) -> str:
     words = f"event {_either(event.types)}" if event.types else "event"
     if event.actors:
         words += f" by {_either(actor or 'nobody' for actor in event.actors)}"
+    if event.roles:
+        words += f" as {_either(role or 'no role' for role in event.roles)}"
     if event.public is not None:
         words += ", public" if event.public else ", not public"
     return words

@@ -39,6 +39,7 @@ class Part(StrEnum):
     CALENDAR = "calendar"
     METRIC = "metric"
     STARTS = "starts"
+    STARTS_AT = "starts_at"
     STOPS = "stops"
     PAUSES = "pauses"
     RESUMES = "resumes"
@@ -53,6 +54,8 @@ class Part(StrEnum):
     OBJECTIVE = "objective"
     ON_CHANGE = "on_change"
     EXTENSIONS = "extensions"
+    AT_DEADLINE = "at_deadline"
+    PAUSE_TIME = "pause_time"
     KIND = "kind"
     ON = "on"
     OWNER = "owner"
@@ -75,6 +78,7 @@ class Part(StrEnum):
 
 ROW_PARTS: Final = (
     Part.STARTS,
+    Part.STARTS_AT,
     Part.STOPS,
     Part.PAUSES,
     Part.RESUMES,

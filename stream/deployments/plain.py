@@ -24,6 +24,7 @@ from stream.sla.calendar.zone import Zone
 from stream.sla.policy.conditions import All, Always, AnyOf, Changed, EventIs, FieldIn, Not
 from stream.sla.policy.metric import Again, Metric
 from stream.sla.policy.policy import (
+    AtDeadline,
     Choice,
     Commitment,
     Ladder,
@@ -43,7 +44,8 @@ _CLASSES: Final[dict[str, type[Any]]] = {
     cls.__name__: cls
     for cls in (
         # policies
-        *(Policy, Commitment, Ladder, LadderKind, Level, OnChange, Choice, Threshold, ThresholdKind, Metric, Again),
+        *(Policy, Commitment, Ladder, LadderKind, Level, OnChange, AtDeadline),
+        *(Choice, Threshold, ThresholdKind, Metric, Again),
         # conditions
         *(Always, FieldIn, EventIs, Changed, All, AnyOf, Not),
         # calendars

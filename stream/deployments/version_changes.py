@@ -70,6 +70,8 @@ def _commitment(before: Commitment, after: Commitment, here: Place, applies_to: 
                 Part.WHEN: (before.when, after.when),
                 Part.ON_CHANGE: (before.on_change.value, after.on_change.value),
                 Part.EXTENSIONS: (before.extension_cap, after.extension_cap),
+                Part.AT_DEADLINE: (before.at_deadline.value, after.at_deadline.value),
+                Part.PAUSE_TIME: (before.pause_time.value, after.pause_time.value),
                 Part.OBJECTIVE: (before.objective, after.objective),
             },
         ),

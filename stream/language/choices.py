@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from stream.documents.readers import Reader, as_text, listed, part, section, shown, under
-from stream.language.conditions import read_ticket_condition
+from stream.language.conditions import read_clock_condition
 from stream.sla.events import STATUSES
 from stream.sla.policy.conditions import ALWAYS, All, Condition, FieldIn, Not
 from stream.sla.policy.policy import Choice
@@ -20,21 +20,31 @@ NONE: Final = "none"
 """Written where nothing is promised on purpose."""
 
 
-def read_choice(data: object, report: Report, read: Reader[T], *, may_be_none: bool = True) -> Choice[T] | None:
-    """A choice of what ``read`` reads. With ``may_be_none`` the word ``none`` stands for no value."""
+def read_choice(
+    data: object,
+    report: Report,
+    read: Reader[T],
+    *,
+    may_be_none: bool = True,
+    condition: Reader[Condition] = read_clock_condition,
+) -> Choice[T] | None:
+    """A choice of what ``read`` reads. With ``may_be_none`` the word ``none`` stands for no value.
+
+    ``condition``: reads the condition of a case.
+    """
     chosen: list[tuple[Condition, T]] = []
     failed = False
     nones: list[Condition] = []
-    cases = _cases(data, report)
-    for condition, value, here in cases or ():
+    cases = _cases(data, report, condition)
+    for case, value, here in cases or ():
         if may_be_none and value == NONE:
-            nones.append(condition)
+            nones.append(case)
             continue
         result = read(value, here)
         if result is None:
             failed = True
         else:
-            chosen.append((_apart(condition, nones), result))
+            chosen.append((_apart(case, nones), result))
     return None if cases is None or failed else Choice(tuple(chosen))
 
 
@@ -51,11 +61,11 @@ def _apart(condition: Condition, nones: list[Condition]) -> Condition:
     return All((*others, condition)) if condition != ALWAYS else others[0] if len(others) == 1 else All(others)
 
 
-def _cases(data: object, report: Report) -> list[tuple[Condition, object, Report]] | None:
+def _cases(data: object, report: Report, read: Reader[Condition]) -> list[tuple[Condition, object, Report]] | None:
     if isinstance(data, Mapping):
         return _by_field(data, report)
     if isinstance(data, list) and any(isinstance(item, Mapping) for item in data):
-        return _listed_cases(data, report)
+        return _listed_cases(data, report, read)
     return [(ALWAYS, data, report)]
 
 
@@ -81,7 +91,7 @@ def _by_field(data: Mapping[str, object], report: Report) -> list[tuple[Conditio
     return [(condition, data[key], under(report, key)) for key, condition in conditions.items()]
 
 
-def _listed_cases(data: list[object], report: Report) -> list[tuple[Condition, object, Report]] | None:
+def _listed_cases(data: list[object], report: Report, read: Reader[Condition]) -> list[tuple[Condition, object, Report]] | None:
     cases: list[tuple[Condition, object, Report]] = []
     failed = False
     for index, item in enumerate(data):
@@ -93,7 +103,7 @@ def _listed_cases(data: list[object], report: Report) -> list[tuple[Condition, o
         if cases and cases[-1][0] == ALWAYS:
             here((), "is never reached: the case before it holds for every ticket")
             failed = True
-        condition: Condition | None = part(case, "when", here, read_ticket_condition) if "when" in case else ALWAYS
+        condition: Condition | None = part(case, "when", here, read) if "when" in case else ALWAYS
         if condition is None:
             failed = True
         else:

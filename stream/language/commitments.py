@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Final
 
 from stream.documents.readers import part, read_name, read_word, section, shown, under
 from stream.language.choices import read_choice
-from stream.language.conditions import read_ticket_condition
+from stream.language.conditions import read_clock_condition, read_ticket_condition
 from stream.language.metrics import PARTS, read_parts
 from stream.language.renames import read_was
 from stream.language.thresholds import read_duration, read_share, read_target, read_warnings
+from stream.sla.calendar.duration import Clock
 from stream.sla.policy.conditions import ALWAYS, Condition
 from stream.sla.policy.metric import base_name, row_name
-from stream.sla.policy.policy import Choice, Commitment, OnChange, Threshold
+from stream.sla.policy.policy import AtDeadline, Choice, Commitment, OnChange, Threshold
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,6 +35,8 @@ _KEYS: Final = (
     "calendar",
     "on_change",
     "extensions",
+    "at_deadline",
+    "pause_time",
     "was",
     *PARTS,
 )
@@ -46,7 +49,7 @@ def read_commitment(data: object, report: Report, known: Known) -> Commitment | 
         return None
     base = part(entry, "metric", report, known.read_row)
     name = read_name(entry.get("name", entry.get("metric", "")), under(report, "name" if "name" in entry else "metric"))
-    when: Condition | None = part(entry, "when", report, read_ticket_condition) if "when" in entry else ALWAYS
+    when: Condition | None = part(entry, "when", report, read_clock_condition) if "when" in entry else ALWAYS
     target = part(entry, "target", report, lambda value, here: read_choice(value, here, read_target))
     warn_at: Choice[tuple[Threshold, ...]] | None = Choice(())
     if "warn_at" in entry:
@@ -55,18 +58,24 @@ def read_commitment(data: object, report: Report, known: Known) -> Commitment | 
         entry,
         "calendar",
         report,
-        lambda value, here: read_choice(value, here, known.read_calendar_name, may_be_none=False),
+        lambda value, here: read_choice(
+            value, here, known.read_calendar_name, may_be_none=False, condition=read_ticket_condition
+        ),
     )
     on_change = part(entry, "on_change", report, read_word(OnChange)) or OnChange.CARRY
+    at_deadline = part(entry, "at_deadline", report, read_word(AtDeadline)) or AtDeadline.MET
+    pause_time = part(entry, "pause_time", report, read_word(Clock)) or Clock.BUSINESS
     objective = part(entry, "objective", report, _read_objective)
     cap = part(entry, "extensions", report, _read_cap)
     was = read_was(entry, report, name)
     metric = _row(entry, report, base) if base and name else None
     if metric is not None and metric.timer and objective is not None:
         report(("objective",), "a timer promises nothing, so there is nothing to keep: take `objective` away")
+    if metric is not None and metric.timer and "at_deadline" in entry:
+        report(("at_deadline",), "a timer promises nothing, so it is never breached: take `at_deadline` away")
     if metric is None or name is None or when is None or target is None or warn_at is None:
         return None
-    return Commitment(name, metric, target, warn_at, when, calendar, objective, on_change, cap, was)
+    return Commitment(name, metric, target, warn_at, when, calendar, objective, on_change, cap, was, at_deadline, pause_time)
 
 
 def _row(entry: Mapping[str, object], report: Report, base: Metric) -> Metric | None:

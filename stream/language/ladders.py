@@ -22,7 +22,7 @@ from stream.documents.readers import (
     under,
 )
 from stream.language.choices import read_choice
-from stream.language.conditions import read_ticket_condition
+from stream.language.conditions import read_clock_condition
 from stream.language.metrics import CLOCK_PARTS, read_parts
 from stream.language.renames import check_renames, read_was
 from stream.language.thresholds import read_after, read_at, read_target
@@ -69,7 +69,7 @@ def read_ladder(data: object, report: Report, policy: str, commitments: Collecti
         return None
     name = part(entry, "ladder", report, read_name)
     kind = part(entry, "kind", report, read_word(LadderKind))
-    when: Condition | None = part(entry, "when", report, read_ticket_condition) if "when" in entry else ALWAYS
+    when: Condition | None = part(entry, "when", report, read_clock_condition) if "when" in entry else ALWAYS
     levels = part(entry, "levels", report, lambda value, here: _read_levels(value, here, on_own="on" not in entry))
     if kind is LadderKind.HIERARCHICAL:
         _refuse_teams(entry, report)

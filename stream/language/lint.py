@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 from stream.language.conditions import NEVER
 from stream.language.lint_thresholds import check_levels, check_warnings
-from stream.sla.policy.conditions import All, AnyOf, Condition, Not, holds
+from stream.sla.calendar.duration import Clock
+from stream.sla.policy.conditions import STARTED, All, AnyOf, Condition, Not, fields_read, holds
 from stream.sla.policy.metric import Again, Metric, base_name
 from stream.sla.policy.satisfiability import example, possible
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from stream.documents.document import Report
     from stream.language.policy import Reading
     from stream.sla.calendar.calendar import Calendar
-    from stream.sla.policy.policy import Policy
+    from stream.sla.policy.policy import Choice, Commitment, Policy
 
 
 def lint(readings: Sequence[Reading], calendars: Mapping[str, Calendar]) -> None:
@@ -42,6 +43,10 @@ def lint(readings: Sequence[Reading], calendars: Mapping[str, Calendar]) -> None
             if _applies(scope, here, "commitment"):
                 _stopwatch_runs(commitment.metric, scope, here)
                 check_warnings(policy, commitment, here, calendars)
+                _pauses_move(commitment, here)
+                choices = {"when": [commitment.when], "target": commitment.target.conditions}
+                choices["warn_at"] = commitment.warn_at.conditions
+                _starts_differ(choices, commitment.calendar or policy.calendar, here, calendars)
         for ladder in policy.ladders:
             here = reading.ladders[ladder.name]
             scope = (policy.applies_to, ladder.when)
@@ -49,6 +54,10 @@ def lint(readings: Sequence[Reading], calendars: Mapping[str, Calendar]) -> None
                 if ladder.metric is not None:
                     _stopwatch_runs(ladder.metric, scope, here)
                 check_levels(policy, ladder, here, calendars)
+                below = next((one for one in policy.commitments if one.name == ladder.commitment), None)
+                own = None if below is None else below.calendar
+                asked = [ladder.when, *(condition for level in ladder.levels for condition in level.at.conditions)]
+                _starts_differ({"when": asked}, own or policy.calendar, here, calendars)
 
 
 def _applies(scope: tuple[Condition, ...], report: Report, what: str) -> bool:
@@ -56,6 +65,27 @@ def _applies(scope: tuple[Condition, ...], report: Report, what: str) -> bool:
         return True
     report(("when",), f"does not hold for any ticket of the policy: the {what} never applies")
     return False
+
+
+def _starts_differ(
+    asked: Mapping[str, list[Condition]], choice: Choice[str], report: Report, calendars: Mapping[str, Calendar]
+) -> None:
+    """Report a question how a clock started on calendars that never close. ``asked``: by key, its conditions."""
+    names = sorted({name for _, name in choice.cases})
+    if all(name in calendars and calendars[name].always_open for name in names):
+        for key, conditions in asked.items():
+            if any(STARTED in fields_read(condition) for condition in conditions):
+                report((key,), f"no clock starts out of hours: `{'`, `'.join(names)}` never closes; give it another calendar")
+
+
+def _pauses_move(commitment: Commitment, report: Report) -> None:
+    """Report a `pause_time: wall` that moves no deadline."""
+    if commitment.pause_time is not Clock.WALL:
+        return
+    if all(target.clock is Clock.WALL for _, target in commitment.target.cases):
+        report(("pause_time",), "moves nothing: no target is in business time, and on the wall a pause always counts so")
+    elif commitment.metric.pauses is None and commitment.metric.again is not Again.CONTINUE:
+        report(("pause_time",), f"moves nothing: the metric `{base_name(commitment.metric.name)}` is never paused")
 
 
 # Which policy applies.

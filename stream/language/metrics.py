@@ -4,19 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from stream.documents.document import Report
-from stream.documents.readers import listed, part, read_name, read_word, read_yes_no, section, shown, suggestion, under
+from stream.documents.readers import as_text, listed, part, read_name, read_word, read_yes_no, section, shown, suggestion, under
 from stream.language.conditions import NEVER, read_condition
-from stream.sla.policy.conditions import Condition, Not, momentary
-from stream.sla.policy.metric import BUILT_IN, Again, Metric, row_name
+from stream.sla.policy.conditions import ALWAYS, Condition, Not, momentary
+from stream.sla.policy.metric import BUILT_IN, Again, Metric, base_name, row_name
 
 CONDITIONS: Final = ("starts", "stops", "pauses", "resumes", "restarts", "cancels", "reopens")
-CLOCK_PARTS: Final = (*CONDITIONS, "again")
+CLOCK_PARTS: Final = (*CONDITIONS, "again", "starts_at")
 """The keys a stopwatch is written with, that of a ladder too."""
 PARTS: Final = (*CLOCK_PARTS, "timer")
 """The keys a metric is written with."""
+
+if TYPE_CHECKING:
+    from stream.language.scope import Known
+    from stream.sla.policy.policy import Choice
 
 _Base = Callable[[str, Report], Metric | None]
 _NOTHING: Final = Metric("", starts=NEVER, stops=NEVER)
@@ -78,9 +82,18 @@ def read_parts(data: Mapping[str, object], report: Report, base: Metric | None, 
         timer = part(data, "timer", report, read_yes_no)
         failed = failed or timer is None
         metric = replace(metric, timer=bool(timer))
+    if "starts_at" in data:
+        field = part(data, "starts_at", report, _read_field)
+        failed = failed or field is None
+        metric = replace(metric, starts_at=field or "")
+    if metric.starts_at and "starts" not in data and (base is None or not base.starts_at):
+        given["starts"] = ALWAYS
+    if metric.starts_at and momentary(given.get("starts", metric.starts)):
+        report(("starts",), "a clock that starts at a date starts without an event: `starts` can only ask ticket fields")
+        failed = True
     if base is None:
         for name in ("starts", "stops"):
-            if name not in data:
+            if name not in data and name not in given:
                 report((), f"`{name}` is missing")
                 failed = True
     if failed:
@@ -100,6 +113,30 @@ def read_parts(data: Mapping[str, object], report: Report, base: Metric | None, 
         report(("resumes",), "there is nothing to resume from: the row has no `pauses`")
         return None
     return _with_reopens(metric, base, given, optional, report)
+
+
+def _read_field(data: object, report: Report) -> str | None:
+    field = as_text(data)
+    if not field or field.startswith("@"):
+        report((), f"must name the ticket field that has the date, not {shown(data)}")
+        return None
+    return field
+
+
+def in_zone(metric: Metric, choice: Choice[str], known: Known, report: Report) -> Metric | None:
+    """The row, counted on these calendars. Where a date starts it, its dates begin in the zone of the calendars."""
+    if not metric.starts_at:
+        return metric
+    calendars = [known.calendars[name] for _, name in choice.cases]
+    zones = {calendar.timezone: calendar.zone for calendar in calendars if calendar is not None}
+    if len(zones) > 1:
+        names = ", ".join(sorted(zones))
+        report(("starts_at",), f"its calendars lie in different zones ({names}): a date must begin at one instant")
+        return None
+    if not zones:
+        return None  # the calendar is a problem already
+    placed = replace(metric, zone=next(iter(zones.values())))
+    return replace(placed, name=row_name(base_name(metric.name), placed))
 
 
 def _with_reopens(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Final, TypeVar
 
@@ -12,6 +12,7 @@ from stream.language.choices import read_choice, total
 from stream.language.commitments import read_commitment
 from stream.language.conditions import read_ticket_condition
 from stream.language.ladders import read_ladder
+from stream.language.metrics import in_zone
 from stream.language.renames import check_renames, read_was
 from stream.sla.calendar.zone import DAY
 from stream.sla.policy.policy import Choice, Commitment, Ladder, Policy
@@ -53,10 +54,18 @@ def read_policy(data: object, report: Report, known: Known) -> Reading | None:
         report((), "promises nothing: it needs `commitments`, `escalations` or both")
 
     def commitment(item: object, here: Report) -> Commitment | None:
-        return read_commitment(item, here, known)
+        found = read_commitment(item, here, known)
+        if found is None or calendar is None:
+            return found
+        metric = in_zone(found.metric, found.calendar or calendar, known, here)
+        return None if metric is None else replace(found, metric=metric)
 
     def ladder(item: object, here: Report) -> Ladder | None:
-        return read_ladder(item, here, name or "", names)
+        found = read_ladder(item, here, name or "", names)
+        if found is None or calendar is None or found.metric is None:
+            return found
+        metric = in_zone(found.metric, calendar, known, here)
+        return None if metric is None else replace(found, metric=metric)
 
     names = _commitment_names(entry.get("commitments"))
     commitments = _by_name(entry, "commitments", report, commitment)
@@ -107,7 +116,7 @@ def _commitment_names(data: object) -> list[str]:
 
 
 def _read_calendars(data: object, report: Report, known: Known) -> Choice[str] | None:
-    choice = read_choice(data, report, known.read_calendar_name, may_be_none=False)
+    choice = read_choice(data, report, known.read_calendar_name, may_be_none=False, condition=read_ticket_condition)
     if choice is not None and not total(choice):
         report((), "some tickets would have no calendar: add `default:` (or a last case without `when`)")
         return None

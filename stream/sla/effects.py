@@ -115,6 +115,8 @@ class Reason(StrEnum):
     TIME_USED = "time_used"
     TIME_LEFT = "time_left"
     TARGET_PASSED = "target_passed"
+    TARGET_REACHED = "target_reached"
+    """The same, where what is fulfilled at the instant of the deadline is breached."""
     RETARGETED_PAST_DUE = "retargeted_past_due"
     """A new target made the deadline lie in the past: a breach from the moment of the change, not of its old deadline."""
     FULFILLED = "fulfilled"

@@ -37,6 +37,8 @@ STATUSES: Final[tuple[Status, ...]] = Status.__args__  # type: ignore[attr-defin
 TICKET_FIELDS: Final = ("status", "priority", "category", "channel", "customer", "contract", "team", "assignee", "tags")
 """The ticket fields that the contract of events names. A helpdesk may add fields of its own."""
 
+REQUESTER: Final = "requester"
+"""The role of the person who asked. It is the only word for a role that breachwatch knows; policies may name others."""
 
 _SHORT: Final = {"id": "i", "type": "t", "source": "s", "seq": "n", "actor": "a", "fields": "f", "public": "p", "at": "@"}
 
@@ -70,6 +72,8 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True, rename=_SHORT, gc=F
     """``escalation.*``: the level asked for, acknowledged or released."""
     impact: str = ""
     """``escalation.requested``: ``production``, ``business_risk`` or nothing."""
+    role: str = ""
+    """The part of the actor in the ticket, in a word of the helpdesk; empty: the event does not state it (``role_of``)."""
     arrived: int = 0
     """Of an old event whose ticket has not settled: when it reached Kafka, epoch microseconds; ``stream.sla.settling``."""
 
@@ -113,3 +117,8 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True, rename=_SHORT, gc=F
 def as_one_text(value: str | list[str]) -> str:
     """The value of a field as one text, for a label: the values of a list are separated by commas."""
     return value if isinstance(value, str) else ", ".join(value)
+
+
+def role_of(event: Event) -> str:
+    """The part of the actor in the ticket. A customer whose event states none is the requester; of others it is empty."""
+    return event.role or (REQUESTER if event.actor == "customer" else "")

@@ -15,7 +15,7 @@ import msgspec
 from stream.wire.instants import END, FIRST, epoch_micros
 from stream.wire.leap_second import without_leap_second
 from stream.wire.ticket_event import FeedTick, Incoming, Wire
-from stream.wire.ticket_fields import InvalidEvent
+from stream.wire.ticket_fields import InvalidEvent, one_form
 
 if TYPE_CHECKING:
     from stream.sla.events import Event
@@ -106,7 +106,10 @@ def read(value: bytes | None, *, max_bytes: int = 1_048_576) -> Incoming | Tick 
         if type(wire) is FeedTick:
             return Tick(wire.source, at)
         actor = wire.actor
-        return Incoming(wire.ticket, wire.event(at, actor.kind if actor else None))
+        event = wire.event(at, actor.kind if actor else None)
+        if actor and actor.role:
+            event = msgspec.structs.replace(event, role=one_form(actor.role))
+        return Incoming(wire.ticket, event)
     except InvalidEvent as error:
         return _rejected(RejectReason.INVALID, error.message, error.path)
     except msgspec.ValidationError as error:

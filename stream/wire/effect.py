@@ -220,7 +220,7 @@ def encode_event(ticket: str, event: Event) -> bytes:
     if event.seq:
         wire["seq"] = event.seq
     if event.actor is not None:
-        wire["actor"] = {"kind": event.actor}
+        wire["actor"] = {"kind": event.actor, "role": event.role} if event.role else {"kind": event.actor}
     for name in _KEYS_OF[event.type]:
         value = getattr(event, name)
         if value != "":

@@ -9,7 +9,7 @@ import msgspec
 from stream.wire.instants import format_instant
 
 if TYPE_CHECKING:
-    from stream.sla.explain.explanation import Deadline, Explanation, Moment, Span
+    from stream.sla.explain.explanation import Deadline, Explanation, Moment, Span, Waiting
 
 _encode: Final = msgspec.json.Encoder().encode
 _ALWAYS_PRESENT: Final = frozenset({"due_at", "ended", "target_seconds", "due_after_seconds", "reason"})
@@ -28,8 +28,21 @@ def encode_explanation(explanation: Explanation) -> bytes:
                 "events": explanation.events,
                 "later_events": explanation.later,
                 "deadlines": [_deadline(deadline) for deadline in explanation.deadlines],
+                "waiting": [_waiting(waiting) for waiting in explanation.waiting] or None,
             }
         )
+    )
+
+
+def _waiting(waiting: Waiting) -> dict[str, Any]:
+    return _without_empty(
+        {
+            "metric": waiting.metric,
+            "field": waiting.field,
+            "timezone": waiting.zone,
+            "starts_at": _instant(waiting.starts),
+            "problem": waiting.problem,
+        }
     )
 
 
@@ -59,6 +72,7 @@ def _deadline(deadline: Deadline) -> dict[str, Any]:
             "never": deadline.never or None,
             "verdict": deadline.verdict,
             "reason": deadline.reason,
+            "terms": list(deadline.terms) or None,
             "elapsed_seconds": _seconds(deadline.elapsed),
             "paused_seconds": _seconds(deadline.paused),
             "spans": [_span(span) for span in deadline.spans],

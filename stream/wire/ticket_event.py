@@ -18,6 +18,7 @@ from stream.wire.instants import AwareTime
 from stream.wire.ticket_fields import Fields, InvalidEvent, Text, one_form, ticket_fields
 
 MAX_ID: Final = 256
+MAX_ROLE: Final = 64
 
 _TIME: Final = (
     r"^(1969-12-31|2200-01-01|(19[7-9][0-9]|2[01][0-9][0-9])-((0[13578]|1[02])-(0[1-9]|[12][0-9]|3[01])|"
@@ -63,6 +64,14 @@ class Actor(msgspec.Struct, frozen=True, gc=False):
     """Who did it. An id beside the kind is ignored: breachwatch needs neither names nor addresses."""
 
     kind: ActorKind
+    role: Annotated[
+        Annotated[str, Meta(max_length=MAX_ROLE)] | None,
+        Meta(
+            description="The part of the actor in the ticket, in a word that policies may name: requester for the person who "
+            "asked, and words of your own such as contact or light_agent. Absent or null: a customer is the requester, and the "
+            "part of others is unknown."
+        ),
+    ] = None
 
 
 class TicketEvent(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag_field="type"):

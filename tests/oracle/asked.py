@@ -39,9 +39,9 @@ def holds(condition: Condition | None, event: Event, fields: Fields) -> bool:
         case FieldIn(field, values):
             value = fields.get(field, "")
             return any(one in values for one in (value if isinstance(value, list) else [value]))
-        case EventIs(types, actors, public):
+        case EventIs(types, actors, public, roles):
             of_type = not types or event.type in types
-            by_actor = not actors or event.actor in actors
+            by_actor = (not actors or event.actor in actors) and (not roles or part_of(event) in roles)
             return of_type and by_actor and (public is None or event.public == public)
         case Changed(names):
             return any(name in event.fields for name in names)
@@ -55,12 +55,17 @@ def holds(condition: Condition | None, event: Event, fields: Fields) -> bool:
             return True
 
 
+def part_of(event: Event) -> str:
+    """Rule 4: the part that the actor of an event has in the ticket."""
+    return "requester" if event.actor == "customer" and not event.role else event.role
+
+
 def touches(condition: Condition | None, event: Event, changed: set[str]) -> bool:
     """Whether the condition speaks of the event's type (or of any, by its actor alone), or of a field that changed."""
     match condition:
         case FieldIn(field, _):
             return field in changed
-        case EventIs(types, _, _):
+        case EventIs(types):
             return not types or event.type in types
         case Changed(names):
             return bool(names & changed)
@@ -96,10 +101,12 @@ class Record:
         solved = ("solved", "closed")
         if before.get("status") in solved and fields.get("status") not in solved:
             fields["@accepted"] = ""
-        if event.type == "comment.added" and event.public and event.actor == "agent":
-            fields |= {"@answered": "yes", "@waiting": ""}
-        if event.type == "comment.added" and event.public and event.actor == "customer":
-            fields["@waiting"] = "yes"
+        if event.type == "comment.added" and event.public:
+            asks = part_of(event) == "requester"
+            if asks or (event.actor == "customer" and not fields.get("@waiting")):
+                fields["@waiting"] = "yes" if asks else "contact"
+            elif event.actor == "agent":
+                fields |= {"@answered": "yes", "@waiting": ""}
         if event.type == "dependency.started":
             self.parties.add(event.party)
         if event.type == "dependency.ended":
@@ -117,7 +124,7 @@ class Record:
         if event.type == "ticket.restored" or (opened and self.deleted_since is not None and event.at > self.deleted_since):
             self.gone = False
         self.back = gone and not self.gone
-        told = "status" in fields or bool(fields.get("priority")) or fields.get("@waiting") == "yes"
+        told = "status" in fields or bool(fields.get("priority")) or bool(fields.get("@waiting"))
         open_ = told or event.type == "escalation.requested"
         if open_ and not self.begun and not self.gone:
             self.begun = True
@@ -203,8 +210,9 @@ def _of_one_event(condition: Condition) -> bool:
 
 def matters(metric: Metric, phase: str) -> list[Condition | None]:
     """The conditions on which it depends, in that phase, what an event does to the stopwatch."""
+    by_date: list[Condition | None] = [Changed(frozenset({metric.starts_at}))] if metric.starts_at else []
     if phase in ("running", "paused"):
         return [metric.cancels, metric.stops, metric.restarts, metric.pauses, metric.resumes]
     if phase == "idle" or metric.again is Again.CYCLE:
-        return [metric.starts, metric.stops, metric.cancels, metric.pauses]
-    return [metric.reopens, metric.stops, metric.cancels, metric.pauses] if metric.again is Again.CONTINUE else []
+        return [metric.starts, metric.stops, metric.cancels, metric.pauses, *by_date]
+    return [metric.reopens, metric.stops, metric.cancels, metric.pauses, *by_date] if metric.again is Again.CONTINUE else []

@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from stream.sla.events import Event
 from tests.oracle.asked import Fields, Record, moves, turns
+from tests.oracle.dated import in_time, starts_now
 from tests.oracle.promised import (
     MINUTE,
+    WALL,
+    WALL_PAUSES,
     EscalationState,
     Offer,
     ResolvedCommitment,
@@ -110,8 +113,11 @@ def replayed(metric: Metric, hours: Mapping[str, OpenMinutes], events: Sequence[
     for minute in range(past[0].at // MINUTE, now) if past else ():
         for event in [one for one in past if one.at // MINUTE == minute]:
             real, changed = record.after(event)
-            for move in turns(metric, watch.phase, real, changed, record):
+            given = turns(metric, watch.phase, real, changed, record)
+            for move in in_time(metric, watch, given, record.fields, minute):
                 watch.take(move, minute)
+        for move in starts_now(metric, watch, record, minute):
+            watch.take(move, minute)
         if watch.phase == "running":
             watch.run(minute)
     return watch
@@ -184,6 +190,7 @@ class Changing:
         climbing = {n for n, one in self.climbing.escalations.items() if self._new_ladder(names, one, n) in laddered}
         asked = Event(story.now * MINUTE, "", "", "")  # type: ignore[arg-type]
         given = moves(metric, watch.phase, asked, fields) if watch.phase in ("idle", "running", "paused") else []
+        given = in_time(metric, watch, given, fields, story.now)
         for move in given if not self.record.gone else []:
             known = watch.cycle > 0
             if move not in _ENDS:
@@ -235,7 +242,7 @@ class Changing:
     def _ladders_before(self, earlier: Sequence[Policy], names: Names, fields: Fields) -> dict[str, ResolvedLadder]:
         found = {}
         for name, high in self.climbing.escalations.items():
-            ladders = offered(earlier, fields, self.story.watches[high.metric].began)[1]
+            ladders = offered(earlier, fields, self.story.watches[high.metric].began, self.story.hours)[1]
             for old, resolved_ladder in ladders.items():
                 if name in (names.ladder(names.policy(resolved_ladder.policy), old), old):
                     found[name] = resolved_ladder
@@ -263,18 +270,18 @@ class Changing:
         self, one: ResolvedCommitment, offer: Offer, watch: Watch, granted: tuple[int | None, Mapping[str, OpenMinutes]]
     ) -> None:
         keeping, old = self.keeping, one.offer
-        before = (one.due, one.target, one.by_days, one.clock == "", _named(old))
+        before = (one.due, one.target, one.by_days, _way(one.clock), _named(old))
         renamed = old.commitment.name != offer.commitment.name
         one.policy = offer.policy.name
         if one.unjudged:
             one.offer, one.cycle = offer, watch.cycle
         else:
             keeping.aim_at(one, offer, watch, granted)
-        if (one.due, one.target, one.by_days, one.clock == "", _named(offer)) == before and not renamed:
+        if (one.due, one.target, one.by_days, _way(one.clock), _named(offer)) == before and not renamed:
             return
         keeping.warn_anew(one, watch)
         keeping.tell(one, "retargeted")
-        if one.due is not None and one.due < self.story.now:
+        if keeping.is_past(one):
             keeping.breach(one)
 
     def _waiting(self, earlier: Sequence[Policy], names: Names, fields: Fields) -> dict[str, list[str]]:
@@ -282,7 +289,7 @@ class Changing:
         found = {}
         for name, high in self.climbing.escalations.items():
             watch = self.story.watches[high.metric]
-            resolved_ladder = offered(earlier, fields, watch.began)[1].get(name)
+            resolved_ladder = offered(earlier, fields, watch.began, self.story.hours)[1].get(name)
             if resolved_ladder is not None and watch.on:
                 policy = names.policy(resolved_ladder.policy)
                 ladder = names.ladder(policy, name)
@@ -315,3 +322,8 @@ class Changing:
 
 def _named(offer: Offer) -> tuple[str, int, str, str]:
     return offer.policy.name, offer.policy.version, offer.calendar, offer.commitment.metric.name
+
+
+def _way(clock: str) -> tuple[bool, bool]:
+    """How a target counts, whichever the calendar."""
+    return clock == WALL, clock.endswith(WALL_PAUSES)

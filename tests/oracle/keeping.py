@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from stream.sla.policy.policy import OnChange
 from tests.oracle.hours import length
-from tests.oracle.promised import WALL, Offer, ResolvedCommitment, Story, Watch, offered, reached
+from tests.oracle.promised import WALL, WALL_PAUSES, Offer, ResolvedCommitment, Story, Watch, clocks_of, offered, reached
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -44,13 +44,22 @@ class Keeping:
                 self._aim(resolved, watch)
                 self.tell(resolved, "paused" if move == "pause" else "resumed")
 
+    def look_before(self) -> None:
+        """What is reached before anything happens in this minute, where reached is breached: rule 17."""
+        for resolved in self.story.commitments.values():
+            watch = self.story.watches[resolved.metric]
+            if not resolved.strict or resolved.verdict != "pending" or not watch.on or resolved.allowance is None:
+                continue
+            if watch.has_shown(resolved.clock, resolved.allowance, resolved.not_before, self.story.now, strict=True):
+                self.breach(resolved)
+
     def look(self) -> None:
         for resolved in self.story.commitments.values():
             watch = self.story.watches[resolved.metric]
             if resolved.verdict != "pending" or not watch.on:
                 continue
             if resolved.allowance is not None and watch.has_shown(
-                resolved.clock, resolved.allowance, resolved.not_before, self.story.now
+                resolved.clock, resolved.allowance, resolved.not_before, self.story.now, strict=resolved.strict
             ):
                 self.breach(resolved)
                 continue
@@ -70,7 +79,7 @@ class Keeping:
         if resolved is None:
             return
         watch = self.story.watches[resolved.metric]
-        offer = offered(self.story.policies, before, watch.began)[0].get(named)
+        offer = offered(self.story.policies, before, watch.began, self.story.hours)[0].get(named)
         if offer is None:
             return
         hours, cap = self.story.hours[offer.calendar], offer.commitment.extension_cap
@@ -118,7 +127,7 @@ class Keeping:
         resolved = self.story.commitments[name] = ResolvedCommitment(offer, watch.cycle, policy=offer.policy.name)
         self._set_target(resolved, offer, watch)
         self._aim(resolved, watch)
-        if deployed and resolved.due is not None and resolved.due < self.story.now:
+        if deployed and self.is_past(resolved):
             resolved.target, resolved.due, resolved.unjudged = None, None, True
         self.tell(resolved, "started")
         if watch.phase == "paused":
@@ -162,7 +171,7 @@ class Keeping:
                 hours = self.story.hours[offer.calendar]
                 resolved.extension = sum(hours.is_open(minute) for minute in range(start, start + resolved.extension))
             else:
-                moved = old_hours[clock].add(start, resolved.extension)
+                moved = old_hours[clock.removesuffix(WALL_PAUSES)].add(start, resolved.extension)
                 resolved.extension = resolved.extension if moved is None else moved - start
         self._measure_anew(resolved, watch)
         self._aim(resolved, watch)
@@ -175,7 +184,7 @@ class Keeping:
         return watch.first_showed(resolved.clock, allowance, self.story.now, resolved.not_before)
 
     def _measure_anew(self, resolved: ResolvedCommitment, watch: Watch) -> None:
-        clocks = (WALL, *self.story.hours)
+        clocks = clocks_of(self.story.hours)
         if resolved.begins_minute is not None:
             resolved.begins_at = {clock: watch.count(clock, resolved.begins_minute) for clock in clocks}
         if resolved.used_minute is not None:
@@ -187,13 +196,16 @@ class Keeping:
         if offer.target:
             begins = watch.began if resolved.begins_minute is None else resolved.begins_minute
             business, resolved.target, resolved.not_before = length(offer.target, self.story.hours[offer.calendar], begins)
-            resolved.clock = offer.calendar if business else WALL
+            on_wall = WALL_PAUSES if offer.commitment.pause_time == "wall" else ""
+            resolved.clock = offer.calendar + on_wall if business else WALL
 
     def _aim(self, resolved: ResolvedCommitment, watch: Watch) -> None:
         """Rule 19: find the deadline in sight."""
         allowance = resolved.allowance
         resolved.due = (
-            None if allowance is None else watch.first_showed(resolved.clock, allowance, self.story.now, resolved.not_before)
+            None
+            if allowance is None
+            else watch.first_showed(resolved.clock, allowance, self.story.now, resolved.not_before, strict=resolved.strict)
         )
 
     def warn_anew(self, resolved: ResolvedCommitment, watch: Watch) -> None:
@@ -213,7 +225,7 @@ class Keeping:
             elif resolved.target is None:
                 resolved.verdict = "measured"
                 self.tell(resolved, "measured")
-            elif resolved.due is not None and resolved.due < self.story.now:
+            elif self.is_past(resolved):
                 self.breach(resolved)
             else:
                 resolved.verdict = "met"
@@ -221,6 +233,9 @@ class Keeping:
         if resolved.verdict == "breached" and move not in ("cancel", "halt") and not timer:
             resolved.verdict = "late"
             self.tell(resolved, "met_late")
+
+    def is_past(self, resolved: ResolvedCommitment) -> bool:
+        return resolved.due is not None and resolved.due < self.story.now + resolved.strict
 
     def breach(self, resolved: ResolvedCommitment) -> None:
         resolved.verdict = "breached"

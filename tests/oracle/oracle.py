@@ -17,8 +17,9 @@ The ticket
  4. A ticket begins with its creation, or with the first event after which it has a status, a priority or a customer who
     waits, or with a request for escalation; while it is merged or deleted it does not begin. A creation makes the status
     ``new`` if none is known, and never sets one back to it. Only what an event sets to another value changes. An agent's public
-    comment answers; a customer's waits until answered; a ticket that becomes solved or closed unanswered is dealt with. An
-    acceptance is forgotten when the ticket is solved or closed no more.
+    comment answers, unless he is the requester; that of the requester, or of another person of the customer, waits until
+    answered. A customer whose event states no role is the requester. A ticket that becomes solved or closed unanswered is dealt
+    with. An acceptance is forgotten when the ticket is solved or closed no more.
 4a. Merged or deleted: every stopwatch that is on is halted and none starts. What is pending is cancelled, a ladder released.
     It is restored by that event, and a deleted one when a later change gives it another status that is not solved or closed.
     Then every row is asked. What was halted runs as soon as ``stops`` and ``cancels`` do not hold, and is paused at once where
@@ -52,6 +53,8 @@ What is promised
 Verdicts
 17. A promise is breached in the first minute of its being open in which its stopwatch has, while it ran, shown the allowance
     or more. (Used up at the very instant a pause begins is not yet used up.) ``due_at`` is when it first showed that.
+    With ``at_deadline: breached`` it is breached at the first instant of that minute, before the events and the sets of that
+    minute, and also where it was used up at the very instant a pause or a stop began; so also at the instant ``until``.
 18. Stopped or restarted before: met; or measured, without a target. Stopped after: met late, once a reopening. Reopened, a
     promise that was met is open again, with what is promised by then, and one met late is breached as before. A timer
     elapses instead, and is cancelled when it stops before; of its restart nothing is said but the new start.
@@ -112,6 +115,21 @@ Business days
     last open minute or at the time of day of the start; if that is not after the start, on the next business day. With a
     cut-off, a start after it, or on no business day, counts as on the next one. Its target is the business time up to its
     end; and it is not shown before that end.
+What comes in out of hours
+44. A condition may ask how a clock started: in hours if the calendar on which the commitment or ladder counts was open in the
+    minute in which the cycle of its stopwatch began, else out of hours. A new set answers by its own calendars.
+
+Dates
+43. A stopwatch with ``starts_at`` starts in the minute of the date that its field has, after all else in that minute, or with
+    the first event after that minute with which it may: where ``starts`` holds, and neither ``stops`` nor ``cancels`` does. So
+    it is never taken as over from the start. A new cycle needs a date after the minute in which the cycle before ended. What
+    is no date is as good as none. A date begins with the first minute of the day in the row's zone; of a local time that the
+    clocks show twice, it is the first, and of one that they skip, the minute after.
+
+Pauses on the wall
+42. With ``pause_time: wall`` a business target counts as if all minutes in which the stopwatch ran followed each other from the
+    minute of its start on: the n-th of them counts if the calendar opens the n-th minute from the start. So do its warnings
+    and levels in business time. That is another clock than the calendar's own: rule 15 holds when one takes the other's place.
 """
 
 from __future__ import annotations
@@ -122,6 +140,7 @@ from typing import TYPE_CHECKING
 from tests.oracle.asked import Record, in_turn, turns
 from tests.oracle.changing import Change, Changing, Names, joined, know_former, rows_of
 from tests.oracle.climbing import Climbing
+from tests.oracle.dated import in_time, starts_now
 from tests.oracle.keeping import Keeping
 from tests.oracle.promised import MINUTE, Expected, Story, Watch
 
@@ -179,13 +198,19 @@ def tell(
         know_former(ticket.story, known, of)
     for minute in range(ordered[0].at // MINUTE, max(-(-until // MINUTE), ordered[-1].at // MINUTE + 1)):
         ticket.story.now = minute
+        if minute * MINUTE <= until:
+            ticket.commitments.look_before()
         while ahead and ahead[0].minute <= minute and minute * MINUTE < until:
             ticket.rows = ticket.changing.change(ahead.pop(0), ticket.rows, ordered)
         for event in at_minute.get(minute, ()):
             ticket.hear(event)
         if minute * MINUTE < until:
             ticket.look()
+            ticket.look_at_dates()
         ticket.pass_by()
+    ticket.story.now += 1
+    if ticket.story.now * MINUTE <= until:
+        ticket.commitments.look_before()
     return ticket.story
 
 
@@ -210,7 +235,8 @@ class _Ticket:
         event, changed = self.record.after(event)
         for name, metric in self.rows.items():
             watch = self.story.watches[name]
-            for move in turns(metric, watch.phase, event, changed, self.record):
+            given = turns(metric, watch.phase, event, changed, self.record)
+            for move in in_time(metric, watch, given, self.record.fields, self.story.now):
                 self._move(name, watch, move, before)
         if event.type == "extension.granted":
             self.commitments.extend(event, before)
@@ -224,6 +250,17 @@ class _Ticket:
         self.commitments.look()
         while self.ladders.look():
             pass
+
+    def look_at_dates(self) -> None:
+        fields, watches = self.record.fields, self.story.watches
+        found = {name: starts_now(metric, watches[name], self.record, self.story.now) for name, metric in self.rows.items()}
+        for name, given in found.items():
+            for move in given:
+                self._move(name, watches[name], move, fields)
+        if any(found.values()):
+            self.commitments.lay(fields)
+            self.ladders.lay(fields, fields)
+            self.look()
 
     def pass_by(self) -> None:
         for watch in self.story.watches.values():

@@ -21,6 +21,8 @@ MINUTE = 60_000_000
 NOBODY = Event(at=0, id="", type="ticket.changed", source="")
 WALL = ""
 """The clock of the wall, where a calendar's name would stand."""
+WALL_PAUSES = "~"
+"""After the name of a calendar: its clock where pauses count on the wall, rule 42."""
 
 
 class Expected(NamedTuple):
@@ -55,7 +57,7 @@ class Story:
 
     def offered(self, metric: str, fields: Fields) -> tuple[dict[str, Offer], dict[str, ResolvedLadder]]:
         """What is promised to these fields on the stopwatch of a row."""
-        offers, ladders = offered(self.policies, fields, self.watches[metric].began)
+        offers, ladders = offered(self.policies, fields, self.watches[metric].began, self.hours)
         on_row = {name: offer for name, offer in offers.items() if offer.commitment.metric.name == metric}
         return on_row, {
             name: resolved_ladder for name, resolved_ladder in ladders.items() if resolved_ladder.metric.name == metric
@@ -76,6 +78,8 @@ class Watch:
     phase: str = "idle"
     cycle: int = 0
     began: int = 0
+    over: int = 0
+    """When it was stopped or cancelled."""
     ran: list[int] = field(default_factory=list)
     counts: dict[str, int] = field(default_factory=dict)
     """By clock: how many of these minutes counted."""
@@ -89,26 +93,30 @@ class Watch:
             self.cycle += 1
             self.began = minute
             self.ran = []
-            self.counts = dict.fromkeys((WALL, *self.hours), 0)
+            self.counts = dict.fromkeys(clocks_of(self.hours), 0)
         after = {"pause": "paused", "stop": "stopped", "skip": "stopped", "cancel": "cancelled"}
         after["halt"] = "halted while paused" if self.phase == "paused" else "halted"
         self.phase = after.get(move, "running")
+        if self.phase in ("stopped", "cancelled"):
+            self.over = minute
 
     def count_anew(self, hours: Mapping[str, OpenMinutes]) -> None:
         """The calendars are others than before."""
         self.hours = hours
         if self.cycle:
-            self.counts = {clock: self.count(clock, self.ran[-1] + 1 if self.ran else 0) for clock in (WALL, *hours)}
+            self.counts = {clock: self.count(clock, self.ran[-1] + 1 if self.ran else 0) for clock in clocks_of(hours)}
 
     def count(self, clock: str, until: int) -> int:
         """How many of the minutes in which it ran up to then counted."""
-        return sum(self._counts(clock, minute) for minute in self.ran if minute < until)
+        return sum(self._counts(clock, minute, place) for place, minute in enumerate(self.ran) if minute < until)
 
     def a_minute_ago(self, now: int) -> Watch:
         """As it stood before the minute that ended now."""
         ran = self.ran[:-1] if self.ran and self.ran[-1] == now - 1 else self.ran
         last = self.ran[len(ran) :]
-        counts = {clock: count - sum(self._counts(clock, minute) for minute in last) for clock, count in self.counts.items()}
+        counts = {
+            clock: count - sum(self._counts(clock, minute, len(ran)) for minute in last) for clock, count in self.counts.items()
+        }
         return replace(self, ran=ran, counts=counts)
 
     def run(self, minute: int) -> None:
@@ -116,42 +124,63 @@ class Watch:
         self.ran.append(minute)
         self.counts[WALL] += 1
         day, of_day = divmod(minute, DAY)
+        laid = divmod(self.began + len(self.ran) - 1, DAY)
         for clock, hours in self.hours.items():
             self.counts[clock] += hours.open_minutes(day)[of_day]
+            self.counts[clock + WALL_PAUSES] += hours.open_minutes(laid[0])[laid[1]]
 
     def reading(self, clock: str) -> int:
         """The highest reading it showed while it ran: minutes used, or -1 if it has not run at all."""
         if self.phase == "running":
             return self.counts[clock]
-        return self.counts[clock] - self._counts(clock, self.ran[-1]) if self.ran else -1
+        return self.counts[clock] - self._counts(clock, self.ran[-1], len(self.ran) - 1) if self.ran else -1
 
-    def has_shown(self, clock: str, minutes: int, not_before: int, now: int) -> bool:
+    def has_shown(self, clock: str, minutes: int, not_before: int, now: int, *, strict: bool = False) -> bool:
         """It has run at a minute, not before that one, at which it showed so much."""
-        if self.reading(clock) < minutes:
+        if (self.counts[clock] if strict else self.reading(clock)) < minutes:
             return False
         if not not_before:
             return True
-        showed = self.first_showed(clock, minutes, now, not_before)
+        showed = self.first_showed(clock, minutes, now, not_before, strict=strict)
         return showed is not None and showed <= now
 
-    def first_showed(self, clock: str, minutes: int, now: int, not_before: int = 0) -> int | None:
-        """The first minute, not before that one, at which it ran and showed so much: in the past, or ahead if it goes on."""
+    def first_showed(self, clock: str, minutes: int, now: int, not_before: int = 0, *, strict: bool = False) -> int | None:
+        """The first minute, not before that one, at which it ran and showed so much: in the past, or ahead if it goes on.
+
+        ``strict``: or at which it ceased to run and showed so much.
+        """
         used = 0
-        for minute in self.ran:
-            if used >= minutes and minute >= not_before:
+        for place, minute in enumerate(self.ran):
+            if used >= minutes and self._laid(clock, minute, place) >= not_before:
                 return minute
-            used += self._counts(clock, minute)
+            used += self._counts(clock, minute, place)
+            if strict and used >= minutes and self._laid(clock, minute, place) + 1 >= not_before:
+                return minute + 1
         if self.phase != "running":
             return None
+        place = len(self.ran)
         while used < minutes:
-            if clock != WALL and self.hours[clock].is_over(now):
+            if clock != WALL and self.hours[clock.removesuffix(WALL_PAUSES)].is_over(self._laid(clock, now, place)):
                 return None
-            used += self._counts(clock, now)
+            used += self._counts(clock, now, place)
             now += 1
-        return max(now, not_before)
+            place += 1
+        return now + max(not_before - self._laid(clock, now, place), 0)
 
-    def _counts(self, clock: str, minute: int) -> int:
+    def _laid(self, clock: str, minute: int, place: int) -> int:
+        """The minute that the calendar is asked for."""
+        return self.began + place if clock.endswith(WALL_PAUSES) else minute
+
+    def _counts(self, clock: str, minute: int, place: int) -> int:
+        """``place``: of the minute among those in which it ran."""
+        if clock.endswith(WALL_PAUSES):
+            clock, minute = clock.removesuffix(WALL_PAUSES), self.began + place
         return 1 if clock == WALL else self.hours[clock].is_open(minute)
+
+
+def clocks_of(hours: Mapping[str, OpenMinutes]) -> list[str]:
+    """Every clock on which something may count."""
+    return [WALL, *hours, *(name + WALL_PAUSES for name in hours)]
 
 
 @dataclass
@@ -186,6 +215,11 @@ class ResolvedCommitment:
     @property
     def metric(self) -> str:
         return self.offer.commitment.metric.name
+
+    @property
+    def strict(self) -> bool:
+        """Rule 17: reached is breached."""
+        return self.offer.commitment.at_deadline == "breached"
 
     @property
     def allowance(self) -> int | None:
@@ -257,22 +291,32 @@ def first_applying(policies: Sequence[Policy], fields: Fields, began: int) -> Po
     return None
 
 
-def offered(policies: Sequence[Policy], fields: Fields, began: int) -> tuple[dict[str, Offer], dict[str, ResolvedLadder]]:
-    """What is promised to a ticket with these fields on a stopwatch whose cycle began at that minute: rules 10 to 12."""
+def offered(
+    policies: Sequence[Policy], fields: Fields, began: int, hours: Mapping[str, OpenMinutes]
+) -> tuple[dict[str, Offer], dict[str, ResolvedLadder]]:
+    """What is promised to a ticket with these fields on a stopwatch whose cycle began at that minute: rules 10 to 12, 41."""
     policy = first_applying(policies, fields, began)
     if policy is None:
         return {}, {}
     usual = choose(policy.calendar, fields)
     offers, ladders = {}, {}
+
+    def asked(calendar: str) -> Fields:
+        return {**fields, "@started": "in_hours" if hours[calendar].is_open(began) else "out_of_hours"}
+
     for commitment in policy.commitments:
-        if holds(commitment.when, NOBODY, fields):
-            own = choose(commitment.calendar, fields) if commitment.calendar else None
-            target = choose(commitment.target, fields)
-            thresholds = choose(commitment.warn_at, fields) or ()
+        own = (choose(commitment.calendar, fields) if commitment.calendar else None) or usual
+        known = asked(own)
+        if holds(commitment.when, NOBODY, known):
+            target = choose(commitment.target, known)
+            thresholds = choose(commitment.warn_at, known) or ()
             text = "" if target is None else target.text
-            offers[commitment.name] = Offer(policy, own or usual, commitment, text, thresholds)
+            offers[commitment.name] = Offer(policy, own, commitment, text, thresholds)
     for ladder in policy.ladders:
-        if not holds(ladder.when, NOBODY, fields) or (ladder.commitment and ladder.commitment not in offers):
+        if ladder.commitment and ladder.commitment not in offers:
+            continue
+        fields = asked(offers[ladder.commitment].calendar if ladder.commitment else usual)
+        if not holds(ladder.when, NOBODY, fields):
             continue
         levels = tuple((level, threshold) for level in ladder.levels if (threshold := choose(level.at, fields)) is not None)
         chosen = {level.name: choose(level.assign_to, fields) for level in ladder.levels if level.assign_to is not None}
@@ -304,6 +348,8 @@ def reached(threshold: Threshold, resolved: ResolvedCommitment | None, watch: Wa
     used_minute = None if resolved is None or threshold.kind is not ThresholdKind.USED else resolved.used_minute
     business, minutes, not_before = length(text, hours, watch.began if used_minute is None else used_minute)
     clock = calendar if business else WALL
+    if business and resolved is not None and resolved.clock.endswith(WALL_PAUSES):
+        clock += WALL_PAUSES
     if threshold.kind is ThresholdKind.USED:
         used = minutes + (0 if resolved is None else resolved.used_from.get(clock, 0))
         return watch.has_shown(clock, used, not_before, now)
@@ -322,4 +368,4 @@ def reached(threshold: Threshold, resolved: ResolvedCommitment | None, watch: Wa
 
 def clock_on(clock: str, calendar: str) -> str:
     """A business clock read on the calendar that the fields now give."""
-    return WALL if clock == WALL else calendar
+    return WALL if clock == WALL else calendar + WALL_PAUSES * clock.endswith(WALL_PAUSES)

@@ -7,16 +7,16 @@ strategies would do for a failure, ``smallest`` does: it leaves out what the fai
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from stream.language.calendars import read_calendar
-from stream.sla.calendar.duration import Duration
+from stream.sla.calendar.duration import Clock, Duration
 from stream.sla.events import STATUSES, Event
 from stream.sla.policy.conditions import ALWAYS, AnyOf, Condition, EventIs, FieldIn, Not
 from stream.sla.policy.metric import BEGUN, BUILT_IN, SOLVED, Again, Metric
-from stream.sla.policy.policy import Choice, Commitment, Ladder, LadderKind, Level, OnChange, Policy, Threshold
+from stream.sla.policy.policy import AtDeadline, Choice, Commitment, Ladder, LadderKind, Level, OnChange, Policy, Threshold
 from stream.sla.policy.resolve import PolicySet
 from tests.oracle.hours import OpenMinutes
 from tests.unit.sla.given import HOUR, MINUTE, after, left, share, used
@@ -82,6 +82,14 @@ OWN_ROWS = {
         again=Again.CYCLE,
     ),
 }
+_BY = frozenset({"comment.added"})
+OWN_ROWS["asking"] = Metric(
+    "asking",
+    starts=FieldIn("@waiting", frozenset({"yes"})),
+    stops=AnyOf((EventIs(_BY, frozenset({"agent"}), True, frozenset({""})), SOLVED)),
+    cancels=EventIs(_BY, roles=frozenset({"contact"})),
+    again=Again.CYCLE,
+)
 ROWS = {**BUILT_IN, **OWN_ROWS}
 USUAL_ROWS = ["resolution", "resolution", "first_response", "next_response", "agent_work", "patient"]
 CHANGES: dict[str, list[str]] = {
@@ -104,6 +112,7 @@ RARE = [
     "dependency.ended",
 ]
 GOLD = FieldIn("contract", frozenset({"gold"}))
+OUT_OF_HOURS = FieldIn("@started", frozenset({"out_of_hours"}))
 P1, P2 = (FieldIn("priority", frozenset({name})) for name in ("p1", "p2"))
 
 
@@ -128,6 +137,16 @@ def read(name: str, data: dict[str, Any]) -> Calendar:
 
 
 FAST = {name: read(name, data) for name, data in CALENDARS.items()}
+ROWS["planned"] = OWN_ROWS["planned"] = Metric(
+    "planned",
+    starts=ALWAYS,
+    stops=AnyOf((SOLVED, EventIs(frozenset({"comment.added"}), frozenset({"agent"}), True))),
+    pauses=FieldIn("status", frozenset({"pending"})),
+    cancels=FieldIn("team", frozenset({"b"})),
+    again=Again.CYCLE,
+    starts_at="date",
+    zone=FAST["office"].zone,
+)
 SLOW = {name: OpenMinutes(data) for name, data in CALENDARS.items()}
 
 
@@ -143,6 +162,8 @@ def scene(seed: int) -> Scene:
     }
     type_: Any = random.choice(["ticket.created"] * 5 + ["ticket.changed"])
     actor: Any = random.choice(["customer", "customer", "customer", "agent"])
+    if random.random() < 0.4:
+        fields["date"] = _date(random, start)
     first = Event(at=start, id="e0", type=type_, source="s", seq=-1, actor=actor, fields=fields)
     events = [first, *[_event(random, number, start) for number in range(1, random.randint(3, 16))]]
     events += _bursts(Random(f"bursts of {seed}"), events)
@@ -198,7 +219,21 @@ def _commitments(random: Random, *, several: bool) -> tuple[Commitment, ...]:
         mode = random.choice([OnChange.CARRY, OnChange.CARRY, OnChange.FORWARD, OnChange.RESET])
         cap = random.choice([None, Duration.parse("2h"), Duration.parse("1bd")])
         target, thresholds = _targets(random)
-        made.append(Commitment(name, ROWS[metric], target, thresholds, _which(random), calendar, None, mode, cap))
+        made.append(
+            Commitment(
+                name,
+                ROWS[metric],
+                target,
+                thresholds,
+                _whether(random),
+                calendar,
+                None,
+                mode,
+                cap,
+                at_deadline=AtDeadline.MET if ROWS[metric].timer else random.choice([*AtDeadline, AtDeadline.MET]),
+                pause_time=random.choice([*Clock, Clock.BUSINESS]),
+            )
+        )
     return tuple(made)
 
 
@@ -216,6 +251,8 @@ def _targets(random: Random) -> tuple[Choice[Duration], Choice[tuple[Threshold, 
         return Choice.fixed(one), random.choice([Choice.fixed(thresholds), Choice(((P1, thresholds), (P2, more)))])
     if way < 0.3:
         return Choice(((P2, one),)), Choice(((P2, thresholds),))
+    if way < 0.5:
+        return Choice(((OUT_OF_HOURS, one), (ALWAYS, other))), Choice(((Not(OUT_OF_HOURS), thresholds), (P2, more)))
     return Choice(((P1, one), (P2, other))), Choice(((P1, thresholds), (P2, more)))
 
 
@@ -261,7 +298,7 @@ def _ladders(random: Random, policy: str, below: Commitment, *, several: bool) -
         levels,
         metric=metric,
         commitment=on,
-        when=_which(random),
+        when=_whether(random),
         raise_again_after=wait(),
         on_request=random.choice(["", "one", "two"]),
         request_after=random.choice(["", below.name]),
@@ -273,6 +310,11 @@ def _ladders(random: Random, policy: str, below: Commitment, *, several: bool) -
 def _which(random: Random) -> Condition:
     which: list[Condition] = [*[ALWAYS] * 8, GOLD, Not(GOLD)]
     return random.choice(which)
+
+
+def _whether(random: Random) -> Condition:
+    """As ``_which``, but of a commitment or a ladder, which may ask how its clock started."""
+    return random.choice([_which(random), _which(random), _which(random), OUT_OF_HOURS, Not(OUT_OF_HOURS)])
 
 
 def _by_priority(random: Random, value: Callable[[], Any]) -> Choice[Any]:
@@ -317,9 +359,12 @@ def _event(random: Random, number: int, start: int) -> Event:
             ["status"] * 5 + ["priority"] * 3 + ["contract", "team", "team", "review"], k=random.randint(1, 2)
         )
         more["fields"] = {name: random.choice(CHANGES[name]) for name in names}
+        if random.random() < 0.25:
+            more["fields"]["date"] = _date(random, start)
     elif type_ == "comment.added":
         more["actor"] = random.choice(["agent", "agent", "customer", "customer", "bot"])
         more["public"] = random.random() < 0.8
+        more["role"] = random.choice(["", "", "", "requester", "contact"])
     elif type_ == "extension.granted":
         more |= {"commitment": random.choice([*sorted(ROWS), *USUAL_ROWS]), "by": random.choice(["30m", "1h", "1bh"])}
     elif type_.startswith("escalation."):
@@ -329,3 +374,10 @@ def _event(random: Random, number: int, start: int) -> Event:
     elif type_ == "resolution.accepted":
         more["by"] = "customer"
     return Event(at=start + minutes * MINUTE, id=f"e{number}", type=type_, source="s", **more)  # type: ignore[arg-type]
+
+
+def _date(random: Random, start: int) -> str:
+    """A date, a local time or an instant at or after about the beginning, or something else."""
+    day = datetime.fromtimestamp(start // 1_000_000, UTC) + timedelta(days=random.randint(-1, DAYS - 2))
+    forms = ["%Y-%m-%d", "%Y-%m-%d", "%Y-%m-%dT02:30", "%Y-%m-%d 14:00", "%Y-%m-%dT%H:%M+00:00", "soon", ""]
+    return day.strftime(random.choice(forms))

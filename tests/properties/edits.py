@@ -10,15 +10,26 @@ from dataclasses import replace
 from random import Random
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from stream.sla.calendar.duration import Duration
+from stream.sla.calendar.duration import Clock, Duration
 from stream.sla.engine import Engine
 from stream.sla.events import Event
 from stream.sla.policy.conditions import ALWAYS, AnyOf, Condition, EventIs, FieldIn, Not
 from stream.sla.policy.metric import BEGUN, BUILT_IN, SOLVED, Again, Metric, row_name
-from stream.sla.policy.policy import Choice, Commitment, Ladder, LadderKind, Level, OnChange, Policy, Threshold, ThresholdKind
+from stream.sla.policy.policy import (
+    AtDeadline,
+    Choice,
+    Commitment,
+    Ladder,
+    LadderKind,
+    Level,
+    OnChange,
+    Policy,
+    Threshold,
+    ThresholdKind,
+)
 from stream.sla.policy.resolve import PolicySet
 from stream.sla.policy.timeline import Deployments
-from tests.oracle.scenes import CALENDARS, DELAYS, GOLD, P1, P2, Scene, read, scene
+from tests.oracle.scenes import CALENDARS, DELAYS, FAST, GOLD, OUT_OF_HOURS, P1, P2, Scene, read, scene
 from tests.unit.sla.given import HOUR, MINUTE, after, left, share, used
 
 if TYPE_CHECKING:
@@ -48,6 +59,9 @@ PARTS: list[dict[str, Any]] = [
     {"starts": FieldIn("team", frozenset({"a"}))},
     {"starts": Not(SOLVED)},
     {"restarts": AGENT_ANSWERS},
+    {"starts_at": "date", "starts": ALWAYS, "zone": FAST["night"].zone},
+    {"starts_at": "date", "starts": GOLD},
+    {"starts_at": ""},
 ]
 WEEKS: list[dict[str, Any]] = [
     {"mon-sun": ["00:00-24:00"]},
@@ -113,6 +127,7 @@ def _target(random: Random, world: World, _start: int) -> World | None:
 def _targets(random: Random, *, by_days: bool) -> Choice[Duration]:
     one, other = (Duration.parse_any(text) for text in random.sample([*TARGETS, *(DELAYS if by_days else [])], 2))
     forms = [Choice.fixed(one), Choice.fixed(one), Choice(((P1, one), (P2, other))), Choice(((P2, one),))]
+    forms.append(Choice(((OUT_OF_HOURS, one), (ALWAYS, other))))
     return random.choice(forms)
 
 
@@ -123,7 +138,7 @@ def _warnings(random: Random, world: World, _start: int) -> World | None:
 
 
 def _when(random: Random, world: World, _start: int) -> World | None:
-    return _of_commitment(random, world, lambda one: replace(one, when=_which(random)))
+    return _of_commitment(random, world, lambda one: replace(one, when=random.choice([_which(random), OUT_OF_HOURS])))
 
 
 def _commitment_calendar(random: Random, world: World, _start: int) -> World | None:
@@ -133,6 +148,17 @@ def _commitment_calendar(random: Random, world: World, _start: int) -> World | N
 
 def _on_change(random: Random, world: World, _start: int) -> World | None:
     return _of_commitment(random, world, lambda one: replace(one, on_change=random.choice(list(OnChange))))
+
+
+def _at_deadline(random: Random, world: World, _start: int) -> World | None:
+    def edit(one: Commitment) -> Commitment:
+        return replace(one, at_deadline=AtDeadline.MET if one.metric.timer else random.choice(list(AtDeadline)))
+
+    return _of_commitment(random, world, edit)
+
+
+def _pause_time(random: Random, world: World, _start: int) -> World | None:
+    return _of_commitment(random, world, lambda one: replace(one, pause_time=random.choice(list(Clock))))
 
 
 def _cap(random: Random, world: World, _start: int) -> World | None:
@@ -432,6 +458,8 @@ EDITS: list[Callable[[Random, World, int], World | None]] = [
     _when,
     _commitment_calendar,
     _on_change,
+    _at_deadline,
+    _pause_time,
     _cap,
     _conditions,
     _conditions,

@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 
 from stream.language.calendars import read_calendar
 from stream.sla.calendar.calendar import Calendar, always
-from stream.sla.calendar.duration import Duration
+from stream.sla.calendar.duration import Clock, Duration
 from stream.sla.events import Event
 from stream.sla.policy.conditions import ALWAYS, Condition, FieldIn, Fields, Not
 from stream.sla.policy.metric import BEGUN, BUILT_IN, SOLVED, Again, Metric
-from stream.sla.policy.policy import Choice, Commitment, Ladder, LadderKind, Level, OnChange, Policy
+from stream.sla.policy.policy import AtDeadline, Choice, Commitment, Ladder, LadderKind, Level, OnChange, Policy
 from stream.sla.policy.resolve import PolicySet
 from tests.unit.sla.given import HOUR, MINUTE, after, left, share, used
 
@@ -70,6 +70,8 @@ def commitments(draw: st.DrawFn) -> tuple[Commitment, ...]:
             when=draw(CONDITIONS),
             on_change=draw(st.sampled_from(OnChange)),
             extension_cap=draw(st.sampled_from([None, Duration.parse("2h"), Duration.parse("1bd")])),
+            pause_time=draw(st.sampled_from(Clock)),
+            at_deadline=AtDeadline.MET if BUILT_IN[name].timer else draw(st.sampled_from(AtDeadline)),
         )
         for name in names
     )

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from stream.observe.pages.html import Html, document, pairs, row, table, tag
 from stream.observe.pages.page_worker import clock, masthead
-from stream.observe.pages.phrasing import SHOWN_BY_SPANS, cause, due, left, length, name_of, target, when, why
+from stream.observe.pages.phrasing import SHOWN_BY_SPANS, cause, due, left, length, name_of, target, terms, waits, when, why
 from stream.sla.effects import TIMER, Kind
 from stream.sla.explain.explanation import Outcome, SpanKind
 
@@ -44,6 +44,7 @@ def render(view: TicketView) -> bytes:
         tag("h2", "Fields"),
         pairs((name, _field(value)) for name, value in sorted(view.fields.items())) if view.fields else tag("p", "None."),
         tag("h2", "Commitments"),
+        *(tag("p", f"The clock {waits(waiting)}.") for waiting in explanation.waiting),
         table(_SUMMARY, (_commitment(each, explanation) for each in commitments))
         if commitments
         else tag("p", "None: no policy applies to the fields of this ticket, or no clock has started."),
@@ -127,6 +128,8 @@ def _why(deadline: Deadline) -> Html:
         ("Started", clock(deadline.began, zone)),
         ("Due", _due(deadline)),
     ]
+    if deadline.terms:
+        entries.append(("Terms", terms(deadline)))
     if deadline.ended is not None:
         entries.append(("Ended", clock(deadline.ended, zone)))
     entries.append(("Counted", f"{length(deadline.elapsed)}, paused {length(deadline.paused)}"))

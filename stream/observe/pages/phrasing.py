@@ -11,13 +11,21 @@ from stream.sla.calendar.duration import Clock
 from stream.sla.calendar.zone import EPOCH
 from stream.sla.effects import TIMER, Kind
 from stream.sla.explain.explanation import CALENDAR, DUE, SpanKind
+from stream.sla.explain.terms import Term
 
 if TYPE_CHECKING:
-    from stream.sla.explain.explanation import Deadline, Span
+    from stream.sla.explain.explanation import Deadline, Span, Waiting
 
 SHOWN_BY_SPANS: Final = frozenset({Kind.PAUSED, Kind.RESUMED})
 """Kinds of effect that the spans show already."""
 _DEPLOYMENT: Final = "deployment:"
+_TERMS: Final = {
+    Term.MET_ONLY_BEFORE: "met only before the deadline, not at it",
+    Term.PAUSES_ON_THE_WALL: "each pause moves the deadline, and the hours that count after it, by its length on the wall",
+    Term.STARTED_AT_DATE: "the clock starts at a date of the ticket",
+    Term.STARTED_IN_HOURS: "for a clock that started in hours ({calendar} was open)",
+    Term.STARTED_OUT_OF_HOURS: "for a clock that started out of hours ({calendar} was closed)",
+}
 
 
 def name_of(deadline: Deadline) -> str:
@@ -44,6 +52,20 @@ def target(deadline: Deadline) -> str:
     if deadline.due_after is not None and deadline.due_after != deadline.target:
         text += f": due when {length(deadline.due_after)} are counted"
     return text
+
+
+def terms(deadline: Deadline) -> str:
+    """Return the terms that change how the deadline is found or kept; empty if all are the usual ones."""
+    return "; ".join(_TERMS[term].format(calendar=deadline.calendar) for term in deadline.terms)
+
+
+def waits(waiting: Waiting) -> str:
+    """Return why a clock has not started: its date lies ahead, or its field has none."""
+    if waiting.problem:
+        return f"{waiting.metric} has not started: the field {waiting.field} {waiting.problem}"
+    if waiting.starts is None:
+        return f"{waiting.metric} has not started: it waits for a date in the field {waiting.field}, and for its conditions"
+    return f"{waiting.metric} starts at {when(waiting.starts, waiting.zone)}, the date in the field {waiting.field}"
 
 
 def delay(text: str) -> str:

@@ -164,6 +164,8 @@ def _count(context: WorkerContext, shard: Shard, work: UnitOfWork) -> None:
         metrics.unmatched(cause, count)
     for misspelt, ticket in work.misspelt.items():
         log.warning("No commitment applies to ticket %s. It may be the spelling: %s.", ticket, misspelt)
+    for wrong, (ticket, event) in work.wrong_dates.items():
+        log.warning("A clock of ticket %s does not start, by event %s: %s.", ticket, event, wrong)
     if work.unbuilt or work.cut:
         metrics.rejudged(work.unbuilt, work.cut)
     metrics.effects(work.effects, context.settings.clock is ClockMode.WALL, work.unmeasured)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from stream.runtime.recovery.outputs import Outputs
     from stream.runtime.settings import Settings
     from stream.runtime.timers import TimerQueue
+    from stream.sla.policy.date_problems import WrongDate
     from stream.sla.policy.spelling import Misspelling
 
 
@@ -66,6 +67,8 @@ class Shard:
         self.life: Final = Lifecycle(self.number)
         self.misspelt: Final[set[Misspelling]] = set()
         """What was logged already: values of tickets that differ from what policies name in spelling alone."""
+        self.wrong_dates: Final[set[WrongDate]] = set()
+        """What was logged already: fields from which a clock cannot start."""
         self.sweep: Sweep | None = None
         """Under way; ``None``: no deployment is waiting for one, or the clock has not passed it yet."""
         self.swept = checkpoint.swept

@@ -27,6 +27,7 @@ from stream.runtime.timers import TimerQueue
 from stream.sla.codec import codec
 from stream.sla.effects import TIMER, Kind
 from stream.sla.engine import Engine, Outcome, Step
+from stream.sla.policy.date_problems import WrongDate, wrong_dates
 from stream.wire.decode import Rejected, RejectReason, Tick, conflicting, decode
 from stream.wire.effect import encode_rejected
 
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from stream.runtime.partition.shard import Shard
     from stream.runtime.settings import Settings
     from stream.sla.effects import Effect
+    from stream.sla.events import Event
     from stream.sla.policy.spelling import Misspelling
     from stream.sla.ticket.state import State
 
@@ -124,6 +126,8 @@ class UnitOfWork:
         """Tickets to which nothing is promised."""
         self.misspelt: dict[Misspelling, str] = {}
         """Why, with the first such ticket: what this partition has not logged yet."""
+        self.wrong_dates: dict[WrongDate, tuple[str, str]] = {}
+        """Fields from which a clock cannot start, with the ticket and the event: what this partition has not logged yet."""
         self.unbuilt = 0
         """Rows of a deployment that could not be built because the history of a ticket is cut."""
         self.cut = 0
@@ -308,6 +312,8 @@ class UnitOfWork:
         if step.unmatched:
             self._note_unmatched(read.ticket, step.state)
         if step.outcome is not Outcome.DUPLICATE:
+            if event.fields and self._engine.policies.dated:
+                self._note_wrong_dates(read.ticket, event)
             self._keep(key, state, step)
             if arrived:
                 self._shown_by_arrival(key, step, self._shard.past_on_arrival.get(key, 0), arrived)
@@ -338,6 +344,13 @@ class UnitOfWork:
             if one not in known and len(known) < MOST_MISSPELLINGS:
                 known.add(one)
                 self.misspelt[one] = ticket
+
+    def _note_wrong_dates(self, ticket: str, event: Event) -> None:
+        known = self._shard.wrong_dates
+        for wrong in wrong_dates(self._engine.policies, event.fields, event.fields):
+            if wrong not in known:
+                known.add(wrong)
+                self.wrong_dates[wrong] = ticket, event.id
 
     def _sweep_again(self, key: bytes, deployment: int) -> None:
         """An event from before the newest deployment came after the sweep. ``deployment``: which judges the ticket."""

@@ -82,6 +82,11 @@ class Calendar:
         )
         self._spans: Spans = (1, 0, [], [], [], [], [])  # holds no instant: the first question fills it
 
+    @property
+    def always_open(self) -> bool:
+        """It never closes."""
+        return self._always
+
     def __repr__(self) -> str:
         return f"<Calendar {self.name} in {self.timezone}>"
 

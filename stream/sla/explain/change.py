@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 def what_changed(event: Event, before: Fields, after: Fields) -> str:
     """``before`` and ``after``: the ticket's fields. Of a change only what really changed; it may be empty."""
     who = f" by {event.actor}" if event.actor else ""
+    if event.role:
+        who += f" ({event.role})"
     match event.type:
         case "ticket.created":
             return f"created{who}"

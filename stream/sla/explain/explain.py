@@ -15,6 +15,7 @@ from stream.sla.effects import TIMER, Kind
 from stream.sla.explain.explanation import DUE, Deadline, Explanation, Outcome
 from stream.sla.explain.recorder import Recorder
 from stream.sla.explain.spans import Cuts, Why, content_versions, spans
+from stream.sla.explain.start_dates import waiting
 from stream.sla.policy.timeline import Deployments
 from stream.sla.ticket.stopwatch import RUNNING
 from stream.sla.transition.evolve import new_ticket, position
@@ -99,6 +100,7 @@ def _explain(
         known_since=known_since,
         events=len(consumed),
         later=len(events) - len(consumed),
+        waiting=waiting(record.ticket, record.policies),
         deadlines=(
             *(_commitment(commitment_traces, until) for commitment_traces in commitments),
             *(
@@ -128,7 +130,7 @@ def _commitment(commitment_traces: CommitmentTrace, until: int) -> Deadline:
     moments = tuple(moment for moment in commitment_traces.moments if not moment.expected or moment.at <= upto)
     terms, adjusted, allowance = commitment_state.terms, commitment_state.adjusted, commitment_state.allowance
     why = _why(commitment_state.due, moments) | commitment_traces.cycle_trace.why
-    made_of = spans(watch, clock, calendar, Cuts(upto, until, why), set_aside=adjusted.elapsed_at_reset)
+    made_of = spans(watch, clock, calendar, Cuts(upto, until, why), adjusted.elapsed_at_reset, wall_pauses=terms.wall_pauses)
     return Deadline(
         commitment=commitment_traces.name,
         metric=terms.metric,
@@ -150,7 +152,8 @@ def _commitment(commitment_traces: CommitmentTrace, until: int) -> Deadline:
         verdict=commitment_traces.verdict,
         reason=commitment_traces.reason,
         elapsed=_counted(made_of),
-        paused=watch.paused_for(clock, calendar, min(upto, until)) - adjusted.paused_at_reset,
+        paused=commitment_state.paused_for(watch, calendar, min(upto, until)) - adjusted.paused_at_reset,
+        terms=commitment_traces.terms,
         spans=tuple(made_of),
         moments=moments,
     )
@@ -172,7 +175,8 @@ def _level(ladder_traces: LadderTrace, level: Level, until: int) -> Deadline:
     upto = ended if ended is not None else until if due is None else max(until, due)
     moments = tuple(m for m in ladder_traces.moments if m.level == level.name and (not m.expected or m.at <= upto))
     why = _why(due, moments) | ladder_traces.cycle_trace.why
-    made_of = spans(watch, clock, resolved_ladder.calendar, Cuts(upto, until, why))
+    wall_pauses = aim is not None and aim.wall_pauses
+    made_of = spans(watch, clock, resolved_ladder.calendar, Cuts(upto, until, why), wall_pauses=wall_pauses)
     target = None if aim is None else aim.micros
     return Deadline(
         commitment=resolved_ladder.ladder.commitment,
@@ -196,7 +200,7 @@ def _level(ladder_traces: LadderTrace, level: Level, until: int) -> Deadline:
         verdict=verdict,
         reason=raised.reason if verdict is Outcome.RAISED and raised is not None else None,
         elapsed=_counted(made_of),
-        paused=watch.paused_for(clock, resolved_ladder.calendar, min(upto, until)),
+        paused=watch.paused_for(Clock.WALL if wall_pauses else clock, resolved_ladder.calendar, min(upto, until)),
         spans=tuple(made_of),
         moments=moments,
     )

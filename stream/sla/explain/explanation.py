@@ -11,6 +11,7 @@ import msgspec
 
 from stream.sla.calendar.duration import Clock
 from stream.sla.effects import Kind, Reason
+from stream.sla.explain.terms import Term
 from stream.sla.policy.policy import LadderKind
 
 CALENDAR = "calendar"
@@ -144,8 +145,23 @@ class Deadline(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     elapsed: int
     paused: int
     """On the clock of the target."""
+    terms: tuple[Term, ...] = ()
+    """A commitment's that change how its deadline is found or kept."""
     spans: tuple[Span, ...]
     moments: tuple[Moment, ...]
+
+
+class Waiting(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """A clock that has not started, because it starts at the date of a ticket field."""
+
+    metric: str
+    field: str
+    zone: str
+    """In which a date begins."""
+    starts: int | None
+    """When it starts if nothing else happens; ``None``: nothing but an event lets it start."""
+    problem: str = ""
+    """Why the value of the field is no date."""
 
 
 class Explanation(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -162,3 +178,5 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     later: int
     """How many known events lie after ``until`` and were left out."""
     deadlines: tuple[Deadline, ...]
+    waiting: tuple[Waiting, ...] = ()
+    """Clocks of the ticket that start at a date and have not started."""

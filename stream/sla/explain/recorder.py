@@ -12,6 +12,7 @@ from stream.sla.effects import KINDS, TIMER, Effect, Kind, deployment_cause
 from stream.sla.explain.change import what_changed
 from stream.sla.explain.explanation import Moment, Outcome
 from stream.sla.explain.spans import Why
+from stream.sla.explain.terms import terms_of
 from stream.sla.explain.traces import CommitmentTrace, CycleTrace, Key, LadderTrace, LevelTarget, key_of
 from stream.sla.ticket.commitment_state import CommitmentState, Verdict
 from stream.sla.ticket.escalation_state import EscalationState
@@ -204,11 +205,13 @@ class Recorder:
             )
         commitment_traces.commitment_state = commitment_state
         on = watch.on and watch.cycle == commitment_state.cycle
+        resolved = self.policies.resolved_policy(after.fields, self.policies.epoch(watch.began)).commitments.get(name)
+        if resolved is not None and commitment_traces.closed is None:
+            commitment_traces.terms = terms_of(resolved)
         if not on or commitment_state.verdict not in _OPEN:
             commitment_traces.closed = at if commitment_traces.closed is None else commitment_traces.closed
         else:
             commitment_traces.closed = None
-            resolved = self.policies.resolved_policy(after.fields, self.policies.epoch(watch.began)).commitments.get(name)
             if resolved is not None and commitment_state.verdict == Verdict.PENDING:
                 target = resolved.target
                 commitment_traces.delay = target.text if target is not None and target.delay is not None else ""

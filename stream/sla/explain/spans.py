@@ -41,18 +41,29 @@ class Cuts(NamedTuple):
     """Every instant at which something happened, and what; those outside of the cycle do not matter."""
 
 
-def spans(watch: Stopwatch, clock: Clock, calendar: Calendar, cuts: Cuts, set_aside: int = 0) -> list[Span]:
-    """The present cycle up to ``cuts.upto``, counted on that clock; the first ``set_aside`` microseconds do not count."""
+def spans(
+    watch: Stopwatch, clock: Clock, calendar: Calendar, cuts: Cuts, set_aside: int = 0, *, wall_pauses: bool = False
+) -> list[Span]:
+    """The present cycle up to ``cuts.upto``, counted on that clock; the first ``set_aside`` microseconds do not count.
+
+    ``wall_pauses``: as in ``Stopwatch.elapsed``.
+    """
     found: list[Span] = []
+    moved = 0
     edges = (*cuts.why, cuts.until)
     for start, end, phase in watch.stretches(cuts.upto):
         kind = _KIND_OF_PHASE[phase]
         for low, high in pairwise(sorted({start, end, *(edge for edge in edges if start < edge < end)})):
-            found += _split(low, high, kind, clock, calendar, cuts)
+            found += _split(low, high, kind, clock, calendar, cuts, moved)
+        if wall_pauses and phase != RUNNING:
+            moved += end - start
     return _without(found, set_aside) if set_aside else found
 
 
-def _split(low: int, high: int, kind: SpanKind, clock: Clock, calendar: Calendar, cuts: Cuts) -> list[Span]:
+def _split(  # noqa: PLR0913  all that decides how a stretch counts
+    low: int, high: int, kind: SpanKind, clock: Clock, calendar: Calendar, cuts: Cuts, moved: int
+) -> list[Span]:
+    """``moved``: how much later the calendar is read than it stands."""
     begun = cuts.why.get(low, Why("", ""))
     expected = low >= cuts.until
     if kind is not SpanKind.RUNNING or clock is Clock.WALL:
@@ -61,7 +72,8 @@ def _split(low: int, high: int, kind: SpanKind, clock: Clock, calendar: Calendar
             Span(start=low, end=high, kind=kind, counted=counted, cause=begun.cause, change=begun.change, expected=expected)
         ]
     found = []
-    for start, end, open_or_closed, note in calendar.stretches(low, high):
+    for opens, closes, open_or_closed, note in calendar.stretches(low - moved, high - moved):
+        start, end = opens + moved, closes + moved
         why = begun if start == low else Why(CALENDAR, "")
         found.append(
             Span(

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from stream.sla.calendar.calendar import Calendar
     from stream.sla.explain.explanation import Moment
     from stream.sla.explain.spans import Why
+    from stream.sla.explain.terms import Term
     from stream.sla.policy.policy import Threshold
     from stream.sla.policy.resolve import ResolvedLadder
     from stream.sla.ticket.commitment_state import CommitmentState
@@ -54,6 +55,7 @@ class CommitmentTrace:
     """Since when it waits for nothing any more."""
     verdict: Outcome = Outcome.PENDING
     reason: Reason | None = None
+    terms: tuple[Term, ...] = ()
     moments: list[Moment] = field(default_factory=list)
 
     def leave(self, at: int) -> None:
@@ -71,6 +73,8 @@ class LevelTarget(NamedTuple):
     clock: Clock
     micros: int | None
     """The reading of the stopwatch, where it is one that decides."""
+    wall_pauses: bool = False
+    """As in ``Stopwatch.elapsed``."""
 
     @staticmethod
     def of(
@@ -78,20 +82,23 @@ class LevelTarget(NamedTuple):
     ) -> LevelTarget:
         """``commitment_state``: of the commitment that the ladder stands on, if it stands on one."""
         calendar = resolved_ladder.calendar
+        wall_pauses = commitment_state is not None and commitment_state.terms.wall_pauses
         if threshold.kind is ThresholdKind.USED:
             amount = resolve(threshold.duration, calendar, watch.began)
-            return LevelTarget(resolved_ladder, threshold, amount.clock, amount.micros if amount.micros < NEVER else None)
+            micros = amount.micros if amount.micros < NEVER else None
+            wall_pauses = wall_pauses and amount.clock is Clock.BUSINESS
+            return LevelTarget(resolved_ladder, threshold, amount.clock, micros, wall_pauses)
         if commitment_state is None or (allowance := commitment_state.allowance) is None:
             return LevelTarget(resolved_ladder, threshold, Clock.BUSINESS, None)
         clock = commitment_state.clock
         if threshold.kind is ThresholdKind.SHARE:
-            return LevelTarget(resolved_ladder, threshold, clock, commitment_state.share(threshold.per_mille))
+            return LevelTarget(resolved_ladder, threshold, clock, commitment_state.share(threshold.per_mille), wall_pauses)
         amount = resolve(threshold.duration, calendar, watch.began)
         relative = threshold.duration is not None and threshold.duration.delay is not None
         if relative or amount.clock is not clock:
-            return LevelTarget(resolved_ladder, threshold, clock, None)
+            return LevelTarget(resolved_ladder, threshold, clock, None, wall_pauses)
         signed = amount.micros if threshold.kind is ThresholdKind.AFTER else -amount.micros
-        return LevelTarget(resolved_ladder, threshold, clock, max(allowance + signed, 0))
+        return LevelTarget(resolved_ladder, threshold, clock, max(allowance + signed, 0), wall_pauses)
 
 
 @dataclass(slots=True)

@@ -255,6 +255,8 @@ class Change:
             old.name == new.name
             and old.target == new.target
             and old.warn_at == new.warn_at
+            and old.strict is new.strict
+            and old.on_calendar == new.on_calendar
             and old.calendar.name == new.calendar.name
             and old.calendar.name in self._same_calendars
         )

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from stream.sla.events import Event
+from stream.sla.events import Event, role_of
 
 Fields = dict[str, str | list[str]]
 """A ticket's fields after an event, derived ones included (see ``DERIVED``)."""
@@ -20,12 +20,19 @@ Test = Callable[[Event, Fields], bool]
 
 DERIVED: Final[Mapping[str, str]] = {
     "@answered": "yes once an agent has commented publicly; solved if the ticket was solved without that",
-    "@waiting": "yes from a customer's public comment until the next public comment of an agent",
+    "@waiting": "yes from a public comment of the requester until the next answer of an agent; contact while only others "
+    "of the customer have commented",
     "@dependency": "yes while the ticket waits for at least one third party",
     "@begun": "yes on the event a ticket begins with: its creation, or the first that states that a partial ticket is open",
     "@accepted": "customer or manager, once the resolution was accepted",
 }
 """Fields that breachwatch keeps itself. The language writes them without the ``@``: ``answered: yes``."""
+
+STARTED: Final = "@started"
+"""Whether the calendar was open when the clock started. No ticket has this field, because each calendar has an answer of its
+own: ``stream.sla.policy.resolve`` gives it where it makes the choices."""
+IN_HOURS: Final = "in_hours"
+OUT_OF_HOURS: Final = "out_of_hours"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +50,7 @@ class FieldIn:
 
 @dataclass(frozen=True, slots=True)
 class EventIs:
-    """The event is of one of the types; empty means any. ``actors`` and ``public`` narrow it where they are given.
+    """The event is of one of the types; empty means any. ``actors``, ``public`` and ``roles`` narrow it where they are given.
 
     ``None`` among the actors stands for an event that names no actor.
     """
@@ -51,6 +58,8 @@ class EventIs:
     types: frozenset[str] = frozenset()
     actors: frozenset[str | None] = frozenset()
     public: bool | None = None
+    roles: frozenset[str] = frozenset()
+    """By ``events.role_of``; empty means any."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,13 +165,14 @@ def _field_test(field: str, values: frozenset[str]) -> Test:
 
 
 def _event_test(wanted: EventIs) -> Test:
-    types, actors, public = wanted.types, wanted.actors, wanted.public
+    types, actors, public, roles = wanted.types, wanted.actors, wanted.public, wanted.roles
 
     def test(event: Event, _fields: Fields) -> bool:
         return (
             (not types or event.type in types)
             and (not actors or event.actor in actors)
             and (public is None or event.public is public)
+            and (not roles or role_of(event) in roles)
         )
 
     return test

@@ -18,9 +18,16 @@ from __future__ import annotations
 from dataclasses import dataclass, fields, is_dataclass
 from enum import StrEnum
 from hashlib import blake2b
-from typing import Final
+from typing import TYPE_CHECKING, Any, Final
 
+from stream.sla.events import REQUESTER
 from stream.sla.policy.conditions import All, AnyOf, Changed, Condition, EventIs, FieldIn, Not
+
+if TYPE_CHECKING:
+    from stream.sla.calendar.zone import Zone
+
+_CAME_LATER: Final = frozenset({"roles", "starts_at", "zone"})
+"""Parts of metrics and conditions that the names of rows were first made without."""
 
 
 class Again(StrEnum):
@@ -50,6 +57,10 @@ class Metric:
     """Nobody promises anything: when the target is used up, something may be done (closing a silent ticket). Such a
     commitment elapses instead of breaching, and counts in no compliance."""
     reopens: Condition | None = None
+    starts_at: str = ""
+    """The ticket field whose date starts the stopwatch, where ``starts`` holds; empty: an event starts it."""
+    zone: Zone | None = None
+    """Where the dates of ``starts_at`` begin: that of the calendar on which the row is counted."""
 
 
 def row_name(base: str, metric: Metric) -> str:
@@ -57,13 +68,22 @@ def row_name(base: str, metric: Metric) -> str:
 
     A ticket keeps a stopwatch under the name of its row. So one name must never mean two rows, in whichever set of policies.
     """
-    parts = [getattr(metric, field.name) for field in fields(metric) if field.name != "name"]
-    return f"{base}#{blake2b(repr(_normal(parts)).encode(), digest_size=3).hexdigest()}"
+    digest = blake2b(repr(_normal(_parts(metric)[1:])).encode(), digest_size=3)
+    return f"{base}#{digest.hexdigest()}"
 
 
 def base_name(row: str) -> str:
     """The name of a row without what distinguishes its conditions from others."""
     return row.partition("#")[0]
+
+
+def _parts(value: Any) -> list[object]:
+    """The values of a data class. Those that came later are left out while they have their default: names stay as they were."""
+    return [
+        part
+        for field in fields(value)
+        if (part := getattr(value, field.name)) != field.default or field.name not in _CAME_LATER
+    ]
 
 
 def _normal(value: object) -> object:
@@ -73,7 +93,7 @@ def _normal(value: object) -> object:
     if isinstance(value, frozenset):
         return sorted(map(repr, value))
     if is_dataclass(value):
-        return [type(value).__name__, *(_normal(getattr(value, field.name)) for field in fields(value))]
+        return [type(value).__name__, *(_normal(part) for part in _parts(value))]
     return str(value) if isinstance(value, StrEnum) else value
 
 
@@ -87,9 +107,11 @@ def _comment(*actors: str, public: bool | None = True) -> EventIs:
 
 BEGUN: Final = FieldIn("@begun", frozenset({"yes"}))
 SOLVED: Final = _status("solved", "closed")
-ANSWER: Final = _comment("agent")
-_NOT_BY_AGENT: Final = Not(EventIs(actors=frozenset({"agent"})))
-_WAITING: Final = FieldIn("@waiting", frozenset({"yes"}))
+_ASKING: Final = EventIs(frozenset({"comment.added"}), roles=frozenset({REQUESTER}))
+ANSWER: Final = All((_comment("agent"), Not(_ASKING)))
+"""An agent who is the requester of a ticket asks and does not answer."""
+WAITING: Final = FieldIn("@waiting", frozenset({"yes", "contact"}))
+_NOT_BY_AGENT: Final = Not(All((EventIs(actors=frozenset({"agent"})), Not(EventIs(roles=frozenset({REQUESTER}))))))
 _DEALT_WITH: Final = FieldIn("@answered", frozenset({"yes", "solved"}))
 
 BUILT_IN: Final[dict[str, Metric]] = {
@@ -99,14 +121,14 @@ BUILT_IN: Final[dict[str, Metric]] = {
         # customer writes. Of two clocks of an answer never more than one runs: what was answered or solved is for the next one.
         Metric(
             "first_response",
-            starts=AnyOf((All((BEGUN, _NOT_BY_AGENT)), All((_WAITING, Not(_DEALT_WITH))))),
+            starts=AnyOf((All((BEGUN, _NOT_BY_AGENT)), All((WAITING, Not(_DEALT_WITH))))),
             stops=AnyOf((ANSWER, SOLVED)),
         ),
         # From the oldest unanswered customer message: later ones find the stopwatch running and change nothing.
         # A thank-you that leaves the ticket solved starts nothing; if it reopens the ticket, the clock starts there.
         Metric(
             "next_response",
-            starts=All((_WAITING, _DEALT_WITH)),
+            starts=All((WAITING, _DEALT_WITH)),
             stops=AnyOf((ANSWER, SOLVED)),
             again=Again.CYCLE,
         ),

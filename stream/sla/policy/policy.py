@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Generic, TypeVar
 
+from stream.sla.calendar.duration import Clock
 from stream.sla.policy.conditions import ALWAYS, Condition, holds
 
 if TYPE_CHECKING:
@@ -72,6 +73,14 @@ class OnChange(StrEnum):
     """A new cycle begins at the change."""
 
 
+class AtDeadline(StrEnum):
+    """What a commitment is that is fulfilled at the instant of its deadline."""
+
+    MET = "met"
+    BREACHED = "breached"
+    """Reached is breached: it is met only before the deadline."""
+
+
 @dataclass(frozen=True, slots=True)
 class Commitment:
     """One promise of a policy: a metric and, by fields, its target and warnings."""
@@ -90,6 +99,10 @@ class Commitment:
     """The most that extensions may add up to; ``None``: none is accepted."""
     was: str = ""
     """Its former name; empty: it has none."""
+    at_deadline: AtDeadline = AtDeadline.MET
+    pause_time: Clock = Clock.BUSINESS
+    """How much a pause moves the deadline of a target in business time: by the time of the calendar, or by its length on the
+    wall."""
 
 
 class LadderKind(StrEnum):

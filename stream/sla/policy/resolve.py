@@ -10,9 +10,11 @@ from __future__ import annotations
 from bisect import bisect_right
 from typing import TYPE_CHECKING, Final
 
-from stream.sla.policy.conditions import fields_read, holds
+from stream.sla.calendar.duration import Clock
+from stream.sla.policy.conditions import IN_HOURS, OUT_OF_HOURS, STARTED, fields_read, holds
+from stream.sla.policy.policy import AtDeadline
 from stream.sla.policy.spelling import Spellings
-from stream.sla.policy.terms import CommitmentTerms, EscalationTerms
+from stream.sla.policy.terms import ON_CALENDAR, ON_CALENDAR_PAUSED_ON_WALL, CommitmentTerms, EscalationTerms
 from stream.sla.policy.triggers import MetricTriggers
 
 if TYPE_CHECKING:
@@ -35,6 +37,7 @@ class ResolvedCommitment:
         calendar: Calendar,
         target: Duration | None,
         warn_at: tuple[Threshold, ...],
+        started: str = "",
     ) -> None:
         self.commitment: Final = commitment
         self.policy: Final = policy
@@ -49,6 +52,12 @@ class ResolvedCommitment:
         """Without the target, which depends on the instant at which it begins to count."""
         self.timer: Final[bool] = commitment.metric.timer
         """Nobody promises anything: see ``metrics.Metric``."""
+        self.strict: Final[bool] = commitment.at_deadline is AtDeadline.BREACHED
+        """What is fulfilled at the instant of the deadline is breached."""
+        self.on_calendar: Final = ON_CALENDAR_PAUSED_ON_WALL if commitment.pause_time is Clock.WALL else ON_CALENDAR
+        """How a target in business time counts."""
+        self.started: Final = started
+        """How its clock started, ``in_hours`` or ``out_of_hours``, if it asks; otherwise empty."""
 
 
 class ResolvedLadder:
@@ -117,7 +126,9 @@ class PolicySet:
             name for policy in policies for condition in conditions_of(policy) for name in fields_read(condition)
         )
         """The ticket fields on which any promise depends."""
-        self._order: Final = tuple(sorted(self.reads))
+        self._order: Final = tuple(sorted(self.reads - {STARTED}))
+        self._asked: Final = tuple(sorted(_calendars_asked(policies)))
+        """Names of the calendars of which some choice asks whether they were open when the clock started."""
         self._since: Final = sorted({policy.since for policy in policies if policy.since is not None})
         self._spellings: Spellings | None = None
         self._resolved: Final[dict[tuple[object, ...], ResolvedPolicy]] = {}
@@ -130,6 +141,8 @@ class PolicySet:
                     metrics[ladder.metric.name] = ladder.metric
         self.triggers: Final = {name: MetricTriggers(metric) for name, metric in metrics.items()}
         """Every stopwatch that some policy looks at, by the name of its row."""
+        self.dated: Final = tuple([name for name, triggers in self.triggers.items() if triggers.dated])
+        """The rows of which a date starts the stopwatch."""
 
     def spellings(self) -> Spellings:
         """The values of ticket fields that the policies name."""
@@ -149,8 +162,12 @@ class PolicySet:
         return frozenset(commitments), frozenset(ladders)
 
     def epoch(self, started: int) -> int:
-        """Which set of versions is in force for a clock that started then (epoch microseconds)."""
-        return bisect_right(self._since, started) if self._since else 0
+        """What depends on the start of a clock (epoch microseconds): which versions are in force, and for each calendar that is
+        asked whether it was open. One number."""
+        epoch = bisect_right(self._since, started) if self._since else 0
+        for name in self._asked:
+            epoch = epoch * 2 + self.calendars[name].is_open(started)
+        return epoch
 
     def resolved_policy(self, fields: Fields, epoch: int) -> ResolvedPolicy:
         """What is promised to a ticket with these fields, by the versions of that epoch."""
@@ -167,34 +184,46 @@ class PolicySet:
         return resolved_policy
 
     def _make(self, fields: Fields, epoch: int) -> ResolvedPolicy:
-        policy = next((p for p in self._in_force(epoch) if holds(p.applies_to, fields)), None)
+        policy = next((p for p in self._in_force(epoch >> len(self._asked)) if holds(p.applies_to, fields)), None)
         if policy is None:
             return NOTHING
-        usual = policy.calendar.of(fields)
+        usual = policy.calendar.of(fields) or ""
         commitments = {}
         for commitment in policy.commitments:
-            if holds(commitment.when, fields):
-                own = commitment.calendar.of(fields) if commitment.calendar else None
+            own = (commitment.calendar.of(fields) if commitment.calendar else None) or usual
+            known = self._with_start(fields, own, epoch)
+            if holds(commitment.when, known):
                 commitments[commitment.name] = ResolvedCommitment(
                     commitment,
                     policy,
-                    self.calendars[own or usual or ""],
-                    commitment.target.of(fields),
-                    commitment.warn_at.of(fields) or (),
+                    self.calendars[own],
+                    commitment.target.of(known),
+                    commitment.warn_at.of(known) or (),
+                    str(known.get(STARTED, "")) if _ask(_conditions_of(commitment)) else "",
                 )
         ladders = {}
         for ladder in policy.ladders:
             below = commitments.get(ladder.commitment)
-            if holds(ladder.when, fields) and (below is not None or not ladder.commitment):
-                calendar = self.calendars[usual or ""] if below is None else below.calendar
+            if below is None and ladder.commitment:
+                continue
+            calendar = self.calendars[usual] if below is None else below.calendar
+            known = self._with_start(fields, calendar.name, epoch)
+            if holds(ladder.when, known):
                 metric = ladder.metric if below is None else below.commitment.metric
                 if metric is None:
                     raise ValueError(f"ladder {ladder.name!r} stands neither on a stopwatch nor on a commitment")
-                levels = tuple((level, threshold) for level in ladder.levels if (threshold := level.at.of(fields)) is not None)
-                named = [(level.name, level.assign_to.of(fields)) for level in ladder.levels if level.assign_to]
+                levels = tuple((level, threshold) for level in ladder.levels if (threshold := level.at.of(known)) is not None)
+                named = [(level.name, level.assign_to.of(known)) for level in ladder.levels if level.assign_to]
                 teams = {name: team for name, team in named if team is not None}
                 ladders[ladder.name] = ResolvedLadder(ladder, policy, calendar, levels, metric.name, teams)
         return ResolvedPolicy(policy, commitments, ladders)
+
+    def _with_start(self, fields: Fields, calendar: str, epoch: int) -> Fields:
+        """The fields, and whether the calendar was open at the start of the clock, if that is asked."""
+        if calendar not in self._asked:
+            return fields
+        was_open = epoch >> (len(self._asked) - 1 - self._asked.index(calendar)) & 1
+        return {**fields, STARTED: IN_HOURS if was_open else OUT_OF_HOURS}
 
     def _in_force(self, epoch: int) -> list[Policy]:
         horizon = self._since[epoch - 1] if epoch else None
@@ -208,14 +237,33 @@ class PolicySet:
         return [latest[name] for name in order if name in latest]
 
 
+def _calendars_asked(policies: tuple[Policy, ...]) -> set[str]:
+    """The calendars on which a policy that asks how a clock started may count."""
+    found: set[str] = set()
+    for policy in policies:
+        if _ask(conditions_of(policy)):
+            choices = [policy.calendar, *(one.calendar for one in policy.commitments if one.calendar is not None)]
+            found.update(name for choice in choices for _, name in choice.cases)
+    return found
+
+
+def _ask(conditions: list[Condition]) -> bool:
+    """Whether one of the conditions asks how a clock started."""
+    return any(STARTED in fields_read(condition) for condition in conditions)
+
+
 def conditions_of(policy: Policy) -> list[Condition]:
     """Every condition over ticket fields that a policy has, outside its metric rows."""
     conditions = [policy.applies_to, *policy.calendar.conditions]
-    for commitment in policy.commitments:
-        conditions += [commitment.when, *commitment.target.conditions, *commitment.warn_at.conditions]
-        conditions += commitment.calendar.conditions if commitment.calendar else []
     for ladder in policy.ladders:
         conditions.append(ladder.when)
         for level in ladder.levels:
             conditions += [*level.at.conditions, *(level.assign_to.conditions if level.assign_to else ())]
+    for commitment in policy.commitments:
+        conditions += _conditions_of(commitment)
     return conditions
+
+
+def _conditions_of(commitment: Commitment) -> list[Condition]:
+    conditions = [commitment.when, *commitment.target.conditions, *commitment.warn_at.conditions]
+    return [*conditions, *(commitment.calendar.conditions if commitment.calendar else ())]

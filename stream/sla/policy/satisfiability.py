@@ -9,10 +9,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from stream.sla.events import ACTOR_KINDS, EVENT_TYPES, STATUSES, TICKET_FIELDS, Event, EventType
+from stream.sla.events import ACTOR_KINDS, EVENT_TYPES, REQUESTER, STATUSES, TICKET_FIELDS, Event, EventType, role_of
 from stream.sla.policy.conditions import (
     DERIVED,
+    IN_HOURS,
     NO_EVENT,
+    OUT_OF_HOURS,
+    STARTED,
     All,
     Changed,
     Condition,
@@ -114,6 +117,8 @@ def example(condition: Condition) -> Fields | None:
 def _values(field: str, named: set[str]) -> list[str | list[str]]:
     if field == "status":
         return list(STATUSES)
+    if field == STARTED:
+        return [IN_HOURS, OUT_OF_HOURS]
     if field in DERIVED:
         return ["", *sorted(named)]
     if field == "tags":
@@ -126,17 +131,20 @@ def _values(field: str, named: set[str]) -> list[str | list[str]]:
 def _events(condition: Condition) -> list[Event]:
     types: set[EventType] = {"ticket.created", "ticket.changed", "comment.added"}
     changed: set[str] = set()
+    named: set[str] = set()
     for leaf in leaves(condition):
         if isinstance(leaf, EventIs):
             types.update(kind for kind in EVENT_TYPES if kind in leaf.types)
+            named |= leaf.roles
         elif isinstance(leaf, Changed):
             changed.update(leaf.fields)
     # An event changes none of the fields, one or all of them: that distinguishes all but contrived `changed` conditions.
     changes = [frozenset[str](), *(frozenset({field}) for field in sorted(changed)), frozenset(changed)]
     return [
-        Event(at=0, id="", type=kind, source="", actor=actor, fields=dict.fromkeys(change, ""), public=visible)
+        Event(at=0, id="", type=kind, source="", actor=actor, role=role, fields=dict.fromkeys(change, ""), public=visible)
         for kind in sorted(types)
         for actor in (*ACTOR_KINDS, None)
+        for role in (("", *sorted(named - {""}), OTHER) if named and actor is not None else ("",))
         for visible in ((False, True) if kind == "comment.added" else (False,))
         for change in (changes if kind in {"ticket.created", "ticket.changed"} else changes[:1])
     ]
@@ -145,10 +153,12 @@ def _events(condition: Condition) -> list[Event]:
 def _can_be(event: Event, fields: Fields) -> bool:
     """Whether an event can leave a ticket with these fields behind, as far as derived fields go."""
     if event.type == "comment.added" and event.public:
+        if role_of(event) == REQUESTER:
+            return fields.get("@waiting", "yes") == "yes"
         if event.actor == "agent":
             return fields.get("@answered", "yes") == "yes" and fields.get("@waiting", "") == ""
         if event.actor == "customer":
-            return fields.get("@waiting", "yes") == "yes"
+            return fields.get("@waiting", "yes") in ("yes", "contact")
     if event.type == "dependency.started":
         return fields.get("@dependency", "yes") == "yes"
     if event.type == "resolution.accepted":

@@ -12,34 +12,43 @@ from mypy_extensions import mypyc_attr
 _MOST: Final = 10_000
 """Terms that are remembered; a helpdesk has hundreds."""
 
+ON_WALL: Final = 0
+ON_CALENDAR: Final = 1
+ON_CALENDAR_PAUSED_ON_WALL: Final = 2
+"""How a target counts. Part of the stored form."""
+
 
 @mypyc_attr(acyclic=True)
 class CommitmentTerms:
     """The promise of one commitment. Never changed."""
 
-    def __init__(self, policy: str, version: int, metric: str, calendar: str, business: bool, target: int | None) -> None:
+    def __init__(self, policy: str, version: int, metric: str, calendar: str, clock: int, target: int | None) -> None:
         self.policy: Final = policy
         self.version: Final = version
         self.metric: Final = metric
         """The metric row whose stopwatch the commitment lies on."""
         self.calendar: Final = calendar
-        self.business: Final = business
+        self.business: Final = clock != ON_WALL
         """Whether the target runs on the calendar rather than on the wall."""
+        self.wall_pauses: Final = clock == ON_CALENDAR_PAUSED_ON_WALL
+        """It runs on the calendar, and each pause moves the deadline by its length on the wall."""
+        self.counted: Final = clock
+        """Both in one number."""
         self.target: Final = target
         """Microseconds on that clock; ``None``: nothing is promised."""
-        self.parts: Final[tuple[object, ...]] = (policy, version, metric, calendar, business, target)
+        self.parts: Final[tuple[object, ...]] = (policy, version, metric, calendar, clock, target)
         """The arguments of ``CommitmentTerms`` in their order."""
         self._hash: Final = hash(self.parts)
 
     @staticmethod
-    def of(policy: str, version: int, metric: str, calendar: str, business: bool, target: int | None) -> CommitmentTerms:
-        """The terms with these values."""
-        key = (policy, version, metric, calendar, business, target)
+    def of(policy: str, version: int, metric: str, calendar: str, clock: int, target: int | None) -> CommitmentTerms:
+        """The terms with these values. ``clock``: one of the numbers below."""
+        key = (policy, version, metric, calendar, clock, target)
         terms = _commitment_terms.get(key)
         if terms is None:
             if len(_commitment_terms) >= _MOST:
                 _commitment_terms.clear()
-            terms = _commitment_terms[key] = CommitmentTerms(policy, version, metric, calendar, business, target)
+            terms = _commitment_terms[key] = CommitmentTerms(policy, version, metric, calendar, clock, target)
         return terms
 
     def __eq__(self, other: object) -> bool:
@@ -50,11 +59,11 @@ class CommitmentTerms:
 
     def on_row(self, metric: str) -> CommitmentTerms:
         """The same promise on the stopwatch of another row."""
-        return CommitmentTerms.of(self.policy, self.version, metric, self.calendar, self.business, self.target)
+        return CommitmentTerms.of(self.policy, self.version, metric, self.calendar, self.counted, self.target)
 
-    def with_target(self, business: bool, target: int | None) -> CommitmentTerms:
-        """The same with another target, on the calendar or on the wall."""
-        return CommitmentTerms.of(self.policy, self.version, self.metric, self.calendar, business, target)
+    def with_target(self, clock: int, target: int | None) -> CommitmentTerms:
+        """The same with another target, counted in another way."""
+        return CommitmentTerms.of(self.policy, self.version, self.metric, self.calendar, clock, target)
 
 
 @mypyc_attr(acyclic=True)
@@ -92,9 +101,9 @@ class EscalationTerms:
         return EscalationTerms.of(self.policy, self.version, metric)
 
 
-_commitment_terms: Final[dict[tuple[str, int, str, str, bool, int | None], CommitmentTerms]] = {}
+_commitment_terms: Final[dict[tuple[str, int, str, str, int, int | None], CommitmentTerms]] = {}
 _escalation_terms: Final[dict[tuple[str, int, str], EscalationTerms]] = {}
-NO_COMMITMENT_TERMS: Final = CommitmentTerms("", 0, "", "", True, None)
+NO_COMMITMENT_TERMS: Final = CommitmentTerms("", 0, "", "", ON_CALENDAR, None)
 """Of a commitment that has not begun."""
 NO_ESCALATION_TERMS: Final = EscalationTerms("", 0, "")
 """Of an escalation that has not begun."""

@@ -12,6 +12,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from stream.sla.calendar.dates import DateError, instant_of
+from stream.sla.calendar.zone import UTC_ZONE
 from stream.sla.policy.conditions import AnyOf, Condition, Fields, Test, compile_condition, fields_read, momentary, types_read
 from stream.sla.policy.metric import Again, Metric
 from stream.sla.ticket.stopwatch import (
@@ -41,6 +43,10 @@ _CONTINUE: Final = Again.CONTINUE
 _CYCLE: Final = Again.CYCLE
 
 
+_MOST: Final = 10_000
+"""Dates that are remembered."""
+
+
 class Sensitivity:
     """What an event must touch to affect a stopwatch in a certain phase: one of these types, or a field that it changes."""
 
@@ -66,13 +72,14 @@ def _sensitivity(metric: Metric) -> list[Sensitivity]:
             conditions = []
         elif phase == Phase.STOPPED and metric.again is Again.CONTINUE:
             conditions = [metric.stops, metric.cancels, metric.reopens, metric.pauses]
+        dated = metric.starts_at and phase in (Phase.IDLE, Phase.STOPPED, Phase.CANCELLED)
         given = [condition for condition in conditions if condition is not None]
         types = [types_read(condition) for condition in given]
         found.append(
             Sensitivity(
                 None in types,
                 frozenset[str]().union(*(names for names in types if names is not None)),
-                frozenset[str]().union(*map(fields_read, given)),
+                frozenset[str]().union(*map(fields_read, given), [metric.starts_at] if dated else []),
             )
         )
     return found
@@ -92,8 +99,10 @@ class MetricTriggers:
     """The compiled conditions of one metric row, asked in the order that ``stream.sla.policy.metric`` states."""
 
     __slots__ = (
+        "_dates",
         "again",
         "cancels",
+        "dated",
         "fulfils",
         "metric",
         "pauses",
@@ -117,6 +126,9 @@ class MetricTriggers:
         self.restarts = _test(metric.restarts)
         self.cancels = _test(metric.cancels)
         self.reopens = _test(metric.reopens)
+        self.dated: Final = metric.starts_at != ""
+        """A date starts it: ``stream.sla.transition.start_dates``."""
+        self._dates: Final[dict[str, int | None]] = {}
         self.sensitivity: Final = _sensitivity(metric)
         """By phase."""
 
@@ -141,6 +153,32 @@ class MetricTriggers:
         if opens and not self.stops(event, fields) and (self.cancels is None or not self.cancels(event, fields)):
             return self._begin(signal, event, fields)
         return ()
+
+    def date(self, fields: Fields) -> int | None:
+        """The instant of the date that starts it (epoch microseconds); ``None``: the field has no date."""
+        value = fields.get(self.metric.starts_at, "")
+        if not value or isinstance(value, list):
+            return None
+        if value not in self._dates:
+            if len(self._dates) >= _MOST:
+                self._dates.clear()
+            try:
+                self._dates[value] = instant_of(value, self.metric.zone or UTC_ZONE)
+            except DateError:
+                self._dates[value] = None
+        return self._dates[value]
+
+    def may_start(self, event: Event, fields: Fields) -> bool:
+        """Whether it starts once its date has come."""
+        return (
+            self.starts(event, fields)
+            and not self.stops(event, fields)
+            and (self.cancels is None or not self.cancels(event, fields))
+        )
+
+    def begins_again(self, phase: int) -> bool:
+        """Whether a stopwatch that is over in that phase may begin a new cycle."""
+        return self.again is _CYCLE and STOPPED <= phase < HALTED
 
     def _signals_while_on(self, phase: int, event: Event, fields: Fields) -> tuple[Signal, ...]:
         if self.cancels is not None and self.cancels(event, fields):

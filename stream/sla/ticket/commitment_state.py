@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from mypy_extensions import mypyc_attr
 
 from stream.sla.calendar.duration import NEVER, Clock
-from stream.sla.policy.terms import NO_COMMITMENT_TERMS, CommitmentTerms
+from stream.sla.policy.terms import NO_COMMITMENT_TERMS, ON_WALL, CommitmentTerms
 
 if TYPE_CHECKING:
     from stream.sla.calendar.calendar import Calendar
@@ -172,6 +172,14 @@ class CommitmentState:
             return None
         return promised * per_mille // 1000 + (0 if adjustment is None else adjustment.rebase_used)
 
+    def elapsed(self, watch: Stopwatch, calendar: Calendar, at: int) -> int:
+        """Microseconds used by the cycle up to ``at``, as the target counts them."""
+        return watch.elapsed(self.clock, calendar, at, self.terms.wall_pauses)
+
+    def paused_for(self, watch: Stopwatch, calendar: Calendar, at: int) -> int:
+        """Microseconds the cycle was paused up to ``at``, as the target counts them."""
+        return watch.paused_for(_WALL if self.terms.wall_pauses else self.clock, calendar, at)
+
     def revise(self, at: int) -> None:
         """What becomes true from now on is about another target, or about a cycle that was reopened."""
         self.revision = max(at, self.revision + 1)
@@ -185,7 +193,7 @@ class CommitmentState:
     def adopt(self, resolved: ResolvedCommitment) -> None:
         """Take the names of what promises it: policy, version and calendar."""
         terms = self.terms
-        self.terms = resolved.terms.on_row(terms.metric).with_target(terms.business, terms.target)
+        self.terms = resolved.terms.on_row(terms.metric).with_target(terms.counted, terms.target)
 
     def counts_from(self, watch: Stopwatch) -> int:
         """The instant from which the target counts: months and business days are counted from there."""
@@ -194,16 +202,16 @@ class CommitmentState:
 
     def aim(self, resolved: ResolvedCommitment, watch: Stopwatch, at: int) -> None:
         """Take the target that ``resolved`` sets, counting from the instant ``at``."""
-        business, target = self.terms.business, None
+        clock, target = self.terms.counted, None
         delay = not_before = 0
         if resolved.target is not None:
             amount = resolved.target.resolve(resolved.calendar, self.counts_from(watch))
-            business, target = amount.clock is _BUSINESS, amount.micros
+            clock, target = resolved.on_calendar if amount.clock is _BUSINESS else ON_WALL, amount.micros
             if resolved.target.delay is not None:
                 target, delay, not_before = 0, amount.micros, amount.not_before
         if delay != self.adjusted.delay or not_before != self.adjusted.not_before:
             self.adjust(delay=delay, not_before=not_before)
-        self.terms = resolved.terms.with_target(business, target)
+        self.terms = resolved.terms.with_target(clock, target)
         self.effective_from = at
 
     def measure_again(self, calendar: Calendar, watch: Stopwatch) -> None:
@@ -212,11 +220,11 @@ class CommitmentState:
         if adjustment is None:
             return
         if adjustment.rebased_at is not None:
-            self.adjust(rebase_used=watch.elapsed(self.clock, calendar, adjustment.rebased_at))
+            self.adjust(rebase_used=self.elapsed(watch, calendar, adjustment.rebased_at))
         if adjustment.reset_at is not None:
             self.adjust(
-                elapsed_at_reset=watch.elapsed(self.clock, calendar, adjustment.reset_at),
-                paused_at_reset=watch.paused_for(self.clock, calendar, adjustment.reset_at),
+                elapsed_at_reset=self.elapsed(watch, calendar, adjustment.reset_at),
+                paused_at_reset=self.paused_for(watch, calendar, adjustment.reset_at),
             )
 
     def differs(self, resolved: ResolvedCommitment, watch: Stopwatch) -> bool:
@@ -229,11 +237,11 @@ class CommitmentState:
         if resolved.target is None:
             return terms.target is not None
         amount = resolved.target.resolve(resolved.calendar, self.counts_from(watch))
-        business, adjusted = amount.clock is _BUSINESS, self.adjusted
-        if business != terms.business:
+        clock, adjusted = resolved.on_calendar if amount.clock is _BUSINESS else ON_WALL, self.adjusted
+        if clock != terms.counted:
             return True
         if resolved.target.delay is not None:
             return terms.target != 0 or (amount.micros, amount.not_before) != (adjusted.delay, adjusted.not_before)
         if amount.micros != terms.target:
             return True
-        return business and new.calendar != terms.calendar
+        return terms.business and new.calendar != terms.calendar

@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from stream.sla.events import REQUESTER, role_of
+
 if TYPE_CHECKING:
     from stream.sla.events import Event
     from stream.sla.ticket.state import Fields, Ticket
@@ -93,17 +95,17 @@ def _follow_status(ticket: Ticket, event: Event, fields: Fields, names: set[str]
 
 def _states_that_it_is_open(type_: str, fields: Fields) -> bool:
     """Of an event on a ticket that has not begun. ``fields``: the ticket's after the event."""
-    return (
-        "status" in fields or bool(fields.get("priority")) or fields.get("@waiting") == "yes" or type_ == "escalation.requested"
-    )
+    return "status" in fields or bool(fields.get("priority")) or bool(fields.get("@waiting")) or type_ == "escalation.requested"
 
 
 def _derived(ticket: Ticket, event: Event) -> dict[str, str]:
     match event.type:
+        case "comment.added" if event.public and role_of(event) == REQUESTER:
+            return {"@waiting": "yes"}
         case "comment.added" if event.public and event.actor == "agent":
             return {"@answered": "yes", "@waiting": ""}
         case "comment.added" if event.public and event.actor == "customer":
-            return {"@waiting": "yes"}
+            return {} if ticket.fields.get("@waiting") else {"@waiting": "contact"}
         case "dependency.started":
             if event.party not in ticket.parties:
                 ticket.parties = (*ticket.parties, event.party)

@@ -63,7 +63,7 @@ _StoredKeys = tuple[
     list[int],
     bytes,
     int,
-    list[tuple[int, int, int, int, int, bool, int | None]],
+    list[tuple[int, int, int, int, int, bool | int, int | None]],
     list[tuple[int, int, int, int]],
 ]
 """The words that ``WORDS`` lacks; the rows, those of the stopwatches first; the digests of those that have one; the number of
@@ -149,7 +149,7 @@ def _numbered(keys: StateKeys) -> _StoredKeys:
             terms.version,
             place(terms.metric),
             number(terms.calendar),
-            terms.business,
+            terms.counted if terms.wall_pauses else terms.business,
             terms.target,
         )
         for name, terms in commitments
@@ -216,8 +216,8 @@ def _named(stored: _StoredKeys) -> StateKeys:
     if at != len(digests):
         raise IndexError(f"{len(digests)} bytes of digests, where the rows have {at}")
     promised: list[CommitmentKey] = [
-        (words[name], CommitmentTerms.of(words[policy], version, rows[row], words[calendar], business, target))
-        for name, policy, version, row, calendar, business, target in keyed_commitments
+        (words[name], CommitmentTerms.of(words[policy], version, rows[row], words[calendar], int(clock), target))
+        for name, policy, version, row, calendar, clock, target in keyed_commitments
     ]
     stood: list[LadderKey] = [
         (words[name], EscalationTerms.of(words[policy], version, rows[row])) for name, policy, version, row in keyed_ladders

@@ -105,6 +105,7 @@ CANCEL: Final = Signal.CANCEL
 HALT: Final = Signal.HALT
 RESTORE: Final = Signal.RESTORE
 _BUSINESS: Final = Clock.BUSINESS
+_WALL: Final = Clock.WALL
 _TABLE: Final = [{signal: int(after) for signal, after in TABLE[phase].items()} for phase in Phase]
 _BEGINNINGS: Final = (START, RESTART, SKIP)
 
@@ -199,8 +200,14 @@ class Stopwatch:
             return before
         return tuple([(start, min(end, until)) for start, end in before if start < until])
 
-    def elapsed(self, clock: Clock, calendar: Calendar, at: int) -> int:
-        """Microseconds used by the present cycle up to ``at``, on that clock."""
+    def elapsed(self, clock: Clock, calendar: Calendar, at: int, wall_pauses: bool = False) -> int:
+        """Microseconds used by the present cycle up to ``at``, on that clock.
+
+        ``wall_pauses``: each pause moves what follows by its length on the wall. So the time in which the stopwatch ran is laid
+        on the calendar in one piece, from the beginning of the cycle on.
+        """
+        if wall_pauses:
+            return calendar.measure(self.began, self.began + self.elapsed(_WALL, calendar, at))
         total = 0
         for start, end in self.spent(RUNNING, at):
             total += calendar.measure(start, end) if clock is _BUSINESS else end - start
@@ -215,14 +222,28 @@ class Stopwatch:
             total += calendar.measure(start, end) if clock is _BUSINESS else end - start
         return total
 
-    def reaches(self, used: int, clock: Clock, calendar: Calendar, not_before: int = 0) -> int | None:
+    def reaches(
+        self,
+        used: int,
+        clock: Clock,
+        calendar: Calendar,
+        not_before: int = 0,
+        strict: bool = False,
+        wall_pauses: bool = False,
+    ) -> int | None:
         """The instant at which ``used`` microseconds are used up; ``None`` while that is not in sight (paused, stopped, or on a
         calendar that is not open that long any more).
 
         Used up exactly when a stretch ends by a pause counts as not yet used up: the instant is then the next resumption,
         so that a pause at the very deadline is in time. The same goes for ``not_before``, the instant before which it is not
-        reached.
+        reached. ``strict``: used up at the end of a stretch counts as used up. ``wall_pauses``: as in ``elapsed``; pauses
+        move ``not_before`` as well.
         """
+        if wall_pauses:
+            end = calendar.after(self.began, used)
+            if end is None:
+                return None
+            return self.reaches(max(end, not_before) - self.began, _WALL, calendar, 0, strict)
         left = used
         # ``spent`` without an end, written out: it is asked for every deadline and every mark.
         for start, end in self.ran:
@@ -231,7 +252,7 @@ class Stopwatch:
                 instant = calendar.add(start, left) if clock is _BUSINESS else start + left
                 if instant < not_before:
                     instant = not_before
-                if instant < end:
+                if instant < end or (strict and instant == end):
                     return instant
                 left = length
             left -= length

@@ -102,7 +102,7 @@ class CommitmentMachine:
             if commitment_state.terms.target is None:
                 commitment_state.decide(MEASURED)
                 self.emit(_MEASURED, _NO_TARGET if not commitment_state.adjusted.unjudged else Reason.PAST_WHEN_PROMISED)
-            elif commitment_state.due is not None and commitment_state.due < self.emitter.at:
+            elif self._is_past(self.emitter.at):
                 # Time was let pass up to here, so only a target that changed at this very instant can have got by.
                 self.breach()
             else:
@@ -145,7 +145,9 @@ class CommitmentMachine:
     def on_due(self) -> None:
         """Time has passed ``commitment_state.next``, which is the instant of ``emitter``."""
         commitment_state, instant = self.commitment_state, self.emitter.at
-        if commitment_state.due is not None and max(commitment_state.due, commitment_state.effective_from) == instant:
+        ends = self._breach_instant() == instant
+        due = max(instant, commitment_state.due or instant)
+        if ends and due == instant:
             self.breach()
             return
         reached = [
@@ -156,7 +158,12 @@ class CommitmentMachine:
         for threshold in reached:
             commitment_state.warned = (*commitment_state.warned, threshold.text)
             self.emit(Kind.WARNED, THRESHOLD_REASON[threshold.kind], threshold)
-        self.look_ahead()
+        if ends:
+            self.emitter.at = due
+            self.breach()
+            self.emitter.at = instant
+        else:
+            self.look_ahead()
 
     def on_extension(self, event: Event) -> None:
         """More time was granted. Extensions add up to the policy's cap and no further; a refusal is emitted too."""
@@ -195,11 +202,11 @@ class CommitmentMachine:
         reason = _CLOCK_STARTED if watch.began == self.emitter.at else _FIELD_CHANGED
         if self.emitter.deployment is not None:
             reason = Reason.POLICY_CHANGED
-            if commitment_state.due is not None and commitment_state.due < self.emitter.at:
+            if self._is_past(self.emitter.at):
                 # Else a commitment that is added would breach every old ticket, and a renamed one would breach a second time.
                 reason = Reason.PAST_WHEN_PROMISED
                 commitment_state.adjust(unjudged=True)
-                commitment_state.terms = commitment_state.terms.with_target(commitment_state.terms.business, None)
+                commitment_state.terms = commitment_state.terms.with_target(commitment_state.terms.counted, None)
                 self.look_ahead()
         self.emit(_STARTED, reason)
         if watch.phase == PAUSED:
@@ -234,7 +241,9 @@ class CommitmentMachine:
             allowed = commitment_state.allowance
             if allowed is not None:
                 not_before = commitment_state.adjusted.not_before
-                deadline = old_watch.reaches(allowed - extension, commitment_state.clock, before, not_before)
+                deadline = old_watch.reaches(
+                    allowed - extension, commitment_state.clock, before, not_before, False, terms.wall_pauses
+                )
         commitment_state.cycle = watch.cycle
         commitment_state.aim(resolved, watch, at)
         if extension and commitment_state.terms.business != terms.business:
@@ -266,7 +275,7 @@ class CommitmentMachine:
         commitment_state.revise(at)
         self._aim_again()
         self.emit(Kind.RETARGETED, self._why_redeployed(former), per_event=True)
-        if commitment_state.due is not None and commitment_state.due < at:
+        if self._is_past(at):
             self.breach()
 
     def _shown(self) -> tuple[int | None, int, CommitmentTerms]:
@@ -276,6 +285,8 @@ class CommitmentMachine:
     def _why_redeployed(self, former: ResolvedCommitment | None) -> Reason:
         resolved = self.resolved
         if former is None or former.target != resolved.target or former.policy.version != resolved.policy.version:
+            return Reason.POLICY_CHANGED
+        if former.on_calendar != resolved.on_calendar:
             return Reason.POLICY_CHANGED
         renamed = former.name != resolved.name or former.policy.name != resolved.policy.name
         if not renamed:
@@ -301,8 +312,25 @@ class CommitmentMachine:
         commitment_state.decide(BREACHED)
         commitment_state.next = None
         late = commitment_state.due is not None and commitment_state.due < self.emitter.at
-        reason = Reason.RETARGETED_PAST_DUE if late else Reason.TARGET_PASSED
+        usual = Reason.TARGET_REACHED if self.resolved.strict else Reason.TARGET_PASSED
+        reason = Reason.RETARGETED_PAST_DUE if late else usual
         self.emit(Kind.ELAPSED if self.resolved.timer else Kind.BREACHED, reason)
+
+    def _is_past(self, at: int) -> bool:
+        """Whether the deadline has passed at ``at``; if reached is breached, also whether it is at ``at``."""
+        due = self.commitment_state.due
+        return due is not None and (due < at or (due == at and self.resolved.strict))
+
+    def _breach_instant(self) -> int | None:
+        """The instant of the timer of the breach; ``None`` while no deadline is in sight.
+
+        What time makes true at an instant comes after the events at it. Where reached is breached, the breach comes before
+        them, so its timer is the last instant before the deadline.
+        """
+        commitment_state, due = self.commitment_state, self.commitment_state.due
+        if due is None:
+            return None
+        return max(due - 1 if self.resolved.strict else due, commitment_state.effective_from)
 
     def _find_due(self) -> None:
         commitment_state = self.commitment_state
@@ -310,8 +338,14 @@ class CommitmentMachine:
         if used is None or not self.watch.on:
             commitment_state.due = None
         else:
-            not_before = commitment_state.adjusted.not_before
-            commitment_state.due = self.watch.reaches(used, commitment_state.clock, self.resolved.calendar, not_before)
+            commitment_state.due = self.watch.reaches(
+                used,
+                commitment_state.clock,
+                self.resolved.calendar,
+                commitment_state.adjusted.not_before,
+                self.resolved.strict,
+                commitment_state.terms.wall_pauses,
+            )
 
     def look_ahead(self) -> None:
         """Find the deadline and the next instant anew, after anything about the stopwatch or the target has changed."""
@@ -323,9 +357,7 @@ class CommitmentMachine:
         adjustment = commitment_state.adjustment
         if not watch.on or (adjustment is not None and adjustment.unjudged):
             return
-        soonest = commitment_state.due
-        if soonest is not None and soonest < commitment_state.effective_from:
-            soonest = commitment_state.effective_from
+        soonest = self._breach_instant()
         for threshold in resolved.warn_at:
             if threshold.text in commitment_state.warned:
                 continue
@@ -358,13 +390,12 @@ class CommitmentMachine:
         at, cause, ticket = emitter.at, emitter.cause, emitter.ticket.id
         text = "" if threshold is None else threshold.text
         terms, adjustment = commitment_state.terms, commitment_state.adjustment
-        clock = commitment_state.clock
         # Once decided, a commitment is reported on the calendar by which it was decided, whatever the fields select now.
         if adjustment is None:
             calendar = emitter.calendars[terms.calendar]
         else:
             calendar = calendar_of(commitment_state, emitter.calendars, emitter.known)
-        elapsed, paused = watch.elapsed(clock, calendar, at), watch.paused_for(clock, calendar, at)
+        elapsed, paused = commitment_state.elapsed(watch, calendar, at), commitment_state.paused_for(watch, calendar, at)
         promised = terms.target
         if adjustment is not None:
             elapsed -= adjustment.elapsed_at_reset

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Final
 from stream.sla.effects import Reason, deployment_cause
 from stream.sla.events import Event
 from stream.sla.ticket.commitment_state import PENDING
-from stream.sla.ticket.stopwatch import CANCEL, IDLE, RESTART, START, STOP, Signal, Stopwatch
+from stream.sla.ticket.stopwatch import CANCEL, IDLE, RESTART, SKIP, START, STOP, Signal, Stopwatch
 from stream.sla.transition.commitment import CommitmentMachine
 from stream.sla.transition.escalation import EscalationMachine
 from stream.sla.transition.reconcile import reconcile
@@ -156,6 +156,10 @@ def _continue_row(
         # Of no type, so that a condition about events does not hold.
         asked = Event(emitter.at, emitter.cause, "", "")  # type: ignore[arg-type]
         signals = triggers.signals(watch.phase, asked, fields)
+        if triggers.dated and watch.phase == IDLE:
+            date = triggers.date(fields)
+            if date is None or date >= emitter.at or signals[:1] == (SKIP,):
+                signals = ()
     commitments, ladders = policies.names_on(row)
     for signal in signals:
         if not watch.cycle or signal is START:

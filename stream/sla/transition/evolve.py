@@ -10,7 +10,8 @@
    stopwatches that got signals, or on all of them if the fields select another plan.
 
 ``Transition.time`` fires, in the order of their instants, all thresholds and deadlines that lie before the given instant. Not
-those at it: what is done on the deadline is done in time.
+those at it: what is done on the deadline is done in time. After them, it starts the stopwatches whose date is that instant
+(``stream.sla.transition.start_dates``).
 
 A deployment (``stream.sla.transition.deploy``) comes in between at its own instant: after the deadlines before that instant,
 and before the events and the deadlines at it.
@@ -31,19 +32,21 @@ from stream.sla.event_order import OTHER, PRECEDENCE
 from stream.sla.policy.timeline import NEVER, SINCE_EVER, Deployments
 from stream.sla.ticket.fields import update_fields
 from stream.sla.ticket.state import Ticket
-from stream.sla.ticket.stopwatch import IDLE, Signal, Stopwatch
+from stream.sla.ticket.stopwatch import IDLE, SKIP, START, Signal, Stopwatch
 from stream.sla.transition.commitment import CommitmentMachine
 from stream.sla.transition.deploy import deploy
 from stream.sla.transition.draft import Draft
 from stream.sla.transition.emitter import Emitter
 from stream.sla.transition.escalation import EscalationMachine
 from stream.sla.transition.reconcile import reconcile
+from stream.sla.transition.start_dates import date_of, next_start, no_event, starting
 
 if TYPE_CHECKING:
     from stream.sla.events import Event
     from stream.sla.policy.change import Change
     from stream.sla.policy.resolve import ResolvedLadder, ResolvedPolicy
     from stream.sla.policy.timeline import Deployment, Timeline
+    from stream.sla.policy.triggers import MetricTriggers
     from stream.sla.ticket.escalation_state import EscalationState
 
 _ABOUT_ESCALATIONS: Final = ("escalation.requested", "escalation.acknowledged", "escalation.released")
@@ -119,10 +122,12 @@ class Transition:
             self.draft.own()
             before = self.draft.renew()
             reconcile(self.draft, emitter, list(ticket.watches), before)
-            ticket.look_ahead()
+            self._look_ahead()
         elif signalled:
             reconcile(self.draft, emitter, signalled)
-            ticket.look_ahead()
+            self._look_ahead()
+        elif self.policies.dated:
+            self._look_ahead()
 
     def time(self, until: int) -> None:
         """Fire what lies before ``until``, and meet the deployments that lie before it."""
@@ -151,7 +156,10 @@ class Transition:
                 self.draft.deploy(deployment.policies)
                 emitter.calendars = deployment.policies.calendars
                 ticket.deployment = deployment.number
+            dated = self.policies.dated or deployment.policies.dated
             self.policies = deployment.policies
+            if dated and known:
+                self._look_ahead()
             self._look_for(self.timeline.after(deployment.number))
 
     def _look_for(self, deployment: Deployment | None) -> None:
@@ -169,7 +177,16 @@ class Transition:
         build = Transition(Deployments.fixed(change.rows).timeline, Ticket(self.ticket.id), at)
         for event in events:
             build.event(event)
+        build.time(at)
         return build.ticket.watches
+
+    def _look_ahead(self) -> None:
+        """Find the ticket's next instant anew."""
+        self.ticket.look_ahead()
+        if self.policies.dated:
+            start, soonest = next_start(self.ticket, self.policies, self.emitter.at), self.ticket.next
+            if start is not None and (soonest is None or start < soonest):
+                self.ticket.next = start
 
     def _fire_until(self, until: int) -> None:
         ticket = self.ticket
@@ -178,7 +195,7 @@ class Transition:
             instant = ticket.next
             self._fire(instant)
             ticket.last_timer_at = instant
-            ticket.look_ahead()
+            self._look_ahead()
 
     def _signal_watches(self, event: Event, type_: str, changed: set[str], *, asks_all: bool) -> list[str]:
         """Give every stopwatch its signals; returns the rows of those that got any.
@@ -202,6 +219,8 @@ class Transition:
                 ):
                     continue
                 signals = triggers.signals(phase, event, fields)
+                if triggers.dated and signals and self._waits_for_date(triggers, watch, signals[0]):
+                    continue
             if signals:
                 if not signalled:
                     self.draft.own()
@@ -211,6 +230,28 @@ class Transition:
                 for signal in signals:
                     self._signal(metric, watch, signal)
         return signalled
+
+    def _waits_for_date(self, triggers: MetricTriggers, watch: Stopwatch | None, signal: Signal) -> bool:
+        """Whether the signal would start the stopwatch before its date has come."""
+        if signal is SKIP:
+            return True
+        date = date_of(triggers, watch, self.ticket.fields)
+        return signal is START and (date is None or date >= self.emitter.at)
+
+    def _start(self, instant: int) -> None:
+        """Start the stopwatches whose date is this instant."""
+        ticket = self.ticket
+        fields = {name: value for name, value in ticket.fields.items() if name != "@begun"}
+        started: list[str] = []
+        for row in starting(ticket, self.policies):
+            triggers, watch = self.policies.triggers[row], ticket.watches.get(row)
+            if date_of(triggers, watch, fields) == instant:
+                watch = ticket.watches[row] = Stopwatch() if watch is None else watch.copy()
+                for signal in triggers.signals(watch.phase, no_event(instant), fields):
+                    self._signal(row, watch, signal)
+                started.append(row)
+        if started:
+            reconcile(self.draft, self.emitter, started)
 
     def _signal(self, metric: str, watch: Stopwatch, signal: Signal) -> None:
         emitter, cycle = self.emitter, watch.cycle
@@ -325,6 +366,8 @@ class Transition:
                 if resolved_ladder is None:
                     raise ValueError(f"ladder {name!r} is to be raised, and nothing promises it")
                 self._escalation(resolved_ladder, escalation_state, watch).on_due()
+        if self.policies.dated:
+            self._start(instant)
 
 
 def new_ticket(ticket: str, timeline: Timeline) -> Ticket:

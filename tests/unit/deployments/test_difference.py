@@ -15,10 +15,21 @@ from stream.deployments.snapshot import decode, encode
 from stream.deployments.version_changes import version_changes
 from stream.language.policies import load, shipped
 from stream.sla.calendar.calendar import Calendar
-from stream.sla.calendar.duration import Duration
+from stream.sla.calendar.duration import Clock, Duration
 from stream.sla.policy.conditions import FieldIn
 from stream.sla.policy.metric import BUILT_IN
-from stream.sla.policy.policy import Choice, Commitment, Ladder, LadderKind, Level, OnChange, Policy, Threshold, ThresholdKind
+from stream.sla.policy.policy import (
+    AtDeadline,
+    Choice,
+    Commitment,
+    Ladder,
+    LadderKind,
+    Level,
+    OnChange,
+    Policy,
+    Threshold,
+    ThresholdKind,
+)
 from stream.sla.policy.resolve import PolicySet
 from tests.unit.deployments.stepping import AT, OFFICE, Stepping, file, policy
 
@@ -236,6 +247,8 @@ OTHER: dict[str, Any] = {
     "calendar": Choice.fixed("other"),
     "objective": 0.5,
     "on_change": OnChange.RESET,
+    "at_deadline": AtDeadline.BREACHED,
+    "pause_time": Clock.WALL,
     "extension_cap": LENGTH,
     "kind": LadderKind.HIERARCHICAL,
     "levels": (LEVEL, dataclasses.replace(LEVEL, name="boss")),

@@ -433,6 +433,24 @@ def test_a_ticket_without_a_commitment_is_counted_and_a_misspelt_value_is_named_
     asyncio.run(run())
 
 
+def test_a_value_that_is_no_date_is_applied_and_named_once_with_its_ticket_and_event(tmp_path: Path) -> None:
+    async def run() -> None:
+        context = _Partition(tmp_path, text=_POLICY.replace("warn_at: 50%", "starts_at: planned"))
+        fields = {"a": "soon", "b": "2026-03-02", "c": "later"}
+        feed = [
+            (ticket, Event(at=START, id=f"e-{ticket}", type="ticket.created", source="desk", fields={"planned": planned}))
+            for ticket, planned in fields.items()
+        ]
+        work = context.unit_of_work()
+        context.run(work, partial(work.take, Batch(_records(feed), None, len(feed))))
+
+        ((wrong, where),) = work.wrong_dates.items()
+        assert (wrong.field, where) == ("planned", ("a", "e-a"))
+        assert (len(work.states), work.rejected, work.dead_letters) == (3, {}, [])
+
+    asyncio.run(run())
+
+
 def test_a_full_unit_of_work_leaves_the_rest_to_the_next_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(units, "MOST_WOKEN", 10)
 
