@@ -21,7 +21,7 @@ from mypy_extensions import mypyc_attr
 
 from stream.sla.correction import Correction, difference, named, revealed
 from stream.sla.effects import Reason, deployment_cause
-from stream.sla.event_order import order
+from stream.sla.event_order import follows
 from stream.sla.policy.timeline import Deployments
 from stream.sla.refold import extent, refold, replay
 from stream.sla.settling import DEFAULT, Lateness, make_room, settle
@@ -152,7 +152,9 @@ class Engine:
         newest = self._is_newest(state.head, event)
         if newest and not old:
             step = self._in_order(state, event, now, before)
-        elif not newest and state.base is not None and state.base.last is not None and event.key <= order(state.base.last):
+        elif (
+            not newest and state.base is not None and state.base.last is not None and not follows(event.place, state.base.last)
+        ):
             step = Step(state, (), Outcome.TOO_LATE)
         elif old:
             step = self._old(state, event, now, arrived)
@@ -203,7 +205,7 @@ class Engine:
             last_deployment = self.deployments.known[head.deployment]
         if at < last_deployment.at:
             return False
-        return at > last[0] or (at == last[0] and event.key > order(last))
+        return at > last[0] or (at == last[0] and follows(event.place, last))
 
     def _repetition(self, state: State, event: Event) -> Outcome | None:
         """What becomes of an event whose identity is known; ``None``: it is not."""
@@ -214,7 +216,7 @@ class Engine:
             return None
         # What it stated is not kept; but the event of that identity lies before the history, so a later one is another.
         base = state.base
-        later = base is not None and base.last is not None and event.key > order(base.last)
+        later = base is not None and base.last is not None and follows(event.place, base.last)
         return Outcome.CONFLICT if later else Outcome.DUPLICATE
 
     def _in_order(self, state: State, event: Event, now: int, before: State) -> Step:

@@ -42,3 +42,17 @@ def order(place: Place) -> Order:
     # Texts and numbers take turns, beginning with a text, so that a text meets a text and a number a number.
     parts = tuple([int(part) if number % 2 else part for number, part in enumerate(_digits(id_))])
     return at, precedence != _CREATION, seq, precedence, parts, id_, source
+
+
+def follows(place: Place, other: Place) -> bool:
+    """Whether ``order(place) > order(other)``. Ids are compared only where nothing else decides: mostly ``seq`` does."""
+    if place[0] != other[0]:
+        return place[0] > other[0]
+    precedence, its = place[1], other[1]
+    if (precedence == _CREATION) is not (its == _CREATION):
+        return its == _CREATION
+    if place[2] != other[2]:
+        return place[2] > other[2]
+    if precedence != its:
+        return precedence > its
+    return order(place) > order(other)

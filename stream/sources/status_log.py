@@ -159,9 +159,13 @@ class _Case:
     fields: dict[str, str | list[str]] = field(default_factory=dict)
     waits_for: str = ""
     answered: bool = False
+    deleted: bool = False
 
     def follow(self, row: Row, mapping: LogMapping) -> Iterator[Event]:
         meaning = mapping.statuses[row.status]
+        if meaning.deleted is not self.deleted:  # before what else the row changes: a deletion that closes fulfils nothing
+            self.deleted = meaning.deleted
+            yield self.event(row, mapping, "ticket.deleted" if self.deleted else "ticket.restored")
         if self.waits_for and meaning.dependency != self.waits_for:
             yield self.event(row, mapping, "dependency.ended", party=self.waits_for)
             self.waits_for = ""

@@ -36,6 +36,8 @@ class Meaning:
     """True if the case's first row with this status is an agent's first public answer."""
     dependency: str = ""
     """The third party for which the ticket waits until the case's next row."""
+    deleted: bool = False
+    """True if the ticket is deleted, or spam, until the case's next row with another status."""
     refuse: str = ""
     """Why rows with this status are refused."""
 
@@ -194,11 +196,13 @@ def _meaning(data: object, report: Report) -> Meaning:
     if not data:
         report((), "has no meaning: add one, or `refuse:` with the reason")
         return Meaning()
-    meaning = _section(data, report, (), {"status", "assignee", "answers", "dependency", "refuse"})
+    meaning = _section(data, report, (), {"status", "assignee", "answers", "dependency", "deleted", "refuse"})
     if "refuse" in meaning and len(meaning) > 1:
         report((), "`refuse` must be the only key: a refused row has no other meaning")
     if meaning.get("answers", "first") != "first":
         report(("answers",), "must be `first`: the first such row of a case is its first answer")
+    if meaning.get("deleted", "yes") != "yes":
+        report(("deleted",), "must be `yes`, or be left out")
     assignee = meaning.get("assignee")
     if not (assignee is None or isinstance(assignee, str)) or len(assignee or "") > MAX_TEXT:
         report(("assignee",), f'must be text of at most {MAX_TEXT} characters; "" means nobody')
@@ -207,6 +211,7 @@ def _meaning(data: object, report: Report) -> Meaning:
         assignee=assignee if isinstance(assignee, str) else None,
         first_answer="answers" in meaning,
         dependency=_text(meaning, "dependency", report, longest=MAX_ID),
+        deleted="deleted" in meaning,
         refuse=_text(meaning, "refuse", report),
     )
 

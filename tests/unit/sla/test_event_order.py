@@ -10,7 +10,7 @@ import pytest
 
 from stream.sla.effects import Kind
 from stream.sla.engine import Outcome
-from stream.sla.event_order import order
+from stream.sla.event_order import follows, order
 from stream.sla.events import EVENT_TYPES, Event
 from tests.unit.sla.given import HOUR, Life, changed, commitment, created, ladder, policy_set, run, used
 
@@ -84,9 +84,12 @@ def test_of_one_id_the_source_decides() -> None:
 
 
 def test_a_ticket_keeps_of_its_newest_event_what_the_order_needs() -> None:
-    for type_ in EVENT_TYPES:
-        one = event("a10", type_, 3)
+    found = [event(id_, type_, seq, at) for type_ in EVENT_TYPES for seq in (0, 1) for id_ in ("a9", "a10") for at in (1, 2)]
+
+    for one in found:
         assert order(one.place) == one.key
+        for other in found:
+            assert follows(one.place, other.place) is (one.key > other.key)
 
 
 @pytest.mark.parametrize(("creation", "change"), [("f1", "a1"), ("a2", "f2"), ("e10", "e9")])

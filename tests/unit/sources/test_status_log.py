@@ -109,6 +109,26 @@ def test_a_dependency_ends_with_the_next_row_that_is_not_waiting_for_the_same_pa
     ]
 
 
+def test_a_case_that_is_spam_is_deleted_and_the_next_row_with_another_status_restores_it() -> None:
+    done = Import(
+        HEADER
+        + "2026-01-05 09:00,7,Queued,Waiting,\n"
+        + "2026-01-05 10:00,7,Spam,Spam,\n"
+        + "2026-01-05 10:30,7,Spam,Spam,\n"
+        + "2026-01-05 11:00,7,Queued,Waiting,\n",
+        mapping("  Odd / Odd:", "  Spam / Spam: {status: closed, deleted: yes}\n  Odd / Odd:"),
+    )
+
+    assert done.lines == [
+        "01-05T08:00 ticket.created status=new",
+        "01-05T08:00 ticket.changed status=open",
+        "01-05T09:00 ticket.deleted",
+        "01-05T09:00 ticket.changed status=closed",
+        "01-05T10:00 ticket.restored",
+        "01-05T10:00 ticket.changed status=open",
+    ]
+
+
 def test_a_changed_column_is_a_changed_field_and_an_emptied_one_is_cleared() -> None:
     done = Import(
         HEADER
