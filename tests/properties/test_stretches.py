@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stream.sla.calendar.duration import Clock
-from stream.sla.ticket.stopwatch import PAUSED, RUNNING, STOPPED, TABLE, Phase, Signal, Stopwatch
+from stream.sla.ticket.stopwatch import HALTED, PAUSED, RUNNING, STOPPED, TABLE, Phase, Signal, Stopwatch
 from tests.examples import examples
 from tests.properties.worlds import CALENDARS, START
 from tests.unit.sla.given import HOUR, MINUTE
@@ -63,7 +63,7 @@ def test_the_stretches_of_a_cycle_follow_one_another_without_a_hole(given_: tupl
     assert [*(start for start, _, _ in found[:1]), *(end for _, end, _ in found[-1:])] == (
         [START, until] if until > START else []
     )
-    assert {phase for *_, phase in found} <= {RUNNING, PAUSED, STOPPED}
+    assert {phase for *_, phase in found} <= {RUNNING, PAUSED, STOPPED, HALTED}
 
 
 @settings(max_examples=examples(300), deadline=None)
