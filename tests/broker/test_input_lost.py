@@ -64,7 +64,7 @@ def set_ahead(broker: str, topics: Topics) -> None:
     """What ``kafka-consumer-groups.sh --reset-offsets --to-latest`` does."""
 
     async def story() -> None:
-        consumer = AIOKafkaConsumer(bootstrap_servers=broker, group_id=topics.app_id, enable_auto_commit=False)
+        consumer = AIOKafkaConsumer(bootstrap_servers=broker, group_id=topics.group, enable_auto_commit=False)
         await consumer.start()
         tp = TopicPartition(topics.events, 0)
         consumer.assign([tp])
