@@ -68,6 +68,9 @@ class _Nowhere:
     def finished(self, end: int, *, live: bool) -> None:
         pass
 
+    def may_be_forgotten(self) -> bool:
+        return False
+
     def unknown_from(self, *_: Any) -> dict[str, int]:
         return {}
 
