@@ -90,6 +90,10 @@ def test_splitting_a_pause_in_two_changes_nothing_but_its_own_effects(seed: int)
     place = random.randrange(len(ordered))
     at = ordered[place].at + 1 if place + 1 == len(ordered) else ordered[place + 1].at - 1
     assume(at > ordered[place].at)
+    # A status brings a deleted ticket back, and a row that was cancelled while its start holds starts at the next event: then
+    # the pause is not all that the events between change.
+    assume(not any(event.type in ("ticket.deleted", "ticket.merged") for event in ordered[: place + 1]))
+    assume(all(commitment.metric.name != "asking" for policy in found.policies for commitment in policy.commitments))
     pending = Event(at, "first", "ticket.changed", "s", seq=0, fields={"status": "pending"})
     between = [
         Event(at, "between-1", "ticket.changed", "s", seq=1, fields={"status": "on_hold"}),
@@ -127,6 +131,7 @@ def test_carry_keeps_elapsed_and_paused_time_under_any_sequence_of_priority_chan
 @given(SEEDS, st.integers(1, 60))
 def test_a_whole_history_moved_by_whole_weeks_emits_the_same_that_much_later(seed: int, weeks: int) -> None:
     found, shift = scene(seed), weeks * WEEK
+    assume(not any("date" in event.fields for event in found.events))  # such a date does not move along
     later = Scene(
         tuple(replace(policy, since=None if policy.since is None else policy.since + shift) for policy in found.policies),
         [msgspec.structs.replace(event, at=event.at + shift) for event in found.events],
