@@ -5,7 +5,7 @@ agree on the partition of a key (murmur2), so it is known where each ticket belo
 
 To repartition:
 
-1. Refuse if a worker runs.
+1. Refuse if the names are those of another installation, or if a worker runs.
 2. Read the changelog: the tickets, the checkpoint and the epoch of each partition.
 3. Refuse if the partitions from before have input that is not processed, if outputs hold effects that the tickets do not know
    of, or if tickets are not where their keys belong: then something else than Kafka's rule divides them.
@@ -32,6 +32,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.partitioner import murmur2
 from aiokafka.structs import TopicPartition
 
+from stream.runtime.kafka.policy_log import ForeignLogError, PolicyLog
 from stream.runtime.kafka.topic_admin import admin_client, grow, metadata
 from stream.runtime.kafka.transport import Record, write
 from stream.runtime.recovery.checkpoint import CHECKPOINT_KEY, EPOCH, Checkpoint, Gap, epoch_of, with_gap
@@ -131,10 +132,12 @@ async def repartition(cluster: Cluster) -> Moves:
     Raises RepartitionError, and ``aiokafka.errors.KafkaError`` if the cluster does not answer: then run it again.
     """
     topics = cluster.topics
-    await _refuse_workers(cluster)  # 1
     async with admin_client(cluster.bootstrap, cluster.client) as admin:
-        partitions = (await metadata(admin, [topics.events, topics.changelog])).partitions
-    if len(partitions) < 2:
+        partitions = (await metadata(admin, [topics.events, topics.changelog, topics.policies])).partitions
+    if topics.policies in partitions:
+        await _refuse_names_of_another(cluster)  # 1
+    await _refuse_workers(cluster)
+    if not {topics.events, topics.changelog} <= partitions.keys():
         raise RepartitionError("the input topic or the changelog is missing: run `breachwatch topics check`")
     after, exist = len(partitions[topics.events]), len(partitions[topics.changelog])
     async with _reading(cluster) as consumer:
@@ -211,6 +214,13 @@ def checkpoints(found: Mapping[int, Checkpoint | None], before: int, after: int)
 
 def _checkpoint(checkpoint: Checkpoint, headers: list[tuple[str, bytes]]) -> Record:
     return Record(CHECKPOINT_KEY, msgspec.json.encode(checkpoint), headers)
+
+
+async def _refuse_names_of_another(cluster: Cluster) -> None:
+    try:
+        await PolicyLog(cluster.client, cluster.topics).read()
+    except ForeignLogError as error:
+        raise RepartitionError(str(error)) from error
 
 
 async def _refuse_workers(cluster: Cluster) -> None:
