@@ -93,7 +93,10 @@ def test_no_event_is_lost_and_no_ticket_is_separated_from_its_events(
         until(lambda: len(count(broker, topics, Kind.MET)) == len(TICKETS), "each is met", worker)
         until(lambda: worker.page("readyz").startswith("live"), "it is ready", worker)
         until(lambda: all_committed(broker, topics), "all is processed", worker)
+        assert "input lost" not in worker.log.read_text("utf-8")
+        assert "sla_input_lost_records_total 0.0" in worker.page("metrics")
     assert count(broker, topics, Kind.MET) == dict.fromkeys(TICKETS, 1)
+    assert not any(said.effect.provisional for said in effects(broker, topics))
     assert not count(broker, topics, Kind.BREACHED)
 
 

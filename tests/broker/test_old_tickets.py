@@ -14,11 +14,13 @@ from tests.broker.running import (
     Said,
     Sent,
     Worker,
+    all_committed,
     effects,
     event,
     now,
     publish,
     sent,
+    tick,
     until,
 )
 
@@ -120,6 +122,22 @@ def test_what_was_in_the_input_before_the_first_worker_ever_started_is_late_and_
     assert of_ticket(found, "desk/old") == EXPECTED
     assert {effect.ticket for effect, _ in found if effect.late} == {"desk/old"}
     assert [effect.kind for effect, _ in found if effect.ticket == "desk/new"][-1] is Kind.BREACHED
+
+
+def test_a_history_that_is_published_again_after_a_restart_changes_nothing(broker: str, topics: Topics, tmp_path: Path) -> None:
+    at = now()
+    news = event("desk/new", "ticket.created", at, fields={"priority": "p1"}, actor="customer")
+    old = [sent("desk/old", one) for one in history("desk/old", at - 400 * DAY)]
+    with Worker(broker, topics, tmp_path, *QUICKLY).ready().live() as worker:
+        publish(broker, topics, [sent("desk/new", news), *old, *tick(at)])
+        until(lambda: of_ticket(effects(broker, topics), "desk/old") == EXPECTED, "its effects", worker)
+        assert worker.stop() == 0
+    with Worker(broker, topics, tmp_path, *QUICKLY).ready().live() as worker:
+        publish(broker, topics, [*tick(now()), *old])
+        until(lambda: all_committed(broker, topics), "all is processed", worker)
+        until(lambda: value(worker, "sla_events_total", 'result="duplicate"') >= len(old), "it is known", worker)
+
+    assert of_ticket(effects(broker, topics), "desk/old") == EXPECTED
 
 
 @pytest.mark.parametrize("failpoint", ["after_outputs", "in_outputs", "after_changelog"])

@@ -79,12 +79,17 @@ def test_a_prefix_and_an_app_id_that_give_the_names_of_others_are_refused_before
         asyncio.run(create(broker, second, partitions=4))
         with Worker(broker, second, tmp_path) as stranger:
             assert stranger.process.wait(60) == 2
-        command = [sys.executable, "-m", "stream", "deploy", "--list", "--broker", broker]
-        names = ["--app-id", second.app_id, "--topic-prefix", second.prefix]
-        listed = subprocess.run([*command, *names], capture_output=True, text=True, check=False, timeout=60)
+        listed, moved = (_command(broker, second, *words) for words in (("deploy", "--list"), ("topics", "repartition")))
         assert owner.readies() == 1
 
-    for text in (stranger.log.read_text("utf-8"), listed.stderr):
+    for text in (stranger.log.read_text("utf-8"), listed.stderr, moved.stderr):
         assert f"belongs to an installation that reads {first.events}, and this one reads {second.events}" in text
         assert "choose another --app-id" in text
-    assert listed.returncode == 1
+    assert listed.returncode == moved.returncode == 1
+
+
+def _command(broker: str, topics: Topics, *words: str) -> subprocess.CompletedProcess[str]:
+    where = ["--broker", broker, "--app-id", topics.app_id, "--topic-prefix", topics.prefix]
+    return subprocess.run(
+        [sys.executable, "-m", "stream", *words, *where], capture_output=True, text=True, check=False, timeout=60
+    )

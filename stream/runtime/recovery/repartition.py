@@ -5,7 +5,7 @@ agree on the partition of a key (murmur2), so it is known where each ticket belo
 
 To repartition:
 
-1. Refuse if a worker runs.
+1. Refuse if the names are those of another installation, or if a worker runs.
 2. Read the changelog: the tickets, the checkpoint and the epoch of each partition.
 3. Refuse if the partitions from before have input that is not processed, if outputs hold effects that the tickets do not know
    of, or if tickets are not where their keys belong: then something else than Kafka's rule divides them.
@@ -32,14 +32,15 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.partitioner import murmur2
 from aiokafka.structs import TopicPartition
 
+from stream.runtime.kafka.policy_log import ForeignLogError, PolicyLog
 from stream.runtime.kafka.topic_admin import admin_client, grow, metadata
 from stream.runtime.kafka.transport import Record, write
-from stream.runtime.recovery.checkpoint import CHECKPOINT_KEY, EPOCH, Checkpoint, epoch_of
+from stream.runtime.recovery.checkpoint import CHECKPOINT_KEY, EPOCH, Checkpoint, Gap, epoch_of, with_gap
 from stream.sla.codec import codec
 from stream.wire.effect import encode_event
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable, Mapping
+    from collections.abc import AsyncIterator, Mapping
 
     from stream.runtime.kafka.topics import Topics
 
@@ -131,10 +132,12 @@ async def repartition(cluster: Cluster) -> Moves:
     Raises RepartitionError, and ``aiokafka.errors.KafkaError`` if the cluster does not answer: then run it again.
     """
     topics = cluster.topics
-    await _refuse_workers(cluster)  # 1
     async with admin_client(cluster.bootstrap, cluster.client) as admin:
-        partitions = (await metadata(admin, [topics.events, topics.changelog])).partitions
-    if len(partitions) < 2:
+        partitions = (await metadata(admin, [topics.events, topics.changelog, topics.policies])).partitions
+    if topics.policies in partitions:
+        await _refuse_names_of_another(cluster)  # 1
+    await _refuse_workers(cluster)
+    if not {topics.events, topics.changelog} <= partitions.keys():
         raise RepartitionError("the input topic or the changelog is missing: run `breachwatch topics check`")
     after, exist = len(partitions[topics.events]), len(partitions[topics.changelog])
     async with _reading(cluster) as consumer:
@@ -150,9 +153,9 @@ async def repartition(cluster: Cluster) -> Moves:
     epoch = 1 + max(each.epoch for each in found.values())
     headers = [(EPOCH, b"%d" % epoch)]
     async with AIOKafkaProducer(**cluster.client, acks="all", enable_idempotence=True, max_request_size=4_194_304) as producer:
-        marked = {number: _marked(each.checkpoint, before, after) for number, each in found.items()}
-        for number, checkpoint in marked.items():  # 4
-            await write(producer, topics.changelog, number, [_checkpoint(checkpoint, headers)])
+        marked = checkpoints({number: each.checkpoint for number, each in found.items()}, before, after)
+        for number in found:  # 4
+            await write(producer, topics.changelog, number, [_checkpoint(marked[number], headers)])
         await grow(cluster.bootstrap, topics, after, client=cluster.client)  # 5
         while len(await producer.partitions_for(topics.changelog)) < after:
             await producer.client.force_metadata_update()  # it knows the partitions from before
@@ -162,8 +165,8 @@ async def repartition(cluster: Cluster) -> Moves:
             await write(producer, topics.events, number, again)
         for number in range(after):
             here = [(key, old) for key, (old, new) in plan.moved.items() if new == number]
-            if number not in marked:
-                await write(producer, topics.changelog, number, [_checkpoint(_joined(marked.values()), headers)])
+            if number not in found:
+                await write(producer, topics.changelog, number, [_checkpoint(marked[number], headers)])
             await write(  # 7
                 producer, topics.changelog, number, (Record(key, found[old].tickets[key], headers) for key, old in here)
             )
@@ -172,31 +175,52 @@ async def repartition(cluster: Cluster) -> Moves:
             await write(producer, topics.changelog, number, gone)
         await _refuse_workers(cluster)
         for number in range(after):  # 9
-            checkpoint = marked.get(number) or _joined(marked.values())
-            done = msgspec.structs.replace(checkpoint, partitions=after, moving_to=0)
+            done = msgspec.structs.replace(marked[number], partitions=after, moving_to=0)
             await write(producer, topics.changelog, number, [_checkpoint(done, headers)])
     return plan
 
 
-def _marked(checkpoint: Checkpoint | None, before: int, after: int) -> Checkpoint:
-    return msgspec.structs.replace(checkpoint or Checkpoint(), partitions=before, moving_to=after)
+def checkpoints(found: Mapping[int, Checkpoint | None], before: int, after: int) -> dict[int, Checkpoint]:
+    """The checkpoint of each partition while tickets move. ``found``: those that the changelog has.
 
-
-def _joined(checkpoints: Iterable[Checkpoint]) -> Checkpoint:
-    """Of a new partition, whose tickets come from all others: not later than any of them, and by all that any of them knew."""
-    known = list(checkpoints)
+    Any partition may get tickets of any other. So each of them knows what one of them knew, was swept no later than any, and
+    doubts what one of them doubts. How far the input was read is a partition's own.
+    """
+    known = [each for number, each in found.items() if each is not None and number < before] or [Checkpoint()]
     newest = max(known, key=lambda each: each.deployed)
-    return msgspec.structs.replace(
+    gaps: tuple[Gap, ...] = ()
+    for gap in sorted({gap for each in known for gap in each.gaps}, key=lambda gap: (gap.since, gap.found_at)):
+        gaps = with_gap(gaps, gap)
+    joined = msgspec.structs.replace(
         newest,
         outputs={},
         watermark=min((each.watermark for each in known if each.watermark), default=0),
         swept=min(each.swept for each in known),
         since=min((each.since for each in known if each.since), default=0),
+        partitions=before,
+        moving_to=after,
+        # A partition that nobody has read yet is read from its beginning.
+        input=0,
+        gaps=gaps,
     )
+    moving = dict.fromkeys(range(after), joined)
+    for number in range(before):
+        own = found.get(number) or Checkpoint()
+        moving[number] = msgspec.structs.replace(
+            joined, watermark=own.watermark, outputs=own.outputs, since=own.since or joined.since, input=own.input
+        )
+    return moving
 
 
 def _checkpoint(checkpoint: Checkpoint, headers: list[tuple[str, bytes]]) -> Record:
     return Record(CHECKPOINT_KEY, msgspec.json.encode(checkpoint), headers)
+
+
+async def _refuse_names_of_another(cluster: Cluster) -> None:
+    try:
+        await PolicyLog(cluster.client, cluster.topics).read()
+    except ForeignLogError as error:
+        raise RepartitionError(str(error)) from error
 
 
 async def _refuse_workers(cluster: Cluster) -> None:

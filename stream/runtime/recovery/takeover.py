@@ -98,7 +98,9 @@ async def take_over(
     await read_back(context.clients, context.topics, outputs, checkpoints)
     await _until_known(context, checkpoints, outputs, assignment.superseded)
     # 5
-    indexes = {tp.partition: await _index(context, restored.store, tp.partition) for tp in new}
+    indexes = {
+        tp.partition: await _index(context, restored.store, tp.partition, checkpoints[tp.partition].watermark) for tp in new
+    }
     ends = await context.consumer.highwaters(*assignment.owned) if assignment.owned else {}
     for tp in new:
         checkpoints[tp.partition] = _shortened(context, tp, checkpoints[tp.partition], ends[tp])
@@ -167,7 +169,7 @@ def _changelog(context: WorkerContext, restored: Restored, partition: int) -> Ch
     return Changelog(context.clients, context.topics.changelog, partition, restored.producer, restored.store)
 
 
-async def _index(context: WorkerContext, store: Store, partition: int) -> TicketIndex:
+async def _index(context: WorkerContext, store: Store, partition: int, watermark: int) -> TicketIndex:
     """Raises RuntimeError when a ticket cannot be read back."""
     index = TicketIndex(TimerQueue(), TimerQueue(), context.metrics.open_commitments.begin(partition))
     tickets = store.of(partition)
@@ -181,7 +183,8 @@ async def _index(context: WorkerContext, store: Store, partition: int) -> Ticket
             raise RuntimeError(f"ticket {key!r} of partition {partition} cannot be read back") from error
         index.open_counts.add(stand)
         index.timers.set(key, wake_at)
-        index.expirations.set(key, expiration(ended, context.settings.retention))
+        # When it was changed last is not stored. It counts as changed now: the rest of its history may still be on the way.
+        index.expirations.set(key, expiration(ended, context.settings.retention, watermark))
         if count % _PAUSE_EVERY == 0:
             await asyncio.sleep(0)
     return index

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from stream.runtime.recovery.repartition import RepartitionError, _Partition, home, moves
+from stream.runtime.recovery.checkpoint import Checkpoint, Gap
+from stream.runtime.recovery.repartition import RepartitionError, _Partition, checkpoints, home, moves
 
 KEYS = [f"shop/{number}".encode() for number in range(40)]
 
@@ -62,3 +63,36 @@ def test_a_publisher_with_a_rule_of_its_own_refuses_the_move() -> None:
 
     with pytest.raises(RepartitionError, match="1 tickets, such as 'shop/0', are not in the partition of their key"):
         moves(found, 4, 8)
+
+
+def test_a_new_partition_of_the_input_is_read_from_its_beginning() -> None:
+    found = {0: Checkpoint(input=30), 1: Checkpoint(input=50), 2: Checkpoint()}
+
+    moving = checkpoints(found, 2, 4)
+
+    assert [moving[number].input for number in range(4)] == [30, 50, 0, 0]
+    assert not moving[2].shortened(7, 0).gaps
+
+
+def test_a_partition_that_was_never_taken_over_has_read_nothing() -> None:
+    assert checkpoints({0: Checkpoint(input=30), 1: None}, 2, 3)[1].input is None
+
+
+def test_a_ticket_keeps_its_doubts_in_its_new_partition() -> None:
+    first, second = Gap(3, 5, 100, 900), Gap(8, 9, 200, 950)
+    found = {0: Checkpoint(deployed=1, gaps=(second,)), 1: Checkpoint(deployed=4, gaps=(first,)), 2: None}
+
+    moving = checkpoints(found, 2, 3)
+
+    assert all(each.gaps == (first, second) for each in moving.values())
+    again = checkpoints(moving, 2, 3)
+    assert again == moving  # after a crash in between
+
+
+def test_a_ticket_that_was_not_swept_yet_is_swept_in_its_new_partition() -> None:
+    found = {0: Checkpoint(swept=2, deployed=4, appended=7), 1: Checkpoint(swept=4, deployed=4, appended=7)}
+
+    moving = checkpoints(found, 2, 3)
+
+    assert {(each.swept, each.deployed, each.appended) for each in moving.values()} == {(2, 4, 7)}
+    assert {(each.partitions, each.moving_to) for each in moving.values()} == {(2, 3)}
