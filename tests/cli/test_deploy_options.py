@@ -11,10 +11,10 @@ from stream.cli.main import main
 @pytest.mark.parametrize(
     ("args", "message"),
     [
-        ((), "give the FILES of the policies that are to hold, or --undo"),
-        (("starter", "--undo"), "give the FILES of the policies that are to hold, or --undo"),
-        (("starter", "--list"), "--export and --list deploy nothing"),
-        (("--undo", "--export", "log.jsonl"), "--export and --list deploy nothing"),
+        ((), "give the FILES of the policies that are to hold, or --withdraw-all, or --undo"),
+        (("starter", "--undo"), "give the FILES of the policies that are to hold, or --withdraw-all, or --undo"),
+        (("starter", "--list"), "--export, --import and --list stand alone"),
+        (("--undo", "--export", "log.jsonl"), "--export, --import and --list stand alone"),
         (("--undo", "--rejudge-from", "2026-01-01T00:00:00Z"), "--rejudge-from goes with FILES"),
         (("--undo", "--at", "2026-01-01T00:00:00Z"), "leave out --at"),
         (("starter", "--rejudge-from", "2199-01-01T00:00:00Z"), "--rejudge-from must be in the past"),
