@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -22,7 +21,7 @@ from stream.language.policies import check
 from stream.runtime.rehearsal import rehearse
 from stream.runtime.settings import ClockMode
 from stream.sla.policy.resolve import PolicySet
-from stream.wire.lines import open_lines
+from stream.wire.lines import LinesError, open_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -117,6 +116,7 @@ def _accepted(_: click.Context, __: click.Parameter, text: str) -> int | None:
 @click.option("--list", "list_all", is_flag=True, help="List all deployments, and deploy nothing.")
 @click.option(
     "--history",
+    type=click.IntRange(min=2),
     default=200,
     show_default=True,
     help="With --against: events kept per ticket so that late ones can be put in their place; as for replay.",
@@ -206,8 +206,10 @@ def _rehearsed(log: Log, proposal: Proposal, against: Path, history: int) -> Reh
     try:
         with open_lines(against) as lines:
             return rehearse(log, proposal, lines, history)
-    except (OSError, EOFError, zlib.error) as error:
+    except OSError as error:
         raise click.ClickException(f"{against}: {error}") from error
+    except LinesError as error:
+        raise click.ClickException(str(error)) from error
 
 
 def _load(files: tuple[str, ...]) -> PolicySet:

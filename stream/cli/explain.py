@@ -20,7 +20,7 @@ from stream.sla.explain.explain import explain
 from stream.wire.decode import Rejected, RejectReason, conflicting, decode
 from stream.wire.explanation import encode_explanation
 from stream.wire.instants import format_instant
-from stream.wire.lines import key_of, open_lines
+from stream.wire.lines import LinesError, key_of, open_lines
 from stream.wire.ticket_event import Incoming
 
 if TYPE_CHECKING:
@@ -59,6 +59,7 @@ def _zone(_context: click.Context, _option: click.Parameter, name: str | None) -
 @click.option("--zone", callback=_zone, help="Show all times in this IANA zone. Default: the zone of each calendar.")
 @click.option(
     "--history",
+    type=click.IntRange(min=2),
     default=200,
     show_default=True,
     help="Events kept per ticket so that late ones can be put in their place; as for replay.",
@@ -84,7 +85,10 @@ def command(
         read = judged_by(policies, deployments)()
     except (PolicyError, ExportError) as error:
         raise click.ClickException(str(error)) from error
-    arrived, newest = _read(file, ticket)
+    try:
+        arrived, newest = _read(file, ticket)
+    except LinesError as error:
+        raise click.ClickException(str(error)) from error
     events = list(_accepted(read, ticket, arrived, history))
     upto = newest if until is None else until
     if (first := min(event.at for event in events)) > upto:

@@ -30,7 +30,7 @@ def lines(explanation: Explanation, zone: str | None) -> Iterator[str]:
     if explanation.later:
         yield f"{_count(explanation.later, 'later event')} omitted"
     if explanation.partial:
-        yield "no creation event was received: the clocks started with the first event"
+        yield "no creation event was received: the ticket begins with the first event that states that it is open"
     if explanation.known_since is not None:
         yield f"events up to {when(explanation.known_since, shown_in)} are no longer kept, so causes before it are unknown"
     for waiting in explanation.waiting:

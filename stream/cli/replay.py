@@ -14,15 +14,19 @@ from stream.deployments.export import ExportError
 from stream.documents.document import PolicyError
 from stream.runtime import gc_tuning
 from stream.runtime.backtest import backtest
-from stream.wire.lines import open_lines
+from stream.wire.lines import LinesError, open_lines
 
 
 @click.command("replay")
-@click.argument("file", type=click.Path(path_type=Path, allow_dash=True, dir_okay=False))
+@click.argument("file", type=click.Path(path_type=Path, allow_dash=True, dir_okay=False, exists=True))
 @judged_by_options
 @click.option("--until", callback=instant, help="Advance time to this instant (RFC 3339) after the last event.")
 @click.option(
-    "--history", default=200, show_default=True, help="Events kept per ticket so that late ones can be put in their place."
+    "--history",
+    type=click.IntRange(min=2),
+    default=200,
+    show_default=True,
+    help="Events kept per ticket so that late ones can be put in their place.",
 )
 @click.option(
     "--summary",
@@ -63,7 +67,7 @@ def command(
                     refused[text.partition(":")[0]] += 1
                     click.echo(f"{file}:{line}: {text}", err=True)
             totals = test.totals()
-    except (PolicyError, ExportError) as error:
+    except (PolicyError, ExportError, LinesError) as error:
         raise click.ClickException(str(error)) from error
     sys.stdout.buffer.flush()
     click.echo(as_json(totals, refused, effects) if form == "json" else as_table(totals, refused, effects), err=True)

@@ -6,7 +6,6 @@ in the record too, and stand beside it for people.
 
 from __future__ import annotations
 
-import zlib
 from base64 import b64encode
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,7 +15,7 @@ from stream.deployments.log import Added, Log
 from stream.deployments.record import Kind, Record, decode_record, encode_record
 from stream.sla.policy.timeline import SINCE_EVER
 from stream.wire.instants import AwareTime, epoch_micros, format_instant
-from stream.wire.lines import open_lines
+from stream.wire.lines import LinesError, open_lines
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -62,8 +61,8 @@ def read_export_log(path: Path) -> Log:
         with open_lines(path) as lines:
             for number, line in lines:
                 _add(log, line, f"{path}:{number}")
-    except (EOFError, zlib.error) as error:
-        raise ExportError(f"{path}: not a whole gzip file: {error}") from error
+    except LinesError as error:
+        raise ExportError(str(error)) from error
     return log
 
 

@@ -60,6 +60,8 @@ def open_log(path: Path, encoding: str) -> Iterator[Iterator[str]]:
         raise LogFileError(f"the ZIP file is damaged: {error}") from error
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise LogFileError(f"the file is damaged or cut short: {error}") from error
+    except UnicodeError as error:  # of the encodings that heed no error handler, such as UTF-16 without its mark
+        raise LogFileError(f"the file is not in the encoding {encoding}: {error}; correct `encoding` in the mapping") from error
 
 
 @contextmanager

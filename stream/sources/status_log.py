@@ -92,7 +92,7 @@ def read_rows(lines: Iterable[str], mapping: LogMapping, refuse: Refuse) -> list
     rows = []
     for line, cells in table.records(lambda cells: _has_time(cells[where[mapping.at]], mapping)):
         try:
-            rows.append(_row(cells, line, where, mapping))
+            rows.append(_row(cells, line, where, len(header), mapping))
         except _RowError as error:
             refuse(Refusal(line, error.cause, error.reason, status=error.status))
     if mapping.order is Order.NEWEST_FIRST or (mapping.order is Order.AUTO and _newest_first(rows)):
@@ -217,10 +217,10 @@ class _Case:
         return event
 
 
-def _row(cells: list[str], line: int, where: dict[str, int], mapping: LogMapping) -> Row:
-    """Check one row. Raises ``_RowError``."""
-    if len(cells) != len(where):
-        raise _RowError(Cause.COLUMNS, f"has {len(cells)} columns, but the header has {len(where)}")
+def _row(cells: list[str], line: int, where: dict[str, int], width: int, mapping: LogMapping) -> Row:
+    """Check one row. ``width``: the number of columns, of which some may share a name. Raises ``_RowError``."""
+    if len(cells) != width:
+        raise _RowError(Cause.COLUMNS, f"has {len(cells)} columns, but the header has {width}")
     at, case, *rest = (
         _cell(cells[where[name]], name) for name in (mapping.at, mapping.case, *mapping.status, *mapping.fields.values())
     )

@@ -12,7 +12,7 @@ from typing import Final
 
 import msgspec
 
-_TIME: Final = re.compile(r"([0-9-]{10}[Tt ][0-9]{2}:[0-9]{2}:)60((?:\.[0-9]+)?(?:[Zz]|[+-][0-9]{2}:?[0-9]{2}))")
+_TIME: Final = re.compile(r"([0-9-]{10}[Tt ][0-9]{2}:[0-9]{2}:)60(\.[0-9]+)?([Zz]|[+-][0-9]{2}:?[0-9]{2})")
 _MINUTE_BEFORE_MIDNIGHT: Final = (23, 59)
 _record: Final = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
@@ -24,12 +24,15 @@ def without_leap_second(value: bytes) -> bytes | None:
     try:
         record = _record(value)
         found = _TIME.fullmatch(msgspec.json.decode(record["at"], type=str))
-        before = msgspec.convert(found[1] + "59" + found[2], datetime) if found else None
+        if found is None:
+            return None
+        whole, fraction, offset = found.groups("")
+        # A fraction may round up to the next minute, so it does not take part in the question which minute it is.
+        second = msgspec.convert(f"{whole}59{offset}", datetime)
+        before = msgspec.convert(f"{whole}59{fraction}{offset}", datetime)
     except (KeyError, msgspec.DecodeError, RecursionError):
         return None
-    if before is None or before.tzinfo is None:
-        return None
-    utc = before - (before.utcoffset() or timedelta())
+    utc = second - (second.utcoffset() or timedelta())
     if (utc.hour, utc.minute) != _MINUTE_BEFORE_MIDNIGHT:
         return None
     record["at"] = msgspec.Raw(msgspec.json.encode(before + timedelta(seconds=1)))

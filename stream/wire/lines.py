@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import codecs
 import gzip
 import sys
+import zlib
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, BinaryIO, Final
 
@@ -31,11 +33,29 @@ def key_of(line: bytes) -> bytes:
         return b""
 
 
+class LinesError(ValueError):
+    """The file is damaged. The text names the file and the problem."""
+
+
 @contextmanager
 def open_lines(path: Path) -> Iterator[Iterator[tuple[int, bytes]]]:
-    """Yield the number (from 1) and content of every line that is not blank. ``-`` is standard input. Raises OSError."""
-    with _open(path) as file:
-        yield ((number, line.rstrip(b"\r\n")) for number, line in enumerate(file, start=1) if line.strip())
+    """Yield the number (from 1) and content of every line that is not blank. ``-`` is standard input.
+
+    Raises OSError, and ``LinesError``, also while the lines are read.
+    """
+    try:
+        with _open(path) as file:
+            yield _lines(file)
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise LinesError(f"{path}: the file is damaged or cut short: {error}") from error
+
+
+def _lines(file: BinaryIO) -> Iterator[tuple[int, bytes]]:
+    for number, line in enumerate(file, start=1):
+        if number == 1:
+            line = line.removeprefix(codecs.BOM_UTF8)  # editors of Windows begin a file with it
+        if line.strip():
+            yield number, line.rstrip(b"\r\n")
 
 
 @contextmanager

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import codecs
+import gzip
 import json
 from random import Random
 from typing import TYPE_CHECKING
 
 import pytest
-from click.testing import CliRunner
+from click.testing import CliRunner, Result
 
 from stream.cli.main import main
 from stream.language.policies import load, shipped
@@ -132,6 +134,37 @@ def test_the_command_writes_the_same_on_one_process_and_on_two(tmp_path: Path) -
     assert alone[0] == one_after_the_other(lines, 1_763_596_800_000_000)
     assert "60 tickets, 0 without a commitment; events: " in alone[1]
     assert replayed("2") == alone
+
+
+def replay_of(*arguments: object) -> Result:
+    return CliRunner().invoke(main, ["replay", *map(str, arguments), "--policies", "starter"])
+
+
+def test_a_missing_or_damaged_file_is_an_error_that_names_it(tmp_path: Path) -> None:
+    whole = gzip.compress(b"\n".join(feed(3)))
+    (tmp_path / "cut.jsonl.gz").write_bytes(whole[: len(whole) // 2])
+
+    missing, cut = replay_of(tmp_path / "none.jsonl"), replay_of(tmp_path / "cut.jsonl.gz")
+
+    assert missing.exit_code == 2
+    assert "none.jsonl' does not exist" in missing.stderr
+    assert cut.exit_code == 1
+    assert "cut.jsonl.gz: the file is damaged or cut short" in cut.stderr
+
+
+def test_a_history_of_one_event_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "feed.jsonl").write_bytes(b"")
+
+    assert "'--history': 1 is not in the range" in replay_of(tmp_path / "feed.jsonl", "--history", 1).stderr
+
+
+def test_a_byte_order_mark_is_not_part_of_the_first_line(tmp_path: Path) -> None:
+    event = Event(at=START, id="1", type="ticket.created", source="desk", fields={"priority": "p1"})
+    (tmp_path / "feed.jsonl").write_bytes(codecs.BOM_UTF8 + encode_event("desk/1", event) + b"\r\n")
+
+    done = replay_of(tmp_path / "feed.jsonl")
+
+    assert "1 tickets, 0 without a commitment; events: 1 applied; refused: none" in done.stderr
 
 
 def outcomes(lines: Sequence[bytes], until: int) -> Outcomes:

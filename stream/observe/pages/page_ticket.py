@@ -60,7 +60,7 @@ def _cautions(view: TicketView, zone: str) -> Iterator[str]:
     if not view.live:
         yield "The partition is catching up: later events may be waiting, and deadlines follow the time of the feed."
     if explanation.partial:
-        yield "No creation event was received: the clocks started with the first event."
+        yield "No creation event was received: the ticket begins with the first event that states that it is open."
     if explanation.known_since is not None:
         yield f"Events up to {when(explanation.known_since, zone)} are no longer kept, so causes before it are unknown."
 

@@ -49,14 +49,18 @@ def spans(
     ``wall_pauses``: as in ``Stopwatch.elapsed``.
     """
     found: list[Span] = []
-    totals = watch.totals
-    if totals is not None and totals.until <= cuts.upto:
-        counted = totals.spent(False, clock, calendar, watch.began)
-        note = "events that are not kept any more"
-        found.append(Span(start=watch.began, end=totals.until, kind=SpanKind.RUNNING, counted=counted, note=note))
     moved = 0
+    totals, stretches = watch.totals, list(watch.stretches(cuts.upto))
+    if totals is not None and totals.until <= cuts.upto:
+        # The first stretch that is kept may have begun before the last that is added up was known to have ended.
+        end = min(totals.until, stretches[0][0]) if stretches else totals.until
+        counted = totals.spent(False, clock, calendar, watch.began)
+        if wall_pauses:
+            counted, moved = calendar.measure(watch.began, watch.began + totals.ran), end - watch.began - totals.ran
+        note = "events that are not kept any more"
+        found.append(Span(start=watch.began, end=end, kind=SpanKind.RUNNING, counted=counted, note=note))
     edges = (*cuts.why, cuts.until)
-    for start, end, phase in watch.stretches(cuts.upto):
+    for start, end, phase in stretches:
         kind = _KIND_OF_PHASE[phase]
         for low, high in pairwise(sorted({start, end, *(edge for edge in edges if start < edge < end)})):
             found += _split(low, high, kind, clock, calendar, cuts, moved)
@@ -105,19 +109,20 @@ def _without(found: list[Span], left: int) -> list[Span]:
             continue
         taken = min(left, span.counted)
         left -= taken
-        middle = span.start + taken
-        rest.append(_part(span, span.start, middle, SpanKind.SET_ASIDE))
+        # Of the time that is added up not all counts, and it is not known which part of it.
+        middle = span.end if taken == span.counted else span.start + taken
+        rest.append(_part(span, span.start, middle, SpanKind.SET_ASIDE, 0))
         if middle < span.end:
-            rest.append(_part(span, middle, span.end, span.kind))
+            rest.append(_part(span, middle, span.end, span.kind, span.counted - taken))
     return rest
 
 
-def _part(span: Span, start: int, end: int, kind: SpanKind) -> Span:
+def _part(span: Span, start: int, end: int, kind: SpanKind, counted: int) -> Span:
     return Span(
         start=start,
         end=end,
         kind=kind,
-        counted=0 if kind is SpanKind.SET_ASIDE else end - start,
+        counted=counted,
         note=span.note,
         cause=span.cause,
         change=span.change,

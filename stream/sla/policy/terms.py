@@ -57,6 +57,11 @@ class CommitmentTerms:
     def __hash__(self) -> int:
         return self._hash
 
+    def counts_like(self, other: CommitmentTerms) -> bool:
+        """Whether both count on the same stopwatch in the same way: on the wall, or on the calendar of that name."""
+        same_calendar = not self.business or self.calendar == other.calendar
+        return self.metric == other.metric and self.counted == other.counted and same_calendar
+
     def on_row(self, metric: str) -> CommitmentTerms:
         """The same promise on the stopwatch of another row."""
         return CommitmentTerms.of(self.policy, self.version, metric, self.calendar, self.counted, self.target)

@@ -214,14 +214,20 @@ class CommitmentState:
         self.terms = resolved.terms.with_target(clock, target)
         self.effective_from = at
 
-    def measure_again(self, calendar: Calendar, watch: Stopwatch) -> None:
-        """Find anew what was used at ``rebased_at`` and ``reset_at``: the clock or the calendar may be another now."""
-        adjustment = self.adjustment
+    def measure_again(self, calendar: Calendar, watch: Stopwatch, former: CommitmentTerms) -> None:
+        """Find anew what was used at ``rebased_at`` and ``reset_at``: the clock or the calendar may be another now.
+
+        ``former``: the terms when it was found before. Where the stretches up to such an instant are added up, it stays as it
+        was found, unless it was on another clock or calendar: the sums do not tell how much lay before an instant.
+        """
+        adjustment, added_up = self.adjustment, 0
         if adjustment is None:
             return
-        if adjustment.rebased_at is not None:
+        if watch.totals is not None and former.counts_like(self.terms):
+            added_up = watch.totals.until
+        if adjustment.rebased_at is not None and adjustment.rebased_at >= added_up:
             self.adjust(rebase_used=self.elapsed(watch, calendar, adjustment.rebased_at))
-        if adjustment.reset_at is not None:
+        if adjustment.reset_at is not None and adjustment.reset_at >= added_up:
             self.adjust(
                 elapsed_at_reset=self.elapsed(watch, calendar, adjustment.reset_at),
                 paused_at_reset=self.paused_for(watch, calendar, adjustment.reset_at),

@@ -127,9 +127,10 @@ class CommitmentMachine:
                 if commitment_state.differs(self.resolved, self.watch):
                     self.retarget()  # the fields or the policies changed while it was stopped
                 else:
+                    former = commitment_state.terms
                     commitment_state.adopt(self.resolved)
-                    if not commitment_state.adjusted.unjudged:
-                        commitment_state.measure_again(self.resolved.calendar, self.watch)  # its calendar may have changed
+                    if not commitment_state.adjusted.unjudged:  # its calendar may have changed
+                        commitment_state.measure_again(self.resolved.calendar, self.watch, former)
         if commitment_state.verdict != PENDING:
             return
         self._find_due()  # the next instant is found when the plan is applied to the stopwatches that got signals
@@ -215,6 +216,7 @@ class CommitmentMachine:
     def retarget(self) -> None:
         """The ticket's fields now promise something else: swap the target by the commitment's ``on_change``."""
         commitment_state, resolved, at = self.commitment_state, self.resolved, self.emitter.at
+        former = commitment_state.terms
         commitment_state.revise(at)
         commitment_state.adjust(unjudged=False)  # it moves to another row or cycle
         mode = resolved.commitment.on_change
@@ -224,7 +226,7 @@ class CommitmentMachine:
         if mode is OnChange.RESET:
             commitment_state.adjust(extension=0, reset_at=at)
             commitment_state.warned = ()
-        commitment_state.measure_again(resolved.calendar, self.watch)
+        commitment_state.measure_again(resolved.calendar, self.watch, former)
         self._aim_again()
         self.emit(Kind.RETARGETED, _FIELD_CHANGED, per_event=True)
 
@@ -261,14 +263,14 @@ class CommitmentMachine:
         The elapsed time is always carried: ``on_change`` is for changes of fields.
         """
         commitment_state, resolved, at = self.commitment_state, self.resolved, self.emitter.at
-        before = self._shown()
+        before, terms = self._shown(), commitment_state.terms
         if commitment_state.adjusted.unjudged:
             commitment_state.terms = commitment_state.terms.on_row(resolved.metric)
             commitment_state.adopt(resolved)
             commitment_state.cycle = self.watch.cycle
         else:
             self._aim()
-            commitment_state.measure_again(resolved.calendar, self.watch)
+            commitment_state.measure_again(resolved.calendar, self.watch, terms)
         self.look_ahead()
         if (former is None or former.name == resolved.name) and self._shown() == before:
             return

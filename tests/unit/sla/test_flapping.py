@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,6 +12,8 @@ from stream.sla.calendar.duration import Clock
 from stream.sla.codec import codec
 from stream.sla.effects import Kind
 from stream.sla.engine import Outcome
+from stream.sla.explain.explain import explain, explain_state
+from stream.sla.policy.policy import OnChange
 from stream.sla.ticket.stopwatch import MOST_STRETCHES, START
 from tests.unit.sla.calendar.test_duration import office
 from tests.unit.sla.given import ALWAYS, HOUR, MINUTE, Life, changed, commitment, created, policy_set
@@ -55,6 +59,45 @@ def test_totals_and_the_deadline_are_those_of_the_whole_history(other: str, cale
     assert [effect for effect in cut.effects if effect.kind is Kind.BREACHED]
     assert cut.effects == whole.effects
     assert codec.decode(codec.encode(cut.state)) == cut.state
+
+
+@pytest.mark.parametrize("mode", [OnChange.FORWARD, OnChange.RESET])
+@pytest.mark.parametrize("calendar", [ALWAYS, OFFICE], ids=["24x7", "office"])
+def test_a_target_that_counts_from_a_change_is_kept_when_the_ticket_is_reopened(mode: OnChange, calendar: Calendar) -> None:
+    targets = {"p1": "100h", "p2": "300h"} if calendar is ALWAYS else {"p1": "40bh", "p2": "100bh"}
+    lives = [
+        Life(policy_set(commitment("resolution", on_change=mode, **targets), calendar=calendar), history=history)
+        for history in (50, 10_000)
+    ]
+    for life in lives:
+        life.event(created(0, "p2")).event(changed(10 * HOUR, priority="p1"))
+        flapping(life, 200, step=3 * MINUTE, start=10 * HOUR)
+        life.event(changed(21 * HOUR, status="solved")).event(changed(25 * HOUR, status="open")).wake(10_000 * HOUR)
+    cut, whole = lives
+    assert cut.state is not None
+    assert cut.state.head.watches["resolution"].totals is not None
+    assert [effect for effect in cut.effects if effect.kind is Kind.BREACHED]
+    assert cut.effects == whole.effects
+
+
+@pytest.mark.parametrize("pause_time", [Clock.BUSINESS, Clock.WALL])
+@pytest.mark.parametrize("mode", OnChange)
+def test_an_explanation_of_what_is_added_up_agrees_with_that_of_the_whole_history(mode: OnChange, pause_time: Clock) -> None:
+    promised = commitment("resolution", on_change=mode, p1="40bh", p2="100bh")
+    policies = policy_set(replace(promised, pause_time=pause_time), calendar=OFFICE)
+    life = Life(policies, history=50).event(created(0, "p2")).event(changed(10 * HOUR, priority="p1"))
+    flapping(life, 200, step=30 * MINUTE, start=10 * HOUR)
+    events = [created(0, "p2"), changed(10 * HOUR, priority="p1")]
+    events += [changed(10 * HOUR + n * 30 * MINUTE, status="pending" if n % 2 else "open", turn=str(n)) for n in range(1, 200)]
+    assert life.state is not None
+    assert life.state.head.watches["resolution"].totals is not None
+
+    (found,) = explain_state(policies, life.state, 2_000 * HOUR).deadlines
+    (whole,) = explain(policies, "T", events, 2_000 * HOUR).deadlines
+
+    assert (found.verdict, found.due, found.elapsed, found.paused) == (whole.verdict, whole.due, whole.elapsed, whole.paused)
+    assert sum(span.counted for span in found.spans if not span.expected) == found.elapsed
+    assert all(one.end == other.start for one, other in pairwise(found.spans))
 
 
 def test_a_late_event_within_the_kept_history_corrects_what_was_added_up_before_it_to() -> None:

@@ -95,3 +95,8 @@ def test_a_container_that_is_not_one_log_is_an_error(tmp_path: Path, content: by
     with pytest.raises(LogFileError) as error:
         lines(tmp_path, content)
     assert message in str(error.value)
+
+
+def test_a_file_that_is_not_in_the_stated_encoding_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(LogFileError, match=r"not in the encoding utf-16: .*; correct `encoding` in the mapping"):
+        lines(tmp_path, TEXT.encode(), "utf-16")

@@ -296,6 +296,12 @@ def test_empty_lines_and_columns_without_a_mapping_are_skipped() -> None:
     assert (len(done.events), done.refused) == (2, [])
 
 
+def test_columns_without_a_mapping_may_share_a_name() -> None:
+    done = Import("time,case,state,detail,prio,Comment,Comment,,\n2026-01-05 09:00,7,Done,Solved,,a,b,,\n")
+
+    assert (len(done.events), done.refused) == (2, [])
+
+
 @pytest.mark.parametrize(
     ("log", "message"),
     [

@@ -143,6 +143,7 @@ def test_equal_words_are_equal_in_every_form_of_unicode() -> None:
         ("2016-12-31T23:59:60.25Z", "2017-01-01T00:00:00.25Z"),
         ("2017-01-01T05:29:60+05:30", "2017-01-01T00:00:00Z"),
         ("2012-06-30t19:59:60-0400", "2012-07-01T00:00:00Z"),
+        ("2016-12-31T23:59:60.999999999Z", "2017-01-01T00:00:01Z"),
     ],
 )
 def test_a_leap_second_counts_as_the_second_after_it(time: str, second: str) -> None:
