@@ -96,6 +96,14 @@ def expiration(ended: int | None, retention: int | None, watermark: int = 0) -> 
     return max(ended + retention, watermark + min(retention, HISTORY_ARRIVES))
 
 
+def _first_read(record: Any) -> int:
+    """The first of the offsets up to the record's that were read. Of a refused batch none was: it may have had valid events."""
+    marker = record.value if type(record.value) is Marker else None
+    if marker is None:
+        return int(record.offset)
+    return int(record.offset + 1 if marker.refused else marker.first)
+
+
 class UnitOfWork:
     """Takes events and the passing of time to the tickets of one partition. Instants are epoch microseconds."""
 
@@ -198,7 +206,7 @@ class UnitOfWork:
             if record.offset == shard.input:
                 shard.input = record.offset + 1
             else:
-                self._reach(record.value.first if type(record.value) is Marker else record.offset, record.offset + 1)
+                self._reach(_first_read(record), record.offset + 1)
             self._take_one(record)
             shard.cursor += 1
         return stop

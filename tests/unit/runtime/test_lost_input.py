@@ -114,15 +114,18 @@ def test_control_records_are_no_gap(tmp_path: Path) -> None:
     run(story())
 
 
-def test_a_refused_batch_is_a_dead_letter_without_a_value_and_no_gap(tmp_path: Path) -> None:
+def test_a_refused_batch_is_a_dead_letter_without_a_value_and_a_gap(tmp_path: Path) -> None:
     async def story() -> None:
         partition = _Partition(tmp_path)
         work = take(partition, [record(0, _created("d/1", START)), record(9, Marker(1, "the batch is too large"))])
-        assert work.lost == []
+        assert work.lost == [(1, 10)]
         assert work.rejected == {RejectReason.TOO_LARGE: 1}
         dead_letter = decode_rejected(work.dead_letters[0].value or b"")
         assert (dead_letter.offset, dead_letter.value, dead_letter.rejected.message) == (9, None, "the batch is too large")
         assert partition.shard.input == 10
+        again = take(partition, [record(9, Marker(1, "the batch is too large"))])
+        assert again.lost == []
+        assert len(partition.shard.gaps) == 1
 
     run(story())
 
