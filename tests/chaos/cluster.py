@@ -106,6 +106,8 @@ class Cluster:
         command = ["worker", "--broker", bootstrap, "--policies", str(_HERE / "policy.yaml"), "--clock", "wall"]
         command += ["--app-id", topics.app_id, "--topic-prefix", topics.prefix, "--metrics-port", "0"]
         command += ["--session-timeout", f"{SESSION:g}s", "--commit-interval", "200ms", *flags]
+        # Workers inherit it: until they have a handler, and when they have it no more, the signal must not end them.
+        signal.signal(HANG, signal.SIG_IGN)
         self.workers: Final = [Worker(number, command, folder, pace) for number in range(count)]
         self.exits: Final[list[Exit]] = []
 

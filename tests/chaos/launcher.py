@@ -41,7 +41,7 @@ def launch(file: Path, arguments: list[str]) -> None:
         main(arguments, prog_name="breachwatch")
     finally:
         # The interpreter takes handlers away before the process is gone: the signal would end a worker that has ended.
-        signal.pthread_sigmask(signal.SIG_BLOCK, {HANG})
+        signal.signal(HANG, signal.SIG_IGN)
 
 
 if __name__ == "__main__":

@@ -219,6 +219,20 @@ class Deployer:
             await scene.wait_until(self._begins())
             await self._die_behind(scene)
 
+    async def deploy_last(self, scene: Scene) -> None:
+        """No sweep comes after the last one, which would mend what a worker that died in it has left undone."""
+        if self._random.random() < 0.5:
+            return
+        at = max(scene.helpdesk.minute() + MINUTE, self._log.last.at)
+        scene.injected["deployment"] += 1
+        self._append(at, Kind.DEPLOY, self._any())
+        for _ in range(2):
+            for machine in scene.cluster.machines:
+                if (worker := machine.worker) is not None:
+                    worker.deployments.doom = partial(scene.die, machine, worker)
+            await scene.wait_until(self._begins())
+            await scene.wait(2)
+
     async def undo(self, scene: Scene) -> None:
         try:
             undone, before = self._log.log.undone()

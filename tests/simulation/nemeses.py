@@ -247,6 +247,19 @@ async def poison(scene: Scene) -> None:
         await scene.wait(0.2)
 
 
+async def rebalance_in_a_batch(scene: Scene) -> None:
+    """The group divides the partitions anew when a worker has processed a part of a batch, with bad records in it or not."""
+    if scene.random.random() < 0.5:
+        await poison(scene)
+
+    def in_a_batch() -> bool:
+        return any(task.shard.cursor for worker in scene.cluster.running for task in worker.tasks.values())
+
+    await scene.until(in_a_batch, 2, 0.01)
+    scene.injected["rebalance"] += 1
+    scene.world.group.rebalance(scene.world.loop.time())
+
+
 Nemesis = Callable[[Scene], Awaitable[None]]
 
 KINDS: Final[list[Nemesis]] = [
@@ -259,6 +272,7 @@ KINDS: Final[list[Nemesis]] = [
     leader_away,
     slowness,
     rebalance,
+    rebalance_in_a_batch,
     come_and_go,
     step_clock,
     wake,

@@ -97,6 +97,7 @@ def simulate(seed: int) -> Outcome:
     turns: dict[str, Any] = {
         "MOST_WOKEN": of_turns.choice([1, 1, 2, 2_000]),  # the sweep of a few tickets, too, takes several turns
         "SLICE_SECONDS": of_turns.choice([0.0, 0.01, 0.01]),  # and a turn, several slices
+        "MOST_OUTPUTS": of_turns.choice([1, 4_000, 4_000]),  # and a batch, a turn an effect
     }
     with patch.multiple(unit_of_work, **turns), patch.object(log_of_deployments, "decode_snapshot", decoded):
         return _simulate(seed, of_deployments)
@@ -167,6 +168,7 @@ class _Run:
         await asyncio.gather(*(loop.spawn(loop.world, self._haunt(scene, ends)) for _ in range(self._random.choice([1, 2, 3]))))
         await deploying
         await publishing
+        await self._deployer.deploy_last(scene)
         self._heal()
         await self._until(self._processed, "all input is processed and committed")
         await self._until(lambda: self.world.deployments.last.at < self._helpdesk.minute(), "the last deployment holds")

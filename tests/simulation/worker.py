@@ -18,6 +18,7 @@ from faust.types import TP
 from stream.observe.metrics.registry import Metrics
 from stream.runtime.clock import Clock
 from stream.runtime.partition.commit import WorkerContext
+from stream.runtime.recovery.checkpoint import CHECKPOINT_KEY, epoch_of
 from stream.runtime.recovery.store import SCHEME, Store
 from stream.runtime.recovery.takeover import Assignment, Restored, close, take_over
 from stream.runtime.suspension import SuspensionDetector
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from tests.simulation.clock import WorkerClock
     from tests.simulation.coordinators import Group, Joined
     from tests.simulation.deployments import DeploymentLog
+    from tests.simulation.log import Partition
     from tests.simulation.loop import Loop
 
 
@@ -226,6 +228,10 @@ class WorkerProcess:
             left = [tp for tp in left if await reader.position(tp) < ends[tp]]
         if self._generation != generation:
             return
+        for number in owned:
+            checkpoint, written = self._store.checkpoint(number), self._world.brokers.log.of(changelog, number)
+            if checkpoint is not None and checkpoint not in checkpoints_of_owners(written):
+                raise AssertionError(f"partition {number} has a checkpoint of an owner that had been replaced")
         events = frozenset(TP(self._world.topics.events, number) for number in owned)
         await self._take_over(generation, events)
         if not current():
@@ -276,6 +282,18 @@ class WorkerProcess:
             await asyncio.sleep(self._world.settings.commit_interval / 1e6)
             if not self._moving:
                 await self._consumer.commit()
+
+
+def checkpoints_of_owners(partition: Partition) -> set[bytes | None]:
+    """Those in a changelog that no owner wrote who had been replaced."""
+    found, newest = set(), 0
+    for entry in partition.entries:
+        if entry is not None:
+            epoch = epoch_of(entry)
+            newest = max(newest, epoch)
+            if entry.key == CHECKPOINT_KEY and epoch == newest:
+                found.add(entry.value)
+    return found
 
 
 def empty_store(changelog: str) -> Store:
