@@ -244,10 +244,8 @@ class CommitmentState:
             return terms.target is not None
         amount = resolved.target.resolve(resolved.calendar, self.counts_from(watch))
         clock, adjusted = resolved.on_calendar if amount.clock is _BUSINESS else ON_WALL, self.adjusted
-        if clock != terms.counted:
+        if clock != terms.counted or (amount.clock is _BUSINESS and new.calendar != terms.calendar):
             return True
         if resolved.target.delay is not None:
             return terms.target != 0 or (amount.micros, amount.not_before) != (adjusted.delay, adjusted.not_before)
-        if amount.micros != terms.target:
-            return True
-        return terms.business and new.calendar != terms.calendar
+        return amount.micros != terms.target
