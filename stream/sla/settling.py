@@ -89,17 +89,27 @@ def _published(
     events = [msgspec.structs.replace(event, arrived=0) if event.arrived else event for event in history]
     to = Extent(max(reached.until, until), reached.deployment)
     timeline = deployments.timeline
-    news_after: int | None = None
     true = refold(timeline, state, events, now, to)
+    waiting = sorted([event for event in history if event.arrived], key=_arrived)
+    by_events = Correction(TIMER, Reason.CORRECTED, None, tuple([(event.at, event.id) for event in waiting]))
     if timeline.agrees(reached.deployment, reached.until - 1):
-        waiting = sorted([event for event in history if event.arrived], key=_arrived)
-        arrivals = tuple([(event.at, event.id) for event in waiting])
-        correction, news_after = Correction(TIMER, Reason.CORRECTED, None, arrivals), past
+        effects, revisions = difference(emitted.emitter.effects, true.emitter.effects, state.revisions, by_events, past)
     else:  # in one step with what waits, so that nothing is emitted that the deployment takes back
         number = timeline.last.number
         correction = Correction(deployment_cause(number), Reason.REJUDGED, number)
-    effects, revisions = difference(emitted.emitter.effects, true.emitter.effects, state.revisions, correction, news_after)
+        effects, revisions = difference(emitted.emitter.effects, true.emitter.effects, state.revisions, correction)
+        before = refold(deployments.timeline_of(reached.deployment), state, events, now, to)
+        stand = {effect.id for effect in before.emitter.effects}
+        effects = tuple([_by_its_cause(effect, stand, by_events) for effect in effects])
     return State(true.ticket, packed(events), state.base, state.old_ids, revisions), effects
+
+
+def _by_its_cause(effect: Effect, stand: set[str], by_events: Correction) -> Effect:
+    """A retraction of what the events alone take back is theirs, and not the deployment's. ``stand``: what they leave."""
+    if not effect.retracts or effect.retracts.partition(".")[0] in stand:
+        return effect
+    cause = by_events.cause_of(effect.at)
+    return msgspec.structs.replace(effect, cause=cause, reason=by_events.reason, deployment=by_events.deployment)
 
 
 def _timeline_up_to(deployments: Deployments, reached: Extent) -> Timeline:

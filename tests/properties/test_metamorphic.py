@@ -131,7 +131,10 @@ def test_carry_keeps_elapsed_and_paused_time_under_any_sequence_of_priority_chan
 @given(SEEDS, st.integers(1, 60))
 def test_a_whole_history_moved_by_whole_weeks_emits_the_same_that_much_later(seed: int, weeks: int) -> None:
     found, shift = scene(seed), weeks * WEEK
-    assume(not any("date" in event.fields for event in found.events))  # such a date does not move along
+    # A date in a field would not move along.
+    dateless = [{name: event.fields[name] for name in event.fields if name != "date"} for event in found.events]
+    events = [msgspec.structs.replace(event, fields=fields) for event, fields in zip(found.events, dateless, strict=True)]
+    found = found._replace(events=events)
     later = Scene(
         tuple(replace(policy, since=None if policy.since is None else policy.since + shift) for policy in found.policies),
         [msgspec.structs.replace(event, at=event.at + shift) for event in found.events],

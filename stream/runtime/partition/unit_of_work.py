@@ -257,6 +257,8 @@ class UnitOfWork:
             if step.state is not state:
                 self._woken += 1
                 self._keep(key, state, step, None if self._clock_is_feed else self._clock)
+                if step.settled:
+                    self.settled[key] = step.settled
             if (stop := self._stop()) is not None:
                 return stop
         if sweep is not None:
