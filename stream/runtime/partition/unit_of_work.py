@@ -233,11 +233,8 @@ class UnitOfWork:
             step = self._engine_for(key, state).wake(state, until)
             if step.wake_at is not None and step.wake_at <= until:
                 raise RuntimeError(f"a ticket that was woken at {until} wants to be woken at {step.wake_at}: {key!r}")
-            self._woken += 1
             self._idle = False
-            self._keep(key, state, step, None if self._clock_is_feed else self._clock)
-            if step.settled:
-                self.settled[key] = step.settled
+            self._keep_woken(key, state, step)
             if (arrived := self._shard.past_on_arrival.get(key, 0)) and step.effects:
                 self._shown_by_arrival(key, step, arrived, arrived)
             if (stop := self._stop()) is not None:
@@ -255,10 +252,7 @@ class UnitOfWork:
                 continue
             step = self._engine.wake(state, until)
             if step.state is not state:
-                self._woken += 1
-                self._keep(key, state, step, None if self._clock_is_feed else self._clock)
-                if step.settled:
-                    self.settled[key] = step.settled
+                self._keep_woken(key, state, step)
             if (stop := self._stop()) is not None:
                 return stop
         if sweep is not None:
@@ -412,6 +406,13 @@ class UnitOfWork:
         if state is None and (stored := self._shard.tickets.get(key)) is not None:
             state = codec.decode(stored)
         return state
+
+    def _keep_woken(self, key: bytes, before: State, step: Step) -> None:
+        """Keep what became of a ticket without an event: by its timer, or in a sweep."""
+        self._woken += 1
+        self._keep(key, before, step, None if self._clock_is_feed else self._clock)
+        if step.settled:
+            self.settled[key] = step.settled
 
     def _keep(self, key: bytes, before: State | None, step: Step, detected_at: int | None = None) -> None:
         self.states[key] = step.state
