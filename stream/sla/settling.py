@@ -98,9 +98,10 @@ def _published(
         number = timeline.last.number
         correction = Correction(deployment_cause(number), Reason.REJUDGED, number)
         effects, revisions = difference(emitted.emitter.effects, true.emitter.effects, state.revisions, correction)
-        before = refold(deployments.timeline_of(reached.deployment), state, events, now, to)
-        stand = {effect.id for effect in before.emitter.effects}
-        effects = tuple([_by_its_cause(effect, stand, by_events) for effect in effects])
+        if any(effect.retracts for effect in effects):
+            before = refold(deployments.timeline_of(reached.deployment), state, events, now, to)
+            stand = {effect.id for effect in before.emitter.effects}
+            effects = tuple([_by_its_cause(effect, stand, by_events) for effect in effects])
     return State(true.ticket, packed(events), state.base, state.old_ids, revisions), effects
 
 
