@@ -38,8 +38,7 @@ def sasl(value: str) -> str:
 
 
 def names(value: str) -> tuple[str, ...]:
-    items = tuple(item.strip() for item in value.split(",") if item.strip())
-    if not items:
+    if not (items := some_names(value)):
         raise ValueError("it is empty; use one or more names, separated by commas")
     return items
 

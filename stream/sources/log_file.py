@@ -20,6 +20,8 @@ import zlib
 from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING, Final, cast
 
+from stream.wire.lines import GZIP_MAGIC
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
@@ -31,7 +33,6 @@ NOT_TEXT: Final = "\udc80"
 TOO_LONG: Final = "\udc81"
 """Stands for the rest of a line that is too long. No text contains it."""
 
-_GZIP: Final = b"\x1f\x8b"
 _ZIP: Final = b"PK\x03\x04"
 _MARKS: Final = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 _SAMPLE: Final = 512
@@ -80,7 +81,7 @@ def _binary(path: Path) -> Iterator[IO[bytes]]:
 def _unpacked(file: IO[bytes]) -> Iterator[io.BufferedReader]:
     start = file.read(len(_ZIP))
     file.seek(0)
-    if start.startswith(_GZIP):
+    if start.startswith(GZIP_MAGIC):
         with gzip.GzipFile(fileobj=file) as content:
             yield io.BufferedReader(cast("io.RawIOBase", content))
     elif start == _ZIP:
