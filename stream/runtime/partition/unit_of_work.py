@@ -124,8 +124,8 @@ class UnitOfWork:
         """Record keys of tickets that time made settle, to the instant of that."""
         self.unmeasured: set[str] = set()
         """Ids of effects that were true before the event arrived that shows them: the delay is the feed's."""
-        self.forgotten: set[bytes] = set()
-        """Closed tickets whose retention is over."""
+        self.forgotten: dict[bytes, None] = {}
+        """Closed tickets whose retention is over. A set would be written in an order that differs between processes."""
         self.effects: list[Effect] = []
         self.dead_letters: list[Record] = []
         """Dead letters, their origin in a header."""
@@ -153,8 +153,8 @@ class UnitOfWork:
         self._yield_at = self._stopped + self._slice
         self._idle = True
         """Nothing was done since the last breath: however slow it goes, it goes on."""
-        self._unwritten: set[bytes] = set()
-        """Changed, and the table does not have it yet."""
+        self._unwritten: dict[bytes, None] = {}
+        """Changed, and the table does not have it yet; in the order of the changes, which the table keeps."""
         self._engine = engine.snapshot(shard.doubts) if shard.gaps else engine
         self._newest = engine.deployments.timeline.last.number
         self._engines: dict[int, Engine] = {}
@@ -298,8 +298,8 @@ class UnitOfWork:
             self._shard.recent.drop(key)
             self._shard.past_on_arrival.pop(key, None)
             self.states.pop(key, None)
-            self._unwritten.discard(key)
-            self.forgotten.add(key)
+            self._unwritten.pop(key, None)
+            self.forgotten[key] = None
             if (stop := self._stop()) is not None:
                 return stop
         return _DONE
@@ -418,8 +418,8 @@ class UnitOfWork:
         self.states[key] = step.state
         self.unbuilt += step.unbuilt
         self.cut += step.cut
-        self._unwritten.add(key)
-        self.forgotten.discard(key)
+        self._unwritten[key] = None
+        self.forgotten.pop(key, None)
         self._open_counts.change(before, step.state)
         self._shard.timers.set(key, step.wake_at)
         self._shard.expirations.set(key, expiration(step.state.ended, self._settings.retention, self._shard.watermark))
