@@ -1,8 +1,8 @@
 """Reads mapping files: what the payloads of a helpdesk mean, and how its requests are signed.
 
-A mapping may extend another one. Its own ``tables`` add rows and replace rows of the same value; its own ``fields`` come before
-all fields of the other mapping; its own ``events`` are tried before those of the other mapping; every other key replaces that of
-the other mapping (in ``common``: key by key).
+A mapping may extend another one. Its ``tables`` then add rows, and replace rows of the same value. Its ``fields`` win over all
+fields of the other mapping. Its ``events`` come before those of the other mapping. Every other key replaces that of the other
+mapping, in ``common`` key by key.
 """
 
 from __future__ import annotations
@@ -146,7 +146,8 @@ def _layers(where: str | Path) -> list[_Layer]:
             return layers
         if not path.exists():
             layer.document.error(
-                ("extends",), f"{shown(name)} is neither a file nor a shipped mapping{suggestion(name, shipped())}: {listed(shipped())}"
+                ("extends",),
+                f"{shown(name)} is neither a file nor a shipped mapping{suggestion(name, shipped())}: {listed(shipped())}",
             )
             return layers
 
@@ -156,7 +157,9 @@ def _read_layer(path: Path) -> _Layer:
     if document.problems and document.data is None:
         if not path.exists() and path.suffix not in _SUFFIXES:
             document.problems.clear()
-            document.error((), f"there is no such file, and no such mapping ships with breachwatch; there are: {listed(shipped())}")
+            document.error(
+                (), f"there is no such file, and no such mapping ships with breachwatch; there are: {listed(shipped())}"
+            )
         return _Layer(path, document, {})
     top = section(document.data, document.error, _KEYS)
     if top is None:

@@ -34,8 +34,8 @@ _Node = Mapping[str, Any]
 _STRING: Final = re.compile(r"'(?:\\.|[^'\\])*'|`(?:\\.|[^`\\])*`|\"(?:\\.|[^\"\\])*\"")
 _HEADER: Final = re.compile(r"(?<![\w.\"])header\.([A-Za-z0-9_-]+)")
 _COMPARED: Final = r"(?:==|!=|<=|>=|<|>)\s*"
+_COMPARED_WITH_KEY: Final = re.compile(_COMPARED + '"')
 _HINTS: Final = (
-    (re.compile(_COMPARED + r'"'), 'double quotes name a key: write a text in single quotes, as in type == \'Create\''),
     (re.compile(_COMPARED + r"-?[0-9]"), "write a number in backticks: status == `5`"),
     (re.compile(r"(?<![=!<>])=(?!=)"), "compare with =="),
     (re.compile(r"\b(?:and|or|not)\b"), "use && for and, || for or, !(...) for not"),
@@ -79,7 +79,10 @@ def _parse(text: str) -> _Node:
     if len(text) > MAX_LENGTH:
         raise PathError(f"the expression is longer than {MAX_LENGTH} characters")
     written = _with_headers_in_lower_case(text)
-    hint = _hint(text)
+    bare = _STRING.sub(lambda found: '""' if found[0][0] == '"' else "''", written)
+    if _COMPARED_WITH_KEY.search(bare):
+        raise PathError(f"`{text}`: double quotes name a key; write a text in single quotes, as in type == 'Create'")
+    hint = next((hint for pattern, hint in _HINTS if pattern.search(bare)), "")
     try:
         parsed: _Node = jmespath.compile(written).parsed
     except JMESPathError as error:
@@ -87,16 +90,8 @@ def _parse(text: str) -> _Node:
         raise PathError(f"`{text}` is not a JMESPath expression: {hint or problem}") from error
     except RecursionError as error:
         raise PathError("the expression is nested too deeply") from error
-    if hint and '"' in hint:
-        raise PathError(f"`{text}`: {hint}")
     _lint(parsed, text)
     return parsed
-
-
-def _hint(text: str) -> str:
-    """What is likely wrong with an expression that does not parse, or that compares with a key where a text is meant."""
-    bare = _STRING.sub(lambda found: '""' if found[0][0] == '"' else "''", text)
-    return next((hint for pattern, hint in _HINTS if pattern.search(bare)), "")
 
 
 def _with_headers_in_lower_case(text: str) -> str:
@@ -116,8 +111,8 @@ def _lowered(found: re.Match[str]) -> str:
 def _lint(node: _Node, text: str) -> None:
     """Report what parses and means something else than it seems to."""
     kind, children = node["type"], node["children"]
-    if kind in {"subexpression", "index_expression", "comparator"} and any(c["type"] == "not_expression" for c in children):
-        raise PathError(f"`{text}`: `!a.b` means `(!a).b`, which is never true; write `!(a.b)`")
+    if kind in {"subexpression", "index_expression", "comparator"} and children[0]["type"] == "not_expression":
+        raise PathError(f"`{text}`: `!` applies to the first name alone: `!a.b` means `(!a).b`; write `!(a.b)`")
     if kind == "filter_projection":
         outer = sorted(_roots(children[2]) & {"doc", "item", "header"})
         if outer:
@@ -183,10 +178,10 @@ def _dotted(node: _Node) -> tuple[str, ...] | None:
     """The keys of a dotted path; ``None`` for another expression."""
     if node["type"] == "field":
         return (node["value"],)
-    if node["type"] == "subexpression":
-        left, right = map(_dotted, node["children"])
-        return left + right if left and right else None
-    return None
+    if node["type"] != "subexpression":
+        return None
+    parts = [_dotted(child) for child in node["children"]]
+    return tuple(name for part in parts if part for name in part) if all(parts) else None
 
 
 def _path(names: tuple[str, ...]) -> Get:

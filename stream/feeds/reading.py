@@ -1,7 +1,7 @@
 """Reads a payload by a mapping: to its ticket events, to a reason why it has none, or to the reason why it is unmapped.
 
-A payload gives all its events, or it is unmapped as a whole. Every event is one that ``stream.wire.decode`` accepts. Pure; never
-raises for what a payload contains.
+A payload gives all its events, or it is unmapped as a whole. Every event is one that ``stream.wire.decode`` accepts. Pure.
+Nothing here raises for what a payload contains.
 """
 
 from __future__ import annotations
@@ -17,9 +17,10 @@ from stream.feeds.mapping import Otherwise
 from stream.feeds.place import UnfitError
 from stream.feeds.rule import WITH_FIELDS
 from stream.feeds.value import as_text, described
-from stream.wire.decode import Incoming, Rejected
+from stream.wire.decode import Rejected
 from stream.wire.decode import read as decode
 from stream.wire.instants import format_instant
+from stream.wire.ticket_event import Incoming
 
 if TYPE_CHECKING:
     from stream.feeds.mapping import FeedMapping
@@ -141,9 +142,13 @@ def _apply_to_each(rule: Rule, source: str, scope: Scope, events: _Events) -> bo
                 for template in rule.say:
                     _add(events, template, source, inner)
         except UnfitError as error:
-            element_path = f"{rule.path}[{index}]"
-            raise UnfitError(error.reason, error.place, _ITEM.sub(lambda _: element_path, error.path)) from error
+            raise UnfitError(error.reason, error.place, _element_path(rule, index, error.path)) from error
     return applied
+
+
+def _element_path(rule: Rule, index: int, path: str) -> str:
+    """``item.to`` as ``changelog.items[2].to``."""
+    return _ITEM.sub(lambda _: f"{rule.path}[{index}]", path)
 
 
 def _add(events: _Events, template: EventTemplate, source: str, scope: Scope) -> None:
@@ -161,7 +166,9 @@ def _add(events: _Events, template: EventTemplate, source: str, scope: Scope) ->
     event = MappedEvent(decoded.ticket, value)
     identity = (decoded.ticket, decoded.event.id, decoded.event.seq)
     if events.setdefault(identity, event).value != value:
-        message = f"two events of the payload have the id {decoded.event.id!r} and the seq {decoded.event.seq}: give each its own"
+        message = (
+            f"two events of the payload have the id {decoded.event.id!r} and the seq {decoded.event.seq}: give each its own"
+        )
         raise UnfitError(message, template.place, template.keys["id"].path)
     if len(events) > MAX_EVENTS:
         raise UnfitError(f"the payload has more than {MAX_EVENTS} events", template.place, "")
@@ -172,10 +179,10 @@ def _wire(template: EventTemplate, source: str, scope: Scope) -> dict[str, Any]:
     wire: dict[str, Any] = {"type": template.type, "source": source}
     for key, value in template.keys.items():
         found = value.compute(scope)
-        if found is not None:
+        if found is not None and found != "":
             wire[key] = found if key in _TYPED else _CONVERSIONS.get(key, _identifier)(found, value)
     for key in _NUMBERS:
-        if key in wire and wire[key]:
+        if key in wire:
             wire[key] = f"{source}/{wire[key]}"
     role = wire.pop("role", None)
     if "actor" in wire:

@@ -144,7 +144,10 @@ def _read_event(node: Node, tables: Tables, common: Common) -> EventTemplate | N
         return None
     kind = node.data["type"]
     if not isinstance(kind, str) or kind not in EVENT_TYPES:
-        node.report(("type",), f"{shown(kind)} is not an event type{suggestion(str(kind), EVENT_TYPES)}: use one of {listed(EVENT_TYPES)}")
+        node.report(
+            ("type",),
+            f"{shown(kind)} is not an event type{suggestion(str(kind), EVENT_TYPES)}: use one of {listed(EVENT_TYPES)}",
+        )
         return None
     known = ("type", *COMMON_KEYS, *_OWN_KEYS[kind])
     section(node.data, node.report, known)

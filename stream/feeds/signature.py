@@ -12,13 +12,15 @@ import binascii
 import hashlib
 import hmac
 import re
-from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote, urlsplit
 
 from stream.wire.instants import InstantError, parse_instant
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
 
 _SECOND: Final = 1_000_000
 _MINUTE: Final = 60 * _SECOND

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Final
 from stream.documents.readers import listed, section, shown, suggestion
 from stream.feeds.path import EvaluationError, Get, PathError, Scope, compile_condition, compile_path
 from stream.feeds.place import Place, UnfitError
-from stream.feeds.times import read_time
+from stream.feeds.times import TimeFormError, read_time
 
 if TYPE_CHECKING:
     from stream.feeds.place import Node
@@ -224,7 +224,7 @@ def _applied(inner: Value, convert: Callable[[object], str]) -> Callable[[Scope]
             return None
         try:
             return convert(found)
-        except ValueError as error:
+        except TimeFormError as error:
             raise UnfitError(f"{described(found)} {error}", inner.place, inner.path) from error
 
     return applied
