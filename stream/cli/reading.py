@@ -60,7 +60,8 @@ def run(broker: str, work: Coroutine[object, object, T]) -> T:
     try:
         return asyncio.run(work)
     except MissingTopicError as error:
-        raise click.ClickException(f"{error}: run `breachwatch topics create` with the same --broker and --topic-prefix") from error
+        advice = "run `breachwatch topics create` with the same --broker and --topic-prefix"
+        raise click.ClickException(f"{error}: {advice}") from error
     except KafkaError as error:
         raise no_answer(broker, error) from error
 
