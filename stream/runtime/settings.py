@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 PREFIX: Final = "BREACHWATCH_"
 CONFIG_FILE: Final = "breachwatch.toml"
+TABLES: Final = ("gateway", "pull", "notify", "writeback")
+"""Tables of the file with the settings of other commands: ``stream.runtime.table_settings``."""
 
 
 class ClockMode(StrEnum):
@@ -239,16 +241,19 @@ def _from_file(file: Path | None, problems: list[str]) -> dict[str, str]:
         return {}
     texts = {}
     for name, value in table.items():
+        if name in TABLES and isinstance(value, dict):
+            continue
         if name not in ENTRIES:
             problems.append(f"{name} in {file}: unknown setting; known settings: {', '.join(ENTRIES)}")
-        elif (text := _as_text(value)) is None:
+        elif (text := as_text(value)) is None:
             problems.append(f"{name} in {file}: must be a text, a number, true, false, or a list of texts")
         else:
             texts[name] = text
     return texts
 
 
-def _as_text(value: object) -> str | None:
+def as_text(value: object) -> str | None:
+    """A value of a settings file as text; ``None``: it is of no form that a setting may have."""
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, str | int | float):
