@@ -13,7 +13,7 @@ from aiokafka.errors import KafkaError
 
 from stream.runtime.kafka.connection import from_environment, why_not
 from stream.runtime.kafka.denied import DeniedError
-from stream.runtime.kafka.topic_admin import create, verify
+from stream.runtime.kafka.topic_admin import create, create_optional, optional_advice, verify
 from stream.runtime.kafka.topics import SHORTEST_RETENTION_MS, Topics
 from stream.runtime.recovery.repartition import Cluster, RepartitionError, repartition
 from stream.runtime.settings import SettingsError
@@ -95,6 +95,9 @@ def _create(broker: str, app_id: str, topic_prefix: str, partitions: int, replic
     made = create(broker, topics, partitions=partitions, replication=replication, retention_ms=retention, client=client)
     for line in _answered(broker, made):
         click.echo(line)
+    made = create_optional(broker, topics, partitions=partitions, replication=replication, client=client)
+    for line in _answered(broker, made):
+        click.echo(line)
     _report(broker, topics, partitions)
 
 
@@ -154,6 +157,8 @@ def _report(broker: str, topics: Topics, partitions: int) -> None:
         click.echo(problem, err=True)
     if problems:
         raise click.exceptions.Exit(1)
+    for advice in _answered(broker, optional_advice(broker, topics, client=client_of(broker))):
+        click.echo(advice, err=True)
     each = f"{partitions} partition{'s' if partitions > 1 else ''} each, and one of {topics.policies}"
     click.echo(f"all {len(topics.specs())} topics on {broker} are correct, with {each}")
 

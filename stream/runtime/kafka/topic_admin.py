@@ -13,7 +13,7 @@ from aiokafka.errors import KafkaTimeoutError, TopicAlreadyExistsError, for_code
 from aiokafka.protocol.metadata import MetadataRequest
 from aiokafka.structs import TopicPartition
 
-from stream.runtime.kafka.denied import Kind, Operation, needing
+from stream.runtime.kafka.denied import DeniedError, Kind, Operation, needing
 from stream.runtime.kafka.topic_checks import ClusterTopics, TopicFacts
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ async def create(
     address (``stream.runtime.kafka.connection``).
     Raises ``aiokafka.errors.KafkaError`` if the cluster does not answer or refuses.
     """
-    done = []
+    done: list[str] = []
     async with admin_client(bootstrap, client) as admin:
         existing = await _partition_counts(admin, topics.specs())
         partitions = existing.get(topics.events, partitions)
@@ -60,8 +60,40 @@ async def create(
                 await _add_partitions(admin, spec.name, wanted)
                 done.append(f"increased {spec.name} from {count} to {wanted} partitions")
         if done:
-            await _wait_until_visible(admin, topics, partitions)
+            await _wait_until_visible(admin, topics.specs(), partitions)
     return done
+
+
+async def create_optional(
+    bootstrap: str, topics: Topics, *, partitions: int, replication: int = -1, client: Mapping[str, Any] | None = None
+) -> list[str]:
+    """Create the missing topics of feeds. Arguments, lines and errors are those of ``create``; a missing permission is a line,
+    because workers do not need these topics."""
+    done, made = [], []
+    async with admin_client(bootstrap, client) as admin:
+        try:
+            existing = await _partition_counts(admin, topics.optional())
+            for spec in topics.optional():
+                wanted = spec.partitions or partitions
+                if spec.name not in existing and await _create_one(admin, spec, wanted, replication, {}):
+                    made.append(spec)
+                    done.append(f"created {spec.name} with {wanted} partition{'s' if wanted > 1 else ''}")
+        except DeniedError as error:
+            done.append(f"{error}; only {topics.optional()[0].needed_by} need it")
+        if made:
+            await _wait_until_visible(admin, made, partitions)
+    return done
+
+
+async def optional_advice(bootstrap: str, topics: Topics, *, client: Mapping[str, Any] | None = None) -> list[str]:
+    """What to do about the topics of feeds, if anything: workers do not need them.
+
+    Raises ``aiokafka.errors.KafkaError`` if the cluster does not answer.
+    """
+    try:
+        return (await found_topics(bootstrap, topics, topics.optional(), client=client)).advice()
+    except DeniedError as error:
+        return [str(error)]
 
 
 async def verify(
@@ -111,7 +143,7 @@ async def grow(bootstrap: str, topics: Topics, partitions: int, *, client: Mappi
         for spec in topics.specs():
             if spec.partitions is None and existing.get(spec.name, partitions) < partitions:
                 await _add_partitions(admin, spec.name, partitions)
-        await _wait_until_visible(admin, topics, partitions)
+        await _wait_until_visible(admin, topics.specs(), partitions)
 
 
 def _retention(spec: TopicSpec, topics: Topics, retention_ms: int | None) -> dict[str, str]:
@@ -146,10 +178,10 @@ async def _add_partitions(admin: AIOKafkaAdminClient, name: str, partitions: int
         await admin.create_partitions({name: NewPartitions(partitions)})
 
 
-async def _wait_until_visible(admin: AIOKafkaAdminClient, topics: Topics, partitions: int) -> None:
+async def _wait_until_visible(admin: AIOKafkaAdminClient, specs: Sequence[TopicSpec], partitions: int) -> None:
     """Wait until the brokers know the topics that the controller has created. Before that, clients get the error that a topic
     is missing."""
-    wanted = {spec.name: spec.partitions or partitions for spec in topics.specs()}
+    wanted = {spec.name: spec.partitions or partitions for spec in specs}
     await admin._client.force_metadata_update()
     for _ in range(200):
         # Each of them, because the next request may go to any.
