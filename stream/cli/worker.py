@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, NoReturn
 import click
 
 from stream.cli.options import settings_flags
-from stream.runtime.settings import SettingsError, from_command
+from stream.runtime.settings import SettingsError, from_command, misspelt_variables
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,6 +30,8 @@ def command(config: Path | None, **flags: str | None) -> None:
     from stream.runtime.worker import run
 
     _log_to_stderr()
+    for warning in misspelt_variables(os.environ):
+        logging.getLogger(__name__).warning(warning)
     try:
         run(settings)
     except RefusedError as error:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import tomllib
 from dataclasses import dataclass, field, fields
+from difflib import get_close_matches
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -21,6 +22,8 @@ PREFIX: Final = "BREACHWATCH_"
 CONFIG_FILE: Final = "breachwatch.toml"
 TABLES: Final = ("gateway", "pull", "notify", "writeback")
 """Tables of the file with the settings of other commands: ``stream.runtime.table_settings``."""
+_ALIKE: Final = 0.85
+"""How alike two names of variables are, from 0 to 1, before one is taken for a misspelling of the other."""
 
 
 class ClockMode(StrEnum):
@@ -92,7 +95,7 @@ class Settings:
         read.span("0s", "24h"), "5m", "Events whose time is further ahead of the worker's clock than this are rejected."
     )
     history: int = _setting(
-        read.whole(1, 10_000), "200", "Number of events kept for each ticket, so that a late event can be put in its place."
+        read.whole(2, 10_000), "200", "Number of events kept for each ticket, so that a late event can be put in its place."
     )
     late_after: int = _setting(
         read.span("0s", "1d"),
@@ -244,12 +247,31 @@ def _from_file(file: Path | None, problems: list[str]) -> dict[str, str]:
         if name in TABLES and isinstance(value, dict):
             continue
         if name not in ENTRIES:
-            problems.append(f"{name} in {file}: unknown setting; known settings: {', '.join(ENTRIES)}")
+            problems.append(f"{name} in {file}: unknown setting; {_meant(name)}")
         elif (text := as_text(value)) is None:
             problems.append(f"{name} in {file}: must be a text, a number, true, false, or a list of texts")
         else:
             texts[name] = text
     return texts
+
+
+def _meant(name: str) -> str:
+    near = get_close_matches(name, ENTRIES, 1)
+    return f"did you mean {near[0]}?" if near else f"known settings: {', '.join(ENTRIES)}"
+
+
+def misspelt_variables(environment: Mapping[str, str]) -> list[str]:
+    """Warnings about variables that no setting reads although they look like one that does.
+
+    Others that begin as ours do are not mentioned: Kubernetes sets ``BREACHWATCH_SERVICE_HOST`` for a service of that name.
+    """
+    known = [variable(name) for name in ENTRIES]
+    near = {name: get_close_matches(name, known, 1, _ALIKE) for name in environment if name.startswith(PREFIX)}
+    return [
+        f"the variable {name} has no effect: did you mean {found[0]}?"
+        for name, found in near.items()
+        if found and name not in known
+    ]
 
 
 def as_text(value: object) -> str | None:
@@ -268,6 +290,20 @@ def from_command(config: Path | None, flags: Mapping[str, str | None], environme
 
     Raises SettingsError with every problem.
     """
-    if config is None and (usual := Path(CONFIG_FILE)).exists():
-        config = usual
-    return load(flags, environment, config)
+    return load(flags, environment, _usual(config))
+
+
+def read_file(config: Path | None) -> dict[str, str]:
+    """The settings in a file, by name, as text; without a file those in ``breachwatch.toml``, if it exists.
+
+    Raises SettingsError with every problem.
+    """
+    problems: list[str] = []
+    texts = _from_file(_usual(config), problems)
+    if problems:
+        raise SettingsError(problems)
+    return texts
+
+
+def _usual(config: Path | None) -> Path | None:
+    return Path(CONFIG_FILE) if config is None and Path(CONFIG_FILE).exists() else config

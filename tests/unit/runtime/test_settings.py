@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from stream.cli.options import settings_flags
-from stream.runtime.settings import ENTRIES, ClockMode, Settings, SettingsError, flag, load, variable
+from stream.runtime.settings import ENTRIES, ClockMode, Settings, SettingsError, flag, load, misspelt_variables, variable
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -79,6 +79,34 @@ def test_each_setting_has_the_same_value_from_all_three_sources(tmp_path: Path) 
     assert load({}, {variable(name): value for name, value in values.items()}) == from_file
 
 
+def test_an_unknown_name_in_the_file_names_the_setting_that_is_meant(tmp_path: Path) -> None:
+    file = tmp_path / "breachwatch.toml"
+    file.write_text('brocker = "kafka:9092"\nxyzzy = 1\n', "utf-8")
+
+    brocker, xyzzy = _problems({**_NEEDED}, {}, file)
+
+    assert brocker.endswith("unknown setting; did you mean broker?")
+    assert "known settings: broker, policies" in xyzzy
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("BREACHWATCH_PARTITONS", "BREACHWATCH_PARTITIONS"),
+        ("BREACHWATCH_TOPICS_PREFIX", "BREACHWATCH_TOPIC_PREFIX"),
+        ("BREACHWATCH_SERVICE_HOST", ""),  # Kubernetes sets it
+        ("BREACHWATCH_PORT_9300_TCP", ""),
+        ("BREACHWATCH_CONFIG", ""),
+        ("BREACHWATCH_PARTITIONS", ""),
+        ("PARTITONS", ""),
+    ],
+)
+def test_a_misspelt_variable_names_the_one_that_is_meant(name: str, meant: str) -> None:
+    warnings = misspelt_variables({name: "8"})
+
+    assert warnings == ([f"the variable {name} has no effect: did you mean {meant}?"] if meant else [])
+
+
 def test_all_problems_are_listed_at_once_with_their_places(tmp_path: Path) -> None:
     file = tmp_path / "breachwatch.toml"
     file.write_text("gracious = 1\nroutine = true\nhistory = 0\n", "utf-8")
@@ -87,7 +115,7 @@ def test_all_problems_are_listed_at_once_with_their_places(tmp_path: Path) -> No
 
     assert len(problems) == 6
     assert problems[0].startswith("gracious in ")
-    assert any(p.startswith("history in ") and "between 1 and 10000" in p for p in problems)
+    assert any(p.startswith("history in ") and "between 2 and 10000" in p for p in problems)
     assert any(p.startswith("--clock: 'moon'") and "wall, event" in p for p in problems)
     assert any(p.startswith("BREACHWATCH_BROKER in the environment") and "host:port" in p for p in problems)
     assert any(p.startswith("BREACHWATCH_GRACE in the environment") and "0.2s" in p for p in problems)
