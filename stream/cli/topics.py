@@ -13,7 +13,7 @@ from aiokafka.errors import KafkaError
 from stream.cli.setting_options import environment, setting_options
 from stream.runtime.kafka.connection import from_environment, why_not
 from stream.runtime.kafka.denied import DeniedError
-from stream.runtime.kafka.topic_admin import create, create_optional, optional_advice, verify
+from stream.runtime.kafka.topic_admin import create, verify, verify_optional
 from stream.runtime.kafka.topics import SHORTEST_RETENTION_MS, Topics
 from stream.runtime.recovery.repartition import Cluster, RepartitionError, repartition
 from stream.runtime.settings import SettingsError
@@ -65,9 +65,6 @@ def _create(broker: str, app_id: str, topic_prefix: str, partitions: str, replic
     topics = topics_of(app_id, topic_prefix)
     client = client_of(broker)
     made = create(broker, topics, partitions=int(partitions), replication=replication, retention_ms=retention, client=client)
-    for line in _answered(broker, made):
-        click.echo(line)
-    made = create_optional(broker, topics, partitions=int(partitions), replication=replication, client=client)
     for line in _answered(broker, made):
         click.echo(line)
     _report(broker, topics, int(partitions))
@@ -124,12 +121,13 @@ def topics_of(app_id: str, topic_prefix: str) -> Topics:
 
 def _report(broker: str, topics: Topics, partitions: int) -> None:
     problems = _answered(broker, verify(broker, topics, partitions=partitions, client=client_of(broker)))
-    for problem in problems:
+    of_optional, missing = _answered(broker, verify_optional(broker, topics, client=client_of(broker)))
+    for problem in (*problems, *of_optional):
         click.echo(problem, err=True)
-    if problems:
+    for name in missing:
+        click.echo(f"note: there is no topic {name}, which only feeds need: `breachwatch topics create` creates it", err=True)
+    if problems or of_optional:
         raise click.exceptions.Exit(1)
-    for advice in _answered(broker, optional_advice(broker, topics, client=client_of(broker))):
-        click.echo(advice, err=True)
     each = f"{partitions} partition{'s' if partitions > 1 else ''} each, and one of {topics.policies}"
     click.echo(f"all {len(topics.specs())} topics on {broker} are correct, with {each}")
 

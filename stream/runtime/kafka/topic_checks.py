@@ -73,15 +73,6 @@ class ClusterTopics:
                 problems += self._settings(spec, self.found[spec.name], wanted)
         return problems
 
-    def advice(self) -> list[str]:
-        """What to do about the optional topics. A missing one is no problem for who does not use feeds."""
-        found = [spec for spec in self.topics.optional() if spec.name in self.found]
-        absent = [spec for spec in self.topics.optional() if spec.name not in self.found]
-        return [
-            *(f"{self.missing(spec.name, None)}, if you use {spec.needed_by}" for spec in absent),
-            *self.problems_of(found, None),
-        ]
-
     def missing(self, name: str, partitions: int | None) -> str:
         return f"topic {name} is missing: run `{self._create(partitions)}`"
 

@@ -3,8 +3,6 @@
 All topics with tickets have the same number of partitions, and the records of a ticket have the same partition number in each
 of them. So one worker owns the input, the state and the output of a ticket together. The log of deployments is not about
 tickets. It has one partition, because the order of its records decides what is in force.
-
-The topics of feeds are optional: no worker reads or writes them.
 """
 
 from __future__ import annotations
@@ -42,8 +40,6 @@ class TopicSpec:
     """Settings with a required value, without which state or unread events would be lost."""
     partitions: int | None = None
     """``None``: as many as the input topic has."""
-    needed_by: str = ""
-    """The commands that need it, for people; empty: every worker does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +58,7 @@ class Topics:
     prefix: str = ""
 
     def __post_init__(self) -> None:
-        for spec in (*self.specs(), *self.optional()):
+        for spec in (*self.specs(), *self.optional_specs()):
             if not _LEGAL.fullmatch(spec.name):
                 raise ValueError(
                     f"{spec.name!r} is not a legal topic name: use letters, digits, '.', '_' and '-' "
@@ -86,11 +82,6 @@ class Topics:
         return f"{self.prefix}ticket-events-rejected"
 
     @property
-    def feed_rejected(self) -> str:
-        """The dead letters of feeds."""
-        return f"{self.prefix}feed-rejected"
-
-    @property
     def group(self) -> str:
         """The consumer group, which is also the id of the Faust app."""
         return f"{self.prefix}{self.app_id}"
@@ -108,25 +99,43 @@ class Topics:
         """The log of deployments."""
         return f"{self.group}-policies"
 
-    def optional(self) -> tuple[TopicSpec, ...]:
-        """The topics of feeds, which only some commands need."""
+    @property
+    def feed_rejected(self) -> str:
+        """The payloads of feeds that their mappings do not cover."""
+        return f"{self.prefix}feed-rejected"
+
+    @property
+    def feed_state(self) -> str:
+        """Where each feed that is pulled has come to. It is not a worker's, and so has no ``app_id``."""
+        return f"{self.prefix}feed-state"
+
+    def optional_specs(self) -> tuple[TopicSpec, ...]:
+        """The topics that no worker needs. ``topics create`` creates them; the commands that need one refuse without it."""
         # A payload of 1 MiB in base64, and its headers.
         large_payload = 2 * _MEBIBYTE
-        week = str(7 * 24 * _HOUR_MS)
         return (
-            # Not longer: a payload may have text that people wrote.
+            # A week and not longer: a payload may have text that people wrote.
             TopicSpec(
                 self.feed_rejected,
-                {"cleanup.policy": "delete", "retention.ms": week, "max.message.bytes": str(large_payload)},
+                {
+                    "cleanup.policy": "delete",
+                    "retention.ms": str(7 * 24 * _HOUR_MS),
+                    "max.message.bytes": str(large_payload),
+                },
                 at_least={"max.message.bytes": large_payload},
                 exactly={"cleanup.policy": "delete", **_SAFE},
                 partitions=1,
-                needed_by="`breachwatch gateway` and `breachwatch pull`",
+            ),
+            TopicSpec(
+                self.feed_state,
+                {"cleanup.policy": "compact", "min.cleanable.dirty.ratio": "0.2", "segment.ms": str(_HOUR_MS)},
+                exactly={"cleanup.policy": "compact", **_SAFE},
+                partitions=1,
             ),
         )
 
     def specs(self) -> tuple[TopicSpec, ...]:
-        """All six topics that workers need, the input topic first."""
+        """The six topics of a worker, the input topic first."""
         # More than the 1 MiB of an event, so that events which are too large arrive and get a dead letter.
         large_event = 2 * _MEBIBYTE
         # A dead letter has the original record in base64.
