@@ -24,7 +24,7 @@ with their reason. ``docs/guides/stories.md`` has the phrases.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -32,7 +32,9 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
+import yaml
 
+from stream.documents.document import PolicyError
 from stream.language.policies import load, shipped
 from stream.language.zones import read_tzinfo
 from stream.sla.effects import KINDS, Effect
@@ -168,15 +170,40 @@ _KEYS: Final = frozenset(
 )
 
 
+_REQUIRED: Final = ("story", "policies", "happens", "until", "then")
+
+
+def read_stories(file: Path) -> list[dict[str, Any]]:
+    """The stories of a YAML file, as ``read_story`` takes them. Raises StoryError and OSError."""
+    try:
+        # Everything is text, so that ``yes`` and ``2026-11-16`` remain what they look like.
+        stories = yaml.load(file.read_text("utf-8"), Loader=yaml.BaseLoader)  # noqa: S506  text only
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise StoryError(f"it is not YAML: {error}") from error
+    if not isinstance(stories, list) or not all(isinstance(story, dict) for story in stories):
+        raise StoryError("a file of stories is a YAML list, each item of which begins with `- story: NAME`")
+    return stories
+
+
 def read_story(data: Mapping[str, Any], folder: Path) -> Story:
     """Read a story. Raises StoryError, or PolicyError for its policies."""
     unknown = set(data) - _KEYS
     if unknown:
-        raise StoryError(f"{data.get('story')!r}: unknown keys {sorted(unknown)}")
+        raise StoryError(f"{data.get('story')!r}: unknown keys {sorted(unknown)}; known: {', '.join(sorted(_KEYS))}")
+    if missing := [key for key in _REQUIRED if key not in data]:
+        raise StoryError(f"{data.get('story')!r}: the keys {', '.join(missing)} are missing")
+    try:
+        return _read(data, folder)
+    except (StoryError, TypeError, AttributeError, ValueError, IndexError) as error:
+        if isinstance(error, PolicyError):
+            raise
+        raise StoryError(f"{data['story']!r}: {error}") from error
+
+
+def _read(data: Mapping[str, Any], folder: Path) -> Story:
     zone = data.get("zone", "UTC")
     feed: list[tuple[str, Event]] = []
-    for number, item in enumerate(data["happens"], start=1):
-        ((when, phrases),) = item.items()
+    for number, (when, phrases) in enumerate(_dated(data["happens"], "happens"), start=1):
         for part in [phrases] if isinstance(phrases, str) else phrases:
             made = event(len(feed) + 1, instant(when, zone), seq=number, **phrase(part))
             if made.type == "ticket.created":
@@ -185,8 +212,7 @@ def read_story(data: Mapping[str, Any], folder: Path) -> Story:
     if order := data.get("arrives"):
         feed = [feed[int(number) - 1] for number in order]
     then = []
-    for item in data["then"]:
-        ((when, effects),) = item.items()
+    for when, effects in _dated(data["then"], "then"):
         then += [f"{local(instant(when, zone), zone)}: {part}" for part in ([effects] if isinstance(effects, str) else effects)]
     files = [_policy_path(name, folder) for name in data["policies"]]
     return Story(
@@ -202,6 +228,14 @@ def read_story(data: Mapping[str, Any], folder: Path) -> Story:
     )
 
 
+def _dated(items: Iterable[Mapping[str, Any]], part: str) -> Iterator[tuple[str, Any]]:
+    for item in items:
+        if not isinstance(item, Mapping) or len(item) != 1:
+            example = "2026-11-16 10:00: agent answers"
+            raise StoryError(f"{part}: {item!r} is not an instant with what happens then, such as `{example}`")
+        yield from item.items()
+
+
 _Files = list[tuple[str, str]]
 """Name and text of each policy file."""
 
@@ -210,8 +244,7 @@ def _read_deploys(items: Iterable[Mapping[str, Any]], files: _Files, folder: Pat
     found: list[Deploy] = []
     held: list[tuple[int | None, _Files]] = [(None, files)]
     """The sets on the timeline, each with the instant from which it holds."""
-    for item in items:
-        ((when, what),) = item.items()
+    for when, what in _dated(items, "deploys"):
         at = holds_from = instant(when, zone)
         if what == "undo":
             (since, _), files = held[-1], held[-2][1] if len(held) > 1 else []

@@ -20,6 +20,7 @@ from stream.wire.ticket_fields import InvalidEvent, one_form
 
 if TYPE_CHECKING:
     from stream.sla.events import Event
+    from stream.sla.feed_state import FeedState
 
 
 class RejectReason(StrEnum):
@@ -45,6 +46,8 @@ class Tick(NamedTuple):
 
     source: str
     at: int
+    state: FeedState | None = None
+    """``None``: whoever published it cannot know."""
 
 
 class Rejected(NamedTuple):
@@ -105,7 +108,7 @@ def read(value: bytes | None, *, max_bytes: int = 1_048_576) -> Incoming | Tick 
         if not FIRST <= at < END:
             return Rejected(RejectReason.INVALID, "outside the years 1970 to 2199 (UTC)", "$.at")
         if type(wire) is FeedTick:
-            return Tick(wire.source, at)
+            return Tick(wire.source, at, wire.state or None)
         actor = wire.actor
         event = wire.event(at, actor.kind if actor else None)
         if actor and actor.role:
