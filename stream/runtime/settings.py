@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 PREFIX: Final = "BREACHWATCH_"
 CONFIG_FILE: Final = "breachwatch.toml"
+TABLES: Final = ("gateway", "pull", "notify", "writeback")
+"""Tables of the file with the settings of other commands: ``stream.runtime.table_settings``."""
 _ALIKE: Final = 0.85
 """How alike two names of variables are, from 0 to 1, before one is taken for a misspelling of the other."""
 
@@ -264,9 +266,11 @@ def _from_file(file: Path | None, problems: list[str]) -> dict[str, str]:
         return {}
     texts = {}
     for name, value in table.items():
+        if name in TABLES and isinstance(value, dict):
+            continue
         if name not in ENTRIES:
             problems.append(f"{name} in {file}: unknown setting; {_meant(name)}")
-        elif (text := _as_text(value)) is None:
+        elif (text := as_text(value)) is None:
             problems.append(f"{name} in {file}: must be a text, a number, true, false, or a list of texts")
         else:
             texts[name] = text
@@ -307,7 +311,8 @@ def misspelt_variables(environment: Mapping[str, str]) -> list[str]:
     ]
 
 
-def _as_text(value: object) -> str | None:
+def as_text(value: object) -> str | None:
+    """A value of a settings file as text; ``None``: it is of no form that a setting may have."""
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, str | int | float):
