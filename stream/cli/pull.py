@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     from stream.feeds.reading import Unmapped
     from stream.pull.api import Api, Document
-    from stream.pull.follow import Outcome
+    from stream.pull.outcome import Outcome
 
 _APP: Final = "breachwatch"
 """The default app id: pulling needs none, but the command that creates the topics does."""

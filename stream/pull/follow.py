@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from aiokafka.errors import KafkaError
 
-from stream.pull.client import ApiError, ForbiddenError, UnauthorizedError, UnreachableError
-from stream.pull.passes import Counts, pull
+from stream.pull.client import ApiError, ForbiddenError, UnauthorizedError
+from stream.pull.outcome import Outcome
+from stream.pull.passes import pull
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -21,27 +21,6 @@ if TYPE_CHECKING:
     from stream.pull.standing import Standing
 
 _log: Final = logging.getLogger(__name__)
-
-
-@dataclass(slots=True)
-class Outcome:
-    """What a pass over all resources did."""
-
-    began: int
-    """Epoch microseconds."""
-    counts: Counts = field(default_factory=Counts)
-    failed: dict[str, ApiError] = field(default_factory=dict)
-    """Resources that could not be read to their end."""
-
-    @property
-    def complete(self) -> bool:
-        """Whether everything was read that the account may see."""
-        return all(isinstance(error, ForbiddenError) for error in self.failed.values())
-
-    @property
-    def reached(self) -> bool:
-        """Whether the helpdesk answered."""
-        return not any(isinstance(error, UnreachableError) for error in self.failed.values())
 
 
 async def pull_all(

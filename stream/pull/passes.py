@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Protocol
 from stream.feeds.reading import MappedEvent, read
 from stream.pull.api import Cursor
 from stream.pull.client import RefusedError
+from stream.pull.outcome import Counts
 from stream.pull.recent import Recent
 
 if TYPE_CHECKING:
@@ -41,20 +42,6 @@ class SaveCursor(Protocol):
     """Keeps how far a resource has been read. ``complete_to``: at the end of a pass, the instant up to which it is complete."""
 
     async def __call__(self, resource: str, cursor: Cursor, complete_to: int | None) -> None: ...
-
-
-@dataclass(slots=True)
-class Counts:
-    """What a pass did."""
-
-    documents: int = 0
-    events: int = 0
-    unmapped: int = 0
-
-    def add(self, other: Counts) -> None:
-        self.documents += other.documents
-        self.events += other.events
-        self.unmapped += other.unmapped
 
 
 @dataclass(frozen=True, slots=True)

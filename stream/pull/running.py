@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 from stream.pull.client import Client, Patience
 from stream.pull.cursor_log import CursorLog
-from stream.pull.follow import Following, Outcome, pull_all
+from stream.pull.follow import Following, pull_all
 from stream.pull.output import FileOutput, TopicOutput
 from stream.pull.passes import Feed
 from stream.pull.standing import Standing
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from stream.feeds.mapping import FeedMapping
     from stream.pull.api import Api, Cursor
+    from stream.pull.outcome import Outcome
     from stream.pull.passes import Report
     from stream.runtime.kafka.topics import Topics
 

@@ -25,7 +25,7 @@ from stream.wire.effect import encode_tick
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from stream.pull.follow import Outcome
+    from stream.pull.outcome import Outcome
 
 _log: Final = logging.getLogger(__name__)
 

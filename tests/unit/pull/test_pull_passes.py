@@ -16,7 +16,7 @@ from tests.unit.pull.desk import SECOND, START, Notes, Saved, Written, feed, not
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from stream.pull.passes import Counts
+    from stream.pull.outcome import Counts
 
 
 def _pulled(folder: Path, resource: Any, saved: Saved, cursor: Cursor | None = None, **options: Any) -> Counts:
