@@ -127,6 +127,10 @@ class Feeds(Generic[Key]):
         if source not in watched or first <= watched[source].complete:
             self.due = True
 
+    def waits_for(self, key: Key) -> int | None:
+        """The first instant for which a ticket waits; ``None``: it does not wait."""
+        return self._waiting[key][1] if key in self._waiting else None
+
     def forget(self, key: Key) -> None:
         """A ticket waits no more."""
         self._waiting.pop(key, None)

@@ -190,7 +190,8 @@ def test_a_state_of_another_version_is_refused_with_its_version_ours_and_a_quest
         codec.decode(data)
 
     assert str(refused.value) == (
-        f"cannot read a ticket state of {found}; this breachwatch reads versions 2 and 3. Did a newer breachwatch write the table?"
+        f"cannot read a ticket state of {found}; this breachwatch reads versions 2 and 3. "
+        "Did a newer breachwatch write the table?"
     )
 
 
