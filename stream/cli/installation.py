@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Final, TypeVar
 import click
 from aiokafka.errors import KafkaError
 
-from stream.cli.setting_options import setting_options
 from stream.cli.topics import client_of, no_answer, topics_of
 from stream.deployments.log import Reason, Void
 from stream.runtime.kafka.policy_log import PolicyLog, PolicyLogError
@@ -75,7 +74,3 @@ class Installation:
 
     def _log(self) -> PolicyLog:
         return PolicyLog(client_of(self.broker), topics_of(self.app_id, self.topic_prefix))
-
-
-installation_options: Final = setting_options("broker", "app_id", "topic_prefix")
-"""The options that name an installation."""

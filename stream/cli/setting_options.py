@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
-from stream.runtime.settings import CONFIG_FILE, ENTRIES, PREFIX, SettingsError, flag, read_file, variable
+from stream.runtime.settings import CONFIG_FILE, ENTRIES, PREFIX, SECRETS, SettingsError, flag, read_file, secret, variable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -58,8 +58,10 @@ def _read(context: click.Context, _option: click.Parameter, file: Path | None) -
 
 def _valid(context: click.Context, option: click.Parameter, text: str | None) -> str:
     name = str(option.name)
-    given = text if text is not None else context.meta[_FILE].get(variable(name), ENTRIES[name].default)
     try:
+        if text is None and name in SECRETS:
+            text = secret(name, os.environ)
+        given = text if text is not None else context.meta[_FILE].get(variable(name), ENTRIES[name].default)
         ENTRIES[name].reader(given)
     except ValueError as error:
         raise click.BadParameter(str(error)) from error

@@ -65,6 +65,7 @@ class TopicGauges(Collector):
         """The current values."""
         yield _number(names.UNREAD_PARTITIONS, self._watch.unread)
         yield _number(names.TOPICS_MISSING, self._watch.missing)
+        yield _number(names.TOPIC_SETTINGS_WRONG, len(self._watch.unsafe))
 
 
 class DeploymentGauges(Collector):

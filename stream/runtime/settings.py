@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 PREFIX: Final = "BREACHWATCH_"
 CONFIG_FILE: Final = "breachwatch.toml"
+TABLES: Final = ("gateway", "pull", "notify", "writeback")
+"""Tables of the file with the settings of other commands: ``stream.runtime.table_settings``."""
 _ALIKE: Final = 0.85
 """How alike two names of variables are, from 0 to 1, before one is taken for a misspelling of the other."""
 
@@ -31,6 +33,13 @@ class ClockMode(StrEnum):
     """The machine's clock, after a partition has caught up with the events published while the worker was away."""
     EVENT = "event"
     """The time of the newest event or tick. For recorded feeds, the demo and tests."""
+
+
+class LogFormat(StrEnum):
+    """The form of the lines that a worker logs."""
+
+    TEXT = "text"
+    JSON = "json"
 
 
 class SettingsError(Exception):
@@ -142,6 +151,9 @@ class Settings:
         "",
         "Bearer token or password that the pages and /metrics require. Without it they are open to everybody.",
     )
+    log_format: LogFormat = _setting(  # noqa: RUF009  it makes a dataclass field
+        read.one_of(LogFormat), "text", "Form of the log lines: 'text', or 'json' with one object a line."
+    )
     session_timeout: int = _setting(
         read.span("6s", "5m"), "8s", "How long a worker may be silent before other workers take over its partitions."
     )
@@ -179,6 +191,11 @@ SECURITY: Final = ("tls", "ssl_cafile", "ssl_certfile", "ssl_keyfile", "sasl_mec
 """The settings for encryption and login."""
 
 
+SECRETS: Final = ("token", "sasl_password")
+"""Settings that may be in a file of their own, which ``variable(name) + FILE`` names: as container platforms mount them."""
+FILE: Final = "_FILE"
+
+
 def variable(name: str) -> str:
     """The environment variable of a setting."""
     return PREFIX + name.upper()
@@ -193,8 +210,15 @@ def load(flags: Mapping[str, str | None], environment: Mapping[str, str], file: 
     """Read the settings from all three sources. A given ``file`` must exist. Raises SettingsError with every problem."""
     problems: list[str] = []
     texts: dict[str, tuple[str, str]] = {}
-    for name, text in _from_file(file, problems).items():
-        texts[name] = (text, f"{name} in {file}")
+    for name, written in _from_file(file, problems).items():
+        texts[name] = (written, f"{name} in {file}")
+    for name in SECRETS:
+        where = f"{variable(name)}{FILE} in the environment"
+        try:
+            if (text := secret(name, environment)) is not None:
+                texts[name] = (text, where)
+        except ValueError as error:
+            problems.append(f"{where}: {error}")
     for name in ENTRIES:
         if (value := environment.get(variable(name))) is not None:
             texts[name] = (value, f"{variable(name)} in the environment")
@@ -248,13 +272,30 @@ def _from_file(file: Path | None, problems: list[str]) -> dict[str, str]:
         return {}
     texts = {}
     for name, value in table.items():
+        if name in TABLES and isinstance(value, dict):
+            continue
         if name not in ENTRIES:
             problems.append(f"{name} in {file}: unknown setting; {_meant(name)}")
-        elif (text := _as_text(value)) is None:
+        elif (text := as_text(value)) is None:
             problems.append(f"{name} in {file}: must be a text, a number, true, false, or a list of texts")
         else:
             texts[name] = text
     return texts
+
+
+def secret(name: str, environment: Mapping[str, str]) -> str | None:
+    """The secret in the file that the environment names; ``None`` if it names none. Raises ValueError with the problem."""
+    if (path := environment.get(variable(name) + FILE)) is None:
+        return None
+    if variable(name) in environment:
+        raise ValueError(f"{variable(name)} is set too: omit one of them")
+    try:
+        # Editors and `echo` end a file with a line feed, which does not belong to the secret.
+        return Path(path).read_text("utf-8").removesuffix("\n").removesuffix("\r")
+    except OSError as error:
+        raise ValueError(f"{path} cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path} is not UTF-8 text") from error
 
 
 def _meant(name: str) -> str:
@@ -267,7 +308,7 @@ def misspelt_variables(environment: Mapping[str, str]) -> list[str]:
 
     Others that begin as ours do are not mentioned: Kubernetes sets ``BREACHWATCH_SERVICE_HOST`` for a service of that name.
     """
-    known = [variable(name) for name in ENTRIES]
+    known = [*map(variable, ENTRIES), *(variable(name) + FILE for name in SECRETS)]
     near = {name: get_close_matches(name, known, 1, _ALIKE) for name in environment if name.startswith(PREFIX)}
     return [
         f"the variable {name} has no effect: did you mean {found[0]}?"
@@ -276,7 +317,8 @@ def misspelt_variables(environment: Mapping[str, str]) -> list[str]:
     ]
 
 
-def _as_text(value: object) -> str | None:
+def as_text(value: object) -> str | None:
+    """A value of a settings file as text; ``None``: it is of no form that a setting may have."""
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, str | int | float):

@@ -309,6 +309,16 @@ def test_a_topic_that_only_feeds_need_may_be_missing_but_not_be_wrong(broker: st
     assert "cleanup.policy=delete, not compact" in wrong.output or "cleanup.policy=delete instead of compact" in wrong.output
 
 
+def test_payloads_are_kept_for_a_week_whatever_the_retention_of_the_others(broker: str) -> None:
+    topics = Topics("payloads", prefix="payloads.")
+
+    made = asyncio.run(create(broker, topics, partitions=2, retention_ms=86_400_000))
+
+    assert f"created {topics.feed_rejected} with 1 partition" in made
+    kept = settings(broker, topics.feed_rejected)
+    assert (kept["retention.ms"], kept["cleanup.policy"], kept["max.message.bytes"]) == ("604800000", "delete", "2097152")
+
+
 def test_a_name_that_kafka_would_refuse_raises_an_error_before_any_request() -> None:
     with pytest.raises(ValueError, match="'umlaute-ü-tickets-changelog' is not a legal topic name"):
         Topics("umlaute-ü")

@@ -253,6 +253,12 @@ TOPICS_MISSING: Final = Spec(
     (),
     "Topics of this installation that do not exist any more, or that the account of the worker may not describe.",
 )
+TOPIC_SETTINGS_WRONG: Final = Spec(
+    "sla_topic_settings_wrong",
+    "gauge",
+    (),
+    "Settings of the topics of this installation with which records are refused, or deleted before they are read.",
+)
 TICKETS: Final = Spec("sla_tickets", "gauge", ("partition",), "Tickets in the table, including closed ones.")
 WAITING: Final = Spec(
     "sla_tickets_waiting",
@@ -409,6 +415,7 @@ CATALOGUE: Final = (
     LAG,
     UNREAD_PARTITIONS,
     TOPICS_MISSING,
+    TOPIC_SETTINGS_WRONG,
     TICKETS,
     WAITING,
     OBJECTIVE,

@@ -179,3 +179,49 @@ def test_the_help_of_a_command_has_the_flag_variable_and_default_of_every_settin
         assert flag(name) in text
         assert variable(name) in text
         assert (entry.default is None) or f"default {entry.default or 'none'}]" in text
+
+
+@pytest.mark.parametrize("ending", ["", "\n", "\r\n"])
+def test_a_secret_is_read_from_the_file_that_the_environment_names(tmp_path: Path, ending: str) -> None:
+    file = tmp_path / "secret"
+    file.write_bytes(f" sixteen letters and a space {ending}".encode())
+
+    settings = load(
+        {**_NEEDED, "sasl_mechanism": "PLAIN", "sasl_username": "desk"}, {"BREACHWATCH_SASL_PASSWORD_FILE": str(file)}
+    )
+
+    assert settings.sasl_password == " sixteen letters and a space "
+
+
+def test_a_secret_in_a_file_overrides_the_settings_file_but_not_a_flag(tmp_path: Path) -> None:
+    config, file = tmp_path / "breachwatch.toml", tmp_path / "secret"
+    config.write_text('token = "the-one-of-the-settings-file"\n', "utf-8")
+    file.write_text("the-one-of-its-own-file\n", "utf-8")
+    environment = {"BREACHWATCH_TOKEN_FILE": str(file)}
+
+    assert load(_NEEDED, environment, config).token == "the-one-of-its-own-file"
+    assert load({**_NEEDED, "token": "the-one-of-the-flag"}, environment, config).token == "the-one-of-the-flag"
+
+
+@pytest.mark.parametrize(
+    ("content", "more", "problem"),
+    [
+        (None, {}, "cannot be read: No such file"),
+        (b"\xff\xfe", {}, "is not UTF-8 text"),
+        (b"a-token-of-enough-letters", {"BREACHWATCH_TOKEN": "another-token-of-letters"}, "BREACHWATCH_TOKEN is set too"),
+        (b"short", {}, "at least 16"),
+    ],
+)
+def test_a_file_of_a_secret_that_cannot_be_used_is_a_problem_without_the_secret(
+    tmp_path: Path, content: bytes | None, more: dict[str, str], problem: str
+) -> None:
+    file = tmp_path / "secret"
+    if content is not None:
+        file.write_bytes(content)
+
+    (found,) = _problems({**_NEEDED}, {"BREACHWATCH_TOKEN_FILE": str(file), **more})
+
+    assert found.startswith("BREACHWATCH_TOKEN_FILE in the environment: ")
+    assert problem in found
+    assert "letters" not in found
+    assert "short" not in found.replace(str(file), "")
