@@ -328,21 +328,10 @@ class UnitOfWork:
             self._reject(record, read)
             return
         if isinstance(read, Tick):
-            self._shard.advance_watermark(read.at)
-            if self._feeds.tick(read.source, read.at, read.state, self._shard.watermark if now is None else now):
-                self._find_stale(self._reached())
-            self.events["feed.tick", "applied"] += 1
+            self._tick(read)
             return
         event = read.event
-        self._shard.advance_watermark(event.at)
-        newest = self._received.get(event.source, -1)
-        if event.at > newest:
-            if newest < 0:
-                self._feeds.event(event.source, event.at)
-            else:
-                self._received[event.source] = event.at
-        if event.at >= self._stale_from:
-            self._find_stale(event.at)
+        self._receive(event)
         key: bytes = record.key
         state = self._state(key)
         arrived = 0
@@ -371,6 +360,22 @@ class UnitOfWork:
                 self._shown_by_arrival(key, step, self._shard.past_on_arrival.get(key, 0), arrived)
             if step.state.head.deployment != self._newest:
                 self._sweep_again(key, step.state.head.deployment)
+
+    def _receive(self, event: Event) -> None:
+        """Time has come to the event, and so has its source."""
+        at, shard = event.at, self._shard
+        if at > shard.watermark:
+            shard.watermark = at
+        if at > self._received.get(event.source, -1):
+            self._feeds.event(event.source, at)
+            if at >= self._stale_from:
+                self._find_stale(at)
+
+    def _tick(self, tick: Tick) -> None:
+        self._shard.advance_watermark(tick.at)
+        if self._feeds.tick(tick.source, tick.at, tick.state, self._shard.watermark if self._clock_is_feed else self._clock):
+            self._find_stale(self._reached())
+        self.events["feed.tick", "applied"] += 1
 
     def _confirm(self) -> Stop:
         """Confirm the effects of tickets whose feeds are complete up to them."""
