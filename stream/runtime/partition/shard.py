@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from stream.observe.metrics.open_counts import OpenCommitmentCounts
     from stream.runtime.partition.sweep import Sweep
+    from stream.runtime.partition.ticket_lists import TicketLists
     from stream.runtime.recovery.changelog import Changelog
     from stream.runtime.recovery.outputs import Outputs
     from stream.runtime.settings import Settings
@@ -41,6 +42,8 @@ class TicketIndex(NamedTuple):
     """When to forget which closed ticket, by the feed's time."""
     open_counts: OpenCommitmentCounts
     """The open commitments of the tickets, counted."""
+    lists: TicketLists
+    """The tickets that people work through."""
     unconfirmed: Sequence[tuple[bytes, SlaState]] = ()
     """The tickets that have unconfirmed effects."""
 
@@ -70,7 +73,7 @@ class Shard:
         self.tickets: Final = tickets
         """Record key to state: this partition's part of the store."""
         self.recent: Final = Recent()
-        self.timers, self.expirations, self.open_counts = index[:3]
+        self.timers, self.expirations, self.open_counts, self.lists = index[:4]
         self.outputs, self.changelog = logs
         self.life: Final = Lifecycle(self.number)
         self.misspelt: Final[set[Misspelling]] = set()

@@ -69,7 +69,7 @@ class Fed:
         stored = dict(shard.tickets)
         checkpoint = msgspec.json.decode(msgspec.json.encode(shard_checkpoint(shard)), type=Checkpoint)
         unconfirmed = [(key, codec.decode(data)) for key, data in stored.items() if codec.has_unconfirmed(data)]
-        index = TicketIndex(shard.timers, shard.expirations, shard.open_counts, unconfirmed)
+        index = TicketIndex(shard.timers, shard.expirations, shard.open_counts, shard.lists, unconfirmed)
         again = Shard(self.partition.settings, shard.source, stored, index, Logs(shard.outputs, shard.changelog), checkpoint)
         self.partition.shard = again
         if shard.live:
