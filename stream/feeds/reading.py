@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -37,8 +36,7 @@ _ITEM: Final = re.compile(r"\bitem\b")
 _EVENT_PATH: Final = re.compile(r"\$\.(\w+)(?:\.(\w+))?")
 
 
-@dataclass(frozen=True, slots=True)
-class MappedEvent:
+class MappedEvent(msgspec.Struct, frozen=True, gc=False):
     """One event of a payload."""
 
     ticket: str
@@ -51,8 +49,7 @@ _Events = dict[tuple[str, str, int], MappedEvent]
 """The events of a payload by ticket, id and ``seq``: what names a fact."""
 
 
-@dataclass(frozen=True, slots=True)
-class Unmapped:
+class Unmapped(msgspec.Struct, frozen=True, gc=False):
     """Why a payload is unmapped."""
 
     reason: str
@@ -68,8 +65,7 @@ class Unmapped:
         return f"{place}{self.reason}" + (f" (at `{self.path}` of the payload)" if self.path else "")
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(msgspec.Struct, frozen=True):
     """What came of a payload: events, or the reason why there are none."""
 
     events: tuple[MappedEvent, ...] = ()
@@ -179,7 +175,10 @@ def _wire(template: EventTemplate, source: str, scope: Scope) -> dict[str, Any]:
     wire: dict[str, Any] = {"type": template.type, "source": source}
     for key, value in template.keys.items():
         found = value.compute(scope)
-        if found is not None and found != "":
+        if type(found) is str and key != "seq":
+            if found:
+                wire[key] = found
+        elif found is not None:
             wire[key] = found if key in _TYPED else _CONVERSIONS.get(key, _identifier)(found, value)
     for key in _NUMBERS:
         if key in wire:
@@ -191,8 +190,10 @@ def _wire(template: EventTemplate, source: str, scope: Scope) -> dict[str, Any]:
         fields = wire["fields"] = {}
         for name, value in template.fields.items():
             found = value.compute(scope)
-            if found is not None:
-                fields[name] = found if type(found) is str else _field(found, value)
+            if type(found) is str:
+                fields[name] = found
+            elif found is not None:
+                fields[name] = _field(found, value)
     return wire
 
 
