@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from stream.observe.metrics.open_counts import OpenCommitmentCounts
     from stream.runtime.partition.sweep import Sweep
+    from stream.runtime.partition.ticket_lists import TicketLists
     from stream.runtime.recovery.changelog import Changelog
     from stream.runtime.recovery.outputs import Outputs
     from stream.runtime.settings import Settings
@@ -37,6 +38,8 @@ class TicketIndex(NamedTuple):
     """When to forget which closed ticket, by the feed's time."""
     open_counts: OpenCommitmentCounts
     """The open commitments of the tickets, counted."""
+    lists: TicketLists
+    """The tickets that people work through."""
 
 
 class Logs(NamedTuple):
@@ -64,7 +67,7 @@ class Shard:
         self.tickets: Final = tickets
         """Record key to state: this partition's part of the store."""
         self.recent: Final = Recent()
-        self.timers, self.expirations, self.open_counts = index
+        self.timers, self.expirations, self.open_counts, self.lists = index
         self.outputs, self.changelog = logs
         self.life: Final = Lifecycle(self.number)
         self.misspelt: Final[set[Misspelling]] = set()

@@ -29,6 +29,7 @@ from stream.sla.codec import codec
 from stream.sla.effects import TIMER, Kind
 from stream.sla.engine import Engine, Outcome, Step
 from stream.sla.policy.date_problems import WrongDate, wrong_dates
+from stream.sla.ticket.listing import lists_of
 from stream.wire.decode import Rejected, RejectReason, Tick, conflicting, decode
 from stream.wire.effect import encode_rejected
 
@@ -182,6 +183,7 @@ class UnitOfWork:
             state = states[key]
             shard.tickets[key] = codec.encode(state)
             shard.recent.put(key, state)
+            shard.lists.put(key, lists_of(state))
         self._unwritten.clear()
         self._stopped = self._passing()
 
@@ -296,6 +298,7 @@ class UnitOfWork:
             self._open_counts.change(self._state(key), None)
             self._shard.tickets.pop(key, None)
             self._shard.recent.drop(key)
+            self._shard.lists.put(key, 0)
             self._shard.past_on_arrival.pop(key, None)
             self.states.pop(key, None)
             self._unwritten.pop(key, None)

@@ -22,7 +22,7 @@ from stream.sla.ticket.escalation_state import EscalationState
 from stream.sla.ticket.history import History, Value
 from stream.sla.ticket.names import CommitmentKey, LadderKey, Names, pack_keys, pack_names, promised, unpack_keys, unpack_names
 from stream.sla.ticket.settling import Settling
-from stream.sla.ticket.state import OpenCommitment, State, Summary, Ticket, commitment_status, has_ended
+from stream.sla.ticket.state import OpenCommitment, State, Summary, Ticket, commitment_status, has_ended, is_unmatched
 from stream.sla.ticket.stopwatch import Stopwatch, StoredTotals, Stretches, Totals
 
 if TYPE_CHECKING:
@@ -113,7 +113,8 @@ def peek(data: bytes) -> Summary:
         if going:
             open_.append(OpenCommitment(name, policy, priority, team, going, dues[number], start + numbers[2 * watch + 1]))
     ended = has_ended(soonest, ended_by, _value("status", names, values)) or not (started or soonest is not None or open_)
-    return Summary(None if soonest is None else soonest + 1, newest if ended else None, open_)
+    unmatched = is_unmatched(len(dues), ended_by, _value("status", names, values))
+    return Summary(None if soonest is None else soonest + 1, newest if ended else None, open_, unmatched)
 
 
 def _value(name: str, names: Names, values: list[Value]) -> str:

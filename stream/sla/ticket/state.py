@@ -247,6 +247,11 @@ def has_ended(soonest: int | None, ended_by: str, status: str) -> bool:
     return soonest is None and (ended_by != "" or status == "closed")
 
 
+def is_unmatched(commitments: int, ended_by: str, status: str | list[str]) -> bool:
+    """No policy promises anything to a ticket that is open. ``commitments``: how many it has, whatever became of them."""
+    return not commitments and ended_by == "" and status not in ("solved", "closed")
+
+
 class OpenCommitment(NamedTuple):
     """One open commitment of a ticket, for gauges and pages."""
 
@@ -269,6 +274,8 @@ class Summary(NamedTuple):
     ended: int | None
     """As ``State.ended``."""
     open_commitments: list[OpenCommitment]
+    unmatched: bool
+    """``is_unmatched``."""
 
 
 def open_commitments(state: State) -> list[OpenCommitment]:
