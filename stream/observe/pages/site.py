@@ -14,7 +14,7 @@ from __future__ import annotations
 import re
 from http import HTTPStatus
 from threading import Lock
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 from urllib.parse import parse_qs, quote, unquote, urlencode
 
 import msgspec
@@ -41,6 +41,16 @@ class Answer(NamedTuple):
     content_type: str
     body: bytes
     headers: tuple[tuple[str, str], ...] = ()
+
+
+class Pages(Protocol):
+    """Answers requests for pages."""
+
+    def answer(self, path: str, query: str, accept: str) -> Answer | None:
+        """The page at a path, as the request has it; ``None`` if there is no such page."""
+
+    def preview(self, record: bytes) -> Answer | None:
+        """What a deployment would do; ``None`` if there is nothing to deploy."""
 
 
 class Site:
@@ -79,7 +89,7 @@ class Site:
         if not self._previewing.acquire(blocking=False):
             return _problem(True, HTTPStatus.SERVICE_UNAVAILABLE, "Another preview is running.", ("Retry-After", "10"))
         try:
-            return _page(True, msgspec.json.encode(self._preview(record)))
+            return as_page(True, msgspec.json.encode(self._preview(record)))
         except RefusedPreviewError as reason:
             return _problem(True, HTTPStatus.CONFLICT, f"Not counted: {reason}.")
         except UnavailableError as reason:
@@ -89,13 +99,13 @@ class Site:
 
     def _worker(self, as_json: bool) -> Answer:
         view = self._view.worker()
-        return _page(as_json, pages_json.worker(view) if as_json else page_worker.render(view))
+        return as_page(as_json, pages_json.worker(view) if as_json else page_worker.render(view))
 
     def _ticket(self, ticket: str, asked: dict[str, str], as_json: bool) -> Answer:
         sent_for = _numbers(asked.get("for", ""))
         found = self._view.ticket(ticket, _numbers(asked.get("asked", "")), next(iter(sent_for), None))
         if not isinstance(found, Elsewhere):
-            return _page(as_json, pages_json.ticket(found) if as_json else page_ticket.render(found))
+            return as_page(as_json, pages_json.ticket(found) if as_json else page_ticket.render(found))
         if found.url is not None:
             query = {"asked": ",".join(map(str, sorted(found.asked))), "for": str(found.wanted)}
             query |= {"format": "json"} if as_json else {}
@@ -121,7 +131,8 @@ def _listed(numbers: frozenset[int] | tuple[int, ...]) -> str:
     return ", ".join(map(str, sorted(numbers))) or "none"
 
 
-def _page(as_json: bool, body: bytes, status: HTTPStatus = HTTPStatus.OK, *headers: tuple[str, str]) -> Answer:
+def as_page(as_json: bool, body: bytes, status: HTTPStatus = HTTPStatus.OK, *headers: tuple[str, str]) -> Answer:
+    """The response with a page as JSON or HTML."""
     # A page shows customer data as of now, so it must not be cached, and its address must not be sent to other sites.
     always = (("Cache-Control", "no-store"), ("Referrer-Policy", "no-referrer"), ("Vary", "Accept"))
     policy = () if as_json else (("Content-Security-Policy", POLICY),)
@@ -130,6 +141,6 @@ def _page(as_json: bool, body: bytes, status: HTTPStatus = HTTPStatus.OK, *heade
 
 def _problem(as_json: bool, status: HTTPStatus, text: str, *headers: tuple[str, str]) -> Answer:
     if as_json:
-        return _page(as_json, pages_json.problem(text), status, *headers)
+        return as_page(as_json, pages_json.problem(text), status, *headers)
     body = document(status.phrase, page_worker.masthead(), tag("h1", status.phrase), tag("p", text))
-    return _page(as_json, body, status, *headers)
+    return as_page(as_json, body, status, *headers)
