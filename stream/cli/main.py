@@ -16,6 +16,7 @@ COMMANDS: Final = {
     "broker": ("stream.cli.broker", "Run an embedded Apache Kafka broker without Docker or Java."),
     "topics": ("stream.cli.topics", "Create or check the topics."),
     "publish": ("stream.cli.publish", "Publish ticket events from a file of JSON lines."),
+    "gateway": ("stream.cli.gateway", "Receive what helpdesks send over HTTP, and publish it as ticket events."),
     "replay": ("stream.cli.replay", "Run the engine over a file and print the effects as JSON lines, without a broker."),
     "import": ("stream.cli.import_log", "Convert the exported status log of a helpdesk to ticket events."),
     "check": ("stream.cli.check", "Check policy files and list every problem with its file and line."),

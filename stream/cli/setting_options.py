@@ -8,7 +8,18 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
-from stream.runtime.settings import CONFIG_FILE, ENTRIES, PREFIX, SECRETS, SettingsError, flag, read_file, secret, variable
+from stream.runtime.settings import (
+    CONFIG_FILE,
+    ENTRIES,
+    PREFIX,
+    SECRETS,
+    SettingsError,
+    flag,
+    read_file,
+    secret,
+    usual_file,
+    variable,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -17,6 +28,8 @@ Command = TypeVar("Command", bound="Callable[..., Any]")
 
 _FILE: Final = "stream.cli.setting_options"
 """Where a context keeps the settings of the file."""
+_PATH: Final = "stream.cli.setting_options.path"
+"""Where a context keeps the path of the file, or ``None``."""
 
 
 def setting_options(*names: str) -> Callable[[Command], Command]:
@@ -47,12 +60,19 @@ def environment() -> Mapping[str, str]:
     return {**({} if context is None else context.meta.get(_FILE, {})), **os.environ}
 
 
+def settings_file() -> Path | None:
+    """The settings file of the command that runs; ``None`` if there is none."""
+    file: Path | None = click.get_current_context().meta[_PATH]
+    return file
+
+
 def _read(context: click.Context, _option: click.Parameter, file: Path | None) -> None:
     """Keep the settings of the file as variables."""
     try:
         texts = read_file(file)
     except SettingsError as error:
         raise click.UsageError("\n".join(error.problems)) from error
+    context.meta[_PATH] = usual_file(file)
     context.meta[_FILE] = {variable(name): text for name, text in texts.items()}
 
 

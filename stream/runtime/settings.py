@@ -303,7 +303,9 @@ def misspelt_variables(environment: Mapping[str, str]) -> list[str]:
     Others that begin as ours do are not mentioned: Kubernetes sets ``BREACHWATCH_SERVICE_HOST`` for a service of that name.
     """
     known = [*map(variable, ENTRIES), *(variable(name) + FILE for name in SECRETS)]
-    near = {name: get_close_matches(name, known, 1, _ALIKE) for name in environment if name.startswith(PREFIX)}
+    others = tuple(f"{PREFIX}{table}_".upper() for table in TABLES)
+    ours = [name for name in environment if name.startswith(PREFIX) and not name.startswith(others)]
+    near = {name: get_close_matches(name, known, 1, _ALIKE) for name in ours}
     return [
         f"the variable {name} has no effect: did you mean {found[0]}?"
         for name, found in near.items()
@@ -327,7 +329,7 @@ def from_command(config: Path | None, flags: Mapping[str, str | None], environme
 
     Raises SettingsError with every problem.
     """
-    return load(flags, environment, _usual(config))
+    return load(flags, environment, usual_file(config))
 
 
 def read_file(config: Path | None) -> dict[str, str]:
@@ -336,11 +338,12 @@ def read_file(config: Path | None) -> dict[str, str]:
     Raises SettingsError with every problem.
     """
     problems: list[str] = []
-    texts = _from_file(_usual(config), problems)
+    texts = _from_file(usual_file(config), problems)
     if problems:
         raise SettingsError(problems)
     return texts
 
 
-def _usual(config: Path | None) -> Path | None:
+def usual_file(config: Path | None) -> Path | None:
+    """The settings file: the given one, or ``breachwatch.toml`` if that exists."""
     return Path(CONFIG_FILE) if config is None and Path(CONFIG_FILE).exists() else config
