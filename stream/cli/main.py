@@ -19,6 +19,7 @@ COMMANDS: Final = {
     "gateway": ("stream.cli.gateway", "Receive what helpdesks send over HTTP, and publish it as ticket events."),
     "replay": ("stream.cli.replay", "Run the engine over a file and print the effects as JSON lines, without a broker."),
     "import": ("stream.cli.import_log", "Convert the exported status log of a helpdesk to ticket events."),
+    "feed": ("stream.cli.feed", "List, check and try the mappings of helpdesk payloads to ticket events."),
     "check": ("stream.cli.check", "Check policy files and list every problem with its file and line."),
     "diff": ("stream.cli.diff", "Compare policy files: what a change does, and what may be wrong with it."),
     "deploy": ("stream.cli.deploy", "Put policies in force while tickets are open; undo or rejudge."),

@@ -13,6 +13,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from stream.observe.pages.ticket_links import ticket_url
 from stream.runtime import setting_values as read
 
 if TYPE_CHECKING:
@@ -115,6 +116,12 @@ class Settings:
         "10s",
         "How long a worker waits after an old event for more of its ticket before it publishes what they show of the past.",
     )
+    feed_lag_limit: int = _setting(
+        read.span("1m", "1d"),
+        "5m",
+        "How old the completeness of a watched feed may be. Breaches for which it is older are provisional until the feed is "
+        "complete up to them. Several times the interval of its ticks; only feeds whose ticks have a state are watched.",
+    )
     retention: int | None = _setting(
         read.retention,
         "auto",
@@ -144,6 +151,12 @@ class Settings:
         read.token,
         "",
         "Bearer token or password that the pages and /metrics require. Without it they are open to everybody.",
+    )
+    ticket_url: str = _setting(
+        ticket_url,
+        "",
+        "Address of a ticket in the helpdesk, for links from the pages: {number} is the part of its name after the last slash, "
+        "{source} the part before it, {ticket} all of it.",
     )
     log_format: LogFormat = _setting(  # noqa: RUF009  it makes a dataclass field
         read.one_of(LogFormat), "text", "Form of the log lines: 'text', or 'json' with one object a line."

@@ -14,8 +14,10 @@ from urllib.parse import urlsplit
 from faust.worker import Worker
 
 from stream.observe.metrics.registry import Metrics
+from stream.observe.pages.neighbours import Neighbours
 from stream.observe.pages.routes import Routes
 from stream.observe.pages.site import Site
+from stream.observe.pages.ticket_links import TicketLinks
 from stream.observe.server import serve
 from stream.runtime import gc_tuning
 from stream.runtime.abort import abort
@@ -103,7 +105,8 @@ def _serve_pages(app: App) -> None:
     viewer = Viewer(app)
     advertised = urlsplit(settings.advertise or reachable_at(host, port)).hostname or ""
     hosts = (advertised, socket.gethostname(), *settings.allowed_hosts)
-    site = Site(viewer, preview=viewer.preview)
+    neighbours, links = Neighbours(settings.token), TicketLinks(settings.ticket_url)
+    site = Site(viewer, preview=viewer.preview, neighbours=neighbours, links=links)
     routes = Routes(app.metrics.registry, app.readiness, site, settings.token, hosts)
     try:
         pages = serve(host, port, routes)
