@@ -62,7 +62,7 @@ class _Result(NamedTuple):
     events: int = 0
     detail: str = ""
     """The reason, for the page and the log."""
-    told: str = ""
+    message: str = ""
     """The reason, for the sender; empty: nothing but the outcome."""
 
 
@@ -103,19 +103,19 @@ class Gateway:
         if refused is None and length is not None and length > MAX_BODY:
             return self.too_large(request, length)
         if refused is None and (problem := unsupported(request.headers)):
-            refused = _Result(Outcome.UNSUPPORTED, HTTPStatus.UNSUPPORTED_MEDIA_TYPE, detail=problem, told=problem)
+            refused = _Result(Outcome.UNSUPPORTED, HTTPStatus.UNSUPPORTED_MEDIA_TYPE, detail=problem, message=problem)
         return None if refused is None else self._done(feed, refused, length or 0, 0.0, close=True)
 
     def too_large(self, request: Received, size: int) -> Answer:
         """The answer to a request whose body has at least ``size`` bytes."""
         text = f"at most {MAX_BODY} bytes"
-        result = _Result(Outcome.TOO_LARGE, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, detail=text, told=text)
+        result = _Result(Outcome.TOO_LARGE, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, detail=text, message=text)
         return self._refused(request, result, size)
 
     def slow(self, request: Received, size: int) -> Answer:
         """The answer to a request of whose body only ``size`` bytes came in time."""
         text = "the body did not come in time"
-        return self._refused(request, _Result(Outcome.SLOW, HTTPStatus.REQUEST_TIMEOUT, detail=text, told=text), size)
+        return self._refused(request, _Result(Outcome.SLOW, HTTPStatus.REQUEST_TIMEOUT, detail=text, message=text), size)
 
     async def answer(self, request: Received) -> Answer:
         """The answer to a request with its body for which ``early`` had none."""
@@ -185,7 +185,7 @@ class Gateway:
         if feed.scheme is not None or _is_local(request.headers.get("host", "")):
             return None
         text = "a feed without a secret is served under localhost or an IP address only"
-        return _Result(Outcome.REFUSED, HTTPStatus.MISDIRECTED_REQUEST, detail=text, told=text)
+        return _Result(Outcome.REFUSED, HTTPStatus.MISDIRECTED_REQUEST, detail=text, message=text)
 
     def _uri(self, request: Received) -> str:
         """The address as the sender wrote it."""
@@ -207,7 +207,7 @@ class Gateway:
         self._recorder.answered(feed.name, entry)
         if result.status is HTTPStatus.SERVICE_UNAVAILABLE:
             log.warning("feed %s: %s", feed.name, result.detail)
-        return _answer(result.status, result.told, outcome=result.outcome, events=result.events, close=close)
+        return _answer(result.status, result.message, outcome=result.outcome, events=result.events, close=close)
 
 
 def _read(feed: Feed, request: Received, now: int) -> tuple[Reading, str]:
@@ -222,21 +222,21 @@ def _read(feed: Feed, request: Received, now: int) -> tuple[Reading, str]:
 
 
 def _unavailable(detail: str) -> _Result:
-    return _Result(Outcome.UNAVAILABLE, HTTPStatus.SERVICE_UNAVAILABLE, detail=detail, told=detail)
+    return _Result(Outcome.UNAVAILABLE, HTTPStatus.SERVICE_UNAVAILABLE, detail=detail, message=detail)
 
 
-def _answer(status: HTTPStatus, told: str, *, outcome: str = "", events: int = 0, close: bool = False) -> Answer:
-    said: dict[str, str | int] = {"outcome": outcome or str(Outcome.REFUSED)}
+def _answer(status: HTTPStatus, message: str, *, outcome: str = "", events: int = 0, close: bool = False) -> Answer:
+    content: dict[str, str | int] = {"outcome": outcome or str(Outcome.REFUSED)}
     if events:
-        said["events"] = events
-    if told:
-        said["error"] = told
+        content["events"] = events
+    if message:
+        content["error"] = message
     headers: tuple[tuple[str, str], ...] = _CLOSE if close else ()
     if status is HTTPStatus.SERVICE_UNAVAILABLE:
         headers = (*headers, ("Retry-After", RETRY_AFTER))
     if status is HTTPStatus.METHOD_NOT_ALLOWED:
         headers = (*headers, ("Allow", "POST"))
-    return Answer(status, _JSON, orjson.dumps(said) + b"\n", headers)
+    return Answer(status, _JSON, orjson.dumps(content) + b"\n", headers)
 
 
 def _is_local(host: str) -> bool:
