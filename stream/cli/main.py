@@ -15,6 +15,7 @@ COMMANDS: Final = {
     "demo": ("stream.demo.command", "Show everything at work on an embedded Kafka broker."),
     "broker": ("stream.cli.broker", "Run an embedded Apache Kafka broker without Docker or Java."),
     "topics": ("stream.cli.topics", "Create or check the topics."),
+    "pull": ("stream.cli.pull", "Pull ticket events from the API of a helpdesk, once or again and again."),
     "publish": ("stream.cli.publish", "Publish ticket events from a file of JSON lines."),
     "gateway": ("stream.cli.gateway", "Receive what helpdesks send over HTTP, and publish it as ticket events."),
     "replay": ("stream.cli.replay", "Run the engine over a file and print the effects as JSON lines, without a broker."),

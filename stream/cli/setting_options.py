@@ -28,8 +28,7 @@ Command = TypeVar("Command", bound="Callable[..., Any]")
 
 _FILE: Final = "stream.cli.setting_options"
 """Where a context keeps the settings of the file."""
-_PATH: Final = "stream.cli.setting_options.path"
-"""Where a context keeps the path of the file, or ``None``."""
+_PATH: Final = f"{_FILE}.path"
 
 
 def setting_options(*names: str) -> Callable[[Command], Command]:
@@ -54,16 +53,16 @@ def setting_options(*names: str) -> Callable[[Command], Command]:
     return decorate
 
 
+def settings_file() -> Path | None:
+    """The settings file of the command that runs. ``None``: there is none."""
+    found: Path | None = click.get_current_context().meta[_PATH]
+    return found
+
+
 def environment() -> Mapping[str, str]:
     """The environment over the settings file of the command that runs, as variables. For settings that have no option."""
     context = click.get_current_context(silent=True)
     return {**({} if context is None else context.meta.get(_FILE, {})), **os.environ}
-
-
-def settings_file() -> Path | None:
-    """The settings file of the command that runs; ``None`` if there is none."""
-    file: Path | None = click.get_current_context().meta[_PATH]
-    return file
 
 
 def _read(context: click.Context, _option: click.Parameter, file: Path | None) -> None:

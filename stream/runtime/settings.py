@@ -358,5 +358,5 @@ def read_file(config: Path | None) -> dict[str, str]:
 
 
 def usual_file(config: Path | None) -> Path | None:
-    """The settings file: the given one, or ``breachwatch.toml`` if that exists."""
+    """The settings file: that which was given, or ``breachwatch.toml`` if it exists."""
     return Path(CONFIG_FILE) if config is None and Path(CONFIG_FILE).exists() else config

@@ -109,6 +109,10 @@ class Topics:
         """Where each feed that is pulled has come to. It is not a worker's, and so has no ``app_id``."""
         return f"{self.prefix}feed-state"
 
+    def pull_id(self, feed: str) -> str:
+        """The transactional id of whoever pulls a feed."""
+        return f"{self.prefix}pull-{feed}"
+
     def optional_specs(self) -> tuple[TopicSpec, ...]:
         """The topics that no worker needs. ``topics create`` creates them; the commands that need one refuse without it."""
         # A payload of 1 MiB in base64, and its headers.
