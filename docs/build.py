@@ -11,15 +11,24 @@ import re
 import sys
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 import yaml
 
 from stream.cli.main import COMMANDS, main
+from stream.gateway.feed_definitions import TABLE
+from stream.gateway.settings import GatewaySettings
 from stream.observe.metrics.catalogue import CATALOGUE
-from stream.runtime.settings import ENTRIES, flag, variable
+from stream.observe.metrics.gateway_metrics import GATEWAY_CATALOGUE
+from stream.runtime import table_settings
+from stream.runtime.settings import ENTRIES, Entry, flag, variable
 from stream.testing import instant
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from stream.observe.metrics.families import Spec
 
 REFERENCE: Final = Path(__file__).parent / "reference"
 DEPLOYMENTS: Final = Path(__file__).parent / "concepts/deployments.md"
@@ -78,6 +87,27 @@ Each worker counts its own work and shows the partitions that it owns, so sum ov
 While a partition moves to another worker, an open commitment may briefly be counted twice or not at all.
 """
 
+_GATEWAY_SETTINGS: Final = """
+## Gateway
+
+`breachwatch gateway` takes `broker`, `topic_prefix`, `log_format`, `tls`, `ssl_*` and `sasl_*` from above.
+Its own settings are keys below `[gateway]` in the file.
+[The guide](../guides/gateway.md) shows how feeds are given: as options, as tables `[gateway.feeds.NAME]` with `mapping`,
+`secrets` and `scheme`, or as `BREACHWATCH_GATEWAY_FEEDS`, `BREACHWATCH_GATEWAY_SECRETS` and `BREACHWATCH_GATEWAY_SCHEMES`: pairs
+such as `desk=zendesk`, separated by commas.
+
+| key | flag | variable | default | meaning |
+|---|---|---|---|---|
+"""
+
+_GATEWAY_METRICS: Final = """\
+## Gateway
+
+`breachwatch gateway` serves these metrics at `/metrics`, on port 9310 by default, beside `process_*` and `python_gc_*`.
+Every series of a feed exists from the start.
+Each instance counts its own work, so sum over the instances.
+"""
+
 _COMMANDS: Final = """\
 # Commands
 
@@ -92,11 +122,23 @@ _COMMANDS: Final = """\
 
 def settings_page() -> str:
     """The text of ``docs/reference/settings.md``."""
-    rows = []
-    for name, entry in ENTRIES.items():
-        default = "required" if entry.default is None else f"`{entry.default}`" if entry.default else "none"
-        rows.append(f"| `{name}` | `{flag(name)}` | `{variable(name)}` | {default} | {_cell(entry.help)} |\n")
-    return _SETTINGS + "".join(rows)
+    workers = [_setting(name, variable(name), entry) for name, entry in ENTRIES.items()]
+    entries = table_settings.entries(GatewaySettings)
+    gateways = [_setting(name, table_settings.variable(TABLE, name), entry) for name, entry in entries.items()]
+    return "".join([_SETTINGS, *workers, _GATEWAY_SETTINGS, *gateways])
+
+
+def _setting(name: str, variable: str, entry: Entry) -> str:
+    default = "required" if entry.default is None else f"`{entry.default}`" if entry.default else "none"
+    return f"| `{name}` | `{flag(name)}` | `{variable}` | {default} | {_cell(entry.help)} |\n"
+
+
+def _metrics(catalogue: Iterable[Spec]) -> list[str]:
+    lines = ["| metric | type | labels | meaning |", "|---|---|---|---|"]
+    for spec in catalogue:
+        labels = ", ".join(f"`{label}`" for label in spec.labels) or "none"
+        lines.append(f"| `{spec.name}` | {spec.type} | {labels} | {spec.help} |")
+    return lines
 
 
 def commands_page() -> str:
@@ -109,12 +151,9 @@ def commands_page() -> str:
 
 def metrics_page() -> str:
     """The text of ``docs/reference/metrics.md``."""
-    lines = [_METRICS, "| metric | type | labels | meaning |", "|---|---|---|---|"]
-    for spec in CATALOGUE:
-        labels = ", ".join(f"`{label}`" for label in spec.labels) or "none"
-        lines.append(f"| `{spec.name}` | {spec.type} | {labels} | {spec.help} |")
+    lines = [_METRICS, *_metrics(CATALOGUE), "", _GATEWAY_METRICS, *_metrics(GATEWAY_CATALOGUE)]
     lines += ["", "## Buckets", "", "| histogram | upper bounds |", "|---|---|"]
-    for spec in CATALOGUE:
+    for spec in (*CATALOGUE, *GATEWAY_CATALOGUE):
         if spec.buckets:
             lines.append(f"| `{spec.name}` | {', '.join(f'{bound:g}' for bound in spec.buckets)} |")
     return "\n".join([*lines, ""])
