@@ -2,7 +2,7 @@
 
 What the API does, by its documentation:
 
-- JQL has minutes, in the zone of the account. Of an hour that autumn repeats it means one.
+- JQL has minutes, in the zone of the account. Which of the two it means of an hour that autumn repeats is not documented.
 - Cloud pages a search by tokens, and may answer less than a page although there is more. Data Center pages by number.
 - A changelog and comments are asked issue by issue. Data Center gives a changelog with its issue.
 - Data Center states in a property of a comment whether it is internal. Who is an agent is who has one of ``_AGENT_ROLES`` in
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 _SIZE: Final = 100
 _RESOURCE: Final = "issues"
 _FIELDS: Final = "*navigable,created,updated,creator,reporter,assignee,priority,labels,status,issuetype,project"
+_NEAR: Final = timedelta(hours=2)
+"""How near to a change of the clocks a local time may be one that occurs twice, or never."""
 _AGENT_ROLES: Final = ("Service Desk Team", "Administrators")
 
 _Record = dict[str, Any]
@@ -157,11 +159,10 @@ class _Issues:
 
 
 def jql_minute(since: int, zone: ZoneInfo) -> str:
-    """An instant for JQL: the minute in the zone of the account, or two hours earlier where autumn repeats that minute."""
-    moment = datetime.fromtimestamp(since // 1_000_000, UTC).astimezone(zone)
-    if moment.utcoffset() != moment.replace(fold=1 - moment.fold).utcoffset():
-        moment = (moment.astimezone(UTC) - timedelta(hours=2)).astimezone(zone)
-    return f"{moment:%Y-%m-%d %H:%M}"
+    """An instant for JQL: its minute in the zone of the account. Near a change of the clocks, one that is two hours earlier."""
+    moment = datetime.fromtimestamp(since // 1_000_000, UTC)
+    before, there, after = ((moment + hours).astimezone(zone).replace(tzinfo=None) for hours in (-_NEAR, timedelta(), _NEAR))
+    return f"{there if there - before == after - there == _NEAR else before:%Y-%m-%d %H:%M}"
 
 
 def _cursor(issue: _Record) -> Cursor:

@@ -263,7 +263,9 @@ def test_jira_data_center_without_sight_of_the_roles_states_no_author() -> None:
         ("Asia/Kolkata", "2026-03-02T10:00:59+00:00", "2026-03-02 15:30"),
         ("Europe/Brussels", "2026-10-25T00:30:00+00:00", "2026-10-25 00:30"),
         ("Europe/Brussels", "2026-10-25T01:30:00+00:00", "2026-10-25 01:30"),
-        ("Europe/Brussels", "2026-10-25T02:30:00+00:00", "2026-10-25 03:30"),
+        ("Europe/Brussels", "2026-10-25T02:30:00+00:00", "2026-10-25 02:30"),
+        ("Europe/Brussels", "2026-10-25T03:00:00+00:00", "2026-10-25 04:00"),
+        ("Europe/Brussels", "2026-03-29T01:30:00+00:00", "2026-03-29 00:30"),
     ],
 )
 def test_a_minute_of_jql_is_never_later_than_the_instant(zone: str, since: str, minute: str) -> None:
