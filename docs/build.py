@@ -92,9 +92,9 @@ _GATEWAY_SETTINGS: Final = """
 
 `breachwatch gateway` takes `broker`, `topic_prefix`, `log_format`, `tls`, `ssl_*` and `sasl_*` from above.
 Its own settings are keys below `[gateway]` in the file.
-[The guide](../guides/gateway.md) shows how feeds are given: as options, as tables `[gateway.feeds.NAME]` with `mapping`,
-`secrets` and `scheme`, or as `BREACHWATCH_GATEWAY_FEEDS`, `BREACHWATCH_GATEWAY_SECRETS` and `BREACHWATCH_GATEWAY_SCHEMES`: pairs
-such as `desk=zendesk`, separated by commas.
+[Feeds](../guides/gateway.md) are given as options, or as tables `[gateway.feeds.NAME]` with `mapping`, `secrets` and `scheme`.
+In the environment, they are pairs such as `desk=zendesk`, separated by commas:
+`BREACHWATCH_GATEWAY_FEEDS`, `BREACHWATCH_GATEWAY_SECRETS`, `BREACHWATCH_GATEWAY_SCHEMES`.
 
 | key | flag | variable | default | meaning |
 |---|---|---|---|---|
