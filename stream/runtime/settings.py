@@ -334,7 +334,7 @@ def from_command(config: Path | None, flags: Mapping[str, str | None], environme
 
     Raises SettingsError with every problem.
     """
-    return load(flags, environment, _usual(config))
+    return load(flags, environment, usual_file(config))
 
 
 def read_file(config: Path | None) -> dict[str, str]:
@@ -343,11 +343,12 @@ def read_file(config: Path | None) -> dict[str, str]:
     Raises SettingsError with every problem.
     """
     problems: list[str] = []
-    texts = _from_file(_usual(config), problems)
+    texts = _from_file(usual_file(config), problems)
     if problems:
         raise SettingsError(problems)
     return texts
 
 
-def _usual(config: Path | None) -> Path | None:
+def usual_file(config: Path | None) -> Path | None:
+    """The settings file: that which was given, or ``breachwatch.toml`` if it exists."""
     return Path(CONFIG_FILE) if config is None and Path(CONFIG_FILE).exists() else config

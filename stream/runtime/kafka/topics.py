@@ -109,6 +109,11 @@ class Topics:
         """Where each feed that is pulled has come to. It is not a worker's, and so has no ``app_id``."""
         return f"{self.prefix}feed-state"
 
+    @property
+    def writeback_state(self) -> str:
+        """What the helpdesks were given of each ticket."""
+        return f"{self.prefix}writeback-state"
+
     def optional_specs(self) -> tuple[TopicSpec, ...]:
         """The topics that no worker needs. ``topics create`` creates them; the commands that need one refuse without it."""
         # A payload of 1 MiB in base64, and its headers.
@@ -128,6 +133,12 @@ class Topics:
             ),
             TopicSpec(
                 self.feed_state,
+                {"cleanup.policy": "compact", "min.cleanable.dirty.ratio": "0.2", "segment.ms": str(_HOUR_MS)},
+                exactly={"cleanup.policy": "compact", **_SAFE},
+                partitions=1,
+            ),
+            TopicSpec(
+                self.writeback_state,
                 {"cleanup.policy": "compact", "min.cleanable.dirty.ratio": "0.2", "segment.ms": str(_HOUR_MS)},
                 exactly={"cleanup.policy": "compact", **_SAFE},
                 partitions=1,
