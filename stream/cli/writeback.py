@@ -7,7 +7,7 @@ import logging
 import os
 import signal
 from contextlib import AsyncExitStack
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 from aiokafka.errors import KafkaError
@@ -37,6 +37,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("stream.writeback")
 
+_APP: Final = "breachwatch"
+"""The default app id: the topics that are read and written here do not have it in their names."""
+
 
 def _settings(command: Callable[..., Any]) -> Callable[..., Any]:
     for name, entry in reversed(entries(WritebackSettings).items()):
@@ -47,13 +50,13 @@ def _settings(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 @click.group("writeback", invoke_without_command=True)
-@setting_options("broker", "app_id", "topic_prefix")
+@setting_options("broker", "topic_prefix")
 @_settings
 @click.option(
     "--write", is_flag=True, envvar="BREACHWATCH_WRITEBACK_WRITE", help="Write. Without it, log what would be written."
 )
 @click.pass_context
-def command(context: click.Context, /, broker: str, app_id: str, topic_prefix: str, write: bool, **flags: str | None) -> None:
+def command(context: click.Context, /, broker: str, topic_prefix: str, write: bool, **flags: str | None) -> None:
     """Write deadlines, breaches and escalations into the helpdesk.
 
     It reads the outputs of the workers and keeps fields and tags of each ticket current: the next deadline, whether a
@@ -67,7 +70,7 @@ def command(context: click.Context, /, broker: str, app_id: str, topic_prefix: s
     except SettingsError as error:
         raise click.UsageError(str(error)) from error
     desks = _desks(settings.desks)
-    topics = topics_of(app_id, topic_prefix)
+    topics = topics_of(_APP, topic_prefix)
     log_to_stderr(LogFormat.TEXT)
     try:
         asyncio.run(_run(settings, desks, (broker, topics), write=write))

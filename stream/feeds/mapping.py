@@ -14,8 +14,9 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from stream.documents.document import DocumentError, Problem, Severity, read_document
+from stream.documents.document import DocumentError, Problem, read_document
 from stream.documents.readers import items, listed, read_word, section, shown, suggestion
+from stream.feeds.lint import lint
 from stream.feeds.place import Node
 from stream.feeds.rule import Common, Rule, check_rows, read_fields, read_keys, read_rules
 from stream.feeds.signature_reading import read_signature
@@ -24,7 +25,7 @@ from stream.wire.ticket_event import MAX_ID
 if TYPE_CHECKING:
     from stream.documents.document import Document
     from stream.feeds.signature import Scheme
-    from stream.feeds.value import Value
+    from stream.feeds.value import Tables, Value
 
 _SHIPPED: Final = Path(str(resources.files("stream.feeds"))) / "mappings"
 _SUFFIXES: Final = (".yaml", ".yml")
@@ -91,20 +92,19 @@ def shipped() -> list[str]:
 
 
 def check(where: str | Path) -> Checked:
-    """Read and check a mapping as ``load`` does. Never raises for what is in a file."""
+    """Read and check a mapping as ``load`` does, and give the warnings as well. Never raises for what is in a file."""
     layers = _layers(where)
-    problems = tuple(
-        problem for layer in layers for problem in sorted(layer.document.problems, key=lambda problem: problem.line)
-    )
-    mapping = None
-    if not problems:
-        mapping = _combine(layers)
-        problems = tuple(
-            problem for layer in layers for problem in sorted(layer.document.problems, key=lambda problem: problem.line)
-        )
-    if mapping is None or any(problem.severity is Severity.ERROR for problem in problems):
+    if problems := _problems(layers):
         return Checked(None, problems)
-    return Checked(mapping, problems)
+    tables = _tables(layers)
+    mapping = _combine(layers, tables)
+    if problems := _problems(layers):
+        return Checked(None, problems)
+    return Checked(mapping, tuple(lint(mapping.rules, tables)))
+
+
+def _problems(layers: list[_Layer]) -> tuple[Problem, ...]:
+    return tuple(problem for layer in layers for problem in sorted(layer.document.problems, key=lambda problem: problem.line))
 
 
 def mapping_file(where: str | Path) -> Path:
@@ -167,12 +167,12 @@ def _read_layer(path: Path) -> _Layer:
     return _Layer(path, document, {key: value for key, value in top.items() if key in _KEYS})
 
 
-def _combine(layers: list[_Layer]) -> FeedMapping | None:
+def _combine(layers: list[_Layer], tables: Tables) -> FeedMapping:
+    """The mapping of all files. It is usable only if no problem has been reported."""
     own = layers[0]
     for key in ("source", "common", "events"):
         if not any(key in layer.data for layer in layers):
             own.document.error((), f"`{key}` is missing")
-    tables = _tables(layers)
     keys: dict[str, Value] = {}
     fields: dict[str, Value] = {}
     for layer in reversed(layers):

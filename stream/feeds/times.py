@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal, DecimalException, InvalidOperation
 from typing import TYPE_CHECKING, Final
 
 from stream.documents.readers import shown
@@ -65,6 +65,8 @@ def _since_1970(unit: int) -> Convert:
             within = FIRST <= micros < END
         except InvalidOperation as error:
             raise TimeFormError("is not a number") from error
+        except DecimalException as error:
+            raise TimeFormError(_OUTSIDE) from error
         return _text(int(micros.to_integral_value()) if within else END)
 
     return convert

@@ -49,6 +49,10 @@ class Value:
     """The expressions of the value, as in the mapping; empty for a constant."""
     outcomes: tuple[tuple[Scalar, Node], ...] = ()
     """The constants that may come out, with the place of each."""
+    reads: tuple[str, ...] = ()
+    """The expressions whose values may come out, as they are or within a text."""
+    tables: tuple[str, ...] = ()
+    """The tables in which it looks up."""
 
 
 def read_value(node: Node, tables: Tables) -> Value | None:
@@ -110,10 +114,10 @@ def _template(node: Node, text: str) -> Value | None:
     except PathError as error:
         node.error(str(error))
         return None
-    path = ", ".join(parts[1::2])
+    path, reads = ", ".join(parts[1::2]), tuple(parts[1::2])
     if len(paths) == 1 and not parts[0] and not parts[2]:
-        return Value(paths[0], node.place, path)
-    return Value(_joined(parts, paths, node.place), node.place, path)
+        return Value(paths[0], node.place, path, reads=reads)
+    return Value(_joined(parts, paths, node.place), node.place, path, reads=reads)
 
 
 def _joined(parts: list[str], paths: list[Get], place: Place) -> Callable[[Scope], str | None]:
@@ -191,8 +195,15 @@ def _first_match(node: Node, data: list[object], tables: Tables) -> Value | None
                 return value.compute(scope)
         return None
 
-    path = ", ".join(dict.fromkeys(value.path for _, value in cases if value.path))
-    return Value(first_match, node.place, path, tuple(outcome for _, value in cases for outcome in value.outcomes))
+    values = [value for _, value in cases]
+    return Value(
+        first_match,
+        node.place,
+        ", ".join(dict.fromkeys(value.path for value in values if value.path)),
+        tuple(outcome for value in values for outcome in value.outcomes),
+        tuple(path for value in values for path in value.reads),
+        tuple(table for value in values for table in value.tables),
+    )
 
 
 def _converted(node: Node, tables: Tables) -> Value | None:
@@ -211,7 +222,7 @@ def _converted(node: Node, tables: Tables) -> Value | None:
         convert = read_time(node, read)
         if inner is None or convert is None:
             return None
-        return Value(_applied(inner, convert), node.place, inner.path)
+        return Value(_applied(inner, convert), node.place, inner.path, tables=inner.tables)
     if given == ["split"]:
         return _split(node.under("split", read["split"]), inner)
     return _looked_up(node.under("table", read["table"]), inner, tables)
@@ -245,7 +256,7 @@ def _split(node: Node, inner: Value | None) -> Value | None:
         text = as_text(found, inner.place, inner.path) or ""
         return [part.strip() for part in text.split(separator) if part.strip()]
 
-    return Value(split, node.place, inner.path)
+    return Value(split, node.place, inner.path, reads=inner.reads, tables=inner.tables)
 
 
 def _looked_up(node: Node, inner: Value | None, tables: Tables) -> Value | None:
@@ -270,4 +281,5 @@ def _looked_up(node: Node, inner: Value | None, tables: Tables) -> Value | None:
             return rows[DEFAULT_ROW]
         raise UnfitError(f"the table `{name}` has no row for {described(found)}", inner.place, inner.path)
 
-    return Value(look_up, node.place, inner.path, tuple((row.data, row) for row in tables[name].values()))  # type: ignore[misc]
+    outcomes = tuple((row.data, row) for row in tables[name].values())
+    return Value(look_up, node.place, inner.path, outcomes, tables=(name, *inner.tables))  # type: ignore[arg-type]  # check_rows

@@ -116,6 +116,12 @@ class Settings:
         "10s",
         "How long a worker waits after an old event for more of its ticket before it publishes what they show of the past.",
     )
+    feed_lag_limit: int = _setting(
+        read.span("1m", "1d"),
+        "5m",
+        "How old the completeness of a watched feed may be. Breaches for which it is older are provisional until the feed is "
+        "complete up to them. Several times the interval of its ticks; only feeds whose ticks have a state are watched.",
+    )
     retention: int | None = _setting(
         read.retention,
         "auto",

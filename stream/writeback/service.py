@@ -50,11 +50,6 @@ _SUPERSEDED: Final = (CommitFailedError, IllegalStateError, RebalanceInProgressE
 log = logging.getLogger(__name__)
 
 
-def group_of(topics: Topics) -> str:
-    """The consumer group of an installation's write-back."""
-    return f"{topics.group}-writeback"
-
-
 class Service(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships no types mypy could follow
     """One instance."""
 
@@ -95,7 +90,7 @@ class Service(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ship
                 AIOKafkaConsumer(
                     **client,
                     client_id=_CLIENT,
-                    group_id=group_of(topics) if self._write else None,
+                    group_id=topics.writeback_group if self._write else None,
                     isolation_level="read_committed",
                     enable_auto_commit=False,
                     auto_offset_reset="earliest",
@@ -141,7 +136,7 @@ class Service(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ship
     async def _assign_all(self, client: Mapping[str, Any], topics: Topics, names: Sequence[str]) -> None:
         """Read from where the group stands, without joining it."""
         async with admin_client("", client) as admin:
-            stands = await admin.list_consumer_group_offsets(group_of(topics))
+            stands = await admin.list_consumer_group_offsets(topics.writeback_group)
         tps = [TopicPartition(name, number) for name in names for number in await self._partitions(name)]
         self._consumer.assign(tps)
         for tp in tps:

@@ -27,6 +27,10 @@ def check_memory(shard: Shard, retention: int | None) -> Iterator[str]:
         timers.set(key, wake_at)
         expirations.set(key, expiration(ended, retention))
         counts.add(open_)
+        unconfirmed = codec.decode(stored).unconfirmed if codec.has_unconfirmed(stored) else {}
+        first = min((at for at, _ in unconfirmed.values()), default=None)
+        if first != (waits := shard.feeds.waits_for(key)):
+            yield f"memory: {key!r} of partition {shard.number} waits for {waits}, the ticket says {first}"
         lists.put(key, lists_of_summary(open_, unmatched=unmatched))
     for what, is_, must in (("timers", shard.timers, timers), ("expirations", shard.expirations, expirations)):
         if _entries(is_) != _entries(must):

@@ -114,6 +114,15 @@ class Topics:
         """What the helpdesks were given of each ticket."""
         return f"{self.prefix}writeback-state"
 
+    @property
+    def writeback_group(self) -> str:
+        """The consumer group of those who write into the helpdesks."""
+        return f"{self.prefix}writeback"
+
+    def pull_id(self, feed: str) -> str:
+        """The transactional id of whoever pulls a feed."""
+        return f"{self.prefix}pull-{feed}"
+
     def optional_specs(self) -> tuple[TopicSpec, ...]:
         """The topics that no worker needs. ``topics create`` creates them; the commands that need one refuse without it."""
         # A payload of 1 MiB in base64, and its headers.
@@ -131,18 +140,8 @@ class Topics:
                 exactly={"cleanup.policy": "delete", **_SAFE},
                 partitions=1,
             ),
-            TopicSpec(
-                self.feed_state,
-                {"cleanup.policy": "compact", "min.cleanable.dirty.ratio": "0.2", "segment.ms": str(_HOUR_MS)},
-                exactly={"cleanup.policy": "compact", **_SAFE},
-                partitions=1,
-            ),
-            TopicSpec(
-                self.writeback_state,
-                {"cleanup.policy": "compact", "min.cleanable.dirty.ratio": "0.2", "segment.ms": str(_HOUR_MS)},
-                exactly={"cleanup.policy": "compact", **_SAFE},
-                partitions=1,
-            ),
+            _compacted(self.feed_state),
+            _compacted(self.writeback_state),
         )
 
     def specs(self) -> tuple[TopicSpec, ...]:
@@ -202,6 +201,16 @@ class Topics:
                 partitions=1,
             ),
         )
+
+
+def _compacted(name: str) -> TopicSpec:
+    """A topic with the newest record of each key, for what is small and read whole."""
+    return TopicSpec(
+        name,
+        {"cleanup.policy": "compact", "min.cleanable.dirty.ratio": "0.2", "segment.ms": str(_HOUR_MS)},
+        exactly={"cleanup.policy": "compact", **_SAFE},
+        partitions=1,
+    )
 
 
 def _with_limit(name: str, max_bytes: int) -> TopicSpec:

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from stream.runtime.partition.commit import WorkerContext
     from stream.runtime.recovery.outputs import Outputs
     from stream.runtime.recovery.store import Store
+    from stream.sla.ticket.state import State
 
 log = logging.getLogger(__name__)
 
@@ -173,7 +174,9 @@ def _changelog(context: WorkerContext, restored: Restored, partition: int) -> Ch
 
 async def _index(context: WorkerContext, store: Store, partition: int, watermark: int) -> TicketIndex:
     """Raises RuntimeError when a ticket cannot be read back."""
-    index = TicketIndex(TimerQueue(), TimerQueue(), context.metrics.open_commitments.begin(partition), TicketLists())
+    unconfirmed: list[tuple[bytes, State]] = []
+    open_counts = context.metrics.open_commitments.begin(partition)
+    index = TicketIndex(TimerQueue(), TimerQueue(), open_counts, TicketLists(), unconfirmed)
     tickets = store.of(partition)
     for count, key in enumerate(list(tickets)):
         stored = tickets.get(key)
@@ -181,6 +184,8 @@ async def _index(context: WorkerContext, store: Store, partition: int, watermark
             continue
         try:
             wake_at, ended, stand, unmatched = codec.peek(stored)
+            if codec.has_unconfirmed(stored):
+                unconfirmed.append((key, codec.decode(stored)))
         except codec.CodecError as error:
             raise RuntimeError(f"ticket {key!r} of partition {partition} cannot be read back") from error
         index.open_counts.add(stand)

@@ -186,13 +186,14 @@ def test_a_frame_that_speaks_of_more_than_the_numbers_have_is_an_error() -> None
         codec.decode(codec.encode(life.state))
 
 
-@pytest.mark.parametrize(("data", "found"), [(b"", "no version"), (b"\x03\x05", "version 3")])
+@pytest.mark.parametrize(("data", "found"), [(b"", "no version"), (b"\x04\x05", "version 4")])
 def test_a_state_of_another_version_is_refused_with_its_version_ours_and_a_question(data: bytes, found: str) -> None:
     with pytest.raises(codec.CodecError) as refused:
         codec.decode(data)
 
     assert str(refused.value) == (
-        f"cannot read a ticket state of {found}; this breachwatch reads version 2. Did a newer breachwatch write the table?"
+        f"cannot read a ticket state of {found}; this breachwatch reads versions 2 and 3. "
+        "Did a newer breachwatch write the table?"
     )
 
 
@@ -202,7 +203,7 @@ def test_a_state_of_the_version_before_the_first_release_is_refused_with_what_to
         read(b"\x01\x92\x96")
 
     assert str(refused.value) == (
-        "cannot read a ticket state of version 1; this breachwatch reads version 2. "
+        "cannot read a ticket state of version 1; this breachwatch reads versions 2 and 3. "
         "No release wrote it: give all workers a new app_id, and they read the events anew."
     )
 
