@@ -15,7 +15,7 @@ from __future__ import annotations
 import re
 from http import HTTPStatus
 from threading import Lock
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 from urllib.parse import parse_qs, quote, unquote, urlencode
 
 import msgspec
@@ -50,6 +50,16 @@ class Answer(NamedTuple):
     content_type: str
     body: bytes
     headers: tuple[tuple[str, str], ...] = ()
+
+
+class Pages(Protocol):
+    """Answers requests for pages."""
+
+    def answer(self, path: str, query: str, accept: str) -> Answer | None:
+        """The page at a path, as the request has it; ``None`` if there is no such page."""
+
+    def preview(self, record: bytes) -> Answer | None:
+        """What a deployment would do; ``None`` if there is nothing to deploy."""
 
 
 class Site:
@@ -114,7 +124,7 @@ class Site:
         if asked.get("format") == "csv":
             file = ("Content-Disposition", f'attachment; filename="{name}.csv"')
             return Answer(HTTPStatus.OK, _CSV, list_formats.as_csv(view, self._links), (file, *_ALWAYS))
-        return _page(as_json, list_formats.as_json(view, self._links) if as_json else page_list.render(view, self._links))
+        return as_page(as_json, list_formats.as_json(view, self._links) if as_json else page_list.render(view, self._links))
 
     def preview(self, record: bytes) -> Answer:
         """Count what a deployment would do to the tickets of this worker, for ``breachwatch deploy``. One at a time."""
@@ -123,7 +133,7 @@ class Site:
         if not self._previewing.acquire(blocking=False):
             return _problem(True, HTTPStatus.SERVICE_UNAVAILABLE, "Another preview is running.", ("Retry-After", "10"))
         try:
-            return _page(True, msgspec.json.encode(self._preview(record)))
+            return as_page(True, msgspec.json.encode(self._preview(record)))
         except RefusedPreviewError as reason:
             return _problem(True, HTTPStatus.CONFLICT, f"Not counted: {reason}.")
         except UnavailableError as reason:
@@ -133,13 +143,13 @@ class Site:
 
     def _worker(self, as_json: bool) -> Answer:
         view = self._view.worker()
-        return _page(as_json, pages_json.worker(view) if as_json else page_worker.render(view))
+        return as_page(as_json, pages_json.worker(view) if as_json else page_worker.render(view))
 
     def _ticket(self, ticket: str, asked: dict[str, str], as_json: bool) -> Answer:
         sent_for = _numbers(asked.get("for", ""))
         found = self._view.ticket(ticket, _numbers(asked.get("asked", "")), next(iter(sent_for), None))
         if not isinstance(found, Elsewhere):
-            return _page(as_json, pages_json.ticket(found) if as_json else page_ticket.render(found))
+            return as_page(as_json, pages_json.ticket(found) if as_json else page_ticket.render(found))
         if found.url is not None:
             query = {"asked": ",".join(map(str, sorted(found.asked))), "for": str(found.wanted)}
             query |= {"format": "json"} if as_json else {}
@@ -165,13 +175,14 @@ def _listed(numbers: frozenset[int] | tuple[int, ...]) -> str:
     return ", ".join(map(str, sorted(numbers))) or "none"
 
 
-def _page(as_json: bool, body: bytes, status: HTTPStatus = HTTPStatus.OK, *headers: tuple[str, str]) -> Answer:
+def as_page(as_json: bool, body: bytes, status: HTTPStatus = HTTPStatus.OK, *headers: tuple[str, str]) -> Answer:
+    """The response with a page as JSON or HTML."""
     policy = () if as_json else (("Content-Security-Policy", POLICY),)
     return Answer(status, _JSON if as_json else _HTML, body, (*headers, *_ALWAYS, *policy))
 
 
 def _problem(as_json: bool, status: HTTPStatus, text: str, *headers: tuple[str, str]) -> Answer:
     if as_json:
-        return _page(as_json, pages_json.problem(text), status, *headers)
+        return as_page(as_json, pages_json.problem(text), status, *headers)
     body = document(status.phrase, page_worker.masthead(), tag("h1", status.phrase), tag("p", text))
-    return _page(as_json, body, status, *headers)
+    return as_page(as_json, body, status, *headers)
