@@ -123,9 +123,9 @@ async def _run(settings: WritebackSettings, desks: list[DeskFile], cluster: tupl
         server = Server(service, metrics)
         stack.push_async_callback(server.stop)
         try:
-            port = await server.start(settings.listen[0])
+            port = await server.start(settings.listen)
         except OSError as error:
-            raise click.ClickException(f"cannot listen on {settings.listen[0]}: {error.strerror}: set --listen") from error
+            raise click.ClickException(f"cannot listen on {settings.listen}: {error.strerror}: set --listen") from error
         log.info("metrics and health on port %d; %s", port, "writing" if write else "dry run: nothing is written")
         running = asyncio.ensure_future(service.run(client, topics))
         for name in (signal.SIGINT, signal.SIGTERM):

@@ -21,7 +21,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener
-from aiokafka.errors import CommitFailedError, IllegalStateError, RebalanceInProgressError, UnknownMemberIdError
+from aiokafka.coordinator.assignors.range import RangePartitionAssignor
+from aiokafka.errors import (
+    CommitFailedError,
+    GroupCoordinatorNotAvailableError,
+    IllegalStateError,
+    RebalanceInProgressError,
+    UnknownMemberIdError,
+)
 from aiokafka.structs import TopicPartition
 
 from stream.runtime.kafka.topic_admin import admin_client
@@ -42,6 +49,8 @@ if TYPE_CHECKING:
 POLL_MS: Final = 500
 _COMMIT_SECONDS: Final = 1.0
 _FORGET_SECONDS: Final = 3600.0
+_REBALANCE_MS: Final = 90_000
+"""More than a request may take that is being answered when partitions are moved."""
 _MAX_RECORDS: Final = 2_000
 _CLIENT: Final = "breachwatch-writeback"
 _SUPERSEDED: Final = (CommitFailedError, IllegalStateError, RebalanceInProgressError, UnknownMemberIdError)
@@ -94,7 +103,9 @@ class Service(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ship
                     isolation_level="read_committed",
                     enable_auto_commit=False,
                     auto_offset_reset="earliest",
-                    rebalance_timeout_ms=90_000,
+                    rebalance_timeout_ms=_REBALANCE_MS,
+                    # The partitions of a ticket in both topics go to one instance.
+                    partition_assignment_strategy=(RangePartitionAssignor,),
                 ) as self._consumer,
                 asyncio.TaskGroup() as group,
             ):
@@ -136,7 +147,10 @@ class Service(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ship
     async def _assign_all(self, client: Mapping[str, Any], topics: Topics, names: Sequence[str]) -> None:
         """Read from where the group stands, without joining it."""
         async with admin_client("", client) as admin:
-            stands = await admin.list_consumer_group_offsets(topics.writeback_group)
+            try:
+                stands = await admin.list_consumer_group_offsets(topics.writeback_group)
+            except GroupCoordinatorNotAvailableError:  # the cluster has never had a group
+                stands = {}
         tps = [TopicPartition(name, number) for name in names for number in await self._partitions(name)]
         self._consumer.assign(tps)
         for tp in tps:

@@ -12,6 +12,13 @@ from stream.runtime.table_settings import Sources, setting, table_of, values_of
 TABLE: Final = "writeback"
 
 
+def _listening(text: str) -> str:
+    host, colon, port = text.strip().rpartition(":")
+    if not (colon and host and port.isdecimal() and int(port) < 65_536):
+        raise ValueError(f"{text!r} is not an address to listen on: use host:port, such as 127.0.0.1:9305")
+    return text.strip()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WritebackSettings:
     """All of them. Durations are microseconds."""
@@ -30,9 +37,7 @@ class WritebackSettings:
         "30d",
         "How long the record of a ticket on which nothing is open is kept after its newest effect.",
     )
-    listen: tuple[str, ...] = setting(
-        read.addresses, "127.0.0.1:9305", "Address of the metrics and the health checks, host:port."
-    )
+    listen: str = setting(_listening, "127.0.0.1:9305", "Address of the metrics and the health checks, host:port.")
 
 
 def load(sources: Sources) -> WritebackSettings:
