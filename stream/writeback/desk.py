@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from stream.writeback.api import ConflictError, Outcome, RefusedError, RetryError
 from stream.writeback.difference import change_of, wanted
+from stream.writeback.metrics import DeskStatus
 from stream.writeback.pacing import TicketLimit
 from stream.writeback.rule import FieldRule
 from stream.writeback.waiting import Waiting
@@ -77,6 +78,10 @@ class Desk:
         self._idle.set()
         self.held = False
         """No further ticket is begun."""
+
+    def status(self) -> DeskStatus:
+        """For metrics."""
+        return DeskStatus(self.file.name, len(self.waiting), self.waiting.oldest, bool(self.problem))
 
     def add(self, ticket: str, due: float, since: float) -> None:
         """Let a ticket be written at ``due`` (seconds of the event loop's clock)."""

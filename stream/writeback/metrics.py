@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
 from prometheus_client.core import GaugeMetricFamily
@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from prometheus_client.core import Metric
-
-    from stream.writeback.desk import Desk
 
 TICKETS: Final = Spec(
     "sla_writeback_tickets_total",
@@ -51,16 +49,26 @@ NO_DESK: Final = "no_desk"
 UNREADABLE: Final = "unreadable"
 
 
+class DeskStatus(NamedTuple):
+    """What waits at a desk."""
+
+    name: str
+    waiting: int
+    oldest: float
+    """Since when the ticket has waited that has waited longest (seconds since the epoch); 0: none waits."""
+    failing: bool
+
+
 class _Desks(Collector):
-    def __init__(self, desks: Callable[[], Iterable[Desk]]) -> None:
+    def __init__(self, desks: Callable[[], Iterable[DeskStatus]]) -> None:
         self._desks: Final = desks
 
     def collect(self) -> Iterator[Metric]:
         waiting, oldest, failing = (GaugeMetricFamily(s.name, s.help, labels=s.labels) for s in (WAITING, OLDEST, FAILING))
         for desk in self._desks():
-            waiting.add_metric([desk.file.name], len(desk.waiting))
-            oldest.add_metric([desk.file.name], desk.waiting.oldest)
-            failing.add_metric([desk.file.name], bool(desk.problem))
+            waiting.add_metric([desk.name], desk.waiting)
+            oldest.add_metric([desk.name], desk.oldest)
+            failing.add_metric([desk.name], desk.failing)
         yield from (waiting, oldest, failing)
 
 
@@ -81,7 +89,7 @@ class WritebackMetrics:
         for reason in (NO_DESK, UNREADABLE):
             self._skipped.labels(reason)
 
-    def watch(self, desks: Callable[[], Iterable[Desk]]) -> None:
+    def watch(self, desks: Callable[[], Iterable[DeskStatus]]) -> None:
         """Show what waits at these desks."""
         self.registry.register(_Desks(desks))
 

@@ -89,7 +89,7 @@ class Service(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ship
         """Partition to where it ended, and the tickets that wait for it with when they were read."""
         self._committed: dict[str, int] = {}
         self._consumer: Any = None
-        metrics.watch(lambda: self.desks)
+        metrics.watch(lambda: [desk.status() for desk in self.desks])
 
     async def run(self, client: Mapping[str, Any], topics: Topics) -> None:
         """Write until cancelled. ``client``: arguments of an aiokafka client. Raises ``aiokafka.errors.KafkaError``."""
