@@ -21,9 +21,13 @@ from stream.gateway.feed_definitions import TABLE
 from stream.gateway.settings import GatewaySettings
 from stream.observe.metrics.catalogue import CATALOGUE
 from stream.observe.metrics.gateway_metrics import GATEWAY_CATALOGUE
-from stream.runtime import table_settings
-from stream.runtime.settings import ENTRIES, Entry, flag, variable
+from stream.runtime.settings import ENTRIES, flag, variable
+from stream.runtime.table_settings import entries
+from stream.runtime.table_settings import variable as table_variable
 from stream.testing import instant
+from stream.writeback.metrics import CATALOGUE as WRITEBACK_CATALOGUE
+from stream.writeback.settings import TABLE as WRITEBACK_TABLE
+from stream.writeback.settings import WritebackSettings
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -54,6 +58,15 @@ They also need the same `late_after`, `settling` and `feed_lag_limit`.
 Every command that connects to Kafka reads its settings in the same three ways; `tls`, `ssl_*` and `sasl_*` have no flag there.
 `BREACHWATCH_TOKEN_FILE` and `BREACHWATCH_SASL_PASSWORD_FILE` name a file that has the secret instead.
 A worker warns of a variable that looks like a misspelt setting.
+
+| key | flag | variable | default | meaning |
+|---|---|---|---|---|
+"""
+
+_WRITEBACK_SETTINGS: Final = """
+## Write-back
+
+The settings of [`breachwatch writeback`](../guides/writeback.md), below `[writeback]` in the file.
 
 | key | flag | variable | default | meaning |
 |---|---|---|---|---|
@@ -122,15 +135,21 @@ _COMMANDS: Final = """\
 
 def settings_page() -> str:
     """The text of ``docs/reference/settings.md``."""
-    workers = [_setting(name, variable(name), entry) for name, entry in ENTRIES.items()]
-    entries = table_settings.entries(GatewaySettings)
-    gateways = [_setting(name, table_settings.variable(TABLE, name), entry) for name, entry in entries.items()]
-    return "".join([_SETTINGS, *workers, _GATEWAY_SETTINGS, *gateways])
+    rows = []
+    for name, entry in ENTRIES.items():
+        default = "required" if entry.default is None else f"`{entry.default}`" if entry.default else "none"
+        rows.append(f"| `{name}` | `{flag(name)}` | `{variable(name)}` | {default} | {_cell(entry.help)} |\n")
+    rows += [_GATEWAY_SETTINGS, *_table_rows(TABLE, GatewaySettings)]
+    return _SETTINGS + "".join(rows) + _WRITEBACK_SETTINGS + "".join(_table_rows(WRITEBACK_TABLE, WritebackSettings))
 
 
-def _setting(name: str, variable: str, entry: Entry) -> str:
-    default = "required" if entry.default is None else f"`{entry.default}`" if entry.default else "none"
-    return f"| `{name}` | `{flag(name)}` | `{variable}` | {default} | {_cell(entry.help)} |\n"
+def _table_rows(table: str, kind: type[Any]) -> list[str]:
+    """The settings of a table of the file."""
+    rows = []
+    for name, entry in entries(kind).items():
+        default = "required" if entry.default is None else f"`{entry.default}`" if entry.default else "none"
+        rows.append(f"| `{name}` | `{flag(name)}` | `{table_variable(table, name)}` | {default} | {_cell(entry.help)} |\n")
+    return rows
 
 
 def _metrics(catalogue: Iterable[Spec]) -> list[str]:
@@ -156,6 +175,8 @@ def metrics_page() -> str:
     for spec in (*CATALOGUE, *GATEWAY_CATALOGUE):
         if spec.buckets:
             lines.append(f"| `{spec.name}` | {', '.join(f'{bound:g}' for bound in spec.buckets)} |")
+    lines += ["", "## Write-back", "", "`breachwatch writeback` serves these on a port of its own, 9305 by default.", ""]
+    lines += _metrics(WRITEBACK_CATALOGUE)
     return "\n".join([*lines, ""])
 
 
