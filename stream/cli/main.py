@@ -28,6 +28,7 @@ COMMANDS: Final = {
     "explain": ("stream.cli.explain", "Explain the deadlines of a ticket: which time counted, and why."),
     "watch": ("stream.cli.watch", "Show breaches, escalations and other effects as they are published."),
     "rejected": ("stream.cli.rejected", "List, show and republish the records that workers have rejected."),
+    "notify": ("stream.cli.notify", "Inform people and other programs of breaches, warnings and escalations."),
 }
 """Name to (module with an attribute ``command``, help line)."""
 

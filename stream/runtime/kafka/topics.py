@@ -109,6 +109,15 @@ class Topics:
         """Where each feed that is pulled has come to. It is not a worker's, and so has no ``app_id``."""
         return f"{self.prefix}feed-state"
 
+    @property
+    def notify_state(self) -> str:
+        """What each destination of notifications was sent."""
+        return f"{self.prefix}notify-state"
+
+    def notify_group(self, destination: str) -> str:
+        """The consumer group of a destination of notifications."""
+        return f"{self.prefix}notify-{destination}"
+
     def optional_specs(self) -> tuple[TopicSpec, ...]:
         """The topics that no worker needs. ``topics create`` creates them; the commands that need one refuse without it."""
         # A payload of 1 MiB in base64, and its headers.
@@ -130,6 +139,14 @@ class Topics:
                 self.feed_state,
                 {"cleanup.policy": "compact", "min.cleanable.dirty.ratio": "0.2", "segment.ms": str(_HOUR_MS)},
                 exactly={"cleanup.policy": "compact", **_SAFE},
+                partitions=1,
+            ),
+            # A month: what was sent longer ago is not taken back any more.
+            TopicSpec(
+                self.notify_state,
+                {"cleanup.policy": "compact,delete", "retention.ms": str(30 * 24 * _HOUR_MS), "segment.ms": str(24 * _HOUR_MS)},
+                at_least={"retention.ms": 7 * 24 * _HOUR_MS},
+                exactly={"cleanup.policy": "compact,delete", **_SAFE},
                 partitions=1,
             ),
         )
