@@ -18,6 +18,7 @@ import yaml
 
 from stream.cli.main import COMMANDS, main
 from stream.observe.metrics.catalogue import CATALOGUE
+from stream.observe.metrics.notify_catalogue import NOTIFY_CATALOGUE
 from stream.runtime.settings import ENTRIES, flag, variable
 from stream.testing import instant
 
@@ -41,7 +42,7 @@ The settings file is `breachwatch.toml` in the working directory, or the file na
 Write durations as `200ms`, `5s`, `1m`, `1h` or `30d`.
 
 All workers of a group need the same `app_id`, `topic_prefix`, `partitions`, `clock`, `history`, `retention` and policies.
-They also need the same `late_after` and `settling`.
+They also need the same `late_after`, `settling` and `feed_lag_limit`.
 Every command that connects to Kafka reads its settings in the same three ways; `tls`, `ssl_*` and `sasl_*` have no flag there.
 `BREACHWATCH_TOKEN_FILE` and `BREACHWATCH_SASL_PASSWORD_FILE` name a file that has the secret instead.
 A worker warns of a variable that looks like a misspelt setting.
@@ -78,6 +79,13 @@ Each worker counts its own work and shows the partitions that it owns, so sum ov
 While a partition moves to another worker, an open commitment may briefly be counted twice or not at all.
 """
 
+_NOTIFY_METRICS: Final = """\
+## Metrics of breachwatch notify
+
+`breachwatch notify run` serves these on a port of its own, 9303 by default, with `process_*` and `python_gc_*`.
+A label `destination` is a name of the rules. There is no label of a ticket or a person.
+"""
+
 _COMMANDS: Final = """\
 # Commands
 
@@ -111,6 +119,10 @@ def metrics_page() -> str:
     """The text of ``docs/reference/metrics.md``."""
     lines = [_METRICS, "| metric | type | labels | meaning |", "|---|---|---|---|"]
     for spec in CATALOGUE:
+        labels = ", ".join(f"`{label}`" for label in spec.labels) or "none"
+        lines.append(f"| `{spec.name}` | {spec.type} | {labels} | {spec.help} |")
+    lines += ["", _NOTIFY_METRICS, "| metric | type | labels | meaning |", "|---|---|---|---|"]
+    for spec in NOTIFY_CATALOGUE:
         labels = ", ".join(f"`{label}`" for label in spec.labels) or "none"
         lines.append(f"| `{spec.name}` | {spec.type} | {labels} | {spec.help} |")
     lines += ["", "## Buckets", "", "| histogram | upper bounds |", "|---|---|"]

@@ -40,6 +40,7 @@ from stream.language.zones import read_tzinfo
 from stream.sla.effects import KINDS, Effect
 from stream.sla.engine import Engine
 from stream.sla.events import Event
+from stream.sla.feed_state import FeedState
 from stream.sla.playback import Playback
 from stream.wire.decode import decode
 from stream.wire.effect import encode_event
@@ -49,6 +50,8 @@ if TYPE_CHECKING:
     from stream.sla.policy.resolve import PolicySet
 
 MICROS: Final = 1_000_000
+SOURCE: Final = "story"
+"""The source of the events of a story."""
 
 
 class StoryError(ValueError):
@@ -73,7 +76,7 @@ def local(micros: int, zone: str = "UTC") -> str:
 
 def event(number: int, at: int, type_: str, **more: Any) -> Event:
     """Return an event with the id ``e<number>`` of the source ``story``. ``at``: epoch microseconds."""
-    return Event(at=at, id=f"e{number}", type=type_, source="story", **more)  # type: ignore[arg-type]
+    return Event(at=at, id=f"e{number}", type=type_, source=SOURCE, **more)  # type: ignore[arg-type]
 
 
 _ACTORS = r"(customer|agent|bot|vendor|system)"
@@ -109,6 +112,17 @@ _PHRASES: Final[tuple[tuple[str, _Build], ...]] = (
 )
 
 
+_FEED: Final = {
+    "is complete": FeedState.COMPLETE,
+    "lags": FeedState.LAGGING,
+    "is unreachable": FeedState.UNREACHABLE,
+    "ends": FeedState.ENDED,
+}
+_Stated = tuple[int, str, FeedState]
+"""How a feed stands: at which instant (epoch microseconds), of which source."""
+_OF_A_FEED: Final = re.compile(rf"feed(?: (\S+?))? ({'|'.join(_FEED)})")
+
+
 def phrase(text: str) -> dict[str, Any]:
     """Return the arguments for ``event`` that a phrase stands for. Raises StoryError for an unknown phrase."""
     for pattern, build in _PHRASES:
@@ -130,6 +144,20 @@ class Deploy:
 
 
 @dataclass(frozen=True, slots=True)
+class StoryTick:
+    """A tick on the way. Instants are epoch microseconds."""
+
+    place: int
+    """After so many events of the feed."""
+    at: int
+    """When it comes."""
+    source: str
+    state: FeedState
+    complete: int
+    """Up to when the feed of the source is complete."""
+
+
+@dataclass(frozen=True, slots=True)
 class Story:
     """A story: its feed and the expected effects."""
 
@@ -143,6 +171,7 @@ class Story:
     watching: frozenset[str] = field(default_factory=frozenset)
     chatty: bool = False
     deploys: tuple[Deploy, ...] = ()
+    ticks: tuple[StoryTick, ...] = ()
 
     def lines(self, effects: Iterable[Effect]) -> tuple[str, ...]:
         """Return effects as lines of ``then``: those that are watched and not retracted, in order of their instants."""
@@ -160,6 +189,8 @@ class Story:
                 continue
             team = f"assigned to {effect.assign_to}" if effect.assign_to else ""
             why = "" if effect.deployment is None else f"({effect.reason})"
+            if effect.provisional:
+                why = f"({effect.provisional_reason})"
             words = [name, effect.kind.partition(".")[2], effect.level, team, why]
             lines.append(f"{local(effect.at, self.zone)}: {' '.join(word for word in words if word)}")
         return tuple(lines)
@@ -202,15 +233,19 @@ def read_story(data: Mapping[str, Any], folder: Path) -> Story:
 
 def _read(data: Mapping[str, Any], folder: Path) -> Story:
     zone = data.get("zone", "UTC")
-    feed: list[tuple[str, Event]] = []
+    happenings: list[Event | _Stated] = []
     for number, (when, phrases) in enumerate(_dated(data["happens"], "happens"), start=1):
         for part in [phrases] if isinstance(phrases, str) else phrases:
-            made = event(len(feed) + 1, instant(when, zone), seq=number, **phrase(part))
+            if stated := _OF_A_FEED.fullmatch(part):
+                happenings.append((instant(when, zone), stated[1] or SOURCE, _FEED[stated[2]]))
+                continue
+            made = event(len(happenings) + 1, instant(when, zone), seq=number, **phrase(part))
             if made.type == "ticket.created":
                 made = msgspec.structs.replace(made, fields=dict(data.get("ticket", {})))
-            feed.append(("T-1", _over_the_wire(made)))
+            happenings.append(_over_the_wire(made))
     if order := data.get("arrives"):
-        feed = [feed[int(number) - 1] for number in order]
+        happenings = [happenings[int(number) - 1] for number in order]
+    feed, ticks = _feed(happenings)
     then = []
     for when, effects in _dated(data["then"], "then"):
         then += [f"{local(instant(when, zone), zone)}: {part}" for part in ([effects] if isinstance(effects, str) else effects)]
@@ -219,13 +254,32 @@ def _read(data: Mapping[str, Any], folder: Path) -> Story:
         name=data["story"],
         policies=load(files),
         zone=zone,
-        feed=tuple(feed),
+        feed=feed,
         until=instant(data["until"], zone),
         expected=tuple(then),
         watching=frozenset(data.get("watching", ())),
         chatty=str(data.get("chatty", "no")).lower() in ("yes", "true"),
         deploys=_read_deploys(data.get("deploys", ()), [(file.name, file.read_text("utf-8")) for file in files], folder, zone),
+        ticks=ticks,
     )
+
+
+def _feed(happenings: list[Event | _Stated]) -> tuple[tuple[tuple[str, Event], ...], tuple[StoryTick, ...]]:
+    """The events and ticks of what happens, in the order in which it arrives. ``feed is complete`` means up to that instant."""
+    feed: list[tuple[str, Event]] = []
+    ticks: list[StoryTick] = []
+    complete: dict[str, int] = {}
+    for happening in happenings:
+        if isinstance(happening, Event):
+            feed.append(("T-1", happening))
+            continue
+        at, source, state = happening
+        if state is FeedState.COMPLETE:
+            complete[source] = at
+        elif source not in complete:
+            raise StoryError(f"{local(at)}: the feed {source} must be complete before it can be anything else")
+        ticks.append(StoryTick(len(feed), at, source, state, complete[source]))
+    return tuple(feed), tuple(ticks)
 
 
 def _dated(items: Iterable[Mapping[str, Any]], part: str) -> Iterator[tuple[str, Any]]:
@@ -283,15 +337,24 @@ def play(story: Story) -> list[Effect]:
     """Return every effect of the story's feed, in the order in which the engine emits them."""
     playback = Playback(Engine(story.policies))
     effects: list[Effect] = []
-    deploys = list(story.deploys)
-    for ticket, happening in story.feed:
+    deploys, ticks = list(story.deploys), list(story.ticks)
+    for place, (ticket, happening) in enumerate(story.feed):
+        while ticks and ticks[0].place <= place:
+            effects += _tick(playback, ticks.pop(0))
         while deploys and deploys[0].at <= happening.at:
             effects += _deploy(playback, deploys.pop(0))
         effects += playback.event(ticket, happening)
+    for tick in ticks:
+        effects += _tick(playback, tick)
     for deploy in deploys:
         effects += _deploy(playback, deploy)
     effects += playback.tick(story.until)
     return effects
+
+
+def _tick(playback: Playback, tick: StoryTick) -> list[Effect]:
+    passed = list(playback.tick(tick.at))  # a clock goes on while a feed lags
+    return [*passed, *playback.tick(tick.complete, tick.source, tick.state)]
 
 
 def _deploy(playback: Playback, deploy: Deploy) -> list[Effect]:

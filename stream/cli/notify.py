@@ -7,6 +7,7 @@ import json
 import logging
 import os
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
@@ -38,6 +39,8 @@ _WRONG: Final = 2
 """Exit status when a restart does not help, as that of a worker."""
 _BUG: Final = 70
 """Exit status after an unforeseen error, as that of a worker."""
+_PAUSE: Final = 2.0
+"""Seconds before Kafka is asked again."""
 _END: Final = "end"
 _LOGGER: Final = logging.getLogger("stream.notify")
 
@@ -92,6 +95,9 @@ def _run(broker: str, topic_prefix: str, token: str, log_format: str, **flags: s
             if refusal.final:
                 _refuse(f"the Kafka broker at {broker} refuses the connection", [refusal.text])
             _LOGGER.warning("no answer from the Kafka broker at %s (%s): %s", broker, error, refusal.text)
+            time.sleep(_PAUSE)
+        except asyncio.CancelledError:
+            return
         except BaseExceptionGroup:
             _LOGGER.exception("stopped at once: a bug; nothing is lost, and a restart goes on where each destination was")
             sys.exit(_BUG)

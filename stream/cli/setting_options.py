@@ -8,7 +8,18 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
-from stream.runtime.settings import CONFIG_FILE, ENTRIES, PREFIX, SECRETS, SettingsError, flag, read_file, secret, variable
+from stream.runtime.settings import (
+    CONFIG_FILE,
+    ENTRIES,
+    PREFIX,
+    SECRETS,
+    SettingsError,
+    flag,
+    read_file,
+    secret,
+    usual_file,
+    variable,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -17,6 +28,7 @@ Command = TypeVar("Command", bound="Callable[..., Any]")
 
 _FILE: Final = "stream.cli.setting_options"
 """Where a context keeps the settings of the file."""
+_PATH: Final = f"{_FILE}.path"
 
 
 def setting_options(*names: str) -> Callable[[Command], Command]:
@@ -41,6 +53,12 @@ def setting_options(*names: str) -> Callable[[Command], Command]:
     return decorate
 
 
+def settings_file() -> Path | None:
+    """The settings file of the command that runs. ``None``: there is none."""
+    found: Path | None = click.get_current_context().meta[_PATH]
+    return found
+
+
 def environment() -> Mapping[str, str]:
     """The environment over the settings file of the command that runs, as variables. For settings that have no option."""
     context = click.get_current_context(silent=True)
@@ -53,6 +71,7 @@ def _read(context: click.Context, _option: click.Parameter, file: Path | None) -
         texts = read_file(file)
     except SettingsError as error:
         raise click.UsageError("\n".join(error.problems)) from error
+    context.meta[_PATH] = usual_file(file)
     context.meta[_FILE] = {variable(name): text for name, text in texts.items()}
 
 

@@ -13,7 +13,8 @@ from aiokafka.errors import KafkaError
 from stream.cli.setting_options import environment, setting_options
 from stream.runtime.kafka.connection import from_environment, why_not
 from stream.runtime.kafka.denied import DeniedError
-from stream.runtime.kafka.topic_admin import create, verify, verify_optional
+from stream.runtime.kafka.policy_log import PolicyLog, PolicyLogError
+from stream.runtime.kafka.topic_admin import create, exists, verify, verify_optional
 from stream.runtime.kafka.topics import SHORTEST_RETENTION_MS, Topics
 from stream.runtime.recovery.repartition import Cluster, RepartitionError, repartition
 from stream.runtime.settings import SettingsError
@@ -64,6 +65,7 @@ def _create(broker: str, app_id: str, topic_prefix: str, partitions: str, replic
     """Create missing topics, then check all of them. Running it again changes nothing."""
     topics = topics_of(app_id, topic_prefix)
     client = client_of(broker)
+    _refuse_names_of_others(broker, topics)
     made = create(broker, topics, partitions=int(partitions), replication=replication, retention_ms=retention, client=client)
     for line in _answered(broker, made):
         click.echo(line)
@@ -74,7 +76,9 @@ def _create(broker: str, app_id: str, topic_prefix: str, partitions: str, replic
 @_sized
 def _check(broker: str, app_id: str, topic_prefix: str, partitions: str) -> None:
     """List problems of the topics and how to fix them. The exit status is 1 if there are any."""
-    _report(broker, topics_of(app_id, topic_prefix), int(partitions))
+    topics = topics_of(app_id, topic_prefix)
+    _refuse_names_of_others(broker, topics)
+    _report(broker, topics, int(partitions))
 
 
 @command.command("repartition")
@@ -117,6 +121,24 @@ def topics_of(app_id: str, topic_prefix: str) -> Topics:
         return Topics(app_id=app_id, prefix=topic_prefix)
     except ValueError as error:
         raise click.UsageError(str(error)) from error
+
+
+def _refuse_names_of_others(broker: str, topics: Topics) -> None:
+    """Raises click.ClickException if another installation has these names, as a worker finds out at its start."""
+
+    async def read() -> None:
+        client = client_of(broker)
+        if not await exists(broker, topics.policies, client=client):
+            return
+        try:
+            await PolicyLog(client, topics).read()
+        except DeniedError as error:
+            click.echo(f"not checked whether another installation has these names: {error}", err=True)
+
+    try:
+        _answered(broker, read())
+    except PolicyLogError as error:
+        raise click.ClickException(str(error)) from error
 
 
 def _report(broker: str, topics: Topics, partitions: int) -> None:

@@ -66,12 +66,16 @@ class Problem:
         return place + ("warning: " if self.severity is Severity.WARNING else "") + self.message
 
 
-class PolicyError(Exception):
-    """The policy files are not usable. ``problems`` has every problem found, including warnings."""
+class DocumentError(Exception):
+    """Files are not usable. ``problems`` has every problem found, including warnings."""
 
     def __init__(self, problems: tuple[Problem, ...]) -> None:
         super().__init__("\n".join(map(str, problems)))
         self.problems = problems
+
+
+class PolicyError(DocumentError):
+    """The policy files are not usable."""
 
 
 @dataclass(slots=True)

@@ -25,6 +25,7 @@ _MOST_LEFT: Final = 3
 _LONGEST_REASON: Final = 300
 _TYPES: Final = {
     Status.NEWS: apprise.NotifyType.WARNING,
+    Status.CONFIRMATION: apprise.NotifyType.WARNING,
     Status.CORRECTION: apprise.NotifyType.INFO,
     Status.WITHDRAWAL: apprise.NotifyType.INFO,
 }

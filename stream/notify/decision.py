@@ -4,8 +4,8 @@ It depends on what the destination was sent before. The rules, in order:
 
 1. An effect that was sent is not sent again.
 2. A retraction is sent if what it takes back was sent and still stands. A restatement sends nothing: the fact follows at once.
-3. An effect with a revision (``.1``) whose predecessor was sent is sent as a correction, whatever the routes are, unless the
-   same would be written: then it counts as sent.
+3. An effect with a revision (``.1``) whose predecessor was sent is sent whatever the routes are: as a confirmation if that was
+   provisional and this is not, else as a correction. If the same would be written, it is not sent and counts as sent.
 4. Any other effect is news if a route leads to the destination.
 """
 
@@ -30,6 +30,7 @@ class Sent(NamedTuple):
     """Of what was written about it."""
     withdrawn: bool = False
     """It was taken back, and the destination knows."""
+    provisional: bool = False
 
 
 class Skipped(StrEnum):
@@ -57,9 +58,13 @@ def decide(
             return Skipped.NOT_SENT
         return Skipped.RESTATED if effect.reason is Reason.RESTATED else Status.WITHDRAWAL
     before = sent(predecessor(effect.id)) if predecessor(effect.id) else None
-    if before is not None:
-        return Skipped.UNCHANGED if not before.withdrawn and before.digest == digest(effect) else Status.CORRECTION
-    return Status.NEWS if routed else Skipped.NO_ROUTE
+    if before is None:
+        return Status.NEWS if routed else Skipped.NO_ROUTE
+    if before.withdrawn:
+        return Status.CORRECTION
+    if before.provisional and not effect.provisional:
+        return Status.CONFIRMATION
+    return Skipped.UNCHANGED if before.digest == digest(effect) else Status.CORRECTION
 
 
 def predecessor(effect_id: str) -> str:

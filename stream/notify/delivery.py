@@ -1,4 +1,4 @@
-"""Sends the messages that wait in an outbox to its destination: one after another, with growing pauses after a failure.
+"""Sends the messages that wait in a queue to its destination: one after another, with growing pauses after a failure.
 
 What happens to a batch, in this order:
 
@@ -28,8 +28,9 @@ if TYPE_CHECKING:
     from stream.notify.memory import Memory, Recorder
     from stream.notify.message import Writer
     from stream.notify.notify_metrics import DestinationMetrics
-    from stream.notify.outbox import Entry, Outbox
     from stream.notify.rules import Destination
+    from stream.notify.send_queue import Entry, SendQueue
+    from stream.sla.effects import Effect
 
 log = logging.getLogger(__name__)
 
@@ -74,14 +75,14 @@ class Delivery:
     """Of one destination."""
 
     def __init__(
-        self, destination: Destination, writer: Writer, outbox: Outbox, memory: Memory, recorder: Recorder, sender: Sender
+        self, destination: Destination, writer: Writer, queue: SendQueue, memory: Memory, recorder: Recorder, sender: Sender
     ) -> None:
         self.metrics: DestinationMetrics | None = None
         self.failing_since: int | None = None
         """When the first of the attempts failed that have failed since the last success; epoch microseconds."""
         self._destination: Final = destination
         self._writer: Final = writer
-        self._outbox: Final = outbox
+        self._queue: Final = queue
         self._memory: Final = memory
         self._recorder: Final = recorder
         self._sender: Final = sender
@@ -94,7 +95,7 @@ class Delivery:
 
     def next(self, now: int) -> tuple[int, int | None]:
         """How many messages to send now, and if none, when to ask again."""
-        waiting = self._outbox.waiting
+        waiting = self._queue.waiting
         due = self._pacer.due(now, len(waiting), waiting[0].since if waiting else now)
         if due.messages and now < self._not_before:
             return 0, self._not_before
@@ -102,7 +103,7 @@ class Delivery:
 
     async def send(self, count: int, clock: Callable[[], int]) -> None:
         """Send so many of the oldest, by the steps above."""
-        batch = self._outbox.begin(count)
+        batch = self._queue.begin(count)
         outgoing, known, skipped = self._decided(batch)  # 1
         if outgoing:
             failure = await self._sender.send([each for _, each in outgoing])  # 2
@@ -115,7 +116,7 @@ class Delivery:
             self._memory.put(self._destination.name, effect_id, sent)
         if known:
             await self._recorder.record(self._destination.name, known)
-        self._outbox.finish(batch)  # 4
+        self._queue.finish(batch)  # 4
         if self.metrics is not None:
             self.metrics.sent([each.message.status for _, each in outgoing])
             self.metrics.skipped(skipped)
@@ -131,13 +132,16 @@ class Delivery:
             if isinstance(decision, Skipped):
                 skipped.append(decision)
                 if decision is Skipped.UNCHANGED:
-                    known.append((effect.id, Sent(self._writer.digest(effect))))
+                    known.append((effect.id, self._known(effect)))
                 continue
             outgoing.append((entry, Outgoing(self._writer.message(effect, decision), entry.value)))
-            known.append((effect.id, Sent(self._writer.digest(effect))))
+            known.append((effect.id, self._known(effect)))
             if decision is Status.WITHDRAWAL and (before := self._sent(effect.retracts)) is not None:
                 known.append((effect.retracts, before._replace(withdrawn=True)))
         return outgoing, known, skipped
+
+    def _known(self, effect: Effect) -> Sent:
+        return Sent(self._writer.digest(effect), provisional=effect.provisional)
 
     def _sent(self, effect_id: str) -> Sent | None:
         return self._memory.get(self._destination.name, effect_id)
@@ -162,13 +166,13 @@ class Delivery:
         log.warning(text, self._destination.name, self._failures, pause / _SECOND, failure.reason)
         refused = self._refusals >= _ATTEMPTS_OF_REFUSED
         given_up = [entry for entry in batch if refused or now - entry.since >= self._destination.give_up_after]
-        self._outbox.again(batch)
+        self._queue.again(batch)
         if given_up:
             self._refusals = 0
             ids = ", ".join(entry.effect.id for entry in given_up[:10])
             text = "%s: gave up %d messages (effects %s): %s"
             log.error(text, self._destination.name, len(given_up), ids, failure.reason)
-            self._outbox.finish(given_up)
+            self._queue.finish(given_up)
             if self.metrics is not None:
                 self.metrics.gave_up(len(given_up))
 

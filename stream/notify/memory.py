@@ -35,6 +35,7 @@ class _State(msgspec.Struct, omit_defaults=True):
 
     digest: str
     withdrawn: bool = False
+    provisional: bool = False
 
 
 _encode: Final = msgspec.json.Encoder().encode
@@ -112,7 +113,7 @@ class StateTopic:
                 with needing(Operation.WRITE, Kind.TOPIC, self._topic):
                     deliveries = [
                         await self._producer.send(
-                            self._topic, _encode(_State(each.digest, each.withdrawn)), key=f"{destination}/{effect_id}".encode()
+                            self._topic, _encode(_State(*each)), key=f"{destination}/{effect_id}".encode()
                         )
                         for effect_id, each in sent
                     ]
@@ -136,4 +137,4 @@ class StateTopic:
                     "%s[%d]@%d is not a record of notify, and is ignored", record.topic, record.partition, record.offset
                 )
             else:
-                self._memory.put_record(key, Sent(state.digest, state.withdrawn))
+                self._memory.put_record(key, Sent(state.digest, state.withdrawn, state.provisional))

@@ -15,7 +15,7 @@ from urllib.parse import quote
 from zoneinfo import ZoneInfoNotFoundError
 
 from stream.language.zones import UnknownZoneError, read_tzinfo
-from stream.sla.effects import Kind, Reason
+from stream.sla.effects import Kind, ProvisionalReason, Reason
 from stream.wire.printable import printable
 
 if TYPE_CHECKING:
@@ -33,6 +33,13 @@ _LONGEST: Final = 200
 LISTED: Final = 20
 """Messages that a summary lists."""
 
+_DOUBT: Final = "events of this ticket may be missing"
+_DOUBTS: Final = {
+    ProvisionalReason.FEED_SILENT: "the feed of the helpdesk is silent, so an answer may be missing",
+    ProvisionalReason.FEED_LAGGING: "the feed of the helpdesk is behind, so an answer may be missing",
+    ProvisionalReason.FEED_UNREACHABLE: "the helpdesk does not answer, so an answer may be missing",
+}
+
 
 class Status(StrEnum):
     """What a message does to what its destination knows."""
@@ -40,6 +47,8 @@ class Status(StrEnum):
     NEWS = "news"
     CORRECTION = "correction"
     """The fact stands, and something about it that was sent before is another."""
+    CONFIRMATION = "confirmation"
+    """What was sent as provisional is true."""
     WITHDRAWAL = "withdrawal"
     """What was sent before is not true."""
 
@@ -56,6 +65,9 @@ class Message:
     body: str
     url: str
     """Of the ticket; empty: none."""
+
+
+_MARKS: Final = {Status.CORRECTION: "corrected: ", Status.CONFIRMATION: "confirmed: "}
 
 
 class Writer:
@@ -101,7 +113,7 @@ def _title(effect: Effect, status: Status) -> str:
     if status is Status.WITHDRAWAL:
         kind = effect.retracts_kind or effect.kind
         return f"{prefix}{_short(effect.ticket)}: not true: {subject} {_happened(kind, effect)}"
-    mark = "corrected: " if status is Status.CORRECTION else ""
+    mark = _MARKS.get(status, "provisional: " if effect.provisional else "")
     return f"{prefix}{_short(effect.ticket)}: {mark}{subject} {_happened(effect.kind, effect)}"
 
 
@@ -127,6 +139,8 @@ def _facts(effect: Effect, status: Status, zone: ZoneInfo) -> Iterator[str]:
         return
     if status is Status.CORRECTION:
         yield "This replaces what was sent before."
+    if status is Status.CONFIRMATION:
+        yield "What was sent as provisional is confirmed."
     if effect.due_at is not None:
         yield _deadline(effect, effect.due_at, zone)
     if effect.kind is Kind.MET_LATE and effect.target is not None:
@@ -139,14 +153,15 @@ def _facts(effect: Effect, status: Status, zone: ZoneInfo) -> Iterator[str]:
         yield f"The ticket goes to the team {_short(effect.assign_to)}."
     if effect.allowed_from is not None:
         yield f"The request is allowed from {when(effect.allowed_from, zone)}."
-    if effect.provisional:
-        yield "Provisional: events of this ticket may be missing. Check the ticket before you act."
 
 
 def _circumstances(effect: Effect) -> Iterator[str]:
     """How it was found out. It does not make a message another one."""
     if effect.retracts:
         return
+    if effect.provisional:
+        doubt = _DOUBTS.get(effect.provisional_reason or ProvisionalReason.INPUT_LOST, _DOUBT)
+        yield f"Provisional: {doubt}. Check the ticket before you act."
     if effect.late:
         yield "This corrects the past: it was found out through an event that arrived late."
     elif effect.detected_at - effect.at >= _LONG_UNDETECTED:

@@ -1,6 +1,6 @@
-"""The way of effects to one destination: read from Kafka, let wait in the outbox, sent, committed.
+"""The way of effects to one destination: read from Kafka, let wait in the queue, sent, committed.
 
-Each destination has a consumer group of its own. One that is down reads no further when its outbox is full, and holds nobody
+Each destination has a consumer group of its own. One that is down reads no further when its queue is full, and holds nobody
 else up.
 
 When partitions move to another process (``on_partitions_revoked``), in this order:
@@ -28,8 +28,8 @@ from aiokafka.structs import TopicPartition
 
 from stream.notify.decision import may_concern
 from stream.notify.notify_metrics import HISTORY
-from stream.notify.outbox import Entry, Position
 from stream.notify.routing import route
+from stream.notify.send_queue import Entry, Position
 from stream.runtime.kafka.denied import Kind, Operation, needing
 from stream.wire.effect import decode_effect
 from stream.wire.instants import InstantError
@@ -39,8 +39,8 @@ if TYPE_CHECKING:
 
     from stream.notify.delivery import Delivery
     from stream.notify.notify_metrics import NotifyMetrics
-    from stream.notify.outbox import Outbox
     from stream.notify.rules import Rules
+    from stream.notify.send_queue import SendQueue
     from stream.sla.effects import Effect
 
 log = logging.getLogger(__name__)
@@ -87,7 +87,7 @@ class Pipeline(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka shi
         name: str,
         reading: Reading,
         rules: Rules,
-        outbox: Outbox,
+        queue: SendQueue,
         delivery: Delivery,
         metrics: NotifyMetrics,
         catch_up: Callable[[], Awaitable[None]],
@@ -97,7 +97,7 @@ class Pipeline(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka shi
         self.ready = False
         self._reading: Final = reading
         self._rules: Final = rules
-        self._outbox: Final = outbox
+        self._queue: Final = queue
         self._delivery: Final = delivery
         self._metrics: Final = metrics
         self._catch_up: Final = catch_up
@@ -131,13 +131,13 @@ class Pipeline(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka shi
                 task.cancel()
             self._fetch = self._attempt = None
             await self._consumer.stop()
-            self._outbox.drop({entry.position.partition for entry in self._outbox.waiting} | set(self._outbox.finished()))
+            self._queue.drop({entry.position.partition for entry in self._queue.waiting} | set(self._queue.finished()))
 
     async def on_partitions_revoked(self, revoked: Collection[TopicPartition]) -> None:
         self.ready = False
         with self._noted():
             await self._leave()
-            self._outbox.drop({(tp.topic, tp.partition) for tp in revoked})  # 4
+            self._queue.drop({(tp.topic, tp.partition) for tp in revoked})  # 4
 
     async def on_partitions_assigned(self, assigned: Collection[TopicPartition]) -> None:
         with self._noted():
@@ -198,10 +198,10 @@ class Pipeline(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka shi
     def _fetching(self) -> asyncio.Task[Any] | None:
         """The fetch that is under way; ``None`` while partitions come or go.
 
-        If the outbox is full, it fetches nothing, so that the group sees that this is alive.
+        If the queue is full, it fetches nothing, so that the group sees that this is alive.
         """
         if self._fetch is None and self.ready:
-            room = MOST_WAITING - len(self._outbox)
+            room = MOST_WAITING - len(self._queue)
             if room > 0 and (paused := self._consumer.paused()):
                 self._consumer.resume(*paused)
             elif room <= 0:
@@ -228,10 +228,10 @@ class Pipeline(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka shi
                 position = Position((tp.topic, tp.partition), record.offset)
                 effect = self._effect(record)
                 if effect is None:
-                    self._outbox.pass_over(position)
+                    self._queue.pass_over(position)
                     continue
                 if now - record.timestamp * 1_000 > self._rules.max_age:
-                    self._outbox.pass_over(position)
+                    self._queue.pass_over(position)
                     self._metrics.of[self.name].skipped([HISTORY])
                     continue
                 routed = route(self._rules, effect)
@@ -239,7 +239,7 @@ class Pipeline(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka shi
                     for role in routed.unheld:
                         self._metrics.unheld(role)
                 entry = Entry(effect, record.value, position, now, self.name in routed.destinations)
-                if skipped := self._outbox.take(entry):
+                if skipped := self._queue.take(entry):
                     self._metrics.of[self.name].skipped([skipped])
 
     def _effect(self, record: Any) -> Effect | None:
@@ -265,7 +265,7 @@ class Pipeline(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka shi
 
     async def _commit(self) -> None:
         owned = self._consumer.assignment()
-        wanted = {TopicPartition(*partition): offset for partition, offset in self._outbox.finished().items()}
+        wanted = {TopicPartition(*partition): offset for partition, offset in self._queue.finished().items()}
         wanted = {tp: offset for tp, offset in wanted.items() if tp in owned and self._committed.get(tp) != offset}
         if not wanted:
             return
@@ -278,12 +278,12 @@ class Pipeline(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka shi
             self._committed.update(wanted)
 
     def _state(self) -> None:
-        lag, taken = 0, self._outbox.finished()
+        lag, taken = 0, self._queue.finished()
         for tp in self._consumer.assignment():
             end, reached = self._consumer.highwater(tp), taken.get((tp.topic, tp.partition))
             lag += max(0, end - reached) if end is not None and reached is not None else 0
-        outbox, delivery = self._outbox, self._delivery
-        self._metrics.of[self.name].state(len(outbox), outbox.oldest, delivery.failing_since, lag)
+        queue, delivery = self._queue, self._delivery
+        self._metrics.of[self.name].state(len(queue), queue.oldest, delivery.failing_since, lag)
 
 
 def _now() -> int:

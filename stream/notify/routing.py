@@ -23,7 +23,8 @@ def route(rules: Rules, effect: Effect) -> Routed:
     found: dict[str, None] = {}
     unheld: dict[str, None] = {}
     for each in rules.routes:
-        if (effect.late and not each.late) or not matches(each.match, effect):
+        left_out = (effect.late and not each.late) or (effect.provisional and not each.provisional)
+        if left_out or not matches(each.match, effect):
             continue
         found.update(dict.fromkeys(each.to))
         if each.to_roles:

@@ -85,6 +85,8 @@ class Route:
     """Whether the holders of the roles that an effect names get it too."""
     late: bool = False
     """Whether effects that correct the past are sent."""
+    provisional: bool = True
+    """Whether provisional effects are sent. If not, they are sent when they are confirmed."""
     last: bool = False
     """Whether the routes below are left out for what matches here."""
 

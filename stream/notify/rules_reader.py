@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from stream.documents.document import Problem, Report
 
 _TOP: Final = ("destinations", "routes", "roles", "ticket_url", "zone", "max_age")
-_ROUTE: Final = ("when", "to", "to_roles", "late", "last")
+_ROUTE: Final = ("when", "to", "to_roles", "late", "provisional", "last")
 _PLACEHOLDERS: Final = ("ticket", "number")
 
 
@@ -129,6 +129,7 @@ class _route_of:  # noqa: N801  a reader with its context
             part_or(keys, "to", report, _to(self._known), ()),
             to_roles,
             part_or(keys, "late", report, read_yes_no, False),
+            part_or(keys, "provisional", report, read_yes_no, True),
             part_or(keys, "last", report, read_yes_no, False),
         )
 

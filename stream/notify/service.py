@@ -12,8 +12,8 @@ from stream.notify.delivery import Delivery
 from stream.notify.memory import Memory, StateTopic
 from stream.notify.message import Writer
 from stream.notify.notify_metrics import NotifyMetrics
-from stream.notify.outbox import Outbox
 from stream.notify.pipeline import Pipeline, Reading, keep_running
+from stream.notify.send_queue import SendQueue
 from stream.observe.pages.routes import Routes
 from stream.observe.server import serve
 from stream.runtime.kafka.topic_reader import existing_topics
@@ -58,11 +58,20 @@ class Service:
         self._pipelines: Final[list[Pipeline]] = []
 
     async def run(self) -> None:
-        """Until SIGTERM or Ctrl-C. Raises MissingTopicError, OSError if the port is not free, and KafkaError at the start."""
+        """Until SIGTERM or Ctrl-C. Raises MissingTopicError, OSError if the port is not free, and KafkaError at the start.
+
+        Raises CancelledError if a signal comes before it has started.
+        """
         stopping = asyncio.Event()
-        loop = asyncio.get_running_loop()
+        loop, starting = asyncio.get_running_loop(), asyncio.current_task()
+
+        def stop() -> None:
+            stopping.set()
+            if starting is not None and not self._pipelines:
+                starting.cancel()
+
         for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, stopping.set)
+            loop.add_signal_handler(number, stop)
         options = self._options
         server = serve(options.address, options.port, Routes(self._metrics.registry, self._ready, token=options.token))
         state = StateTopic(options.bootstrap, options.client, options.topics.notify_state, self._memory)
@@ -91,11 +100,11 @@ class Service:
 
         rules, options = self._rules, self._options
         writer = Writer(rules.zone, rules.ticket_url)
-        outbox = Outbox(sent, writer.digest)
-        delivery = Delivery(rules.destinations[name], writer, outbox, self._memory, state, self._senders[name])
+        queue = SendQueue(sent, writer.digest)
+        delivery = Delivery(rules.destinations[name], writer, queue, self._memory, state, self._senders[name])
         delivery.metrics = self._metrics.of[name]
         reading = Reading(options.client, self._topics, options.topics.notify_group(name), options.begin)
-        return Pipeline(name, reading, rules, outbox, delivery, self._metrics, state.catch_up)
+        return Pipeline(name, reading, rules, queue, delivery, self._metrics, state.catch_up)
 
     def _ready(self) -> tuple[bool, str]:
         """Called from the thread of the server."""

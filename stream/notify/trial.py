@@ -37,7 +37,7 @@ class Trial:
             decision = decide(effect, sent.get, self._writer.digest, routed=name in routed.destinations)
             if isinstance(decision, Skipped) and decision is not Skipped.UNCHANGED:
                 continue
-            sent[effect.id] = Sent(self._writer.digest(effect))
+            sent[effect.id] = Sent(self._writer.digest(effect), provisional=effect.provisional)
             if not isinstance(decision, Status):
                 continue
             if decision is Status.WITHDRAWAL:

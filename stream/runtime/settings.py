@@ -13,6 +13,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from stream.observe.pages.ticket_links import ticket_url
 from stream.runtime import setting_values as read
 
 if TYPE_CHECKING:
@@ -115,6 +116,12 @@ class Settings:
         "10s",
         "How long a worker waits after an old event for more of its ticket before it publishes what they show of the past.",
     )
+    feed_lag_limit: int = _setting(
+        read.span("1m", "1d"),
+        "5m",
+        "How old the completeness of a watched feed may be. Breaches for which it is older are provisional until the feed is "
+        "complete up to them. Several times the interval of its ticks; only feeds whose ticks have a state are watched.",
+    )
     retention: int | None = _setting(
         read.retention,
         "auto",
@@ -144,6 +151,12 @@ class Settings:
         read.token,
         "",
         "Bearer token or password that the pages and /metrics require. Without it they are open to everybody.",
+    )
+    ticket_url: str = _setting(
+        ticket_url,
+        "",
+        "Address of a ticket in the helpdesk, for links from the pages: {number} is the part of its name after the last slash, "
+        "{source} the part before it, {ticket} all of it.",
     )
     log_format: LogFormat = _setting(  # noqa: RUF009  it makes a dataclass field
         read.one_of(LogFormat), "text", "Form of the log lines: 'text', or 'json' with one object a line."
@@ -303,7 +316,9 @@ def misspelt_variables(environment: Mapping[str, str]) -> list[str]:
     Others that begin as ours do are not mentioned: Kubernetes sets ``BREACHWATCH_SERVICE_HOST`` for a service of that name.
     """
     known = [*map(variable, ENTRIES), *(variable(name) + FILE for name in SECRETS)]
-    near = {name: get_close_matches(name, known, 1, _ALIKE) for name in environment if name.startswith(PREFIX)}
+    others = tuple(f"{PREFIX}{table}_".upper() for table in TABLES)
+    ours = [name for name in environment if name.startswith(PREFIX) and not name.startswith(others)]
+    near = {name: get_close_matches(name, known, 1, _ALIKE) for name in ours}
     return [
         f"the variable {name} has no effect: did you mean {found[0]}?"
         for name, found in near.items()
@@ -327,7 +342,7 @@ def from_command(config: Path | None, flags: Mapping[str, str | None], environme
 
     Raises SettingsError with every problem.
     """
-    return load(flags, environment, _usual(config))
+    return load(flags, environment, usual_file(config))
 
 
 def read_file(config: Path | None) -> dict[str, str]:
@@ -336,11 +351,12 @@ def read_file(config: Path | None) -> dict[str, str]:
     Raises SettingsError with every problem.
     """
     problems: list[str] = []
-    texts = _from_file(_usual(config), problems)
+    texts = _from_file(usual_file(config), problems)
     if problems:
         raise SettingsError(problems)
     return texts
 
 
-def _usual(config: Path | None) -> Path | None:
+def usual_file(config: Path | None) -> Path | None:
+    """The settings file: that which was given, or ``breachwatch.toml`` if it exists."""
     return Path(CONFIG_FILE) if config is None and Path(CONFIG_FILE).exists() else config

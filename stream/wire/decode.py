@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import msgspec
 
+from stream.wire.huge_numbers import without_huge_numbers
 from stream.wire.instants import END, FIRST, epoch_micros
 from stream.wire.leap_second import without_leap_second
 from stream.wire.ticket_event import FeedTick, Incoming, Wire
@@ -116,8 +117,8 @@ def read(value: bytes | None, *, max_bytes: int = 1_048_576) -> Incoming | Tick 
     except InvalidEvent as error:
         return _rejected(RejectReason.INVALID, error.message, error.path)
     except msgspec.ValidationError as error:
-        same = without_leap_second(value)
-        return read(same, max_bytes=max_bytes) if same is not None else _broken_contract(value, str(error))
+        same = without_leap_second(value) or without_huge_numbers(value)
+        return read(same, max_bytes=len(same)) if same is not None else _broken_contract(value, str(error))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         return _rejected(RejectReason.UNDECODABLE, str(error), "")
 

@@ -10,8 +10,8 @@ SENT: Final = Spec(
     "sla_notify_messages_total",
     "counter",
     ("destination", "status"),
-    "Messages that a destination has accepted. status: news, correction (of something that was sent before), withdrawal (what "
-    "was sent before is not true). Those of a summary count one by one.",
+    "Messages that a destination has accepted. status: news, confirmation (of something provisional), correction (of something "
+    "that was sent before), withdrawal (what was sent before is not true). Those of a summary count one by one.",
 )
 FAILED: Final = Spec(
     "sla_notify_failures_total",

@@ -111,13 +111,19 @@ async def missing_input(bootstrap: str, topics: Topics, *, client: Mapping[str, 
     return [] if found else [ClusterTopics(bootstrap, topics, {}).missing(topics.events, None)]
 
 
+async def exists(bootstrap: str, topic: str, *, client: Mapping[str, Any] | None = None) -> bool:
+    """Whether there is a topic of this name. Raises ``aiokafka.errors.KafkaError``."""
+    async with admin_client(bootstrap, client) as admin:
+        return bool((await metadata(admin, [topic])).partitions)
+
+
 async def found_topics(
     bootstrap: str, topics: Topics, specs: Sequence[TopicSpec], *, client: Mapping[str, Any] | None = None
 ) -> ClusterTopics:
     """These topics as they are on the cluster. Raises as ``verify`` does."""
     async with admin_client(bootstrap, client) as admin:
         described = (await metadata(admin, [spec.name for spec in specs])).partitions
-        settings = await _settings(admin, [spec for spec in specs if spec.name in described])
+        settings = await settings_of(admin, [spec for spec in specs if spec.name in described])
     used = await _used(bootstrap, {name: len(replicas) for name, replicas in described.items()}, client)
     facts = {
         name: TopicFacts(len(replicas), empty=name not in used, settings=settings[name]) for name, replicas in described.items()
@@ -218,8 +224,8 @@ async def _used(bootstrap: str, partitions: Mapping[str, int], client: Mapping[s
         return {tp.topic for tp, end in (await consumer.end_offsets(tps)).items() if end}
 
 
-async def _settings(admin: AIOKafkaAdminClient, specs: Sequence[TopicSpec]) -> dict[str, dict[str, str]]:
-    """The current settings of each topic."""
+async def settings_of(admin: AIOKafkaAdminClient, specs: Sequence[TopicSpec]) -> dict[str, dict[str, str]]:
+    """The current values of the settings that each topic's definition names. Raises ``aiokafka.errors.KafkaError``."""
     if not specs:
         return {}
     asked = {spec.name: [*spec.at_least, *spec.exactly] for spec in specs}

@@ -118,6 +118,10 @@ class Topics:
         """The consumer group of a destination of notifications."""
         return f"{self.prefix}notify-{destination}"
 
+    def pull_id(self, feed: str) -> str:
+        """The transactional id of whoever pulls a feed."""
+        return f"{self.prefix}pull-{feed}"
+
     def optional_specs(self) -> tuple[TopicSpec, ...]:
         """The topics that no worker needs. ``topics create`` creates them; the commands that need one refuse without it."""
         # A payload of 1 MiB in base64, and its headers.

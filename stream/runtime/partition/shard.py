@@ -14,18 +14,23 @@ from stream.runtime.recovery.checkpoint import Checkpoint, Gap, with_gap
 from stream.runtime.settings import ClockMode
 from stream.sla.doubt import Doubt
 from stream.sla.effects import ProvisionalReason
+from stream.sla.feed_health import Feeds
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from faust.types import TP
 
     from stream.observe.metrics.open_counts import OpenCommitmentCounts
     from stream.runtime.partition.sweep import Sweep
+    from stream.runtime.partition.ticket_lists import TicketLists
     from stream.runtime.recovery.changelog import Changelog
     from stream.runtime.recovery.outputs import Outputs
     from stream.runtime.settings import Settings
     from stream.runtime.timers import TimerQueue
     from stream.sla.policy.date_problems import WrongDate
     from stream.sla.policy.spelling import Misspelling
+    from stream.sla.ticket.state import State as SlaState
 
 
 class TicketIndex(NamedTuple):
@@ -37,6 +42,10 @@ class TicketIndex(NamedTuple):
     """When to forget which closed ticket, by the feed's time."""
     open_counts: OpenCommitmentCounts
     """The open commitments of the tickets, counted."""
+    lists: TicketLists
+    """The tickets that people work through."""
+    unconfirmed: Sequence[tuple[bytes, SlaState]] = ()
+    """The tickets that have unconfirmed effects."""
 
 
 class Logs(NamedTuple):
@@ -64,7 +73,7 @@ class Shard:
         self.tickets: Final = tickets
         """Record key to state: this partition's part of the store."""
         self.recent: Final = Recent()
-        self.timers, self.expirations, self.open_counts = index
+        self.timers, self.expirations, self.open_counts, self.lists = index[:4]
         self.outputs, self.changelog = logs
         self.life: Final = Lifecycle(self.number)
         self.misspelt: Final[set[Misspelling]] = set()
@@ -84,6 +93,10 @@ class Shard:
         """Records of the input that were gone before they were read."""
         self.since: Final = checkpoint.since
         """When breachwatch first had the partition: what was in the input by then arrives at that instant; 0: not known."""
+        self.feeds: Final[Feeds[bytes]] = Feeds(settings.feed_lag_limit, checkpoint.feeds, checkpoint.received)
+        """The sources of the input, and the tickets that wait for them."""
+        for key, state in index.unconfirmed:
+            self.feeds.wait(key, state)
         self.watermark = checkpoint.watermark
         """The newest instant the feed has shown in this partition; 0: none."""
         self.cursor = 0
@@ -151,4 +164,6 @@ class Shard:
             self._partitions,
             input=self.input,
             gaps=self.gaps,
+            feeds=self.feeds.watched.copy(),
+            received=self.feeds.received.copy(),
         )

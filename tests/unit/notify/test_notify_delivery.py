@@ -20,8 +20,8 @@ from stream.notify.delivery import Delivery, Failure, Outgoing
 from stream.notify.memory import Memory
 from stream.notify.message import Status, Writer
 from stream.notify.notify_metrics import NotifyMetrics
-from stream.notify.outbox import Entry, Outbox, Position
 from stream.notify.rules import Destination, Storm
+from stream.notify.send_queue import Entry, Position, SendQueue
 from stream.notify.webhook import SUMMARY, SecretFormError, WebhookSender, key_of
 from stream.sla.effects import Effect, Kind, Reason
 from stream.wire.effect import encode_effect
@@ -237,7 +237,7 @@ class Scripted:
 
 
 class Lane:
-    """A delivery with its outbox, and a clock that a test sets."""
+    """A delivery with its queue, and a clock that a test sets."""
 
     def __init__(self, *answers: Failure | None, storm: Storm | None = None, give_up_after: int = 3_600 * SECOND) -> None:
         self.now = 0
@@ -245,9 +245,9 @@ class Lane:
         self.recorded: list[str] = []
         self.sender = Scripted(*answers)
         self.metrics = NotifyMetrics(["to"], [], self.memory.__len__)
-        self.outbox = Outbox(lambda effect_id: self.memory.get("to", effect_id), WRITER.digest)
+        self.queue = SendQueue(lambda effect_id: self.memory.get("to", effect_id), WRITER.digest)
         destination = Destination("to", storm=storm, give_up_after=give_up_after)
-        self.delivery = Delivery(destination, WRITER, self.outbox, self.memory, self, self.sender)
+        self.delivery = Delivery(destination, WRITER, self.queue, self.memory, self, self.sender)
         self.delivery.metrics = self.metrics.of["to"]
         self._offset = 0
 
@@ -257,7 +257,7 @@ class Lane:
 
     def take(self, *effects: Effect) -> None:
         for effect in effects:
-            self.outbox.take(Entry(effect, encode_effect(effect), Position(("t", 0), self._offset), self.now, True))
+            self.queue.take(Entry(effect, encode_effect(effect), Position(("t", 0), self._offset), self.now, True))
             self._offset += 1
 
     def step(self) -> int:
@@ -278,7 +278,7 @@ def test_what_is_accepted_is_remembered_and_finished() -> None:
     assert (lane.step(), lane.step(), lane.step()) == (1, 1, 0)
     assert lane.sender.sent == [[breach(1).id], [breach(2).id]]
     assert lane.recorded == [breach(1).id, breach(2).id]
-    assert lane.outbox.finished() == {("t", 0): 2}
+    assert lane.queue.finished() == {("t", 0): 2}
     assert lane.value("sla_notify_messages_total", status="news") == 2
 
 
@@ -291,7 +291,7 @@ def test_what_fails_is_tried_again_after_growing_pauses_and_finished_only_then()
         while not lane.step():
             lane.now += SECOND // 10
         pauses.append((lane.now - before) / SECOND)
-        assert lane.sender.sent or lane.outbox.finished() == {("t", 0): 0}
+        assert lane.sender.sent or lane.queue.finished() == {("t", 0): 0}
 
     assert pauses[0] == 0
     assert pauses[1:6] == pytest.approx([1, 2, 4, 8, 16], rel=0.25)
@@ -368,7 +368,7 @@ def test_what_is_stated_again_without_a_visible_change_is_remembered_and_not_sen
 
     assert lane.sender.sent == [[breach(1).id]]
     assert lane.recorded == [breach(1).id, f"{1:024x}.1"]
-    assert lane.outbox.finished() == {("t", 0): 2}
+    assert lane.queue.finished() == {("t", 0): 2}
     assert lane.value("sla_notify_skipped_total", reason="unchanged") == 1
 
 

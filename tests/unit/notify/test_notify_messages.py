@@ -9,7 +9,7 @@ import pytest
 from stream.language.zones import read_tzinfo
 from stream.notify.decision import Sent, Skipped, decide, may_concern, predecessor
 from stream.notify.message import LISTED, Status, Writer, summary
-from stream.sla.effects import Effect, Kind, Reason
+from stream.sla.effects import Effect, Kind, ProvisionalReason, Reason
 from stream.wire.instants import parse_instant
 from tests.effects import effect_of
 
@@ -88,10 +88,16 @@ def test_an_escalation_says_who_is_to_be_informed_and_who_takes_over() -> None:
 
 
 def test_what_may_be_untrue_and_what_was_detected_late_is_marked() -> None:
-    body = WRITER.message(breach(provisional=True, detected_at=AT + 61 * MINUTE), Status.NEWS).body
+    message = WRITER.message(breach(provisional=True, detected_at=AT + 61 * MINUTE), Status.NEWS)
 
-    assert "Provisional: events of this ticket may be missing." in body
-    assert "Detected 1 h 1 min after it happened." in body
+    assert message.title == "[p2] acme-desk/47 11: provisional: first response breached"
+    assert "Provisional: events of this ticket may be missing." in message.body
+    assert "Detected 1 h 1 min after it happened." in message.body
+
+
+@pytest.mark.parametrize("reason", ProvisionalReason)
+def test_a_provisional_message_gives_the_reason(reason: ProvisionalReason) -> None:
+    assert "may be missing" in WRITER.message(breach(provisional=True, provisional_reason=reason), Status.NEWS).body
 
 
 @pytest.mark.parametrize("kind", Kind)
@@ -151,6 +157,15 @@ def test_a_restatement_is_one_correction_and_only_if_something_that_is_written_c
     assert decided(same, routed=False, a=before) is Skipped.UNCHANGED
     assert decided(moved, routed=False, a=before) is Status.CORRECTION
     assert decided(moved, routed=False) is Skipped.NO_ROUTE
+
+
+def test_what_was_sent_as_provisional_is_confirmed_by_one_message() -> None:
+    doubtful, sure = breach(id="a", provisional=True), breach(id="a.1")
+    before = Sent(WRITER.digest(doubtful), provisional=True)
+
+    assert decided(sure, routed=False, a=before) is Status.CONFIRMATION
+    assert decided(breach(id="a.1", provisional=True), routed=False, a=before) is Skipped.UNCHANGED
+    assert WRITER.message(sure, Status.CONFIRMATION).title == "[p2] acme-desk/47 11: confirmed: first response breached"
 
 
 def test_a_fact_that_is_true_again_after_it_was_taken_back_is_a_correction() -> None:

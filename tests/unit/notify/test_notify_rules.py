@@ -90,6 +90,14 @@ def test_what_corrects_the_past_is_sent_only_where_a_route_asks_for_it(tmp_path:
     assert route(rules, effect_of(Kind.BREACHED, late=True, fields=fields)).destinations == ("support", "desk")
 
 
+def test_what_is_provisional_is_sent_unless_a_route_waits_for_the_confirmation(tmp_path: Path) -> None:
+    rules = read(tmp_path, RULES.replace("  - to: support", "  - {to: support, provisional: no}"))
+
+    assert route(rules, effect_of(Kind.BREACHED, provisional=True)).destinations == ()
+    assert route(rules, effect_of(Kind.BREACHED)).destinations == ("support",)
+    assert route(rules, effect_of(Kind.RAISED, provisional=True)).destinations == ("desk",)
+
+
 def test_a_role_is_held_by_the_first_row_that_matches_the_ticket(tmp_path: Path) -> None:
     rules = read(tmp_path)
 
