@@ -20,7 +20,12 @@ from stream.cli.main import COMMANDS, main
 from stream.observe.metrics.catalogue import CATALOGUE
 from stream.observe.metrics.notify_catalogue import NOTIFY_CATALOGUE
 from stream.runtime.settings import ENTRIES, flag, variable
+from stream.runtime.table_settings import entries
+from stream.runtime.table_settings import variable as table_variable
 from stream.testing import instant
+from stream.writeback.metrics import CATALOGUE as WRITEBACK_CATALOGUE
+from stream.writeback.settings import TABLE as WRITEBACK_TABLE
+from stream.writeback.settings import WritebackSettings
 
 REFERENCE: Final = Path(__file__).parent / "reference"
 DEPLOYMENTS: Final = Path(__file__).parent / "concepts/deployments.md"
@@ -46,6 +51,15 @@ They also need the same `late_after`, `settling` and `feed_lag_limit`.
 Every command that connects to Kafka reads its settings in the same three ways; `tls`, `ssl_*` and `sasl_*` have no flag there.
 `BREACHWATCH_TOKEN_FILE` and `BREACHWATCH_SASL_PASSWORD_FILE` name a file that has the secret instead.
 A worker warns of a variable that looks like a misspelt setting.
+
+| key | flag | variable | default | meaning |
+|---|---|---|---|---|
+"""
+
+_WRITEBACK_SETTINGS: Final = """
+## Write-back
+
+The settings of [`breachwatch writeback`](../guides/writeback.md), below `[writeback]` in the file.
 
 | key | flag | variable | default | meaning |
 |---|---|---|---|---|
@@ -104,7 +118,16 @@ def settings_page() -> str:
     for name, entry in ENTRIES.items():
         default = "required" if entry.default is None else f"`{entry.default}`" if entry.default else "none"
         rows.append(f"| `{name}` | `{flag(name)}` | `{variable(name)}` | {default} | {_cell(entry.help)} |\n")
-    return _SETTINGS + "".join(rows)
+    return _SETTINGS + "".join(rows) + _WRITEBACK_SETTINGS + "".join(_table_rows(WRITEBACK_TABLE, WritebackSettings))
+
+
+def _table_rows(table: str, kind: type[Any]) -> list[str]:
+    """The settings of a table of the file."""
+    rows = []
+    for name, entry in entries(kind).items():
+        default = "required" if entry.default is None else f"`{entry.default}`" if entry.default else "none"
+        rows.append(f"| `{name}` | `{flag(name)}` | `{table_variable(table, name)}` | {default} | {_cell(entry.help)} |\n")
+    return rows
 
 
 def commands_page() -> str:
@@ -129,6 +152,11 @@ def metrics_page() -> str:
     for spec in CATALOGUE:
         if spec.buckets:
             lines.append(f"| `{spec.name}` | {', '.join(f'{bound:g}' for bound in spec.buckets)} |")
+    lines += ["", "## Write-back", "", "`breachwatch writeback` serves these on a port of its own, 9305 by default.", ""]
+    lines += ["| metric | type | labels | meaning |", "|---|---|---|---|"]
+    for spec in WRITEBACK_CATALOGUE:
+        labels = ", ".join(f"`{label}`" for label in spec.labels)
+        lines.append(f"| `{spec.name}` | {spec.type} | {labels} | {spec.help} |")
     return "\n".join([*lines, ""])
 
 

@@ -11,6 +11,8 @@ from stream.observe.metrics.catalogue import CATALOGUE
 from stream.observe.metrics.registry import Metrics
 from stream.sla.policy.resolve import PolicySet
 from stream.sla.ticket.state import OpenCommitment
+from stream.writeback.api import Outcome
+from stream.writeback.metrics import CATALOGUE as WRITEBACK
 from tests.observability.promql import aggregated, reads
 
 ROOT = Path(__file__).parents[2]
@@ -30,8 +32,9 @@ def rules(name: str) -> list[dict[str, Any]]:
 
 
 RECORDS = {rule["record"]: rule["expr"] for rule in rules("sla-records.yml")}
-METRICS = {name: {*spec.labels} for spec in CATALOGUE for name in spec.series}
-COUNTERS = {name for spec in CATALOGUE if spec.type in ("counter", "histogram") for name in spec.series}
+EXPORTED = (*CATALOGUE, *WRITEBACK)
+METRICS = {name: {*spec.labels} for spec in EXPORTED for name in spec.series}
+COUNTERS = {name for spec in EXPORTED if spec.type in ("counter", "histogram") for name in spec.series}
 _BY_THE_CLIENT = [
     (family.type, sample)
     for family in Metrics(PolicySet((), {})).registry.collect()
@@ -91,3 +94,4 @@ def _fixed() -> dict[str, set[str]]:
 
 
 FIXED = _fixed()
+FIXED["outcome"] |= set(Outcome)
