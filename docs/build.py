@@ -17,6 +17,8 @@ import click
 import yaml
 
 from stream.cli.main import COMMANDS, main
+from stream.notify.settings import TABLE as NOTIFY_TABLE
+from stream.notify.settings import NotifySettings
 from stream.observe.metrics.catalogue import CATALOGUE
 from stream.observe.metrics.notify_catalogue import NOTIFY_CATALOGUE
 from stream.runtime.settings import ENTRIES, flag, variable
@@ -60,6 +62,15 @@ _WRITEBACK_SETTINGS: Final = """
 ## Write-back
 
 The settings of [`breachwatch writeback`](../guides/writeback.md), below `[writeback]` in the file.
+
+| key | flag | variable | default | meaning |
+|---|---|---|---|---|
+"""
+
+_NOTIFY_SETTINGS: Final = """
+## Notifications
+
+The settings of [`breachwatch notify run`](../guides/notify.md), below `[notify]` in the file.
 
 | key | flag | variable | default | meaning |
 |---|---|---|---|---|
@@ -118,7 +129,9 @@ def settings_page() -> str:
     for name, entry in ENTRIES.items():
         default = "required" if entry.default is None else f"`{entry.default}`" if entry.default else "none"
         rows.append(f"| `{name}` | `{flag(name)}` | `{variable(name)}` | {default} | {_cell(entry.help)} |\n")
-    return _SETTINGS + "".join(rows) + _WRITEBACK_SETTINGS + "".join(_table_rows(WRITEBACK_TABLE, WritebackSettings))
+    writeback = "".join(_table_rows(WRITEBACK_TABLE, WritebackSettings))
+    notify = "".join(_table_rows(NOTIFY_TABLE, NotifySettings))
+    return _SETTINGS + "".join(rows) + _WRITEBACK_SETTINGS + writeback + _NOTIFY_SETTINGS + notify
 
 
 def _table_rows(table: str, kind: type[Any]) -> list[str]:

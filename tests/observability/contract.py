@@ -8,6 +8,7 @@ from typing import Any
 import yaml
 
 from stream.observe.metrics.catalogue import CATALOGUE
+from stream.observe.metrics.notify_catalogue import NOTIFY_CATALOGUE
 from stream.observe.metrics.registry import Metrics
 from stream.sla.policy.resolve import PolicySet
 from stream.sla.ticket.state import OpenCommitment
@@ -32,7 +33,7 @@ def rules(name: str) -> list[dict[str, Any]]:
 
 
 RECORDS = {rule["record"]: rule["expr"] for rule in rules("sla-records.yml")}
-EXPORTED = (*CATALOGUE, *WRITEBACK)
+EXPORTED = (*CATALOGUE, *WRITEBACK, *NOTIFY_CATALOGUE)
 METRICS = {name: {*spec.labels} for spec in EXPORTED for name in spec.series}
 COUNTERS = {name for spec in EXPORTED if spec.type in ("counter", "histogram") for name in spec.series}
 _BY_THE_CLIENT = [
