@@ -11,6 +11,8 @@ The API has no time of change and no query for one, only pages of tickets and of
 - ``observed``: the ticket differs from the pass before, and has no new follow-up: it has changed by this instant. Null if its
   newest follow-up tells when.
 - ``new``: it was created after the pass began to look, so its fields are those it was created with.
+- ``first``, ``last``: its first follow-up, without those that a merge brought from another ticket, and its last one.
+- ``state``: a hash of its fields, for the id of an event that states them.
 
 A ticket that is gone has the resource ``deleted``.
 """
@@ -36,7 +38,9 @@ if TYPE_CHECKING:
 _SIZE: Final = 100
 _OPEN: Final = "1,2"
 """Open and reopened."""
-_DIGEST: Final = 16
+_DIGEST: Final = 8
+_MERGED: Final = "[Merged from #"
+"""How the title of a follow-up begins that a merge has brought from another ticket."""
 
 _Ticket = dict[str, Any]
 
@@ -106,11 +110,17 @@ class _Tickets:
 
     def _document(self, ticket: _Ticket, since: int, followed: set[int]) -> Document:
         state, before = _state(ticket), self._seen.get(ticket["id"])
+        own = [each for each in ticket["followup_set"] if not each["title"].startswith(_MERGED)]
         dates = [instant_of(each["date"]) for each in ticket["followup_set"]]
         explained = ticket["id"] in followed and (before is None or before[:_DIGEST] != state[:_DIGEST])
-        lookups = {"observed": None if explained else _now(), "new": bool(dates) and min(dates) >= since}
-        identity = f"{ticket['id']}/{state.hex()}"
-        return Document(identity, max(dates, default=since), payload("tickets", ticket, **lookups))
+        lookups = {
+            "observed": None if explained else _now(),
+            "new": bool(own) and instant_of(own[0]["date"]) >= since,
+            "first": own[0] if own else None,
+            "last": ticket["followup_set"][-1] if dates else None,
+            "state": state[_DIGEST:].hex(),
+        }
+        return Document(str(ticket["id"]), max(dates, default=since), payload("tickets", ticket, **lookups))
 
 
 def _deleted(number: int, since: int) -> Document:
