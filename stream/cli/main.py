@@ -17,6 +17,7 @@ COMMANDS: Final = {
     "topics": ("stream.cli.topics", "Create or check the topics."),
     "pull": ("stream.cli.pull", "Pull ticket events from the API of a helpdesk, once or again and again."),
     "publish": ("stream.cli.publish", "Publish ticket events from a file of JSON lines."),
+    "gateway": ("stream.cli.gateway", "Receive what helpdesks send over HTTP, and publish it as ticket events."),
     "replay": ("stream.cli.replay", "Run the engine over a file and print the effects as JSON lines, without a broker."),
     "import": ("stream.cli.import_log", "Convert the exported status log of a helpdesk to ticket events."),
     "feed": ("stream.cli.feed", "List, check and try the mappings of helpdesk payloads to ticket events."),

@@ -16,10 +16,12 @@ from typing import Any, Final
 
 import jmespath
 from jmespath.exceptions import JMESPathError
-from jmespath.functions import Functions
-from jmespath.visitor import TreeInterpreter
+from jmespath.functions import Functions as StandardFunctions
+from jmespath.functions import signature
+from jmespath.visitor import Options, TreeInterpreter
 
 from stream.documents.readers import suggestion
+from stream.wire.instants import format_instant, parse_instant
 
 Scope = dict[str, Any]
 """The keys of the payload, and ``NAMES``."""
@@ -42,7 +44,24 @@ _HINTS: Final = (
     (re.compile(r"[\w]-[\w]|@[\w]|\$"), 'write a key that is not a plain word in double quotes: doc."first-key"'),
 )
 _MISSING_IS_FALSE: Final = frozenset({"starts_with", "ends_with", "contains"})
-_interpreter: Final = TreeInterpreter()
+
+
+class Functions(StandardFunctions):  # type: ignore[misc]  # jmespath has no types
+    """The functions of JMESPath, and two for ids that must be the same from two places that write a value in two ways.
+
+    ``lower('OPEN')`` is ``open``. ``instant('2026-03-02T14:30:00.120+0530')`` is ``2026-03-02T09:00:00.12Z``.
+    """
+
+    @signature({"types": ["string", "null"]})  # type: ignore[untyped-decorator]
+    def _func_lower(self, text: str | None) -> str | None:
+        return None if text is None else text.lower()
+
+    @signature({"types": ["string", "null"]})  # type: ignore[untyped-decorator]
+    def _func_instant(self, text: str | None) -> str | None:
+        return None if text is None else format_instant(parse_instant(text))
+
+
+_interpreter: Final = TreeInterpreter(Options(custom_functions=Functions()))
 
 
 class PathError(ValueError):

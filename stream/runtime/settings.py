@@ -316,7 +316,9 @@ def misspelt_variables(environment: Mapping[str, str]) -> list[str]:
     Others that begin as ours do are not mentioned: Kubernetes sets ``BREACHWATCH_SERVICE_HOST`` for a service of that name.
     """
     known = [*map(variable, ENTRIES), *(variable(name) + FILE for name in SECRETS)]
-    near = {name: get_close_matches(name, known, 1, _ALIKE) for name in environment if name.startswith(PREFIX)}
+    others = tuple(f"{PREFIX}{table}_".upper() for table in TABLES)
+    ours = [name for name in environment if name.startswith(PREFIX) and not name.startswith(others)]
+    near = {name: get_close_matches(name, known, 1, _ALIKE) for name in ours}
     return [
         f"the variable {name} has no effect: did you mean {found[0]}?"
         for name, found in near.items()

@@ -24,7 +24,7 @@ from stream.runtime.abort import abort
 from stream.runtime.app import App
 from stream.runtime.clock import Clock
 from stream.runtime.deployments import DeploymentFollower
-from stream.runtime.gauges import DeploymentGauges, Gauges, TopicGauges
+from stream.runtime.gauges import DeploymentGauges, FeedGauges, Gauges, TopicGauges
 from stream.runtime.preflight import RefusedError, check_topics, client_of, policies_of, read_deployments
 from stream.runtime.settings import ClockMode
 from stream.runtime.suspension import SuspensionDetector
@@ -72,6 +72,7 @@ def wire(settings: Settings, metrics: Metrics, engine: Engine) -> App:
     app = App(settings, metrics, engine, Clock(metrics.clock_stepped), suspension_detector)
     watchdog = Watchdog(app, 2 * app.conf.broker_session_timeout, app.conf.broker_rebalance_timeout)
     metrics.collectors.add("partitions", Gauges(app.shards, watchdog.lag))
+    metrics.collectors.add("feeds", FeedGauges(app.shards, settings.feed_lag_limit))
     metrics.collectors.add("topics", TopicGauges(app.topic_watch))
     app.background += [suspension_detector.watch, watchdog.watch]
     return app

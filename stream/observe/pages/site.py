@@ -7,7 +7,8 @@
 
     POST /deployments/preview  what a deployment would do to the tickets of this worker, as JSON; the body is its record
 
-``Accept: application/json`` or ``?format=json`` selects JSON. A request for a ticket of another worker is redirected there.
+``Accept: application/json`` or ``?format=json`` selects JSON. The page of a ticket of another worker is fetched from there; if
+that fails, the request is redirected.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from __future__ import annotations
 import re
 from http import HTTPStatus
 from threading import Lock
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 from urllib.parse import parse_qs, quote, unquote, urlencode
 
 import msgspec
@@ -52,6 +53,16 @@ class Answer(NamedTuple):
     headers: tuple[tuple[str, str], ...] = ()
 
 
+class Pages(Protocol):
+    """Answers requests for pages."""
+
+    def answer(self, path: str, query: str, accept: str) -> Answer | None:
+        """The page at a path, as the request has it; ``None`` if there is no such page."""
+
+    def preview(self, record: bytes) -> Answer | None:
+        """What a deployment would do; ``None`` if there is nothing to deploy."""
+
+
 class Site:
     """Answers requests for the pages of a worker."""
 
@@ -85,7 +96,11 @@ class Site:
             return None
         try:
             with self._limits.page():
-                return self._worker(as_json) if path == "/" else self._ticket(ticket, asked, as_json)
+                if path == "/":
+                    return self._worker(as_json)
+                found = self._ticket(ticket, asked, as_json)
+            # Outside of the limits, as for lists.
+            return found if isinstance(found, Answer) else self._elsewhere(ticket, found, as_json)
         except UnavailableError as reason:
             return _problem(as_json, HTTPStatus.SERVICE_UNAVAILABLE, f"Not available now: {reason}.", ("Retry-After", "2"))
         except TooManyRequestsError as reason:
@@ -114,7 +129,7 @@ class Site:
         if asked.get("format") == "csv":
             file = ("Content-Disposition", f'attachment; filename="{name}.csv"')
             return Answer(HTTPStatus.OK, _CSV, list_formats.as_csv(view, self._links), (file, *_ALWAYS))
-        return _page(as_json, list_formats.as_json(view, self._links) if as_json else page_list.render(view, self._links))
+        return as_page(as_json, list_formats.as_json(view, self._links) if as_json else page_list.render(view, self._links))
 
     def preview(self, record: bytes) -> Answer:
         """Count what a deployment would do to the tickets of this worker, for ``breachwatch deploy``. One at a time."""
@@ -123,7 +138,7 @@ class Site:
         if not self._previewing.acquire(blocking=False):
             return _problem(True, HTTPStatus.SERVICE_UNAVAILABLE, "Another preview is running.", ("Retry-After", "10"))
         try:
-            return _page(True, msgspec.json.encode(self._preview(record)))
+            return as_page(True, msgspec.json.encode(self._preview(record)))
         except RefusedPreviewError as reason:
             return _problem(True, HTTPStatus.CONFLICT, f"Not counted: {reason}.")
         except UnavailableError as reason:
@@ -133,17 +148,24 @@ class Site:
 
     def _worker(self, as_json: bool) -> Answer:
         view = self._view.worker()
-        return _page(as_json, pages_json.worker(view) if as_json else page_worker.render(view))
+        return as_page(as_json, pages_json.worker(view) if as_json else page_worker.render(view))
 
-    def _ticket(self, ticket: str, asked: dict[str, str], as_json: bool) -> Answer:
+    def _ticket(self, ticket: str, asked: dict[str, str], as_json: bool) -> Answer | Elsewhere:
         sent_for = _numbers(asked.get("for", ""))
         found = self._view.ticket(ticket, _numbers(asked.get("asked", "")), next(iter(sent_for), None))
-        if not isinstance(found, Elsewhere):
-            return _page(as_json, pages_json.ticket(found) if as_json else page_ticket.render(found))
+        if isinstance(found, Elsewhere):
+            return found
+        return as_page(as_json, pages_json.ticket(found) if as_json else page_ticket.render(found))
+
+    def _elsewhere(self, ticket: str, found: Elsewhere, as_json: bool) -> Answer:
         if found.url is not None:
             query = {"asked": ",".join(map(str, sorted(found.asked))), "for": str(found.wanted)}
             query |= {"format": "json"} if as_json else {}
-            where = f"{found.url}{_TICKETS}/{quote(ticket, safe='')}?{urlencode(query, safe=',')}"
+            path = f"{_TICKETS}/{quote(ticket, safe='')}?{urlencode(query, safe=',')}"
+            page = None if self._neighbours is None else self._neighbours.page(found.url, path)
+            if page is not None:
+                return as_page(as_json, page.body, HTTPStatus(page.status))
+            where = found.url + path
             text = f"Ticket {ticket} is not on this worker; partition {found.wanted} is on {found.url}."
             return _problem(as_json, HTTPStatus.TEMPORARY_REDIRECT, text, ("Location", where))
         if found.missing:
@@ -165,13 +187,14 @@ def _listed(numbers: frozenset[int] | tuple[int, ...]) -> str:
     return ", ".join(map(str, sorted(numbers))) or "none"
 
 
-def _page(as_json: bool, body: bytes, status: HTTPStatus = HTTPStatus.OK, *headers: tuple[str, str]) -> Answer:
+def as_page(as_json: bool, body: bytes, status: HTTPStatus = HTTPStatus.OK, *headers: tuple[str, str]) -> Answer:
+    """The response with a page as JSON or HTML."""
     policy = () if as_json else (("Content-Security-Policy", POLICY),)
     return Answer(status, _JSON if as_json else _HTML, body, (*headers, *_ALWAYS, *policy))
 
 
 def _problem(as_json: bool, status: HTTPStatus, text: str, *headers: tuple[str, str]) -> Answer:
     if as_json:
-        return _page(as_json, pages_json.problem(text), status, *headers)
+        return as_page(as_json, pages_json.problem(text), status, *headers)
     body = document(status.phrase, page_worker.masthead(), tag("h1", status.phrase), tag("p", text))
-    return _page(as_json, body, status, *headers)
+    return as_page(as_json, body, status, *headers)

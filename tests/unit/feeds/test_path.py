@@ -98,3 +98,29 @@ def test_zero_is_true_and_an_empty_text_is_not() -> None:
     false: list[object] = [None, False, "", [], {}]
     assert all(holds({"a": value}) for value in true)
     assert not any(holds({"a": value}) for value in false)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("lower(a)", "waiting for straße"),
+        ("lower(b)", None),
+        ("instant(at)", "2026-03-02T09:00:00.12Z"),
+        ("instant(b)", None),
+    ],
+)
+def test_two_functions_bring_values_of_two_places_to_one_form(text: str, value: str | None) -> None:
+    payload = {"a": "Waiting for STRAßE", "at": "2026-03-02T14:30:00.120+0530"}
+
+    assert compile_path(text)(payload) == value
+
+
+@pytest.mark.parametrize("text", ["lower(a)", "instant(a)", "instant(b)"])
+def test_a_function_refuses_what_it_cannot_read(text: str) -> None:
+    with pytest.raises(EvaluationError):
+        compile_path(text)({"a": 5, "b": "yesterday"})
+
+
+def test_a_function_of_two_arguments_is_reported() -> None:
+    with pytest.raises(PathError, match="`lower` takes 1 value"):
+        compile_path("lower(a, b)")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from stream.feeds.mapping import load, shipped
@@ -261,7 +261,7 @@ def test_an_event_may_state_the_role_of_its_actor(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", shipped())
-@settings(max_examples=50)
+@settings(max_examples=50, suppress_health_check=[HealthCheck.too_slow])
 @given(st.data())
 def test_a_shipped_mapping_reads_any_json_without_an_exception(name: str, data: st.DataObject) -> None:
     keys = st.sampled_from(sorted(WORDS)) | st.text(max_size=4)
