@@ -1,4 +1,4 @@
-"""``breachwatch pull --follow`` in a process of its own, and what it has published."""
+"""``breachwatch pull --follow`` and ``breachwatch gateway`` in processes of their own, and what they have published."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 import msgspec
 
-from tests.broker.running import PATIENCE, read
+from tests.broker.running import PATIENCE, read, until
 
 if TYPE_CHECKING:
     from stream.runtime.kafka.topics import Topics
@@ -20,20 +20,16 @@ if TYPE_CHECKING:
 ROOT: Final = Path(__file__).parents[2]
 
 
-class Puller:
-    """Follows a desk, every second. Killed when the block ends, if it is still there."""
+class Command:
+    """A command of breachwatch that runs until it is stopped. Killed when the block ends, if it is still there."""
 
-    def __init__(self, broker: str, topics: Topics, folder: Path, *options: str, feed: str, url: str, login: str) -> None:
-        """``feed``: ``NAME=MAPPING``. ``login``: the credentials."""
+    def __init__(self, folder: Path, *arguments: str, **variables: str) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        self.log: Final = folder / f"pull-{time.monotonic_ns()}.log"
-        command = [sys.executable, "-m", "stream", "pull", "--feed", feed, "--url", url, "--credentials", "env:DESK_LOGIN"]
-        command += ["--broker", broker, "--topic-prefix", topics.prefix, "--follow", "--every", "1s", *options]
+        self.log: Final = folder / f"{arguments[0]}-{time.monotonic_ns()}.log"
         environment = {name: value for name, value in os.environ.items() if not name.startswith("BREACHWATCH_")}
+        command = [sys.executable, "-m", "stream", *arguments]
         with self.log.open("wb") as log:
-            self.process = subprocess.Popen(
-                command, stdout=log, stderr=log, cwd=ROOT, env={**environment, "DESK_LOGIN": login}
-            )  # fmt: skip
+            self.process = subprocess.Popen(command, stdout=log, stderr=log, cwd=ROOT, env={**environment, **variables})
 
     def __enter__(self) -> Self:
         return self
@@ -50,18 +46,40 @@ class Puller:
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(PATIENCE)
 
-    def ended(self) -> int:
-        """The exit status, when it ends by itself."""
-        return self.process.wait(PATIENCE)
-
     @property
     def output(self) -> str:
         return self.log.read_text("utf-8", "replace")
 
+    def writes(self, text: str) -> Self:
+        """Wait until its log has this text. AssertionError, with the log, if it ends before."""
 
-def published(broker: str, topics: Topics) -> list[dict[str, Any]]:
-    """The values on the topic of ticket events, without ticks."""
-    return [value for value in _values(broker, topics.events) if value["type"] != "feed.tick"]
+        def found() -> bool:
+            assert self.process.poll() is None or text in self.output, f"ended before {text!r}\n{self.output}"
+            return text in self.output
+
+        until(found, f"{text!r} in {self.log}")
+        return self
+
+
+def puller(broker: str, topics: Topics, folder: Path, *options: str, feed: str, url: str, login: str) -> Command:
+    """Follows a desk, every second. ``feed``: ``NAME=MAPPING``. ``login``: the credentials."""
+    target = ["--broker", broker, "--topic-prefix", topics.prefix, "--follow", "--every", "1s"]
+    source = ["--feed", feed, "--url", url, "--credentials", "env:DESK_LOGIN"]
+    return Command(folder, "pull", *source, *target, *options, DESK_LOGIN=login)
+
+
+def gateway(broker: str, topics: Topics, folder: Path, port: int, *, feed: str, secret: str) -> Command:
+    """Receives what a desk sends at ``/feeds/NAME``."""
+    name = feed.partition("=")[0]
+    target = ["--broker", broker, "--topic-prefix", topics.prefix]
+    source = ["--feed", feed, "--secret", f"{name}=env:DESK_SECRET"]
+    where = ["--listen", f"127.0.0.1:{port}", "--metrics-port", "0"]
+    return Command(folder, "gateway", *source, *target, *where, DESK_SECRET=secret)
+
+
+def published(broker: str, topics: Topics, ticket: str) -> list[dict[str, Any]]:
+    """The events of a ticket on the topic of ticket events."""
+    return [value for value in _values(broker, topics.events) if value.get("ticket") == ticket]
 
 
 def ticks(broker: str, topics: Topics) -> list[dict[str, Any]]:

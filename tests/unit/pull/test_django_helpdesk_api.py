@@ -99,13 +99,47 @@ def test_a_new_ticket_has_the_fields_it_was_created_with_and_its_first_entry_is_
     api.ticket(5)
     api.followup(1, 9, user=1, comment="Which model?")
 
-    (documents,) = _passes(api)
+    (documents,) = _passes(api, since=_START - 60_000_000)
     events = _events(documents)
 
-    assert [event["id"] for event in events][:3] == ["1/created", "1/new/3", "followup-2"]
-    assert events[0]["actor"] == {"kind": "customer"}
+    assert [event["id"] for event in events][:3] == ["1/created", "1/first/3", "followup-2"]
+    assert (events[0]["actor"], events[0]["fields"]) == ({"kind": "customer"}, {})
     assert events[1]["fields"]["priority"] == "normal"
     assert (events[2]["actor"], events[2]["public"]) == ({"kind": "agent"}, True)
+
+
+def test_what_an_older_ticket_was_created_with_is_not_known() -> None:
+    api = FakeHelpdesk()
+    api.ticket(5)
+    api.followup(1, 59, user=1, comment="Which model?")
+
+    (documents,) = _passes(api, since=_START + 30_000_000)
+
+    assert [event["id"] for event in _events(documents)][:2] == ["1/created", "followup-2"]
+
+
+def test_a_ticket_that_is_being_created_waits_for_its_first_entry() -> None:
+    api = FakeHelpdesk()
+    api.ticket(5)
+    (entry,) = api.tickets[1]["followup_set"]
+    api.tickets[1]["followup_set"] = []
+
+    first, second = _passes(api, lambda: api.tickets[1]["followup_set"].append(entry), since=_START - 60_000_000)
+
+    assert [kind for kind, _ in _facts(first)] == ["ticket.changed"]
+    assert _facts(second)[0] == ("ticket.created", "1/created")
+
+
+def test_a_ticket_that_the_puller_before_may_have_seen_is_not_new() -> None:
+    api = FakeHelpdesk()
+    api.ticket(5)
+    since = _START + 5_250_000 - django_helpdesk._Tickets.look_back
+
+    first, changed, another = _passes(api, lambda: api.tickets[1].update(priority=1), lambda: api.ticket(30), since=since)
+
+    assert "1/first/3" not in dict(_facts(first)).values()
+    assert "1/first/1" not in dict(_facts(changed)).values()
+    assert ("ticket.changed", "2/first/3") in _facts(another)
 
 
 def test_what_did_not_change_is_not_given_again() -> None:
