@@ -34,6 +34,7 @@ SCRIPTS: Final[dict[str, tuple[str, str]]] = {
     "apply": ("", ""),
     "business_time": ("", ""),
     "decode": ("", ""),
+    "mapping": ("", ""),
     "turn": ("1500", "500"),
     "throughput": ("", "--tickets 4000 --rounds 1"),
     "lateness": ("", "--tickets 20000 --rate 1000 --seconds 10"),

@@ -1,4 +1,4 @@
-"""Request Tracker and Redmine of Debian's packages: a story on each, and what comes of it in Kafka. ``make desks`` runs them."""
+"""Request Tracker and Redmine of Debian's packages: a story on each, and what comes of it in Kafka (``make desks``)."""
 
 from __future__ import annotations
 

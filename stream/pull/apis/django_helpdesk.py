@@ -12,8 +12,7 @@ The API has no time of change and no query for one, only pages of tickets and of
   newest follow-up tells when.
 - ``new``: no pass has seen it before, and it was created after the last one. So its fields are taken for those that it was
   created with, which are nowhere.
-- ``first``, ``last``: its first follow-up, without those that a merge brought from another ticket, and its last one.
-- ``state``: a hash of its fields, for the id of an event that states them.
+- ``first``: its first follow-up, without those that a merge brought from another ticket.
 
 A ticket that is gone has the resource ``deleted``.
 """
@@ -121,8 +120,6 @@ class _Tickets:
             "observed": None if explained else _now(),
             "new": before is None and bool(own) and instant_of(own[0]["date"]) > since + self._known,
             "first": own[0] if own else None,
-            "last": ticket["followup_set"][-1] if dates else None,
-            "state": state[_DIGEST:].hex(),
         }
         return Document(str(ticket["id"]), max(dates, default=since), payload("tickets", ticket, **lookups))
 

@@ -102,10 +102,11 @@ def test_a_new_ticket_has_the_fields_it_was_created_with_and_its_first_entry_is_
     (documents,) = _passes(api, since=_START - 60_000_000)
     events = _events(documents)
 
-    assert [event["id"] for event in events][:3] == ["1/created", "1/first/3", "followup-2"]
-    assert (events[0]["actor"], events[0]["fields"]) == ({"kind": "customer"}, {})
-    assert events[1]["fields"]["priority"] == "normal"
-    assert (events[2]["actor"], events[2]["public"]) == ({"kind": "agent"}, True)
+    created, first, answer = events[:3]
+    assert [created["id"], first["id"], answer["id"]] == ["1/created", "1/first/3", "followup-2"]
+    assert (created["actor"], created.get("fields", {})) == ({"kind": "customer"}, {})
+    assert first["fields"]["priority"] == "normal"
+    assert (answer["actor"], answer["public"]) == ({"kind": "agent"}, True)
 
 
 def test_what_an_older_ticket_was_created_with_is_not_known() -> None:
@@ -126,7 +127,7 @@ def test_a_ticket_that_is_being_created_waits_for_its_first_entry() -> None:
 
     first, second = _passes(api, lambda: api.tickets[1]["followup_set"].append(entry), since=_START - 60_000_000)
 
-    assert [kind for kind, _ in _facts(first)] == ["ticket.changed"]
+    assert {kind for kind, _ in _facts(first)} == {"ticket.changed"}
     assert _facts(second)[0] == ("ticket.created", "1/created")
 
 
@@ -137,8 +138,7 @@ def test_a_ticket_that_the_puller_before_may_have_seen_is_not_new() -> None:
 
     first, changed, another = _passes(api, lambda: api.tickets[1].update(priority=1), lambda: api.ticket(30), since=since)
 
-    assert "1/first/3" not in dict(_facts(first)).values()
-    assert "1/first/1" not in dict(_facts(changed)).values()
+    assert not [fact for kind, fact in [*_facts(first), *_facts(changed)] if fact.startswith("1/first")]
     assert ("ticket.changed", "2/first/3") in _facts(another)
 
 
@@ -157,9 +157,8 @@ def test_a_change_without_a_follow_up_has_the_time_of_the_pass_that_sees_it() ->
 
     _, changed = _passes(api, lambda: api.tickets[number].update(on_hold=True))
     (document,) = changed
-    event = _events(changed)[-1]
+    (event,) = [event for event in _events(changed) if event.get("fields", {}).get("status") == "on_hold"]
 
-    assert event["fields"]["status"] == "on_hold"
     assert event["at"] == document.payload["lookups"]["observed"]
     assert "actor" not in event
 
@@ -176,7 +175,8 @@ def test_a_change_with_a_follow_up_has_its_time() -> None:
     events = {event["id"]: event for event in _events(changed)}
 
     assert events["followup-2/status"]["fields"] == {"status": "solved"}
-    assert {event["at"] for event in events.values() if event["id"].startswith("1/2/")} == {"2026-03-02T06:30:20.250000-03:30"}
+    times = {event["at"] for event in events.values() if event.get("fields", {}).get("status") == "solved"}
+    assert times == {"2026-03-02T06:30:20.250000-03:30"}
 
 
 def test_only_the_newest_follow_ups_are_read() -> None:
@@ -196,7 +196,7 @@ def test_a_ticket_that_was_closed_is_read_once_more() -> None:
 
     _, closed, after = _passes(api, lambda: api.tickets[number].update(status=4), lambda: None, since=_START + 40_000_000)
 
-    assert _events(closed)[-1]["fields"]["status"] == "closed"
+    assert "closed" in [event.get("fields", {}).get("status") for event in _events(closed)]
     assert after == []
 
 
