@@ -15,7 +15,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from contextlib import suppress
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
 from stream.writeback.api import ConflictError, Outcome, RefusedError, RetryError
 from stream.writeback.difference import change_of, wanted
@@ -25,7 +25,7 @@ from stream.writeback.rule import FieldRule
 from stream.writeback.waiting import Waiting
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Awaitable, Callable, Coroutine, Mapping
 
     from stream.writeback.api import Api
     from stream.writeback.desk_file import DeskFile
@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
 _ATTEMPTS: Final = 4
 """To change a ticket that others change at the same time."""
+
+T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
@@ -170,7 +172,7 @@ class Desk:
         asked = tuple(rule for rule in texts if isinstance(rule, FieldRule))
         clock = asyncio.get_running_loop().time
         for attempt in range(1, _ATTEMPTS + 1):
-            current = await self._api.read(id_, asked)
+            current = await _understood(self._api.read(id_, asked))
             if current.closed:
                 raise RefusedError(Outcome.CLOSED, "it takes no changes any more")
             if missing := [rule for rule in asked if rule.field not in current.fields]:
@@ -183,7 +185,7 @@ class Desk:
             if not change:
                 return Outcome.UNCHANGED, texts
             try:
-                await self._api.write(id_, change, current)
+                await _understood(self._api.write(id_, change, current))
             except ConflictError:
                 if attempt == _ATTEMPTS:
                     raise
@@ -192,6 +194,15 @@ class Desk:
             log.info("%s: ticket %s has %s", self.file.name, ticket, shown(texts))
             return Outcome.WRITTEN, texts
         raise AssertionError("the last attempt returns or raises")
+
+
+async def _understood(work: Coroutine[object, object, T]) -> T:
+    """What a request gave. An answer of another form than the API documents must not end the process: it is refused."""
+    try:
+        return await work
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        log.exception("an answer is not understood")
+        raise RefusedError(Outcome.REFUSED, f"the answer is not understood: {error!r}") from error
 
 
 def shown(texts: Mapping[Rule, str | bool]) -> str:

@@ -236,6 +236,8 @@ async def test_a_person_who_takes_a_tag_off_or_moves_a_ticket_on_is_not_overrule
         (web.json_response({"error": "RecordInvalid"}, status=422), "refused"),
         (web.json_response({"error": "RecordNotFound"}, status=404), "gone"),
         (web.json_response({"error": "Forbidden"}, status=403), "refused"),
+        (web.json_response({"something": "else"}), "refused"),
+        (web.json_response([1]), "refused"),
     ],
 )
 @in_a_loop
