@@ -134,7 +134,7 @@ class Desk:
             await self._tickets.end(ticket, True)
             return
         try:
-            outcome, texts = await self._change(ticket, texts)
+            outcome, texts = await self._change_or_parts(ticket, texts)
         except RetryError as error:
             pause = self.pace.failed(clock(), error.after)
             if self.problem != str(error):
@@ -160,6 +160,30 @@ class Desk:
         if outcome in (Outcome.WRITTEN, Outcome.UNCHANGED, Outcome.DRY_RUN):
             record.written.update({rule.place: text for rule, text in texts.items()})
         await self._tickets.end(ticket, True)
+
+    async def _change_or_parts(
+        self, ticket: str, texts: Mapping[Rule, str | bool]
+    ) -> tuple[Outcome, Mapping[Rule, str | bool]]:
+        """As ``_change``. If a change is refused, each part of it is tried alone: one wrong field keeps back no other."""
+        try:
+            return await self._change(ticket, texts)
+        except RefusedError as error:
+            if error.outcome is not Outcome.REFUSED or len(texts) == 1:
+                raise
+        done: dict[Rule, str | bool] = {}
+        refused: list[RefusedError] = []
+        for rule, text in texts.items():
+            try:
+                await self._change(ticket, {rule: text})
+                done[rule] = text
+            except RefusedError as error:
+                log.warning("%s: ticket %s: %s is not written: %s", self.file.name, ticket, rule.place, error)
+                refused.append(error)
+        if not done:
+            raise refused[-1]
+        for error in refused:
+            self._metrics.wrote(self.file.name, error.outcome)
+        return Outcome.WRITTEN, done
 
     async def _change(self, ticket: str, texts: Mapping[Rule, str | bool]) -> tuple[Outcome, Mapping[Rule, str | bool]]:
         """How it ended, and what of it the helpdesk has now. Raises RetryError, RefusedError, ConflictError."""
