@@ -7,7 +7,10 @@ from typing import Any
 
 import yaml
 
+from stream.gateway.recorder import Recorder
 from stream.observe.metrics.catalogue import CATALOGUE
+from stream.observe.metrics.gateway_metrics import GATEWAY_CATALOGUE
+from stream.observe.metrics.notify_catalogue import NOTIFY_CATALOGUE
 from stream.observe.metrics.registry import Metrics
 from stream.sla.policy.resolve import PolicySet
 from stream.sla.ticket.state import OpenCommitment
@@ -32,7 +35,7 @@ def rules(name: str) -> list[dict[str, Any]]:
 
 
 RECORDS = {rule["record"]: rule["expr"] for rule in rules("sla-records.yml")}
-EXPORTED = (*CATALOGUE, *WRITEBACK)
+EXPORTED = (*CATALOGUE, *GATEWAY_CATALOGUE, *NOTIFY_CATALOGUE, *WRITEBACK)
 METRICS = {name: {*spec.labels} for spec in EXPORTED for name in spec.series}
 COUNTERS = {name for spec in EXPORTED if spec.type in ("counter", "histogram") for name in spec.series}
 _BY_THE_CLIENT = [
@@ -81,11 +84,11 @@ def _labels(series: str) -> set[str] | None:
 
 
 def _fixed() -> dict[str, set[str]]:
-    """The values of those labels whose values are ours, from a registry that has seen one open commitment."""
+    """The values of those labels whose values are ours, from a registry that has seen one open commitment, and a gateway's."""
     metrics = Metrics(PolicySet((), {}))
     metrics.open_commitments.begin(0).add([OpenCommitment("c", "p", "p1", "", "running", None, 0)])
     values: dict[str, set[str]] = {}
-    for family in metrics.registry.collect():
+    for family in (*metrics.registry.collect(), *Recorder(["desk"]).metrics.registry.collect()):
         for sample in family.samples:
             for label in ("outcome", "kind", "state", "result"):
                 if label in sample.labels:

@@ -11,9 +11,15 @@ import click
 import pytest
 import yaml
 
+from stream.cli.gateway import command as gateway
 from stream.cli.main import main
+from stream.gateway.feed_definitions import FeedOptions
+from stream.gateway.settings import load_gateway
 from stream.language.policies import shipped
-from stream.runtime.settings import ENTRIES, PREFIX, load, variable
+from stream.notify.rules_reader import read_rules
+from stream.notify.settings import NotifySettings
+from stream.runtime.settings import ENTRIES, PREFIX, SettingsError, load, variable
+from stream.runtime.table_settings import Sources
 from tests.observability.contract import ROOT
 
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text("utf-8"))
@@ -109,11 +115,25 @@ def test_a_long_running_service_has_a_health_check_and_is_restarted(name: str) -
 
 def test_only_the_jobs_for_topics_and_feed_end() -> None:
     assert JOBS == ["topics", "feed"]
-    assert {name: SERVICES[name].get("profiles") for name in NAMES if "profiles" in SERVICES[name]} == {"feed": ["feed"]}
+    assert {name: SERVICES[name].get("profiles") for name in NAMES if "profiles" in SERVICES[name]} == {
+        "feed": ["feed"],
+        "gateway": ["gateway"],
+        "notify": ["notify"],
+    }
+
+
+def test_notify_has_rules_of_which_every_reference_is_a_variable_of_the_service() -> None:
+    (mount,) = SERVICES["notify"]["volumes"]
+    rules = read_rules(ROOT / mount.partition(":")[0] / "notify.yaml").rules
+
+    references = {destination.apprise for destination in rules.destinations.values()}
+    assert references == {f"env:{name}" for name in SERVICES["notify"]["environment"] if name.endswith("_URL")}
+    assert f"port: {NotifySettings().port}" in (ROOT / "prometheus/prometheus.yml").read_text("utf-8")
+    assert SERVICES["notify"]["expose"] == [str(NotifySettings().port)]
 
 
 @pytest.mark.parametrize("clock", ["wall", "event"])
-@pytest.mark.parametrize("name", OURS)
+@pytest.mark.parametrize("name", [name for name in OURS if name not in ("gateway", "notify")])
 def test_our_services_have_valid_settings(name: str, clock: str) -> None:
     variables = environment(name, BREACHWATCH_CLOCK=clock)
 
@@ -123,6 +143,30 @@ def test_our_services_have_valid_settings(name: str, clock: str) -> None:
     assert settings.metrics_address == "0.0.0.0"
     assert f"{settings.metrics_port}" in SERVICES["worker"]["expose"]
     assert all(shipped(policy).exists() for policy in settings.policies)
+
+
+def test_the_gateway_has_valid_settings_once_its_secret_is_given() -> None:
+    service, secret = SERVICES["gateway"], "whsec_c2VjcmV0LXNlY3JldC1zZWNyZXQ="
+    context = gateway.make_context("gateway", service["command"][1:])
+    options = FeedOptions(*(context.params[name] for name in FeedOptions._fields))
+
+    settings = load_gateway(Sources({}, environment("gateway", BREACHWATCH_APP_SECRET=secret), None), options)
+
+    assert list(settings.feeds) == ["app"]
+    assert f"127.0.0.1:{settings.listen.port}:{settings.listen.port}" in service["ports"]
+    assert settings.metrics_address == "0.0.0.0"
+    assert [str(settings.metrics_port)] == service["expose"]
+    with pytest.raises(SettingsError, match="the secret is empty"):
+        load_gateway(Sources({}, environment("gateway"), None), options)
+
+
+def test_prometheus_scrapes_the_gateways_on_their_port() -> None:
+    config = yaml.safe_load((ROOT / "prometheus/prometheus.yml").read_text("utf-8"))
+    (job,) = [job for job in config["scrape_configs"] if job["job_name"] == "breachwatch-gateway"]
+    (gateways,) = job["dns_sd_configs"]
+
+    assert gateways["names"] == ["gateway"]
+    assert [str(gateways["port"])] == SERVICES["gateway"]["expose"]
 
 
 @pytest.mark.parametrize("name", OURS)
@@ -231,6 +275,7 @@ def test_the_image_copies_existing_files_and_does_not_run_as_root() -> None:
 
 def test_every_health_check_asks_a_port_of_its_own_service() -> None:
     ports = {"kafka": "19092", "worker": "9300", "prometheus": "9090", "alertmanager": "9093", "grafana": "3000"}
+    ports["gateway"] = "9310"
 
     for name, port in ports.items():
         (asked,) = set(re.findall(r"(?:localhost|127\.0\.0\.1):(\d+)", shlex.join(SERVICES[name]["healthcheck"]["test"])))
