@@ -181,8 +181,8 @@ class Desk:
                 refused.append(error)
         if not done:
             raise refused[-1]
-        for error in refused:
-            self._metrics.wrote(self.file.name, error.outcome)
+        for each in refused:
+            self._metrics.wrote(self.file.name, each.outcome)
         return Outcome.WRITTEN, done
 
     async def _change(self, ticket: str, texts: Mapping[Rule, str | bool]) -> tuple[Outcome, Mapping[Rule, str | bool]]:
