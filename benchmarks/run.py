@@ -35,6 +35,7 @@ SCRIPTS: Final[dict[str, tuple[str, str]]] = {
     "business_time": ("", ""),
     "decode": ("", ""),
     "turn": ("1500", "500"),
+    "cycle": ("", "--events 4000 --rounds 1"),
     "throughput": ("", "--tickets 4000 --rounds 1"),
     "lateness": ("", "--tickets 20000 --rate 1000 --seconds 10"),
     "storm": ("", "--deadlines 5000"),
@@ -50,7 +51,7 @@ SCRIPTS: Final[dict[str, tuple[str, str]]] = {
     "metrics": ("", "100000"),
 }
 """Each benchmark: with what it is run, and with what it is quick."""
-COMPARED: Final = ("apply", "business_time", "turn", "throughput")
+COMPARED: Final = ("apply", "business_time", "turn", "cycle", "throughput")
 """Measured of the source as well when there is a wheel."""
 
 
