@@ -26,7 +26,7 @@ from stream.runtime.recovery.outputs import ORIGIN
 from stream.runtime.settings import ClockMode
 from stream.runtime.timers import TimerQueue
 from stream.sla.codec import codec
-from stream.sla.effects import TIMER, Kind
+from stream.sla.effects import ROUTINE, TIMER, Kind
 from stream.sla.engine import Engine, Outcome, Step
 from stream.sla.policy.date_problems import WrongDate, wrong_dates
 from stream.wire.decode import Rejected, RejectReason, Tick, conflicting, decode
@@ -79,6 +79,8 @@ class Stop(Enum):
     """It goes on after ``UnitOfWork.resumed``."""
 
 
+_OUTCOMES: Final = frozenset([kind for kind in Kind if kind not in ROUTINE and kind is not Kind.RETRACTED])
+"""Kinds of which no effect is routine: nearly all that is emitted where routine effects are off."""
 _BREACHED: Final = Kind.BREACHED
 _DONE: Final = Stop.DONE
 _FULL: Final = Stop.FULL
@@ -424,7 +426,7 @@ class UnitOfWork:
         self._shard.timers.set(key, step.wake_at)
         self._shard.expirations.set(key, expiration(step.state.ended, self._settings.retention, self._shard.watermark))
         for effect in step.effects:
-            if self._outcomes_only and effect.routine:
+            if self._outcomes_only and effect.kind not in _OUTCOMES and effect.routine:
                 continue
             # A ticket is woken by the time that deadlines go by, which lags behind the time at which we notice.
             self.effects.append(effect if detected_at is None else msgspec.structs.replace(effect, detected_at=detected_at))
