@@ -8,22 +8,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from stream.observe.metrics.open_counts import OpenCommitmentCounts  # noqa: TC001  a compiled named tuple reads its types
 from stream.runtime.partition.lifecycle import Lifecycle, State
 from stream.runtime.partition.recent import Recent
+from stream.runtime.recovery.changelog import Changelog  # noqa: TC001
 from stream.runtime.recovery.checkpoint import Checkpoint, Gap, with_gap
+from stream.runtime.recovery.outputs import Outputs  # noqa: TC001
 from stream.runtime.settings import ClockMode
+from stream.runtime.timers import TimerQueue  # noqa: TC001
 from stream.sla.doubt import Doubt
 from stream.sla.effects import ProvisionalReason
 
 if TYPE_CHECKING:
     from faust.types import TP
 
-    from stream.observe.metrics.open_counts import OpenCommitmentCounts
     from stream.runtime.partition.sweep import Sweep
-    from stream.runtime.recovery.changelog import Changelog
-    from stream.runtime.recovery.outputs import Outputs
     from stream.runtime.settings import Settings
-    from stream.runtime.timers import TimerQueue
     from stream.sla.policy.date_problems import WrongDate
     from stream.sla.policy.spelling import Misspelling
 
