@@ -46,6 +46,7 @@ from stream.runtime.kafka.topics import Topics
 from stream.runtime.kafka.transport import write
 from stream.runtime.partition.commit import WorkerContext, process_and_commit
 from stream.runtime.partition.shard import Logs, Shard, TicketIndex
+from stream.runtime.partition.ticket_lists import TicketLists
 from stream.runtime.recovery.changelog import Changelog
 from stream.runtime.recovery.checkpoint import Checkpoint
 from stream.runtime.recovery.outputs import Outputs
@@ -233,7 +234,7 @@ def worker(
     for topic in (topics.breaches, topics.escalations, topics.rejected):
         written.found(topic, 0, 0)
     changes = Changelog(elsewhere, "bench-tickets-changelog", 0, changelog, elsewhere)  # type: ignore[arg-type]
-    index = TicketIndex(TimerQueue(), TimerQueue(), metrics.open_commitments.begin(0))
+    index = TicketIndex(TimerQueue(), TimerQueue(), metrics.open_commitments.begin(0), TicketLists())
     shard = Shard(settings, TP(topics.events, 0), elsewhere.tickets, index, Logs(written, changes), Checkpoint())
     return context, shard, (outputs, changelog)
 

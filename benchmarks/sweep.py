@@ -37,6 +37,7 @@ from stream.runtime.partition.commit import WorkerContext, process_and_commit
 from stream.runtime.partition.shard import Logs, Shard, TicketIndex
 from stream.runtime.partition.sweep import Sweep
 from stream.runtime.partition.task import PartitionTask
+from stream.runtime.partition.ticket_lists import TicketLists
 from stream.runtime.recovery.checkpoint import Checkpoint
 from stream.runtime.settings import load as load_settings
 from stream.runtime.timers import TimerQueue
@@ -151,9 +152,9 @@ class Worker:
         self.ends = [0] * PARTITIONS
 
     def _shard(self, number: int, table: dict[bytes, bytes]) -> Shard:
-        index = TicketIndex(TimerQueue(), TimerQueue(), self.metrics.open_commitments.begin(number))
+        index = TicketIndex(TimerQueue(), TimerQueue(), self.metrics.open_commitments.begin(number), TicketLists())
         for key, state in table.items():
-            wake_at, _, standing = codec.peek(state)
+            wake_at, _, standing, _ = codec.peek(state)
             index.open_counts.add(standing)
             index.timers.set(key, wake_at)
         nowhere: Any = self.broker

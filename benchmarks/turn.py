@@ -34,6 +34,7 @@ from stream.runtime.kafka.positions import Batch
 from stream.runtime.kafka.topics import Topics
 from stream.runtime.partition.commit import WorkerContext, process_and_commit
 from stream.runtime.partition.shard import Logs, Shard, TicketIndex
+from stream.runtime.partition.ticket_lists import TicketLists
 from stream.runtime.recovery.checkpoint import Checkpoint
 from stream.runtime.settings import load as load_settings
 from stream.runtime.timers import TimerQueue
@@ -181,7 +182,7 @@ async def _whole(engine: Engine, batches: list[list[Any]], times: Times) -> None
         clients=nowhere,
         suspension_detector=nowhere,
     )
-    index = TicketIndex(TimerQueue(), TimerQueue(), metrics.open_commitments.begin(0))
+    index = TicketIndex(TimerQueue(), TimerQueue(), metrics.open_commitments.begin(0), TicketLists())
     shard = Shard(context.settings, TP("ticket-events", 0), {}, index, Logs(nowhere, nowhere), Checkpoint())
     end = 0
     for records in batches:

@@ -37,12 +37,14 @@ Every setting of a worker can be given in three ways:
 3. a key in a TOML file, such as `session_timeout = "10s"`.
 
 A flag overrides the environment, and the environment overrides the file.
-The file is `breachwatch.toml` in the working directory, or the file named by `--config` or `BREACHWATCH_CONFIG`.
+The settings file is `breachwatch.toml` in the working directory, or the file named by `--config` or `BREACHWATCH_CONFIG`.
 Write durations as `200ms`, `5s`, `1m`, `1h` or `30d`.
 
 All workers of a group need the same `app_id`, `topic_prefix`, `partitions`, `clock`, `history`, `retention` and policies.
-They also need the same `late_after` and `settling`.
-`breachwatch publish`, `breachwatch topics` and `breachwatch deploy` read `tls`, `ssl_*` and `sasl_*` from the environment.
+They also need the same `late_after`, `settling` and `feed_lag_limit`.
+Every command that connects to Kafka reads its settings in the same three ways; `tls`, `ssl_*` and `sasl_*` have no flag there.
+`BREACHWATCH_TOKEN_FILE` and `BREACHWATCH_SASL_PASSWORD_FILE` name a file that has the secret instead.
+A worker warns of a variable that looks like a misspelt setting.
 
 | key | flag | variable | default | meaning |
 |---|---|---|---|---|

@@ -38,6 +38,7 @@ def board() -> Json:
             Row("In and out", 8, _traffic()),
             Row("How late", 8, _lateness()),
             Row("", 8, _waiting()),
+            Row("Feeds", 8, _feeds()),
             Row("Partitions", 8, _partitions()),
             Row("Deployments", 8, _deployments()),
             Row("Machine", 8, _machine()),
@@ -202,6 +203,53 @@ def _waiting() -> list[Json]:
             ),
             roof=10,
             runbook="SLADetectorStalled",
+        ),
+    ]
+
+
+def _feeds() -> list[Json]:
+    clock = f"on (job, instance) group_right () (0 * sla_feed_complete_timestamp_seconds{{{WHICH}}})"
+    return [
+        graph(
+            8,
+            "Feeds behind the clock",
+            "By source whose ticks have a state: how long ago the feed was complete. Above the limit, breaches of its tickets "
+            "are provisional.",
+            "s",
+            Query(
+                f"max by (source) (sla_clock_timestamp_seconds{{{WHICH}}} + {clock} - "
+                f"sla_feed_complete_timestamp_seconds{{{WHICH}}})",
+                "{{source}}",
+            ),
+            Query(f"max(sla_feed_lag_limit_seconds{{{WHICH}}})", "limit"),
+            dashed="limit",
+            runbook="SLAFeedLagging",
+        ),
+        table(
+            8,
+            "Feeds",
+            "By source: the newest event, and up to when the feed is complete; whether the helpdesk has newer events, or does "
+            "not answer.",
+            Column("newest event", f"max by (source) (sla_feed_received_timestamp_seconds{{{WHICH}}}) * 1000", "dateTimeAsIso"),
+            Column(
+                "complete up to", f"min by (source) (sla_feed_complete_timestamp_seconds{{{WHICH}}}) * 1000", "dateTimeAsIso"
+            ),
+            Column("lagging", f'max by (source) (sla_feed_state{{feed_state="lagging", {WHICH}}})', "none"),
+            Column("unreachable", f'max by (source) (sla_feed_state{{feed_state="unreachable", {WHICH}}})', "none"),
+            keys={"source": 140},
+            sort=("complete up to", False),
+            links={"source": ("Runbook", "${docs}/runbooks/SLAFeedUnreachable.md")},
+        ),
+        graph(
+            8,
+            "Provisional breaches",
+            "Tickets that wait for their feed, and breaches per interval that were provisional when they were published.",
+            "short",
+            Query(f"sum by (source) (sla_feed_waiting_tickets{{{WHICH}}})", "waiting: {{source}}"),
+            Query(f"sum(increase(sla_provisional_breaches_total{{{WHICH}}}[{RATE}]))", "breaches"),
+            Query(f"sum(increase(sla_provisional_escalations_total{{{WHICH}}}[{RATE}]))", "levels"),
+            roof=5,
+            runbook="SLAFeedSilent",
         ),
     ]
 

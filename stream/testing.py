@@ -24,7 +24,7 @@ with their reason. ``docs/guides/stories.md`` has the phrases.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -32,12 +32,15 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
+import yaml
 
+from stream.documents.document import PolicyError
 from stream.language.policies import load, shipped
 from stream.language.zones import read_tzinfo
 from stream.sla.effects import KINDS, Effect
 from stream.sla.engine import Engine
 from stream.sla.events import Event
+from stream.sla.feed_state import FeedState
 from stream.sla.playback import Playback
 from stream.wire.decode import decode
 from stream.wire.effect import encode_event
@@ -47,6 +50,8 @@ if TYPE_CHECKING:
     from stream.sla.policy.resolve import PolicySet
 
 MICROS: Final = 1_000_000
+SOURCE: Final = "story"
+"""The source of the events of a story."""
 
 
 class StoryError(ValueError):
@@ -71,7 +76,7 @@ def local(micros: int, zone: str = "UTC") -> str:
 
 def event(number: int, at: int, type_: str, **more: Any) -> Event:
     """Return an event with the id ``e<number>`` of the source ``story``. ``at``: epoch microseconds."""
-    return Event(at=at, id=f"e{number}", type=type_, source="story", **more)  # type: ignore[arg-type]
+    return Event(at=at, id=f"e{number}", type=type_, source=SOURCE, **more)  # type: ignore[arg-type]
 
 
 _ACTORS = r"(customer|agent|bot|vendor|system)"
@@ -107,6 +112,17 @@ _PHRASES: Final[tuple[tuple[str, _Build], ...]] = (
 )
 
 
+_FEED: Final = {
+    "is complete": FeedState.COMPLETE,
+    "lags": FeedState.LAGGING,
+    "is unreachable": FeedState.UNREACHABLE,
+    "ends": FeedState.ENDED,
+}
+_Stated = tuple[int, str, FeedState]
+"""How a feed stands: at which instant (epoch microseconds), of which source."""
+_OF_A_FEED: Final = re.compile(rf"feed(?: (\S+?))? ({'|'.join(_FEED)})")
+
+
 def phrase(text: str) -> dict[str, Any]:
     """Return the arguments for ``event`` that a phrase stands for. Raises StoryError for an unknown phrase."""
     for pattern, build in _PHRASES:
@@ -128,6 +144,20 @@ class Deploy:
 
 
 @dataclass(frozen=True, slots=True)
+class StoryTick:
+    """A tick on the way. Instants are epoch microseconds."""
+
+    place: int
+    """After so many events of the feed."""
+    at: int
+    """When it comes."""
+    source: str
+    state: FeedState
+    complete: int
+    """Up to when the feed of the source is complete."""
+
+
+@dataclass(frozen=True, slots=True)
 class Story:
     """A story: its feed and the expected effects."""
 
@@ -141,6 +171,7 @@ class Story:
     watching: frozenset[str] = field(default_factory=frozenset)
     chatty: bool = False
     deploys: tuple[Deploy, ...] = ()
+    ticks: tuple[StoryTick, ...] = ()
 
     def lines(self, effects: Iterable[Effect]) -> tuple[str, ...]:
         """Return effects as lines of ``then``: those that are watched and not retracted, in order of their instants."""
@@ -158,6 +189,8 @@ class Story:
                 continue
             team = f"assigned to {effect.assign_to}" if effect.assign_to else ""
             why = "" if effect.deployment is None else f"({effect.reason})"
+            if effect.provisional:
+                why = f"({effect.provisional_reason})"
             words = [name, effect.kind.partition(".")[2], effect.level, team, why]
             lines.append(f"{local(effect.at, self.zone)}: {' '.join(word for word in words if word)}")
         return tuple(lines)
@@ -168,38 +201,93 @@ _KEYS: Final = frozenset(
 )
 
 
+_REQUIRED: Final = ("story", "policies", "happens", "until", "then")
+
+
+def read_stories(file: Path) -> list[dict[str, Any]]:
+    """The stories of a YAML file, as ``read_story`` takes them. Raises StoryError and OSError."""
+    try:
+        # Everything is text, so that ``yes`` and ``2026-11-16`` remain what they look like.
+        stories = yaml.load(file.read_text("utf-8"), Loader=yaml.BaseLoader)  # noqa: S506  text only
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise StoryError(f"it is not YAML: {error}") from error
+    if not isinstance(stories, list) or not all(isinstance(story, dict) for story in stories):
+        raise StoryError("a file of stories is a YAML list, each item of which begins with `- story: NAME`")
+    return stories
+
+
 def read_story(data: Mapping[str, Any], folder: Path) -> Story:
     """Read a story. Raises StoryError, or PolicyError for its policies."""
     unknown = set(data) - _KEYS
     if unknown:
-        raise StoryError(f"{data.get('story')!r}: unknown keys {sorted(unknown)}")
+        raise StoryError(f"{data.get('story')!r}: unknown keys {sorted(unknown)}; known: {', '.join(sorted(_KEYS))}")
+    if missing := [key for key in _REQUIRED if key not in data]:
+        raise StoryError(f"{data.get('story')!r}: the keys {', '.join(missing)} are missing")
+    try:
+        return _read(data, folder)
+    except (StoryError, TypeError, AttributeError, ValueError, IndexError) as error:
+        if isinstance(error, PolicyError):
+            raise
+        raise StoryError(f"{data['story']!r}: {error}") from error
+
+
+def _read(data: Mapping[str, Any], folder: Path) -> Story:
     zone = data.get("zone", "UTC")
-    feed: list[tuple[str, Event]] = []
-    for number, item in enumerate(data["happens"], start=1):
-        ((when, phrases),) = item.items()
+    happenings: list[Event | _Stated] = []
+    for number, (when, phrases) in enumerate(_dated(data["happens"], "happens"), start=1):
         for part in [phrases] if isinstance(phrases, str) else phrases:
-            made = event(len(feed) + 1, instant(when, zone), seq=number, **phrase(part))
+            if stated := _OF_A_FEED.fullmatch(part):
+                happenings.append((instant(when, zone), stated[1] or SOURCE, _FEED[stated[2]]))
+                continue
+            made = event(len(happenings) + 1, instant(when, zone), seq=number, **phrase(part))
             if made.type == "ticket.created":
                 made = msgspec.structs.replace(made, fields=dict(data.get("ticket", {})))
-            feed.append(("T-1", _over_the_wire(made)))
+            happenings.append(_over_the_wire(made))
     if order := data.get("arrives"):
-        feed = [feed[int(number) - 1] for number in order]
+        happenings = [happenings[int(number) - 1] for number in order]
+    feed, ticks = _feed(happenings)
     then = []
-    for item in data["then"]:
-        ((when, effects),) = item.items()
+    for when, effects in _dated(data["then"], "then"):
         then += [f"{local(instant(when, zone), zone)}: {part}" for part in ([effects] if isinstance(effects, str) else effects)]
     files = [_policy_path(name, folder) for name in data["policies"]]
     return Story(
         name=data["story"],
         policies=load(files),
         zone=zone,
-        feed=tuple(feed),
+        feed=feed,
         until=instant(data["until"], zone),
         expected=tuple(then),
         watching=frozenset(data.get("watching", ())),
         chatty=str(data.get("chatty", "no")).lower() in ("yes", "true"),
         deploys=_read_deploys(data.get("deploys", ()), [(file.name, file.read_text("utf-8")) for file in files], folder, zone),
+        ticks=ticks,
     )
+
+
+def _feed(happenings: list[Event | _Stated]) -> tuple[tuple[tuple[str, Event], ...], tuple[StoryTick, ...]]:
+    """The events and ticks of what happens, in the order in which it arrives. ``feed is complete`` means up to that instant."""
+    feed: list[tuple[str, Event]] = []
+    ticks: list[StoryTick] = []
+    complete: dict[str, int] = {}
+    for happening in happenings:
+        if isinstance(happening, Event):
+            feed.append(("T-1", happening))
+            continue
+        at, source, state = happening
+        if state is FeedState.COMPLETE:
+            complete[source] = at
+        elif source not in complete:
+            raise StoryError(f"{local(at)}: the feed {source} must be complete before it can be anything else")
+        ticks.append(StoryTick(len(feed), at, source, state, complete[source]))
+    return tuple(feed), tuple(ticks)
+
+
+def _dated(items: Iterable[Mapping[str, Any]], part: str) -> Iterator[tuple[str, Any]]:
+    for item in items:
+        if not isinstance(item, Mapping) or len(item) != 1:
+            example = "2026-11-16 10:00: agent answers"
+            raise StoryError(f"{part}: {item!r} is not an instant with what happens then, such as `{example}`")
+        yield from item.items()
 
 
 _Files = list[tuple[str, str]]
@@ -210,8 +298,7 @@ def _read_deploys(items: Iterable[Mapping[str, Any]], files: _Files, folder: Pat
     found: list[Deploy] = []
     held: list[tuple[int | None, _Files]] = [(None, files)]
     """The sets on the timeline, each with the instant from which it holds."""
-    for item in items:
-        ((when, what),) = item.items()
+    for when, what in _dated(items, "deploys"):
         at = holds_from = instant(when, zone)
         if what == "undo":
             (since, _), files = held[-1], held[-2][1] if len(held) > 1 else []
@@ -250,15 +337,24 @@ def play(story: Story) -> list[Effect]:
     """Return every effect of the story's feed, in the order in which the engine emits them."""
     playback = Playback(Engine(story.policies))
     effects: list[Effect] = []
-    deploys = list(story.deploys)
-    for ticket, happening in story.feed:
+    deploys, ticks = list(story.deploys), list(story.ticks)
+    for place, (ticket, happening) in enumerate(story.feed):
+        while ticks and ticks[0].place <= place:
+            effects += _tick(playback, ticks.pop(0))
         while deploys and deploys[0].at <= happening.at:
             effects += _deploy(playback, deploys.pop(0))
         effects += playback.event(ticket, happening)
+    for tick in ticks:
+        effects += _tick(playback, tick)
     for deploy in deploys:
         effects += _deploy(playback, deploy)
     effects += playback.tick(story.until)
     return effects
+
+
+def _tick(playback: Playback, tick: StoryTick) -> list[Effect]:
+    passed = list(playback.tick(tick.at))  # a clock goes on while a feed lags
+    return [*passed, *playback.tick(tick.complete, tick.source, tick.state)]
 
 
 def _deploy(playback: Playback, deploy: Deploy) -> list[Effect]:

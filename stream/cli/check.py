@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of lines.")
 @click.pass_context
 def command(ctx: click.Context, files: tuple[str, ...], *, strict: bool, as_json: bool) -> None:
-    """Check policy FILES as one set. The name of a shipped policy, such as batoi, stands for its file.
+    """Check policy FILES as one set. The name of a shipped policy, such as batoi, stands for its file; - is standard input.
 
     Every problem is printed as FILE:LINE: PLACE: MESSAGE. The exit status is 0 if the files are usable. It is 1 if they have
     errors, or, with --strict, warnings.

@@ -12,8 +12,9 @@ import msgspec
 from stream.cli.ask_workers import ask_workers
 from stream.cli.deploy_options import Wanted, epoch_now
 from stream.cli.deploy_view import Report, listed, since
-from stream.cli.installation import Installation, installation_options
+from stream.cli.installation import Installation
 from stream.cli.options import instant
+from stream.cli.setting_options import setting_options
 from stream.deployments.export import ExportError, export_line, read_export_log, read_export_records
 from stream.deployments.facts import Code, Severity
 from stream.deployments.proposal import LEAD, Author, Proposal, stamped
@@ -50,7 +51,7 @@ def _accepted(_: click.Context, __: click.Parameter, text: str) -> int | None:
 
 @click.command("deploy")
 @click.argument("files", nargs=-1, type=click.Path())
-@installation_options
+@setting_options("broker", "app_id", "topic_prefix", "token")
 @click.option(
     "--undo",
     "undoes",
@@ -70,7 +71,6 @@ def _accepted(_: click.Context, __: click.Parameter, text: str) -> int | None:
 @click.option(
     "--ask", help="Count the effects on the open tickets of all running workers. TEXT: URL of the pages of one of them."
 )
-@click.option("--token", envvar="BREACHWATCH_TOKEN", default="", help="With --ask: setting 'token' of the workers.")
 @click.option(
     "--accept-breaches",
     callback=_accepted,

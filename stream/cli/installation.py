@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import click
 from aiokafka.errors import KafkaError
@@ -15,14 +15,13 @@ from stream.runtime.kafka.policy_log import PolicyLog, PolicyLogError
 from stream.runtime.kafka.topic_admin import verify_policies
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Sequence
+    from collections.abc import Coroutine, Sequence
 
     from stream.deployments.log import Entry
     from stream.deployments.record import Record
     from stream.runtime.kafka.policy_log import ReadLog
 
 T = TypeVar("T")
-Command = TypeVar("Command", bound="Callable[..., Any]")
 
 _UNSURE: Final = (
     "the deployment may be in the log all the same: run the command again, which reports that nothing changes if it is"
@@ -75,26 +74,3 @@ class Installation:
 
     def _log(self) -> PolicyLog:
         return PolicyLog(client_of(self.broker), topics_of(self.app_id, self.topic_prefix))
-
-
-def installation_options(function: Command) -> Command:
-    """The options that name an installation; the environment variables are those of the worker's settings."""
-    for option in (
-        click.option("--topic-prefix", envvar="BREACHWATCH_TOPIC_PREFIX", default="", help="Prefix of the topic names."),
-        click.option(
-            "--app-id",
-            envvar="BREACHWATCH_APP_ID",
-            default="breachwatch",
-            help="Setting 'app_id' of the workers.",
-            show_default=True,
-        ),
-        click.option(
-            "--broker",
-            envvar="BREACHWATCH_BROKER",
-            default="127.0.0.1:9092",
-            help="Kafka bootstrap addresses, host:port, separated by commas.",
-            show_default=True,
-        ),
-    ):
-        function = option(function)
-    return function

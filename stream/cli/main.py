@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from difflib import get_close_matches
 from importlib import import_module
 from typing import Final
 
@@ -14,14 +15,22 @@ COMMANDS: Final = {
     "demo": ("stream.demo.command", "Show everything at work on an embedded Kafka broker."),
     "broker": ("stream.cli.broker", "Run an embedded Apache Kafka broker without Docker or Java."),
     "topics": ("stream.cli.topics", "Create or check the topics."),
+    "pull": ("stream.cli.pull", "Pull ticket events from the API of a helpdesk, once or again and again."),
     "publish": ("stream.cli.publish", "Publish ticket events from a file of JSON lines."),
+    "gateway": ("stream.cli.gateway", "Receive what helpdesks send over HTTP, and publish it as ticket events."),
     "replay": ("stream.cli.replay", "Run the engine over a file and print the effects as JSON lines, without a broker."),
     "import": ("stream.cli.import_log", "Convert the exported status log of a helpdesk to ticket events."),
+    "feed": ("stream.cli.feed", "List, check and try the mappings of helpdesk payloads to ticket events."),
     "check": ("stream.cli.check", "Check policy files and list every problem with its file and line."),
     "diff": ("stream.cli.diff", "Compare policy files: what a change does, and what may be wrong with it."),
     "deploy": ("stream.cli.deploy", "Put policies in force while tickets are open; undo or rejudge."),
+    "test": ("stream.cli.test", "Run stories, the tests of a policy."),
+    "policies": ("stream.cli.policies", "List or show the policies that ship with breachwatch."),
+    "init": ("stream.cli.init", "Write the files of a first project: settings, a policy, and a story that tests it."),
     "calendar": ("stream.cli.calendar", "Query a calendar: due times, elapsed time, opening hours."),
     "explain": ("stream.cli.explain", "Explain the deadlines of a ticket: which time counted, and why."),
+    "watch": ("stream.cli.watch", "Show breaches, escalations and other effects as they are published."),
+    "rejected": ("stream.cli.rejected", "List, show and republish the records that workers have rejected."),
 }
 """Name to (module with an attribute ``command``, help line)."""
 
@@ -40,6 +49,12 @@ class _Lazy(click.Group):
         if not isinstance(command, click.Command):
             raise TypeError(f"{COMMANDS[cmd_name][0]}.command is not a click command")
         return command
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+        name = args[0] if args else ""
+        if name not in COMMANDS and (near := get_close_matches(name, COMMANDS, 1)):
+            ctx.fail(f"No such command {name!r}. Did you mean {near[0]!r}?")
+        return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         with formatter.section("Commands"):

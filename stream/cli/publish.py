@@ -7,22 +7,20 @@ import logging
 import time
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Final
 
 import click
 from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 
+from stream.cli.setting_options import setting_options
 from stream.cli.topics import client_of, no_answer, topics_of
 from stream.runtime.kafka.publisher import InvalidEventError, Pace, PacedFeed, Published, Publisher
 from stream.runtime.kafka.topic_admin import missing_input
 from stream.runtime.setting_values import micros
-from stream.runtime.settings import flag, variable
 from stream.wire.lines import open_lines
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
-
-Command = TypeVar("Command", bound="Callable[..., Any]")
+    from collections.abc import Iterable, Iterator
 
 _DEMO: Final = Path("demo")
 _APP: Final = "breachwatch"
@@ -53,14 +51,9 @@ def _span(_: click.Context, __: click.Parameter, text: str | None) -> int | None
     return span
 
 
-def _shared(name: str, default: str, text: str) -> Callable[[Command], Command]:
-    return click.option(flag(name), envvar=variable(name), default=default, show_default=True, help=text)
-
-
 @click.command("publish")
 @click.argument("file", type=click.Path(path_type=Path, allow_dash=True, dir_okay=False))
-@_shared("broker", "127.0.0.1:9092", "Kafka bootstrap addresses, host:port, separated by commas.")
-@_shared("topic_prefix", "", "Prefix of every topic name.")
+@setting_options("broker", "topic_prefix")
 @click.option(
     "--speed", callback=_speed, default="max", show_default=True, help="Seconds of event time per second, such as 60, or max."
 )

@@ -4,57 +4,31 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import re
-from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 from aiokafka.errors import KafkaError
 
+from stream.cli.setting_options import environment, setting_options
 from stream.runtime.kafka.connection import from_environment, why_not
 from stream.runtime.kafka.denied import DeniedError
-from stream.runtime.kafka.topic_admin import create, verify
+from stream.runtime.kafka.policy_log import PolicyLog, PolicyLogError
+from stream.runtime.kafka.topic_admin import create, exists, verify, verify_optional
 from stream.runtime.kafka.topics import SHORTEST_RETENTION_MS, Topics
 from stream.runtime.recovery.repartition import Cluster, RepartitionError, repartition
 from stream.runtime.settings import SettingsError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Coroutine
 
-P = ParamSpec("P")
 T = TypeVar("T")
 
 _UNIT_MS: Final = {"m": 60_000, "h": 3_600_000, "d": 86_400_000}
 
 
-def _where(function: Callable[P, T]) -> Callable[P, T]:
-    """Add the options of all subcommands. Their environment variables are those of the worker's settings."""
-    for option in (
-        click.option("--topic-prefix", envvar="BREACHWATCH_TOPIC_PREFIX", default="", help="Prefix of every topic name."),
-        click.option(
-            "--app-id",
-            envvar="BREACHWATCH_APP_ID",
-            default="breachwatch",
-            help="Setting 'app_id' of the workers: part of the names of the changelog and of the log of deployments.",
-        ),
-        click.option(
-            "--broker",
-            envvar="BREACHWATCH_BROKER",
-            default="127.0.0.1:9092",
-            help="Kafka bootstrap addresses, host:port, separated by commas.",
-        ),
-    ):
-        function = option(function)
-    return function
-
-
-_partitions: Final = click.option(
-    "--partitions",
-    envvar="BREACHWATCH_PARTITIONS",
-    type=click.IntRange(1, 4096),
-    default=4,
-    help="Number of partitions of each topic.",
-)
+_where: Final = setting_options("broker", "app_id", "topic_prefix")
+_sized: Final = setting_options("broker", "app_id", "topic_prefix", "partitions")
 
 
 def _milliseconds(_: click.Context, __: click.Parameter, text: str | None) -> int | None:
@@ -78,8 +52,7 @@ def command() -> None:
 
 
 @command.command("create")
-@_where
-@_partitions
+@_sized
 @click.option(
     "--replication", type=click.IntRange(-1, 16), default=-1, help="Number of replicas; -1: the default of the cluster."
 )
@@ -88,22 +61,24 @@ def command() -> None:
     callback=_milliseconds,
     help="Retention of records, such as 36h, 30d or forever. Default: that of the cluster.",
 )
-def _create(broker: str, app_id: str, topic_prefix: str, partitions: int, replication: int, retention: int | None) -> None:
+def _create(broker: str, app_id: str, topic_prefix: str, partitions: str, replication: int, retention: int | None) -> None:
     """Create missing topics, then check all of them. Running it again changes nothing."""
     topics = topics_of(app_id, topic_prefix)
     client = client_of(broker)
-    made = create(broker, topics, partitions=partitions, replication=replication, retention_ms=retention, client=client)
+    _refuse_names_of_others(broker, topics)
+    made = create(broker, topics, partitions=int(partitions), replication=replication, retention_ms=retention, client=client)
     for line in _answered(broker, made):
         click.echo(line)
-    _report(broker, topics, partitions)
+    _report(broker, topics, int(partitions))
 
 
 @command.command("check")
-@_where
-@_partitions
-def _check(broker: str, app_id: str, topic_prefix: str, partitions: int) -> None:
+@_sized
+def _check(broker: str, app_id: str, topic_prefix: str, partitions: str) -> None:
     """List problems of the topics and how to fix them. The exit status is 1 if there are any."""
-    _report(broker, topics_of(app_id, topic_prefix), partitions)
+    topics = topics_of(app_id, topic_prefix)
+    _refuse_names_of_others(broker, topics)
+    _report(broker, topics, int(partitions))
 
 
 @command.command("repartition")
@@ -133,9 +108,9 @@ def _repartition(broker: str, app_id: str, topic_prefix: str) -> None:
 
 
 def client_of(broker: str) -> dict[str, Any]:
-    """Return client arguments for this address; the rest come from the worker's variables. Raises click.ClickException."""
+    """Return client arguments for this address; the rest are settings of the worker. Raises click.ClickException."""
     try:
-        return from_environment(broker, os.environ)
+        return from_environment(broker, environment())
     except (SettingsError, OSError) as error:
         raise click.ClickException(str(error)) from error
 
@@ -148,11 +123,32 @@ def topics_of(app_id: str, topic_prefix: str) -> Topics:
         raise click.UsageError(str(error)) from error
 
 
+def _refuse_names_of_others(broker: str, topics: Topics) -> None:
+    """Raises click.ClickException if another installation has these names, as a worker finds out at its start."""
+
+    async def read() -> None:
+        client = client_of(broker)
+        if not await exists(broker, topics.policies, client=client):
+            return
+        try:
+            await PolicyLog(client, topics).read()
+        except DeniedError as error:
+            click.echo(f"not checked whether another installation has these names: {error}", err=True)
+
+    try:
+        _answered(broker, read())
+    except PolicyLogError as error:
+        raise click.ClickException(str(error)) from error
+
+
 def _report(broker: str, topics: Topics, partitions: int) -> None:
     problems = _answered(broker, verify(broker, topics, partitions=partitions, client=client_of(broker)))
-    for problem in problems:
+    of_optional, missing = _answered(broker, verify_optional(broker, topics, client=client_of(broker)))
+    for problem in (*problems, *of_optional):
         click.echo(problem, err=True)
-    if problems:
+    for name in missing:
+        click.echo(f"note: there is no topic {name}, which only feeds need: `breachwatch topics create` creates it", err=True)
+    if problems or of_optional:
         raise click.exceptions.Exit(1)
     each = f"{partitions} partition{'s' if partitions > 1 else ''} each, and one of {topics.policies}"
     click.echo(f"all {len(topics.specs())} topics on {broker} are correct, with {each}")

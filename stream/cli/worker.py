@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Final, NoReturn
 
 import click
 
+from stream.cli.log_lines import log_to_stderr
 from stream.cli.options import settings_flags
-from stream.runtime.settings import SettingsError, from_command
+from stream.runtime.settings import SettingsError, from_command, misspelt_variables
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,38 +30,13 @@ def command(config: Path | None, **flags: str | None) -> None:
     from stream.runtime.preflight import RefusedError
     from stream.runtime.worker import run
 
-    _log_to_stderr()
+    log_to_stderr(settings.log_format)
+    for warning in misspelt_variables(os.environ):
+        logging.getLogger(__name__).warning(warning)
     try:
         run(settings)
     except RefusedError as error:
         _refuse(error.what, error.problems)
-
-
-class _RateLimit(logging.Filter):
-    """Passes at most one line per second from libraries. While a broker is away, they log every attempt of every request."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._last = 0.0
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        if record.name.startswith("stream") or record.levelno >= logging.CRITICAL:
-            return True
-        if record.created - self._last < 1:
-            return False
-        self._last = record.created
-        return True
-
-
-def _log_to_stderr() -> None:
-    handler = logging.StreamHandler()
-    handler.addFilter(_RateLimit())
-    text = "%(asctime)s %(levelname)s %(name)s: %(message)s"
-    logging.basicConfig(level=logging.WARNING, format=text, handlers=[handler], force=True)
-    logging.getLogger("stream").setLevel(logging.INFO)
-    # Below this level, they log every step of a rebalance.
-    for library in ("faust", "mode", "aiokafka"):
-        logging.getLogger(library).setLevel(logging.ERROR)
 
 
 def _refuse(what: str, problems: list[str]) -> NoReturn:

@@ -142,8 +142,11 @@ class Broker:
         logs = self.data / "kafka"
         if self.data.is_dir() and any(self.data.iterdir()) and not (self.data / "server.properties").exists():
             raise BrokerError(f"{self.data} has files that are not a broker's data: use an empty or new folder")
-        logs.mkdir(parents=True, exist_ok=True)
-        self._lock = (self.data / "lock").open("w")
+        try:
+            logs.mkdir(parents=True, exist_ok=True)
+            self._lock = (self.data / "lock").open("w")
+        except OSError as error:
+            raise BrokerError(f"{self.data} cannot be used as a folder of data: {error.strerror}") from error
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

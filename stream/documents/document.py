@@ -25,6 +25,8 @@ Where = tuple[str | int, ...]
 Report = Callable[[Where, str], None]
 """Reports a problem: its place, relative to the data of the reader, and a message with the problem and the remedy."""
 
+_MOST_BYTES: Final = 16 << 20
+"""Of a file: a device has no end."""
 _MAX_NODES: Final = 100_000
 """Limits a document, because aliases can make a short file expand without end. Real files are far smaller."""
 
@@ -64,12 +66,16 @@ class Problem:
         return place + ("warning: " if self.severity is Severity.WARNING else "") + self.message
 
 
-class PolicyError(Exception):
-    """The policy files are not usable. ``problems`` has every problem found, including warnings."""
+class DocumentError(Exception):
+    """Files are not usable. ``problems`` has every problem found, including warnings."""
 
     def __init__(self, problems: tuple[Problem, ...]) -> None:
         super().__init__("\n".join(map(str, problems)))
         self.problems = problems
+
+
+class PolicyError(DocumentError):
+    """The policy files are not usable."""
 
 
 @dataclass(slots=True)
@@ -105,12 +111,18 @@ def written(where: Where) -> str:
 def read_document(path: Path) -> Document:
     """Read one file. ``problems`` has its problems: unreadable, not UTF-8, not YAML, a duplicate key. Never raises."""
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        with path.open("rb") as file:
+            raw = file.read(_MOST_BYTES + 1)
+        text = raw.decode("utf-8-sig")
     except OSError as error:
         message = f"cannot be read: {error.strerror or error}"
     except UnicodeDecodeError as error:
         message = f"is not UTF-8 text: {error.reason} at byte {error.start}"
     else:
+        if len(raw) > _MOST_BYTES:
+            document = Document(str(path))
+            document.error((), f"has more than {_MOST_BYTES >> 20} MiB")
+            return document
         return parse_document(text, str(path))
     document = Document(str(path))
     document.error((), message)

@@ -103,7 +103,7 @@ def shipped(name: str) -> Path:
     """
     path = _SHIPPED / f"{name.removesuffix('.yaml')}.yaml"
     if path.name not in {file.name for file in _SHIPPED.glob("*.yaml")}:
-        raise ValueError(f"no policy {name!r} ships with breachwatch; there are: {_shipped_names()}")
+        raise ValueError(f"no policy {name!r} ships with breachwatch; there are: {', '.join(shipped_names())}")
     return path
 
 
@@ -121,16 +121,18 @@ def policy_file(name: str | Path) -> Path:
     return path
 
 
-def _shipped_names() -> str:
-    return ", ".join(sorted(file.stem for file in _SHIPPED.glob("*.yaml")))
+def shipped_names() -> list[str]:
+    """The names of the policies that ship with breachwatch."""
+    return sorted(file.stem for file in _SHIPPED.glob("*.yaml"))
 
 
 def _read(name: str | Path) -> Document:
-    path = policy_file(name)
+    path = Path("/dev/stdin") if str(name) == "-" else policy_file(name)
     if path.exists() or path.suffix in _SUFFIXES:
         return read_document(path)
     document = Document(str(path))
-    document.error((), f"there is no such file, and no such policy ships with breachwatch; there are: {_shipped_names()}")
+    there = ", ".join(shipped_names())
+    document.error((), f"there is no such file, and no such policy ships with breachwatch; there are: {there}")
     return document
 
 

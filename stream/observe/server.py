@@ -21,17 +21,14 @@ from typing import TYPE_CHECKING, Any, Final
 from aiohttp import web
 
 from stream.deployments.snapshot import MAX_BYTES
+from stream.observe.bounded_server import BoundedServer, response_of
 from stream.observe.pages.routes import HEALTH, METRICS, Request, Routes
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-
     from stream.observe.pages.site import Answer
 
 _PAGE_THREADS: Final = 4
 _METRICS_THREADS: Final = 2
-_WORTH_COMPRESSING: Final = 1_400
-"""Bytes of a body that fit into one packet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +68,7 @@ class Server:
     async def _serve(self) -> None:
         self._loop, self._closed = asyncio.get_running_loop(), asyncio.Event()
         bounds = self._bounds
-        server: _BoundedServer = _BoundedServer(
+        server: BoundedServer = BoundedServer(
             self._handle, bounds.connections, request_factory=_request, keepalive_timeout=bounds.idle_seconds, access_log=None
         )
         runner = web.ServerRunner(server, shutdown_timeout=1)
@@ -99,7 +96,7 @@ class Server:
                 async with asyncio.timeout(self._bounds.transfer_seconds):
                     given = given._replace(body=await request.read())
             answer = await self._answer(given)
-        response = _response(answer, request.headers.get("Accept-Encoding", ""))
+        response = response_of(answer, request.headers.get("Accept-Encoding", ""))
         try:
             async with asyncio.timeout(self._bounds.transfer_seconds):
                 await response.prepare(request)
@@ -122,59 +119,6 @@ def serve(address: str, port: int, routes: Routes, bounds: Bounds = Bounds()) ->
     return Server(socket.create_server((address, port), family=family), routes, bounds)
 
 
-class _BoundedServer(web.Server):
-    """Closes connections so that there are at most ``most``."""
-
-    def __init__(self, handle: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]], most: int, **options: Any) -> None:
-        super().__init__(self._answer, **options)
-        self._handle = handle
-        self._most = most
-        self._open: dict[web.RequestHandler, asyncio.Transport] = {}
-        """The oldest first."""
-        self._busy: set[web.RequestHandler] = set()
-        """Those with a request that is being answered."""
-
-    async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
-        self._busy.add(request.protocol)
-        try:
-            return await self._handle(request)
-        finally:
-            self._busy.discard(request.protocol)
-
-    def connection_made(self, handler: web.RequestHandler, transport: asyncio.Transport) -> None:
-        super().connection_made(handler, transport)
-        self._open[handler] = transport
-        if len(self._open) > self._most:
-            waiting = next((one for one in self._open if one not in self._busy), handler)
-            self._open.pop(waiting).abort()
-
-    def connection_lost(self, handler: web.RequestHandler, exc: BaseException | None = None) -> None:
-        super().connection_lost(handler, exc)
-        self._open.pop(handler, None)
-
-
 def _request(message: Any, payload: Any, protocol: Any, writer: Any, task: Any) -> web.BaseRequest:
     loop = asyncio.get_running_loop()
     return web.BaseRequest(message, payload, protocol, writer, task, loop, client_max_size=MAX_BYTES)
-
-
-def _response(answer: Answer, accept_encoding: str) -> web.Response:
-    response = web.Response(status=answer.status, body=answer.body)
-    response.headers["Content-Type"] = answer.content_type
-    response.headers["X-Content-Type-Options"] = "nosniff"
-    response.headers["Server"] = "breachwatch"
-    for name, value in answer.headers:
-        response.headers[name] = value
-    if len(answer.body) >= _WORTH_COMPRESSING:
-        response.headers.add("Vary", "Accept-Encoding")
-        if _accepts_gzip(accept_encoding):
-            response.enable_compression(web.ContentCoding.gzip)
-    return response
-
-
-def _accepts_gzip(accept_encoding: str) -> bool:
-    for part in accept_encoding.lower().split(","):
-        coding, _, parameter = part.partition(";")
-        if coding.strip() in ("gzip", "*"):
-            return parameter.replace(" ", "") not in ("q=0", "q=0.0", "q=0.00", "q=0.000")
-    return False

@@ -12,6 +12,8 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from stream.observe.metrics import catalogue as names
+from stream.runtime.feed_views import feed_health
+from stream.sla.feed_health import REASONS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -55,6 +57,30 @@ class Gauges(Collector):
         yield from (unsent, lag, tickets, waiting, left, swept, lost)
 
 
+class FeedGauges(Collector):
+    """Collects what a worker knows of the feeds of its sources."""
+
+    def __init__(self, shards: Callable[[], list[Shard]], lag_limit: int) -> None:
+        """``lag_limit`` in microseconds."""
+        self._shards: Final = shards
+        self._lag_limit: Final = lag_limit
+
+    def collect(self) -> Iterator[Metric]:
+        """The current values. A partition that catches up does not know yet how a feed stands."""
+        received, complete = _gauge(names.FEED_RECEIVED), _gauge(names.FEED_COMPLETE)
+        state, waiting = _gauge(names.FEED_STATE), _gauge(names.FEED_WAITING)
+        health = feed_health(self._shards())
+        for source, one in health.items():
+            if one.received is not None:
+                received.add_metric((source,), one.received / 1e6)
+            if one.feed is not None:
+                complete.add_metric((source,), one.feed.complete / 1e6)
+                waiting.add_metric((source,), one.waiting)
+                for each in REASONS:
+                    state.add_metric((source, each.value), one.feed.state is each)
+        yield from (received, complete, state, waiting, _number(names.FEED_LAG_LIMIT, self._lag_limit / 1e6))
+
+
 class TopicGauges(Collector):
     """Collects what a worker knows of its topics."""
 
@@ -65,6 +91,7 @@ class TopicGauges(Collector):
         """The current values."""
         yield _number(names.UNREAD_PARTITIONS, self._watch.unread)
         yield _number(names.TOPICS_MISSING, self._watch.missing)
+        yield _number(names.TOPIC_SETTINGS_WRONG, len(self._watch.unsafe))
 
 
 class DeploymentGauges(Collector):

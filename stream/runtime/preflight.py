@@ -111,9 +111,14 @@ async def check_topics(settings: Settings) -> None:
             log.warning(text, bootstrap, error, refusal.text, wait)
         await asyncio.sleep(wait)
         wait = min(2 * wait, _LONGEST_WAIT)
-    if problems := found.problems(settings.partitions):
+    growth = found.growth(settings.partitions)
+    problems = found.problems(settings.partitions)
+    if growth and found.tickets_in != settings.partitions:
+        # A worker with the new number has the tickets of other events in its partitions.
+        problems.insert(0, growth)
+    if problems:
         raise RefusedError("the topics are wrong", problems)
-    if growth := found.growth(settings.partitions):
+    if growth:
         # Not a reason to leave the tickets without a worker: events that are still in the partitions from before are processed,
         # which `breachwatch topics repartition` needs.
         log.error("%s", growth)

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import tomllib
 from dataclasses import dataclass, field, fields
+from difflib import get_close_matches
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from stream.observe.pages.ticket_links import ticket_url
 from stream.runtime import setting_values as read
 
 if TYPE_CHECKING:
@@ -19,6 +21,10 @@ if TYPE_CHECKING:
 
 PREFIX: Final = "BREACHWATCH_"
 CONFIG_FILE: Final = "breachwatch.toml"
+TABLES: Final = ("gateway", "pull", "notify", "writeback")
+"""Tables of the file with the settings of other commands: ``stream.runtime.table_settings``."""
+_ALIKE: Final = 0.85
+"""How alike two names of variables are, from 0 to 1, before one is taken for a misspelling of the other."""
 
 
 class ClockMode(StrEnum):
@@ -28,6 +34,13 @@ class ClockMode(StrEnum):
     """The machine's clock, after a partition has caught up with the events published while the worker was away."""
     EVENT = "event"
     """The time of the newest event or tick. For recorded feeds, the demo and tests."""
+
+
+class LogFormat(StrEnum):
+    """The form of the lines that a worker logs."""
+
+    TEXT = "text"
+    JSON = "json"
 
 
 class SettingsError(Exception):
@@ -90,7 +103,7 @@ class Settings:
         read.span("0s", "24h"), "5m", "Events whose time is further ahead of the worker's clock than this are rejected."
     )
     history: int = _setting(
-        read.whole(1, 10_000), "200", "Number of events kept for each ticket, so that a late event can be put in its place."
+        read.whole(2, 10_000), "200", "Number of events kept for each ticket, so that a late event can be put in its place."
     )
     late_after: int = _setting(
         read.span("0s", "1d"),
@@ -102,6 +115,12 @@ class Settings:
         read.span("0s", "10m"),
         "10s",
         "How long a worker waits after an old event for more of its ticket before it publishes what they show of the past.",
+    )
+    feed_lag_limit: int = _setting(
+        read.span("1m", "1d"),
+        "5m",
+        "How old the completeness of a watched feed may be. Breaches for which it is older are provisional until the feed is "
+        "complete up to them. Several times the interval of its ticks; only feeds whose ticks have a state are watched.",
     )
     retention: int | None = _setting(
         read.retention,
@@ -132,6 +151,15 @@ class Settings:
         read.token,
         "",
         "Bearer token or password that the pages and /metrics require. Without it they are open to everybody.",
+    )
+    ticket_url: str = _setting(
+        ticket_url,
+        "",
+        "Address of a ticket in the helpdesk, for links from the pages: {number} is the part of its name after the last slash, "
+        "{source} the part before it, {ticket} all of it.",
+    )
+    log_format: LogFormat = _setting(  # noqa: RUF009  it makes a dataclass field
+        read.one_of(LogFormat), "text", "Form of the log lines: 'text', or 'json' with one object a line."
     )
     session_timeout: int = _setting(
         read.span("6s", "5m"), "8s", "How long a worker may be silent before other workers take over its partitions."
@@ -170,6 +198,11 @@ SECURITY: Final = ("tls", "ssl_cafile", "ssl_certfile", "ssl_keyfile", "sasl_mec
 """The settings for encryption and login."""
 
 
+SECRETS: Final = ("token", "sasl_password")
+"""Settings that may be in a file of their own, which ``variable(name) + FILE`` names: as container platforms mount them."""
+FILE: Final = "_FILE"
+
+
 def variable(name: str) -> str:
     """The environment variable of a setting."""
     return PREFIX + name.upper()
@@ -184,8 +217,15 @@ def load(flags: Mapping[str, str | None], environment: Mapping[str, str], file: 
     """Read the settings from all three sources. A given ``file`` must exist. Raises SettingsError with every problem."""
     problems: list[str] = []
     texts: dict[str, tuple[str, str]] = {}
-    for name, text in _from_file(file, problems).items():
-        texts[name] = (text, f"{name} in {file}")
+    for name, written in _from_file(file, problems).items():
+        texts[name] = (written, f"{name} in {file}")
+    for name in SECRETS:
+        where = f"{variable(name)}{FILE} in the environment"
+        try:
+            if (text := secret(name, environment)) is not None:
+                texts[name] = (text, where)
+        except ValueError as error:
+            problems.append(f"{where}: {error}")
     for name in ENTRIES:
         if (value := environment.get(variable(name))) is not None:
             texts[name] = (value, f"{variable(name)} in the environment")
@@ -239,16 +279,55 @@ def _from_file(file: Path | None, problems: list[str]) -> dict[str, str]:
         return {}
     texts = {}
     for name, value in table.items():
+        if name in TABLES and isinstance(value, dict):
+            continue
         if name not in ENTRIES:
-            problems.append(f"{name} in {file}: unknown setting; known settings: {', '.join(ENTRIES)}")
-        elif (text := _as_text(value)) is None:
+            problems.append(f"{name} in {file}: unknown setting; {_meant(name)}")
+        elif (text := as_text(value)) is None:
             problems.append(f"{name} in {file}: must be a text, a number, true, false, or a list of texts")
         else:
             texts[name] = text
     return texts
 
 
-def _as_text(value: object) -> str | None:
+def secret(name: str, environment: Mapping[str, str]) -> str | None:
+    """The secret in the file that the environment names; ``None`` if it names none. Raises ValueError with the problem."""
+    if (path := environment.get(variable(name) + FILE)) is None:
+        return None
+    if variable(name) in environment:
+        raise ValueError(f"{variable(name)} is set too: omit one of them")
+    try:
+        # Editors and `echo` end a file with a line feed, which does not belong to the secret.
+        return Path(path).read_text("utf-8").removesuffix("\n").removesuffix("\r")
+    except OSError as error:
+        raise ValueError(f"{path} cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path} is not UTF-8 text") from error
+
+
+def _meant(name: str) -> str:
+    near = get_close_matches(name, ENTRIES, 1)
+    return f"did you mean {near[0]}?" if near else f"known settings: {', '.join(ENTRIES)}"
+
+
+def misspelt_variables(environment: Mapping[str, str]) -> list[str]:
+    """Warnings about variables that no setting reads although they look like one that does.
+
+    Others that begin as ours do are not mentioned: Kubernetes sets ``BREACHWATCH_SERVICE_HOST`` for a service of that name.
+    """
+    known = [*map(variable, ENTRIES), *(variable(name) + FILE for name in SECRETS)]
+    others = tuple(f"{PREFIX}{table}_".upper() for table in TABLES)
+    ours = [name for name in environment if name.startswith(PREFIX) and not name.startswith(others)]
+    near = {name: get_close_matches(name, known, 1, _ALIKE) for name in ours}
+    return [
+        f"the variable {name} has no effect: did you mean {found[0]}?"
+        for name, found in near.items()
+        if found and name not in known
+    ]
+
+
+def as_text(value: object) -> str | None:
+    """A value of a settings file as text; ``None``: it is of no form that a setting may have."""
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, str | int | float):
@@ -263,6 +342,21 @@ def from_command(config: Path | None, flags: Mapping[str, str | None], environme
 
     Raises SettingsError with every problem.
     """
-    if config is None and (usual := Path(CONFIG_FILE)).exists():
-        config = usual
-    return load(flags, environment, config)
+    return load(flags, environment, usual_file(config))
+
+
+def read_file(config: Path | None) -> dict[str, str]:
+    """The settings in a file, by name, as text; without a file those in ``breachwatch.toml``, if it exists.
+
+    Raises SettingsError with every problem.
+    """
+    problems: list[str] = []
+    texts = _from_file(usual_file(config), problems)
+    if problems:
+        raise SettingsError(problems)
+    return texts
+
+
+def usual_file(config: Path | None) -> Path | None:
+    """The settings file: that which was given, or ``breachwatch.toml`` if it exists."""
+    return Path(CONFIG_FILE) if config is None and Path(CONFIG_FILE).exists() else config

@@ -20,6 +20,7 @@ from aiokafka.partitioner import murmur2
 
 from stream.observe.pages.views import AtRisk, Elsewhere, Neighbour, PartitionView, TicketView, UnavailableError, WorkerView
 from stream.runtime.deployment_views import DeploymentViews, known_to
+from stream.runtime.list_viewer import list_part
 from stream.runtime.preview import count_impact
 from stream.runtime.settings import ClockMode
 from stream.sla.codec import codec
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from stream.deployments.impact import Impact
+    from stream.observe.pages.lists import ListPart, ListQuery
     from stream.runtime.app import App
     from stream.runtime.partition.shard import Shard
     from stream.sla.ticket.state import Ticket
@@ -101,6 +103,14 @@ class Viewer:
         explanation = explain_state(self._app.engine.deployments, state, _as_of(head, found.clock))
         fields = {name: value for name, value in head.fields.items() if name[0] != "@" and value}
         return TicketView(head.id, found.partition, found.live, fields, head.ended_by, explanation)
+
+    def listed(self, query: ListQuery) -> ListPart:
+        """What this worker has of a list. Raises UnavailableError."""
+        return list_part(self._app, self._query, query, self._soonest)
+
+    def neighbours(self) -> tuple[str, ...]:
+        """The addresses of the other workers. Raises UnavailableError."""
+        return self._query(lambda: tuple(sorted(set(self._app.workers()) - {self._app.address})))
 
     def preview(self, record: bytes) -> Impact:
         """What a deployment would do to the tickets of this worker. Raises RefusedPreviewError, UnavailableError."""

@@ -14,15 +14,17 @@ from urllib.parse import urlsplit
 from faust.worker import Worker
 
 from stream.observe.metrics.registry import Metrics
+from stream.observe.pages.neighbours import Neighbours
 from stream.observe.pages.routes import Routes
 from stream.observe.pages.site import Site
+from stream.observe.pages.ticket_links import TicketLinks
 from stream.observe.server import serve
 from stream.runtime import gc_tuning
 from stream.runtime.abort import abort
 from stream.runtime.app import App
 from stream.runtime.clock import Clock
 from stream.runtime.deployments import DeploymentFollower
-from stream.runtime.gauges import DeploymentGauges, Gauges, TopicGauges
+from stream.runtime.gauges import DeploymentGauges, FeedGauges, Gauges, TopicGauges
 from stream.runtime.preflight import RefusedError, check_topics, client_of, policies_of, read_deployments
 from stream.runtime.settings import ClockMode
 from stream.runtime.suspension import SuspensionDetector
@@ -70,6 +72,7 @@ def wire(settings: Settings, metrics: Metrics, engine: Engine) -> App:
     app = App(settings, metrics, engine, Clock(metrics.clock_stepped), suspension_detector)
     watchdog = Watchdog(app, 2 * app.conf.broker_session_timeout, app.conf.broker_rebalance_timeout)
     metrics.collectors.add("partitions", Gauges(app.shards, watchdog.lag))
+    metrics.collectors.add("feeds", FeedGauges(app.shards, settings.feed_lag_limit))
     metrics.collectors.add("topics", TopicGauges(app.topic_watch))
     app.background += [suspension_detector.watch, watchdog.watch]
     return app
@@ -103,7 +106,8 @@ def _serve_pages(app: App) -> None:
     viewer = Viewer(app)
     advertised = urlsplit(settings.advertise or reachable_at(host, port)).hostname or ""
     hosts = (advertised, socket.gethostname(), *settings.allowed_hosts)
-    site = Site(viewer, preview=viewer.preview)
+    neighbours, links = Neighbours(settings.token), TicketLinks(settings.ticket_url)
+    site = Site(viewer, preview=viewer.preview, neighbours=neighbours, links=links)
     routes = Routes(app.metrics.registry, app.readiness, site, settings.token, hosts)
     try:
         pages = serve(host, port, routes)

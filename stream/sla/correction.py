@@ -56,6 +56,19 @@ def named(effects: list[Effect], revisions: dict[str, int]) -> tuple[Effect, ...
     return tuple([msgspec.structs.replace(effect, id=_revised(effect.id, revisions)) for effect in effects])
 
 
+def restated(effect: Effect, revisions: dict[str, int], correction: Correction) -> tuple[Effect, Effect]:
+    """The retraction of an effect that stands, and the effect under its next id; ``revisions`` is changed."""
+    retraction = _retraction(effect, _revised(effect.id, revisions), correction, correction.reason)
+    revisions[effect.id] = revisions.pop(effect.id, 0) + 1
+    _bound(revisions)
+    return retraction, msgspec.structs.replace(effect, id=_revised(effect.id, revisions))
+
+
+def _bound(revisions: dict[str, int]) -> None:
+    for oldest in [*revisions][: max(len(revisions) - MOST_REVISIONS, 0)]:
+        del revisions[oldest]
+
+
 def _revised(stem_: str, revisions: dict[str, int]) -> str:
     count = revisions.get(stem_, 0)
     return f"{stem_}.{count}" if count else stem_
@@ -87,8 +100,7 @@ def difference(
             revised = _revised(name, revisions)
             late = past is None or effect.at <= past or name in before
             found.append(msgspec.structs.replace(effect, id=revised, late=late, deployment=deployment))
-    for oldest in [*revisions][: max(len(revisions) - MOST_REVISIONS, 0)]:
-        del revisions[oldest]
+    _bound(revisions)
     return tuple(found), revisions
 
 

@@ -23,6 +23,11 @@ def deployment_cause(number: int) -> str:
     return f"deployment:{number}"
 
 
+def feed_cause(source: str) -> str:
+    """The ``cause`` of what the feed of a source confirmed."""
+    return f"feed:{source}"
+
+
 class Topic(StrEnum):
     """Where an effect goes."""
 
@@ -173,10 +178,16 @@ UNDOES: Final = frozenset((Reason.REOPENED, Reason.RESTORED))
 
 
 class ProvisionalReason(StrEnum):
-    """Why an effect is provisional; ``stream.sla.doubt``."""
+    """Why an effect is provisional; ``stream.sla.doubt``, ``stream.sla.unconfirmed``."""
 
     INPUT_LOST = "input_lost"
     """Records of the input were gone before they were read."""
+    FEED_SILENT = "feed_silent"
+    """The ticks of the feed have stopped."""
+    FEED_LAGGING = "feed_lagging"
+    """The helpdesk has newer events than the feed."""
+    FEED_UNREACHABLE = "feed_unreachable"
+    """The helpdesk does not answer."""
 
 
 THRESHOLD_REASON: Final = {

@@ -20,7 +20,7 @@ import msgspec
 from mypy_extensions import mypyc_attr
 
 from stream.sla.correction import Correction, difference, named, revealed
-from stream.sla.effects import Reason, deployment_cause
+from stream.sla.effects import TIMER, Reason, deployment_cause
 from stream.sla.event_order import follows
 from stream.sla.policy.timeline import Deployments
 from stream.sla.refold import extent, refold, replay
@@ -29,6 +29,7 @@ from stream.sla.ticket.bounds import MOST_HISTORY, bounded_event, bounded_name
 from stream.sla.ticket.history import packed
 from stream.sla.ticket.state import State, open_commitments
 from stream.sla.transition.evolve import Transition, new_ticket, position
+from stream.sla.unconfirmed import confirmed, marked
 
 if TYPE_CHECKING:
     from stream.sla.doubt import Doubts
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from stream.sla.ticket.history import History
     from stream.sla.ticket.settling import Settling
     from stream.sla.ticket.state import Ticket
+    from stream.sla.unconfirmed import Stale
 
 OLD_IDS_KEPT: Final = 1_000
 """Ids of events beyond the history that are still recognised as repetitions, per ticket. Helpdesks redeliver within hours;
@@ -90,7 +92,7 @@ class Step:
 class Engine:
     """The policies in force, how much history a ticket keeps, and what is late. Holds no ticket; every call is pure."""
 
-    __slots__ = ("_history", "_late_after", "_lateness", "_routine", "deployments")
+    __slots__ = ("_history", "_late_after", "_lateness", "_routine", "deployments", "stale")
 
     def __init__(
         self,
@@ -106,6 +108,8 @@ class Engine:
             raise ValueError(f"a ticket's history holds at least 2 events, not {history}")
         self.deployments = policies if isinstance(policies, Deployments) else Deployments.fixed(policies)
         """May be replaced by a longer log between two calls."""
+        self.stale: Stale = ()
+        """The feeds on whose silence nothing may rest; may be replaced between two calls."""
         self._history = history
         self._lateness = lateness
         self._late_after = lateness.late_after  # asked at every event
@@ -113,13 +117,16 @@ class Engine:
 
     def snapshot(self, doubts: Doubts = ()) -> Engine:
         """An engine that keeps the deployments of now, whatever becomes known meanwhile, for a partition with these doubts."""
-        deployments = self.deployments.doubting(doubts) if doubts else self.deployments
-        return Engine(deployments, history=self._history, lateness=self._lateness, routine=self._routine)
+        return self._with(self.deployments.doubting(doubts) if doubts else self.deployments)
 
     def as_of(self, number: int) -> Engine:
         """An engine that knows no deployment after that number."""
-        known = self.deployments.until(number)
-        return Engine(known, history=self._history, lateness=self._lateness, routine=self._routine)
+        return self._with(self.deployments.until(number))
+
+    def _with(self, deployments: Deployments) -> Engine:
+        engine = Engine(deployments, history=self._history, lateness=self._lateness, routine=self._routine)
+        engine.stale = self.stale
+        return engine
 
     @property
     def policies(self) -> PolicySet:
@@ -139,7 +146,7 @@ class Engine:
             state = State(new_ticket(ticket, self.deployments.timeline))
         elif (repetition := self._repetition(state, event)) is not None:
             return Step(state, (), repetition)
-        before = state
+        given = before = state
         agrees = state.head.deployment == self.deployments.timeline.last.number or self._agrees(state.head)
         at = event.at
         old = arrived - at > self._late_after
@@ -160,13 +167,58 @@ class Engine:
             step = self._old(state, event, now, arrived)
         else:
             step = self._out_of_order(state, event, now)
+        if first is not None:
+            step = _after(first, step)
+        return self._marked(given, step, now) if self.stale or given.unconfirmed else step
+
+    def confirm(self, state: State, now: int, until: int, cause: str) -> Step:
+        """Confirm what is unconfirmed of a ticket up to and at the instant ``until``, up to which its feeds are complete.
+
+        ``now`` is noted (``detected_at``). ``cause``: ``feed_cause`` of the source by which it became so.
+        """
+        given, first = state, None
+        if state.settling is not None:
+            first = self._settle(state, state.settling, now)
+        elif not self._agrees(state.head):
+            first = self._rejudge(state, now)
+        if first is not None:
+            first = self._marked(given, first, now)
+            state = first.state
+        effects, unconfirmed, revisions = confirmed(self._true(state, now), state.unconfirmed, until, state.revisions, cause)
+        after = State(state.head, state.recent, state.base, state.old_ids, revisions, state.settling, unconfirmed)
+        step = Step(after, tuple(effects), Outcome.WOKEN)
         return step if first is None else _after(first, step)
+
+    def _true(self, state: State, now: int) -> list[Effect]:
+        """All that is true of a ticket since its base."""
+        timeline = self.deployments.timeline_of(state.head.deployment)
+        return refold(timeline, state, state.history, now, extent(state.head)).emitter.effects
+
+    def _marked(self, given: State, step: Step, now: int) -> Step:
+        """The step, with its marks and what is unconfirmed after it."""
+        after = step.state
+        if after is given:
+            return step
+        effects, unconfirmed = marked(given, after, step.effects, self.stale)
+        revisions = after.revisions
+        if unconfirmed and after.base is not given.base and after.base is not None:
+            cut = position(after.base)
+            found, unconfirmed, revisions = confirmed(self._true(given, now), unconfirmed, cut, revisions, TIMER)
+            effects += found
+        known = State(after.head, after.recent, after.base, after.old_ids, revisions, after.settling, unconfirmed)
+        other = Step(known, tuple(effects), step.outcome, step.unmatched)
+        other.cut, other.unbuilt, other.settled = step.cut, step.unbuilt, step.settled
+        return other
 
     def wake(self, state: State, now: int) -> Step:
         """Let time pass up to ``now`` (epoch microseconds): everything whose instant lies before it becomes true.
 
         That goes for deadlines and for deployments. A deployment that changes nothing about the ticket leaves its state alone.
         """
+        step = self._wake(state, now)
+        return self._marked(state, step, now) if self.stale or state.unconfirmed else step
+
+    def _wake(self, state: State, now: int) -> Step:
         settling = state.settling
         if settling is not None:
             return self._wake_settling(state, settling, now)
@@ -291,7 +343,7 @@ class Engine:
                 step.unbuilt = transition.unbuilt
                 return step
         settled = self._settle(state, settling, now)
-        step = _after(settled, self.wake(settled.state, now))
+        step = _after(settled, self._wake(settled.state, now))
         if now >= settling.settles_at:
             step.settled = settling.settles_at
         elif not self._agrees(head):  # a deployment lets it settle at once: its effects need not name a deployment

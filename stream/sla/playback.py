@@ -10,12 +10,16 @@ from collections import Counter
 from heapq import heappop, heappush
 from typing import TYPE_CHECKING
 
+from stream.sla.effects import feed_cause
+from stream.sla.feed_health import LIMIT, Feeds
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from stream.sla.effects import Effect
     from stream.sla.engine import Engine, Outcome, Step
     from stream.sla.events import Event
+    from stream.sla.feed_state import FeedState
     from stream.sla.policy.resolve import PolicySet
     from stream.sla.ticket.state import State
 
@@ -23,8 +27,10 @@ if TYPE_CHECKING:
 class Playback:
     """The tickets of one feed. Instants are epoch microseconds."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, feed_lag_limit: int = LIMIT) -> None:
+        """``feed_lag_limit``: how old the completeness of a watched source may be, in microseconds."""
         self.engine = engine
+        self.feeds: Feeds[str] = Feeds(feed_lag_limit)
         self.states: dict[str, State] = {}
         self.watermark: int | None = None
         self.outcomes: Counter[Outcome] = Counter()
@@ -45,15 +51,26 @@ class Playback:
         yield from self.apply(ticket, event).effects
         yield from self.tick(event.at)
 
-    def tick(self, at: int) -> Iterator[Effect]:
-        """The feed is complete up to ``at``: let time pass to it. An earlier instant than the watermark changes nothing."""
+    def tick(self, at: int, source: str = "", state: FeedState | None = None) -> Iterator[Effect]:
+        """The feed is complete up to ``at``: let time pass to it. An earlier instant than the watermark lets no time pass.
+
+        ``source`` and ``state``: whose feed it is, and how that feed stands; a state confirms what waits for the feed.
+        """
+        watched = source and self.feeds.tick(source, at, state, at)
+        if watched:
+            self._find_stale(max(at, self.watermark or at))
         for _, _, effects in self.wakes(at):
             yield from effects
+        if watched:
+            for _, effects in self.confirmations():
+                yield from effects
 
     def apply(self, ticket: str, event: Event) -> Step:
         """Take one event, no time passing but for its own ticket: ``wakes`` is to follow."""
         at, before = event.at, self.states.get(ticket)
         now = at if self.watermark is None or self.watermark < at else self.watermark
+        if self.feeds.watched:
+            self._find_stale(now)
         step = self.engine.apply(before, ticket, event, now)
         self.outcomes[step.outcome] += 1
         self._keep(ticket, before, step)
@@ -69,6 +86,8 @@ class Playback:
         if self.watermark is not None and at < self.watermark:
             return woken
         self.watermark = at
+        if self.feeds.watched:
+            self._find_stale(at)
         while self._wakes and self._wakes[0][0] <= at:
             wake_at, ticket = heappop(self._wakes)
             state = self.states[ticket]
@@ -78,6 +97,22 @@ class Playback:
                 woken.append((wake_at, ticket, step.effects))
         return woken
 
+    def confirmations(self) -> list[tuple[str, tuple[Effect, ...]]]:
+        """What confirms the effects of tickets whose feeds are complete up to them."""
+        found: list[tuple[str, tuple[Effect, ...]]] = []
+        while self.feeds.due and (taken := self.feeds.take()) is not None:
+            ticket, source = taken
+            state = self.states[ticket]
+            now = self.watermark or 0
+            step = self.engine.confirm(state, now, self.feeds.complete(state), feed_cause(source))
+            self._keep(ticket, state, step)
+            found.append((ticket, step.effects))
+        return found
+
+    def _find_stale(self, at: int) -> None:
+        """``at``: time has come to this instant."""
+        self.engine.stale = self.feeds.stale() if at >= self.feeds.stale_from() else ()
+
     @property
     def soonest(self) -> int | None:
         """No ticket is to be woken before this instant; ``None``: none at all."""
@@ -85,5 +120,7 @@ class Playback:
 
     def _keep(self, ticket: str, before: State | None, step: Step) -> None:
         self.states[ticket] = step.state
+        if step.state.unconfirmed or (before is not None and before.unconfirmed):
+            self.feeds.wait(ticket, step.state)
         if step.wake_at is not None and (before is None or before.wake_at != step.wake_at):
             heappush(self._wakes, (step.wake_at, ticket))

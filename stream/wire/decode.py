@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import msgspec
 
+from stream.wire.huge_numbers import without_huge_numbers
 from stream.wire.instants import END, FIRST, epoch_micros
 from stream.wire.leap_second import without_leap_second
 from stream.wire.ticket_event import FeedTick, Incoming, Wire
@@ -19,6 +20,7 @@ from stream.wire.ticket_fields import InvalidEvent, one_form
 
 if TYPE_CHECKING:
     from stream.sla.events import Event
+    from stream.sla.feed_state import FeedState
 
 
 class RejectReason(StrEnum):
@@ -44,6 +46,8 @@ class Tick(NamedTuple):
 
     source: str
     at: int
+    state: FeedState | None = None
+    """``None``: whoever published it cannot know."""
 
 
 class Rejected(NamedTuple):
@@ -104,7 +108,7 @@ def read(value: bytes | None, *, max_bytes: int = 1_048_576) -> Incoming | Tick 
         if not FIRST <= at < END:
             return Rejected(RejectReason.INVALID, "outside the years 1970 to 2199 (UTC)", "$.at")
         if type(wire) is FeedTick:
-            return Tick(wire.source, at)
+            return Tick(wire.source, at, wire.state or None)
         actor = wire.actor
         event = wire.event(at, actor.kind if actor else None)
         if actor and actor.role:
@@ -113,8 +117,8 @@ def read(value: bytes | None, *, max_bytes: int = 1_048_576) -> Incoming | Tick 
     except InvalidEvent as error:
         return _rejected(RejectReason.INVALID, error.message, error.path)
     except msgspec.ValidationError as error:
-        same = without_leap_second(value)
-        return read(same, max_bytes=max_bytes) if same is not None else _broken_contract(value, str(error))
+        same = without_leap_second(value) or without_huge_numbers(value)
+        return read(same, max_bytes=len(same)) if same is not None else _broken_contract(value, str(error))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         return _rejected(RejectReason.UNDECODABLE, str(error), "")
 

@@ -20,6 +20,7 @@ from stream.wire.output_structs import WireEffect, WireRejected
 
 if TYPE_CHECKING:
     from stream.sla.events import Event, EventType
+    from stream.sla.feed_state import FeedState
     from stream.wire.output_structs import Seconds
 
 _encode: Final = msgspec.json.Encoder(order="deterministic").encode
@@ -235,9 +236,14 @@ def encode_event(ticket: str, event: Event) -> bytes:
 _encode_event: Final = msgspec.json.Encoder().encode
 
 
-def encode_tick(source: str, at: int) -> bytes:
-    """Encode a ``feed.tick``: the feed of ``source`` is complete up to ``at`` (epoch microseconds)."""
-    return _encode_event({"type": "feed.tick", "source": source, "at": format_instant(at)})
+def encode_tick(source: str, at: int, state: FeedState | None = None) -> bytes:
+    """Encode a ``feed.tick``: the feed of ``source`` is complete up to ``at`` (epoch microseconds).
+
+    ``state``: only from whoever reads the feed to its end. It must then be published again and again, also while the feed
+    lags or cannot be reached; ``at`` stays at the instant up to which it is complete.
+    """
+    tick = {"type": "feed.tick", "source": source, "at": format_instant(at)}
+    return _encode_event(tick if state is None else tick | {"state": state})
 
 
 def _seconds(micros: int) -> Seconds:

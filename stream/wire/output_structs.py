@@ -105,7 +105,11 @@ class WireEffect(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, 
     ] = False
     provisional_reason: Annotated[
         ProvisionalReason | None,
-        Meta(description="Why it is provisional. input_lost: records of the input were deleted before they were read."),
+        Meta(
+            description="Why it is provisional. input_lost: records of the input were deleted before they were read. "
+            "feed_silent, feed_lagging, feed_unreachable: the feed of the ticket is not complete up to the effect; it "
+            "follows again without this mark, or is taken back."
+        ),
     ] = None
     retracts: Annotated[str, Meta(description="The id of the effect that this one takes back.")] = ""
     retracts_type: Annotated[Kind | None, Meta(description="The type of the effect that this one takes back.")] = None

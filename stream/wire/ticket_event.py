@@ -14,6 +14,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from stream.sla.calendar.duration import Duration, DurationError
 from stream.sla.events import ActorKind, Event
+from stream.sla.feed_state import FeedState
 from stream.wire.instants import AwareTime
 from stream.wire.ticket_fields import Fields, InvalidEvent, Text, one_form, ticket_fields
 
@@ -244,10 +245,19 @@ class EscalationReleased(_Escalation, frozen=True, kw_only=True, gc=False, tag="
 
 
 class FeedTick(msgspec.Struct, frozen=True, gc=False, tag_field="type", tag="feed.tick"):
-    """The feed is alive, and complete up to its time. A tick belongs to no ticket."""
+    """The feed is complete up to its time. A tick belongs to no ticket."""
 
     source: Source
     at: EventTime
+    state: Annotated[
+        FeedState | UnsetType,
+        Meta(
+            description="How the feed stands, where whoever publishes the tick has read it to its end. complete: up to now. "
+            "lagging: the helpdesk has newer events than the feed. unreachable: the helpdesk does not answer. ended: nobody "
+            "reads it to its end any more. A source that has given a state must go on: it counts as silent when its ticks "
+            "stop, until it has ended. Absent: whoever publishes the tick cannot know."
+        ),
+    ] = UNSET
 
 
 class Incoming(msgspec.Struct, frozen=True, gc=False):

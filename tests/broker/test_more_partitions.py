@@ -13,6 +13,7 @@ import msgspec
 import pytest
 from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from stream.runtime.kafka.topic_admin import create, verify
 from stream.runtime.kafka.topics import Topics
@@ -24,6 +25,7 @@ from tests.broker.running import SECOND, Worker, all_committed, effects, event, 
 if TYPE_CHECKING:
     from pathlib import Path
 
+INPUT = Topics("desk").specs()[0].settings
 TICKETS = [f"shop/{number}" for number in range(12)]
 
 
@@ -40,6 +42,16 @@ def add_partitions(broker: str, topic: str, count: int) -> None:
         await admin.create_partitions({topic: NewPartitions(count)})
         while len((await admin.describe_topics([topic]))[0]["partitions"]) < count:  # noqa: ASYNC110  the broker tells no one when it has learnt
             await asyncio.sleep(0.05)
+        await admin.close()
+
+    asyncio.run(story())
+
+
+def set_cleanup(broker: str, topic: str, policy: str) -> None:
+    async def story() -> None:
+        admin = AIOKafkaAdminClient(bootstrap_servers=broker)
+        await admin.start()
+        await admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, topic, {**INPUT, "cleanup.policy": policy})])
         await admin.close()
 
     asyncio.run(story())
@@ -68,10 +80,14 @@ def test_no_event_is_lost_and_no_ticket_is_separated_from_its_events(
     with Worker(broker, topics, tmp_path, *old, "--max-ahead", "1h").ready(owned) as worker:
         publish(broker, topics, [sent(ticket, what) for ticket, what in zip(TICKETS, created, strict=True)])
         until(lambda: all_committed(broker, topics), "all tickets are known", worker)
+        set_cleanup(broker, topics.events, "compact")
         add_partitions(broker, topics.events, after)
         until(lambda: "breachwatch topics repartition" in worker.page("readyz"), "it is not ready, and says why", worker)
         assert f"sla_input_unread_partitions {after - before}.0" in worker.page("metrics")
         assert f"has {after} partitions, and workers read {before}" in worker.log.read_text("utf-8")
+        until(lambda: "sla_topic_settings_wrong 1.0" in worker.page("metrics"), "the setting is noticed", worker)
+        assert "records may be deleted or refused: topic" in worker.log.read_text("utf-8")
+        set_cleanup(broker, topics.events, "delete")
         publish(broker, topics, [sent(ticket, what) for ticket, what in zip(TICKETS, answers, strict=True)])
 
         running = move(broker, topics)
@@ -104,6 +120,12 @@ def test_a_worker_that_is_started_meanwhile_refuses_the_tickets(broker: str, tmp
     topics = installation(broker, 4)
     with Worker(broker, topics, tmp_path).ready() as worker:
         worker.stop()
+    add_partitions(broker, topics.events, 8)
+    with Worker(broker, topics, tmp_path, "--partitions", "8") as early:
+        assert early.process.wait(90) == 2
+    (advice,) = [line for line in early.log.read_text("utf-8").splitlines() if "partitions" in line]
+    assert f"topics repartition --broker {broker}" in advice
+    assert advice.endswith("; then start workers with --partitions 8")
     mark = Checkpoint(partitions=4, moving_to=8)
     write_checkpoints(broker, topics, mark, 4)
 

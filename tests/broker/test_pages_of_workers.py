@@ -72,9 +72,10 @@ def test_any_of_two_workers_shows_any_ticket_and_neither_sends_in_circles(broker
         for n, name in enumerate(strangers)
     ]
     publish(broker, topics, [*(sent(*entry) for entry in feed), *odd, *tick(START + 60 * SECOND)])
-    with Worker(broker, topics, tmp_path / "1", "--clock", "event") as one:
+    options = ("--clock", "event", "--ticket-url", "https://desk.example/{number}")
+    with Worker(broker, topics, tmp_path / "1", *options) as one:
         one.ready().live()
-        with Worker(broker, topics, tmp_path / "2", "--clock", "event") as two:
+        with Worker(broker, topics, tmp_path / "2", *options) as two:
             until(lambda: two.owns_some() and page(two).get("ready") and page(one).get("ready"), "both share the work", two)
             until(lambda: all_committed(broker, topics), "everything is processed", two)
 
@@ -106,6 +107,15 @@ def test_any_of_two_workers_shows_any_ticket_and_neither_sends_in_circles(broker
             # A minute has passed; whoever took the partition over since has not heard of it.
             assert soonest[0]["seconds_left"] in (3600, 3600 - 60)
             assert len(soonest) == sum(len(view["at_risk"]) for view in views.values()) >= 90
+
+            # A list has the tickets of both, whichever is asked.
+            for worker in (one, two):
+                late = page(worker, "/lists/at-risk?limit=500&priority=p1&commitment=first_response")
+                assert sorted(row["ticket"] for row in late["rows"]) == sorted(tickets)
+                assert (late["complete"], late["missing"]) == (True, [])
+                assert {row["url"] for row in late["rows"]} == {f"https://desk.example/{number}" for number in range(40)}
+            own = [page(worker, "/lists/at-risk?limit=500&scope=worker")["tickets"] for worker in (one, two)]
+            assert (sum(own), min(own) > 0) == (48, True)
 
             # The one that is sent a question for a partition that moved away meanwhile does not send it on.
             name = next(name for name, number in answered.items() if number in owned[one])

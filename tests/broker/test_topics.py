@@ -284,11 +284,39 @@ def test_the_commands_create_and_check_print_their_results_and_set_the_exit_code
     })  # fmt: skip
 
     assert (before.exit_code, before.output.count("is missing")) == (1, 6)
-    assert (made.exit_code, made.output.count("created ")) == (0, 6)
+    optional = Topics("cli", prefix="cli.").optional_specs()
+    assert before.output.count("only feeds need") == len(optional)
+    assert (made.exit_code, made.output.count("created ")) == (0, 6 + len(optional))
     assert (after.exit_code, after.output) == (
         0,
         f"all 6 topics on {broker} are correct, with 2 partitions each, and one of cli.cli-policies\n",
     )
+
+
+def test_a_topic_that_only_feeds_need_may_be_missing_but_not_be_wrong(broker: str) -> None:
+    topics = Topics("feeds", prefix="feeds.")
+    where = ["--broker", broker, "--app-id", "feeds", "--topic-prefix", "feeds.", "--partitions", "1"]
+    for spec in topics.specs():
+        make(broker, spec.name, 1, **{key.replace(".", "_"): value for key, value in spec.settings.items()})
+
+    without = CliRunner().invoke(main, ["topics", "check", *where])
+    make(broker, topics.feed_state, 1, cleanup_policy="delete")
+    wrong = CliRunner().invoke(main, ["topics", "check", *where])
+
+    assert without.exit_code == 0, without.output
+    assert "note: there is no topic feeds.feed-state" in without.output
+    assert wrong.exit_code == 1
+    assert "cleanup.policy=delete, not compact" in wrong.output or "cleanup.policy=delete instead of compact" in wrong.output
+
+
+def test_payloads_are_kept_for_a_week_whatever_the_retention_of_the_others(broker: str) -> None:
+    topics = Topics("payloads", prefix="payloads.")
+
+    made = asyncio.run(create(broker, topics, partitions=2, retention_ms=86_400_000))
+
+    assert f"created {topics.feed_rejected} with 1 partition" in made
+    kept = settings(broker, topics.feed_rejected)
+    assert (kept["retention.ms"], kept["cleanup.policy"], kept["max.message.bytes"]) == ("604800000", "delete", "2097152")
 
 
 def test_a_name_that_kafka_would_refuse_raises_an_error_before_any_request() -> None:

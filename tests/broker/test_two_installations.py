@@ -79,13 +79,14 @@ def test_a_prefix_and_an_app_id_that_give_the_names_of_others_are_refused_before
         asyncio.run(create(broker, second, partitions=4))
         with Worker(broker, second, tmp_path) as stranger:
             assert stranger.process.wait(60) == 2
-        listed, moved = (_command(broker, second, *words) for words in (("deploy", "--list"), ("topics", "repartition")))
+        commands = [("deploy", "--list"), ("topics", "repartition"), ("topics", "create"), ("topics", "check")]
+        refused = [_command(broker, second, *words) for words in commands]
         assert owner.readies() == 1
 
-    for text in (stranger.log.read_text("utf-8"), listed.stderr, moved.stderr):
+    for text in (stranger.log.read_text("utf-8"), *(each.stderr for each in refused)):
         assert f"belongs to an installation that reads {first.events}, and this one reads {second.events}" in text
         assert "choose another --app-id" in text
-    assert listed.returncode == moved.returncode == 1
+    assert [each.returncode for each in refused] == [1] * len(commands)
 
 
 def _command(broker: str, topics: Topics, *words: str) -> subprocess.CompletedProcess[str]:

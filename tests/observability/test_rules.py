@@ -65,7 +65,7 @@ def test_a_rule_queries_only_exported_or_recorded_series(rule: dict[str, Any]) -
 
 def test_the_name_of_a_recording_rule_has_its_labels() -> None:
     for name in RECORDS:
-        assert re.fullmatch(r"(job|job_reason|policy|policy_commitment):sla_[a-z_]+:[a-z0-9_]+", name), name
+        assert re.fullmatch(r"(job|job_reason|job_source|policy|policy_commitment):sla_[a-z_]+:[a-z0-9_]+", name), name
 
 
 @pytest.mark.parametrize("alert", ALERTS, ids=lambda alert: alert["alert"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from stream.language.policies import load
+from stream.observe.pages.lists import ListPart, ListQuery, ListRow, matches
 from stream.observe.pages.views import (
     AtRisk,
     DeploymentView,
@@ -110,6 +111,15 @@ def worker(**changes: Any) -> WorkerView:
     return view._replace(**changes)
 
 
+def listed(name: str, left: int = -60, **changes: Any) -> ListRow:
+    """A row of a list. ``left``: seconds until its deadline, which may have passed."""
+    now = ist("2026-11-18 11:30")
+    due, overdue = now + left * 1_000_000, left * 1_000_000
+    its = ("p1", "first-line", "acme", "kim", "Asia/Kolkata")
+    row = ListRow(name, "breached", "support", "resolution", due, overdue, None, *its)
+    return row._replace(**changes)
+
+
 class Desk:
     """Gives the answers that a test has set."""
 
@@ -119,11 +129,22 @@ class Desk:
         self.away: str | None = None
         self.elsewhere: dict[str, Any] = {}
         self.asked: list[tuple[str, frozenset[int], int | None]] = []
+        self.rows: tuple[ListRow, ...] = ()
+        self.others: tuple[str, ...] = ()
 
     def worker(self) -> WorkerView:
         if self.away:
             raise UnavailableError(self.away)
         return self.view
+
+    def listed(self, query: ListQuery) -> ListPart:
+        if self.away:
+            raise UnavailableError(self.away)
+        rows = tuple(row for row in self.rows if matches(row, query))
+        return ListPart(self.view.url, self.view.at, rows, len(self.rows), complete=True)
+
+    def neighbours(self) -> tuple[str, ...]:
+        return self.others
 
     def ticket(self, ticket: str, asked: frozenset[int], sent_for: int | None) -> TicketView | Elsewhere:
         self.asked.append((ticket, asked, sent_for))

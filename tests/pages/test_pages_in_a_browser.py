@@ -18,8 +18,9 @@ from prometheus_client import CollectorRegistry
 
 from stream.observe.pages.routes import Routes
 from stream.observe.pages.site import Site
+from stream.observe.pages.ticket_links import TicketLinks
 from stream.observe.server import serve
-from tests.pages.paged import NASTY, Desk, ticket, worker
+from tests.pages.paged import NASTY, Desk, listed, ticket, worker
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,9 +36,10 @@ _PNG = b"\x89PNG\r\n\x1a\n"
 def site(tmp_path: Path) -> Iterator[str]:
     """The address of a worker's pages."""
     long = ticket(tmp_path, _LONG, team=NASTY, tags=["login", "vpn"], category="a-long-word-" * 12)
-    server = serve(
-        "127.0.0.1", 0, Routes(CollectorRegistry(), lambda: (True, ""), Site(Desk(worker(), ticket(tmp_path), long)))
-    )
+    desk = Desk(worker(), ticket(tmp_path), long)
+    desk.rows = (listed("desk/41"), listed(_LONG, 5, team=NASTY, customer="a-long-word-" * 12))
+    links = TicketLinks("https://desk.example/t/{number}")
+    server = serve("127.0.0.1", 0, Routes(CollectorRegistry(), lambda: (True, ""), Site(desk, links=links)))
     yield f"http://127.0.0.1:{server.port}"
     server.close()
 
@@ -53,7 +55,7 @@ def browse(folder: Path, *arguments: str) -> str:
     return done.stdout.decode()
 
 
-PAGES = {"worker": "/", "ticket": "/tickets/desk%2F42", "long": f"/tickets/{quote(_LONG, safe='')}"}
+PAGES = {"worker": "/", "list": "/lists/breached", "ticket": "/tickets/desk%2F42", "long": f"/tickets/{quote(_LONG, safe='')}"}
 
 
 @pytest.mark.parametrize("width", WIDTHS.values(), ids=WIDTHS)

@@ -11,6 +11,7 @@ from stream.sla.explain.explain import explain, explain_state
 from stream.sla.explain.explanation import Outcome as Shown
 from stream.sla.policy.conditions import NO_EVENT, compile_condition
 from stream.sla.ticket.commitment_state import CommitmentState, Verdict
+from stream.sla.ticket.listing import UNMATCHED, lists_of
 from stream.sla.ticket.state import open_commitments
 from tests.properties.edits import Deployed, log
 
@@ -132,7 +133,7 @@ def codec_agrees(state: State) -> None:
     data = codec.encode(state)
     assert codec.decode(data) == state
     assert codec.encode(codec.decode(data)) == data
-    assert codec.peek(data) == (state.wake_at, state.ended, open_commitments(state))
+    assert codec.peek(data) == (state.wake_at, state.ended, open_commitments(state), lists_of(state) == UNMATCHED)
 
 
 def agree(deployments: Deployments, state: State, events: list[Event], until: int) -> None:

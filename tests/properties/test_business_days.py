@@ -67,7 +67,6 @@ def test_a_delay_ends_after_its_start_and_its_business_time_lies_between(
         amount = Duration.parse_any(text).resolve(calendar, start)
         assert amount.clock is Clock.BUSINESS
         delay = Delay.parse(text)
-        assert delay is not None
         end = delay.end(calendar, start)
         if end is None:
             assert amount.micros == NEVER
@@ -88,7 +87,6 @@ def test_a_pause_moves_the_end_to_where_as_much_business_time_has_passed_and_nev
     start = case[1] * MINUTE + shift
     amount = Duration.parse_any(text).resolve(calendar, start)
     delay = Delay.parse(text)
-    assert delay is not None
     end = delay.end(calendar, start)
     pause, resume = start + before * MINUTE, start + (before + length) * MINUTE
     watch = Stopwatch()
@@ -110,7 +108,6 @@ def test_a_pause_moves_the_end_to_where_as_much_business_time_has_passed_and_nev
 @given(cases(), st.lists(starts, min_size=2, max_size=10), texts.filter(lambda text: " at " in text))
 def test_what_starts_later_is_not_due_earlier(case: tuple[SlowCalendar, int], shifts: list[int], text: str) -> None:
     calendar, delay = fast(case[0]), Delay.parse(text)
-    assert delay is not None
     ends = [delay.end(calendar, case[1] * MINUTE + shift) for shift in sorted(shifts)]
     known = [end for end in ends if end is not None]
     assert known == sorted(known)

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from stream.sla.codec import codec
 from stream.sla.engine import Engine
 from stream.sla.settling import Lateness
+from stream.sla.ticket.listing import UNMATCHED, lists_of
 from stream.sla.ticket.state import open_commitments
 from tests.examples import examples
 from tests.properties.consumer import Consumer
@@ -69,7 +70,12 @@ class Feed:
     def wake(self, now: int) -> None:
         assert self.consumer.state is not None
         state = codec.decode(self.consumer.state)
-        assert codec.peek(self.consumer.state) == (state.wake_at, state.ended, open_commitments(state))
+        assert codec.peek(self.consumer.state) == (
+            state.wake_at,
+            state.ended,
+            open_commitments(state),
+            lists_of(state) == UNMATCHED,
+        )
         before = len(self.consumer.effects)
         self.consumer.wake(now)
         for effect in self.consumer.effects[before:]:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from stream.observe.metrics.open_counts import OpenCommitmentCounts
+from stream.runtime.partition.ticket_lists import TicketLists
 from stream.runtime.partition.unit_of_work import expiration
 from stream.runtime.timers import TimerQueue
 from stream.sla.codec import codec
+from stream.sla.ticket.listing import NAMES, lists_of_summary
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -18,17 +20,27 @@ if TYPE_CHECKING:
 def check_memory(shard: Shard, retention: int | None) -> Iterator[str]:
     """Objections, between two turns. The index is made anew, as at a takeover."""
     timers, expirations = TimerQueue(), TimerQueue()
+    lists = TicketLists()
     counts = OpenCommitmentCounts(shard.open_counts._metrics)
     for key, stored in shard.tickets.items():
-        wake_at, ended, open_ = codec.peek(stored)
+        wake_at, ended, open_, unmatched = codec.peek(stored)
         timers.set(key, wake_at)
         expirations.set(key, expiration(ended, retention))
         counts.add(open_)
+        unconfirmed = codec.decode(stored).unconfirmed if codec.has_unconfirmed(stored) else {}
+        first = min((at for at, _ in unconfirmed.values()), default=None)
+        if first != (waits := shard.feeds.waits_for(key)):
+            yield f"memory: {key!r} of partition {shard.number} waits for {waits}, the ticket says {first}"
+        lists.put(key, lists_of_summary(open_, unmatched=unmatched))
     for what, is_, must in (("timers", shard.timers, timers), ("expirations", shard.expirations, expirations)):
         if _entries(is_) != _entries(must):
             yield f"memory: {what} of partition {shard.number} are {_entries(is_)}, the tickets say {_entries(must)}"
     if _numbers(shard.open_counts) != _numbers(counts):
         yield f"memory: {_numbers(shard.open_counts)} is open in partition {shard.number}, the tickets say {_numbers(counts)}"
+
+    for name in NAMES.values():
+        if set(shard.lists.of(name)) != set(lists.of(name)):
+            yield f"memory: {name} of partition {shard.number} are {shard.lists.of(name)}, the tickets say {lists.of(name)}"
 
 
 def _entries(queue: TimerQueue) -> list[tuple[int, bytes]]:

@@ -7,25 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from stream.sla.engine import Engine
 from stream.sla.playback import Playback
-from stream.testing import play, read_story
+from stream.testing import play, read_stories, read_story
 
 HERE = Path(__file__).parent
 
 
-def _stories(file: Path) -> list[dict[str, Any]]:
-    """Everything as text, so that ``yes`` and ``2026-11-16`` stay what they look like; only positions are numbers."""
-    stories: list[dict[str, Any]] = yaml.load(file.read_text(), Loader=yaml.BaseLoader)
-    for story in stories:
-        if "arrives" in story:
-            story["arrives"] = [int(number) for number in story["arrives"]]
-    return stories
-
-
-STORIES = [(file.stem, story) for file in sorted(HERE.glob("*.yaml")) for story in _stories(file)]
+STORIES = [(file.stem, story) for file in sorted(HERE.glob("*.yaml")) for story in read_stories(file)]
 
 
 @pytest.mark.parametrize("data", [pytest.param(story, id=f"{stem}: {story['story']}") for stem, story in STORIES])

@@ -98,7 +98,7 @@ def test_the_policy_on_the_page_of_deployments_is_that_of_the_stories() -> None:
 
 def test_the_index_names_every_page() -> None:
     named = {file for file, _ in links(DOCS / "README.md")}
-    listed_as_folders = (DOCS / "runbooks", DOCS / "internals/adr")
+    listed_as_folders = (DOCS / "runbooks", DOCS / "internals/adr", DOCS / "feeds")
 
     missing = [
         str(page.relative_to(ROOT))
@@ -106,7 +106,13 @@ def test_the_index_names_every_page() -> None:
         if page not in named and page.parent not in listed_as_folders and page != DOCS / "README.md"
     ]
     assert missing == []
-    assert set(listed_as_folders) <= named
+    assert set(listed_as_folders) - {DOCS / "feeds"} <= named
+
+
+def test_the_list_of_feeds_names_every_page_of_a_helpdesk() -> None:
+    named = {file for file, _ in links(DOCS / "feeds/README.md")}
+
+    assert {page for page in (DOCS / "feeds").glob("*.md") if page.name != "README.md"} <= named
 
 
 def test_the_messages_that_are_explained_are_those_of_the_program() -> None:

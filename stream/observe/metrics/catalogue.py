@@ -49,6 +49,37 @@ INPUT_LOST_AT: Final = Spec(
     "When records of the input were last found to be gone before they were read, in each partition this worker owns; 0: never. "
     "Kept over restarts.",
 )
+FEED_RECEIVED: Final = Spec(
+    "sla_feed_received_timestamp_seconds",
+    "gauge",
+    ("source",),
+    "The newest event time of each source, in the partitions this worker owns.",
+)
+FEED_COMPLETE: Final = Spec(
+    "sla_feed_complete_timestamp_seconds",
+    "gauge",
+    ("source",),
+    "Up to when the feed of each watched source is complete, in the live partition of this worker that knows the least of it. "
+    "Absent for sources whose ticks have no state.",
+)
+FEED_STATE: Final = Spec(
+    "sla_feed_state",
+    "gauge",
+    ("source", "feed_state"),
+    "1 for the state that the newest tick of each watched source gave: complete, lagging or unreachable; 0 for the others.",
+)
+FEED_WAITING: Final = Spec(
+    "sla_feed_waiting_tickets",
+    "gauge",
+    ("source",),
+    "Tickets that have provisional effects and wait for the feed of this source to be complete.",
+)
+FEED_LAG_LIMIT: Final = Spec(
+    "sla_feed_lag_limit_seconds",
+    "gauge",
+    (),
+    "The setting feed_lag_limit: breaches are provisional where the feed is complete only up to longer than this before them.",
+)
 UNMATCHED: Final = Spec(
     "sla_tickets_unmatched_total",
     "counter",
@@ -94,6 +125,13 @@ LATE_BREACHES: Final = Spec(
     "(through=deployment): not a reason to page. They are included in sla_commitments_total; the burn rate alerts "
     "exclude them, compliance includes them.",
 )
+PROVISIONAL_BREACHES: Final = Spec(
+    "sla_provisional_breaches_total",
+    "counter",
+    _COMMITMENT_LABELS,
+    "Breaches that were provisional when they were published, because events may be missing: not a reason to page. They are "
+    "included in sla_commitments_total; the burn rate alerts exclude them, and count a breach when it is confirmed.",
+)
 WARNINGS: Final = Spec(
     "sla_warnings_total",
     "counter",
@@ -104,7 +142,8 @@ ESCALATIONS: Final = Spec(
     "sla_escalations_total",
     "counter",
     ("policy", "ladder", "level", "reason"),
-    "Escalation levels raised, for the first time or again after a recurrence; repetitions of a level are not counted.",
+    "Escalation levels raised, for the first time or again after a recurrence; repetitions of a level are not counted. "
+    "Provisional ones are counted when they are confirmed.",
 )
 LATE_ESCALATIONS: Final = Spec(
     "sla_late_escalations_total",
@@ -112,6 +151,13 @@ LATE_ESCALATIONS: Final = Spec(
     ("policy", "ladder", "level"),
     "Escalation levels raised through a late event or a deployment: not a reason to page. They are included in "
     "sla_escalations_total.",
+)
+PROVISIONAL_ESCALATIONS: Final = Spec(
+    "sla_provisional_escalations_total",
+    "counter",
+    ("policy", "ladder", "level"),
+    "Escalation levels that were provisional when they were raised, because events may be missing: not a reason to page. They "
+    "are not included in sla_escalations_total.",
 )
 EFFECTS: Final = Spec("sla_effects_total", "counter", ("type",), "Effects published, of every type.")
 TIME: Final = Spec(
@@ -253,6 +299,12 @@ TOPICS_MISSING: Final = Spec(
     (),
     "Topics of this installation that do not exist any more, or that the account of the worker may not describe.",
 )
+TOPIC_SETTINGS_WRONG: Final = Spec(
+    "sla_topic_settings_wrong",
+    "gauge",
+    (),
+    "Settings of the topics of this installation with which records are refused, or deleted before they are read.",
+)
 TICKETS: Final = Spec("sla_tickets", "gauge", ("partition",), "Tickets in the table, including closed ones.")
 WAITING: Final = Spec(
     "sla_tickets_waiting",
@@ -378,15 +430,22 @@ CATALOGUE: Final = (
     REJECTED,
     INPUT_LOST,
     INPUT_LOST_AT,
+    FEED_RECEIVED,
+    FEED_COMPLETE,
+    FEED_STATE,
+    FEED_WAITING,
+    FEED_LAG_LIMIT,
     UNMATCHED,
     STARTED,
     DECIDED,
     RETRACTIONS,
     REOPENED,
     LATE_BREACHES,
+    PROVISIONAL_BREACHES,
     WARNINGS,
     ESCALATIONS,
     LATE_ESCALATIONS,
+    PROVISIONAL_ESCALATIONS,
     EFFECTS,
     TIME,
     USED,
@@ -409,6 +468,7 @@ CATALOGUE: Final = (
     LAG,
     UNREAD_PARTITIONS,
     TOPICS_MISSING,
+    TOPIC_SETTINGS_WRONG,
     TICKETS,
     WAITING,
     OBJECTIVE,

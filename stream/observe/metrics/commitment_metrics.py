@@ -34,6 +34,7 @@ class CommitmentSeries:
         "met_retracted",
         "others_retracted",
         "paused",
+        "provisional_breaches",
         "reopened",
         "reopenings_retracted",
         "started",
@@ -64,6 +65,7 @@ class CommitmentSeries:
         self.reopened = metrics.reopened.labels(*labels)
         self.late_breaches = metrics.late_breaches.labels(*policy_and_commitment, "event")
         self.deployed_breaches = metrics.late_breaches.labels(*policy_and_commitment, "deployment")
+        self.provisional_breaches = metrics.provisional_breaches.labels(*policy_and_commitment)
         self.time = metrics.time.labels(*policy_and_commitment)
         self.used = metrics.used.labels(*policy_and_commitment)
         self.paused = metrics.paused.labels(*policy_and_commitment)
@@ -78,6 +80,7 @@ class CommitmentMetrics:
         self.retractions = counter(names.RETRACTIONS, registry)
         self.reopened = counter(names.REOPENED, registry)
         self.late_breaches = counter(names.LATE_BREACHES, registry)
+        self.provisional_breaches = counter(names.PROVISIONAL_BREACHES, registry)
         self.time = histogram(names.TIME, registry)
         self.used = histogram(names.USED, registry)
         self.paused = histogram(names.PAUSED, registry)

@@ -30,6 +30,7 @@ _PAUSED: Final = Kind.PAUSED
 _RESUMED: Final = Kind.RESUMED
 _BREACH_RETRACTED: Final = Kind.BREACH_RETRACTED
 _RETRACTED: Final = Kind.RETRACTED
+_ESCALATION_RETRACTED: Final = Kind.ESCALATION_RETRACTED
 _WARNED: Final = Kind.WARNED
 _RAISED: Final = Kind.RAISED
 _RECURRED: Final = Kind.RECURRED
@@ -50,6 +51,7 @@ class EffectMetrics:
         self.warnings: Final = counter(names.WARNINGS, registry)
         self.escalations: Final = counter(names.ESCALATIONS, registry)
         self.late_escalations: Final = counter(names.LATE_ESCALATIONS, registry)
+        self.provisional_escalations: Final = counter(names.PROVISIONAL_ESCALATIONS, registry)
         self._delay: Final = histogram(names.DELAY, registry).labels()
 
     def add(self, effects: Iterable[Effect], clock_is_wall: bool, unmeasured: Container[str] = ()) -> None:
@@ -57,13 +59,15 @@ class EffectMetrics:
 
         ``unmeasured``: ids of those that were true before the event arrived that shows them, which is not the detector's delay.
 
-        A fact that is stated again, under its next id, is counted again only where the retraction in between is subtracted.
+        A fact that is stated again, under its next id, is counted again only where the retraction in between is subtracted, or
+        where it was provisional before: a level of a ladder.
         """
         kinds = self._kinds
+        uncounted: set[str] = set()
         for effect in effects:
             kind = effect.kind
             kinds[kind].value += 1
-            if "." in effect.id and self._counted_once(effect):
+            if "." in effect.id and self._counted_once(effect, uncounted):
                 continue
             # The most frequent kinds first.
             if kind is _STARTED:
@@ -87,14 +91,17 @@ class EffectMetrics:
                 self._raised(effect)
             elif kind is _CANCELLED:
                 self._series(effect).cancelled.value += 1
-            elif kind is _BREACH_RETRACTED or kind is _RETRACTED:
-                self._retracted(effect)
+            elif kind is _BREACH_RETRACTED or kind is _RETRACTED or kind is _ESCALATION_RETRACTED:
+                self._retracted(effect, uncounted)
 
-    def _counted_once(self, effect: Effect) -> bool:
-        """Whether an effect that states a fact again is not to be counted: no retraction is subtracted from its count."""
+    def _counted_once(self, effect: Effect, uncounted: set[str]) -> bool:
+        """Whether an effect that states a fact again is not to be counted: no retraction is subtracted from its count.
+
+        ``uncounted``: stems of levels that were provisional, and are not counted yet.
+        """
         if effect.kind is _STARTED:
             self._series(effect)  # perhaps of another team: its series begin at 0
-        return effect.kind in _COUNTED_ONCE
+        return effect.kind in _COUNTED_ONCE and _stem(effect.id) not in uncounted
 
     def _breached(self, effect: Effect, measured: bool) -> None:
         series = self._series(effect)
@@ -104,10 +111,16 @@ class EffectMetrics:
             series.deployed_breaches.value += 1
         elif effect.late:
             series.late_breaches.value += 1
-        elif measured:
+        elif effect.provisional:
+            series.provisional_breaches.value += 1
+        if measured and not effect.late and effect.deployment is None:
             self._delay.observe_of(effect.ticket, (effect.detected_at - effect.at) / 1e6)
 
-    def _retracted(self, effect: Effect) -> None:
+    def _retracted(self, effect: Effect, uncounted: set[str]) -> None:
+        if effect.kind is _ESCALATION_RETRACTED:
+            if effect.provisional:
+                uncounted.add(_stem(effect.retracts))
+            return
         series = self._series(effect)
         if effect.kind is _BREACH_RETRACTED:
             series.breaches_retracted.value += 1
@@ -127,9 +140,14 @@ class EffectMetrics:
         labels = self._labels
         policy = labels.policy.label(effect.policy)
         ladder, level = labels.ladder.label(effect.ladder), labels.level.label(effect.level)
-        self.escalations.labels(policy, ladder, level, effect.reason.value).value += 1
+        raised = self.escalations.labels(policy, ladder, level, effect.reason.value)
         # Created with the other, so that the difference of the two exists.
         late = self.late_escalations.labels(policy, ladder, level)
+        if effect.provisional:
+            if "." not in effect.id:
+                self.provisional_escalations.labels(policy, ladder, level).value += 1
+            return
+        raised.value += 1
         if effect.late or effect.deployment is not None:
             late.value += 1
 
@@ -140,6 +158,10 @@ class EffectMetrics:
             return self._cache[effect.policy, effect.commitment, priority, team]
         except (KeyError, TypeError):  # not cached yet, or one of them is a list
             return self._commitments.find(effect.policy, effect.commitment, as_one_text(priority), as_one_text(team))
+
+
+def _stem(effect_id: str) -> str:
+    return effect_id.partition(".")[0]
 
 
 def _fulfilled(series: CommitmentSeries, effect: Effect) -> None:

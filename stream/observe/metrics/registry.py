@@ -175,3 +175,4 @@ def _initialise(policies: PolicySet, commitments: CommitmentMetrics, effects: Ef
             for level, reason in product(ladder.levels, _RAISING):
                 effects.escalations.labels(policy.name, ladder.name, level.name, reason.value)
                 effects.late_escalations.labels(policy.name, ladder.name, level.name)
+                effects.provisional_escalations.labels(policy.name, ladder.name, level.name)

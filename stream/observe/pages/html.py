@@ -59,11 +59,12 @@ def pairs(entries: Iterable[tuple[str, str]]) -> Html:
     return tag("dl", *(tag(name, text) for entry in entries for name, text in zip(("dt", "dd"), entry, strict=True)))
 
 
-def document(title: str, *body: Html) -> bytes:
-    """Build a whole page."""
+def document(title: str, *body: Html, refresh: str | None = None) -> bytes:
+    """Build a whole page. ``refresh``: seconds after which the browser loads it again."""
     head = tag(
         "head",
         tag("meta", charset="utf-8"),
+        None if refresh is None else tag("meta", http_equiv="refresh", content=refresh),
         tag("meta", name="viewport", content="width=device-width,initial-scale=1"),
         tag("title", f"{title} - breachwatch"),
         tag("style", Html(_STYLE)),

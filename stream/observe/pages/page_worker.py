@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from stream.observe.pages.html import Html, document, row, table, tag
+from stream.observe.pages.lists import TITLES
 from stream.observe.pages.pages_json import ticket_address
 from stream.observe.pages.phrasing import left, when
 from stream.wire.instants import format_instant
@@ -21,8 +22,9 @@ _UTC: Final = "UTC"
 
 
 def masthead() -> Html:
-    """Return the link at the top of every page."""
-    return tag("p", tag("a", "breachwatch", href="/"), class_="dim")
+    """Return the links at the top of every page."""
+    links = [tag("a", name.replace("-", " "), href=f"/lists/{name}") for name in TITLES]
+    return tag("nav", tag("a", "breachwatch", href="/"), *links)
 
 
 def clock(instant: int, zone: str) -> Html:

@@ -6,11 +6,11 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from stream.language.zones import read_tzinfo
-from stream.sla.calendar.delay import Delay
+from stream.sla.calendar.delay import Delay, DelayError
 from stream.sla.calendar.duration import Clock
 from stream.sla.calendar.zone import EPOCH
 from stream.sla.effects import TIMER, Kind
-from stream.sla.explain.explanation import CALENDAR, DUE, SpanKind
+from stream.sla.explain.explanation import CALENDAR, DUE, Outcome, SpanKind
 from stream.sla.explain.terms import Term
 
 if TYPE_CHECKING:
@@ -70,8 +70,9 @@ def waits(waiting: Waiting) -> str:
 
 def delay(text: str) -> str:
     """Return a delay in business days as a customer would say it; ``text`` is that of the policy."""
-    parsed = Delay.parse(text)
-    if parsed is None:
+    try:
+        parsed = Delay.parse(text)
+    except DelayError:
         return text
     days = parsed.days
     if not parsed.close and parsed.time is None:
@@ -101,6 +102,8 @@ def due(deadline: Deadline, zone: str) -> str:
     if deadline.never:
         over = "has no such business day" if deadline.delay else "is not open for that long any more"
         return f"never: {deadline.calendar} {over}"
+    if deadline.verdict is Outcome.RAISED:
+        return "not known: it was raised before the history that is kept"
     if deadline.ended is not None:
         return "none when it ended"
     if deadline.target is None and not deadline.ladder:

@@ -27,7 +27,7 @@ from stream.observe.pages.site import Answer
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
 
-    from stream.observe.pages.site import Site
+    from stream.observe.pages.site import Pages
 
 log = logging.getLogger(__name__)
 
@@ -64,7 +64,7 @@ class Routes:
     """The answers of one worker. Called from several threads."""
 
     def __init__(
-        self, registry: CollectorRegistry, ready: Ready, site: Site | None = None, token: str = "", hosts: Iterable[str] = ()
+        self, registry: CollectorRegistry, ready: Ready, site: Pages | None = None, token: str = "", hosts: Iterable[str] = ()
     ) -> None:
         """``token``: required of every client, as a bearer token or as the password of basic authentication; empty: of none.
 
@@ -115,7 +115,7 @@ class Routes:
         if self._site is None:
             return _unknown(b"pages: /metrics /healthz /readyz\n")
         if request.method == "POST":
-            return self._site.preview(request.body)
+            return self._site.preview(request.body) or _unknown(b"there is nothing to deploy here\n")
         page = self._site.answer(path, request.query, request.accept)
         return page or _unknown(b"pages: / /tickets/<id> /metrics /healthz /readyz\n")
 

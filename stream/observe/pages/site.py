@@ -3,6 +3,7 @@
     /                 the worker: its partitions, the soonest deadlines, the other workers
     /tickets/<id>     a ticket: fields, deadlines with their explanation, escalations
     /tickets?id=<id>  the same, for the form on the first page
+    /lists/<name>     the tickets of all workers that people work through: breached, at-risk, paused, unmatched; also as CSV
 
     POST /deployments/preview  what a deployment would do to the tickets of this worker, as JSON; the body is its record
 
@@ -14,22 +15,30 @@ from __future__ import annotations
 import re
 from http import HTTPStatus
 from threading import Lock
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 from urllib.parse import parse_qs, quote, unquote, urlencode
 
 import msgspec
 
-from stream.observe.pages import page_ticket, page_worker, pages_json
+from stream.observe.pages import list_formats, page_list, page_ticket, page_worker, pages_json
 from stream.observe.pages.html import POLICY, document, tag
 from stream.observe.pages.limits import Limits, TooManyRequestsError
+from stream.observe.pages.list_formats import OWN, SCOPE
+from stream.observe.pages.lists import TITLES, merged, read_query
+from stream.observe.pages.ticket_links import TicketLinks
 from stream.observe.pages.views import Elsewhere, RefusedPreviewError, UnavailableError
 
 if TYPE_CHECKING:
+    from stream.observe.pages.neighbours import Neighbours
     from stream.observe.pages.views import Preview, View
 
 _JSON: Final = "application/json"
 _HTML: Final = "text/html; charset=utf-8"
+_CSV: Final = "text/csv; charset=utf-8"
 _TICKETS: Final = "/tickets"
+_LISTS: Final = "/lists/"
+# A page shows customer data as of now, so it must not be cached, and its address must not be sent to other sites.
+_ALWAYS: Final = (("Cache-Control", "no-store"), ("Referrer-Policy", "no-referrer"), ("Vary", "Accept"))
 # Partition numbers in the parameters `asked` and `for`, which only other workers send.
 _NUMBERS: Final = re.compile(r"[0-9]{1,4}(,[0-9]{1,4})*")
 
@@ -43,12 +52,31 @@ class Answer(NamedTuple):
     headers: tuple[tuple[str, str], ...] = ()
 
 
+class Pages(Protocol):
+    """Answers requests for pages."""
+
+    def answer(self, path: str, query: str, accept: str) -> Answer | None:
+        """The page at a path, as the request has it; ``None`` if there is no such page."""
+
+    def preview(self, record: bytes) -> Answer | None:
+        """What a deployment would do; ``None`` if there is nothing to deploy."""
+
+
 class Site:
     """Answers requests for the pages of a worker."""
 
-    def __init__(self, view: View, limits: Limits | None = None, preview: Preview | None = None) -> None:
-        """``preview``: ``None`` where nothing can be deployed."""
+    def __init__(
+        self,
+        view: View,
+        limits: Limits | None = None,
+        preview: Preview | None = None,
+        neighbours: Neighbours | None = None,
+        links: TicketLinks | None = None,
+    ) -> None:
+        """``preview``: ``None`` where nothing can be deployed. ``neighbours``: ``None`` where there is one worker."""
         self._view = view
+        self._neighbours = neighbours
+        self._links = links or TicketLinks()
         self._preview = preview
         self._limits = limits or Limits()
         self._previewing = Lock()
@@ -61,6 +89,8 @@ class Site:
             ticket = asked.get("id", "").strip()
         elif path.startswith(f"{_TICKETS}/"):
             ticket = unquote(path.removeprefix(f"{_TICKETS}/"))
+        elif path.startswith(_LISTS):
+            return self._list_page(path.removeprefix(_LISTS), asked, as_json)
         elif path != "/":
             return None
         try:
@@ -72,6 +102,30 @@ class Site:
             status = HTTPStatus.TOO_MANY_REQUESTS if reason.rate else HTTPStatus.SERVICE_UNAVAILABLE
             return _problem(as_json, status, f"Not available now: {reason}.", ("Retry-After", str(reason.wait)))
 
+    def _list_page(self, name: str, asked: dict[str, str], as_json: bool) -> Answer | None:
+        if name not in TITLES:
+            return None
+        try:
+            query = read_query(name, asked)
+        except ValueError as error:
+            return _problem(as_json, HTTPStatus.BAD_REQUEST, f"{error}.")
+        try:
+            with self._limits.page():
+                part = self._view.listed(query)
+            # Outside of the limits: while others are awaited nothing is done here, and they have limits of their own.
+            others = () if asked.get(SCOPE) == OWN or self._neighbours is None else self._view.neighbours()
+            parts, missing = self._neighbours.ask(others, query) if others and self._neighbours else ([], [])
+        except UnavailableError as reason:
+            return _problem(as_json, HTTPStatus.SERVICE_UNAVAILABLE, f"Not available now: {reason}.", ("Retry-After", "2"))
+        except TooManyRequestsError as reason:
+            status = HTTPStatus.TOO_MANY_REQUESTS if reason.rate else HTTPStatus.SERVICE_UNAVAILABLE
+            return _problem(as_json, status, f"Not available now: {reason}.", ("Retry-After", str(reason.wait)))
+        view = merged(query, [part, *parts], missing)
+        if asked.get("format") == "csv":
+            file = ("Content-Disposition", f'attachment; filename="{name}.csv"')
+            return Answer(HTTPStatus.OK, _CSV, list_formats.as_csv(view, self._links), (file, *_ALWAYS))
+        return as_page(as_json, list_formats.as_json(view, self._links) if as_json else page_list.render(view, self._links))
+
     def preview(self, record: bytes) -> Answer:
         """Count what a deployment would do to the tickets of this worker, for ``breachwatch deploy``. One at a time."""
         if self._preview is None:
@@ -79,7 +133,7 @@ class Site:
         if not self._previewing.acquire(blocking=False):
             return _problem(True, HTTPStatus.SERVICE_UNAVAILABLE, "Another preview is running.", ("Retry-After", "10"))
         try:
-            return _page(True, msgspec.json.encode(self._preview(record)))
+            return as_page(True, msgspec.json.encode(self._preview(record)))
         except RefusedPreviewError as reason:
             return _problem(True, HTTPStatus.CONFLICT, f"Not counted: {reason}.")
         except UnavailableError as reason:
@@ -89,13 +143,13 @@ class Site:
 
     def _worker(self, as_json: bool) -> Answer:
         view = self._view.worker()
-        return _page(as_json, pages_json.worker(view) if as_json else page_worker.render(view))
+        return as_page(as_json, pages_json.worker(view) if as_json else page_worker.render(view))
 
     def _ticket(self, ticket: str, asked: dict[str, str], as_json: bool) -> Answer:
         sent_for = _numbers(asked.get("for", ""))
         found = self._view.ticket(ticket, _numbers(asked.get("asked", "")), next(iter(sent_for), None))
         if not isinstance(found, Elsewhere):
-            return _page(as_json, pages_json.ticket(found) if as_json else page_ticket.render(found))
+            return as_page(as_json, pages_json.ticket(found) if as_json else page_ticket.render(found))
         if found.url is not None:
             query = {"asked": ",".join(map(str, sorted(found.asked))), "for": str(found.wanted)}
             query |= {"format": "json"} if as_json else {}
@@ -121,15 +175,14 @@ def _listed(numbers: frozenset[int] | tuple[int, ...]) -> str:
     return ", ".join(map(str, sorted(numbers))) or "none"
 
 
-def _page(as_json: bool, body: bytes, status: HTTPStatus = HTTPStatus.OK, *headers: tuple[str, str]) -> Answer:
-    # A page shows customer data as of now, so it must not be cached, and its address must not be sent to other sites.
-    always = (("Cache-Control", "no-store"), ("Referrer-Policy", "no-referrer"), ("Vary", "Accept"))
+def as_page(as_json: bool, body: bytes, status: HTTPStatus = HTTPStatus.OK, *headers: tuple[str, str]) -> Answer:
+    """The response with a page as JSON or HTML."""
     policy = () if as_json else (("Content-Security-Policy", POLICY),)
-    return Answer(status, _JSON if as_json else _HTML, body, (*headers, *always, *policy))
+    return Answer(status, _JSON if as_json else _HTML, body, (*headers, *_ALWAYS, *policy))
 
 
 def _problem(as_json: bool, status: HTTPStatus, text: str, *headers: tuple[str, str]) -> Answer:
     if as_json:
-        return _page(as_json, pages_json.problem(text), status, *headers)
+        return as_page(as_json, pages_json.problem(text), status, *headers)
     body = document(status.phrase, page_worker.masthead(), tag("h1", status.phrase), tag("p", text))
-    return _page(as_json, body, status, *headers)
+    return as_page(as_json, body, status, *headers)

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from stream.deployments.impact import Impact
+    from stream.observe.pages.lists import ListPart, ListQuery
     from stream.sla.explain.explanation import Explanation
 
 
@@ -131,9 +132,17 @@ Preview = Callable[[bytes], "Impact"]
 
 
 class View(Protocol):
-    """Reads a worker from another thread. Both methods raise ``UnavailableError``."""
+    """Reads a worker from another thread. Its methods raise ``UnavailableError``."""
 
     def worker(self) -> WorkerView: ...
+
+    def listed(self, query: ListQuery) -> ListPart:
+        """What this worker has of a list."""
+        ...
+
+    def neighbours(self) -> tuple[str, ...]:
+        """The addresses of the other workers."""
+        ...
 
     def ticket(self, ticket: str, asked: frozenset[int], sent_for: int | None) -> TicketView | Elsewhere:
         """``asked``: partitions searched already; ``sent_for``: the partition for which the request was redirected here."""

@@ -10,7 +10,7 @@ from aiokafka.conn import create_conn
 from aiokafka.errors import KafkaConnectionError, SaslAuthenticationFailed, UnsupportedSaslMechanismError
 from faust.auth import SASLCredentials, SSLCredentials
 
-from stream.runtime.settings import ENTRIES, SECURITY, flag, load, variable
+from stream.runtime.settings import ENTRIES, FILE, SECRETS, SECURITY, flag, load, variable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -53,7 +53,8 @@ def from_environment(broker: str, environment: Mapping[str, str]) -> dict[str, A
 
     Raises SettingsError, and OSError as ``client_options`` does.
     """
-    known = {variable(name): environment[variable(name)] for name in SECURITY if variable(name) in environment}
+    names = [*map(variable, SECURITY), *(variable(name) + FILE for name in SECRETS if name in SECURITY)]
+    known = {name: environment[name] for name in names if name in environment}
     needed = {name: "-" for name, entry in ENTRIES.items() if entry.default is None}
     return client_options(load({**needed, "broker": broker}, known))
 

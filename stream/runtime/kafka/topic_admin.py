@@ -13,7 +13,7 @@ from aiokafka.errors import KafkaTimeoutError, TopicAlreadyExistsError, for_code
 from aiokafka.protocol.metadata import MetadataRequest
 from aiokafka.structs import TopicPartition
 
-from stream.runtime.kafka.denied import Kind, Operation, needing
+from stream.runtime.kafka.denied import DeniedError, Kind, Operation, needing
 from stream.runtime.kafka.topic_checks import ClusterTopics, TopicFacts
 
 if TYPE_CHECKING:
@@ -34,33 +34,34 @@ async def create(
     retention_ms: int | None = None,
     client: Mapping[str, Any] | None = None,
 ) -> list[str]:
-    """Create missing topics, add missing partitions to the others, and return a line for each change.
+    """Create missing topics, also those that no worker needs, add missing partitions to the others, and return a line for each
+    change.
 
     An existing input topic never gets more partitions, because its keys would move away from their state. The other topics
     get as many partitions as it has, even if ``partitions`` differs, except the log of deployments. If there are tickets, their
     partitions count instead: when the input has got more, more of the changelog would separate tickets from their events.
-    Existing topics keep their settings. ``replication`` -1 and ``retention_ms`` ``None`` are the cluster's defaults; the
-    changelog and the log of deployments never get a retention. ``client`` has the arguments of aiokafka clients other than the
+    Existing topics keep their settings. ``replication`` -1 and ``retention_ms`` ``None`` are the cluster's defaults; compacted
+    topics and the log of deployments never get a retention. ``client`` has the arguments of aiokafka clients other than the
     address (``stream.runtime.kafka.connection``).
     Raises ``aiokafka.errors.KafkaError`` if the cluster does not answer or refuses.
     """
-    done = []
+    done, specs = [], (*topics.specs(), *topics.optional_specs())
     async with admin_client(bootstrap, client) as admin:
-        existing = await _partition_counts(admin, topics.specs())
+        existing = await _partition_counts(admin, specs)
         partitions = existing.get(topics.events, partitions)
         if topics.changelog in existing and await _used(bootstrap, {topics.changelog: existing[topics.changelog]}, client):
             partitions = existing[topics.changelog]
-        for spec in topics.specs():
+        for spec in specs:
             count = existing.get(spec.name)
             wanted = spec.partitions or partitions
             if count is None:
-                if await _create_one(admin, spec, wanted, replication, _retention(spec, topics, retention_ms)):
+                if await _create_one(admin, spec, wanted, replication, _retention(spec, retention_ms)):
                     done.append(f"created {spec.name} with {wanted} partition{'s' if wanted > 1 else ''}")
             elif count < wanted:
                 await _add_partitions(admin, spec.name, wanted)
                 done.append(f"increased {spec.name} from {count} to {wanted} partitions")
         if done:
-            await _wait_until_visible(admin, topics, partitions)
+            await _wait_until_visible(admin, specs, partitions)
     return done
 
 
@@ -77,6 +78,26 @@ async def verify(
     return [*filter(None, [found.growth(partitions)]), *found.problems(partitions)]
 
 
+async def verify_optional(
+    bootstrap: str, topics: Topics, *, client: Mapping[str, Any] | None = None
+) -> tuple[list[str], list[str]]:
+    """The problems of the topics that no worker needs, and the names of those that are missing.
+
+    One that the account may not see is neither. Raises ``aiokafka.errors.KafkaError`` if the cluster does not answer.
+    """
+    problems, missing = list[str](), list[str]()
+    for spec in topics.optional_specs():
+        try:
+            found = await found_topics(bootstrap, topics, [spec], client=client)
+        except DeniedError:
+            continue
+        if spec.name in found.found:
+            problems += found.problems_of([spec], None)
+        else:
+            missing.append(spec.name)
+    return problems, missing
+
+
 async def verify_policies(bootstrap: str, topics: Topics, *, client: Mapping[str, Any] | None = None) -> list[str]:
     """As ``verify``, for the log of deployments alone: an account that only deploys sees no other topic."""
     (spec,) = (spec for spec in topics.specs() if spec.name == topics.policies)
@@ -90,13 +111,19 @@ async def missing_input(bootstrap: str, topics: Topics, *, client: Mapping[str, 
     return [] if found else [ClusterTopics(bootstrap, topics, {}).missing(topics.events, None)]
 
 
+async def exists(bootstrap: str, topic: str, *, client: Mapping[str, Any] | None = None) -> bool:
+    """Whether there is a topic of this name. Raises ``aiokafka.errors.KafkaError``."""
+    async with admin_client(bootstrap, client) as admin:
+        return bool((await metadata(admin, [topic])).partitions)
+
+
 async def found_topics(
     bootstrap: str, topics: Topics, specs: Sequence[TopicSpec], *, client: Mapping[str, Any] | None = None
 ) -> ClusterTopics:
     """These topics as they are on the cluster. Raises as ``verify`` does."""
     async with admin_client(bootstrap, client) as admin:
         described = (await metadata(admin, [spec.name for spec in specs])).partitions
-        settings = await _settings(admin, [spec for spec in specs if spec.name in described])
+        settings = await settings_of(admin, [spec for spec in specs if spec.name in described])
     used = await _used(bootstrap, {name: len(replicas) for name, replicas in described.items()}, client)
     facts = {
         name: TopicFacts(len(replicas), empty=name not in used, settings=settings[name]) for name, replicas in described.items()
@@ -111,11 +138,11 @@ async def grow(bootstrap: str, topics: Topics, partitions: int, *, client: Mappi
         for spec in topics.specs():
             if spec.partitions is None and existing.get(spec.name, partitions) < partitions:
                 await _add_partitions(admin, spec.name, partitions)
-        await _wait_until_visible(admin, topics, partitions)
+        await _wait_until_visible(admin, topics.specs(), partitions)
 
 
-def _retention(spec: TopicSpec, topics: Topics, retention_ms: int | None) -> dict[str, str]:
-    if retention_ms is None or spec.name in (topics.changelog, topics.policies):
+def _retention(spec: TopicSpec, retention_ms: int | None) -> dict[str, str]:
+    if retention_ms is None or spec.settings.get("cleanup.policy") == "compact" or "retention.ms" in spec.settings:
         return {}
     return {"retention.ms": str(retention_ms)}
 
@@ -146,10 +173,10 @@ async def _add_partitions(admin: AIOKafkaAdminClient, name: str, partitions: int
         await admin.create_partitions({name: NewPartitions(partitions)})
 
 
-async def _wait_until_visible(admin: AIOKafkaAdminClient, topics: Topics, partitions: int) -> None:
+async def _wait_until_visible(admin: AIOKafkaAdminClient, specs: Sequence[TopicSpec], partitions: int) -> None:
     """Wait until the brokers know the topics that the controller has created. Before that, clients get the error that a topic
     is missing."""
-    wanted = {spec.name: spec.partitions or partitions for spec in topics.specs()}
+    wanted = {spec.name: spec.partitions or partitions for spec in specs}
     await admin._client.force_metadata_update()
     for _ in range(200):
         # Each of them, because the next request may go to any.
@@ -197,8 +224,8 @@ async def _used(bootstrap: str, partitions: Mapping[str, int], client: Mapping[s
         return {tp.topic for tp, end in (await consumer.end_offsets(tps)).items() if end}
 
 
-async def _settings(admin: AIOKafkaAdminClient, specs: Sequence[TopicSpec]) -> dict[str, dict[str, str]]:
-    """The current settings of each topic."""
+async def settings_of(admin: AIOKafkaAdminClient, specs: Sequence[TopicSpec]) -> dict[str, dict[str, str]]:
+    """The current values of the settings that each topic's definition names. Raises ``aiokafka.errors.KafkaError``."""
     if not specs:
         return {}
     asked = {spec.name: [*spec.at_least, *spec.exactly] for spec in specs}

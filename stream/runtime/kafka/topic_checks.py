@@ -35,21 +35,28 @@ class ClusterTopics:
     """By name. A missing topic is not in it."""
 
     def growth(self, partitions: int | None) -> str:
-        """What it means that the input has got more partitions; empty: it has not."""
-        events = self.found.get(self.topics.events)
-        if events is None or not self.grown(partitions):
+        """What it means that the input has got more partitions than the tickets are in; empty: it has not.
+
+        It is the only advice then. Whatever else could be advised would make the topics fit together without moving the
+        tickets. ``partitions``: as configured.
+        """
+        tickets_in = self.tickets_in
+        if tickets_in is None:
             return ""
+        count = self.found[self.topics.events].partitions
+        start = f"; then start workers with --partitions {count}" if partitions == count else ""
         return (
-            f"topic {self.topics.events} has {events.partitions} partitions, and the tickets are in {partitions}: nobody reads "
-            f"the events of the others; stop all workers and run `{self._command('repartition')}`"
+            f"topic {self.topics.events} has {count} partitions, and the tickets are in {tickets_in}: nobody reads "
+            f"the events of the others; stop all workers and run `{self._command('repartition')}`{start}"
         )
 
-    def grown(self, partitions: int | None) -> bool:
-        """Whether the input has got more partitions, while the tickets are in ``partitions``."""
+    @property
+    def tickets_in(self) -> int | None:
+        """The partitions that tickets are in, if the input has got more since; else ``None``."""
         events, changelog = self.found.get(self.topics.events), self.found.get(self.topics.changelog)
-        if events is None or changelog is None or changelog.partitions != partitions:
-            return False
-        return events.partitions > changelog.partitions and not (events.empty and changelog.empty)
+        if events is None or changelog is None or events.partitions <= changelog.partitions:
+            return None
+        return None if events.empty and changelog.empty else changelog.partitions
 
     def problems(self, partitions: int | None) -> list[str]:
         """All problems but ``growth``. ``partitions``: as configured; ``None``: as many as the input topic has."""
@@ -57,21 +64,29 @@ class ClusterTopics:
 
     def problems_of(self, specs: Sequence[TopicSpec], partitions: int | None) -> list[str]:
         """All problems of these topics."""
-        events = self.found.get(self.topics.events)
-        wanted = partitions if events is None or self.grown(partitions) else events.partitions
+        events, tickets_in = self.found.get(self.topics.events), self.tickets_in
+        wanted = tickets_in or (partitions if events is None else events.partitions)
         problems = []
         for spec in specs:
             facts = self.found.get(spec.name)
             if facts is None:
                 problems.append(self.missing(spec.name, wanted))
+            elif tickets_in is not None and spec.partitions is None:
+                continue  # `growth` has the advice
             elif spec.name == self.topics.events:
                 problems += self._input_count(facts, partitions)
             else:
                 problems += self._count(spec, facts, wanted)
-        for spec in specs:
-            if spec.name in self.found:
-                problems += self._settings(spec, self.found[spec.name], wanted)
-        return problems
+        return [*problems, *self.setting_problems(specs, wanted)]
+
+    def setting_problems(self, specs: Sequence[TopicSpec], partitions: int | None) -> list[str]:
+        """Settings of these topics with which records are refused, or deleted before they are read."""
+        return [
+            problem
+            for spec in specs
+            if spec.name in self.found
+            for problem in self._settings(spec, self.found[spec.name], partitions)
+        ]
 
     def missing(self, name: str, partitions: int | None) -> str:
         return f"topic {name} is missing: run `{self._create(partitions)}`"
@@ -81,8 +96,6 @@ class ClusterTopics:
             return
         setting = f"set BREACHWATCH_PARTITIONS={facts.partitions} (or --partitions {facts.partitions})"
         problem = f"topic {self.topics.events} has {facts.partitions} partitions, not {partitions}"
-        if self.grown(partitions):
-            return
         if facts.empty:
             again = self._again(self.topics.events, partitions)
             yield f"{problem}, and no record: {again}; or, if {facts.partitions} is right, {setting}"
@@ -100,8 +113,6 @@ class ClusterTopics:
             yield f"{problem}, and no record: {self._again(spec.name, partitions)}"
         elif spec.name == self.topics.policies:
             yield f"{kept}, and their order is lost; start under a new --app-id"
-        elif spec.name == self.topics.changelog and facts.partitions < wanted:
-            yield f"{problem}, and tickets are in it: stop all workers and run `{self._command('repartition')}`"
         elif spec.name == self.topics.changelog:
             # Deleting it would delete the state of every ticket.
             yield f"{problem}, and tickets are in it: start with a new --app-id, which builds new state"

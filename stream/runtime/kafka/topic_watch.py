@@ -1,4 +1,5 @@
-"""Notices what happens to the topics and the cluster of a running worker: more partitions, a missing topic, another cluster.
+"""Notices what happens to the topics and the cluster of a running worker: more partitions, a missing topic, a setting that
+deletes or refuses records, another cluster.
 
 Clients follow such changes without a word. A worker goes on with the partitions that it has, so records in others are read by
 nobody, and the lag of those that it has stays at 0.
@@ -12,7 +13,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from aiokafka.errors import KafkaError
 
-from stream.runtime.kafka.topic_admin import Metadata, admin_client, metadata
+from stream.runtime.kafka.topic_admin import Metadata, admin_client, metadata, settings_of
+from stream.runtime.kafka.topic_checks import ClusterTopics, TopicFacts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -40,6 +42,8 @@ class TopicWatch:
         """Topics that do not exist any more."""
         self.problem = ""
         """Why the installation does not read all events, in one line; empty: it does."""
+        self.unsafe: tuple[str, ...] = ()
+        """Settings with which records are refused, or deleted before they are read, each with its remedy."""
         self._topics: Final = topics
         self._partitions: Final = partitions
         self._cluster: str | None = None
@@ -49,12 +53,16 @@ class TopicWatch:
 
         ``end`` is called when the cluster is another one.
         """
-        names = [spec.name for spec in self._topics.specs()]
+        specs = self._topics.specs()
+        names = [spec.name for spec in specs]
         while True:
             try:
                 async with admin_client(bootstrap, client) as admin:
                     while True:
-                        self.found(await metadata(admin, names))
+                        answer = await metadata(admin, names)
+                        self.found(answer)
+                        there = [spec for spec in specs if spec.name in answer.partitions]
+                        self.found_settings(bootstrap, await settings_of(admin, there))
                         await asyncio.sleep(INTERVAL)
             except OtherClusterError as error:
                 end(error)
@@ -79,6 +87,17 @@ class TopicWatch:
             else:
                 log.info("all events are read again")
             self.problem = problem
+
+    def found_settings(self, bootstrap: str, settings: Mapping[str, Mapping[str, str]]) -> None:
+        """Check the settings of the topics, by the name of the topic. ``bootstrap``: for the commands in the remedies."""
+        facts = {name: TopicFacts(self._partitions, empty=False, settings=found) for name, found in settings.items()}
+        unsafe = tuple(ClusterTopics(bootstrap, self._topics, facts).setting_problems(self._topics.specs(), None))
+        for problem in unsafe:
+            if problem not in self.unsafe:
+                log.error("records may be deleted or refused: %s", problem)
+        if self.unsafe and not unsafe:
+            log.info("the settings of the topics are right again")
+        self.unsafe = unsafe
 
     def _problem_of(self, answer: Metadata) -> str:
         missing = [spec.name for spec in self._topics.specs() if spec.name not in answer.partitions]

@@ -58,7 +58,7 @@ class Topics:
     prefix: str = ""
 
     def __post_init__(self) -> None:
-        for spec in self.specs():
+        for spec in (*self.specs(), *self.optional_specs()):
             if not _LEGAL.fullmatch(spec.name):
                 raise ValueError(
                     f"{spec.name!r} is not a legal topic name: use letters, digits, '.', '_' and '-' "
@@ -99,8 +99,47 @@ class Topics:
         """The log of deployments."""
         return f"{self.group}-policies"
 
+    @property
+    def feed_rejected(self) -> str:
+        """The payloads of feeds that their mappings do not cover."""
+        return f"{self.prefix}feed-rejected"
+
+    @property
+    def feed_state(self) -> str:
+        """Where each feed that is pulled has come to. It is not a worker's, and so has no ``app_id``."""
+        return f"{self.prefix}feed-state"
+
+    def pull_id(self, feed: str) -> str:
+        """The transactional id of whoever pulls a feed."""
+        return f"{self.prefix}pull-{feed}"
+
+    def optional_specs(self) -> tuple[TopicSpec, ...]:
+        """The topics that no worker needs. ``topics create`` creates them; the commands that need one refuse without it."""
+        # A payload of 1 MiB in base64, and its headers.
+        large_payload = 2 * _MEBIBYTE
+        return (
+            # A week and not longer: a payload may have text that people wrote.
+            TopicSpec(
+                self.feed_rejected,
+                {
+                    "cleanup.policy": "delete",
+                    "retention.ms": str(7 * 24 * _HOUR_MS),
+                    "max.message.bytes": str(large_payload),
+                },
+                at_least={"max.message.bytes": large_payload},
+                exactly={"cleanup.policy": "delete", **_SAFE},
+                partitions=1,
+            ),
+            TopicSpec(
+                self.feed_state,
+                {"cleanup.policy": "compact", "min.cleanable.dirty.ratio": "0.2", "segment.ms": str(_HOUR_MS)},
+                exactly={"cleanup.policy": "compact", **_SAFE},
+                partitions=1,
+            ),
+        )
+
     def specs(self) -> tuple[TopicSpec, ...]:
-        """All six topics, the input topic first."""
+        """The six topics of a worker, the input topic first."""
         # More than the 1 MiB of an event, so that events which are too large arrive and get a dead letter.
         large_event = 2 * _MEBIBYTE
         # A dead letter has the original record in base64.

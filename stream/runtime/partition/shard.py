@@ -6,11 +6,13 @@ The event loop may read it between two steps of that task.
 
 from __future__ import annotations
 
+from collections.abc import Sequence  # noqa: TC003  a compiled named tuple reads its types
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from stream.observe.metrics.open_counts import OpenCommitmentCounts  # noqa: TC001  a compiled named tuple reads its types
+from stream.observe.metrics.open_counts import OpenCommitmentCounts  # noqa: TC001
 from stream.runtime.partition.lifecycle import Lifecycle, State
 from stream.runtime.partition.recent import Recent
+from stream.runtime.partition.ticket_lists import TicketLists  # noqa: TC001
 from stream.runtime.recovery.changelog import Changelog  # noqa: TC001
 from stream.runtime.recovery.checkpoint import Checkpoint, Gap, with_gap
 from stream.runtime.recovery.outputs import Outputs  # noqa: TC001
@@ -18,6 +20,8 @@ from stream.runtime.settings import ClockMode
 from stream.runtime.timers import TimerQueue  # noqa: TC001
 from stream.sla.doubt import Doubt
 from stream.sla.effects import ProvisionalReason
+from stream.sla.feed_health import Feeds
+from stream.sla.ticket.state import State as SlaState  # noqa: TC001
 
 if TYPE_CHECKING:
     from faust.types import TP
@@ -37,6 +41,10 @@ class TicketIndex(NamedTuple):
     """When to forget which closed ticket, by the feed's time."""
     open_counts: OpenCommitmentCounts
     """The open commitments of the tickets, counted."""
+    lists: TicketLists
+    """The tickets that people work through."""
+    unconfirmed: Sequence[tuple[bytes, SlaState]] = ()
+    """The tickets that have unconfirmed effects."""
 
 
 class Logs(NamedTuple):
@@ -64,7 +72,7 @@ class Shard:
         self.tickets: Final = tickets
         """Record key to state: this partition's part of the store."""
         self.recent: Final = Recent()
-        self.timers, self.expirations, self.open_counts = index
+        self.timers, self.expirations, self.open_counts, self.lists = index[:4]
         self.outputs, self.changelog = logs
         self.life: Final = Lifecycle(self.number)
         self.misspelt: Final[set[Misspelling]] = set()
@@ -84,6 +92,10 @@ class Shard:
         """Records of the input that were gone before they were read."""
         self.since: Final = checkpoint.since
         """When breachwatch first had the partition: what was in the input by then arrives at that instant; 0: not known."""
+        self.feeds: Final[Feeds[bytes]] = Feeds(settings.feed_lag_limit, checkpoint.feeds, checkpoint.received)
+        """The sources of the input, and the tickets that wait for them."""
+        for key, state in index.unconfirmed:
+            self.feeds.wait(key, state)
         self.watermark = checkpoint.watermark
         """The newest instant the feed has shown in this partition; 0: none."""
         self.cursor = 0
@@ -151,4 +163,6 @@ class Shard:
             self._partitions,
             input=self.input,
             gaps=self.gaps,
+            feeds=self.feeds.watched.copy(),
+            received=self.feeds.received.copy(),
         )

@@ -26,9 +26,11 @@ from stream.runtime.recovery.outputs import ORIGIN
 from stream.runtime.settings import ClockMode
 from stream.runtime.timers import TimerQueue
 from stream.sla.codec import codec
-from stream.sla.effects import ROUTINE, TIMER, Kind
+from stream.sla.effects import ROUTINE, TIMER, Kind, feed_cause
 from stream.sla.engine import Engine, Outcome, Step
 from stream.sla.policy.date_problems import WrongDate, wrong_dates
+from stream.sla.policy.timeline import NEVER
+from stream.sla.ticket.listing import lists_of
 from stream.wire.decode import Rejected, RejectReason, Tick, conflicting, decode
 from stream.wire.effect import encode_rejected
 
@@ -166,6 +168,11 @@ class UnitOfWork:
         self._open_counts = shard.open_counts
         self._clock = clock
         self._clock_is_feed = settings.clock is ClockMode.EVENT
+        self._feeds = shard.feeds
+        self._received = shard.feeds.received
+        self._stale_from = NEVER
+        """From this instant on feeds are stale that are not known to be."""
+        self._find_stale(self._reached())
         self._by_event_time = shard.by_event_time
         """As when the unit began: a rebalance may suspend the partition while the unit yields."""
         self._outcomes_only = not settings.routine
@@ -184,6 +191,7 @@ class UnitOfWork:
             state = states[key]
             shard.tickets[key] = codec.encode(state)
             shard.recent.put(key, state)
+            shard.lists.put(key, lists_of(state))
         self._unwritten.clear()
         self._stopped = self._passing()
 
@@ -198,6 +206,10 @@ class UnitOfWork:
                 stop = self.wake(shard.clock(self._clock))
                 if stop is _DONE:
                     stop = self._forget(shard.watermark)
+                if stop is not _DONE:
+                    return stop
+            if self._feeds.due:
+                stop = self._confirm()
                 if stop is not _DONE:
                     return stop
             if shard.cursor == len(records):
@@ -282,6 +294,8 @@ class UnitOfWork:
         """
         for key, instant in woken_until.items():
             state = self._state(key)
+            if instant >= self._stale_from:
+                self._find_stale(instant)
             if state is not None:
                 step = self._engine_for(key, state).wake(state, instant + 1)
                 if step.effects and all(effect.id.encode() in emitted_ids for effect in step.effects):
@@ -298,7 +312,9 @@ class UnitOfWork:
             self._open_counts.change(self._state(key), None)
             self._shard.tickets.pop(key, None)
             self._shard.recent.drop(key)
+            self._shard.lists.put(key, 0)
             self._shard.past_on_arrival.pop(key, None)
+            self._feeds.forget(key)
             self.states.pop(key, None)
             self._unwritten.pop(key, None)
             self.forgotten[key] = None
@@ -317,11 +333,10 @@ class UnitOfWork:
             self._reject(record, read)
             return
         if isinstance(read, Tick):
-            self._shard.advance_watermark(read.at)
-            self.events["feed.tick", "applied"] += 1
+            self._tick(read)
             return
         event = read.event
-        self._shard.advance_watermark(event.at)
+        self._receive(event)
         key: bytes = record.key
         state = self._state(key)
         arrived = 0
@@ -350,6 +365,52 @@ class UnitOfWork:
                 self._shown_by_arrival(key, step, self._shard.past_on_arrival.get(key, 0), arrived)
             if step.state.head.deployment != self._newest:
                 self._sweep_again(key, step.state.head.deployment)
+
+    def _receive(self, event: Event) -> None:
+        """Time has come to the event, and so has its source."""
+        at, shard = event.at, self._shard
+        if at > shard.watermark:
+            shard.watermark = at
+        if at > self._received.get(event.source, -1):
+            self._feeds.event(event.source, at)
+            if at >= self._stale_from:
+                self._find_stale(at)
+
+    def _tick(self, tick: Tick) -> None:
+        self._shard.advance_watermark(tick.at)
+        if self._feeds.tick(tick.source, tick.at, tick.state, self._shard.watermark if self._clock_is_feed else self._clock):
+            self._find_stale(self._reached())
+        self.events["feed.tick", "applied"] += 1
+
+    def _confirm(self) -> Stop:
+        """Confirm the effects of tickets whose feeds are complete up to them."""
+        feeds = self._feeds
+        while (taken := feeds.take()) is not None:
+            key, source = taken
+            state = self._state(key)
+            if state is None:
+                raise RuntimeError(f"a ticket that is not in the table waits for a feed: {key!r}")
+            self._idle = False
+            now = self._shard.watermark if self._clock_is_feed else self._clock
+            step = self._engine_for(key, state).confirm(state, now, feeds.complete(state), feed_cause(source))
+            self._keep_woken(key, state, step)
+            self.unmeasured.update([effect.id for effect in step.effects])
+            if (stop := self._stop()) is not None:
+                return stop
+        return _DONE
+
+    def _reached(self) -> int:
+        """The instant to which time has come."""
+        return self._shard.watermark if self._clock_is_feed else max(self._clock, self._shard.watermark)
+
+    def _find_stale(self, reached: int) -> None:
+        """``reached``: time has come to this instant. No feed is named to the engine before one is stale."""
+        stale_from = self._feeds.stale_from()
+        is_stale = reached >= stale_from
+        self._stale_from = NEVER if is_stale else stale_from
+        self._engine.stale = self._feeds.stale() if is_stale else ()
+        for engine in self._engines.values():
+            engine.stale = self._engine.stale
 
     def _shown_by_arrival(self, key: bytes, step: Step, before: int, arrived: int) -> None:
         """Note which breaches were true before the event arrived that shows them: no worker could have detected them then.
@@ -423,6 +484,8 @@ class UnitOfWork:
         self._unwritten[key] = None
         self.forgotten.pop(key, None)
         self._open_counts.change(before, step.state)
+        if step.state.unconfirmed or (before is not None and before.unconfirmed):
+            self._feeds.wait(key, step.state)
         self._shard.timers.set(key, step.wake_at)
         self._shard.expirations.set(key, expiration(step.state.ended, self._settings.retention, self._shard.watermark))
         for effect in step.effects:

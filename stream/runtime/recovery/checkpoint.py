@@ -6,6 +6,8 @@ from typing import Any, Final
 
 import msgspec
 
+from stream.sla.feed_health import Feed
+
 CHECKPOINT_KEY: Final = b"\xff"
 """Record key of the checkpoint: not UTF-8, so not a ticket's."""
 EPOCH: Final = "epoch"
@@ -62,6 +64,10 @@ class Checkpoint(msgspec.Struct, frozen=True):
     it."""
     gaps: tuple[Gap, ...] = ()
     """Records that were gone before they were read, the oldest first."""
+    feeds: dict[str, Feed] = {}
+    """The watched sources."""
+    received: dict[str, int] = {}
+    """The newest event of each source, epoch microseconds; ``stream.sla.feed_health``."""
 
     def shortened(self, end: int, found_at: int) -> Checkpoint:
         """With a gap where the input ends (offset ``end``) before what was read of it: its end, or the topic, was deleted.

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
 
     from stream.runtime.kafka.topics import Topics
+    from stream.sla.feed_health import Feed
 
 _STOPPED: Final = ("Empty", "Dead")
 """States of a consumer group without members."""
@@ -202,6 +203,8 @@ def checkpoints(found: Mapping[int, Checkpoint | None], before: int, after: int)
         # A partition that nobody has read yet is read from its beginning.
         input=0,
         gaps=gaps,
+        feeds=_feeds(known),
+        received=_received(known),
     )
     moving = dict.fromkeys(range(after), joined)
     for number in range(before):
@@ -210,6 +213,24 @@ def checkpoints(found: Mapping[int, Checkpoint | None], before: int, after: int)
             joined, watermark=own.watermark, outputs=own.outputs, since=own.since or joined.since, input=own.input
         )
     return moving
+
+
+def _feeds(known: list[Checkpoint]) -> dict[str, Feed]:
+    """Each watched source as the partition knows it that has read the least of its ticks."""
+    feeds: dict[str, Feed] = {}
+    for each in known:
+        for source, feed in each.feeds.items():
+            if source not in feeds or feed.complete < feeds[source].complete:
+                feeds[source] = feed
+    return feeds
+
+
+def _received(known: list[Checkpoint]) -> dict[str, int]:
+    received: dict[str, int] = {}
+    for each in known:
+        for source, at in each.received.items():
+            received[source] = max(at, received.get(source, 0))
+    return received
 
 
 def _checkpoint(checkpoint: Checkpoint, headers: list[tuple[str, bytes]]) -> Record:

@@ -11,6 +11,7 @@ import msgspec
 from stream.runtime.partition.commit import LOST
 from stream.runtime.partition.shard import Logs, Shard, TicketIndex
 from stream.runtime.partition.task import PartitionTask
+from stream.runtime.partition.ticket_lists import TicketLists
 from stream.runtime.partition.unit_of_work import expiration
 from stream.runtime.recovery.changelog import Changelog
 from stream.runtime.recovery.checkpoint import Checkpoint
@@ -18,6 +19,7 @@ from stream.runtime.recovery.output_recovery import read_back
 from stream.runtime.recovery.outputs import fence
 from stream.runtime.timers import TimerQueue
 from stream.sla.codec import codec
+from stream.sla.ticket.listing import lists_of_summary
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from stream.runtime.partition.commit import WorkerContext
     from stream.runtime.recovery.outputs import Outputs
     from stream.runtime.recovery.store import Store
+    from stream.sla.ticket.state import State
 
 log = logging.getLogger(__name__)
 
@@ -171,17 +174,23 @@ def _changelog(context: WorkerContext, restored: Restored, partition: int) -> Ch
 
 async def _index(context: WorkerContext, store: Store, partition: int, watermark: int) -> TicketIndex:
     """Raises RuntimeError when a ticket cannot be read back."""
-    index = TicketIndex(TimerQueue(), TimerQueue(), context.metrics.open_commitments.begin(partition))
+    unconfirmed: list[tuple[bytes, State]] = []
+    open_counts = context.metrics.open_commitments.begin(partition)
+    index = TicketIndex(TimerQueue(), TimerQueue(), open_counts, TicketLists(), unconfirmed)
     tickets = store.of(partition)
     for count, key in enumerate(list(tickets)):
         stored = tickets.get(key)
         if stored is None:  # another rebalance has begun, and the changelog forgets it: this one comes to nothing
             continue
         try:
-            wake_at, ended, stand = codec.peek(stored)
+            wake_at, ended, stand, unmatched = codec.peek(stored)
+            if codec.has_unconfirmed(stored):
+                unconfirmed.append((key, codec.decode(stored)))
         except codec.CodecError as error:
             raise RuntimeError(f"ticket {key!r} of partition {partition} cannot be read back") from error
         index.open_counts.add(stand)
+        if lists := lists_of_summary(stand, unmatched=unmatched):
+            index.lists.put(key, lists)
         index.timers.set(key, wake_at)
         # When it was changed last is not stored. It counts as changed now: the rest of its history may still be on the way.
         index.expirations.set(key, expiration(ended, context.settings.retention, watermark))

@@ -21,8 +21,17 @@ if TYPE_CHECKING:
     from stream.sla.calendar.calendar import Calendar
 
 _SECOND: Final = 1_000_000
-_TIME: Final = r"([0-9]{2}):([0-9]{2})(?::([0-9]{2}))?"
-_FORM: Final = re.compile(rf"\+([0-9]{{1,3}}) business days?(?: at (?:(close)|{_TIME}))?(?: cutoff {_TIME})?")
+_FORM: Final = re.compile(r"\+([0-9]+) business days?(?: at (close|[0-9:]+))?(?: cutoff ([0-9:]+))?")
+_TIME: Final = re.compile(r"([0-9]{2}):([0-5][0-9])(?::([0-5][0-9]))?")
+_MOST_DIGITS: Final = 3
+_FORMS: Final = (
+    "write `+5 business days` (at the same time of day), `+1 business day at 16:00` or `+1 business day at close`, each with "
+    "` cutoff 15:00` where needed; `+0 business days` needs an `at`"
+)
+
+
+class DelayError(ValueError):
+    """The text is not a delay in business days; the message states what is wrong and what is accepted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,18 +47,20 @@ class Delay:
     """A later start counts from the next business day."""
 
     @classmethod
-    def parse(cls, text: str) -> Delay | None:
-        """``None`` if the text is no delay."""
+    def parse(cls, text: str) -> Delay:
+        """Raises DelayError."""
         match = _FORM.fullmatch(text)
         if match is None:
-            return None
-        days, close, *parts = match.groups()
-        time, cutoff = _time(parts[:3]), _time(parts[3:])
-        if (time is not None and time > DAY) or (cutoff is not None and cutoff >= DAY):
-            return None
-        if not int(days) and time is None and not close:
-            return None
-        return cls(int(days), close is not None, time, cutoff)
+            raise DelayError(f"{text!r} is not a delay in business days: {_FORMS}")
+        days, at, until = match.groups()
+        if len(days.lstrip("0")) > _MOST_DIGITS:
+            raise DelayError(f"{text!r} is too long: a delay has at most 999 business days")
+        close = at == "close"
+        time = None if at is None or close else _time(text, at, DAY, "00:00 to 24:00")
+        cutoff = None if until is None else _time(text, until, DAY - _SECOND, "00:00 to 23:59:59")
+        if not int(days) and at is None:
+            raise DelayError(f"{text!r} ends when it starts: write `{text} at 16:00` or `{text} at close`")
+        return cls(int(days), close, time, cutoff)
 
     def end(self, calendar: Calendar, start: int) -> int | None:
         """The instant at which it ends that begins at ``start`` (epoch microseconds).
@@ -80,8 +91,12 @@ class Delay:
         return None
 
 
-def _time(parts: list[str | None]) -> int | None:
-    if parts[0] is None:
-        return None
-    hour, minute, second = (int(part or 0) for part in parts)
-    return ((hour * 60 + minute) * 60 + second) * _SECOND if minute < 60 and second < 60 else 2 * DAY
+def _time(text: str, time: str, latest: int, range_: str) -> int:
+    """Microseconds from midnight of ``16:00`` or ``16:00:30``. Raises DelayError."""
+    match = _TIME.fullmatch(time)
+    if match is not None:
+        hour, minute, second = (int(part or 0) for part in match.groups())
+        micros = ((hour * 60 + minute) * 60 + second) * _SECOND
+        if micros <= latest:
+            return micros
+    raise DelayError(f"{text!r}: {time} is not a time of day: use {range_}")

@@ -18,7 +18,7 @@ from enum import StrEnum
 from fractions import Fraction
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from stream.sla.calendar.delay import Delay
+from stream.sla.calendar.delay import Delay, DelayError
 from stream.sla.calendar.zone import DAY
 
 if TYPE_CHECKING:
@@ -38,10 +38,6 @@ _EPOCH_DAY: Final = date(1970, 1, 1).toordinal()
 
 NEVER: Final = 1 << 62
 """Microseconds of business time that no calendar has: of a delay to a business day that does not come."""
-_DELAYS: Final = (
-    "write `+5 business days` (at the same time of day), `+1 business day at 16:00` or `+1 business day at close`, each with "
-    "` cutoff 15:00` where needed; `+0 business days` needs an `at`"
-)
 
 
 class DurationError(ValueError):
@@ -113,9 +109,10 @@ class Duration:
         """
         if not text.startswith("+"):
             return cls.parse(text)
-        delay = Delay.parse(text)
-        if delay is None:
-            raise DurationError(f"{text!r} is no delay in business days: {_DELAYS}")
+        try:
+            delay = Delay.parse(text)
+        except DelayError as error:
+            raise DurationError(str(error)) from error
         return cls(text, Clock.BUSINESS, 0, delay=delay)
 
     def resolve(self, calendar: Calendar, start: int) -> Amount:

@@ -47,10 +47,15 @@ def peek(data: bytes) -> Summary:
         raise CodecError(f"cannot read a ticket state: {error}") from error
 
 
+def has_unconfirmed(data: bytes) -> bool:
+    """Whether effects of the stored state wait to be confirmed, without reading it."""
+    return data[:1] == layout.UNCONFIRMED
+
+
 def _check_version(data: bytes) -> None:
-    if data[:1] != layout.VERSION:
+    if data[:1] != layout.VERSION and data[:1] != layout.UNCONFIRMED:
         found = f"version {data[0]}" if data else "no version"
         raise CodecError(
-            f"cannot read a ticket state of {found}; this breachwatch reads version {layout.VERSION[0]}. "
-            f"{_OLDER if data and data < layout.VERSION else _NEWER}"
+            f"cannot read a ticket state of {found}; this breachwatch reads versions {layout.VERSION[0]} and "
+            f"{layout.UNCONFIRMED[0]}. {_OLDER if data and data < layout.VERSION else _NEWER}"
         )

@@ -1,4 +1,4 @@
-"""The layout of a stored ticket state, version 2.
+"""The layout of a stored ticket state: version 2, or version 3 if effects of it wait to be confirmed.
 
 A state is half the size of its plain MessagePack form:
 
@@ -16,13 +16,14 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from stream.sla.effects import ProvisionalReason
 from stream.sla.events import as_one_text
 from stream.sla.ticket.commitment_state import NOT_ADJUSTED, Adjustment, CommitmentState
 from stream.sla.ticket.escalation_state import EscalationState
 from stream.sla.ticket.history import History, Value
 from stream.sla.ticket.names import CommitmentKey, LadderKey, Names, pack_keys, pack_names, promised, unpack_keys, unpack_names
 from stream.sla.ticket.settling import Settling
-from stream.sla.ticket.state import OpenCommitment, State, Summary, Ticket, commitment_status, has_ended
+from stream.sla.ticket.state import OpenCommitment, State, Summary, Ticket, commitment_status, has_ended, is_unmatched
 from stream.sla.ticket.stopwatch import Stopwatch, StoredTotals, Stretches, Totals
 
 if TYPE_CHECKING:
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     from stream.sla.policy.terms import EscalationTerms
 
 VERSION: Final = b"\x02"
+UNCONFIRMED: Final = b"\x03"
+"""The version of a state that has more: its unconfirmed effects."""
 
 _Rare = tuple[int | None, int | None, int | None, int, int, int, int, int | None, bool, int, int]
 """Of a commitment: revision (from its effective_from; ``None``: 0), then its adjustment."""
@@ -67,7 +70,9 @@ _AS_DUE: Final = -1
 _write: Final = msgspec.msgpack.Encoder().encode
 _read: Final = msgspec.msgpack.Decoder(tuple[_Head, _Rest]).decode
 _read_parts: Final = msgspec.msgpack.Decoder(_Parts).decode
+_read_more: Final = msgspec.msgpack.Decoder(tuple[_Head, _Rest, dict[str, tuple[int, ProvisionalReason]]]).decode
 _peek: Final = msgspec.msgpack.Decoder(tuple[_Head, msgspec.Raw]).decode
+_peek_more: Final = msgspec.msgpack.Decoder(tuple[_Head, msgspec.Raw, msgspec.Raw]).decode
 _peek_at_parts: Final = msgspec.msgpack.Decoder(tuple[int, bytes, list[int], list[int | None], msgspec.Raw]).decode
 
 
@@ -82,14 +87,20 @@ def encode(state: State) -> bytes:
         wake_at = state.wake_at
         # ``peek`` takes the instant of the next wake-up from the head, and does not read the settling.
         head_part = (None if wake_at is None else wake_at - 1, *head_part[1:])
-    return VERSION + _write(
-        (head_part, (tail, recent.packed, recent.kept, recent.source, before, state.old_ids, state.revisions, settling))
-    )
+    rest = (tail, recent.packed, recent.kept, recent.source, before, state.old_ids, state.revisions, settling)
+    if state.unconfirmed:
+        return UNCONFIRMED + _write((head_part, rest, dict(sorted(state.unconfirmed.items()))))
+    return VERSION + _write((head_part, rest))
 
 
 def decode(data: bytes) -> State:
     """``data`` with its mark. Raises msgspec.DecodeError and IndexError."""
-    head_part, (tail, packed, kept, source, base, old_ids, revisions, settled_later) = _read(data[1:])
+    unconfirmed: dict[str, tuple[int, ProvisionalReason]] | None = None
+    if data[:1] == UNCONFIRMED:
+        head_part, rest, unconfirmed = _read_more(data[1:])
+    else:
+        head_part, rest = _read(data[1:])
+    tail, packed, kept, source, base, old_ids, revisions, settled_later = rest
     head = _ticket(head_part, tail, source)
     settling: Settling | None = None
     if settled_later is not None:
@@ -97,12 +108,14 @@ def decode(data: bytes) -> State:
         settling = Settling(until, deployment, arrived, settles_at)
     newest = head_part[1] if kept else None
     recent = History(packed, kept, 0 if newest is None else newest, source)
-    return State(head, recent, None if base is None else _ticket(base[0], base[1], source), old_ids, revisions, settling)
+    before = None if base is None else _ticket(base[0], base[1], source)
+    return State(head, recent, before, old_ids, revisions, settling, unconfirmed)
 
 
 def peek(data: bytes) -> Summary:
     """``data`` with its mark. Raises msgspec.DecodeError and IndexError."""
-    (soonest, newest, ended_by, started, packed, values, parts), _ = _peek(data[1:])
+    head_part = _peek_more(data[1:])[0] if data[:1] == UNCONFIRMED else _peek(data[1:])[0]
+    soonest, newest, ended_by, started, packed, values, parts = head_part
     names = unpack_names(packed)
     priority, team = _value("priority", names, values), _value("team", names, values)
     start, keys, numbers, dues, _ = _peek_at_parts(parts)
@@ -113,7 +126,8 @@ def peek(data: bytes) -> Summary:
         if going:
             open_.append(OpenCommitment(name, policy, priority, team, going, dues[number], start + numbers[2 * watch + 1]))
     ended = has_ended(soonest, ended_by, _value("status", names, values)) or not (started or soonest is not None or open_)
-    return Summary(None if soonest is None else soonest + 1, newest if ended else None, open_)
+    unmatched = is_unmatched(len(dues), ended_by, _value("status", names, values))
+    return Summary(None if soonest is None else soonest + 1, newest if ended else None, open_, unmatched)
 
 
 def _value(name: str, names: Names, values: list[Value]) -> str:

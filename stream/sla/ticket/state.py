@@ -14,11 +14,15 @@ from stream.sla.ticket.stopwatch import PAUSED, RUNNING, Stopwatch
 from stream.sla.ticket.stopwatch import Stored as StoredStopwatch
 
 if TYPE_CHECKING:
+    from stream.sla.effects import ProvisionalReason
     from stream.sla.event_order import Place
     from stream.sla.events import Event
     from stream.sla.ticket.escalation_state import EscalationState
     from stream.sla.ticket.settling import Settling
 
+
+Unconfirmed = tuple[int, "ProvisionalReason"]
+"""Of an effect that was emitted as provisional because a feed is stale: its instant (epoch microseconds), and why."""
 
 Stored = tuple[
     str,
@@ -162,13 +166,14 @@ class Ticket:
 
 
 _NO_HISTORY: Final = History()
+_NONE: Final[dict[str, Unconfirmed]] = {}
 
 
 @mypyc_attr(acyclic=True)
 class State:
     """A ticket and as much of its history as is needed to fold a late event in at its place. Never changed."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  an argument an attribute, as of the ticket
         self,
         head: Ticket,
         recent: History | None = None,
@@ -176,6 +181,7 @@ class State:
         old_ids: tuple[str, ...] = (),
         revisions: dict[str, int] | None = None,
         settling: Settling | None = None,
+        unconfirmed: dict[str, Unconfirmed] | None = None,
     ) -> None:
         self.head: Ticket = head
         """After the whole history, and after all that time alone has made true and that was emitted."""
@@ -190,11 +196,13 @@ class State:
         """Stem of an effect to the number of times it was taken back."""
         self.settling: Settling | None = settling
         """Its old events are arriving, and what they make true of the past is not published yet."""
+        self.unconfirmed: dict[str, Unconfirmed] = unconfirmed or _NONE
+        """By the stem of the effect, in the order in which they were emitted; ``stream.sla.unconfirmed``."""
 
     def parts(self) -> tuple[object, ...]:
         """The arguments of ``State`` in their order, the tickets and the history as their own ``parts``."""
         base = None if self.base is None else self.base.parts()
-        return self.head.parts(), self.recent.parts(), base, self.old_ids, self.revisions, self.settling
+        return self.head.parts(), self.recent.parts(), base, self.old_ids, self.revisions, self.settling, self.unconfirmed
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, State) and self.parts() == other.parts()
@@ -247,6 +255,11 @@ def has_ended(soonest: int | None, ended_by: str, status: str) -> bool:
     return soonest is None and (ended_by != "" or status == "closed")
 
 
+def is_unmatched(commitments: int, ended_by: str, status: str | list[str]) -> bool:
+    """No policy promises anything to a ticket that is open. ``commitments``: how many it has, whatever became of them."""
+    return not commitments and ended_by == "" and status not in ("solved", "closed")
+
+
 class OpenCommitment(NamedTuple):
     """One open commitment of a ticket, for gauges and pages."""
 
@@ -269,6 +282,8 @@ class Summary(NamedTuple):
     ended: int | None
     """As ``State.ended``."""
     open_commitments: list[OpenCommitment]
+    unmatched: bool
+    """``is_unmatched``."""
 
 
 def open_commitments(state: State) -> list[OpenCommitment]:

@@ -17,6 +17,7 @@ from stream.runtime.partition import task as tasks
 from stream.runtime.partition.lifecycle import TRANSITIONS, IllegalTransitionError, Lifecycle, State
 from stream.runtime.partition.shard import Logs, Shard, TicketIndex
 from stream.runtime.partition.task import PartitionTask
+from stream.runtime.partition.ticket_lists import TicketLists
 from stream.runtime.recovery.checkpoint import Checkpoint
 from stream.runtime.settings import load
 from stream.runtime.timers import TimerQueue
@@ -39,7 +40,7 @@ class _Worker:
     def __init__(self) -> None:
         nowhere: Any = SimpleNamespace(finished=lambda end, *, live: self.finished.append((end, live)), close=self._close)
         nothing_open: Any = SimpleNamespace(open=0)
-        index: Any = TicketIndex(TimerQueue(), TimerQueue(), nothing_open)
+        index: Any = TicketIndex(TimerQueue(), TimerQueue(), nothing_open, TicketLists())
         settings = load({"policies": "batoi"}, {})
         workings = SimpleNamespace(events_done=lambda *_: None)
         context: Any = SimpleNamespace(

@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from stream.cli.options import settings_flags
-from stream.runtime.settings import ENTRIES, ClockMode, Settings, SettingsError, flag, load, variable
+from stream.runtime.settings import ENTRIES, ClockMode, Settings, SettingsError, flag, load, misspelt_variables, variable
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -79,6 +79,34 @@ def test_each_setting_has_the_same_value_from_all_three_sources(tmp_path: Path) 
     assert load({}, {variable(name): value for name, value in values.items()}) == from_file
 
 
+def test_an_unknown_name_in_the_file_names_the_setting_that_is_meant(tmp_path: Path) -> None:
+    file = tmp_path / "breachwatch.toml"
+    file.write_text('brocker = "kafka:9092"\nxyzzy = 1\n', "utf-8")
+
+    brocker, xyzzy = _problems({**_NEEDED}, {}, file)
+
+    assert brocker.endswith("unknown setting; did you mean broker?")
+    assert "known settings: broker, policies" in xyzzy
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("BREACHWATCH_PARTITONS", "BREACHWATCH_PARTITIONS"),
+        ("BREACHWATCH_TOPICS_PREFIX", "BREACHWATCH_TOPIC_PREFIX"),
+        ("BREACHWATCH_SERVICE_HOST", ""),  # Kubernetes sets it
+        ("BREACHWATCH_PORT_9300_TCP", ""),
+        ("BREACHWATCH_CONFIG", ""),
+        ("BREACHWATCH_PARTITIONS", ""),
+        ("PARTITONS", ""),
+    ],
+)
+def test_a_misspelt_variable_names_the_one_that_is_meant(name: str, meant: str) -> None:
+    warnings = misspelt_variables({name: "8"})
+
+    assert warnings == ([f"the variable {name} has no effect: did you mean {meant}?"] if meant else [])
+
+
 def test_all_problems_are_listed_at_once_with_their_places(tmp_path: Path) -> None:
     file = tmp_path / "breachwatch.toml"
     file.write_text("gracious = 1\nroutine = true\nhistory = 0\n", "utf-8")
@@ -87,7 +115,7 @@ def test_all_problems_are_listed_at_once_with_their_places(tmp_path: Path) -> No
 
     assert len(problems) == 6
     assert problems[0].startswith("gracious in ")
-    assert any(p.startswith("history in ") and "between 1 and 10000" in p for p in problems)
+    assert any(p.startswith("history in ") and "between 2 and 10000" in p for p in problems)
     assert any(p.startswith("--clock: 'moon'") and "wall, event" in p for p in problems)
     assert any(p.startswith("BREACHWATCH_BROKER in the environment") and "host:port" in p for p in problems)
     assert any(p.startswith("BREACHWATCH_GRACE in the environment") and "0.2s" in p for p in problems)
@@ -151,3 +179,49 @@ def test_the_help_of_a_command_has_the_flag_variable_and_default_of_every_settin
         assert flag(name) in text
         assert variable(name) in text
         assert (entry.default is None) or f"default {entry.default or 'none'}]" in text
+
+
+@pytest.mark.parametrize("ending", ["", "\n", "\r\n"])
+def test_a_secret_is_read_from_the_file_that_the_environment_names(tmp_path: Path, ending: str) -> None:
+    file = tmp_path / "secret"
+    file.write_bytes(f" sixteen letters and a space {ending}".encode())
+
+    settings = load(
+        {**_NEEDED, "sasl_mechanism": "PLAIN", "sasl_username": "desk"}, {"BREACHWATCH_SASL_PASSWORD_FILE": str(file)}
+    )
+
+    assert settings.sasl_password == " sixteen letters and a space "
+
+
+def test_a_secret_in_a_file_overrides_the_settings_file_but_not_a_flag(tmp_path: Path) -> None:
+    config, file = tmp_path / "breachwatch.toml", tmp_path / "secret"
+    config.write_text('token = "the-one-of-the-settings-file"\n', "utf-8")
+    file.write_text("the-one-of-its-own-file\n", "utf-8")
+    environment = {"BREACHWATCH_TOKEN_FILE": str(file)}
+
+    assert load(_NEEDED, environment, config).token == "the-one-of-its-own-file"
+    assert load({**_NEEDED, "token": "the-one-of-the-flag"}, environment, config).token == "the-one-of-the-flag"
+
+
+@pytest.mark.parametrize(
+    ("content", "more", "problem"),
+    [
+        (None, {}, "cannot be read: No such file"),
+        (b"\xff\xfe", {}, "is not UTF-8 text"),
+        (b"a-token-of-enough-letters", {"BREACHWATCH_TOKEN": "another-token-of-letters"}, "BREACHWATCH_TOKEN is set too"),
+        (b"short", {}, "at least 16"),
+    ],
+)
+def test_a_file_of_a_secret_that_cannot_be_used_is_a_problem_without_the_secret(
+    tmp_path: Path, content: bytes | None, more: dict[str, str], problem: str
+) -> None:
+    file = tmp_path / "secret"
+    if content is not None:
+        file.write_bytes(content)
+
+    (found,) = _problems({**_NEEDED}, {"BREACHWATCH_TOKEN_FILE": str(file), **more})
+
+    assert found.startswith("BREACHWATCH_TOKEN_FILE in the environment: ")
+    assert problem in found
+    assert "letters" not in found
+    assert "short" not in found.replace(str(file), "")

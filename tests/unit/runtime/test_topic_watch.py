@@ -58,3 +58,39 @@ def test_another_cluster_behind_the_address_is_an_error_with_both_ids() -> None:
 
     with pytest.raises(OtherClusterError, match="those of cluster two, and this worker has the tickets of cluster one"):
         watch.found(answer("two"))
+
+
+def settings(**changed: str) -> dict[str, dict[str, str]]:
+    """Of all topics, as they are created; ``changed`` is of the input topic."""
+    found = {spec.name: dict(spec.settings) for spec in TOPICS.specs()}
+    found[TOPICS.events] |= {name.replace("_", "."): value for name, value in changed.items()}
+    return found
+
+
+@pytest.mark.parametrize(("setting", "value"), [("cleanup_policy", "compact"), ("retention_ms", "3600000")])
+def test_a_setting_that_deletes_unread_events_is_reported_once_until_it_is_put_back(
+    setting: str, value: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    watch = TopicWatch(TOPICS, 4)
+    with caplog.at_level(logging.INFO):
+        watch.found_settings("kafka:9092", settings())
+        assert not watch.unsafe
+        for _ in range(3):
+            watch.found_settings("kafka:9092", settings(**{setting: value}))
+        (problem,) = watch.unsafe
+        watch.found_settings("kafka:9092", settings())
+
+    assert problem.startswith(f"topic eu.ticket-events has {setting.replace('_', '.')}={value}, not ")
+    assert "kafka-configs.sh --bootstrap-server kafka:9092 --alter --topic eu.ticket-events" in problem
+    assert not watch.unsafe
+    assert [record.getMessage() for record in caplog.records] == [
+        f"records may be deleted or refused: {problem}",
+        "the settings of the topics are right again",
+    ]
+
+
+def test_a_topic_whose_settings_are_not_known_is_not_judged() -> None:
+    watch = TopicWatch(TOPICS, 4)
+    watch.found_settings("kafka:9092", {})
+
+    assert not watch.unsafe

@@ -27,6 +27,7 @@ from stream.runtime.partition.lifecycle import State
 from stream.runtime.partition.shard import Logs, Shard, TicketIndex
 from stream.runtime.partition.sweep import Sweep
 from stream.runtime.partition.task import PartitionTask
+from stream.runtime.partition.ticket_lists import TicketLists
 from stream.runtime.partition.unit_of_work import Stop, UnitOfWork
 from stream.runtime.recovery.checkpoint import Checkpoint
 from stream.runtime.recovery.outputs import DEPLOYED
@@ -152,7 +153,7 @@ class _Partition:
             suspension_detector=SuspensionDetector(3),
         )
         nothing_read_back: Any = SimpleNamespace(deployed={})
-        index = TicketIndex(TimerQueue(), TimerQueue(), metrics.open_commitments.begin(0))
+        index = TicketIndex(TimerQueue(), TimerQueue(), metrics.open_commitments.begin(0), TicketLists())
         self.shard = Shard(self.settings, TP("ticket-events", 0), {}, index, Logs(nothing_read_back, absent), Checkpoint())
 
     def go_live(self) -> None:

@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 
 from stream.sla.events import Event
+from stream.sla.feed_state import FeedState
 from stream.wire.decode import Rejected, RejectReason, Tick, decode
 from stream.wire.decode import read as read_line
+from stream.wire.effect import encode_tick
 from stream.wire.instants import parse_instant
 from stream.wire.ticket_event import Incoming
 
@@ -286,6 +288,18 @@ def test_a_line_without_a_key_is_decoded_like_a_record_with_its_key(value: bytes
 @pytest.mark.parametrize("key", [None, b"", b"anything"])
 def test_a_tick_may_have_any_key(key: bytes | None) -> None:
     assert read(b'{"type":"feed.tick","source":"desk","at":"2026-03-02T12:00:00Z"}', key) == Tick("desk", AT)
+
+
+@pytest.mark.parametrize("state", FeedState)
+def test_a_tick_may_state_how_its_feed_stands(state: FeedState) -> None:
+    assert read(encode_tick("desk", AT, state), None) == Tick("desk", AT, state)
+    assert read(encode_tick("desk", AT), None) == Tick("desk", AT, None)
+
+
+def test_a_tick_of_an_unknown_state_is_rejected_at_its_state() -> None:
+    value = b'{"type":"feed.tick","source":"desk","at":"2026-03-02T12:00:00Z","state":"slow"}'
+
+    assert (rejection(value).reason, rejection(value).path) == (RejectReason.INVALID, "$.state")
 
 
 def test_a_tick_from_the_future_is_rejected_because_it_would_pass_every_deadline() -> None:

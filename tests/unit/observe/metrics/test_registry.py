@@ -16,7 +16,7 @@ from stream.observe.metrics.catalogue import AGE, LEFT
 from stream.observe.metrics.labels import EXTRA_PRIORITIES, LABEL_SETS, TEAMS
 from stream.observe.metrics.registry import REJECT_REASONS, Metrics
 from stream.sla.calendar.duration import Duration
-from stream.sla.effects import Kind, Reason
+from stream.sla.effects import Kind, ProvisionalReason, Reason
 from stream.sla.engine import Engine
 from stream.sla.events import Event, EventType
 from stream.sla.policy.metric import BUILT_IN
@@ -231,6 +231,60 @@ def test_a_breach_detected_through_a_late_event_is_counted_as_late_and_has_no_de
     assert value("sla_commitments_total", **P1, outcome="breached") == 1
     assert value("sla_late_breaches_total", policy="gold", commitment="first_response", through="event") == 1
     assert value("sla_breach_detection_delay_seconds_count") == 0
+
+
+LAGGING = {"provisional": True, "provisional_reason": ProvisionalReason.FEED_LAGGING}
+
+
+def test_a_provisional_breach_is_counted_as_such_and_once_more_when_it_is_confirmed(metrics: Metrics, value: Value) -> None:
+    provisional = effect(Kind.BREACHED, **LAGGING)
+    metrics.effects([provisional], clock_is_wall=True)
+
+    def counts() -> tuple[float | None, ...]:
+        whom = {"policy": "gold", "commitment": "first_response"}
+        return (
+            value("sla_commitments_total", **P1, outcome="breached"),
+            value("sla_provisional_breaches_total", **whom),
+            value("sla_retractions_total", **P1, kind="breach"),
+            value("sla_breach_detection_delay_seconds_count"),
+        )
+
+    assert counts() == (1, 1, 0, 1)
+    again = effect(Kind.BREACHED, id=f"{provisional.id}.1")
+    metrics.effects(
+        [effect(Kind.BREACH_RETRACTED, retracts=provisional.id, **LAGGING), again], clock_is_wall=True, unmeasured={again.id}
+    )
+    assert counts() == (2, 1, 1, 1)
+
+
+def test_a_late_breach_is_late_and_not_provisional_as_well(metrics: Metrics, value: Value) -> None:
+    metrics.effects([effect(Kind.BREACHED, late=True, **LAGGING)], clock_is_wall=True)
+
+    assert value("sla_late_breaches_total", policy="gold", commitment="first_response", through="event") == 1
+    assert value("sla_provisional_breaches_total", policy="gold", commitment="first_response") == 0
+
+
+def test_a_provisional_level_is_an_escalation_once_it_is_confirmed(metrics: Metrics, value: Value) -> None:
+    what: dict[str, Any] = {"ladder": "management", "level": "executive", "reason": Reason.AFTER_DEADLINE}
+    provisional = effect(Kind.RAISED, **what, **LAGGING)
+    taken_back = effect(Kind.ESCALATION_RETRACTED, **what, retracts=provisional.id, **LAGGING)
+    level = {"policy": "gold", "ladder": "management", "level": "executive"}
+
+    def counts() -> tuple[float | None, float | None]:
+        return (
+            value("sla_escalations_total", **level, reason="after_deadline"),
+            value("sla_provisional_escalations_total", **level),
+        )
+
+    metrics.effects([provisional], clock_is_wall=True)
+    assert counts() == (0, 1)
+    metrics.effects([taken_back, effect(Kind.RAISED, **what, id=f"{provisional.id}.1", **LAGGING)], clock_is_wall=True)
+    assert counts() == (0, 1)  # a late event changed what it shows
+    metrics.effects([taken_back, effect(Kind.RAISED, **what, id=f"{provisional.id}.2")], clock_is_wall=True)
+    assert counts() == (1, 1)
+    stated = effect(Kind.ESCALATION_RETRACTED, **what, retracts=f"{provisional.id}.2")
+    metrics.effects([stated, effect(Kind.RAISED, **what, id=f"{provisional.id}.3")], clock_is_wall=True)
+    assert counts() == (1, 1)
 
 
 @pytest.mark.parametrize("late", [False, True])

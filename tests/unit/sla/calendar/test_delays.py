@@ -40,9 +40,7 @@ def at(text: str, timezone: str = "Asia/Kolkata", fold: int = 0) -> int:
 
 
 def end(text: str, start: int, of: Calendar = OFFICE) -> int | None:
-    delay = Delay.parse(text)
-    assert delay is not None, text
-    return delay.end(of, start)
+    return Delay.parse(text).end(of, start)
 
 
 @pytest.mark.parametrize(
@@ -176,4 +174,24 @@ def test_a_delay_keeps_its_text_and_runs_on_business_time() -> None:
     "text", ["+1 business days", "+5 business day", "+1 business day at close", "+12 business days at 24:00"]
 )
 def test_the_word_may_be_day_or_days(text: str) -> None:
-    assert Delay.parse(text) is not None
+    assert Delay.parse(text).days > 0
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("+100000 business days", "is too long: a delay has at most 999 business days"),
+        ("+" + "9" * 5_000 + " business days", "is too long: a delay has at most 999 business days"),
+        ("+1 business day at 25:00", ": 25:00 is not a time of day: use 00:00 to 24:00"),
+        ("+1 business day at 9:00", ": 9:00 is not a time of day: use 00:00 to 24:00"),
+        ("+1 business day at 12:60", ": 12:60 is not a time of day: use 00:00 to 24:00"),
+        ("+1 business day at 24:00:01", ": 24:00:01 is not a time of day: use 00:00 to 24:00"),
+        ("+1 business day cutoff 24:00", ": 24:00 is not a time of day: use 00:00 to 23:59:59"),
+        ("+0 business days", "ends when it starts: write `+0 business days at 16:00` or `+0 business days at close`"),
+        ("+1 business day at noon", "is not a delay in business days: write `+5 business days`"),
+    ],
+)
+def test_what_is_wrong_with_a_delay_is_named(text: str, problem: str) -> None:
+    with pytest.raises(DurationError) as caught:
+        Duration.parse_any(text)
+    assert problem in str(caught.value)

@@ -13,6 +13,7 @@ from stream.sla.events import Event
 from stream.sla.policy.terms import CommitmentTerms, EscalationTerms
 from stream.sla.ticket import names as vocabulary
 from stream.sla.ticket.history import packed
+from stream.sla.ticket.listing import UNMATCHED, lists_of, lists_of_summary
 from stream.sla.ticket.state import State, Ticket, open_commitments
 from tests.unit.sla.given import HOUR, Life, changed, commented, commitment, created, ladder, policy_set, share, used
 
@@ -106,7 +107,7 @@ def test_a_state_whose_old_events_are_arriving_comes_back_as_it_was_and_a_peek_s
     assert again == state
     assert (again.settling, again.head.next) == (state.settling, state.head.next)
     assert [event.arrived for event in again.history] == [2 * HOUR - 1, 2 * HOUR]
-    assert codec.peek(codec.encode(state)) == (state.wake_at, None, open_commitments(state))
+    assert codec.peek(codec.encode(state)) == (state.wake_at, None, open_commitments(state), False)
 
 
 @pytest.mark.parametrize("written", WRITTEN, ids=[written["state"] for written in WRITTEN])
@@ -131,7 +132,8 @@ def test_a_peek_sees_what_decoding_would(written: dict[str, Any]) -> None:
     seen = codec.peek(data)
 
     assert codec.encode(state) == data
-    assert seen == (state.wake_at, state.ended, open_commitments(state))
+    assert seen == (state.wake_at, state.ended, open_commitments(state), lists_of(state) == UNMATCHED)
+    assert lists_of_summary(seen.open_commitments, unmatched=seen.unmatched) == lists_of(state)
     assert [one._asdict() for one in seen.open_commitments] == written["open_commitments"]
     assert (seen.wake_at, seen.ended) == (written["wake_at"], ended)
 
@@ -184,13 +186,14 @@ def test_a_frame_that_speaks_of_more_than_the_numbers_have_is_an_error() -> None
         codec.decode(codec.encode(life.state))
 
 
-@pytest.mark.parametrize(("data", "found"), [(b"", "no version"), (b"\x03\x05", "version 3")])
+@pytest.mark.parametrize(("data", "found"), [(b"", "no version"), (b"\x04\x05", "version 4")])
 def test_a_state_of_another_version_is_refused_with_its_version_ours_and_a_question(data: bytes, found: str) -> None:
     with pytest.raises(codec.CodecError) as refused:
         codec.decode(data)
 
     assert str(refused.value) == (
-        f"cannot read a ticket state of {found}; this breachwatch reads version 2. Did a newer breachwatch write the table?"
+        f"cannot read a ticket state of {found}; this breachwatch reads versions 2 and 3. "
+        "Did a newer breachwatch write the table?"
     )
 
 
@@ -200,7 +203,7 @@ def test_a_state_of_the_version_before_the_first_release_is_refused_with_what_to
         read(b"\x01\x92\x96")
 
     assert str(refused.value) == (
-        "cannot read a ticket state of version 1; this breachwatch reads version 2. "
+        "cannot read a ticket state of version 1; this breachwatch reads versions 2 and 3. "
         "No release wrote it: give all workers a new app_id, and they read the events anew."
     )
 

@@ -460,3 +460,21 @@ def test_a_stored_ticket_is_explained_as_of_the_last_deadline_that_passed() -> N
 
     assert explanation.until > 4 * HOUR
     assert explanation.deadlines[0].verdict is Outcome.BREACHED
+
+
+@pytest.mark.parametrize(("history", "due"), [(2, "not known: it was raised before the history that is kept"), (200, None)])
+def test_a_level_raised_before_the_history_that_is_kept_states_why_it_has_no_time(history: int, due: str | None) -> None:
+    policies = policy_set(commitment("resolution"), ladders=(ladder(("lead", used("1h"))),))
+    engine = Engine(policies, history=history)
+    state = engine.apply(None, "T", created(0), 0).state
+    state = engine.wake(state, 1 * HOUR).state
+    for number, status in enumerate(["pending", "open", "pending", "open"]):
+        event = changed((number + 2) * HOUR, status=status)
+        state = engine.apply(state, "T", event, event.at).state
+    assert state is not None
+
+    level = explain_state(policies, state).deadlines[-1]
+
+    assert (level.level, level.verdict) == ("lead", Outcome.RAISED)
+    assert (level.due is None) is (history == 2)
+    assert phrasing.due(level, "UTC") == (due or phrasing.when(1 * HOUR, "UTC"))

@@ -1,0 +1,254 @@
+"""``breachwatch rejected``: lists and shows the dead letters of ticket events, and publishes their events again."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+import click
+import msgspec
+
+from stream.cli.reading import SINCE_HELP, run, since, until_stopped, where_options
+from stream.cli.rejected_letters import LetterFilter, LetterPlace, letter_of, place, places, selected
+from stream.cli.rejected_view import Summary, as_json, body_line, whole
+from stream.cli.republishing import Republisher
+from stream.cli.topics import client_of, topics_of
+from stream.cli.watch_view import zone_option
+from stream.runtime.kafka.publisher import Publisher
+from stream.runtime.kafka.topic_admin import missing_input
+from stream.runtime.kafka.topic_reader import MissingTopicError, Place, open_topics
+from stream.wire.decode import RejectReason
+from stream.wire.lines import LinesError, open_lines
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+    from stream.cli.rejected_letters import Letter
+    from stream.cli.watch_view import Clock
+    from stream.runtime.kafka.topic_reader import Since, TopicReader
+    from stream.runtime.kafka.topics import Topics
+
+    Command = TypeVar("Command", bound="Callable[..., Any]")
+
+
+def _selecting(command: Command) -> Command:
+    """Add the options of a LetterFilter to a click command; ``_filter`` takes their values."""
+    for option in (
+        click.option("--until", callback=since, help="Only those that were rejected before; as for --since."),
+        click.option("--since", "start", callback=since, help=f"Only those that were rejected since then: {SINCE_HELP}."),
+        click.option("--source", "sources", multiple=True, help="Only events of this source. Repeatable."),
+        click.option("--ticket", "tickets", multiple=True, help="Only events of this ticket. Repeatable."),
+        click.option(
+            "--reason",
+            "reasons",
+            multiple=True,
+            type=click.Choice([reason.value for reason in RejectReason]),
+            help="Only those with this reason. Repeatable.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+def _filter(
+    reasons: tuple[str, ...], tickets: tuple[str, ...], sources: tuple[str, ...], start: Since | None, until: Since | None
+) -> LetterFilter:
+    if isinstance(until, Place):
+        raise click.BadParameter(f"--until needs {SINCE_HELP}, but not begin")
+    return LetterFilter(
+        frozenset(map(RejectReason, reasons)),
+        frozenset(tickets),
+        frozenset(sources),
+        Place.BEGIN if start is None else start,
+        until,
+    )
+
+
+@click.group("rejected")
+def command() -> None:
+    """List and show the records that workers have rejected, and publish their events again.
+
+    A worker writes a dead letter of each record that breaks the contract to ticket-events-rejected, with the reason and the
+    bytes. The place of a dead letter is its partition and offset on that topic, such as 3:81442.
+    """
+
+
+@command.command("list")
+@where_options
+@_selecting
+@click.option("--limit", type=click.IntRange(0), default=20, show_default=True, help="Number of dead letters to list.")
+@zone_option
+@click.option("--json", "form", flag_value="json", help="Print every dead letter as a line of JSON, without its body.")
+@click.option(
+    "--bodies",
+    "form",
+    flag_value="bodies",
+    help="Print the body of every dead letter as a line, for a program that corrects them.",
+)
+def _list(
+    broker: str,
+    topic_prefix: str,
+    reasons: tuple[str, ...],
+    tickets: tuple[str, ...],
+    sources: tuple[str, ...],
+    start: Since | None,
+    until: Since | None,
+    limit: int,
+    clock: Clock,
+    form: str | None,
+) -> None:
+    """Count the dead letters by reason, and list the newest."""
+    wanted, summary = _filter(reasons, tickets, sources, start, until), Summary(limit)
+
+    async def read() -> None:
+        async with _open(broker, topics_of("breachwatch", topic_prefix)) as letters:
+            async for letter in selected(letters.reader, wanted):
+                if form == "json":
+                    click.echo(as_json(letter))
+                elif form == "bodies":
+                    await letters.print_line(letter)
+                else:
+                    summary.add(letter)
+
+    run(broker, until_stopped(read()))
+    if form is None:
+        for line in summary.lines(clock):
+            click.echo(line)
+
+
+@command.command("show")
+@click.argument("where", metavar="PLACE", callback=place)
+@where_options
+@zone_option
+@click.option("--body", is_flag=True, help="Print only the body, byte for byte, to be corrected and republished with --file.")
+def _show(where: LetterPlace, broker: str, topic_prefix: str, clock: Clock, body: bool) -> None:
+    """Show the dead letter at PLACE: the reason, the record with its headers and body, and what to do."""
+
+    async def read() -> None:
+        async with _open(broker, topics_of("breachwatch", topic_prefix)) as letters:
+            letter = await letters.at(where)
+            record = await letters.record(letter)
+            value = letter.letter.value if record is None else record.value
+            if body:
+                if value is None:
+                    raise click.ClickException(f"{where}: the record has no value")
+                sys.stdout.buffer.write(value)
+                return
+            for line in whole(letter, value, None if record is None else list(record.headers), clock):
+                click.echo(line)
+            if record is None and letter.may_be_cut:
+                click.echo("The body is only the beginning of the value: the rest is gone with the record.", err=True)
+
+    run(broker, read())
+
+
+@command.command("republish")
+@click.argument("wheres", metavar="[PLACE]...", nargs=-1, callback=places)
+@where_options
+@_selecting
+@click.option(
+    "--file",
+    type=click.Path(path_type=Path, allow_dash=True, dir_okay=False, exists=True),
+    help="Publish corrected events from this file instead: JSON lines, or one event as `show --body` prints it; - is standard "
+    "input.",
+)
+@click.option("--dry-run", is_flag=True, help="Print what would be published, and publish nothing.")
+def _republish(
+    wheres: tuple[LetterPlace, ...],
+    broker: str,
+    topic_prefix: str,
+    reasons: tuple[str, ...],
+    tickets: tuple[str, ...],
+    sources: tuple[str, ...],
+    start: Since | None,
+    until: Since | None,
+    file: Path | None,
+    dry_run: bool,
+) -> None:
+    """Publish rejected events again: those at PLACE, those that the options select, or corrected ones from a file.
+
+    Each goes to its ticket's partition, under its ticket as the key. An event that breaks the contract is not published: the
+    line gives the reason, and the exit status is 1. Without --file events are published unchanged, which helps after settings
+    were changed, or where only the key was wrong.
+
+    To run the command again is harmless: a worker ignores an event whose source, id and seq it knows.
+    """
+    wanted = _filter(reasons, tickets, sources, start, until)
+    if sum((bool(wheres), not wanted.selects_all, file is not None)) != 1:
+        raise click.UsageError("give either places, or options such as --reason, or --file")
+    names = topics_of("breachwatch", topic_prefix)
+
+    async def publish() -> Republisher:
+        async with AsyncExitStack() as stack:
+            if problems := await missing_input(broker, names, client=client_of(broker)):
+                raise click.ClickException("\n".join(problems))
+            publisher = None if dry_run else await stack.enter_async_context(Publisher(client_of(broker), names.events))
+            again = Republisher(publisher)
+            if file is not None:
+                with open_lines(file) as lines:
+                    await again.lines(str(file), lines)
+            else:
+                async with _open(broker, names) as letters:
+                    found = letters.each(wheres) if wheres else selected(letters.reader, wanted)
+                    async for letter in found:
+                        record = await letters.record(letter) if letter.may_be_cut else None
+                        await again.letter(letter, letter.letter.value if record is None else record.value)
+            await again.finish()
+        return again
+
+    try:
+        done = run(broker, publish())
+    except (OSError, LinesError) as error:
+        raise click.ClickException(str(error)) from error
+    click.echo(done.summary(), err=True)
+    if done.refused:
+        raise click.exceptions.Exit(1)
+
+
+class _Letters:
+    """The topic of dead letters, and the topic whose records they are about."""
+
+    def __init__(self, broker: str, names: Topics, reader: TopicReader) -> None:
+        self.reader: Final = reader
+        self._broker: Final = broker
+        self._names: Final = names
+
+    async def at(self, where: LetterPlace) -> Letter:
+        """Raises click.ClickException."""
+        record = await self.reader.one(self._names.rejected, where.partition, where.offset)
+        letter = None if record is None else letter_of(record)
+        if letter is None:
+            raise click.ClickException(f"{where}: there is no dead letter at this place of {self._names.rejected}")
+        return letter
+
+    async def each(self, wheres: tuple[LetterPlace, ...]) -> AsyncIterator[Letter]:
+        for where in wheres:
+            yield await self.at(where)
+
+    async def record(self, letter: Letter) -> Any | None:
+        """The rejected record; ``None`` if it is gone, or there is another in its place."""
+        source = letter.letter
+        if source.value is None:  # perhaps of a batch that is too large to be read
+            return None
+        try:
+            async with open_topics(self._broker, client_of(self._broker), [source.topic]) as reader:
+                record = await reader.one(source.topic, source.partition, source.offset)
+        except MissingTopicError:
+            return None
+        return record if record is not None and (record.value or b"").startswith(source.value) else None
+
+    async def print_line(self, letter: Letter) -> None:
+        record = await self.record(letter) if letter.may_be_cut else None
+        value = letter.letter.value if record is None else record.value
+        try:
+            click.echo(body_line(value or b""))
+        except msgspec.DecodeError as error:
+            click.echo(f"{letter.place}: its body is not JSON, and is left out: {error}", err=True)
+
+
+@asynccontextmanager
+async def _open(broker: str, names: Topics) -> AsyncIterator[_Letters]:
+    async with open_topics(broker, client_of(broker), [names.rejected]) as reader:
+        yield _Letters(broker, names, reader)

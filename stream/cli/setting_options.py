@@ -1,0 +1,87 @@
+"""Settings as options of commands that are not workers: from a flag, the environment, ``breachwatch.toml``, or the default."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+import click
+
+from stream.runtime.settings import (
+    CONFIG_FILE,
+    ENTRIES,
+    PREFIX,
+    SECRETS,
+    SettingsError,
+    flag,
+    read_file,
+    secret,
+    usual_file,
+    variable,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+Command = TypeVar("Command", bound="Callable[..., Any]")
+
+_FILE: Final = "stream.cli.setting_options"
+"""Where a context keeps the settings of the file."""
+_PATH: Final = f"{_FILE}.path"
+
+
+def setting_options(*names: str) -> Callable[[Command], Command]:
+    """Add ``--config`` and a flag for each of these settings to a click command. It receives their texts, which are valid."""
+
+    def decorate(function: Command) -> Command:
+        for name in reversed(names):
+            entry = ENTRIES[name]
+            text = f"{entry.help}  [{variable(name)}; default {entry.default or 'none'}]"
+            option = click.option(flag(name), name, metavar="TEXT", envvar=variable(name), callback=_valid, help=text)
+            function = option(function)
+        return click.option(
+            "--config",
+            type=click.Path(path_type=Path, dir_okay=False),
+            envvar=f"{PREFIX}CONFIG",
+            is_eager=True,
+            expose_value=False,
+            callback=_read,
+            help=f"Settings file.  [{PREFIX}CONFIG; default {CONFIG_FILE} in this folder, if it exists]",
+        )(function)
+
+    return decorate
+
+
+def settings_file() -> Path | None:
+    """The settings file of the command that runs. ``None``: there is none."""
+    found: Path | None = click.get_current_context().meta[_PATH]
+    return found
+
+
+def environment() -> Mapping[str, str]:
+    """The environment over the settings file of the command that runs, as variables. For settings that have no option."""
+    context = click.get_current_context(silent=True)
+    return {**({} if context is None else context.meta.get(_FILE, {})), **os.environ}
+
+
+def _read(context: click.Context, _option: click.Parameter, file: Path | None) -> None:
+    """Keep the settings of the file as variables."""
+    try:
+        texts = read_file(file)
+    except SettingsError as error:
+        raise click.UsageError("\n".join(error.problems)) from error
+    context.meta[_PATH] = usual_file(file)
+    context.meta[_FILE] = {variable(name): text for name, text in texts.items()}
+
+
+def _valid(context: click.Context, option: click.Parameter, text: str | None) -> str:
+    name = str(option.name)
+    try:
+        if text is None and name in SECRETS:
+            text = secret(name, os.environ)
+        given = text if text is not None else context.meta[_FILE].get(variable(name), ENTRIES[name].default)
+        ENTRIES[name].reader(given)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from error
+    return str(given)

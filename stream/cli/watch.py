@@ -1,0 +1,137 @@
+"""``breachwatch watch``: shows effects as they are published."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from typing import TYPE_CHECKING, Final
+
+import click
+import msgspec
+
+from stream.cli.reading import SINCE_HELP, run, since, until_stopped, where_options
+from stream.cli.topics import client_of, topics_of
+from stream.cli.watch_filter import EffectFilter, fields, kinds
+from stream.cli.watch_view import coloured, effect_line, zone_option
+from stream.runtime.kafka.topic_reader import Place, open_topics
+from stream.wire.effect import decode_effect
+from stream.wire.instants import InstantError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from stream.cli.watch_view import Clock
+    from stream.runtime.kafka.topic_reader import Since
+    from stream.runtime.kafka.topics import Topics
+    from stream.sla.effects import Effect, Kind
+
+_MOST_KINDS: Final = 4
+"""The kinds that the summary names."""
+
+
+class _Output:
+    """Writes the effects that pass, and counts them."""
+
+    def __init__(self, wanted: EffectFilter, written: Callable[[bytes, Effect], bytes]) -> None:
+        self._wanted: Final = wanted
+        self._written: Final = written
+        self._shown: Final[Counter[Kind]] = Counter()
+        self._held_back = 0
+        self._unreadable = 0
+
+    def add(self, records: list[Any]) -> None:
+        lines = []
+        for record in records:
+            try:
+                effect = decode_effect(record.value or b"")
+            except (msgspec.DecodeError, InstantError) as error:
+                self._unreadable += 1
+                where = f"{record.topic}[{record.partition}]@{record.offset}"
+                click.echo(f"{where}: not an effect that this breachwatch can read: {error}", err=True)
+                continue
+            if self._wanted.passes(effect):
+                self._shown[effect.kind] += 1
+                lines.append(self._written(record.value, effect))
+            else:
+                self._held_back += 1
+        if lines:
+            sys.stdout.buffer.write(b"\n".join([*lines, b""]))
+            sys.stdout.buffer.flush()
+
+    def summary(self) -> str:
+        total = self._shown.total()
+        parts = [f"{count} {kind}" for kind, count in self._shown.most_common(_MOST_KINDS)]
+        if rest := total - sum(count for _, count in self._shown.most_common(_MOST_KINDS)):
+            parts.append(f"{rest} others")
+        text = f"{total} effects" + (f" ({', '.join(parts)})" if parts else "")
+        text += f"; {self._held_back} others passed no filter" if self._held_back else ""
+        return text + (f"; {self._unreadable} records were not readable" if self._unreadable else "")
+
+
+@click.command("watch")
+@where_options
+@click.option("--ticket", "tickets", multiple=True, help="Show only this ticket. Repeatable.")
+@click.option(
+    "--type",
+    "types",
+    multiple=True,
+    callback=kinds,
+    help="Show only this type of effect: commitment.breached, breached, or a pattern such as escalation.*. Repeatable.",
+)
+@click.option("--policy", "policies", multiple=True, help="Show only effects of this policy. Repeatable.")
+@click.option("--customer", "customers", multiple=True, help="Show only tickets of this customer. Repeatable.")
+@click.option("--priority", "priorities", multiple=True, help="Show only tickets of this priority. Repeatable.")
+@click.option(
+    "--field",
+    "others",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="Show only tickets with this value in a field, such as team=first-line. Repeatable.",
+)
+@click.option("--late/--no-late", default=None, help="Show only effects that correct the past, or leave them out.")
+@click.option("--routine/--no-routine", default=True, help="Leave out effects that report progress: started, paused, ...")
+@click.option(
+    "--since", "start", callback=since, help=f"Begin with the effects published since then: {SINCE_HELP}. Default: now."
+)
+@click.option("--no-follow", is_flag=True, help="End after the effects that are there now.")
+@zone_option
+@click.option("--json", "as_json", is_flag=True, help="Print JSON lines, exactly as published, with times in UTC.")
+def command(
+    broker: str,
+    topic_prefix: str,
+    tickets: tuple[str, ...],
+    types: frozenset[Kind],
+    policies: tuple[str, ...],
+    customers: tuple[str, ...],
+    priorities: tuple[str, ...],
+    others: tuple[str, ...],
+    late: bool | None,
+    routine: bool,
+    start: Since | None,
+    no_follow: bool,
+    clock: Clock,
+    as_json: bool,
+) -> None:
+    """Show breaches, escalations and all other effects as they are published, a line each, until Ctrl-C.
+
+    An effect must fulfil every kind of option that is given, by any of its values. Only effects of committed transactions are
+    shown. The command joins no consumer group and commits nothing, so it takes no effect away from anybody.
+    """
+    wanted = EffectFilter(types, frozenset(tickets), frozenset(policies), fields(priorities, customers, others), late, routine)
+    colour = coloured()
+
+    def line(value: bytes, effect: Effect) -> bytes:
+        return value if as_json else effect_line(effect, clock, colour=colour).encode("utf-8", "backslashreplace")
+
+    output = _Output(wanted, line)
+    begin = Place.END if start is None else start
+    run(broker, until_stopped(_watch(broker, topics_of("breachwatch", topic_prefix), begin, output, follow=not no_follow)))
+    click.echo(output.summary(), err=True)
+
+
+async def _watch(broker: str, names: Topics, start: Since, output: _Output, *, follow: bool) -> None:
+    async with open_topics(broker, client_of(broker), [names.breaches, names.escalations]) as reader:
+        await reader.seek(start)
+        async for records in reader.follow() if follow else reader.to_end():
+            output.add(records)

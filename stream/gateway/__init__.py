@@ -1,0 +1,1 @@
+"""HTTP in, Kafka out: what helpdesks send becomes ticket events."""

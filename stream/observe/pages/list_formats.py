@@ -1,0 +1,120 @@
+"""A list as JSON (``schemas/list-page.v1.json``) and as CSV, and back from JSON for the worker that asked for it."""
+
+from __future__ import annotations
+
+import csv
+from io import StringIO
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlencode
+
+import msgspec
+import orjson
+
+from stream.observe.pages.lists import ListPart, ListRow
+from stream.observe.pages.pages_json import ticket_address
+from stream.wire.instants import format_instant, parse_instant
+
+if TYPE_CHECKING:
+    from stream.observe.pages.lists import ListQuery, ListView
+    from stream.observe.pages.ticket_links import TicketLinks
+
+SCOPE: Final = "scope"
+OWN: Final = "worker"
+"""Value of the parameter ``scope``: only the tickets of the worker that is asked."""
+_INJECTED: Final = ("=", "+", "-", "@", "\t", "\r")
+
+
+class _Row(msgspec.Struct):
+    ticket: str
+    state: str
+    policy: str
+    commitment: str
+    due_at: str | None
+    seconds_left: float | None
+    paused_since: str | None
+    priority: str
+    team: str
+    customer: str
+    assignee: str
+    timezone: str
+
+
+class _Page(msgspec.Struct):
+    at: str
+    rows: list[_Row]
+    tickets: int
+    complete: bool
+
+
+def list_address(query: ListQuery, **more: str) -> str:
+    """The path and the parameters of a list."""
+    parameters = {column: ",".join(sorted(values)) for column, values in query.where}
+    parameters |= {"sort": f"{'-' if query.descending else ''}{query.sort}", "limit": str(query.limit), **more}
+    return f"/lists/{query.name}?{urlencode(parameters, safe=',')}"
+
+
+def as_json(view: ListView, links: TicketLinks) -> bytes:
+    """Return the list as one object."""
+    return orjson.dumps(
+        {
+            "list": view.query.name,
+            "at": format_instant(view.at),
+            "rows": [_plain(row) | {"page": ticket_address(row.ticket), "url": links.url(row.ticket)} for row in view.rows],
+            "matching": view.matching,
+            "tickets": view.tickets,
+            "complete": view.complete,
+            "missing": [{"worker": one.worker, "reason": one.reason} for one in view.missing],
+        },
+        option=orjson.OPT_SORT_KEYS,
+    )
+
+
+def as_csv(view: ListView, links: TicketLinks) -> bytes:
+    """Return the rows with a heading, for a spreadsheet: a cell that it would take for a formula begins with an apostrophe."""
+    text = StringIO()
+    writer = csv.writer(text, lineterminator="\r\n")
+    writer.writerow([*_Row.__struct_fields__, "url"])
+    for row in view.rows:
+        cells = [*_plain(row).values(), links.url(row.ticket)]
+        writer.writerow(f"'{cell}" if isinstance(cell, str) and cell.startswith(_INJECTED) else cell for cell in cells)
+    return text.getvalue().encode()
+
+
+def read_part(worker: str, body: bytes) -> ListPart:
+    """What another worker answered. Raises ValueError."""
+    page = msgspec.json.decode(body, type=_Page)
+    rows = [
+        ListRow(
+            row.ticket,
+            row.state,
+            row.policy,
+            row.commitment,
+            None if row.due_at is None else parse_instant(row.due_at),
+            None if row.seconds_left is None else round(row.seconds_left * 1e6),
+            None if row.paused_since is None else parse_instant(row.paused_since),
+            row.priority,
+            row.team,
+            row.customer,
+            row.assignee,
+            row.timezone,
+        )
+        for row in page.rows
+    ]
+    return ListPart(worker, parse_instant(page.at), tuple(rows), page.tickets, page.complete)
+
+
+def _plain(row: ListRow) -> dict[str, Any]:
+    return {
+        "ticket": row.ticket,
+        "state": row.state,
+        "policy": row.policy,
+        "commitment": row.commitment,
+        "due_at": None if row.due_at is None else format_instant(row.due_at),
+        "seconds_left": None if row.left is None else row.left / 1e6,
+        "paused_since": None if row.paused_since is None else format_instant(row.paused_since),
+        "priority": row.priority,
+        "team": row.team,
+        "customer": row.customer,
+        "assignee": row.assignee,
+        "timezone": row.timezone,
+    }

@@ -1,0 +1,138 @@
+"""The lists of tickets: what was asked for, which rows that is, and how the parts of several workers become one list.
+
+Instants are epoch microseconds, lengths are microseconds.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from stream.sla.events import as_one_text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+TITLES: Final = {
+    "breached": "Breached and still open",
+    "at-risk": "At risk: running, the soonest deadline first",
+    "paused": "Paused, the longest first",
+    "unmatched": "Open, and no policy applies",
+}
+"""Every list, with its heading."""
+FILTERS: Final = ("team", "priority", "customer", "assignee", "policy", "commitment")
+"""Columns by which a list can be filtered; several values are separated by commas."""
+SORTS: Final = ("due", "paused", "ticket", *FILTERS)
+MOST_ROWS: Final = 500
+"""Of a page; the first ones in the order that was asked for."""
+ROWS: Final = 100
+_LAST: Final = 1 << 62
+
+
+class ListQuery(NamedTuple):
+    """What was asked for."""
+
+    name: str
+    where: tuple[tuple[str, frozenset[str]], ...] = ()
+    """Column and the values that are wanted."""
+    sort: str = "due"
+    descending: bool = False
+    limit: int = ROWS
+
+
+class ListRow(NamedTuple):
+    """A commitment in a list; a ticket without one in the list of unmatched tickets."""
+
+    ticket: str
+    state: str
+    policy: str
+    commitment: str
+    due_at: int | None
+    left: int | None
+    """Time until the deadline on the clock of the partition, negative after it."""
+    paused_since: int | None
+    priority: str
+    team: str
+    customer: str
+    assignee: str
+    timezone: str
+
+
+class ListPart(NamedTuple):
+    """What one worker has of a list."""
+
+    worker: str
+    at: int
+    rows: tuple[ListRow, ...]
+    tickets: int
+    """In the list, before filters."""
+    complete: bool
+    """Every ticket of the list was looked at."""
+
+
+class Missing(NamedTuple):
+    """A worker of which the list has nothing."""
+
+    worker: str
+    reason: str
+
+
+class ListView(NamedTuple):
+    """A list over all workers that answered."""
+
+    query: ListQuery
+    at: int
+    rows: tuple[ListRow, ...]
+    matching: int
+    """Rows that match the filters; more than ``rows`` if these are cut at the limit."""
+    tickets: int
+    complete: bool
+    missing: tuple[Missing, ...]
+
+
+def read_query(name: str, asked: Mapping[str, str]) -> ListQuery:
+    """The query of an address. Raises ValueError with the problem."""
+    given = [(column, frozenset(filter(None, map(str.strip, asked.get(column, "").split(","))))) for column in FILTERS]
+    where = [(column, values) for column, values in given if values]
+    sort = asked.get("sort", "paused" if name == "paused" else "due")
+    column = sort.removeprefix("-")
+    if column not in SORTS:
+        raise ValueError(f"a list cannot be sorted by {column!r}: use one of {', '.join(SORTS)}, with - before it to reverse")
+    limit = asked.get("limit", str(ROWS))
+    if not (limit.isascii() and limit.isdecimal() and 0 < int(limit) <= MOST_ROWS):
+        raise ValueError(f"limit is a number from 1 to {MOST_ROWS}")
+    return ListQuery(name, tuple(where), column, sort != column, int(limit))
+
+
+def matches(row: ListRow, query: ListQuery) -> bool:
+    """Whether a row is wanted."""
+    return all(getattr(row, column) in values for column, values in query.where)
+
+
+def field(fields: Mapping[str, str | list[str]], name: str) -> str:
+    """A field of a ticket as a cell."""
+    return as_one_text(fields.get(name, ""))
+
+
+def merged(query: ListQuery, parts: Iterable[ListPart], missing: Iterable[Missing] = ()) -> ListView:
+    """One list of the parts."""
+    parts = list(parts)
+    rows = sorted((row for part in parts for row in part.rows), key=lambda row: (row.ticket, row.commitment))
+    rows.sort(key=lambda row: _order(row, query.sort), reverse=query.descending)
+    absent = tuple(missing)
+    return ListView(
+        query,
+        max((part.at for part in parts), default=0),
+        tuple(rows[: query.limit]),
+        len(rows),
+        sum(part.tickets for part in parts),
+        all(part.complete for part in parts) and not absent,
+        absent,
+    )
+
+
+def _order(row: ListRow, sort: str) -> tuple[int, str]:
+    if sort == "due":
+        return _LAST if row.due_at is None else row.due_at, ""
+    if sort == "paused":
+        return _LAST if row.paused_since is None else row.paused_since, ""
+    return 0, str(getattr(row, sort))

@@ -1,0 +1,82 @@
+"""Asks the other workers of the group for their part of a list.
+
+Bounded: eight are asked at a time, each for at most two seconds, all for at most five, and an answer has at most 4 MiB.
+A worker that does not answer is named in the list; the list does not wait for it.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Final
+from urllib.error import HTTPError, URLError
+from urllib.request import HTTPRedirectHandler, ProxyHandler, Request, build_opener
+
+from stream.observe.pages.list_formats import OWN, SCOPE, list_address, read_part
+from stream.observe.pages.lists import MOST_ROWS, Missing
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Any
+
+    from stream.observe.pages.lists import ListPart, ListQuery
+
+_AT_ONCE: Final = 8
+_PATIENCE: Final = 2.0
+_ALL: Final = 5.0
+_MOST_BYTES: Final = 4 << 20
+
+
+class _NoRedirect(HTTPRedirectHandler):
+    """A worker answers for itself; the token must not go elsewhere."""
+
+    def redirect_request(self, *_: Any) -> None:
+        return None
+
+
+class Neighbours:
+    """The other workers. ``token``: the setting of all workers."""
+
+    def __init__(self, token: str = "") -> None:
+        self._token: Final = token
+        # Workers reach each other directly: a proxy of the environment is for the world outside.
+        self._opener: Final = build_opener(ProxyHandler({}), _NoRedirect)
+        self._pool: Final = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="neighbours")
+
+    def ask(self, workers: Iterable[str], query: ListQuery) -> tuple[list[ListPart], list[Missing]]:
+        """The parts of those that answer, and the others with the reason."""
+        wanted = query._replace(limit=MOST_ROWS)
+        asked = {self._pool.submit(self._part, worker, wanted): worker for worker in workers}
+        parts, missing = [], []
+        try:
+            for answer in as_completed(asked, _ALL):
+                worker = asked.pop(answer)
+                try:
+                    parts.append(answer.result())
+                except (OSError, ValueError) as error:
+                    missing.append(Missing(worker, _reason(error)))
+        except TimeoutError:
+            for answer, worker in asked.items():
+                answer.cancel()
+                missing.append(Missing(worker, "no answer in time"))
+        return parts, missing
+
+    def _part(self, worker: str, query: ListQuery) -> ListPart:
+        """Raises OSError and ValueError."""
+        request = Request(worker + list_address(query, format="json", **{SCOPE: OWN}))  # noqa: S310  a worker of the group
+        if self._token:
+            request.add_header("Authorization", f"Bearer {self._token}")
+        with self._opener.open(request, timeout=_PATIENCE) as response:
+            body = response.read(_MOST_BYTES + 1)
+        if len(body) > _MOST_BYTES:
+            raise ValueError("its answer is too long")
+        return read_part(worker, body)
+
+
+def _reason(error: OSError | ValueError) -> str:
+    if isinstance(error, HTTPError):
+        error.close()
+        return "it asks for another token" if error.code == HTTPStatus.UNAUTHORIZED else f"status {error.code}"
+    if isinstance(error, URLError):
+        return str(error.reason)
+    return str(error) or type(error).__name__

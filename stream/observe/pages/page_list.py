@@ -1,0 +1,127 @@
+"""A list of tickets as HTML: a form of filters, and a table whose headings sort it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from stream.observe.pages.html import Html, document, row, table, tag
+from stream.observe.pages.list_formats import list_address
+from stream.observe.pages.lists import FILTERS, TITLES
+from stream.observe.pages.page_worker import clock, masthead
+from stream.observe.pages.pages_json import ticket_address
+from stream.observe.pages.phrasing import left
+
+if TYPE_CHECKING:
+    from stream.observe.pages.lists import ListQuery, ListRow, ListView
+    from stream.observe.pages.ticket_links import TicketLinks
+
+_HEADS: Final = (
+    ("Time left", ""),
+    ("Due", "due"),
+    ("Ticket", "ticket"),
+    ("Commitment", "commitment"),
+    ("Policy", "policy"),
+    ("Priority", "priority"),
+    ("Team", "team"),
+    ("Customer", "customer"),
+    ("Assignee", "assignee"),
+    ("Paused since", "paused"),
+)
+"""Heading, and by what it sorts."""
+_REFRESH: Final = "60"
+
+
+def render(view: ListView, links: TicketLinks) -> bytes:
+    """Return the page as HTML. It asks the browser to load it again every minute."""
+    query = view.query
+    heads = [(head, sort) for head, sort in _HEADS if (head != "Paused since") or query.name == "paused"]
+    names = [head for head, _ in heads]
+    rows = [_row(one, names, links) for one in view.rows]
+    whole = view.at - view.at % 1_000_000
+    return document(
+        TITLES[query.name],
+        masthead(),
+        tag("h1", TITLES[query.name]),
+        tag("p", "All workers as of ", clock(whole, "UTC"), ". Each deadline is in the zone of its calendar.", class_="dim"),
+        *_warnings(view),
+        _form(query),
+        tag("p", _count(view), " ", *_formats(query)),
+        table([_sorted(query, head, sort) for head, sort in heads], rows) if rows else tag("p", "None."),
+        refresh=_REFRESH,
+    )
+
+
+def _count(view: ListView) -> str:
+    shown, matching = len(view.rows), view.matching
+    first = f"{shown:,} of {matching:,}" if shown < matching else f"{matching:,}"
+    return f"{first} {'entry' if matching == 1 else 'entries'}, {view.tickets:,} tickets in the list."
+
+
+def _formats(query: ListQuery) -> list[Html]:
+    return [
+        tag("a", "JSON", href=list_address(query, format="json")),
+        Html(" "),
+        tag("a", "CSV", href=list_address(query, format="csv")),
+    ]
+
+
+def _warnings(view: ListView) -> list[Html]:
+    found = [tag("p", f"The tickets of {one.worker} are missing: {one.reason}.", class_="warn") for one in view.missing]
+    if not view.complete and not view.missing:
+        found.append(
+            tag("p", "The list is long: a worker looks at 5,000 tickets for a page, and there are more.", class_="warn")
+        )
+    return found
+
+
+def _form(query: ListQuery) -> Html:
+    where = dict(query.where)
+    fields = [
+        tag(
+            "input",
+            name=name,
+            placeholder=name.capitalize(),
+            aria_label=name.capitalize(),
+            value=",".join(sorted(where.get(name, ()))),
+        )
+        for name in FILTERS
+    ]
+    sort = tag("input", type="hidden", name="sort", value=f"{'-' if query.descending else ''}{query.sort}")
+    return tag("form", *fields, sort, tag("button", "Filter"), action=f"/lists/{query.name}", method="get", class_="filters")
+
+
+def _sorted(query: ListQuery, head: str, sort: str) -> str:
+    if not sort:
+        return head
+    active = query.sort == sort
+    address = list_address(query._replace(sort=sort, descending=active and not query.descending))
+    arrow = (" \N{DOWNWARDS ARROW}" if query.descending else " \N{UPWARDS ARROW}") if active else ""
+    return tag("a", head + arrow, href=address)
+
+
+def _left(time: int) -> str:
+    return left(time) if time >= 0 else f"{left(-time)} over"
+
+
+def _row(one: ListRow, heads: list[str], links: TicketLinks) -> Html:
+    url = links.url(one.ticket)
+    name = tag("a", one.ticket, href=ticket_address(one.ticket))
+    if url is not None:
+        # One element: on a narrow screen a cell has two columns, and this is the second.
+        name = tag("span", name, " ", tag("a", "open in helpdesk", href=url, class_="dim"))
+    class_ = "bad" if one.left is not None and one.left < 0 else None
+    cells = {
+        "Time left": "" if one.left is None or one.state == "paused" else tag("span", _left(one.left), class_=class_),
+        "Due": "" if one.due_at is None else clock(one.due_at - one.due_at % 1_000_000, one.timezone),
+        "Ticket": name,
+        "Commitment": one.commitment,
+        "Policy": one.policy,
+        "Priority": one.priority,
+        "Team": one.team,
+        "Customer": one.customer,
+        "Assignee": one.assignee,
+        "Paused since": ""
+        if one.paused_since is None
+        else clock(one.paused_since - one.paused_since % 1_000_000, one.timezone),
+    }
+    return row(heads, [cells[head] for head in heads])

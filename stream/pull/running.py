@@ -1,0 +1,156 @@
+"""Runs a puller: to a file, to the topic once, or following."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, BinaryIO, Final
+
+from stream.pull.client import Client, Patience
+from stream.pull.cursor_log import CursorLog
+from stream.pull.follow import Following, pull_all
+from stream.pull.output import FileOutput, TopicOutput
+from stream.pull.passes import Feed
+from stream.pull.standing import Standing
+from stream.runtime.kafka.publisher import Publisher
+from stream.wire.instants import parse_instant
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from stream.feeds.mapping import FeedMapping
+    from stream.pull.api import Api, Cursor
+    from stream.pull.outcome import Outcome
+    from stream.pull.passes import Report
+    from stream.runtime.kafka.topics import Topics
+
+_log: Final = logging.getLogger(__name__)
+
+_INSISTING: Final = Patience()
+_FOLLOWING: Final = Patience(attempts=4)
+"""A pass that fails is repeated after the interval, so it need not insist."""
+
+
+class UnknownStartError(Exception):
+    """Nothing says where to begin."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What is pulled, and how it is read."""
+
+    name: str
+    """Of the feed."""
+    api: Api
+    url: str
+    headers: Mapping[str, str]
+    mapping: FeedMapping
+    report: Report
+
+    def client(self, patience: Patience = _INSISTING) -> Client:
+        return Client(self.url, self.headers, patience=patience, per_minute=self.api.per_minute)
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """The cluster."""
+
+    client: Mapping[str, Any]
+    """Arguments of an aiokafka client (``stream.runtime.kafka.connection``)."""
+    topics: Topics
+
+
+async def to_file(source: Source, since: int, file: BinaryIO) -> Outcome:
+    """Everything since then, as JSON lines in the order of their times. Raises UnauthorizedError, OSError."""
+    output = FileOutput(file)
+    async with source.client() as client:
+        outcome = await pull_all(Feed(source.mapping, output, source.report), source.api.resources(client), since, {}, _nowhere)
+    await output.finish()
+    return outcome
+
+
+async def to_topic(source: Source, since: int | None, target: Target) -> Outcome:
+    """Everything since then, or since the feed was last pulled, to the topic of ticket events.
+
+    With ``since`` it is a history beside the feed, and what is kept about the feed is neither read nor written. Raises
+    UnauthorizedError, UnknownStartError, TakenOverError, KafkaError.
+    """
+    async with source.client() as client, Publisher(target.client, target.topics.events) as publisher:
+        feed, resources = Feed(source.mapping, TopicOutput(publisher), source.report), source.api.resources(client)
+        if since is not None:
+            return await pull_all(feed, resources, since, {}, _nowhere)
+        log = CursorLog(target.client, target.topics, source.name)
+        try:
+            await log.start()
+            if not log.positions:
+                raise UnknownStartError(f"the feed {source.name} was never pulled: give --since to begin")
+            return await pull_all(feed, resources, min(c.updated_at for c in _cursors(log).values()), _cursors(log), log.save)
+        finally:
+            await log.stop()
+
+
+async def follow(source: Source, since: int | None, interval: float, target: Target) -> None:
+    """Pull every ``interval`` seconds, until it is cancelled. ``since``: where to begin if the feed was never pulled.
+
+    Raises UnauthorizedError, TakenOverError, and KafkaError at the start.
+    """
+    log = CursorLog(target.client, target.topics, source.name)
+    publisher = Publisher(target.client, target.topics.events)
+    async with source.client(_FOLLOWING) as client:
+        feed, resources = Feed(source.mapping, TopicOutput(publisher), source.report), source.api.resources(client)
+        begin = feed.clock() if since is None else since
+
+        async def reconnect() -> None:
+            await publisher.stop()
+            await publisher.start()
+            await log.start()
+
+        async def one_pass() -> Outcome:
+            return await pull_all(feed, resources, begin, _cursors(log), log.save)
+
+        async def publish(tick: bytes) -> None:
+            await publisher.tick(tick)
+            await publisher.delivered()
+
+        try:
+            await publisher.start()
+            await log.start()
+            _log.info("following %s at %s every %.0f s%s", source.name, source.url, interval, _place(log))
+            look_back = max(resource.look_back for resource in resources)
+            standing = Standing(source.mapping.source, look_back, interval, publish, _complete_to(log))
+            following = Following(interval, one_pass, reconnect, standing)
+            ticking = asyncio.create_task(standing.run())
+            try:
+                await following.run()
+            except asyncio.CancelledError:
+                # Not when another has taken over: the feed goes on.
+                await standing.ended()
+                raise
+            finally:
+                ticking.cancel()
+                with suppress(asyncio.CancelledError):
+                    await ticking
+        finally:
+            await log.stop()
+            await publisher.stop()
+
+
+async def _nowhere(resource: str, cursor: Cursor, complete_to: int | None) -> None:
+    """What is kept about the feed stays as it is."""
+
+
+def _cursors(log: CursorLog) -> dict[str, Cursor]:
+    return {resource: position.cursor for resource, position in log.positions.items()}
+
+
+def _complete_to(log: CursorLog) -> int | None:
+    known = [position.complete_to for position in log.positions.values()]
+    return min((parse_instant(text) for text in known if text is not None), default=None) if None not in known else None
+
+
+def _place(log: CursorLog) -> str:
+    if not log.positions:
+        return ""
+    return ", from " + ", ".join(f"{name} {position.updated_at}" for name, position in log.positions.items())

@@ -1,0 +1,96 @@
+"""Reads the lists of a worker's tickets, in the threads that serve its pages; ``stream.runtime.viewer`` has the rules."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from functools import partial
+from itertools import islice
+from typing import TYPE_CHECKING, Final, Protocol, TypeVar
+
+from stream.observe.pages.lists import ListPart, ListRow, field, matches
+from stream.sla.codec import codec
+from stream.sla.ticket.state import open_commitments
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from stream.observe.pages.lists import ListQuery
+    from stream.runtime.app import App
+    from stream.runtime.partition.shard import Shard
+    from stream.sla.ticket.state import State
+
+T = TypeVar("T")
+
+MOST_TICKETS: Final = 5_000
+"""Tickets that a page looks at; each takes about 50 microseconds in the thread of the page."""
+_AT_ONCE: Final = 1_000
+"""Tickets that one query takes from the event loop, in about half a millisecond."""
+_STATES: Final = {"breached": "breached", "paused": "paused", "at-risk": "running"}
+
+
+class Query(Protocol):
+    """Lets the event loop run a function, and returns its result. Raises UnavailableError."""
+
+    def __call__(self, query: Callable[[], T]) -> T: ...
+
+
+Soonest = Callable[[int], tuple[list[tuple[bytes, int]], int | None]]
+"""The states of the first tickets by their timers with their clocks, and the instant before which no deadline is missing."""
+
+
+def list_part(app: App, query: Query, asked: ListQuery, soonest: Soonest) -> ListPart:
+    """What this worker has of a list. Raises UnavailableError."""
+    at = time.time_ns() // 1_000
+    if asked.name == "at-risk":
+        entries, until = query(lambda: soonest(MOST_TICKETS))
+        rows = [row for row in _all_rows(app, entries, asked) if until is None or (row.due_at or 0) < until]
+        return _part(app, at, rows, asked, len({row.ticket for row in rows}), complete=until is None)
+    keys = query(lambda: [(shard, key) for shard in app.shards() for key in shard.lists.of(asked.name)])
+    entries, some = [], iter(keys[:MOST_TICKETS])
+    while part := list(islice(some, _AT_ONCE)):
+        entries += query(partial(_stored, part, at))
+    return _part(app, at, _all_rows(app, entries, asked), asked, len(keys), complete=len(keys) <= MOST_TICKETS)
+
+
+def _stored(keys: list[tuple[Shard, bytes]], wall: int) -> list[tuple[bytes, int]]:
+    """Tickets that are still there, with their clocks."""
+    return [(state, shard.clock(wall)) for shard, key in keys if (state := shard.tickets.get(key)) is not None]
+
+
+def _part(app: App, at: int, rows: list[ListRow], asked: ListQuery, tickets: int, *, complete: bool) -> ListPart:
+    return ListPart(app.address, at, tuple(row for row in rows if matches(row, asked)), tickets, complete)
+
+
+def _all_rows(app: App, entries: list[tuple[bytes, int]], asked: ListQuery) -> list[ListRow]:
+    return [row for stored, clock in entries for row in _rows(app, codec.decode(stored), clock, asked.name)]
+
+
+def _rows(app: App, state: State, clock: int, name: str) -> Iterator[ListRow]:
+    head = state.head
+    priority, team, customer, assignee = [field(head.fields, column) for column in ("priority", "team", "customer", "assignee")]
+    if name == "unmatched":
+        yield ListRow(head.id, "unmatched", "", "", None, None, None, priority, team, customer, assignee, "UTC")
+        return
+    # Another deployment than the newest may judge the ticket: the sweep has not reached it, or changes nothing about it.
+    calendars = app.engine.deployments.known[head.deployment].policies.calendars
+    for one in open_commitments(state):
+        if one.state != _STATES[name]:
+            continue
+        terms = head.commitments[one.commitment].terms
+        calendar = calendars.get(terms.calendar)
+        watch = head.watches[terms.metric]
+        yield ListRow(
+            head.id,
+            one.state,
+            one.policy,
+            one.commitment,
+            one.due_at,
+            None if one.due_at is None else one.due_at - clock,
+            watch.since if one.state == "paused" else None,
+            priority,
+            team,
+            customer,
+            assignee,
+            "UTC" if calendar is None else calendar.timezone,
+        )

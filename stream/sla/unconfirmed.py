@@ -1,0 +1,117 @@
+"""What rests on the silence of a stale feed: it is emitted as provisional, and confirmed when the feed is complete again.
+
+Rules:
+
+1. An effect *rests on silence* if time alone made it true, or if it is a breach: the event that would have prevented it may be
+   missing. What another event made true stands.
+2. Such an effect is provisional if a feed of its ticket is stale for its instant, and it is not late. It is *unconfirmed* then.
+3. An unconfirmed effect is *confirmed* once every watched feed of its ticket is complete up to its instant: it is restated,
+   without the mark.
+4. An unconfirmed effect that is taken back is unconfirmed no more. If it is stated again at once, nobody has been paged for it
+   yet, so it is not late.
+5. A ticket keeps at most ``MOST_UNCONFIRMED`` of them. What follows is emitted as a fact.
+6. What leaves the kept history of a ticket is confirmed before, because it could not be restated afterwards.
+
+Whether an effect is provisional is no part of its id, as for a doubt (``stream.sla.doubt``).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+import msgspec
+
+from stream.sla.correction import Correction, restated
+from stream.sla.effects import TIMER, Kind, Reason
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from stream.sla.effects import Effect, ProvisionalReason
+    from stream.sla.ticket.state import State, Unconfirmed
+
+MOST_UNCONFIRMED: Final = 100
+_BREACHED: Final = Kind.BREACHED
+
+
+class StaleFeed(NamedTuple):
+    """A source that is complete up to too long before an instant, from that instant on (epoch microseconds)."""
+
+    source: str
+    since: int
+    reason: ProvisionalReason
+
+
+Stale = tuple[StaleFeed, ...]
+
+
+def sources(state: State) -> frozenset[str]:
+    """The sources of a ticket: of the events that are kept, and of the newest of those that are not."""
+    names = {event.source for event in state.history}
+    for ticket in (state.head, state.base):
+        if ticket is not None and ticket.last is not None:
+            names.add(ticket.last[4])
+    return frozenset(names)
+
+
+def marked(before: State, after: State, effects: Iterable[Effect], stale: Stale) -> tuple[list[Effect], dict[str, Unconfirmed]]:
+    """The effects of a step with their marks, and what is unconfirmed after it. ``before``: the ticket as it was given."""
+    waiting = before.unconfirmed.copy()
+    taken_back: dict[str, Unconfirmed] = {}
+    feeds: Stale | None = None
+    found: list[Effect] = []
+    for effect in effects:
+        name = stem_of(effect.retracts or effect.id)
+        if effect.retracts:
+            known = waiting.pop(name, None)
+            if known is not None:
+                taken_back[name] = known
+                effect = _provisional(effect, known[1])
+            found.append(effect)
+            continue
+        if name in taken_back and effect.deployment is None:
+            effect = msgspec.structs.replace(effect, late=False)
+        if _rests_on_silence(effect) and len(waiting) < MOST_UNCONFIRMED:
+            if feeds is None:  # the history is read only where something may be marked
+                its = sources(after)
+                feeds = tuple([feed for feed in stale if feed.source in its])
+            for feed in feeds:
+                if feed.since <= effect.at:
+                    effect = _provisional(effect, feed.reason)
+                    waiting[name] = effect.at, feed.reason
+                    break
+        found.append(effect)
+    return found, waiting
+
+
+def confirmed(
+    true: Iterable[Effect], waiting: dict[str, Unconfirmed], until: int, revisions: dict[str, int], cause: str
+) -> tuple[list[Effect], dict[str, Unconfirmed], dict[str, int]]:
+    """What confirms the effects up to and at ``until``; what is still unconfirmed; and the revisions.
+
+    ``true``: all that is true of the ticket, without revisions.
+    """
+    due = {name for name, (at, _) in waiting.items() if at <= until}
+    left = {name: known for name, known in waiting.items() if name not in due}
+    correction = Correction(cause, Reason.RESTATED)
+    revisions = revisions.copy()
+    found: list[Effect] = []
+    for effect in true:
+        if effect.id in due:
+            retraction, again = restated(effect, revisions, correction)
+            found.append(_provisional(retraction, waiting[effect.id][1]))
+            found.append(again)
+    return found, left, revisions
+
+
+def stem_of(effect_id: str) -> str:
+    """The id of an effect without its revision."""
+    return effect_id.partition(".")[0]
+
+
+def _rests_on_silence(effect: Effect) -> bool:
+    return (effect.cause == TIMER or effect.kind is _BREACHED) and not effect.late and not effect.provisional
+
+
+def _provisional(effect: Effect, reason: ProvisionalReason) -> Effect:
+    return msgspec.structs.replace(effect, provisional=True, provisional_reason=reason)

@@ -1,0 +1,217 @@
+"""The lists of tickets: their rows, their order, and the parts of several workers."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+import socket
+from io import StringIO
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from stream.observe.pages.lists import TITLES, ListRow
+from stream.observe.pages.neighbours import Neighbours
+from stream.observe.pages.routes import Routes
+from stream.observe.pages.site import Site
+from stream.observe.pages.ticket_links import TicketLinks, ticket_url
+from stream.observe.server import serve
+from tests.pages.paged import NASTY, Desk, listed, worker
+from tests.pages.test_pages import schema
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from stream.observe.server import Server
+
+TOKEN = "a-token-of-many-characters"
+
+
+def desk(*names: str, **changes: Any) -> Desk:
+    found = Desk(worker())
+    found.rows = tuple(listed(name, -60 * number, **changes) for number, name in enumerate(names))
+    return found
+
+
+def page(desk: Desk, query: str = "", name: str = "breached", **more: Any) -> dict[str, Any]:
+    answer = Site(desk, **more).answer(f"/lists/{name}", f"format=json&{query}", "")
+    assert answer is not None
+    found: dict[str, Any] = json.loads(answer.body)
+    return {"status": answer.status} | found
+
+
+def _with(row: ListRow, column: str) -> ListRow:
+    changed: Any = {column: f"of {row.ticket}"}
+    return row._replace(**changed)
+
+
+def names(found: dict[str, Any]) -> list[str]:
+    return [row["ticket"] for row in found["rows"]]
+
+
+@pytest.mark.parametrize("name", TITLES)
+def test_a_list_is_a_page_for_people_and_one_for_programs(name: str) -> None:
+    site = Site(desk("desk/1", "desk/2"))
+
+    html = site.answer(f"/lists/{name}", "", "text/html")
+    plain = site.answer(f"/lists/{name}", "", "application/json")
+
+    assert html is not None
+    assert plain is not None
+    assert TITLES[name] in html.body.decode()
+    assert html.body.decode().count("/tickets/desk%2F") == 2
+    schema("list-page.v1.json").validate(json.loads(plain.body))
+    assert site.answer("/lists/none", "", "") is None
+
+
+def test_the_most_overdue_commitment_comes_first() -> None:
+    assert names(page(desk("desk/1", "desk/2", "desk/3"))) == ["desk/3", "desk/2", "desk/1"]
+
+
+@pytest.mark.parametrize(
+    ("sort", "order"),
+    [("due", "cba"), ("-due", "abc"), ("ticket", "abc"), ("-ticket", "cba"), ("team", "bca"), ("-team", "acb")],
+)
+def test_a_list_is_sorted_as_asked(sort: str, order: str) -> None:
+    found = desk("a", "b", "c")
+    teams = {"a": "z", "b": "x", "c": "y"}
+    found.rows = tuple(row._replace(team=teams[row.ticket]) for row in found.rows)
+
+    assert names(page(found, f"sort={sort}")) == [*order]
+
+
+@pytest.mark.parametrize("column", ["team", "priority", "customer", "assignee", "policy", "commitment"])
+def test_a_list_is_filtered_by_any_column_and_several_values(column: str) -> None:
+    found = desk("a", "b", "c")
+    found.rows = tuple(_with(row, column) for row in found.rows)
+
+    one = page(found, f"{column}=of%20a")
+    two = page(found, f"{column}=of%20c,%20of%20a")
+
+    assert names(one) == ["a"]
+    assert (names(two), two["matching"], two["tickets"]) == (["c", "a"], 2, 3)
+    assert names(page(found, f"{column}=")) == ["c", "b", "a"]
+
+
+@pytest.mark.parametrize("query", ["sort=colour", "limit=0", "limit=501", "limit=many"])
+def test_a_wrong_query_is_refused_with_what_there_is(query: str) -> None:
+    found = page(desk("a"), query)
+
+    assert found["status"] == 400
+    assert "due, paused, ticket" in found["error"] or "1 to 500" in found["error"]
+
+
+def test_a_long_list_is_cut_and_its_page_states_how_many_there_are() -> None:
+    found = page(desk("a", "b", "c"), "limit=2")
+    html = Site(desk("a", "b", "c")).answer("/lists/breached", "limit=2", "text/html")
+
+    assert (names(found), found["matching"]) == (["c", "b"], 3)
+    assert html is not None
+    assert "2 of 3 entries, 3 tickets in the list" in html.body.decode()
+
+
+def test_a_link_leads_to_the_ticket_in_the_helpdesk() -> None:
+    links = TicketLinks("https://desk.example/{source}/t/{number}?q={ticket}")
+
+    (row,) = page(desk("acme/desk/4 2"), links=links)["rows"]
+    html = Site(desk("desk/42"), links=links).answer("/lists/breached", "", "text/html")
+
+    assert row["url"] == "https://desk.example/acme%2Fdesk/t/4%202?q=acme%2Fdesk%2F4%202"
+    assert html is not None
+    assert 'href="https://desk.example/desk/t/42?q=desk%2F42"' in html.body.decode()
+
+
+@pytest.mark.parametrize(
+    "wrong", ["desk.example/{number}", "javascript:alert({number})", "https://desk.example/", "https://{number}/t"]
+)
+def test_an_address_that_cannot_lead_to_a_ticket_is_refused(wrong: str) -> None:
+    with pytest.raises(ValueError, match=re.escape("{number}")):
+        ticket_url(wrong)
+
+
+def test_a_spreadsheet_gets_no_formula_from_a_ticket() -> None:
+    found = desk("desk/1")
+    found.rows = (listed("=1+2", team='say "hi",\nplease', customer="@SUM(A1)", assignee="-kim"),)
+
+    answer = Site(found).answer("/lists/breached", "format=csv", "")
+
+    assert answer is not None
+    assert ("Content-Disposition", 'attachment; filename="breached.csv"') in answer.headers
+    (row,) = csv.DictReader(StringIO(answer.body.decode(), newline=""))
+    assert (row["ticket"], row["customer"], row["assignee"]) == ("'=1+2", "'@SUM(A1)", "'-kim")
+    assert row["team"] == 'say "hi",\nplease'
+    assert row["due_at"].endswith("Z")
+
+
+def test_hostile_text_of_a_ticket_is_shown_as_text() -> None:
+    found = desk("x")
+    found.rows = (listed(NASTY, team=NASTY, customer=NASTY, assignee=NASTY),)
+
+    answer = Site(found, links=TicketLinks("https://desk.example/{number}")).answer("/lists/breached", "team=%3Cscript%3E", "")
+    whole = Site(found).answer("/lists/breached", "", "text/html")
+
+    assert answer is not None
+    assert whole is not None
+    assert b"<script>" not in answer.body + whole.body
+
+
+@pytest.fixture
+def others() -> Iterator[tuple[Server, Desk]]:
+    """Another worker, which asks for the token."""
+    there = desk("there/1", "there/2")
+    there.others = ("http://127.0.0.1:1",)  # it would fail if it asked further
+    site = Site(there, neighbours=Neighbours(TOKEN))
+    server = serve("127.0.0.1", 0, Routes(CollectorRegistry(), lambda: (True, "live"), site, TOKEN))
+    yield server, there
+    server.close()
+
+
+def test_a_list_has_the_tickets_of_all_workers(others: tuple[Server, Desk]) -> None:
+    server, there = others
+    there.rows += (listed("there/3", -30, team="second-line", paused_since=1_000_000, due_at=None),)
+    here = desk("here/1", "here/2", "here/3")
+    here.others = (f"http://127.0.0.1:{server.port}",)
+
+    found = page(here, neighbours=Neighbours(TOKEN))
+
+    assert names(found) == ["here/3", "here/2", "there/2", "here/1", "there/1", "there/3"]
+    assert (found["tickets"], found["complete"], found["missing"]) == (6, True, [])
+    assert page(here, "team=second-line", neighbours=Neighbours(TOKEN))["matching"] == 1
+    assert names(page(here, "limit=1&sort=-ticket", neighbours=Neighbours(TOKEN))) == ["there/3"]
+    alone = page(here, "scope=worker", neighbours=Neighbours(TOKEN))
+    assert names(alone) == ["here/3", "here/2", "here/1"]
+
+
+def test_a_worker_that_does_not_answer_is_named_and_the_others_are_shown(others: tuple[Server, Desk]) -> None:
+    server, there = others
+    answers = f"http://127.0.0.1:{server.port}"
+    with socket.socket() as deaf:
+        deaf.bind(("127.0.0.1", 0))
+        deaf.listen()
+        silent = f"http://127.0.0.1:{deaf.getsockname()[1]}"
+        here = desk("here/1")
+        here.others = (answers, silent, "http://127.0.0.1:1")
+
+        found = page(here, neighbours=Neighbours(TOKEN))
+
+    assert set(names(found)) == {"here/1", "there/1", "there/2"}
+    assert not found["complete"]
+    reasons = {one["worker"]: one["reason"] for one in found["missing"]}
+    assert reasons.keys() == {silent, "http://127.0.0.1:1"}
+    assert "timed out" in reasons[silent]
+    assert "refused" in reasons["http://127.0.0.1:1"]
+    there.away = "partitions are moving"
+    here.others = (answers,)
+    assert page(here, neighbours=Neighbours(TOKEN))["missing"] == [{"worker": answers, "reason": "status 503"}]
+    assert page(here, neighbours=Neighbours("another-token-of-letters"))["missing"] == [
+        {"worker": answers, "reason": "it asks for another token"}
+    ]
+
+
+def test_a_worker_that_is_busy_says_so() -> None:
+    here = desk("here/1")
+    here.away = "the worker is starting"
+
+    assert page(here)["status"] == 503
