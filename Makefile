@@ -26,7 +26,7 @@ endif
 DESELECT := $(if $(LEFT_OUT),-m "$(wordlist 2,9,$(LEFT_OUT))")
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo unit test-short coverage test chaos simulate check pictures bench schemas wheel lock clean
+.PHONY: help setup demo unit test-short coverage test chaos simulate check pictures bench schemas wheel manifests lock clean
 
 help: ## Say what there is
 	@echo "make TARGET, where TARGET is one of"
@@ -85,6 +85,10 @@ wheel: $(STAMP) ## Build dist/*.whl with the hot path as machine code: twice as 
 	@# Of a copy: while it works, mypyc takes pyproject.toml away.
 	rm -rf dist && mkdir -p dist/source && cp -r stream pyproject.toml README.md LICENSE NOTICE dist/source
 	HATCH_BUILD_HOOKS_ENABLE=1 $(BIN)/python -m pip wheel --disable-pip-version-check --no-deps --wheel-dir dist dist/source
+
+manifests: $(STAMP) ## Render and validate deploy/kubernetes from the Helm chart; wants helm
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check 'kubernetes-validate>=1.31'
+	@$(BIN)/python deploy/render.py
 
 lock: $(STAMP) ## Pin the newest versions that pyproject.toml allows into requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'uv>=0.9,<1'

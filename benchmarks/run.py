@@ -34,6 +34,7 @@ SCRIPTS: Final[dict[str, tuple[str, str]]] = {
     "apply": ("", ""),
     "business_time": ("", ""),
     "decode": ("", ""),
+    "mapping": ("", ""),
     "turn": ("1500", "500"),
     "cycle": ("", "--events 4000 --rounds 1"),
     "throughput": ("", "--tickets 4000 --rounds 1"),

@@ -11,15 +11,28 @@ import re
 import sys
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 import yaml
 
 from stream.cli.main import COMMANDS, main
+from stream.gateway.feed_definitions import TABLE
+from stream.gateway.settings import GatewaySettings
 from stream.observe.metrics.catalogue import CATALOGUE
+from stream.observe.metrics.gateway_metrics import GATEWAY_CATALOGUE
 from stream.runtime.settings import ENTRIES, flag, variable
+from stream.runtime.table_settings import entries
+from stream.runtime.table_settings import variable as table_variable
 from stream.testing import instant
+from stream.writeback.metrics import CATALOGUE as WRITEBACK_CATALOGUE
+from stream.writeback.settings import TABLE as WRITEBACK_TABLE
+from stream.writeback.settings import WritebackSettings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from stream.observe.metrics.families import Spec
 
 REFERENCE: Final = Path(__file__).parent / "reference"
 DEPLOYMENTS: Final = Path(__file__).parent / "concepts/deployments.md"
@@ -45,6 +58,15 @@ They also need the same `late_after`, `settling` and `feed_lag_limit`.
 Every command that connects to Kafka reads its settings in the same three ways; `tls`, `ssl_*` and `sasl_*` have no flag there.
 `BREACHWATCH_TOKEN_FILE` and `BREACHWATCH_SASL_PASSWORD_FILE` name a file that has the secret instead.
 A worker warns of a variable that looks like a misspelt setting.
+
+| key | flag | variable | default | meaning |
+|---|---|---|---|---|
+"""
+
+_WRITEBACK_SETTINGS: Final = """
+## Write-back
+
+The settings of [`breachwatch writeback`](../guides/writeback.md), below `[writeback]` in the file.
 
 | key | flag | variable | default | meaning |
 |---|---|---|---|---|
@@ -78,6 +100,27 @@ Each worker counts its own work and shows the partitions that it owns, so sum ov
 While a partition moves to another worker, an open commitment may briefly be counted twice or not at all.
 """
 
+_GATEWAY_SETTINGS: Final = """
+## Gateway
+
+`breachwatch gateway` takes `broker`, `topic_prefix`, `log_format`, `tls`, `ssl_*` and `sasl_*` from above.
+Its own settings are keys below `[gateway]` in the file.
+[Feeds](../guides/gateway.md) are given as options, or as tables `[gateway.feeds.NAME]` with `mapping`, `secrets` and `scheme`.
+In the environment, they are pairs such as `desk=zendesk`, separated by commas:
+`BREACHWATCH_GATEWAY_FEEDS`, `BREACHWATCH_GATEWAY_SECRETS`, `BREACHWATCH_GATEWAY_SCHEMES`.
+
+| key | flag | variable | default | meaning |
+|---|---|---|---|---|
+"""
+
+_GATEWAY_METRICS: Final = """\
+## Gateway
+
+`breachwatch gateway` serves these metrics at `/metrics`, on port 9310 by default, beside `process_*` and `python_gc_*`.
+Every series of a feed exists from the start.
+Each instance counts its own work, so sum over the instances.
+"""
+
 _COMMANDS: Final = """\
 # Commands
 
@@ -96,7 +139,25 @@ def settings_page() -> str:
     for name, entry in ENTRIES.items():
         default = "required" if entry.default is None else f"`{entry.default}`" if entry.default else "none"
         rows.append(f"| `{name}` | `{flag(name)}` | `{variable(name)}` | {default} | {_cell(entry.help)} |\n")
-    return _SETTINGS + "".join(rows)
+    rows += [_GATEWAY_SETTINGS, *_table_rows(TABLE, GatewaySettings)]
+    return _SETTINGS + "".join(rows) + _WRITEBACK_SETTINGS + "".join(_table_rows(WRITEBACK_TABLE, WritebackSettings))
+
+
+def _table_rows(table: str, kind: type[Any]) -> list[str]:
+    """The settings of a table of the file."""
+    rows = []
+    for name, entry in entries(kind).items():
+        default = "required" if entry.default is None else f"`{entry.default}`" if entry.default else "none"
+        rows.append(f"| `{name}` | `{flag(name)}` | `{table_variable(table, name)}` | {default} | {_cell(entry.help)} |\n")
+    return rows
+
+
+def _metrics(catalogue: Iterable[Spec]) -> list[str]:
+    lines = ["| metric | type | labels | meaning |", "|---|---|---|---|"]
+    for spec in catalogue:
+        labels = ", ".join(f"`{label}`" for label in spec.labels) or "none"
+        lines.append(f"| `{spec.name}` | {spec.type} | {labels} | {spec.help} |")
+    return lines
 
 
 def commands_page() -> str:
@@ -109,14 +170,13 @@ def commands_page() -> str:
 
 def metrics_page() -> str:
     """The text of ``docs/reference/metrics.md``."""
-    lines = [_METRICS, "| metric | type | labels | meaning |", "|---|---|---|---|"]
-    for spec in CATALOGUE:
-        labels = ", ".join(f"`{label}`" for label in spec.labels) or "none"
-        lines.append(f"| `{spec.name}` | {spec.type} | {labels} | {spec.help} |")
+    lines = [_METRICS, *_metrics(CATALOGUE), "", _GATEWAY_METRICS, *_metrics(GATEWAY_CATALOGUE)]
     lines += ["", "## Buckets", "", "| histogram | upper bounds |", "|---|---|"]
-    for spec in CATALOGUE:
+    for spec in (*CATALOGUE, *GATEWAY_CATALOGUE):
         if spec.buckets:
             lines.append(f"| `{spec.name}` | {', '.join(f'{bound:g}' for bound in spec.buckets)} |")
+    lines += ["", "## Write-back", "", "`breachwatch writeback` serves these on a port of its own, 9305 by default.", ""]
+    lines += _metrics(WRITEBACK_CATALOGUE)
     return "\n".join([*lines, ""])
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final, NoReturn
 
 import click
 
+from stream.cli.feed_retry import command as retry
 from stream.cli.payload_files import PayloadFileError, payloads
 from stream.documents.document import Severity, read_document
 from stream.feeds.mapping import Checked, check, load, mapping_file, shipped
@@ -200,3 +201,6 @@ def _shipped_tables(name: str) -> str:
         for line in (f"#  {table}:", *(f"#    {json.dumps(key)}: {json.dumps(value)}" for key, value in rows.items()))
     ]
     return _TABLES + "\n".join(lines) + "\n\n" if lines else ""
+
+
+command.add_command(retry)

@@ -9,7 +9,8 @@ import click
 
 from stream.cli.setting_options import environment, setting_options, settings_file
 from stream.cli.topics import client_of, topics_of
-from stream.gateway.settings import TABLE, FeedOptions, GatewaySettings, load_gateway
+from stream.gateway.feed_definitions import TABLE, FeedOptions
+from stream.gateway.settings import GatewaySettings, load_gateway
 from stream.runtime.settings import ENTRIES, LogFormat, SettingsError, flag
 from stream.runtime.table_settings import Sources, entries, variable
 

@@ -29,6 +29,7 @@ COMMANDS: Final = {
     "init": ("stream.cli.init", "Write the files of a first project: settings, a policy, and a story that tests it."),
     "calendar": ("stream.cli.calendar", "Query a calendar: due times, elapsed time, opening hours."),
     "explain": ("stream.cli.explain", "Explain the deadlines of a ticket: which time counted, and why."),
+    "writeback": ("stream.cli.writeback", "Write deadlines, breaches and escalations into the helpdesk."),
     "watch": ("stream.cli.watch", "Show breaches, escalations and other effects as they are published."),
     "rejected": ("stream.cli.rejected", "List, show and republish the records that workers have rejected."),
 }

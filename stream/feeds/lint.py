@@ -28,17 +28,17 @@ _FREE_TEXT: Final = re.compile(
 )
 
 
-def lint(rules: Sequence[Rule], tables: Mapping[str, Mapping[str, Node]]) -> Iterator[Problem]:
+def lint(rules: Sequence[Rule], fields: Mapping[str, Value], tables: Mapping[str, Mapping[str, Node]]) -> Iterator[Problem]:
     """The warnings of a mapping."""
     values = [
         value for rule in rules for template in rule.say for value in (*template.keys.values(), *template.fields.values())
     ]
-    used = {table for value in values for table in value.tables}
+    used = {table for value in (*values, *fields.values()) for table in value.tables}
     for name, rows in tables.items():
         if name not in used:
             yield _warning(next(iter(rows.values())).place, f"the table `{name}` is not used by any value")
     yield from _unreachable(rules)
-    for place, message in dict.fromkeys(_personal(rules)):
+    for place, message in dict.fromkeys(_personal(rules, fields)):
         yield _warning(place, message)
 
 
@@ -49,7 +49,9 @@ def _unreachable(rules: Sequence[Rule]) -> Iterator[Problem]:
             return
 
 
-def _personal(rules: Sequence[Rule]) -> Iterator[tuple[Place, str]]:
+def _personal(rules: Sequence[Rule], fields: Mapping[str, Value]) -> Iterator[tuple[Place, str]]:
+    for name, value in fields.items():
+        yield from _of_people(name, value)
     for rule in rules:
         for template in rule.say:
             named = [(key, value) for key, value in template.keys.items() if key in _TEXTS]

@@ -1,8 +1,8 @@
 """Reads mapping files: what the payloads of a helpdesk mean, and how its requests are signed.
 
-A mapping may extend another one. Its ``tables`` then add rows, and replace rows of the same value. Its ``fields`` win over all
-fields of the other mapping. Its ``events`` come before those of the other mapping. Every other key replaces that of the other
-mapping, in ``common`` key by key.
+A mapping may extend another one. Its ``tables`` then add rows, and replace rows of the same value. Its ``fields`` replace the
+fields of the same names, those of rules too. Its ``events`` come before those of the other mapping. Every other key replaces
+that of the other mapping, in ``common`` key by key.
 """
 
 from __future__ import annotations
@@ -67,6 +67,8 @@ class FeedMapping:
     signature: Scheme | None
     """How requests are signed. ``None``: the helpdesk sends none, or without a signature."""
     rules: tuple[Rule, ...]
+    fields: Mapping[str, Value]
+    """Ticket fields that a payload shows as they are when it is made: of an event of their own."""
     otherwise: Otherwise
 
 
@@ -100,7 +102,7 @@ def check(where: str | Path) -> Checked:
     mapping = _combine(layers, tables)
     if problems := _problems(layers):
         return Checked(None, problems)
-    return Checked(mapping, tuple(lint(mapping.rules, tables)))
+    return Checked(mapping, tuple(lint(mapping.rules, mapping.fields, tables)))
 
 
 def _problems(layers: list[_Layer]) -> tuple[Problem, ...]:
@@ -174,19 +176,16 @@ def _combine(layers: list[_Layer], tables: Tables) -> FeedMapping:
         if not any(key in layer.data for layer in layers):
             own.document.error((), f"`{key}` is missing")
     keys: dict[str, Value] = {}
-    fields: dict[str, Value] = {}
     for layer in reversed(layers):
         if "common" in layer.data:
             keys.update(read_keys(layer.node("common"), tables))
     of_layer = [read_fields(layer.node("fields"), tables) if "fields" in layer.data else {} for layer in layers]
-    for found in reversed(of_layer):
-        fields.update(found)
     rules: list[Rule] = []
-    winning: dict[str, Value] = {}
+    fields: dict[str, Value] = {}
     for layer, found in zip(layers, of_layer, strict=True):
         if "events" in layer.data:
-            rules += read_rules(layer.node("events"), tables, Common(keys, fields, winning))
-        winning = {**found, **winning}
+            rules += read_rules(layer.node("events"), tables, Common(keys, frozenset(fields)))
+        fields = {**found, **fields}
     source, title, delivery, signature, otherwise = (
         _top(layers, key) for key in ("source", "title", "delivery", "signature", "otherwise")
     )
@@ -198,6 +197,7 @@ def _combine(layers: list[_Layer], tables: Tables) -> FeedMapping:
         delivery=_delivery(delivery) if delivery else (),
         signature=read_signature(signature.data, signature.report) if signature else None,
         rules=tuple(rules),
+        fields=fields,
         otherwise=read_word(Otherwise)(otherwise.data, otherwise.report) or Otherwise.SKIP if otherwise else Otherwise.SKIP,
     )
 

@@ -89,11 +89,6 @@ def compile_condition(text: str) -> Callable[[Any], bool]:
     return lambda scope: _is_true(get(scope))
 
 
-def uses(text: str, name: str) -> bool:
-    """Whether the expression mentions a name of ``NAMES`` at its root."""
-    return name in _roots(_parse(text))
-
-
 def _parse(text: str) -> _Node:
     if len(text) > MAX_LENGTH:
         raise PathError(f"the expression is longer than {MAX_LENGTH} characters")

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from hashlib import blake2b
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import msgspec
 
@@ -33,12 +33,15 @@ MAX_ELEMENTS: Final = 10_000
 MAX_EVENTS: Final = 10_000
 """The most events of a payload."""
 
+_ENDS: Final = frozenset({"ticket.merged", "ticket.deleted"})
+"""Events after which the fields of a ticket are of no interest."""
+_NOT_USED: Final = "-"
+"""The id of an event that is only looked at for its ticket and its time."""
 _ITEM: Final = re.compile(r"\bitem\b")
 _EVENT_PATH: Final = re.compile(r"\$\.(\w+)(?:\.(\w+))?")
 
 
-@dataclass(frozen=True, slots=True)
-class MappedEvent:
+class MappedEvent(msgspec.Struct, frozen=True, gc=False):
     """One event of a payload."""
 
     ticket: str
@@ -51,8 +54,7 @@ _Events = dict[tuple[str, str, int], MappedEvent]
 """The events of a payload by ticket, id and ``seq``: what names a fact."""
 
 
-@dataclass(frozen=True, slots=True)
-class Unmapped:
+class Unmapped(msgspec.Struct, frozen=True, gc=False):
     """Why a payload is unmapped."""
 
     reason: str
@@ -68,8 +70,7 @@ class Unmapped:
         return f"{place}{self.reason}" + (f" (at `{self.path}` of the payload)" if self.path else "")
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(msgspec.Struct, frozen=True):
     """What came of a payload: events, or the reason why there are none."""
 
     events: tuple[MappedEvent, ...] = ()
@@ -98,31 +99,43 @@ def _read(mapping: FeedMapping, payload: object, headers: Mapping[str, str], rec
     scope["doc"] = payload
     scope["header"] = {name.lower(): value for name, value in headers.items()}
     scope["received"] = format_instant(received)
-    events: _Events = {}
+    found = _Found(mapping, {}, {})
     applied = False
     for rule in mapping.rules:
         if rule.each is not None:
-            applied |= _apply_to_each(rule, mapping.source, scope, events)
+            applied |= _apply_to_each(rule, scope, found)
         elif rule.when is None or rule.when(scope):
             applied = True
             if rule.refuse:
                 raise UnfitError(rule.refuse, rule.place, "")
             if rule.skip:
-                return _finished(events, rule.skip)
+                return _finished(found, rule.skip)
             for template in rule.say:
-                _add(events, template, mapping.source, scope)
+                _add(found, template, scope)
     if applied:
-        return _finished(events, "it changes no field of the mapping")
+        return _finished(found, "it changes no field of the mapping")
     if mapping.otherwise is Otherwise.REFUSE:
         return Reading(unmapped=Unmapped("no rule of the mapping applies to the payload", 0, ""))
     return Reading(skipped="no rule of the mapping applies to it")
 
 
-def _finished(events: _Events, why_none: str) -> Reading:
-    return Reading(tuple(events.values()), None if events else why_none)
+class _Found(NamedTuple):
+    """What the rules have found in a payload so far."""
+
+    mapping: FeedMapping
+    events: _Events
+    shown: dict[str, tuple[int, dict[str, Any]]]
+    """Ticket to its newest event time and the values of ``FeedMapping.fields`` there."""
 
 
-def _apply_to_each(rule: Rule, source: str, scope: Scope, events: _Events) -> bool:
+def _finished(found: _Found, why_none: str) -> Reading:
+    for ticket, (at, fields) in found.shown.items():
+        if fields:
+            _add_fields(found, ticket, at, fields)
+    return Reading(tuple(found.events.values()), None if found.events else why_none)
+
+
+def _apply_to_each(rule: Rule, scope: Scope, found: _Found) -> bool:
     """Apply a rule to each element of its list. Return whether it applied to any of them."""
     assert rule.each is not None
     elements = rule.each(scope)
@@ -140,7 +153,7 @@ def _apply_to_each(rule: Rule, source: str, scope: Scope, events: _Events) -> bo
             if rule.when is None or rule.when(inner):
                 applied = True
                 for template in rule.say:
-                    _add(events, template, source, inner)
+                    _add(found, template, inner)
         except UnfitError as error:
             raise UnfitError(error.reason, error.place, _element_path(rule, index, error.path)) from error
     return applied
@@ -151,11 +164,15 @@ def _element_path(rule: Rule, index: int, path: str) -> str:
     return _ITEM.sub(lambda _: f"{rule.path}[{index}]", path)
 
 
-def _add(events: _Events, template: EventTemplate, source: str, scope: Scope) -> None:
+def _add(found: _Found, template: EventTemplate, scope: Scope) -> None:
     """Compute an event and add it. A ``ticket.changed`` without a field states nothing, and is left out."""
-    wire = _wire(template, source, scope)
-    if wire.get("fields") == {} and template.type == "ticket.changed":
+    mapping = found.mapping
+    wire = _wire(template, mapping.source, scope)
+    states_nothing = template.type == "ticket.changed" and not wire["fields"]
+    if states_nothing and not mapping.fields:
         return
+    if states_nothing:
+        wire["id"] = _NOT_USED
     try:
         value = msgspec.json.encode(wire)
     except (UnicodeEncodeError, OverflowError) as error:
@@ -163,15 +180,35 @@ def _add(events: _Events, template: EventTemplate, source: str, scope: Scope) ->
     decoded = decode(value)
     if not isinstance(decoded, Incoming):
         raise _unfit(template, decoded, wire)
-    event = MappedEvent(decoded.ticket, value)
-    identity = (decoded.ticket, decoded.event.id, decoded.event.seq)
-    if events.setdefault(identity, event).value != value:
-        message = (
-            f"two events of the payload have the id {decoded.event.id!r} and the seq {decoded.event.seq}: give each its own"
-        )
-        raise UnfitError(message, template.place, template.keys["id"].path)
-    if len(events) > MAX_EVENTS:
-        raise UnfitError(f"the payload has more than {MAX_EVENTS} events", template.place, "")
+    ticket, event = decoded.ticket, decoded.event
+    if not states_nothing:
+        identity = (ticket, event.id, event.seq)
+        if found.events.setdefault(identity, MappedEvent(ticket, value)).value != value:
+            named = f"the id {event.id!r} and the seq {event.seq}"
+            reason = f"two events of the payload have {named}: give each its own"
+            raise UnfitError(reason, template.place, template.keys["id"].path)
+        if len(found.events) > MAX_EVENTS:
+            raise UnfitError(f"the payload has more than {MAX_EVENTS} events", template.place, "")
+    if mapping.fields and event.type not in _ENDS and event.at >= found.shown.get(ticket, (0,))[0]:
+        found.shown[ticket] = (event.at, _fields(mapping.fields, scope))
+
+
+def _add_fields(found: _Found, ticket: str, at: int, fields: dict[str, Any]) -> None:
+    """Add the event of ``FeedMapping.fields``. Its id has the time and a hash of the values.
+
+    So it is the same event from each payload that shows the same values at the same time, and never another one of the same id.
+    """
+    when = format_instant(at)
+    digest = blake2b(msgspec.json.encode(fields, order="deterministic"), digest_size=8).hexdigest()
+    wire = {"type": "ticket.changed", "source": found.mapping.source, "ticket": ticket, "at": when}
+    value = msgspec.json.encode({**wire, "id": f"fields/{when}/{digest}", "fields": fields})
+    decoded = decode(value)
+    if not isinstance(decoded, Incoming):
+        named = _EVENT_PATH.match(decoded.path) if isinstance(decoded, Rejected) else None
+        first = found.mapping.fields.get(named[2] if named else "") or next(iter(found.mapping.fields.values()))
+        message = decoded.message if isinstance(decoded, Rejected) else ""
+        raise UnfitError(f"`fields` is not valid: {message}", first.place, first.path)
+    found.events[ticket, decoded.event.id, 0] = MappedEvent(ticket, value)
 
 
 def _wire(template: EventTemplate, source: str, scope: Scope) -> dict[str, Any]:
@@ -179,7 +216,10 @@ def _wire(template: EventTemplate, source: str, scope: Scope) -> dict[str, Any]:
     wire: dict[str, Any] = {"type": template.type, "source": source}
     for key, value in template.keys.items():
         found = value.compute(scope)
-        if found is not None and found != "":
+        if type(found) is str and key != "seq":
+            if found:
+                wire[key] = found
+        elif found is not None:
             wire[key] = found if key in _TYPED else _CONVERSIONS.get(key, _identifier)(found, value)
     for key in _NUMBERS:
         if key in wire:
@@ -188,12 +228,19 @@ def _wire(template: EventTemplate, source: str, scope: Scope) -> dict[str, Any]:
     if "actor" in wire:
         wire["actor"] = {"kind": wire["actor"], "role": role} if role else {"kind": wire["actor"]}
     if template.type in WITH_FIELDS:
-        fields = wire["fields"] = {}
-        for name, value in template.fields.items():
-            found = value.compute(scope)
-            if found is not None:
-                fields[name] = found if type(found) is str else _field(found, value)
+        wire["fields"] = _fields(template.fields, scope)
     return wire
+
+
+def _fields(values: Mapping[str, Value], scope: Scope) -> dict[str, Any]:
+    fields: dict[str, Any] = {}
+    for name, value in values.items():
+        found = value.compute(scope)
+        if type(found) is str:
+            fields[name] = found
+        elif found is not None:
+            fields[name] = _field(found, value)
+    return fields
 
 
 def _identifier(found: object, value: Value) -> str | None:

@@ -71,11 +71,12 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Common:
-    """The keys and fields of every event, unless its rule has them. ``winning`` fields come before those of a rule."""
+    """What the events of all rules have in common."""
 
     keys: Mapping[str, Value]
-    fields: Mapping[str, Value]
-    winning: Mapping[str, Value]
+    """Keys of every event, unless its rule has them."""
+    replaced: frozenset[str]
+    """Ticket fields that no rule states, because a mapping that extends this one has them in its ``fields``."""
 
 
 def read_keys(node: Node, tables: Tables) -> dict[str, Value]:
@@ -168,10 +169,9 @@ def _all_fields(node: Node, kind: str, tables: Tables, common: Common) -> dict[s
     if kind not in WITH_FIELDS:
         return {}
     written = read_fields(node.under("fields", node.data["fields"]), tables) if "fields" in node.data else {}
-    fields = {**common.fields, **written, **common.winning}
-    if not fields and kind == "ticket.changed":
+    if not written and kind == "ticket.changed":
         node.error("`fields` is missing: ticket.changed states at least one field")
-    return fields
+    return {name: value for name, value in written.items() if name not in common.replaced}
 
 
 def _read_key(key: str, node: Node, tables: Tables) -> Value | None:

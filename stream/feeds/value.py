@@ -5,6 +5,7 @@
 ``"{ticket.id}"``                                      the value of a path, with its type
 ``"{ticket.id}/{comment.id}"``                         a text; nothing if one of its paths has no value
 ``{from: VALUE, table: NAME}``                         the row of a table; without a row the payload does not fit
+``{from: VALUE, table: NAME, else: same}``             the row of a table; without a row, or a table, the value itself
 ``{from: VALUE, time: FORM, zone: ZONE}``              an instant: ``iso``, ``s``, ``ms`` or a ``strptime`` format
 ``{from: VALUE, split: TEXT}``                         a list: the parts of a text; a list stays as it is
 ``[{when: CONDITION, is: VALUE}, ..., {is: VALUE}]``   the value of the first condition that holds
@@ -35,6 +36,7 @@ Tables = Mapping[str, "Mapping[str, Node]"]
 """The rows of each table; the data of a row is a scalar."""
 
 _PLACES: Final = re.compile(r"\{([^{}]*)\}")
+_SAME: Final = "same"
 _CONVERSIONS: Final = ("table", "time", "split")
 
 
@@ -207,7 +209,7 @@ def _first_match(node: Node, data: list[object], tables: Tables) -> Value | None
 
 
 def _converted(node: Node, tables: Tables) -> Value | None:
-    read = section(node.data, node.report, ("from", *_CONVERSIONS, "zone"), ("from",))
+    read = section(node.data, node.report, ("from", *_CONVERSIONS, "else", "zone"), ("from",))
     if read is None or "from" not in read:
         return None
     given = [key for key in _CONVERSIONS if key in read]
@@ -217,6 +219,9 @@ def _converted(node: Node, tables: Tables) -> Value | None:
     if "zone" in read and given != ["time"]:
         node.error("`zone` belongs to `time`")
         return None
+    if "else" in read and (given != ["table"] or read["else"] != _SAME):
+        node.report(("else",), f"`else` belongs to `table`, and can only be `{_SAME}`: the value itself")
+        return None
     inner = read_value(node.under("from", read["from"]), tables)
     if given == ["time"]:
         convert = read_time(node, read)
@@ -225,7 +230,7 @@ def _converted(node: Node, tables: Tables) -> Value | None:
         return Value(_applied(inner, convert), node.place, inner.path, tables=inner.tables)
     if given == ["split"]:
         return _split(node.under("split", read["split"]), inner)
-    return _looked_up(node.under("table", read["table"]), inner, tables)
+    return _looked_up(node.under("table", read["table"]), inner, tables, same="else" in read)
 
 
 def _applied(inner: Value, convert: Callable[[object], str]) -> Callable[[Scope], object]:
@@ -259,15 +264,16 @@ def _split(node: Node, inner: Value | None) -> Value | None:
     return Value(split, node.place, inner.path, reads=inner.reads, tables=inner.tables)
 
 
-def _looked_up(node: Node, inner: Value | None, tables: Tables) -> Value | None:
+def _looked_up(node: Node, inner: Value | None, tables: Tables, *, same: bool) -> Value | None:
     name = node.data
-    if not isinstance(name, str) or name not in tables:
+    if not isinstance(name, str) or (name not in tables and not same):
         known = f"; tables: {listed(tables)}" if tables else "; the mapping has no `tables`"
         node.error(f"{shown(name)} is not a table{suggestion(str(name), tables)}{known}")
         return None
     if inner is None:
         return None
-    rows = {key: row.data for key, row in tables[name].items()}
+    table = tables.get(name, {})
+    rows = {key: row.data for key, row in table.items()}
     has_default = DEFAULT_ROW in rows
 
     def look_up(scope: Scope) -> object:
@@ -279,7 +285,10 @@ def _looked_up(node: Node, inner: Value | None, tables: Tables) -> Value | None:
             return rows[key]
         if has_default:
             return rows[DEFAULT_ROW]
+        if same:
+            return found
         raise UnfitError(f"the table `{name}` has no row for {described(found)}", inner.place, inner.path)
 
-    outcomes = tuple((row.data, row) for row in tables[name].values())
-    return Value(look_up, node.place, inner.path, outcomes, tables=(name, *inner.tables))  # type: ignore[arg-type]  # check_rows
+    outcomes = tuple((row.data, row) for row in table.values())
+    reads = inner.reads if same else ()
+    return Value(look_up, node.place, inner.path, outcomes, reads, (name, *inner.tables))  # type: ignore[arg-type]  # check_rows

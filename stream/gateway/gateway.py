@@ -23,19 +23,19 @@ from urllib.parse import urlsplit
 
 import orjson
 
-from stream.feeds.reading import Reading, Unmapped, read
 from stream.feeds.rejected_payload import MAX_BODY, RejectedPayload, encode_record, kept_headers, shortened
 from stream.feeds.signature import SignedRequest, verify
 from stream.gateway.challenge import answer_to_challenge
-from stream.gateway.contract import read_events
 from stream.gateway.media_type import unsupported
 from stream.gateway.outbox import Outgoing
 from stream.gateway.outcomes import Entry, Outcome
+from stream.gateway.payload import read_payload, records_of
 from stream.observe.pages.site import Answer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
+    from stream.feeds.reading import Unmapped
     from stream.gateway.feed import Feed, Received
     from stream.gateway.recorder import Recorder
     from stream.runtime.kafka.topics import Topics
@@ -136,13 +136,12 @@ class Gateway:
             if (reason := verify(feed.scheme, signed, feed.secrets, now)) is not None:
                 return _Result(Outcome.UNAUTHENTIC, HTTPStatus.UNAUTHORIZED, detail=reason)
         self._recorder.received(feed.name, now)
-        reading, reason = _read(feed, request, now)
+        reading, reason = read_payload(feed.mapping, request.body, request.headers, now)
         if reading.unmapped is not None:
             return await self._reject(feed, request, reading.unmapped, reason, now)
         if not reading.events:
             return _Result(Outcome.SKIPPED, HTTPStatus.OK, detail=reading.skipped or "")
-        events = self._topics.events
-        records = [Outgoing(events, event.ticket.encode() or None, event.value, not event.ticket) for event in reading.events]
+        records = records_of(reading, self._topics.events)
         if not await self._writer.deliver(records):
             return _unavailable("Kafka did not acknowledge in time")
         self._recorder.events(feed.name, [event.value for event in reading.events], now)
@@ -208,17 +207,6 @@ class Gateway:
         if result.status is HTTPStatus.SERVICE_UNAVAILABLE:
             log.warning("feed %s: %s", feed.name, result.detail)
         return _answer(result.status, result.message, outcome=result.outcome, events=result.events, close=close)
-
-
-def _read(feed: Feed, request: Received, now: int) -> tuple[Reading, str]:
-    """What came of a payload, and the reason of its dead letter, if it is one."""
-    if feed.mapping is None:
-        return read_events(request.body, request.headers), "unmapped"
-    try:
-        payload = orjson.loads(request.body)
-    except orjson.JSONDecodeError as error:
-        return Reading((), None, Unmapped(f"the payload is not JSON: {error}", 0, "")), "undecodable"
-    return read(feed.mapping, payload, request.headers, now), "unmapped"
 
 
 def _unavailable(detail: str) -> _Result:

@@ -130,6 +130,10 @@ class Client:
         if self._session is not None:
             await self._session.close()
 
+    def limited(self, per_minute: int) -> Pace:
+        """A limit of its own for some requests, to give to ``get``."""
+        return Pace(per_minute, self._sleep)
+
     async def get(self, path: str, params: Mapping[str, str | int] | None = None, *, pace: Pace | None = None) -> Any:
         """The JSON at ``path``, or at a whole address that the API gave on this host. ``pace``: a limit of its own.
 

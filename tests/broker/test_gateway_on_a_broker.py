@@ -14,15 +14,18 @@ from itertools import count
 from typing import TYPE_CHECKING
 
 import pytest
+from aiokafka import AIOKafkaProducer
+from click.testing import CliRunner
 
+from stream.cli.main import main
 from stream.devkafka.broker import Broker
-from stream.feeds.rejected_payload import RejectedPayload, decode_record
+from stream.feeds.rejected_payload import RejectedPayload, decode_record, encode_record
 from stream.gateway import outbox as module
 from stream.gateway.outbox import Outbox, Outgoing
 from stream.runtime.kafka.topic_admin import create
 from stream.runtime.kafka.topics import Topics
 from tests.broker.gateway_process import GatewayProcess
-from tests.broker.running import now, read, until
+from tests.broker.running import HOUR, START, now, read, until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -142,6 +145,68 @@ def test_without_the_topic_of_dead_letters_it_does_not_start(broker: str, tmp_pa
     text = gateway.log.read_text("utf-8")
     assert "topic none.ticket-events is missing: run `breachwatch topics create" in text
     assert "topic none.feed-rejected is missing" in text
+
+
+MAPPING = """
+source: shop
+tables:
+  status: {{open: open{more}}}
+common: {{ticket: "{{number}}", at: "{{at}}", id: "{{id}}"}}
+events:
+  - say: {{type: ticket.changed, fields: {{status: {{from: "{{status}}", table: status}}}}}}
+"""
+
+
+def test_dead_letters_are_sent_again_once_by_a_better_mapping(broker: str, topics: Topics, tmp_path: Path) -> None:
+    def letter(number: int, status: str, feed: str = "shop") -> bytes:
+        body = {"number": number, "status": status, "id": f"h{number}", "at": "2026-11-29T10:00:00Z"}
+        return encode_record(
+            RejectedPayload(
+                feed=feed, reason="unmapped", message="", received=START + number * HOUR, body=json.dumps(body).encode()
+            )
+        )
+
+    async def fill() -> None:
+        async with AIOKafkaProducer(bootstrap_servers=broker) as producer:
+            for value in (
+                letter(0, "waiting"),
+                letter(1, "waiting"),
+                letter(2, "lost"),
+                b"not ours",
+                letter(4, "waiting", "other"),
+            ):
+                await producer.send_and_wait(topics.feed_rejected, value)
+
+    def retry(*options: str) -> list[str]:
+        arguments = ["feed", "retry", "shop", "--broker", broker, "--topic-prefix", topics.prefix, "--mapping", str(file)]
+        result = CliRunner().invoke(main, [*arguments, *options], catch_exceptions=False)
+        assert result.exit_code == 0, result.output
+        return [line.split("  ", 2)[-1].partition(":")[0] for line in result.stdout.splitlines()]
+
+    asyncio.run(fill())
+    (file := tmp_path / "shop.yaml").write_text(MAPPING.format(more=""), "utf-8")
+
+    assert retry() == ["is still unmapped"] * 3
+    file.write_text(MAPPING.format(more=", waiting: pending"), "utf-8")
+    assert retry("--dry-run") == ["would be sent again", "would be sent again", "is still unmapped"]
+    assert read(broker, topics.events) == []
+    assert retry("--until", "2027-01-01T09:30:00Z") == ["sent again"]
+    assert retry("--offset", "1") == ["sent again"]
+    assert retry() == ["was sent again before", "was sent again before", "is still unmapped"]
+    assert retry("--again", "--offset", "0", "--last-offset", "2") == ["sent again", "sent again", "is still unmapped"]
+
+    assert sorted(tickets(broker, topics)) == ["shop/0", "shop/0", "shop/1", "shop/1"]
+    events = [json.loads(record.value) for record in read(broker, topics.events)]
+    assert {event["fields"]["status"] for event in events} == {"pending"}
+
+
+def test_a_feed_that_the_settings_do_not_have_cannot_be_retried(tmp_path: Path) -> None:
+    (file := tmp_path / "breachwatch.toml").write_text('[gateway.feeds.desk]\nmapping = "rt"\n', "utf-8")
+
+    result = CliRunner().invoke(main, ["feed", "retry", "shop", "--config", str(file)])
+
+    assert result.exit_code == 1
+    assert "the settings have no feed shop; there are: desk" in result.output
 
 
 @pytest.fixture

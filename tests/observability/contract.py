@@ -7,10 +7,14 @@ from typing import Any
 
 import yaml
 
+from stream.gateway.recorder import Recorder
 from stream.observe.metrics.catalogue import CATALOGUE
+from stream.observe.metrics.gateway_metrics import GATEWAY_CATALOGUE
 from stream.observe.metrics.registry import Metrics
 from stream.sla.policy.resolve import PolicySet
 from stream.sla.ticket.state import OpenCommitment
+from stream.writeback.api import Outcome
+from stream.writeback.metrics import CATALOGUE as WRITEBACK
 from tests.observability.promql import aggregated, reads
 
 ROOT = Path(__file__).parents[2]
@@ -30,8 +34,9 @@ def rules(name: str) -> list[dict[str, Any]]:
 
 
 RECORDS = {rule["record"]: rule["expr"] for rule in rules("sla-records.yml")}
-METRICS = {name: {*spec.labels} for spec in CATALOGUE for name in spec.series}
-COUNTERS = {name for spec in CATALOGUE if spec.type in ("counter", "histogram") for name in spec.series}
+EXPORTED = (*CATALOGUE, *GATEWAY_CATALOGUE, *WRITEBACK)
+METRICS = {name: {*spec.labels} for spec in EXPORTED for name in spec.series}
+COUNTERS = {name for spec in EXPORTED if spec.type in ("counter", "histogram") for name in spec.series}
 _BY_THE_CLIENT = [
     (family.type, sample)
     for family in Metrics(PolicySet((), {})).registry.collect()
@@ -78,11 +83,11 @@ def _labels(series: str) -> set[str] | None:
 
 
 def _fixed() -> dict[str, set[str]]:
-    """The values of those labels whose values are ours, from a registry that has seen one open commitment."""
+    """The values of those labels whose values are ours, from a registry that has seen one open commitment, and a gateway's."""
     metrics = Metrics(PolicySet((), {}))
     metrics.open_commitments.begin(0).add([OpenCommitment("c", "p", "p1", "", "running", None, 0)])
     values: dict[str, set[str]] = {}
-    for family in metrics.registry.collect():
+    for family in (*metrics.registry.collect(), *Recorder(["desk"]).metrics.registry.collect()):
         for sample in family.samples:
             for label in ("outcome", "kind", "state", "result"):
                 if label in sample.labels:
@@ -91,3 +96,4 @@ def _fixed() -> dict[str, set[str]]:
 
 
 FIXED = _fixed()
+FIXED["outcome"] |= set(Outcome)

@@ -11,19 +11,24 @@ import click
 import pytest
 import yaml
 
+from stream.cli.gateway import command as gateway
 from stream.cli.main import main
+from stream.gateway.feed_definitions import FeedOptions
+from stream.gateway.settings import load_gateway
 from stream.language.policies import shipped
-from stream.runtime.settings import ENTRIES, PREFIX, load, variable
+from stream.runtime.settings import ENTRIES, PREFIX, SettingsError, load, variable
+from stream.runtime.table_settings import Sources
 from tests.observability.contract import ROOT
 
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text("utf-8"))
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
-OURS = [name for name, service in SERVICES.items() if "build" in service]
+OURS = [name for name, service in SERVICES.items() if service["image"] == "breachwatch:local"]
 NAMES = list(SERVICES)
 JOBS = [name for name, service in SERVICES.items() if service["restart"] == "no"]
 """Services that end after one job."""
 KEYS = {
-    *("image", "build", "restart", "init", "read_only", "tmpfs", "cap_drop", "security_opt", "environment", "command"),
+    *("image", "build", "pull_policy", "restart", "init", "read_only", "tmpfs", "cap_drop", "security_opt"),
+    *("environment", "command"),
     *("profiles", "depends_on", "volumes", "ports", "expose", "deploy", "stop_grace_period", "healthcheck"),
 }
 CHECK_KEYS = {"test", "interval", "timeout", "retries", "start_period"}
@@ -54,6 +59,24 @@ def test_an_image_is_pinned_to_a_version_or_built_here(name: str) -> None:
     image = SERVICES[name]["image"]
 
     assert name in OURS or re.fullmatch(r"[a-z./-]+:v?\d+\.\d+\.\d+", image)
+
+
+def test_one_service_builds_the_image_and_the_others_start_after_it() -> None:
+    """Several builds of one image name collide, and an image that is only on this machine must not be pulled."""
+    (builder,) = [name for name in OURS if "build" in SERVICES[name]]
+    waits = {name: list(SERVICES[name].get("depends_on", {})) for name in OURS}
+
+    for name in set(OURS) - {builder}:
+        assert SERVICES[name]["pull_policy"] == "never"
+        while builder not in waits[name]:
+            (name,) = waits[name]
+
+
+def test_the_pages_of_the_workers_can_be_opened_on_this_machine() -> None:
+    (ports,) = SERVICES["worker"]["ports"]
+    first, last = map(int, re.fullmatch(r"127\.0\.0\.1:(\d+)-(\d+):9300", ports).groups())  # type: ignore[union-attr]
+
+    assert last - first + 1 >= SERVICES["worker"]["deploy"]["replicas"]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -90,11 +113,14 @@ def test_a_long_running_service_has_a_health_check_and_is_restarted(name: str) -
 
 def test_only_the_jobs_for_topics_and_feed_end() -> None:
     assert JOBS == ["topics", "feed"]
-    assert {name: SERVICES[name].get("profiles") for name in NAMES if "profiles" in SERVICES[name]} == {"feed": ["feed"]}
+    assert {name: SERVICES[name].get("profiles") for name in NAMES if "profiles" in SERVICES[name]} == {
+        "feed": ["feed"],
+        "gateway": ["gateway"],
+    }
 
 
 @pytest.mark.parametrize("clock", ["wall", "event"])
-@pytest.mark.parametrize("name", OURS)
+@pytest.mark.parametrize("name", [name for name in OURS if name != "gateway"])
 def test_our_services_have_valid_settings(name: str, clock: str) -> None:
     variables = environment(name, BREACHWATCH_CLOCK=clock)
 
@@ -104,6 +130,30 @@ def test_our_services_have_valid_settings(name: str, clock: str) -> None:
     assert settings.metrics_address == "0.0.0.0"
     assert f"{settings.metrics_port}" in SERVICES["worker"]["expose"]
     assert all(shipped(policy).exists() for policy in settings.policies)
+
+
+def test_the_gateway_has_valid_settings_once_its_secret_is_given() -> None:
+    service, secret = SERVICES["gateway"], "whsec_c2VjcmV0LXNlY3JldC1zZWNyZXQ="
+    context = gateway.make_context("gateway", service["command"][1:])
+    options = FeedOptions(*(context.params[name] for name in FeedOptions._fields))
+
+    settings = load_gateway(Sources({}, environment("gateway", BREACHWATCH_APP_SECRET=secret), None), options)
+
+    assert list(settings.feeds) == ["app"]
+    assert f"127.0.0.1:{settings.listen.port}:{settings.listen.port}" in service["ports"]
+    assert settings.metrics_address == "0.0.0.0"
+    assert [str(settings.metrics_port)] == service["expose"]
+    with pytest.raises(SettingsError, match="the secret is empty"):
+        load_gateway(Sources({}, environment("gateway"), None), options)
+
+
+def test_prometheus_scrapes_the_gateways_on_their_port() -> None:
+    config = yaml.safe_load((ROOT / "prometheus/prometheus.yml").read_text("utf-8"))
+    (job,) = [job for job in config["scrape_configs"] if job["job_name"] == "breachwatch-gateway"]
+    (gateways,) = job["dns_sd_configs"]
+
+    assert gateways["names"] == ["gateway"]
+    assert [str(gateways["port"])] == SERVICES["gateway"]["expose"]
 
 
 @pytest.mark.parametrize("name", OURS)
@@ -128,7 +178,6 @@ def test_our_services_can_do_nothing_to_the_machine() -> None:
 
 def test_two_workers_share_the_work_and_have_time_to_finish_it() -> None:
     assert SERVICES["worker"]["deploy"] == {"replicas": 2}
-    assert "ports" not in SERVICES["worker"], "two cannot have one port of the machine"
     assert int(environment("worker")["BREACHWATCH_PARTITIONS"]) >= 2
     assert SERVICES["worker"]["stop_grace_period"] == "30s"
 
@@ -213,6 +262,7 @@ def test_the_image_copies_existing_files_and_does_not_run_as_root() -> None:
 
 def test_every_health_check_asks_a_port_of_its_own_service() -> None:
     ports = {"kafka": "19092", "worker": "9300", "prometheus": "9090", "alertmanager": "9093", "grafana": "3000"}
+    ports["gateway"] = "9310"
 
     for name, port in ports.items():
         (asked,) = set(re.findall(r"(?:localhost|127\.0\.0\.1):(\d+)", shlex.join(SERVICES[name]["healthcheck"]["test"])))

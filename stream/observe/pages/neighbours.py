@@ -1,4 +1,4 @@
-"""Asks the other workers of the group for their part of a list.
+"""Asks the other workers of the group for their part of a list, and for the pages of their tickets.
 
 Bounded: eight are asked at a time, each for at most two seconds, all for at most five, and an answer has at most 4 MiB.
 A worker that does not answer is named in the list; the list does not wait for it.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from urllib.error import HTTPError, URLError
 from urllib.request import HTTPRedirectHandler, ProxyHandler, Request, build_opener
 
@@ -17,7 +17,6 @@ from stream.observe.pages.lists import MOST_ROWS, Missing
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from typing import Any
 
     from stream.observe.pages.lists import ListPart, ListQuery
 
@@ -25,6 +24,13 @@ _AT_ONCE: Final = 8
 _PATIENCE: Final = 2.0
 _ALL: Final = 5.0
 _MOST_BYTES: Final = 4 << 20
+
+
+class Page(NamedTuple):
+    """What another worker answered."""
+
+    status: int
+    body: bytes
 
 
 class _NoRedirect(HTTPRedirectHandler):
@@ -61,12 +67,30 @@ class Neighbours:
                 missing.append(Missing(worker, "no answer in time"))
         return parts, missing
 
-    def _part(self, worker: str, query: ListQuery) -> ListPart:
-        """Raises OSError and ValueError."""
-        request = Request(worker + list_address(query, format="json", **{SCOPE: OWN}))  # noqa: S310  a worker of the group
+    def page(self, worker: str, path: str) -> Page | None:
+        """The page of another worker; ``None`` if it does not answer in two seconds."""
+        try:
+            with self._open(worker + path) as response:
+                body = response.read(_MOST_BYTES + 1)
+                return Page(response.status, body) if len(body) <= _MOST_BYTES else None
+        except HTTPError as answer:
+            with answer:
+                # A redirect, or a refusal of our token, is for the browser to meet.
+                known = answer.code in (HTTPStatus.NOT_FOUND, HTTPStatus.SERVICE_UNAVAILABLE)
+                return Page(answer.code, answer.read(_MOST_BYTES)) if known else None
+        except OSError:
+            return None
+
+    def _open(self, address: str) -> Any:
+        """Raises OSError."""
+        request = Request(address)  # noqa: S310  a worker of the group
         if self._token:
             request.add_header("Authorization", f"Bearer {self._token}")
-        with self._opener.open(request, timeout=_PATIENCE) as response:
+        return self._opener.open(request, timeout=_PATIENCE)
+
+    def _part(self, worker: str, query: ListQuery) -> ListPart:
+        """Raises OSError and ValueError."""
+        with self._open(worker + list_address(query, format="json", **{SCOPE: OWN})) as response:
             body = response.read(_MOST_BYTES + 1)
         if len(body) > _MOST_BYTES:
             raise ValueError("its answer is too long")

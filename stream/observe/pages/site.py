@@ -7,7 +7,8 @@
 
     POST /deployments/preview  what a deployment would do to the tickets of this worker, as JSON; the body is its record
 
-``Accept: application/json`` or ``?format=json`` selects JSON. A request for a ticket of another worker is redirected there.
+``Accept: application/json`` or ``?format=json`` selects JSON. The page of a ticket of another worker is fetched from there; if
+that fails, the request is redirected.
 """
 
 from __future__ import annotations
@@ -95,7 +96,11 @@ class Site:
             return None
         try:
             with self._limits.page():
-                return self._worker(as_json) if path == "/" else self._ticket(ticket, asked, as_json)
+                if path == "/":
+                    return self._worker(as_json)
+                found = self._ticket(ticket, asked, as_json)
+            # Outside of the limits, as for lists.
+            return found if isinstance(found, Answer) else self._elsewhere(ticket, found, as_json)
         except UnavailableError as reason:
             return _problem(as_json, HTTPStatus.SERVICE_UNAVAILABLE, f"Not available now: {reason}.", ("Retry-After", "2"))
         except TooManyRequestsError as reason:
@@ -145,15 +150,22 @@ class Site:
         view = self._view.worker()
         return as_page(as_json, pages_json.worker(view) if as_json else page_worker.render(view))
 
-    def _ticket(self, ticket: str, asked: dict[str, str], as_json: bool) -> Answer:
+    def _ticket(self, ticket: str, asked: dict[str, str], as_json: bool) -> Answer | Elsewhere:
         sent_for = _numbers(asked.get("for", ""))
         found = self._view.ticket(ticket, _numbers(asked.get("asked", "")), next(iter(sent_for), None))
-        if not isinstance(found, Elsewhere):
-            return as_page(as_json, pages_json.ticket(found) if as_json else page_ticket.render(found))
+        if isinstance(found, Elsewhere):
+            return found
+        return as_page(as_json, pages_json.ticket(found) if as_json else page_ticket.render(found))
+
+    def _elsewhere(self, ticket: str, found: Elsewhere, as_json: bool) -> Answer:
         if found.url is not None:
             query = {"asked": ",".join(map(str, sorted(found.asked))), "for": str(found.wanted)}
             query |= {"format": "json"} if as_json else {}
-            where = f"{found.url}{_TICKETS}/{quote(ticket, safe='')}?{urlencode(query, safe=',')}"
+            path = f"{_TICKETS}/{quote(ticket, safe='')}?{urlencode(query, safe=',')}"
+            page = None if self._neighbours is None else self._neighbours.page(found.url, path)
+            if page is not None:
+                return as_page(as_json, page.body, HTTPStatus(page.status))
+            where = found.url + path
             text = f"Ticket {ticket} is not on this worker; partition {found.wanted} is on {found.url}."
             return _problem(as_json, HTTPStatus.TEMPORARY_REDIRECT, text, ("Location", where))
         if found.missing:

@@ -8,9 +8,14 @@ from typing import Final
 from stream.pull.api import Api
 
 NAMES: Final = {
+    "chatwoot": "chatwoot",
     "django-helpdesk": "django_helpdesk",
+    "freshdesk": "freshdesk",
+    "jira": "jira",
     "redmine": "redmine",
     "rt": "rt",
+    "zammad": "zammad",
+    "zendesk": "zendesk",
 }
 """Name, as in ``--api`` and of the shipped mapping, to module."""
 

@@ -109,6 +109,16 @@ class Topics:
         """Where each feed that is pulled has come to. It is not a worker's, and so has no ``app_id``."""
         return f"{self.prefix}feed-state"
 
+    @property
+    def writeback_state(self) -> str:
+        """What the helpdesks were given of each ticket."""
+        return f"{self.prefix}writeback-state"
+
+    @property
+    def writeback_group(self) -> str:
+        """The consumer group of those who write into the helpdesks."""
+        return f"{self.prefix}writeback"
+
     def pull_id(self, feed: str) -> str:
         """The transactional id of whoever pulls a feed."""
         return f"{self.prefix}pull-{feed}"
@@ -130,12 +140,8 @@ class Topics:
                 exactly={"cleanup.policy": "delete", **_SAFE},
                 partitions=1,
             ),
-            TopicSpec(
-                self.feed_state,
-                {"cleanup.policy": "compact", "min.cleanable.dirty.ratio": "0.2", "segment.ms": str(_HOUR_MS)},
-                exactly={"cleanup.policy": "compact", **_SAFE},
-                partitions=1,
-            ),
+            _compacted(self.feed_state),
+            _compacted(self.writeback_state),
         )
 
     def specs(self) -> tuple[TopicSpec, ...]:
@@ -195,6 +201,16 @@ class Topics:
                 partitions=1,
             ),
         )
+
+
+def _compacted(name: str) -> TopicSpec:
+    """A topic with the newest record of each key, for what is small and read whole."""
+    return TopicSpec(
+        name,
+        {"cleanup.policy": "compact", "min.cleanable.dirty.ratio": "0.2", "segment.ms": str(_HOUR_MS)},
+        exactly={"cleanup.policy": "compact", **_SAFE},
+        partitions=1,
+    )
 
 
 def _with_limit(name: str, max_bytes: int) -> TopicSpec:

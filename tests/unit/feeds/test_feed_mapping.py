@@ -70,6 +70,8 @@ def test_the_shipped_mappings_are_named_and_have_no_problem() -> None:
         ('at: "{at}"', 'at: {from: "{at}", time: "%H:%M", zone: UTC}', "lacks the year"),
         ('at: "{at}"', 'at: {from: "{at}", time: iso, zone: Europe/Atlantis}', "is not an IANA time zone"),
         ('at: "{at}"', 'at: {from: "{at}", split: x, zone: UTC}', "`zone` belongs to `time`"),
+        ('team: "{team}"', 'team: {from: "{team}", split: x, else: same}', "`else` belongs to `table`"),
+        ('team: "{team}"', 'team: {from: "{team}", table: status, else: x}', "can only be `same`"),
         ("events:\n", "otherwise: drop\nevents:\n", "must be one of skip, refuse, not `drop`"),
         ("events:\n", "delivery: pushed\nevents:\n", "must be one of push, pull, not `pushed`"),
         ("events:\n", "extends: zendesck\nevents:\n", "8: extends: `zendesck` is neither a file nor a shipped mapping"),
@@ -142,9 +144,9 @@ def test_an_extending_mapping_has_its_own_rows_fields_source_and_rules(tmp_path:
     mapping = load(write(tmp_path, OWN, "own.yaml"))
 
     for status, expected in {1: "open", 2: "on_hold", 3: "solved"}.items():
-        (event,) = events_of(read_by(mapping, {**CHANGE, "status": status, "custom": {"contract": "gold"}}))
-        assert (event["source"], event["ticket"]) == ("support", "support/7")
-        assert event["fields"] == {"status": expected, "team": "L1", "contract": "gold"}
+        change, shown = events_of(read_by(mapping, {**CHANGE, "status": status, "custom": {"contract": "gold"}}))
+        assert (change["source"], change["ticket"]) == ("support", "support/7")
+        assert (change["fields"], shown["fields"]) == ({"status": expected}, {"team": "L1", "contract": "gold"})
     assert read_by(mapping, {**CHANGE, "brand": "other"}).skipped == "another brand"
 
 
@@ -225,3 +227,87 @@ def test_a_name_that_is_looked_up_in_a_table_is_no_personal_data(tmp_path: Path)
     text = DESK.replace('team: "{team}"', 'team: {from: "{owner.email}", table: status}').replace('"1": open', '"1": open')
 
     assert problems_of(tmp_path, text) == []
+
+
+SHOWN = """\
+source: desk
+tables: {team: {first line: L1}}
+common: {ticket: "{id}", at: "{at}", id: "{change}"}
+fields: {contract: "{custom.contract}", team: {from: "{team}", table: team, else: same}}
+events:
+  - when: kind == 'comment'
+    say: {type: comment.added, public: true}
+  - when: kind == 'change'
+    say: {type: ticket.changed, fields: {status: "{status}"}}
+  - when: kind == 'merge'
+    say: {type: ticket.merged, into: 8}
+"""
+
+
+def test_the_fields_of_a_mapping_are_an_event_of_their_own(tmp_path: Path) -> None:
+    mapping = mapping_of(tmp_path, SHOWN)
+    gold = {"kind": "comment", "id": 7, "at": AT, "change": "c1", "team": "first line", "custom": {"contract": "gold"}}
+
+    comment, shown = events_of(read_by(mapping, gold))
+
+    assert "fields" not in comment
+    assert (shown["type"], shown["ticket"], shown["at"]) == ("ticket.changed", "desk/7", AT)
+    assert shown["fields"] == {"contract": "gold", "team": "L1"}
+    again, other = (events_of(read_by(mapping, gold | new))[1]["id"] for new in ({"change": "c2"}, {"team": "other"}))
+    assert (again == shown["id"], other == shown["id"]) == (True, False), "one id for the same values at the same time"
+
+
+def test_the_event_of_fields_follows_a_change_without_a_field_and_needs_a_value(tmp_path: Path) -> None:
+    mapping = mapping_of(tmp_path, SHOWN)
+    change = {"kind": "change", "id": 7, "at": AT, "change": "c1"}
+
+    assert [event["fields"] for event in events_of(read_by(mapping, {**change, "team": "x"}))] == [{"team": "x"}]
+    assert read_by(mapping, change).skipped == "it changes no field of the mapping"
+
+
+def test_a_ticket_that_ends_has_no_event_of_fields(tmp_path: Path) -> None:
+    merge = {"kind": "merge", "id": 7, "at": AT, "change": "c1", "team": "x"}
+
+    assert [event["type"] for event in events_of(read_by(mapping_of(tmp_path, SHOWN), merge))] == ["ticket.merged"]
+
+
+def test_fields_that_are_not_valid_are_unmapped_with_their_line(tmp_path: Path) -> None:
+    mapping = mapping_of(tmp_path, SHOWN.replace("fields: {contract", 'fields: {status: "{state}", contract'))
+
+    unmapped = unmapped_of(read_by(mapping, {"kind": "comment", "id": 7, "at": AT, "change": "c1", "state": "odd"}))
+
+    assert "`fields` is not valid: 'odd' is not a status" in unmapped.reason
+    assert (unmapped.line, unmapped.path) == (4, "state")
+
+
+def test_of_a_list_each_ticket_has_its_own_fields_at_its_newest_event(tmp_path: Path) -> None:
+    mapping = mapping_of(
+        tmp_path,
+        """\
+        source: hub
+        common: {ticket: "{item.id}", at: {from: "{item.at}", time: s}, id: "{item.event}"}
+        fields: {contract: "{item.contract}"}
+        events: [{each: doc, say: {type: comment.added, public: true}}]
+        """,
+    )
+    batch = [
+        {"id": 1, "at": 20, "event": "a", "contract": "gold"},
+        {"id": 1, "at": 10, "event": "b", "contract": "silver"},
+        {"id": 2, "at": 10, "event": "c", "contract": "iron"},
+    ]
+
+    shown = [event for event in events_of(read_by(mapping, batch)) if event["type"] == "ticket.changed"]
+
+    assert [(event["ticket"], event["at"], event["fields"]["contract"]) for event in shown] == [
+        ("hub/1", "1970-01-01T00:00:20Z", "gold"),
+        ("hub/2", "1970-01-01T00:00:10Z", "iron"),
+    ]
+
+
+def test_a_table_may_pass_on_what_it_lacks_and_an_extending_mapping_adds_the_rows(tmp_path: Path) -> None:
+    write(tmp_path, DESK.replace('team: "{team}"', 'team: {from: "{team}", table: team, else: same}'))
+    own = load(write(tmp_path, "extends: desk.yaml\ntables: {team: {first line: L1}}\n", "own.yaml"))
+
+    values = [events_of(read_by(own, {**CHANGE, "team": team}))[0]["fields"].get("team") for team in ("first line", "x", None)]
+
+    assert values == ["L1", "x", None]

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from stream.gateway.settings import FeedOptions, load_gateway
+from stream.gateway.feed_definitions import FeedOptions
+from stream.gateway.settings import load_gateway
 from stream.runtime.settings import SettingsError
 from stream.runtime.table_settings import Sources
 

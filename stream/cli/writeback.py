@@ -1,0 +1,138 @@
+"""``breachwatch writeback``: writes the state of tickets into the helpdesks that have them, or checks the files of desks."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+from aiokafka.errors import KafkaError
+
+from stream.cli.log_lines import log_to_stderr
+from stream.cli.setting_options import environment, setting_options, settings_file
+from stream.cli.topics import client_of, no_answer, topics_of
+from stream.documents.document import DocumentError
+from stream.runtime.kafka.topic_admin import exists
+from stream.runtime.secret_values import SecretError
+from stream.runtime.settings import CONFIG_FILE, LogFormat, SettingsError, flag
+from stream.runtime.table_settings import Sources, entries, variable
+from stream.writeback.apis.opening import opened
+from stream.writeback.desk_file import load as load_desk
+from stream.writeback.metrics import WritebackMetrics
+from stream.writeback.server import Server
+from stream.writeback.service import Service
+from stream.writeback.settings import TABLE, WritebackSettings
+from stream.writeback.settings import load as load_settings
+from stream.writeback.states import MemoryStates, States
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from stream.runtime.kafka.topics import Topics
+    from stream.writeback.desk_file import DeskFile
+
+log = logging.getLogger("stream.writeback")
+
+_APP: Final = "breachwatch"
+"""The default app id: the topics that are read and written here do not have it in their names."""
+
+
+def _settings(command: Callable[..., Any]) -> Callable[..., Any]:
+    for name, entry in reversed(entries(WritebackSettings).items()):
+        default = "required" if entry.default is None else f"default {entry.default or 'none'}"
+        text = f"{entry.help}  [{variable(TABLE, name)}, {name} below [{TABLE}] in {CONFIG_FILE}; {default}]"
+        command = click.option(flag(name), name, metavar="TEXT", help=text)(command)
+    return command
+
+
+@click.group("writeback", invoke_without_command=True)
+@setting_options("broker", "topic_prefix")
+@_settings
+@click.option(
+    "--write", is_flag=True, envvar="BREACHWATCH_WRITEBACK_WRITE", help="Write. Without it, log what would be written."
+)
+@click.pass_context
+def command(context: click.Context, /, broker: str, topic_prefix: str, write: bool, **flags: str | None) -> None:
+    """Write deadlines, breaches and escalations into the helpdesk.
+
+    It reads the outputs of the workers and keeps fields and tags of each ticket current: the next deadline, whether a
+    commitment is breached, the level of escalation, the team that takes over. Files of desks name the fields. Without --write
+    it logs what it would write, and changes nothing.
+    """
+    if context.invoked_subcommand is not None:
+        return
+    try:
+        settings = load_settings(Sources(flags, environment(), settings_file()))
+    except SettingsError as error:
+        raise click.UsageError(str(error)) from error
+    desks = _desks(settings.desks)
+    topics = topics_of(_APP, topic_prefix)
+    log_to_stderr(LogFormat.TEXT)
+    try:
+        asyncio.run(_run(settings, desks, (broker, topics), write=write))
+    except KafkaError as error:
+        raise no_answer(broker, error) from error
+    except SecretError as error:
+        raise click.ClickException(str(error)) from error
+
+
+@command.command("check")
+@click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False))
+def _check(files: tuple[str, ...]) -> None:
+    """Check files of desks: list every problem with its line. The exit status is 1 if there are any."""
+    _desks(files)
+    click.echo(f"{len(files)} file{'s' if len(files) > 1 else ''}: no errors")
+
+
+def _desks(files: Iterable[str]) -> list[DeskFile]:
+    """Raises click.ClickException with every problem of every file."""
+    desks, problems = [], list[str]()
+    for file in files:
+        try:
+            desk, warnings = load_desk(file)
+        except DocumentError as error:
+            problems.append(str(error))
+        else:
+            desks.append(desk)
+            for warning in warnings:
+                click.echo(warning, err=True)
+    names = [desk.name for desk in desks]
+    if twice := {name for name in names if names.count(name) > 1}:
+        problems.append(f"two desks have the name {', '.join(sorted(twice))}: give each a name of its own")
+    if problems:
+        raise click.ClickException("\n".join(problems))
+    return desks
+
+
+async def _run(settings: WritebackSettings, desks: list[DeskFile], cluster: tuple[str, Topics], *, write: bool) -> None:
+    """Run until a signal ends it. Raises KafkaError, SecretError, click.ClickException."""
+    broker, topics = cluster
+    client: dict[str, Any] = client_of(broker)
+    for topic in (topics.breaches, topics.escalations, topics.writeback_state):
+        if not await exists(broker, topic, client=client):
+            raise click.ClickException(f"there is no topic {topic}: run `breachwatch topics create`")
+    metrics = WritebackMetrics([desk.name for desk in desks])
+    states = (States if write else MemoryStates)(client, topics.writeback_state)
+    async with AsyncExitStack() as stack:
+        reached = [await stack.enter_async_context(opened(desk, os.environ)) for desk in desks]
+        service = Service(settings, reached, states, metrics, write=write)
+        server = Server(service, metrics)
+        stack.push_async_callback(server.stop)
+        try:
+            port = await server.start(settings.listen)
+        except OSError as error:
+            raise click.ClickException(f"cannot listen on {settings.listen}: {error.strerror}: set --listen") from error
+        log.info("metrics and health on port %d; %s", port, "writing" if write else "dry run: nothing is written")
+        running = asyncio.ensure_future(service.run(client, topics))
+        for name in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(name, running.cancel)
+        try:
+            await running
+        except asyncio.CancelledError:
+            log.info("stopped")
+        except BaseExceptionGroup as group:
+            raise group.exceptions[0] from group

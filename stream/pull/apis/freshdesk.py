@@ -1,0 +1,101 @@
+"""Freshdesk: tickets with their stats, and their conversations.
+
+What the API does, by its documentation:
+
+- A list of tickets has neither those that are deleted nor spam: each has a filter of its own.
+- Times have whole seconds, and several tickets share one. At most 300 pages are answered.
+- The limit depends on the plan, 429 has ``Retry-After``, and automations share the limit.
+- Conversations are asked ticket by ticket, oldest first.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
+
+from stream.pull.api import Api, Cursor, Document, Page, basic, payload
+from stream.pull.client import MissingError, instant_of
+from stream.pull.pages import by_time
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Mapping
+
+    from stream.pull.client import Client
+
+_SIZE: Final = 100
+_RESOURCE: Final = "tickets"
+
+_Record = dict[str, Any]
+
+
+def _headers(text: str) -> Mapping[str, str]:
+    if not text.isalnum():
+        raise ValueError("they must be the API key of an agent, letters and digits")
+    return basic(f"{text}:X")
+
+
+class _Tickets:
+    """The tickets of a filter: deleted, spam, or neither."""
+
+    look_back: Final = 60_000_000
+
+    def __init__(self, client: Client, filtered: str = "") -> None:
+        self._client: Final = client
+        self._filter: Final = filtered
+        self.name: Final = f"{_RESOURCE}-{filtered}" if filtered else _RESOURCE
+
+    async def pages(self, since: int) -> AsyncIterator[Page]:
+        async for changed in by_time(since, _SIZE, self._changed, _cursor):
+            found = await asyncio.gather(*(self._documents(ticket, since) for ticket in changed))
+            yield Page([document for documents in found for document in documents], up_to=_cursor(changed[-1]))
+
+    async def _changed(self, since: int, page: int) -> list[_Record]:
+        asked: dict[str, str | int] = {
+            "updated_since": f"{datetime.fromtimestamp(since // 1_000_000, UTC):%Y-%m-%dT%H:%M:%SZ}",
+            "order_by": "updated_at",
+            "order_type": "asc",
+            "include": "stats",
+            "per_page": _SIZE,
+            "page": page,
+        }
+        if self._filter:
+            asked["filter"] = self._filter
+        found: list[_Record] = await self._client.get("/api/v2/tickets", asked)
+        return found
+
+    async def _documents(self, ticket: _Record, since: int) -> list[Document]:
+        # A list leaves out what its filter states.
+        ticket = {**ticket, self._filter: True} if self._filter else ticket
+        changed = _cursor(ticket)
+        documents = [Document(changed.id, changed.updated_at, payload(_RESOURCE, {"ticket": ticket}))]
+        for talk in await self._conversations(ticket["id"]) if not self._filter else ():
+            if instant_of(talk["created_at"]) >= since:
+                body = {"ticket": ticket, "conversation": talk}
+                documents.append(Document(f"{changed.id}/{talk['id']}", changed.updated_at, payload(_RESOURCE, body)))
+        return documents
+
+    async def _conversations(self, number: int) -> list[_Record]:
+        """All conversations of a ticket. None if it was deleted a moment ago."""
+        found, page = list[_Record](), 1
+        while True:
+            try:
+                answer = await self._client.get(f"/api/v2/tickets/{number}/conversations", {"per_page": _SIZE, "page": page})
+            except MissingError:
+                return found
+            found += answer
+            if len(answer) < _SIZE:
+                return found
+            page += 1
+
+
+def _cursor(ticket: _Record) -> Cursor:
+    return Cursor(instant_of(ticket["updated_at"]), str(ticket["id"]))
+
+
+API: Final = Api(
+    name="freshdesk",
+    credentials="the API key of an agent",
+    headers=_headers,
+    resources=lambda client: (_Tickets(client), _Tickets(client, "deleted"), _Tickets(client, "spam")),
+)

@@ -1,0 +1,86 @@
+"""Zammad: tickets and their articles, in the form of the webhooks but with names in place of objects (``expand=true``).
+
+What the API does, by its documentation:
+
+- Only the search knows a time of change. It needs Elasticsearch, whose index is some seconds behind.
+- The search answers at most 10,000 tickets of a question, so each question begins at the newest ticket of the one before.
+- Articles are asked ticket by ticket, all at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any, Final
+
+from stream.pull.api import Api, Cursor, Document, Page, basic, payload
+from stream.pull.client import ForbiddenError, MissingError, instant_of
+from stream.pull.pages import by_time
+from stream.wire.instants import format_instant
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Mapping
+
+    from stream.pull.client import Client
+
+_SIZE: Final = 100
+_RESOURCE: Final = "tickets"
+
+_Record = dict[str, Any]
+
+
+def _headers(text: str) -> Mapping[str, str]:
+    return basic(text) if ":" in text else {"Authorization": f"Token token={text}"}
+
+
+class _Tickets:
+    """All tickets that the account may see, each with its articles."""
+
+    name: Final = _RESOURCE
+    look_back: Final = 120_000_000
+
+    def __init__(self, client: Client) -> None:
+        self._client: Final = client
+
+    async def pages(self, since: int) -> AsyncIterator[Page]:
+        async for changed in by_time(since, _SIZE, self._changed, _cursor):
+            found = await asyncio.gather(*(self._documents(ticket, since) for ticket in changed))
+            yield Page([document for documents in found for document in documents], up_to=_cursor(changed[-1]))
+
+    async def _changed(self, since: int, page: int) -> list[_Record]:
+        asked: dict[str, str | int] = {
+            "query": f'updated_at:["{format_instant(since)}" TO *]',
+            "sort_by": "updated_at",
+            "order_by": "asc",
+            "limit": _SIZE,
+            "page": page,
+            "expand": "true",
+        }
+        found: list[_Record] = await self._client.get("/api/v1/tickets/search", asked)
+        return found
+
+    async def _documents(self, ticket: _Record, since: int) -> list[Document]:
+        changed = _cursor(ticket)
+        try:
+            articles = await self._client.get(f"/api/v1/ticket_articles/by_ticket/{ticket['id']}", {"expand": "true"})
+        except (MissingError, ForbiddenError):
+            articles = []
+        # The mapping tells the first article apart, which is the text of the ticket.
+        ticket = {**ticket, "article_ids": sorted(article["id"] for article in articles)}
+        documents = [Document(changed.id, changed.updated_at, payload(_RESOURCE, {"ticket": ticket}))]
+        for article in articles:
+            if instant_of(article["created_at"]) >= since:
+                body = {"ticket": ticket, "article": article}
+                documents.append(Document(f"{changed.id}/{article['id']}", changed.updated_at, payload(_RESOURCE, body)))
+        return documents
+
+
+def _cursor(ticket: _Record) -> Cursor:
+    return Cursor(instant_of(ticket["updated_at"]), str(ticket["id"]))
+
+
+API: Final = Api(
+    name="zammad",
+    credentials="an access token with the permission ticket.agent, or user:password",
+    headers=_headers,
+    resources=lambda client: (_Tickets(client),),
+)

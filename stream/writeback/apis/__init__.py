@@ -1,0 +1,1 @@
+"""The API of each helpdesk: what it can be told, and how. One module for each."""

@@ -1,0 +1,55 @@
+"""What a ticket is to be given: what its rules want, less what it was given last. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from stream.writeback.api import Change
+from stream.writeback.rule import FieldRule, Rule, TagRule, UnlistedError
+from stream.writeback.values import values
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from stream.writeback.api import Current
+    from stream.writeback.record import TicketRecord
+
+
+class Wanted(NamedTuple):
+    """What the rules want of a ticket."""
+
+    texts: Mapping[Rule, str | bool]
+    unlisted: tuple[str, ...]
+    """Values that the table of a rule does not have, each as a message. Their fields stay as they are."""
+
+
+def wanted(record: TicketRecord, rules: Sequence[Rule]) -> Wanted:
+    """What the rules want now, where it differs from what was written last.
+
+    A field that was never written is not cleared, and a tag that was never set is not removed: whoever has set it had a reason.
+    """
+    now, texts, unlisted = values(record), dict[Rule, str | bool](), list[str]()
+    for rule in rules:
+        try:
+            text = rule.wanted(now)
+        except UnlistedError as error:
+            unlisted.append(str(error))
+            continue
+        if record.written.get(rule.place, "" if isinstance(rule, FieldRule) else False) != text:
+            texts[rule] = text
+    return Wanted(texts, tuple(unlisted))
+
+
+def change_of(texts: Mapping[Rule, str | bool], current: Current) -> Change:
+    """What of it the helpdesk does not have yet."""
+    fields = {
+        rule: str(text)
+        for rule, text in texts.items()
+        if isinstance(rule, FieldRule) and current.fields.get(rule.field, text) != text
+    }
+    tags = {rule.tag: bool(text) for rule, text in texts.items() if isinstance(rule, TagRule)}
+    return Change(
+        fields,
+        frozenset(tag for tag, has in tags.items() if has) - current.tags,
+        frozenset(tag for tag, has in tags.items() if not has) & current.tags,
+    )

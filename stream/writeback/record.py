@@ -1,0 +1,137 @@
+"""What the effects of one ticket state, taken together: the facts that stand, by commitment and ladder. Pure.
+
+A retraction takes a fact out again, so the record is the same whether the fact was never there. An effect that is taken twice
+changes nothing: ``offsets`` has how far each partition of the outputs was taken.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from stream.sla.effects import Kind
+
+if TYPE_CHECKING:
+    from stream.sla.effects import Effect
+
+MOST_FACTS: Final = 64
+"""Of one cycle. A ticket that flaps loses its oldest pauses and resumptions, which its newest ones overrule."""
+MOST_CYCLES: Final = 8
+"""Of one commitment or ladder."""
+
+_ENDS: Final = frozenset({Kind.MET, Kind.MET_LATE, Kind.MEASURED, Kind.CANCELLED, Kind.ELAPSED, Kind.RELEASED})
+_NO_FACTS: Final = frozenset({Kind.EXTENSION_REFUSED, Kind.REFUSED})
+"""They report that something did not change."""
+_OVERRULED: Final = frozenset({Kind.PAUSED, Kind.RESUMED, Kind.REPEATED, Kind.WARNED})
+
+
+class Fact(msgspec.Struct, frozen=True, array_like=True):
+    """An effect that stands, in short. Instants are epoch microseconds."""
+
+    id: str
+    kind: Kind
+    at: int
+    due: int | None = None
+    level: str = ""
+    team: str = ""
+    """That takes the ticket over."""
+    provisional: bool = False
+
+
+class Course(msgspec.Struct):
+    """One cycle of a commitment or of a ladder: its facts, the oldest first."""
+
+    name: str
+    cycle: int
+    ladder: bool
+    facts: list[Fact] = []
+
+    @property
+    def last(self) -> Fact:
+        return self.facts[-1]
+
+    @property
+    def over(self) -> bool:
+        """It ended with a verdict, or its escalation was released."""
+        return self.last.kind in _ENDS
+
+    @property
+    def breached(self) -> bool:
+        return any(fact.kind is Kind.BREACHED for fact in self.facts)
+
+
+class TicketRecord(msgspec.Struct):
+    """One ticket. ``written`` has what its helpdesk was given last, by the place in the helpdesk."""
+
+    offsets: dict[str, int] = {}
+    """Topic and partition to the offset after the last effect that was taken."""
+    courses: list[Course] = []
+    policy: str = ""
+    effect: str = ""
+    """The id of the newest effect."""
+    at: int = 0
+    """When that effect became true, epoch microseconds."""
+    written: dict[str, str | bool] = {}
+
+    def take(self, effect: Effect, place: str, offset: int) -> bool:
+        """Take an effect of the outputs. ``False``: it was taken before.
+
+        ``place``: its topic and partition.
+        """
+        if offset < self.offsets.get(place, 0):
+            return False
+        self.offsets[place] = offset + 1
+        self.policy, self.effect, self.at = effect.policy, effect.id, max(effect.at, self.at)
+        if effect.retracts:
+            self._retract(effect.retracts)
+        elif effect.kind not in _NO_FACTS:
+            self._add(effect)
+        return True
+
+    @property
+    def over(self) -> bool:
+        """Nothing about the ticket is open."""
+        return all(course.over for course in self.newest())
+
+    def newest(self) -> list[Course]:
+        """The newest cycle of each commitment and ladder."""
+        found: dict[tuple[str, bool], Course] = {}
+        for course in self.courses:
+            key = (course.name, course.ladder)
+            if key not in found or course.cycle > found[key].cycle:
+                found[key] = course
+        return list(found.values())
+
+    def _add(self, effect: Effect) -> None:
+        name, ladder = effect.ladder or effect.commitment, bool(effect.ladder)
+        course = next((c for c in self.courses if (c.name, c.cycle, c.ladder) == (name, effect.cycle, ladder)), None)
+        if course is None:
+            course = Course(name, effect.cycle, ladder)
+            self.courses.append(course)
+            same = [each for each in self.courses if (each.name, each.ladder) == (name, ladder)]
+            if len(same) > MOST_CYCLES:
+                self.courses.remove(min(same, key=lambda each: each.cycle))
+        fact = Fact(effect.id, effect.kind, effect.at, effect.due_at, effect.level, effect.assign_to, effect.provisional)
+        # Facts of one instant stay in the order in which they were emitted, which is that of their causes.
+        course.facts = sorted([each for each in course.facts if each.id != effect.id] + [fact], key=lambda each: each.at)
+        if len(course.facts) > MOST_FACTS:
+            course.facts.remove(next((each for each in course.facts if each.kind in _OVERRULED), course.facts[0]))
+
+    def _retract(self, id_: str) -> None:
+        for course in self.courses:
+            course.facts = [fact for fact in course.facts if fact.id != id_]
+        self.courses = [course for course in self.courses if course.facts]
+
+
+_encoder: Final = msgspec.json.Encoder()
+_decoder: Final = msgspec.json.Decoder(TicketRecord)
+
+
+def encode(record: TicketRecord) -> bytes:
+    return _encoder.encode(record)
+
+
+def decode(value: bytes) -> TicketRecord:
+    """Raises ``msgspec.DecodeError`` for what ``encode`` has not written."""
+    return _decoder.decode(value)

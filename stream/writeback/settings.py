@@ -1,0 +1,50 @@
+"""The settings of ``breachwatch writeback``: the table ``[writeback]`` of the settings file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+from stream.runtime import setting_values as read
+from stream.runtime.settings import SettingsError
+from stream.runtime.table_settings import Sources, setting, table_of, values_of
+
+TABLE: Final = "writeback"
+
+
+def _listening(text: str) -> str:
+    host, colon, port = text.strip().rpartition(":")
+    if not (colon and host and port.isdecimal() and int(port) < 65_536):
+        raise ValueError(f"{text!r} is not an address to listen on: use host:port, such as 127.0.0.1:9305")
+    return text.strip()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WritebackSettings:
+    """All of them. Durations are microseconds."""
+
+    desks: tuple[str, ...] = setting(read.names, None, "Files of desks, separated by commas.")
+    coalesce: int = setting(
+        read.span("0s", "5m"), "5s", "How long a ticket waits after a change for more of them, which are then written together."
+    )
+    history: int = setting(
+        read.span("0s", "365d"),
+        "1d",
+        "A ticket on which nothing is open and whose newest effect is older than this gets nothing that it was never given.",
+    )
+    keep: int = setting(
+        read.span("1d", "3650d"),
+        "30d",
+        "How long the record of a ticket on which nothing is open is kept after its newest effect.",
+    )
+    listen: str = setting(_listening, "127.0.0.1:9305", "Address of the metrics and the health checks, host:port.")
+
+
+def load(sources: Sources) -> WritebackSettings:
+    """Raises SettingsError with every problem."""
+    problems: list[str] = []
+    given: dict[str, Any] = table_of(sources.file, TABLE, problems)
+    values = values_of(WritebackSettings, TABLE, sources, given, problems)
+    if problems:
+        raise SettingsError(problems)
+    return WritebackSettings(**values)
