@@ -74,7 +74,7 @@ class GatewayPage:
         now = time.time_ns() // 1_000
         return document(
             "Gateway",
-            masthead(),
+            masthead(lists=()),
             tag("h1", "Gateway"),
             tag("p", "as of ", clock(now - now % 1_000_000, _UTC)),
             tag("p", tag("span", text, class_="good" if good else "warn")),

@@ -11,6 +11,8 @@ from stream.observe.pages.phrasing import left, when
 from stream.wire.instants import format_instant
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from stream.observe.pages.views import AtRisk, DeploymentView, PartitionView, WorkerView
 
 _AT_RISK: Final = ("Time left", "Due", "Ticket", "Commitment", "Policy", "Priority", "Team", "State")
@@ -21,9 +23,9 @@ _SOON: Final = 15 * 60 * 1_000_000
 _UTC: Final = "UTC"
 
 
-def masthead() -> Html:
-    """Return the links at the top of every page."""
-    links = [tag("a", name.replace("-", " "), href=f"/lists/{name}") for name in TITLES]
+def masthead(lists: Iterable[str] = TITLES) -> Html:
+    """Return the links at the top of every page. ``lists``: the names of the lists that the server has."""
+    links = [tag("a", name.replace("-", " "), href=f"/lists/{name}") for name in lists]
     return tag("nav", tag("a", "breachwatch", href="/"), *links)
 
 
