@@ -47,6 +47,8 @@ def lines(explanation: Explanation, zone: str | None) -> Iterator[str]:
 def _head(deadline: Deadline, zone: str) -> Iterator[str]:
     cycle = f" (cycle {deadline.cycle})" if deadline.cycle > 1 else ""
     reason = f", {deadline.reason}" if deadline.reason else ""
+    if deadline.provisional:
+        reason += f", provisional ({deadline.provisional})"
     verdict = click.style(f"{deadline.verdict}{reason}", fg=_COLOURS.get(deadline.verdict))
     yield f"{click.style(name_of(deadline), bold=True)}{cycle}: {verdict}"
     versions = deadline.calendar_versions
@@ -90,6 +92,8 @@ def _moment(moment: Moment, zone: str, width: int) -> str:
         text += f", due {when(moment.due, zone)}" if moment.due is not None else ""
     if moment.assign_to:
         text += f", assigned to {moment.assign_to}"
+    if moment.provisional:
+        text += f", provisional ({moment.provisional})"
     return click.style(text + (f" ({cause(moment.cause)})" if moment.cause != TIMER else ""), fg="yellow", dim=moment.expected)
 
 

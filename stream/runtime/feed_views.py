@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from stream.observe.pages.views import FeedView
 from stream.sla.feed_health import MOST_SOURCES
+from stream.sla.feed_state import FeedState
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from stream.runtime.partition.shard import Shard
     from stream.sla.feed_health import Feed
@@ -40,3 +42,17 @@ def feed_health(shards: Iterable[Shard]) -> dict[str, FeedHealth]:
             waiting[source] = waiting.get(source, 0) + count
     names = sorted(received.keys() | feeds.keys(), key=lambda source: (source not in feeds, source))[:MOST_SOURCES]
     return {source: FeedHealth(received.get(source), feeds.get(source), waiting.get(source, 0)) for source in sorted(names)}
+
+
+def feed_views(health: Mapping[str, FeedHealth], now: int, lag_limit: int) -> tuple[FeedView, ...]:
+    """What the page of a worker shows. ``now``: the clock for deadlines; ``lag_limit``: the setting; both in microseconds."""
+    return tuple([_view(source, one, now, lag_limit) for source, one in health.items()])
+
+
+def _view(source: str, health: FeedHealth, now: int, lag_limit: int) -> FeedView:
+    feed = health.feed
+    if feed is None:
+        return FeedView(source, health.received, None, "", stale=False, waiting=health.waiting)
+    stale = now - feed.complete > lag_limit
+    state = "silent" if stale and feed.state is FeedState.COMPLETE else feed.state.value
+    return FeedView(source, health.received, feed.complete, state, stale, health.waiting)

@@ -18,8 +18,18 @@ from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
 from aiokafka.partitioner import murmur2
 
-from stream.observe.pages.views import AtRisk, Elsewhere, Neighbour, PartitionView, TicketView, UnavailableError, WorkerView
+from stream.observe.pages.views import (
+    AtRisk,
+    Elsewhere,
+    FeedView,
+    Neighbour,
+    PartitionView,
+    TicketView,
+    UnavailableError,
+    WorkerView,
+)
 from stream.runtime.deployment_views import DeploymentViews, known_to
+from stream.runtime.feed_views import feed_health, feed_views
 from stream.runtime.list_viewer import list_part
 from stream.runtime.preview import count_impact
 from stream.runtime.settings import ClockMode
@@ -34,6 +44,7 @@ if TYPE_CHECKING:
     from stream.observe.pages.lists import ListPart, ListQuery
     from stream.runtime.app import App
     from stream.runtime.partition.shard import Shard
+    from stream.sla.doubt import Doubts
     from stream.sla.ticket.state import Ticket
 
 T = TypeVar("T")
@@ -62,6 +73,7 @@ class _Stored(NamedTuple):
     partition: int
     live: bool
     clock: int
+    doubts: Doubts
 
 
 class Viewer:
@@ -88,6 +100,7 @@ class Viewer:
         at, ready, status, partitions, neighbours = self._query(self._state)
         at_risk, until = self._at_risk()
         view = WorkerView(self._app.address, at, ready, status, partitions, at_risk, until, neighbours)
+        view = view._replace(feeds=self._query(partial(self._feeds, at)))
         known = self._query(lambda: known_to(self._app))
         if known is None:
             return view
@@ -100,7 +113,8 @@ class Viewer:
             return found
         state = codec.decode(found.state)
         head = state.head
-        explanation = explain_state(self._app.engine.deployments, state, _as_of(head, found.clock))
+        deployments = self._app.engine.deployments.doubting(found.doubts)
+        explanation = explain_state(deployments, state, _as_of(head, found.clock))
         fields = {name: value for name, value in head.fields.items() if name[0] != "@" and value}
         return TicketView(head.id, found.partition, found.live, fields, head.ended_by, explanation)
 
@@ -147,13 +161,20 @@ class Viewer:
         neighbours = tuple(Neighbour(*entry) for entry in sorted(self._app.workers().items()))
         return _wall(), ready, status, partitions, neighbours
 
+    def _feeds(self, at: int) -> tuple[FeedView, ...]:
+        """``at``: the wall clock, epoch microseconds."""
+        app, shards = self._app, self._app.shards()
+        if app.settings.clock is ClockMode.EVENT:
+            at = max([shard.watermark for shard in shards], default=at)
+        return feed_views(feed_health(shards), at, app.settings.feed_lag_limit)
+
     def _find(self, ticket: str, asked: frozenset[int], sent_for: int | None) -> _Stored | Elsewhere:
         app, key = self._app, ticket.encode()
         wall = _wall()
         shards = app.shards()
         for shard in shards:
             if (state := shard.tickets.get(key)) is not None:
-                return _Stored(state, shard.number, shard.live, shard.clock(wall))
+                return _Stored(state, shard.number, shard.live, shard.clock(wall), shard.doubts)
         own = frozenset(shard.number for shard in shards)
         if app.rebalancing or not app.started or (sent_for is not None and sent_for not in own):
             # Partitions are changing owners: an answer could be wrong, and redirects could go in circles.

@@ -17,6 +17,9 @@ from tests.feeds.test_shipped_mappings import PERSONAL
 from tests.feeds.vendors import BOTH_WAYS, VENDORS, documents, expected, incoming, mapped, outcome, reading
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from stream.feeds.reading import MappedEvent
     from stream.sla.events import Event
 
 NAME, MAIL, PHONE = "Ada Free-Text", "ada.free-text@example.com", "+00 5550 0199"
@@ -173,3 +176,23 @@ def rewritten(value: Any, key: str = "") -> Any:
         return [rewritten(inner, key) for inner in value]
     free = isinstance(value, str) and (any(word in value for word in (NAME, MAIL, PHONE)) or PERSONAL.fullmatch(key))
     return f"Call {NAME}, {PHONE}, {MAIL}" if free and value else value
+
+
+@pytest.mark.parametrize("vendor", VENDORS)
+def test_a_field_of_your_own_that_changes_contradicts_no_event(vendor: str, tmp_path: Path) -> None:
+    own = tmp_path / "own.yaml"
+    own.write_text(
+        f'extends: {vendor}\nfields: {{contract: "{{doc.contract}}", region: emea}}\ntables: {{team: {{"10": network}}}}\n',
+        "utf-8",
+    )
+    mapping = load(own)
+    contracts: dict[str, str] = {}
+    events: list[MappedEvent] = []
+    for number, (_, payload) in enumerate(documents(vendor, "pulled" if vendor == "freshdesk" else "payloads")):
+        contract = contracts.setdefault(json.dumps(payload), "gold" if number < 8 else "silver")
+        shown = {**payload, "contract": contract} if isinstance(payload, dict) else payload
+        events += read(mapping, shown, {}, RECEIVED).events
+
+    assert any(b"emea" in event.value for event in events)
+    for ticket in {event.ticket for event in events}:
+        assert outcome(events, ticket)[1][Outcome.CONFLICT] == 0

@@ -10,6 +10,7 @@ from stream.observe.pages.views import (
     AtRisk,
     DeploymentView,
     Elsewhere,
+    FeedView,
     Neighbour,
     PartitionView,
     TicketView,
@@ -107,6 +108,11 @@ def worker(**changes: Any) -> WorkerView:
             DeploymentView(0, None, "deploy", "", "", "ba9876543210", False, 0, ("+ policy support",)),
         ),
         files_differ=True,
+        feeds=(
+            FeedView("desk", now - minute, now - minute, "complete", stale=False, waiting=0),
+            FeedView("shop", now - 60 * minute, now - 40 * minute, "unreachable", stale=True, waiting=12),
+            FeedView("webhook", now - 3 * minute, None, "", stale=False, waiting=0),
+        ),
     )
     return view._replace(**changes)
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from stream.observe.pages.views import TicketView
+    from stream.sla.effects import ProvisionalReason
     from stream.sla.explain.explanation import Deadline, Explanation, Moment, Span
 
 _SUMMARY: Final = ("Commitment", "State", "Due", "Time left", "Counted", "Paused", "Policy")
@@ -61,6 +62,8 @@ def _cautions(view: TicketView, zone: str) -> Iterator[str]:
         yield "The partition is catching up: later events may be waiting, and deadlines follow the time of the feed."
     if explanation.partial:
         yield "No creation event was received: the ticket begins with the first event that states that it is open."
+    if any(deadline.provisional for deadline in explanation.deadlines):
+        yield "Events may be missing: what is provisional is confirmed or taken back when the feed is complete again."
     if explanation.known_since is not None:
         yield f"Events up to {when(explanation.known_since, zone)} are no longer kept, so causes before it are unknown."
 
@@ -74,7 +77,13 @@ def _state(deadline: Deadline) -> Html:
     now = [span.kind for span in deadline.spans if not span.expected]
     if deadline.verdict is Outcome.PENDING and not deadline.ladder:
         words = "paused" if now and now[-1] is SpanKind.PAUSED else "running"
+    if deadline.provisional:
+        words += f", provisional: {_words(deadline.provisional)}"
     return tag("span", words, class_=_CLASSES.get(deadline.verdict))
+
+
+def _words(reason: ProvisionalReason) -> str:
+    return reason.replace("_", " ")
 
 
 def _due(deadline: Deadline) -> str:
@@ -177,6 +186,8 @@ def _moment(moment: Moment, zone: str) -> Html:
         reason += f", due {when(moment.due, zone)}" if moment.due is not None else ""
     if moment.assign_to:
         reason += f", assigned to {moment.assign_to}"
+    if moment.provisional:
+        reason += f", provisional: {_words(moment.provisional)}"
     if moment.cause != TIMER:
         reason += f" ({cause(moment.cause)})"
     what = f"will be {name}" if moment.expected else tag("strong", name)

@@ -13,10 +13,11 @@ from stream.wire.instants import format_instant
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from stream.observe.pages.views import AtRisk, DeploymentView, PartitionView, WorkerView
+    from stream.observe.pages.views import AtRisk, DeploymentView, FeedView, PartitionView, WorkerView
 
 _AT_RISK: Final = ("Time left", "Due", "Ticket", "Commitment", "Policy", "Priority", "Team", "State")
 _PARTITIONS: Final = ("Partition", "State", "Tickets", "Open commitments", "Next due", "Feed seen up to")
+_FEEDS: Final = ("Source", "Feed", "Newest event", "Complete up to", "Tickets that wait for it")
 _DEPLOYMENTS: Final = ("Deployment", "In force from", "Kind", "By", "Note", "Policies", "Tickets")
 _WORKERS: Final = ("Worker", "Partitions")
 _SOON: Final = 15 * 60 * 1_000_000
@@ -46,6 +47,7 @@ def render(view: WorkerView) -> bytes:
         _search(),
         tag("h2", "Next deadlines"),
         *_at_risk(view),
+        *((tag("h2", "Feeds"), table(_FEEDS, map(_feed, view.feeds))) if view.feeds else ()),
         tag("h2", "Partitions of this worker"),
         table(_PARTITIONS, map(_partition, view.partitions)) if view.partitions else tag("p", "None."),
         *(_deployments(view) if view.deployments else ()),
@@ -99,6 +101,22 @@ def _partition(partition: PartitionView) -> Html:
         "" if partition.watermark is None else clock(partition.watermark, _UTC),
     )
     return row(_PARTITIONS, cells)
+
+
+def _feed(feed: FeedView) -> Html:
+    word = feed.state or "not stated"
+    if feed.stale:
+        state = tag("span", f"{word}: breaches are provisional", class_="bad")
+    else:
+        state = tag("span", word, class_={"complete": "good", "": "dim"}.get(feed.state, "warn"))
+    cells = (
+        feed.source,
+        state,
+        "" if feed.received is None else clock(feed.received, _UTC),
+        "" if feed.complete is None else clock(feed.complete, _UTC),
+        f"{feed.waiting:,}" if feed.waiting else "",
+    )
+    return row(_FEEDS, cells)
 
 
 def _deployments(view: WorkerView) -> list[Html]:

@@ -40,6 +40,17 @@ def worker(view: WorkerView) -> bytes:
                 }
                 for partition in view.partitions
             ],
+            "feeds": [
+                {
+                    "source": feed.source,
+                    "received": _instant(feed.received),
+                    "complete_up_to": _instant(feed.complete),
+                    "state": feed.state or None,
+                    "stale": feed.stale,
+                    "waiting_tickets": feed.waiting,
+                }
+                for feed in view.feeds
+            ],
             "at_risk": [
                 {
                     "ticket": risk.ticket,

@@ -30,6 +30,22 @@ class PartitionView(NamedTuple):
     """The next timer: a deadline, a warning or a level of a ladder."""
 
 
+class FeedView(NamedTuple):
+    """A source, and how its feed stands."""
+
+    source: str
+    received: int | None
+    """Its newest event; ``None``: none came."""
+    complete: int | None
+    """Up to when it is complete; ``None``: nobody states it."""
+    state: str
+    """``complete``, ``lagging``, ``unreachable``, ``silent``, or empty where nobody states it."""
+    stale: bool
+    """Breaches of its tickets are provisional now."""
+    waiting: int
+    """Tickets that wait for it."""
+
+
 class AtRisk(NamedTuple):
     """A running commitment and its deadline."""
 
@@ -88,6 +104,8 @@ class WorkerView(NamedTuple):
     """The newest ones, the newest first."""
     files_differ: bool = False
     """The policy files of this worker differ from the newest deployment."""
+    feeds: tuple[FeedView, ...] = ()
+    """By the names of their sources."""
 
 
 class TicketView(NamedTuple):

@@ -52,6 +52,7 @@ class _Tickets:
             "sort_by": "updated_at",
             "order_by": "asc",
             "limit": _SIZE,
+            "per_page": _SIZE,
             "page": page,
             "expand": "true",
         }

@@ -371,10 +371,14 @@ class UnitOfWork:
         at, shard = event.at, self._shard
         if at > shard.watermark:
             shard.watermark = at
-        if at > self._received.get(event.source, -1):
+        received = self._received
+        newest = received.get(event.source)
+        if newest is None:
             self._feeds.event(event.source, at)
-            if at >= self._stale_from:
-                self._find_stale(at)
+        elif at > newest:
+            received[event.source] = at
+        if at >= self._stale_from:
+            self._find_stale(at)
 
     def _tick(self, tick: Tick) -> None:
         self._shard.advance_watermark(tick.at)

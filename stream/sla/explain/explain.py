@@ -10,6 +10,8 @@ from __future__ import annotations
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from stream.sla.calendar.duration import Clock
 from stream.sla.effects import TIMER, Kind
 from stream.sla.explain.explanation import DUE, Deadline, Explanation, Outcome
@@ -31,7 +33,7 @@ if TYPE_CHECKING:
     from stream.sla.policy.resolve import PolicySet
     from stream.sla.policy.timeline import Timeline
     from stream.sla.ticket.escalation_state import EscalationState
-    from stream.sla.ticket.state import State, Ticket
+    from stream.sla.ticket.state import State, Ticket, Unconfirmed
 
 
 def explain(policies: PolicySet | Deployments, ticket: str, events: Iterable[Event], until: int | None = None) -> Explanation:
@@ -63,9 +65,27 @@ def explain_state(policies: PolicySet | Deployments, state: State, until: int | 
         until = max(head.last_timer_at + 1, head.last[0] if head.last else 0)
     base = state.base
     if base is None:
-        return _explain(timeline, new_ticket(head.id, timeline), state.history, until)
-    known_since = base.last[0] if base.last else 0
-    return _explain(timeline, base, state.history, None if until is None else max(until, known_since), known_since)
+        found = _explain(timeline, new_ticket(head.id, timeline), state.history, until)
+    else:
+        known_since = base.last[0] if base.last else 0
+        found = _explain(timeline, base, state.history, None if until is None else max(until, known_since), known_since)
+    return _with_unconfirmed(found, state.unconfirmed) if state.unconfirmed else found
+
+
+def _with_unconfirmed(explanation: Explanation, unconfirmed: dict[str, Unconfirmed]) -> Explanation:
+    """With the marks of what is not confirmed yet."""
+
+    def marked(moment: Moment) -> Moment:
+        known = None if moment.expected else unconfirmed.get(moment.effect)
+        return moment if known is None else msgspec.structs.replace(moment, provisional=known[1])
+
+    deadlines = tuple(
+        [
+            msgspec.structs.replace(one, moments=tuple([marked(moment) for moment in one.moments]))
+            for one in explanation.deadlines
+        ]
+    )
+    return msgspec.structs.replace(explanation, deadlines=deadlines)
 
 
 def _deployments(policies: PolicySet | Deployments) -> Deployments:

@@ -10,7 +10,7 @@ from enum import StrEnum
 import msgspec
 
 from stream.sla.calendar.duration import Clock
-from stream.sla.effects import Kind, Reason
+from stream.sla.effects import Kind, ProvisionalReason, Reason
 from stream.sla.explain.terms import Term
 from stream.sla.policy.policy import LadderKind
 
@@ -78,6 +78,10 @@ class Moment(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     assign_to: str = ""
     """The team that takes the ticket over."""
     expected: bool = False
+    effect: str = ""
+    """The id of the effect, without its revision."""
+    provisional: ProvisionalReason | None = None
+    """Why events may be missing that would make it untrue; ``None``: it is certain."""
 
 
 class Outcome(StrEnum):
@@ -98,6 +102,10 @@ class Outcome(StrEnum):
     PASSED_OVER = "passed_over"
     """A higher level was raised first."""
     NOT_RAISED = "not_raised"
+
+
+_DECIDED_BY = {Outcome.BREACHED: Kind.BREACHED, Outcome.ELAPSED: Kind.ELAPSED, Outcome.RAISED: Kind.RAISED}
+"""Outcomes that time alone brings, by the effect that states them."""
 
 
 class Deadline(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -149,6 +157,15 @@ class Deadline(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A commitment's that change how its deadline is found or kept."""
     spans: tuple[Span, ...]
     moments: tuple[Moment, ...]
+
+    @property
+    def provisional(self) -> ProvisionalReason | None:
+        """Why its verdict may be untrue, because events may be missing; ``None``: it is certain."""
+        kind = _DECIDED_BY.get(self.verdict)
+        for moment in reversed(self.moments):
+            if moment.kind is kind and moment.level == self.level and not moment.expected:
+                return moment.provisional
+        return None
 
 
 class Waiting(msgspec.Struct, frozen=True, kw_only=True, gc=False):

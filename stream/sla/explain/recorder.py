@@ -293,4 +293,6 @@ def _moment(effect: Effect, change: str, *, expected: bool) -> Moment:
         ladder=effect.ladder,
         assign_to=effect.assign_to,
         expected=expected,
+        effect=effect.id,
+        provisional=None if expected else effect.provisional_reason,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from random import Random
 from typing import TYPE_CHECKING
 
@@ -13,10 +14,12 @@ from hypothesis import strategies as st
 
 from stream.language.policies import load
 from stream.observe.pages.views import Elsewhere, TicketView, UnavailableError
+from stream.runtime.settings import ClockMode
 from stream.runtime.timers import TimerQueue
 from stream.runtime.viewer import LISTED, Viewer
 from stream.sla.codec import codec
 from stream.sla.events import Event
+from stream.sla.feed_state import FeedState
 from stream.sla.ticket.state import open_commitments
 from tests.examples import examples
 from tests.unit.runtime.viewed import Worker
@@ -235,3 +238,33 @@ def test_a_view_has_all_changes_of_a_step_or_none(worker: Worker) -> None:
         assert [(p.tickets, p.open_commitments) for p in view.partitions] == [(300, 600)]
         assert len(view.at_risk) == LISTED
         assert len({risk.ticket.rpartition("/")[0] for risk in view.at_risk}) == 1
+
+
+def test_the_sources_are_listed_with_how_their_feeds_stand(worker: Worker) -> None:
+    worker.settings = replace(worker.settings, clock=ClockMode.EVENT)
+    for number in (0, 1):
+        feeds = worker.own(number).feeds
+        worker.own(number).watermark = START + HOUR
+        for source in ("lagging", "pushed", "quiet", "silent", "slow"):
+            feeds.event(source, START + number)
+        feeds.tick("quiet", START + HOUR, FeedState.COMPLETE, START)
+        feeds.tick("slow", START + HOUR, FeedState.LAGGING, START)
+        feeds.tick("silent", START, FeedState.COMPLETE, START)
+        feeds.tick("lagging", START + (1 - number) * HOUR, FeedState.LAGGING, START)
+
+    found = {feed.source: feed[1:] for feed in Viewer(worker).worker().feeds}  # type: ignore[arg-type]
+
+    assert found == {
+        "pushed": (START + 1, None, "", False, 0),
+        "quiet": (START + 1, START + HOUR, "complete", False, 0),
+        "slow": (START + 1, START + HOUR, "lagging", False, 0),
+        "silent": (START + 1, START, "silent", True, 0),
+        "lagging": (START + 1, START, "lagging", True, 0),  # as the partition knows it that has read the least
+    }
+
+
+def test_a_partition_that_catches_up_does_not_know_yet_how_a_feed_stands(worker: Worker) -> None:
+    worker.own(0).feeds.tick("desk", START, FeedState.COMPLETE, START)
+    worker.own(0).live = False
+
+    assert Viewer(worker).worker().feeds == ()  # type: ignore[arg-type]

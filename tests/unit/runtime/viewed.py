@@ -11,6 +11,7 @@ from stream.runtime.settings import Settings
 from stream.runtime.timers import TimerQueue
 from stream.sla.codec import codec
 from stream.sla.engine import Engine
+from stream.sla.feed_health import Feeds
 from stream.sla.ticket.state import open_commitments
 
 if TYPE_CHECKING:
@@ -56,6 +57,8 @@ class Worker:
             clock=lambda wall: 0,
             sweep=None,
             swept=0,
+            feeds=Feeds(),
+            doubts=(),
         )
         return self.partitions.setdefault(number, partition)
 
