@@ -503,8 +503,8 @@ class UnitOfWork:
             rejected,
             key=record.key,
             value=None if type(record.value) is Marker else record.value,
-            topic=record.topic,
-            partition=record.partition,
+            topic=self._shard.source.topic,
+            partition=self._shard.number,
             offset=record.offset,
             at=self._clock,
         )
