@@ -16,11 +16,11 @@ import msgspec
 
 from stream.cli.log_lines import log_to_stderr
 from stream.cli.notify_samples import sample
-from stream.cli.setting_options import environment, setting_options
+from stream.cli.setting_options import environment, setting_options, settings_file
 from stream.cli.topics import client_of, topics_of
 from stream.notify.rules_reader import RulesError, read_rules
 from stream.notify.settings import TABLE, NotifySettings
-from stream.runtime.settings import CONFIG_FILE, PREFIX, LogFormat, flag
+from stream.runtime.settings import LogFormat, flag
 from stream.runtime.table_settings import Sources, entries, table_of, values_of, variable
 from stream.wire.effect import decode_effect, encode_effect
 from stream.wire.instants import InstantError, parse_instant
@@ -192,10 +192,8 @@ def _test(destination: str, rules: Path) -> None:
 
 def _settings(flags: dict[str, str | None]) -> NotifySettings:
     problems: list[str] = []
-    given = os.environ.get(f"{PREFIX}CONFIG")
-    file = Path(given) if given else Path(CONFIG_FILE) if Path(CONFIG_FILE).exists() else None
-    sources = Sources(flags, environment(), file)
-    values = values_of(NotifySettings, TABLE, sources, table_of(file, TABLE, problems), problems)
+    sources = Sources(flags, environment(), settings_file())
+    values = values_of(NotifySettings, TABLE, sources, table_of(sources.file, TABLE, problems), problems)
     settings = None if problems else NotifySettings(**values)
     if settings is not None and settings.begin != _END:
         try:

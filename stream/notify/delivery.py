@@ -165,7 +165,9 @@ class Delivery:
         text = "%s: attempt %d failed, next in %.1f s: %s"
         log.warning(text, self._destination.name, self._failures, pause / _SECOND, failure.reason)
         refused = self._refusals >= _ATTEMPTS_OF_REFUSED
-        given_up = [entry for entry in batch if refused or now - entry.since >= self._destination.give_up_after]
+        tried_since, limit = self.failing_since, self._destination.give_up_after
+        # A message may have waited for long before, in quiet hours.
+        given_up = [entry for entry in batch if refused or now - max(entry.since, tried_since) >= limit]
         self._queue.again(batch)
         if given_up:
             self._refusals = 0

@@ -310,18 +310,32 @@ def test_a_pause_that_the_receiver_asks_for_is_kept() -> None:
 
 
 def test_what_is_not_accepted_for_too_long_is_given_up_and_counted() -> None:
-    lane = Lane(*[Failure("down")] * 3, give_up_after=2 * SECOND)
+    lane = Lane(*[Failure("down")] * 4, give_up_after=30 * SECOND)
     lane.take(breach(1))
     lane.step()
     lane.now = 60 * SECOND
     lane.take(breach(2))
     lane.step()
-    lane.now = 120 * SECOND
-
     assert lane.value("sla_notify_given_up_total") == 1
+
+    lane.now = 80 * SECOND
+    lane.step()
+    assert lane.value("sla_notify_given_up_total") == 1, "the second waits for a shorter time"
+    lane.now = 120 * SECOND
     lane.step()
     assert lane.value("sla_notify_given_up_total") == 2
     assert lane.recorded == []
+
+
+def test_the_time_before_the_first_attempt_does_not_count() -> None:
+    lane = Lane(Failure("down"), give_up_after=2 * SECOND)
+    lane.take(breach(1))
+    lane.now = 60 * SECOND  # quiet hours
+    lane.step()
+    lane.now = 62 * SECOND
+
+    assert lane.step() == 1
+    assert lane.sender.sent == [[breach(1).id]]
 
 
 def test_what_a_receiver_refuses_for_its_content_does_not_hold_up_the_rest() -> None:
