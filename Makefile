@@ -13,7 +13,7 @@ SEEDS ?= 5000
 TOOLS := $(shell command -v promtool >/dev/null && command -v amtool >/dev/null && echo yes)
 CHROMIUM := $(shell command -v chromium >/dev/null && echo yes)
 COMPILER := $(shell command -v cc >/dev/null && echo yes)
-LEFT_OUT :=
+LEFT_OUT := and not desk
 ifeq ($(TOOLS)$(CI),)
 LEFT_OUT += and not promtool
 endif
@@ -23,10 +23,10 @@ endif
 ifeq ($(COMPILER)$(CI),)
 LEFT_OUT += and not compiler
 endif
-DESELECT := $(if $(LEFT_OUT),-m "$(wordlist 2,9,$(LEFT_OUT))")
+DESELECT := $(if $(LEFT_OUT),-m "$(wordlist 2,20,$(LEFT_OUT))")
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo unit test-short coverage test chaos simulate check pictures bench schemas wheel manifests lock clean
+.PHONY: help setup demo unit test-short coverage test desks chaos simulate check pictures bench schemas wheel manifests lock clean
 
 help: ## Say what there is
 	@echo "make TARGET, where TARGET is one of"
@@ -59,6 +59,9 @@ ifneq ($(findstring compiler,$(LEFT_OUT)),)
 	@echo "a C compiler is missing (Debian: apt install gcc libc6-dev): the tests of the compiled wheel are left out."
 endif
 	$(BIN)/pytest -n 2 --dist loadgroup $(DESELECT) $(ARGS)
+
+desks: $(STAMP) ## Boot real helpdesks of Debian's packages, play stories on them and pull them, in some minutes
+	$(BIN)/pytest -q -m desk tests/desks $(ARGS)
 
 chaos: $(STAMP) ## Break a running cluster, seed after seed, and check what it said (ARGS="--seeds 20 --seed 1")
 	@$(BIN)/python -m tests.chaos $(ARGS)

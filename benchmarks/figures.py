@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import sysconfig
 import time
 from pathlib import Path
 from statistics import median
@@ -37,9 +38,15 @@ def build() -> str:
     return "compiled" if engine.__file__.endswith(".so") else "plain"
 
 
+def interpreter() -> str:
+    """Whether Python itself was built with profile-guided optimization, which saves a fifth of the time of an event."""
+    arguments = str(sysconfig.get_config_var("CONFIG_ARGS"))
+    return "built with optimizations" if "--enable-optimizations" in arguments else "built without optimizations"
+
+
 def machine() -> str:
     """A line about the machine."""
-    python = f"{platform.python_implementation()} {platform.python_version()}"
+    python = f"{platform.python_implementation()} {platform.python_version()}, {interpreter()}"
     loop = f"a bare loop: {gauge():.0f} ns a pass ({ORDINARY:.0f} is usual)"
     busy = f"{os.getloadavg()[0]:.1f} processes busy within the last minute"
     return f"{os.cpu_count()} cores, {platform.machine()}, {python}, hot path {build()}; {loop}; {busy}"

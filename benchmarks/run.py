@@ -36,6 +36,7 @@ SCRIPTS: Final[dict[str, tuple[str, str]]] = {
     "decode": ("", ""),
     "mapping": ("", ""),
     "turn": ("1500", "500"),
+    "cycle": ("", "--events 4000 --rounds 1"),
     "throughput": ("", "--tickets 4000 --rounds 1"),
     "lateness": ("", "--tickets 20000 --rate 1000 --seconds 10"),
     "storm": ("", "--deadlines 5000"),
@@ -51,7 +52,7 @@ SCRIPTS: Final[dict[str, tuple[str, str]]] = {
     "metrics": ("", "100000"),
 }
 """Each benchmark: with what it is run, and with what it is quick."""
-COMPARED: Final = ("apply", "business_time", "turn", "throughput")
+COMPARED: Final = ("apply", "business_time", "turn", "cycle", "throughput")
 """Measured of the source as well when there is a wheel."""
 
 

@@ -19,8 +19,11 @@ import yaml
 from stream.cli.main import COMMANDS, main
 from stream.gateway.feed_definitions import TABLE
 from stream.gateway.settings import GatewaySettings
+from stream.notify.settings import TABLE as NOTIFY_TABLE
+from stream.notify.settings import NotifySettings
 from stream.observe.metrics.catalogue import CATALOGUE
 from stream.observe.metrics.gateway_metrics import GATEWAY_CATALOGUE
+from stream.observe.metrics.notify_catalogue import NOTIFY_CATALOGUE
 from stream.runtime.settings import ENTRIES, flag, variable
 from stream.runtime.table_settings import entries
 from stream.runtime.table_settings import variable as table_variable
@@ -121,6 +124,22 @@ Every series of a feed exists from the start.
 Each instance counts its own work, so sum over the instances.
 """
 
+_NOTIFY_SETTINGS: Final = """
+## Notifications
+
+The settings of [`breachwatch notify run`](../guides/notify.md), below `[notify]` in the file.
+
+| key | flag | variable | default | meaning |
+|---|---|---|---|---|
+"""
+
+_NOTIFY_METRICS: Final = """\
+## Metrics of breachwatch notify
+
+`breachwatch notify run` serves these on a port of its own, 9303 by default, beside `process_*` and `python_gc_*`.
+A label `destination` is a name of the rules. There is no label of a ticket or a person.
+"""
+
 _COMMANDS: Final = """\
 # Commands
 
@@ -140,7 +159,9 @@ def settings_page() -> str:
         default = "required" if entry.default is None else f"`{entry.default}`" if entry.default else "none"
         rows.append(f"| `{name}` | `{flag(name)}` | `{variable(name)}` | {default} | {_cell(entry.help)} |\n")
     rows += [_GATEWAY_SETTINGS, *_table_rows(TABLE, GatewaySettings)]
-    return _SETTINGS + "".join(rows) + _WRITEBACK_SETTINGS + "".join(_table_rows(WRITEBACK_TABLE, WritebackSettings))
+    rows += [_WRITEBACK_SETTINGS, *_table_rows(WRITEBACK_TABLE, WritebackSettings)]
+    rows += [_NOTIFY_SETTINGS, *_table_rows(NOTIFY_TABLE, NotifySettings)]
+    return _SETTINGS + "".join(rows)
 
 
 def _table_rows(table: str, kind: type[Any]) -> list[str]:
@@ -171,6 +192,7 @@ def commands_page() -> str:
 def metrics_page() -> str:
     """The text of ``docs/reference/metrics.md``."""
     lines = [_METRICS, *_metrics(CATALOGUE), "", _GATEWAY_METRICS, *_metrics(GATEWAY_CATALOGUE)]
+    lines += ["", _NOTIFY_METRICS, *_metrics(NOTIFY_CATALOGUE)]
     lines += ["", "## Buckets", "", "| histogram | upper bounds |", "|---|---|"]
     for spec in (*CATALOGUE, *GATEWAY_CATALOGUE):
         if spec.buckets:

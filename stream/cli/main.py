@@ -32,6 +32,7 @@ COMMANDS: Final = {
     "writeback": ("stream.cli.writeback", "Write deadlines, breaches and escalations into the helpdesk."),
     "watch": ("stream.cli.watch", "Show breaches, escalations and other effects as they are published."),
     "rejected": ("stream.cli.rejected", "List, show and republish the records that workers have rejected."),
+    "notify": ("stream.cli.notify", "Inform people and other programs of breaches, warnings and escalations."),
 }
 """Name to (module with an attribute ``command``, help line)."""
 

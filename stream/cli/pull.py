@@ -27,7 +27,7 @@ from stream.pull.settings import TABLE, PullSettings, load_settings, sent_in_cle
 from stream.runtime.kafka.topic_admin import exists, missing_input
 from stream.runtime.secret_values import SecretError, secret
 from stream.runtime.setting_values import micros
-from stream.runtime.settings import CONFIG_FILE, LogFormat, SettingsError, flag
+from stream.runtime.settings import CONFIG_FILE, ENTRIES, SettingsError, flag
 from stream.runtime.table_settings import entries, variable
 from stream.wire.instants import InstantError, parse_instant
 
@@ -78,7 +78,7 @@ def _settings(command: Callable[..., Any]) -> Callable[..., Any]:
     "-o", "--output", type=click.File("wb", lazy=True), default="-", help="File for the events (default: standard output)."
 )
 @click.option("--allow-unmapped", is_flag=True, help="Exit with status 0 although the mapping does not cover every document.")
-@setting_options("broker", "topic_prefix")
+@setting_options("broker", "topic_prefix", "log_format")
 def command(
     since: int | None,
     following: bool,
@@ -87,6 +87,7 @@ def command(
     allow_unmapped: bool,
     broker: str,
     topic_prefix: str,
+    log_format: str,
     **flags: str | None,
 ) -> None:
     """Pull ticket events from the API of a helpdesk.
@@ -115,7 +116,7 @@ def command(
     elif since is None:
         raise click.UsageError("give --since, where to begin, such as --since 30d")
     if following:
-        log_to_stderr(LogFormat.TEXT)
+        log_to_stderr(ENTRIES["log_format"].reader(log_format))
         _run(broker, _until_stopped(running.follow(source, since, settings.every / 1e6, target)))
         return
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # reported once, with advice
@@ -166,9 +167,9 @@ class _Unmapped:
 def _check_topics(broker: str, target: running.Target, *, following: bool) -> None:
     """Raises click.ClickException if a topic is missing."""
     problems = _run(broker, missing_input(broker, target.topics, client=target.client))
-    state = target.topics.feed_state
-    if following and not _run(broker, exists(broker, state, client=target.client)):
-        problems.append(f"topic {state} is missing: run `breachwatch topics create`, which creates what is missing")
+    for name in (target.topics.feed_rejected, *([target.topics.feed_state] if following else [])):
+        if not _run(broker, exists(broker, name, client=target.client)):
+            problems.append(f"topic {name} is missing: run `breachwatch topics create`, which creates what is missing")
     if problems:
         raise click.ClickException("\n".join(problems))
 

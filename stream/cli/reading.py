@@ -7,7 +7,7 @@ import logging
 import signal
 import time
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import click
 from aiokafka.errors import KafkaError
@@ -15,28 +15,16 @@ from aiokafka.errors import KafkaError
 from stream.cli.topics import no_answer
 from stream.runtime.kafka.topic_reader import MissingTopicError, Place
 from stream.runtime.setting_values import micros
-from stream.runtime.settings import flag, variable
 from stream.wire.instants import InstantError, parse_instant
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Coroutine
 
     from stream.runtime.kafka.topic_reader import Since
 
 T = TypeVar("T")
-Command = TypeVar("Command", bound="Callable[..., Any]")
 
 SINCE_HELP: Final = "an instant (RFC 3339), a length of time before now such as 2h, or begin"
-
-
-def where_options(command: Command) -> Command:
-    """Add ``--broker`` and ``--topic-prefix`` to a click command. Encryption and login come from the worker's variables."""
-    for name, default, text in (
-        ("topic_prefix", "", "Prefix of every topic name."),
-        ("broker", "127.0.0.1:9092", "Kafka bootstrap addresses, host:port, separated by commas."),
-    ):
-        command = click.option(flag(name), envvar=variable(name), default=default, show_default=True, help=text)(command)
-    return command
 
 
 def since(_context: click.Context, _option: click.Parameter, text: str | None) -> Since | None:

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import click
 import msgspec
 
-from stream.cli.reading import SINCE_HELP, run, since, until_stopped, where_options
+from stream.cli.reading import SINCE_HELP, run, since, until_stopped
 from stream.cli.rejected_letters import LetterFilter, LetterPlace, letter_of, place, places, selected
 from stream.cli.rejected_view import Summary, as_json, body_line, whole
 from stream.cli.republishing import Republisher
+from stream.cli.setting_options import setting_options
 from stream.cli.topics import client_of, topics_of
 from stream.cli.watch_view import zone_option
 from stream.runtime.kafka.publisher import Publisher
@@ -76,7 +77,7 @@ def command() -> None:
 
 
 @command.command("list")
-@where_options
+@setting_options("broker", "topic_prefix")
 @_selecting
 @click.option("--limit", type=click.IntRange(0), default=20, show_default=True, help="Number of dead letters to list.")
 @zone_option
@@ -120,7 +121,7 @@ def _list(
 
 @command.command("show")
 @click.argument("where", metavar="PLACE", callback=place)
-@where_options
+@setting_options("broker", "topic_prefix")
 @zone_option
 @click.option("--body", is_flag=True, help="Print only the body, byte for byte, to be corrected and republished with --file.")
 def _show(where: LetterPlace, broker: str, topic_prefix: str, clock: Clock, body: bool) -> None:
@@ -146,7 +147,7 @@ def _show(where: LetterPlace, broker: str, topic_prefix: str, clock: Clock, body
 
 @command.command("republish")
 @click.argument("wheres", metavar="[PLACE]...", nargs=-1, callback=places)
-@where_options
+@setting_options("broker", "topic_prefix")
 @_selecting
 @click.option(
     "--file",

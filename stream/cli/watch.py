@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Final
 import click
 import msgspec
 
-from stream.cli.reading import SINCE_HELP, run, since, until_stopped, where_options
+from stream.cli.reading import SINCE_HELP, run, since, until_stopped
+from stream.cli.setting_options import setting_options
 from stream.cli.topics import client_of, topics_of
 from stream.cli.watch_filter import EffectFilter, fields, kinds
 from stream.cli.watch_view import coloured, effect_line, zone_option
@@ -70,7 +71,7 @@ class _Output:
 
 
 @click.command("watch")
-@where_options
+@setting_options("broker", "topic_prefix")
 @click.option("--ticket", "tickets", multiple=True, help="Show only this ticket. Repeatable.")
 @click.option(
     "--type",

@@ -51,6 +51,12 @@ def part(data: Mapping[str, object], key: str, report: Report, read: Callable[[o
     return read(data[key], under(report, key)) if key in data else None
 
 
+def part_or(data: Mapping[str, object], key: str, report: Report, read: Callable[[object, Report], R | None], default: R) -> R:
+    """As ``part``, with a default for a missing key. After a problem, the default stands for what could not be read."""
+    value = part(data, key, report, read)
+    return default if value is None else value
+
+
 def items(data: object, report: Report, read: Callable[[object, Report], R]) -> list[R] | None:
     """Read a list with at least one item. An item with a problem is ``None``."""
     if not isinstance(data, list) or not data:

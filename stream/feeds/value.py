@@ -283,10 +283,10 @@ def _looked_up(node: Node, inner: Value | None, tables: Tables, *, same: bool) -
         key = as_text(found, inner.place, inner.path) or ""
         if key in rows:
             return rows[key]
+        if same and (found == "" or not has_default):
+            return found
         if has_default:
             return rows[DEFAULT_ROW]
-        if same:
-            return found
         raise UnfitError(f"the table `{name}` has no row for {described(found)}", inner.place, inner.path)
 
     outcomes = tuple((row.data, row) for row in table.values())

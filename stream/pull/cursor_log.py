@@ -113,7 +113,9 @@ class CursorLog:
         try:
             with needing(Operation.WRITE, Kind.TOPIC, self._topic):
                 async with self._producer.transaction():
-                    await self._producer.send(self._topic, _encode(position), key=key, partition=0)
+                    delivery = await self._producer.send(self._topic, _encode(position), key=key, partition=0)
+                    # What it raises, the end of the transaction raises as well.
+                    delivery.add_done_callback(lambda done: done.cancelled() or done.exception())
         except (ProducerFenced, InvalidProducerEpoch) as error:
             raise TakenOverError(self._taken_over()) from error
         self.positions[resource] = position

@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, BinaryIO, Final, Protocol
+import logging
+from typing import TYPE_CHECKING, Any, BinaryIO, Final, Protocol
 
 import msgspec
 
+from stream.feeds.rejected_payload import MAX_BODY, encode_record
+from stream.runtime.kafka.publisher import Publisher
 from stream.wire.instants import parse_instant
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from stream.feeds.reading import MappedEvent
-    from stream.runtime.kafka.publisher import Publisher
+    from stream.feeds.rejected_payload import RejectedPayload
+    from stream.runtime.kafka.topics import Topics
+
+_log: Final = logging.getLogger(__name__)
 
 
 class Output(Protocol):
     """Takes events in the order in which they were pulled."""
 
-    async def write(self, events: Sequence[MappedEvent]) -> None:
-        """Return when they are safe."""
+    async def write(self, events: Sequence[MappedEvent], letters: Sequence[RejectedPayload]) -> None:
+        """Return when they are safe. ``letters``: documents that the mapping does not cover."""
 
     async def finish(self) -> None:
         """Nothing more comes."""
@@ -39,7 +45,7 @@ class FileOutput:
         self._file: Final = file
         self._events = dict[bytes, int]()
 
-    async def write(self, events: Sequence[MappedEvent]) -> None:
+    async def write(self, events: Sequence[MappedEvent], letters: Sequence[RejectedPayload]) -> None:  # noqa: ARG002  reported
         for event in events:
             self._events.setdefault(event.value, parse_instant(_at(event.value).at))
 
@@ -50,16 +56,46 @@ class FileOutput:
 
 
 class TopicOutput:
-    """The topic of ticket events. ``write`` returns when Kafka has acknowledged all of them."""
+    """The topic of ticket events, and that of the dead letters of feeds.
 
-    def __init__(self, publisher: Publisher) -> None:
-        self._publisher: Final = publisher
+    ``write`` returns when Kafka has acknowledged everything. Every method but ``finish`` raises ``aiokafka.errors.KafkaError``:
+    a part may then be on the topics, and writing it again does no harm.
+    """
 
-    async def write(self, events: Sequence[MappedEvent]) -> None:
-        """Raises ``aiokafka.errors.KafkaError``: some of them may be on the topic, and writing them again does no harm."""
+    def __init__(self, client: Mapping[str, Any], topics: Topics) -> None:
+        self._events: Final = Publisher(client, topics.events)
+        self._letters: Final = Publisher(client, topics.feed_rejected)
+        self._started = False
+
+    async def start(self) -> None:
+        """Connect; again after a KafkaError."""
+        await self.stop()
+        await self._events.start()
+        await self._letters.start()
+        self._started = True
+
+    async def stop(self) -> None:
+        """Deliver the rest, and close the connections."""
+        if self._started:
+            self._started = False
+            await self._events.stop()
+            await self._letters.stop()
+
+    async def write(self, events: Sequence[MappedEvent], letters: Sequence[RejectedPayload]) -> None:
         for event in events:
-            await self._publisher.event(event.value, event.ticket.encode())
-        await self._publisher.delivered()
+            await self._events.event(event.value, event.ticket.encode())
+        for letter in letters:
+            if len(letter.body) <= MAX_BODY:
+                await self._letters.event(encode_record(letter), letter.feed.encode())
+            else:
+                _log.error("%s: a document of %d bytes is not kept as a dead letter", letter.feed, len(letter.body))
+        await self._events.delivered()
+        await self._letters.delivered()
+
+    async def tick(self, value: bytes) -> None:
+        """Write a tick to every partition of the topic of ticket events, and wait until it is there."""
+        await self._events.tick(value)
+        await self._events.delivered()
 
     async def finish(self) -> None:
         """Everything is safe already."""

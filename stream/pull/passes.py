@@ -3,8 +3,9 @@
 The sequence, for each page. A crash between two steps repeats events, and never skips one.
 
 1. The API gives a page.
-2. The mapping reads its documents. One that it does not cover is reported, and does not stop the others.
-3. The events are written, and this waits until they are safe.
+2. The mapping reads its documents. One that it does not cover is reported and becomes a dead letter, and does not stop the
+   others.
+3. The events are written, and the documents that are not mapped as dead letters. This waits until all of them are safe.
 4. Only then does the cursor move to where the page ends.
 """
 
@@ -14,7 +15,10 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
+import orjson
+
 from stream.feeds.reading import MappedEvent, read
+from stream.feeds.rejected_payload import RejectedPayload, shortened
 from stream.pull.api import Cursor
 from stream.pull.client import RefusedError
 from stream.pull.outcome import Counts
@@ -48,6 +52,7 @@ class SaveCursor(Protocol):
 class Feed:
     """A named source of ticket events: how its documents are read, and where their events go."""
 
+    name: str
     mapping: FeedMapping
     output: Output
     report: Report
@@ -67,12 +72,11 @@ async def pull(feed: Feed, resource: Resource, since: int, cursor: Cursor | None
         stale = 0 if _progress(page, seen) else stale + 1
         if stale >= _SAME_PAGES:
             raise RefusedError(f"{resource.name}: the API gives the same documents again and again, after {len(seen)} of them")
-        events = _mapped(feed, resource.name, page, counts)
-        fresh = feed.recent.fresh(events)
-        if fresh:
-            await feed.output.write(fresh)
-            feed.recent.add(fresh)
-        counts.events += len(fresh)
+        events, letters = _mapped(feed, resource.name, page, counts)
+        if events or letters:
+            await feed.output.write(list(events.values()), list(letters.values()))
+            feed.recent.add([*events, *letters])
+        counts.events += len(events)
         for document in page.documents:
             newest = document.cursor if newest is None else max(newest, document.cursor)
         if page.up_to is not None and (cursor is None or page.up_to > cursor):
@@ -90,13 +94,25 @@ def _progress(page: Page, seen: set[Cursor]) -> bool:
     return len(seen) > before
 
 
-def _mapped(feed: Feed, resource: str, page: Page, counts: Counts) -> list[MappedEvent]:
-    events = list[MappedEvent]()
+def _mapped(
+    feed: Feed, resource: str, page: Page, counts: Counts
+) -> tuple[dict[bytes, MappedEvent], dict[bytes, RejectedPayload]]:
+    """The events and the dead letters of a page that were not written lately, by their bytes."""
+    events, letters = dict[bytes, MappedEvent](), dict[bytes, RejectedPayload]()
     for document in page.documents:
         counts.documents += 1
-        reading = read(feed.mapping, document.payload, {}, feed.clock())
+        now = feed.clock()
+        reading = read(feed.mapping, document.payload, {}, now)
+        events |= {event.value: event for event in reading.events if not feed.recent.knows(event.value)}
         if reading.unmapped is not None:
             counts.unmapped += 1
-            feed.report(resource, document, reading.unmapped)
-        events += reading.events
-    return events
+            body = orjson.dumps(document.payload, option=orjson.OPT_SORT_KEYS)
+            if not feed.recent.knows(body):
+                feed.report(resource, document, reading.unmapped)
+                letters[body] = _letter(feed.name, body, reading.unmapped, now)
+    return events, letters
+
+
+def _letter(feed: str, body: bytes, why: Unmapped, now: int) -> RejectedPayload:
+    reason, path = shortened(why.reason), shortened(why.path)
+    return RejectedPayload(feed=feed, reason="unmapped", message=reason, line=why.line, path=path, received=now, body=body)

@@ -1,4 +1,4 @@
-"""Which events were written lately, so that a look-back does not write them again."""
+"""What was written lately, so that a look-back does not write it again."""
 
 from __future__ import annotations
 
@@ -6,32 +6,28 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
-    from stream.feeds.reading import MappedEvent
+    from collections.abc import Iterable
 
 MOST: Final = 200_000
 
 
 class Recent:
-    """The newest written events, as hashes. Forgetting one does no harm: a repeated event changes nothing."""
+    """The newest written values, as hashes. Forgetting one does no harm: a repeated event changes nothing."""
 
     def __init__(self, most: int = MOST) -> None:
         self._most: Final = most
         self._hashes = dict[bytes, None]()
 
-    def fresh(self, events: Iterable[MappedEvent]) -> list[MappedEvent]:
-        """Those that were not written lately, each once."""
-        found = {_hash(event): event for event in events}
-        return [event for key, event in found.items() if key not in self._hashes]
+    def knows(self, value: bytes) -> bool:
+        return _hash(value) in self._hashes
 
-    def add(self, events: Sequence[MappedEvent]) -> None:
+    def add(self, values: Iterable[bytes]) -> None:
         """These were written and are safe."""
-        for event in events:
-            self._hashes[_hash(event)] = None
+        for value in values:
+            self._hashes[_hash(value)] = None
         while len(self._hashes) > self._most:
             del self._hashes[next(iter(self._hashes))]
 
 
-def _hash(event: MappedEvent) -> bytes:
-    return blake2b(event.value, digest_size=16).digest()
+def _hash(value: bytes) -> bytes:
+    return blake2b(value, digest_size=16).digest()

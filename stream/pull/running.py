@@ -14,7 +14,6 @@ from stream.pull.follow import Following, pull_all
 from stream.pull.output import FileOutput, TopicOutput
 from stream.pull.passes import Feed
 from stream.pull.standing import Standing
-from stream.runtime.kafka.publisher import Publisher
 from stream.wire.instants import parse_instant
 
 if TYPE_CHECKING:
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
     from stream.feeds.mapping import FeedMapping
     from stream.pull.api import Api, Cursor
     from stream.pull.outcome import Outcome
+    from stream.pull.output import Output
     from stream.pull.passes import Report
     from stream.runtime.kafka.topics import Topics
 
@@ -52,6 +52,9 @@ class Source:
     def client(self, patience: Patience = _INSISTING) -> Client:
         return Client(self.url, self.headers, patience=patience, per_minute=self.api.per_minute)
 
+    def feed(self, output: Output) -> Feed:
+        return Feed(self.name, self.mapping, output, self.report)
+
 
 @dataclass(frozen=True, slots=True)
 class Target:
@@ -66,7 +69,7 @@ async def to_file(source: Source, since: int, file: BinaryIO) -> Outcome:
     """Everything since then, as JSON lines in the order of their times. Raises UnauthorizedError, OSError."""
     output = FileOutput(file)
     async with source.client() as client:
-        outcome = await pull_all(Feed(source.mapping, output, source.report), source.api.resources(client), since, {}, _nowhere)
+        outcome = await pull_all(source.feed(output), source.api.resources(client), since, {}, _nowhere)
     await output.finish()
     return outcome
 
@@ -77,18 +80,21 @@ async def to_topic(source: Source, since: int | None, target: Target) -> Outcome
     With ``since`` it is a history beside the feed, and what is kept about the feed is neither read nor written. Raises
     UnauthorizedError, UnknownStartError, TakenOverError, KafkaError.
     """
-    async with source.client() as client, Publisher(target.client, target.topics.events) as publisher:
-        feed, resources = Feed(source.mapping, TopicOutput(publisher), source.report), source.api.resources(client)
-        if since is not None:
-            return await pull_all(feed, resources, since, {}, _nowhere)
-        log = CursorLog(target.client, target.topics, source.name)
+    output, log = TopicOutput(target.client, target.topics), CursorLog(target.client, target.topics, source.name)
+    async with source.client() as client:
+        feed, resources = source.feed(output), source.api.resources(client)
         try:
+            await output.start()
+            if since is not None:
+                return await pull_all(feed, resources, since, {}, _nowhere)
             await log.start()
             if not log.positions:
                 raise UnknownStartError(f"the feed {source.name} was never pulled: give --since to begin")
-            return await pull_all(feed, resources, min(c.updated_at for c in _cursors(log).values()), _cursors(log), log.save)
+            oldest = min(cursor.updated_at for cursor in _cursors(log).values())
+            return await pull_all(feed, resources, oldest, _cursors(log), log.save)
         finally:
             await log.stop()
+            await output.stop()
 
 
 async def follow(source: Source, since: int | None, interval: float, target: Target) -> None:
@@ -96,34 +102,26 @@ async def follow(source: Source, since: int | None, interval: float, target: Tar
 
     Raises UnauthorizedError, TakenOverError, and KafkaError at the start.
     """
-    log = CursorLog(target.client, target.topics, source.name)
-    publisher = Publisher(target.client, target.topics.events)
+    output, log = TopicOutput(target.client, target.topics), CursorLog(target.client, target.topics, source.name)
     async with source.client(_FOLLOWING) as client:
-        feed, resources = Feed(source.mapping, TopicOutput(publisher), source.report), source.api.resources(client)
+        feed, resources = source.feed(output), source.api.resources(client)
         begin = feed.clock() if since is None else since
 
-        async def reconnect() -> None:
-            await publisher.stop()
-            await publisher.start()
+        async def connect() -> None:
+            await output.start()
             await log.start()
 
         async def one_pass() -> Outcome:
             return await pull_all(feed, resources, begin, _cursors(log), log.save)
 
-        async def publish(tick: bytes) -> None:
-            await publisher.tick(tick)
-            await publisher.delivered()
-
         try:
-            await publisher.start()
-            await log.start()
+            await connect()
             _log.info("following %s at %s every %.0f s%s", source.name, source.url, interval, _place(log))
             look_back = max(resource.look_back for resource in resources)
-            standing = Standing(source.mapping.source, look_back, interval, publish, _complete_to(log))
-            following = Following(interval, one_pass, reconnect, standing)
+            standing = Standing(source.mapping.source, look_back, interval, output.tick, _complete_to(log))
             ticking = asyncio.create_task(standing.run())
             try:
-                await following.run()
+                await Following(interval, one_pass, connect, standing).run()
             except asyncio.CancelledError:
                 # Not when another has taken over: the feed goes on.
                 await standing.ended()
@@ -134,7 +132,7 @@ async def follow(source: Source, since: int | None, interval: float, target: Tar
                     await ticking
         finally:
             await log.stop()
-            await publisher.stop()
+            await output.stop()
 
 
 async def _nowhere(resource: str, cursor: Cursor, complete_to: int | None) -> None:

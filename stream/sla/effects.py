@@ -110,6 +110,7 @@ KINDS: Final[dict[Kind, KindSpec]] = {
     Kind.ESCALATION_RETRACTED: KindSpec(_ESCALATIONS, None),
 }
 """Every kind has its row: whoever adds a kind decides here."""
+ROUTINE: Final = frozenset([kind for kind, row in KINDS.items() if row.routine])
 
 
 class Reason(StrEnum):
@@ -170,6 +171,10 @@ class Reason(StrEnum):
     """A deployment promised this when its deadline had passed already: it is measured in this cycle, and not judged."""
     REJUDGED = "rejudged"
     """A deployment that holds from an instant in the past changed the record."""
+
+
+UNDOES: Final = frozenset((Reason.REOPENED, Reason.RESTORED))
+"""Why a verdict that was reported is undone."""
 
 
 class ProvisionalReason(StrEnum):
@@ -261,5 +266,4 @@ class Effect(msgspec.Struct, frozen=True, gc=False):
 def is_routine(kind: Kind, reason: Reason | None, deployment: int | None) -> bool:
     """Reports the way, not the outcome. A reopening or restoration is not routine: it undoes a verdict that was reported as met
     or cancelled. Nor is anything that a deployment changes: somebody must be able to see all of it."""
-    undoes = reason is Reason.REOPENED or reason is Reason.RESTORED
-    return KINDS[kind].routine and not undoes and deployment is None
+    return kind in ROUTINE and reason not in UNDOES and deployment is None

@@ -71,7 +71,12 @@ _APPLIED: Final = Outcome.APPLIED
 class Step:
     """The one exit of the core. Take all of it or nothing."""
 
-    __slots__ = ("cut", "effects", "outcome", "settled", "state", "unbuilt", "unmatched", "wake_at")
+    unbuilt: int = 0
+    """Rows of a deployment that could not be built, because the ticket's history is cut."""
+    cut: bool = False
+    """A deployment from before the history that is kept: the ticket is judged by it from there on."""
+    settled: int = 0
+    """Time alone made the ticket settle, at this instant (epoch microseconds); 0: it did not."""
 
     def __init__(self, state: State, effects: tuple[Effect, ...], outcome: Outcome, unmatched: bool = False) -> None:
         self.state: Final = state
@@ -82,12 +87,6 @@ class Step:
         self.outcome: Final = outcome
         self.unmatched: Final = unmatched
         """The event began a ticket to which nothing is promised."""
-        self.unbuilt = 0
-        """Rows of a deployment that could not be built, because the ticket's history is cut."""
-        self.cut = False
-        """A deployment from before the history that is kept: the ticket is judged by it from there on."""
-        self.settled = 0
-        """Time alone made the ticket settle, at this instant (epoch microseconds); 0: it did not."""
 
 
 class Engine:
@@ -149,14 +148,15 @@ class Engine:
             return Step(state, (), repetition)
         given = before = state
         agrees = state.head.deployment == self.deployments.timeline.last.number or self._agrees(state.head)
-        old = arrived - event.at > self._late_after
+        at = event.at
+        old = arrived - at > self._late_after
         if state.settling is not None and not (old and agrees):
             first = self._settle(state, state.settling, now)
             before = state = first.state
         elif not agrees:
             first = self._rejudge(state, now)
             state = first.state
-        newest = self._is_newest(state.head, event)
+        newest = self._is_newest(state.head, event, at)
         if newest and not old:
             step = self._in_order(state, event, now, before)
         elif (
@@ -245,9 +245,12 @@ class Engine:
         """Whether what is known of the ticket was judged as the timeline has it now."""
         return self.deployments.timeline.agrees(head.deployment, position(head))
 
-    def _is_newest(self, head: Ticket, event: Event) -> bool:
-        """Later than all that is known of the ticket, and than anything that time or a deployment made true."""
-        last, at = head.last, event.at
+    def _is_newest(self, head: Ticket, event: Event, at: int) -> bool:
+        """Later than all that is known of the ticket, and than anything that time or a deployment made true.
+
+        ``at``: the instant of the event; compiled code takes as long to read it from there as for a call.
+        """
+        last = head.last
         if last is None:
             return True
         if head.last_timer_at is not None and at <= head.last_timer_at:
@@ -307,7 +310,7 @@ class Engine:
         settling = self._lateness.settling_from(state.head, state.settling, arrived)
         waiting = msgspec.structs.replace(event, arrived=settling.arrived)
         timeline, begins = self.deployments.timeline, state.head.last is None
-        if self._is_newest(state.head, event):
+        if self._is_newest(state.head, event, event.at):
             outcome, recent = _APPLIED, state.recent.add(waiting)
             transition = Transition(timeline, state.head.copy(), now, state.past)
             transition.event(event)

@@ -55,15 +55,26 @@ def format_instant(instant: int) -> str:
 # The instants of effects do not repeat, but their minutes do. Concatenation is ten times as fast as datetime.
 _starts: Final[dict[int, str]] = {}
 """Minute to its text up to the seconds."""
+_dates: Final[dict[int, str]] = {}
+"""Day to its text up to the hour: with few tickets a minute, minutes do not repeat either."""
 _MOST: Final = 65_536
 _SECONDS: Final = [f"{second:02d}" for second in range(60)]
+"""The two digits of seconds, and of hours and minutes too."""
 _MILLIS: Final = ["Z", *(f".{milli:03d}".rstrip("0") + "Z" for milli in range(1, 1_000))]
 
 
 def _start(minute: int) -> str:
     if len(_starts) >= _MOST:
         _starts.clear()
-    day, minute_of_day = divmod(minute, 1440)
-    date = (_EPOCH + timedelta(days=day)).date().isoformat()
-    text = _starts[minute] = f"{date}T{minute_of_day // 60:02d}:{minute_of_day % 60:02d}:"
+    day = minute // 1440
+    minute_of_day = minute - day * 1440
+    hour = minute_of_day // 60
+    text = _starts[minute] = (_dates.get(day) or _date(day)) + _SECONDS[hour] + ":" + _SECONDS[minute_of_day - hour * 60] + ":"
+    return text
+
+
+def _date(day: int) -> str:
+    if len(_dates) >= _MOST:
+        _dates.clear()
+    text = _dates[day] = (_EPOCH + timedelta(days=day)).date().isoformat() + "T"
     return text

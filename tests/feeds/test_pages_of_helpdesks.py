@@ -16,6 +16,8 @@ from tests.feeds.vendors import documents
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from stream.feeds.mapping import FeedMapping
+
 DOCS = FOLDER.parent.parent / "docs"
 PAGES = {path.stem: path for path in [*DOCS.glob("feeds/*.md"), DOCS / "reference/feed-mapping.md"]}
 BLOCKS = [
@@ -26,9 +28,9 @@ BLOCKS = [
 
 
 def written(folder: Path, name: str) -> str:
-    """The mapping of a page as a file."""
+    """The first mapping of a page as a file."""
     path = folder / "own.yaml"
-    path.write_text(dict(BLOCKS)[name], "utf-8")
+    path.write_text(dict(reversed(BLOCKS))[name], "utf-8")
     return str(path)
 
 
@@ -83,3 +85,22 @@ def test_a_ticket_of_glpi_that_is_restored_is_back(tmp_path: Path) -> None:
         "ticket.created",
         "ticket.changed",
     ]
+
+
+def test_an_account_of_the_site_that_comments_in_jira_is_an_agent_only_by_the_mapping_for_customer_accounts(
+    tmp_path: Path,
+) -> None:
+    payloads = documents("jira", "payloads")
+    own = tmp_path / "own.yaml"
+    own.write_text([block for name, block in BLOCKS if name == "jira"][1], "utf-8")
+
+    def comments(mapping: FeedMapping) -> set[str]:
+        found = [read(mapping, payload, {}, RECEIVED) for _, payload in payloads]
+        return {
+            json.loads(event.value)["id"] for reading in found for event in reading.events if b"comment.added" in event.value
+        }
+
+    pulled = [payload for _, payload in documents("jira", "pulled")]
+    known = {payload["document"]["comment"]["id"] for payload in pulled if "comment" in payload["document"]}
+    assert comments(load("jira")) == {"comment-30003", "comment-30004", "comment-30006"}
+    assert comments(load(str(own))) == {f"comment-{number}" for number in known}

@@ -10,6 +10,7 @@ import yaml
 from stream.gateway.recorder import Recorder
 from stream.observe.metrics.catalogue import CATALOGUE
 from stream.observe.metrics.gateway_metrics import GATEWAY_CATALOGUE
+from stream.observe.metrics.notify_catalogue import NOTIFY_CATALOGUE
 from stream.observe.metrics.registry import Metrics
 from stream.sla.policy.resolve import PolicySet
 from stream.sla.ticket.state import OpenCommitment
@@ -34,7 +35,7 @@ def rules(name: str) -> list[dict[str, Any]]:
 
 
 RECORDS = {rule["record"]: rule["expr"] for rule in rules("sla-records.yml")}
-EXPORTED = (*CATALOGUE, *GATEWAY_CATALOGUE, *WRITEBACK)
+EXPORTED = (*CATALOGUE, *GATEWAY_CATALOGUE, *NOTIFY_CATALOGUE, *WRITEBACK)
 METRICS = {name: {*spec.labels} for spec in EXPORTED for name in spec.series}
 COUNTERS = {name for spec in EXPORTED if spec.type in ("counter", "histogram") for name in spec.series}
 _BY_THE_CLIENT = [

@@ -16,6 +16,8 @@ from stream.cli.main import main
 from stream.gateway.feed_definitions import FeedOptions
 from stream.gateway.settings import load_gateway
 from stream.language.policies import shipped
+from stream.notify.rules_reader import read_rules
+from stream.notify.settings import NotifySettings
 from stream.runtime.settings import ENTRIES, PREFIX, SettingsError, load, variable
 from stream.runtime.table_settings import Sources
 from tests.observability.contract import ROOT
@@ -116,11 +118,22 @@ def test_only_the_jobs_for_topics_and_feed_end() -> None:
     assert {name: SERVICES[name].get("profiles") for name in NAMES if "profiles" in SERVICES[name]} == {
         "feed": ["feed"],
         "gateway": ["gateway"],
+        "notify": ["notify"],
     }
 
 
+def test_notify_has_rules_of_which_every_reference_is_a_variable_of_the_service() -> None:
+    (mount,) = SERVICES["notify"]["volumes"]
+    rules = read_rules(ROOT / mount.partition(":")[0] / "notify.yaml").rules
+
+    references = {destination.apprise for destination in rules.destinations.values()}
+    assert references == {f"env:{name}" for name in SERVICES["notify"]["environment"] if name.endswith("_URL")}
+    assert f"port: {NotifySettings().port}" in (ROOT / "prometheus/prometheus.yml").read_text("utf-8")
+    assert SERVICES["notify"]["expose"] == [str(NotifySettings().port)]
+
+
 @pytest.mark.parametrize("clock", ["wall", "event"])
-@pytest.mark.parametrize("name", [name for name in OURS if name != "gateway"])
+@pytest.mark.parametrize("name", [name for name in OURS if name not in ("gateway", "notify")])
 def test_our_services_have_valid_settings(name: str, clock: str) -> None:
     variables = environment(name, BREACHWATCH_CLOCK=clock)
 

@@ -47,21 +47,27 @@ class Batch:
     def __init__(self, most: int) -> None:
         self.records: list[Record] = []
         self._most: Final = most
+        self._relative_offset = 0
+
+    @property
+    def _builder(self) -> Batch:
+        return self
 
     def append(
-        self, *, timestamp: None, key: bytes | None, value: bytes | None, headers: list[tuple[str, bytes]]
+        self, number: int, _timestamp: int, key: bytes | None, value: bytes | None, headers: list[tuple[str, bytes]]
     ) -> Batch | None:
         """``None``: it is full."""
         if len(self.records) == self._most:
             return None
+        if number != len(self.records):
+            raise ValueError(f"record {number} comes after {len(self.records)} records")
         self.records.append(Record(key, value, headers))
         return self
 
     def close(self) -> None:
         """Nothing is appended any more."""
-
-    def record_count(self) -> int:
-        return len(self.records)
+        if self._relative_offset != len(self.records):
+            raise ValueError(f"the batch counts {self._relative_offset} records and has {len(self.records)}")
 
 
 class PlainProducer:

@@ -10,7 +10,9 @@ The API has no time of change and no query for one, only pages of tickets and of
 
 - ``observed``: the ticket differs from the pass before, and has no new follow-up: it has changed by this instant. Null if its
   newest follow-up tells when.
-- ``new``: it was created after the pass began to look, so its fields are those it was created with.
+- ``new``: no pass has seen it before, and it was created after the last one. So its fields are taken for those that it was
+  created with, which are nowhere.
+- ``first``: its first follow-up, without those that a merge brought from another ticket.
 
 A ticket that is gone has the resource ``deleted``.
 """
@@ -36,7 +38,9 @@ if TYPE_CHECKING:
 _SIZE: Final = 100
 _OPEN: Final = "1,2"
 """Open and reopened."""
-_DIGEST: Final = 16
+_DIGEST: Final = 8
+_MERGED: Final = "[Merged from #"
+"""How the title of a follow-up begins that a merge has brought from another ticket."""
 
 _Ticket = dict[str, Any]
 
@@ -51,9 +55,11 @@ class _Tickets:
         self._client: Final = client
         self._seen = dict[int, bytes]()
         """The state of each ticket that was open in the pass before, as a hash."""
+        self._known = self.look_back
+        """How long after the beginning of a pass tickets may have been created that a pass before has seen, microseconds."""
 
     async def pages(self, since: int) -> AsyncIterator[Page]:
-        followed, known = await self._followed_up(since), set(self._seen)
+        followed, open_before = await self._followed_up(since), set(self._seen)
         listed, page = set[int](), 1
         while True:
             answer = await self._client.get("/api/tickets/", {"status": _OPEN, "page_size": _SIZE, "page": page})
@@ -65,7 +71,7 @@ class _Tickets:
             if not answer["next"]:
                 break
             page += 1
-        others = sorted((followed | known) - listed)
+        others = sorted((followed | open_before) - listed)
         for start in range(0, len(others), _SIZE):
             numbers = others[start : start + _SIZE]
             tickets = await asyncio.gather(*map(self._ticket, numbers))
@@ -80,6 +86,7 @@ class _Tickets:
                     self._seen[ticket["id"]] = _state(ticket)
                 else:
                     self._seen.pop(ticket["id"], None)
+        self._known = 0
 
     async def _followed_up(self, since: int) -> set[int]:
         """The tickets with a follow-up since then."""
@@ -106,11 +113,15 @@ class _Tickets:
 
     def _document(self, ticket: _Ticket, since: int, followed: set[int]) -> Document:
         state, before = _state(ticket), self._seen.get(ticket["id"])
+        own = [each for each in ticket["followup_set"] if not each["title"].startswith(_MERGED)]
         dates = [instant_of(each["date"]) for each in ticket["followup_set"]]
         explained = ticket["id"] in followed and (before is None or before[:_DIGEST] != state[:_DIGEST])
-        lookups = {"observed": None if explained else _now(), "new": bool(dates) and min(dates) >= since}
-        identity = f"{ticket['id']}/{state.hex()}"
-        return Document(identity, max(dates, default=since), payload("tickets", ticket, **lookups))
+        lookups = {
+            "observed": None if explained else _now(),
+            "new": before is None and bool(own) and instant_of(own[0]["date"]) > since + self._known,
+            "first": own[0] if own else None,
+        }
+        return Document(str(ticket["id"]), max(dates, default=since), payload("tickets", ticket, **lookups))
 
 
 def _deleted(number: int, since: int) -> Document:

@@ -6,9 +6,10 @@ aiokafka decompresses a batch as a whole, whatever it decompresses to, and leave
 1. a batch is decompressed up to ``MOST_INFLATED`` bytes. One that has more is refused as a whole: a ``Marker`` stands in its
    place, and the dead letter of the marker names its offsets. The batch stays in the topic, and the records after it follow;
 2. once a fetch has brought ``MOST_AT_ONCE`` decompressed bytes, the rest waits until they were taken;
-3. a marker stands in the place of a control batch. So a hole between the offsets of a fetch is a hole in the log.
+3. a marker stands in the place of a control batch. So a hole between the offsets of a fetch is a hole in the log;
+4. a record is that of the batch. It names neither topic nor partition.
 
-Only topics that were passed to ``account_for`` have markers; the limit of 1 holds for everything that this process reads.
+Only topics that were passed to ``account_for`` have 3 and 4; the limit of 1 holds for everything that this process reads.
 ``tests/unit/runtime/test_input_records.py`` tests the internals of aiokafka on which this relies.
 """
 
@@ -173,6 +174,10 @@ class InputRecords(fetcher.PartitionRecords):  # type: ignore[misc]  # aiokafka 
     def __init__(self, tp: Any, records: Any, *rest: Any) -> None:
         self.batches = Batches(records, tp) if tp.topic in _accounted_for else None
         super().__init__(tp, self.batches or records, *rest)
+
+    def _consumer_record(self, tp: Any, record: Any) -> Any:
+        # Of the input only what the batch's record has is read, and a copy of it takes longer than all the rest of a fetch.
+        return record if self.batches is not None else super()._consumer_record(tp, record)
 
 
 class InputResult(fetcher.FetchResult):  # type: ignore[misc]

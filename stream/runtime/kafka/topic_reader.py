@@ -5,6 +5,7 @@ It begins where it is told to, reads to the present end or goes on, and takes pa
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import asynccontextmanager
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Final
@@ -122,17 +123,23 @@ class TopicReader:
             self._consumer.seek(tp, offset)
 
 
+async def existing_topics(bootstrap: str, client: Mapping[str, Any], topics: Sequence[str]) -> dict[str, int]:
+    """The number of partitions of each topic. Raises MissingTopicError, and ``aiokafka.errors.KafkaError``."""
+    async with admin_client(bootstrap, client) as admin:
+        found = (await metadata(admin, topics)).partitions
+    for topic in topics:
+        if topic not in found:
+            raise MissingTopicError(topic)
+    return {topic: len(found[topic]) for topic in topics}
+
+
 @asynccontextmanager
 async def open_topics(bootstrap: str, client: Mapping[str, Any], topics: Sequence[str]) -> AsyncIterator[TopicReader]:
     """A reader that has not sought a place yet. ``client``: arguments of an aiokafka client.
 
     Raises MissingTopicError, and ``aiokafka.errors.KafkaError``.
     """
-    async with admin_client(bootstrap, client) as admin:
-        found = (await metadata(admin, topics)).partitions
-    for topic in topics:
-        if topic not in found:
-            raise MissingTopicError(topic)
+    found = await existing_topics(bootstrap, client, topics)
     consumer = AIOKafkaConsumer(
         **client,
         client_id="breachwatch-reader",
@@ -144,7 +151,8 @@ async def open_topics(bootstrap: str, client: Mapping[str, Any], topics: Sequenc
     )
     try:
         await consumer.start()
-        yield TopicReader(consumer, {topic: len(found[topic]) for topic in topics})
+        await asyncio.sleep(0)  # a consumer whose tasks have not begun yet cannot be stopped
+        yield TopicReader(consumer, found)
     finally:
         await consumer.stop()
 

@@ -110,6 +110,15 @@ class Topics:
         return f"{self.prefix}feed-state"
 
     @property
+    def notify_state(self) -> str:
+        """What each destination of notifications was sent."""
+        return f"{self.prefix}notify-state"
+
+    def notify_group(self, destination: str) -> str:
+        """The consumer group of a destination of notifications."""
+        return f"{self.prefix}notify-{destination}"
+
+    @property
     def writeback_state(self) -> str:
         """What the helpdesks were given of each ticket."""
         return f"{self.prefix}writeback-state"
@@ -142,6 +151,14 @@ class Topics:
             ),
             _compacted(self.feed_state),
             _compacted(self.writeback_state),
+            # A month: what was sent longer ago is not taken back any more.
+            TopicSpec(
+                self.notify_state,
+                {"cleanup.policy": "compact,delete", "retention.ms": str(30 * 24 * _HOUR_MS), "segment.ms": str(24 * _HOUR_MS)},
+                at_least={"retention.ms": 7 * 24 * _HOUR_MS},
+                exactly={"cleanup.policy": "compact,delete", **_SAFE},
+                partitions=1,
+            ),
         )
 
     def specs(self) -> tuple[TopicSpec, ...]:

@@ -6,31 +6,30 @@ The event loop may read it between two steps of that task.
 
 from __future__ import annotations
 
+from collections.abc import Sequence  # noqa: TC003  a compiled named tuple reads its types
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from stream.observe.metrics.open_counts import OpenCommitmentCounts  # noqa: TC001
 from stream.runtime.partition.lifecycle import Lifecycle, State
 from stream.runtime.partition.recent import Recent
+from stream.runtime.partition.ticket_lists import TicketLists  # noqa: TC001
+from stream.runtime.recovery.changelog import Changelog  # noqa: TC001
 from stream.runtime.recovery.checkpoint import Checkpoint, Gap, with_gap
+from stream.runtime.recovery.outputs import Outputs  # noqa: TC001
 from stream.runtime.settings import ClockMode
+from stream.runtime.timers import TimerQueue  # noqa: TC001
 from stream.sla.doubt import Doubt
 from stream.sla.effects import ProvisionalReason
 from stream.sla.feed_health import Feeds
+from stream.sla.ticket.state import State as SlaState  # noqa: TC001
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from faust.types import TP
 
-    from stream.observe.metrics.open_counts import OpenCommitmentCounts
     from stream.runtime.partition.sweep import Sweep
-    from stream.runtime.partition.ticket_lists import TicketLists
-    from stream.runtime.recovery.changelog import Changelog
-    from stream.runtime.recovery.outputs import Outputs
     from stream.runtime.settings import Settings
-    from stream.runtime.timers import TimerQueue
     from stream.sla.policy.date_problems import WrongDate
     from stream.sla.policy.spelling import Misspelling
-    from stream.sla.ticket.state import State as SlaState
 
 
 class TicketIndex(NamedTuple):

@@ -26,7 +26,7 @@ from stream.runtime.recovery.outputs import ORIGIN
 from stream.runtime.settings import ClockMode
 from stream.runtime.timers import TimerQueue
 from stream.sla.codec import codec
-from stream.sla.effects import TIMER, Kind, feed_cause
+from stream.sla.effects import ROUTINE, TIMER, Kind, feed_cause
 from stream.sla.engine import Engine, Outcome, Step
 from stream.sla.policy.date_problems import WrongDate, wrong_dates
 from stream.sla.policy.timeline import NEVER
@@ -81,6 +81,8 @@ class Stop(Enum):
     """It goes on after ``UnitOfWork.resumed``."""
 
 
+_OUTCOMES: Final = frozenset([kind for kind in Kind if kind not in ROUTINE and kind is not Kind.RETRACTED])
+"""Kinds of which no effect is routine: nearly all that is emitted where routine effects are off."""
 _BREACHED: Final = Kind.BREACHED
 _DONE: Final = Stop.DONE
 _FULL: Final = Stop.FULL
@@ -492,7 +494,7 @@ class UnitOfWork:
         self._shard.timers.set(key, step.wake_at)
         self._shard.expirations.set(key, expiration(step.state.ended, self._settings.retention, self._shard.watermark))
         for effect in step.effects:
-            if self._outcomes_only and effect.routine:
+            if self._outcomes_only and effect.kind not in _OUTCOMES and effect.routine:
                 continue
             # A ticket is woken by the time that deadlines go by, which lags behind the time at which we notice.
             self.effects.append(effect if detected_at is None else msgspec.structs.replace(effect, detected_at=detected_at))
@@ -502,8 +504,8 @@ class UnitOfWork:
             rejected,
             key=record.key,
             value=None if type(record.value) is Marker else record.value,
-            topic=record.topic,
-            partition=record.partition,
+            topic=self._shard.source.topic,
+            partition=self._shard.number,
             offset=record.offset,
             at=self._clock,
         )

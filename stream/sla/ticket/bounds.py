@@ -60,6 +60,8 @@ _FEW: Final = 24
 def bounded_event(event: Event, read: frozenset[str]) -> Event:
     """The event with as much of its fields as is kept; most events as they are. ``read``: names of the read fields."""
     fields = event.fields
+    if not fields:
+        return event
     size = 0
     for name, value in fields.items():
         if isinstance(value, str):

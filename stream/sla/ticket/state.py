@@ -66,13 +66,13 @@ class Ticket:
         whole_at: int | None = None,
     ) -> None:
         self.id: str = id
-        self.fields: Fields = fields or {}
+        self.fields: Fields = {} if fields is None else fields
         """Fields of the helpdesk, and the derived ones (``@answered`` ...)."""
-        self.watches: dict[str, Stopwatch] = watches or {}
+        self.watches: dict[str, Stopwatch] = {} if watches is None else watches
         """By the name of the metric row."""
-        self.commitments: dict[str, CommitmentState] = commitments or {}
+        self.commitments: dict[str, CommitmentState] = {} if commitments is None else commitments
         """By the name of the commitment."""
-        self.escalations: dict[str, EscalationState] = escalations or {}
+        self.escalations: dict[str, EscalationState] = {} if escalations is None else escalations
         """By the name of the ladder."""
         self.parties: tuple[str, ...] = parties
         """Third parties the ticket waits for."""
@@ -185,14 +185,14 @@ class State:
     ) -> None:
         self.head: Ticket = head
         """After the whole history, and after all that time alone has made true and that was emitted."""
-        self.recent: History = recent or _NO_HISTORY
+        self.recent: History = _NO_HISTORY if recent is None else recent
         """The newest events: what is needed to put a late one at its place."""
         self.base: Ticket | None = base
         """Before ``recent``; ``None`` when the history is whole."""
         self.old_ids: tuple[str, ...] = old_ids
         """Identities of events that went into ``base``, so that a repetition is known for one; bounded. An identity is the
         source, a newline and the id; then, unless it is 0, another newline and the seq."""
-        self.revisions: dict[str, int] = revisions or {}
+        self.revisions: dict[str, int] = {} if revisions is None else revisions
         """Stem of an effect to the number of times it was taken back."""
         self.settling: Settling | None = settling
         """Its old events are arriving, and what they make true of the past is not published yet."""

@@ -11,7 +11,7 @@ from mypy_extensions import mypyc_attr
 
 from stream.sla.calendar.duration import Duration
 from stream.sla.effect_ids import stem
-from stream.sla.effects import THRESHOLD_REASON, Effect, Kind, Reason, is_routine
+from stream.sla.effects import ROUTINE, THRESHOLD_REASON, UNDOES, Effect, Kind, Reason
 from stream.sla.policy.policy import OnChange
 from stream.sla.ticket.commitment_state import BREACHED, CANCELLED, HALTED, MEASURED, MET, MET_LATE, PENDING, CommitmentState
 from stream.sla.ticket.stopwatch import CANCEL, HALT, PAUSE, PAUSED, REOPEN, RESTORE, RESUME, STOP
@@ -387,7 +387,8 @@ class CommitmentMachine:
     def emit(self, kind: Kind, reason: Reason, threshold: Threshold | None = None, *, per_event: bool = False) -> None:
         """``per_event``: the same may happen again in this cycle, so that its cause distinguishes one from the other."""
         emitter, commitment_state, watch, name = self.emitter, self.commitment_state, self.watch, self.resolved.name
-        if not emitter.routine and is_routine(kind, reason, emitter.deployment):
+        # ``is_routine``, written out: it is not compiled, and most of what an event makes true is routine.
+        if not emitter.routine and kind in ROUTINE and reason not in UNDOES and emitter.deployment is None:
             return
         at, cause, ticket = emitter.at, emitter.cause, emitter.ticket.id
         text = "" if threshold is None else threshold.text

@@ -108,7 +108,8 @@ def reconcile(draft: Draft, emitter: Emitter, metrics: list[str], before: Terms 
         resolved_policy = draft.resolved_policy(watch)
         for resolved in resolved_policy.commitments_on.get(metric, ()):
             name = resolved.name
-            promised.add(name)
+            if before is not None:
+                promised.add(name)
             commitment_state = draft.commitment_state(name) or CommitmentState()
             commitment = CommitmentMachine(emitter, resolved, commitment_state, watch)
             case = _case(commitment, draft, name, metric, (commitment_state.terms.metric, commitment_state.cycle))
@@ -118,7 +119,8 @@ def reconcile(draft: Draft, emitter: Emitter, metrics: list[str], before: Terms 
                 _act(commitment, case)
         for resolved_ladder in resolved_policy.ladders_on.get(metric, ()):
             name = resolved_ladder.name
-            laddered.add(name)
+            if before is not None:
+                laddered.add(name)
             escalation_state = draft.escalation_state(name) or EscalationState()
             escalation = EscalationMachine(
                 emitter, resolved_ladder, escalation_state, watch, ticket.commitments.get(resolved_ladder.ladder.commitment)

@@ -136,7 +136,7 @@ def test_what_a_ticket_contains_cannot_move_the_cursor_or_begin_a_line() -> None
         (("--since", "yesterday"), "such as 2h, or begin"),
         (("--zone", "Mars/Base"), "Asia/Kolkata"),
         (("--type", "breach"), "commitment.breached"),
-        (("--topic-prefix", "a b"), "letters, digits"),
+        (("--topic-prefix", "a b"), "part of a topic name"),
     ],
 )
 def test_a_wrong_option_is_an_error_with_what_is_right(arguments: tuple[str, ...], advice: str) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import jmespath
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stream.feeds.path import EvaluationError, PathError, compile_condition, compile_path
@@ -29,6 +29,7 @@ def combined(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
     return (compared | both).map(lambda parts: f"({parts[0]}) {parts[1]} ({parts[2]})") | inner.map(lambda text: f"!({text})")
 
 
+@settings(deadline=None)
 @given(st.recursive(OPERANDS, combined, max_leaves=5), st.dictionaries(KEYS, VALUES))
 def test_a_compiled_expression_has_the_value_that_jmespath_computes(text: str, payload: dict[str, Any]) -> None:
     try:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stream.feeds.mapping import load, shipped
@@ -269,6 +269,7 @@ def test_an_event_may_state_the_role_of_its_actor(tmp_path: Path) -> None:
     assert (with_role, without, nobody) == ({"kind": "customer", "role": "contact"}, {"kind": "agent"}, None)
 
 
+@settings(deadline=None)
 @given(JSON)
 def test_the_shipped_mappings_read_any_json_without_an_exception(payload: object) -> None:
     for mapping in MAPPINGS.values():

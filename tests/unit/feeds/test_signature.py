@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stream.feeds.signature import SCHEMES, Refusal, SignedRequest, secret_problem, verify
@@ -185,6 +185,7 @@ def test_a_malformed_timestamp_is_refused_as_such(timestamp: str) -> None:
     assert verify(SCHEMES["standard-webhooks"], SignedRequest(BODY, headers), [WHSEC], NOW) == Refusal.MALFORMED
 
 
+@settings(deadline=None)
 @given(
     st.sampled_from(sorted(SCHEMES)),
     st.binary(max_size=20),

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from stream.feeds.reading import MappedEvent, Unmapped
+    from stream.feeds.rejected_payload import RejectedPayload
 
 SECOND: Final = 1_000_000
 START: Final = 1_772_445_600 * SECOND
@@ -71,8 +72,11 @@ class Written:
     events: list[MappedEvent] = field(default_factory=list)
     fail: Exception | None = None
 
-    async def write(self, events: Sequence[MappedEvent]) -> None:
+    letters: list[RejectedPayload] = field(default_factory=list)
+
+    async def write(self, events: Sequence[MappedEvent], letters: Sequence[RejectedPayload]) -> None:
         self.events += events
+        self.letters += letters
         if self.fail is not None:
             error, self.fail = self.fail, None
             raise error
@@ -105,4 +109,4 @@ def feed(folder: Path, output: Any, reported: list[tuple[str, str, str]] | None 
         if reported is not None:
             reported.append((resource, document.id, unmapped.reason))
 
-    return Feed(mapping(folder), output, report, clock=lambda: clock)
+    return Feed("desk", mapping(folder), output, report, clock=lambda: clock)

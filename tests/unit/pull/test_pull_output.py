@@ -20,8 +20,8 @@ def test_a_file_has_each_event_once_in_the_order_of_time() -> None:
 
     async def write() -> None:
         output = FileOutput(file)
-        await output.write([late, early])
-        await output.write([same, early])
+        await output.write([late, early], [])
+        await output.write([same, early], [])
         await output.finish()
 
     asyncio.run(write())
@@ -31,9 +31,8 @@ def test_a_file_has_each_event_once_in_the_order_of_time() -> None:
 
 def test_recent_events_are_known_until_there_are_too_many() -> None:
     recent = Recent(most=3)
-    events = [_event(number) for number in range(4)]
+    values = [_event(number).value for number in range(4)]
 
-    recent.add(events)
+    recent.add(values)
 
-    assert recent.fresh(events) == events[:1]
-    assert recent.fresh([events[0], events[0]]) == events[:1]
+    assert [recent.knows(value) for value in values] == [False, True, True, True]

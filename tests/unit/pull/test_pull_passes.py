@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import pytest
 
+from stream.feeds.reading import read
 from stream.pull.api import Cursor
 from stream.pull.client import ForbiddenError, RefusedError, UnauthorizedError, UnreachableError
 from stream.pull.follow import pull_all
 from stream.pull.passes import pull
-from tests.unit.pull.desk import SECOND, START, Notes, Saved, Written, feed, note
+from tests.unit.pull.desk import SECOND, START, Notes, Saved, Written, feed, mapping, note
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -109,6 +111,26 @@ def test_a_document_that_is_not_mapped_is_reported_and_stops_nothing(tmp_path: P
     assert saved.output.ids == ["note-1", "note-3"]
     assert unmapped == [("notes", "2", "a note says whether it is public")]
     assert counts.unmapped == 1
+    (letter,) = saved.output.letters
+    assert (letter.feed, letter.reason, letter.line > 0) == ("desk", "unmapped", True)
+    assert read(mapping(tmp_path), msgspec.json.decode(letter.body), {}, START).unmapped is not None
+
+
+def test_a_dead_letter_is_written_once_and_before_the_cursor_moves(tmp_path: Path) -> None:
+    saved, unmapped = _saved(), list[tuple[str, str, str]]()
+    of_desk = feed(tmp_path, saved.output, unmapped)
+
+    async def twice() -> None:
+        saved.output.fail = OSError("the broker is away")
+        with pytest.raises(OSError, match="away"):
+            await pull(of_desk, Notes([note(2, 2, public=None)]), START, None, saved)
+        assert saved.calls == []
+        await pull(of_desk, Notes([note(2, 2, public=None)]), START, None, saved)
+        await pull(of_desk, Notes([note(2, 2, public=None)]), START, None, saved)
+
+    asyncio.run(twice())
+
+    assert len(saved.output.letters) == 2, "once before it was acknowledged, and once again"
 
 
 def test_an_api_that_goes_round_in_circles_is_left(tmp_path: Path) -> None:

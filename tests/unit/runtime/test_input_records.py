@@ -14,7 +14,7 @@ from aiokafka.record import default_records
 from aiokafka.record._crecords import default_records as compiled_default
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
 from aiokafka.record.memory_records import MemoryRecords
-from aiokafka.structs import TopicPartition
+from aiokafka.structs import ConsumerRecord, TopicPartition
 
 from stream.runtime.kafka import input_records
 from stream.runtime.kafka.input_records import MOST_AT_ONCE, MOST_INFLATED, InputRecords, InputResult, account_for
@@ -121,3 +121,19 @@ def test_a_topic_that_is_not_accounted_for_has_no_markers() -> None:
     records = InputRecords(other, MemoryRecords(data), [], 0, None, None, True, fetcher.READ_UNCOMMITTED)
     with pytest.raises(input_records.InflatedError):
         list(records)
+
+
+def test_a_record_of_the_input_is_that_of_the_batch_with_all_that_is_read_of_it() -> None:
+    builder = DefaultRecordBatchBuilder(2, 0, False, -1, -1, 0, 1 << 30)
+    for number, (key, value) in enumerate([(b"desk/1", b"{}"), (None, b"{}"), (b"desk/1", None)]):
+        builder.append(number, 1_000 + number, key, value, [("traceparent", b"00")])
+    data = bytes(builder.build())
+    other = TopicPartition("not-accounted", 0)
+    usual = [*InputRecords(other, MemoryRecords(data), [], 0, None, None, True, fetcher.READ_UNCOMMITTED)]
+
+    found = taken(fetched(data))
+
+    assert [type(record) for record in usual] == [ConsumerRecord] * 3
+    assert ConsumerRecord not in {type(record) for record in found}
+    for name in ("offset", "timestamp", "key", "value"):
+        assert [getattr(record, name) for record in found] == [getattr(record, name) for record in usual]

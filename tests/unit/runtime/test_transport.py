@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 from importlib.metadata import version
+from random import Random
 from typing import TYPE_CHECKING, Any
 
 import aiokafka.admin.client
@@ -32,10 +33,11 @@ from stream.language.policies import load as load_policies
 from stream.language.policies import shipped
 from stream.observe.metrics.registry import Metrics
 from stream.runtime.app import App
+from stream.runtime.kafka import transport
 from stream.runtime.kafka.assignor import Assignor
 from stream.runtime.kafka.consumer import Consumer, ConsumerThread
 from stream.runtime.kafka.positions import Batch
-from stream.runtime.kafka.transport import Producer, Transport
+from stream.runtime.kafka.transport import Producer, Record, Transport
 from stream.runtime.recovery.checkpoint import CHECKPOINT_KEY
 from stream.runtime.recovery.store import Store
 from stream.runtime.settings import load
@@ -224,17 +226,46 @@ def _builder() -> BatchBuilder:
     return BatchBuilder(1_000, 0)
 
 
-def test_a_batch_accepts_headers_and_returns_none_when_it_is_full() -> None:
-    batch = _builder()
+def test_the_builder_of_a_batch_accepts_headers_and_returns_none_when_it_is_full() -> None:
+    builder = _builder()._builder
 
-    assert batch.append(timestamp=None, key=b"k", value=b"v", headers=[("ce_id", b"1")]) is not None
-    assert batch.append(timestamp=None, key=b"k", value=b"v" * 1_000) is None
-    assert batch.record_count() == 1
+    assert builder.append(0, 1, b"k", b"v", [("ce_id", b"1")]) is not None
+    assert builder.append(1, 1, b"k", b"v" * 1_000, []) is None
 
 
 def test_the_first_record_of_a_batch_may_be_larger_than_the_batch() -> None:
     # The reason why submit does not check the result for the first record.
-    assert _builder().append(timestamp=None, key=b"k", value=b"v" * 10_000) is not None
+    assert _builder()._builder.append(0, 1, b"k", b"v" * 10_000, []) is not None
+
+
+def test_submitted_batches_have_the_bytes_of_those_to_which_records_are_appended(monkeypatch: pytest.MonkeyPatch) -> None:
+    random, now = Random(3), 1_767_603_600_123
+    records = [
+        Record(b"k%d" % number, random.choice((None, b"", b"v" * random.choice((3, 300, 3_000)))), [("ce_id", b"%d" % number)])
+        for number in range(200)
+    ]
+    usual = [_builder()]
+    for record in records:
+        one = {"timestamp": now, "key": record.key, "value": record.value, "headers": record.headers}
+        if usual[-1].append(**one) is None:
+            usual.append(_builder())
+            usual[-1].append(**one)
+    sent: list[BatchBuilder] = []
+
+    class Sends:
+        def create_batch(self) -> BatchBuilder:
+            return _builder()
+
+        async def send_batch(self, batch: BatchBuilder, topic: str, *, partition: int) -> None:
+            assert batch.closed()
+            sent.append(batch)
+
+    monkeypatch.setattr("stream.runtime.kafka.transport.time.time_ns", lambda: now * 1_000_000)
+    deliveries = asyncio.run(transport.submit(Sends(), "t", 0, records))
+
+    assert len(sent) > 20
+    assert [count for _, count in deliveries] == [batch.record_count() for batch in sent] == [b.record_count() for b in usual]
+    assert [bytes(batch._build()) for batch in sent] == [bytes(batch._build()) for batch in usual]
 
 
 def test_the_producer_is_idempotent_and_waits_for_all_replicas(app: App) -> None:

@@ -1,0 +1,229 @@
+"""``breachwatch notify``: runs the service that informs people of effects, and tries its rules."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, NoReturn
+
+import click
+import msgspec
+
+from stream.cli.log_lines import log_to_stderr
+from stream.cli.notify_samples import sample
+from stream.cli.setting_options import environment, setting_options, settings_file
+from stream.cli.topics import client_of, topics_of
+from stream.notify.rules_reader import RulesError, read_rules
+from stream.notify.settings import TABLE, NotifySettings
+from stream.runtime.settings import LogFormat, flag
+from stream.runtime.table_settings import Sources, entries, table_of, values_of, variable
+from stream.wire.effect import decode_effect, encode_effect
+from stream.wire.instants import InstantError, parse_instant
+from stream.wire.lines import LinesError, open_lines
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import TypeVar
+
+    from stream.notify.rules import Rules
+    from stream.sla.effects import Effect
+
+    Command = TypeVar("Command", bound="Callable[..., Any]")
+
+_WRONG: Final = 2
+"""Exit status when a restart does not help, as that of a worker."""
+_BUG: Final = 70
+"""Exit status after an unforeseen error, as that of a worker."""
+_PAUSE: Final = 2.0
+"""Seconds before Kafka is asked again."""
+_END: Final = "end"
+_LOGGER: Final = logging.getLogger("stream.notify")
+
+
+def _settings_options(function: Command) -> Command:
+    for name, entry in reversed(entries(NotifySettings).items()):
+        text = f"{entry.help}  [{variable(TABLE, name)}; default {entry.default}]"
+        function = click.option(flag(name), name, metavar="TEXT", help=text)(function)
+    return function
+
+
+@click.group("notify")
+def command() -> None:
+    """Inform people and other programs of breaches, warnings and escalations."""
+
+
+@command.command("run")
+@setting_options("broker", "topic_prefix", "token", "log_format")
+@_settings_options
+def _run(broker: str, topic_prefix: str, token: str, log_format: str, **flags: str | None) -> None:
+    """Send messages by the rules until Ctrl-C or SIGTERM.
+
+    Each message is sent once: after a restart it goes on where each destination was. A destination that fails is tried again,
+    and holds no other up. Exit status 2: the settings or the rules are wrong, and a restart does not help.
+    """
+    settings = _settings(flags)
+    rules = _rules(Path(settings.rules))
+    from aiokafka.errors import KafkaError
+
+    from stream.notify.senders import DestinationsError, senders_of
+    from stream.notify.service import Options, Service
+    from stream.runtime.kafka.connection import why_not
+    from stream.runtime.kafka.topic_reader import MissingTopicError
+
+    log_to_stderr(LogFormat(log_format))
+    begin = None if settings.begin == _END else parse_instant(settings.begin)
+    topics, client = topics_of("breachwatch", topic_prefix), client_of(broker)
+    options = Options(broker, client, topics, settings.address, settings.port, token, begin)
+
+    async def run() -> None:
+        await Service(rules, senders_of(rules.destinations.values(), os.environ), options).run()
+
+    while True:
+        try:
+            asyncio.run(run())
+        except DestinationsError as error:
+            _refuse("destinations cannot be used", error.problems)
+        except MissingTopicError as error:
+            _refuse("the topics are wrong", [f"{error}: run `breachwatch topics create`"])
+        except KafkaError as error:
+            refusal = asyncio.run(why_not(client))
+            if refusal.final:
+                _refuse(f"the Kafka broker at {broker} refuses the connection", [refusal.text])
+            _LOGGER.warning("no answer from the Kafka broker at %s (%s): %s", broker, error, refusal.text)
+            time.sleep(_PAUSE)
+        except asyncio.CancelledError:
+            return
+        except BaseExceptionGroup:
+            _LOGGER.exception("stopped at once: a bug; nothing is lost, and a restart goes on where each destination was")
+            sys.exit(_BUG)
+        except OSError as error:
+            _refuse(f"cannot serve the pages on {settings.address}:{settings.port}", [str(error)])
+        else:
+            return
+
+
+@command.command("check")
+@click.argument("rules", type=click.Path(path_type=Path))
+@click.option("--secrets", is_flag=True, help="Check also that each env: and file: leads to a usable URL or secret.")
+def _check(rules: Path, *, secrets: bool) -> None:
+    """Check the file RULES and the file of roles that it names, and list every problem with its file and line."""
+    found = _rules(rules)
+    if secrets:
+        from stream.notify.senders import DestinationsError, senders_of
+
+        try:
+            senders_of(found.destinations.values(), os.environ)
+        except DestinationsError as error:
+            raise click.ClickException(str(error)) from error
+    click.echo(f"{rules}: {len(found.destinations)} destinations, {len(found.routes)} routes, {len(found.holders)} roles")
+
+
+@command.command("try")
+@click.argument("rules", type=click.Path(path_type=Path))
+@click.argument("effects", type=click.Path(path_type=Path, allow_dash=True, dir_okay=False, exists=True))
+@click.option("--json", "as_json", is_flag=True, help="Print JSON lines.")
+def _try(rules: Path, effects: Path, *, as_json: bool) -> None:
+    """Print what would be sent to whom for the effects in EFFECTS, and send nothing.
+
+    EFFECTS has JSON lines, as `breachwatch replay` and `breachwatch watch --json` print them; - is standard input. Neither
+    grouping nor quiet hours are applied.
+    """
+    from stream.notify.trial import Trial
+
+    trial = Trial(_rules(rules))
+    try:
+        with open_lines(effects) as lines:
+            for number, line in lines:
+                for destination, message in trial.add(_effect(effects, number, line)):
+                    if as_json:
+                        shown = {"to": destination, "id": message.id, "status": message.status, "title": message.title}
+                        click.echo(json.dumps({**shown, "text": message.body}, ensure_ascii=False))
+                    else:
+                        click.echo(f"to {destination}: {message.title}")
+                        for text in message.body.split("\n"):
+                            click.echo(f"    {text}")
+    except LinesError as error:
+        raise click.ClickException(str(error)) from error
+    click.echo(trial.summary(), err=True)
+
+
+@command.command("test")
+@click.argument("destination")
+@click.option(
+    "--rules",
+    type=click.Path(path_type=Path),
+    default="notify.yaml",
+    show_default=True,
+    envvar=variable(TABLE, "rules"),
+    help="File of the rules.",
+)
+def _test(destination: str, rules: Path) -> None:
+    """Send a sample message to DESTINATION, and report whether it was accepted."""
+    found = _rules(rules)
+    if destination not in found.destinations:
+        raise click.UsageError(f"there is no destination {destination!r}; there are: {', '.join(found.destinations)}")
+    from stream.notify.delivery import Outgoing
+    from stream.notify.message import Status, Writer
+    from stream.notify.senders import sender_of
+
+    effect = sample()
+    message = Writer(found.zone, found.ticket_url).message(effect, Status.NEWS)
+
+    async def send() -> Any:
+        sender = sender_of(found.destinations[destination], os.environ)
+        try:
+            return await sender.send([Outgoing(message, encode_effect(effect))])
+        finally:
+            await sender.close()
+
+    try:
+        failure = asyncio.run(send())
+    except ValueError as error:
+        raise click.ClickException(f"destination {destination}: {error}") from error
+    if failure is not None:
+        raise click.ClickException(f"{destination} did not accept the message: {failure.reason}")
+    click.echo(f"{destination} has accepted the message: {message.title}")
+
+
+def _settings(flags: dict[str, str | None]) -> NotifySettings:
+    problems: list[str] = []
+    sources = Sources(flags, environment(), settings_file())
+    values = values_of(NotifySettings, TABLE, sources, table_of(sources.file, TABLE, problems), problems)
+    settings = None if problems else NotifySettings(**values)
+    if settings is not None and settings.begin != _END:
+        try:
+            parse_instant(settings.begin)
+        except InstantError as error:
+            problems.append(f"begin: {error}; or use {_END}")
+    if settings is None or problems:
+        _refuse("the settings are wrong", problems)
+    return settings
+
+
+def _rules(path: Path) -> Rules:
+    try:
+        rules, warnings = read_rules(path)
+    except RulesError as error:
+        _refuse("the rules are wrong", list(map(str, error.problems)))
+    for warning in warnings:
+        click.echo(warning, err=True)
+    return rules
+
+
+def _effect(file: Path, number: int, line: bytes) -> Effect:
+    try:
+        return decode_effect(line)
+    except (msgspec.DecodeError, InstantError) as error:
+        raise click.ClickException(f"{file}:{number}: not an effect: {error}") from error
+
+
+def _refuse(what: str, problems: list[str]) -> NoReturn:
+    click.echo(f"breachwatch notify: {what}:", err=True)
+    for problem in problems:
+        click.echo(f"  {problem}", err=True)
+    sys.exit(_WRONG)

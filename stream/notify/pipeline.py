@@ -1,0 +1,307 @@
+"""The way of effects to one destination: read from Kafka, let wait in the queue, sent, committed.
+
+Each destination has a consumer group of its own. One that is down reads no further when its queue is full, and holds nobody
+else up.
+
+When partitions move to another process (``on_partitions_revoked``), in this order:
+
+1. What was fetched and not taken yet is dropped: whoever gets the partitions reads it again.
+2. The attempt that is under way may end, for at most ``_LONGEST_LEAVING``, and what it sent is remembered.
+3. What is finished is committed.
+4. What waits is forgotten.
+
+The new owner reads ``notify-state`` to its end first, so that it knows what was sent.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener
+from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
+from aiokafka.structs import TopicPartition
+
+from stream.notify.decision import may_concern
+from stream.notify.notify_metrics import HISTORY
+from stream.notify.routing import route
+from stream.notify.send_queue import Entry, Position
+from stream.runtime.kafka.denied import Kind, Operation, needing
+from stream.wire.effect import decode_effect
+from stream.wire.instants import InstantError
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
+
+    from stream.notify.delivery import Delivery
+    from stream.notify.notify_metrics import NotifyMetrics
+    from stream.notify.rules import Rules
+    from stream.notify.send_queue import SendQueue
+    from stream.sla.effects import Effect
+
+log = logging.getLogger(__name__)
+
+MOST_WAITING: Final = 1_000
+"""Effects that wait for a destination before it reads no further."""
+_FETCHED: Final = 200
+_WAIT_MS: Final = 500
+_COMMIT_EVERY: Final = 1.0
+_UNREADY: Final = 0.1
+_LONGEST_LEAVING: Final = 10.0
+_TYPE: Final = "ce_type"
+_PREFIX: Final = "breachwatch."
+
+
+class Reading:
+    """What a pipeline reads: topics, group, and where a group begins that never committed."""
+
+    def __init__(self, client: Mapping[str, Any], topics: Collection[str], group: str, begin: int | None) -> None:
+        """``begin``: an instant (epoch microseconds); ``None``: the end of the topics."""
+        self.topics: Final = tuple(topics)
+        self.group: Final = group
+        self.begin: Final = begin
+        self._client: Final = dict(client)
+
+    def consumer(self) -> Any:
+        return AIOKafkaConsumer(
+            **self._client,
+            client_id="breachwatch-notify",
+            group_id=self.group,
+            enable_auto_commit=False,
+            isolation_level="read_committed",
+            # Only where what was committed is not there any more: what is left is read.
+            auto_offset_reset="earliest",
+            metadata_max_age_ms=60_000,
+        )
+
+
+class Pipeline(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships no types mypy could follow
+    """Of one destination."""
+
+    def __init__(  # noqa: PLR0913  the parts of a pipeline
+        self,
+        name: str,
+        reading: Reading,
+        rules: Rules,
+        queue: SendQueue,
+        delivery: Delivery,
+        metrics: NotifyMetrics,
+        catch_up: Callable[[], Awaitable[None]],
+    ) -> None:
+        """``catch_up``: reads what others have sent."""
+        self.name: Final = name
+        self.ready = False
+        self._reading: Final = reading
+        self._rules: Final = rules
+        self._queue: Final = queue
+        self._delivery: Final = delivery
+        self._metrics: Final = metrics
+        self._catch_up: Final = catch_up
+        self._kinds: Final = frozenset(
+            kind for each in rules.routes if each.to_roles or name in each.to for kind in each.match.kinds
+        )
+        self._counts_roles: Final = name == next(iter(rules.destinations))
+        """All pipelines see the same effects for roles: one of them counts."""
+        self._consumer: Any = None
+        self._fetch: asyncio.Task[Any] | None = None
+        self._attempt: asyncio.Task[None] | None = None
+        self._committed: dict[TopicPartition, int] = {}
+        self._raised: Exception | None = None
+        self._first: dict[TopicPartition, int] = {}
+        """Where partitions begin that were never committed."""
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        """Until it is to stop. Raises ``aiokafka.errors.KafkaError``; the caller runs it again."""
+        self._consumer, self._raised = self._reading.consumer(), None
+        stop = asyncio.ensure_future(stopping.wait())
+        try:
+            with needing(Operation.READ, Kind.GROUP, self._reading.group):
+                await self._consumer.start()
+                self._consumer.subscribe(self._reading.topics, listener=self)
+            await self._loop(stop)
+            await self._leave()
+        finally:
+            self.ready = False
+            stop.cancel()
+            for task in filter(None, (self._fetch, self._attempt)):
+                task.cancel()
+            self._fetch = self._attempt = None
+            await self._consumer.stop()
+            self._queue.drop({entry.position.partition for entry in self._queue.waiting} | set(self._queue.finished()))
+
+    async def on_partitions_revoked(self, revoked: Collection[TopicPartition]) -> None:
+        self.ready = False
+        with self._noted():
+            await self._leave()
+            self._queue.drop({(tp.topic, tp.partition) for tp in revoked})  # 4
+
+    async def on_partitions_assigned(self, assigned: Collection[TopicPartition]) -> None:
+        with self._noted():
+            await self._catch_up()
+            self._committed.clear()
+            known = {tp: await self._consumer.committed(tp) for tp in assigned}
+            if missing := [tp for tp, offset in known.items() if offset is None]:
+                begins = await self._begins(missing, new=all(offset is None for offset in known.values()))
+                for tp, offset in begins.items():
+                    self._consumer.seek(tp, offset)
+                # The client may have fetched from where it begins by itself, before it was told.
+                self._first.update(begins)
+                # So that a restart begins here too, and not where the topic ends then.
+                await self._consumer.commit(begins)
+            self.ready = True
+
+    @contextmanager
+    def _noted(self) -> Iterator[None]:
+        """The client swallows what its listeners raise, so it is raised by the loop."""
+        try:
+            yield
+        except Exception as error:
+            self._raised = error
+            raise
+
+    async def _begins(self, missing: list[TopicPartition], *, new: bool) -> dict[TopicPartition, int]:
+        """Where to begin in partitions without a commit. A partition that was added later is read from its beginning."""
+        if not new:
+            return dict(await self._consumer.beginning_offsets(missing))
+        ends = dict(await self._consumer.end_offsets(missing))
+        if self._reading.begin is None:
+            return ends
+        found = await self._consumer.offsets_for_times(dict.fromkeys(missing, self._reading.begin // 1_000))
+        return {tp: ends[tp] if found.get(tp) is None else found[tp].offset for tp in missing}
+
+    async def _loop(self, stop: asyncio.Future[Any]) -> None:
+        commit_at = time.monotonic() + _COMMIT_EVERY
+        while not stop.done():
+            if self._raised is not None:
+                raise self._raised
+            now = _now()
+            ask_at = self._start(now)
+            fetch, attempt = self._fetching(), self._attempt
+            longest = _COMMIT_EVERY if self.ready else _UNREADY
+            until = longest if ask_at is None else min(longest, max(0.0, (ask_at - now) / 1e6))
+            await asyncio.wait(set(filter(None, (fetch, attempt, stop))), timeout=until, return_when=asyncio.FIRST_COMPLETED)
+            if fetch is not None and fetch.done() and self._fetch is fetch:
+                self._fetch = None
+                self._take(fetch.result())
+            if attempt is not None and attempt.done() and self._attempt is attempt:
+                self._attempt = None
+                attempt.result()
+            if time.monotonic() >= commit_at:
+                await self._commit()
+                self._state()
+                commit_at = time.monotonic() + _COMMIT_EVERY
+
+    def _fetching(self) -> asyncio.Task[Any] | None:
+        """The fetch that is under way; ``None`` while partitions come or go.
+
+        If the queue is full, it fetches nothing, so that the group sees that this is alive.
+        """
+        if self._fetch is None and self.ready:
+            room = MOST_WAITING - len(self._queue)
+            if room > 0 and (paused := self._consumer.paused()):
+                self._consumer.resume(*paused)
+            elif room <= 0:
+                self._consumer.pause(*self._consumer.assignment())
+            fetch = self._consumer.getmany(timeout_ms=_WAIT_MS, max_records=max(1, min(room, _FETCHED)))
+            self._fetch = asyncio.ensure_future(fetch)
+        return self._fetch
+
+    def _start(self, now: int) -> int | None:
+        """Begin an attempt if one is due and none is under way. Returns when to ask again."""
+        if self._attempt is not None:
+            return None
+        count, ask_at = self._delivery.next(now)
+        if count:
+            self._attempt = asyncio.ensure_future(self._delivery.send(count, _now))
+        return ask_at
+
+    def _take(self, fetched: Mapping[TopicPartition, list[Any]]) -> None:
+        now = _now()
+        for tp, records in fetched.items():
+            for record in records:
+                if record.offset < self._first.get(tp, 0):
+                    continue
+                position = Position((tp.topic, tp.partition), record.offset)
+                effect = self._effect(record)
+                if effect is None:
+                    self._queue.pass_over(position)
+                    continue
+                if now - record.timestamp * 1_000 > self._rules.max_age:
+                    self._queue.pass_over(position)
+                    self._metrics.of[self.name].skipped([HISTORY])
+                    continue
+                routed = route(self._rules, effect)
+                if self._counts_roles:
+                    for role in routed.unheld:
+                        self._metrics.unheld(role)
+                entry = Entry(effect, record.value, position, now, self.name in routed.destinations)
+                if skipped := self._queue.take(entry):
+                    self._metrics.of[self.name].skipped([skipped])
+
+    def _effect(self, record: Any) -> Effect | None:
+        """The effect of a record; ``None`` if it cannot concern this destination, or cannot be read."""
+        kind = next((value for name, value in record.headers if name == _TYPE), b"").decode("utf-8", "replace")
+        if kind and not may_concern(kind.removeprefix(_PREFIX), self._kinds):
+            return None
+        try:
+            return decode_effect(record.value or b"")
+        except (msgspec.DecodeError, InstantError) as error:
+            self._metrics.unreadable()
+            log.warning("%s[%d]@%d: cannot be read: %s", record.topic, record.partition, record.offset, error)
+            return None
+
+    async def _leave(self) -> None:
+        """Let go of everything that is under way, as above."""
+        if self._fetch is not None:
+            self._fetch.cancel()  # 1
+            self._fetch = None
+        if self._attempt is not None:
+            await asyncio.wait({self._attempt}, timeout=_LONGEST_LEAVING)  # 2
+        await self._commit()  # 3
+
+    async def _commit(self) -> None:
+        owned = self._consumer.assignment()
+        wanted = {TopicPartition(*partition): offset for partition, offset in self._queue.finished().items()}
+        wanted = {tp: offset for tp, offset in wanted.items() if tp in owned and self._committed.get(tp) != offset}
+        if not wanted:
+            return
+        try:
+            await self._consumer.commit(wanted)
+        except (CommitFailedError, IllegalStateError) as error:
+            # Another process has the partitions now; it knows what was sent from the topic.
+            log.warning("%s: offsets were not committed: %s", self.name, error)
+        else:
+            self._committed.update(wanted)
+
+    def _state(self) -> None:
+        lag, taken = 0, self._queue.finished()
+        for tp in self._consumer.assignment():
+            end, reached = self._consumer.highwater(tp), taken.get((tp.topic, tp.partition))
+            lag += max(0, end - reached) if end is not None and reached is not None else 0
+        queue, delivery = self._queue, self._delivery
+        self._metrics.of[self.name].state(len(queue), queue.oldest, delivery.failing_since, lag)
+
+
+def _now() -> int:
+    return time.time_ns() // 1_000
+
+
+async def keep_running(pipeline: Pipeline, stopping: asyncio.Event) -> None:
+    """Run a pipeline until it is to stop, again after every failure of Kafka. Anything else is raised."""
+    wait = 1.0
+    while not stopping.is_set():
+        began = time.monotonic()
+        try:
+            await pipeline.run(stopping)
+        except (KafkaError, OSError) as error:
+            wait = 1.0 if time.monotonic() - began > 60 else min(2 * wait, 30.0)
+            log.warning("%s: Kafka: %s; next attempt in %g s", pipeline.name, error, wait)
+            try:
+                async with asyncio.timeout(wait):
+                    await stopping.wait()
+            except TimeoutError:
+                continue

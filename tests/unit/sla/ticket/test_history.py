@@ -1,0 +1,32 @@
+"""A history keeps of its events whatever they state."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+import pytest
+
+from stream.sla.events import Event
+from stream.sla.ticket.history import packed
+
+PLAIN: Final = Event(at=1_763_000_000_000_000, id="e-1", type="comment.added", source="desk")
+OTHERS: Final[dict[str, object]] = {
+    "at": 1_763_000_000_000_001,
+    "id": "e-2",
+    "type": "ticket.changed",
+    "source": "chat",
+    "seq": 3,
+    "actor": "agent",
+    "fields": {"status": "open"},
+    "public": True,
+    "arrived": 1_763_000_000_000_007,
+}
+
+
+@pytest.mark.parametrize("name", Event.__struct_fields__)
+def test_each_attribute_of_an_event_comes_back(name: str) -> None:
+    event = msgspec.structs.replace(PLAIN, **{name: OTHERS.get(name, "customer")})
+
+    assert event != PLAIN
+    assert packed([PLAIN, event, PLAIN]).events == [PLAIN, event, PLAIN]
