@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from stream.runtime.kafka.topics import Topics
+    from stream.sla.effects import Effect
 
 
 def ticks(source: str, at: int, state: FeedState | None = None) -> list[Sent]:
@@ -41,7 +42,7 @@ def test_breaches_of_a_lagging_feed_are_provisional_over_a_takeover_and_then_con
         publish(broker, topics, [answer, *ticks(source, START + 100 * HOUR, FeedState.COMPLETE)])
         until(lambda: all_committed(broker, topics), "the feed is complete", worker)
         until(lambda: 'sla_feed_waiting_tickets{source="desk"} 0.0' in worker.page("metrics"), "nothing waits", worker)
-    lasting = {}
+    lasting: dict[str, Effect] = {}
     for effect, _ in effects(broker, topics):
         if effect.retracts:
             del lasting[effect.retracts]
