@@ -6,7 +6,7 @@
 | ``unreachable`` | the helpdesk did not answer in the newest pass |
 | ``lagging`` | a pass failed for another reason, or takes longer than three intervals: the helpdesk may have newer events |
 
-A puller that stops states nothing: until it is back, its feed is silent. ``ended`` is for operators, who give up a feed for good.
+A puller that stops states nothing: until it is back, its feed is silent. ``ended`` is for operators who give a feed up.
 The instant of every tick is that of the newest complete pass, less the longest look-back. Before the first there are no ticks.
 """
 
