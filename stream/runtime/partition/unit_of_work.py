@@ -371,10 +371,16 @@ class UnitOfWork:
         at, shard = event.at, self._shard
         if at > shard.watermark:
             shard.watermark = at
-        if at > self._received.get(event.source, -1):
-            self._feeds.event(event.source, at)
-            if at >= self._stale_from:
-                self._find_stale(at)
+        source, received = event.source, self._received
+        newest = received.get(source)
+        if newest is not None and at <= newest:
+            return
+        if newest is not None:
+            received[source] = at  # as ``Feeds.event``, which is not compiled
+        else:
+            self._feeds.event(source, at)
+        if at >= self._stale_from:
+            self._find_stale(at)
 
     def _tick(self, tick: Tick) -> None:
         self._shard.advance_watermark(tick.at)
