@@ -15,7 +15,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from contextlib import suppress
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
 from stream.writeback.api import ConflictError, Outcome, RefusedError, RetryError
 from stream.writeback.difference import change_of, wanted
@@ -25,7 +25,7 @@ from stream.writeback.rule import FieldRule
 from stream.writeback.waiting import Waiting
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Awaitable, Callable, Coroutine, Mapping
 
     from stream.writeback.api import Api
     from stream.writeback.desk_file import DeskFile
@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
 _ATTEMPTS: Final = 4
 """To change a ticket that others change at the same time."""
+
+T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
@@ -132,7 +134,7 @@ class Desk:
             await self._tickets.end(ticket, True)
             return
         try:
-            outcome, texts = await self._change(ticket, texts)
+            outcome, texts = await self._change_or_parts(ticket, texts)
         except RetryError as error:
             pause = self.pace.failed(clock(), error.after)
             if self.problem != str(error):
@@ -159,6 +161,30 @@ class Desk:
             record.written.update({rule.place: text for rule, text in texts.items()})
         await self._tickets.end(ticket, True)
 
+    async def _change_or_parts(
+        self, ticket: str, texts: Mapping[Rule, str | bool]
+    ) -> tuple[Outcome, Mapping[Rule, str | bool]]:
+        """As ``_change``. If a change is refused, each part of it is tried alone: one wrong field keeps back no other."""
+        try:
+            return await self._change(ticket, texts)
+        except RefusedError as error:
+            if error.outcome is not Outcome.REFUSED or len(texts) == 1:
+                raise
+        done: dict[Rule, str | bool] = {}
+        refused: list[RefusedError] = []
+        for rule, text in texts.items():
+            try:
+                await self._change(ticket, {rule: text})
+                done[rule] = text
+            except RefusedError as error:
+                log.warning("%s: ticket %s: %s is not written: %s", self.file.name, ticket, rule.place, error)
+                refused.append(error)
+        if not done:
+            raise refused[-1]
+        for each in refused:
+            self._metrics.wrote(self.file.name, each.outcome)
+        return Outcome.WRITTEN, done
+
     async def _change(self, ticket: str, texts: Mapping[Rule, str | bool]) -> tuple[Outcome, Mapping[Rule, str | bool]]:
         """How it ended, and what of it the helpdesk has now. Raises RetryError, RefusedError, ConflictError."""
         id_ = self.file.id_of(ticket)
@@ -170,7 +196,7 @@ class Desk:
         asked = tuple(rule for rule in texts if isinstance(rule, FieldRule))
         clock = asyncio.get_running_loop().time
         for attempt in range(1, _ATTEMPTS + 1):
-            current = await self._api.read(id_, asked)
+            current = await _understood(self._api.read(id_, asked))
             if current.closed:
                 raise RefusedError(Outcome.CLOSED, "it takes no changes any more")
             if missing := [rule for rule in asked if rule.field not in current.fields]:
@@ -183,7 +209,7 @@ class Desk:
             if not change:
                 return Outcome.UNCHANGED, texts
             try:
-                await self._api.write(id_, change, current)
+                await _understood(self._api.write(id_, change, current))
             except ConflictError:
                 if attempt == _ATTEMPTS:
                     raise
@@ -192,6 +218,15 @@ class Desk:
             log.info("%s: ticket %s has %s", self.file.name, ticket, shown(texts))
             return Outcome.WRITTEN, texts
         raise AssertionError("the last attempt returns or raises")
+
+
+async def _understood(work: Coroutine[object, object, T]) -> T:
+    """What a request gave. An answer of another form than the API documents must not end the process: it is refused."""
+    try:
+        return await work
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        log.exception("an answer is not understood")
+        raise RefusedError(Outcome.REFUSED, f"the answer is not understood: {error!r}") from error
 
 
 def shown(texts: Mapping[Rule, str | bool]) -> str:

@@ -31,6 +31,7 @@ _TAG_KEYS: Final = ("tag", "when")
 _ID: Final = "{id}"
 _MOST_TEXT: Final = 255
 _MOST_A_MINUTE: Final = 6_000
+_NUMBER: Final = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 _TAG: Final = re.compile(r"[^\s,\"']{1,100}")
 _PROBE: Final = datetime(2031, 11, 22, 13, 14, 15, tzinfo=UTC)
 _LOCAL: Final = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -208,6 +209,10 @@ def _read_rule(data: object, report: Report, system: System) -> Rule | None:
     table = part(found, "table", report, _read_table) or {}
     if kind is Kind.NUMBER and value not in INSTANTS and not table:
         report(("kind",), f"`{value}` is not a number: give a table that has numbers")
+    if kind is Kind.NUMBER and (wrong := [text for text in table.values() if not _NUMBER.fullmatch(text)]):
+        report(("table",), f"`{wrong[0]}` is not a number, and the field takes numbers")
+    if kind is Kind.NUMBER and value in INSTANTS:
+        form = Form.UNIX
     return FieldRule(name, value, kind, form, zone, table)
 
 

@@ -52,6 +52,7 @@ _FORGET_SECONDS: Final = 3600.0
 _REBALANCE_MS: Final = 90_000
 """More than a request may take that is being answered when partitions are moved."""
 _MAX_RECORDS: Final = 2_000
+_SAVED_TOGETHER: Final = 500
 _CLIENT: Final = "breachwatch-writeback"
 _SUPERSEDED: Final = (CommitFailedError, IllegalStateError, RebalanceInProgressError, UnknownMemberIdError)
 """Another instance has the partitions by now, or is about to."""
@@ -197,7 +198,10 @@ class Service(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ship
                 ticket = effect.ticket
                 state = self._record(ticket)
                 state.take(effect, place, record.offset)
-                self._live[ticket] = state
+                if tp in self._behind:
+                    self._states.put(ticket, state)
+                else:
+                    self._live[ticket] = state
         self._progress.read(ticket, place, record.offset)
         if ticket is not None:
             behind = self._behind.get(tp)
@@ -210,10 +214,12 @@ class Service(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ship
         """The partition is read up to where it ended: let its tickets be written."""
         _, tickets = self._behind.pop(tp)
         old = [ticket for ticket in tickets if self._is_history(self._record(ticket))]
-        for ticket in old:
-            tickets.pop(ticket)
-            self._begin(ticket)
-        await asyncio.gather(*(self._end(ticket, True) for ticket in old))
+        for first in range(0, len(old), _SAVED_TOGETHER):
+            some = old[first : first + _SAVED_TOGETHER]
+            for ticket in some:
+                tickets.pop(ticket)
+                self._begin(ticket)
+            await asyncio.gather(*(self._end(ticket, True) for ticket in some))
         for ticket, since in tickets.items():
             self._schedule(ticket, since)
         self.caught_up = not self._behind

@@ -78,6 +78,10 @@ class States:
         await self._send(ticket, value)
         self._records[ticket] = value
 
+    def put(self, ticket: str, record: TicketRecord) -> None:
+        """Keep a record in memory, for a ticket whose effects are still being read."""
+        self._records[ticket] = encode(record)
+
     async def forget(self, ticket: str) -> None:
         """Raises ``aiokafka.errors.KafkaError``."""
         await self._send(ticket, None)

@@ -84,6 +84,9 @@ class FakeDesk:
 class FakeZendesk(FakeDesk):
     """Refuses a change of a ticket that is not as it was read, and of a closed one."""
 
+    not_taken: tuple[str, ...] = ()
+    """Values that no field takes."""
+
     def add(self, id_: str, **fields: Any) -> dict[str, Any]:
         made = {"id": int(id_), "status": "open", "tags": [], "updated_at": "2026-03-02T09:00:00Z", "group_id": None, **fields}
         made.setdefault("custom_fields", [{"id": 1, "value": None}, {"id": 2, "value": False}])
@@ -99,6 +102,9 @@ class FakeZendesk(FakeDesk):
             return web.json_response({"error": "RecordInvalid", "details": {"status": "closed"}}, status=422)
         if not change.pop("safe_update") or change.pop("updated_stamp") != ticket["updated_at"]:
             return web.json_response({"error": "UpdateConflict"}, status=409)
+        for field in change.get("custom_fields", []):
+            if field["value"] in self.not_taken:
+                return web.json_response({"error": "RecordInvalid", "details": {"value": "not in the list"}}, status=422)
         for field in change.pop("custom_fields", []):
             next(each for each in ticket["custom_fields"] if each["id"] == field["id"])["value"] = field["value"]
         ticket.update(change)

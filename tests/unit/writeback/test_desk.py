@@ -59,6 +59,7 @@ class Records:
         self.records: dict[str, TicketRecord] = {}
         self.ended: list[tuple[str, bool]] = []
         self.one_ended = asyncio.Event()
+        self.running: asyncio.Future[None] | None = None
         self.count = 0
 
     def take(self, ticket: str, kind: Kind, at: int, due: int | None = None, **fields: Any) -> None:
@@ -82,6 +83,8 @@ class Records:
             while len(self.ended) < count:
                 self.one_ended.clear()
                 await self.one_ended.wait()
+                if self.running is not None and self.running.done():
+                    await self.running  # it ended with an error
 
     def hooks(self) -> Tickets:
         return Tickets(self.records.__getitem__, lambda _: None, self.end)
@@ -132,6 +135,8 @@ async def running(
         reached = await stack.enter_async_context(opened(file, {"SECRET": "secret"}))
         desk = Desk(reached, records.hooks(), metrics, write=write)
         task = asyncio.ensure_future(desk.run())
+        task.add_done_callback(lambda _: records.one_ended.set())
+        records.running = task
         try:
             yield Running(desk, records, metrics)
         finally:
@@ -233,9 +238,7 @@ async def test_a_person_who_takes_a_tag_off_or_moves_a_ticket_on_is_not_overrule
     ("answer", "outcome"),
     [
         (None, "closed"),
-        (web.json_response({"error": "RecordInvalid"}, status=422), "refused"),
         (web.json_response({"error": "RecordNotFound"}, status=404), "gone"),
-        (web.json_response({"error": "Forbidden"}, status=403), "refused"),
     ],
 )
 @in_a_loop
@@ -254,6 +257,43 @@ async def test_what_a_desk_refuses_is_counted_and_not_tried_again(
 
     assert run.records.ended == [("zd/7", True), ("zd/8", True)]
     assert run.outcomes() == {outcome: 1, "written": 1}
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        web.json_response({"error": "RecordInvalid"}, status=422),
+        web.json_response({"error": "Forbidden"}, status=403),
+        web.json_response({"something": "else"}),
+        web.json_response([1]),
+    ],
+)
+@in_a_loop
+async def test_a_refused_change_of_one_field_is_not_repeated(tmp_path: Path, answer: web.Response) -> None:
+    fake = FakeZendesk()
+    fake.add("7")
+    fake.instead.append(answer)
+    one_field = ZENDESK.split("  - {field: 2", maxsplit=1)[0]
+    async with running(tmp_path, one_field, fake) as run:
+        run.records.started("zd/7")
+        await run.write("zd/7")
+
+    assert (run.records.ended, run.outcomes(), len(fake.asked)) == ([("zd/7", True)], {"refused": 1}, 1)
+
+
+@in_a_loop
+async def test_a_value_that_a_field_does_not_take_keeps_back_no_other(tmp_path: Path) -> None:
+    fake = FakeZendesk()
+    fake.not_taken = (DUE,)
+    ticket = fake.add("7")
+    async with running(tmp_path, ZENDESK, fake) as run:
+        run.records.started("zd/7")
+        run.records.take("zd/7", Kind.BREACHED, 0, 0, commitment="other")
+        await run.write("zd/7")
+
+    assert ([each["value"] for each in ticket["custom_fields"]], ticket["tags"]) == ([None, True], ["sla-breached"])
+    assert run.outcomes() == {"written": 1, "refused": 1}
+    assert run.records.records["zd/7"].written.keys() == {"2", "tag:sla-breached"}
 
 
 @in_a_loop

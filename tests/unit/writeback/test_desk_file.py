@@ -75,6 +75,7 @@ def test_a_whole_file(tmp_path: Path) -> None:
         (("value: due}", "value: due, zone: Mars}"), "8: write[0].zone: "),
         (("kind: checkbox", "kind: box"), "9: write[1].kind: must be one of text, number, option, checkbox"),
         (("kind: checkbox", "kind: number"), "9: write[1].kind: `overdue` is not a number: give a table that has numbers"),
+        (("kind: checkbox", "kind: number, table: {yes: one}"), "9: write[1].table: `one` is not a number"),
         (("table: {tier 2: 77}", "table: []"), "10: write[2].table: must be a table of values"),
         (("when: breached", "when: due"), "11: write[3].when: `due` is neither yes nor no"),
         (("tag: sla-breached", "tag: two words"), "11: write[3].tag: must be a word"),
