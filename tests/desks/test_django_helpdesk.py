@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from stream.sla.effects import Kind
 from tests.broker.running import Worker, all_committed, dead_letters, effects, read, until
 from tests.desks.helpdesk import Helpdesk
-from tests.desks.pulling import Command, gateway, published, puller, ticks
+from tests.desks.pulling import Command, gateway, published, puller, ticks, written_back
 from tests.desks.running import free_port
 
 if TYPE_CHECKING:
@@ -29,11 +29,25 @@ policies:
 """
 _TOKEN = "a-token-of-the-desk-0001"
 _FEED = "=django-helpdesk"
+_DESK = """
+desk: helpdesk
+system: django-helpdesk
+url: URL
+login: {basic: {user: breachwatch, password: env:DESK_PASSWORD}}
+tickets: django-helpdesk/{id}
+rate: 6000
+write:
+  - {field: custom_sla_state, value: state}
+  - {field: custom_sla_due, value: due}
+"""
 
 
 def test_what_a_desk_sends_and_what_its_api_knows_are_one_feed(broker: str, topics: Topics, tmp_path: Path) -> None:
     (tmp_path / "policy.yaml").write_text(_POLICY, "utf-8")
     port = free_port()
+
+    def marked(desk: Helpdesk, number: int, state: str) -> bool:
+        return bool(desk.as_user("ines")("GET", f"/tickets/{number}/")["custom_sla_state"] == state)
 
     def follow(desk: Helpdesk) -> Command:
         return puller(broker, topics, tmp_path, feed="desk" + _FEED, url=desk.url, login="breachwatch:breachwatch-password-1")
@@ -42,6 +56,7 @@ def test_what_a_desk_sends_and_what_its_api_knows_are_one_feed(broker: str, topi
         Worker(broker, topics, tmp_path) as worker,
         gateway(broker, topics, tmp_path, port, feed="push" + _FEED, secret=_TOKEN) as receiver,
         Helpdesk(tmp_path / "desk", f"http://127.0.0.1:{port}/feeds/push/{_TOKEN}") as desk,
+        written_back(broker, topics, tmp_path, _DESK.replace("URL", desk.url), "breachwatch-password-1") as writer,
     ):
         worker.ready()
         receiver.writes("ready: feeds push")
@@ -54,11 +69,14 @@ def test_what_a_desk_sends_and_what_its_api_knows_are_one_feed(broker: str, topi
             ticket = f"django-helpdesk/{number}"
             until(lambda: _kinds(broker, topics, Kind.BREACHED), f"the breach\n{first.output}\n{receiver.output}", worker)
 
+            until(lambda: marked(desk, number, "overdue"), f"the ticket says so\n{writer.output}", worker)
+
             # The puller dies. What the desk sends meanwhile comes by push. What it does not send is found by the next puller.
             first.kill()
         agent, ines = desk.browser("ines"), desk.as_user("ines")
         agent.update(number, comment="Please clean the roller.")
         until(lambda: _kinds(broker, topics, Kind.MET_LATE), f"the late answer, by push\n{receiver.output}", worker)
+        until(lambda: marked(desk, number, "running"), f"only the resolution is open now\n{writer.output}", worker)
         ines("PATCH", f"/tickets/{number}/", {"priority": 1})
         other = ines(
             "POST", "/tickets/",
