@@ -52,7 +52,7 @@ async def one_of_two_killed(one: Gateway, other: Gateway) -> None:
     figure("time to an answer with repetitions, p99", [percentile([a.seconds for a in answers], 0.99) * 1e3], "ms")
     figure("time to an answer with repetitions, longest", [max(a.seconds for a in answers) * 1e3], "ms")
     figure("requests that were repeated", [sum(answer.attempts > 1 for answer in answers)], "")
-    figure("requests that were never accepted", [lost], "", 0)
+    figure("requests that were never accepted", [lost], "")
 
 
 def main() -> None:

@@ -28,6 +28,11 @@ _FREE_TEXT: Final = re.compile(
 )
 
 
+_LIKE_A_PATH: Final = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+")
+_ONE_OF_EACH_PAYLOAD: Final = ("ticket", "at")
+"""Keys that are never the same for every payload."""
+
+
 def lint(rules: Sequence[Rule], fields: Mapping[str, Value], tables: Mapping[str, Mapping[str, Node]]) -> Iterator[Problem]:
     """The warnings of a mapping."""
     values = [
@@ -38,6 +43,8 @@ def lint(rules: Sequence[Rule], fields: Mapping[str, Value], tables: Mapping[str
         if name not in used:
             yield _warning(next(iter(rows.values())).place, f"the table `{name}` is not used by any value")
     yield from _unreachable(rules)
+    for place, message in dict.fromkeys(_constants(rules, fields)):
+        yield _warning(place, message)
     for place, message in dict.fromkeys(_personal(rules, fields)):
         yield _warning(place, message)
 
@@ -47,6 +54,20 @@ def _unreachable(rules: Sequence[Rule]) -> Iterator[Problem]:
         if rule.when is None and rule.each is None and not rule.say:
             yield _warning(after.place, "no rule from here on is ever tried: the rule before it has no `when`, and no `say`")
             return
+
+
+def _constants(rules: Sequence[Rule], fields: Mapping[str, Value]) -> Iterator[tuple[Place, str]]:
+    """Constants where a path is likely meant."""
+    templates = [template for rule in rules for template in rule.say]
+    for template in templates:
+        for key in _ONE_OF_EACH_PAYLOAD:
+            if not template.keys[key].path:
+                yield template.keys[key].place, f"`{key}` is the same for every payload: write a path in braces"
+    named = [(name, value) for template in templates for name, value in (*template.keys.items(), *template.fields.items())]
+    for name, value in (*fields.items(), *named):
+        for constant, node in value.outcomes:
+            if not value.tables and isinstance(constant, str) and _LIKE_A_PATH.fullmatch(constant):
+                yield node.place, f'`{name}` is the text `{constant}`: write "{{{constant}}}" for the value of that path'
 
 
 def _personal(rules: Sequence[Rule], fields: Mapping[str, Value]) -> Iterator[tuple[Place, str]]:

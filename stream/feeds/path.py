@@ -38,6 +38,7 @@ _HEADER: Final = re.compile(r"(?<![\w.\"])header\.([A-Za-z0-9_-]+)")
 _COMPARED: Final = r"(?:==|!=|<=|>=|<|>)\s*"
 _COMPARED_WITH_KEY: Final = re.compile(_COMPARED + '"')
 _HINTS: Final = (
+    (re.compile(r"^\s*\{"), "a condition has no braces, only values have"),
     (re.compile(_COMPARED + r"-?[0-9]"), "write a number in backticks: status == `5`"),
     (re.compile(r"(?<![=!<>])=(?!=)"), "compare with =="),
     (re.compile(r"\b(?:and|or|not)\b"), "use && for and, || for or, !(...) for not"),

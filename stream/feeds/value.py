@@ -222,7 +222,11 @@ def _converted(node: Node, tables: Tables) -> Value | None:
     if "else" in read and (given != ["table"] or read["else"] != _SAME):
         node.report(("else",), f"`else` belongs to `table`, and can only be `{_SAME}`: the value itself")
         return None
-    inner = read_value(node.under("from", read["from"]), tables)
+    source = node.under("from", read["from"])
+    inner = read_value(source, tables)
+    if inner is not None and not inner.path and not isinstance(source.data, list):
+        source.error(f'must read a path: write it in braces, as in "{{{source.data}}}"')
+        return None
     if given == ["time"]:
         convert = read_time(node, read)
         if inner is None or convert is None:
@@ -287,7 +291,7 @@ def _looked_up(node: Node, inner: Value | None, tables: Tables, *, same: bool) -
             return found
         if has_default:
             return rows[DEFAULT_ROW]
-        raise UnfitError(f"the table `{name}` has no row for {described(found)}", inner.place, inner.path)
+        raise UnfitError(f"the table `{name}` has no row for {described(found)}: add one", inner.place, inner.path)
 
     outcomes = tuple((row.data, row) for row in table.values())
     reads = inner.reads if same else ()

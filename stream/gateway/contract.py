@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from stream.feeds.reading import MappedEvent, Reading, Unmapped
+from stream.feeds.reading import MAX_EVENTS, MappedEvent, Reading, Unmapped
 from stream.gateway.media_type import BATCHED, STRUCTURED, media_type
 from stream.wire.decode import Rejected, Tick, read
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 TICK: Final = ""
 """The ticket of a ``feed.tick``, which goes to every partition."""
@@ -51,34 +51,39 @@ class _NoEventError(ValueError):
 
 def read_events(body: bytes, headers: Mapping[str, str]) -> Reading:
     """All events of a payload; if one of them is invalid, the whole payload is unmapped. Never raises."""
+    events: list[MappedEvent] = []
     try:
-        values = _values(body, headers)
+        for path, value in _values(body, headers):
+            decoded = read(value)
+            if isinstance(decoded, Rejected):
+                return _unmapped(f"{decoded.reason}: {decoded.message}", f"{path}{decoded.path.removeprefix('$')}")
+            if len(events) == MAX_EVENTS:
+                return _unmapped(f"more than {MAX_EVENTS} events", path)
+            events.append(MappedEvent(TICK if isinstance(decoded, Tick) else decoded.ticket, value))
     except _NoEventError as error:
         return _unmapped(str(error), error.path)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         return _unmapped(str(error), "$")
-    events = []
-    for path, value in values:
-        decoded = read(value)
-        if isinstance(decoded, Rejected):
-            return _unmapped(f"{decoded.reason}: {decoded.message}", f"{path}{decoded.path.removeprefix('$')}")
-        events.append(MappedEvent(TICK if isinstance(decoded, Tick) else decoded.ticket, value))
     return Reading(tuple(events), None if events else "the list is empty", None)
 
 
-def _values(body: bytes, headers: Mapping[str, str]) -> list[tuple[str, bytes]]:
-    """The JSON of each event with its path. Raises _NoEventError, msgspec.DecodeError, UnicodeDecodeError, RecursionError."""
+def _values(body: bytes, headers: Mapping[str, str]) -> Iterator[tuple[str, bytes]]:
+    """Yield the JSON of each event with its path.
+
+    Raises _NoEventError, msgspec.DecodeError, UnicodeDecodeError and RecursionError.
+    """
     kind = media_type(headers)
     if kind == STRUCTURED:
-        return [_data(_cloud_event(body), "$")]
-    if kind == BATCHED:
-        return [_data(event, f"$[{number}]") for number, event in enumerate(_cloud_events(body))]
-    if "ce-specversion" in headers:
+        yield _data(_cloud_event(body), "$")
+    elif kind == BATCHED:
+        yield from (_data(event, f"$[{number}]") for number, event in enumerate(_cloud_events(body)))
+    elif "ce-specversion" in headers:
         _check_version(headers["ce-specversion"], "header.ce-specversion")
-        return [("$", body)]
-    if body.lstrip(b" \t\r\n")[:1] == b"[":
-        return [(f"$[{number}]", bytes(item)) for number, item in enumerate(_items(body))]
-    return [("$", body)]
+        yield "$", body
+    elif body.lstrip(b" \t\r\n")[:1] == b"[":
+        yield from ((f"$[{number}]", bytes(item)) for number, item in enumerate(_items(body)))
+    else:
+        yield "$", body
 
 
 def _data(event: _CloudEvent, path: str) -> tuple[str, bytes]:

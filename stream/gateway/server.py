@@ -39,6 +39,9 @@ _LINGER: Final = 1.0
 _TEXT: Final = "text/plain; charset=utf-8"
 
 log = logging.getLogger(__name__)
+_CLIENTS: Final = logging.getLogger(f"{__name__}.clients")
+"""What aiohttp logs: heads that are not HTTP, with a traceback for each. Hostile clients must not fill the log."""
+_CLIENTS.setLevel(logging.CRITICAL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +84,7 @@ class Server:
             max_headers=_LINES,
             auto_decompress=False,
             access_log=None,
+            logger=_CLIENTS,
         )
         self._runner = web.ServerRunner(self._server, shutdown_timeout=bounds.finish_seconds)
         await self._runner.setup()
@@ -94,11 +98,11 @@ class Server:
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         try:
             answer = await self._answer(request)
-        except ConnectionError:
-            raise  # the client is gone
         except Exception:  # the client must get an answer, not a closed connection
             log.exception("a request failed")
             answer = Answer(HTTPStatus.SERVICE_UNAVAILABLE, _TEXT, b"an error in breachwatch\n", (("Retry-After", "5"),))
+        if answer is None:  # the client is gone, so this is not sent
+            return web.Response()
         response = response_of(answer, "")
         if ("Connection", "close") in answer.headers:
             response.force_close()
@@ -109,9 +113,12 @@ class Server:
         except TimeoutError:  # closing would wait until the client takes the rest
             if request.transport is not None:
                 request.transport.abort()
+        except ConnectionError:
+            log.debug("a client did not wait for its answer")
         return response
 
-    async def _answer(self, request: web.BaseRequest) -> Answer:
+    async def _answer(self, request: web.BaseRequest) -> Answer | None:
+        """The answer; ``None`` if the client breaks off."""
         given = _given(request)
         if given.method in ("GET", "HEAD") and given.path in ("/healthz", "/readyz"):
             good, text = (True, "alive") if given.path == "/healthz" else self._ready()
@@ -124,13 +131,18 @@ class Server:
         try:
             async with asyncio.timeout(self._bounds.transfer_seconds):
                 await self._receive(request, body)
+            if len(body) > MAX_BODY:
+                return self._gateway.too_large(given, len(body))
+            given = given._replace(body=bytes(body))
         except TimeoutError:
             return self._gateway.slow(given, len(body))
-        except web.RequestPayloadError as error:  # the client broke off
-            raise ConnectionResetError from error
-        if len(body) > MAX_BODY:
-            return self._gateway.too_large(given, len(body))
-        return await self._gateway.answer(given._replace(body=bytes(body)))
+        except (ConnectionError, web.RequestPayloadError) as error:
+            # aiohttp keeps it with the request: what it holds on to would only be freed by the garbage collector.
+            error.__traceback__ = None
+            return None
+        finally:
+            body.clear()
+        return await self._gateway.answer(given)
 
     async def _receive(self, request: web.BaseRequest, body: bytearray) -> None:
         """Receive a body, up to a little more than the largest one. Raises RequestPayloadError."""

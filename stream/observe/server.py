@@ -12,6 +12,7 @@ What a client can use up is bounded, and no client can keep another from ``/heal
 from __future__ import annotations
 
 import asyncio
+import logging
 import socket
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -26,6 +27,8 @@ from stream.observe.pages.routes import HEALTH, METRICS, Request, Routes
 
 if TYPE_CHECKING:
     from stream.observe.pages.site import Answer
+
+log = logging.getLogger(__name__)
 
 _PAGE_THREADS: Final = 4
 _METRICS_THREADS: Final = 2
@@ -93,8 +96,11 @@ class Server:
         answer = self._routes.early(given, request.content_length if request.method == "POST" else 0)
         if answer is None:
             if request.method == "POST":
-                async with asyncio.timeout(self._bounds.transfer_seconds):
-                    given = given._replace(body=await request.read())
+                try:
+                    async with asyncio.timeout(self._bounds.transfer_seconds):
+                        given = given._replace(body=await request.read())
+                except ConnectionError:  # the client is gone, so this is not sent
+                    return web.Response()
             answer = await self._answer(given)
         response = response_of(answer, request.headers.get("Accept-Encoding", ""))
         try:
@@ -104,6 +110,8 @@ class Server:
         except TimeoutError:  # closing would wait until the client takes the rest
             if request.transport is not None:
                 request.transport.abort()
+        except ConnectionError:
+            log.debug("a client did not wait for its page")
         return response
 
     async def _answer(self, given: Request) -> Answer:

@@ -112,7 +112,10 @@ def test_what_does_not_fit_is_shown_with_the_line_of_the_mapping_and_the_path_of
 
     assert result.exit_code == 1
     unfit, skipped, summary = result.stderr.splitlines()
-    assert unfit == f"{file}[1]: does not fit: {desk}:10: the table `status` has no row for `3` (at `status` of the payload)"
+    assert (
+        unfit
+        == f"{file}[1]: does not fit: {desk}:10: the table `status` has no row for `3`: add one (at `status` of the payload)"
+    )
     assert skipped == f"{file}[2]: no event: no rule of the mapping applies to it"
     assert summary == "2 payloads: 0 events, 1 not mapped"
 

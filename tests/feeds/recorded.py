@@ -2,7 +2,8 @@
 
 A folder has the name of a shipped mapping. ``payloads/*.json`` are in the order of their arrival. Such a file is a payload, or
 a recorded request: an object with ``headers`` and ``body_text``, the exact text that is signed. ``events.jsonl`` has the events
-of all payloads, in their order. ``secret.txt`` is the secret of the signatures. ``shaped.txt`` states that the payloads are not
+of all payloads, in their order. ``secret.txt`` is the secret of the signatures. ``rt/scrip.jsonl`` is what the scrip of
+``docs/feeds/rt-scrip.pl`` sent from a Request Tracker 5.0.3. ``shaped.txt`` states that the payloads are not
 recorded but shaped by the vendor's documentation, and names it.
 """
 

@@ -11,6 +11,7 @@ import pytest
 
 from stream.feeds.mapping import load
 from stream.feeds.reading import read
+from stream.feeds.signature import SignedRequest, verify
 from stream.language.policies import load as load_policies
 from stream.sla.engine import Engine, Outcome
 from stream.sla.playback import Playback
@@ -77,6 +78,24 @@ def test_documents_of_the_api_of_django_helpdesk_give_the_expected_events() -> N
     ]
 
     assert found == [json.loads(line) for line in (folder / "pulled.jsonl").read_text("utf-8").splitlines()]
+
+
+def test_what_the_shipped_scrip_of_request_tracker_sends_is_signed_and_mapped() -> None:
+    mapping, folder = load("rt"), FOLDER / "rt"
+    assert mapping.signature is not None
+    secret = (folder / "secret.txt").read_bytes().strip()
+    found = []
+    for line in (folder / "scrip.jsonl").read_text("utf-8").splitlines():
+        request = json.loads(line)
+        raw, headers = request["body_text"].encode(), request["headers"]
+        sent = int(headers["webhook-timestamp"]) * 1_000_000
+        assert verify(mapping.signature, SignedRequest(raw, headers), [secret], sent) is None
+        reading = read(mapping, json.loads(raw), headers, sent)
+        assert reading.unmapped is None
+        found += [json.loads(event.value) for event in reading.events]
+
+    assert found == [json.loads(line) for line in (folder / "scrip-events.jsonl").read_text("utf-8").splitlines()]
+    assert {event["type"] for event in found} >= {"ticket.created", "comment.added", "ticket.deleted", "ticket.restored"}
 
 
 @pytest.mark.parametrize("system", CAPTURED)

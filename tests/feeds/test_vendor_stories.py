@@ -197,3 +197,20 @@ def test_a_field_of_your_own_that_changes_contradicts_no_event(vendor: str, tmp_
     assert any(b"emea" in event.value for event in events)
     for ticket in {event.ticket for event in events}:
         assert outcome(events, ticket)[1][Outcome.CONFLICT] == 0
+
+
+def test_an_audit_of_a_single_ticket_of_zendesk_is_not_read_as_one_without_changes() -> None:
+    change = {
+        "id": 1,
+        "type": "Change",
+        "event_type": "Change",
+        "field_name": "status",
+        "value": "open",
+        "previous_value": "new",
+    }
+    audit = {"id": 60_000, "ticket_id": 4711, "created_at": "2026-03-02T09:10:00Z", "child_events": [change]}
+
+    found = reading("zendesk", {"resource": "ticket_events", "document": audit, "lookups": {}})
+
+    assert found.unmapped is not None
+    assert "single ticket" in found.unmapped.reason

@@ -54,10 +54,12 @@ def test_the_shipped_mappings_are_named_and_have_no_problem() -> None:
         (', public: "{public}"', "", "12: events[1].say: `public` is missing: comment.added needs it"),
         (', public: "{public}"', ', publik: "{public}"', "unknown key, did you mean `public`?"),
         ("when: kind == 'change'", "when: kind == change and x", "use && for and"),
+        ("when: kind == 'change'", "when: '{kind}'", "a condition has no braces"),
         ("when: kind == 'change'", "when: 5", "must be a condition such as"),
         ("- when: kind == 'comment'\n    say:", "- when: kind == 'comment'\n    tell:", "unknown key"),
         ("- when: kind == 'comment'\n    say:", "- skip: ''\n    say:", "must have one of say"),
         ('team: "{team}"', 'team: {from: "{team}"}', "must have `from` and one of table, time, split"),
+        ('team: "{team}"', "team: {from: team, table: status}", 'must read a path: write it in braces, as in "{team}"'),
         ('team: "{team}"', 'team: {from: "{team}", table: status, time: s}', "must have `from` and one of"),
         ('team: "{team}"', 'team: {from: "{team}", split: 5}', "must be the text between two parts"),
         ('team: "{team}"', "team: []", "must be a list with at least one {when, is}"),
@@ -211,6 +213,9 @@ def test_a_mapping_extends_a_shipped_one_by_its_name(tmp_path: Path) -> None:
         ),
         ('team: "{team}"', 'team: "{ticket.subject}"', "may be free text"),
         ("events:\n", "events:\n  - skip: nothing is mapped\n", "no rule from here on is ever tried"),
+        ('ticket: "{id}"', "ticket: id", "5: warning: `ticket` is the same for every payload: write a path in braces"),
+        ('team: "{team}"', "team: group.name", '10: warning: `team` is the text `group.name`: write "{group.name}" for'),
+        ("events:\n", "fields: {contract: [{when: a, is: b.c}]}\nevents:\n", "`contract` is the text `b.c`"),
     ],
 )
 def test_what_is_allowed_and_likely_wrong_is_a_warning(tmp_path: Path, old: str, new: str, warning: str) -> None:

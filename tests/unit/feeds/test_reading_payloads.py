@@ -90,7 +90,7 @@ def test_a_value_that_the_table_lacks_is_unmapped_with_its_line_and_path(tmp_pat
     unmapped = unmapped_of(read_by(mapping_of(tmp_path), {**CHANGE, "status": 3}))
 
     assert (unmapped.line, unmapped.path) == (10, "status")
-    assert unmapped.reason == "the table `status` has no row for `3`"
+    assert unmapped.reason == "the table `status` has no row for `3`: add one"
     assert str(unmapped).startswith(f"{tmp_path}/desk.yaml:10: ")
 
 

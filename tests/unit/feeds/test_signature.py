@@ -156,6 +156,39 @@ def test_one_of_several_signatures_suffices_and_other_versions_are_passed_over()
     )
 
 
+# A vector of the reference libraries of Standard Webhooks, and what they do with changes of it.
+VECTOR = {
+    "webhook-id": "msg_p5jXN8AQM9LWM0D4loKWxJek",
+    "webhook-timestamp": "1614265330",
+    "webhook-signature": "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=",
+}
+VECTOR_SECRET = b"MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+VECTOR_BODY = b'{"test": 2432232314}'
+
+
+@pytest.mark.parametrize(
+    ("changed", "later", "expected"),
+    [
+        ({}, 0, None),
+        ({}, 300, None),
+        ({}, 301, Refusal.STALE),
+        ({}, -301, Refusal.AHEAD),
+        ({"webhook-id": "msg_other"}, 0, Refusal.WRONG),
+        ({"webhook-timestamp": "1614265331"}, 0, Refusal.WRONG),
+        ({"webhook-id": ""}, 0, Refusal.MISSING),
+        ({"webhook-signature": "v1,Ceo5qEr07ixe2NLpvHk3FH9bwy/WavXrAFQ/9tdO6mc= " + VECTOR["webhook-signature"]}, 0, None),
+        ({"webhook-signature": "v1,Ceo5qEr07ixe2NLpvHk3FH9bwy/WavXrAFQ/9tdO6mc="}, 0, Refusal.WRONG),
+        ({"webhook-signature": VECTOR["webhook-signature"].replace("v1", "v2")}, 0, Refusal.MALFORMED),
+    ],
+)
+@pytest.mark.parametrize("prefix", [b"", b"whsec_"])
+def test_the_vector_of_standard_webhooks(prefix: bytes, changed: dict[str, str], later: int, expected: str | None) -> None:
+    request = SignedRequest(VECTOR_BODY, VECTOR | changed)
+    now = (1_614_265_330 + later) * SECOND
+
+    assert verify(SCHEMES["standard-webhooks"], request, [prefix + VECTOR_SECRET], now) == expected
+
+
 @pytest.mark.parametrize(
     "signature",
     [

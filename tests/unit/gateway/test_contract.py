@@ -116,3 +116,13 @@ def test_no_body_raises(body: bytes, headers: dict[str, str]) -> None:
 
     assert reading.events == ()
     assert reading.unmapped is not None
+
+
+def test_a_payload_has_a_bounded_number_of_events() -> None:
+    many = json.dumps([event()] * 10_001).encode()
+
+    reading = read_events(many, JSON)
+
+    assert reading.unmapped is not None
+    assert reading.unmapped.reason == "more than 10000 events"
+    assert len(read_events(json.dumps([event()] * 10_000).encode(), JSON).events) == 10_000
