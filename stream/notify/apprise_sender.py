@@ -7,22 +7,32 @@ counts as failed, and its thread is left to end by itself; while ``_MOST_LEFT`` 
 from __future__ import annotations
 
 import asyncio
+import logging
+import re
 import threading
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import unquote
 
 import apprise
 
 from stream.notify.delivery import Failure
 from stream.notify.message import Status, summary
+from stream.wire.printable import printable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from stream.notify.delivery import Outgoing
 
+# Apprise logs parts of URLs, and these are secrets. What it reports of an attempt is taken from the attempt itself.
+logging.getLogger("apprise").propagate = False
+logging.getLogger("apprise").addHandler(logging.NullHandler())
+
 TIME_LIMIT: Final = 60.0
 _MOST_LEFT: Final = 3
 _LONGEST_REASON: Final = 300
+_SHORTEST_SECRET: Final = 6
+_SEPARATORS: Final = re.compile(r"[/@:?&=#]+")
 _TYPES: Final = {
     Status.NEWS: apprise.NotifyType.WARNING,
     Status.CONFIRMATION: apprise.NotifyType.WARNING,
@@ -57,6 +67,9 @@ class AppriseSender:
         """Raises AppriseError."""
         self._apprise: Final = apprise.Apprise(asset=_asset())
         self._apprise.add(service_of(url))
+        parts = {form for part in _SEPARATORS.split(url)[1:] for form in (part, unquote(part))}
+        self._secrets: Final = sorted((part for part in parts if len(part) >= _SHORTEST_SECRET), key=len, reverse=True)
+        """Every part of the URL that may be one."""
         self._time_limit: Final = time_limit
         self._left: Final[set[threading.Thread]] = set()
 
@@ -102,7 +115,12 @@ class AppriseSender:
             return Failure(f"{type(error).__name__} in Apprise")
         if accepted:
             return None
-        return Failure(" / ".join(reasons)[:_LONGEST_REASON] or "Apprise gives no reason")
+        return Failure(self._without_secrets(" / ".join(reasons))[:_LONGEST_REASON] or "Apprise gives no reason")
+
+    def _without_secrets(self, reason: str) -> str:
+        for secret in self._secrets:
+            reason = reason.replace(secret, "...")
+        return printable(reason)
 
 
 def _answer(answer: asyncio.Future[Failure | None], failure: Failure | None) -> None:

@@ -92,7 +92,8 @@ class StateTopic:
         self._reader = await self._open.enter_async_context(open_topics(self._bootstrap, self._client, [self._topic]))
         await self._reader.seek(Place.BEGIN)
         await self.catch_up()
-        self._producer = AIOKafkaProducer(**self._client, client_id="breachwatch-notify", enable_idempotence=True, acks="all")
+        # A record that is written twice does no harm.
+        self._producer = AIOKafkaProducer(**self._client, client_id="breachwatch-notify", acks="all")
         self._open.push_async_callback(self._producer.stop)
         await self._producer.start()
 

@@ -72,6 +72,9 @@ class Reading:
             client_id="breachwatch-notify",
             group_id=self.group,
             enable_auto_commit=False,
+            # The shortest that brokers allow by default: nothing here blocks the event loop.
+            session_timeout_ms=6_000,
+            heartbeat_interval_ms=2_000,
             isolation_level="read_committed",
             # Only where what was committed is not there any more: what is left is read.
             auto_offset_reset="earliest",
@@ -127,11 +130,22 @@ class Pipeline(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka shi
         finally:
             self.ready = False
             stop.cancel()
-            for task in filter(None, (self._fetch, self._attempt)):
-                task.cancel()
-            self._fetch = self._attempt = None
+            await self._end_tasks()
             await self._consumer.stop()
-            self._queue.drop({entry.position.partition for entry in self._queue.waiting} | set(self._queue.finished()))
+            self._queue.drop(self._queue.finished().keys())
+
+    async def _end_tasks(self) -> None:
+        """End what is under way. An attempt may end by itself, because nobody knows what a receiver makes of half of one."""
+        if self._fetch is not None:
+            self._fetch.cancel()
+        if self._attempt is not None:
+            _, unfinished = await asyncio.wait({self._attempt}, timeout=_LONGEST_LEAVING)
+            for task in unfinished:
+                task.cancel()
+            (result,) = await asyncio.gather(self._attempt, return_exceptions=True)
+            if isinstance(result, Exception):
+                log.error("%s: an attempt failed unforeseen", self.name, exc_info=result)
+        self._fetch = self._attempt = None
 
     async def on_partitions_revoked(self, revoked: Collection[TopicPartition]) -> None:
         self.ready = False

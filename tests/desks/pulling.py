@@ -77,14 +77,6 @@ def gateway(broker: str, topics: Topics, folder: Path, port: int, *, feed: str, 
     return Command(folder, "gateway", *source, *target, *where, DESK_SECRET=secret)
 
 
-def written_back(broker: str, topics: Topics, folder: Path, desk: str, password: str) -> Command:
-    """Writes into a helpdesk what the worker has found. ``desk``: the text of the file of the desk."""
-    file = folder / "desk.yaml"
-    file.write_text(desk, "utf-8")
-    target = ["--broker", broker, "--topic-prefix", topics.prefix, "--desks", str(file), "--write"]
-    return Command(folder, "writeback", *target, "--coalesce", "200ms", "--listen", "127.0.0.1:0", DESK_PASSWORD=password)
-
-
 def published(broker: str, topics: Topics, ticket: str) -> list[dict[str, Any]]:
     """The events of a ticket on the topic of ticket events."""
     return [value for value in _values(broker, topics.events) if value.get("ticket") == ticket]

@@ -1,13 +1,16 @@
-"""A real django-helpdesk, by push and by pull at once, into a real broker, whose worker finds the breach."""
+"""A real django-helpdesk from end to end: by push and by pull at once into a real broker, whose worker finds the breach; a
+receiver is notified, and the ticket is marked in the helpdesk."""
 
 from __future__ import annotations
 
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 from stream.sla.effects import Kind
 from tests.broker.running import Worker, all_committed, dead_letters, effects, read, until
+from tests.broker.test_notify import SECRET, Receiver
 from tests.desks.helpdesk import Helpdesk
-from tests.desks.pulling import Command, gateway, published, puller, ticks, written_back
+from tests.desks.pulling import Command, gateway, published, puller, ticks
 from tests.desks.running import free_port
 
 if TYPE_CHECKING:
@@ -27,36 +30,41 @@ policies:
       - metric: resolution
         target: 1d
 """
-_TOKEN = "a-token-of-the-desk-0001"
-_FEED = "=django-helpdesk"
-_DESK = """
+_RULES = """
+destinations:
+  pager: {{webhook: "{url}/pager", secrets: env:HOOK_SECRET}}
+routes:
+  - when: {{type: commitment.breached}}
+    to: pager
+"""
+_WRITTEN = """
 desk: helpdesk
 system: django-helpdesk
-url: URL
-login: {basic: {user: breachwatch, password: env:DESK_PASSWORD}}
-tickets: django-helpdesk/{id}
-rate: 6000
+url: {url}
+login: {{basic: {{user: breachwatch, password: env:DESK_PASSWORD}}}}
+tickets: django-helpdesk/{{id}}
 write:
-  - {field: custom_sla_state, value: state}
-  - {field: custom_sla_due, value: due}
+  - {{field: custom_sla_state, value: state}}
 """
+_TOKEN = "a-token-of-the-desk-0001"
+_LOGIN = "breachwatch:breachwatch-password-1"
+_FEED = "=django-helpdesk"
 
 
 def test_what_a_desk_sends_and_what_its_api_knows_are_one_feed(broker: str, topics: Topics, tmp_path: Path) -> None:
     (tmp_path / "policy.yaml").write_text(_POLICY, "utf-8")
     port = free_port()
 
-    def marked(desk: Helpdesk, number: int, state: str) -> bool:
-        return bool(desk.as_user("ines")("GET", f"/tickets/{number}/")["custom_sla_state"] == state)
-
     def follow(desk: Helpdesk) -> Command:
-        return puller(broker, topics, tmp_path, feed="desk" + _FEED, url=desk.url, login="breachwatch:breachwatch-password-1")
+        return puller(broker, topics, tmp_path, feed="desk" + _FEED, url=desk.url, login=_LOGIN)
 
     with (
+        closing(Receiver()) as pager,
         Worker(broker, topics, tmp_path) as worker,
         gateway(broker, topics, tmp_path, port, feed="push" + _FEED, secret=_TOKEN) as receiver,
         Helpdesk(tmp_path / "desk", f"http://127.0.0.1:{port}/feeds/push/{_TOKEN}") as desk,
-        written_back(broker, topics, tmp_path, _DESK.replace("URL", desk.url), "breachwatch-password-1") as writer,
+        _notify(broker, topics, tmp_path, pager.url) as notify,
+        _writeback(broker, topics, tmp_path, desk.url) as writeback,
     ):
         worker.ready()
         receiver.writes("ready: feeds push")
@@ -68,15 +76,14 @@ def test_what_a_desk_sends_and_what_its_api_knows_are_one_feed(broker: str, topi
             number = desk.newest()
             ticket = f"django-helpdesk/{number}"
             until(lambda: _kinds(broker, topics, Kind.BREACHED), f"the breach\n{first.output}\n{receiver.output}", worker)
-
-            until(lambda: marked(desk, number, "overdue"), f"the ticket says so\n{writer.output}", worker)
+            until(lambda: pager.ids("pager"), f"the message to the pager\n{notify.output}", worker)
+            until(lambda: _state(desk, number) == "overdue", f"the mark in the helpdesk\n{writeback.output}", worker)
 
             # The puller dies. What the desk sends meanwhile comes by push. What it does not send is found by the next puller.
             first.kill()
         agent, ines = desk.browser("ines"), desk.as_user("ines")
         agent.update(number, comment="Please clean the roller.")
         until(lambda: _kinds(broker, topics, Kind.MET_LATE), f"the late answer, by push\n{receiver.output}", worker)
-        until(lambda: marked(desk, number, "running"), f"only the resolution is open now\n{writer.output}", worker)
         ines("PATCH", f"/tickets/{number}/", {"priority": 1})
         other = ines(
             "POST", "/tickets/",
@@ -97,14 +104,37 @@ def test_what_a_desk_sends_and_what_its_api_knows_are_one_feed(broker: str, topi
             assert second.stop() == 0
         until(lambda: all_committed(broker, topics), "the worker has read everything", worker)
 
-    (breach,) = [each for each in effects(broker, topics) if each.effect.kind is Kind.BREACHED]
-    assert (breach.effect.ticket, breach.effect.commitment, breach.effect.late) == (ticket, "first_response", False)
+    every = [each.effect for each in effects(broker, topics)]
+    breaches = [effect for effect in every if effect.kind is Kind.BREACHED]
+    # What arrives by the slower way may show more of the ticket: then the breach is restated, and still one stands.
+    (breach,) = [effect for effect in breaches if effect.id not in {other.retracts for other in every}]
+    assert (breach.ticket, breach.commitment, breaches[0].late) == (ticket, "first_response", False)
+    assert pager.ids("pager")[0] == breaches[0].id
     answers = {event["id"] for event in published(broker, topics, ticket) if event["type"] == "comment.added"}
     assert len(answers) == 1, "the answer has the same id by push and by pull"
     contradictions = [letter.value for letter in dead_letters(broker, topics)]
     assert contradictions == [], f"against {published(broker, topics, ticket)}"
     assert read(broker, topics.feed_rejected) == []
     assert ticks(broker, topics)[-1]["state"] == "ended"
+
+
+def _notify(broker: str, topics: Topics, folder: Path, url: str) -> Command:
+    rules = folder / "notify.yaml"
+    rules.write_text(_RULES.format(url=url), "utf-8")
+    target = ["--broker", broker, "--topic-prefix", topics.prefix, "--begin", "2026-01-01T00:00:00Z", "--port", "0"]
+    return Command(folder, "notify", "run", "--rules", str(rules), *target, HOOK_SECRET=SECRET)
+
+
+def _writeback(broker: str, topics: Topics, folder: Path, url: str) -> Command:
+    desks = folder / "desk.yaml"
+    desks.write_text(_WRITTEN.format(url=url), "utf-8")
+    target = ["--broker", broker, "--topic-prefix", topics.prefix, "--listen", "127.0.0.1:0"]
+    options = ["--desks", str(desks), "--write", "--coalesce", "200ms"]
+    return Command(folder, "writeback", *options, *target, DESK_PASSWORD=_LOGIN.partition(":")[2])
+
+
+def _state(desk: Helpdesk, ticket: int) -> str:
+    return str(desk.as_user("ines")("GET", f"/tickets/{ticket}/")["custom_sla_state"])
 
 
 def _kinds(broker: str, topics: Topics, kind: Kind) -> bool:

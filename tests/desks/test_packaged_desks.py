@@ -104,7 +104,11 @@ def test_request_tracker_a_line_is_down_and_two_tickets_are_one(broker: str, top
     assert ("ticket.changed", {"priority": "90"}) in facts
     assert ("ticket.changed", {"contract": "gold"}) in facts
     assert [public for kind, public in facts if kind == "comment.added"] == [False, True, True]
-    assert [fields["status"] for kind, fields in facts if kind == "ticket.changed" and "status" in fields] == ["solved", "open"]
+    assert [fields["status"] for kind, fields in facts if kind == "ticket.changed" and "status" in fields] == [
+        "open",
+        "solved",
+        "open",
+    ]
     assert ("ticket.merged", f"rt/{line}") in _facts(broker, topics, f"rt/{again}")
     assert [letter.value for letter in dead_letters(broker, topics)] == []
 

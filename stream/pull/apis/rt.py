@@ -33,8 +33,9 @@ if TYPE_CHECKING:
 
 _SIZE: Final = 100
 """The most rows of a page that RT allows."""
-_MOST_HIDDEN: Final = 100
-"""Pages at the end without a visible transaction, after which the account is taken to see none."""
+_LAST_PAGES: Final = 5
+"""So many pages from the end are asked for a transaction that the account may see. One that more than 500 others follow, which
+the account may not see, waits for the next that it may see."""
 _FIELDS: Final = "Type,Field,OldValue,NewValue,Creator,Created,ObjectId"
 _SYSTEM: Final = "RT_System"
 _NOBODY: Final = "6"
@@ -79,21 +80,19 @@ class _Transactions:
 
     async def _newest(self, begin: Mapping[str, Any]) -> int:
         """The id of the newest transaction that the account may see; 0: there is none."""
-        for page in range(1, _MOST_HIDDEN + 1):
-            if rows := await self._rows([_TICKETS, begin], "DESC", page, size=_SIZE if page > 1 else 20):
+        for page in range(1, _LAST_PAGES + 1):
+            if rows := await self._rows([_TICKETS, begin], "DESC", page):
                 return int(rows[0]["id"])
-            if page == 1:
-                continue
         return 0
 
-    async def _rows(self, query: Sequence[Mapping[str, Any]], order: str, page: int = 1, size: int = _SIZE) -> list[_Row]:
+    async def _rows(self, query: Sequence[Mapping[str, Any]], order: str, page: int = 1) -> list[_Row]:
         text = orjson.dumps(query).decode()
         asked: dict[str, str | int] = {
             "query": text,
             "orderby": "id",
             "order": order,
             "page": page,
-            "per_page": size,
+            "per_page": _SIZE,
             "fields": _FIELDS,
         }
         answer = await self._client.get("/REST/2.0/transactions", asked)

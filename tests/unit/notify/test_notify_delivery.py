@@ -211,12 +211,22 @@ def test_a_service_that_hangs_counts_as_failed_and_takes_a_bounded_number_of_thr
     assert len(receiver.requests) <= 3
 
 
-def test_a_url_that_apprise_does_not_understand_is_an_error_without_the_url() -> None:
-    with pytest.raises(AppriseError) as error:
-        service_of("slack://only-one-secret")
+def test_a_url_that_apprise_does_not_understand_is_an_error_without_the_url(capfd: pytest.CaptureFixture[str]) -> None:
+    for url in ("slack://only-one-secret", "slack://onesecret/another-secret/third-secret", "msteams://a-secret"):
+        with pytest.raises(AppriseError) as error:
+            service_of(url)
 
-    assert "slack://" in str(error.value)
-    assert "only-one-secret" not in str(error.value)
+        assert url.partition("://")[0] in str(error.value)
+        assert "secret" not in str(error.value)
+    assert "secret" not in "".join(capfd.readouterr())
+
+
+def test_the_reason_of_a_failure_has_no_part_of_the_url() -> None:
+    sender = AppriseSender("json://user:some%2Fsecret@127.0.0.1:1/token-of-somebody")
+
+    assert sender._without_secrets("cannot post to some/secret or some%2Fsecret as token-of-somebody\n") == (
+        "cannot post to ... or ... as ...\\n"
+    )
 
 
 class Scripted:

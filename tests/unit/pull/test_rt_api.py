@@ -130,11 +130,12 @@ def test_the_newest_visible_transaction_may_be_behind_hidden_ones() -> None:
     assert [document.id for document in _read(api)] == [str(first)]
 
 
-def test_an_account_that_sees_nothing_ends_the_pass() -> None:
+def test_a_pass_in_which_nothing_is_seen_asks_little() -> None:
     api = FakeRT()
     api.hidden = {api.transaction(1, "Comment") for _ in range(30)}
 
     assert _read(api) == []
+    assert len(api.asked) == 5
 
 
 def test_a_pass_begins_at_an_instant_in_the_form_that_rt_compares() -> None:
