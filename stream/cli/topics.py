@@ -147,7 +147,7 @@ def _report(broker: str, topics: Topics, partitions: int) -> None:
     for problem in (*problems, *of_optional):
         click.echo(problem, err=True)
     for name in missing:
-        click.echo(f"note: there is no topic {name}, which only feeds need: `breachwatch topics create` creates it", err=True)
+        click.echo(f"note: there is no topic {name}, which no worker needs: `breachwatch topics create` creates it", err=True)
     if problems or of_optional:
         raise click.exceptions.Exit(1)
     each = f"{partitions} partition{'s' if partitions > 1 else ''} each, and one of {topics.policies}"

@@ -122,10 +122,6 @@ async def follow(source: Source, since: int | None, interval: float, target: Tar
             ticking = asyncio.create_task(standing.run())
             try:
                 await Following(interval, one_pass, connect, standing).run()
-            except asyncio.CancelledError:
-                # Not when another has taken over: the feed goes on.
-                await standing.ended()
-                raise
             finally:
                 ticking.cancel()
                 with suppress(asyncio.CancelledError):

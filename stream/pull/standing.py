@@ -5,8 +5,8 @@
 | ``complete`` | a pass has read everything to its end |
 | ``unreachable`` | the helpdesk did not answer in the newest pass |
 | ``lagging`` | a pass failed for another reason, or takes longer than three intervals: the helpdesk may have newer events |
-| ``ended`` | the puller stops in order |
 
+A puller that stops states nothing: until it is back, its feed is silent. ``ended`` is for operators who give a feed up.
 The instant of every tick is that of the newest complete pass, less the longest look-back. Before the first there are no ticks.
 """
 
@@ -68,10 +68,6 @@ class Standing:
                 await self._tick(FeedState.LAGGING if slow else self._state)
             except KafkaError as error:
                 _log.info("Kafka: %s; the next tick is due in %.0f s", error, EVERY)
-
-    async def ended(self) -> None:
-        """Nobody reads the feed to its end any more."""
-        await self._tick(FeedState.ENDED)
 
     async def _tick(self, state: FeedState) -> None:
         if self._complete_to is not None:

@@ -285,7 +285,7 @@ def test_the_commands_create_and_check_print_their_results_and_set_the_exit_code
 
     assert (before.exit_code, before.output.count("is missing")) == (1, 6)
     optional = Topics("cli", prefix="cli.").optional_specs()
-    assert before.output.count("only feeds need") == len(optional)
+    assert before.output.count("no worker needs") == len(optional)
     assert (made.exit_code, made.output.count("created ")) == (0, 6 + len(optional))
     assert (after.exit_code, after.output) == (
         0,
@@ -293,7 +293,7 @@ def test_the_commands_create_and_check_print_their_results_and_set_the_exit_code
     )
 
 
-def test_a_topic_that_only_feeds_need_may_be_missing_but_not_be_wrong(broker: str) -> None:
+def test_a_topic_that_no_worker_needs_may_be_missing_but_not_be_wrong(broker: str) -> None:
     topics = Topics("feeds", prefix="feeds.")
     where = ["--broker", broker, "--app-id", "feeds", "--topic-prefix", "feeds.", "--partitions", "1"]
     for spec in topics.specs():

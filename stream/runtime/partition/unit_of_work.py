@@ -382,7 +382,8 @@ class UnitOfWork:
 
     def _tick(self, tick: Tick) -> None:
         self._shard.advance_watermark(tick.at)
-        if self._feeds.tick(tick.source, tick.at, tick.state, self._shard.watermark if self._clock_is_feed else self._clock):
+        clock = self._shard.watermark if self._clock_is_feed else self._clock
+        if self._feeds.tick(tick.source, tick.at, tick.state, clock) or tick.at >= self._stale_from:
             self._find_stale(self._reached())
         self.events["feed.tick", "applied"] += 1
 

@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+import pytest
 from aiokafka import ConsumerRecord
 
 from stream.runtime.kafka.positions import Batch
@@ -172,10 +173,11 @@ def test_where_the_feed_is_the_clock_its_own_ticks_let_nothing_be_doubted(tmp_pa
     run(story())
 
 
-def test_where_the_feed_is_the_clock_another_source_lets_time_pass(tmp_path: Path) -> None:
+@pytest.mark.parametrize("state", [COMPLETE, None])
+def test_where_the_feed_is_the_clock_another_source_lets_time_pass(tmp_path: Path, state: FeedState | None) -> None:
     async def story() -> None:
         fed = Fed(tmp_path, clock="event")
-        fed.take(_created("d/1", START), tick(0), tick(0, LAGGING), tick(2 * HOUR, source="billing"))
+        fed.take(_created("d/1", START), tick(0), tick(0, LAGGING), tick(2 * HOUR, state, source="billing"))
         assert fed.lines() == MARKED
         assert fed.take(tick(HOUR)).lines() == MARKED + CONFIRMED
 
