@@ -53,7 +53,7 @@ _REBALANCE_MS: Final = 90_000
 """More than a request may take that is being answered when partitions are moved."""
 _MAX_RECORDS: Final = 2_000
 _OPEN_KEPT: Final = 12
-"""Times as long as others are records kept on which something is open. Of a breach that ended with a merge, no effect states it."""
+"""A record on which something is open is kept so many times as long. No effect states that a breach ended with a merge."""
 _SAVED_TOGETHER: Final = 500
 _CLIENT: Final = "breachwatch-writeback"
 _SUPERSEDED: Final = (CommitFailedError, IllegalStateError, RebalanceInProgressError, UnknownMemberIdError)
