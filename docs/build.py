@@ -24,6 +24,8 @@ from stream.notify.settings import NotifySettings
 from stream.observe.metrics.catalogue import CATALOGUE
 from stream.observe.metrics.gateway_metrics import GATEWAY_CATALOGUE
 from stream.observe.metrics.notify_catalogue import NOTIFY_CATALOGUE
+from stream.pull.settings import TABLE as PULL_TABLE
+from stream.pull.settings import PullSettings
 from stream.runtime.settings import ENTRIES, flag, variable
 from stream.runtime.table_settings import entries
 from stream.runtime.table_settings import variable as table_variable
@@ -116,6 +118,16 @@ In the environment, they are pairs such as `desk=zendesk`, separated by commas:
 |---|---|---|---|---|
 """
 
+_PULL_SETTINGS: Final = """
+## Pull
+
+The settings of [`breachwatch pull`](../guides/pull.md), below `[pull]` in the file.
+It also takes `broker`, `topic_prefix`, `log_format`, `tls`, `ssl_*` and `sasl_*` from above.
+
+| key | flag | variable | default | meaning |
+|---|---|---|---|---|
+"""
+
 _GATEWAY_METRICS: Final = """\
 ## Gateway
 
@@ -159,6 +171,7 @@ def settings_page() -> str:
         default = "required" if entry.default is None else f"`{entry.default}`" if entry.default else "none"
         rows.append(f"| `{name}` | `{flag(name)}` | `{variable(name)}` | {default} | {_cell(entry.help)} |\n")
     rows += [_GATEWAY_SETTINGS, *_table_rows(TABLE, GatewaySettings)]
+    rows += [_PULL_SETTINGS, *_table_rows(PULL_TABLE, PullSettings)]
     rows += [_WRITEBACK_SETTINGS, *_table_rows(WRITEBACK_TABLE, WritebackSettings)]
     rows += [_NOTIFY_SETTINGS, *_table_rows(NOTIFY_TABLE, NotifySettings)]
     return _SETTINGS + "".join(rows)
