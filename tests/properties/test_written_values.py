@@ -41,7 +41,7 @@ def written(consumer: Consumer) -> dict[Name, Any]:
     return {name: value for name, value in values(record).items() if name not in OF_THE_NEWEST}
 
 
-@settings(max_examples=examples(80), deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(POLICY_SETS, EVENTS, st.data())
 def test_any_order_of_events_ends_in_the_same_values(policies: PolicySet, events: list[Event], data: st.DataObject) -> None:
     until = data.draw(st.integers(START, HORIZON))
@@ -50,7 +50,7 @@ def test_any_order_of_events_ends_in_the_same_values(policies: PolicySet, events
     assert written(shuffled) == written(consumed(policies, sorted(events, key=lambda event: event.key), until))
 
 
-@settings(max_examples=examples(80), deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(POLICY_SETS, EVENTS, st.integers(START, HORIZON))
 def test_the_next_deadline_is_that_of_the_state(policies: PolicySet, events: list[Event], until: int) -> None:
     consumer = consumed(policies, sorted(events, key=lambda event: event.key), until)
@@ -60,5 +60,3 @@ def test_the_next_deadline_is_that_of_the_state(policies: PolicySet, events: lis
     state = list(open_commitments(codec.decode(consumer.state)))
     dues = [each.due_at for each in state if each.due_at is not None and each.state != "breached"]
     assert found[Name.DUE] == min(dues, default=None)
-    # No effect states that a breached commitment ends with a merge, a deletion or a cancellation, so it stays overdue.
-    assert found[Name.OVERDUE] or not any(each.state == "breached" for each in state)
