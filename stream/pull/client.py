@@ -32,6 +32,8 @@ import aiohttp
 import orjson
 from yarl import URL
 
+from stream.wire.printable import printable
+
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
@@ -215,10 +217,12 @@ class Client:
         if status in (404, 410):
             raise MissingError(f"{shown}: {status}: there is nothing at this address")
         if status < 400:
-            raise RefusedError(f"{shown}: {status}: the API is at {answer.location or 'another address'}: set --url to it")
+            raise RefusedError(
+                f"{shown}: {status}: the API is at {printable(answer.location) or 'another address'}: set --url to it"
+            )
         if status < 500 and status not in _PASSING:
             text = " ".join(answer.body[: _QUOTED * 4].decode("utf-8", "replace").split())[:_QUOTED]
-            raise RefusedError(f"{shown}: {status}: {text}")
+            raise RefusedError(f"{shown}: {status}: {printable(text)}")
         wait = retry_after(answer.retry_after, time.time())
         if wait is None:
             return f"status {status}", self._patience.pause(attempt)
