@@ -18,20 +18,20 @@ from aiokafka import AIOKafkaProducer
 from prometheus_server import serving, wait_until
 
 from stream.demo.command import write_policy
-from stream.demo.feed import feed
+from stream.demo.feed import START, FeedRecord, feed
 from stream.demo.traffic import PARTITIONS
 from stream.demo.worker import workers_running
 from stream.devkafka.broker import Broker
 from stream.language.policies import load
 from stream.runtime.kafka.topic_admin import create
 from stream.runtime.kafka.topics import Topics
+from stream.sla.feed_state import FeedState
+from stream.wire.effect import encode_tick
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from prometheus_server import Prometheus
-
-    from stream.demo.feed import FeedRecord
 
 ROOT: Final = Path(__file__).parents[2]
 _DONE: Final = "sum(sla_events_total) > 0 and sum(sla_committed_lag_records) == 0"
@@ -52,7 +52,9 @@ def scraped_run(seconds: float) -> Iterator[Prometheus]:
             "CLOCK": "event",
         }
         with workers_running(folder, settings, 1) as [worker], _prometheus(folder, [f"127.0.0.1:{worker.port}"]) as prometheus:
-            records = feed(load([policy]).calendars["batoi-office"])
+            # The feed of the demo is not watched. Another source is, so that the panels of feeds have something to show.
+            watched = FeedRecord(START, b"", encode_tick("shop", START, FeedState.COMPLETE), everywhere=True)
+            records = [watched, *feed(load([policy]).calendars["batoi-office"])]
             asyncio.run(_publish(broker.bootstrap, topics.events, records, seconds))
             # Five good scrapes in a row: on a busy machine one may come too late, and leaves a gap.
             wait_until(lambda: prometheus.number(f"{_DONE} and min(min_over_time(up[5s])) == 1") is not None)

@@ -10,31 +10,45 @@ import click
 
 from stream import __version__
 
-COMMANDS: Final = {
-    "worker": ("stream.cli.worker", "Run a worker: ticket events in, breaches and escalations out."),
-    "demo": ("stream.demo.command", "Show everything at work on an embedded Kafka broker."),
-    "broker": ("stream.cli.broker", "Run an embedded Apache Kafka broker without Docker or Java."),
-    "topics": ("stream.cli.topics", "Create or check the topics."),
-    "pull": ("stream.cli.pull", "Pull ticket events from the API of a helpdesk, once or again and again."),
-    "publish": ("stream.cli.publish", "Publish ticket events from a file of JSON lines."),
-    "gateway": ("stream.cli.gateway", "Receive what helpdesks send over HTTP, and publish it as ticket events."),
-    "replay": ("stream.cli.replay", "Run the engine over a file and print the effects as JSON lines, without a broker."),
-    "import": ("stream.cli.import_log", "Convert the exported status log of a helpdesk to ticket events."),
-    "feed": ("stream.cli.feed", "List, check and try the mappings of helpdesk payloads to ticket events."),
-    "check": ("stream.cli.check", "Check policy files and list every problem with its file and line."),
-    "diff": ("stream.cli.diff", "Compare policy files: what a change does, and what may be wrong with it."),
-    "deploy": ("stream.cli.deploy", "Put policies in force while tickets are open; undo or rejudge."),
-    "test": ("stream.cli.test", "Run stories, the tests of a policy."),
-    "policies": ("stream.cli.policies", "List or show the policies that ship with breachwatch."),
-    "init": ("stream.cli.init", "Write the files of a first project: settings, a policy, and a story that tests it."),
-    "calendar": ("stream.cli.calendar", "Query a calendar: due times, elapsed time, opening hours."),
-    "explain": ("stream.cli.explain", "Explain the deadlines of a ticket: which time counted, and why."),
-    "writeback": ("stream.cli.writeback", "Write deadlines, breaches and escalations into the helpdesk."),
-    "watch": ("stream.cli.watch", "Show breaches, escalations and other effects as they are published."),
-    "rejected": ("stream.cli.rejected", "List, show and republish the records that workers have rejected."),
-    "notify": ("stream.cli.notify", "Inform people and other programs of breaches, warnings and escalations."),
+_Entry = tuple[str, str]
+
+GROUPS: Final[dict[str, dict[str, _Entry]]] = {
+    "Detect breaches": {
+        "worker": ("stream.cli.worker", "Run a worker: ticket events in, breaches and escalations out."),
+        "topics": ("stream.cli.topics", "Create or check the topics."),
+        "broker": ("stream.cli.broker", "Run an embedded Apache Kafka broker without Docker or Java."),
+        "demo": ("stream.demo.command", "Show everything at work on an embedded Kafka broker."),
+    },
+    "Write policies": {
+        "init": ("stream.cli.init", "Write the files of a first project: settings, a policy, and a story that tests it."),
+        "check": ("stream.cli.check", "Check policy files and list every problem with its file and line."),
+        "test": ("stream.cli.test", "Run stories, the tests of a policy."),
+        "policies": ("stream.cli.policies", "List or show the policies that ship with breachwatch."),
+        "calendar": ("stream.cli.calendar", "Query a calendar: due times, elapsed time, opening hours."),
+        "diff": ("stream.cli.diff", "Compare policy files: what a change does, and what may be wrong with it."),
+        "deploy": ("stream.cli.deploy", "Put policies in force while tickets are open; undo or rejudge."),
+    },
+    "Bring events in": {
+        "feed": ("stream.cli.feed", "List, check and try the mappings of helpdesk payloads to ticket events."),
+        "gateway": ("stream.cli.gateway", "Receive what helpdesks send over HTTP, and publish it as ticket events."),
+        "pull": ("stream.cli.pull", "Pull ticket events from the API of a helpdesk, once or again and again."),
+        "publish": ("stream.cli.publish", "Publish ticket events from a file of JSON lines."),
+        "import": ("stream.cli.import_log", "Convert the exported status log of a helpdesk to ticket events."),
+    },
+    "Let people know": {
+        "watch": ("stream.cli.watch", "Show breaches, escalations and other effects as they are published."),
+        "notify": ("stream.cli.notify", "Inform people and other programs of breaches, warnings and escalations."),
+        "writeback": ("stream.cli.writeback", "Write deadlines, breaches and escalations into the helpdesk."),
+        "rejected": ("stream.cli.rejected", "List, show and republish the records that workers have rejected."),
+    },
+    "Look into a deadline": {
+        "explain": ("stream.cli.explain", "Explain the deadlines of a ticket: which time counted, and why."),
+        "replay": ("stream.cli.replay", "Run the engine over a file and print the effects as JSON lines, without a broker."),
+    },
 }
-"""Name to (module with an attribute ``command``, help line)."""
+"""Heading to the commands below it: name to (module with an attribute ``command``, help line)."""
+
+COMMANDS: Final = {name: entry for group in GROUPS.values() for name, entry in group.items()}
 
 
 _VERSION_HELP: Final = "Show the version, and the releases of the time zone and holiday data, and exit."
@@ -59,8 +73,9 @@ class _Lazy(click.Group):
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+        for heading, commands in GROUPS.items():
+            with formatter.section(heading):
+                formatter.write_dl([(name, text) for name, (_, text) in commands.items()])
 
 
 def _show_version(context: click.Context, _option: click.Parameter, wanted: bool) -> None:

@@ -7,26 +7,27 @@ Nothing here raises for what a payload contains.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import msgspec
 
+from stream.feeds.event import EVENT_PATH, compute, compute_fields, unfit
 from stream.feeds.mapping import Otherwise
 from stream.feeds.place import UnfitError
-from stream.feeds.rule import WITH_FIELDS
-from stream.feeds.value import as_text, described
+from stream.feeds.scalar import described
 from stream.wire.decode import Rejected
 from stream.wire.decode import read as decode
 from stream.wire.instants import format_instant
 from stream.wire.ticket_event import Incoming
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from stream.feeds.mapping import FeedMapping
     from stream.feeds.path import Scope
+    from stream.feeds.place import Place
     from stream.feeds.rule import EventTemplate, Rule
-    from stream.feeds.value import Value
     from stream.sla.event_order import Order
     from stream.sla.events import Event
 
@@ -40,7 +41,6 @@ _ENDS: Final = frozenset({"ticket.merged", "ticket.deleted"})
 _NOT_USED: Final = "-"
 """The id of an event that is only looked at for its ticket and its time."""
 _ITEM: Final = re.compile(r"\bitem\b")
-_EVENT_PATH: Final = re.compile(r"\$\.(\w+)(?:\.(\w+))?")
 
 
 class MappedEvent(msgspec.Struct, frozen=True, gc=False):
@@ -175,19 +175,17 @@ def _element_path(rule: Rule, index: int, path: str) -> str:
 def _add(found: _Found, template: EventTemplate, scope: Scope) -> None:
     """Compute an event and add it. A ``ticket.changed`` without a field states nothing, and is left out."""
     mapping = found.mapping
-    wire = _wire(template, mapping.source, scope)
+    wire = compute(template, mapping.source, scope)
     states_nothing = template.type == "ticket.changed" and not wire["fields"]
     if states_nothing and not mapping.fields:
         return
     if states_nothing:
         wire["id"] = _NOT_USED
-    try:
-        value = msgspec.json.encode(wire)
-    except (UnicodeEncodeError, OverflowError) as error:
-        raise UnfitError("a value is not valid Unicode text", template.place, "") from error
+    value = _encode(wire, template.place)
     decoded = decode(value)
-    if not isinstance(decoded, Incoming):
-        raise _unfit(template, decoded, wire)
+    if isinstance(decoded, Rejected):
+        raise unfit(template, decoded, wire)
+    assert isinstance(decoded, Incoming), "no rule has the type feed.tick"
     ticket, event = decoded.ticket, decoded.event
     if not states_nothing:
         identity = (ticket, event.id, event.seq)
@@ -198,7 +196,7 @@ def _add(found: _Found, template: EventTemplate, scope: Scope) -> None:
         if len(found.events) > MAX_EVENTS:
             raise UnfitError(f"the payload has more than {MAX_EVENTS} events", template.place, "")
     if mapping.fields and event.type not in _ENDS and event.at >= found.shown.get(ticket, (0,))[0]:
-        found.shown[ticket] = (event.at, _fields(mapping.fields, scope))
+        found.shown[ticket] = (event.at, compute_fields(mapping.fields, scope))
 
 
 def _add_fields(found: _Found, ticket: str, at: int, fields: dict[str, Any]) -> None:
@@ -206,96 +204,22 @@ def _add_fields(found: _Found, ticket: str, at: int, fields: dict[str, Any]) -> 
 
     So it is the same event from each payload that shows the same values at the same time, and never another one of the same id.
     """
-    when = format_instant(at)
-    digest = blake2b(msgspec.json.encode(fields, order="deterministic"), digest_size=8).hexdigest()
+    when, first = format_instant(at), next(iter(found.mapping.fields.values()))
+    digest = blake2b(_encode(fields, first.place), digest_size=8).hexdigest()
     wire = {"type": "ticket.changed", "source": found.mapping.source, "ticket": ticket, "at": when}
-    value = msgspec.json.encode({**wire, "id": f"fields/{when}/{digest}", "fields": fields})
+    value = _encode({**wire, "id": f"fields/{when}/{digest}", "fields": fields}, first.place)
     decoded = decode(value)
-    if not isinstance(decoded, Incoming):
-        named = _EVENT_PATH.match(decoded.path) if isinstance(decoded, Rejected) else None
-        first = found.mapping.fields.get(named[2] if named else "") or next(iter(found.mapping.fields.values()))
-        message = decoded.message if isinstance(decoded, Rejected) else ""
-        raise UnfitError(f"`fields` is not valid: {message}", first.place, first.path)
+    if isinstance(decoded, Rejected):
+        named = EVENT_PATH.match(decoded.path)
+        wrong = found.mapping.fields.get(named[2] if named else "", first)
+        raise UnfitError(f"`fields` is not valid: {decoded.message}", wrong.place, wrong.path)
+    assert isinstance(decoded, Incoming)
     found.events[ticket, decoded.event.id, 0] = (decoded.event, MappedEvent(ticket, value))
 
 
-def _wire(template: EventTemplate, source: str, scope: Scope) -> dict[str, Any]:
-    """The event as the contract has it."""
-    wire: dict[str, Any] = {"type": template.type, "source": source}
-    for key, value in template.keys.items():
-        found = value.compute(scope)
-        if type(found) is str and key != "seq":
-            if found:
-                wire[key] = found
-        elif found is not None:
-            wire[key] = found if key in _TYPED else _CONVERSIONS.get(key, _identifier)(found, value)
-    for key in _NUMBERS:
-        if key in wire:
-            wire[key] = f"{source}/{wire[key]}"
-    role = wire.pop("role", None)
-    if "actor" in wire:
-        wire["actor"] = {"kind": wire["actor"], "role": role} if role else {"kind": wire["actor"]}
-    if template.type in WITH_FIELDS:
-        wire["fields"] = _fields(template.fields, scope)
-    return wire
-
-
-def _fields(values: Mapping[str, Value], scope: Scope) -> dict[str, Any]:
-    fields: dict[str, Any] = {}
-    for name, value in values.items():
-        found = value.compute(scope)
-        if type(found) is str:
-            fields[name] = found
-        elif found is not None:
-            fields[name] = _field(found, value)
-    return fields
-
-
-def _identifier(found: object, value: Value) -> str | None:
-    if isinstance(found, bool | float):
-        raise UnfitError(f"{described(found)}, where a text or a whole number is needed", value.place, value.path)
-    return as_text(found, value.place, value.path)
-
-
-def _sequence(found: object, value: Value) -> int:
-    if type(found) is int:
-        return found
-    if type(found) is str and found.isascii() and found.isdigit() and len(found) < 20:
-        return int(found)
-    raise UnfitError(f"{described(found)}, where a whole number is needed", value.place, value.path)
-
-
-_CONVERSIONS: Final[Mapping[str, Callable[[object, Value], object]]] = {"seq": _sequence}
-_TYPED: Final = frozenset({"public", "at"})
-"""Keys whose type the contract checks."""
-_NUMBERS: Final = ("ticket", "into")
-
-
-def _field(found: object, value: Value) -> object:
-    """The value of a ticket field: a scalar or a list of scalars. An object may hold anything, names and addresses too."""
-    if isinstance(found, bool):
-        return found
-    if isinstance(found, list):
-        return [_field(item, value) for item in found if item is not None and not _is_nested(item, value)]
-    if isinstance(found, Mapping):
-        raise UnfitError("an object, where a ticket field needs one of its values", value.place, value.path)
-    return as_text(found, value.place, value.path)
-
-
-def _is_nested(item: object, value: Value) -> bool:
-    if isinstance(item, list | Mapping):
-        raise UnfitError(f"a list with {described(item)}, where a list of texts is needed", value.place, value.path)
-    return False
-
-
-def _unfit(template: EventTemplate, rejected: Rejected | object, wire: Mapping[str, Any]) -> UnfitError:
-    """Why an event is not valid, with the place of the value in the mapping."""
-    assert isinstance(rejected, Rejected)
-    found = _EVENT_PATH.match(rejected.path)
-    key, name = (found[1], found[2]) if found else ("", None)
-    value = template.fields.get(name or "") if key == "fields" else template.keys.get(key)
-    if value is None:
-        return UnfitError(f"the event is not valid: {rejected.message} (`{rejected.path}` of the event)", template.place, "")
-    named = f"`{name or key}`"
-    reason = f"{named} has no value" if key != "fields" and key not in wire else f"{named} is not valid: {rejected.message}"
-    return UnfitError(reason, value.place, value.path)
+def _encode(wire: dict[str, Any], place: Place) -> bytes:
+    """JSON with its keys in the order of the mapping."""
+    try:
+        return msgspec.json.encode(wire)
+    except UnicodeEncodeError as error:
+        raise UnfitError("a text is not valid Unicode", place, "") from error

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Final, get_args
 import msgspec
 
 from stream.documents.readers import items, listed, section, shown, suggestion
-from stream.feeds.value import DEFAULT_ROW, read_condition, read_path, read_value
+from stream.feeds.evaluation import read_condition, read_path
+from stream.feeds.value import DEFAULT_ROW, read_value
 from stream.sla.events import ACTOR_KINDS, EVENT_TYPES, STATUSES
 from stream.wire.ticket_event import FeedTick, Wire
 from stream.wire.ticket_fields import MAX_NAME, MAX_PRIORITY

@@ -23,8 +23,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from stream.documents.readers import listed, section, shown, suggestion
-from stream.feeds.path import EvaluationError, Get, PathError, Scope, compile_condition, compile_path
+from stream.feeds.evaluation import fitting, read_condition
+from stream.feeds.expression import PathError
+from stream.feeds.path import Get, Scope, compile_path
 from stream.feeds.place import Place, UnfitError
+from stream.feeds.scalar import as_text, described
 from stream.feeds.times import TimeFormError, read_time
 
 if TYPE_CHECKING:
@@ -72,47 +75,13 @@ def read_value(node: Node, tables: Tables) -> Value | None:
     return None
 
 
-def read_condition(node: Node) -> Callable[[Scope], bool] | None:
-    """Compile a condition. ``None`` after its problem has been reported."""
-    if not isinstance(node.data, str):
-        node.error(f"must be a condition such as `type == 'Create'`, not {shown(node.data)}")
-        return None
-    try:
-        return _fitting(compile_condition(node.data), node.place, node.data)
-    except PathError as error:
-        node.error(str(error))
-        return None
-
-
-def read_path(node: Node) -> Callable[[Scope], object] | None:
-    """Compile a path that is written without braces. ``None`` after its problem has been reported."""
-    if not isinstance(node.data, str) or "{" in node.data:
-        node.error(f"must be a path without braces, such as `changelog.items`, not {shown(node.data)}")
-        return None
-    try:
-        return _fitting(compile_path(node.data), node.place, node.data)
-    except PathError as error:
-        node.error(str(error))
-        return None
-
-
-def _fitting(get: Get, place: Place, path: str) -> Get:
-    def fitting(scope: Scope) -> object:
-        try:
-            return get(scope)
-        except EvaluationError as error:
-            raise UnfitError(str(error), place, path) from error
-
-    return fitting
-
-
 def _template(node: Node, text: str) -> Value | None:
     parts = _PLACES.split(text)
     if any("{" in part or "}" in part for part in parts):
         node.error(f"{shown(text)} has a brace without its partner; a path is written {{path}}")
         return None
     try:
-        paths = [_fitting(compile_path(path), node.place, path) for path in parts[1::2]]
+        paths = [fitting(compile_path(path), node.place, path) for path in parts[1::2]]
     except PathError as error:
         node.error(str(error))
         return None
@@ -136,36 +105,6 @@ def _joined(parts: list[str], paths: list[Get], place: Place) -> Callable[[Scope
         return text
 
     return joined
-
-
-def as_text(value: object, place: Place, path: str) -> str | None:
-    """A scalar of a payload as text, as JSON has it; ``None`` stays. Raises ``UnfitError`` for a list or an object."""
-    if type(value) is str or value is None:
-        return value
-    if type(value) is int:
-        return _digits(value, place, path)
-    if type(value) is bool:
-        return "true" if value else "false"
-    if type(value) is float and value - value == 0:
-        return repr(value).removesuffix(".0")
-    raise UnfitError(f"{described(value)}, where a text or a number is needed", place, path)
-
-
-def _digits(value: int, place: Place, path: str) -> str:
-    if -(10**30) < value < 10**30:
-        return str(value)
-    raise UnfitError("a number of more than 30 digits", place, path)
-
-
-def described(value: object) -> str:
-    """A value of a payload for a message: its type, and a scalar in short. Never more: a payload may hold anything."""
-    if isinstance(value, Mapping):
-        return "an object"
-    if isinstance(value, list):
-        return "a list"
-    if isinstance(value, int) and type(value) is not bool and not -(10**30) < value < 10**30:
-        return "a number of more than 30 digits"
-    return shown(value)
 
 
 def _first_match(node: Node, data: list[object], tables: Tables) -> Value | None:

@@ -28,7 +28,8 @@ from stream.observe.pages.routes import Routes
 from stream.observe.server import Server as PageServer
 from stream.observe.server import serve
 from stream.runtime.kafka.connection import why_not
-from stream.runtime.kafka.denied import DeniedError
+from stream.runtime.kafka.denied import DeniedError, Operation
+from stream.runtime.kafka.permissions import missing_on_topics
 from stream.runtime.kafka.topic_admin import found_topics
 from stream.runtime.preflight import RefusedError
 
@@ -40,6 +41,9 @@ if TYPE_CHECKING:
 
 _FIRST_WAIT: Final = 0.5
 _LONGEST_WAIT: Final = 5.0
+
+_NEEDED: Final = (Operation.WRITE, Operation.DESCRIBE_CONFIGS)
+"""On both topics."""
 
 log = logging.getLogger("stream.gateway")
 
@@ -142,6 +146,8 @@ async def _check_topics(client: Mapping[str, Any], topics: Topics) -> None:
     wait = _FIRST_WAIT
     while True:
         try:
+            if lacking := await missing_on_topics(bootstrap, dict.fromkeys(names, _NEEDED), client):
+                raise RefusedError("the account may not do what a gateway does", lacking)
             found = await found_topics(bootstrap, topics, specs, client=client)
             break
         except DeniedError as error:

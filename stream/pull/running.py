@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
+from stream.pull.api import Cursor
 from stream.pull.client import Client, Patience
 from stream.pull.cursor_log import CursorLog
 from stream.pull.follow import Following, pull_all
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from stream.feeds.mapping import FeedMapping
-    from stream.pull.api import Api, Cursor
+    from stream.pull.api import Api
     from stream.pull.outcome import Outcome
     from stream.pull.output import Output
     from stream.pull.passes import Report
@@ -116,6 +117,10 @@ async def follow(source: Source, since: int | None, interval: float, target: Tar
 
         try:
             await connect()
+            for resource in resources:
+                if resource.name not in log.positions:
+                    # Before the first pass: whoever comes after a puller that dies in it begins here, and not at its own start.
+                    await log.save(resource.name, Cursor(begin, ""), None)
             _log.info("following %s at %s every %.0f s%s", source.name, source.url, interval, _place(log))
             look_back = max(resource.look_back for resource in resources)
             standing = Standing(source.mapping.source, look_back, interval, output.tick, _complete_to(log))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from array import array
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections import Counter, deque
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
@@ -25,7 +25,9 @@ from stream.runtime import gc_tuning
 from stream.runtime.outcomes import OutcomeCounts, Outcomes
 from stream.sla.engine import Engine, Outcome
 from stream.sla.events import Event
+from stream.sla.feed_state import FeedState
 from stream.sla.playback import Playback
+from stream.sla.policy.timeline import NEVER
 from stream.wire.decode import Rejected, RejectReason, conflicting, read
 from stream.wire.effect import encode_effect
 from stream.wire.ticket_event import Incoming
@@ -77,8 +79,12 @@ class Totals(NamedTuple):
 _Own = list[tuple[int, str, Event]]
 """Events of a slice's own tickets: position of the line in its chunk, ticket, event."""
 
+_Ticks = list[tuple[int, str, int, FeedState | None]]
+"""Ticks of sources that state how their feeds stand: position of the line in its chunk, source, complete up to, state. Every
+slice gets all of them."""
+
 _write_own: Final = msgspec.msgpack.Encoder().encode
-_read_own: Final = msgspec.msgpack.Decoder(_Own).decode
+_read_own: Final = msgspec.msgpack.Decoder(tuple[_Own, _Ticks]).decode
 
 
 class _Chunk(NamedTuple):
@@ -89,6 +95,7 @@ class _Chunk(NamedTuple):
     instants: array[int]
     """The watermark after each of these lines."""
     own: _Own
+    ticks: _Ticks
 
 
 _Piece = tuple[int, bool, int, str, bytes, int]
@@ -112,7 +119,10 @@ class Slice:
         pieces: list[_Piece] = []
         refused = []
         passed = 0
+        ticks = deque(chunk.ticks)
         for place, ticket, event in chunk.own:
+            while ticks and ticks[0][0] < place:
+                passed = self._tick(chunk, ticks.popleft(), passed, pieces)
             before = bisect_left(places, place, passed)
             if before > passed:
                 self._fire_timers(chunk, passed, before, pieces)
@@ -125,8 +135,23 @@ class Slice:
                 refused.append((place, f"{RejectReason.TOO_LATE}: older than the history kept of its ticket"))
             elif step.outcome is Outcome.CONFLICT:
                 refused.append((place, f"{RejectReason.CONFLICT}: {conflicting(event).message}"))
+        for tick in ticks:
+            passed = self._tick(chunk, tick, passed, pieces)
         self._fire_timers(chunk, passed, len(places), pieces)
         return lambda: (pieces, refused)
+
+    def _tick(self, chunk: _Chunk, tick: tuple[int, str, int, FeedState | None], passed: int, pieces: list[_Piece]) -> int:
+        """Take a tick; ``passed`` and the result: how many of ``places`` are dealt with."""
+        playback, (place, source, at, state) = self._playback, tick
+        before, after = bisect_left(chunk.places, place, passed), bisect_right(chunk.places, place, passed)
+        self._fire_timers(chunk, passed, before, pieces)
+        watched = playback.state_feed(source, at, state)
+        self._fire_timers(chunk, before, after, pieces)
+        for ticket, effects in playback.confirmations() if watched else ():
+            if effects:
+                self._outcomes.add(effects)
+                pieces.append((place, True, NEVER, ticket, _lines(effects), len(effects)))
+        return after
 
     def _fire_timers(self, chunk: _Chunk, start: int, end: int, pieces: list[_Piece]) -> None:
         """Fire the timers that are due at these lines. Lines at which no timer of this slice is due are skipped."""
@@ -160,7 +185,7 @@ class _SliceProcess:
 
     def process(self, chunk: _Chunk) -> Callable[[], _SliceOutput]:
         # Encoded as one message: pickling the events one by one costs more than processing them.
-        return self._pool.submit(_process, chunk.places, chunk.instants, _write_own(chunk.own)).result
+        return self._pool.submit(_process, chunk.places, chunk.instants, _write_own((chunk.own, chunk.ticks))).result
 
     def totals(self) -> Totals:
         return self._pool.submit(_totals).result()
@@ -190,6 +215,8 @@ class Backtest:
     def __init__(self, slices: Sequence[Slice | _SliceProcess]) -> None:
         self._slices: Final = slices
         self._watermark = -1
+        self._watched: Final[set[str]] = set()
+        """Sources of ticks that have a state."""
 
     def run(self, lines: Iterable[tuple[int, bytes]], until: int | None = None) -> Iterator[Part]:
         """Yield the output of the lines (number, content), in order.
@@ -205,7 +232,7 @@ class Backtest:
         while in_progress:
             yield in_progress.popleft().result()
         if until is not None and until >= self._watermark:
-            chunk = _Chunk(array("q", [0]), array("q", [until]), [])
+            chunk = _Chunk(array("q", [0]), array("q", [until]), [], [])
             yield _InProgress([], [], [slice_.process(chunk) for slice_ in self._slices]).result()
 
     def totals(self) -> Totals:
@@ -217,6 +244,7 @@ class Backtest:
     def _distribute(self, lines: list[tuple[int, bytes]]) -> _InProgress:
         places, instants, refusals = array("q"), array("q"), []
         own: list[_Own] = [[] for _ in self._slices]
+        ticks: _Ticks = []
         for place, (number, line) in enumerate(lines):
             record = read(line)
             if isinstance(record, Incoming):
@@ -228,11 +256,15 @@ class Backtest:
                 continue
             else:
                 at = record.at
+                if record.state is not None or record.source in self._watched:
+                    self._watched.add(record.source)
+                    ticks.append((place, record.source, at, record.state))
             if at >= self._watermark:
                 places.append(place)
                 instants.append(at)
                 self._watermark = at
-        outputs = [slice_.process(_Chunk(places, instants, events)) for slice_, events in zip(self._slices, own, strict=True)]
+        chunks = [_Chunk(places, instants, events, ticks) for events in own]
+        outputs = [slice_.process(chunk) for slice_, chunk in zip(self._slices, chunks, strict=True)]
         return _InProgress([number for number, _ in lines], refusals, outputs)
 
 
@@ -270,7 +302,7 @@ def _begin(read_policies: ReadPolicies, history: int) -> None:
 
 
 def _process(places: array[int], instants: array[int], own: bytes) -> _SliceOutput:
-    return _own[0].process(_Chunk(places, instants, _read_own(own)))()
+    return _own[0].process(_Chunk(places, instants, *_read_own(own)))()
 
 
 def _totals() -> Totals:

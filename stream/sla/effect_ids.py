@@ -25,6 +25,7 @@ def stem(ticket: str, name: str, occasion: Occasion, kind: Kind, detail: str, ca
     happen many times in a cycle (a pause, a request).
     """
     metric, cycle, revision = occasion
+    revised = str(revision) if revision else "0"  # mostly 0, and a constant costs nothing
     fact = _blank()
-    fact.update("\x1f".join((ticket, name, metric, str(cycle), kind, detail, str(revision), cause)).encode())
+    fact.update("\x1f".join((ticket, name, metric, str(cycle), kind, detail, revised, cause)).encode())
     return fact.hexdigest()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from heapq import heappop, heappush
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from stream.sla.effects import feed_cause
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from stream.sla.feed_state import FeedState
     from stream.sla.policy.resolve import PolicySet
     from stream.sla.ticket.state import State
+
+
+_ticket = itemgetter(0)
 
 
 class Playback:
@@ -56,9 +60,7 @@ class Playback:
 
         ``source`` and ``state``: whose feed it is, and how that feed stands; a state confirms what waits for the feed.
         """
-        watched = source and self.feeds.tick(source, at, state, at)
-        if watched:
-            self._find_stale(max(at, self.watermark or at))
+        watched = source != "" and self.state_feed(source, at, state)
         for _, _, effects in self.wakes(at):
             yield from effects
         if watched:
@@ -97,8 +99,15 @@ class Playback:
                 woken.append((wake_at, ticket, step.effects))
         return woken
 
+    def state_feed(self, source: str, at: int, state: FeedState | None) -> bool:
+        """The feed of a source is complete up to ``at``; no time passes. Return whether ``confirmations`` are to follow."""
+        watched = self.feeds.tick(source, at, state, at)
+        if watched:
+            self._find_stale(max(at, self.watermark or at))
+        return watched
+
     def confirmations(self) -> list[tuple[str, tuple[Effect, ...]]]:
-        """What confirms the effects of tickets whose feeds are complete up to them."""
+        """What confirms the effects of tickets whose feeds are complete up to them, in the order of the tickets."""
         found: list[tuple[str, tuple[Effect, ...]]] = []
         while self.feeds.due and (taken := self.feeds.take()) is not None:
             ticket, source = taken
@@ -107,6 +116,7 @@ class Playback:
             step = self.engine.confirm(state, now, self.feeds.complete(state), feed_cause(source))
             self._keep(ticket, state, step)
             found.append((ticket, step.effects))
+        found.sort(key=_ticket)
         return found
 
     def _find_stale(self, at: int) -> None:

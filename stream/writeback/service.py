@@ -52,6 +52,8 @@ _FORGET_SECONDS: Final = 3600.0
 _REBALANCE_MS: Final = 90_000
 """More than a request may take that is being answered when partitions are moved."""
 _MAX_RECORDS: Final = 2_000
+_OPEN_KEPT: Final = 12
+"""A record on which something is open is kept so many times as long. No effect states that a breach ended with a merge."""
 _SAVED_TOGETHER: Final = 500
 _CLIENT: Final = "breachwatch-writeback"
 _SUPERSEDED: Final = (CommitFailedError, IllegalStateError, RebalanceInProgressError, UnknownMemberIdError)
@@ -274,8 +276,9 @@ class Service(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ship
             await asyncio.sleep(_FORGET_SECONDS)
             if not any(tp.partition == 0 for tp in self._consumer.assignment()):
                 continue
-            before = time.time() * 1e6 - self._settings.keep
+            now = time.time() * 1e6
             for ticket, record in self._states.all():
-                if record.over and record.at < before and ticket not in self._live:
+                before = now - self._settings.keep * (1 if record.over else _OPEN_KEPT)
+                if record.at < before and ticket not in self._live:
                     await self._states.forget(ticket)
                 await asyncio.sleep(0)

@@ -145,3 +145,17 @@ def test_a_command_names_the_permission_that_it_lacks(
 
     assert done.returncode == 1
     assert granting(lacking) in done.stderr
+
+
+def test_a_gateway_without_a_permission_does_not_start(guarded: GuardedBroker) -> None:
+    topics = installation(guarded)
+    both = (topics.events, topics.feed_rejected)
+    rights = [Right(each, Resource.TOPIC, name) for name in both for each in (Operation.WRITE, Operation.DESCRIBE_CONFIGS)]
+    lacking = Right(Operation.WRITE, Resource.TOPIC, topics.feed_rejected)
+    account = guarded.account(right for right in rights if right != lacking)
+
+    done = run(settings(topics, account), "gateway", "--feed", "app=events", "--metrics-port", "0", "--listen", "127.0.0.1:0")
+
+    assert done.returncode == 2
+    assert "the account may not do what a gateway does" in done.stderr
+    assert granting(lacking) in done.stderr

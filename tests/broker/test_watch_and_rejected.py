@@ -13,9 +13,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aiokafka import AIOKafkaProducer
+from aiokafka.admin import NewPartitions
 from click.testing import CliRunner
 
 from stream.cli.main import main
+from stream.runtime.kafka import topic_reader
+from stream.runtime.kafka.topic_admin import admin_client
 from stream.sla.effects import Kind
 from stream.wire.decode import Rejected, RejectReason
 from stream.wire.effect import encode_effect, encode_event, encode_rejected
@@ -23,6 +26,7 @@ from tests.broker.running import PATIENCE, START, Sent, event, now, publish, rea
 from tests.effects import effect_of
 
 if TYPE_CHECKING:
+    import pytest
     from click.testing import Result
 
     from stream.runtime.kafka.topics import Topics
@@ -141,3 +145,34 @@ def test_a_missing_topic_or_place_is_an_error_with_advice(broker: str, topics: T
     assert (no_topic.exit_code, no_place.exit_code) == (1, 1)
     assert "breachwatch topics create" in no_topic.output
     assert "no dead letter at this place" in no_place.output
+
+
+def test_a_partition_that_is_added_while_watching_is_read_from_its_beginning(
+    broker: str, topics: Topics, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(topic_reader, "_METADATA_AGE_MS", 500)
+
+    async def run() -> list[Any]:
+        client = {"bootstrap_servers": broker}
+        async with topic_reader.open_topics(broker, client, [topics.breaches]) as reader:
+            await reader.seek(topic_reader.Place.END)
+            async with admin_client(broker, client) as admin:
+                await admin.create_partitions({topics.breaches: NewPartitions(5)})
+            producer = AIOKafkaProducer(bootstrap_servers=broker)
+            await producer.start()
+            try:
+                while 4 not in await producer.partitions_for(topics.breaches):
+                    await producer.client.force_metadata_update()
+                for partition in (4, 0):
+                    await producer.send_and_wait(topics.breaches, breach(f"desk/{partition}"), partition=partition)
+            finally:
+                await producer.stop()
+            found: list[Any] = []
+            async with asyncio.timeout(PATIENCE):
+                async for records in reader.follow():
+                    found += records
+                    if len(found) == 2:
+                        return found
+        raise AssertionError("the reader ended")
+
+    assert sorted(record.partition for record in asyncio.run(run())) == [0, 4]

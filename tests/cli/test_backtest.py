@@ -17,6 +17,7 @@ from stream.runtime import backtest
 from stream.runtime.backtest import Backtest, Slice
 from stream.sla.engine import Engine
 from stream.sla.events import Event, EventType
+from stream.sla.feed_state import FeedState
 from stream.sla.playback import Playback
 from stream.wire.decode import Tick, decode, read
 from stream.wire.effect import encode_effect, encode_event, encode_tick
@@ -35,8 +36,11 @@ START = 1_763_000_000_000_000
 FIELDS = {"contract": "priority-support", "sender": "registered"}
 
 
-def feed(seed: int, tickets: int = 60) -> list[bytes]:
-    """Lives of tickets, some events late and some twice, many at the same instants, with ticks and invalid lines."""
+def feed(seed: int, tickets: int = 60, *, states: bool = False) -> list[bytes]:
+    """Lives of tickets, some events late and some twice, many at the same instants, with ticks and invalid lines.
+
+    ``states``: ticks state that the feed lags behind, or is complete.
+    """
     dice = Random(seed)
     lines: list[tuple[float, bytes]] = []
 
@@ -62,6 +66,11 @@ def feed(seed: int, tickets: int = 60) -> list[bytes]:
         (START + dice.randrange(3_000) * MINUTE, line) for line in (b"not JSON", b'{"ticket": "desk/1"}') for _ in range(9)
     ]
     lines += [(at, encode_tick("desk", at)) for at in (START + dice.randrange(4_000) * MINUTE for _ in range(20))]
+    if states:
+        lines.append((START, encode_tick("desk", START, FeedState.LAGGING)))
+        for _ in range(40):
+            at, behind = START + dice.randrange(4_000) * MINUTE, dice.choice((0, 0, 1, 400)) * MINUTE
+            lines.append((at, encode_tick("desk", at - behind, FeedState.LAGGING if behind else FeedState.COMPLETE)))
     return [line for _, line in sorted(lines, key=lambda one: one[0])]
 
 
@@ -74,7 +83,7 @@ def one_after_the_other(lines: Sequence[bytes], until: int, history: int = 200) 
         if isinstance(record, Incoming):
             effects += playback.event(record.ticket, record.event)
         elif isinstance(record, Tick):
-            effects += playback.tick(record.at)
+            effects += playback.tick(record.at, record.source, record.state)
     effects += playback.tick(until)
     return b"".join(encode_effect(effect) + b"\n" for effect in effects)
 
@@ -95,6 +104,17 @@ def test_any_division_of_the_tickets_gives_the_same_output(seed: int, monkeypatc
     assert whole[0] == plain
     assert in_slices(2, lines, until) == whole
     assert in_slices(5, lines, until) == whole
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_any_division_confirms_the_same_when_the_feed_is_complete_again(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(backtest, "CHUNK", 50)
+    lines, until = feed(seed, states=True), START + 5_000 * MINUTE
+    plain = one_after_the_other(lines, until)
+    assert plain.count(b'"provisional_reason":"feed_lagging"') > 5
+    assert plain.count(b'"cause":"feed:desk"') > 5
+    assert in_slices(1, lines, until)[0] == plain
+    assert in_slices(5, lines, until)[0] == plain
 
 
 def test_events_that_arrive_too_late_are_refused_in_any_slice(monkeypatch: pytest.MonkeyPatch) -> None:

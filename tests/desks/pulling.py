@@ -1,4 +1,4 @@
-"""``breachwatch pull --follow`` and ``breachwatch gateway`` in processes of their own, and what they have published."""
+"""The commands between a helpdesk and Kafka in processes of their own, and what they have published."""
 
 from __future__ import annotations
 
@@ -13,11 +13,19 @@ from typing import TYPE_CHECKING, Any, Final, Self
 import msgspec
 
 from tests.broker.running import PATIENCE, read, until
+from tests.broker.test_notify import SECRET
 
 if TYPE_CHECKING:
     from stream.runtime.kafka.topics import Topics
 
 ROOT: Final = Path(__file__).parents[2]
+_RULES: Final = """
+destinations:
+  pager: {{webhook: "{url}/pager", secrets: env:HOOK_SECRET}}
+routes:
+  - when: {{type: commitment.breached}}
+    to: pager
+"""
 
 
 class Command:
@@ -75,6 +83,23 @@ def gateway(broker: str, topics: Topics, folder: Path, port: int, *, feed: str, 
     source = ["--feed", feed, "--secret", f"{name}=env:DESK_SECRET"]
     where = ["--listen", f"127.0.0.1:{port}", "--metrics-port", "0"]
     return Command(folder, "gateway", *source, *target, *where, DESK_SECRET=secret)
+
+
+def notifier(broker: str, topics: Topics, folder: Path, url: str) -> Command:
+    """Sends each breach to ``/pager`` of a receiver."""
+    rules = folder / "notify.yaml"
+    rules.write_text(_RULES.format(url=url), "utf-8")
+    target = ["--broker", broker, "--topic-prefix", topics.prefix, "--begin", "2026-01-01T00:00:00Z", "--port", "0"]
+    return Command(folder, "notify", "run", "--rules", str(rules), *target, HOOK_SECRET=SECRET)
+
+
+def writer(broker: str, topics: Topics, folder: Path, desk: str, *, password: str) -> Command:
+    """Writes into a helpdesk. ``desk``: the text of its file, with its password in ``env:DESK_PASSWORD``."""
+    file = folder / "desk.yaml"
+    file.write_text(desk, "utf-8")
+    target = ["--broker", broker, "--topic-prefix", topics.prefix, "--listen", "127.0.0.1:0"]
+    options = ["--desks", str(file), "--write", "--coalesce", "200ms"]
+    return Command(folder, "writeback", *options, *target, DESK_PASSWORD=password)
 
 
 def published(broker: str, topics: Topics, ticket: str) -> list[dict[str, Any]]:

@@ -10,6 +10,7 @@ from tests.desks.running import HERE, Desk, Rest, basic
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
 PACKAGES: Final = ("request-tracker5", "rt5-db-sqlite", "rt5-standalone", "rt5-clients")
 _SERVER: Final = "/usr/share/request-tracker5/libexec/rt-server"
@@ -22,12 +23,18 @@ def installed() -> bool:
 class RequestTracker(Desk):
     """``as_user`` asks its REST2 API; ``mail`` is a customer's mail through RT's own gateway."""
 
+    def __init__(self, folder: Path, webhook: str = "", secret: str = "") -> None:
+        """``webhook``: where the shipped scrip posts every transaction, signed with ``secret``; empty: nowhere."""
+        super().__init__(folder)
+        self._scrip: Final = {"BREACHWATCH_FEED_URL": webhook, "BREACHWATCH_FEED_SECRET": secret}
+
     def environment(self) -> Mapping[str, str]:
         return {
             "DESK_FOLDER": str(self.folder),
             "DESK_PORT": str(self.port),
             "RT_SITE_CONFIG": str(HERE / "rt/RT_SiteConfig.pm"),
             "RT_SITE_CONFIG_DIR": str(self.folder / "no-other-settings"),
+            **self._scrip,
         }
 
     def prepare(self) -> None:
@@ -35,7 +42,8 @@ class RequestTracker(Desk):
         password = self.folder / "root-password"
         password.write_text("root-password-1")
         self.run("rt-setup-database-5", "--action", "init", "--root-password-file", str(password))
-        self.run("rt-setup-database-5", "--action", "insert", "--skip-create", "--datafile", str(HERE / "rt/initialdata"))
+        for data in (HERE / "rt/initialdata", HERE.parents[1] / "docs/feeds/rt-scrip.pl"):
+            self.run("rt-setup-database-5", "--action", "insert", "--skip-create", "--datafile", str(data))
 
     def command(self) -> Sequence[str]:
         return [_SERVER, "--server", "Starlet", "--host", "127.0.0.1", "--port", str(self.port), "--max-workers", "3"]

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from stream.sla.effects import Kind
 from tests.broker.running import Worker, all_committed, dead_letters, effects, read, until
-from tests.broker.test_notify import SECRET, Receiver
+from tests.broker.test_notify import Receiver
 from tests.desks.helpdesk import Helpdesk
-from tests.desks.pulling import Command, gateway, published, puller, ticks
+from tests.desks.pulling import Command, gateway, notifier, published, puller, ticks, writer
 from tests.desks.running import free_port
 
 if TYPE_CHECKING:
@@ -29,13 +29,6 @@ policies:
         target: {normal: 3s, default: 1d}
       - metric: resolution
         target: 1d
-"""
-_RULES = """
-destinations:
-  pager: {{webhook: "{url}/pager", secrets: env:HOOK_SECRET}}
-routes:
-  - when: {{type: commitment.breached}}
-    to: pager
 """
 _WRITTEN = """
 desk: helpdesk
@@ -63,8 +56,8 @@ def test_what_a_desk_sends_and_what_its_api_knows_are_one_feed(broker: str, topi
         Worker(broker, topics, tmp_path) as worker,
         gateway(broker, topics, tmp_path, port, feed="push" + _FEED, secret=_TOKEN) as receiver,
         Helpdesk(tmp_path / "desk", f"http://127.0.0.1:{port}/feeds/push/{_TOKEN}") as desk,
-        _notify(broker, topics, tmp_path, pager.url) as notify,
-        _writeback(broker, topics, tmp_path, desk.url) as writeback,
+        notifier(broker, topics, tmp_path, pager.url) as notify,
+        writer(broker, topics, tmp_path, _WRITTEN.format(url=desk.url), password=_LOGIN.partition(":")[2]) as writeback,
     ):
         worker.ready()
         receiver.writes("ready: feeds push")
@@ -115,22 +108,6 @@ def test_what_a_desk_sends_and_what_its_api_knows_are_one_feed(broker: str, topi
     contradictions = [letter.value for letter in dead_letters(broker, topics)]
     assert contradictions == [], f"against {published(broker, topics, ticket)}"
     assert read(broker, topics.feed_rejected) == []
-    assert ticks(broker, topics)[-1]["state"] == "ended"
-
-
-def _notify(broker: str, topics: Topics, folder: Path, url: str) -> Command:
-    rules = folder / "notify.yaml"
-    rules.write_text(_RULES.format(url=url), "utf-8")
-    target = ["--broker", broker, "--topic-prefix", topics.prefix, "--begin", "2026-01-01T00:00:00Z", "--port", "0"]
-    return Command(folder, "notify", "run", "--rules", str(rules), *target, HOOK_SECRET=SECRET)
-
-
-def _writeback(broker: str, topics: Topics, folder: Path, url: str) -> Command:
-    desks = folder / "desk.yaml"
-    desks.write_text(_WRITTEN.format(url=url), "utf-8")
-    target = ["--broker", broker, "--topic-prefix", topics.prefix, "--listen", "127.0.0.1:0"]
-    options = ["--desks", str(desks), "--write", "--coalesce", "200ms"]
-    return Command(folder, "writeback", *options, *target, DESK_PASSWORD=_LOGIN.partition(":")[2])
 
 
 def _state(desk: Helpdesk, ticket: int) -> str:

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
-
-import pytest
 
 from stream.sla.effects import Kind
 from tests.broker.running import Worker, all_committed, dead_letters, effects, until
+from tests.broker.test_notify import SECRET, Receiver
 from tests.desks import redmine_desk, request_tracker
-from tests.desks.pulling import published, puller
+from tests.desks.pulling import gateway, notifier, published, puller, writer
 from tests.desks.redmine_desk import Redmine
 from tests.desks.request_tracker import RequestTracker
+from tests.desks.running import free_port
 
 if TYPE_CHECKING:
     from pathlib import Path
     from types import ModuleType
 
     from stream.runtime.kafka.topics import Topics
-
-pytestmark = pytest.mark.desk
 
 _POLICY = """
 policies:
@@ -32,6 +31,25 @@ policies:
         target: {URGENT: 4s, default: 1d}
       - metric: resolution
         target: 1d
+"""
+
+_RT = """
+desk: line
+system: rt
+url: {url}
+login: {{basic: {{user: breachwatch, password: env:DESK_PASSWORD}}}}
+tickets: rt/{{id}}
+write:
+  - {{field: SLA state, value: state}}
+"""
+_REDMINE = """
+desk: badges
+system: redmine
+url: {url}
+login: {{key: env:DESK_PASSWORD}}
+tickets: redmine/{{id}}
+write:
+  - {{field: SLA state, value: state}}
 """
 
 
@@ -56,8 +74,17 @@ def _breached(broker: str, topics: Topics, ticket: str) -> bool:
 def test_request_tracker_a_line_is_down_and_two_tickets_are_one(broker: str, topics: Topics, tmp_path: Path) -> None:
     _need(request_tracker)
     _policy(tmp_path, '"90"')
-    with RequestTracker(tmp_path / "rt") as desk, Worker(broker, topics, tmp_path) as worker:
+    port = free_port()
+    with (
+        closing(Receiver()) as pager,
+        Worker(broker, topics, tmp_path) as worker,
+        gateway(broker, topics, tmp_path, port, feed="push=rt", secret=SECRET) as receiver,
+        RequestTracker(tmp_path / "rt", f"http://127.0.0.1:{port}/feeds/push", SECRET) as desk,
+        notifier(broker, topics, tmp_path, pager.url) as notify,
+        writer(broker, topics, tmp_path, _RT.format(url=desk.url), password="breachwatch-password-1") as writeback,
+    ):
         worker.ready()
+        receiver.writes("ready: feeds push")
         ines, otto, kunde = desk.as_user("ines"), desk.as_user("otto"), desk.as_user("kunde")
         options = {"feed": "desk=rt", "url": desk.url, "login": "breachwatch:breachwatch-password-1"}
         with puller(broker, topics, tmp_path, **options) as first:
@@ -65,7 +92,9 @@ def test_request_tracker_a_line_is_down_and_two_tickets_are_one(broker: str, top
             desk.mail("The line is down", "No dial tone since nine.")
             line = desk.newest()
             ines("PUT", f"/ticket/{line}", {"Priority": 90, "CustomFields": {"Contract": "gold"}})
-            until(lambda: _breached(broker, topics, f"rt/{line}"), f"the breach\n{first.output}", worker)
+            until(lambda: _breached(broker, topics, f"rt/{line}"), f"the breach of {first.log}", worker)
+            until(lambda: pager.ids("pager"), f"the message of {notify.log}", worker)
+            until(lambda: _rt_state(desk, line) == ["overdue"], f"the mark by {writeback.log}", worker)
             first.kill()
 
         # Nobody pulls, and the desk works on.
@@ -96,11 +125,12 @@ def test_request_tracker_a_line_is_down_and_two_tickets_are_one(broker: str, top
                 ),
                 f"everything that happened\n{second.output}",
             )
+            second.writes("events from")
             assert second.stop() == 0
         until(lambda: all_committed(broker, topics), "the worker has read everything", worker)
 
     facts = _facts(broker, topics, f"rt/{line}")
-    assert facts[0] == ("ticket.created", {"status": "new", "priority": "0", "team": "helpdesk"})
+    assert facts[0] == ("ticket.created", {"status": "new", "priority": "0", "team": "helpdesk", "assignee": ""})
     assert ("ticket.changed", {"priority": "90"}) in facts
     assert ("ticket.changed", {"contract": "gold"}) in facts
     assert [public for kind, public in facts if kind == "comment.added"] == [False, True, True]
@@ -115,7 +145,13 @@ def test_request_tracker_a_line_is_down_and_two_tickets_are_one(broker: str, top
 
 def test_redmine_an_issue_is_answered_held_and_deleted(broker: str, topics: Topics, tmp_path: Path) -> None:
     _need(redmine_desk)
-    with Redmine(tmp_path / "redmine") as desk, Worker(broker, topics, _with_policy(tmp_path, desk)) as worker:
+    with (
+        closing(Receiver()) as pager,
+        Redmine(tmp_path / "redmine") as desk,
+        Worker(broker, topics, _with_policy(tmp_path, desk)) as worker,
+        notifier(broker, topics, tmp_path, pager.url) as notify,
+        writer(broker, topics, tmp_path, _REDMINE.format(url=desk.url), password=redmine_desk.key("breachwatch")) as writeback,
+    ):
         worker.ready()
         ines, otto, kunde = desk.as_user("ines"), desk.as_user("otto"), desk.as_user("kunde")
         urgent = _priority(desk, "Urgent")
@@ -129,7 +165,9 @@ def test_redmine_an_issue_is_answered_held_and_deleted(broker: str, topics: Topi
         with puller(broker, topics, tmp_path, **options) as first:
             first.writes("following desk")
             number = kunde("POST", "/issues.json", {"issue": {**issue, "priority_id": urgent}})["issue"]["id"]
-            until(lambda: _breached(broker, topics, f"redmine/{number}"), f"the breach\n{first.output}", worker)
+            until(lambda: _breached(broker, topics, f"redmine/{number}"), f"the breach of {first.log}", worker)
+            until(lambda: pager.ids("pager"), f"the message of {notify.log}", worker)
+            until(lambda: _redmine_state(desk, number) == "overdue", f"the mark by {writeback.log}", worker)
             first.kill()
 
         def change(user: Any, **fields: Any) -> None:
@@ -144,6 +182,7 @@ def test_redmine_an_issue_is_answered_held_and_deleted(broker: str, topics: Topi
                 lambda: ("ticket.changed", {"status": "solved"}) in _facts(broker, topics, f"redmine/{number}"),
                 f"everything that happened\n{second.output}",
             )
+            second.writes("events from")
             assert second.stop() == 0
         until(lambda: all_committed(broker, topics), "the worker has read everything", worker)
 
@@ -153,6 +192,16 @@ def test_redmine_an_issue_is_answered_held_and_deleted(broker: str, topics: Topi
     who = {event["id"]: event["actor"]["kind"] for event in published(broker, topics, f"redmine/{number}")}
     assert [kind for name, kind in who.items() if name.endswith("/note")] == ["agent", "agent", "customer"]
     assert [letter.value for letter in dead_letters(broker, topics)] == []
+
+
+def _rt_state(desk: RequestTracker, ticket: int) -> list[str]:
+    fields = desk.as_user("ines")("GET", f"/ticket/{ticket}")["CustomFields"]
+    return next(field["values"] for field in fields if field["name"] == "SLA state")
+
+
+def _redmine_state(desk: Redmine, issue: int) -> str:
+    fields = desk.as_user("ines")("GET", f"/issues/{issue}.json")["issue"]["custom_fields"]
+    return next(str(field["value"]) for field in fields if field["name"] == "SLA state")
 
 
 def _with_policy(folder: Path, desk: Redmine) -> Path:

@@ -16,6 +16,8 @@ from tests.desks.writing import Written
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.desk
+
 FILE = """\
 desk: rt
 system: rt
@@ -40,8 +42,8 @@ common:
 """
 
 
-@pytest.mark.skipif(not installed(), reason=f"needs Request Tracker: apt install {' '.join(PACKAGES)}")
 def test_fields_a_hand_over_and_the_change_of_an_agent(tmp_path: Path) -> None:
+    assert installed(), f"the desk is not installed: apt install {' '.join(PACKAGES)}"
     with RequestTracker(tmp_path / "rt") as desk:
         ines = desk.as_user("ines")
         first, second = (

@@ -38,8 +38,6 @@ _LAST_PAGES: Final = 5
 the account may not see, waits for the next that it may see."""
 _FIELDS: Final = "Type,Field,OldValue,NewValue,Creator,Created,ObjectId"
 _SYSTEM: Final = "RT_System"
-_NOBODY: Final = "6"
-"""The id of the owner of a ticket that has none."""
 _TICKETS: Final = {"field": "ObjectType", "value": "RT::Ticket"}
 _CHANGES: Final = ("Status", "Set", "CustomField")
 
@@ -156,7 +154,7 @@ class _Transactions:
         if "queue" in state:
             state["queue"] = await self._named("Queue", state["queue"])
             owner = await self._records.get(f"/user/{state['owner']}") or {}
-            state["owner_id"] = None if _id_of(owner) == _NOBODY else _id_of(owner)
+            state["owner_id"] = _id_of(owner)
         of_ticket = [_TICKETS, {"field": "ObjectId", "value": ticket}]
         changed, last = set[str](), 0
         while rows := await self._rows([*of_ticket, {"field": "id", "operator": ">", "value": last}], "ASC"):
@@ -168,7 +166,7 @@ class _Transactions:
                 else:
                     state[row["Field"].lower()] = await self._named(row["Field"], row["OldValue"])
                     if row["Field"] == "Owner":
-                        state["owner_id"] = None if row["OldValue"] == _NOBODY else row["OldValue"]
+                        state["owner_id"] = row["OldValue"]
         return _with_contract(state)
 
 

@@ -116,23 +116,39 @@ async def missing_permissions(bootstrap: str, topics: Topics, client: Mapping[st
     Empty if it lacks none, or if the broker is too old to tell. Topics that are missing are left out. Raises
     ``aiokafka.errors.KafkaError`` if the cluster does not answer.
     """
-    lacking = []
     async with admin_client(bootstrap, client) as admin:
         try:
-            described = (await admin._send_request(_MetadataRequest(list(needed(topics))))).to_object()["topics"]
+            lacking = await _lacking(admin, needed(topics))
         except NotImplementedError:
             return []
-        for topic in described:
-            name, wanted = topic["topic"], needed(topics)[topic["topic"]]
-            if topic["error_code"] == TopicAuthorizationFailedError.errno:
-                # It may not even see the topic, so the broker does not tell what else it may do.
-                lacking.append(DeniedError(wanted[0], Kind.TOPIC, name))
-            elif topic["error_code"] == _NO_ERROR:
-                granted = topic["topic_authorized_operations"]
-                lacking += [DeniedError(each, Kind.TOPIC, name) for each in wanted if not _may(granted, each)]
         if not await _may_join(admin, topics.group):
             lacking.append(DeniedError(Operation.READ, Kind.GROUP, topics.group))
     return [str(each) for each in lacking]
+
+
+async def missing_on_topics(
+    bootstrap: str, wanted: Mapping[str, tuple[Operation, ...]], client: Mapping[str, Any]
+) -> list[str]:
+    """As ``missing_permissions``, for these operations on these topics alone: for commands that join no group."""
+    async with admin_client(bootstrap, client) as admin:
+        try:
+            return [str(each) for each in await _lacking(admin, wanted)]
+        except NotImplementedError:
+            return []
+
+
+async def _lacking(admin: Any, wanted: Mapping[str, tuple[Operation, ...]]) -> list[DeniedError]:
+    """What the account may not do with each topic. Raises NotImplementedError if the broker is too old to tell."""
+    lacking = []
+    for topic in (await admin._send_request(_MetadataRequest(list(wanted)))).to_object()["topics"]:
+        name = topic["topic"]
+        if topic["error_code"] == TopicAuthorizationFailedError.errno:
+            # It may not even see the topic, so the broker does not tell what else it may do.
+            lacking.append(DeniedError(wanted[name][0], Kind.TOPIC, name))
+        elif topic["error_code"] == _NO_ERROR:
+            granted = topic["topic_authorized_operations"]
+            lacking += [DeniedError(each, Kind.TOPIC, name) for each in wanted[name] if not _may(granted, each)]
+    return lacking
 
 
 async def _may_join(admin: Any, group: str) -> bool:

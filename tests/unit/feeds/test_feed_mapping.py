@@ -316,3 +316,10 @@ def test_a_table_may_pass_on_what_it_lacks_and_an_extending_mapping_adds_the_row
     values = [events_of(read_by(own, {**CHANGE, "team": team}))[0]["fields"].get("team") for team in ("first line", "x", None)]
 
     assert values == ["L1", "x", None]
+
+
+@pytest.mark.parametrize("team", ["\ud800", {"name": "x"}, 10**40])
+def test_a_value_of_fields_that_no_event_can_have_is_unmapped(tmp_path: Path, team: object) -> None:
+    mapping = mapping_of(tmp_path, SHOWN)
+
+    assert unmapped_of(read_by(mapping, {"kind": "comment", "id": 7, "at": AT, "change": "c1", "team": team})).line == 4

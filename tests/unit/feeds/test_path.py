@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stream.feeds.path import EvaluationError, PathError, compile_condition, compile_path
+from stream.feeds.expression import PathError
+from stream.feeds.path import EvaluationError, compile_condition, compile_path
 
 KEYS = st.sampled_from(["a", "b", "c"])
 VALUES = st.recursive(

@@ -169,7 +169,7 @@ def test_a_ticket_is_created_with_what_its_first_changes_began_from() -> None:
 
     events = _events(_read(api))
 
-    assert events[0]["fields"] == {"status": "new", "priority": "10", "team": "helpdesk"}
+    assert events[0]["fields"] == {"status": "new", "priority": "10", "team": "helpdesk", "assignee": ""}
     assert events[0]["actor"] == {"kind": "customer"}
     assert [event["fields"] for event in events[1:]] == [
         {"priority": "70"}, {"priority": "50"}, {"assignee": "27"}, {"team": "network"}, {"contract": "gold"},
@@ -182,7 +182,9 @@ def test_a_ticket_whose_fields_never_changed_was_created_with_what_it_has() -> N
     api.ticket(1)
     api.transaction(1, "Create", by="kunde")
 
-    assert _events(_read(api))[0]["fields"] == {"status": "new", "priority": "50", "contract": "gold", "team": "network"}
+    (created,) = _events(_read(api))
+
+    assert created["fields"] == {"status": "new", "priority": "50", "contract": "gold", "team": "network", "assignee": ""}
 
 
 def test_only_the_ticket_that_ends_is_merged_and_does_not_get_the_fields_of_the_other() -> None:
