@@ -58,7 +58,8 @@ endif
 ifneq ($(findstring compiler,$(LEFT_OUT)),)
 	@echo "a C compiler is missing (Debian: apt install gcc libc6-dev): the tests of the compiled wheel are left out."
 endif
-	$(BIN)/pytest -n 2 --dist loadgroup $(DESELECT) $(ARGS)
+	@# Three processes on two cores: the tests on brokers wait more than they work.
+	$(BIN)/pytest -n 3 --dist loadgroup $(DESELECT) $(ARGS)
 
 desks: $(STAMP) ## Boot real helpdesks of Debian's packages, play stories on them and pull them, in some minutes
 	$(BIN)/pytest -q -m desk tests/desks $(ARGS)

@@ -1,6 +1,6 @@
 """A real Kafka broker for each process of pytest-xdist; each test has topics of its own on it.
 
-So two processes use two brokers, with ports and data of their own, and both cores work. Each test goes to whichever process is
+So three processes use three brokers, with ports and data of their own. Each test goes to whichever process is
 free, but for the groups below: the tests of a group run one after the other in one process.
 """
 

@@ -18,7 +18,7 @@ from tests.simulation.run import simulate
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-PARTS = 16
+PARTS = 10
 SEEDS_OF_A_PART = examples(100)
 
 
