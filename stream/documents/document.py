@@ -30,6 +30,9 @@ _MOST_BYTES: Final = 16 << 20
 _MAX_NODES: Final = 100_000
 """Limits a document, because aliases can make a short file expand without end. Real files are far smaller."""
 
+_MAX_TEXT: Final = 32 << 20
+"""Characters of all texts, aliases included: an alias repeats a text in five characters."""
+
 _STR: Final = "tag:yaml.org,2002:str"
 _NULL: Final = "tag:yaml.org,2002:null"
 _BOOL: Final = "tag:yaml.org,2002:bool"
@@ -173,6 +176,7 @@ class _Walk:
         self._document = document
         self._around: set[int] = set()
         self._count = 0
+        self._text = 0
 
     def value(self, node: yaml.Node, where: Where) -> object:
         self._document.lines.setdefault(where, node.start_mark.line + 1)
@@ -214,6 +218,9 @@ class _Walk:
         return data
 
     def _scalar(self, node: yaml.ScalarNode, where: Where) -> object:
+        self._text += len(node.value)
+        if self._text > _MAX_TEXT:
+            raise _TooLargeError(f"more than {_MAX_TEXT} characters, aliases included")
         text = normalize("NFC", str(node.value))
         if node.tag == _STR:
             return text

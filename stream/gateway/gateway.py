@@ -135,6 +135,7 @@ class Gateway:
             signed = SignedRequest(request.body, request.headers, request.method, self._uri(request))
             if (reason := verify(feed.scheme, signed, feed.secrets, now)) is not None:
                 return _Result(Outcome.UNAUTHENTIC, HTTPStatus.UNAUTHORIZED, detail=reason)
+        request = request._replace(headers=_readable(request.headers))
         self._recorder.received(feed.name, now)
         reading, reason = read_payload(feed.mapping, request.body, request.headers, now)
         if reading.unmapped is not None:
@@ -225,6 +226,11 @@ def _answer(status: HTTPStatus, message: str, *, outcome: str = "", events: int 
     if status is HTTPStatus.METHOD_NOT_ALLOWED:
         headers = (*headers, ("Allow", "POST"))
     return Answer(status, _JSON, orjson.dumps(content) + b"\n", headers)
+
+
+def _readable(headers: Mapping[str, str]) -> dict[str, str]:
+    """The headers without bytes that are not UTF-8: signatures cover these, but events and dead letters cannot have them."""
+    return {name: value.encode("utf-8", "surrogateescape").decode("utf-8", "replace") for name, value in headers.items()}
 
 
 def _is_local(host: str) -> bool:

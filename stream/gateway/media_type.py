@@ -6,6 +6,8 @@ import re
 from email.message import Message
 from typing import TYPE_CHECKING, Final
 
+from stream.wire.printable import printable
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -26,7 +28,7 @@ def unsupported(headers: Mapping[str, str]) -> str | None:
     A body without a type is refused too: a page of another web site can let a browser send one to this machine.
     """
     if (coding := headers.get("content-encoding", "identity").strip().lower()) not in ("", "identity"):
-        return f"send the body as it is, not as {coding[:_MAX_HEADER]}"
+        return f"send the body as it is, not as {printable(coding[:_MAX_HEADER])}"
     if not _JSON.fullmatch(media_type(headers)):
         return "send JSON, with the header Content-Type: application/json"
     parsed = Message()

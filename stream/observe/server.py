@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from stream.observe.pages.site import Answer
 
 log = logging.getLogger(__name__)
+_CLIENTS: Final = logging.getLogger(f"{__name__}.clients")
+"""What aiohttp logs: heads that are not HTTP, with a traceback for each. Hostile clients must not fill the log."""
+_CLIENTS.setLevel(logging.CRITICAL)
 
 _PAGE_THREADS: Final = 4
 _METRICS_THREADS: Final = 2
@@ -72,7 +75,12 @@ class Server:
         self._loop, self._closed = asyncio.get_running_loop(), asyncio.Event()
         bounds = self._bounds
         server: BoundedServer = BoundedServer(
-            self._handle, bounds.connections, request_factory=_request, keepalive_timeout=bounds.idle_seconds, access_log=None
+            self._handle,
+            bounds.connections,
+            request_factory=_request,
+            keepalive_timeout=bounds.idle_seconds,
+            access_log=None,
+            logger=_CLIENTS,
         )
         runner = web.ServerRunner(server, shutdown_timeout=1)
         await runner.setup()

@@ -178,12 +178,16 @@ class Client:
 
     def _address(self, path: str, params: Mapping[str, str | int] | None) -> URL:
         """The whole address. Raises RefusedError for one on another host, which must not get the credentials."""
-        if "://" in path:
-            url = URL(path)
-            if url.origin() != self.url.origin():
-                raise RefusedError(f"{self.url}: the API names an address on another host, {url.origin()}: set --url to it")
-        else:
-            url = self.url.with_path(self.url.path.rstrip("/") + path) if "?" not in path else URL(f"{self.url}{path}")
+        try:
+            if "://" in path:
+                url = URL(path)
+            else:
+                url = self.url.with_path(self.url.path.rstrip("/") + path) if "?" not in path else URL(f"{self.url}{path}")
+            origin = url.origin()
+        except ValueError as error:
+            raise RefusedError(f"{self.url}: the API names an address that is none: {error}") from error
+        if origin != self.url.origin():
+            raise RefusedError(f"{self.url}: the API names an address on another host, {origin}: set --url to it")
         return url.update_query({name: str(value) for name, value in params.items()}) if params else url
 
     async def _send(self, method: str, url: URL, data: bytes | None, pace: Pace | None) -> _Answer:
@@ -255,7 +259,7 @@ def retry_after(text: str, now: float) -> float | None:
         return max(0.0, seconds) if isfinite(seconds) else None
     try:
         then = parsedate_to_datetime(text)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     return max(0.0, (then if then.tzinfo else then.replace(tzinfo=UTC)).timestamp() - now)
 

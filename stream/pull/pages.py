@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from stream.pull.api import Cursor
+from stream.pull.client import RefusedError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
 
 T = TypeVar("T")
+_MOST_KNOWN: Final = 4
+"""Pages in a row without anything new. One is usual, where a question begins at the time at which the last one ended."""
 
 
 async def by_time(
@@ -26,16 +29,20 @@ async def by_time(
     1. The next question begins at the time of the newest item, at page 1 again, and known items are left out.
     2. Where a whole page has one time, the next page of that question is asked.
 
-    Each question begins later than the one before, or is a later page of the same, so there is no loop.
+    Each question begins later than the one before, or is a later page of the same, so there is no loop. An API that gives the
+    same page whatever it is asked is refused, with RefusedError, once several later pages had nothing new.
     """
-    page, seen = 1, set[Cursor]()
+    page, seen, known = 1, set[Cursor](), 0
     while True:
         found = await ask(since, page)
         fresh = [item for item in found if cursor(item) not in seen]
         if fresh:
             yield fresh
+        known = 0 if fresh else known + 1
         if len(found) < size:
             return
+        if known > _MOST_KNOWN:
+            raise RefusedError(f"the API gives the same page again: the last {known} pages had nothing new")
         newest = max(cursor(item).updated_at for item in found)
         if newest > since:
             since, page = newest, 1

@@ -6,7 +6,10 @@ import csv
 import json
 import re
 import socket
+import time
+from contextlib import suppress
 from io import StringIO
+from threading import Event, Thread
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -208,6 +211,51 @@ def test_a_worker_that_does_not_answer_is_named_and_the_others_are_shown(others:
     assert page(here, neighbours=Neighbours("another-token-of-letters"))["missing"] == [
         {"worker": answers, "reason": "it asks for another token"}
     ]
+
+
+_HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n"
+_NUMBER = (
+    b'{"at":"2026-01-01T00:00:00Z","rows":[{"ticket":"a","state":"","policy":"","commitment":"","due_at":null,'
+    b'"seconds_left":1e308,"paused_since":null,"priority":"","team":"","customer":"","assignee":"","timezone":"UTC"}],'
+    b'"tickets":1,"complete":true}'
+)
+_ZONE = _NUMBER.replace(b"1e308", b"1").replace(b"UTC", b"No/Zone")
+
+
+@pytest.mark.parametrize(
+    ("sent", "goes_on"),
+    [
+        (b"no HTTP\r\n\r\n", b""),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(_NUMBER), _NUMBER), b""),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(_ZONE), _ZONE), b""),
+        (_HEAD, b"X: y\r\n"),
+        (_HEAD + b"\r\n", b" "),
+    ],
+    ids=["not HTTP", "a number without an end", "no zone", "a head without an end", "a body without an end"],
+)
+def test_a_worker_that_answers_without_sense_or_end_is_named_in_time(sent: bytes, goes_on: bytes) -> None:
+    over = Event()
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def answer() -> None:
+            connection, _ = listening.accept()
+            with connection, suppress(OSError):
+                connection.sendall(sent)
+                while goes_on and not over.wait(0.2):
+                    connection.sendall(goes_on)
+
+        (thread := Thread(target=answer)).start()
+        worker = f"http://127.0.0.1:{listening.getsockname()[1]}"
+        here, neighbours = desk("here/1"), Neighbours(TOKEN)
+        here.others = (worker,)
+        began = time.monotonic()
+        found = page(here, neighbours=neighbours)
+        took = time.monotonic() - began
+        over.set()
+        thread.join()
+
+    assert (names(found), [one["worker"] for one in found["missing"]]) == (["here/1"], [worker])
+    assert took < 3.5
 
 
 def test_a_worker_that_is_busy_says_so() -> None:

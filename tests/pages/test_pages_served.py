@@ -6,7 +6,7 @@ from base64 import b64encode
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPConnection
-from socket import gethostname
+from socket import create_connection, gethostname
 from typing import TYPE_CHECKING
 
 import pytest
@@ -127,3 +127,11 @@ def test_an_id_that_is_not_text_is_an_unknown_ticket(server: Server) -> None:
 )
 def test_a_worker_advertises_its_bound_address_or_its_host_name_if_bound_to_all(bound_to: str, url: str) -> None:
     assert reachable_at(bound_to, 9300) == url
+
+
+def test_heads_that_are_not_http_do_not_fill_the_log(server: Server, caplog: pytest.LogCaptureFixture) -> None:
+    with create_connection(("127.0.0.1", server.port)) as client:
+        client.sendall(b"GET /\xff HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert b" 400 " in client.recv(200)
+
+    assert caplog.text == ""

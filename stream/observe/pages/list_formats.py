@@ -12,6 +12,7 @@ import orjson
 
 from stream.observe.pages.lists import ListPart, ListRow
 from stream.observe.pages.pages_json import ticket_address
+from stream.observe.pages.phrasing import when
 from stream.wire.instants import format_instant, parse_instant
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ def as_csv(view: ListView, links: TicketLinks) -> bytes:
 
 
 def read_part(worker: str, body: bytes) -> ListPart:
-    """What another worker answered. Raises ValueError."""
+    """What another worker answered. Raises ValueError and OverflowError, also for what a page cannot show."""
     page = msgspec.json.decode(body, type=_Page)
     rows = [
         ListRow(
@@ -100,6 +101,9 @@ def read_part(worker: str, body: bytes) -> ListPart:
         )
         for row in page.rows
     ]
+    for row in rows:  # its zones may be others than ours
+        when(row.due_at or 0, row.timezone)
+        when(row.paused_since or 0, row.timezone)
     return ListPart(worker, parse_instant(page.at), tuple(rows), page.tickets, page.complete)
 
 

@@ -1,16 +1,20 @@
 """Asks the other workers of the group for their part of a list, and for the pages of their tickets.
 
 Bounded: eight are asked at a time, each for at most two seconds, all for at most five, and an answer has at most 4 MiB.
-A worker that does not answer is named in the list; the list does not wait for it.
+A worker that does not answer is named in the list; the list does not wait for it. One that answers byte by byte must not keep
+a thread either: with eight such answers nobody else would be asked any more.
 """
 
 from __future__ import annotations
 
+import socket
+import time
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from http import HTTPStatus
+from http.client import HTTPConnection, HTTPException
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from urllib.error import HTTPError, URLError
-from urllib.request import HTTPRedirectHandler, ProxyHandler, Request, build_opener
+from urllib.request import HTTPHandler, HTTPRedirectHandler, ProxyHandler, Request, build_opener
 
 from stream.observe.pages.list_formats import OWN, SCOPE, list_address, read_part
 from stream.observe.pages.lists import MOST_ROWS, Missing
@@ -24,6 +28,9 @@ _AT_ONCE: Final = 8
 _PATIENCE: Final = 2.0
 _ALL: Final = 5.0
 _MOST_BYTES: Final = 4 << 20
+_CHUNK: Final = 1 << 16
+_BROKEN: Final = (OSError, ValueError, ArithmeticError, HTTPException)
+"""What an answer that is none, or whose numbers are none, may raise."""
 
 
 class Page(NamedTuple):
@@ -31,6 +38,31 @@ class Page(NamedTuple):
 
     status: int
     body: bytes
+
+
+class _BoundedSocket(socket.socket):
+    """Receives until an instant of the monotonic clock, however many pieces come until then."""
+
+    until = 0.0
+
+    def recv_into(self, *arguments: Any) -> int:
+        self.settimeout(_left(self.until))
+        return super().recv_into(*arguments)
+
+
+class _BoundedConnection(HTTPConnection):
+    def connect(self) -> None:
+        until = time.monotonic() + _PATIENCE
+        super().connect()
+        bounded = _BoundedSocket(fileno=self.sock.detach())
+        bounded.until = until
+        bounded.settimeout(_PATIENCE)
+        self.sock = bounded
+
+
+class _BoundedHandler(HTTPHandler):
+    def http_open(self, request: Request) -> Any:
+        return self.do_open(_BoundedConnection, request)
 
 
 class _NoRedirect(HTTPRedirectHandler):
@@ -46,7 +78,7 @@ class Neighbours:
     def __init__(self, token: str = "") -> None:
         self._token: Final = token
         # Workers reach each other directly: a proxy of the environment is for the world outside.
-        self._opener: Final = build_opener(ProxyHandler({}), _NoRedirect)
+        self._opener: Final = build_opener(ProxyHandler({}), _NoRedirect, _BoundedHandler)
         self._pool: Final = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="neighbours")
 
     def ask(self, workers: Iterable[str], query: ListQuery) -> tuple[list[ListPart], list[Missing]]:
@@ -59,7 +91,7 @@ class Neighbours:
                 worker = asked.pop(answer)
                 try:
                     parts.append(answer.result())
-                except (OSError, ValueError) as error:
+                except _BROKEN as error:
                     missing.append(Missing(worker, _reason(error)))
         except TimeoutError:
             for answer, worker in asked.items():
@@ -71,14 +103,13 @@ class Neighbours:
         """The page of another worker; ``None`` if it does not answer in two seconds."""
         try:
             with self._open(worker + path) as response:
-                body = response.read(_MOST_BYTES + 1)
-                return Page(response.status, body) if len(body) <= _MOST_BYTES else None
+                return Page(response.status, _whole(response))
         except HTTPError as answer:
             with answer:
                 # A redirect, or a refusal of our token, is for the browser to meet.
                 known = answer.code in (HTTPStatus.NOT_FOUND, HTTPStatus.SERVICE_UNAVAILABLE)
                 return Page(answer.code, answer.read(_MOST_BYTES)) if known else None
-        except OSError:
+        except _BROKEN:
             return None
 
     def _open(self, address: str) -> Any:
@@ -89,15 +120,30 @@ class Neighbours:
         return self._opener.open(request, timeout=_PATIENCE)
 
     def _part(self, worker: str, query: ListQuery) -> ListPart:
-        """Raises OSError and ValueError."""
+        """Raises what ``_BROKEN`` has."""
         with self._open(worker + list_address(query, format="json", **{SCOPE: OWN})) as response:
-            body = response.read(_MOST_BYTES + 1)
+            return read_part(worker, _whole(response))
+
+
+def _whole(response: Any) -> bytes:
+    """The body of an answer. Raises TimeoutError if it takes too long, and ValueError if it is too long."""
+    until, body = time.monotonic() + _PATIENCE, bytearray()
+    while chunk := response.read1(_CHUNK):
+        _left(until)
+        body += chunk
         if len(body) > _MOST_BYTES:
             raise ValueError("its answer is too long")
-        return read_part(worker, body)
+    return bytes(body)
 
 
-def _reason(error: OSError | ValueError) -> str:
+def _left(until: float) -> float:
+    """Seconds until an instant of the monotonic clock. Raises TimeoutError if it is over."""
+    if (left := until - time.monotonic()) <= 0:
+        raise TimeoutError("no answer in time")
+    return left
+
+
+def _reason(error: BaseException) -> str:
     if isinstance(error, HTTPError):
         error.close()
         return "it asks for another token" if error.code == HTTPStatus.UNAUTHORIZED else f"status {error.code}"

@@ -90,6 +90,12 @@ def test_aliases_that_expand_too_far_are_a_problem(read: Callable[[str | bytes],
     assert "more than 100000 values" in read("\n".join(lines)).problems[0].message
 
 
+def test_aliases_that_repeat_a_long_text_too_often_are_a_problem(read: Callable[[str | bytes], Document]) -> None:
+    document = read(f'a: &a "{"x" * 100_000}"\nb: [{", ".join(["*a"] * 400)}]')
+
+    assert "characters, aliases included" in document.problems[0].message
+
+
 def test_an_alias_is_read_like_the_node_to_which_it_refers(read: Callable[[str | bytes], Document]) -> None:
     assert read("a: &t {p1: 1h}\nb: *t\n").data == {"a": {"p1": "1h"}, "b": {"p1": "1h"}}
 

@@ -15,6 +15,7 @@ from stream.feeds.signature import SCHEMES
 from stream.gateway.feed import Feed
 from stream.gateway.outbox import Outgoing
 from stream.gateway.outcomes import Outcome
+from stream.gateway.page import GatewayPage
 from tests.unit.gateway.served import (
     DESK,
     JSON,
@@ -70,6 +71,26 @@ PAYLOAD = {
     "at": "2026-11-29T10:00:00Z",
     "subject": "Mr. X's bill",
 }
+
+
+def test_a_header_that_is_not_utf_8_disturbs_neither_the_answer_nor_the_page() -> None:
+    desk = Desk()
+
+    answer = desk.request(b"{}", {**JSON, "content-encoding": "gz\udcff"})
+    page = GatewayPage(desk.feeds, desk.recorder.recent, lambda: (True, "")).answer("/", "", "text/html")
+
+    assert (answer.status, said(answer)["outcome"]) == (415, "unsupported")
+    assert page is not None
+    assert page.status == 200
+
+
+def test_a_dead_letter_with_a_header_that_is_not_utf_8_is_written() -> None:
+    desk = Desk()
+
+    assert said(desk.send({"no": "event"}, **{"user-agent": "caf\udce9"}))["outcome"] == "unmapped"
+    letter = decode_record(desk.kafka.records[-1].value)
+    assert isinstance(letter, RejectedPayload)
+    assert letter.headers["user-agent"] == "caf\ufffd"
 
 
 def test_the_events_of_a_payload_are_written_under_their_tickets_before_the_answer() -> None:

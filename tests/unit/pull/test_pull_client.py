@@ -204,3 +204,16 @@ def test_times_of_apis_are_instants(text: str) -> None:
 def test_a_time_without_an_offset_is_no_instant() -> None:
     with pytest.raises(ValueError, match="has no offset"):
         instant_of("2026-03-02T10:00:00")
+
+
+@pytest.mark.parametrize("address", [".evil.example/?page=2", "http://[::1", "/x?next=://", "javascript://"])
+def test_an_address_that_is_none_or_leads_elsewhere_is_refused(address: str) -> None:
+    api = _Echo()
+
+    with pytest.raises(RefusedError, match="the API names an address"):
+        _asked(api, lambda client: client.get(address))
+    assert not api.sent_headers
+
+
+def test_a_date_with_an_offset_without_sense_is_no_pause() -> None:
+    assert retry_after("Thu, 01 Jan 2026 00:00:00 +99999999999999999999", 0.0) is None

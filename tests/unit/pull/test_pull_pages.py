@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from stream.pull.api import Cursor
+from stream.pull.client import RefusedError
 from stream.pull.pages import by_time
 
 if TYPE_CHECKING:
@@ -71,3 +73,19 @@ def test_a_whole_page_of_one_instant_does_not_loop() -> None:
 
     assert len(desk.read(0, 3)) == 11
     assert desk.questions < 10
+
+
+def test_an_api_that_gives_the_same_page_again_and_again_is_refused() -> None:
+    questions = 0
+
+    async def ask(since: int, page: int) -> list[Cursor]:
+        nonlocal questions
+        questions += 1
+        return [Cursor(5, "1"), Cursor(5, "2")]
+
+    async def run() -> list[Cursor]:
+        return [item async for page in by_time(0, 2, ask, lambda item: item) for item in page]
+
+    with pytest.raises(RefusedError, match="same page"):
+        asyncio.run(run())
+    assert questions < 10
