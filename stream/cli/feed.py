@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 _BEGIN: Final = """\
 # What the payloads of your desk mean. This mapping extends the one that ships with breachwatch: state only what differs.
 #
-#   breachwatch feed show {name}             the shipped mapping
-#   breachwatch feed check {file}   every problem of this file
-#   breachwatch feed try {file} payload.json
+# The shipped mapping:         breachwatch feed show {name}
+# Every problem of this file:  breachwatch feed check {file}
+# The events of a payload:     breachwatch feed try {file} payload.json
 
 extends: {name}
 

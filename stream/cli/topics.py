@@ -151,7 +151,7 @@ def _report(broker: str, topics: Topics, partitions: int) -> None:
     if problems or of_optional:
         raise click.exceptions.Exit(1)
     each = f"{partitions} partition{'s' if partitions > 1 else ''} each, and one of {topics.policies}"
-    click.echo(f"all {len(topics.specs())} topics on {broker} are correct, with {each}")
+    click.echo(f"all {len(topics.specs())} topics of workers on {broker} are correct, with {each}")
 
 
 def _answered(broker: str, work: Coroutine[object, object, T]) -> T:

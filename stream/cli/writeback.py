@@ -126,7 +126,12 @@ async def _run(settings: WritebackSettings, desks: list[DeskFile], cluster: tupl
             port = await server.start(settings.listen)
         except OSError as error:
             raise click.ClickException(f"cannot listen on {settings.listen}: {error.strerror}: set --listen") from error
-        log.info("metrics and health on port %d; %s", port, "writing" if write else "dry run: nothing is written")
+        log.info(
+            "health and metrics on http://%s:%d/; %s",
+            settings.listen.rpartition(":")[0],
+            port,
+            "writing" if write else "dry run: nothing is written",
+        )
         running = asyncio.ensure_future(service.run(client, topics))
         for name in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(name, running.cancel)

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from stream.feeds.path import Scope
     from stream.feeds.place import Place
     from stream.feeds.rule import EventTemplate, Rule
+    from stream.sla.event_order import Order
+    from stream.sla.events import Event
 
 MAX_ELEMENTS: Final = 10_000
 """The most elements that ``each`` reads of a payload."""
@@ -50,7 +52,7 @@ class MappedEvent(msgspec.Struct, frozen=True, gc=False):
     """The event as JSON."""
 
 
-_Events = dict[tuple[str, str, int], MappedEvent]
+_Events = dict[tuple[str, str, int], tuple["Event", MappedEvent]]
 """The events of a payload by ticket, id and ``seq``: what names a fact."""
 
 
@@ -74,6 +76,7 @@ class Reading(msgspec.Struct, frozen=True):
     """What came of a payload: events, or the reason why there are none."""
 
     events: tuple[MappedEvent, ...] = ()
+    """In the order in which an engine reads them: in another one, those of a single payload would come late for each other."""
     skipped: str | None = None
     """Why the payload has no events, although the mapping covers it."""
     unmapped: Unmapped | None = None
@@ -132,7 +135,12 @@ def _finished(found: _Found, why_none: str) -> Reading:
     for ticket, (at, fields) in found.shown.items():
         if fields:
             _add_fields(found, ticket, at, fields)
-    return Reading(tuple(found.events.values()), None if found.events else why_none)
+    ordered = sorted(found.events.values(), key=_key) if len(found.events) > 1 else found.events.values()
+    return Reading(tuple([mapped for _, mapped in ordered]), None if found.events else why_none)
+
+
+def _key(pair: tuple[Event, MappedEvent]) -> Order:
+    return pair[0].key
 
 
 def _apply_to_each(rule: Rule, scope: Scope, found: _Found) -> bool:
@@ -181,7 +189,7 @@ def _add(found: _Found, template: EventTemplate, scope: Scope) -> None:
     ticket, event = decoded.ticket, decoded.event
     if not states_nothing:
         identity = (ticket, event.id, event.seq)
-        if found.events.setdefault(identity, MappedEvent(ticket, value)).value != value:
+        if found.events.setdefault(identity, (event, MappedEvent(ticket, value)))[1].value != value:
             named = f"the id {event.id!r} and the seq {event.seq}"
             reason = f"two events of the payload have {named}: give each its own"
             raise UnfitError(reason, template.place, template.keys["id"].path)
@@ -206,7 +214,7 @@ def _add_fields(found: _Found, ticket: str, at: int, fields: dict[str, Any]) -> 
         wrong = found.mapping.fields.get(named[2] if named else "", first)
         raise UnfitError(f"`fields` is not valid: {decoded.message}", wrong.place, wrong.path)
     assert isinstance(decoded, Incoming)
-    found.events[ticket, decoded.event.id, 0] = MappedEvent(ticket, value)
+    found.events[ticket, decoded.event.id, 0] = (decoded.event, MappedEvent(ticket, value))
 
 
 def _encode(wire: dict[str, Any], place: Place) -> bytes:

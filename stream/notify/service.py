@@ -80,6 +80,7 @@ class Service:
             await existing_topics(options.bootstrap, options.client, self._topics)
             await state.start()
             log.info("%d messages are remembered", len(self._memory))
+            log.info("ready: destinations %s", ", ".join(self._rules.destinations))
             self._pipelines.extend([self._pipeline(name, state) for name in self._rules.destinations])
             await self._all(stopping)
         finally:

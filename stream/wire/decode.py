@@ -136,7 +136,9 @@ def _future(at: int, now: int | None, max_ahead: int) -> Rejected | None:
     if now is None or at <= now + max_ahead:
         return None
     ahead, allowed = (at - now) / 1_000_000, max_ahead / 1_000_000
-    return Rejected(RejectReason.FUTURE, f"{ahead:g} s ahead of the worker's clock; at most {allowed:g} s are allowed", "$.at")
+    return Rejected(
+        RejectReason.FUTURE, f"{ahead:.15g} s ahead of the worker's clock; at most {allowed:g} s are allowed", "$.at"
+    )
 
 
 def _broken_contract(value: bytes, error_text: str) -> Rejected:

@@ -289,7 +289,7 @@ def test_the_commands_create_and_check_print_their_results_and_set_the_exit_code
     assert (made.exit_code, made.output.count("created ")) == (0, 6 + len(optional))
     assert (after.exit_code, after.output) == (
         0,
-        f"all 6 topics on {broker} are correct, with 2 partitions each, and one of cli.cli-policies\n",
+        f"all 6 topics of workers on {broker} are correct, with 2 partitions each, and one of cli.cli-policies\n",
     )
 
 

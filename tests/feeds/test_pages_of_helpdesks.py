@@ -81,8 +81,8 @@ def test_a_ticket_of_glpi_that_is_restored_is_back(tmp_path: Path) -> None:
     found = events(tmp_path, "glpi", documents("glpi", "payloads"))
 
     assert [event["type"] for event in found if event["ticket"] == "glpi/82"][-3:] == [
-        "ticket.restored",
         "ticket.created",
+        "ticket.restored",
         "ticket.changed",
     ]
 

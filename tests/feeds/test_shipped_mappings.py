@@ -11,6 +11,8 @@ import pytest
 from stream.feeds.mapping import load, shipped
 from stream.feeds.reading import read
 from stream.feeds.signature import Refusal, SignedRequest, verify
+from stream.wire.decode import read as decode
+from stream.wire.ticket_event import Incoming
 from tests.feeds.recorded import FOLDER, RECEIVED, SYSTEMS, expected, recorded
 
 if TYPE_CHECKING:
@@ -61,6 +63,13 @@ def test_the_payloads_give_the_expected_events(system: str) -> None:
 
     assert [str(reading.unmapped) for reading in found if reading.unmapped] == []
     assert [json.loads(event.value) for reading in found for event in reading.events] == expected(system)
+
+
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_no_event_comes_late_for_another_one_of_its_payload(system: str) -> None:
+    for reading in readings(system):
+        keys = [found.event.key for event in reading.events for found in [decode(event.value)] if isinstance(found, Incoming)]
+        assert keys == sorted(keys)
 
 
 @pytest.mark.parametrize("system", SYSTEMS)

@@ -304,8 +304,8 @@ def test_of_a_list_each_ticket_has_its_own_fields_at_its_newest_event(tmp_path: 
     shown = [event for event in events_of(read_by(mapping, batch)) if event["type"] == "ticket.changed"]
 
     assert [(event["ticket"], event["at"], event["fields"]["contract"]) for event in shown] == [
-        ("hub/1", "1970-01-01T00:00:20Z", "gold"),
         ("hub/2", "1970-01-01T00:00:10Z", "iron"),
+        ("hub/1", "1970-01-01T00:00:20Z", "gold"),
     ]
 
 

@@ -161,7 +161,7 @@ def test_all_rules_that_hold_give_an_event_until_one_skips_or_refuses(tmp_path: 
     )
     both = {"id": 1, "at": AT, "kind": "reply", "text": "…", "team": "first"}
 
-    assert [event["type"] for event in events_of(read_by(mapping, both))] == ["comment.added", "ticket.changed"]
+    assert [event["type"] for event in events_of(read_by(mapping, both))] == ["ticket.changed", "comment.added"]
     assert read_by(mapping, {**both, "by": "breachwatch"}).skipped == "our own write"
     refused = unmapped_of(read_by(mapping, {**both, "kind": "spam"}))
     assert (refused.reason, refused.line) == ("spam is not mapped", 6)
@@ -189,7 +189,7 @@ CHANGELOG: dict[str, Any] = {
 def test_each_element_gives_an_event_with_its_position_as_seq(tmp_path: Path) -> None:
     events = events_of(read_by(mapping_of(tmp_path, ITEMS), CHANGELOG))
 
-    assert [(event["seq"], event["fields"]) for event in events] == [(1, {"status": "solved"}), (0, {"priority": "High"})]
+    assert [(event["seq"], event["fields"]) for event in events] == [(0, {"priority": "High"}), (1, {"status": "solved"})]
     assert {event["at"] for event in events} == {AT}
 
 

@@ -98,9 +98,9 @@ def test_an_issue_comes_with_its_journals() -> None:
 
     assert [(event["type"], event["id"]) for event in events] == [
         ("ticket.created", "issue-1/created"),
-        ("ticket.changed", "journal-1/status"),
         ("ticket.changed", "journal-1/fields"),
         ("comment.added", "journal-1/note"),
+        ("ticket.changed", "journal-1/status"),
     ]
     assert events[0]["fields"] == {"status": "new", "priority": "2"}
 
