@@ -98,6 +98,9 @@ def read(mapping: FeedMapping, payload: object, headers: Mapping[str, str], rece
 def _read(mapping: FeedMapping, payload: object, headers: Mapping[str, str], received: int) -> Reading:
     if not isinstance(payload, dict | list):
         return Reading(unmapped=Unmapped(f"the payload must be a JSON object or a list, not {described(payload)}", 0, ""))
+    if isinstance(payload, list) and len(payload) > MAX_ELEMENTS:
+        # Before any expression walks through it, which would take seconds.
+        return Reading(unmapped=Unmapped(f"a list of {len(payload)} elements; at most {MAX_ELEMENTS} are read", 0, ""))
     scope: Scope = dict(payload) if isinstance(payload, dict) else {}
     scope["doc"] = payload
     scope["header"] = {name.lower(): value for name, value in headers.items()}

@@ -238,6 +238,21 @@ def test_a_list_without_end_is_not_read(tmp_path: Path) -> None:
     assert "at most 10000 are read" in unmapped_of(read_by(mapping_of(tmp_path, ITEMS), changelog)).reason
 
 
+def test_a_payload_that_is_a_list_without_end_is_not_searched_by_any_expression(tmp_path: Path) -> None:
+    mapping = mapping_of(
+        tmp_path,
+        """\
+        source: hub
+        common: {ticket: "{id}", at: "{received}", id: x}
+        events: [{when: "doc[?a == `2`]", say: {type: ticket.deleted}}]
+        """,
+    )
+
+    unmapped = unmapped_of(read_by(mapping, [{"a": 1}] * 10_001))
+
+    assert unmapped.reason == "a list of 10001 elements; at most 10000 are read"
+
+
 def test_headers_and_the_arrival_are_values_too(tmp_path: Path) -> None:
     mapping = mapping_of(
         tmp_path,

@@ -189,7 +189,7 @@ def test_a_destination_that_is_down_reads_no_further_than_its_queue_holds_and_lo
     async def work() -> None:
         await until(lambda: bool(rig.consumer.paused()))
         assert len(rig.queue) == 30
-        assert rig.consumer.commits == [0]
+        assert set(rig.consumer.commits) <= {0}
         await until(lambda: bool(rig.metrics.registry.get_sample_value("sla_notify_lag_records", {"destination": "to"})))
         rig.accepting = True
         await until(lambda: len(rig.arrived) == 200)
