@@ -37,7 +37,7 @@ _PATIENCE: Final = 30.0
 )
 @click.option("--since", "start", callback=since, help=f"Only payloads that arrived since then: {SINCE_HELP}.")
 @click.option("--until", callback=since, help="Only payloads that arrived before; as for --since.")
-@click.option("--offset", "first", type=click.IntRange(0), help="First offset on the topic, as `breachwatch feed retry --dry-run` prints it.")
+@click.option("--offset", "first", type=click.IntRange(0), help="First offset on the topic, as --dry-run prints it.")
 @click.option("--last-offset", "last", type=click.IntRange(0), help="Last offset. Default: with --offset, the same one.")
 @click.option("--again", is_flag=True, help="Also those that were sent again before.")
 @click.option("--dry-run", is_flag=True, help="Print what would become of each, and send nothing.")

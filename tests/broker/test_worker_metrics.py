@@ -41,7 +41,7 @@ def test_a_worker_measures_its_lag_its_tickets_and_its_units_of_work(broker: str
         assert values(worker, "sla_unsent_effects_timestamp_seconds") == {"": 0}
         assert values(worker, "sla_clock_timestamp_seconds") == {"": (START + HOUR // 2) / 1e6}
         assert values(worker, "sla_collector_errors_total") == {
-            f'{{collector="{name}"}}': 0 for name in ("open", "times", "partitions", "topics", "deployments")
+            f'{{collector="{name}"}}': 0 for name in ("open", "times", "partitions", "feeds", "topics", "deployments")
         }
         left = values(worker, "sla_open_commitment_remaining_seconds_bucket")
         half_an_hour = '{commitment="first_response",le="3600.0",policy="shop",team=""}'

@@ -89,5 +89,5 @@ def test_a_detector_that_is_down_inhibits_every_alert_that_depends_on_its_data()
         for name in named(rule["target_matchers"])
     }
 
-    of_other_processes = {name for name, _ in ALERTS if name.startswith(("SLAGateway", "SLAWriteback"))}
+    of_other_processes = {name for name, _ in ALERTS if name.startswith(("SLAGateway", "SLANotify", "SLAWriteback"))}
     assert silenced == {name for name, _ in ALERTS} - {"SLAWatchdog", "SLADetectorDown"} - of_other_processes

@@ -160,7 +160,10 @@ async def _may_join(admin: Any, group: str) -> bool:
     except GroupCoordinatorNotAvailableError:
         return True  # nobody knows: a cluster that has not had a group yet makes the topic of the groups now
     (code, *_, granted), *_ = answer.groups
-    return bool(code == _NO_ERROR and _may(granted, Operation.READ))
+    if code == GroupAuthorizationFailedError.errno:
+        return False
+    # With another error nobody knows: a coordinator that has just started still loads its groups.
+    return code != _NO_ERROR or _may(granted, Operation.READ)
 
 
 def _may(granted: int, operation: Operation) -> bool:
