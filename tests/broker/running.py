@@ -59,6 +59,8 @@ policies:
         levels:
           - {level: lead, notify: [lead], at: "+1h"}
 """
+_COMPLETING = 3
+"""Seconds within which the markers of a committed transaction are in its partitions."""
 
 
 class Sent(NamedTuple):
@@ -208,7 +210,7 @@ def read(broker: str, *topics: str) -> list[Any]:
             await consumer._client.force_metadata_update()
             tps = [TopicPartition(topic, number) for topic in topics for number in consumer.partitions_for_topic(topic) or ()]
             consumer.assign(tps)
-            end = await consumer.end_offsets(tps)
+            end = await _ends(broker, consumer, tps)
             records: list[Any] = []
             while any([await consumer.position(tp) < end[tp] for tp in tps]):
                 for found in (await consumer.getmany(timeout_ms=200)).values():
@@ -218,6 +220,26 @@ def read(broker: str, *topics: str) -> list[Any]:
             await consumer.stop()
 
     return asyncio.run(run())
+
+
+async def _ends(broker: str, consumer: Any, tps: list[Any]) -> dict[Any, int]:
+    """Up to where the partitions are committed, once no transaction is being completed.
+
+    The broker answers a commit before the markers are in the partitions. A transaction that somebody left open stays so longer.
+    """
+    plain = AIOKafkaConsumer(bootstrap_servers=broker)
+    await plain.start()
+    try:
+        for topic in {tp.topic for tp in tps}:
+            plain._client.add_topic(topic)
+        since = time.monotonic()
+        while True:
+            end: dict[Any, int] = await consumer.end_offsets(tps)
+            if end == await plain.end_offsets(tps) or time.monotonic() > since + _COMPLETING:
+                return end
+            await asyncio.sleep(0.05)
+    finally:
+        await plain.stop()
 
 
 def effects(broker: str, topics: Topics) -> list[Said]:
