@@ -25,7 +25,7 @@ from aiohttp import web
 
 from stream.feeds.rejected_payload import MAX_BODY
 from stream.gateway.feed import Received
-from stream.observe.bounded_server import BoundedServer, response_of
+from stream.observe.bounded_server import BoundedServer, response_of, send
 from stream.observe.pages.site import Answer
 
 if TYPE_CHECKING:
@@ -106,15 +106,7 @@ class Server:
         response = response_of(answer, "")
         if ("Connection", "close") in answer.headers:
             response.force_close()
-        try:
-            async with asyncio.timeout(self._bounds.transfer_seconds):
-                await response.prepare(request)
-                await response.write_eof()
-        except TimeoutError:  # closing would wait until the client takes the rest
-            if request.transport is not None:
-                request.transport.abort()
-        except ConnectionError:
-            log.debug("a client did not wait for its answer")
+        await send(request, response, self._bounds.transfer_seconds)
         return response
 
     async def _answer(self, request: web.BaseRequest) -> Answer | None:

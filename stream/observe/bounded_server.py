@@ -10,15 +10,18 @@ A client that sends slowly gives way to one that sends at once:
 
 from __future__ import annotations
 
+import asyncio
+import logging
 from typing import TYPE_CHECKING, Any, Final
 
 from aiohttp import web
 
 if TYPE_CHECKING:
-    import asyncio
     from collections.abc import Awaitable, Callable
 
     from stream.observe.pages.site import Answer
+
+log = logging.getLogger(__name__)
 
 _WORTH_COMPRESSING: Final = 1_400
 """Bytes of a body that fit into one packet."""
@@ -108,3 +111,16 @@ def _accepts_gzip(accept_encoding: str) -> bool:
         if coding.strip() in ("gzip", "*"):
             return parameter.replace(" ", "") not in ("q=0", "q=0.0", "q=0.00", "q=0.000")
     return False
+
+
+async def send(request: web.BaseRequest, response: web.Response, seconds: float) -> None:
+    """Send the whole response; cut the connection if the client does not take it in this time."""
+    try:
+        async with asyncio.timeout(seconds):
+            await response.prepare(request)
+            await response.write_eof()
+    except TimeoutError:  # closing would wait until the client takes the rest
+        if request.transport is not None:
+            request.transport.abort()
+    except ConnectionError:
+        log.debug("a client did not wait for its answer")

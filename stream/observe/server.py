@@ -22,13 +22,12 @@ from typing import TYPE_CHECKING, Any, Final
 from aiohttp import web
 
 from stream.deployments.snapshot import MAX_BYTES
-from stream.observe.bounded_server import BoundedServer, response_of
+from stream.observe.bounded_server import BoundedServer, response_of, send
 from stream.observe.pages.routes import HEALTH, METRICS, Request, Routes
 
 if TYPE_CHECKING:
     from stream.observe.pages.site import Answer
 
-log = logging.getLogger(__name__)
 _CLIENTS: Final = logging.getLogger(f"{__name__}.clients")
 """What aiohttp logs: heads that are not HTTP, with a traceback for each. Hostile clients must not fill the log."""
 _CLIENTS.setLevel(logging.CRITICAL)
@@ -111,15 +110,7 @@ class Server:
                     return web.Response()
             answer = await self._answer(given)
         response = response_of(answer, request.headers.get("Accept-Encoding", ""))
-        try:
-            async with asyncio.timeout(self._bounds.transfer_seconds):
-                await response.prepare(request)
-                await response.write_eof()
-        except TimeoutError:  # closing would wait until the client takes the rest
-            if request.transport is not None:
-                request.transport.abort()
-        except ConnectionError:
-            log.debug("a client did not wait for its page")
+        await send(request, response, self._bounds.transfer_seconds)
         return response
 
     async def _answer(self, given: Request) -> Answer:
