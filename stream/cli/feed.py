@@ -12,6 +12,9 @@ from typing import TYPE_CHECKING, Final, NoReturn
 
 import click
 
+from stream.cli import completing
+from stream.cli.counting import many
+from stream.cli.exit_codes import FAILED, WRONG
 from stream.cli.feed_retry import command as retry
 from stream.cli.payload_files import PayloadFileError, payloads
 from stream.documents.document import Severity, read_document
@@ -74,7 +77,7 @@ def _delivery(mapping: FeedMapping) -> str:
 
 
 @command.command("show")
-@click.argument("name")
+@click.argument("name", shell_complete=completing.mapping_names)
 def _show(name: str) -> None:
     """Print the shipped mapping NAME."""
     if name not in shipped():
@@ -83,7 +86,7 @@ def _show(name: str) -> None:
 
 
 @command.command("check")
-@click.argument("mappings", nargs=-1, required=True, metavar="MAPPING...")
+@click.argument("mappings", nargs=-1, required=True, metavar="MAPPING...", shell_complete=completing.mappings)
 @click.option("--strict", is_flag=True, help="Treat warnings as errors.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of lines.")
 @click.pass_context
@@ -103,23 +106,19 @@ def _check(ctx: click.Context, mappings: tuple[str, ...], *, strict: bool, as_js
             for problem in one.problems:
                 click.echo(str(problem))
             click.echo(_summary(name, one))
-    ctx.exit(0 if usable else 1)
+    ctx.exit(0 if usable else FAILED)
 
 
 def _summary(name: str, one: Checked) -> str:
     counts = Counter(problem.severity for problem in one.problems)
-    found = f"{_many(counts[Severity.ERROR], 'error')}, {_many(counts[Severity.WARNING], 'warning')}"
+    found = f"{many(counts[Severity.ERROR], 'error')}, {many(counts[Severity.WARNING], 'warning')}"
     if one.mapping is None:
         return f"{name}: not usable: {found}"
-    return f"{name}: {_many(len(one.mapping.rules), 'rule')}, {_delivery(one.mapping) or 'no delivery'}: {found}"
-
-
-def _many(count: int, noun: str) -> str:
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+    return f"{name}: {many(len(one.mapping.rules), 'rule')}, {_delivery(one.mapping) or 'no delivery'}: {found}"
 
 
 @command.command("try")
-@click.argument("mapping_name", metavar="MAPPING")
+@click.argument("mapping_name", metavar="MAPPING", shell_complete=completing.mappings)
 @click.argument("files", nargs=-1, required=True, metavar="PAYLOAD...", type=click.Path(allow_dash=True, path_type=Path))
 @click.option("--header", "headers", multiple=True, metavar="NAME=VALUE", help="A header of the request; may be repeated.")
 @click.pass_context
@@ -150,9 +149,9 @@ def _try(ctx: click.Context, mapping_name: str, files: tuple[Path, ...], headers
             counts.update({"payload": 1, "event": len(reading.events), "unmapped": int(reading.unmapped is not None)})
     except PayloadFileError as error:
         _stop([str(error)])
-    summary = f"{_many(counts['payload'], 'payload')}: {_many(counts['event'], 'event')}, {counts['unmapped']} not mapped"
+    summary = f"{many(counts['payload'], 'payload')}: {many(counts['event'], 'event')}, {counts['unmapped']} not mapped"
     click.echo(summary, err=True)
-    ctx.exit(1 if counts["unmapped"] else 0)
+    ctx.exit(FAILED if counts["unmapped"] else 0)
 
 
 def _header(text: str) -> tuple[str, str]:
@@ -169,11 +168,11 @@ def _now() -> int:
 def _stop(problems: Iterable[str]) -> NoReturn:
     for problem in problems:
         click.echo(problem, err=True)
-    sys.exit(2)
+    sys.exit(WRONG)
 
 
 @command.command("init")
-@click.argument("name")
+@click.argument("name", shell_complete=completing.mapping_names)
 @click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="The file  [default: NAME.yaml]")
 def _init(name: str, output: Path | None) -> None:
     """Write a mapping of your own that extends the shipped mapping NAME. It overwrites nothing."""

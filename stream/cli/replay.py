@@ -8,8 +8,12 @@ from pathlib import Path
 
 import click
 
+from stream.cli.counting import many
 from stream.cli.options import instant, judged_by, judged_by_options
+from stream.cli.output import write
+from stream.cli.progress import Progress, share
 from stream.cli.replay_summary import as_json, as_table
+from stream.cli.stopping import stoppable
 from stream.deployments.export import ExportError
 from stream.documents.document import PolicyError
 from stream.runtime import gc_tuning
@@ -56,16 +60,25 @@ def command(
     """
     read_policies = judged_by(policies, deployments)
     gc_tuning.configure()
-    effects = 0
+    effects, last = 0, 0
+    read: float | None = None
     refused: Counter[str] = Counter()
+
+    def done() -> str:
+        sys.stdout.buffer.flush()
+        return f"the output has {many(effects, 'effect')}, up to line {last} of {file}; a replay begins at the start again"
+
+    progress = Progress(lambda: f"replay: {many(last, 'line')}{share(read)}, {many(effects, 'effect')}")
     try:
-        with open_lines(file) as lines, backtest(read_policies, history, lines, jobs) as (test, all_lines):
-            for part in test.run(all_lines, until):
-                effects += part.effects
-                sys.stdout.buffer.write(part.output)
-                for line, text in part.refusals:
-                    refused[text.partition(":")[0]] += 1
-                    click.echo(f"{file}:{line}: {text}", err=True)
+        with stoppable(done), open_lines(file) as lines, backtest(read_policies, history, lines, jobs) as (test, all_lines):
+            with progress:
+                for part in test.run(all_lines, until):
+                    write(part.output)
+                    effects, last, read = effects + part.effects, part.last, lines.share
+                    for line, text in part.refusals:
+                        refused[text.partition(":")[0]] += 1
+                        progress.echo(f"{file}:{line}: {text}")
+                    progress.update()
             totals = test.totals()
     except (PolicyError, ExportError, LinesError) as error:
         raise click.ClickException(str(error)) from error

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from difflib import ndiff
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from stream.cli.exit_codes import FAILED, WRONG
 from stream.documents.document import PolicyError
 from stream.testing import StoryError, play, read_stories, read_story
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-FAILED: Final = 1
-INVALID: Final = 2
 
 
 @click.command("test")
@@ -45,7 +43,7 @@ def command(files: tuple[Path, ...], folder: Path | None, *, verbose: bool) -> N
             for line in problems:
                 click.echo(f"  {line}")
     click.echo(f"{passed} passed, {failed} failed, {invalid} invalid")
-    raise click.exceptions.Exit(INVALID if invalid else FAILED if failed else 0)
+    raise click.exceptions.Exit(WRONG if invalid else FAILED if failed else 0)
 
 
 def _results(file: Path, folder: Path | None) -> Iterator[tuple[str, list[str], bool]]:

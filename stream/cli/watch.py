@@ -9,11 +9,15 @@ from typing import TYPE_CHECKING, Final
 import click
 import msgspec
 
+from stream.cli import colour
+from stream.cli.counting import many
+from stream.cli.output import write
 from stream.cli.reading import SINCE_HELP, run, since, until_stopped
 from stream.cli.setting_options import setting_options
+from stream.cli.stopping import stoppable
 from stream.cli.topics import client_of, topics_of
 from stream.cli.watch_filter import EffectFilter, fields, kinds
-from stream.cli.watch_view import coloured, effect_line, zone_option
+from stream.cli.watch_view import effect_line, zone_option
 from stream.runtime.kafka.topic_reader import Place, open_topics
 from stream.wire.effect import decode_effect
 from stream.wire.instants import InstantError
@@ -57,17 +61,17 @@ class _Output:
             else:
                 self._held_back += 1
         if lines:
-            sys.stdout.buffer.write(b"\n".join([*lines, b""]))
+            write(b"\n".join([*lines, b""]))
             sys.stdout.buffer.flush()
 
     def summary(self) -> str:
         total = self._shown.total()
         parts = [f"{count} {kind}" for kind, count in self._shown.most_common(_MOST_KINDS)]
         if rest := total - sum(count for _, count in self._shown.most_common(_MOST_KINDS)):
-            parts.append(f"{rest} others")
-        text = f"{total} effects" + (f" ({', '.join(parts)})" if parts else "")
-        text += f"; {self._held_back} others passed no filter" if self._held_back else ""
-        return text + (f"; {self._unreadable} records were not readable" if self._unreadable else "")
+            parts.append(f"{many(rest, 'other')}")
+        text = many(total, "effect") + (f" ({', '.join(parts)})" if parts else "")
+        text += f"; {many(self._held_back, 'other')} passed no filter" if self._held_back else ""
+        return text + (f"; {many(self._unreadable, 'record')} could not be read" if self._unreadable else "")
 
 
 @click.command("watch")
@@ -120,14 +124,16 @@ def command(
     shown. The command joins no consumer group and commits nothing, so it takes no effect away from anybody.
     """
     wanted = EffectFilter(types, frozenset(tickets), frozenset(policies), fields(priorities, customers, others), late, routine)
-    colour = coloured()
+    in_colour = colour.on(sys.stdout)
 
     def line(value: bytes, effect: Effect) -> bytes:
-        return value if as_json else effect_line(effect, clock, colour=colour).encode("utf-8", "backslashreplace")
+        return value if as_json else effect_line(effect, clock, colour=in_colour).encode("utf-8", "backslashreplace")
 
     output = _Output(wanted, line)
     begin = Place.END if start is None else start
-    run(broker, until_stopped(_watch(broker, topics_of("breachwatch", topic_prefix), begin, output, follow=not no_follow)))
+    work = _watch(broker, topics_of("breachwatch", topic_prefix), begin, output, follow=not no_follow)
+    with stoppable(lambda: f"not all effects were read; {output.summary()}"):
+        run(broker, work if no_follow else until_stopped(work))
     click.echo(output.summary(), err=True)
 
 

@@ -12,14 +12,15 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 from aiokafka.errors import KafkaError
 
+from stream.cli.counting import many
 from stream.cli.log_lines import log_to_stderr
-from stream.cli.setting_options import environment, setting_options, settings_file
+from stream.cli.setting_options import environment, setting_options, settings_file, table_options
 from stream.cli.topics import client_of, no_answer, topics_of
 from stream.documents.document import DocumentError
 from stream.runtime.kafka.topic_admin import exists
 from stream.runtime.secret_values import SecretError
-from stream.runtime.settings import CONFIG_FILE, LogFormat, SettingsError, flag
-from stream.runtime.table_settings import Sources, entries, variable
+from stream.runtime.settings import LogFormat, SettingsError
+from stream.runtime.table_settings import Sources
 from stream.writeback.apis.opening import opened
 from stream.writeback.desk_file import load as load_desk
 from stream.writeback.metrics import WritebackMetrics
@@ -30,7 +31,7 @@ from stream.writeback.settings import load as load_settings
 from stream.writeback.states import MemoryStates, States
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
 
     from stream.runtime.kafka.topics import Topics
     from stream.writeback.desk_file import DeskFile
@@ -41,17 +42,9 @@ _APP: Final = "breachwatch"
 """The default app id: the topics that are read and written here do not have it in their names."""
 
 
-def _settings(command: Callable[..., Any]) -> Callable[..., Any]:
-    for name, entry in reversed(entries(WritebackSettings).items()):
-        default = "required" if entry.default is None else f"default {entry.default or 'none'}"
-        text = f"{entry.help}  [{variable(TABLE, name)}, {name} below [{TABLE}] in {CONFIG_FILE}; {default}]"
-        command = click.option(flag(name), name, metavar="TEXT", help=text)(command)
-    return command
-
-
 @click.group("writeback", invoke_without_command=True)
 @setting_options("broker", "topic_prefix")
-@_settings
+@table_options(TABLE, WritebackSettings)
 @click.option(
     "--write", is_flag=True, envvar="BREACHWATCH_WRITEBACK_WRITE", help="Write. Without it, log what would be written."
 )
@@ -85,7 +78,7 @@ def command(context: click.Context, /, broker: str, topic_prefix: str, write: bo
 def _check(files: tuple[str, ...]) -> None:
     """Check files of desks: list every problem with its line. The exit status is 1 if there are any."""
     _desks(files)
-    click.echo(f"{len(files)} file{'s' if len(files) > 1 else ''}: no errors")
+    click.echo(f"{many(len(files), 'file')}: no errors")
 
 
 def _desks(files: Iterable[str]) -> list[DeskFile]:

@@ -8,6 +8,7 @@ process. Each piece of output carries its position, and this module sorts the pi
 from __future__ import annotations
 
 import os
+import signal
 from array import array
 from bisect import bisect_left, bisect_right
 from collections import Counter, deque
@@ -64,6 +65,8 @@ class Part(NamedTuple):
     """Effects as JSON lines."""
     effects: int
     refusals: list[Refusal]
+    last: int
+    """The number of the last of the lines."""
 
 
 class Totals(NamedTuple):
@@ -176,6 +179,12 @@ class _SliceProcess:
 
     def __init__(self, read_policies: ReadPolicies, history: int) -> None:
         self._pool = ProcessPoolExecutor(1, get_context("spawn"), initializer=_begin, initargs=(read_policies, history))
+        # A terminal sends Ctrl-C to all processes. Only this one handles it, and then ends the others; they inherit the mask.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            self._pool.submit(_nothing)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
     def __enter__(self) -> Self:
         return self
@@ -195,6 +204,7 @@ class _InProgress(NamedTuple):
     """A chunk that the slices are processing."""
 
     numbers: list[int]
+    """The numbers of its lines."""
     refusals: list[Refusal]
     outputs: list[Callable[[], _SliceOutput]]
     """Each waits for the output of a slice."""
@@ -206,7 +216,9 @@ class _InProgress(NamedTuple):
             pieces += of_slice
             refusals += [Refusal(self.numbers[place], text) for place, text in refused]
         pieces.sort()
-        return Part(b"".join([piece[4] for piece in pieces]), sum([piece[5] for piece in pieces]), sorted(refusals))
+        return Part(
+            b"".join([piece[4] for piece in pieces]), sum([piece[5] for piece in pieces]), sorted(refusals), self.numbers[-1]
+        )
 
 
 class Backtest:
@@ -215,6 +227,7 @@ class Backtest:
     def __init__(self, slices: Sequence[Slice | _SliceProcess]) -> None:
         self._slices: Final = slices
         self._watermark = -1
+        self._last = 0
         self._watched: Final[set[str]] = set()
         """Sources of ticks that have a state."""
 
@@ -233,7 +246,7 @@ class Backtest:
             yield in_progress.popleft().result()
         if until is not None and until >= self._watermark:
             chunk = _Chunk(array("q", [0]), array("q", [until]), [], [])
-            yield _InProgress([], [], [slice_.process(chunk) for slice_ in self._slices]).result()
+            yield _InProgress([self._last], [], [slice_.process(chunk) for slice_ in self._slices]).result()
 
     def totals(self) -> Totals:
         of_slices = [slice_.totals() for slice_ in self._slices]
@@ -263,6 +276,7 @@ class Backtest:
                 places.append(place)
                 instants.append(at)
                 self._watermark = at
+        self._last = lines[-1][0]
         chunks = [_Chunk(places, instants, events, ticks) for events in own]
         outputs = [slice_.process(chunk) for slice_, chunk in zip(self._slices, chunks, strict=True)]
         return _InProgress([number for number, _ in lines], refusals, outputs)
@@ -270,22 +284,28 @@ class Backtest:
 
 @contextmanager
 def backtest(
-    read_policies: ReadPolicies, history: int, lines: Iterator[tuple[int, bytes]], jobs: int | None = None
+    read_policies: ReadPolicies, history: int, lines: Iterable[tuple[int, bytes]], jobs: int | None = None
 ) -> Iterator[tuple[Backtest, Iterator[tuple[int, bytes]]]]:
     """Yield a backtest, and the lines to run it over. Raises what ``read_policies`` raises.
 
     ``jobs``: number of processes; ``None``: one per core, or a single one for a short feed.
     """
     engine = Engine(read_policies(), history=history)
-    begin = list(islice(lines, CHUNK + 1))
-    lines = chain(begin, lines)
+    rest = iter(lines)
+    begin = list(islice(rest, CHUNK + 1))
+    all_lines = chain(begin, rest)
     if jobs is None:
-        jobs = len(os.sched_getaffinity(0)) if len(begin) > CHUNK else 1
+        jobs = _cores() if len(begin) > CHUNK else 1
     if jobs == 1:
-        yield Backtest([Slice(engine)]), lines
+        yield Backtest([Slice(engine)]), all_lines
         return
     with ExitStack() as stack:
-        yield Backtest([stack.enter_context(_SliceProcess(read_policies, history)) for _ in range(jobs)]), lines
+        yield Backtest([stack.enter_context(_SliceProcess(read_policies, history)) for _ in range(jobs)]), all_lines
+
+
+def _cores() -> int:
+    """The cores that this process may use; macOS has only a number of them all."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _lines(effects: tuple[Effect, ...]) -> bytes:
@@ -299,6 +319,10 @@ _own: list[Slice] = []
 def _begin(read_policies: ReadPolicies, history: int) -> None:
     gc_tuning.configure()
     _own.append(Slice(Engine(read_policies(), history=history)))
+
+
+def _nothing() -> None:
+    """Lets the pool start its process."""
 
 
 def _process(places: array[int], instants: array[int], own: bytes) -> _SliceOutput:

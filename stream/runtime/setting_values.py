@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 AUTO: Final = -1
 """The retention ``auto``, which depends on the setting ``clock``."""
 _SHORTEST_TOKEN: Final = 16
-_MECHANISMS: Final = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
+MECHANISMS: Final = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
 _UNITS: Final = {"ms": 1_000, "s": 1_000_000, "m": 60_000_000, "h": 3_600_000_000, "d": 86_400_000_000}
 
 
@@ -32,8 +32,8 @@ def verbatim(value: str) -> str:
 
 
 def sasl(value: str) -> str:
-    if value.strip() and value.strip() not in _MECHANISMS:
-        raise ValueError(f"{value!r} is not one of {', '.join(_MECHANISMS)}")
+    if value.strip() and value.strip() not in MECHANISMS:
+        raise ValueError(f"{value!r} is not one of {', '.join(MECHANISMS)}")
     return value.strip()
 
 
