@@ -18,6 +18,7 @@ from stream.runtime.kafka.topic_admin import create, exists, verify, verify_opti
 from stream.runtime.kafka.topics import SHORTEST_RETENTION_MS, Topics
 from stream.runtime.recovery.repartition import Cluster, RepartitionError, repartition
 from stream.runtime.settings import SettingsError
+from stream.wire.forms import NewerReleaseError
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -96,7 +97,7 @@ def _repartition(broker: str, app_id: str, topic_prefix: str) -> None:
     cluster = Cluster(broker, topics_of(app_id, topic_prefix), client_of(broker))
     try:
         done = _answered(broker, repartition(cluster))
-    except RepartitionError as error:
+    except (RepartitionError, NewerReleaseError) as error:
         raise click.ClickException(str(error)) from error
     if done.before == done.after:
         click.echo(f"nothing to do: the tickets are in {done.after} partitions, as many as the input has")

@@ -24,6 +24,7 @@ from aiokafka.structs import TopicPartition
 
 from stream.pull.api import Cursor
 from stream.runtime.kafka.denied import Kind, Operation, needing
+from stream.wire.forms import check_form
 from stream.wire.instants import format_instant, parse_instant
 
 if TYPE_CHECKING:
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 
     from stream.runtime.kafka.topics import Topics
 
+FORM: Final = 1
+"""Of a record: ``stream.wire.forms``."""
 _WAIT_MS: Final = 500
 
 
@@ -79,7 +82,8 @@ class CursorLog:
     async def start(self) -> None:
         """Exclude other pullers of this feed and read its positions. May be called again after a KafkaError.
 
-        Raises TakenOverError at a second call if another puller has started since the first.
+        Raises TakenOverError at a second call if another puller has started since the first, and NewerReleaseError if a newer
+        release has written a position.
         """
         await self.stop()
         producer = AIOKafkaProducer(
@@ -148,6 +152,7 @@ class CursorLog:
         if value is None:
             self.positions.pop(resource, None)
         else:
+            check_form(value, FORM, f"the position of {resource} in {self._topic}")
             self.positions[resource] = _decode(value)
 
     def _taken_over(self) -> str:

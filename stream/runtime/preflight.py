@@ -21,6 +21,7 @@ from stream.runtime.kafka.permissions import missing_permissions
 from stream.runtime.kafka.policy_log import PolicyLog, PolicyLogError, deploy_first
 from stream.runtime.kafka.topic_admin import found_topics
 from stream.runtime.kafka.topics import Topics
+from stream.runtime.recovery.start_check import changelog_problems
 
 if TYPE_CHECKING:
     from stream.runtime.kafka.policy_log import ReadLog
@@ -81,6 +82,13 @@ async def read_deployments(settings: Settings, policies: PolicySet) -> tuple[Pol
         raise RefusedError("the log of deployments cannot be used", [str(error)]) from error
     except (RecordError, SnapshotError) as error:
         raise RefusedError("the policies cannot be deployed", [str(error)]) from error
+
+
+async def check_changelog(settings: Settings) -> None:
+    """Raises RefusedError if this worker cannot go on with the tickets of those before it."""
+    topics = Topics(settings.app_id, settings.topic_prefix)
+    if problems := await changelog_problems(client_of(settings), topics, settings.partitions):
+        raise RefusedError("the changelog cannot be used", problems)
 
 
 async def _has_records(settings: Settings, topic: str) -> bool:

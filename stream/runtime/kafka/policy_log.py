@@ -27,6 +27,7 @@ from stream.deployments.log import Log, Reason, Void
 from stream.deployments.record import FIRST, encode_record, new_record
 from stream.deployments.record import Kind as DeploymentKind
 from stream.runtime.kafka.denied import Kind, Operation, needing
+from stream.wire.forms import NewerReleaseError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence
@@ -68,7 +69,7 @@ class ForeignLogError(PolicyLogError):
     """The log belongs to an installation that reads another input."""
 
 
-class NewerLogError(PolicyLogError):
+class NewerLogError(PolicyLogError, NewerReleaseError):
     """There is a record that only a newer release can read."""
 
 

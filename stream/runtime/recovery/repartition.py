@@ -35,7 +35,16 @@ from aiokafka.structs import TopicPartition
 from stream.runtime.kafka.policy_log import ForeignLogError, PolicyLog
 from stream.runtime.kafka.topic_admin import admin_client, grow, metadata
 from stream.runtime.kafka.transport import Record, write
-from stream.runtime.recovery.checkpoint import CHECKPOINT_KEY, EPOCH, Checkpoint, Gap, epoch_of, with_gap
+from stream.runtime.recovery.checkpoint import (
+    CHECKPOINT_KEY,
+    EPOCH,
+    Checkpoint,
+    Gap,
+    decode_checkpoint,
+    encode_checkpoint,
+    epoch_of,
+    with_gap,
+)
 from stream.sla.codec import codec
 from stream.wire.effect import encode_event
 
@@ -68,7 +77,7 @@ class _Partition:
             return
         self.epoch = max(self.epoch, epoch)
         if record.key == CHECKPOINT_KEY:
-            self.checkpoint = msgspec.json.decode(record.value, type=Checkpoint)
+            self.checkpoint = decode_checkpoint(record.value, record.partition)
         elif record.value is None:
             self.tickets.pop(record.key, None)
         else:
@@ -130,7 +139,8 @@ def moves(found: Mapping[int, _Partition], before: int, after: int) -> Moves:
 async def repartition(cluster: Cluster) -> Moves:
     """Do all of it. Returns what was moved; ``before`` equals ``after`` if there was nothing to do.
 
-    Raises RepartitionError, and ``aiokafka.errors.KafkaError`` if the cluster does not answer: then run it again.
+    Raises RepartitionError, NewerReleaseError if a newer release wrote the changelog, and ``aiokafka.errors.KafkaError`` if the
+    cluster does not answer: then run it again.
     """
     topics = cluster.topics
     async with admin_client(cluster.bootstrap, cluster.client) as admin:
@@ -234,7 +244,7 @@ def _received(known: list[Checkpoint]) -> dict[str, int]:
 
 
 def _checkpoint(checkpoint: Checkpoint, headers: list[tuple[str, bytes]]) -> Record:
-    return Record(CHECKPOINT_KEY, msgspec.json.encode(checkpoint), headers)
+    return Record(CHECKPOINT_KEY, encode_checkpoint(checkpoint), headers)
 
 
 async def _refuse_names_of_another(cluster: Cluster) -> None:
