@@ -23,7 +23,6 @@ found in both places, with the same bytes; events that 6 has published twice are
 
 from __future__ import annotations
 
-from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
@@ -32,6 +31,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.partitioner import murmur2
 from aiokafka.structs import TopicPartition
 
+from stream.runtime.kafka.groupless import started
 from stream.runtime.kafka.policy_log import ForeignLogError, PolicyLog
 from stream.runtime.kafka.topic_admin import admin_client, grow, metadata
 from stream.runtime.kafka.transport import Record, write
@@ -41,6 +41,7 @@ from stream.wire.effect import encode_event
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
+    from contextlib import AbstractAsyncContextManager
 
     from stream.runtime.kafka.topics import Topics
     from stream.sla.feed_health import Feed
@@ -310,17 +311,13 @@ async def _records(consumer: Any, spans: Mapping[TopicPartition, tuple[int, int]
         unread -= {tp for tp in unread if await consumer.position(tp) >= spans[tp][1]}
 
 
-@asynccontextmanager
-async def _reading(cluster: Cluster) -> AsyncIterator[Any]:
-    consumer = AIOKafkaConsumer(
-        **cluster.client,
-        client_id="breachwatch-repartition",
-        enable_auto_commit=False,
-        isolation_level="read_committed",
-        max_partition_fetch_bytes=4 * 1024 * 1024,
+def _reading(cluster: Cluster) -> AbstractAsyncContextManager[Any]:
+    return started(
+        AIOKafkaConsumer(
+            **cluster.client,
+            client_id="breachwatch-repartition",
+            enable_auto_commit=False,
+            isolation_level="read_committed",
+            max_partition_fetch_bytes=4 * 1024 * 1024,
+        )
     )
-    await consumer.start()
-    try:
-        yield consumer
-    finally:
-        await consumer.stop()
