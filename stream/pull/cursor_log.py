@@ -24,6 +24,7 @@ from aiokafka.structs import TopicPartition
 
 from stream.pull.api import Cursor
 from stream.runtime.kafka.denied import Kind, Operation, needing
+from stream.runtime.kafka.groupless import started
 from stream.wire.forms import check_form
 from stream.wire.instants import format_instant, parse_instant
 
@@ -133,8 +134,7 @@ class CursorLog:
             isolation_level="read_committed",
             auto_offset_reset="earliest",
         )
-        try:
-            await consumer.start()
+        async with started(consumer):
             consumer.assign([partition])
             (end,) = (await consumer.end_offsets([partition])).values()
             while await consumer.position(partition) < end:
@@ -144,8 +144,6 @@ class CursorLog:
                     feed, _, resource = (record.key or b"").decode("utf-8", "replace").partition("/")
                     if feed == self._feed:
                         self._take(resource, record.value)
-        finally:
-            await consumer.stop()
 
     def _take(self, resource: str, value: bytes | None) -> None:
         """A tombstone, which an operator writes, forgets the position of a resource."""

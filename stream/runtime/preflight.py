@@ -17,6 +17,7 @@ from stream.documents.document import PolicyError
 from stream.language.policies import load
 from stream.runtime.kafka.connection import client_options, why_not
 from stream.runtime.kafka.denied import DeniedError
+from stream.runtime.kafka.groupless import started
 from stream.runtime.kafka.permissions import missing_permissions
 from stream.runtime.kafka.policy_log import PolicyLog, PolicyLogError, deploy_first
 from stream.runtime.kafka.topic_admin import found_topics
@@ -92,7 +93,7 @@ async def check_changelog(settings: Settings) -> None:
 
 
 async def _has_records(settings: Settings, topic: str) -> bool:
-    async with AIOKafkaConsumer(**client_of(settings)) as consumer:
+    async with started(AIOKafkaConsumer(**client_of(settings))) as consumer:
         partitions = [TopicPartition(topic, number) for number in range(settings.partitions)]
         return any((await consumer.end_offsets(partitions)).values())
 

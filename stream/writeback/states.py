@@ -12,6 +12,7 @@ import msgspec
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.structs import TopicPartition
 
+from stream.runtime.kafka.groupless import started
 from stream.wire.forms import check_form
 from stream.writeback.record import FORM, TicketRecord, decode, encode
 
@@ -48,8 +49,7 @@ class States:
     async def load(self) -> None:
         """Read what was appended since the last time. Raises NewerReleaseError, ``aiokafka.errors.KafkaError``."""
         consumer = AIOKafkaConsumer(**self._client, client_id=_CLIENT, enable_auto_commit=False, auto_offset_reset="earliest")
-        await consumer.start()
-        try:
+        async with started(consumer):
             consumer.assign([self._partition])
             begin = (await consumer.beginning_offsets([self._partition]))[self._partition]
             end = (await consumer.end_offsets([self._partition]))[self._partition]
@@ -59,8 +59,6 @@ class States:
                     for record in records:
                         self._take(record.key.decode(), record.value)
             self._position = max(end, self._position)
-        finally:
-            await consumer.stop()
 
     def get(self, ticket: str) -> TicketRecord:
         """The record of a ticket, new if there is none. One that cannot be read counts as none, and is logged."""

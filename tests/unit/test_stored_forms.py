@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from itertools import pairwise
 from pathlib import Path
@@ -17,7 +18,6 @@ from stream.deployments import record as deployment
 from stream.deployments import snapshot
 from stream.notify import memory as notified
 from stream.pull import cursor_log
-from stream.runtime import abort as ending
 from stream.runtime.abort import abort
 from stream.runtime.kafka.topics import Topics
 from stream.runtime.recovery import checkpoint, output_recovery
@@ -211,7 +211,7 @@ def test_what_a_newer_release_wrote_ends_a_worker_in_one_line_and_with_status_2(
     def end(status: int) -> None:
         raise SystemExit(status)
 
-    monkeypatch.setattr(ending.os, "_exit", end)
+    monkeypatch.setattr(os, "_exit", end)
     with pytest.raises(SystemExit) as ended:
         abort("on taking partitions over", NewerReleaseError("a newer breachwatch wrote it"))
 

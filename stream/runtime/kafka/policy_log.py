@@ -27,6 +27,7 @@ from stream.deployments.log import Log, Reason, Void
 from stream.deployments.record import FIRST, encode_record, new_record
 from stream.deployments.record import Kind as DeploymentKind
 from stream.runtime.kafka.denied import Kind, Operation, needing
+from stream.runtime.kafka.groupless import started
 from stream.wire.forms import NewerReleaseError
 
 if TYPE_CHECKING:
@@ -182,12 +183,9 @@ class PolicyLog:
             max_partition_fetch_bytes=_FETCH_BYTES,
             fetch_max_wait_ms=WAIT_MS,
         )
-        try:
-            await consumer.start()
+        async with started(consumer):
             consumer.assign([self.partition])
             yield consumer
-        finally:
-            await consumer.stop()
 
     async def _records(self, consumer: Any, offset: int, end: int) -> AsyncIterator[LogRecord]:
         if offset >= end:

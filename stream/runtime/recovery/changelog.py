@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final
 
 from aiokafka.structs import TopicPartition
 
+from stream.runtime.kafka.groupless import started
 from stream.runtime.kafka.transport import Record
 from stream.runtime.recovery.checkpoint import (
     CHECKPOINT_KEY,
@@ -108,10 +109,8 @@ class Changelog:
 
     async def _keys_between(self, first: int, end: int) -> set[bytes]:
         """Keys of the records there that are not ours. Raises RuntimeError when they are of a later owner: we are none."""
-        consumer = self._clients.reader("breachwatch-changelog")
-        await consumer.start()
         keys = set()
-        try:
+        async with started(self._clients.reader("breachwatch-changelog")) as consumer:
             consumer.assign([self._tp])
             consumer.seek(self._tp, first)
             while await consumer.position(self._tp) < end:
@@ -122,6 +121,4 @@ class Changelog:
                             raise RuntimeError(f"another worker has partition {self._tp.partition}, since epoch {epoch}")
                         if epoch < self._epoch:
                             keys.add(record.key)
-        finally:
-            await consumer.stop()
         return keys

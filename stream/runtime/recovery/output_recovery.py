@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 from aiokafka.structs import TopicPartition
 
+from stream.runtime.kafka.groupless import started
 from stream.runtime.recovery.outputs import DEPLOYED, ORIGIN, SETTLED
 from stream.sla.effects import TIMER
 from stream.wire.instants import parse_instant
@@ -55,9 +56,7 @@ async def read_back(
     """
     if not outputs:
         return
-    consumer = clients.reader("breachwatch-ledger")
-    await consumer.start()
-    try:
+    async with started(clients.reader("breachwatch-ledger")) as consumer:
         tps = [
             TopicPartition(topic, partition)
             for topic in (topics.breaches, topics.escalations, topics.rejected)
@@ -82,8 +81,6 @@ async def read_back(
             for tp in list(unread):
                 if await consumer.position(tp) >= end[tp]:
                     unread.remove(tp)
-    finally:
-        await consumer.stop()
 
 
 def _note(outputs: Outputs, record: Any) -> None:
