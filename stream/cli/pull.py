@@ -15,6 +15,7 @@ from stream.cli import stopping
 from stream.cli.counting import many
 from stream.cli.exit_codes import FAILED, WRONG
 from stream.cli.log_lines import log_to_stderr
+from stream.cli.newer_release import NewerRelease
 from stream.cli.progress import Progress
 from stream.cli.reading import until_stopped
 from stream.cli.setting_options import environment, setting_options, settings_file, table_options
@@ -31,6 +32,7 @@ from stream.runtime.kafka.topic_admin import exists, missing_input
 from stream.runtime.secret_values import SecretError, secret
 from stream.runtime.setting_values import micros
 from stream.runtime.settings import ENTRIES, SettingsError, flag
+from stream.wire.forms import NewerReleaseError
 from stream.wire.instants import InstantError, parse_instant
 
 if TYPE_CHECKING:
@@ -188,6 +190,8 @@ def _run(broker: str, work: Coroutine[Any, Any, Any]) -> Any:
         return stopping.run(work)
     except KafkaError as error:
         raise no_answer(broker, error) from error
+    except NewerReleaseError as error:
+        raise NewerRelease(str(error)) from error
     except (UnauthorizedError, TakenOverError, running.UnknownStartError, OSError) as error:
         raise click.ClickException(str(error)) from error
 

@@ -126,4 +126,4 @@ def test_a_file_is_not_hidden_by_the_name_of_the_feed(
     _file(tmp_path, _created("desk/1", START)).rename(tmp_path / "demo")
     monkeypatch.chdir(tmp_path)
 
-    assert "published 1 events" in _publish(broker, topics, Path("demo")).output
+    assert "published 1 event and" in _publish(broker, topics, Path("demo")).output

@@ -184,7 +184,7 @@ def test_a_byte_order_mark_is_not_part_of_the_first_line(tmp_path: Path) -> None
 
     done = replay_of(tmp_path / "feed.jsonl")
 
-    assert "1 tickets, 0 without a commitment; events: 1 applied; refused: none" in done.stderr
+    assert "1 ticket, 0 without a commitment; events: 1 applied; refused: none" in done.stderr
 
 
 def outcomes(lines: Sequence[bytes], until: int) -> Outcomes:
