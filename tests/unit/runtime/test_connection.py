@@ -93,8 +93,8 @@ def test_conflicts_between_the_ways_to_log_in_are_listed() -> None:
     ]
     assert _problems(**_TOKENS, sasl_oauth_token_file="token") == [
         (
-            "sasl_oauth_token_file is used instead of a token endpoint: omit it, or sasl_oauth_token_url, sasl_oauth_client_id, "
-            "sasl_oauth_client_secret"
+            "sasl_oauth_token_file is used instead of a token endpoint: omit it, or "
+            "sasl_oauth_token_url, sasl_oauth_client_id, sasl_oauth_client_secret"
         )
     ]
     assert _problems(**_LOGIN, sasl_oauth_scope="kafka") == [
