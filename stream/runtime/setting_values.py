@@ -16,6 +16,7 @@ AUTO: Final = -1
 _SHORTEST_TOKEN: Final = 16
 OAUTHBEARER: Final = "OAUTHBEARER"
 _MECHANISMS: Final = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", OAUTHBEARER)
+_PATH: Final = re.compile(r"(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)+")
 _EXTENSION: Final = re.compile(r"([A-Za-z]+)=([\x20-\x7e\t]+)")
 _UNITS: Final = {"ms": 1_000, "s": 1_000_000, "m": 60_000_000, "h": 3_600_000_000, "d": 86_400_000_000}
 
@@ -95,6 +96,14 @@ def page_address(value: str) -> str:
         valid = False
     if value and not (valid and value == f"{parts.scheme}://{parts.netloc}" and "@" not in value):
         raise ValueError(f"{value!r} is not a valid address of pages: use http://host:port or https://host")
+    return value
+
+
+def path_prefix(value: str) -> str:
+    """A path such as ``/sla``, or empty."""
+    value = value.strip().rstrip("/")
+    if value and not _PATH.fullmatch(value):
+        raise ValueError(f"{value!r} is not a path: use /sla or /tools/sla, of letters, digits and . _ ~ -")
     return value
 
 

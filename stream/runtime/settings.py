@@ -142,6 +142,9 @@ class Settings:
         "",
         "URL at which browsers and other workers reach these pages, if not http://metrics_address:metrics_port.",
     )
+    page_prefix: str = _setting(
+        read.path_prefix, "", "Path below which a proxy shows the pages, such as /sla. The proxy may remove it or not."
+    )
     allowed_hosts: tuple[str, ...] = _setting(
         read.some_names,
         "",
@@ -266,7 +269,7 @@ def load(flags: Mapping[str, str | None], environment: Mapping[str, str], file: 
             problems.append(f"no {name}: set {flag(name)}, {variable(name)}, or {name} in {CONFIG_FILE}. {entry.help}")
     if not problems:
         settings = Settings(**values)
-        problems = conflicts(settings)
+        problems = conflicts({name: getattr(settings, name) for name in ENTRIES})
     if problems:
         raise SettingsError(problems)
     return settings
