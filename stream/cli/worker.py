@@ -11,7 +11,8 @@ import click
 
 from stream.cli.log_lines import log_to_stderr
 from stream.cli.options import settings_flags
-from stream.runtime.settings import SettingsError, from_command, misspelt_variables
+from stream.runtime.settings import SettingsError
+from stream.runtime.settings_sources import from_command, misspelt_variables
 
 if TYPE_CHECKING:
     from pathlib import Path

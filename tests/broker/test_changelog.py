@@ -15,7 +15,7 @@ from stream.runtime.kafka.clients import AiokafkaClients
 from stream.runtime.kafka.transport import write
 from stream.runtime.recovery.changelog import Changelog
 from stream.runtime.recovery.checkpoint import CHECKPOINT_KEY, Checkpoint, epoch_of
-from stream.runtime.settings import load
+from stream.runtime.settings_sources import load
 from stream.sla.codec import codec
 from stream.sla.effects import Kind
 from tests.broker.running import (

@@ -18,7 +18,8 @@ from stream.gateway.settings import load_gateway
 from stream.language.policies import shipped
 from stream.notify.rules_reader import read_rules
 from stream.notify.settings import NotifySettings
-from stream.runtime.settings import ENTRIES, PREFIX, SettingsError, load, variable
+from stream.runtime.settings import ENTRIES, PREFIX, SettingsError, variable
+from stream.runtime.settings_sources import load
 from stream.runtime.table_settings import Sources
 from tests.observability.contract import ROOT
 

@@ -10,7 +10,8 @@ from aiokafka.conn import create_conn
 from aiokafka.errors import KafkaConnectionError, SaslAuthenticationFailed, UnsupportedSaslMechanismError
 from faust.auth import SASLCredentials, SSLCredentials
 
-from stream.runtime.settings import ENTRIES, FILE, SECRETS, SECURITY, flag, load, variable
+from stream.runtime.settings import ENTRIES, FILE, SECRETS, SECURITY, flag, variable
+from stream.runtime.settings_sources import load
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
