@@ -28,7 +28,7 @@ def command(config: Path | None, **flags: str | None) -> None:
         settings = from_command(config, flags, os.environ)
     except SettingsError as error:
         _refuse("the settings are wrong", error.problems)
-    from stream.runtime.preflight import RefusedError
+    from stream.runtime.startup import RefusedError
     from stream.runtime.worker import run
 
     log_to_stderr(settings.log_format)

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import signal
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from stream.notify.delivery import Delivery
@@ -17,6 +18,7 @@ from stream.notify.send_queue import SendQueue
 from stream.observe.pages.routes import Routes
 from stream.observe.server import serve
 from stream.runtime.kafka.topic_reader import existing_topics
+from stream.runtime.startup import until_answered
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -58,7 +60,7 @@ class Service:
         self._pipelines: Final[list[Pipeline]] = []
 
     async def run(self) -> None:
-        """Until SIGTERM or Ctrl-C. Raises MissingTopicError, OSError if the port is not free, and KafkaError at the start.
+        """Until SIGTERM or Ctrl-C. Raises MissingTopicError, RefusedError, and OSError if the port is not free.
 
         Raises CancelledError if a signal comes before it has started.
         """
@@ -77,8 +79,10 @@ class Service:
         state = StateTopic(options.bootstrap, options.client, options.topics.notify_state, self._memory)
         try:
             log.info("health and metrics on http://%s:%d/", options.address, server.port)
-            await existing_topics(options.bootstrap, options.client, self._topics)
-            await state.start()
+            await until_answered(
+                options.client, "notify", partial(existing_topics, options.bootstrap, options.client, self._topics)
+            )
+            await until_answered(options.client, "notify", state.start)
             log.info("%d messages are remembered", len(self._memory))
             log.info("ready: destinations %s", ", ".join(self._rules.destinations))
             self._pipelines.extend([self._pipeline(name, state) for name in self._rules.destinations])

@@ -23,6 +23,7 @@ from aiokafka.errors import InvalidProducerEpoch, ProducerFenced
 from aiokafka.structs import TopicPartition
 
 from stream.pull.api import Cursor
+from stream.runtime.kafka.bounded_read import records_between
 from stream.runtime.kafka.denied import Kind, Operation, needing
 from stream.wire.instants import format_instant, parse_instant
 
@@ -30,8 +31,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from stream.runtime.kafka.topics import Topics
-
-_WAIT_MS: Final = 500
 
 
 class TakenOverError(Exception):
@@ -131,15 +130,12 @@ class CursorLog:
         )
         try:
             await consumer.start()
-            consumer.assign([partition])
+            (begin,) = (await consumer.beginning_offsets([partition])).values()
             (end,) = (await consumer.end_offsets([partition])).values()
-            while await consumer.position(partition) < end:
-                with needing(Operation.READ, Kind.TOPIC, self._topic):
-                    found = await consumer.getmany(timeout_ms=_WAIT_MS)
-                for record in (record for records in found.values() for record in records):
-                    feed, _, resource = (record.key or b"").decode("utf-8", "replace").partition("/")
-                    if feed == self._feed:
-                        self._take(resource, record.value)
+            async for record in records_between(consumer, {partition: (begin, end)}):
+                feed, _, resource = (record.key or b"").decode("utf-8", "replace").partition("/")
+                if feed == self._feed:
+                    self._take(resource, record.value)
         finally:
             await consumer.stop()
 

@@ -26,6 +26,7 @@ from stream import __version__
 from stream.deployments.log import Log, Reason, Void
 from stream.deployments.record import FIRST, encode_record, new_record
 from stream.deployments.record import Kind as DeploymentKind
+from stream.runtime.kafka.bounded_read import records_between
 from stream.runtime.kafka.denied import Kind, Operation, needing
 
 if TYPE_CHECKING:
@@ -189,16 +190,9 @@ class PolicyLog:
             await consumer.stop()
 
     async def _records(self, consumer: Any, offset: int, end: int) -> AsyncIterator[LogRecord]:
-        if offset >= end:
-            return
-        consumer.seek(self.partition, offset)
         try:
-            while await consumer.position(self.partition) < end:
-                with needing(Operation.READ, Kind.TOPIC, self.topic):
-                    found = await consumer.getmany(timeout_ms=WAIT_MS)
-                for records in found.values():
-                    for record in records:
-                        yield self.taken(record)
+            async for record in records_between(consumer, {self.partition: (offset, end)}):
+                yield self.taken(record)
         except OffsetOutOfRangeError as error:
             raise LogCutError(self.cut(f"does not have offset {offset} any more")) from error
 

@@ -32,6 +32,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.partitioner import murmur2
 from aiokafka.structs import TopicPartition
 
+from stream.runtime.kafka.bounded_read import records_between
 from stream.runtime.kafka.policy_log import ForeignLogError, PolicyLog
 from stream.runtime.kafka.topic_admin import admin_client, grow, metadata
 from stream.runtime.kafka.transport import Record, write
@@ -278,7 +279,7 @@ async def _refuse_unknown_outputs(topics: Topics, consumer: Any, found: Mapping[
         if topic != topics.rejected
     }
     ends = await consumer.end_offsets(list(starts)) if starts else {}
-    async for record in _records(consumer, {tp: (offset, ends[tp]) for tp, offset in starts.items() if offset < ends[tp]}):
+    async for record in records_between(consumer, {tp: (offset, ends[tp]) for tp, offset in starts.items()}):
         raise RepartitionError(
             f"a worker died after it had published effects of partition {record.partition}, and before it had written their "
             f"tickets: start a worker with --partitions {len(found)}, wait until it is live, stop it, then run this again"
@@ -289,25 +290,9 @@ async def _read(consumer: Any, topic: str, partitions: int) -> dict[int, _Partit
     tps = [TopicPartition(topic, number) for number in range(partitions)]
     first, end = await consumer.beginning_offsets(tps), await consumer.end_offsets(tps)
     found = {number: _Partition() for number in range(partitions)}
-    async for record in _records(consumer, {tp: (first[tp], end[tp]) for tp in tps if first[tp] < end[tp]}):
+    async for record in records_between(consumer, {tp: (first[tp], end[tp]) for tp in tps}):
         found[record.partition].take(record)
     return found
-
-
-async def _records(consumer: Any, spans: Mapping[TopicPartition, tuple[int, int]]) -> AsyncIterator[Any]:
-    """The committed records from the first to before the second offset of each partition."""
-    if not spans:
-        return
-    consumer.assign(list(spans))
-    for tp, (first, _) in spans.items():
-        consumer.seek(tp, first)
-    unread = set(spans)
-    while unread:
-        for tp, records in (await consumer.getmany(timeout_ms=200)).items():
-            for record in records:
-                if record.offset < spans[tp][1]:
-                    yield record
-        unread -= {tp for tp in unread if await consumer.position(tp) >= spans[tp][1]}
 
 
 @asynccontextmanager
