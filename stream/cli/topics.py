@@ -16,7 +16,8 @@ from stream.runtime.kafka.denied import DeniedError
 from stream.runtime.kafka.policy_log import PolicyLog, PolicyLogError
 from stream.runtime.kafka.topic_admin import create, exists, verify, verify_optional
 from stream.runtime.kafka.topics import SHORTEST_RETENTION_MS, Topics
-from stream.runtime.recovery.repartition import Cluster, RepartitionError, repartition
+from stream.runtime.recovery.moves import RepartitionError
+from stream.runtime.recovery.repartition import Cluster, repartition
 from stream.runtime.settings import SettingsError
 
 if TYPE_CHECKING:
