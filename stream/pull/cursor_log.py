@@ -23,14 +23,18 @@ from aiokafka.errors import InvalidProducerEpoch, ProducerFenced
 from aiokafka.structs import TopicPartition
 
 from stream.pull.api import Cursor
-from stream.runtime.kafka.bounded_read import records_between
 from stream.runtime.kafka.denied import Kind, Operation, needing
+from stream.runtime.kafka.groupless import records_between, started
+from stream.wire.forms import check_form
 from stream.wire.instants import format_instant, parse_instant
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from stream.runtime.kafka.topics import Topics
+
+FORM: Final = 1
+"""Of a record: ``stream.wire.forms``."""
 
 
 class TakenOverError(Exception):
@@ -78,7 +82,8 @@ class CursorLog:
     async def start(self) -> None:
         """Exclude other pullers of this feed and read its positions. May be called again after a KafkaError.
 
-        Raises TakenOverError at a second call if another puller has started since the first.
+        Raises TakenOverError at a second call if another puller has started since the first, and NewerReleaseError if a newer
+        release has written a position.
         """
         await self.stop()
         producer = AIOKafkaProducer(
@@ -128,22 +133,20 @@ class CursorLog:
             isolation_level="read_committed",
             auto_offset_reset="earliest",
         )
-        try:
-            await consumer.start()
+        async with started(consumer):
             (begin,) = (await consumer.beginning_offsets([partition])).values()
             (end,) = (await consumer.end_offsets([partition])).values()
             async for record in records_between(consumer, {partition: (begin, end)}):
                 feed, _, resource = (record.key or b"").decode("utf-8", "replace").partition("/")
                 if feed == self._feed:
                     self._take(resource, record.value)
-        finally:
-            await consumer.stop()
 
     def _take(self, resource: str, value: bytes | None) -> None:
         """A tombstone, which an operator writes, forgets the position of a resource."""
         if value is None:
             self.positions.pop(resource, None)
         else:
+            check_form(value, FORM, f"the position of {resource} in {self._topic}")
             self.positions[resource] = _decode(value)
 
     def _taken_over(self) -> str:

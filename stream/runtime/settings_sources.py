@@ -9,6 +9,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from stream.runtime.setting_conflicts import conflicts
 from stream.runtime.settings import CONFIG_FILE, ENTRIES, FILE, PREFIX, SECRETS, TABLES, Settings, SettingsError, flag, variable
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def load(flags: Mapping[str, str | None], environment: Mapping[str, str], file: 
             problems.append(f"no {name}: set {flag(name)}, {variable(name)}, or {name} in {CONFIG_FILE}. {entry.help}")
     if not problems:
         settings = Settings(**values)
-        problems = _conflicts(settings)
+        problems = conflicts({name: getattr(settings, name) for name in ENTRIES})
     if problems:
         raise SettingsError(problems)
     return settings
@@ -147,21 +148,3 @@ def as_text(value: object) -> str | None:
 def _meant(name: str) -> str:
     near = get_close_matches(name, ENTRIES, 1)
     return f"did you mean {near[0]}?" if near else f"known settings: {', '.join(ENTRIES)}"
-
-
-def _conflicts(settings: Settings) -> list[str]:
-    """The problems between settings that are each valid. The texts have no secrets."""
-    problems = []
-    files = {name: getattr(settings, name) for name in ("ssl_cafile", "ssl_certfile", "ssl_keyfile")}
-    for name, file in files.items():
-        if file and not settings.tls:
-            problems.append(f"{name} is set, but connections are not encrypted: set {flag('tls')} yes, or omit {name}")
-        elif file and not Path(file).is_file():
-            problems.append(f"{name}: the file {file} does not exist")
-    if settings.ssl_keyfile and not settings.ssl_certfile:
-        problems.append("ssl_keyfile is set without ssl_certfile, the certificate to which the key belongs")
-    login = {name: bool(getattr(settings, name)) for name in ("sasl_mechanism", "sasl_username", "sasl_password")}
-    if any(login.values()) and not all(login.values()):
-        missing = ", ".join(name for name, given in login.items() if not given)
-        problems.append(f"a login to the brokers needs sasl_mechanism, sasl_username and sasl_password; missing: {missing}")
-    return problems

@@ -14,7 +14,9 @@ from aiokafka.protocol.metadata import MetadataRequest
 from aiokafka.structs import TopicPartition
 
 from stream.runtime.kafka.denied import DeniedError, Kind, Operation, needing
+from stream.runtime.kafka.groupless import started
 from stream.runtime.kafka.topic_checks import ClusterTopics, TopicFacts
+from stream.runtime.kafka.topics import EFFECTS_RETENTION_MS
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence
@@ -142,7 +144,10 @@ async def grow(bootstrap: str, topics: Topics, partitions: int, *, client: Mappi
 
 
 def _retention(spec: TopicSpec, retention_ms: int | None) -> dict[str, str]:
-    if retention_ms is None or spec.settings.get("cleanup.policy") == "compact" or "retention.ms" in spec.settings:
+    """``retention_ms``: of events. Effects are kept for at least as long."""
+    if retention_ms is None or spec.settings.get("cleanup.policy") == "compact":
+        return {}
+    if "retention.ms" in spec.settings and not (spec.of_effects and not 0 <= retention_ms <= EFFECTS_RETENTION_MS):
         return {}
     return {"retention.ms": str(retention_ms)}
 
@@ -220,7 +225,8 @@ async def _used(bootstrap: str, partitions: Mapping[str, int], client: Mapping[s
     tps = [TopicPartition(name, number) for name, count in partitions.items() for number in range(count)]
     if not tps:
         return set()
-    async with AIOKafkaConsumer(**{"bootstrap_servers": bootstrap, **(client or {})}, client_id="breachwatch") as consumer:
+    options = {"bootstrap_servers": bootstrap, **(client or {})}
+    async with started(AIOKafkaConsumer(**options, client_id="breachwatch")) as consumer:
         return {tp.topic for tp, end in (await consumer.end_offsets(tps)).items() if end}
 
 

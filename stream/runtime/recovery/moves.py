@@ -3,43 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 from aiokafka.partitioner import murmur2
 
-from stream.runtime.recovery.checkpoint import CHECKPOINT_KEY, Checkpoint, Gap, epoch_of, with_gap
+from stream.runtime.recovery.checkpoint import Checkpoint, Gap, with_gap
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from stream.runtime.recovery.cluster import StoredPartition
     from stream.sla.feed_health import Feed
 
 
 class RepartitionError(Exception):
     """The tickets cannot be moved now. The text says what to do."""
-
-
-@dataclass(slots=True)
-class ReadPartition:
-    """A partition of the changelog, read to its end."""
-
-    tickets: dict[bytes, bytes] = field(default_factory=dict)
-    checkpoint: Checkpoint | None = None
-    epoch: int = 0
-
-    def take(self, record: Any) -> None:
-        """By the rule of ``stream.runtime.recovery.store``: a record of an older epoch than one before it does not count."""
-        epoch = epoch_of(record)
-        if epoch < self.epoch and (record.key in self.tickets or record.key == CHECKPOINT_KEY):
-            return
-        self.epoch = max(self.epoch, epoch)
-        if record.key == CHECKPOINT_KEY:
-            self.checkpoint = msgspec.json.decode(record.value, type=Checkpoint)
-        elif record.value is None:
-            self.tickets.pop(record.key, None)
-        else:
-            self.tickets[record.key] = record.value
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +40,7 @@ def home(key: bytes, partitions: int) -> int:
     return int((murmur2(key) & 0x7FFFFFFF) % partitions)
 
 
-def moves(found: Mapping[int, ReadPartition], before: int, after: int) -> Moves:
+def moves(found: Mapping[int, StoredPartition], before: int, after: int) -> Moves:
     """Which tickets move. Raises RepartitionError when tickets are where their keys do not belong."""
     plan = Moves(before, after, sum(len(partition.tickets) for partition in found.values()))
     astray = []

@@ -23,46 +23,39 @@ found in both places, with the same bytes; events that 6 has published twice are
 
 from __future__ import annotations
 
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import msgspec
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka import AIOKafkaProducer
 from aiokafka.structs import TopicPartition
 
-from stream.runtime.kafka.bounded_read import records_between
+from stream.runtime.kafka.groupless import records_between
 from stream.runtime.kafka.policy_log import ForeignLogError, PolicyLog
 from stream.runtime.kafka.topic_admin import admin_client, grow, metadata
 from stream.runtime.kafka.transport import Record, write
-from stream.runtime.recovery.checkpoint import CHECKPOINT_KEY, EPOCH, Checkpoint
-from stream.runtime.recovery.moves import Moves, ReadPartition, RepartitionError, checkpoints, moves
+from stream.runtime.recovery.checkpoint import (
+    CHECKPOINT_KEY,
+    EPOCH,
+    Checkpoint,
+    encode_checkpoint,
+)
+from stream.runtime.recovery.cluster import reading, running_workers, stored_partitions
+from stream.runtime.recovery.moves import Moves, RepartitionError, checkpoints, moves
 from stream.sla.codec import codec
 from stream.wire.effect import encode_event
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import Mapping
 
     from stream.runtime.kafka.topics import Topics
-
-_STOPPED: Final = ("Empty", "Dead")
-"""States of a consumer group without members."""
-
-
-@dataclass(frozen=True, slots=True)
-class Cluster:
-    """The installation on its cluster."""
-
-    bootstrap: str
-    topics: Topics
-    client: Mapping[str, Any]
-    """Arguments of an aiokafka client, the address included."""
+    from stream.runtime.recovery.cluster import Cluster, StoredPartition
 
 
 async def repartition(cluster: Cluster) -> Moves:
     """Do all of it. Returns what was moved; ``before`` equals ``after`` if there was nothing to do.
 
-    Raises RepartitionError, and ``aiokafka.errors.KafkaError`` if the cluster does not answer: then run it again.
+    Raises RepartitionError, NewerReleaseError if a newer release wrote the changelog, and ``aiokafka.errors.KafkaError`` if the
+    cluster does not answer: then run it again.
     """
     topics = cluster.topics
     async with admin_client(cluster.bootstrap, cluster.client) as admin:
@@ -73,8 +66,8 @@ async def repartition(cluster: Cluster) -> Moves:
     if not {topics.events, topics.changelog} <= partitions.keys():
         raise RepartitionError("the input topic or the changelog is missing: run `breachwatch topics check`")
     after, exist = len(partitions[topics.events]), len(partitions[topics.changelog])
-    async with _reading(cluster) as consumer:
-        found = await _read(consumer, topics.changelog, exist)  # 2
+    async with reading(cluster, "repartition") as consumer:
+        found = await stored_partitions(consumer, topics.changelog, range(exist))  # 2
         stated = {each.checkpoint.partitions for each in found.values() if each.checkpoint and each.checkpoint.partitions}
         before = min(stated, default=exist)
         if before >= after:
@@ -114,7 +107,7 @@ async def repartition(cluster: Cluster) -> Moves:
 
 
 def _checkpoint(checkpoint: Checkpoint, headers: list[tuple[str, bytes]]) -> Record:
-    return Record(CHECKPOINT_KEY, msgspec.json.encode(checkpoint), headers)
+    return Record(CHECKPOINT_KEY, encode_checkpoint(checkpoint), headers)
 
 
 async def _refuse_names_of_another(cluster: Cluster) -> None:
@@ -125,14 +118,8 @@ async def _refuse_names_of_another(cluster: Cluster) -> None:
 
 
 async def _refuse_workers(cluster: Cluster) -> None:
-    async with admin_client(cluster.bootstrap, cluster.client) as admin:
-        (answer,) = await admin.describe_consumer_groups([cluster.topics.group])
-    (_, group, state, *_), *_ = answer.groups
-    if state not in _STOPPED:
-        raise RepartitionError(
-            f"the group {group} has workers (it is {state}): stop all of them, then run this again; one that has died counts "
-            "until its session_timeout is over"
-        )
+    if refusal := await running_workers(cluster):
+        raise RepartitionError(refusal)
 
 
 async def _refuse_unprocessed(cluster: Cluster, consumer: Any, before: int) -> None:
@@ -149,7 +136,7 @@ async def _refuse_unprocessed(cluster: Cluster, consumer: Any, before: int) -> N
         )
 
 
-async def _refuse_unknown_outputs(topics: Topics, consumer: Any, found: Mapping[int, ReadPartition]) -> None:
+async def _refuse_unknown_outputs(topics: Topics, consumer: Any, found: Mapping[int, StoredPartition]) -> None:
     starts = {
         TopicPartition(topic, number): offset
         for number, each in found.items()
@@ -163,28 +150,3 @@ async def _refuse_unknown_outputs(topics: Topics, consumer: Any, found: Mapping[
             f"a worker died after it had published effects of partition {record.partition}, and before it had written their "
             f"tickets: start a worker with --partitions {len(found)}, wait until it is live, stop it, then run this again"
         )
-
-
-async def _read(consumer: Any, topic: str, partitions: int) -> dict[int, ReadPartition]:
-    tps = [TopicPartition(topic, number) for number in range(partitions)]
-    first, end = await consumer.beginning_offsets(tps), await consumer.end_offsets(tps)
-    found = {number: ReadPartition() for number in range(partitions)}
-    async for record in records_between(consumer, {tp: (first[tp], end[tp]) for tp in tps}):
-        found[record.partition].take(record)
-    return found
-
-
-@asynccontextmanager
-async def _reading(cluster: Cluster) -> AsyncIterator[Any]:
-    consumer = AIOKafkaConsumer(
-        **cluster.client,
-        client_id="breachwatch-repartition",
-        enable_auto_commit=False,
-        isolation_level="read_committed",
-        max_partition_fetch_bytes=4 * 1024 * 1024,
-    )
-    await consumer.start()
-    try:
-        yield consumer
-    finally:
-        await consumer.stop()

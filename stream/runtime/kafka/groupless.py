@@ -1,17 +1,32 @@
-"""Reads parts of topics to their known ends, with a consumer that is in no group."""
+"""Consumers without a group: from start to stop, and to the known ends of what they read."""
 
-from __future__ import annotations
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any, Final
 
-from typing import TYPE_CHECKING, Any, Final
+from aiokafka.structs import TopicPartition
 
 from stream.runtime.kafka.denied import Kind, Operation, needing
 
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
-
-    from aiokafka.structs import TopicPartition
-
 _WAIT_MS: Final = 200
+
+
+@asynccontextmanager
+async def started(consumer: Any) -> AsyncIterator[Any]:
+    """Start an aiokafka consumer that has no group, and stop it in the end.
+
+    ``start`` leaves a task behind that has not begun. If ``stop`` cancels the task before its first step, ``stop`` raises
+    CancelledError, as if the caller itself were cancelled. One turn of the event loop lets the task begin.
+
+    Raises ``aiokafka.errors.KafkaError``.
+    """
+    try:
+        await consumer.start()
+        await asyncio.sleep(0)
+        yield consumer
+    finally:
+        await consumer.stop()
 
 
 async def records_between(consumer: Any, offsets: Mapping[TopicPartition, tuple[int, int]]) -> AsyncIterator[Any]:
