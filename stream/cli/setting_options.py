@@ -9,18 +9,8 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import click
 
 from stream.cli.completing import of_setting
-from stream.runtime.settings import (
-    CONFIG_FILE,
-    ENTRIES,
-    PREFIX,
-    SECRETS,
-    SettingsError,
-    flag,
-    read_file,
-    secret,
-    usual_file,
-    variable,
-)
+from stream.runtime.settings import CONFIG_FILE, ENTRIES, PREFIX, SECRETS, SettingsError, flag, variable
+from stream.runtime.settings_sources import read_file, secret, usual_file
 from stream.runtime.table_settings import entries
 from stream.runtime.table_settings import variable as table_variable
 
