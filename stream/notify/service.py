@@ -17,6 +17,7 @@ from stream.notify.send_queue import SendQueue
 from stream.observe.pages.routes import Routes
 from stream.observe.server import serve
 from stream.runtime.kafka.topic_reader import existing_topics
+from stream.runtime.listen_address import Address
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -37,8 +38,7 @@ class Options:
     client: Mapping[str, Any]
     """Arguments of an aiokafka client, with the address."""
     topics: Topics
-    address: str
-    port: int
+    listen: Address
     token: str
     begin: int | None
     """Where a new destination begins, epoch microseconds; ``None``: the end of the topics."""
@@ -73,10 +73,12 @@ class Service:
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, stop)
         options = self._options
-        server = serve(options.address, options.port, Routes(self._metrics.registry, self._ready, token=options.token))
+        server = serve(
+            options.listen.host, options.listen.port, Routes(self._metrics.registry, self._ready, token=options.token)
+        )
         state = StateTopic(options.bootstrap, options.client, options.topics.notify_state, self._memory)
         try:
-            log.info("health and metrics on http://%s:%d/", options.address, server.port)
+            log.info("health and metrics on http://%s/", Address(options.listen.host, server.port))
             await existing_topics(options.bootstrap, options.client, self._topics)
             await state.start()
             log.info("%d messages are remembered", len(self._memory))
