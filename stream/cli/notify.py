@@ -67,7 +67,7 @@ def _run(broker: str, topic_prefix: str, token: str, log_format: str, **flags: s
     log_to_stderr(LogFormat(log_format))
     begin = None if settings.begin == _END else parse_instant(settings.begin)
     topics, client = topics_of("breachwatch", topic_prefix), client_of(broker)
-    options = Options(broker, client, topics, settings.address, settings.port, token, begin)
+    options = Options(broker, client, topics, settings.listen, token, begin)
 
     async def run() -> None:
         await Service(rules, senders_of(rules.destinations.values(), os.environ), options).run()
@@ -90,7 +90,7 @@ def _run(broker: str, topic_prefix: str, token: str, log_format: str, **flags: s
         _LOGGER.exception("stopped at once: a bug; nothing is lost, and a restart goes on where each destination was")
         sys.exit(BUG)
     except OSError as error:
-        _refuse(f"cannot serve the pages on {settings.address}:{settings.port}", [str(error)])
+        _refuse(f"cannot listen on {settings.listen}", [f"{error.strerror or error}: set --listen"])
 
 
 @command.command("check")

@@ -32,8 +32,9 @@ from stream.pull.settings import TABLE, PullSettings, load_settings, sent_in_cle
 from stream.runtime.kafka.topic_admin import exists, missing_input
 from stream.runtime.secret_values import SecretError, secret
 from stream.runtime.setting_values import micros
-from stream.runtime.settings import ENTRIES, SettingsError, flag
+from stream.runtime.settings import CONFIG_FILE, ENTRIES, SettingsError, flag
 from stream.runtime.startup import RefusedError, until_answered
+from stream.runtime.table_settings import variable
 from stream.wire.forms import NewerReleaseError
 from stream.wire.instants import InstantError, parse_instant
 
@@ -141,7 +142,8 @@ def _source(settings: PullSettings, mapping: FeedMapping, pulled: _Pulled) -> ru
     try:
         headers = found.headers(secret(settings.credentials, environment()).decode().strip())
     except SecretError as error:
-        raise SettingsError([str(error)]) from error
+        where = f"{flag('credentials')}, {variable(TABLE, 'credentials')}, or credentials below [{TABLE}] in {CONFIG_FILE}"
+        raise SettingsError([f"{error} (the reference is given by {where})"]) from error
     except ValueError as error:
         raise SettingsError([f"{settings.credentials}: the credentials are not {found.credentials}: {error}"]) from error
     return running.Source(settings.feed.name, found, settings.url, headers, mapping, pulled.unmapped, pulled.page)

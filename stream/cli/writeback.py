@@ -139,13 +139,8 @@ async def _serve(settings: WritebackSettings, desks: list[DeskFile], cluster: tu
         server = Server(service, metrics)
         stack.push_async_callback(server.stop)
         try:
-            port = await server.start(settings.listen)
+            where = await server.start(settings.listen)
         except OSError as error:
             raise click.ClickException(f"cannot listen on {settings.listen}: {error.strerror}: set --listen") from error
-        log.info(
-            "health and metrics on http://%s:%d/; %s",
-            settings.listen.rpartition(":")[0],
-            port,
-            "writing" if write else "dry run: nothing is written",
-        )
+        log.info("health and metrics on http://%s/; %s", where, "writing" if write else "dry run: nothing is written")
         await service.run(client, topics)

@@ -149,3 +149,8 @@ def backtest(
         return
     with ExitStack() as stack:
         yield Backtest([stack.enter_context(SliceProcess(read_policies, history)) for _ in range(jobs)]), all_lines
+
+
+def _cores() -> int:
+    """The cores that this process may use; macOS has only a number of them all."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

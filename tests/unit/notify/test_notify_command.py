@@ -123,5 +123,5 @@ def test_run_lists_every_problem_and_ends_with_the_status_that_stops_restarts(ru
     assert (wrong.exit_code, unknown.exit_code, secrets.exit_code) == (2, 2, 2)
     assert "begin:" in wrong.output
     assert "notify.colour" in unknown.output
-    assert "destination hook: env:HOOK_URL: there is no such variable" in secrets.output
-    assert "destination chat: env:CHAT_URL: there is no such variable" in secrets.output
+    assert "destination hook: env:HOOK_URL: the variable HOOK_URL is not set" in secrets.output
+    assert "destination chat: env:CHAT_URL: the variable CHAT_URL is not set" in secrets.output
