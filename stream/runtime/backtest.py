@@ -7,6 +7,7 @@ process. Each piece of output carries its position, and this module sorts the pi
 
 from __future__ import annotations
 
+import os
 from array import array
 from collections import Counter, deque
 from contextlib import ExitStack, contextmanager
