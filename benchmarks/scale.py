@@ -34,7 +34,7 @@ from stream.observe.pages.ticket_links import TicketLinks
 from stream.runtime.app import App
 from stream.runtime.clock import Clock
 from stream.runtime.kafka.assignor import Assignor
-from stream.runtime.settings import load as load_settings
+from stream.runtime.settings_sources import load as load_settings
 from stream.runtime.suspension import SuspensionDetector
 from stream.sla.engine import Engine
 
