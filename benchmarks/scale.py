@@ -47,7 +47,7 @@ class Member(Assignor):
 
     def __init__(self, app: App, number: int) -> None:
         super().__init__(app)
-        self.name = f"breachwatch-{number:06d}-00000000-0000-4000-8000-{number:012d}"
+        self.member_id = f"breachwatch-{number:06d}-00000000-0000-4000-8000-{number:012d}"
         self.url = f"http://10.{number >> 16}.{number >> 8 & 255}.{number & 255}:9300"
         self.partitions: frozenset[int] = frozenset()
 
@@ -76,7 +76,7 @@ class Group:
 
     def rebalance(self) -> int:
         """Returns how many partitions have another owner than before."""
-        joined = {member.name: member.joins() for member in self.members}
+        joined = {member.member_id: member.joins() for member in self.members}
         leader = self.members[0]
         began = time.process_time()
         assigned = leader.assign(ClusterMetadata(), joined)
@@ -85,7 +85,7 @@ class Group:
         self.bytes_assigned = sum(len(one.encode()) for one in assigned.values())
         for member in self.members:
             began = time.process_time()
-            member.gets(assigned[member.name])
+            member.gets(assigned[member.member_id])
             self.member_seconds = time.process_time() - began
         before, self._owners = self._owners, {number: one.name for one in self.members for number in one.partitions}
         assert len(self._owners) == self.partitions
