@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
+from contextlib import ExitStack
 from pathlib import Path
 
 import click
@@ -18,7 +19,16 @@ from stream.deployments.export import ExportError
 from stream.documents.document import PolicyError
 from stream.runtime import gc_tuning
 from stream.runtime.backtest import backtest
+from stream.runtime.settings import ENTRIES
 from stream.wire.lines import LinesError, open_lines
+
+
+def _lag_limit(_context: click.Context, _option: click.Parameter, text: str) -> int:
+    try:
+        limit: int = ENTRIES["feed_lag_limit"].reader(text)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from error
+    return limit
 
 
 @click.command("replay")
@@ -31,6 +41,13 @@ from stream.wire.lines import LinesError, open_lines
     default=200,
     show_default=True,
     help="Events kept per ticket so that late ones can be put in their place.",
+)
+@click.option(
+    "--feed-lag-limit",
+    callback=_lag_limit,
+    default=ENTRIES["feed_lag_limit"].default,
+    show_default=True,
+    help="Setting 'feed_lag_limit' of the workers: how old the completeness of a watched feed may be.",
 )
 @click.option(
     "--summary",
@@ -49,6 +66,7 @@ def command(
     deployments: Path | None,
     until: int | None,
     history: int,
+    feed_lag_limit: int,
     form: str,
     jobs: int | None,
 ) -> None:
@@ -70,7 +88,10 @@ def command(
 
     progress = Progress(lambda: f"replay: {many(last, 'line')}{share(read)}, {many(effects, 'effect')}")
     try:
-        with stoppable(done), open_lines(file) as lines, backtest(read_policies, history, lines, jobs) as (test, all_lines):
+        with ExitStack() as stack:
+            stack.enter_context(stoppable(done))
+            lines = stack.enter_context(open_lines(file))
+            test, all_lines = stack.enter_context(backtest(read_policies, history, lines, jobs, feed_lag_limit))
             with progress:
                 for part in test.run(all_lines, until):
                     write(part.output)

@@ -38,7 +38,10 @@ _MOST_KINDS: Final = 4
 class _Output:
     """Writes the effects that pass, and counts them."""
 
-    def __init__(self, wanted: EffectFilter, written: Callable[[bytes, Effect], bytes]) -> None:
+    def __init__(self, wanted: EffectFilter, written: Callable[[bytes, Effect], bytes], *, at_once: bool) -> None:
+        """``at_once``: write with every batch of records; else they wait for ``flush``."""
+        self._lines: Final[list[tuple[int, bytes]]] = []
+        self._at_once: Final = at_once
         self._wanted: Final = wanted
         self._written: Final = written
         self._shown: Final[Counter[Kind]] = Counter()
@@ -46,7 +49,6 @@ class _Output:
         self._unreadable = 0
 
     def add(self, records: list[Any]) -> None:
-        lines = []
         for record in records:
             try:
                 effect = decode_effect(record.value or b"")
@@ -57,10 +59,18 @@ class _Output:
                 continue
             if self._wanted.passes(effect):
                 self._shown[effect.kind] += 1
-                lines.append(self._written(record.value, effect))
+                self._lines.append((record.timestamp, self._written(record.value, effect)))
             else:
                 self._held_back += 1
-        if lines:
+        if self._at_once:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write the lines that are there in the order in which they were published, over all partitions."""
+        if self._lines:
+            self._lines.sort(key=_published)  # stable: a partition keeps its order
+            lines = [line for _, line in self._lines]
+            self._lines.clear()
             write(b"\n".join([*lines, b""]))
             sys.stdout.buffer.flush()
 
@@ -72,6 +82,10 @@ class _Output:
         text = many(total, "effect") + (f" ({', '.join(parts)})" if parts else "")
         text += f"; {many(self._held_back, 'other')} passed no filter" if self._held_back else ""
         return text + (f"; {many(self._unreadable, 'record')} could not be read" if self._unreadable else "")
+
+
+def _published(line: tuple[int, bytes]) -> int:
+    return line[0]
 
 
 @click.command("watch")
@@ -99,7 +113,9 @@ class _Output:
 @click.option(
     "--since", "start", callback=since, help=f"Begin with the effects published since then: {SINCE_HELP}. Default: now."
 )
-@click.option("--no-follow", is_flag=True, help="End after the effects that are there now.")
+@click.option(
+    "--no-follow", is_flag=True, help="End after the effects that are there now, in the order in which they were published."
+)
 @zone_option
 @click.option("--json", "as_json", is_flag=True, help="Print JSON lines, exactly as published, with times in UTC.")
 def command(
@@ -129,11 +145,17 @@ def command(
     def line(value: bytes, effect: Effect) -> bytes:
         return value if as_json else effect_line(effect, clock, colour=in_colour).encode("utf-8", "backslashreplace")
 
-    output = _Output(wanted, line)
+    output = _Output(wanted, line, at_once=not no_follow)
     begin = Place.END if start is None else start
     work = _watch(broker, topics_of("breachwatch", topic_prefix), begin, output, follow=not no_follow)
-    with stoppable(lambda: f"not all effects were read; {output.summary()}"):
+
+    def incomplete() -> str:
+        output.flush()
+        return f"not all effects were read; {output.summary()}"
+
+    with stoppable(incomplete):
         run(broker, work if no_follow else until_stopped(work))
+    output.flush()
     click.echo(output.summary(), err=True)
 
 

@@ -17,6 +17,7 @@ from zlib import crc32
 
 from stream.runtime.backtest_slice import Chunk, Own, Piece, ReadPolicies, Slice, SliceOutput, SliceProcess, Ticks, Totals
 from stream.sla.engine import Engine, Outcome
+from stream.sla.feed_health import LIMIT
 from stream.wire.decode import Rejected, read
 from stream.wire.ticket_event import Incoming
 
@@ -133,11 +134,16 @@ class Backtest:
 
 @contextmanager
 def backtest(
-    read_policies: ReadPolicies, history: int, lines: Iterable[tuple[int, bytes]], jobs: int | None = None
+    read_policies: ReadPolicies,
+    history: int,
+    lines: Iterable[tuple[int, bytes]],
+    jobs: int | None = None,
+    feed_lag_limit: int = LIMIT,
 ) -> Iterator[tuple[Backtest, Iterator[tuple[int, bytes]]]]:
     """Yield a backtest, and the lines to run it over. Raises what ``read_policies`` raises.
 
-    ``jobs``: number of processes; ``None``: one per core, or a single one for a short feed.
+    ``jobs``: number of processes; ``None``: one per core, or a single one for a short feed. ``feed_lag_limit``: how old the
+    completeness of a watched source may be, in microseconds.
     """
     engine = Engine(read_policies(), history=history)
     rest = iter(lines)
@@ -146,10 +152,11 @@ def backtest(
     if jobs is None:
         jobs = _cores() if len(begin) > CHUNK else 1
     if jobs == 1:
-        yield Backtest([Slice(engine)]), all_lines
+        yield Backtest([Slice(engine, feed_lag_limit)]), all_lines
         return
     with ExitStack() as stack:
-        yield Backtest([stack.enter_context(SliceProcess(read_policies, history)) for _ in range(jobs)]), all_lines
+        slices = [stack.enter_context(SliceProcess(read_policies, history, feed_lag_limit)) for _ in range(jobs)]
+        yield Backtest(slices), all_lines
 
 
 def _cores() -> int:

@@ -16,6 +16,7 @@ from stream.runtime import gc_tuning
 from stream.runtime.outcomes import OutcomeCounts, Outcomes
 from stream.sla.engine import Engine, Outcome
 from stream.sla.events import Event
+from stream.sla.feed_health import LIMIT
 from stream.sla.feed_state import FeedState
 from stream.sla.playback import Playback
 from stream.sla.policy.timeline import NEVER
@@ -70,8 +71,8 @@ class Chunk(NamedTuple):
 class Slice:
     """Some of the tickets, over the whole feed."""
 
-    def __init__(self, engine: Engine) -> None:
-        self._playback: Final = Playback(engine)
+    def __init__(self, engine: Engine, feed_lag_limit: int = LIMIT) -> None:
+        self._playback: Final = Playback(engine, feed_lag_limit)
         self._outcomes: Final = OutcomeCounts()
 
     def process(self, chunk: Chunk) -> Callable[[], SliceOutput]:
@@ -139,8 +140,9 @@ def _lines(effects: tuple[Effect, ...]) -> bytes:
 class SliceProcess:
     """A slice in a process of its own. The pool has one process, because the process holds the slice's tickets."""
 
-    def __init__(self, read_policies: ReadPolicies, history: int) -> None:
-        self._pool = ProcessPoolExecutor(1, get_context("spawn"), initializer=_begin, initargs=(read_policies, history))
+    def __init__(self, read_policies: ReadPolicies, history: int, feed_lag_limit: int) -> None:
+        arguments = (read_policies, history, feed_lag_limit)
+        self._pool = ProcessPoolExecutor(1, get_context("spawn"), initializer=_begin, initargs=arguments)
         # A terminal sends Ctrl-C to all processes. Only this one handles it, and then ends the others; they inherit the mask.
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
@@ -166,9 +168,9 @@ _own: list[Slice] = []
 """The one slice of this process, if it is a slice's process."""
 
 
-def _begin(read_policies: ReadPolicies, history: int) -> None:
+def _begin(read_policies: ReadPolicies, history: int, feed_lag_limit: int) -> None:
     gc_tuning.configure()
-    _own.append(Slice(Engine(read_policies(), history=history)))
+    _own.append(Slice(Engine(read_policies(), history=history), feed_lag_limit))
 
 
 def _nothing() -> None:
