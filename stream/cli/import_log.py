@@ -32,7 +32,7 @@ MOST_LISTED: Final = 20
     "--mapping",
     "mapping_file",
     required=True,
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path),
     help="YAML file that maps columns and statuses.",
 )
 @click.option(
@@ -49,8 +49,11 @@ def command(log: Path, mapping_file: Path, output: IO[bytes], allow_refused: boo
     A row that cannot be read or interpreted is refused. Refused rows are printed to standard error with their line and reason,
     followed by a summary. The exit status is 1 if a row was refused that the mapping does not refuse on purpose.
     """
+    if str(log) == str(mapping_file) == "-":
+        raise click.UsageError("LOG and --mapping cannot both be standard input")
     try:
-        mapping = read_mapping(mapping_file.read_text(encoding="utf-8-sig"), str(mapping_file))
+        with click.open_file(str(mapping_file), encoding="utf-8-sig") as file:
+            mapping = read_mapping(file.read(), str(mapping_file))
     except MappingError as error:
         _stop(error.problems)
     except UnicodeDecodeError:

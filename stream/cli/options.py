@@ -37,7 +37,7 @@ def judged_by_options(command: Callable[..., T]) -> Callable[..., T]:
     """Add ``--policies`` and ``--deployments`` to a click command; ``judged_by`` takes both values."""
     command = click.option(
         "--deployments",
-        type=click.Path(path_type=Path, dir_okay=False, exists=True),
+        type=click.Path(path_type=Path, dir_okay=False, allow_dash=True, exists=True),
         help="Instead of --policies: all deployments of an installation, as written by `breachwatch deploy --export`.",
     )(command)
     return click.option(

@@ -77,6 +77,10 @@ def command(
     error, followed by a summary: what became of the commitments, by policy, commitment and priority.
     """
     read_policies = judged_by(policies, deployments)
+    if "-" in (*policies, str(deployments)):
+        if str(file) == "-":
+            raise click.UsageError("FILE and the policies cannot both be standard input")
+        jobs = 1  # other processes would have to read it too
     gc_tuning.configure()
     effects, last = 0, 0
     read: float | None = None

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @click.command("test")
-@click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path))
 @click.option(
     "--policies",
     "folder",
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 @click.option("-v", "--verbose", is_flag=True, help="Name the stories that pass too.")
 def command(files: tuple[Path, ...], folder: Path | None, *, verbose: bool) -> None:
     """Run the stories in FILES, and show the difference where the effects are not those that a story lists.
+
+    - is standard input.
 
     Exit status 0: all stories pass; 1: a story fails; 2: a story or a policy is invalid.
     """

@@ -80,7 +80,7 @@ def command(context: click.Context, /, broker: str, topic_prefix: str, write: bo
 
 
 @command.command("check")
-@click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False))
+@click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, allow_dash=True))
 def _check(files: tuple[str, ...]) -> None:
     """Check files of desks: list every problem with its line. The exit status is 1 if there are any."""
     _desks(files)

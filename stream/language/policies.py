@@ -130,8 +130,8 @@ def shipped_names() -> list[str]:
 
 
 def _read(name: str | Path) -> Document:
-    path = Path("/dev/stdin") if str(name) == "-" else policy_file(name)
-    if path.exists() or path.suffix in _SUFFIXES:
+    path = policy_file(name)
+    if str(path) == "-" or path.exists() or path.suffix in _SUFFIXES:
         return read_document(path)
     document = Document(str(path))
     there = ", ".join(shipped_names())

@@ -166,6 +166,33 @@ def test_the_codes_are_shown_by_the_command_and_on_the_page() -> None:
 
 
 @pytest.mark.parametrize(
+    ("arguments", "file"),
+    [
+        ("check -", "stream/policies/starter.yaml"),
+        ("test - --policies tests/stories/policies", "tests/stories/answers.yaml"),
+        ("diff - starter", "stream/policies/starter.yaml"),
+        ("calendar open --at 2026-03-02 --policies -", "stream/policies/starter.yaml"),
+        ("replay schemas/examples/ticket-event/valid/feed.tick.json --policies - --jobs 2", "stream/policies/starter.yaml"),
+        ("feed check -", "stream/feeds/mappings/rt.yaml"),
+        ("feed try - tests/feeds/rt/payloads/012-status.json", "stream/feeds/mappings/rt.yaml"),
+        ("feed try rt -", "tests/feeds/rt/payloads/012-status.json"),
+    ],
+)
+def test_a_file_may_be_standard_input(arguments: str, file: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = Path(__file__).parents[2]
+    monkeypatch.chdir(root)
+    result = CliRunner().invoke(main, arguments.split(), input=(root / file).read_bytes())
+
+    assert result.exit_code == 0, result.output
+
+
+def test_a_file_is_standard_input_once() -> None:
+    for arguments in ("replay - --policies -", "import - --mapping -"):
+        result = CliRunner().invoke(main, arguments.split(), input=b"")
+        assert (result.exit_code, "cannot both be standard input" in result.output) == (exit_codes.WRONG, True)
+
+
+@pytest.mark.parametrize(
     "content",
     [b"", b"\x00\xff", gzip.compress(b"{}" * 999, mtime=0)[:20], b"\xff\xfe\x00a", b"[]", b"null\n"],
     ids=["empty", "binary", "cut gzip", "UTF-16", "list", "null"],
