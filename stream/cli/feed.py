@@ -18,11 +18,12 @@ from stream.cli.exit_codes import FAILED, WRONG
 from stream.cli.feed_retry import command as retry
 from stream.cli.payload_files import PayloadFileError, payloads
 from stream.documents.document import Severity, read_document
-from stream.feeds.mapping import Checked, check, load, mapping_file, shipped
+from stream.feeds.mapping import Checked, Delivery, check, load, mapping_file, shipped
 from stream.feeds.reading import read
+from stream.pull.apis import NAMES as APIS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from stream.feeds.mapping import FeedMapping
 
@@ -187,7 +188,22 @@ def _init(name: str, output: Path | None) -> None:
     except OSError as error:
         raise click.ClickException(f"{file} cannot be written: {error.strerror}") from error
     click.echo(file)
-    click.echo(f"Next: breachwatch feed check {file}; breachwatch feed try {file} payload.json", err=True)
+    click.echo("Next:", err=True)
+    for step in _next_steps(name, file):
+        click.echo(f"  {step}", err=True)
+
+
+def _next_steps(name: str, file: Path) -> Iterator[str]:
+    """The commands that follow, from the check to the first event on the topic."""
+    mapping = load(name)
+    yield f"breachwatch feed check {file}"
+    yield f"breachwatch feed try {file} payload.json"
+    if Delivery.PUSH in mapping.delivery:
+        signed = f" --secret {name}=env:SECRET" if mapping.signature else ""
+        yield f"breachwatch gateway --feed {name}={file}{signed}"
+    if Delivery.PULL in mapping.delivery and name in APIS:
+        reached = "--url https://... --credentials env:CREDENTIALS"
+        yield f"breachwatch pull --feed {name}={file} {reached} --since 30d -o events.jsonl"
 
 
 def _shipped_tables(name: str) -> str:
