@@ -73,7 +73,7 @@ def test_ticks_come_between_events_that_lie_apart_and_those_of_the_file_go_to_ev
     )
 
     result = _publish(broker, topics, file, "--tick-every", "1h", "--no-tick")
-    assert "2 events and 1 ticks" in result.output
+    assert "2 events and 1 tick in" in result.output
     result = _publish(broker, topics, file, "--tick-every", "1m", "--no-tick")
     assert "2 events and 60 ticks" in result.output
 
