@@ -36,12 +36,12 @@ _KEYS: Final = (
 
 
 class Delivery(StrEnum):
-    """How a helpdesk hands over its payloads."""
+    """How the payloads of a helpdesk arrive."""
 
     PUSH = "push"
     """It sends them to the gateway."""
     PULL = "pull"
-    """They are asked of its API."""
+    """They are pulled from its API."""
 
 
 class Otherwise(StrEnum):

@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 
 _EVERY: Final = 60.0
 _MOST: Final = 1_000
-"""Reasons that are told apart. There are as many as feeds, lines of mappings, and defects of signatures."""
+"""Distinct reasons. There are as many as feeds, lines of mappings, and defects of signatures."""
 
 
 class RefusalLog:
