@@ -8,36 +8,31 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, Any
 
 from aiokafka import AIOKafkaConsumer
 from aiokafka.structs import TopicPartition
 
 from stream.runtime.kafka.denied import Kind, Operation, needing
+from stream.runtime.kafka.groupless import started
 from stream.runtime.recovery.checkpoint import CHECKPOINT_KEY, decode_checkpoint
 from stream.wire.forms import NewerReleaseError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Mapping, Sequence
 
     from stream.runtime.kafka.topics import Topics
 
 
 async def changelog_problems(client: Mapping[str, Any], topics: Topics, partitions: int) -> list[str]:
     """Why no worker can go on with this changelog, with the remedy. Raises ``aiokafka.errors.KafkaError``."""
-    consumer = AIOKafkaConsumer(**client, client_id="breachwatch-start", group_id=topics.group, enable_auto_commit=False)
-    try:
-        await consumer.start()
+    async with started(AIOKafkaConsumer(**client, client_id="breachwatch-start", enable_auto_commit=False)) as consumer:
         tps = [TopicPartition(topics.changelog, number) for number in range(partitions)]
-        ends = await consumer.end_offsets(tps)
+        begins, ends = await consumer.beginning_offsets(tps), await consumer.end_offsets(tps)
         never = [tp.partition for tp in tps if not ends[tp]]
-        read = [number for number in never if await _committed(consumer, topics.events, number)]
-        if read:
+        if never and (read := await _committed(client, topics, never)):
             return [_deleted(topics, read)]
-        return await _unreadable(consumer, {tp: ends[tp] for tp in tps if ends[tp]}, topics)
-    finally:
-        await consumer.stop()
+        return await _unreadable(consumer, {tp: ends[tp] for tp in tps if begins[tp] < ends[tp]}, topics)
 
 
 def _deleted(topics: Topics, partitions: list[int]) -> str:
@@ -48,10 +43,16 @@ def _deleted(topics: Topics, partitions: list[int]) -> str:
     )
 
 
-async def _committed(consumer: Any, topic: str, partition: int) -> int:
-    tp = TopicPartition(topic, partition)
-    consumer.assign([tp])
-    return await consumer.committed(tp) or 0
+async def _committed(client: Mapping[str, Any], topics: Topics, partitions: Sequence[int]) -> list[int]:
+    """Those of the partitions in whose input the group has committed an offset."""
+    consumer = AIOKafkaConsumer(**client, client_id="breachwatch-start", group_id=topics.group, enable_auto_commit=False)
+    try:
+        await consumer.start()
+        # Once, because aiokafka takes another assignment for an error while it looks for the coordinator.
+        consumer.assign([TopicPartition(topics.events, number) for number in partitions])
+        return [number for number in partitions if await consumer.committed(TopicPartition(topics.events, number))]
+    finally:
+        await consumer.stop()
 
 
 async def _unreadable(consumer: Any, ends: Mapping[Any, int], topics: Topics) -> list[str]:
@@ -60,28 +61,22 @@ async def _unreadable(consumer: Any, ends: Mapping[Any, int], topics: Topics) ->
             if record.key != CHECKPOINT_KEY or record.value is None:
                 continue
             try:
-                decode_checkpoint(record.value, record.partition)
+                checkpoint = decode_checkpoint(record.value, record.partition)
             except NewerReleaseError as error:
                 return [str(error)]
+            if unfinished := checkpoint.unfinished(record.partition):
+                return [unfinished]
     return []
 
 
 async def _last(consumer: Any, ends: Mapping[Any, int]) -> Collection[Any]:
-    """The last record of each of these partitions that still has one."""
-    if not ends:
-        return ()
-    consumer.assign(list(ends))
-    begins = await consumer.beginning_offsets(list(ends))
-    unread = {tp for tp, end in ends.items() if begins[tp] < end}
+    """The last record of each of these partitions."""
+    unread, found = set(ends), dict[Any, Any]()
     consumer.assign(list(unread))
     for tp in unread:
         consumer.seek(tp, ends[tp] - 1)
-    found: dict[Any, Any] = {}
     while unread:
         for tp, records in (await consumer.getmany(timeout_ms=200)).items():
             found[tp] = records[-1]
-        for tp in list(unread):
-            if await consumer.position(tp) >= ends[tp]:
-                unread.discard(tp)
-        await asyncio.sleep(0)
+        unread -= {tp for tp in unread if await consumer.position(tp) >= ends[tp]}
     return found.values()
