@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 
 from aiokafka import AIOKafkaConsumer
@@ -19,20 +20,20 @@ from stream.runtime.recovery.checkpoint import CHECKPOINT_KEY, decode_checkpoint
 from stream.wire.forms import NewerReleaseError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Collection, Mapping
 
     from stream.runtime.kafka.topics import Topics
 
 
 async def changelog_problems(client: Mapping[str, Any], topics: Topics, partitions: int) -> list[str]:
     """Why no worker can go on with this changelog, with the remedy. Raises ``aiokafka.errors.KafkaError``."""
-    async with started(AIOKafkaConsumer(**client, client_id="breachwatch-start", enable_auto_commit=False)) as consumer:
+    async with started(AIOKafkaConsumer(**client, client_id="breachwatch-start")) as reader:
         tps = [TopicPartition(topics.changelog, number) for number in range(partitions)]
-        begins, ends = await consumer.beginning_offsets(tps), await consumer.end_offsets(tps)
+        ends = await reader.end_offsets(tps)
         never = [tp.partition for tp in tps if not ends[tp]]
-        if never and (read := await _committed(client, topics, never)):
+        if never and (read := await _with_offsets(client, topics, never)):
             return [_deleted(topics, read)]
-        return await _unreadable(consumer, {tp: ends[tp] for tp in tps if begins[tp] < ends[tp]}, topics)
+        return await _unreadable(reader, {tp: ends[tp] for tp in tps if ends[tp]}, topics)
 
 
 def _deleted(topics: Topics, partitions: list[int]) -> str:
@@ -43,16 +44,15 @@ def _deleted(topics: Topics, partitions: list[int]) -> str:
     )
 
 
-async def _committed(client: Mapping[str, Any], topics: Topics, partitions: Sequence[int]) -> list[int]:
-    """Those of the partitions in whose input the group has committed an offset."""
-    consumer = AIOKafkaConsumer(**client, client_id="breachwatch-start", group_id=topics.group, enable_auto_commit=False)
+async def _with_offsets(client: Mapping[str, Any], topics: Topics, partitions: Collection[int]) -> list[int]:
+    """Those partitions of the input of which the group has committed an offset other than 0."""
+    # It has no assignment: aiokafka's coordinator ends with an assertion if one assignment replaces another while it starts.
+    group = AIOKafkaConsumer(**client, client_id="breachwatch-start", group_id=topics.group, enable_auto_commit=False)
     try:
-        await consumer.start()
-        # Once, because aiokafka takes another assignment for an error while it looks for the coordinator.
-        consumer.assign([TopicPartition(topics.events, number) for number in partitions])
-        return [number for number in partitions if await consumer.committed(TopicPartition(topics.events, number))]
+        await group.start()
+        return [number for number in partitions if await group.committed(TopicPartition(topics.events, number))]
     finally:
-        await consumer.stop()
+        await group.stop()
 
 
 async def _unreadable(consumer: Any, ends: Mapping[Any, int], topics: Topics) -> list[str]:
@@ -70,13 +70,20 @@ async def _unreadable(consumer: Any, ends: Mapping[Any, int], topics: Topics) ->
 
 
 async def _last(consumer: Any, ends: Mapping[Any, int]) -> Collection[Any]:
-    """The last record of each of these partitions."""
-    unread, found = set(ends), dict[Any, Any]()
+    """The last record of each of these partitions that still has one."""
+    if not ends:
+        return ()
+    begins = await consumer.beginning_offsets(list(ends))
+    unread = {tp for tp, end in ends.items() if begins[tp] < end}
     consumer.assign(list(unread))
     for tp in unread:
         consumer.seek(tp, ends[tp] - 1)
+    found: dict[Any, Any] = {}
     while unread:
         for tp, records in (await consumer.getmany(timeout_ms=200)).items():
             found[tp] = records[-1]
-        unread -= {tp for tp in unread if await consumer.position(tp) >= ends[tp]}
+        for tp in list(unread):
+            if await consumer.position(tp) >= ends[tp]:
+                unread.discard(tp)
+        await asyncio.sleep(0)
     return found.values()
