@@ -20,11 +20,12 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 from aiokafka.structs import TopicPartition
 
+from stream.runtime.kafka.groupless import records_between
 from stream.runtime.kafka.policy_log import PolicyLog
 from stream.runtime.kafka.topic_admin import admin_client, metadata
 from stream.runtime.recovery.backup_file import Deployment, Event, Head, Partition, Stored, Ticket
 from stream.runtime.recovery.checkpoint import encode_checkpoint
-from stream.runtime.recovery.cluster import reading, records_between, stored_partitions
+from stream.runtime.recovery.cluster import reading, stored_partitions
 from stream.wire.instants import format_instant
 
 if TYPE_CHECKING:

@@ -20,11 +20,12 @@ from typing import TYPE_CHECKING, Any
 from aiokafka import AIOKafkaProducer
 from aiokafka.structs import TopicPartition
 
+from stream.runtime.kafka.groupless import records_between
 from stream.runtime.kafka.policy_log import PolicyLog
 from stream.runtime.kafka.topic_admin import admin_client, metadata
 from stream.runtime.kafka.transport import Record, write
 from stream.runtime.recovery.checkpoint import CHECKPOINT_KEY, EPOCH, Checkpoint, encode_checkpoint
-from stream.runtime.recovery.cluster import commit, reading, records_between, running_workers, stored_partitions
+from stream.runtime.recovery.cluster import commit, reading, running_workers, stored_partitions
 
 if TYPE_CHECKING:
     from stream.runtime.recovery.cluster import Cluster
