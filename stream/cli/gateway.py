@@ -70,11 +70,13 @@ def command(broker: str, topic_prefix: str, log_format: str, **options: Any) -> 
     from stream.cli.log_lines import log_to_stderr
     from stream.gateway.run import run
     from stream.runtime.preflight import RefusedError
+    from stream.runtime.signals import handled_signals
 
     form: LogFormat = ENTRIES["log_format"].reader(log_format)
     log_to_stderr(form)
     try:
-        run(settings, client_of(broker), topics_of(_APP, topic_prefix))
+        with handled_signals():
+            run(settings, client_of(broker), topics_of(_APP, topic_prefix))
     except RefusedError as error:
         _refuse(error.what, error.problems)
 

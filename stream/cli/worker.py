@@ -28,13 +28,15 @@ def command(config: Path | None, **flags: str | None) -> None:
     except SettingsError as error:
         _refuse("the settings are wrong", error.problems)
     from stream.runtime.preflight import RefusedError
+    from stream.runtime.signals import handled_signals
     from stream.runtime.worker import run
 
     log_to_stderr(settings.log_format)
     for warning in misspelt_variables(os.environ):
         logging.getLogger(__name__).warning(warning)
     try:
-        run(settings)
+        with handled_signals():
+            run(settings)
     except RefusedError as error:
         _refuse(error.what, error.problems)
 

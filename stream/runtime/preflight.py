@@ -50,6 +50,22 @@ class RefusedError(Exception):
         self.problems = problems
 
 
+async def prepare(settings: Settings, policies: PolicySet) -> tuple[PolicyLog, ReadLog]:
+    """Check topics and changelog, and read the log of deployments, however long the broker is away. Raises RefusedError."""
+    wait = _FIRST_WAIT
+    while True:
+        await check_topics(settings)
+        try:
+            await check_changelog(settings)
+            return await read_deployments(settings, policies)
+        except DeniedError as error:
+            raise RefusedError("the account may not do what a worker does", [str(error)]) from error
+        except KafkaError as error:
+            log.warning("the Kafka broker was away: %s; next attempt in %.1f s", error, wait)
+        await asyncio.sleep(wait)
+        wait = min(2 * wait, _LONGEST_WAIT)
+
+
 def policies_of(settings: Settings) -> PolicySet:
     """The policies in the files that the settings name. Raises RefusedError."""
     try:
