@@ -135,7 +135,7 @@ def test_an_installation_whose_cluster_is_gone_goes_on_elsewhere_from_a_backup_o
     assert said_before & said_after == said_before - in_backup, "what was published after it is, with the same ids"
 
 
-def test_a_deleted_changelog_is_noticed_and_comes_back_from_a_backup_without_an_effect_too_many_or_too_few(
+def test_deleted_tickets_and_deployments_are_noticed_and_come_back_without_an_effect_too_many_or_too_few(
     broker: str, topics: Topics, tmp_path: Path
 ) -> None:
     before, after = feed()
@@ -145,7 +145,8 @@ def test_a_deleted_changelog_is_noticed_and_comes_back_from_a_backup_without_an_
         assert run("backup", str(file), broker=broker, topics=topics).exit_code == 0
         processed(broker, topics, after[:5], HALF + HOUR, worker)
         assert worker.stop() == 0
-    create_again(broker, topics, topics.changelog)
+    for name in (topics.changelog, topics.policies):
+        create_again(broker, topics, name)
     with Worker(broker, topics, tmp_path, *EVENT_TIME) as refusing:
         assert refusing.process.wait(60) == 2
     assert "their events were read before: the topic was deleted" in refusing.log.read_text("utf-8")
@@ -175,9 +176,12 @@ def test_tickets_that_were_lost_without_a_backup_are_made_anew_from_the_events(
     with Worker(broker, topics, tmp_path, *EVENT_TIME).ready() as worker:
         processed(broker, topics, before, HALF, worker)
         running = run("rebuild", broker=broker, topics=topics)
+        assert run("backup", str(tmp_path / "backup"), broker=broker, topics=topics).exit_code == 0
         assert worker.stop() == 0
     kept = run("rebuild", broker=broker, topics=topics)
     create_again(broker, topics, topics.changelog)
+    deployed = run("restore", str(tmp_path / "backup"), "--dry-run", broker=broker, topics=topics)
+    assert deployed.exit_code == 3, "the log of deployments is still there, and it is that of the backup"
     dry = run("rebuild", "--dry-run", broker=broker, topics=topics)
     rebuilt = run("rebuild", broker=broker, topics=topics)
     assert (running.exit_code, kept.exit_code, dry.exit_code, rebuilt.exit_code) == (1, 1, 3, 0), rebuilt.stderr
