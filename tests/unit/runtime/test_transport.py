@@ -149,6 +149,13 @@ def test_all_partitions_are_assigned_even_if_the_cluster_does_not_show_them_yet(
     assert all(one.partitions() for one in assigned.values())
 
 
+def test_a_worker_without_partitions_is_ready_and_states_why_it_has_none(app: App) -> None:
+    app._started.set()
+    app.rebalancing, app.rebalancing_count = False, 1
+
+    assert app.readiness() == (True, "live, and a spare: other workers have all partitions")
+
+
 class _Member(Assignor):
     """A worker of a group whose members share an app."""
 
