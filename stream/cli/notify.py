@@ -22,6 +22,7 @@ from stream.cli.topics import client_of, topics_of
 from stream.notify.rules_reader import RulesError, read_rules
 from stream.notify.settings import TABLE, NotifySettings
 from stream.runtime.settings import LogFormat
+from stream.runtime.signals import handled_signals
 from stream.runtime.table_settings import Sources, table_of, values_of, variable
 from stream.wire.effect import decode_effect, encode_effect
 from stream.wire.forms import NewerReleaseError
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
     Command = TypeVar("Command", bound="Callable[..., Any]")
 
 _PAUSE: Final = 2.0
-"""Seconds before Kafka is asked again."""
+"""Seconds until the next attempt to reach Kafka."""
 _END: Final = "end"
 _LOGGER: Final = logging.getLogger("stream.notify")
 
@@ -72,25 +73,26 @@ def _run(broker: str, topic_prefix: str, token: str, log_format: str, **flags: s
     async def run() -> None:
         await Service(rules, senders_of(rules.destinations.values(), os.environ), options).run()
 
-    try:
-        asyncio.run(run())
-    except DestinationsError as error:
-        _refuse("destinations cannot be used", error.problems)
-    except NewerReleaseError as error:
-        _refuse("a newer release has run", [str(error)])
-    except MissingTopicError as error:
-        _refuse("the topics are wrong", [f"{error}: run `breachwatch topics create`"])
-    except RefusedError as error:
-        _refuse(error.what, error.problems)
-    except asyncio.CancelledError:
-        return
-    except BaseExceptionGroup as group:
-        if (newer := group.subgroup(NewerReleaseError)) is not None:
-            _refuse("a newer release has run", [str(newer.exceptions[0])])
-        _LOGGER.exception("stopped at once: a bug; nothing is lost, and a restart goes on where each destination was")
-        sys.exit(BUG)
-    except OSError as error:
-        _refuse(f"cannot listen on {settings.listen}", [f"{error.strerror or error}: set --listen"])
+    with handled_signals():
+        try:
+            asyncio.run(run())
+        except DestinationsError as error:
+            _refuse("destinations cannot be used", error.problems)
+        except NewerReleaseError as error:
+            _refuse("a newer release has run", [str(error)])
+        except MissingTopicError as error:
+            _refuse("the topics are wrong", [f"{error}: run `breachwatch topics create`"])
+        except RefusedError as error:
+            _refuse(error.what, error.problems)
+        except asyncio.CancelledError:
+            return
+        except BaseExceptionGroup as group:
+            if (newer := group.subgroup(NewerReleaseError)) is not None:
+                _refuse("a newer release has run", [str(newer.exceptions[0])])
+            _LOGGER.exception("stopped at once: a bug; nothing is lost, and a restart goes on where each destination was")
+            sys.exit(BUG)
+        except OSError as error:
+            _refuse(f"cannot listen on {settings.listen}", [f"{error.strerror or error}: set --listen"])
 
 
 @command.command("check")

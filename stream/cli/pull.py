@@ -33,6 +33,7 @@ from stream.runtime.kafka.topic_admin import exists, missing_input
 from stream.runtime.secret_values import SecretError, secret
 from stream.runtime.setting_values import micros
 from stream.runtime.settings import CONFIG_FILE, ENTRIES, SettingsError, flag
+from stream.runtime.signals import handled_signals
 from stream.runtime.startup import RefusedError, until_answered
 from stream.runtime.table_settings import variable
 from stream.wire.forms import NewerReleaseError
@@ -94,7 +95,7 @@ def command(
     Without --follow it reads everything since --since, and writes JSON lines in the order of their times, for breachwatch
     replay. With --to-topic it publishes them as history. Without --since, --to-topic goes on where the feed was left.
 
-    With --follow it asks the helpdesk again and again, publishes what has changed, and keeps on the topic feed-state how far it
+    With --follow it polls the helpdesk, publishes what has changed, and keeps on the topic feed-state how far it
     has come. Only one process can follow a feed: a second one takes over from the first.
 
     The exit status is 1 if something could not be read or is not mapped, and 2 if settings or the mapping are wrong.
@@ -116,7 +117,8 @@ def command(
         target = running.Target(client_of(broker), topics_of(_APP, topic_prefix))
     if following:
         log_to_stderr(ENTRIES["log_format"].reader(log_format))
-        _run(broker, until_stopped(_follow(broker, source, since, settings.every / 1e6, target)))
+        with handled_signals():
+            _run(broker, until_stopped(_follow(broker, source, since, settings.every / 1e6, target)))
         return
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # reported once, with advice
     again = "run the same command again" + ("" if since is not None else ", which goes on from there")
