@@ -85,7 +85,7 @@ def lived(engine: Engine, ticket: str, events: Iterable[Event], now: int) -> Sta
 
 def renamed(event: Event, number: int) -> Event:
     """The event under an id that has the ticket's number, as ``fill`` replaces it."""
-    return msgspec.structs.replace(event, id=f"{number:07d}-{event.id.rpartition('-')[2]}")
+    return event.replace(id=f"{number:07d}-{event.id.rpartition('-')[2]}")
 
 
 def waiting_for_chat(engine: Engine, number: int, due: int, now: int) -> State:

@@ -30,7 +30,7 @@ from stream.sla.playback import Playback
 from stream.sla.policy.timeline import NEVER
 from stream.wire.decode import Rejected, RejectReason, conflicting, read
 from stream.wire.effect import encode_effect
-from stream.wire.ticket_event import Incoming
+from stream.wire.incoming import Incoming
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -83,8 +83,8 @@ _Ticks = list[tuple[int, str, int, FeedState | None]]
 """Ticks of sources that state how their feeds stand: position of the line in its chunk, source, complete up to, state. Every
 slice gets all of them."""
 
-_write_own: Final = msgspec.msgpack.Encoder().encode
-_read_own: Final = msgspec.msgpack.Decoder(tuple[_Own, _Ticks]).decode
+_write_own: Final = msgspec.msgpack.Encoder(enc_hook=Event.values).encode
+_read_own: Final = msgspec.msgpack.Decoder(tuple[_Own, _Ticks], dec_hook=lambda _, values: Event(*values)).decode
 
 
 class _Chunk(NamedTuple):
