@@ -16,8 +16,11 @@ from stream.runtime.kafka.denied import DeniedError
 from stream.runtime.kafka.policy_log import PolicyLog, PolicyLogError
 from stream.runtime.kafka.topic_admin import create, exists, verify, verify_optional
 from stream.runtime.kafka.topics import SHORTEST_RETENTION_MS, Topics
-from stream.runtime.recovery.repartition import Cluster, RepartitionError, repartition
+from stream.runtime.recovery.cluster import Cluster
+from stream.runtime.recovery.moves import RepartitionError
+from stream.runtime.recovery.repartition import repartition
 from stream.runtime.settings import SettingsError
+from stream.wire.forms import NewerReleaseError
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -59,7 +62,8 @@ def command() -> None:
 @click.option(
     "--retention",
     callback=_milliseconds,
-    help="Retention of records, such as 36h, 30d or forever. Default: that of the cluster.",
+    help="Retention of events, such as 36h, 30d or forever; default: that of the cluster. Effects are kept for 400d, or longer "
+    "if this is longer.",
 )
 def _create(broker: str, app_id: str, topic_prefix: str, partitions: str, replication: int, retention: int | None) -> None:
     """Create missing topics, then check all of them. Running it again changes nothing."""
@@ -96,7 +100,7 @@ def _repartition(broker: str, app_id: str, topic_prefix: str) -> None:
     cluster = Cluster(broker, topics_of(app_id, topic_prefix), client_of(broker))
     try:
         done = _answered(broker, repartition(cluster))
-    except RepartitionError as error:
+    except (RepartitionError, NewerReleaseError) as error:
         raise click.ClickException(str(error)) from error
     if done.before == done.after:
         click.echo(f"nothing to do: the tickets are in {done.after} partitions, as many as the input has")

@@ -23,115 +23,39 @@ found in both places, with the same bytes; events that 6 has published twice are
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import msgspec
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
-from aiokafka.partitioner import murmur2
+from aiokafka import AIOKafkaProducer
 from aiokafka.structs import TopicPartition
 
-from stream.runtime.kafka.groupless import started
+from stream.runtime.kafka.groupless import records_between
 from stream.runtime.kafka.policy_log import ForeignLogError, PolicyLog
 from stream.runtime.kafka.topic_admin import admin_client, grow, metadata
 from stream.runtime.kafka.transport import Record, write
-from stream.runtime.recovery.checkpoint import CHECKPOINT_KEY, EPOCH, Checkpoint, Gap, epoch_of, with_gap
+from stream.runtime.recovery.checkpoint import (
+    CHECKPOINT_KEY,
+    EPOCH,
+    Checkpoint,
+    encode_checkpoint,
+)
+from stream.runtime.recovery.cluster import reading, running_workers, stored_partitions
+from stream.runtime.recovery.moves import Moves, RepartitionError, checkpoints, moves
 from stream.sla.codec import codec
 from stream.wire.effect import encode_event
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
-    from contextlib import AbstractAsyncContextManager
+    from collections.abc import Mapping
 
     from stream.runtime.kafka.topics import Topics
-    from stream.sla.feed_health import Feed
-
-_STOPPED: Final = ("Empty", "Dead")
-"""States of a consumer group without members."""
-
-
-class RepartitionError(Exception):
-    """The tickets cannot be moved now. The text says what to do."""
-
-
-@dataclass(slots=True)
-class _Partition:
-    """A partition of the changelog, read to its end."""
-
-    tickets: dict[bytes, bytes] = field(default_factory=dict)
-    checkpoint: Checkpoint | None = None
-    epoch: int = 0
-
-    def take(self, record: Any) -> None:
-        """By the rule of ``stream.runtime.recovery.store``: a record of an older epoch than one before it does not count."""
-        epoch = epoch_of(record)
-        if epoch < self.epoch and (record.key in self.tickets or record.key == CHECKPOINT_KEY):
-            return
-        self.epoch = max(self.epoch, epoch)
-        if record.key == CHECKPOINT_KEY:
-            self.checkpoint = msgspec.json.decode(record.value, type=Checkpoint)
-        elif record.value is None:
-            self.tickets.pop(record.key, None)
-        else:
-            self.tickets[record.key] = record.value
-
-
-@dataclass(frozen=True, slots=True)
-class Moves:
-    """Where tickets are, and where they belong."""
-
-    before: int
-    """Partitions from before."""
-    after: int
-    tickets: int = 0
-    moved: dict[bytes, tuple[int, int]] = field(default_factory=dict)
-    """Record key to the partition from which and to which the ticket moves."""
-    split: dict[bytes, int] = field(default_factory=dict)
-    """Record key to the partition in which workers met events of a ticket that is elsewhere."""
-
-
-@dataclass(frozen=True, slots=True)
-class Cluster:
-    """The installation on its cluster."""
-
-    bootstrap: str
-    topics: Topics
-    client: Mapping[str, Any]
-    """Arguments of an aiokafka client, the address included."""
-
-
-def home(key: bytes, partitions: int) -> int:
-    """The partition of a record key, by the rule of Kafka's own clients."""
-    return int((murmur2(key) & 0x7FFFFFFF) % partitions)
-
-
-def moves(found: Mapping[int, _Partition], before: int, after: int) -> Moves:
-    """Which tickets move. Raises RepartitionError when tickets are where their keys do not belong."""
-    plan = Moves(before, after, sum(len(partition.tickets) for partition in found.values()))
-    astray = []
-    for number, partition in found.items():
-        for key, state in partition.tickets.items():
-            old, new = home(key, before), home(key, after)
-            if number == old and new != old:
-                plan.moved[key] = old, new
-                there = found[new].tickets.get(key) if new in found else None
-                if there is not None and there != state:
-                    plan.split[key] = new
-            elif number not in (old, new):
-                astray.append(key)
-    if astray:
-        raise RepartitionError(
-            f"{len(astray)} tickets, such as {astray[0].decode('utf-8', 'replace')!r}, are not in the partition of their key: "
-            "the publisher does not choose partitions by Kafka's rule (murmur2 of the key), so nobody knows where they belong; "
-            "let it publish to the partitions from before, or start with a new --app-id"
-        )
-    return plan
+    from stream.runtime.recovery.cluster import Cluster, StoredPartition
 
 
 async def repartition(cluster: Cluster) -> Moves:
     """Do all of it. Returns what was moved; ``before`` equals ``after`` if there was nothing to do.
 
-    Raises RepartitionError, and ``aiokafka.errors.KafkaError`` if the cluster does not answer: then run it again.
+    Raises RepartitionError, NewerReleaseError if a newer release wrote the changelog, and ``aiokafka.errors.KafkaError`` if the
+    cluster does not answer: then run it again.
     """
     topics = cluster.topics
     async with admin_client(cluster.bootstrap, cluster.client) as admin:
@@ -142,8 +66,8 @@ async def repartition(cluster: Cluster) -> Moves:
     if not {topics.events, topics.changelog} <= partitions.keys():
         raise RepartitionError("the input topic or the changelog is missing: run `breachwatch topics check`")
     after, exist = len(partitions[topics.events]), len(partitions[topics.changelog])
-    async with _reading(cluster) as consumer:
-        found = await _read(consumer, topics.changelog, exist)  # 2
+    async with reading(cluster, "repartition") as consumer:
+        found = await stored_partitions(consumer, topics.changelog, range(exist))  # 2
         stated = {each.checkpoint.partitions for each in found.values() if each.checkpoint and each.checkpoint.partitions}
         before = min(stated, default=exist)
         if before >= after:
@@ -182,60 +106,8 @@ async def repartition(cluster: Cluster) -> Moves:
     return plan
 
 
-def checkpoints(found: Mapping[int, Checkpoint | None], before: int, after: int) -> dict[int, Checkpoint]:
-    """The checkpoint of each partition while tickets move. ``found``: those that the changelog has.
-
-    Any partition may get tickets of any other. So each of them knows what one of them knew, was swept no later than any, and
-    doubts what one of them doubts. How far the input was read is a partition's own.
-    """
-    known = [each for number, each in found.items() if each is not None and number < before] or [Checkpoint()]
-    newest = max(known, key=lambda each: each.deployed)
-    gaps: tuple[Gap, ...] = ()
-    for gap in sorted({gap for each in known for gap in each.gaps}, key=lambda gap: (gap.since, gap.found_at)):
-        gaps = with_gap(gaps, gap)
-    joined = msgspec.structs.replace(
-        newest,
-        outputs={},
-        watermark=min((each.watermark for each in known if each.watermark), default=0),
-        swept=min(each.swept for each in known),
-        since=min((each.since for each in known if each.since), default=0),
-        partitions=before,
-        moving_to=after,
-        # A partition that nobody has read yet is read from its beginning.
-        input=0,
-        gaps=gaps,
-        feeds=_feeds(known),
-        received=_received(known),
-    )
-    moving = dict.fromkeys(range(after), joined)
-    for number in range(before):
-        own = found.get(number) or Checkpoint()
-        moving[number] = msgspec.structs.replace(
-            joined, watermark=own.watermark, outputs=own.outputs, since=own.since or joined.since, input=own.input
-        )
-    return moving
-
-
-def _feeds(known: list[Checkpoint]) -> dict[str, Feed]:
-    """Each watched source as the partition knows it that has read the least of its ticks."""
-    feeds: dict[str, Feed] = {}
-    for each in known:
-        for source, feed in each.feeds.items():
-            if source not in feeds or feed.complete < feeds[source].complete:
-                feeds[source] = feed
-    return feeds
-
-
-def _received(known: list[Checkpoint]) -> dict[str, int]:
-    received: dict[str, int] = {}
-    for each in known:
-        for source, at in each.received.items():
-            received[source] = max(at, received.get(source, 0))
-    return received
-
-
 def _checkpoint(checkpoint: Checkpoint, headers: list[tuple[str, bytes]]) -> Record:
-    return Record(CHECKPOINT_KEY, msgspec.json.encode(checkpoint), headers)
+    return Record(CHECKPOINT_KEY, encode_checkpoint(checkpoint), headers)
 
 
 async def _refuse_names_of_another(cluster: Cluster) -> None:
@@ -246,14 +118,8 @@ async def _refuse_names_of_another(cluster: Cluster) -> None:
 
 
 async def _refuse_workers(cluster: Cluster) -> None:
-    async with admin_client(cluster.bootstrap, cluster.client) as admin:
-        (answer,) = await admin.describe_consumer_groups([cluster.topics.group])
-    (_, group, state, *_), *_ = answer.groups
-    if state not in _STOPPED:
-        raise RepartitionError(
-            f"the group {group} has workers (it is {state}): stop all of them, then run this again; one that has died counts "
-            "until its session_timeout is over"
-        )
+    if refusal := await running_workers(cluster):
+        raise RepartitionError(refusal)
 
 
 async def _refuse_unprocessed(cluster: Cluster, consumer: Any, before: int) -> None:
@@ -270,7 +136,7 @@ async def _refuse_unprocessed(cluster: Cluster, consumer: Any, before: int) -> N
         )
 
 
-async def _refuse_unknown_outputs(topics: Topics, consumer: Any, found: Mapping[int, _Partition]) -> None:
+async def _refuse_unknown_outputs(topics: Topics, consumer: Any, found: Mapping[int, StoredPartition]) -> None:
     starts = {
         TopicPartition(topic, number): offset
         for number, each in found.items()
@@ -279,45 +145,8 @@ async def _refuse_unknown_outputs(topics: Topics, consumer: Any, found: Mapping[
         if topic != topics.rejected
     }
     ends = await consumer.end_offsets(list(starts)) if starts else {}
-    async for record in _records(consumer, {tp: (offset, ends[tp]) for tp, offset in starts.items() if offset < ends[tp]}):
+    async for record in records_between(consumer, {tp: (offset, ends[tp]) for tp, offset in starts.items()}):
         raise RepartitionError(
             f"a worker died after it had published effects of partition {record.partition}, and before it had written their "
             f"tickets: start a worker with --partitions {len(found)}, wait until it is live, stop it, then run this again"
         )
-
-
-async def _read(consumer: Any, topic: str, partitions: int) -> dict[int, _Partition]:
-    tps = [TopicPartition(topic, number) for number in range(partitions)]
-    first, end = await consumer.beginning_offsets(tps), await consumer.end_offsets(tps)
-    found = {number: _Partition() for number in range(partitions)}
-    async for record in _records(consumer, {tp: (first[tp], end[tp]) for tp in tps if first[tp] < end[tp]}):
-        found[record.partition].take(record)
-    return found
-
-
-async def _records(consumer: Any, spans: Mapping[TopicPartition, tuple[int, int]]) -> AsyncIterator[Any]:
-    """The committed records from the first to before the second offset of each partition."""
-    if not spans:
-        return
-    consumer.assign(list(spans))
-    for tp, (first, _) in spans.items():
-        consumer.seek(tp, first)
-    unread = set(spans)
-    while unread:
-        for tp, records in (await consumer.getmany(timeout_ms=200)).items():
-            for record in records:
-                if record.offset < spans[tp][1]:
-                    yield record
-        unread -= {tp for tp in unread if await consumer.position(tp) >= spans[tp][1]}
-
-
-def _reading(cluster: Cluster) -> AbstractAsyncContextManager[Any]:
-    return started(
-        AIOKafkaConsumer(
-            **cluster.client,
-            client_id="breachwatch-repartition",
-            enable_auto_commit=False,
-            isolation_level="read_committed",
-            max_partition_fetch_bytes=4 * 1024 * 1024,
-        )
-    )
