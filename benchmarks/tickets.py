@@ -11,7 +11,6 @@ from itertools import takewhile
 from random import Random
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-import msgspec
 from aiokafka import AIOKafkaProducer
 from lab import PARTITIONS, WORKERS, on_cores, partition_of
 from lives import HOUR, MINUTE, life

@@ -39,7 +39,7 @@ _Written: Final = msgspec.defstruct(
     omit_defaults=True,
     gc=False,
 )
-"""``WireEffect`` for encoding, with untyped fields that are passed by position, in the order of ``Effect``. Passing them by
+"""``WireEffect`` for encoding, with untyped fields that are passed by position, ``fields`` last. Passing them by
 name took half of the time that the encoding of an effect takes."""
 
 
@@ -51,6 +51,7 @@ _ALLOWED_FROM: Final[int] = _place("allowed_from")
 _ELAPSED: Final[int] = _place("elapsed")
 _PAUSED: Final[int] = _place("paused")
 _TARGET: Final[int] = _place("target")
+_FIELDS: Final[int] = _place("fields")
 
 
 class DeadLetter(NamedTuple):
@@ -95,6 +96,7 @@ def encode_effect(effect: Effect) -> bytes:
     values[_PAUSED] = _seconds(values[_PAUSED])
     if target is not None:
         values[_TARGET] = _seconds(target)
+    values.append(values.pop(_FIELDS))  # last on the wire
     return _encode(_Written(*values))
 
 
