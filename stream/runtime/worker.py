@@ -25,6 +25,7 @@ from stream.runtime.app import App
 from stream.runtime.clock import Clock
 from stream.runtime.deployments import DeploymentFollower
 from stream.runtime.gauges import DeploymentGauges, FeedGauges, Gauges, TopicGauges
+from stream.runtime.kafka.topics import Topics
 from stream.runtime.preflight import RefusedError, check_changelog, check_topics, client_of, policies_of, read_deployments
 from stream.runtime.settings import ClockMode
 from stream.runtime.suspension import SuspensionDetector
@@ -55,7 +56,8 @@ def run(settings: Settings) -> NoReturn:
         routine=settings.routine,
     )
     sys.setswitchinterval(THREAD_SECONDS)
-    metrics = Metrics(engine.policies, now=None if settings.clock is ClockMode.EVENT else lambda: time.time_ns() // 1_000)
+    now = None if settings.clock is ClockMode.EVENT else lambda: time.time_ns() // 1_000
+    metrics = Metrics(engine.policies, now=now, app_id=Topics(settings.app_id, settings.topic_prefix).group)
     app = wire(settings, metrics, engine)
     follow(app, DeploymentFollower(policy_log, read, engine, files))
     watch_topics(app)

@@ -39,6 +39,20 @@ def aggregated(expression: str) -> set[str]:
     return set(_modifiers(promql.parse(_plain(expression))))
 
 
+def groupings(expression: str) -> list[set[str]]:
+    """The labels of every ``by (...)`` and ``on (...)``."""
+    return list(_groupings(promql.parse(_plain(expression))))
+
+
+def _groupings(node: Any) -> Iterator[set[str]]:
+    if isinstance(node, promql.AggregateExpr):
+        yield set() if node.modifier is None else set(node.modifier.labels)
+    elif isinstance(node, promql.BinaryExpr) and node.modifier is not None and node.modifier.matching is not None:
+        yield set(node.modifier.matching.labels)
+    for part in _parts(node):
+        yield from _groupings(part)
+
+
 def _plain(expression: str) -> str:
     for variable, value in GRAFANA.items():
         expression = expression.replace(variable, value)

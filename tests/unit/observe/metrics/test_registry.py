@@ -257,6 +257,48 @@ def test_a_provisional_breach_is_counted_as_such_and_once_more_when_it_is_confir
     assert counts() == (2, 1, 1, 1)
 
 
+def test_a_breach_that_pages_leaves_its_instant_and_one_for_which_nobody_can_act_leaves_none(
+    metrics: Metrics, value: Value
+) -> None:
+    def newest() -> float | None:
+        return value("sla_page_breach_timestamp_seconds", **P1)
+
+    def breach(at: int, **more: Any) -> None:
+        metrics.effects([effect(Kind.BREACHED, detected_at=at * 1_000_000, **more)], clock_is_wall=True)
+
+    breach(1)
+    breach(2, page=True, late=True)
+    breach(3, page=True, deployment=4)
+    breach(4, page=True, **LAGGING)
+    metrics.effects([effect(Kind.BREACHED, detected_at=5_000_000, page=True)], clock_is_wall=False)
+    assert newest() is None
+    breach(6, page=True)
+    assert newest() == 6
+
+
+def test_a_provisional_breach_pages_when_it_is_confirmed(metrics: Metrics, value: Value) -> None:
+    provisional = effect(Kind.BREACHED, page=True, **LAGGING)
+    metrics.effects([provisional], clock_is_wall=True)
+    again = effect(Kind.BREACHED, id=f"{provisional.id}.1", page=True, detected_at=7_000_000)
+    taken_back = effect(Kind.BREACH_RETRACTED, retracts=provisional.id, page=True, **LAGGING)
+
+    metrics.effects([taken_back, again], clock_is_wall=True, unmeasured={again.id})
+
+    assert value("sla_page_breach_timestamp_seconds", **P1) == 7
+
+
+def test_only_breaches_that_page_make_series_of_them(metrics: Metrics) -> None:
+    def series() -> int:
+        return sum(one.name == "sla_page_breach_timestamp_seconds" for f in metrics.registry.collect() for one in f.samples)
+
+    for team in range(2 * TEAMS):
+        metrics.effects([effect(Kind.BREACHED, fields={"priority": "p1", "team": str(team)})], clock_is_wall=True)
+    assert series() == 0
+    for team in range(2 * TEAMS):
+        metrics.effects([effect(Kind.BREACHED, page=True, fields={"priority": "p1", "team": str(team)})], clock_is_wall=True)
+    assert series() == TEAMS + 1
+
+
 def test_a_late_breach_is_late_and_not_provisional_as_well(metrics: Metrics, value: Value) -> None:
     metrics.effects([effect(Kind.BREACHED, late=True, **LAGGING)], clock_is_wall=True)
 
