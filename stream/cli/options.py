@@ -16,7 +16,7 @@ from stream.wire.instants import InstantError, parse_instant
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from stream.runtime.backtest import ReadPolicies
+    from stream.runtime.backtest_slice import ReadPolicies
 
 T = TypeVar("T")
 
