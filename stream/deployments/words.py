@@ -38,7 +38,7 @@ _PROBLEMS: Final = {
     Code.TARGET_CLOCK_CHANGED: "the target changes its clock in place, from {before} to {after}: "
     "time used and paused is measured anew",
     Code.CONDITIONS_CHANGED: "open clocks start, pause and stop by other conditions from the deployment on",
-    Code.TAKES_OVER_TICKETS: "the policy is asked before {after} now, and open tickets that it applies to get its commitments",
+    Code.TAKES_OVER_TICKETS: "the policy comes before {after} now, and open tickets that it applies to get its commitments",
     Code.DAY_CHANGED: "a working day changes from {before} to {after}: targets and warnings in `bd` change with it",
     Code.PAST_HOURS_CHANGED: "hours before the deployment change, from {before} to {after}: time that open clocks have used "
     "is measured anew; write `versions` with `since` to change the hours from a date on",
