@@ -69,7 +69,7 @@ def problems(expression: str) -> list[str]:
                 found.append(f"{read.function}() of {read.series}, which is no counter")
             if read.seconds < 60:
                 found.append(f"{read.function}() of {read.series} over less than four scrapes")
-        elif read.series in COUNTERS:
+        elif read.series in COUNTERS and read.function != "last_over_time":
             found.append(f"{read.series} is a counter and shown raw")
     return found + [f"no metric in it has the label {label}" for label in aggregated(expression) - allowed]
 

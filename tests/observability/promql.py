@@ -12,7 +12,8 @@ if TYPE_CHECKING:
 GRAFANA = {
     "$__rate_interval": "5m",
     "$__range": "1h",
-    **dict.fromkeys(("$policy", "$team", "$priority", "$commitment", "$job", "$instance"), "x"),
+    "$__interval": "1m",
+    **dict.fromkeys(("$policy", "$team", "$priority", "$commitment", "$job", "$instance", "$installation"), "x"),
 }
 """What Grafana puts in for the variables of our dashboards."""
 

@@ -171,7 +171,7 @@ EFFECTS: Final = Spec("sla_effects_total", "counter", ("type",), "Effects publis
 TIME: Final = Spec(
     "sla_commitment_time_seconds",
     "histogram",
-    _COMMITMENT_LABELS,
+    (*_COMMITMENT_LABELS, "priority"),
     "Time used when a commitment was fulfilled, in time, late or without a target, on the clock of its target "
     "(business time for a target in business time), without pauses. Unfulfilled commitments are not included.",
     _LENGTHS,

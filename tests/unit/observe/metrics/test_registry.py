@@ -49,7 +49,7 @@ def test_every_series_that_the_policies_name_starts_at_zero(metrics: Metrics, va
     assert value("sla_escalations_total", **level, reason="after_deadline") == 0
     assert value("sla_events_total", type="feed.tick", result="applied") == 0
     assert [value("sla_events_rejected_total", reason=reason) for reason in REJECT_REASONS] == [0] * 7
-    assert value("sla_commitment_time_seconds_count", policy="silver", commitment="resolution") == 0
+    assert value("sla_commitment_time_seconds_count", policy="silver", commitment="resolution", priority="") == 0
 
 
 def test_a_team_has_its_series_at_zero_from_the_start_of_its_first_stopwatch(metrics: Metrics, value: Value) -> None:
@@ -116,7 +116,7 @@ def test_fulfilment_after_the_breach_or_without_a_target_is_not_a_verdict(metric
     metrics.effects([effect(kind, target=None)], clock_is_wall=True)
 
     assert {value("sla_commitments_total", **P1, outcome=o) for o in ("met", "breached", "cancelled")} == {0}
-    assert value("sla_commitment_time_seconds_sum", policy="gold", commitment="first_response") == 3600
+    assert value("sla_commitment_time_seconds_sum", policy="gold", commitment="first_response", priority="p1") == 3600
     assert value("sla_commitment_used_ratio_count", policy="gold", commitment="first_response") == 0
 
 
@@ -124,7 +124,7 @@ def test_a_fulfilled_commitment_adds_time_used_share_used_and_time_paused_in_sec
     metrics.effects([effect(Kind.MET, elapsed=1_800_000_000, paused=60_500_000, target=7_200_000_000)], clock_is_wall=True)
 
     what = {"policy": "gold", "commitment": "first_response"}
-    assert value("sla_commitment_time_seconds_sum", **what) == 1800
+    assert value("sla_commitment_time_seconds_sum", **what, priority="p1") == 1800
     assert value("sla_commitment_used_ratio_sum", **what) == 0.25
     assert value("sla_commitment_paused_seconds_sum", **what) == 60.5
 
@@ -146,7 +146,7 @@ def test_a_fact_that_is_stated_again_counts_once(metrics: Metrics, value: Value)
     what = {"policy": "gold", "commitment": "first_response"}
     assert value("sla_commitments_started_total", **P1) == 1
     assert value("sla_commitments_total", **P1, outcome="cancelled") == 1
-    assert value("sla_commitment_time_seconds_count", **what) == 1
+    assert value("sla_commitment_time_seconds_count", **what, priority="p1") == 1
     assert value("sla_warnings_total", **what, stage="l") == 1
     assert value("sla_escalations_total", policy="gold", ladder="", level="l", reason="target_passed") == 1
 
