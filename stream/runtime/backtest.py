@@ -18,7 +18,7 @@ from zlib import crc32
 from stream.runtime.backtest_slice import Chunk, Own, Piece, ReadPolicies, Slice, SliceOutput, SliceProcess, Ticks, Totals
 from stream.sla.engine import Engine, Outcome
 from stream.wire.decode import Rejected, read
-from stream.wire.ticket_event import Incoming
+from stream.wire.incoming import Incoming
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
