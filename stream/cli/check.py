@@ -14,8 +14,8 @@ from stream.feeds.mapping import load
 from stream.language.lint_fields import Carried
 from stream.language.policies import ALWAYS_OPEN, check
 from stream.wire.decode import read
+from stream.wire.incoming import Incoming
 from stream.wire.lines import LinesError, open_lines
-from stream.wire.ticket_event import Incoming
 
 if TYPE_CHECKING:
     from stream.sla.policy.resolve import PolicySet
