@@ -23,6 +23,12 @@ if TYPE_CHECKING:
 SECRET = "s3cret-4711"
 
 
+@pytest.fixture(autouse=True)
+def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A busy machine may need longer for an answer than a worker waits."""
+    monkeypatch.setattr(oauth, "_PATIENCE", 60)
+
+
 class Endpoint:
     """Gives the next of its answers, and the last one again."""
 
