@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
@@ -11,14 +12,17 @@ import click
 from stream.deployments.export import read_export
 from stream.language.policies import load
 from stream.runtime.settings import CONFIG_FILE, ENTRIES, PREFIX, flag, variable
+from stream.sla.engine import Engine
 from stream.wire.instants import InstantError, parse_instant
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from stream.runtime.backtest import ReadPolicies
+    from stream.sla.policy.resolve import PolicySet
+    from stream.sla.policy.timeline import Deployments
 
 T = TypeVar("T")
+
+ReadPolicies = Callable[[], "PolicySet | Deployments"]
+"""Reads what the tickets are judged by. It can be pickled."""
 
 
 policies_option: Final = click.option(
@@ -45,6 +49,11 @@ def judged_by(policies: tuple[str, ...], deployments: Path | None) -> ReadPolici
     if bool(policies) == (deployments is not None):
         raise click.UsageError("give either --policies or --deployments")
     return partial(load, policies) if deployments is None else partial(read_export, deployments)
+
+
+def make_engine(read_policies: ReadPolicies, history: int, keep_fields: str) -> Engine:
+    """``keep_fields``: the text of the setting. Raises what ``read_policies`` raises."""
+    return Engine(read_policies(), history=history, keep=ENTRIES["keep_fields"].reader(keep_fields))
 
 
 def instant(_context: click.Context, _option: click.Parameter, text: str | None) -> int | None:

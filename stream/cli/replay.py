@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
+from functools import partial
 from pathlib import Path
 
 import click
 
-from stream.cli.options import instant, judged_by, judged_by_options
+from stream.cli.options import instant, judged_by, judged_by_options, make_engine
 from stream.cli.replay_summary import as_json, as_table
+from stream.cli.setting_options import setting_options
 from stream.deployments.export import ExportError
 from stream.documents.document import PolicyError
 from stream.runtime import gc_tuning
@@ -36,6 +38,7 @@ from stream.wire.lines import LinesError, open_lines
     show_default=True,
     help="Form of the summary; json is one line, the last one on standard error.",
 )
+@setting_options("keep_fields")
 @click.option(
     "--jobs", type=click.IntRange(1, 256), help="Number of processes. Default: one per core, or one for a short feed."
 )
@@ -45,6 +48,7 @@ def command(
     deployments: Path | None,
     until: int | None,
     history: int,
+    keep_fields: str,
     form: str,
     jobs: int | None,
 ) -> None:
@@ -54,12 +58,12 @@ def command(
     as JSON lines. The output is identical in every run and for any number of processes. Refused records are printed to standard
     error, followed by a summary: what became of the commitments, by policy, commitment and priority.
     """
-    read_policies = judged_by(policies, deployments)
+    make = partial(make_engine, judged_by(policies, deployments), history, keep_fields)
     gc_tuning.configure()
     effects = 0
     refused: Counter[str] = Counter()
     try:
-        with open_lines(file) as lines, backtest(read_policies, history, lines, jobs) as (test, all_lines):
+        with open_lines(file) as lines, backtest(make, lines, jobs) as (test, all_lines):
             for part in test.run(all_lines, until):
                 effects += part.effects
                 sys.stdout.buffer.write(part.output)

@@ -36,11 +36,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from stream.sla.effects import Effect
-    from stream.sla.policy.resolve import PolicySet
-    from stream.sla.policy.timeline import Deployments
 
-ReadPolicies = Callable[[], "PolicySet | Deployments"]
-"""Reads what the tickets are judged by. Every process calls it, so it must be picklable."""
+MakeEngine = Callable[[], Engine]
+"""Every process calls it, so it must be picklable."""
 
 CHUNK: Final = 5_000
 """Lines that a process gets at once. For a feed of one chunk or less a second process does not pay."""
@@ -174,8 +172,8 @@ class Slice:
 class _SliceProcess:
     """A slice in a process of its own. The pool has one process, because the process holds the slice's tickets."""
 
-    def __init__(self, read_policies: ReadPolicies, history: int) -> None:
-        self._pool = ProcessPoolExecutor(1, get_context("spawn"), initializer=_begin, initargs=(read_policies, history))
+    def __init__(self, make_engine: MakeEngine) -> None:
+        self._pool = ProcessPoolExecutor(1, get_context("spawn"), initializer=_begin, initargs=(make_engine,))
 
     def __enter__(self) -> Self:
         return self
@@ -270,13 +268,14 @@ class Backtest:
 
 @contextmanager
 def backtest(
-    read_policies: ReadPolicies, history: int, lines: Iterator[tuple[int, bytes]], jobs: int | None = None
+    make_engine: MakeEngine, lines: Iterator[tuple[int, bytes]], jobs: int | None = None
 ) -> Iterator[tuple[Backtest, Iterator[tuple[int, bytes]]]]:
-    """Yield a backtest, and the lines to run it over. Raises what ``read_policies`` raises.
+    """Yield a backtest, and the lines to run it over. Raises what ``make_engine`` raises.
 
-    ``jobs``: number of processes; ``None``: one per core, or a single one for a short feed.
+    ``make_engine`` is called in each process. ``jobs``: number of processes; ``None``: one per core, or a single one for a
+    short feed.
     """
-    engine = Engine(read_policies(), history=history)
+    engine = make_engine()
     begin = list(islice(lines, CHUNK + 1))
     lines = chain(begin, lines)
     if jobs is None:
@@ -285,7 +284,7 @@ def backtest(
         yield Backtest([Slice(engine)]), lines
         return
     with ExitStack() as stack:
-        yield Backtest([stack.enter_context(_SliceProcess(read_policies, history)) for _ in range(jobs)]), lines
+        yield Backtest([stack.enter_context(_SliceProcess(make_engine)) for _ in range(jobs)]), lines
 
 
 def _lines(effects: tuple[Effect, ...]) -> bytes:
@@ -296,9 +295,9 @@ _own: list[Slice] = []
 """The one slice of this process, if it is a slice's process."""
 
 
-def _begin(read_policies: ReadPolicies, history: int) -> None:
+def _begin(make_engine: MakeEngine) -> None:
     gc_tuning.configure()
-    _own.append(Slice(Engine(read_policies(), history=history)))
+    _own.append(Slice(make_engine()))
 
 
 def _process(places: array[int], instants: array[int], own: bytes) -> _SliceOutput:

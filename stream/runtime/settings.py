@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from stream.observe.pages.ticket_links import ticket_url
 from stream.runtime import setting_values as read
+from stream.sla.events import TICKET_FIELDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -105,6 +106,13 @@ class Settings:
     history: int = _setting(
         read.whole(2, 10_000), "200", "Number of events kept for each ticket, so that a late event can be put in its place."
     )
+    keep_fields: frozenset[str] | None = _setting(
+        read.kept_fields,
+        ",".join(TICKET_FIELDS[2:]),
+        "Ticket fields, separated by commas, that are kept and shown although no policy reads them. status, priority and the "
+        "fields that policies read are always kept; all others are dropped. '*' keeps all. The same for all workers.",
+    )
+    """``None`` is all."""
     late_after: int = _setting(
         read.span("0s", "1d"),
         "1m",

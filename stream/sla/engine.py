@@ -25,7 +25,7 @@ from stream.sla.event_order import follows
 from stream.sla.policy.timeline import Deployments
 from stream.sla.refold import extent, refold, replay
 from stream.sla.settling import DEFAULT, Lateness, make_room, settle
-from stream.sla.ticket.bounds import MOST_HISTORY, bounded_event, bounded_name
+from stream.sla.ticket.bounds import ALWAYS_KEPT, MOST_HISTORY, NAMED, bounded_event, bounded_name, kept_event
 from stream.sla.ticket.history import packed
 from stream.sla.ticket.state import State, open_commitments
 from stream.sla.transition.evolve import Transition, new_ticket, position
@@ -90,9 +90,9 @@ class Step:
 
 
 class Engine:
-    """The policies in force, how much history a ticket keeps, and what is late. Holds no ticket; every call is pure."""
+    """The policies in force, how much of a ticket is kept, and what is late. Holds no ticket; every call is pure."""
 
-    __slots__ = ("_history", "_late_after", "_lateness", "_routine", "deployments", "stale")
+    __slots__ = ("_history", "_keep", "_late_after", "_lateness", "_routine", "deployments", "stale")
 
     def __init__(
         self,
@@ -101,9 +101,11 @@ class Engine:
         history: int = 200,
         lateness: Lateness = DEFAULT,
         routine: bool = True,
+        keep: frozenset[str] | None = NAMED,
     ) -> None:
         """``policies``: one set, which holds since ever, or the log of deployments. ``routine``: whether ``apply`` makes the
-        routine effects of events in order; corrections always have them."""
+        routine effects of events in order; corrections always have them. ``keep``: fields that are kept whatever policies
+        read; ``None``: all are."""
         if history < 2:
             raise ValueError(f"a ticket's history holds at least 2 events, not {history}")
         self.deployments = policies if isinstance(policies, Deployments) else Deployments.fixed(policies)
@@ -111,6 +113,7 @@ class Engine:
         self.stale: Stale = ()
         """The feeds on whose silence nothing may rest; may be replaced between two calls."""
         self._history = history
+        self._keep = None if keep is None else keep | ALWAYS_KEPT
         self._lateness = lateness
         self._late_after = lateness.late_after  # asked at every event
         self._routine = routine
@@ -124,7 +127,7 @@ class Engine:
         return self._with(self.deployments.until(number))
 
     def _with(self, deployments: Deployments) -> Engine:
-        engine = Engine(deployments, history=self._history, lateness=self._lateness, routine=self._routine)
+        engine = Engine(deployments, history=self._history, lateness=self._lateness, routine=self._routine, keep=self._keep)
         engine.stale = self.stale
         return engine
 
@@ -132,6 +135,11 @@ class Engine:
     def policies(self) -> PolicySet:
         """The newest set."""
         return self.deployments.timeline.last.policies
+
+    def kept(self, event: Event) -> Event:
+        """The event with as much of its fields as is kept."""
+        timeline = self.deployments.timeline
+        return bounded_event(kept_event(event, self._keep, timeline.kept(event.at)), timeline.read)
 
     def apply(self, state: State | None, ticket: str, event: Event, now: int, arrived: int = 0) -> Step:
         """Transition one event into a ticket; ``None`` for a ticket without any event before.
@@ -141,7 +149,8 @@ class Engine:
         when they are published.
         """
         first: Step | None = None
-        event = bounded_event(event, self.deployments.timeline.read)
+        if event.fields:
+            event = self.kept(event)
         if state is None:
             state = State(new_ticket(ticket, self.deployments.timeline))
         elif (repetition := self._repetition(state, event)) is not None:
