@@ -23,6 +23,7 @@ from stream.notify.settings import TABLE, NotifySettings
 from stream.runtime.settings import LogFormat, flag
 from stream.runtime.table_settings import Sources, entries, table_of, values_of, variable
 from stream.wire.effect import decode_effect, encode_effect
+from stream.wire.forms import NewerReleaseError
 from stream.wire.instants import InstantError, parse_instant
 from stream.wire.lines import LinesError, open_lines
 
@@ -88,6 +89,8 @@ def _run(broker: str, topic_prefix: str, token: str, log_format: str, **flags: s
             asyncio.run(run())
         except DestinationsError as error:
             _refuse("destinations cannot be used", error.problems)
+        except NewerReleaseError as error:
+            _refuse("a newer release has run", [str(error)])
         except MissingTopicError as error:
             _refuse("the topics are wrong", [f"{error}: run `breachwatch topics create`"])
         except KafkaError as error:
@@ -98,7 +101,9 @@ def _run(broker: str, topic_prefix: str, token: str, log_format: str, **flags: s
             time.sleep(_PAUSE)
         except asyncio.CancelledError:
             return
-        except BaseExceptionGroup:
+        except BaseExceptionGroup as group:
+            if (newer := group.subgroup(NewerReleaseError)) is not None:
+                _refuse("a newer release has run", [str(newer.exceptions[0])])
             _LOGGER.exception("stopped at once: a bug; nothing is lost, and a restart goes on where each destination was")
             sys.exit(_BUG)
         except OSError as error:

@@ -15,6 +15,7 @@ import click
 from aiokafka.errors import KafkaError
 
 from stream.cli.log_lines import log_to_stderr
+from stream.cli.newer_release import NewerRelease
 from stream.cli.setting_options import environment, setting_options, settings_file
 from stream.cli.topics import client_of, no_answer, topics_of
 from stream.documents.document import DocumentError
@@ -29,6 +30,7 @@ from stream.runtime.secret_values import SecretError, secret
 from stream.runtime.setting_values import micros
 from stream.runtime.settings import CONFIG_FILE, ENTRIES, SettingsError, flag
 from stream.runtime.table_settings import entries, variable
+from stream.wire.forms import NewerReleaseError
 from stream.wire.instants import InstantError, parse_instant
 
 if TYPE_CHECKING:
@@ -180,6 +182,8 @@ def _run(broker: str, work: Coroutine[Any, Any, Any]) -> Any:
         return asyncio.run(work)
     except KafkaError as error:
         raise no_answer(broker, error) from error
+    except NewerReleaseError as error:
+        raise NewerRelease(str(error)) from error
     except (UnauthorizedError, TakenOverError, running.UnknownStartError, OSError) as error:
         raise click.ClickException(str(error)) from error
 

@@ -16,8 +16,10 @@ from stream.runtime.kafka.denied import DeniedError
 from stream.runtime.kafka.policy_log import PolicyLog, PolicyLogError
 from stream.runtime.kafka.topic_admin import create, exists, verify, verify_optional
 from stream.runtime.kafka.topics import SHORTEST_RETENTION_MS, Topics
-from stream.runtime.recovery.repartition import Cluster, RepartitionError, repartition
+from stream.runtime.recovery.cluster import Cluster
+from stream.runtime.recovery.repartition import RepartitionError, repartition
 from stream.runtime.settings import SettingsError
+from stream.wire.forms import NewerReleaseError
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -96,7 +98,7 @@ def _repartition(broker: str, app_id: str, topic_prefix: str) -> None:
     cluster = Cluster(broker, topics_of(app_id, topic_prefix), client_of(broker))
     try:
         done = _answered(broker, repartition(cluster))
-    except RepartitionError as error:
+    except (RepartitionError, NewerReleaseError) as error:
         raise click.ClickException(str(error)) from error
     if done.before == done.after:
         click.echo(f"nothing to do: the tickets are in {done.after} partitions, as many as the input has")

@@ -13,6 +13,7 @@ import click
 from aiokafka.errors import KafkaError
 
 from stream.cli.log_lines import log_to_stderr
+from stream.cli.newer_release import NewerRelease
 from stream.cli.setting_options import environment, setting_options, settings_file
 from stream.cli.topics import client_of, no_answer, topics_of
 from stream.documents.document import DocumentError
@@ -20,6 +21,7 @@ from stream.runtime.kafka.topic_admin import exists
 from stream.runtime.secret_values import SecretError
 from stream.runtime.settings import CONFIG_FILE, LogFormat, SettingsError, flag
 from stream.runtime.table_settings import Sources, entries, variable
+from stream.wire.forms import NewerReleaseError
 from stream.writeback.apis.opening import opened
 from stream.writeback.desk_file import load as load_desk
 from stream.writeback.metrics import WritebackMetrics
@@ -76,6 +78,8 @@ def command(context: click.Context, /, broker: str, topic_prefix: str, write: bo
         asyncio.run(_run(settings, desks, (broker, topics), write=write))
     except KafkaError as error:
         raise no_answer(broker, error) from error
+    except NewerReleaseError as error:
+        raise NewerRelease(str(error)) from error
     except SecretError as error:
         raise click.ClickException(str(error)) from error
 

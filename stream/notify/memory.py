@@ -19,12 +19,15 @@ from aiokafka.errors import KafkaError
 from stream.notify.decision import Sent
 from stream.runtime.kafka.denied import Kind, Operation, needing
 from stream.runtime.kafka.topic_reader import Place, open_topics
+from stream.wire.forms import check_form
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 log = logging.getLogger(__name__)
 
+FORM: Final = 1
+"""Of a record of the topic: ``stream.wire.forms``."""
 MOST: Final = 200_000
 """Messages that are remembered."""
 _LONGEST_WAIT: Final = 30.0
@@ -88,7 +91,7 @@ class StateTopic:
         self._reading: Final = asyncio.Lock()
 
     async def start(self) -> None:
-        """Read the topic, and be ready to write to it. Raises MissingTopicError, ``aiokafka.errors.KafkaError``."""
+        """Read the topic, and be ready to write to it. Raises MissingTopicError, NewerReleaseError, KafkaError."""
         self._reader = await self._open.enter_async_context(open_topics(self._bootstrap, self._client, [self._topic]))
         await self._reader.seek(Place.BEGIN)
         await self.catch_up()
@@ -130,6 +133,8 @@ class StateTopic:
 
     def _apply(self, records: list[Any]) -> None:
         for record in records:
+            # What was sent counts: without it, messages would be sent again.
+            check_form(record.value or b"", FORM, f"what was sent, in {record.topic},")
             try:
                 state = _decode(record.value or b"")
                 key = (record.key or b"").decode()

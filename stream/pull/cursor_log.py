@@ -24,6 +24,8 @@ from aiokafka.structs import TopicPartition
 
 from stream.pull.api import Cursor
 from stream.runtime.kafka.denied import Kind, Operation, needing
+from stream.runtime.kafka.groupless import started
+from stream.wire.forms import check_form
 from stream.wire.instants import format_instant, parse_instant
 
 if TYPE_CHECKING:
@@ -31,6 +33,8 @@ if TYPE_CHECKING:
 
     from stream.runtime.kafka.topics import Topics
 
+FORM: Final = 1
+"""Of a record: ``stream.wire.forms``."""
 _WAIT_MS: Final = 500
 
 
@@ -79,7 +83,8 @@ class CursorLog:
     async def start(self) -> None:
         """Exclude other pullers of this feed and read its positions. May be called again after a KafkaError.
 
-        Raises TakenOverError at a second call if another puller has started since the first.
+        Raises TakenOverError at a second call if another puller has started since the first, and NewerReleaseError if a newer
+        release has written a position.
         """
         await self.stop()
         producer = AIOKafkaProducer(
@@ -129,8 +134,7 @@ class CursorLog:
             isolation_level="read_committed",
             auto_offset_reset="earliest",
         )
-        try:
-            await consumer.start()
+        async with started(consumer):
             consumer.assign([partition])
             (end,) = (await consumer.end_offsets([partition])).values()
             while await consumer.position(partition) < end:
@@ -140,14 +144,13 @@ class CursorLog:
                     feed, _, resource = (record.key or b"").decode("utf-8", "replace").partition("/")
                     if feed == self._feed:
                         self._take(resource, record.value)
-        finally:
-            await consumer.stop()
 
     def _take(self, resource: str, value: bytes | None) -> None:
         """A tombstone, which an operator writes, forgets the position of a resource."""
         if value is None:
             self.positions.pop(resource, None)
         else:
+            check_form(value, FORM, f"the position of {resource} in {self._topic}")
             self.positions[resource] = _decode(value)
 
     def _taken_over(self) -> str:

@@ -28,6 +28,7 @@ from stream.runtime.kafka.transport import Transport
 from stream.runtime.partition.commit import WorkerContext
 from stream.runtime.partition.lifecycle import IllegalTransitionError, State
 from stream.runtime.recovery import store
+from stream.runtime.recovery.checkpoint import decode_checkpoint
 from stream.runtime.recovery.takeover import Assignment, Restored, close, take_over
 
 if TYPE_CHECKING:
@@ -105,6 +106,11 @@ class App(faust.App):  # type: ignore[misc]  # Faust ships no types mypy could f
     def advertise(self, url: str) -> None:
         """Set ``address``. Call it before the start, because Faust sends the address when it joins the group."""
         self.conf.canonical_url = url
+
+    def read_up_to(self, partition: int) -> int:
+        """The offset up to which the input was processed, as the changelog knows it; 0: nothing was."""
+        checkpoint = self.store.checkpoint(partition)
+        return 0 if checkpoint is None else decode_checkpoint(checkpoint, partition).input or 0
 
     def workers(self) -> dict[str, tuple[int, ...]]:
         """The partitions of each worker of the group, by the URL of its pages, from the last assignment."""

@@ -17,10 +17,12 @@ from stream.documents.document import PolicyError
 from stream.language.policies import load
 from stream.runtime.kafka.connection import client_options, why_not
 from stream.runtime.kafka.denied import DeniedError
+from stream.runtime.kafka.groupless import started
 from stream.runtime.kafka.permissions import missing_permissions
 from stream.runtime.kafka.policy_log import PolicyLog, PolicyLogError, deploy_first
 from stream.runtime.kafka.topic_admin import found_topics
 from stream.runtime.kafka.topics import Topics
+from stream.runtime.recovery.start_check import changelog_problems
 
 if TYPE_CHECKING:
     from stream.runtime.kafka.policy_log import ReadLog
@@ -83,8 +85,15 @@ async def read_deployments(settings: Settings, policies: PolicySet) -> tuple[Pol
         raise RefusedError("the policies cannot be deployed", [str(error)]) from error
 
 
+async def check_changelog(settings: Settings) -> None:
+    """Raises RefusedError if this worker cannot go on with the tickets of those before it."""
+    topics = Topics(settings.app_id, settings.topic_prefix)
+    if problems := await changelog_problems(client_of(settings), topics, settings.partitions):
+        raise RefusedError("the changelog cannot be used", problems)
+
+
 async def _has_records(settings: Settings, topic: str) -> bool:
-    async with AIOKafkaConsumer(**client_of(settings)) as consumer:
+    async with started(AIOKafkaConsumer(**client_of(settings))) as consumer:
         partitions = [TopicPartition(topic, number) for number in range(settings.partitions)]
         return any((await consumer.end_offsets(partitions)).values())
 

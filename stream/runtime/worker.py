@@ -25,7 +25,7 @@ from stream.runtime.app import App
 from stream.runtime.clock import Clock
 from stream.runtime.deployments import DeploymentFollower
 from stream.runtime.gauges import DeploymentGauges, FeedGauges, Gauges, TopicGauges
-from stream.runtime.preflight import RefusedError, check_topics, client_of, policies_of, read_deployments
+from stream.runtime.preflight import RefusedError, check_changelog, check_topics, client_of, policies_of, read_deployments
 from stream.runtime.settings import ClockMode
 from stream.runtime.suspension import SuspensionDetector
 from stream.runtime.viewer import Viewer
@@ -46,6 +46,7 @@ def run(settings: Settings) -> NoReturn:
     """Check the configuration, then process events until a signal stops the process. Raises RefusedError."""
     files = policies_of(settings)
     asyncio.run(check_topics(settings))
+    asyncio.run(check_changelog(settings))
     policy_log, read = asyncio.run(read_deployments(settings, files))
     engine = Engine(
         read.log.deployments or files,

@@ -15,6 +15,8 @@ from stream.sla.effects import Kind
 if TYPE_CHECKING:
     from stream.sla.effects import Effect
 
+FORM: Final = 1
+"""Of a record: ``stream.wire.forms``."""
 MOST_FACTS: Final = 64
 """Of one cycle. A ticket that flaps loses its oldest pauses and resumptions, which its newest ones overrule."""
 MOST_CYCLES: Final = 8

@@ -33,6 +33,7 @@ from aiokafka.structs import TopicPartition
 
 from stream.runtime.kafka.topic_admin import admin_client
 from stream.wire.effect import decode_effect
+from stream.wire.forms import NewerReleaseError
 from stream.writeback.desk import Desk, Tickets
 from stream.writeback.metrics import NO_DESK, UNREADABLE, WritebackMetrics
 from stream.writeback.progress import Progress
@@ -92,12 +93,19 @@ class Service(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ship
         """Partition to where it ended, and the tickets that wait for it with when they were read."""
         self._committed: dict[str, int] = {}
         self._consumer: Any = None
+        self._refused: NewerReleaseError | None = None
+        """Why this instance cannot go on with the partitions that it was assigned."""
         metrics.watch(lambda: [desk.status() for desk in self.desks])
 
     async def run(self, client: Mapping[str, Any], topics: Topics) -> None:
-        """Write until cancelled. ``client``: arguments of an aiokafka client. Raises ``aiokafka.errors.KafkaError``."""
+        """Write until cancelled. ``client``: arguments of an aiokafka client.
+
+        Raises ``aiokafka.errors.KafkaError``, NewerReleaseError.
+        """
         await self._states.start()
         try:
+            # Before it joins: aiokafka only logs what its listeners raise.
+            await self._states.load()
             async with (
                 AIOKafkaConsumer(
                     **client,
@@ -139,7 +147,11 @@ class Service(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ship
 
     async def on_partitions_assigned(self, assigned: list[TopicPartition]) -> None:
         """Read what others have written, and begin."""
-        await self._states.load()
+        try:
+            await self._states.load()
+        except NewerReleaseError as error:
+            self._refused = error
+            return
         ends = await self._consumer.end_offsets(assigned) if assigned else {}
         self._behind.update({tp: (end, {}) for tp, end in ends.items()})
         self.caught_up = False
@@ -176,6 +188,8 @@ class Service(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ship
         while True:
             batches = await self._consumer.getmany(timeout_ms=POLL_MS, max_records=_MAX_RECORDS)
             self.polled = time.monotonic()
+            if self._refused is not None:
+                raise self._refused
             for tp, records in batches.items():
                 for record in records:
                     self._take(tp, record)

@@ -12,7 +12,9 @@ import msgspec
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.structs import TopicPartition
 
-from stream.writeback.record import TicketRecord, decode, encode
+from stream.runtime.kafka.groupless import started
+from stream.wire.forms import check_form
+from stream.writeback.record import FORM, TicketRecord, decode, encode
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -45,10 +47,9 @@ class States:
             await self._producer.stop()
 
     async def load(self) -> None:
-        """Read what was appended since the last time. Raises ``aiokafka.errors.KafkaError``."""
+        """Read what was appended since the last time. Raises NewerReleaseError, ``aiokafka.errors.KafkaError``."""
         consumer = AIOKafkaConsumer(**self._client, client_id=_CLIENT, enable_auto_commit=False, auto_offset_reset="earliest")
-        await consumer.start()
-        try:
+        async with started(consumer):
             consumer.assign([self._partition])
             begin = (await consumer.beginning_offsets([self._partition]))[self._partition]
             end = (await consumer.end_offsets([self._partition]))[self._partition]
@@ -58,8 +59,6 @@ class States:
                     for record in records:
                         self._take(record.key.decode(), record.value)
             self._position = max(end, self._position)
-        finally:
-            await consumer.stop()
 
     def get(self, ticket: str) -> TicketRecord:
         """The record of a ticket, new if there is none. One that cannot be read counts as none, and is logged."""
@@ -99,6 +98,8 @@ class States:
         if value is None:
             self._records.pop(ticket, None)
         else:
+            # A record that begins anew would be written into the helpdesk once more.
+            check_form(value, FORM, f"the record of ticket {ticket} in {self._topic}")
             self._records[ticket] = value
 
     async def _send(self, ticket: str, value: bytes | None) -> None:

@@ -21,6 +21,7 @@ from aiokafka.errors import GroupCoordinatorNotAvailableError
 from aiokafka.structs import TopicPartition
 
 from stream.language.policies import load
+from stream.runtime.kafka.groupless import started
 from stream.runtime.recovery.store import SCHEME, Store
 from stream.sla.engine import Engine
 from stream.sla.events import Event
@@ -203,11 +204,15 @@ def read(broker: str, *topics: str) -> list[Any]:
             enable_auto_commit=False,
             auto_offset_reset="earliest",
         )
-        await consumer.start()
-        try:
+        async with started(consumer):
             for topic in topics:
                 consumer._client.add_topic(topic)
+            since = time.monotonic()
             await consumer._client.force_metadata_update()
+            # A broker that has just gone on may not know of any topic.
+            while not all(map(consumer.partitions_for_topic, topics)) and time.monotonic() < since + _COMPLETING:
+                await asyncio.sleep(0.1)
+                await consumer._client.force_metadata_update()
             tps = [TopicPartition(topic, number) for topic in topics for number in consumer.partitions_for_topic(topic) or ()]
             consumer.assign(tps)
             end = await _ends(broker, consumer, tps)
@@ -216,8 +221,6 @@ def read(broker: str, *topics: str) -> list[Any]:
                 for found in (await consumer.getmany(timeout_ms=200)).values():
                     records += found
             return records
-        finally:
-            await consumer.stop()
 
     return asyncio.run(run())
 
@@ -227,9 +230,7 @@ async def _ends(broker: str, consumer: Any, tps: list[Any]) -> dict[Any, int]:
 
     The broker answers a commit before the markers are in the partitions. A transaction that somebody left open stays so longer.
     """
-    plain = AIOKafkaConsumer(bootstrap_servers=broker)
-    await plain.start()
-    try:
+    async with started(AIOKafkaConsumer(bootstrap_servers=broker)) as plain:
         for topic in {tp.topic for tp in tps}:
             plain._client.add_topic(topic)
         since = time.monotonic()
@@ -238,8 +239,6 @@ async def _ends(broker: str, consumer: Any, tps: list[Any]) -> dict[Any, int]:
             if end == await plain.end_offsets(tps) or time.monotonic() > since + _COMPLETING:
                 return end
             await asyncio.sleep(0.05)
-    finally:
-        await plain.stop()
 
 
 def effects(broker: str, topics: Topics) -> list[Said]:
@@ -255,23 +254,22 @@ def all_committed(broker: str, topics: Topics, partitions: int | None = None) ->
 
     async def run() -> bool:
         admin = AIOKafkaAdminClient(bootstrap_servers=broker)
-        consumer = AIOKafkaConsumer(bootstrap_servers=broker)
         try:
             await admin.start()
-            await consumer.start()
-            committed = await admin.list_consumer_group_offsets(topics.group)
-            consumer._client.add_topic(topics.events)
-            await consumer._client.force_metadata_update()
-            numbers = consumer.partitions_for_topic(topics.events)
-            assert numbers
-            tps = [TopicPartition(topics.events, number) for number in sorted(numbers)[:partitions]]
-            end = await consumer.end_offsets(tps)
-            return all(end[tp] == 0 or (tp in committed and committed[tp].offset == end[tp]) for tp in tps)
+            async with started(AIOKafkaConsumer(bootstrap_servers=broker)) as consumer:
+                committed = await admin.list_consumer_group_offsets(topics.group)
+                consumer._client.add_topic(topics.events)
+                await consumer._client.force_metadata_update()
+                numbers = consumer.partitions_for_topic(topics.events)
+                if not numbers:
+                    return False  # nor may it know of any topic
+                tps = [TopicPartition(topics.events, number) for number in sorted(numbers)[:partitions]]
+                end = await consumer.end_offsets(tps)
+                return all(end[tp] == 0 or (tp in committed and committed[tp].offset == end[tp]) for tp in tps)
         except GroupCoordinatorNotAvailableError:
             return False  # a broker that has just started has no groups yet
         finally:
             await admin.close()
-            await consumer.stop()
 
     return asyncio.run(run())
 

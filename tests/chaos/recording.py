@@ -11,6 +11,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import GroupCoordinatorNotAvailableError
 from aiokafka.structs import TopicPartition
 
+from stream.runtime.kafka.groupless import started
 from tests.chaos.workload import PARTITIONS
 
 if TYPE_CHECKING:
@@ -76,8 +77,7 @@ async def read_all(bootstrap: str, topics: tuple[str, ...], partitions: int = PA
     consumer = AIOKafkaConsumer(
         bootstrap_servers=bootstrap, isolation_level="read_committed", enable_auto_commit=False, check_crcs=True
     )
-    await consumer.start()
-    try:
+    async with started(consumer):
         tps = [TopicPartition(topic, number) for topic in topics for number in range(partitions)]
         consumer.assign(tps)
         await consumer.seek_to_beginning(*tps)
@@ -88,8 +88,6 @@ async def read_all(bootstrap: str, topics: tuple[str, ...], partitions: int = PA
                 for record in records:
                     found[record.topic].append(_stored(record))
         return found
-    finally:
-        await consumer.stop()
 
 
 async def committed(bootstrap: str, group: str, topic: str) -> dict[int, int]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from stream.observe.metrics.open_counts import OpenCommitmentCounts
+from stream.runtime.partition.changes import expiration
 from stream.runtime.partition.ticket_lists import TicketLists
-from stream.runtime.partition.unit_of_work import expiration
 from stream.runtime.timers import TimerQueue
 from stream.sla.codec import codec
 from stream.sla.ticket.listing import NAMES, lists_of_summary

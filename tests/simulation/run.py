@@ -12,7 +12,7 @@ from unittest.mock import patch
 
 from stream.deployments import log as log_of_deployments
 from stream.runtime.kafka.topics import Topics
-from stream.runtime.partition import unit_of_work
+from stream.runtime.partition import time_slices
 from stream.runtime.settings import ClockMode, Settings, load
 from stream.sla.effects import Kind
 from stream.wire.effect import decode_effect
@@ -99,7 +99,7 @@ def simulate(seed: int) -> Outcome:
         "SLICE_SECONDS": of_turns.choice([0.0, 0.01, 0.01]),  # and a turn, several slices
         "MOST_OUTPUTS": of_turns.choice([1, 4_000, 4_000]),  # and a batch, a turn an effect
     }
-    with patch.multiple(unit_of_work, **turns), patch.object(log_of_deployments, "decode_snapshot", decoded):
+    with patch.multiple(time_slices, **turns), patch.object(log_of_deployments, "decode_snapshot", decoded):
         return _simulate(seed, of_deployments)
 
 

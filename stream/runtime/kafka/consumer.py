@@ -205,14 +205,24 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
             await super().seek_wait(partitions)
 
     async def perform_seek(self) -> None:
-        """Set each input position to the committed offset or the beginning, after every rebalance and before any input."""
+        """Set each input position after every rebalance and before any input.
+
+        To the committed offset; where there is none, to where the tickets stand; where there are none, to the beginning. Kafka
+        forgets the offsets of a group without members after ``offsets.retention.minutes``, a week by default.
+        """
         async with self._fetching:
             await super().perform_seek()
             # Where nothing is committed Faust leaves the position where it happens to be.
             owned = [tp for tp in self.assignment() if not self._is_changelog_tp(tp)]
-            unset = [driver.ensure_aiokafka_TP(tp) for tp in owned if not self._committed_offset[tp]]
-            if unset:
-                await self._thread.seek_to_beginning(*unset)
+            unset = {
+                driver.ensure_aiokafka_TP(tp): self.app.read_up_to(tp.partition)
+                for tp in owned
+                if not self._committed_offset[tp]
+            }
+            if from_the_beginning := [tp for tp, offset in unset.items() if not offset]:
+                await self._thread.seek_to_beginning(*from_the_beginning)
+            if stood := {TP(*tp): offset for tp, offset in unset.items() if offset}:
+                await self._thread.seek_wait(stood)
             self._forget_positions()
             self._positioned = True
 

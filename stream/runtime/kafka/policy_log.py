@@ -27,6 +27,8 @@ from stream.deployments.log import Log, Reason, Void
 from stream.deployments.record import FIRST, encode_record, new_record
 from stream.deployments.record import Kind as DeploymentKind
 from stream.runtime.kafka.denied import Kind, Operation, needing
+from stream.runtime.kafka.groupless import started
+from stream.wire.forms import NewerReleaseError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence
@@ -68,7 +70,7 @@ class ForeignLogError(PolicyLogError):
     """The log belongs to an installation that reads another input."""
 
 
-class NewerLogError(PolicyLogError):
+class NewerLogError(PolicyLogError, NewerReleaseError):
     """There is a record that only a newer release can read."""
 
 
@@ -181,12 +183,9 @@ class PolicyLog:
             max_partition_fetch_bytes=_FETCH_BYTES,
             fetch_max_wait_ms=WAIT_MS,
         )
-        try:
-            await consumer.start()
+        async with started(consumer):
             consumer.assign([self.partition])
             yield consumer
-        finally:
-            await consumer.stop()
 
     async def _records(self, consumer: Any, offset: int, end: int) -> AsyncIterator[LogRecord]:
         if offset >= end:

@@ -14,6 +14,7 @@ from aiokafka.protocol.metadata import MetadataRequest
 from aiokafka.structs import TopicPartition
 
 from stream.runtime.kafka.denied import DeniedError, Kind, Operation, needing
+from stream.runtime.kafka.groupless import started
 from stream.runtime.kafka.topic_checks import ClusterTopics, TopicFacts
 
 if TYPE_CHECKING:
@@ -220,7 +221,8 @@ async def _used(bootstrap: str, partitions: Mapping[str, int], client: Mapping[s
     tps = [TopicPartition(name, number) for name, count in partitions.items() for number in range(count)]
     if not tps:
         return set()
-    async with AIOKafkaConsumer(**{"bootstrap_servers": bootstrap, **(client or {})}, client_id="breachwatch") as consumer:
+    options = {"bootstrap_servers": bootstrap, **(client or {})}
+    async with started(AIOKafkaConsumer(**options, client_id="breachwatch")) as consumer:
         return {tp.topic for tp, end in (await consumer.end_offsets(tps)).items() if end}
 
 

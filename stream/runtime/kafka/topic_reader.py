@@ -5,7 +5,6 @@ It begins where it is told to, reads to the present end or goes on, and takes pa
 
 from __future__ import annotations
 
-import asyncio
 from contextlib import asynccontextmanager
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Final
@@ -14,6 +13,7 @@ from aiokafka import AIOKafkaConsumer
 from aiokafka.structs import TopicPartition
 
 from stream.runtime.kafka.denied import Kind, Operation, needing
+from stream.runtime.kafka.groupless import started
 from stream.runtime.kafka.topic_admin import admin_client, metadata
 
 if TYPE_CHECKING:
@@ -149,12 +149,8 @@ async def open_topics(bootstrap: str, client: Mapping[str, Any], topics: Sequenc
         max_partition_fetch_bytes=_FETCH_BYTES,
         metadata_max_age_ms=_METADATA_AGE_MS,
     )
-    try:
-        await consumer.start()
-        await asyncio.sleep(0)  # a consumer whose tasks have not begun yet cannot be stopped
+    async with started(consumer):
         yield TopicReader(consumer, found)
-    finally:
-        await consumer.stop()
 
 
 def _milliseconds(instant: int) -> int:

@@ -12,7 +12,8 @@ from stream.runtime.abort import abort
 from stream.runtime.failpoint import failpoint
 from stream.runtime.kafka.transport import Record
 from stream.runtime.partition.sweep import Sweep
-from stream.runtime.partition.unit_of_work import SWEEP_PART, Stop, UnitOfWork
+from stream.runtime.partition.time_slices import SWEEP_PART, Stop
+from stream.runtime.partition.unit_of_work import UnitOfWork
 from stream.runtime.recovery.outputs import DEPLOYED, ORIGIN, SETTLED
 from stream.runtime.settings import ClockMode
 from stream.sla.effects import Kind, Topic
@@ -117,8 +118,8 @@ async def process_and_commit(context: WorkerContext, shard: Shard, source: Batch
     await shard.outputs.write(outputs)
     # 4
     await _still_ours(context, shard)
-    changes = {key: shard.tickets.get(key) for key in (*work.forgotten, *work.states)}
-    await shard.changelog.write(changes, shard.checkpoint(context.consumer.committed(shard.source)))
+    changed = {key: shard.tickets.get(key) for key in (*work.changes.forgotten, *work.changes.states)}
+    await shard.changelog.write(changed, shard.checkpoint(context.consumer.committed(shard.source)))
     shard.outputs.woken_until.clear()
     failpoint("after_changelog")
     # 5
@@ -146,34 +147,34 @@ def _outputs(context: WorkerContext, shard: Shard, work: UnitOfWork) -> dict[str
     source = f"/breachwatch/{context.topics.group}".encode()
     breaches: list[Record] = []
     escalations: list[Record] = []
-    for effect in work.effects:
+    for effect in work.changes.effects:
         if effect.id.encode() not in emitted_ids:
             to, key = breaches if effect.kind in _BREACHES else escalations, effect.ticket.encode()
             # A successor judges by it as well, to find the effect again.
-            number = work.judged_by.get(key, shard.deployed)
+            number = work.engines.judged_by.get(key, shard.deployed)
             deployed = [(DEPLOYED, b"%d" % number)] if number else []
-            settles_at = work.settled.get(key)
+            settles_at = work.changes.settled.get(key)
             settled = [(SETTLED, b"%d" % settles_at)] if settles_at else []
             to.append(Record(key, encode_effect(effect), [*effect_headers(effect, source), *deployed, *settled]))
-    dead_letters = [dead_letter for dead_letter in work.dead_letters if dict(dead_letter.headers)[ORIGIN] not in emitted_ids]
+    dead_letters = [one for one in work.changes.dead_letters if dict(one.headers)[ORIGIN] not in emitted_ids]
     return {context.topics.breaches: breaches, context.topics.escalations: escalations, context.topics.rejected: dead_letters}
 
 
 def _count(context: WorkerContext, shard: Shard, work: UnitOfWork) -> None:
     """Effects that output recovery held back are counted too: the worker that wrote them died before it could count them."""
-    metrics = context.metrics
-    for (kind, result), count in work.events.items():
+    metrics, changes, intake = context.metrics, work.changes, work.intake
+    for (kind, result), count in intake.events.items():
         metrics.event(kind, result, count)
-    for reason, count in work.rejected.items():
+    for reason, count in intake.rejected.items():
         metrics.rejected(reason, count)
-    for cause, count in work.unmatched.items():
+    for cause, count in intake.unmatched.items():
         metrics.unmatched(cause, count)
-    for misspelt, ticket in work.misspelt.items():
+    for misspelt, ticket in intake.misspelt.items():
         log.warning("No commitment applies to ticket %s. It may be the spelling: %s.", ticket, misspelt)
-    for wrong, (ticket, event) in work.wrong_dates.items():
+    for wrong, (ticket, event) in intake.wrong_dates.items():
         log.warning("A clock of ticket %s does not start, by event %s: %s.", ticket, event, wrong)
-    if work.unbuilt or work.cut:
-        metrics.rejudged(work.unbuilt, work.cut)
+    if changes.unbuilt or changes.cut:
+        metrics.rejudged(changes.unbuilt, changes.cut)
     metrics.input_lost(sum(end - first for first, end in work.lost))
-    metrics.effects(work.effects, context.settings.clock is ClockMode.WALL, work.unmeasured)
+    metrics.effects(changes.effects, context.settings.clock is ClockMode.WALL, changes.unmeasured)
     metrics.partition(shard.number, shard.watermark or None, shard.live)

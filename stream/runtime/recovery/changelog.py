@@ -15,11 +15,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-import msgspec
 from aiokafka.structs import TopicPartition
 
+from stream.runtime.kafka.groupless import started
 from stream.runtime.kafka.transport import Record
-from stream.runtime.recovery.checkpoint import CHECKPOINT_KEY, EPOCH, Checkpoint, epoch_of
+from stream.runtime.recovery.checkpoint import (
+    CHECKPOINT_KEY,
+    EPOCH,
+    Checkpoint,
+    decode_checkpoint,
+    encode_checkpoint,
+    epoch_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -45,9 +52,12 @@ class Changelog:
         self._written = Checkpoint()
 
     def found(self) -> Checkpoint | None:
-        """The checkpoint that was restored with the tickets; ``None``: nobody has owned the partition before."""
+        """The checkpoint that was restored with the tickets; ``None``: nobody has owned the partition before.
+
+        Raises NewerReleaseError.
+        """
         checkpoint = self._store.checkpoint(self._tp.partition)
-        return msgspec.json.decode(checkpoint, type=Checkpoint) if checkpoint is not None else None
+        return None if checkpoint is None else decode_checkpoint(checkpoint, self._tp.partition)
 
     async def begin(self, generation: int, checkpoint: Checkpoint) -> None:
         """Take over, with this checkpoint: from here on records of those who had the partition before are old.
@@ -95,14 +105,12 @@ class Changelog:
         return [Record(key, tickets[key], self._headers) for key in sorted(keys) if key in tickets]
 
     def _checkpoint(self) -> Record:
-        return Record(CHECKPOINT_KEY, msgspec.json.encode(self._written), self._headers)
+        return Record(CHECKPOINT_KEY, encode_checkpoint(self._written), self._headers)
 
     async def _keys_between(self, first: int, end: int) -> set[bytes]:
         """Keys of the records there that are not ours. Raises RuntimeError when they are of a later owner: we are none."""
-        consumer = self._clients.reader("breachwatch-changelog")
-        await consumer.start()
         keys = set()
-        try:
+        async with started(self._clients.reader("breachwatch-changelog")) as consumer:
             consumer.assign([self._tp])
             consumer.seek(self._tp, first)
             while await consumer.position(self._tp) < end:
@@ -113,6 +121,4 @@ class Changelog:
                             raise RuntimeError(f"another worker has partition {self._tp.partition}, since epoch {epoch}")
                         if epoch < self._epoch:
                             keys.add(record.key)
-        finally:
-            await consumer.stop()
         return keys

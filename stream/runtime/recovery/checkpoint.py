@@ -6,10 +6,15 @@ from typing import Any, Final
 
 import msgspec
 
+from stream import __version__
 from stream.sla.feed_health import Feed
+from stream.wire.forms import check_form
 
 CHECKPOINT_KEY: Final = b"\xff"
 """Record key of the checkpoint: not UTF-8, so not a ticket's."""
+FORM: Final = 1
+"""Of the changelog of a partition: of its checkpoint, and of the tickets in it (layouts 2 and 3). A change after which an older
+release would misread either raises it, so that such a release learns of it before it takes a partition over."""
 EPOCH: Final = "epoch"
 """Header of each changelog record: the epoch of the owner that wrote it."""
 
@@ -68,6 +73,9 @@ class Checkpoint(msgspec.Struct, frozen=True):
     """The watched sources."""
     received: dict[str, int] = {}
     """The newest event of each source, epoch microseconds; ``stream.sla.feed_health``."""
+    form: int = FORM
+    release: str = ""
+    """The one that wrote it; empty: one before 0.2.0, or it was not written yet."""
 
     def shortened(self, end: int, found_at: int) -> Checkpoint:
         """With a gap where the input ends (offset ``end``) before what was read of it: its end, or the topic, was deleted.
@@ -78,6 +86,17 @@ class Checkpoint(msgspec.Struct, frozen=True):
             return self
         gap = Gap(end, self.input, self.watermark, found_at)
         return msgspec.structs.replace(self, input=end, gaps=with_gap(self.gaps, gap))
+
+
+def encode_checkpoint(checkpoint: Checkpoint) -> bytes:
+    """Its bytes, by this release."""
+    return msgspec.json.encode(msgspec.structs.replace(checkpoint, form=FORM, release=__version__))
+
+
+def decode_checkpoint(value: bytes, partition: int) -> Checkpoint:
+    """The checkpoint. Raises NewerReleaseError for one of a newer form, msgspec.DecodeError for what is not one."""
+    check_form(value, FORM, f"the changelog of partition {partition}")
+    return msgspec.json.decode(value, type=Checkpoint)
 
 
 def epoch_of(record: Any) -> int:

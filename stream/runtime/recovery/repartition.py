@@ -23,56 +23,39 @@ found in both places, with the same bytes; events that 6 has published twice are
 
 from __future__ import annotations
 
-from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import msgspec
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka import AIOKafkaProducer
 from aiokafka.partitioner import murmur2
 from aiokafka.structs import TopicPartition
 
 from stream.runtime.kafka.policy_log import ForeignLogError, PolicyLog
 from stream.runtime.kafka.topic_admin import admin_client, grow, metadata
 from stream.runtime.kafka.transport import Record, write
-from stream.runtime.recovery.checkpoint import CHECKPOINT_KEY, EPOCH, Checkpoint, Gap, epoch_of, with_gap
+from stream.runtime.recovery.checkpoint import (
+    CHECKPOINT_KEY,
+    EPOCH,
+    Checkpoint,
+    Gap,
+    encode_checkpoint,
+    with_gap,
+)
+from stream.runtime.recovery.cluster import reading, records_between, running_workers, stored_partitions
 from stream.sla.codec import codec
 from stream.wire.effect import encode_event
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import Mapping
 
     from stream.runtime.kafka.topics import Topics
+    from stream.runtime.recovery.cluster import Cluster, StoredPartition
     from stream.sla.feed_health import Feed
-
-_STOPPED: Final = ("Empty", "Dead")
-"""States of a consumer group without members."""
 
 
 class RepartitionError(Exception):
     """The tickets cannot be moved now. The text says what to do."""
-
-
-@dataclass(slots=True)
-class _Partition:
-    """A partition of the changelog, read to its end."""
-
-    tickets: dict[bytes, bytes] = field(default_factory=dict)
-    checkpoint: Checkpoint | None = None
-    epoch: int = 0
-
-    def take(self, record: Any) -> None:
-        """By the rule of ``stream.runtime.recovery.store``: a record of an older epoch than one before it does not count."""
-        epoch = epoch_of(record)
-        if epoch < self.epoch and (record.key in self.tickets or record.key == CHECKPOINT_KEY):
-            return
-        self.epoch = max(self.epoch, epoch)
-        if record.key == CHECKPOINT_KEY:
-            self.checkpoint = msgspec.json.decode(record.value, type=Checkpoint)
-        elif record.value is None:
-            self.tickets.pop(record.key, None)
-        else:
-            self.tickets[record.key] = record.value
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,22 +72,12 @@ class Moves:
     """Record key to the partition in which workers met events of a ticket that is elsewhere."""
 
 
-@dataclass(frozen=True, slots=True)
-class Cluster:
-    """The installation on its cluster."""
-
-    bootstrap: str
-    topics: Topics
-    client: Mapping[str, Any]
-    """Arguments of an aiokafka client, the address included."""
-
-
 def home(key: bytes, partitions: int) -> int:
     """The partition of a record key, by the rule of Kafka's own clients."""
     return int((murmur2(key) & 0x7FFFFFFF) % partitions)
 
 
-def moves(found: Mapping[int, _Partition], before: int, after: int) -> Moves:
+def moves(found: Mapping[int, StoredPartition], before: int, after: int) -> Moves:
     """Which tickets move. Raises RepartitionError when tickets are where their keys do not belong."""
     plan = Moves(before, after, sum(len(partition.tickets) for partition in found.values()))
     astray = []
@@ -130,7 +103,8 @@ def moves(found: Mapping[int, _Partition], before: int, after: int) -> Moves:
 async def repartition(cluster: Cluster) -> Moves:
     """Do all of it. Returns what was moved; ``before`` equals ``after`` if there was nothing to do.
 
-    Raises RepartitionError, and ``aiokafka.errors.KafkaError`` if the cluster does not answer: then run it again.
+    Raises RepartitionError, NewerReleaseError if a newer release wrote the changelog, and ``aiokafka.errors.KafkaError`` if the
+    cluster does not answer: then run it again.
     """
     topics = cluster.topics
     async with admin_client(cluster.bootstrap, cluster.client) as admin:
@@ -141,8 +115,8 @@ async def repartition(cluster: Cluster) -> Moves:
     if not {topics.events, topics.changelog} <= partitions.keys():
         raise RepartitionError("the input topic or the changelog is missing: run `breachwatch topics check`")
     after, exist = len(partitions[topics.events]), len(partitions[topics.changelog])
-    async with _reading(cluster) as consumer:
-        found = await _read(consumer, topics.changelog, exist)  # 2
+    async with reading(cluster, "repartition") as consumer:
+        found = await stored_partitions(consumer, topics.changelog, range(exist))  # 2
         stated = {each.checkpoint.partitions for each in found.values() if each.checkpoint and each.checkpoint.partitions}
         before = min(stated, default=exist)
         if before >= after:
@@ -234,7 +208,7 @@ def _received(known: list[Checkpoint]) -> dict[str, int]:
 
 
 def _checkpoint(checkpoint: Checkpoint, headers: list[tuple[str, bytes]]) -> Record:
-    return Record(CHECKPOINT_KEY, msgspec.json.encode(checkpoint), headers)
+    return Record(CHECKPOINT_KEY, encode_checkpoint(checkpoint), headers)
 
 
 async def _refuse_names_of_another(cluster: Cluster) -> None:
@@ -245,14 +219,8 @@ async def _refuse_names_of_another(cluster: Cluster) -> None:
 
 
 async def _refuse_workers(cluster: Cluster) -> None:
-    async with admin_client(cluster.bootstrap, cluster.client) as admin:
-        (answer,) = await admin.describe_consumer_groups([cluster.topics.group])
-    (_, group, state, *_), *_ = answer.groups
-    if state not in _STOPPED:
-        raise RepartitionError(
-            f"the group {group} has workers (it is {state}): stop all of them, then run this again; one that has died counts "
-            "until its session_timeout is over"
-        )
+    if refusal := await running_workers(cluster):
+        raise RepartitionError(refusal)
 
 
 async def _refuse_unprocessed(cluster: Cluster, consumer: Any, before: int) -> None:
@@ -269,7 +237,7 @@ async def _refuse_unprocessed(cluster: Cluster, consumer: Any, before: int) -> N
         )
 
 
-async def _refuse_unknown_outputs(topics: Topics, consumer: Any, found: Mapping[int, _Partition]) -> None:
+async def _refuse_unknown_outputs(topics: Topics, consumer: Any, found: Mapping[int, StoredPartition]) -> None:
     starts = {
         TopicPartition(topic, number): offset
         for number, each in found.items()
@@ -278,49 +246,8 @@ async def _refuse_unknown_outputs(topics: Topics, consumer: Any, found: Mapping[
         if topic != topics.rejected
     }
     ends = await consumer.end_offsets(list(starts)) if starts else {}
-    async for record in _records(consumer, {tp: (offset, ends[tp]) for tp, offset in starts.items() if offset < ends[tp]}):
+    async for record in records_between(consumer, {tp: (offset, ends[tp]) for tp, offset in starts.items()}):
         raise RepartitionError(
             f"a worker died after it had published effects of partition {record.partition}, and before it had written their "
             f"tickets: start a worker with --partitions {len(found)}, wait until it is live, stop it, then run this again"
         )
-
-
-async def _read(consumer: Any, topic: str, partitions: int) -> dict[int, _Partition]:
-    tps = [TopicPartition(topic, number) for number in range(partitions)]
-    first, end = await consumer.beginning_offsets(tps), await consumer.end_offsets(tps)
-    found = {number: _Partition() for number in range(partitions)}
-    async for record in _records(consumer, {tp: (first[tp], end[tp]) for tp in tps if first[tp] < end[tp]}):
-        found[record.partition].take(record)
-    return found
-
-
-async def _records(consumer: Any, spans: Mapping[TopicPartition, tuple[int, int]]) -> AsyncIterator[Any]:
-    """The committed records from the first to before the second offset of each partition."""
-    if not spans:
-        return
-    consumer.assign(list(spans))
-    for tp, (first, _) in spans.items():
-        consumer.seek(tp, first)
-    unread = set(spans)
-    while unread:
-        for tp, records in (await consumer.getmany(timeout_ms=200)).items():
-            for record in records:
-                if record.offset < spans[tp][1]:
-                    yield record
-        unread -= {tp for tp in unread if await consumer.position(tp) >= spans[tp][1]}
-
-
-@asynccontextmanager
-async def _reading(cluster: Cluster) -> AsyncIterator[Any]:
-    consumer = AIOKafkaConsumer(
-        **cluster.client,
-        client_id="breachwatch-repartition",
-        enable_auto_commit=False,
-        isolation_level="read_committed",
-        max_partition_fetch_bytes=4 * 1024 * 1024,
-    )
-    await consumer.start()
-    try:
-        yield consumer
-    finally:
-        await consumer.stop()

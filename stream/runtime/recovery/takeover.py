@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import msgspec
 
+from stream.runtime.partition.changes import expiration
 from stream.runtime.partition.commit import LOST
 from stream.runtime.partition.shard import Logs, Shard, TicketIndex
 from stream.runtime.partition.task import PartitionTask
 from stream.runtime.partition.ticket_lists import TicketLists
-from stream.runtime.partition.unit_of_work import expiration
 from stream.runtime.recovery.changelog import Changelog
 from stream.runtime.recovery.checkpoint import Checkpoint
 from stream.runtime.recovery.output_recovery import read_back
@@ -20,6 +20,7 @@ from stream.runtime.recovery.outputs import fence
 from stream.runtime.timers import TimerQueue
 from stream.sla.codec import codec
 from stream.sla.ticket.listing import lists_of_summary
+from stream.wire.forms import NewerReleaseError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
@@ -86,7 +87,8 @@ async def take_over(
     before 9, so nothing is emitted and no offset is committed; a crash after 9 is one of ``stream.runtime.partition.commit``.
 
     ``tasks``: those of this worker, by partition; it is changed. Raises ``aiokafka.errors.KafkaError``, RuntimeError when a
-    ticket cannot be read back. The caller must end the process then: partitions would be left without an owner.
+    ticket cannot be read back, NewerReleaseError when a newer release wrote the changelog. The caller must end the process
+    then: partitions would be left without an owner.
     """
     # 1
     await _leave(context, restored.store, tasks, assignment.owned)
@@ -173,7 +175,7 @@ def _changelog(context: WorkerContext, restored: Restored, partition: int) -> Ch
 
 
 async def _index(context: WorkerContext, store: Store, partition: int, watermark: int) -> TicketIndex:
-    """Raises RuntimeError when a ticket cannot be read back."""
+    """Raises RuntimeError when a ticket cannot be read back, NewerReleaseError when a newer release wrote it."""
     unconfirmed: list[tuple[bytes, State]] = []
     open_counts = context.metrics.open_commitments.begin(partition)
     index = TicketIndex(TimerQueue(), TimerQueue(), open_counts, TicketLists(), unconfirmed)
@@ -186,6 +188,8 @@ async def _index(context: WorkerContext, store: Store, partition: int, watermark
             wake_at, ended, stand, unmatched = codec.peek(stored)
             if codec.has_unconfirmed(stored):
                 unconfirmed.append((key, codec.decode(stored)))
+        except codec.NewerLayoutError as error:
+            raise NewerReleaseError(f"ticket {key!r} of partition {partition} cannot be read back: {error}") from error
         except codec.CodecError as error:
             raise RuntimeError(f"ticket {key!r} of partition {partition} cannot be read back") from error
         index.open_counts.add(stand)

@@ -1,7 +1,7 @@
 """A ticket's state to bytes and back: what the table and its changelog hold.
 
 The first byte is the version of the layout. A version that a release wrote stays readable. Any other is an error, because a
-worker that guesses would lose tickets. No release wrote version 1.
+worker that guesses would lose tickets. Only 0.1.0 wrote version 1, and nothing else reads it.
 """
 
 from __future__ import annotations
@@ -15,13 +15,17 @@ from stream.sla.codec import layout
 if TYPE_CHECKING:
     from stream.sla.ticket.state import State, Summary
 
-_OLDER: Final = "No release wrote it: give all workers a new app_id, and they read the events anew."
-_NEWER: Final = "Did a newer breachwatch write the table?"
+_OLDER: Final = "breachwatch 0.1.0 or older wrote it: give all workers a new app_id, and they read the events anew."
+_NEWER: Final = "A newer breachwatch wrote it."
 _UNREADABLE: Final = (msgspec.DecodeError, ValueError, IndexError)
 
 
 class CodecError(ValueError):
     """The bytes are not a state, or another breachwatch wrote them."""
+
+
+class NewerLayoutError(CodecError):
+    """A newer breachwatch wrote them."""
 
 
 def encode(state: State) -> bytes:
@@ -54,8 +58,11 @@ def has_unconfirmed(data: bytes) -> bool:
 
 def _check_version(data: bytes) -> None:
     if data[:1] != layout.VERSION and data[:1] != layout.UNCONFIRMED:
-        found = f"version {data[0]}" if data else "no version"
-        raise CodecError(
-            f"cannot read a ticket state of {found}; this breachwatch reads versions {layout.VERSION[0]} and "
-            f"{layout.UNCONFIRMED[0]}. {_OLDER if data and data < layout.VERSION else _NEWER}"
+        if not data:
+            raise CodecError("cannot read a ticket state without a version: it is empty")
+        newer = data > layout.UNCONFIRMED
+        text = (
+            f"cannot read a ticket state of version {data[0]}; this breachwatch reads versions {layout.VERSION[0]} and "
+            f"{layout.UNCONFIRMED[0]}. {_NEWER if newer else _OLDER}"
         )
+        raise NewerLayoutError(text) if newer else CodecError(text)

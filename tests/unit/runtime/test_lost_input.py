@@ -109,7 +109,7 @@ def test_control_records_are_no_gap(tmp_path: Path) -> None:
     async def story() -> None:
         partition = _Partition(tmp_path)
         work = take(partition, [record(0, _created("d/1", START)), record(1, Marker(1)), record(2, _created("d/2", START))])
-        assert (work.lost, work.dead_letters) == ([], [])
+        assert (work.lost, work.changes.dead_letters) == ([], [])
 
     run(story())
 
@@ -119,8 +119,8 @@ def test_a_refused_batch_is_a_dead_letter_without_a_value_and_a_gap(tmp_path: Pa
         partition = _Partition(tmp_path)
         work = take(partition, [record(0, _created("d/1", START)), record(9, Marker(1, "the batch is too large"))])
         assert work.lost == [(1, 10)]
-        assert work.rejected == {RejectReason.TOO_LARGE: 1}
-        dead_letter = decode_rejected(work.dead_letters[0].value or b"")
+        assert work.intake.rejected == {RejectReason.TOO_LARGE: 1}
+        dead_letter = decode_rejected(work.changes.dead_letters[0].value or b"")
         assert (dead_letter.offset, dead_letter.value, dead_letter.rejected.message) == (9, None, "the batch is too large")
         assert partition.shard.input == 10
         again = take(partition, [record(9, Marker(1, "the batch is too large"))])
@@ -139,7 +139,9 @@ def test_what_is_concluded_after_a_gap_is_provisional_in_the_same_unit_of_work(t
             take(partition, [], end=2)
         work = take(partition, [record(2, _created("d/2", START + 100 * HOUR))])
         work = take(partition, [record(3, _created("d/3", START + 200 * HOUR))]) if found == "after" else work
-        breached = {effect.ticket: effect for effect in partition.wake() + work.effects if effect.kind == "commitment.breached"}
+        breached = {
+            effect.ticket: effect for effect in partition.wake() + work.changes.effects if effect.kind == "commitment.breached"
+        }
         if "d/1" in breached:
             assert breached["d/1"].provisional_reason is ProvisionalReason.INPUT_LOST
         if "d/2" in breached:

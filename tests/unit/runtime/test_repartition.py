@@ -5,13 +5,14 @@ from __future__ import annotations
 import pytest
 
 from stream.runtime.recovery.checkpoint import Checkpoint, Gap
-from stream.runtime.recovery.repartition import RepartitionError, _Partition, checkpoints, home, moves
+from stream.runtime.recovery.cluster import StoredPartition
+from stream.runtime.recovery.repartition import RepartitionError, checkpoints, home, moves
 
 KEYS = [f"shop/{number}".encode() for number in range(40)]
 
 
-def divided(partitions: int) -> dict[int, _Partition]:
-    found = {number: _Partition() for number in range(partitions)}
+def divided(partitions: int) -> dict[int, StoredPartition]:
+    found = {number: StoredPartition() for number in range(partitions)}
     for key in KEYS:
         found[home(key, partitions)].tickets[key] = b"state of " + key
     return found

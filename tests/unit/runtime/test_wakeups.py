@@ -21,14 +21,15 @@ from stream.observe.metrics.registry import Metrics
 from stream.runtime.kafka.positions import Batch
 from stream.runtime.kafka.topics import Topics
 from stream.runtime.partition import task as tasks
-from stream.runtime.partition import unit_of_work as units
+from stream.runtime.partition import time_slices
 from stream.runtime.partition.commit import WorkerContext, process_and_commit
 from stream.runtime.partition.lifecycle import State
 from stream.runtime.partition.shard import Logs, Shard, TicketIndex
 from stream.runtime.partition.sweep import Sweep
 from stream.runtime.partition.task import PartitionTask
 from stream.runtime.partition.ticket_lists import TicketLists
-from stream.runtime.partition.unit_of_work import Stop, UnitOfWork
+from stream.runtime.partition.time_slices import Stop
+from stream.runtime.partition.unit_of_work import UnitOfWork
 from stream.runtime.recovery.checkpoint import Checkpoint
 from stream.runtime.recovery.outputs import DEPLOYED
 from stream.runtime.settings import load
@@ -170,8 +171,8 @@ class _Partition:
             work.write()
             work.resumed()
         work.write()
-        self.forgotten += work.forgotten
-        return stop is Stop.DONE, work.effects
+        self.forgotten += work.changes.forgotten
+        return stop is Stop.DONE, work.changes.effects
 
     def take(self, records: list[ConsumerRecord[bytes, bytes]]) -> list[Effect]:
         batch, effects = Batch(records, None, len(records)), []
@@ -296,7 +297,7 @@ def test_a_unit_of_work_ends_after_its_time_and_the_next_one_continues(tmp_path:
 
         def passing() -> float:
             nonlocal seconds
-            seconds += units.MOST_SECONDS / 12
+            seconds += time_slices.MOST_SECONDS / 12
             return seconds
 
         cursors, done = [], False
@@ -321,7 +322,7 @@ def test_a_unit_of_work_yields_often_and_leaves_whole_tickets(tmp_path: Path) ->
 
         def passing() -> float:
             nonlocal seconds
-            seconds += units.SLICE_SECONDS / 4
+            seconds += time_slices.SLICE_SECONDS / 4
             return seconds
 
         work = UnitOfWork(context.engine, context.settings, context.shard, context.wall, passing)
@@ -330,19 +331,19 @@ def test_a_unit_of_work_yields_often_and_leaves_whole_tickets(tmp_path: Path) ->
             work.write()
             assert context.shard.cursor == len(context.shard.tickets)
             assert {key for _, key in context.shard.timers.in_order()} == set(context.shard.tickets)
-            seconds += 2 * units.MOST_SECONDS  # the time of other partitions, which does not count
+            seconds += 2 * time_slices.MOST_SECONDS  # the time of other partitions, which does not count
             work.resumed()
             yields += 1
         work.write()
 
         assert yields >= 5
-        assert len(work.states) == len(context.shard.tickets) == 25
+        assert len(work.changes.states) == len(context.shard.tickets) == 25
 
     asyncio.run(run())
 
 
 def test_timers_that_expire_during_a_yield_fire_in_the_next_unit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(units, "SLICE_SECONDS", 0.0)
+    monkeypatch.setattr(time_slices, "SLICE_SECONDS", 0.0)
     effects: list[Effect] = []
 
     async def write(what: dict[str, list[Record]] | dict[bytes, bytes | None], _mark: object = None) -> None:
@@ -427,9 +428,9 @@ def test_a_ticket_without_a_commitment_is_counted_and_a_misspelt_value_is_named_
         more = Event(at=START, id="e", type="ticket.created", source="desk", fields={"priority": "P1"})
         context.run(again, partial(again.take, Batch(_records([("e", more)]), None, 1)))
 
-        assert work.unmatched == {"spelling": 2, "other": 1}
-        assert work.misspelt == {Misspelling("priority", "P1", "p1"): "a"}
-        assert (again.unmatched, again.misspelt) == ({"spelling": 1}, {})
+        assert work.intake.unmatched == {"spelling": 2, "other": 1}
+        assert work.intake.misspelt == {Misspelling("priority", "P1", "p1"): "a"}
+        assert (again.intake.unmatched, again.intake.misspelt) == ({"spelling": 1}, {})
 
     asyncio.run(run())
 
@@ -445,15 +446,15 @@ def test_a_value_that_is_no_date_is_applied_and_named_once_with_its_ticket_and_e
         work = context.unit_of_work()
         context.run(work, partial(work.take, Batch(_records(feed), None, len(feed))))
 
-        ((wrong, where),) = work.wrong_dates.items()
+        ((wrong, where),) = work.intake.wrong_dates.items()
         assert (wrong.field, where) == ("planned", ("a", "e-a"))
-        assert (len(work.states), work.rejected, work.dead_letters) == (3, {}, [])
+        assert (len(work.changes.states), work.intake.rejected, work.changes.dead_letters) == (3, {}, [])
 
     asyncio.run(run())
 
 
 def test_a_full_unit_of_work_leaves_the_rest_to_the_next_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(units, "MOST_WOKEN", 10)
+    monkeypatch.setattr(time_slices, "MOST_WOKEN", 10)
 
     async def run() -> None:
         context = _Partition(tmp_path, clock="event")
@@ -581,10 +582,10 @@ def test_another_fact_with_a_known_identity_becomes_a_dead_letter_and_changes_no
         work = context.unit_of_work()
 
         assert work.take(Batch(_records([first, other, first]), None, 3)) is Stop.DONE
-        (dead_letter,) = work.dead_letters
+        (dead_letter,) = work.changes.dead_letters
         assert b'"reason":"conflict"' in (dead_letter.value or b"")
-        assert work.rejected == {"conflict": 1}
-        assert work.states[b"a"].head.fields["status"] == "new"
+        assert work.intake.rejected == {"conflict": 1}
+        assert work.changes.states[b"a"].head.fields["status"] == "new"
 
     asyncio.run(run())
 
@@ -598,8 +599,8 @@ def test_an_invalid_record_becomes_a_dead_letter_and_the_others_are_processed(tm
 
         done, _ = context.run(work, lambda: work.take(Batch(records, None, 3)))
         assert done
-        assert len(work.dead_letters) == 1
-        assert set(work.states) == {b"a", b"c"}
+        assert len(work.changes.dead_letters) == 1
+        assert set(work.changes.states) == {b"a", b"c"}
 
     asyncio.run(run())
 

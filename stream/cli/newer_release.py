@@ -1,0 +1,11 @@
+"""What a command reports of something that only a newer release can read."""
+
+from __future__ import annotations
+
+import click
+
+
+class NewerRelease(click.ClickException):
+    """Exit status 2: another try does not help."""
+
+    exit_code = 2

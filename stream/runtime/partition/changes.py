@@ -1,0 +1,146 @@
+"""What a unit of work changes: tickets, timers, open commitments and lists of the shard, and the outputs that result.
+
+The shard changes in memory before the outputs are committed and before the changes are in the changelog. Nothing takes such a
+change back. Memory may run ahead of the log because every exception in between ends the process (``stream.runtime.abort``),
+and the next owner starts from what the log has.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from stream.runtime.settings import ClockMode
+from stream.sla.codec import codec
+from stream.sla.effects import ROUTINE, TIMER, Kind
+from stream.sla.ticket.listing import lists_of
+
+if TYPE_CHECKING:
+    from stream.runtime.kafka.transport import Record
+    from stream.runtime.partition.shard import Shard
+    from stream.runtime.settings import Settings
+    from stream.sla.effects import Effect
+    from stream.sla.engine import Step
+    from stream.sla.ticket.state import State
+
+HISTORY_ARRIVES: Final = 24 * 3_600_000_000
+"""Microseconds of the feed's time for which a ticket is kept at least after a change of it."""
+
+_OUTCOMES: Final = frozenset([kind for kind in Kind if kind not in ROUTINE and kind is not Kind.RETRACTED])
+"""Kinds of which no effect is routine: nearly all that is emitted where routine effects are off."""
+_BREACHED: Final = Kind.BREACHED
+
+
+def expiration(ended: int | None, retention: int | None, watermark: int = 0) -> int | None:
+    """When a ticket is to be forgotten, by the feed's time, epoch microseconds; ``None``: not yet, for it is open, or never.
+
+    ``ended``: as ``State.ended``. ``retention`` in microseconds; ``None``: for ever. ``watermark``: of the feed when the ticket
+    was changed last. A ticket that ended long ago is kept for a while: more of its history may be on the way.
+    """
+    if ended is None or retention is None:
+        return None
+    return max(ended + retention, watermark + min(retention, HISTORY_ARRIVES))
+
+
+class Changes:
+    """The tickets that a unit of work has changed, its effects and its dead letters. Instants are epoch microseconds."""
+
+    def __init__(self, settings: Settings, shard: Shard, clock: int) -> None:
+        """``clock``: the machine's clock at the beginning of the unit."""
+        self.states: Final[dict[bytes, State]] = {}
+        """Tickets that were changed, as they are now."""
+        self.forgotten: Final[dict[bytes, None]] = {}
+        """Closed tickets whose retention is over. A set would be written in an order that differs between processes."""
+        self.settled: Final[dict[bytes, int]] = {}
+        """Record keys of tickets that time made settle, to the instant of that."""
+        self.effects: Final[list[Effect]] = []
+        self.dead_letters: Final[list[Record]] = []
+        """Dead letters, their origin in a header."""
+        self.unmeasured: Final[set[str]] = set()
+        """Ids of effects that were true before the event arrived that shows them: the delay is the feed's."""
+        self.woken = 0
+        """How often a ticket was changed without an event, or forgotten."""
+        self.unbuilt = 0
+        """Rows of a deployment that could not be built because the history of a ticket is cut."""
+        self.cut = 0
+        """Tickets that a deployment from before the history that is kept could not rejudge from its own instant on."""
+        self._unwritten: Final[dict[bytes, None]] = {}
+        """Changed, and the table does not have it yet; in the order of the changes, which the table keeps."""
+        self._shard: Final = shard
+        self._detected_at: Final[int | None] = None if settings.clock is ClockMode.EVENT else clock
+        self._retention: Final = settings.retention
+        self._outcomes_only: Final[bool] = not settings.routine
+
+    def state(self, key: bytes) -> State | None:
+        """A ticket as it is now; ``None``: there is none."""
+        state = self.states.get(key) or self._shard.recent.get(key)
+        if state is None and (stored := self._shard.tickets.get(key)) is not None:
+            state = codec.decode(stored)
+        return state
+
+    def keep(self, key: bytes, before: State | None, step: Step, detected_at: int | None = None) -> None:
+        """Keep what a ticket has become. ``detected_at``: of the effects, where it is not as the engine gives it."""
+        state, shard = step.state, self._shard
+        self.states[key] = state
+        self.unbuilt += step.unbuilt
+        self.cut += step.cut
+        self._unwritten[key] = None
+        self.forgotten.pop(key, None)
+        shard.open_counts.change(before, state)
+        if state.unconfirmed or (before is not None and before.unconfirmed):
+            shard.feeds.wait(key, state)
+        shard.timers.set(key, step.wake_at)
+        shard.expirations.set(key, expiration(state.ended, self._retention, shard.watermark))
+        for effect in step.effects:
+            if self._outcomes_only and effect.kind not in _OUTCOMES and effect.routine:
+                continue
+            # A ticket is woken by the time that deadlines go by, which lags behind the time at which we notice.
+            self.effects.append(effect if detected_at is None else msgspec.structs.replace(effect, detected_at=detected_at))
+
+    def keep_woken(self, key: bytes, before: State, step: Step) -> None:
+        """Keep what a ticket has become without an event: by its timer, by a tick, or in a sweep."""
+        self.woken += 1
+        self.keep(key, before, step, self._detected_at)
+        if step.settled:
+            self.settled[key] = step.settled
+
+    def forget(self, key: bytes) -> None:
+        """Remove a ticket."""
+        shard = self._shard
+        self.woken += 1
+        # Closed it may be, and a commitment of it open all the same.
+        shard.open_counts.change(self.state(key), None)
+        shard.tickets.pop(key, None)
+        shard.recent.drop(key)
+        shard.lists.put(key, 0)
+        shard.past_on_arrival.pop(key, None)
+        shard.feeds.forget(key)
+        self.states.pop(key, None)
+        self._unwritten.pop(key, None)
+        self.forgotten[key] = None
+
+    def shown_by_arrival(self, key: bytes, step: Step, before: int, arrived: int) -> None:
+        """Note which breaches were true before the event arrived that shows them: no worker could have detected them then.
+
+        ``before``: when the event arrived that set the instants up to this step; 0: they were not past then. ``arrived``: the
+        same of the event that was applied.
+        """
+        past_on_arrival = self._shard.past_on_arrival
+        for effect in step.effects:
+            if effect.kind is _BREACHED and effect.at < (before if effect.cause == TIMER else arrived):
+                self.unmeasured.add(effect.id)
+        if step.wake_at is not None and step.wake_at <= arrived:
+            past_on_arrival[key] = max(before, arrived)
+        elif before:
+            del past_on_arrival[key]
+
+    def write(self) -> None:
+        """Put changed tickets into the partition's table: whoever looks between two slices finds all of a change."""
+        shard, states = self._shard, self.states
+        for key in self._unwritten:
+            state = states[key]
+            shard.tickets[key] = codec.encode(state)
+            shard.recent.put(key, state)
+            shard.lists.put(key, lists_of(state))
+        self._unwritten.clear()

@@ -1,0 +1,66 @@
+"""Which engine judges a ticket in a unit of work: with which deployments, which gaps of the input and which stale feeds."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from stream.runtime.settings import ClockMode
+from stream.sla.policy.timeline import NEVER
+
+if TYPE_CHECKING:
+    from stream.runtime.partition.shard import Shard
+    from stream.runtime.settings import Settings
+    from stream.sla.engine import Engine
+    from stream.sla.ticket.state import State
+
+
+class Engines:
+    """The engine of a unit of work, and engines that know only a part of its deployments. Instants are epoch microseconds."""
+
+    def __init__(self, engine: Engine, settings: Settings, shard: Shard, clock: int) -> None:
+        """``clock``: the machine's clock at the beginning of the unit."""
+        self.current: Engine = engine.snapshot(shard.doubts) if shard.gaps else engine
+        """Knows all deployments."""
+        self.newest: Final[int] = engine.deployments.timeline.last.number
+        """The number of the newest deployment."""
+        self.judged_by: Final[dict[bytes, int]] = {}
+        """Record keys of tickets to the newest deployment that they were judged by, where that is not the newest of all."""
+        self.stale_from = NEVER
+        """From this instant on feeds are stale that are not known to be."""
+        self._until: dict[int, Engine] = {}
+        """Engines that know only a part of the deployments, by the last that they know."""
+        self._shard: Final = shard
+        self._feeds: Final = shard.feeds
+        self._clock: Final = clock
+        self._clock_is_feed: Final[bool] = settings.clock is ClockMode.EVENT
+        self.find_stale(self.reached())
+
+    def of(self, key: bytes, state: State | None) -> Engine:
+        """The engine that judges a ticket: as long as effects of a predecessor are to be found again, with what it knew."""
+        deployed = self._shard.outputs.deployed
+        number = deployed.get(key) if deployed else None
+        if number is None or (state is not None and state.head.deployment > number):
+            return self.current
+        engine = self._until.get(number)
+        if engine is None:
+            engine = self._until[number] = self.current.as_of(number)
+        self.judged_by[key] = number
+        return engine
+
+    def lost(self) -> None:
+        """The shard has a new gap in its input."""
+        self.current = self.current.snapshot(self._shard.doubts)
+        self._until.clear()
+
+    def reached(self) -> int:
+        """The instant that time has reached."""
+        return self._shard.watermark if self._clock_is_feed else max(self._clock, self._shard.watermark)
+
+    def find_stale(self, reached: int) -> None:
+        """Name the feeds to the engines that are stale at the instant ``reached``."""
+        stale_from = self._feeds.stale_from()
+        is_stale = reached >= stale_from
+        self.stale_from = NEVER if is_stale else stale_from
+        self.current.stale = self._feeds.stale() if is_stale else ()
+        for engine in self._until.values():
+            engine.stale = self.current.stale

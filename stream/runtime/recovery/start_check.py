@@ -1,0 +1,87 @@
+"""What a worker finds out about its changelog before it joins the group, so that a worker that cannot go on disturbs nobody.
+
+* Its last record in each partition is mostly the checkpoint of the last owner: it states the form of the changelog. Where it is
+  not, the take-over meets the checkpoint and refuses.
+* Each owner writes a checkpoint before its first event. So where the group has committed an offset and the changelog never had
+  a record, the changelog was deleted. A worker that went on would take every ticket for a new one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+from aiokafka import AIOKafkaConsumer
+from aiokafka.structs import TopicPartition
+
+from stream.runtime.kafka.denied import Kind, Operation, needing
+from stream.runtime.recovery.checkpoint import CHECKPOINT_KEY, decode_checkpoint
+from stream.wire.forms import NewerReleaseError
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+    from stream.runtime.kafka.topics import Topics
+
+
+async def changelog_problems(client: Mapping[str, Any], topics: Topics, partitions: int) -> list[str]:
+    """Why no worker can go on with this changelog, with the remedy. Raises ``aiokafka.errors.KafkaError``."""
+    consumer = AIOKafkaConsumer(**client, client_id="breachwatch-start", group_id=topics.group, enable_auto_commit=False)
+    try:
+        await consumer.start()
+        tps = [TopicPartition(topics.changelog, number) for number in range(partitions)]
+        ends = await consumer.end_offsets(tps)
+        never = [tp.partition for tp in tps if not ends[tp]]
+        read = [number for number in never if await _committed(consumer, topics.events, number)]
+        if read:
+            return [_deleted(topics, read)]
+        return await _unreadable(consumer, {tp: ends[tp] for tp in tps if ends[tp]}, topics)
+    finally:
+        await consumer.stop()
+
+
+def _deleted(topics: Topics, partitions: list[int]) -> str:
+    return (
+        f"topic {topics.changelog} has no record in partitions {', '.join(map(str, partitions))}, and their events were read "
+        "before: the topic was deleted; bring the tickets back with `breachwatch restore`, or make them from the events with "
+        "`breachwatch rebuild`"
+    )
+
+
+async def _committed(consumer: Any, topic: str, partition: int) -> int:
+    tp = TopicPartition(topic, partition)
+    consumer.assign([tp])
+    return await consumer.committed(tp) or 0
+
+
+async def _unreadable(consumer: Any, ends: Mapping[Any, int], topics: Topics) -> list[str]:
+    with needing(Operation.READ, Kind.TOPIC, topics.changelog):
+        for record in await _last(consumer, ends):
+            if record.key != CHECKPOINT_KEY or record.value is None:
+                continue
+            try:
+                decode_checkpoint(record.value, record.partition)
+            except NewerReleaseError as error:
+                return [str(error)]
+    return []
+
+
+async def _last(consumer: Any, ends: Mapping[Any, int]) -> Collection[Any]:
+    """The last record of each of these partitions that still has one."""
+    if not ends:
+        return ()
+    consumer.assign(list(ends))
+    begins = await consumer.beginning_offsets(list(ends))
+    unread = {tp for tp, end in ends.items() if begins[tp] < end}
+    consumer.assign(list(unread))
+    for tp in unread:
+        consumer.seek(tp, ends[tp] - 1)
+    found: dict[Any, Any] = {}
+    while unread:
+        for tp, records in (await consumer.getmany(timeout_ms=200)).items():
+            found[tp] = records[-1]
+        for tp in list(unread):
+            if await consumer.position(tp) >= ends[tp]:
+                unread.discard(tp)
+        await asyncio.sleep(0)
+    return found.values()
