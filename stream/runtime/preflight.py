@@ -68,7 +68,7 @@ def client_of(settings: Settings) -> dict[str, Any]:
 
 async def read_deployments(settings: Settings, policies: PolicySet) -> tuple[PolicyLog, ReadLog]:
     """The log of deployments up to its end; ``policies`` are deployed where nothing was ever deployed. Raises RefusedError."""
-    topics = Topics(settings.app_id, settings.topic_prefix)
+    topics = topics_of(settings)
     policy_log = PolicyLog(client_of(settings), topics)
     try:
         found = await policy_log.read()
@@ -87,7 +87,7 @@ async def read_deployments(settings: Settings, policies: PolicySet) -> tuple[Pol
 
 async def check_changelog(settings: Settings) -> None:
     """Raises RefusedError if this worker cannot go on with the tickets of those before it."""
-    topics = Topics(settings.app_id, settings.topic_prefix)
+    topics = topics_of(settings)
     if problems := await changelog_problems(client_of(settings), topics, settings.partitions):
         raise RefusedError("the changelog cannot be used", problems)
 
@@ -98,10 +98,15 @@ async def _has_records(settings: Settings, topic: str) -> bool:
         return any((await consumer.end_offsets(partitions)).values())
 
 
+def topics_of(settings: Settings) -> Topics:
+    """The topics of the installation."""
+    return Topics(settings.app_id, settings.topic_prefix, settings.rejected_retention // 1_000)
+
+
 async def check_topics(settings: Settings) -> None:
     """Check the topics, and retry until a broker answers, because it may be starting. Raises RefusedError if they are wrong."""
     client = client_of(settings)
-    topics = Topics(settings.app_id, settings.topic_prefix)
+    topics = topics_of(settings)
     bootstrap = ",".join(settings.broker)
     wait = _FIRST_WAIT
     while True:
@@ -120,6 +125,8 @@ async def check_topics(settings: Settings) -> None:
             log.warning(text, bootstrap, error, refusal.text, wait)
         await asyncio.sleep(wait)
         wait = min(2 * wait, _LONGEST_WAIT)
+    for problem in found.retention_problems(topics.specs()):
+        log.warning("%s", problem)
     growth = found.growth(settings.partitions)
     problems = found.problems(settings.partitions)
     if growth and found.tickets_in != settings.partitions:

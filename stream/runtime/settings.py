@@ -137,6 +137,12 @@ class Settings:
         "'never' keeps tickets for ever; 'auto' is 30d, or 'never' if clock is 'event', as in `breachwatch replay`.",
     )
     """``None`` is for ever."""
+    rejected_retention: int = _setting(
+        read.span("1h", "3650d"),
+        "7d",
+        "How long rejected records and payloads of feeds are kept, which may have text that people wrote: `topics create` sets "
+        "it, `topics check` and the workers check it.",
+    )
     routine: bool = _setting(
         read.yes_no, "yes", "Whether to publish routine effects too (started, paused, resumed, retargeted, measured)."
     )
