@@ -23,6 +23,7 @@ _MORE: Final[dict[str, dict[str, Any]]] = {
     "ticket.merged": {"into": "desk/2"},
     "ticket.deleted": {},
     "ticket.restored": {},
+    "ticket.erased": {},
 }
 """Event type to what an event of it carries beside the rest. Identifiers, fields and names of the policy are not free text."""
 TYPES: Final = tuple(_MORE)

@@ -17,6 +17,7 @@ from stream.deployments.export import ExportError
 from stream.documents.document import PolicyError
 from stream.language.zones import UnknownZoneError, read_zone
 from stream.sla.engine import Outcome
+from stream.sla.erasure import is_erased
 from stream.sla.explain.explain import explain
 from stream.wire.decode import Rejected, RejectReason, conflicting, decode
 from stream.wire.explanation import encode_explanation
@@ -145,6 +146,9 @@ def _accepted(engine: Engine, ticket: str, arrived: list[Event]) -> Iterable[Eve
             )
         elif step.outcome is Outcome.CONFLICT:
             click.echo(f"{event.id}: {RejectReason.CONFLICT}: omitted: {conflicting(event).message}", err=True)
+        elif is_erased(state.head):
+            when = format_instant(state.head.ended_at)
+            raise click.UsageError(f"ticket {ticket!r} was erased on {when}: nothing else is known of it")
         else:
             yield engine.kept(event)
 

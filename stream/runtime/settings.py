@@ -137,6 +137,13 @@ class Settings:
         "'never' keeps tickets for ever; 'auto' is 30d, or 'never' if clock is 'event', as in `breachwatch replay`.",
     )
     """``None`` is for ever."""
+    deleted_retention: int | None = _setting(
+        read.retention,
+        "auto",
+        "How long a deleted ticket is kept, in which it can be restored; then it is erased. At most 'retention'. 'auto' is 7d, "
+        "or 'never' if clock is 'event'.",
+    )
+    """``None``: as long as any ticket that has ended."""
     rejected_retention: int = _setting(
         read.span("1h", "3650d"),
         "7d",
@@ -200,9 +207,12 @@ class Settings:
     )
 
     def __post_init__(self) -> None:
+        recorded = self.clock is ClockMode.EVENT
+        if self.deleted_retention == read.AUTO:
+            object.__setattr__(self, "deleted_retention", None if recorded else read.micros("7d"))
         if self.retention == read.AUTO:
             # A recorded feed covers months, and its effects must equal those of `breachwatch replay`, which keeps all tickets.
-            object.__setattr__(self, "retention", None if self.clock is ClockMode.EVENT else read.micros("30d"))
+            object.__setattr__(self, "retention", None if recorded else read.micros("30d"))
 
 
 ENTRIES: Final[Mapping[str, Entry]] = {f.name: f.metadata["entry"] for f in fields(Settings)}

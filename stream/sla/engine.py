@@ -21,8 +21,10 @@ from mypy_extensions import mypyc_attr
 
 from stream.sla.correction import Correction, difference, named, revealed
 from stream.sla.effects import TIMER, Reason, deployment_cause
+from stream.sla.erasure import deletion, erased, is_erased, without_fields
 from stream.sla.event_order import follows
-from stream.sla.policy.timeline import Deployments
+from stream.sla.events import ERASURE
+from stream.sla.policy.timeline import NEVER, Deployments
 from stream.sla.refold import extent, refold, replay
 from stream.sla.settling import DEFAULT, Lateness, make_room, settle
 from stream.sla.ticket.bounds import ALWAYS_KEPT, MOST_HISTORY, NAMED, bounded_event, bounded_name, kept_event
@@ -60,6 +62,8 @@ class Outcome(StrEnum):
     """Another event has its source, id and seq, and does not state all that it states: refused."""
     TOO_LATE = "too_late"
     """Older than the history that is kept: refused."""
+    ERASED = "erased"
+    """Its ticket is erased: ignored."""
     WOKEN = "woken"
 
 
@@ -149,10 +153,14 @@ class Engine:
         when they are published.
         """
         first: Step | None = None
+        if event.type == ERASURE:
+            return self._erase(state, ticket, event, now)
         if event.fields:
             event = self.kept(event)
         if state is None:
             state = State(new_ticket(ticket, self.deployments.timeline))
+        elif is_erased(state.head):
+            return Step(state, (), Outcome.ERASED)
         elif (repetition := self._repetition(state, event)) is not None:
             return Step(state, (), repetition)
         given = before = state
@@ -198,6 +206,40 @@ class Engine:
         step = Step(after, tuple(effects), Outcome.WOKEN)
         return step if first is None else _after(first, step)
 
+    def _erase(self, state: State | None, ticket: str, event: Event, now: int) -> Step:
+        """As ``stream.sla.erasure`` has it."""
+        timeline = self.deployments.timeline
+        if state is None:
+            return Step(erased(new_ticket(ticket, timeline), event.at, event), (), _APPLIED)
+        if is_erased(state.head):
+            return Step(state, (), Outcome.DUPLICATE)
+        first: Step | None = None
+        given = state
+        if state.settling is not None:
+            first = self._settle(state, state.settling, now)
+        elif not self._agrees(state.head):
+            first = self._rejudge(state, now)
+        effects: list[Effect] = []
+        if first is not None:
+            state = first.state
+            effects += first.effects
+        revisions = state.revisions
+        if given.unconfirmed:
+            found, _, revisions = confirmed(self._true(state, now), given.unconfirmed, NEVER, revisions, event.id)
+            effects += found
+        at = max(event.at, extent(state.head).until)
+        head = state.head
+        if not head.ended_by:
+            transition = Transition(timeline, head.copy(), now, state.past)
+            transition.emitter.routine = self._routine
+            transition.event(deletion(event, at))
+            effects += named(self._effects(transition, state, state, at), revisions)
+            head = transition.ticket
+        step = Step(erased(head, at, event), without_fields(effects), _APPLIED)
+        if first is not None:
+            step.cut, step.unbuilt, step.settled = first.cut, first.unbuilt, first.settled
+        return step
+
     def _true(self, state: State, now: int) -> list[Effect]:
         """All that is true of a ticket since its base."""
         timeline = self.deployments.timeline_of(state.head.deployment)
@@ -224,6 +266,8 @@ class Engine:
 
         That goes for deadlines and for deployments. A deployment that changes nothing about the ticket leaves its state alone.
         """
+        if is_erased(state.head):
+            return Step(state, (), Outcome.WOKEN)
         step = self._wake(state, now)
         return self._marked(state, step, now) if self.stale or state.unconfirmed else step
 

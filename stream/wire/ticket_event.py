@@ -151,6 +151,13 @@ class TicketRestored(TicketEvent, frozen=True, kw_only=True, gc=False, tag="tick
         return Event(at, self.id, "ticket.restored", self.source, self.seq, actor)
 
 
+class TicketErased(TicketEvent, frozen=True, kw_only=True, gc=False, tag="ticket.erased"):
+    """What is known of the ticket is to be erased. Its commitments are cancelled, and all of its later events are ignored."""
+
+    def event(self, at: int, actor: ActorKind | None) -> Event:
+        return Event(at, self.id, "ticket.erased", self.source, self.seq, actor)
+
+
 class DependencyStarted(TicketEvent, frozen=True, kw_only=True, gc=False, tag="dependency.started"):
     """The ticket waits for a third party."""
 
@@ -274,6 +281,7 @@ Wire = (
     | TicketMerged
     | TicketDeleted
     | TicketRestored
+    | TicketErased
     | DependencyStarted
     | DependencyEnded
     | ExtensionGranted

@@ -13,7 +13,7 @@ from jsonschema import Draft202012Validator
 
 from schemas.build import build, text
 from stream.sla.effects import Kind
-from stream.sla.events import EVENT_TYPES
+from stream.sla.events import ERASURE, EVENT_TYPES
 from stream.wire.decode import Rejected, RejectReason, Tick, decode
 from stream.wire.effect import decode_effect, decode_rejected, encode_effect, encode_rejected
 from stream.wire.instants import parse_instant
@@ -130,7 +130,7 @@ def test_a_dead_letter_read_and_written_again_is_the_same_json(path: Path) -> No
 def test_there_is_a_valid_example_of_every_event_type() -> None:
     shown = {json.loads(path.read_text())["type"] for path in (EXAMPLES / "ticket-event" / "valid").iterdir()}
 
-    assert shown == {*EVENT_TYPES, "feed.tick"}
+    assert shown == {*EVENT_TYPES, ERASURE, "feed.tick"}
 
 
 def test_there_is_a_valid_example_of_every_kind_of_effect() -> None:

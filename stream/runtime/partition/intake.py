@@ -34,7 +34,9 @@ _RESULT: Final[dict[Outcome, Result]] = {
     Outcome.APPLIED: "applied",
     Outcome.LATE: "late",
     Outcome.DUPLICATE: "duplicate",
+    Outcome.ERASED: "erased",
 }
+_IGNORED: Final = (Outcome.DUPLICATE, Outcome.ERASED)
 
 
 class Intake:
@@ -95,7 +97,7 @@ class Intake:
         self.events[event.type, _RESULT[step.outcome]] += 1
         if step.unmatched:
             self._note_unmatched(read.ticket, step.state)
-        if step.outcome is not Outcome.DUPLICATE:
+        if step.outcome not in _IGNORED:
             if event.fields and engines.current.policies.dated:
                 self._note_wrong_dates(read.ticket, event)
             changes.keep(key, state, step)

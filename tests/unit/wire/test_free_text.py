@@ -9,7 +9,7 @@ import msgspec
 from stream.language.policies import load, shipped
 from stream.sla.codec import codec
 from stream.sla.engine import Engine
-from stream.sla.events import EVENT_TYPES, Event
+from stream.sla.events import ERASURE, EVENT_TYPES, Event
 from stream.sla.explain.explain import explain_state
 from stream.wire.decode import decode
 from stream.wire.effect import encode_effect
@@ -19,7 +19,7 @@ from tests.free_text import NAME, PHONE, TYPES, payloads
 
 
 def test_the_payloads_cover_every_event_type() -> None:
-    assert sorted(TYPES) == sorted(EVENT_TYPES)
+    assert sorted(TYPES) == sorted([*EVENT_TYPES, ERASURE])
 
 
 def test_no_free_text_of_any_event_type_is_kept_or_shown() -> None:
