@@ -24,7 +24,7 @@ import msgspec
 from stream.runtime import gc_tuning
 from stream.runtime.outcomes import OutcomeCounts, Outcomes
 from stream.sla.engine import Engine, Outcome
-from stream.sla.events import Event
+from stream.sla.events import ERASURE, Event
 from stream.sla.feed_state import FeedState
 from stream.sla.playback import Playback
 from stream.sla.policy.timeline import NEVER
@@ -249,6 +249,8 @@ class Backtest:
                 ticket, event = record.ticket, record.event
                 at = event.at
                 own[crc32(ticket.encode()) % len(own)].append((place, ticket, event))
+                if event.type == ERASURE:
+                    continue
             elif isinstance(record, Rejected):
                 refusals.append(Refusal(number, f"{record.reason}: {record.message} {record.path}".rstrip()))
                 continue

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from stream.deployments.impact import Impact, impact_on
 from stream.deployments.proposal import as_of
 from stream.sla.engine import Engine
+from stream.sla.events import ERASURE
 from stream.sla.playback import Playback
 from stream.sla.ticket.bounds import NAMED
 from stream.wire.decode import Rejected, read
@@ -50,6 +51,8 @@ def rehearse(
             continue
         if isinstance(record, Incoming):
             playback.apply(record.ticket, record.event)
+            if record.event.type == ERASURE:
+                continue
             at = record.event.at
         else:
             at = record.at

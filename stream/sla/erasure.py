@@ -9,7 +9,8 @@ Rules:
 3. The effects of that step show only ``SHOWN`` of the fields, which metrics and routes of messages need.
 4. What is left has no field, no history and no identity of an event but that of the erasure. Every later event of the ticket is
    ignored, however old it is: nothing late or repeated brings anything back.
-5. What is left is forgotten like any ticket that has ended.
+5. It lets no time pass for other tickets, because it states nothing about a feed.
+6. What is left is forgotten like any ticket that has ended.
 """
 
 from __future__ import annotations

@@ -229,9 +229,13 @@ async def _used(bootstrap: str, partitions: Mapping[str, int], client: Mapping[s
 
 async def settings_of(admin: AIOKafkaAdminClient, specs: Sequence[TopicSpec]) -> dict[str, dict[str, str]]:
     """The current values of the settings that each topic's definition names. Raises ``aiokafka.errors.KafkaError``."""
-    if not specs:
+    return await values_of(admin, {spec.name: [*spec.at_least, *spec.exactly, *spec.at_most] for spec in specs})
+
+
+async def values_of(admin: AIOKafkaAdminClient, asked: Mapping[str, Sequence[str]]) -> dict[str, dict[str, str]]:
+    """The current values of settings of topics, by the name of the topic. Raises ``aiokafka.errors.KafkaError``."""
+    if not asked:
         return {}
-    asked = {spec.name: [*spec.at_least, *spec.exactly, *spec.at_most] for spec in specs}
     resources = [ConfigResource(ConfigResourceType.TOPIC, name, dict.fromkeys(keys, "")) for name, keys in asked.items()]
     found: dict[str, dict[str, str]] = {}
     for answer in await admin.describe_configs(resources):

@@ -13,6 +13,7 @@ from stream.runtime.recovery.outputs import ORIGIN
 from stream.runtime.settings import ClockMode
 from stream.runtime.timers import TimerQueue
 from stream.sla.engine import Outcome
+from stream.sla.events import ERASURE
 from stream.sla.policy.date_problems import WrongDate, wrong_dates
 from stream.wire.decode import Rejected, RejectReason, Tick, conflicting, decode
 from stream.wire.effect import encode_rejected
@@ -107,7 +108,9 @@ class Intake:
                 self._sweep_again(key, step.state.head.deployment)
 
     def _receive(self, event: Event) -> None:
-        """Time has come to the event, and so has its source."""
+        """Time has come to the event, and so has its source; an erasure states nothing about either."""
+        if event.type == ERASURE:
+            return
         at, shard = event.at, self._shard
         if at > shard.watermark:
             shard.watermark = at
