@@ -61,7 +61,8 @@ def command() -> None:
 @click.option(
     "--retention",
     callback=_milliseconds,
-    help="Retention of records, such as 36h, 30d or forever. Default: that of the cluster.",
+    help="Retention of events, such as 36h, 30d or forever; default: that of the cluster. Effects are kept for 400d, or longer "
+    "if this is longer.",
 )
 def _create(broker: str, app_id: str, topic_prefix: str, partitions: str, replication: int, retention: int | None) -> None:
     """Create missing topics, then check all of them. Running it again changes nothing."""

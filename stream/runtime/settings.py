@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from stream.observe.pages.ticket_links import ticket_url
 from stream.runtime import setting_values as read
+from stream.runtime.setting_conflicts import conflicts
 from stream.sla.events import TICKET_FIELDS
 
 if TYPE_CHECKING:
@@ -149,6 +150,9 @@ class Settings:
         "",
         "URL at which browsers and other workers reach these pages, if not http://metrics_address:metrics_port.",
     )
+    page_prefix: str = _setting(
+        read.path_prefix, "", "Path below which a proxy shows the pages, such as /sla. The proxy may remove it or not."
+    )
     allowed_hosts: tuple[str, ...] = _setting(
         read.some_names,
         "",
@@ -158,7 +162,9 @@ class Settings:
     token: str = _setting(
         read.token,
         "",
-        "Bearer token or password that the pages and /metrics require. Without it they are open to everybody.",
+        "Bearer token or password that the pages and /metrics require. Without it they are open to everybody. Use the variable "
+        "or the file: other users of the machine can see flags.",
+        secret=True,
     )
     ticket_url: str = _setting(
         ticket_url,
@@ -182,15 +188,37 @@ class Settings:
     )
     ssl_certfile: str = _setting(read.maybe, "", "PEM file of the client certificate for the brokers.")
     ssl_keyfile: str = _setting(read.maybe, "", "PEM file of the client certificate's key, if it is in another file.")
-    sasl_mechanism: str = _setting(
-        read.sasl, "", "Mechanism of the login to the brokers: PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512."
+    ssl_key_password: str = _setting(
+        read.verbatim, "", "Password of that key, if it is encrypted. Use the variable or the file, as for token.", secret=True
     )
-    sasl_username: str = _setting(read.maybe, "", "User name of the login.")
+    sasl_mechanism: str = _setting(
+        read.sasl, "", "Mechanism of the login to the brokers: PLAIN, SCRAM-SHA-256, SCRAM-SHA-512 or OAUTHBEARER."
+    )
+    sasl_username: str = _setting(read.maybe, "", "User name of the login. Not for OAUTHBEARER.")
     sasl_password: str = _setting(
         read.verbatim,
         "",
-        "Password of the login. Use the variable or the file: other users of the machine can see flags.",
+        "Password of the login. Use the variable or the file: other users of the machine can see flags. Not for OAUTHBEARER.",
         secret=True,
+    )
+    sasl_oauth_token_url: str = _setting(
+        read.web_address, "", "For OAUTHBEARER: the token endpoint, asked by the grant of client credentials."
+    )
+    sasl_oauth_client_id: str = _setting(read.maybe, "", "Client id at the token endpoint.")
+    sasl_oauth_client_secret: str = _setting(
+        read.verbatim, "", "Client secret at the token endpoint. Use the variable or the file, as for token.", secret=True
+    )
+    sasl_oauth_scope: str = _setting(read.maybe, "", "Scopes to ask for, separated by spaces, if the endpoint needs them.")
+    sasl_oauth_cafile: str = _setting(
+        read.maybe, "", "PEM file of the certificate authorities of the token endpoint. Default: the system's."
+    )
+    sasl_oauth_token_file: str = _setting(
+        read.maybe,
+        "",
+        "For OAUTHBEARER, instead of a token endpoint: a file with the token, which is read again for each connection.",
+    )
+    sasl_oauth_extensions: tuple[tuple[str, str], ...] = _setting(
+        read.extensions, "", "SASL extensions that the broker needs: name=value, separated by commas."
     )
 
     def __post_init__(self) -> None:
@@ -202,11 +230,10 @@ class Settings:
 ENTRIES: Final[Mapping[str, Entry]] = {f.name: f.metadata["entry"] for f in fields(Settings)}
 """The definition of each setting, by name."""
 
-SECURITY: Final = ("tls", "ssl_cafile", "ssl_certfile", "ssl_keyfile", "sasl_mechanism", "sasl_username", "sasl_password")
+SECURITY: Final = tuple(name for name in ENTRIES if name == "tls" or name.startswith(("ssl_", "sasl_")))
 """The settings for encryption and login."""
 
-
-SECRETS: Final = ("token", "sasl_password")
+SECRETS: Final = ("token", "ssl_key_password", "sasl_password", "sasl_oauth_client_secret")
 """Settings that may be in a file of their own, which ``variable(name) + FILE`` names: as container platforms mount them."""
 FILE: Final = "_FILE"
 
@@ -250,28 +277,10 @@ def load(flags: Mapping[str, str | None], environment: Mapping[str, str], file: 
             problems.append(f"no {name}: set {flag(name)}, {variable(name)}, or {name} in {CONFIG_FILE}. {entry.help}")
     if not problems:
         settings = Settings(**values)
-        problems = _conflicts(settings)
+        problems = conflicts({name: getattr(settings, name) for name in ENTRIES})
     if problems:
         raise SettingsError(problems)
     return settings
-
-
-def _conflicts(settings: Settings) -> list[str]:
-    """The problems between settings that are each valid. The texts have no secrets."""
-    problems = []
-    files = {name: getattr(settings, name) for name in ("ssl_cafile", "ssl_certfile", "ssl_keyfile")}
-    for name, file in files.items():
-        if file and not settings.tls:
-            problems.append(f"{name} is set, but connections are not encrypted: set {flag('tls')} yes, or omit {name}")
-        elif file and not Path(file).is_file():
-            problems.append(f"{name}: the file {file} does not exist")
-    if settings.ssl_keyfile and not settings.ssl_certfile:
-        problems.append("ssl_keyfile is set without ssl_certfile, the certificate to which the key belongs")
-    login = {name: bool(getattr(settings, name)) for name in ("sasl_mechanism", "sasl_username", "sasl_password")}
-    if any(login.values()) and not all(login.values()):
-        missing = ", ".join(name for name, given in login.items() if not given)
-        problems.append(f"a login to the brokers needs sasl_mechanism, sasl_username and sasl_password; missing: {missing}")
-    return problems
 
 
 def _from_file(file: Path | None, problems: list[str]) -> dict[str, str]:

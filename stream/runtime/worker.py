@@ -109,8 +109,8 @@ def _serve_pages(app: App) -> None:
     advertised = urlsplit(settings.advertise or reachable_at(host, port)).hostname or ""
     hosts = (advertised, socket.gethostname(), *settings.allowed_hosts)
     neighbours, links = Neighbours(settings.token), TicketLinks(settings.ticket_url)
-    site = Site(viewer, preview=viewer.preview, neighbours=neighbours, links=links)
-    routes = Routes(app.metrics.registry, app.readiness, site, settings.token, hosts)
+    site = Site(viewer, preview=viewer.preview, neighbours=neighbours, links=links, prefix=settings.page_prefix)
+    routes = Routes(app.metrics.registry, app.readiness, site, settings.token, hosts, settings.page_prefix)
     try:
         pages = serve(host, port, routes)
     except OSError as error:

@@ -64,7 +64,7 @@ def test_a_list_is_a_page_for_people_and_one_for_programs(name: str) -> None:
     assert html is not None
     assert plain is not None
     assert TITLES[name] in html.body.decode()
-    assert html.body.decode().count("/tickets/desk%2F") == 2
+    assert html.body.decode().count("tickets/desk%2F") == 2
     schema("list-page.v1.json").validate(json.loads(plain.body))
     assert site.answer("/lists/none", "", "") is None
 
