@@ -17,7 +17,8 @@ from stream.runtime.kafka.policy_log import PolicyLog, PolicyLogError
 from stream.runtime.kafka.topic_admin import create, exists, verify, verify_optional
 from stream.runtime.kafka.topics import SHORTEST_RETENTION_MS, Topics
 from stream.runtime.recovery.cluster import Cluster
-from stream.runtime.recovery.repartition import RepartitionError, repartition
+from stream.runtime.recovery.moves import RepartitionError
+from stream.runtime.recovery.repartition import repartition
 from stream.runtime.settings import SettingsError
 from stream.wire.forms import NewerReleaseError
 

@@ -25,8 +25,9 @@ from stream.runtime.app import App
 from stream.runtime.clock import Clock
 from stream.runtime.deployments import DeploymentFollower
 from stream.runtime.gauges import DeploymentGauges, FeedGauges, Gauges, TopicGauges
-from stream.runtime.preflight import RefusedError, check_changelog, check_topics, client_of, policies_of, read_deployments
+from stream.runtime.preflight import check_changelog, check_topics, client_of, policies_of, read_deployments
 from stream.runtime.settings import ClockMode
+from stream.runtime.startup import RefusedError
 from stream.runtime.suspension import SuspensionDetector
 from stream.runtime.viewer import Viewer
 from stream.runtime.watchdog import Watchdog

@@ -16,7 +16,7 @@ from stream.runtime.kafka.transport import write
 from stream.runtime.recovery.changelog import Changelog
 from stream.runtime.recovery.checkpoint import CHECKPOINT_KEY, Checkpoint, epoch_of
 from stream.runtime.recovery.start_check import changelog_problems
-from stream.runtime.settings import load
+from stream.runtime.settings_sources import load
 from stream.sla.codec import codec
 from stream.sla.effects import Kind
 from tests.broker.running import (

@@ -27,7 +27,8 @@ from stream.notify.settings import NotifySettings
 from stream.observe.pages.routes import Routes
 from stream.observe.pages.site import Answer
 from stream.observe.server import serve
-from stream.runtime.settings import ENTRIES, PREFIX, SettingsError, load, variable
+from stream.runtime.settings import ENTRIES, PREFIX, SettingsError, variable
+from stream.runtime.settings_sources import load
 from stream.runtime.table_settings import Sources
 from tests.observability.contract import ROOT
 

@@ -13,7 +13,8 @@ from prometheus_client import CollectorRegistry
 from stream.observe.pages.routes import Routes
 from stream.observe.pages.site import Site
 from stream.observe.server import Server, serve
-from stream.runtime.settings import SettingsError, load
+from stream.runtime.settings import SettingsError
+from stream.runtime.settings_sources import load
 from tests.pages.paged import Desk, listed, ticket, worker
 
 if TYPE_CHECKING:

@@ -13,7 +13,8 @@ from faust.auth import OAuthCredentials, SASLCredentials, SSLCredentials
 
 from stream.runtime.kafka.oauth import TokenError, tokens_of
 from stream.runtime.setting_values import OAUTHBEARER
-from stream.runtime.settings import ENTRIES, FILE, SECRETS, SECURITY, flag, load, variable
+from stream.runtime.settings import ENTRIES, FILE, SECRETS, SECURITY, flag, variable
+from stream.runtime.settings_sources import load
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

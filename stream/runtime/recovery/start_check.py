@@ -8,14 +8,13 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, Any
 
 from aiokafka import AIOKafkaConsumer
 from aiokafka.structs import TopicPartition
 
 from stream.runtime.kafka.denied import Kind, Operation, needing
-from stream.runtime.kafka.groupless import started
+from stream.runtime.kafka.groupless import records_between, started
 from stream.runtime.recovery.checkpoint import CHECKPOINT_KEY, decode_checkpoint
 from stream.wire.forms import NewerReleaseError
 
@@ -72,16 +71,5 @@ async def _last(consumer: Any, ends: Mapping[Any, int]) -> Collection[Any]:
     if not ends:
         return ()
     begins = await consumer.beginning_offsets(list(ends))
-    unread = {tp for tp, end in ends.items() if begins[tp] < end}
-    consumer.assign(list(unread))
-    for tp in unread:
-        consumer.seek(tp, ends[tp] - 1)
-    found: dict[Any, Any] = {}
-    while unread:
-        for tp, records in (await consumer.getmany(timeout_ms=200)).items():
-            found[tp] = records[-1]
-        for tp in list(unread):
-            if await consumer.position(tp) >= ends[tp]:
-                unread.discard(tp)
-        await asyncio.sleep(0)
-    return found.values()
+    last = {tp: (max(begins[tp], end - 1), end) for tp, end in ends.items()}
+    return [record async for record in records_between(consumer, last)]

@@ -12,7 +12,8 @@ from aiokafka import AIOKafkaProducer
 from faust.transport.drivers.aiokafka import credentials_to_aiokafka_auth
 
 from stream.runtime.kafka.connection import client_options, faust_credentials, from_environment
-from stream.runtime.settings import SettingsError, load
+from stream.runtime.settings import SettingsError
+from stream.runtime.settings_sources import load
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -14,7 +14,7 @@ from aiohttp.test_utils import TestServer
 
 from stream.runtime.kafka import oauth
 from stream.runtime.kafka.oauth import EndpointTokens, TokenError, tokens_of
-from stream.runtime.settings import load
+from stream.runtime.settings_sources import load
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

@@ -40,7 +40,7 @@ from stream.runtime.kafka.positions import Batch
 from stream.runtime.kafka.transport import Producer, Record, Transport
 from stream.runtime.recovery.checkpoint import CHECKPOINT_KEY
 from stream.runtime.recovery.store import Store
-from stream.runtime.settings import load
+from stream.runtime.settings_sources import load
 from stream.runtime.worker import wire
 from stream.sla.engine import Engine
 
