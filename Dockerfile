@@ -21,6 +21,12 @@ ENV PATH=/opt/breachwatch/bin:$PATH PYTHONUNBUFFERED=1
 WORKDIR /var/lib/breachwatch
 RUN chown breachwatch:breachwatch .
 USER breachwatch
+LABEL org.opencontainers.image.title="breachwatch" \
+    org.opencontainers.image.description="Streaming SLA breach detector for tickets, on Kafka" \
+    org.opencontainers.image.licenses="Apache-2.0" \
+    org.opencontainers.image.version="0.1.0"
 EXPOSE 9300
+# For workers. Other commands serve /healthz on ports of their own, or not at all: replace it there, or use --no-healthcheck.
+HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=3 CMD ["python", "-c", "import os, sys; from http.client import HTTPConnection as C; c = C('127.0.0.1', int(os.environ.get('BREACHWATCH_METRICS_PORT', '9300')), timeout=3); c.request('GET', '/healthz'); sys.exit(c.getresponse().status != 200)"]
 ENTRYPOINT ["breachwatch"]
 CMD ["worker"]

@@ -50,7 +50,7 @@ from stream.runtime.partition.ticket_lists import TicketLists
 from stream.runtime.recovery.changelog import Changelog
 from stream.runtime.recovery.checkpoint import Checkpoint
 from stream.runtime.recovery.outputs import Outputs
-from stream.runtime.settings import load as load_settings
+from stream.runtime.settings_sources import load as load_settings
 from stream.runtime.timers import TimerQueue
 from stream.sla.engine import Engine
 from stream.sla.events import Event

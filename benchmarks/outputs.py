@@ -26,7 +26,7 @@ from stream.runtime.kafka.topic_admin import create
 from stream.runtime.kafka.topics import Topics
 from stream.runtime.kafka.transport import Record, submit
 from stream.runtime.recovery.outputs import fence
-from stream.runtime.settings import load
+from stream.runtime.settings_sources import load
 from stream.wire.effect import decode_effect, encode_effect
 
 if TYPE_CHECKING:

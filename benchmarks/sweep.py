@@ -39,7 +39,7 @@ from stream.runtime.partition.sweep import Sweep
 from stream.runtime.partition.task import PartitionTask
 from stream.runtime.partition.ticket_lists import TicketLists
 from stream.runtime.recovery.checkpoint import Checkpoint
-from stream.runtime.settings import load as load_settings
+from stream.runtime.settings_sources import load as load_settings
 from stream.runtime.timers import TimerQueue
 from stream.sla.codec import codec
 from stream.sla.effects import Kind

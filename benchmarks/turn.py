@@ -36,7 +36,7 @@ from stream.runtime.partition.commit import WorkerContext, process_and_commit
 from stream.runtime.partition.shard import Logs, Shard, TicketIndex
 from stream.runtime.partition.ticket_lists import TicketLists
 from stream.runtime.recovery.checkpoint import Checkpoint
-from stream.runtime.settings import load as load_settings
+from stream.runtime.settings_sources import load as load_settings
 from stream.runtime.timers import TimerQueue
 from stream.sla.codec import codec
 from stream.sla.engine import Engine

@@ -69,7 +69,7 @@ def command(broker: str, topic_prefix: str, log_format: str, **options: Any) -> 
         _refuse("the settings are wrong", error.problems)
     from stream.cli.log_lines import log_to_stderr
     from stream.gateway.run import run
-    from stream.runtime.preflight import RefusedError
+    from stream.runtime.startup import RefusedError
 
     form: LogFormat = ENTRIES["log_format"].reader(log_format)
     log_to_stderr(form)

@@ -7,7 +7,6 @@ import json
 import logging
 import os
 import sys
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
@@ -69,12 +68,10 @@ def _run(broker: str, topic_prefix: str, token: str, log_format: str, **flags: s
     """
     settings = _settings(flags)
     rules = _rules(Path(settings.rules))
-    from aiokafka.errors import KafkaError
-
     from stream.notify.senders import DestinationsError, senders_of
     from stream.notify.service import Options, Service
-    from stream.runtime.kafka.connection import why_not
     from stream.runtime.kafka.topic_reader import MissingTopicError
+    from stream.runtime.startup import RefusedError
 
     log_to_stderr(LogFormat(log_format))
     begin = None if settings.begin == _END else parse_instant(settings.begin)
@@ -84,32 +81,25 @@ def _run(broker: str, topic_prefix: str, token: str, log_format: str, **flags: s
     async def run() -> None:
         await Service(rules, senders_of(rules.destinations.values(), os.environ), options).run()
 
-    while True:
-        try:
-            asyncio.run(run())
-        except DestinationsError as error:
-            _refuse("destinations cannot be used", error.problems)
-        except NewerReleaseError as error:
-            _refuse("a newer release has run", [str(error)])
-        except MissingTopicError as error:
-            _refuse("the topics are wrong", [f"{error}: run `breachwatch topics create`"])
-        except KafkaError as error:
-            refusal = asyncio.run(why_not(client))
-            if refusal.final:
-                _refuse(f"the Kafka broker at {broker} refuses the connection", [refusal.text])
-            _LOGGER.warning("no answer from the Kafka broker at %s (%s): %s", broker, error, refusal.text)
-            time.sleep(_PAUSE)
-        except asyncio.CancelledError:
-            return
-        except BaseExceptionGroup as group:
-            if (newer := group.subgroup(NewerReleaseError)) is not None:
-                _refuse("a newer release has run", [str(newer.exceptions[0])])
-            _LOGGER.exception("stopped at once: a bug; nothing is lost, and a restart goes on where each destination was")
-            sys.exit(_BUG)
-        except OSError as error:
-            _refuse(f"cannot serve the pages on {settings.address}:{settings.port}", [str(error)])
-        else:
-            return
+    try:
+        asyncio.run(run())
+    except DestinationsError as error:
+        _refuse("destinations cannot be used", error.problems)
+    except NewerReleaseError as error:
+        _refuse("a newer release has run", [str(error)])
+    except MissingTopicError as error:
+        _refuse("the topics are wrong", [f"{error}: run `breachwatch topics create`"])
+    except RefusedError as error:
+        _refuse(error.what, error.problems)
+    except asyncio.CancelledError:
+        return
+    except BaseExceptionGroup as group:
+        if (newer := group.subgroup(NewerReleaseError)) is not None:
+            _refuse("a newer release has run", [str(newer.exceptions[0])])
+        _LOGGER.exception("stopped at once: a bug; nothing is lost, and a restart goes on where each destination was")
+        sys.exit(_BUG)
+    except OSError as error:
+        _refuse(f"cannot serve the pages on {settings.address}:{settings.port}", [str(error)])
 
 
 @command.command("check")

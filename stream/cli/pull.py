@@ -9,6 +9,7 @@ import sys
 import time
 from collections import Counter
 from contextlib import suppress
+from functools import partial
 from typing import IO, TYPE_CHECKING, Any, Final, NoReturn
 
 import click
@@ -29,6 +30,7 @@ from stream.runtime.kafka.topic_admin import exists, missing_input
 from stream.runtime.secret_values import SecretError, secret
 from stream.runtime.setting_values import micros
 from stream.runtime.settings import CONFIG_FILE, ENTRIES, SettingsError, flag
+from stream.runtime.startup import RefusedError, until_answered
 from stream.runtime.table_settings import entries, variable
 from stream.wire.forms import NewerReleaseError
 from stream.wire.instants import InstantError, parse_instant
@@ -112,17 +114,17 @@ def command(
         _refuse([str(problem) for problem in error.problems])
     if sent_in_clear(settings.url):
         click.echo(f"warning: {settings.url} is not encrypted: the credentials can be read on the way; use https", err=True)
+    if not following and not to_topic and since is None:
+        raise click.UsageError("give --since, where to begin, such as --since 30d")
     if following or to_topic:
         target = running.Target(client_of(broker), topics_of(_APP, topic_prefix))
-        _check_topics(broker, target, following=following or since is None)
-    elif since is None:
-        raise click.UsageError("give --since, where to begin, such as --since 30d")
     if following:
         log_to_stderr(ENTRIES["log_format"].reader(log_format))
-        _run(broker, _until_stopped(running.follow(source, since, settings.every / 1e6, target)))
+        _run(broker, _until_stopped(_follow(broker, source, since, settings.every / 1e6, target)))
         return
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # reported once, with advice
     if to_topic:
+        _run(broker, _check_topics(broker, target, kept=since is None))
         outcome = _run(broker, running.to_topic(source, since, target))
     else:
         assert since is not None
@@ -166,11 +168,16 @@ class _Unmapped:
             click.echo("    further documents with this reason are not listed", err=True)
 
 
-def _check_topics(broker: str, target: running.Target, *, following: bool) -> None:
-    """Raises click.ClickException if a topic is missing."""
-    problems = _run(broker, missing_input(broker, target.topics, client=target.client))
-    for name in (target.topics.feed_rejected, *([target.topics.feed_state] if following else [])):
-        if not _run(broker, exists(broker, name, client=target.client)):
+async def _follow(broker: str, source: running.Source, since: int | None, interval: float, target: running.Target) -> None:
+    await until_answered(target.client, "pull --follow", partial(_check_topics, broker, target, kept=True))
+    await running.follow(source, since, interval, target)
+
+
+async def _check_topics(broker: str, target: running.Target, *, kept: bool) -> None:
+    """``kept``: the positions of the feed are read or written. Raises click.ClickException if a topic is missing."""
+    problems = await missing_input(broker, target.topics, client=target.client)
+    for name in (target.topics.feed_rejected, *([target.topics.feed_state] if kept else [])):
+        if not await exists(broker, name, client=target.client):
             problems.append(f"topic {name} is missing: run `breachwatch topics create`, which creates what is missing")
     if problems:
         raise click.ClickException("\n".join(problems))
@@ -184,7 +191,7 @@ def _run(broker: str, work: Coroutine[Any, Any, Any]) -> Any:
         raise no_answer(broker, error) from error
     except NewerReleaseError as error:
         raise NewerRelease(str(error)) from error
-    except (UnauthorizedError, TakenOverError, running.UnknownStartError, OSError) as error:
+    except (UnauthorizedError, TakenOverError, running.UnknownStartError, RefusedError, OSError) as error:
         raise click.ClickException(str(error)) from error
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from stream.runtime.outcomes import OUTCOMES, Counted
 
 if TYPE_CHECKING:
-    from stream.runtime.backtest import Totals
+    from stream.runtime.backtest_slice import Totals
 
 _NAMES: Final = len(Counted._fields)
 """The columns with names. They are followed by columns with numbers."""

@@ -8,18 +8,8 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
-from stream.runtime.settings import (
-    CONFIG_FILE,
-    ENTRIES,
-    PREFIX,
-    SECRETS,
-    SettingsError,
-    flag,
-    read_file,
-    secret,
-    usual_file,
-    variable,
-)
+from stream.runtime.settings import CONFIG_FILE, ENTRIES, PREFIX, SECRETS, SettingsError, flag, variable
+from stream.runtime.settings_sources import read_file, secret, usual_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

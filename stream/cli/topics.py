@@ -17,7 +17,8 @@ from stream.runtime.kafka.policy_log import PolicyLog, PolicyLogError
 from stream.runtime.kafka.topic_admin import create, exists, verify, verify_optional
 from stream.runtime.kafka.topics import SHORTEST_RETENTION_MS, Topics
 from stream.runtime.recovery.cluster import Cluster
-from stream.runtime.recovery.repartition import RepartitionError, repartition
+from stream.runtime.recovery.moves import RepartitionError
+from stream.runtime.recovery.repartition import repartition
 from stream.runtime.settings import ENTRIES, SettingsError
 from stream.wire.forms import NewerReleaseError
 
@@ -61,7 +62,8 @@ def command() -> None:
 @click.option(
     "--retention",
     callback=_milliseconds,
-    help="Retention of records, such as 36h, 30d or forever. Default: that of the cluster.",
+    help="Retention of events, such as 36h, 30d or forever; default: that of the cluster. Effects are kept for 400d, or longer "
+    "if this is longer.",
 )
 def _create(
     broker: str,

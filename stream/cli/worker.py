@@ -11,7 +11,8 @@ import click
 
 from stream.cli.log_lines import log_to_stderr
 from stream.cli.options import settings_flags
-from stream.runtime.settings import SettingsError, from_command, misspelt_variables
+from stream.runtime.settings import SettingsError
+from stream.runtime.settings_sources import from_command, misspelt_variables
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,7 +28,7 @@ def command(config: Path | None, **flags: str | None) -> None:
         settings = from_command(config, flags, os.environ)
     except SettingsError as error:
         _refuse("the settings are wrong", error.problems)
-    from stream.runtime.preflight import RefusedError
+    from stream.runtime.startup import RefusedError
     from stream.runtime.worker import run
 
     log_to_stderr(settings.log_format)

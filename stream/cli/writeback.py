@@ -7,6 +7,7 @@ import logging
 import os
 import signal
 from contextlib import AsyncExitStack
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import click
@@ -17,9 +18,10 @@ from stream.cli.newer_release import NewerRelease
 from stream.cli.setting_options import environment, setting_options, settings_file
 from stream.cli.topics import client_of, no_answer, topics_of
 from stream.documents.document import DocumentError
-from stream.runtime.kafka.topic_admin import exists
+from stream.runtime.kafka.topic_reader import MissingTopicError, existing_topics
 from stream.runtime.secret_values import SecretError
 from stream.runtime.settings import CONFIG_FILE, LogFormat, SettingsError, flag
+from stream.runtime.startup import RefusedError, until_answered
 from stream.runtime.table_settings import Sources, entries, variable
 from stream.wire.forms import NewerReleaseError
 from stream.writeback.apis.opening import opened
@@ -114,11 +116,28 @@ def _desks(files: Iterable[str]) -> list[DeskFile]:
 
 async def _run(settings: WritebackSettings, desks: list[DeskFile], cluster: tuple[str, Topics], *, write: bool) -> None:
     """Run until a signal ends it. Raises KafkaError, SecretError, click.ClickException."""
+    task = asyncio.current_task()
+    assert task is not None
+    for name in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(name, task.cancel)
+    try:
+        await _serve(settings, desks, cluster, write=write)
+    except asyncio.CancelledError:
+        log.info("stopped")
+    except BaseExceptionGroup as group:
+        raise group.exceptions[0] from group
+
+
+async def _serve(settings: WritebackSettings, desks: list[DeskFile], cluster: tuple[str, Topics], *, write: bool) -> None:
     broker, topics = cluster
     client: dict[str, Any] = client_of(broker)
-    for topic in (topics.breaches, topics.escalations, topics.writeback_state):
-        if not await exists(broker, topic, client=client):
-            raise click.ClickException(f"there is no topic {topic}: run `breachwatch topics create`")
+    needed = (topics.breaches, topics.escalations, topics.writeback_state)
+    try:
+        await until_answered(client, "writeback", partial(existing_topics, broker, client, needed))
+    except MissingTopicError as error:
+        raise click.ClickException(f"{error}: run `breachwatch topics create`") from error
+    except RefusedError as error:
+        raise click.ClickException(str(error)) from error
     metrics = WritebackMetrics([desk.name for desk in desks])
     states = (States if write else MemoryStates)(client, topics.writeback_state)
     async with AsyncExitStack() as stack:
@@ -136,12 +155,4 @@ async def _run(settings: WritebackSettings, desks: list[DeskFile], cluster: tupl
             port,
             "writing" if write else "dry run: nothing is written",
         )
-        running = asyncio.ensure_future(service.run(client, topics))
-        for name in (signal.SIGINT, signal.SIGTERM):
-            asyncio.get_running_loop().add_signal_handler(name, running.cancel)
-        try:
-            await running
-        except asyncio.CancelledError:
-            log.info("stopped")
-        except BaseExceptionGroup as group:
-            raise group.exceptions[0] from group
+        await service.run(client, topics)

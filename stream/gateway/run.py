@@ -17,8 +17,6 @@ import logging
 import signal
 from typing import TYPE_CHECKING, Any, Final
 
-from aiokafka.errors import KafkaError
-
 from stream.gateway.gateway import Gateway
 from stream.gateway.outbox import Outbox
 from stream.gateway.page import GatewayPage
@@ -27,20 +25,17 @@ from stream.gateway.server import Bounds, Server
 from stream.observe.pages.routes import Routes
 from stream.observe.server import Server as PageServer
 from stream.observe.server import serve
-from stream.runtime.kafka.connection import why_not
-from stream.runtime.kafka.denied import DeniedError, Operation
+from stream.runtime.kafka.denied import Operation
 from stream.runtime.kafka.permissions import missing_on_topics
 from stream.runtime.kafka.topic_admin import found_topics
-from stream.runtime.preflight import RefusedError
+from stream.runtime.startup import RefusedError, until_answered
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from stream.gateway.settings import GatewaySettings
+    from stream.runtime.kafka.topic_checks import ClusterTopics
     from stream.runtime.kafka.topics import Topics
-
-_FIRST_WAIT: Final = 0.5
-_LONGEST_WAIT: Final = 5.0
 
 _NEEDED: Final = (Operation.WRITE, Operation.DESCRIBE_CONFIGS)
 """On both topics."""
@@ -86,7 +81,7 @@ class Running:
             raise RefusedError(what, [f"{error.strerror}: {hint}"]) from error
         log.info("page on http://%s:%d/", host, self._pages.port)
         await _check_topics(self._client, self._topics)
-        await self._connect()
+        await until_answered(self._client, "a gateway", self._outbox.start)
         try:
             await self._server.start(settings.listen.host, settings.listen.port)
         except OSError as error:
@@ -102,16 +97,6 @@ class Running:
         await self._outbox.stop()
         if self._pages is not None:
             await asyncio.to_thread(self._pages.close)
-
-    async def _connect(self) -> None:
-        wait = _FIRST_WAIT
-        while True:
-            try:
-                return await self._outbox.start()
-            except KafkaError as error:
-                log.warning("no connection to Kafka: %s; next attempt in %.1f s", error, wait)
-                await asyncio.sleep(wait)
-                wait = min(2 * wait, _LONGEST_WAIT)
 
 
 def run(settings: GatewaySettings, client: Mapping[str, Any], topics: Topics) -> None:
@@ -143,22 +128,12 @@ async def _check_topics(client: Mapping[str, Any], topics: Topics) -> None:
     bootstrap = ",".join(client["bootstrap_servers"])
     names = (topics.events, topics.feed_rejected)
     specs = [spec for spec in (*topics.specs(), *topics.optional_specs()) if spec.name in names]
-    wait = _FIRST_WAIT
-    while True:
-        try:
-            if lacking := await missing_on_topics(bootstrap, dict.fromkeys(names, _NEEDED), client):
-                raise RefusedError("the account may not do what a gateway does", lacking)
-            found = await found_topics(bootstrap, topics, specs, client=client)
-            break
-        except DeniedError as error:
-            raise RefusedError("the account may not do what a gateway does", [str(error)]) from error
-        except (KafkaError, OSError) as error:
-            refusal = await why_not(client)
-            if refusal.final:
-                raise RefusedError(f"the Kafka broker at {bootstrap} refuses the connection", [refusal.text]) from error
-            text = "no answer from the Kafka broker at %s (%s): %s; next attempt in %.1f s"
-            log.warning(text, bootstrap, error, refusal.text, wait)
-        await asyncio.sleep(wait)
-        wait = min(2 * wait, _LONGEST_WAIT)
+
+    async def find() -> ClusterTopics:
+        if lacking := await missing_on_topics(bootstrap, dict.fromkeys(names, _NEEDED), client):
+            raise RefusedError("the account may not do what a gateway does", lacking)
+        return await found_topics(bootstrap, topics, specs, client=client)
+
+    found = await until_answered(client, "a gateway", find)
     if problems := found.problems_of(specs, None):
         raise RefusedError("the topics are wrong", problems)

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from importlib.resources.abc import Traversable
 
+_NO_PLACES: Final = {"Factory"}
+"""In the data to mark a machine on which nobody has set a zone."""
 _SECOND: Final = 1_000_000
 _FIRST: Final = -31 * DAY
 """A month before 1970: readings of 1970 may belong to instants of 1969."""
@@ -38,8 +40,8 @@ class UnknownZoneError(ValueError):
 
 @cache
 def zone_names() -> frozenset[str]:
-    """The names of all zones, aliases included."""
-    return frozenset((resources.files("tzdata") / "zones").read_text().split())
+    """The names of all zones, aliases included. None of them depends on a machine, as ``localtime`` does."""
+    return frozenset((resources.files("tzdata") / "zones").read_text().split()) - _NO_PLACES
 
 
 @cache

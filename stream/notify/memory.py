@@ -91,7 +91,11 @@ class StateTopic:
         self._reading: Final = asyncio.Lock()
 
     async def start(self) -> None:
-        """Read the topic, and be ready to write to it. Raises MissingTopicError, NewerReleaseError, KafkaError."""
+        """Read the topic, and be ready to write to it. May be called again after a KafkaError.
+
+        Raises MissingTopicError, NewerReleaseError, ``aiokafka.errors.KafkaError``.
+        """
+        await self.stop()
         self._reader = await self._open.enter_async_context(open_topics(self._bootstrap, self._client, [self._topic]))
         await self._reader.seek(Place.BEGIN)
         await self.catch_up()

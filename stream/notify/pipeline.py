@@ -21,27 +21,19 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
-import msgspec
-from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener
+from aiokafka import ConsumerRebalanceListener
 from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 from aiokafka.structs import TopicPartition
 
-from stream.notify.decision import may_concern
-from stream.notify.notify_metrics import HISTORY
-from stream.notify.routing import route
-from stream.notify.send_queue import Entry, Position
 from stream.runtime.kafka.denied import Kind, Operation, needing
-from stream.wire.effect import decode_effect
-from stream.wire.instants import InstantError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
+    from collections.abc import Awaitable, Callable, Collection, Iterator
 
     from stream.notify.delivery import Delivery
-    from stream.notify.notify_metrics import NotifyMetrics
-    from stream.notify.rules import Rules
-    from stream.notify.send_queue import SendQueue
-    from stream.sla.effects import Effect
+    from stream.notify.intake import Intake
+    from stream.notify.notify_metrics import DestinationMetrics
+    from stream.notify.reading import Reading
 
 log = logging.getLogger(__name__)
 
@@ -52,63 +44,28 @@ _WAIT_MS: Final = 500
 _COMMIT_EVERY: Final = 1.0
 _UNREADY: Final = 0.1
 _LONGEST_LEAVING: Final = 10.0
-_TYPE: Final = "ce_type"
-_PREFIX: Final = "breachwatch."
-
-
-class Reading:
-    """What a pipeline reads: topics, group, and where a group begins that never committed."""
-
-    def __init__(self, client: Mapping[str, Any], topics: Collection[str], group: str, begin: int | None) -> None:
-        """``begin``: an instant (epoch microseconds); ``None``: the end of the topics."""
-        self.topics: Final = tuple(topics)
-        self.group: Final = group
-        self.begin: Final = begin
-        self._client: Final = dict(client)
-
-    def consumer(self) -> Any:
-        return AIOKafkaConsumer(
-            **self._client,
-            client_id="breachwatch-notify",
-            group_id=self.group,
-            enable_auto_commit=False,
-            # The shortest that brokers allow by default: nothing here blocks the event loop.
-            session_timeout_ms=6_000,
-            heartbeat_interval_ms=2_000,
-            isolation_level="read_committed",
-            # Only where what was committed is not there any more: what is left is read.
-            auto_offset_reset="earliest",
-            metadata_max_age_ms=60_000,
-        )
 
 
 class Pipeline(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships no types mypy could follow
     """Of one destination."""
 
-    def __init__(  # noqa: PLR0913  the parts of a pipeline
+    def __init__(
         self,
-        name: str,
         reading: Reading,
-        rules: Rules,
-        queue: SendQueue,
+        intake: Intake,
         delivery: Delivery,
-        metrics: NotifyMetrics,
+        metrics: DestinationMetrics,
         catch_up: Callable[[], Awaitable[None]],
     ) -> None:
-        """``catch_up``: reads what others have sent."""
-        self.name: Final = name
+        """``catch_up``: reads what other processes have sent."""
+        self.name: Final = intake.name
         self.ready = False
         self._reading: Final = reading
-        self._rules: Final = rules
-        self._queue: Final = queue
+        self._intake: Final = intake
+        self._queue: Final = intake.queue
         self._delivery: Final = delivery
         self._metrics: Final = metrics
         self._catch_up: Final = catch_up
-        self._kinds: Final = frozenset(
-            kind for each in rules.routes if each.to_roles or name in each.to for kind in each.match.kinds
-        )
-        self._counts_roles: Final = name == next(iter(rules.destinations))
-        """All pipelines see the same effects for roles: one of them counts."""
         self._consumer: Any = None
         self._fetch: asyncio.Task[Any] | None = None
         self._attempt: asyncio.Task[None] | None = None
@@ -159,10 +116,12 @@ class Pipeline(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka shi
             self._committed.clear()
             known = {tp: await self._consumer.committed(tp) for tp in assigned}
             if missing := [tp for tp, offset in known.items() if offset is None]:
-                begins = await self._begins(missing, new=all(offset is None for offset in known.values()))
+                begins = await self._reading.begins(
+                    self._consumer, missing, new=all(offset is None for offset in known.values())
+                )
                 for tp, offset in begins.items():
                     self._consumer.seek(tp, offset)
-                # The client may have fetched from where it begins by itself, before it was told.
+                # Before the seek, the client may have fetched from where it begins by itself.
                 self._first.update(begins)
                 # So that a restart begins here too, and not where the topic ends then.
                 await self._consumer.commit(begins)
@@ -177,16 +136,6 @@ class Pipeline(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka shi
             self._raised = error
             raise
 
-    async def _begins(self, missing: list[TopicPartition], *, new: bool) -> dict[TopicPartition, int]:
-        """Where to begin in partitions without a commit. A partition that was added later is read from its beginning."""
-        if not new:
-            return dict(await self._consumer.beginning_offsets(missing))
-        ends = dict(await self._consumer.end_offsets(missing))
-        if self._reading.begin is None:
-            return ends
-        found = await self._consumer.offsets_for_times(dict.fromkeys(missing, self._reading.begin // 1_000))
-        return {tp: ends[tp] if found.get(tp) is None else found[tp].offset for tp in missing}
-
     async def _loop(self, stop: asyncio.Future[Any]) -> None:
         commit_at = time.monotonic() + _COMMIT_EVERY
         while not stop.done():
@@ -200,7 +149,9 @@ class Pipeline(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka shi
             await asyncio.wait(set(filter(None, (fetch, attempt, stop))), timeout=until, return_when=asyncio.FIRST_COMPLETED)
             if fetch is not None and fetch.done() and self._fetch is fetch:
                 self._fetch = None
-                self._take(fetch.result())
+                for tp, records in fetch.result().items():
+                    first = self._first.get(tp, 0)
+                    self._intake.take([record for record in records if record.offset >= first], _now())
             if attempt is not None and attempt.done() and self._attempt is attempt:
                 self._attempt = None
                 attempt.result()
@@ -233,41 +184,6 @@ class Pipeline(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka shi
             self._attempt = asyncio.ensure_future(self._delivery.send(count, _now))
         return ask_at
 
-    def _take(self, fetched: Mapping[TopicPartition, list[Any]]) -> None:
-        now = _now()
-        for tp, records in fetched.items():
-            for record in records:
-                if record.offset < self._first.get(tp, 0):
-                    continue
-                position = Position((tp.topic, tp.partition), record.offset)
-                effect = self._effect(record)
-                if effect is None:
-                    self._queue.pass_over(position)
-                    continue
-                if now - record.timestamp * 1_000 > self._rules.max_age:
-                    self._queue.pass_over(position)
-                    self._metrics.of[self.name].skipped([HISTORY])
-                    continue
-                routed = route(self._rules, effect)
-                if self._counts_roles:
-                    for role in routed.unheld:
-                        self._metrics.unheld(role)
-                entry = Entry(effect, record.value, position, now, self.name in routed.destinations)
-                if skipped := self._queue.take(entry):
-                    self._metrics.of[self.name].skipped([skipped])
-
-    def _effect(self, record: Any) -> Effect | None:
-        """The effect of a record; ``None`` if it cannot concern this destination, or cannot be read."""
-        kind = next((value for name, value in record.headers if name == _TYPE), b"").decode("utf-8", "replace")
-        if kind and not may_concern(kind.removeprefix(_PREFIX), self._kinds):
-            return None
-        try:
-            return decode_effect(record.value or b"")
-        except (msgspec.DecodeError, InstantError) as error:
-            self._metrics.unreadable()
-            log.warning("%s[%d]@%d: cannot be read: %s", record.topic, record.partition, record.offset, error)
-            return None
-
     async def _leave(self) -> None:
         """Let go of everything that is under way, as above."""
         if self._fetch is not None:
@@ -297,7 +213,7 @@ class Pipeline(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka shi
             end, reached = self._consumer.highwater(tp), taken.get((tp.topic, tp.partition))
             lag += max(0, end - reached) if end is not None and reached is not None else 0
         queue, delivery = self._queue, self._delivery
-        self._metrics.of[self.name].state(len(queue), queue.oldest, delivery.failing_since, lag)
+        self._metrics.state(len(queue), queue.oldest, delivery.failing_since, lag)
 
 
 def _now() -> int:

@@ -6,17 +6,21 @@ import asyncio
 import logging
 import signal
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from stream.notify.delivery import Delivery
+from stream.notify.intake import Intake
 from stream.notify.memory import Memory, StateTopic
 from stream.notify.message import Writer
 from stream.notify.notify_metrics import NotifyMetrics
-from stream.notify.pipeline import Pipeline, Reading, keep_running
+from stream.notify.pipeline import Pipeline, keep_running
+from stream.notify.reading import Reading
 from stream.notify.send_queue import SendQueue
 from stream.observe.pages.routes import Routes
 from stream.observe.server import serve
 from stream.runtime.kafka.topic_reader import existing_topics
+from stream.runtime.startup import until_answered
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -58,7 +62,7 @@ class Service:
         self._pipelines: Final[list[Pipeline]] = []
 
     async def run(self) -> None:
-        """Until SIGTERM or Ctrl-C. Raises MissingTopicError, OSError if the port is not free, and KafkaError at the start.
+        """Until SIGTERM or Ctrl-C. Raises MissingTopicError, RefusedError, and OSError if the port is not free.
 
         Raises CancelledError if a signal comes before it has started.
         """
@@ -77,8 +81,10 @@ class Service:
         state = StateTopic(options.bootstrap, options.client, options.topics.notify_state, self._memory)
         try:
             log.info("health and metrics on http://%s:%d/", options.address, server.port)
-            await existing_topics(options.bootstrap, options.client, self._topics)
-            await state.start()
+            await until_answered(
+                options.client, "notify", partial(existing_topics, options.bootstrap, options.client, self._topics)
+            )
+            await until_answered(options.client, "notify", state.start)
             log.info("%d messages are remembered", len(self._memory))
             log.info("ready: destinations %s", ", ".join(self._rules.destinations))
             self._pipelines.extend([self._pipeline(name, state) for name in self._rules.destinations])
@@ -105,7 +111,8 @@ class Service:
         delivery = Delivery(rules.destinations[name], writer, queue, self._memory, state, self._senders[name])
         delivery.metrics = self._metrics.of[name]
         reading = Reading(options.client, self._topics, options.topics.notify_group(name), options.begin)
-        return Pipeline(name, reading, rules, queue, delivery, self._metrics, state.catch_up)
+        intake = Intake(name, rules, queue, self._metrics)
+        return Pipeline(reading, intake, delivery, self._metrics.of[name], state.catch_up)
 
     def _ready(self) -> tuple[bool, str]:
         """Called from the thread of the server."""

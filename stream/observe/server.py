@@ -94,11 +94,12 @@ class Server:
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         given = Request(
             request.method,
-            request.rel_url.raw_path,
+            self._routes.path(request.rel_url.raw_path),
             request.rel_url.raw_query_string,
             request.headers.get("Accept", ""),
             request.headers.get("Authorization", ""),
             request.headers.get("Host", ""),
+            request.remote or "",
         )
         answer = self._routes.early(given, request.content_length if request.method == "POST" else 0)
         if answer is None:

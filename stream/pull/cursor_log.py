@@ -24,7 +24,7 @@ from aiokafka.structs import TopicPartition
 
 from stream.pull.api import Cursor
 from stream.runtime.kafka.denied import Kind, Operation, needing
-from stream.runtime.kafka.groupless import started
+from stream.runtime.kafka.groupless import records_between, started
 from stream.wire.forms import check_form
 from stream.wire.instants import format_instant, parse_instant
 
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
 
 FORM: Final = 1
 """Of a record: ``stream.wire.forms``."""
-_WAIT_MS: Final = 500
 
 
 class TakenOverError(Exception):
@@ -135,15 +134,12 @@ class CursorLog:
             auto_offset_reset="earliest",
         )
         async with started(consumer):
-            consumer.assign([partition])
+            (begin,) = (await consumer.beginning_offsets([partition])).values()
             (end,) = (await consumer.end_offsets([partition])).values()
-            while await consumer.position(partition) < end:
-                with needing(Operation.READ, Kind.TOPIC, self._topic):
-                    found = await consumer.getmany(timeout_ms=_WAIT_MS)
-                for record in (record for records in found.values() for record in records):
-                    feed, _, resource = (record.key or b"").decode("utf-8", "replace").partition("/")
-                    if feed == self._feed:
-                        self._take(resource, record.value)
+            async for record in records_between(consumer, {partition: (begin, end)}):
+                feed, _, resource = (record.key or b"").decode("utf-8", "replace").partition("/")
+                if feed == self._feed:
+                    self._take(resource, record.value)
 
     def _take(self, resource: str, value: bytes | None) -> None:
         """A tombstone, which an operator writes, forgets the position of a resource."""

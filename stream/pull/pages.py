@@ -1,15 +1,17 @@
-"""Reads a list that an API orders by the time of its last change, and that can only be asked from a time on."""
+"""Reads a list that an API orders by the time of its last change, and that can only be requested from a time on."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, TypeVar
+import asyncio
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from stream.pull.api import Cursor
-from stream.pull.client import RefusedError
+from stream.pull.api import Cursor, Page
+from stream.pull.client import RefusedError, instant_of
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 
+    from stream.pull.api import Document
 
 T = TypeVar("T")
 _MOST_KNOWN: Final = 4
@@ -50,3 +52,17 @@ async def by_time(
         else:
             page += 1
         seen |= {cursor(item) for item in found}
+
+
+async def document_pages(
+    changes: AsyncIterator[list[T]], cursor: Callable[[T], Cursor], documents: Callable[[T], Awaitable[list[Document]]]
+) -> AsyncIterator[Page]:
+    """A page for each list of changed items. The documents of the items of a list are requested at the same time."""
+    async for changed in changes:
+        found = await asyncio.gather(*map(documents, changed))
+        yield Page([document for of_one in found for document in of_one], up_to=cursor(changed[-1]))
+
+
+def updated_at(record: Mapping[str, Any]) -> Cursor:
+    """The cursor of a record whose keys are ``updated_at`` and ``id``."""
+    return Cursor(instant_of(record["updated_at"]), str(record["id"]))

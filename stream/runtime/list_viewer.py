@@ -59,7 +59,8 @@ def _stored(keys: list[tuple[Shard, bytes]], wall: int) -> list[tuple[bytes, int
 
 
 def _part(app: App, at: int, rows: list[ListRow], asked: ListQuery, tickets: int, *, complete: bool) -> ListPart:
-    return ListPart(app.address, at, tuple(row for row in rows if matches(row, asked)), tickets, complete)
+    found = tuple(row for row in rows if matches(row, asked))
+    return ListPart(app.address, at, found, len(found), tickets, complete)
 
 
 def _all_rows(app: App, entries: list[tuple[bytes, int]], asked: ListQuery) -> list[ListRow]:

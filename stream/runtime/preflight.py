@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import time
 from typing import TYPE_CHECKING, Any, Final
 
 from aiokafka import AIOKafkaConsumer
-from aiokafka.errors import KafkaError
 from aiokafka.structs import TopicPartition
 
 from stream.deployments.record import RecordError
 from stream.deployments.snapshot import SnapshotError
 from stream.documents.document import PolicyError
 from stream.language.policies import load
-from stream.runtime.kafka.connection import client_options, why_not
+from stream.runtime.kafka.connection import client_options
 from stream.runtime.kafka.denied import DeniedError
 from stream.runtime.kafka.groupless import started
 from stream.runtime.kafka.permissions import missing_permissions
@@ -23,14 +21,13 @@ from stream.runtime.kafka.policy_log import PolicyLog, PolicyLogError, deploy_fi
 from stream.runtime.kafka.topic_admin import found_topics
 from stream.runtime.kafka.topics import Topics
 from stream.runtime.recovery.start_check import changelog_problems
+from stream.runtime.startup import RefusedError, until_answered
 
 if TYPE_CHECKING:
     from stream.runtime.kafka.policy_log import ReadLog
+    from stream.runtime.kafka.topic_checks import ClusterTopics
     from stream.runtime.settings import Settings
     from stream.sla.policy.resolve import PolicySet
-
-_FIRST_WAIT: Final = 0.5
-_LONGEST_WAIT: Final = 5.0
 
 log = logging.getLogger("stream.worker")
 
@@ -38,16 +35,6 @@ _LOST: Final = (
     "the log was deleted, and what was in force is not known: bring it back with `breachwatch deploy --import`, or start "
     "with a new --app-id"
 )
-
-
-class RefusedError(Exception):
-    """The worker cannot start with its configuration."""
-
-    def __init__(self, what: str, problems: list[str]) -> None:
-        """``what`` is one clause, such as "the topics are wrong". Each of the ``problems`` has its remedy."""
-        super().__init__("\n".join([what, *problems]))
-        self.what = what
-        self.problems = problems
 
 
 def policies_of(settings: Settings) -> PolicySet:
@@ -108,23 +95,13 @@ async def check_topics(settings: Settings) -> None:
     client = client_of(settings)
     topics = topics_of(settings)
     bootstrap = ",".join(settings.broker)
-    wait = _FIRST_WAIT
-    while True:
-        try:
-            if lacking := await missing_permissions(bootstrap, topics, client):
-                raise RefusedError("the account may not do what a worker does", lacking)
-            found = await found_topics(bootstrap, topics, topics.specs(), client=client)
-            break
-        except DeniedError as error:
-            raise RefusedError("the account may not do what a worker does", [str(error)]) from error
-        except (KafkaError, OSError) as error:
-            refusal = await why_not(client)
-            if refusal.final:
-                raise RefusedError(f"the Kafka broker at {bootstrap} refuses the connection", [refusal.text]) from error
-            text = "no answer from the Kafka broker at %s (%s): %s; next attempt in %.1f s"
-            log.warning(text, bootstrap, error, refusal.text, wait)
-        await asyncio.sleep(wait)
-        wait = min(2 * wait, _LONGEST_WAIT)
+
+    async def find() -> ClusterTopics:
+        if lacking := await missing_permissions(bootstrap, topics, client):
+            raise RefusedError("the account may not do what a worker does", lacking)
+        return await found_topics(bootstrap, topics, topics.specs(), client=client)
+
+    found = await until_answered(client, "a worker", find)
     for problem in found.retention_problems(topics.specs()):
         log.warning("%s", problem)
     growth = found.growth(settings.partitions)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from fractions import Fraction
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
@@ -15,7 +16,10 @@ if TYPE_CHECKING:
 AUTO: Final = -1
 """The retention ``auto``, which depends on the setting ``clock``."""
 _SHORTEST_TOKEN: Final = 16
-_MECHANISMS: Final = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
+OAUTHBEARER: Final = "OAUTHBEARER"
+_MECHANISMS: Final = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", OAUTHBEARER)
+_PATH: Final = re.compile(r"(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)+")
+_EXTENSION: Final = re.compile(r"([A-Za-z]+)=([\x20-\x7e\t]+)")
 _UNITS: Final = {"ms": 1_000, "s": 1_000_000, "m": 60_000_000, "h": 3_600_000_000, "d": 86_400_000_000}
 
 
@@ -105,6 +109,34 @@ def page_address(value: str) -> str:
     if value and not (valid and value == f"{parts.scheme}://{parts.netloc}" and "@" not in value):
         raise ValueError(f"{value!r} is not a valid address of pages: use http://host:port or https://host")
     return value
+
+
+def path_prefix(value: str) -> str:
+    """A path such as ``/sla``, or empty."""
+    value = value.strip().rstrip("/")
+    if value and not _PATH.fullmatch(value):
+        raise ValueError(f"{value!r} is not a path: use /sla or /tools/sla, of letters, digits and . _ ~ -")
+    return value
+
+
+def web_address(value: str) -> str:
+    """An http or https URL, or empty."""
+    value = value.strip()
+    parts = urlsplit(value)
+    if value and not (parts.scheme in ("http", "https") and parts.hostname and "@" not in parts.netloc and not parts.fragment):
+        # It may have a secret in it, so it is not shown.
+        raise ValueError("it is not a valid address: use https://host/path, without a name or password")
+    return value
+
+
+def extensions(value: str) -> tuple[tuple[str, str], ...]:
+    """SASL extensions by RFC 7628: names of letters, and values of printable characters."""
+    found = [_EXTENSION.fullmatch(item) for item in some_names(value)]
+    if bad := [item for item, match in zip(some_names(value), found, strict=True) if match is None]:
+        raise ValueError(f"{bad[0]!r} is not an extension: use name=value with a name of letters")
+    if any(match is not None and match[1].lower() == "auth" for match in found):
+        raise ValueError("the extension 'auth' is the token itself: omit it")
+    return tuple((match[1], match[2]) for match in found if match is not None)
 
 
 def token(value: str) -> str:

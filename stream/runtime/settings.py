@@ -6,11 +6,8 @@ the environment overrides the file. In all sources a value is text (``"5s"``, ``
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import dataclass, field, fields
-from difflib import get_close_matches
 from enum import StrEnum
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from stream.observe.pages.ticket_links import ticket_url
@@ -24,8 +21,6 @@ PREFIX: Final = "BREACHWATCH_"
 CONFIG_FILE: Final = "breachwatch.toml"
 TABLES: Final = ("gateway", "pull", "notify", "writeback")
 """Tables of the file with the settings of other commands: ``stream.runtime.table_settings``."""
-_ALIKE: Final = 0.85
-"""How alike two names of variables are, from 0 to 1, before one is taken for a misspelling of the other."""
 
 
 class ClockMode(StrEnum):
@@ -162,6 +157,9 @@ class Settings:
         "",
         "URL at which browsers and other workers reach these pages, if not http://metrics_address:metrics_port.",
     )
+    page_prefix: str = _setting(
+        read.path_prefix, "", "Path below which a proxy shows the pages, such as /sla. The proxy may remove it or not."
+    )
     allowed_hosts: tuple[str, ...] = _setting(
         read.some_names,
         "",
@@ -171,7 +169,9 @@ class Settings:
     token: str = _setting(
         read.token,
         "",
-        "Bearer token or password that the pages and /metrics require. Without it they are open to everybody.",
+        "Bearer token or password that the pages and /metrics require. Without it they are open to everybody. Use the variable "
+        "or the file: other users of the machine can see flags.",
+        secret=True,
     )
     ticket_url: str = _setting(
         ticket_url,
@@ -195,15 +195,37 @@ class Settings:
     )
     ssl_certfile: str = _setting(read.maybe, "", "PEM file of the client certificate for the brokers.")
     ssl_keyfile: str = _setting(read.maybe, "", "PEM file of the client certificate's key, if it is in another file.")
-    sasl_mechanism: str = _setting(
-        read.sasl, "", "Mechanism of the login to the brokers: PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512."
+    ssl_key_password: str = _setting(
+        read.verbatim, "", "Password of that key, if it is encrypted. Use the variable or the file, as for token.", secret=True
     )
-    sasl_username: str = _setting(read.maybe, "", "User name of the login.")
+    sasl_mechanism: str = _setting(
+        read.sasl, "", "Mechanism of the login to the brokers: PLAIN, SCRAM-SHA-256, SCRAM-SHA-512 or OAUTHBEARER."
+    )
+    sasl_username: str = _setting(read.maybe, "", "User name of the login. Not for OAUTHBEARER.")
     sasl_password: str = _setting(
         read.verbatim,
         "",
-        "Password of the login. Use the variable or the file: other users of the machine can see flags.",
+        "Password of the login. Use the variable or the file: other users of the machine can see flags. Not for OAUTHBEARER.",
         secret=True,
+    )
+    sasl_oauth_token_url: str = _setting(
+        read.web_address, "", "For OAUTHBEARER: the token endpoint, asked by the grant of client credentials."
+    )
+    sasl_oauth_client_id: str = _setting(read.maybe, "", "Client id at the token endpoint.")
+    sasl_oauth_client_secret: str = _setting(
+        read.verbatim, "", "Client secret at the token endpoint. Use the variable or the file, as for token.", secret=True
+    )
+    sasl_oauth_scope: str = _setting(read.maybe, "", "Scopes to ask for, separated by spaces, if the endpoint needs them.")
+    sasl_oauth_cafile: str = _setting(
+        read.maybe, "", "PEM file of the certificate authorities of the token endpoint. Default: the system's."
+    )
+    sasl_oauth_token_file: str = _setting(
+        read.maybe,
+        "",
+        "For OAUTHBEARER, instead of a token endpoint: a file with the token, which is read again for each connection.",
+    )
+    sasl_oauth_extensions: tuple[tuple[str, str], ...] = _setting(
+        read.extensions, "", "SASL extensions that the broker needs: name=value, separated by commas."
     )
 
     def __post_init__(self) -> None:
@@ -218,11 +240,10 @@ class Settings:
 ENTRIES: Final[Mapping[str, Entry]] = {f.name: f.metadata["entry"] for f in fields(Settings)}
 """The definition of each setting, by name."""
 
-SECURITY: Final = ("tls", "ssl_cafile", "ssl_certfile", "ssl_keyfile", "sasl_mechanism", "sasl_username", "sasl_password")
+SECURITY: Final = tuple(name for name in ENTRIES if name == "tls" or name.startswith(("ssl_", "sasl_")))
 """The settings for encryption and login."""
 
-
-SECRETS: Final = ("token", "sasl_password")
+SECRETS: Final = ("token", "ssl_key_password", "sasl_password", "sasl_oauth_client_secret")
 """Settings that may be in a file of their own, which ``variable(name) + FILE`` names: as container platforms mount them."""
 FILE: Final = "_FILE"
 
@@ -235,152 +256,3 @@ def variable(name: str) -> str:
 def flag(name: str) -> str:
     """The command line flag of a setting."""
     return "--" + name.replace("_", "-")
-
-
-def load(flags: Mapping[str, str | None], environment: Mapping[str, str], file: Path | None = None) -> Settings:
-    """Read the settings from all three sources. A given ``file`` must exist. Raises SettingsError with every problem."""
-    problems: list[str] = []
-    texts: dict[str, tuple[str, str]] = {}
-    for name, written in _from_file(file, problems).items():
-        texts[name] = (written, f"{name} in {file}")
-    for name in SECRETS:
-        where = f"{variable(name)}{FILE} in the environment"
-        try:
-            if (text := secret(name, environment)) is not None:
-                texts[name] = (text, where)
-        except ValueError as error:
-            problems.append(f"{where}: {error}")
-    for name in ENTRIES:
-        if (value := environment.get(variable(name))) is not None:
-            texts[name] = (value, f"{variable(name)} in the environment")
-        if (given := flags.get(name)) is not None:
-            texts[name] = (given, flag(name))
-    values: dict[str, Any] = {}
-    for name, (value, where) in texts.items():
-        try:
-            values[name] = ENTRIES[name].reader(value)
-        except ValueError as error:
-            problems.append(f"{where}: {error}")
-    for name, entry in ENTRIES.items():
-        if entry.default is None and name not in texts:
-            problems.append(f"no {name}: set {flag(name)}, {variable(name)}, or {name} in {CONFIG_FILE}. {entry.help}")
-    if not problems:
-        settings = Settings(**values)
-        problems = _conflicts(settings)
-    if problems:
-        raise SettingsError(problems)
-    return settings
-
-
-def _conflicts(settings: Settings) -> list[str]:
-    """The problems between settings that are each valid. The texts have no secrets."""
-    problems = []
-    files = {name: getattr(settings, name) for name in ("ssl_cafile", "ssl_certfile", "ssl_keyfile")}
-    for name, file in files.items():
-        if file and not settings.tls:
-            problems.append(f"{name} is set, but connections are not encrypted: set {flag('tls')} yes, or omit {name}")
-        elif file and not Path(file).is_file():
-            problems.append(f"{name}: the file {file} does not exist")
-    if settings.ssl_keyfile and not settings.ssl_certfile:
-        problems.append("ssl_keyfile is set without ssl_certfile, the certificate to which the key belongs")
-    login = {name: bool(getattr(settings, name)) for name in ("sasl_mechanism", "sasl_username", "sasl_password")}
-    if any(login.values()) and not all(login.values()):
-        missing = ", ".join(name for name, given in login.items() if not given)
-        problems.append(f"a login to the brokers needs sasl_mechanism, sasl_username and sasl_password; missing: {missing}")
-    return problems
-
-
-def _from_file(file: Path | None, problems: list[str]) -> dict[str, str]:
-    if file is None:
-        return {}
-    try:
-        table = tomllib.loads(file.read_text("utf-8"))
-    except OSError as error:
-        problems.append(f"{file}: cannot be read: {error.strerror}")
-        return {}
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        problems.append(f"{file}: is not TOML: {error}")
-        return {}
-    texts = {}
-    for name, value in table.items():
-        if name in TABLES and isinstance(value, dict):
-            continue
-        if name not in ENTRIES:
-            problems.append(f"{name} in {file}: unknown setting; {_meant(name)}")
-        elif (text := as_text(value)) is None:
-            problems.append(f"{name} in {file}: must be a text, a number, true, false, or a list of texts")
-        else:
-            texts[name] = text
-    return texts
-
-
-def secret(name: str, environment: Mapping[str, str]) -> str | None:
-    """The secret in the file that the environment names; ``None`` if it names none. Raises ValueError with the problem."""
-    if (path := environment.get(variable(name) + FILE)) is None:
-        return None
-    if variable(name) in environment:
-        raise ValueError(f"{variable(name)} is set too: omit one of them")
-    try:
-        # Editors and `echo` end a file with a line feed, which does not belong to the secret.
-        return Path(path).read_text("utf-8").removesuffix("\n").removesuffix("\r")
-    except OSError as error:
-        raise ValueError(f"{path} cannot be read: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{path} is not UTF-8 text") from error
-
-
-def _meant(name: str) -> str:
-    near = get_close_matches(name, ENTRIES, 1)
-    return f"did you mean {near[0]}?" if near else f"known settings: {', '.join(ENTRIES)}"
-
-
-def misspelt_variables(environment: Mapping[str, str]) -> list[str]:
-    """Warnings about variables that no setting reads although they look like one that does.
-
-    Others that begin as ours do are not mentioned: Kubernetes sets ``BREACHWATCH_SERVICE_HOST`` for a service of that name.
-    """
-    known = [*map(variable, ENTRIES), *(variable(name) + FILE for name in SECRETS)]
-    others = tuple(f"{PREFIX}{table}_".upper() for table in TABLES)
-    ours = [name for name in environment if name.startswith(PREFIX) and not name.startswith(others)]
-    near = {name: get_close_matches(name, known, 1, _ALIKE) for name in ours}
-    return [
-        f"the variable {name} has no effect: did you mean {found[0]}?"
-        for name, found in near.items()
-        if found and name not in known
-    ]
-
-
-def as_text(value: object) -> str | None:
-    """A value of a settings file as text; ``None``: it is of no form that a setting may have."""
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, str | int | float):
-        return str(value)
-    if isinstance(value, list) and all(isinstance(item, str) for item in value):
-        return ",".join(value)
-    return None
-
-
-def from_command(config: Path | None, flags: Mapping[str, str | None], environment: Mapping[str, str]) -> Settings:
-    """The settings of a command. ``config`` is the file; with ``None`` it is ``breachwatch.toml`` if that exists.
-
-    Raises SettingsError with every problem.
-    """
-    return load(flags, environment, usual_file(config))
-
-
-def read_file(config: Path | None) -> dict[str, str]:
-    """The settings in a file, by name, as text; without a file those in ``breachwatch.toml``, if it exists.
-
-    Raises SettingsError with every problem.
-    """
-    problems: list[str] = []
-    texts = _from_file(usual_file(config), problems)
-    if problems:
-        raise SettingsError(problems)
-    return texts
-
-
-def usual_file(config: Path | None) -> Path | None:
-    """The settings file: that which was given, or ``breachwatch.toml`` if it exists."""
-    return Path(CONFIG_FILE) if config is None and Path(CONFIG_FILE).exists() else config

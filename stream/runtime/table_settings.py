@@ -11,7 +11,8 @@ import tomllib
 from dataclasses import field, fields
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from stream.runtime.settings import CONFIG_FILE, PREFIX, Entry, as_text, flag
+from stream.runtime.settings import CONFIG_FILE, PREFIX, Entry, flag
+from stream.runtime.settings_sources import as_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

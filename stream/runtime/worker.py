@@ -25,8 +25,9 @@ from stream.runtime.app import App
 from stream.runtime.clock import Clock
 from stream.runtime.deployments import DeploymentFollower
 from stream.runtime.gauges import DeploymentGauges, FeedGauges, Gauges, TopicGauges
-from stream.runtime.preflight import RefusedError, check_changelog, check_topics, client_of, policies_of, read_deployments
+from stream.runtime.preflight import check_changelog, check_topics, client_of, policies_of, read_deployments
 from stream.runtime.settings import ClockMode
+from stream.runtime.startup import RefusedError
 from stream.runtime.suspension import SuspensionDetector
 from stream.runtime.viewer import Viewer
 from stream.runtime.watchdog import Watchdog
@@ -109,8 +110,8 @@ def _serve_pages(app: App) -> None:
     advertised = urlsplit(settings.advertise or reachable_at(host, port)).hostname or ""
     hosts = (advertised, socket.gethostname(), *settings.allowed_hosts)
     neighbours, links = Neighbours(settings.token), TicketLinks(settings.ticket_url)
-    site = Site(viewer, preview=viewer.preview, neighbours=neighbours, links=links)
-    routes = Routes(app.metrics.registry, app.readiness, site, settings.token, hosts)
+    site = Site(viewer, preview=viewer.preview, neighbours=neighbours, links=links, prefix=settings.page_prefix)
+    routes = Routes(app.metrics.registry, app.readiness, site, settings.token, hosts, settings.page_prefix)
     try:
         pages = serve(host, port, routes)
     except OSError as error:

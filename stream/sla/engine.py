@@ -24,13 +24,13 @@ from stream.sla.effects import TIMER, Reason, deployment_cause
 from stream.sla.erasure import deletion, erased, is_erased, without_fields
 from stream.sla.event_order import follows
 from stream.sla.events import ERASURE
-from stream.sla.policy.timeline import NEVER, Deployments
+from stream.sla.policy.timeline import NEVER, SINCE_EVER, Deployments
 from stream.sla.refold import extent, refold, replay
 from stream.sla.settling import DEFAULT, Lateness, make_room, settle
 from stream.sla.ticket.bounds import ALWAYS_KEPT, MOST_HISTORY, NAMED, bounded_event, bounded_name, kept_event
 from stream.sla.ticket.history import packed
 from stream.sla.ticket.state import State, open_commitments
-from stream.sla.transition.evolve import Transition, new_ticket, position
+from stream.sla.transition.evolve import Transition, judged_up_to, new_ticket, position
 from stream.sla.unconfirmed import confirmed, marked
 
 if TYPE_CHECKING:
@@ -48,6 +48,7 @@ OLD_IDS_KEPT: Final = 1_000
 a ticket with a thousand older events is a machine's."""
 
 _key = attrgetter("key")
+_at = attrgetter("at")
 
 
 class Outcome(StrEnum):
@@ -176,9 +177,7 @@ class Engine:
         newest = self._is_newest(state.head, event, at)
         if newest and not old:
             step = self._in_order(state, event, now, before)
-        elif (
-            not newest and state.base is not None and state.base.last is not None and not follows(event.place, state.base.last)
-        ):
+        elif not newest and state.base is not None and self._is_too_late(state.base, event):
             step = Step(state, (), Outcome.TOO_LATE)
         elif old:
             step = self._old(state, event, now, arrived)
@@ -253,7 +252,7 @@ class Engine:
         effects, unconfirmed = marked(given, after, step.effects, self.stale)
         revisions = after.revisions
         if unconfirmed and after.base is not given.base and after.base is not None:
-            cut = position(after.base)
+            cut = judged_up_to(after.base, self.deployments.known)
             found, unconfirmed, revisions = confirmed(self._true(given, now), unconfirmed, cut, revisions, TIMER)
             effects += found
         known = State(after.head, after.recent, after.base, after.old_ids, revisions, after.settling, unconfirmed)
@@ -413,8 +412,15 @@ class Engine:
         return step
 
     def _is_cut(self, state: State) -> bool:
-        """Whether the history that is kept begins after a deployment that is on the timeline no more."""
-        return state.base is not None and state.base.deployment not in self.deployments.timeline.place
+        """Whether the timeline has become another before the history that is kept."""
+        base, timeline = state.base, self.deployments.timeline
+        return base is not None and not timeline.agrees(base.deployment, judged_up_to(base, timeline.known))
+
+    def _is_too_late(self, base: Ticket, event: Event) -> bool:
+        """Whether an event lies before the history that is kept."""
+        if event.at < self.deployments.known[base.deployment].at:
+            return True
+        return base.last is not None and not follows(event.place, base.last)
 
     def _rejudge(self, state: State, now: int) -> Step:
         """Fold the ticket by the timeline that judged it and by the present one: the difference goes out.
@@ -450,13 +456,21 @@ class Engine:
         return history.kept > self._history or len(history.packed) > MOST_HISTORY
 
     def _bounded(self, state: State) -> State:
-        """Move the older half of an overlong history into the base, so that this happens seldom."""
-        history = state.history
+        """Move the older half of an overlong history into the base, so that this happens seldom.
+
+        A deployment may have built stopwatches from the whole history (``Transition.meet``). When the history is cut for the
+        first time, the base has met all of these, because it could not build them anew.
+        """
+        history, timeline = state.history, self.deployments.timeline_of(state.head.deployment)
         cut = max(len(history) - self._history // 2, 1)
         while len(history) - cut > 1 and len(packed(history[cut:]).packed) > MOST_HISTORY // 2:
             cut += (len(history) - cut) // 2
+        built_at = timeline.newest_built if state.base is None else SINCE_EVER
+        cut = max(cut, bisect_left(history, built_at, key=_at))
         old, kept = history[:cut], history[cut:]
-        base = replay(self.deployments.timeline_of(state.head.deployment), state, old, old[-1].at).ticket
+        transition = replay(timeline, state, old, old[-1].at)
+        transition.meet(built_at)
+        base = transition.ticket
         ids = (*state.old_ids, *map(_old_id, old))[-OLD_IDS_KEPT:]
         head = self._added_up(state.head, base) if base.has_many_stretches() else state.head
         return State(head, packed(kept), base, ids, state.revisions, state.settling)

@@ -12,7 +12,7 @@ import msgspec
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.structs import TopicPartition
 
-from stream.runtime.kafka.groupless import started
+from stream.runtime.kafka.groupless import records_between, started
 from stream.wire.forms import check_form
 from stream.writeback.record import FORM, TicketRecord, decode, encode
 
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 _CLIENT: Final = "breachwatch-writeback"
-_WAIT_MS: Final = 500
 
 log = logging.getLogger(__name__)
 
@@ -50,14 +49,10 @@ class States:
         """Read what was appended since the last time. Raises NewerReleaseError, ``aiokafka.errors.KafkaError``."""
         consumer = AIOKafkaConsumer(**self._client, client_id=_CLIENT, enable_auto_commit=False, auto_offset_reset="earliest")
         async with started(consumer):
-            consumer.assign([self._partition])
             begin = (await consumer.beginning_offsets([self._partition]))[self._partition]
             end = (await consumer.end_offsets([self._partition]))[self._partition]
-            consumer.seek(self._partition, max(begin, self._position))
-            while await consumer.position(self._partition) < end:
-                for records in (await consumer.getmany(timeout_ms=_WAIT_MS)).values():
-                    for record in records:
-                        self._take(record.key.decode(), record.value)
+            async for record in records_between(consumer, {self._partition: (max(begin, self._position), end)}):
+                self._take(record.key.decode(), record.value)
             self._position = max(end, self._position)
 
     def get(self, ticket: str) -> TicketRecord:

@@ -15,7 +15,8 @@ from stream.runtime.kafka.clients import AiokafkaClients
 from stream.runtime.kafka.transport import write
 from stream.runtime.recovery.changelog import Changelog
 from stream.runtime.recovery.checkpoint import CHECKPOINT_KEY, Checkpoint, epoch_of
-from stream.runtime.settings import load
+from stream.runtime.recovery.start_check import changelog_problems
+from stream.runtime.settings_sources import load
 from stream.sla.codec import codec
 from stream.sla.effects import Kind
 from tests.broker.running import (
@@ -195,3 +196,15 @@ def test_on_a_recorded_feed_of_months_a_worker_forgets_nothing_and_emits_what_re
     expected = replayed(tmp_path, [("desk/1", what) for what in feed], later + 10 * HOUR)
     assert {kind for _, kind, at, _ in expected if at > later} >= {Kind.BREACHED}, "its history matters"
     assert {substance(effect) for effect, _ in effects(broker, topics)} == expected
+
+
+def test_a_changelog_with_tickets_has_no_problem_however_often_a_worker_starts(broker: str, topics: Topics) -> None:
+    async def run() -> list[list[str]]:
+        owner = _Owner(broker, topics)
+        await owner.producer.start()
+        await owner.changelog.begin(7, Checkpoint())
+        await owner.put(b"desk/1", b"state")
+        await owner.producer.stop()
+        return [await changelog_problems({"bootstrap_servers": broker}, topics, 1) for _ in range(10)]
+
+    assert asyncio.run(run()) == [[]] * 10

@@ -15,7 +15,7 @@ from stream.runtime.kafka.topics import Topics
 from stream.runtime.kafka.transport import Record
 from stream.runtime.recovery import outputs as module
 from stream.runtime.recovery.outputs import fence
-from stream.runtime.settings import load
+from stream.runtime.settings_sources import load
 from stream.sla.effects import Kind
 from stream.wire.effect import encode_effect
 from tests.broker.configured_broker import ConfiguredBroker

@@ -19,7 +19,8 @@ from stream.runtime.kafka.topic_admin import create, verify
 from stream.runtime.kafka.topics import Topics
 from stream.runtime.recovery.checkpoint import CHECKPOINT_KEY, EPOCH, Checkpoint
 from stream.runtime.recovery.cluster import Cluster
-from stream.runtime.recovery.repartition import RepartitionError, home, repartition
+from stream.runtime.recovery.moves import RepartitionError, home
+from stream.runtime.recovery.repartition import repartition
 from stream.sla.effects import Kind
 from tests.broker.running import SECOND, Worker, all_committed, effects, event, now, publish, read, sent, until
 

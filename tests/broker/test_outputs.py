@@ -13,7 +13,7 @@ from stream.runtime.kafka.transport import Record, submit
 from stream.runtime.recovery.checkpoint import Checkpoint
 from stream.runtime.recovery.output_recovery import read_back
 from stream.runtime.recovery.outputs import ORIGIN, fence
-from stream.runtime.settings import load
+from stream.runtime.settings_sources import load
 from stream.sla.effects import Kind
 from stream.wire.effect import decode_effect, effect_headers, encode_effect
 from tests.broker.running import START, read

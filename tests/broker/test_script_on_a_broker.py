@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from stream.runtime.kafka.clients import AiokafkaClients
-from stream.runtime.settings import load
+from stream.runtime.settings_sources import load
 from tests.simulation.broker_script import EXPECTED, play
 
 if TYPE_CHECKING:

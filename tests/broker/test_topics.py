@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+YEAR_LONG = str(400 * 86_400_000)
+
 
 @pytest.fixture(scope="module")
 def apache_broker() -> Iterator[str]:
@@ -109,8 +111,22 @@ def test_retention_applies_to_input_and_outputs_but_not_to_the_changelog(broker:
 
     kept = {name: settings(broker, name)["retention.ms"] for name in (topics.events, topics.rejected)}
     assert kept == {topics.events: "86400000", topics.rejected: "86400000"}
+    assert (
+        settings(broker, topics.breaches)["retention.ms"] == settings(broker, topics.escalations)["retention.ms"] == YEAR_LONG
+    )
     assert settings(broker, topics.changelog)["retention.ms"] != "86400000"
     assert settings(broker, topics.policies)["retention.ms"] == "-1"
+
+
+@pytest.mark.parametrize("longer", ["-1", "86400000000"])
+def test_effects_are_kept_for_more_than_a_year_and_for_as_long_as_events(broker: str, topics: Topics, longer: str) -> None:
+    others = Topics("retained", prefix=f"longer{longer}.")
+
+    asyncio.run(create(broker, others, partitions=1, retention_ms=int(longer)))
+
+    assert settings(broker, topics.breaches)["retention.ms"] == YEAR_LONG
+    assert settings(broker, topics.breaches)["cleanup.policy"] == "delete"
+    assert settings(broker, others.breaches)["retention.ms"] == longer
 
 
 def test_the_log_of_deployments_has_one_partition_and_is_kept_for_ever(broker: str, topics: Topics) -> None:

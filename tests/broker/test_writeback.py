@@ -17,7 +17,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import GroupCoordinatorNotAvailableError
 from aiokafka.structs import TopicPartition
 
-from stream.runtime.recovery.repartition import home
+from stream.runtime.recovery.moves import home
 from stream.sla.effects import Effect, Kind
 from stream.wire.effect import encode_effect
 from tests.broker.running import PATIENCE

@@ -14,7 +14,8 @@ from click.testing import CliRunner, Result
 from stream.cli.main import main
 from stream.language.policies import load, shipped
 from stream.runtime import backtest
-from stream.runtime.backtest import Backtest, Slice
+from stream.runtime.backtest import Backtest
+from stream.runtime.backtest_slice import Slice
 from stream.sla.engine import Engine
 from stream.sla.events import Event, EventType
 from stream.sla.feed_state import FeedState

@@ -8,8 +8,9 @@ import pytest
 from click.testing import CliRunner
 
 from stream.cli.main import main
-from stream.runtime.preflight import RefusedError, policies_of
+from stream.runtime.preflight import policies_of
 from stream.runtime.settings import Settings
+from stream.runtime.startup import RefusedError
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import json
+import os
 import re
 import shlex
 import subprocess
+import sys
+from http import HTTPStatus
 from typing import Any
 
 import click
 import pytest
 import yaml
+from prometheus_client import CollectorRegistry
 
+from stream import __version__
 from stream.cli.gateway import command as gateway
 from stream.cli.main import main
 from stream.gateway.feed_definitions import FeedOptions
@@ -18,7 +24,11 @@ from stream.gateway.settings import load_gateway
 from stream.language.policies import shipped
 from stream.notify.rules_reader import read_rules
 from stream.notify.settings import NotifySettings
-from stream.runtime.settings import ENTRIES, PREFIX, SettingsError, load, variable
+from stream.observe.pages.routes import Routes
+from stream.observe.pages.site import Answer
+from stream.observe.server import serve
+from stream.runtime.settings import ENTRIES, PREFIX, SettingsError, variable
+from stream.runtime.settings_sources import load
 from stream.runtime.table_settings import Sources
 from tests.observability.contract import ROOT
 
@@ -30,10 +40,10 @@ JOBS = [name for name, service in SERVICES.items() if service["restart"] == "no"
 """Services that end after one job."""
 KEYS = {
     *("image", "build", "pull_policy", "restart", "init", "read_only", "tmpfs", "cap_drop", "security_opt"),
-    *("environment", "command"),
+    *("environment", "command", "mem_limit", "logging"),
     *("profiles", "depends_on", "volumes", "ports", "expose", "deploy", "stop_grace_period", "healthcheck"),
 }
-CHECK_KEYS = {"test", "interval", "timeout", "retries", "start_period"}
+CHECK_KEYS = {"disable", "test", "interval", "timeout", "retries", "start_period"}
 LENGTH = re.compile(r"\d+(ms|s|m|h)")
 
 
@@ -280,3 +290,32 @@ def test_every_health_check_asks_a_port_of_its_own_service() -> None:
     for name, port in ports.items():
         (asked,) = set(re.findall(r"(?:localhost|127\.0\.0\.1):(\d+)", shlex.join(SERVICES[name]["healthcheck"]["test"])))
         assert asked == port
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_service_can_fill_neither_the_memory_nor_the_disk_of_the_machine(name: str) -> None:
+    service = SERVICES[name]
+
+    assert re.fullmatch(r"\d+[mg]", service["mem_limit"])
+    assert service["logging"] == {"driver": "json-file", "options": {"max-size": "10m", "max-file": "3"}}
+
+
+def test_the_image_has_labels_of_this_version_and_a_health_check_that_asks_the_port_of_the_settings(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    image = (ROOT / "Dockerfile").read_text("utf-8")
+    (check,) = re.findall(r"^HEALTHCHECK .* CMD (\[.*\])$", image, re.MULTILINE)
+    labels = dict(re.findall(r'org\.opencontainers\.image\.(\w+)="([^"]*)"', image))
+    _, _, program = json.loads(check)
+
+    assert labels.keys() == {"title", "description", "licenses", "version"}
+    assert labels["version"] == __version__
+    for status in (200, 503):
+        registry, healthy = CollectorRegistry(), Answer(HTTPStatus(status), "text/plain", b"")
+        routes = Routes(registry, lambda: (True, ""))
+        monkeypatch.setattr(routes, "answer", lambda _, healthy=healthy: healthy)
+        server = serve("127.0.0.1", 0, routes)
+        environment = {**os.environ, variable("metrics_port"): str(server.port), "http_proxy": "http://127.0.0.1:1"}
+        done = subprocess.run([sys.executable, "-c", program], env=environment, timeout=30, check=False)
+        server.close()
+        assert (done.returncode == 0) == (status == 200)

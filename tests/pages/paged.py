@@ -147,7 +147,7 @@ class Desk:
         if self.away:
             raise UnavailableError(self.away)
         rows = tuple(row for row in self.rows if matches(row, query))
-        return ListPart(self.view.url, self.view.at, rows, len(self.rows), complete=True)
+        return ListPart(self.view.url, self.view.at, rows, len(rows), len(self.rows), complete=True)
 
     def neighbours(self) -> tuple[str, ...]:
         return self.others

@@ -64,7 +64,7 @@ def test_a_list_is_a_page_for_people_and_one_for_programs(name: str) -> None:
     assert html is not None
     assert plain is not None
     assert TITLES[name] in html.body.decode()
-    assert html.body.decode().count("/tickets/desk%2F") == 2
+    assert html.body.decode().count("tickets/desk%2F") == 2
     schema("list-page.v1.json").validate(json.loads(plain.body))
     assert site.answer("/lists/none", "", "") is None
 
@@ -185,6 +185,22 @@ def test_a_list_has_the_tickets_of_all_workers(others: tuple[Server, Desk]) -> N
     assert names(page(here, "limit=1&sort=-ticket", neighbours=Neighbours(TOKEN))) == ["there/3"]
     alone = page(here, "scope=worker", neighbours=Neighbours(TOKEN))
     assert names(alone) == ["here/3", "here/2", "here/1"]
+
+
+@pytest.mark.parametrize("sort", ["due", "-due", "ticket", "-team"])
+def test_the_first_rows_of_all_are_found_although_each_worker_is_asked_for_so_many_only(
+    others: tuple[Server, Desk], sort: str
+) -> None:
+    server, there = others
+    here = desk(*(f"b/{number}" for number in range(9)))
+    there.rows = tuple(listed(f"{'ac'[number % 2]}/{number}", -30 * number, team=f"t{number % 3}") for number in range(20))
+    here.others = (f"http://127.0.0.1:{server.port}",)
+    whole = page(here, f"sort={sort}", neighbours=Neighbours(TOKEN))
+
+    found = page(here, f"sort={sort}&limit=7", neighbours=Neighbours(TOKEN))
+
+    assert found["rows"] == whole["rows"][:7]
+    assert (found["matching"], found["tickets"], found["complete"]) == (29, 29, True)
 
 
 def test_a_worker_that_does_not_answer_is_named_and_the_others_are_shown(others: tuple[Server, Desk]) -> None:

@@ -79,12 +79,19 @@ def test_a_client_without_the_token_sees_nothing_and_is_asked_for_it(server: Ser
     assert answer.headers["WWW-Authenticate"].startswith("Basic ")
 
 
+def test_a_request_without_the_token_is_logged_and_the_token_is_not(server: Server, caplog: pytest.LogCaptureFixture) -> None:
+    ask(server, "/tickets/desk%2F42", "Bearer another-token-of-many-characters")
+    ask(server, "/")
+
+    assert caplog.messages == ["denied '/tickets/desk%2F42' to 127.0.0.1: a wrong token"]
+
+
 @pytest.mark.parametrize("path", ["/healthz", "/readyz"])
 def test_supervisors_need_no_token(server: Server, path: str) -> None:
     assert ask(server, path, "").status == 200
 
 
-@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE"])
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS", "TRACE"])
 def test_nothing_can_be_changed(server: Server, method: str) -> None:
     assert ask(server, "/tickets/desk%2F42", method=method).status == 405
 

@@ -13,7 +13,8 @@ from unittest.mock import patch
 from stream.deployments import log as log_of_deployments
 from stream.runtime.kafka.topics import Topics
 from stream.runtime.partition import time_slices
-from stream.runtime.settings import ClockMode, Settings, load
+from stream.runtime.settings import ClockMode, Settings
+from stream.runtime.settings_sources import load
 from stream.sla.effects import Kind
 from stream.wire.effect import decode_effect
 from tests.chaos.pace import MINUTE, Pace

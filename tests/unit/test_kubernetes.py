@@ -38,7 +38,7 @@ def test_every_variable_is_one_that_a_command_reads() -> None:
     of_secrets = re.findall(r'"([A-Z_]+)"', (CHART / "templates/_helpers.tpl").read_text("utf-8"))
 
     assert variables - {"POD_IP"} <= KNOWN
-    assert len(of_secrets) == 5
+    assert len(of_secrets) == 9
     assert {f"BREACHWATCH_{name}" for name in of_secrets} <= KNOWN
 
 

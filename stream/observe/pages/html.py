@@ -18,8 +18,12 @@ if TYPE_CHECKING:
 
 _STYLE: Final = files("stream.observe.pages").joinpath("style.css").read_text("utf-8")
 _STYLE_HASH: Final = b64encode(sha256(_STYLE.encode()).digest()).decode()
-POLICY: Final = f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; form-action 'self'; frame-ancestors 'none'"
+POLICY: Final = (
+    f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; form-action 'self'; frame-ancestors 'none'; base-uri 'self'"
+)
 """Content-Security-Policy: allows our own style sheet and nothing else."""
+_BASE: Final = b'<base href="/">'
+"""What the links of a page are relative to."""
 
 
 class Html(str):
@@ -38,7 +42,7 @@ def tag(name: str, /, *children: str | None, **attributes: str | bool | None) ->
         elif value is not None and value is not False:
             stated.append(f' {written}="{escape(value)}"')
     inner = "".join(child if isinstance(child, Html) else escape(child) for child in children if child is not None)
-    closing = "" if name in ("input", "meta") else f"</{name}>"
+    closing = "" if name in ("base", "input", "meta") else f"</{name}>"
     return Html(f"<{name}{''.join(stated)}>{inner}{closing}")
 
 
@@ -59,11 +63,20 @@ def pairs(entries: Iterable[tuple[str, str]]) -> Html:
     return tag("dl", *(tag(name, text) for entry in entries for name, text in zip(("dt", "dd"), entry, strict=True)))
 
 
+def below(prefix: str, page: bytes) -> bytes:
+    """Let the links of a page lead to addresses below a path, such as ``/sla``."""
+    return page.replace(_BASE, tag("base", href=f"{prefix}/").encode(), 1)
+
+
 def document(title: str, *body: Html, refresh: str | None = None) -> bytes:
-    """Build a whole page. ``refresh``: seconds after which the browser loads it again."""
+    """Build a whole page. Its links have no slash in front, because the page may be below a path.
+
+    ``refresh``: seconds after which the browser loads it again.
+    """
     head = tag(
         "head",
         tag("meta", charset="utf-8"),
+        Html(_BASE.decode()),
         None if refresh is None else tag("meta", http_equiv="refresh", content=refresh),
         tag("meta", name="viewport", content="width=device-width,initial-scale=1"),
         tag("title", f"{title} - breachwatch"),

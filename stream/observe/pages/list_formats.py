@@ -43,6 +43,7 @@ class _Row(msgspec.Struct):
 class _Page(msgspec.Struct):
     at: str
     rows: list[_Row]
+    matching: int
     tickets: int
     complete: bool
 
@@ -104,7 +105,7 @@ def read_part(worker: str, body: bytes) -> ListPart:
     for row in rows:  # its zones may be others than ours
         when(row.due_at or 0, row.timezone)
         when(row.paused_since or 0, row.timezone)
-    return ListPart(worker, parse_instant(page.at), tuple(rows), page.tickets, page.complete)
+    return ListPart(worker, parse_instant(page.at), tuple(rows), page.matching, page.tickets, page.complete)
 
 
 def _plain(row: ListRow) -> dict[str, Any]:

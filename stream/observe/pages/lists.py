@@ -63,6 +63,8 @@ class ListPart(NamedTuple):
     worker: str
     at: int
     rows: tuple[ListRow, ...]
+    matching: int
+    """Rows that match the filters; more than ``rows`` if it was asked for fewer."""
     tickets: int
     """In the list, before filters."""
     complete: bool
@@ -123,7 +125,7 @@ def merged(query: ListQuery, parts: Iterable[ListPart], missing: Iterable[Missin
         query,
         max((part.at for part in parts), default=0),
         tuple(rows[: query.limit]),
-        len(rows),
+        sum(part.matching for part in parts),
         sum(part.tickets for part in parts),
         all(part.complete for part in parts) and not absent,
         absent,

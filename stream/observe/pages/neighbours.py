@@ -17,7 +17,7 @@ from urllib.error import HTTPError, URLError
 from urllib.request import HTTPHandler, HTTPRedirectHandler, ProxyHandler, Request, build_opener
 
 from stream.observe.pages.list_formats import OWN, SCOPE, list_address, read_part
-from stream.observe.pages.lists import MOST_ROWS, Missing
+from stream.observe.pages.lists import Missing
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -82,9 +82,11 @@ class Neighbours:
         self._pool: Final = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="neighbours")
 
     def ask(self, workers: Iterable[str], query: ListQuery) -> tuple[list[ListPart], list[Missing]]:
-        """The parts of those that answer, and the others with the reason."""
-        wanted = query._replace(limit=MOST_ROWS)
-        asked = {self._pool.submit(self._part, worker, wanted): worker for worker in workers}
+        """The parts of those that answer, and the others with the reason.
+
+        Each is asked for as many rows as the list shows: in its order, the first of all are among the first of each.
+        """
+        asked = {self._pool.submit(self._part, worker, query): worker for worker in workers}
         parts, missing = [], []
         try:
             for answer in as_completed(asked, _ALL):

@@ -59,9 +59,9 @@ def _count(view: ListView) -> str:
 
 def _formats(query: ListQuery) -> list[Html]:
     return [
-        tag("a", "JSON", href=list_address(query, format="json")),
+        tag("a", "JSON", href=list_address(query, format="json")[1:]),
         Html(" "),
-        tag("a", "CSV", href=list_address(query, format="csv")),
+        tag("a", "CSV", href=list_address(query, format="csv")[1:]),
     ]
 
 
@@ -87,7 +87,7 @@ def _form(query: ListQuery) -> Html:
         for name in FILTERS
     ]
     sort = tag("input", type="hidden", name="sort", value=f"{'-' if query.descending else ''}{query.sort}")
-    return tag("form", *fields, sort, tag("button", "Filter"), action=f"/lists/{query.name}", method="get", class_="filters")
+    return tag("form", *fields, sort, tag("button", "Filter"), action=f"lists/{query.name}", method="get", class_="filters")
 
 
 def _sorted(query: ListQuery, head: str, sort: str) -> str:
@@ -96,7 +96,7 @@ def _sorted(query: ListQuery, head: str, sort: str) -> str:
     active = query.sort == sort
     address = list_address(query._replace(sort=sort, descending=active and not query.descending))
     arrow = (" \N{DOWNWARDS ARROW}" if query.descending else " \N{UPWARDS ARROW}") if active else ""
-    return tag("a", head + arrow, href=address)
+    return tag("a", head + arrow, href=address[1:])
 
 
 def _left(time: int) -> str:
@@ -105,7 +105,7 @@ def _left(time: int) -> str:
 
 def _row(one: ListRow, heads: list[str], links: TicketLinks) -> Html:
     url = links.url(one.ticket)
-    name = tag("a", one.ticket, href=ticket_address(one.ticket))
+    name = tag("a", one.ticket, href=ticket_address(one.ticket)[1:])
     if url is not None:
         # One element: on a narrow screen a cell has two columns, and this is the second.
         name = tag("span", name, " ", tag("a", "open in helpdesk", href=url, class_="dim"))

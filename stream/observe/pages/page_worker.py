@@ -26,8 +26,8 @@ _UTC: Final = "UTC"
 
 def masthead(lists: Iterable[str] = TITLES) -> Html:
     """Return the links at the top of every page. ``lists``: the names of the lists that the server has."""
-    links = [tag("a", name.replace("-", " "), href=f"/lists/{name}") for name in lists]
-    return tag("nav", tag("a", "breachwatch", href="/"), *links)
+    links = [tag("a", name.replace("-", " "), href=f"lists/{name}") for name in lists]
+    return tag("nav", tag("a", "breachwatch", href="./"), *links)
 
 
 def clock(instant: int, zone: str) -> Html:
@@ -60,7 +60,7 @@ def render(view: WorkerView) -> bytes:
 
 def _search() -> Html:
     field = tag("input", name="id", placeholder="desk/42", required=True, aria_label="Ticket")
-    return tag("form", tag("span", "Ticket"), field, tag("button", "Show"), action="/tickets", method="get")
+    return tag("form", tag("span", "Ticket"), field, tag("button", "Show"), action="tickets", method="get")
 
 
 def _at_risk(view: WorkerView) -> list[Html]:
@@ -80,7 +80,7 @@ def _risk(risk: AtRisk) -> Html:
     cells = (
         tag("span", left(risk.left), class_=class_),
         clock(risk.due_at, risk.timezone),
-        tag("a", risk.ticket, href=ticket_address(risk.ticket)),
+        tag("a", risk.ticket, href=ticket_address(risk.ticket)[1:]),
         risk.commitment,
         risk.policy,
         risk.priority,

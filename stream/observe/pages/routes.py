@@ -3,6 +3,8 @@
 ``/healthz`` shows that the process is alive, and ``/readyz`` shows the worker's own status. If a token is set, every other
 address requires it. These two do not, because they reveal nothing about tickets and a supervisor should not need a secret.
 
+A request that lacks the token is logged. So is one under an unknown name.
+
 Without a token a page of another site must not be able to read the pages through the reader's browser: such a site can let its
 own name point to this machine. The pages are therefore served only to a ``Host`` that is an IP address, ``localhost``, or a
 name of the worker.
@@ -22,6 +24,7 @@ from urllib.parse import urlsplit
 from prometheus_client.exposition import choose_encoder
 
 from stream.deployments.snapshot import MAX_BYTES
+from stream.observe.denials import Denials
 from stream.observe.pages.site import Answer
 
 if TYPE_CHECKING:
@@ -39,6 +42,7 @@ HEALTH: Final = frozenset({"/healthz", "/readyz"})
 """Answered at once, in the thread that serves all connections."""
 METRICS: Final = "/metrics"
 
+_LONGEST_NAME: Final = 80
 _TEXT: Final = "text/plain; charset=utf-8"
 _REFUSED: Final = Answer(
     HTTPStatus.UNAUTHORIZED,
@@ -57,6 +61,8 @@ class Request(NamedTuple):
     accept: str = ""
     authorization: str = ""
     host: str = ""
+    client: str = ""
+    """The address that it came from."""
     body: bytes = b""
 
 
@@ -64,17 +70,31 @@ class Routes:
     """The answers of one worker. Called from several threads."""
 
     def __init__(
-        self, registry: CollectorRegistry, ready: Ready, site: Pages | None = None, token: str = "", hosts: Iterable[str] = ()
+        self,
+        registry: CollectorRegistry,
+        ready: Ready,
+        site: Pages | None = None,
+        token: str = "",
+        hosts: Iterable[str] = (),
+        prefix: str = "",
     ) -> None:
         """``token``: required of every client, as a bearer token or as the password of basic authentication; empty: of none.
 
         ``hosts``: names under which browsers reach the worker, besides IP addresses and ``localhost``; ``*`` is any.
+        ``prefix``: path below which a proxy shows everything, such as ``/sla``. The proxy may remove it or not.
         """
         self._registry = registry
         self._ready = ready
         self._site = site
         self._token = token
         self._hosts = {host.lower() for host in hosts}
+        self._prefix = prefix
+        self._denials = Denials()
+
+    def path(self, path: str) -> str:
+        """The path of a request without the prefix."""
+        inner = path.removeprefix(self._prefix)
+        return inner or "/" if inner == "" or inner.startswith("/") else path
 
     def answer(self, request: Request) -> Answer:
         """The answer; also where a page fails."""
@@ -105,11 +125,13 @@ class Routes:
             good, text = self._ready()
             return Answer(HTTPStatus.OK if good else HTTPStatus.SERVICE_UNAVAILABLE, _TEXT, f"{text}\n".encode())
         if self._token and not _bears(request.authorization, self._token):
+            self._denials.add(request.client, path, "a wrong token" if request.authorization else "no token")
             return _REFUSED
         if path == METRICS:
             encode, content_type = choose_encoder(request.accept)
             return Answer(HTTPStatus.OK, content_type, encode(self._registry))
         if not self._token and not self._known(request.host):
+            self._denials.add(request.client, path, f"the name {_name(request.host)[:_LONGEST_NAME]!r} is not in allowed_hosts")
             text = f"this worker does not know the name {_name(request.host)!r}: add it to the setting 'allowed_hosts'\n"
             return Answer(HTTPStatus.MISDIRECTED_REQUEST, _TEXT, text.encode())
         if self._site is None:

@@ -22,7 +22,7 @@ from urllib.parse import parse_qs, quote, unquote, urlencode
 import msgspec
 
 from stream.observe.pages import list_formats, page_list, page_ticket, page_worker, pages_json
-from stream.observe.pages.html import POLICY, document, tag
+from stream.observe.pages.html import POLICY, below, document, tag
 from stream.observe.pages.limits import Limits, TooManyRequestsError
 from stream.observe.pages.list_formats import OWN, SCOPE
 from stream.observe.pages.lists import TITLES, merged, read_query
@@ -73,8 +73,13 @@ class Site:
         preview: Preview | None = None,
         neighbours: Neighbours | None = None,
         links: TicketLinks | None = None,
+        prefix: str = "",
     ) -> None:
-        """``preview``: ``None`` where nothing can be deployed. ``neighbours``: ``None`` where there is one worker."""
+        """``preview``: ``None`` where nothing can be deployed. ``neighbours``: ``None`` where there is one worker.
+
+        ``prefix``: path below which a proxy shows the pages, such as ``/sla``.
+        """
+        self._prefix = prefix
         self._view = view
         self._neighbours = neighbours
         self._links = links or TicketLinks()
@@ -84,6 +89,12 @@ class Site:
 
     def answer(self, path: str, query: str, accept: str) -> Answer | None:
         """Return the page at a path, as the request has it; ``None`` if there is no such page."""
+        found = self._answer(path, query, accept)
+        if found is None or not self._prefix or found.content_type != _HTML:
+            return found
+        return found._replace(body=below(self._prefix, found.body))
+
+    def _answer(self, path: str, query: str, accept: str) -> Answer | None:
         asked = {name: values[-1] for name, values in parse_qs(query).items()}
         as_json = asked.get("format") == "json" or (_JSON in accept and "text/html" not in accept)
         if path == _TICKETS:

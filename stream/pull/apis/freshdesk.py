@@ -10,13 +10,12 @@ What the API does, by its documentation:
 
 from __future__ import annotations
 
-import asyncio
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from stream.pull.api import Api, Cursor, Document, Page, basic, payload
+from stream.pull.api import Api, Document, Page, basic, payload
 from stream.pull.client import MissingError, instant_of
-from stream.pull.pages import by_time
+from stream.pull.pages import by_time, document_pages, updated_at
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
@@ -45,10 +44,9 @@ class _Tickets:
         self._filter: Final = filtered
         self.name: Final = f"{_RESOURCE}-{filtered}" if filtered else _RESOURCE
 
-    async def pages(self, since: int) -> AsyncIterator[Page]:
-        async for changed in by_time(since, _SIZE, self._changed, _cursor):
-            found = await asyncio.gather(*(self._documents(ticket, since) for ticket in changed))
-            yield Page([document for documents in found for document in documents], up_to=_cursor(changed[-1]))
+    def pages(self, since: int) -> AsyncIterator[Page]:
+        changes = by_time(since, _SIZE, self._changed, updated_at)
+        return document_pages(changes, updated_at, lambda ticket: self._documents(ticket, since))
 
     async def _changed(self, since: int, page: int) -> list[_Record]:
         asked: dict[str, str | int] = {
@@ -67,7 +65,7 @@ class _Tickets:
     async def _documents(self, ticket: _Record, since: int) -> list[Document]:
         # A list leaves out what its filter states.
         ticket = {**ticket, self._filter: True} if self._filter else ticket
-        changed = _cursor(ticket)
+        changed = updated_at(ticket)
         documents = [Document(changed.id, changed.updated_at, payload(_RESOURCE, {"ticket": ticket}))]
         for talk in await self._conversations(ticket["id"]) if not self._filter else ():
             if instant_of(talk["created_at"]) >= since:
@@ -87,10 +85,6 @@ class _Tickets:
             if len(answer) < _SIZE:
                 return found
             page += 1
-
-
-def _cursor(ticket: _Record) -> Cursor:
-    return Cursor(instant_of(ticket["updated_at"]), str(ticket["id"]))
 
 
 API: Final = Api(

@@ -12,7 +12,6 @@ What the API does, by its documentation:
 
 from __future__ import annotations
 
-import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 from zoneinfo import ZoneInfo
@@ -20,7 +19,7 @@ from zoneinfo import ZoneInfo
 from stream.pull.api import Api, Cursor, Document, Page, basic, payload
 from stream.pull.client import ForbiddenError, MissingError, instant_of
 from stream.pull.lookup import Lookup
-from stream.pull.pages import by_time
+from stream.pull.pages import by_time, document_pages
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
@@ -66,9 +65,9 @@ class _Issues:
             root = "/rest/api/3" if about.get("deploymentType") == "Cloud" else "/rest/api/2"
             self._zone = ZoneInfo((await self._client.get(f"{root}/myself"))["timeZone"])
             self._root = root
-        async for changed in by_time(since, _SIZE, self._changed, _cursor):
-            found = await asyncio.gather(*(self._documents(issue, since) for issue in changed))
-            yield Page([document for documents in found for document in documents], up_to=_cursor(changed[-1]))
+        changes = by_time(since, _SIZE, self._changed, _cursor)
+        async for page in document_pages(changes, _cursor, lambda issue: self._documents(issue, since)):
+            yield page
 
     async def _changed(self, since: int, page: int) -> list[_Record]:
         asked: dict[str, str | int] = {

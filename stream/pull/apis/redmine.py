@@ -12,7 +12,6 @@ What the API does, as tried on 5.0.4:
 
 from __future__ import annotations
 
-import asyncio
 import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
@@ -20,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 from stream.pull.api import Api, Cursor, Document, Page
 from stream.pull.client import ForbiddenError, MissingError, instant_of
 from stream.pull.lookup import Lookup
-from stream.pull.pages import by_time
+from stream.pull.pages import by_time, document_pages
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
@@ -54,9 +53,9 @@ class _Issues:
         self._swept = time.monotonic()
 
     async def pages(self, since: int) -> AsyncIterator[Page]:
-        async for changed in by_time(since, _SIZE, self._changed, _cursor):
-            documents = await asyncio.gather(*(self._document(issue["id"]) for issue in changed))
-            yield Page([document for document in documents if document is not None], up_to=_cursor(changed[-1]))
+        changes = by_time(since, _SIZE, self._changed, _cursor)
+        async for page in document_pages(changes, _cursor, self._documents):
+            yield page
         if time.monotonic() - self._swept >= _SWEEP_SECONDS:
             gone = await self._gone()
             yield Page([Document(f"{number}/deleted", self._open[number], {"deleted": {"id": number}}) for number in gone])
@@ -74,20 +73,20 @@ class _Issues:
         found: list[_Issue] = answer["issues"]
         return found
 
-    async def _document(self, number: int) -> Document | None:
-        """``None``: it was deleted a moment ago, or the account may not see it any more."""
+    async def _documents(self, changed: _Issue) -> list[Document]:
+        """Empty if the issue was deleted a moment ago, or if the account may not see it any more."""
+        number = changed["id"]
         try:
             issue = (await self._client.get(f"/issues/{number}.json", {"include": "journals"}))["issue"]
         except (MissingError, ForbiddenError):
-            return None
+            return []
         updated = instant_of(issue["updated_on"])
         if issue["status"].get("is_closed") or issue.get("closed_on"):
             self._open.pop(number, None)
         else:
             self._open[number] = updated
-        return Document(
-            str(number), updated, {"issue": issue, "lookups": {"agents": await self._agents(issue["project"]["id"])}}
-        )
+        body = {"issue": issue, "lookups": {"agents": await self._agents(issue["project"]["id"])}}
+        return [Document(str(number), updated, body)]
 
     async def _agents(self, project: int) -> list[int] | None:
         """The users who may edit the issues of a project; ``None``: the account may not see who is a member."""

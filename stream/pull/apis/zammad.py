@@ -9,12 +9,11 @@ What the API does, by its documentation:
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, Any, Final
 
-from stream.pull.api import Api, Cursor, Document, Page, basic, payload
+from stream.pull.api import Api, Document, Page, basic, payload
 from stream.pull.client import ForbiddenError, MissingError, instant_of
-from stream.pull.pages import by_time
+from stream.pull.pages import by_time, document_pages, updated_at
 from stream.wire.instants import format_instant
 
 if TYPE_CHECKING:
@@ -41,10 +40,9 @@ class _Tickets:
     def __init__(self, client: Client) -> None:
         self._client: Final = client
 
-    async def pages(self, since: int) -> AsyncIterator[Page]:
-        async for changed in by_time(since, _SIZE, self._changed, _cursor):
-            found = await asyncio.gather(*(self._documents(ticket, since) for ticket in changed))
-            yield Page([document for documents in found for document in documents], up_to=_cursor(changed[-1]))
+    def pages(self, since: int) -> AsyncIterator[Page]:
+        changes = by_time(since, _SIZE, self._changed, updated_at)
+        return document_pages(changes, updated_at, lambda ticket: self._documents(ticket, since))
 
     async def _changed(self, since: int, page: int) -> list[_Record]:
         asked: dict[str, str | int] = {
@@ -60,7 +58,7 @@ class _Tickets:
         return found
 
     async def _documents(self, ticket: _Record, since: int) -> list[Document]:
-        changed = _cursor(ticket)
+        changed = updated_at(ticket)
         try:
             articles = await self._client.get(f"/api/v1/ticket_articles/by_ticket/{ticket['id']}", {"expand": "true"})
         except (MissingError, ForbiddenError):
@@ -73,10 +71,6 @@ class _Tickets:
                 body = {"ticket": ticket, "article": article}
                 documents.append(Document(f"{changed.id}/{article['id']}", changed.updated_at, payload(_RESOURCE, body)))
         return documents
-
-
-def _cursor(ticket: _Record) -> Cursor:
-    return Cursor(instant_of(ticket["updated_at"]), str(ticket["id"]))
 
 
 API: Final = Api(

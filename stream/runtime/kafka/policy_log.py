@@ -27,7 +27,7 @@ from stream.deployments.log import Log, Reason, Void
 from stream.deployments.record import FIRST, encode_record, new_record
 from stream.deployments.record import Kind as DeploymentKind
 from stream.runtime.kafka.denied import Kind, Operation, needing
-from stream.runtime.kafka.groupless import started
+from stream.runtime.kafka.groupless import records_between, started
 from stream.wire.forms import NewerReleaseError
 
 if TYPE_CHECKING:
@@ -188,16 +188,9 @@ class PolicyLog:
             yield consumer
 
     async def _records(self, consumer: Any, offset: int, end: int) -> AsyncIterator[LogRecord]:
-        if offset >= end:
-            return
-        consumer.seek(self.partition, offset)
         try:
-            while await consumer.position(self.partition) < end:
-                with needing(Operation.READ, Kind.TOPIC, self.topic):
-                    found = await consumer.getmany(timeout_ms=WAIT_MS)
-                for records in found.values():
-                    for record in records:
-                        yield self.taken(record)
+            async for record in records_between(consumer, {self.partition: (offset, end)}):
+                yield self.taken(record)
         except OffsetOutOfRangeError as error:
             raise LogCutError(self.cut(f"does not have offset {offset} any more")) from error
 

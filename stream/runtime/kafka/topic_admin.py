@@ -16,6 +16,7 @@ from aiokafka.structs import TopicPartition
 from stream.runtime.kafka.denied import DeniedError, Kind, Operation, needing
 from stream.runtime.kafka.groupless import started
 from stream.runtime.kafka.topic_checks import ClusterTopics, TopicFacts
+from stream.runtime.kafka.topics import EFFECTS_RETENTION_MS
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence
@@ -144,7 +145,10 @@ async def grow(bootstrap: str, topics: Topics, partitions: int, *, client: Mappi
 
 
 def _retention(spec: TopicSpec, retention_ms: int | None) -> dict[str, str]:
-    if retention_ms is None or spec.settings.get("cleanup.policy") == "compact" or "retention.ms" in spec.settings:
+    """``retention_ms``: of events. Effects are kept for at least as long."""
+    if retention_ms is None or spec.settings.get("cleanup.policy") == "compact":
+        return {}
+    if "retention.ms" in spec.settings and not (spec.of_effects and not 0 <= retention_ms <= EFFECTS_RETENTION_MS):
         return {}
     return {"retention.ms": str(retention_ms)}
 

@@ -22,6 +22,8 @@ _HOUR_MS: Final = 3_600_000
 _DAY_MS: Final = 24 * _HOUR_MS
 SHORTEST_RETENTION_MS: Final = _DAY_MS
 """Of the input: so long may all workers be away."""
+EFFECTS_RETENTION_MS: Final = 400 * 24 * _HOUR_MS
+"""Of the effects, unless another is asked for: a year of a contract and the time to settle it."""
 _SAFE: Final = {"unclean.leader.election.enable": "false"}
 """A replica that lacks records must not become the leader: it would delete them from all others. Some providers
 allow it. Others refuse a topic that sets this at its creation, so it is only checked."""
@@ -44,6 +46,8 @@ class TopicSpec:
     A worker runs all the same."""
     partitions: int | None = None
     """``None``: as many as the input topic has."""
+    of_effects: bool = False
+    """Whether its retention is that of effects."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,8 +202,8 @@ class Topics:
                 },
                 exactly={"cleanup.policy": "delete", **_SAFE},
             ),
-            _with_limit(self.breaches, _KAFKA_LIMIT),
-            _with_limit(self.escalations, _KAFKA_LIMIT),
+            _record_of_effects(self.breaches),
+            _record_of_effects(self.escalations),
             TopicSpec(
                 self.rejected,
                 {**self._kept_rejected, "max.message.bytes": str(large_rejected)},
@@ -248,6 +252,17 @@ def _compacted(name: str) -> TopicSpec:
         exactly={"cleanup.policy": "compact", **_SAFE},
         partitions=1,
     )
+
+
+def _record_of_effects(name: str) -> TopicSpec:
+    """Effects are the record of what was promised and broken, so that of the cluster, often a week, is too short."""
+    settings = {
+        "cleanup.policy": "delete",
+        "retention.ms": str(EFFECTS_RETENTION_MS),
+        "retention.bytes": "-1",
+        "max.message.bytes": str(_KAFKA_LIMIT),
+    }
+    return TopicSpec(name, settings, at_least={"max.message.bytes": _KAFKA_LIMIT}, exactly=_SAFE, of_effects=True)
 
 
 def _with_limit(name: str, max_bytes: int) -> TopicSpec:

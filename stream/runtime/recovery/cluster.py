@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any, Final
 from aiokafka import AIOKafkaConsumer
 from aiokafka.structs import TopicPartition
 
-from stream.runtime.kafka.groupless import started
+from stream.runtime.kafka.groupless import records_between, started
 from stream.runtime.kafka.topic_admin import admin_client
 from stream.runtime.recovery.checkpoint import CHECKPOINT_KEY, Checkpoint, decode_checkpoint, epoch_of
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable, Mapping
+    from collections.abc import Iterable, Mapping
     from contextlib import AbstractAsyncContextManager
 
     from stream.runtime.kafka.topics import Topics
@@ -75,22 +75,6 @@ async def stored_partitions(consumer: Any, topic: str, numbers: Iterable[int]) -
     async for record in records_between(consumer, {tp: (first[tp], end[tp]) for tp in tps}):
         found[record.partition].take(record)
     return found
-
-
-async def records_between(consumer: Any, spans: Mapping[TopicPartition, tuple[int, int]]) -> AsyncIterator[Any]:
-    """The committed records from the first to before the second offset of each partition."""
-    unread = {tp for tp, (first, end) in spans.items() if first < end}
-    if not unread:
-        return
-    consumer.assign(list(unread))
-    for tp in unread:
-        consumer.seek(tp, spans[tp][0])
-    while unread:
-        for tp, records in (await consumer.getmany(timeout_ms=200)).items():
-            for record in records:
-                if record.offset < spans[tp][1]:
-                    yield record
-        unread -= {tp for tp in unread if await consumer.position(tp) >= spans[tp][1]}
 
 
 def reading(cluster: Cluster, name: str) -> AbstractAsyncContextManager[Any]:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 from aiokafka.structs import TopicPartition
 
-from stream.runtime.kafka.groupless import started
+from stream.runtime.kafka.groupless import records_between, started
 from stream.runtime.recovery.outputs import DEPLOYED, ORIGIN, SETTLED
 from stream.sla.effects import TIMER
 from stream.wire.instants import parse_instant
@@ -63,24 +63,15 @@ async def read_back(
             for partition in outputs
         ]
         first, end = await consumer.beginning_offsets(tps), await consumer.end_offsets(tps)
-        unread = set()
+        unknown = {}
         for tp in tps:
             start = checkpoints[tp.partition].outputs.get(tp.topic, end[tp])
             # Beyond the end: the topic was deleted and made again.
             start = first[tp] if start > end[tp] else max(start, first[tp])
             outputs[tp.partition].found(tp.topic, start, end[tp])
-            if start < end[tp]:
-                unread.add(tp)
-        consumer.assign(list(unread))
-        for tp in unread:
-            consumer.seek(tp, outputs[tp.partition].unknown_from(0)[tp.topic])
-        while unread:
-            for tp, records in (await consumer.getmany(timeout_ms=200)).items():
-                for record in records:
-                    _note(outputs[tp.partition], record)
-            for tp in list(unread):
-                if await consumer.position(tp) >= end[tp]:
-                    unread.remove(tp)
+            unknown[tp] = start, end[tp]
+        async for record in records_between(consumer, unknown):
+            _note(outputs[record.partition], record)
 
 
 def _note(outputs: Outputs, record: Any) -> None:

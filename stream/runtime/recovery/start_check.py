@@ -8,13 +8,13 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, Any
 
 from aiokafka import AIOKafkaConsumer
 from aiokafka.structs import TopicPartition
 
 from stream.runtime.kafka.denied import Kind, Operation, needing
+from stream.runtime.kafka.groupless import records_between, started
 from stream.runtime.recovery.checkpoint import CHECKPOINT_KEY, decode_checkpoint
 from stream.wire.forms import NewerReleaseError
 
@@ -26,18 +26,13 @@ if TYPE_CHECKING:
 
 async def changelog_problems(client: Mapping[str, Any], topics: Topics, partitions: int) -> list[str]:
     """Why no worker can go on with this changelog, with the remedy. Raises ``aiokafka.errors.KafkaError``."""
-    consumer = AIOKafkaConsumer(**client, client_id="breachwatch-start", group_id=topics.group, enable_auto_commit=False)
-    try:
-        await consumer.start()
+    async with started(AIOKafkaConsumer(**client, client_id="breachwatch-start")) as reader:
         tps = [TopicPartition(topics.changelog, number) for number in range(partitions)]
-        ends = await consumer.end_offsets(tps)
+        ends = await reader.end_offsets(tps)
         never = [tp.partition for tp in tps if not ends[tp]]
-        read = [number for number in never if await _committed(consumer, topics.events, number)]
-        if read:
+        if never and (read := await _with_offsets(client, topics, never)):
             return [_deleted(topics, read)]
-        return await _unreadable(consumer, {tp: ends[tp] for tp in tps if ends[tp]}, topics)
-    finally:
-        await consumer.stop()
+        return await _unreadable(reader, {tp: ends[tp] for tp in tps if ends[tp]}, topics)
 
 
 def _deleted(topics: Topics, partitions: list[int]) -> str:
@@ -48,10 +43,15 @@ def _deleted(topics: Topics, partitions: list[int]) -> str:
     )
 
 
-async def _committed(consumer: Any, topic: str, partition: int) -> int:
-    tp = TopicPartition(topic, partition)
-    consumer.assign([tp])
-    return await consumer.committed(tp) or 0
+async def _with_offsets(client: Mapping[str, Any], topics: Topics, partitions: Collection[int]) -> list[int]:
+    """Those partitions of the input of which the group has committed an offset other than 0."""
+    # It has no assignment: aiokafka's coordinator ends with an assertion if one assignment replaces another while it starts.
+    group = AIOKafkaConsumer(**client, client_id="breachwatch-start", group_id=topics.group, enable_auto_commit=False)
+    try:
+        await group.start()
+        return [number for number in partitions if await group.committed(TopicPartition(topics.events, number))]
+    finally:
+        await group.stop()
 
 
 async def _unreadable(consumer: Any, ends: Mapping[Any, int], topics: Topics) -> list[str]:
@@ -70,18 +70,6 @@ async def _last(consumer: Any, ends: Mapping[Any, int]) -> Collection[Any]:
     """The last record of each of these partitions that still has one."""
     if not ends:
         return ()
-    consumer.assign(list(ends))
     begins = await consumer.beginning_offsets(list(ends))
-    unread = {tp for tp, end in ends.items() if begins[tp] < end}
-    consumer.assign(list(unread))
-    for tp in unread:
-        consumer.seek(tp, ends[tp] - 1)
-    found: dict[Any, Any] = {}
-    while unread:
-        for tp, records in (await consumer.getmany(timeout_ms=200)).items():
-            found[tp] = records[-1]
-        for tp in list(unread):
-            if await consumer.position(tp) >= ends[tp]:
-                unread.discard(tp)
-        await asyncio.sleep(0)
-    return found.values()
+    last = {tp: (max(begins[tp], end - 1), end) for tp, end in ends.items()}
+    return [record async for record in records_between(consumer, last)]

@@ -22,12 +22,12 @@ from stream.sla.policy.conditions import ALWAYS
 from stream.sla.policy.metric import base_name
 from stream.sla.policy.policy import Choice
 from stream.sla.policy.resolve import PolicySet
-from stream.sla.policy.undone import Renames, Undone
+from stream.sla.policy.skipped import Renames, Skipped
 from stream.sla.ticket.commitment_state import PENDING
 from stream.sla.ticket.escalation_state import MONITORING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping
 
     from stream.sla.policy.metric import Metric
     from stream.sla.policy.policy import Ladder, Policy
@@ -81,8 +81,8 @@ class Change:
         "withdrawn",
     )
 
-    def __init__(self, before: PolicySet, after: PolicySet, undone: Sequence[Renames] = ()) -> None:
-        """``undone``: what the deployments up to ``before`` renamed that have given way to ``after``, the newest first."""
+    def __init__(self, before: PolicySet, after: PolicySet, skipped: Skipped | None = None) -> None:
+        """``skipped``: what other deployments renamed on the way from ``before`` to ``after``; ``None``: there are none."""
         self._before = before
         self._after = after
         self._differences: dict[tuple[int, int], tuple[ResolvedPolicy, ResolvedPolicy, frozenset[str]]] = {}
@@ -97,10 +97,6 @@ class Change:
         names = {policy.name for policy in after.policies}
         self.policies: Final = {policy.was: policy.name for policy in after.policies if policy.was and policy.was not in names}
         """Old name to new name of the policies that were renamed."""
-        self.withdrawn: Final = frozenset(
-            policy.name for policy in before.policies if policy.name not in names and policy.name not in self.policies
-        )
-        """Old names of the policies that are gone."""
         self.commitments: Final[dict[tuple[str, str], str]] = {}
         """Policy and old name to new name of the commitments that were renamed."""
         self.ladders: Final[dict[tuple[str, str], str]] = {}
@@ -117,8 +113,12 @@ class Change:
                 renamed = {level.was: level.name for level in ladder.levels if level.was}
                 if renamed:
                     self.levels[policy.name, ladder.name] = renamed
-        if undone:
-            self._take_back(Undone(undone))
+        if skipped is not None:
+            self._follow(skipped)
+        self.withdrawn: Final = frozenset(
+            policy.name for policy in before.policies if policy.name not in names and policy.name not in self.policies
+        )
+        """Old names of the policies that are gone."""
         self.continued: Final[dict[str, str]] = {}
         """Name of a row to that of the row that it continues."""
         for row, metric, old_metric in self._rows(before, after):
@@ -142,14 +142,13 @@ class Change:
         """All that has another name."""
         return Renames(self.policies, self.commitments, self.ladders, self.levels)
 
-    def _take_back(self, undone: Undone) -> None:
-        """What ``before`` has under a name that a deployment gave which gave way has its former name again, if ``after`` has
-        that name and not the other."""
+    def _follow(self, skipped: Skipped) -> None:
+        """What ``before`` has goes by its name after the skipped deployments, if ``after`` has that name and not the other."""
         versions: dict[str, list[Policy]] = {}
         for policy in self._after.policies:
             versions.setdefault(policy.name, []).append(policy)
         for old in self._before.policies:
-            former = undone.policy(old.name)
+            former = skipped.policy(old.name)
             name = self.policies.get(former, former)
             if old.name not in versions and name in versions:
                 self.policies[old.name] = name
@@ -159,25 +158,25 @@ class Change:
             name = after[0].name
             commitments = {commitment.name for policy in after for commitment in policy.commitments}
             for commitment in old.commitments:
-                former = undone.commitment(old.name, commitment.name)
+                former = skipped.commitment(old.name, commitment.name)
                 former = self.commitment(name, former)
                 if commitment.name not in commitments and former in commitments:
                     self.commitments[name, commitment.name] = former
             ladders = {ladder.name: ladder for policy in after for ladder in policy.ladders}
             for ladder in old.ladders:
-                former = self.ladder(name, undone.ladder(old.name, ladder.name))
+                former = self.ladder(name, skipped.ladder(old.name, ladder.name))
                 if ladder.name not in ladders and former in ladders:
                     self.ladders[name, ladder.name] = former
                 found = ladders.get(self.ladder(name, ladder.name))
                 if found is not None:
-                    self._take_levels_back(undone, old.name, ladder, (name, found))
+                    self._follow_levels(skipped, old.name, ladder, (name, found))
 
-    def _take_levels_back(self, undone: Undone, policy: str, old: Ladder, present: tuple[str, Ladder]) -> None:
+    def _follow_levels(self, skipped: Skipped, policy: str, old: Ladder, present: tuple[str, Ladder]) -> None:
         """``present``: the name of the policy, and the ladder that ``old`` is in it."""
         name, ladder = present
         levels, renamed = {level.name for level in ladder.levels}, self.levels.get((name, ladder.name), {})
         for level in old.levels:
-            former = undone.level(policy, old.name, level.name)
+            former = skipped.level(policy, old.name, level.name)
             former = renamed.get(former, former)
             if level.name not in levels and former in levels:
                 renamed[level.name] = former

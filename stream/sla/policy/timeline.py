@@ -20,6 +20,7 @@ from operator import attrgetter, itemgetter
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from stream.sla.policy.change import Change, FormerNames, merged
+from stream.sla.policy.skipped import Skipped
 from stream.sla.ticket.bounds import NAMED
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
     from stream.sla.doubt import Doubts
     from stream.sla.policy.resolve import PolicySet
-    from stream.sla.policy.undone import Renames
+    from stream.sla.policy.skipped import Renames
     from stream.sla.ticket.state import Ticket
 
 SINCE_EVER: Final = -(1 << 62)
@@ -82,7 +83,18 @@ class Deployment:
 class Timeline:
     """The deployments up to a certain one, in the order of their instants."""
 
-    __slots__ = ("_changes", "_kept", "_kept_from", "deployments", "doubts", "known", "last", "place", "read")
+    __slots__ = (
+        "_changes",
+        "_kept",
+        "_kept_from",
+        "deployments",
+        "doubts",
+        "known",
+        "last",
+        "newest_built",
+        "place",
+        "read",
+    )
 
     def __init__(self, last: Deployment, known: Mapping[int, Deployment], doubts: Doubts = ()) -> None:
         """``known``: the whole log, by number. ``doubts``: of the partition whose tickets it judges."""
@@ -101,10 +113,16 @@ class Timeline:
         self.deployments: Final = tuple(chain)
         self.place: Final = {deployment.number: place for place, deployment in enumerate(chain)}
         """By number."""
+        built = [one.at for one in chain if one.change is not None and one.change.built]
+        self.newest_built: Final = max(built, default=SINCE_EVER)
+        """The instant of the newest deployment that builds stopwatches from the events of each ticket."""
         self._changes: Final[dict[tuple[int, int], Change]] = {}
 
     def change(self, number: int, deployment: Deployment) -> Change:
-        """What ``deployment`` changes for a ticket that deployment ``number`` judges, which may have given way to it."""
+        """What ``deployment`` changes for a ticket that deployment ``number`` judges.
+
+        That one may have given way to it, and there may be others in between that the ticket does not meet.
+        """
         before, known = deployment.before, deployment.change
         if known is not None and before is not None and before.number == number:
             return known
@@ -116,7 +134,10 @@ class Timeline:
                 if gone.change is not None:
                     undone.append(gone.change.renames)
                 gone = gone.before
-            found = Change(self.known[number].policies, deployment.policies, undone)
+            first = 0 if gone is None else self.place[gone.number] + 1
+            skipped = self.deployments[first : self.place[deployment.number]]
+            done = [one.change.renames for one in skipped if one.change is not None]
+            found = Change(self.known[number].policies, deployment.policies, Skipped(undone, done))
             self._changes[number, deployment.number] = found
         return found
 

@@ -42,6 +42,8 @@ from stream.sla.transition.reconcile import reconcile
 from stream.sla.transition.start_dates import date_of, next_start, no_event, starting
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from stream.sla.events import Event
     from stream.sla.policy.change import Change
     from stream.sla.policy.resolve import ResolvedLadder, ResolvedPolicy
@@ -87,10 +89,10 @@ class Transition:
             self.policies = last.policies
         else:
             self.policies = timeline.known[number].policies
-            if number in timeline.place:
+            at = judged_up_to(ticket, timeline.known)
+            if timeline.agrees(number, at):
                 self._look_for(timeline.after(number))
-            else:  # the events before the one that gave way are not kept: it is replaced where the ticket stands
-                at = position(ticket)
+            else:  # the events before this instant are not kept: the timeline judges the ticket from here on
                 self._next, self._next_at = timeline.in_force(at), at
         self.draft = Draft(self.policies, ticket)
         self.emitter = Emitter(ticket, self.policies.calendars, timeline.known, now, timeline.doubts)
@@ -379,3 +381,11 @@ def position(ticket: Ticket) -> int:
     """Up to this instant everything that an event or time makes true of the ticket has been found (epoch microseconds)."""
     newest = ticket.last[0] if ticket.last is not None else SINCE_EVER
     return newest if ticket.last_timer_at is None else max(newest, ticket.last_timer_at)
+
+
+def judged_up_to(ticket: Ticket, known: Mapping[int, Deployment]) -> int:
+    """As ``position``, and at least the instant at which the ticket met the deployment that judges it.
+
+    ``known``: the whole log, by number.
+    """
+    return max(position(ticket), known[ticket.deployment].at)

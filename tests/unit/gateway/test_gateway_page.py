@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from urllib.parse import urljoin
 
 from stream.gateway.feed import Feed
 from stream.gateway.outcomes import Entry, Outcome, RecentOutcomes
@@ -51,4 +52,4 @@ def test_every_link_of_the_page_leads_to_a_page_of_the_gateway() -> None:
     assert answer is not None
     links = re.findall(rb'href="([^"]*)"', answer.body)
     assert links
-    assert all(page.answer(link.decode(), "", "text/html") for link in links)
+    assert all(page.answer(urljoin("/", link.decode()), "", "text/html") for link in links)

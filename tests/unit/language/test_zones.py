@@ -108,3 +108,12 @@ def test_answers_are_the_same_whatever_database_the_system_has(tmp_path: Path) -
     package_only, other_system = ask(""), ask(str(tmp_path / "zoneinfo"))
     assert package_only[1] != other_system[1]
     assert package_only[0] == other_system[0]
+
+
+@pytest.mark.parametrize(
+    "name", ["localtime", "posixrules", "Factory", "right/Europe/Berlin", "posix/UTC", "../zones", "/etc/localtime"]
+)
+def test_a_name_that_is_not_a_place_or_depends_on_the_machine_is_refused(name: str) -> None:
+    for read in (read_zone, read_tzinfo):
+        with pytest.raises(UnknownZoneError):
+            read(name)

@@ -13,10 +13,12 @@ from aiokafka.structs import TopicPartition
 
 from stream.notify import pipeline as module
 from stream.notify.delivery import Delivery, Failure, Outgoing
+from stream.notify.intake import Intake
 from stream.notify.memory import Memory
 from stream.notify.message import Writer
 from stream.notify.notify_metrics import NotifyMetrics
 from stream.notify.pipeline import Pipeline, keep_running
+from stream.notify.reading import Reading
 from stream.notify.rules import Destination, Route, Rules
 from stream.notify.send_queue import SendQueue
 from stream.sla.effects import Kind
@@ -125,9 +127,11 @@ class Rig:
         queue = SendQueue(lambda effect_id: self.memory.get("to", effect_id), WRITER.digest)
         delivery = Delivery(rules.destinations["to"], WRITER, queue, self.memory, self, self)
         delivery.metrics = self.metrics.of["to"]
-        reading: Any = SimpleNamespace(topics=(TP.topic,), group="g", begin=None, consumer=lambda: consumer)
+        reading = Reading({}, [TP.topic], "g", None)
+        reading.consumer = lambda: consumer  # type: ignore[method-assign]
         self.queue = queue
-        self.pipeline = Pipeline("to", reading, rules, queue, delivery, self.metrics, self.catch_up)
+        intake = Intake("to", rules, queue, self.metrics)
+        self.pipeline = Pipeline(reading, intake, delivery, self.metrics.of["to"], self.catch_up)
 
     async def catch_up(self) -> None: ...
 

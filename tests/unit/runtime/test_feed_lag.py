@@ -13,7 +13,7 @@ from aiokafka import ConsumerRecord
 from stream.runtime.kafka.positions import Batch
 from stream.runtime.partition.shard import Logs, Shard, TicketIndex
 from stream.runtime.recovery.checkpoint import Checkpoint
-from stream.runtime.recovery.repartition import checkpoints
+from stream.runtime.recovery.moves import checkpoints
 from stream.sla.codec import codec
 from stream.sla.feed_health import LIMIT, Feed
 from stream.sla.feed_state import FeedState

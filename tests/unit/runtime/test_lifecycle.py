@@ -19,7 +19,7 @@ from stream.runtime.partition.shard import Logs, Shard, TicketIndex
 from stream.runtime.partition.task import PartitionTask
 from stream.runtime.partition.ticket_lists import TicketLists
 from stream.runtime.recovery.checkpoint import Checkpoint
-from stream.runtime.settings import load
+from stream.runtime.settings_sources import load
 from stream.runtime.timers import TimerQueue
 from stream.sla.engine import Engine
 from stream.sla.policy.resolve import PolicySet

@@ -6,7 +6,7 @@ import pytest
 
 from stream.runtime.recovery.checkpoint import Checkpoint, Gap
 from stream.runtime.recovery.cluster import StoredPartition
-from stream.runtime.recovery.repartition import RepartitionError, checkpoints, home, moves
+from stream.runtime.recovery.moves import RepartitionError, checkpoints, home, moves
 
 KEYS = [f"shop/{number}".encode() for number in range(40)]
 

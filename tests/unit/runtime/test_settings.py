@@ -9,7 +9,8 @@ import pytest
 from click.testing import CliRunner
 
 from stream.cli.options import settings_flags
-from stream.runtime.settings import ENTRIES, ClockMode, Settings, SettingsError, flag, load, misspelt_variables, variable
+from stream.runtime.settings import ENTRIES, ClockMode, Settings, SettingsError, flag, variable
+from stream.runtime.settings_sources import load, misspelt_variables
 
 if TYPE_CHECKING:
     from pathlib import Path

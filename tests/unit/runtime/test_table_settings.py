@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from stream.runtime import setting_values as read
-from stream.runtime.settings import load
+from stream.runtime.settings_sources import load
 from stream.runtime.table_settings import Sources, setting, table_of, values_of
 
 if TYPE_CHECKING:

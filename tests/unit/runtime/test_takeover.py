@@ -15,7 +15,7 @@ from stream.runtime.partition.lifecycle import State
 from stream.runtime.recovery import takeover
 from stream.runtime.recovery.checkpoint import Checkpoint
 from stream.runtime.recovery.takeover import Assignment, Restored, close, take_over
-from stream.runtime.settings import load
+from stream.runtime.settings_sources import load
 from stream.sla.engine import Engine
 from stream.sla.policy.resolve import PolicySet
 

@@ -40,7 +40,7 @@ from stream.runtime.kafka.positions import Batch
 from stream.runtime.kafka.transport import Producer, Record, Transport
 from stream.runtime.recovery.checkpoint import CHECKPOINT_KEY
 from stream.runtime.recovery.store import Store
-from stream.runtime.settings import load
+from stream.runtime.settings_sources import load
 from stream.runtime.worker import wire
 from stream.sla.engine import Engine
 
@@ -74,6 +74,7 @@ _OVERRIDDEN = [
     (Store, "apply_changelog_batch"),
     (Store, "on_rebalance"),
     (Assignor, "assign"),
+    (Assignor, "_get_external_topic_distribution"),
     (App, "_on_agent_error"),
     (App, "_on_partitions_revoked"),
     (App, "on_rebalance_end"),
@@ -146,6 +147,32 @@ def test_all_partitions_are_assigned_even_if_the_cluster_does_not_show_them_yet(
     found = [(topic, number) for one in assigned.values() for topic, number in one.partitions()]
     assert sorted(found) == sorted((topic, number) for topic in topics for number in range(app.settings.partitions))
     assert all(one.partitions() for one in assigned.values())
+
+
+class _Member(Assignor):
+    """A worker of a group whose members share an app."""
+
+    def __init__(self, app: App, url: str) -> None:
+        super().__init__(app)
+        self.url = url
+
+    @property
+    def _url(self) -> str:
+        return self.url
+
+
+def test_every_worker_knows_the_partitions_of_all_and_sends_no_more_than_its_own(app: App) -> None:
+    topics = {app.topic_names.events, app.topic_names.changelog}
+    members = {url: _Member(app, url) for url in (f"http://10.0.0.{number}:9300" for number in range(50))}
+    for _ in range(2):
+        joined = {url: member.metadata(topics) for url, member in members.items()}
+        assigned = next(iter(members.values())).assign(ClusterMetadata(), joined)
+        for url, member in members.items():
+            member.on_assignment(assigned[url])
+
+    assert all(member.tables_metadata().keys() == members.keys() for member in members.values())
+    assert all(len(one.encode()) < 500 for one in joined.values())
+    assert all(len(one.encode()) < 2_000 for one in assigned.values())
 
 
 def test_faust_has_the_attributes_that_the_consumer_uses(consumer: Consumer) -> None:

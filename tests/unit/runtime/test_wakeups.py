@@ -32,7 +32,7 @@ from stream.runtime.partition.time_slices import Stop
 from stream.runtime.partition.unit_of_work import UnitOfWork
 from stream.runtime.recovery.checkpoint import Checkpoint
 from stream.runtime.recovery.outputs import DEPLOYED
-from stream.runtime.settings import load
+from stream.runtime.settings_sources import load
 from stream.runtime.suspension import SuspensionDetector
 from stream.runtime.timers import TimerQueue
 from stream.sla.codec import codec

@@ -7,9 +7,10 @@ from dataclasses import replace
 from stream.sla.calendar.duration import Duration
 from stream.sla.codec import codec
 from stream.sla.effects import Kind, Reason
+from stream.sla.engine import Outcome
 from stream.sla.events import Event
 from stream.sla.explain.explain import explain_state
-from stream.sla.explain.explanation import Outcome
+from stream.sla.explain.explanation import Outcome as Shown
 from stream.sla.policy.conditions import ALWAYS as EVERY
 from stream.sla.policy.conditions import FieldIn
 from stream.sla.policy.metric import BEGUN, BUILT_IN, SOLVED, Metric
@@ -101,7 +102,7 @@ def test_what_is_renamed_and_moves_to_another_row_is_not_explained_as_pending_un
     ticket = life((0, old), (2 * HOUR, policy_set(moved, commitment("agent_work")))).event(created(HOUR)).wake(3 * HOUR)
     assert ticket.state is not None
     shown = explain_state(ticket.engine.deployments, ticket.state, 3 * HOUR)
-    pending = sorted(one.commitment for one in shown.deadlines if one.verdict is Outcome.PENDING)
+    pending = sorted(one.commitment for one in shown.deadlines if one.verdict is Shown.PENDING)
 
     assert pending == ["agent_work", "work"]
 
@@ -165,6 +166,97 @@ def test_what_was_renamed_by_mistake_has_its_former_name_again_where_the_history
     assert {name: one.raised for name, one in ticket.state.head.escalations.items()} == {"ladder": ("lead", "manager")}
     assert len({effect.id for effect in ticket.effects}) == len(ticket.effects)
     assert ticket.lines("raised") == ["raised lead @2h", "raised manager @10h"]
+
+
+def busy(*sets: tuple[int, PolicySet]) -> Life:
+    """A ticket with an event an hour, whose history begins with the event at 4 h."""
+    ticket = life(*sets, history=4)
+    for event in [created(HOUR), *[changed(hour * HOUR, team=str(hour)) for hour in (2, 3, 4, 5)]]:
+        ticket.event(event)
+    return ticket
+
+
+def test_a_row_that_was_built_before_the_history_was_cut_stays_when_a_late_event_comes() -> None:
+    old = policy_set(commitment(p1="9h"))
+    new = policy_set(commitment(p1="9h"), commitment("first_response", p1="9h"))
+    ticket = busy((0, old), (3 * HOUR + 1, new)).event(changed(4 * HOUR + 1, status="solved"))
+
+    assert ticket.state is not None
+    assert ticket.state.base is not None
+    assert sorted(effect.commitment for effect in ticket.effects if effect.kind is Kind.MET) == ["first_response", "resolution"]
+    assert not ticket.lines("retracted")
+
+
+def test_an_event_from_before_a_deployment_that_the_cut_history_cannot_repeat_is_too_late() -> None:
+    old = policy_set(commitment())
+    ticket = busy((0, old), (3 * HOUR + 2, policy_set(commitment(), commitment("first_response"))))
+    before = ticket.event(changed(3 * HOUR + 1, team="a")).steps[-1]
+    at = ticket.event(changed(3 * HOUR + 2, team="b")).steps[-1]
+
+    assert (before.outcome, at.outcome) == (Outcome.TOO_LATE, Outcome.LATE)
+
+
+def test_a_deployment_that_builds_a_row_after_the_newest_event_leaves_nothing_of_a_history_that_is_cut() -> None:
+    new = policy_set(commitment(p1="9h"), commitment("first_response", p1="9h"))
+    ticket = life((0, policy_set(commitment(p1="9h"))), (6 * HOUR, new), history=4)
+    for event in [created(HOUR), *[changed(hour * HOUR, team=str(hour)) for hour in (2, 3, 5)]]:
+        ticket.event(event)
+    ticket.wake(7 * HOUR).event(changed(4 * HOUR, team="4"))
+
+    assert ticket.state is not None
+    assert codec.decode(codec.encode(ticket.state)) == ticket.state
+    assert ticket.state.history == []
+    assert ticket.event(changed(5 * HOUR + 1, team="b")).steps[-1].outcome is Outcome.TOO_LATE
+    assert ticket.event(changed(6 * HOUR, status="solved")).steps[-1].outcome is Outcome.APPLIED
+    assert ticket.lines("met", "retracted") == ["met @6h", "met @6h"]
+
+
+def test_a_deployment_from_before_a_history_that_is_cut_judges_the_ticket_from_there_on() -> None:
+    ticket = busy((0, policy_set(commitment(p1="9h"))))
+    ticket.engine.deployments = ticket.engine.deployments.add(
+        1, 2 * HOUR, policy_set(commitment(p1="90m")), Origin(1, rejudges=True)
+    )
+    step = ticket.wake(6 * HOUR).steps[-1]
+
+    assert step.cut
+    assert [(effect.kind, effect.at) for effect in step.effects] == [
+        (Kind.RETARGETED, 3 * HOUR),
+        (Kind.BREACHED, 3 * HOUR),
+    ]
+    assert ticket.wake(7 * HOUR).steps[-1].effects == ()
+
+
+def test_renames_of_several_deployments_from_before_a_history_that_is_cut_are_all_met() -> None:
+    renamed = replace(commitment(p1="9h"), name="fix", was="resolution")
+    ticket = busy((0, policy_set(commitment(p1="9h"))))
+    deployments = ticket.engine.deployments.add(1, HOUR, policy_set(renamed), Origin(1, rejudges=True))
+    ticket.engine.deployments = deployments.add(2, 2 * HOUR, policy_set(replace(renamed, was="", objective=0.9)))
+    ticket.wake(6 * HOUR)
+
+    assert ticket.lines() == ["started @1h", "retargeted @3h"]
+    assert ticket.effects[-1].reason is Reason.RENAMED
+    assert ticket.state is not None
+    assert [one.commitment for one in open_commitments(ticket.state)] == ["fix"]
+
+
+def test_renames_that_gave_way_before_a_history_that_is_cut_are_undone_and_those_in_their_place_are_done() -> None:
+    managers = ladder(("lead", share(10)), on="resolution")
+    levels = (replace(managers.levels[0], name="duty", was="lead"),)
+    mistaken = replace(commitment(p1="9h"), name="care", was="resolution")
+    renamed = replace(commitment(p1="9h"), name="fix", was="resolution")
+    up = replace(managers, name="up", was="ladder", levels=levels, commitment="fix")
+    last = replace(up, was="", levels=(replace(levels[0], was=""),))
+    care = replace(managers, name="help", was="ladder", commitment="care")
+    ticket = busy((0, policy_set(commitment(p1="9h"), ladders=(managers,))), (2 * HOUR, policy_set(mistaken, ladders=(care,))))
+    deployments = ticket.engine.deployments.add(2, HOUR, policy_set(renamed, ladders=(up,)), Origin(1, rejudges=True))
+    ticket.engine.deployments = deployments.add(3, 2 * HOUR, policy_set(replace(renamed, was=""), ladders=(last,)))
+    ticket.wake(6 * HOUR)
+
+    assert ticket.state is not None
+    assert [one.commitment for one in open_commitments(ticket.state)] == ["fix"]
+    assert {name: one.raised for name, one in ticket.state.head.escalations.items()} == {"up": ("duty",)}
+    assert not ticket.lines("cancelled")
+    assert not ticket.lines("released")
 
 
 def test_an_event_after_a_deployment_that_became_known_late_corrects_what_was_emitted() -> None:

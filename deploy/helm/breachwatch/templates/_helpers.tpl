@@ -23,9 +23,9 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 - name: BREACHWATCH_{{ upper $name }}
   value: {{ $value | toString | quote }}
 {{- end }}
-{{- $variables := dict "token" "TOKEN_FILE" "sasl_password" "SASL_PASSWORD_FILE" "ca.crt" "SSL_CAFILE" "tls.crt" "SSL_CERTFILE" "tls.key" "SSL_KEYFILE" }}
+{{- $variables := dict "token" "TOKEN_FILE" "ca.crt" "SSL_CAFILE" "tls.crt" "SSL_CERTFILE" "tls.key" "SSL_KEYFILE" "ssl_key_password" "SSL_KEY_PASSWORD_FILE" "sasl_password" "SASL_PASSWORD_FILE" "sasl_oauth_client_secret" "SASL_OAUTH_CLIENT_SECRET_FILE" "sasl_oauth_token" "SASL_OAUTH_TOKEN_FILE" "oauth-ca.crt" "SASL_OAUTH_CAFILE" }}
 {{- range .Values.secret.keys }}
-- name: BREACHWATCH_{{ required (printf "secret.keys: %s is not one of token, sasl_password, ca.crt, tls.crt, tls.key" .) (get $variables .) }}
+- name: BREACHWATCH_{{ required (printf "secret.keys: %s is not one of %s" . (keys $variables | sortAlpha | join ", ")) (get $variables .) }}
   value: /etc/breachwatch/secret/{{ . }}
 {{- end }}
 {{- end -}}

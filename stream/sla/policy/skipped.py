@@ -1,7 +1,10 @@
-"""Renames that a deployment made, taken back: another deployment has taken the place of it.
+"""Renames by deployments that a ticket does not meet, although they lie between the one that judged it and the next one.
 
-A ticket whose older events are not kept cannot be folded again without the deployment that gave way. It goes from that
-deployment to the one that took its place, and what has its new name has its former name again.
+A ticket whose older events are not kept cannot be folded again from before them. Where the timeline has become another there,
+the ticket goes from the deployment that judged it to the one in force after these events, in one step:
+
+1. A deployment that gave way is undone: what has a name that it gave has its former name again.
+2. A deployment that took its place, and is not in force any more, is done: what it renamed has its new name.
 """
 
 from __future__ import annotations
@@ -10,6 +13,9 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+
+_NONE: Final[dict[str, str]] = {}
 
 
 class Renames(NamedTuple):
@@ -25,30 +31,42 @@ class Renames(NamedTuple):
     """Policy and ladder to old and new names."""
 
 
-class Undone:
-    """The names that things had before some deployments. A name that none of these gave stays as it is."""
+class Skipped:
+    """The names that things have after some deployments are undone and others are done.
 
-    __slots__ = ("_former",)
+    A name that none of these gave or took stays as it is.
+    """
 
-    def __init__(self, renames: Sequence[Renames]) -> None:
-        """``renames``: of each deployment, the newest first."""
-        self._former: Final = [_Former(one) for one in renames]
+    __slots__ = ("_done", "_former")
+
+    def __init__(self, undone: Sequence[Renames], done: Sequence[Renames]) -> None:
+        """``undone``: of each deployment, the newest first. ``done``: of each deployment, the oldest first."""
+        self._former: Final = [_Former(one) for one in undone]
+        self._done: Final = done
 
     def policy(self, name: str) -> str:
         for former in self._former:
             name = former.policies.get(name, name)
+        for renames in self._done:
+            name = renames.policies.get(name, name)
         return name
 
     def commitment(self, policy: str, name: str) -> str:
         for former in self._former:
             name = former.commitments.get((policy, name), name)
             policy = former.policies.get(policy, policy)
+        for renames in self._done:
+            policy = renames.policies.get(policy, policy)
+            name = renames.commitments.get((policy, name), name)
         return name
 
     def ladder(self, policy: str, name: str) -> str:
         for former in self._former:
             name = former.ladders.get((policy, name), name)
             policy = former.policies.get(policy, policy)
+        for renames in self._done:
+            policy = renames.policies.get(policy, policy)
+            name = renames.ladders.get((policy, name), name)
         return name
 
     def level(self, policy: str, ladder: str, name: str) -> str:
@@ -56,6 +74,10 @@ class Undone:
             name = former.levels.get((policy, ladder, name), name)
             ladder = former.ladders.get((policy, ladder), ladder)
             policy = former.policies.get(policy, policy)
+        for renames in self._done:
+            policy = renames.policies.get(policy, policy)
+            ladder = renames.ladders.get((policy, ladder), ladder)
+            name = renames.levels.get((policy, ladder), _NONE).get(name, name)
         return name
 
 
