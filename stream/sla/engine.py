@@ -21,7 +21,7 @@ from mypy_extensions import mypyc_attr
 
 from stream.sla.correction import Correction, difference, named, revealed
 from stream.sla.effects import TIMER, Reason, deployment_cause
-from stream.sla.erasure import deletion, erased, is_erased, without_fields
+from stream.sla.erasure import ERASED, deletion, erased, is_erased, without_fields
 from stream.sla.event_order import follows
 from stream.sla.events import ERASURE
 from stream.sla.policy.timeline import NEVER, SINCE_EVER, Deployments
@@ -143,8 +143,13 @@ class Engine:
 
     def kept(self, event: Event) -> Event:
         """The event with as much of its fields as is kept."""
-        timeline = self.deployments.timeline
-        return bounded_event(kept_event(event, self._keep, timeline.kept(event.at)), timeline.read)
+        timeline, keep = self.deployments.timeline, self._keep
+        if keep is not None:
+            for name in event.fields:
+                if name not in keep:
+                    event = kept_event(event, keep, timeline.kept(event.at))
+                    break
+        return bounded_event(event, timeline.read)
 
     def apply(self, state: State | None, ticket: str, event: Event, now: int, arrived: int = 0) -> Step:
         """Transition one event into a ticket; ``None`` for a ticket without any event before.
@@ -160,7 +165,7 @@ class Engine:
             event = self.kept(event)
         if state is None:
             state = State(new_ticket(ticket, self.deployments.timeline))
-        elif is_erased(state.head):
+        elif state.head.ended_by == ERASED:
             return Step(state, (), Outcome.ERASED)
         elif (repetition := self._repetition(state, event)) is not None:
             return Step(state, (), repetition)

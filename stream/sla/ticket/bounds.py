@@ -61,21 +61,13 @@ _FEW: Final = 24
 """Fields of a ticket that is not looked at any closer."""
 
 
-def kept_event(event: Event, keep: frozenset[str] | None, read: frozenset[str]) -> Event:
-    """The event with those of its fields that are kept; most events as they are.
+def kept_event(event: Event, keep: frozenset[str], read: frozenset[str]) -> Event:
+    """The event with those of its fields that are kept.
 
-    ``keep``: fields that are kept whatever policies read; ``None``: all are. ``read``: fields that policies read at the instant
-    of the event.
+    ``keep``: fields that are kept whatever policies read. ``read``: fields that policies read at the instant of the event.
     """
-    if keep is None:
-        return event
-    for name in event.fields:
-        if name not in keep and name not in read:
-            break
-    else:
-        return event
     kept = {name: value for name, value in event.fields.items() if name in keep or name in read}
-    return msgspec.structs.replace(event, fields=kept)
+    return event if len(kept) == len(event.fields) else msgspec.structs.replace(event, fields=kept)
 
 
 def bounded_event(event: Event, read: frozenset[str]) -> Event:
