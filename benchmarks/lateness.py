@@ -147,7 +147,7 @@ async def measure(broker: str, folder: Path, chosen: Any) -> None:
     dues = range(first, last, SECOND // BREACHES)
     numbered = enumerate(dues, 8_000_000)
     chats = ((key_of(n), codec.encode(waiting_for_chat(engine, n, due, now))) for n, due in numbered)
-    table = await fill(broker, topics.changelog, chosen.tickets, now, chats)
+    table = await fill(broker, topics, chosen.tickets, now, chats)
     print(f"{table.tickets:,} open tickets of {table.state_bytes:.0f} bytes and {len(dues):,} chats", flush=True)
     with Worker(broker, topics, folder, entry=(TIMED,)) as worker:
         await asyncio.to_thread(until, worker.is_live, "the worker is live", 0.5)

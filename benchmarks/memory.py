@@ -45,7 +45,7 @@ def resident(broker: str, folder: Path, tickets: int) -> tuple[int, float]:
     """Bytes that a worker with so many open tickets occupies, and the mean size of a state."""
     topics = Topics(f"bench-{tickets}", f"{tickets}.")
     asyncio.run(create(broker, topics, partitions=PARTITIONS))
-    table = asyncio.run(fill(broker, topics.changelog, tickets, wall()))
+    table = asyncio.run(fill(broker, topics, tickets, wall()))
     with Worker(broker, topics, folder) as worker:
         until(worker.is_live, "the worker is live", 0.3)
         time.sleep(3)  # what it needs at its start only is let go by then

@@ -51,7 +51,7 @@ async def measure(broker: str, folder: Path, chosen: Any) -> None:
     topics = Topics("bench")
     await create(broker, topics, partitions=PARTITIONS)
     began = time.perf_counter()
-    table = await fill(broker, topics.changelog, chosen.tickets, wall())
+    table = await fill(broker, topics, chosen.tickets, wall())
     took = time.perf_counter() - began
     print(f"{table.tickets:,} open tickets, a state has {table.state_bytes:.0f} bytes; put there in {took:.0f} s", flush=True)
     times, cpus, pauses = [], [], []

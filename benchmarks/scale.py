@@ -1,10 +1,10 @@
 """What 10, 100 and 1,000 workers cost, without that many machines: the assignor, the group's record, and the lists of tickets.
 
-    python benchmarks/scale.py [--workers 10 100 1000] [--partitions-each 2]
+    python benchmarks/scale.py [--workers 10 100 1000] [--partitions-each 2] [--restarts 5]
 
 The assignment is that of a worker, by its own assignor, with as many members as there are workers. Each member keeps what it
 was assigned, as real ones do, for the next round: a worker leaves and comes back, one joins, and each is restarted after the
-other (ten of them, if there are more). *Moved* are the partitions whose owner is another one than before.
+other (``--restarts`` of them). *Moved* are the partitions whose owner is another one than before.
 
 *The group's record* is what the broker stores of the group after each rebalance, in one record: the subscription and the
 assignment of every member. A broker refuses it beyond ``max.message.bytes`` of the topic of the offsets, by default 1 MiB.
@@ -38,7 +38,6 @@ from stream.runtime.settings_sources import load as load_settings
 from stream.runtime.suspension import SuspensionDetector
 from stream.sla.engine import Engine
 
-_RESTARTS: Final = 10
 _LIMIT: Final = 1_048_588
 """``max.message.bytes`` of a topic by default."""
 
@@ -48,7 +47,7 @@ class Member(Assignor):
 
     def __init__(self, app: App, number: int) -> None:
         super().__init__(app)
-        self.name = f"breachwatch-{number:06d}-00000000-0000-4000-8000-{number:012d}"
+        self.member_id = f"breachwatch-{number:06d}-00000000-0000-4000-8000-{number:012d}"
         self.url = f"http://10.{number >> 16}.{number >> 8 & 255}.{number & 255}:9300"
         self.partitions: frozenset[int] = frozenset()
 
@@ -77,7 +76,7 @@ class Group:
 
     def rebalance(self) -> int:
         """Returns how many partitions have another owner than before."""
-        joined = {member.name: member.joins() for member in self.members}
+        joined = {member.member_id: member.joins() for member in self.members}
         leader = self.members[0]
         began = time.process_time()
         assigned = leader.assign(ClusterMetadata(), joined)
@@ -86,9 +85,9 @@ class Group:
         self.bytes_assigned = sum(len(one.encode()) for one in assigned.values())
         for member in self.members:
             began = time.process_time()
-            member.gets(assigned[member.name])
+            member.gets(assigned[member.member_id])
             self.member_seconds = time.process_time() - began
-        before, self._owners = self._owners, {number: one.name for one in self.members for number in one.partitions}
+        before, self._owners = self._owners, {number: one.member_id for one in self.members for number in one.partitions}
         assert len(self._owners) == self.partitions
         return sum(before.get(number, owner) != owner for number, owner in self._owners.items())
 
@@ -104,7 +103,7 @@ def app_of(partitions: int) -> App:
     return App(settings, metrics, Engine(policies), Clock(metrics.clock_stepped), SuspensionDetector(4))
 
 
-def assignments(workers: int, partitions: int) -> None:
+def assignments(workers: int, partitions: int, restarts: int) -> None:
     group = Group(app_of(partitions), workers, partitions)
     group.rebalance()
     print(f"\n{workers} workers, {partitions} partitions: {group.sizes()} each")
@@ -121,13 +120,13 @@ def assignments(workers: int, partitions: int) -> None:
     join = f"{group.rebalance()} of which it gets {len(group.members[-1].partitions)}"
     print(f"  moved: nothing changed {again}; one leaves {leave}; one joins {join}")
     moved = its = 0
-    for number in range(min(_RESTARTS, workers)):
+    for number in range(min(restarts, workers)):
         gone = group.members.pop(number)
         its += len(gone.partitions)
         moved += group.rebalance()
         group.members.insert(number, Member(group.app, workers + 1 + number))
         moved += group.rebalance()
-    print(f"  rolling restart of {min(_RESTARTS, workers)}: {moved} moves; there and back again would be {2 * its}")
+    print(f"  rolling restart of {min(restarts, workers)}: {moved} moves; there and back again would be {2 * its}")
 
 
 class Neighbourhood:
@@ -192,11 +191,12 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--workers", type=int, nargs="+", default=[10, 100, 1_000])
     options.add_argument("--partitions-each", type=int, default=2)
+    options.add_argument("--restarts", type=int, default=5)
     options.add_argument("--rows", type=int, nargs="+", default=[10, 500])
     chosen = options.parse_args()
     print(machine())
     for workers in chosen.workers:
-        assignments(workers, min(workers * chosen.partitions_each, 4_096))
+        assignments(workers, min(workers * chosen.partitions_each, 4_096), chosen.restarts)
         for rows in chosen.rows:
             lists(workers, rows)
 

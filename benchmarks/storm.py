@@ -108,7 +108,7 @@ async def measure(broker: str, folder: Path, chosen: Any) -> None:
     due = now + AHEAD * SECOND + chosen.deadlines * 300
     state = codec.encode(waiting_for_chat(batoi(), 0, due, now))
     tickets = ((key_of(n), state.replace(b"0000000", b"%07d" % n)) for n in range(1, chosen.deadlines + 1))
-    await fill(broker, topics.changelog, 0, now, tickets)
+    await fill(broker, topics, 0, now, tickets)
     with Worker(broker, topics, folder) as worker:
         await asyncio.to_thread(until, worker.is_live, "the worker is live", 0.2)
         if wall() > due - 3 * SECOND:

@@ -17,8 +17,9 @@ from lab import PARTITIONS, WORKERS, on_cores, partition_of
 from lives import HOUR, MINUTE, life
 
 from stream.language.policies import load, shipped
+from stream.runtime.kafka.policy_log import PolicyLog, deploy_first
 from stream.runtime.kafka.transport import Record, submit
-from stream.runtime.recovery.checkpoint import CHECKPOINT_KEY, Checkpoint
+from stream.runtime.recovery.checkpoint import CHECKPOINT_KEY, Checkpoint, encode_checkpoint
 from stream.sla.codec import codec
 from stream.sla.engine import Engine
 from stream.sla.events import Event
@@ -26,6 +27,7 @@ from stream.sla.events import Event
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from stream.runtime.kafka.topics import Topics
     from stream.sla.policy.conditions import Fields
     from stream.sla.ticket.state import State
 
@@ -103,10 +105,12 @@ def waiting_for_chat(engine: Engine, number: int, due: int, now: int) -> State:
     return lived(engine, ticket, [created], now)
 
 
-async def fill(broker: str, changelog: str, tickets: int, now: int, special: Iterable[tuple[bytes, bytes]] = ()) -> Table:
-    """Put so many open tickets into a changelog topic, and after them the ``special`` ones (key, state)."""
+async def fill(broker: str, topics: Topics, tickets: int, now: int, special: Iterable[tuple[bytes, bytes]] = ()) -> Table:
+    """Deploy the policy, and put so many open tickets into the changelog, and after them the ``special`` ones (key, state)."""
     with on_cores(WORKERS):  # nobody works yet
-        return await _fill(broker, changelog, tickets, now, special)
+        policy_log = PolicyLog({"bootstrap_servers": broker}, topics)
+        await deploy_first(policy_log, await policy_log.read(), batoi().policies, now)
+        return await _fill(broker, topics.changelog, tickets, now, special)
 
 
 async def _fill(broker: str, changelog: str, tickets: int, now: int, special: Iterable[tuple[bytes, bytes]]) -> Table:
@@ -123,7 +127,7 @@ async def _fill(broker: str, changelog: str, tickets: int, now: int, special: It
         rest: list[list[Record]] = [[] for _ in range(PARTITIONS)]
         for key, state in special:
             rest[partition_of(key)].append(Record(key, state, _HEADERS))
-        checkpoint = Record(CHECKPOINT_KEY, msgspec.json.encode(Checkpoint(now)), _HEADERS)
+        checkpoint = Record(CHECKPOINT_KEY, encode_checkpoint(Checkpoint(now)), _HEADERS)
         for partition, records in enumerate(rest):
             for delivery, _ in await submit(producer, changelog, partition, [*records, checkpoint]):
                 await delivery

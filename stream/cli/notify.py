@@ -40,7 +40,7 @@ _WRONG: Final = 2
 _BUG: Final = 70
 """Exit status after an unforeseen error, as that of a worker."""
 _PAUSE: Final = 2.0
-"""Seconds before Kafka is asked again."""
+"""Seconds until the next attempt to reach Kafka."""
 _END: Final = "end"
 _LOGGER: Final = logging.getLogger("stream.notify")
 

@@ -99,7 +99,7 @@ def command(
     Without --follow it reads everything since --since, and writes JSON lines in the order of their times, for breachwatch
     replay. With --to-topic it publishes them as history. Without --since, --to-topic goes on where the feed was left.
 
-    With --follow it asks the helpdesk again and again, publishes what has changed, and keeps on the topic feed-state how far it
+    With --follow it polls the helpdesk, publishes what has changed, and keeps on the topic feed-state how far it
     has come. Only one process can follow a feed: a second one takes over from the first.
 
     The exit status is 1 if something could not be read or is not mapped, and 2 if settings or the mapping are wrong.

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def condition_words(condition: Condition) -> str:
-    """A condition as one would say it; parentheses stand only where they are needed."""
+    """A condition in words; parentheses stand only where they are needed."""
     match condition:
         case Always():
             return "always"

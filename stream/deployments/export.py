@@ -70,7 +70,7 @@ def read_export_records(path: Path) -> list[bytes]:
     """The records of an export as they are to be appended to an empty topic, so that each deployment keeps its number.
 
     Where the log had void records there are void ones again. Each valid one keeps the instant of its append: checkpoints of
-    partitions tell logs apart by it. Raises ExportError, OSError.
+    partitions distinguish logs by it. Raises ExportError, OSError.
     """
     values: dict[int, bytes] = {}
     with open_lines(path) as lines:

@@ -85,7 +85,7 @@ class Impact(msgspec.Struct, frozen=True):
     """What a deployment would do to some tickets. Impacts of several workers add up."""
 
     open: int = 0
-    """Tickets that were asked and have not ended."""
+    """Tickets that were examined and have not ended."""
     affected: int = 0
     """Tickets with any effect."""
     unbuilt: int = 0

@@ -49,7 +49,7 @@ class Reason(StrEnum):
     UNREADABLE = "unreadable"
     """Its bytes are not a record. Void for everybody, and somebody should find out who wrote it."""
     NEWER_FORM = "newer_form"
-    """A newer release wrote it. The caller must stop: only that release can tell what is in force."""
+    """A newer release wrote it. The caller must stop: only that release knows what is in force."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,7 @@ class Void:
 
 
 class NothingToUndoError(ValueError):
-    """There is no deployment that one record could undo; the text says why."""
+    """There is no deployment that one record could undo; the text gives the reason."""
 
 
 class Log:

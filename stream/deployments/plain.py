@@ -5,7 +5,7 @@ new field with a default changes neither the form nor the fingerprint of a set t
 here. The names of the classes in ``_CLASSES``, of their fields and of enum members, and the defaults, are the form:
 whoever changes one of them must make the decoder accept the old form, or raise ``snapshot.FORM``.
 
-Annotations are no help when reading, because compiled modules do not keep them. The structure is checked, types are not.
+Annotations do not help when reading, because compiled modules do not keep them. The structure is checked, types are not.
 """
 
 from __future__ import annotations

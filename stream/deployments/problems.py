@@ -202,11 +202,11 @@ def _past(step: Step) -> Iterator[Problem]:
             yield Problem(Code.PAST_HOURS_CHANGED, Place(calendar=name), str(past[0]), str(past[-1]))
 
 
-# Which policy is asked.
+# Which policy comes first.
 
 
 def _takeovers(step: Step) -> Iterator[Problem]:
-    """Policies that now stand before others that were asked before them, and take tickets of theirs that are open."""
+    """Policies that now come before others that came before them, and take tickets of theirs that are open."""
     former = {new.name: old.position for old, new in step.policies.kept}
     likely = {new.name for _, new in step.policies.equal(lambda versions: policy_content(versions.latest))}
     ordered = sorted((*(new for _, new in step.policies.kept), *step.policies.added), key=lambda versions: versions.position)

@@ -19,7 +19,7 @@ class Versions:
     was: str
     """The former name that one of the versions states; empty: none does."""
     position: int
-    """The place of the policy in the order in which policies are asked."""
+    """The place of the policy in the order of evaluation."""
     by_number: Mapping[int, Policy]
     """In the order of their numbers."""
 
@@ -33,7 +33,7 @@ class Versions:
 
 
 def versions_of(policies: Iterable[Policy]) -> list[Versions]:
-    """The policies of a set, in the order in which they are asked."""
+    """The policies of a set, in the order of evaluation."""
     found: dict[str, dict[int, Policy]] = {}
     for policy in policies:
         found.setdefault(policy.name, {})[policy.version] = policy

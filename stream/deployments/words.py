@@ -40,7 +40,7 @@ _PROBLEMS: Final = {
     Code.FIELDS_NOT_KEPT: "reads {after}, which no policy read before: it is kept only of events from the deployment on, so "
     "open tickets are judged without it, unless setting keep_fields names it",
     Code.CONDITIONS_CHANGED: "open clocks start, pause and stop by other conditions from the deployment on",
-    Code.TAKES_OVER_TICKETS: "the policy is asked before {after} now, and open tickets that it applies to get its commitments",
+    Code.TAKES_OVER_TICKETS: "the policy comes before {after} now, and open tickets that it applies to get its commitments",
     Code.DAY_CHANGED: "a working day changes from {before} to {after}: targets and warnings in `bd` change with it",
     Code.PAST_HOURS_CHANGED: "hours before the deployment change, from {before} to {after}: time that open clocks have used "
     "is measured anew; write `versions` with `since` to change the hours from a date on",

@@ -34,7 +34,7 @@ _START_SECONDS: Final = 90
 _STOP_SECONDS: Final = 20
 _TAIL_LINES: Final = 15
 _METADATA: Final = 3
-"""The API key of Kafka's metadata request, which asks for the brokers of the cluster."""
+"""The API key of Kafka's metadata request, which requests the brokers of the cluster."""
 
 
 class Broker:

@@ -91,7 +91,7 @@ def parse(text: str) -> Node:
 
 
 def _with_headers_in_lower_case(text: str) -> str:
-    """``header.X-Event-Id`` as ``header."x-event-id"``: header names have no case, and a hyphen is no part of a plain key."""
+    """``header.X-Event-Id`` as ``header."x-event-id"``: header names have no case, and a plain key has no hyphen."""
     parts: list[str] = []
     end = 0
     for quoted in _STRING.finditer(text):

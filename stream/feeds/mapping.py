@@ -31,16 +31,17 @@ _SHIPPED: Final = Path(str(resources.files("stream.feeds"))) / "mappings"
 _SUFFIXES: Final = (".yaml", ".yml")
 _KEYS: Final = (
     "extends", "title", "source", "delivery", "signature", "tables", "common", "fields", "events", "otherwise",
+    "batch",
 )  # fmt: skip
 
 
 class Delivery(StrEnum):
-    """How a helpdesk hands over its payloads."""
+    """How the payloads of a helpdesk arrive."""
 
     PUSH = "push"
     """It sends them to the gateway."""
     PULL = "pull"
-    """They are asked of its API."""
+    """They are pulled from its API."""
 
 
 class Otherwise(StrEnum):
@@ -70,6 +71,8 @@ class FeedMapping:
     fields: Mapping[str, Value]
     """Ticket fields that a payload shows as they are when it is made: of an event of their own."""
     otherwise: Otherwise
+    batch: bool
+    """A payload is a list whose elements have nothing to do with each other: the gateway rejects only those that do not fit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,8 +189,8 @@ def _combine(layers: list[_Layer], tables: Tables) -> FeedMapping:
         if "events" in layer.data:
             rules += read_rules(layer.node("events"), tables, Common(keys, frozenset(fields)))
         fields = {**found, **fields}
-    source, title, delivery, signature, otherwise = (
-        _top(layers, key) for key in ("source", "title", "delivery", "signature", "otherwise")
+    source, title, delivery, signature, otherwise, batch = (
+        _top(layers, key) for key in ("source", "title", "delivery", "signature", "otherwise", "batch")
     )
     return FeedMapping(
         name=own.path.stem,
@@ -199,6 +202,7 @@ def _combine(layers: list[_Layer], tables: Tables) -> FeedMapping:
         rules=tuple(rules),
         fields=fields,
         otherwise=read_word(Otherwise)(otherwise.data, otherwise.report) or Otherwise.SKIP if otherwise else Otherwise.SKIP,
+        batch=_yes_no(batch) if batch else False,
     )
 
 
@@ -226,6 +230,12 @@ def _text(node: Node, longest: int) -> str:
         return node.data
     node.error(f"must be text of 1 to {longest} characters without braces, not {shown(node.data)}")
     return ""
+
+
+def _yes_no(node: Node) -> bool:
+    if not isinstance(node.data, bool):
+        node.error(f"must be true or false, not {shown(node.data)}")
+    return node.data is True
 
 
 def _delivery(node: Node) -> tuple[Delivery, ...]:

@@ -2,12 +2,18 @@
 
 Dotted paths, comparisons and ``&&``, ``||``, ``!`` become closures, ten times as fast as the interpreter of ``jmespath``. The
 interpreter evaluates every other part. An expression means the same either way.
+
+The steps of the interpreter are bounded (``bounded``), because an expression can take time that grows with a power of the
+length of the payload.
 """
 
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from math import inf
+from threading import local
 from typing import TYPE_CHECKING, Any, Final
 
 from jmespath.exceptions import JMESPathError
@@ -22,11 +28,50 @@ Scope = dict[str, Any]
 """The keys of the payload, and the names of ``expression.NAMES``."""
 Get = Callable[[Any], Any]
 
-_interpreter: Final = TreeInterpreter(Options(custom_functions=Functions()))
+MAX_STEPS: Final = 3_000_000
+"""Steps of the interpreter for one payload: some two seconds."""
 
 
 class EvaluationError(Exception):
-    """The payload has a value of a type that the expression cannot use."""
+    """The payload has a value of a type that the expression cannot use, or the expressions take too many steps."""
+
+
+class _Interpreter(TreeInterpreter):  # type: ignore[misc]  # jmespath has no types
+    def __init__(self) -> None:
+        super().__init__(Options(custom_functions=Functions()))
+        self.left: float = inf
+        """How many steps it may still take."""
+        self._methods: Final[dict[str, Any]] = {}
+
+    def visit(self, node: Node, *arguments: Any) -> Any:
+        """As ``jmespath``'s, without a call of it: it is called for each node and element."""
+        self.left -= 1
+        if self.left < 0:
+            raise EvaluationError(f"the expressions of the mapping take more than {MAX_STEPS:,} steps for this payload")
+        kind = node["type"]
+        method = self._methods.get(kind)
+        if method is None:
+            method = self._methods[kind] = getattr(self, f"visit_{kind}")
+        return method(node, *arguments)
+
+
+class _OfThread(local):
+    def __init__(self) -> None:
+        self.interpreter: Final = _Interpreter()
+
+
+_of_thread: Final = _OfThread()
+
+
+@contextmanager
+def bounded() -> Iterator[None]:
+    """Within it, expressions raise ``EvaluationError`` once they have taken more than ``MAX_STEPS`` together."""
+    interpreter = _of_thread.interpreter
+    interpreter.left = MAX_STEPS
+    try:
+        yield
+    finally:
+        interpreter.left = inf
 
 
 def compile_path(text: str) -> Get:
@@ -179,7 +224,7 @@ def _is_true(value: Any) -> bool:
 def _interpreted(node: Node) -> Get:
     def interpreted(value: Any) -> Any:
         try:
-            return _interpreter.visit(node, value)
+            return _of_thread.interpreter.visit(node, value)
         except (JMESPathError, ArithmeticError, TypeError, ValueError) as error:
             raise EvaluationError(str(error)) from error
 

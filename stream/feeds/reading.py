@@ -14,6 +14,7 @@ import msgspec
 
 from stream.feeds.event import EVENT_PATH, compute, compute_fields, unfit
 from stream.feeds.mapping import Otherwise
+from stream.feeds.path import bounded
 from stream.feeds.place import UnfitError
 from stream.feeds.scalar import described
 from stream.wire.decode import Rejected
@@ -88,7 +89,8 @@ def read(mapping: FeedMapping, payload: object, headers: Mapping[str, str], rece
     Names of ``headers`` are matched without case.
     """
     try:
-        return _read(mapping, payload, headers, received)
+        with bounded():
+            return _read(mapping, payload, headers, received)
     except UnfitError as error:
         return Reading(unmapped=Unmapped(error.reason, error.place.line, error.path, error.place.file))
     except RecursionError:

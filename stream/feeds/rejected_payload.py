@@ -28,7 +28,7 @@ _SECRET: Final = re.compile(
     r"sign|hub-sig|token|secret|auth|key|cookie|passw|pwd|credential|session|bearer|jwt|hmac|forwarded"
     r"|(client|real|cluster|connecting)-?ip|user-?ip|remote-user|email|(original|rewrite|request)-(ur[il]|path)"
 )
-"""Proxies put the address that was asked for into headers, and its last part may be the token of the feed."""
+"""Proxies put the requested address into headers, and its last part may be the token of the feed."""
 
 
 class RejectedPayload(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="rejected", tag_field="kind"):

@@ -1,4 +1,4 @@
-"""Answers the questions that senders ask before they send payloads, to find out whether an address is theirs to use.
+"""Answers the requests by which senders verify, before they send payloads, that they may use an address.
 
 - CloudEvents web-hooks (Azure Event Grid): ``OPTIONS`` with ``WebHook-Request-Origin``; the answer allows the origin.
   Source: CloudEvents, HTTP 1.1 Web Hooks for Event Delivery, section 4.

@@ -7,15 +7,18 @@ A request goes through these steps, and the first one that fails answers it:
 3. It is JSON in UTF-8 that is not compressed: 415.
 4. It is signed with a secret of the feed, over the raw bytes: 401.
 5. It can be read, and the mapping covers it. If not, it is a dead letter, and the answer is that to a good one: the sender can
-   do nothing about it, and an error would only let it give up.
+   do nothing about it, and an error would only let it give up. Of a batch, only the elements that do not fit are a dead letter.
 6. All of its events, or the dead letter, are in Kafka within a bounded time: 503 otherwise. A part of them may be in Kafka
    then; the repetition does no harm, because events with known ids change nothing.
 """
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from http import HTTPStatus
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
@@ -29,7 +32,8 @@ from stream.gateway.challenge import answer_to_challenge
 from stream.gateway.media_type import unsupported
 from stream.gateway.outbox import Outgoing
 from stream.gateway.outcomes import Entry, Outcome
-from stream.gateway.payload import read_payload, records_of
+from stream.gateway.payload import read_by_parts, records_of
+from stream.gateway.refusal_log import RefusalLog
 from stream.observe.pages.site import Answer
 
 if TYPE_CHECKING:
@@ -37,6 +41,7 @@ if TYPE_CHECKING:
 
     from stream.feeds.reading import Unmapped
     from stream.gateway.feed import Feed, Received
+    from stream.gateway.payload import Part
     from stream.gateway.recorder import Recorder
     from stream.runtime.kafka.topics import Topics
 
@@ -46,6 +51,10 @@ PREFIX: Final = "/feeds/"
 RETRY_AFTER: Final = "5"
 _JSON: Final = "application/json"
 _CLOSE: Final = (("Connection", "close"),)
+_LARGE: Final = 65_536
+"""Bytes from which on a payload is read beside the event loop: its elements may take a quarter of a second."""
+_LONGEST_WAIT: Final = 1.5
+"""Seconds until a large payload must have been read: one is read at a time."""
 _TOKEN: Final = "token"  # noqa: S105  the name of a scheme
 
 
@@ -87,6 +96,8 @@ class Gateway:
         self._recorder: Final = recorder
         self._public_url: Final = public_url
         self._clock: Final = clock
+        self._reader: Final = ThreadPoolExecutor(1, "payload")
+        self._log: Final = RefusalLog()
 
     def early(self, request: Received, length: int | None) -> Answer | None:
         """The answer to a request whose body, of ``length`` bytes or an unknown number, need not be read; ``None``: read it."""
@@ -134,37 +145,50 @@ class Gateway:
         if feed.scheme is not None:
             signed = SignedRequest(request.body, request.headers, request.method, self._uri(request))
             if (reason := verify(feed.scheme, signed, feed.secrets, now)) is not None:
+                self._log.unauthentic(feed.name, reason)
                 return _Result(Outcome.UNAUTHENTIC, HTTPStatus.UNAUTHORIZED, detail=reason)
         request = request._replace(headers=_readable(request.headers))
         self._recorder.received(feed.name, now)
-        reading, reason = read_payload(feed.mapping, request.body, request.headers, now)
-        if reading.unmapped is not None:
-            return await self._reject(feed, request, reading.unmapped, reason, now)
-        if not reading.events:
+        try:
+            part = await self._read(feed, request, now)
+        except TimeoutError:
+            return _unavailable("large payloads come faster than they can be read")
+        reading = part.reading
+        if reading.unmapped is None and not reading.events:
             return _Result(Outcome.SKIPPED, HTTPStatus.OK, detail=reading.skipped or "")
         records = records_of(reading, self._topics.events)
+        count = len(records)
+        if reading.unmapped is not None:
+            records.append(self._dead_letter(feed, request, part, reading.unmapped, now))
         if not await self._writer.deliver(records):
             return _unavailable("Kafka did not acknowledge in time")
         self._recorder.events(feed.name, [event.value for event in reading.events], now)
-        return _Result(Outcome.ACCEPTED, HTTPStatus.OK, len(records))
+        if reading.unmapped is None:
+            return _Result(Outcome.ACCEPTED, HTTPStatus.OK, count)
+        self._recorder.rejected(feed.name, part.reason)
+        self._log.unmapped(feed.name, part.reason, reading.unmapped)
+        return _Result(Outcome.UNMAPPED, HTTPStatus.OK, count, detail=shortened(str(reading.unmapped)))
 
-    async def _reject(self, feed: Feed, request: Received, why: Unmapped, reason: str, now: int) -> _Result:
-        """Write a payload to the topic of dead letters."""
+    async def _read(self, feed: Feed, request: Received, now: int) -> Part:
+        """Raises TimeoutError."""
+        if len(request.body) <= _LARGE:
+            return read_by_parts(feed.mapping, request.body, request.headers, now)
+        reading = partial(read_by_parts, feed.mapping, request.body, request.headers, now)
+        async with asyncio.timeout(_LONGEST_WAIT):
+            return await asyncio.get_running_loop().run_in_executor(self._reader, reading)
+
+    def _dead_letter(self, feed: Feed, request: Received, part: Part, why: Unmapped, now: int) -> Outgoing:
         letter = RejectedPayload(
             feed=feed.name,
-            reason=reason,
+            reason=part.reason,
             message=shortened(str(why.reason)),
             line=why.line,
             path=shortened(why.path),
             received=now,
             headers=kept_headers(request.headers, [feed.scheme.header] if feed.scheme else []),
-            body=request.body,
+            body=part.body,
         )
-        record = Outgoing(self._topics.feed_rejected, feed.name.encode(), encode_record(letter))
-        if not await self._writer.deliver([record]):
-            return _unavailable("Kafka did not acknowledge the dead letter in time")
-        self._recorder.rejected(feed.name, reason)
-        return _Result(Outcome.UNMAPPED, HTTPStatus.OK, detail=shortened(str(why)))
+        return Outgoing(self._topics.feed_rejected, feed.name.encode(), encode_record(letter))
 
     def _feed_of(self, request: Received) -> Feed | None:
         """The feed of an address ``/feeds/NAME`` or, if its scheme is a token, ``/feeds/NAME/TOKEN``."""

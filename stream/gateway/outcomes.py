@@ -50,7 +50,7 @@ class Entry(NamedTuple):
     """Bytes of the body."""
     events: int
     detail: str
-    """The reason, for people; empty where the outcome says it all."""
+    """The reason, for people; empty where the outcome is the whole reason."""
     micros: int
     """How long the answer took once the body was there."""
 

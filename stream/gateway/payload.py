@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import orjson
 
-from stream.feeds.reading import Reading, Unmapped, read
+from stream.feeds.reading import MAX_ELEMENTS, Reading, Unmapped, read
 from stream.gateway.contract import read_events
 from stream.gateway.outbox import Outgoing
 
@@ -28,6 +28,34 @@ def read_payload(mapping: FeedMapping | None, body: bytes, headers: Mapping[str,
     except orjson.JSONDecodeError as error:
         return Reading((), None, Unmapped(f"the payload is not JSON: {error}", 0, "")), "undecodable"
     return read(mapping, payload, headers, received), "unmapped"
+
+
+class Part(NamedTuple):
+    """The part of a payload that becomes a dead letter."""
+
+    reading: Reading
+    """The events of the other part, and why this one is unmapped."""
+    reason: str
+    body: bytes
+
+
+def read_by_parts(mapping: FeedMapping | None, body: bytes, headers: Mapping[str, str], received: int) -> Part:
+    """As ``read_payload``. Of a batch (``FeedMapping.batch``), only the elements that are unmapped are left out.
+
+    If no part is a dead letter, ``reading.unmapped`` is ``None``.
+    """
+    reading, reason = read_payload(mapping, body, headers, received)
+    if reading.unmapped is None or mapping is None or not mapping.batch or reason != "unmapped":
+        return Part(reading, reason, body)
+    elements = orjson.loads(body)
+    if not isinstance(elements, list) or not 1 < len(elements) <= MAX_ELEMENTS:
+        return Part(reading, reason, body)
+    readings = [read(mapping, [element], headers, received) for element in elements]
+    rest = [element for element, one in zip(elements, readings, strict=True) if one.unmapped is not None]
+    if not rest:  # only together do they not fit
+        return Part(reading, reason, body)
+    events = tuple(dict.fromkeys(event for one in readings for event in one.events))
+    return Part(Reading(events, None, reading.unmapped), reason, orjson.dumps(rest))
 
 
 def records_of(reading: Reading, topic: str) -> list[Outgoing]:

@@ -66,7 +66,7 @@ class GatewaySettings:
         read.some_names,
         "",
         "Names, separated by commas, under which browsers reach the page, besides IP addresses and localhost; * allows every "
-        "name. Only asked where there is no token.",
+        "name. Only checked where there is no token.",
     )
     token: str = setting(
         read.token, "", "Bearer token or password that the page and /metrics require. Without it they are open to everybody."

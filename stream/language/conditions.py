@@ -39,7 +39,7 @@ WORDS: Final[Mapping[str, Condition]] = {
     # Many helpdesks close a ticket without ever calling it solved; a promise kept until "solved" is kept then too.
     "solved": SOLVED,
 }
-"""What a single word says where a condition is wanted."""
+"""The meaning of a single word where a condition is wanted."""
 
 _ACCEPTERS: Final = frozenset({"customer", "manager"})
 _OF_EVENTS: Final = ("event", "actor", "public", "role", "changed")
@@ -91,7 +91,7 @@ def _read(data: object, report: Report, asked: Asked) -> Condition | None:
 
 def _mapping(data: Mapping[str, object], report: Report, asked: Asked) -> Condition | None:
     if not data:
-        report((), "an empty condition says nothing; write `always`")
+        report((), "an empty condition is ambiguous; write `always`")
         return None
     parts: list[Condition | None] = []
     if {"event", "actor", "public", "role"} & data.keys() and asked is Asked.EVENT:

@@ -92,7 +92,7 @@ def _own_row(entry: Mapping[str, object], report: Report, policy: str, name: str
     parts = {key: entry[key] for key in CLOCK_PARTS if key in entry}
     if "on" in entry:
         for key in parts:
-            report((key,), "the ladder stands on a commitment (`on`), which says when its stopwatch starts and stops")
+            report((key,), "the ladder stands on a commitment (`on`), which determines when its stopwatch starts and stops")
         return None
     if not parts:
         report((), "must stand on something: `on: <commitment>`, or `starts` and `stops` of its own")
@@ -133,7 +133,7 @@ def _read_level(data: object, report: Report, *, on_own: bool) -> Level | None:
         missing = "max_repeats" if "repeat_every" in entry else "repeat_every"
         report((), f"`{missing}` is missing: repeating needs both how often and how many times")
     if ("at" in entry) == ("after" in entry):
-        report((), "must say when: either `at` (75%, -30m, +2bh) or `after` (time since the start)")
+        report((), "needs an instant: either `at` (75%, -30m, +2bh) or `after` (time since the start)")
         return None
     if "at" in entry and on_own:
         report(("at",), "a ladder on a stopwatch of its own has no target and no deadline; use `after`")

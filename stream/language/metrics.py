@@ -149,7 +149,7 @@ def _with_reopens(
     """``reopens`` as stated, as the base has it, or else: as soon as ``stops`` holds no more."""
     if metric.again is not Again.CONTINUE:
         if "reopens" in given:
-            report(("reopens",), f"says nothing with `again: {metric.again}`; write `again: continue`")
+            report(("reopens",), f"has no effect with `again: {metric.again}`; write `again: continue`")
             return None
         return replace(metric, reopens=None)
     if "reopens" in optional:

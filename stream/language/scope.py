@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """``None`` stands for what is defined but could not be read: naming it is no second problem."""
+    """``None`` stands for what is defined but could not be read: naming it is not a second problem."""
 
     metrics: Mapping[str, Metric | None]
     calendars: Mapping[str, Calendar | None]

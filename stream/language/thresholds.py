@@ -93,7 +93,7 @@ def _read_warning(data: object, report: Report) -> Threshold | None:
     if isinstance(data, str) and data.endswith("%"):
         threshold = _share(data, report)
         if threshold is not None and threshold.per_mille >= 1000:
-            report((), f"`{data}` is no warning: at 100% the target is used up; use less than 100%")
+            report((), f"`{data}` is not a warning: at 100% the target is used up; use less than 100%")
             return None
         return threshold
     if isinstance(data, str) and data.startswith("-"):

@@ -38,7 +38,7 @@ _SECOND: Final = 1_000_000
 _FIRST_PAUSE: Final = _SECOND
 _LONGEST_PAUSE: Final = 300 * _SECOND
 _LONGEST_ASKED: Final = 3_600 * _SECOND
-"""The longest pause for which a receiver may ask."""
+"""The longest pause that a receiver may demand."""
 _ATTEMPTS_OF_REFUSED: Final = 8
 """Attempts for what the receiver refuses for its content."""
 
@@ -59,7 +59,7 @@ class Failure:
     refused: bool = False
     """The receiver refuses the content, so that waiting alone is unlikely to help."""
     retry_after: float = 0.0
-    """Seconds for which the receiver asks."""
+    """Seconds that the receiver demands."""
 
 
 class Sender(Protocol):
@@ -94,7 +94,7 @@ class Delivery:
         self._not_before = 0
 
     def next(self, now: int) -> tuple[int, int | None]:
-        """How many messages to send now, and if none, when to ask again."""
+        """How many messages to send now, and if none, when to call this again."""
         waiting = self._queue.waiting
         due = self._pacer.due(now, len(waiting), waiting[0].since if waiting else now)
         if due.messages and now < self._not_before:

@@ -28,7 +28,7 @@ class Due(NamedTuple):
     messages: int
     """How many of the oldest to send now: 0 none, 1 by itself, more as a summary."""
     at: int | None
-    """When to ask again, if nothing is sent; ``None``: when something else comes to wait."""
+    """When to look again, if nothing is sent; ``None``: when something else comes to wait."""
 
 
 class Pacer:

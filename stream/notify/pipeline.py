@@ -176,7 +176,7 @@ class Pipeline(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka shi
         return self._fetch
 
     def _start(self, now: int) -> int | None:
-        """Begin an attempt if one is due and none is under way. Returns when to ask again."""
+        """Begin an attempt if one is due and none is under way. Returns when to call this again."""
         if self._attempt is not None:
             return None
         count, ask_at = self._delivery.next(now)

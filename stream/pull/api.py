@@ -6,8 +6,8 @@ page. The mapping of the feed reads the payload of each *document* on a page.
 To add an API:
 
 1. Write ``stream/pull/apis/<name>.py`` with a constant ``API: Api``, and add its name to ``stream.pull.apis.NAMES``.
-2. Write a class for each resource, with ``name``, ``look_back`` and ``pages``. It asks through the ``Client`` that it is given,
-   which keeps the pace, repeats what failed and raises what cannot be repeated. It never sleeps or retries itself.
+2. Write a class for each resource, with ``name``, ``look_back`` and ``pages``. It uses the ``Client`` that it is given, which
+   keeps the pace, repeats what failed and raises what cannot be repeated. It never sleeps or retries itself.
 3. ``pages`` begins at ``since``, inclusive, and ends when the API has no more. An API that only pages by a time uses
    ``stream.pull.pages.by_time``, which neither skips nor repeats a document when several have the same time, and cannot loop.
 4. State ``Page.up_to`` if the pages are in the order of ``updated_at``: a puller that dies then continues there. Leave it out
@@ -57,7 +57,7 @@ class Document:
 
 
 def payload(resource: str, body: object, **lookups: object) -> dict[str, Any]:
-    """What a mapping reads of a document as the API answered it. ``lookups``: what was asked besides, because it needs it."""
+    """What a mapping reads of a document as the API answered it. ``lookups``: further answers that it needs."""
     return {"resource": resource, "document": body, "lookups": lookups}
 
 
@@ -71,7 +71,7 @@ class Page:
 
 
 class Resource(Protocol):
-    """One list of an API. It may remember, from one pass to the next, what it asked."""
+    """One list of an API. It may remember, from one pass to the next, what it requested."""
 
     @property
     def name(self) -> str: ...

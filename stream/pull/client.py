@@ -5,14 +5,14 @@ What an answer means:
 | answer | what the client does |
 |---|---|
 | 2xx | returns the JSON of its body |
-| 429, 503 with ``Retry-After`` | waits as long as it says, for all requests, and asks again |
-| 408, 409, 425, 429, 5xx, none in time, a broken connection, not JSON | asks again after growing pauses, at last
+| 429, 503 with ``Retry-After`` | waits as long as the header demands, for all requests, and sends it again |
+| 408, 409, 425, 429, 5xx, none in time, a broken connection, not JSON | sends it again after growing pauses, at last
   ``UnreachableError`` |
 | 401 | ``UnauthorizedError``: the credentials are wrong |
 | 403 | ``ForbiddenError``: this account may not see this |
 | 404, 410 | ``MissingError`` |
 | 3xx | ``RefusedError``: credentials are never sent to another address |
-| any other | ``RefusedError``: the request is wrong, and asking again would not help |
+| any other | ``RefusedError``: the request is wrong, and repeating it would not help |
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ _QUOTED: Final = 200
 
 
 class ApiError(Exception):
-    """The API did not give what was asked. The text names the address, and what to do where somebody can do something."""
+    """The API did not return what was requested. The text names the address, and what to do where somebody can do something."""
 
 
 class UnauthorizedError(ApiError):
@@ -81,7 +81,7 @@ class Patience:
     """Seconds. Each pause is twice the one before, up to ``longest_pause``, and up to a quarter longer by chance."""
     longest_pause: float = 60.0
     longest_retry_after: float = 3_600.0
-    """Seconds. An API that asks for more is unreachable for this pass."""
+    """Seconds. An API that demands more is unreachable for this pass."""
 
     def pause(self, attempt: int) -> float:
         """Seconds to wait after this attempt, the first of which is 1."""
@@ -141,13 +141,13 @@ class Client:
 
         Raises as the table above.
         """
-        return await self.ask("GET", path, params, pace=pace)
+        return await self.request("GET", path, params, pace=pace)
 
     async def post(self, path: str, body: object, *, pace: Pace | None = None) -> Any:
         """As ``get``, for searches that are sent as a body."""
-        return await self.ask("POST", path, None, body, pace=pace)
+        return await self.request("POST", path, None, body, pace=pace)
 
-    async def ask(
+    async def request(
         self,
         method: str,
         path: str,
@@ -227,7 +227,7 @@ class Client:
         if wait is None:
             return f"status {status}", self._patience.pause(attempt)
         if wait > self._patience.longest_retry_after:
-            raise UnreachableError(f"{shown}: {status}: the helpdesk asks to wait for {wait:.0f} s")
+            raise UnreachableError(f"{shown}: {status}: the helpdesk demands to wait for {wait:.0f} s")
         # The limit is the account's, so the other request must wait too.
         self._paused_until = max(self._paused_until, time.monotonic() + wait)
         return f"status {status} with Retry-After {answer.retry_after}", wait
@@ -244,7 +244,7 @@ class Pace:
         """Return when another request may be sent. It counts as sent."""
         now = time.monotonic()
         due = now if len(self._sent) < (self._sent.maxlen or 1) else max(now, self._sent[0] + _MINUTE)
-        # Before the pause: whoever asks meanwhile comes after this one.
+        # Before the pause: a request that comes meanwhile waits for this one.
         self._sent.append(due)
         if due > now:
             await self._sleep(due - now)

@@ -16,11 +16,11 @@ _MOST: Final = 50_000
 
 
 class Lookup:
-    """Answers by key, such as ``/user/27``. Those who ask for the same key at the same time share one request."""
+    """Answers by key, such as ``/user/27``. Callers that need the same key at the same time share one request."""
 
-    def __init__(self, ask: Callable[[str], Awaitable[Any]], seconds: float = _SECONDS) -> None:
-        """``ask`` raises ``stream.pull.client.ApiError``. ``seconds``: how old an answer may be."""
-        self._ask: Final = ask
+    def __init__(self, request: Callable[[str], Awaitable[Any]], seconds: float = _SECONDS) -> None:
+        """``request`` raises ``stream.pull.client.ApiError``. ``seconds``: how old an answer may be."""
+        self._ask: Final = request
         self._seconds: Final = seconds
         self._answers = dict[str, tuple[float, asyncio.Task[Any]]]()
 

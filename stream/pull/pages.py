@@ -19,11 +19,11 @@ _MOST_KNOWN: Final = 4
 
 
 async def by_time(
-    since: int, size: int, ask: Callable[[int, int], Awaitable[Sequence[T]]], cursor: Callable[[T], Cursor]
+    since: int, size: int, request: Callable[[int, int], Awaitable[Sequence[T]]], cursor: Callable[[T], Cursor]
 ) -> AsyncIterator[list[T]]:
     """All items that were changed at ``since`` or later, each once for each of its changes.
 
-    ``ask(since, page)`` gives at most ``size`` items in the order of their changes, from page 1 on.
+    ``request(since, page)`` gives at most ``size`` items in the order of their changes, from page 1 on.
 
     Pages by number alone skip an item: when one on page 1 changes, it moves to the end, and the first of page 2 moves to page
     1. Times alone loop for ever where more items than a page have the same time. So:
@@ -36,7 +36,7 @@ async def by_time(
     """
     page, seen, known = 1, set[Cursor](), 0
     while True:
-        found = await ask(since, page)
+        found = await request(since, page)
         fresh = [item for item in found if cursor(item) not in seen]
         if fresh:
             yield fresh

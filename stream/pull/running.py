@@ -35,7 +35,7 @@ _FOLLOWING: Final = Patience(attempts=4)
 
 
 class UnknownStartError(Exception):
-    """Nothing says where to begin."""
+    """It is not known where to begin."""
 
 
 @dataclass(frozen=True, slots=True)

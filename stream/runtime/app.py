@@ -137,6 +137,8 @@ class App(faust.App):  # type: ignore[misc]  # Faust ships no types mypy could f
             return False, f"catching up on partitions {_listed(behind)}"
         lost = [shard.number for shard in self.shards() if shard.gaps]
         doubts = f"; input was lost, so effects are provisional, on partitions {_listed(lost)}" if lost else ""
+        if not self.tasks:
+            return True, "live, and a spare: other workers have all partitions"
         return True, f"live on partitions {_listed(self.tasks)}{doubts}"
 
     async def on_start(self) -> None:

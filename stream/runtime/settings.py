@@ -164,7 +164,7 @@ class Settings:
         read.some_names,
         "",
         "Names, separated by commas, under which browsers reach these pages, besides IP addresses, localhost and the name in "
-        "advertise; * allows every name. Only asked where there is no token: it keeps other web sites from reading the pages.",
+        "advertise; * allows every name. Checked only where there is no token, so that other web sites cannot read the pages.",
     )
     token: str = _setting(
         read.token,

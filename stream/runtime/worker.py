@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
 import socket
 import sys
@@ -103,6 +104,13 @@ def reachable_at(host: str, port: int) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
+def address_remedy(error: OSError) -> str:
+    """What to do about an address on which the pages cannot be served."""
+    if error.errno in (errno.EADDRNOTAVAIL, socket.EAI_NONAME, socket.EAI_AGAIN):
+        return "set --metrics-address to an address of this machine, or to 0.0.0.0 for all of them"
+    return "set --metrics-port to another port, or to 0 for a free one"
+
+
 def _serve_pages(app: App) -> None:
     settings = app.settings
     host, port = settings.metrics_address, settings.metrics_port
@@ -116,6 +124,6 @@ def _serve_pages(app: App) -> None:
         pages = serve(host, port, routes)
     except OSError as error:
         what = f"cannot serve the pages on {host}:{port}"
-        raise RefusedError(what, [f"{error.strerror}: set --metrics-port to another port, or to 0 for a free one"]) from error
+        raise RefusedError(what, [f"{error.strerror}: {address_remedy(error)}"]) from error
     app.advertise(settings.advertise or reachable_at(host, pages.port))
     log.info("pages on http://%s:%d/, advertised as %s", host, pages.port, app.address)

@@ -7,7 +7,7 @@ the instant or later, and both of these are not the case:
    what a missing event changed about its fields is known again.
 2. The cycle of the stopwatch began at that event or later. So no missing event can have stopped or paused it.
 
-What became true before the instant is certain, whenever it is found. Whether an effect is provisional is no part of its id.
+What became true before the instant is certain, whenever it is found. Whether an effect is provisional is not a part of its id.
 """
 
 from __future__ import annotations

@@ -200,7 +200,10 @@ THRESHOLD_REASON: Final = {
 
 
 class Effect(msgspec.Struct, frozen=True, gc=False):
-    """One fact for the output topics, its fields in the order of the wire. Instants and lengths are microseconds."""
+    """One fact for the output topics. Instants and lengths are microseconds.
+
+    The last three are those of a retraction. They have defaults, because Python calls with more than 30 arguments slowly.
+    """
 
     id: str
     kind: Kind
@@ -247,13 +250,13 @@ class Effect(msgspec.Struct, frozen=True, gc=False):
     provisional: bool
     """Events of the ticket may be missing that would make it untrue."""
     provisional_reason: ProvisionalReason | None
-    retracts: str
-    """The id of the effect that this one takes back."""
-    retracts_kind: Kind | None
-    """The kind of that effect."""
-    retracts_reason: Reason | None
-    """The reason of that effect; the reason of this one is why the record was corrected."""
     fields: dict[str, str | list[str]]
+    retracts: str = ""
+    """The id of the effect that this one takes back."""
+    retracts_kind: Kind | None = None
+    """The kind of that effect."""
+    retracts_reason: Reason | None = None
+    """The reason of that effect; the reason of this one is why the record was corrected."""
 
     @property
     def routine(self) -> bool:

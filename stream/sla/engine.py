@@ -27,7 +27,7 @@ from stream.sla.events import ERASURE
 from stream.sla.policy.timeline import NEVER, SINCE_EVER, Deployments
 from stream.sla.refold import extent, refold, replay
 from stream.sla.settling import DEFAULT, Lateness, make_room, settle
-from stream.sla.ticket.bounds import ALWAYS_KEPT, MOST_HISTORY, NAMED, bounded_event, bounded_name, kept_event
+from stream.sla.ticket.bounds import ALWAYS_KEPT, MOST_HISTORY, MOST_TEXT, NAMED, bounded_event, bounded_name, kept_event
 from stream.sla.ticket.history import packed
 from stream.sla.ticket.state import State, open_commitments
 from stream.sla.transition.evolve import Transition, judged_up_to, new_ticket, position
@@ -76,22 +76,24 @@ _APPLIED: Final = Outcome.APPLIED
 class Step:
     """The one exit of the core. Take all of it or nothing."""
 
-    unbuilt: int = 0
-    """Rows of a deployment that could not be built, because the ticket's history is cut."""
-    cut: bool = False
-    """A deployment from before the history that is kept: the ticket is judged by it from there on."""
-    settled: int = 0
-    """Time alone made the ticket settle, at this instant (epoch microseconds); 0: it did not."""
-
     def __init__(self, state: State, effects: tuple[Effect, ...], outcome: Outcome, unmatched: bool = False) -> None:
         self.state: Final = state
         """The very state that was given, if nothing about it changed."""
         self.effects: Final = effects
-        self.wake_at: Final = state.wake_at
-        """The earliest clock reading at which ``wake`` would do something; ``None``: no deadline is in sight."""
         self.outcome: Final = outcome
         self.unmatched: Final = unmatched
         """The event began a ticket to which nothing is promised."""
+        self.unbuilt: int = 0
+        """Rows of a deployment that could not be built, because the ticket's history is cut."""
+        self.cut: bool = False
+        """A deployment from before the history that is kept: the ticket is judged by it from there on."""
+        self.settled: int = 0
+        """Time alone made the ticket settle, at this instant (epoch microseconds); 0: it did not."""
+
+    @property
+    def wake_at(self) -> int | None:
+        """The earliest clock reading at which ``wake`` would do something; ``None``: no deadline is in sight."""
+        return self.state.wake_at
 
 
 class Engine:
@@ -142,14 +144,13 @@ class Engine:
         return self.deployments.timeline.last.policies
 
     def kept(self, event: Event) -> Event:
-        """The event with as much of its fields as is kept."""
-        timeline, keep = self.deployments.timeline, self._keep
+        """The event with those of its fields that are kept."""
+        keep = self._keep
         if keep is not None:
             for name in event.fields:
                 if name not in keep:
-                    event = kept_event(event, keep, timeline.kept(event.at))
-                    break
-        return bounded_event(event, timeline.read)
+                    return kept_event(event, keep, self.deployments.timeline.kept(event.at))
+        return event
 
     def apply(self, state: State | None, ticket: str, event: Event, now: int, arrived: int = 0) -> Step:
         """Transition one event into a ticket; ``None`` for a ticket without any event before.
@@ -158,28 +159,37 @@ class Engine:
         ``arrived``: when the event reached Kafka; 0: when it happened. Only whether effects are late depends on it, and
         when they are published.
         """
-        first: Step | None = None
         if event.type == ERASURE:
             return self._erase(state, ticket, event, now)
         if event.fields:
             event = self.kept(event)
+        timeline = self.deployments.timeline
         if state is None:
-            state = State(new_ticket(ticket, self.deployments.timeline))
+            state = State(new_ticket(ticket, timeline))
         elif state.head.ended_by == ERASED:
             return Step(state, (), Outcome.ERASED)
         elif (repetition := self._repetition(state, event)) is not None:
             return Step(state, (), repetition)
-        given = before = state
-        agrees = state.head.deployment == self.deployments.timeline.last.number or self._agrees(state.head)
-        at = event.at
-        old = arrived - at > self._late_after
+        head, at = state.head, event.at
+        usual = head.deployment == timeline.last.number and state.settling is None and arrived - at <= self._late_after
+        if usual and self._is_newest(head, event, at):
+            step = self._in_order(state, event, now, state)
+        else:
+            step = self._out_of_turn(state, event, now, arrived)
+        return self._marked(state, step, now) if self.stale or state.unconfirmed else step
+
+    def _out_of_turn(self, state: State, event: Event, now: int, arrived: int) -> Step:
+        """Judge the ticket by the present timeline, and publish what waits, where either must come first; then the event."""
+        first: Step | None = None
+        before, agrees = state, self._agrees(state.head)
+        old = arrived - event.at > self._late_after
         if state.settling is not None and not (old and agrees):
             first = self._settle(state, state.settling, now)
             before = state = first.state
         elif not agrees:
             first = self._rejudge(state, now)
             state = first.state
-        newest = self._is_newest(state.head, event, at)
+        newest = self._is_newest(state.head, event, event.at)
         if newest and not old:
             step = self._in_order(state, event, now, before)
         elif not newest and state.base is not None and self._is_too_late(state.base, event):
@@ -188,9 +198,7 @@ class Engine:
             step = self._old(state, event, now, arrived)
         else:
             step = self._out_of_order(state, event, now)
-        if first is not None:
-            step = _after(first, step)
-        return self._marked(given, step, now) if self.stale or given.unconfirmed else step
+        return step if first is None else _after(first, step)
 
     def confirm(self, state: State, now: int, until: int, cause: str) -> Step:
         """Confirm what is unconfirmed of a ticket up to and at the instant ``until``, up to which its feeds are complete.
@@ -312,18 +320,15 @@ class Engine:
             return True
         if head.last_timer_at is not None and at <= head.last_timer_at:
             return False
-        last_deployment = self.deployments.timeline.last
-        if head.deployment != last_deployment.number:
-            last_deployment = self.deployments.known[head.deployment]
-        if at < last_deployment.at:
+        if at < self.deployments.known[head.deployment].at:
             return False
         return at > last[0] or (at == last[0] and follows(event.place, last))
 
     def _repetition(self, state: State, event: Event) -> Outcome | None:
         """What becomes of an event whose identity is known; ``None``: it is not."""
-        known = state.known(event)
+        known = state.recent.known(event)
         if known is not None:
-            return Outcome.CONFLICT if event.adds_to(known) else Outcome.DUPLICATE
+            return Outcome.CONFLICT if self._bounded_event(event).adds_to(known) else Outcome.DUPLICATE
         if not state.old_ids or _old_id(event) not in state.old_ids:
             return None
         # What it stated is not kept; but the event of that identity lies before the history, so a later one is another.
@@ -333,23 +338,27 @@ class Engine:
 
     def _in_order(self, state: State, event: Event, now: int, before: State) -> Step:
         """``before``: the ticket as it was given; ``state`` itself, unless it was rejudged just now."""
-        begins = state.head.last is None
-        transition = Transition(self.deployments.timeline, state.head.copy(), now, state.past)
+        head, recent = state.head, state.recent.add(event)
+        if event.fields and len(recent.packed) - len(state.recent.packed) > MOST_TEXT:  # else it is kept whole
+            event = self._bounded_event(event)
+            recent = state.recent.add(event)
+        transition = Transition(self.deployments.timeline, head.copy(), now, state.past)
         transition.emitter.routine = self._routine
         transition.event(event)
-        after = State(transition.ticket, state.recent.add(event), state.base, state.old_ids, state.revisions)
-        if self._is_overlong(after.recent):
+        after = State(transition.ticket, recent, state.base, state.old_ids, state.revisions)
+        if recent.kept > self._history or len(recent.packed) > MOST_HISTORY:
             after = self._bounded(after)
         found = transition.emitter.effects
         if before is not state or transition.rejudged is not None:
             found = self._effects(transition, before, state, event.at)
         effects = named(found, state.revisions) if state.revisions else tuple(found)
-        step = Step(after, effects, _APPLIED, begins and _is_unmatched(transition, event))
+        step = Step(after, effects, _APPLIED, head.last is None and _is_unmatched(transition, event))
         if transition.unbuilt:
             step.unbuilt = transition.unbuilt
         return step
 
     def _out_of_order(self, state: State, event: Event, now: int) -> Step:
+        event = self._bounded_event(event)
         timeline, history = self.deployments.timeline, state.history
         reached = extent(state.head)
         emitted = refold(timeline, state, history, now, reached).emitter
@@ -364,6 +373,7 @@ class Engine:
 
     def _old(self, state: State, event: Event, now: int, arrived: int) -> Step:
         """Fold an old event in at its place. What it makes true waits until the ticket has settled."""
+        event = self._bounded_event(event)
         settling = self._lateness.settling_from(state.head, state.settling, arrived)
         waiting = msgspec.structs.replace(event, arrived=settling.arrived)
         timeline, begins = self.deployments.timeline, state.head.last is None
@@ -456,6 +466,10 @@ class Engine:
         otherwise = Transition(self.deployments.timeline_of(before.head.deployment), before.head.copy(), until, before.past)
         otherwise.time(until)
         return revealed(effects, number, {effect.id for effect in otherwise.emitter.effects})
+
+    def _bounded_event(self, event: Event) -> Event:
+        """As much of the event as a ticket keeps. Nothing but its place and its identity is looked at before."""
+        return bounded_event(event, self.deployments.timeline.read)
 
     def _is_overlong(self, history: History) -> bool:
         return history.kept > self._history or len(history.packed) > MOST_HISTORY

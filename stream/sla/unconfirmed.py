@@ -12,7 +12,7 @@ Rules:
 5. A ticket keeps at most ``MOST_UNCONFIRMED`` of them. What follows is emitted as a fact.
 6. What leaves the kept history of a ticket is confirmed before, because it could not be restated afterwards.
 
-Whether an effect is provisional is no part of its id, as for a doubt (``stream.sla.doubt``).
+Whether an effect is provisional is not a part of its id, as for a doubt (``stream.sla.doubt``).
 """
 
 from __future__ import annotations

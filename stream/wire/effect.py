@@ -139,10 +139,10 @@ def decode_effect(value: bytes) -> Effect:
         wire.deployment,
         wire.provisional,
         wire.provisional_reason,
+        wire.fields,
         wire.retracts,
         wire.retracts_type,
         wire.retracts_reason,
-        wire.fields,
     )
 
 

@@ -42,7 +42,7 @@ Sequence = Annotated[
     Meta(
         ge=0,
         le=2**63 - 1,
-        description="Order among the events of one action, which have the same time; it also tells them apart where they have "
+        description="Order among the events of one action, which have the same time; it also distinguishes those with "
         "the same id. Absent: 0.",
     ),
 ]
@@ -145,7 +145,7 @@ class TicketDeleted(TicketEvent, frozen=True, kw_only=True, gc=False, tag="ticke
 
 
 class TicketRestored(TicketEvent, frozen=True, kw_only=True, gc=False, tag="ticket.restored"):
-    """A merged or deleted ticket is back: it was no spam, or not the same problem. Its commitments continue."""
+    """A merged or deleted ticket is back: it was not spam, or not the same problem. Its commitments continue."""
 
     def event(self, at: int, actor: ActorKind | None) -> Event:
         return Event(at, self.id, "ticket.restored", self.source, self.seq, actor)

@@ -1,4 +1,4 @@
-"""Requests to a helpdesk: authorised, bounded in time and size, and their failures told apart."""
+"""Requests to a helpdesk: authorised, bounded in time and size, with an exception for each kind of failure."""
 
 from __future__ import annotations
 

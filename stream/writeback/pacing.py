@@ -33,7 +33,7 @@ class Pace:
         return at
 
     def failed(self, now: float, after: float) -> float:
-        """The desk has failed, and asks to wait for ``after`` seconds or nothing; for how long it is left alone."""
+        """The desk has failed, and demands to wait for ``after`` seconds, or demands nothing; for how long it is left alone."""
         self._pause = min(max(2 * self._pause, _FIRST_PAUSE), _LONGEST_PAUSE)
         self.paused_until = max(self.paused_until, now + max(self._pause, after))
         return self.paused_until - now

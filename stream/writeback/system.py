@@ -29,7 +29,7 @@ class System:
     fields_text: str
     """The same, for people."""
     form: Form
-    """How an instant is written if the rule does not say."""
+    """How an instant is written by default."""
     rate: int
     """Requests a minute: a quarter of what its smallest plan allows, or what a small machine bears."""
     tags: bool = True

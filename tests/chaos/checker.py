@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from stream.deployments.record import FIRST
 from stream.sla.effects import Effect, Kind, Topic, deployment_cause
 from stream.wire.effect import decode_effect, decode_rejected
+from tests.chaos.feeds_checker import is_confirmation, of_a_feed
 from tests.chaos.pace import MINUTE
 from tests.chaos.truth import detail, expected, said_by
 
@@ -58,6 +59,7 @@ def check_effects(recording: Recording, known: Truth) -> tuple[list[str], Counte
             continue
         said[one.effect.id] = one
         counts["said"] += 1
+        counts["provisional"] += of_a_feed(one.effect) and not one.effect.retracts
         if one.effect.kind not in _RETRACTIONS:
             open_commitment[one.effect.id] = one
             continue
@@ -68,6 +70,7 @@ def check_effects(recording: Recording, known: Truth) -> tuple[list[str], Counte
         elif target.effect.kind is not one.effect.retracts_kind or target.effect.ticket != one.effect.ticket:
             objections.append(f"a retraction of something else: {one} takes back {target}")
         else:
+            counts["confirmed"] += is_confirmation(one.effect, target.effect)
             objections += _unexplained(one, target, known)
     objections += _set_against(open_commitment, recording, known)
     return objections, counts
@@ -125,6 +128,8 @@ def _unexplained(one: Said, target: Said, known: Truth) -> Iterator[str]:
     """An event or a deployment takes back what was true without it, and is not true any more."""
     if one.effect.deployment is not None or one.effect.cause.startswith("deployment:"):
         yield from _unexplained_by_deployment(one, target, known)
+        return
+    if is_confirmation(one.effect, target.effect):  # tests.chaos.feeds_checker checks it
         return
     events = known.tickets[one.effect.ticket].events
     cause = next(((offset, event) for offset, event in events if event.id == one.effect.cause), None)

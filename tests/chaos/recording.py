@@ -70,6 +70,8 @@ class Recording(NamedTuple):
     """The log of deployments, void records too; empty where workers follow none."""
     calendars: Mapping[str, Any] = MappingProxyType({})
     """Of the policy files that were deployed, by the fingerprint of their set; those of the run's own file are left out."""
+    feed_lag_limit: int = 0
+    """How old the completeness of the feed may be, microseconds."""
 
 
 async def read_all(bootstrap: str, topics: tuple[str, ...], partitions: int = PARTITIONS) -> dict[str, list[Stored]]:

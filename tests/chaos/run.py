@@ -27,6 +27,7 @@ from tests.chaos.checker import check_effects, check_rejected
 from tests.chaos.cluster import ENDED, Cluster
 from tests.chaos.deploying import deploy
 from tests.chaos.disk import Disk
+from tests.chaos.feeds_checker import check_feeds
 from tests.chaos.helpdesk import Helpdesk
 from tests.chaos.nemeses import BROKER_FAULTS, KINDS, Nemesis, World
 from tests.chaos.outages import Outage, Watch
@@ -123,6 +124,7 @@ def judge(recording: Recording, known: Truth | None = None) -> tuple[list[str], 
     known = known or truth(recording, policies(), hours())
     objections, counts = check_effects(recording, known)
     objections += check_rejected(recording, known)
+    objections += check_feeds(recording)
     objections += check_state(recording, known)
     counts["events"] = len(recording.events)
     counts["tickets"] = len(known.tickets)

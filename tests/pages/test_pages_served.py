@@ -16,7 +16,7 @@ from stream.observe.pages.limits import Limits
 from stream.observe.pages.routes import Routes
 from stream.observe.pages.site import Site
 from stream.observe.server import Server, serve
-from stream.runtime.worker import reachable_at
+from stream.runtime.worker import address_remedy, reachable_at
 from tests.pages.paged import Desk, ticket, worker
 
 if TYPE_CHECKING:
@@ -142,3 +142,14 @@ def test_heads_that_are_not_http_do_not_fill_the_log(server: Server, caplog: pyt
         assert b" 400 " in client.recv(200)
 
     assert caplog.text == ""
+
+
+@pytest.mark.parametrize(
+    ("address", "setting"),
+    [("192.0.2.1", "--metrics-address"), ("no-such-host.invalid", "--metrics-address"), ("", "--metrics-port")],
+)
+def test_an_address_that_cannot_be_served_names_the_setting_to_change(server: Server, address: str, setting: str) -> None:
+    with pytest.raises(OSError, match=str(server.port)) as caught:
+        serve(address or "127.0.0.1", server.port, Routes(CollectorRegistry(), lambda: (True, "")))
+
+    assert address_remedy(caught.value).startswith(f"set {setting} ")

@@ -26,6 +26,7 @@ from tests.simulation.cluster import Cluster
 from tests.simulation.coordinators import Group, Transactions
 from tests.simulation.deployments import CALENDARS, Deployer, DeploymentLog, decoded
 from tests.simulation.deployments_checker import check_deployments
+from tests.simulation.feed import SOURCE, Feed
 from tests.simulation.helpdesk import Helpdesk, may_be_published
 from tests.simulation.log import Log
 from tests.simulation.loop import Loop, StuckError
@@ -80,6 +81,7 @@ def settings(clock: ClockMode, history: int, batch: int, commit_interval: str, l
             "commit_interval": commit_interval,
             "late_after": lateness[0],
             "settling": lateness[1],
+            "feed_lag_limit": "1m",
         },
         {},
     )
@@ -132,7 +134,7 @@ def _simulate(seed: int, of_deployments: Random) -> Outcome:
         pace=Pace(0, _SHOWS, SPEED),
         busy=random.choice([0.0, 0.05, 0.3]),
     )
-    run = _Run(world, random, Deployer(of_deployments, world.deployments, _SHOWS))
+    run = _Run(world, random, Deployer(of_deployments, world.deployments, _SHOWS), Random(f"feed of {seed}"))
     counts = Counter[str]()
     try:
         until = loop.run(run.play())
@@ -148,7 +150,7 @@ def _simulate(seed: int, of_deployments: Random) -> Outcome:
 
 
 class _Run:
-    def __init__(self, world: World, random: Random, deployer: Deployer) -> None:
+    def __init__(self, world: World, random: Random, deployer: Deployer, of_feed: Random) -> None:
         self.world: Final = world
         self._deployer: Final = deployer
         self.injected = Counter[str]()
@@ -157,12 +159,15 @@ class _Run:
         self._kinds: Final[list[Nemesis]] = random.sample(KINDS, random.randint(2, len(KINDS)))
         self.cluster: Final = Cluster(world, random.choice([1, 1, 2, 2, 3]))
         self._helpdesk: Final = Helpdesk(world)
+        self._feed: Final = Feed(self._helpdesk, of_feed, self._workload.feed, self.injected)
+        self._watched: Final = of_feed.random() < 0.5
 
     async def play(self) -> int:
         """The feed and the faults, until everything is processed. The instant up to which all effects must be published."""
         loop = self.world.loop
         watching = loop.spawn(loop.world, self._watch())
         publishing = loop.spawn(loop.world, self._helpdesk.follow(self._workload.feed))
+        standing = loop.spawn(loop.world, self._feed.stand()) if self._watched else None
         scene = Scene(self._random, self.cluster, self._helpdesk, self.injected)
         ends = self._workload.minutes * MINUTE / SPEED / 1e6
         deploying = loop.spawn(loop.world, self._deployer.work(scene, ends))
@@ -180,6 +185,10 @@ class _Run:
         await self._until(self._canaries_died, "the last breaches are published")
         await self._until(self._swept, "every partition is swept after the last deployment")
         ticking.cancel()
+        if standing is not None:
+            self._feed.recover()
+            await self._until(self._confirmed, "everything provisional is confirmed")
+            standing.cancel()
         await self._until(self._processed, "all input is committed")
         self.cluster.check_memory()
         for machine in self.cluster.machines:
@@ -227,6 +236,12 @@ class _Run:
         number = self.world.deployments.last.number
         return {task.shard.number for task in tasks if task.shard.swept == number} == set(range(PARTITIONS))
 
+    def _confirmed(self) -> bool:
+        shards = [task.shard for worker in self.cluster.running for task in worker.tasks.values()]
+        complete = [shard for shard in shards if shard.feeds.watched and not len(shard.feeds)]
+        until = self._helpdesk.minute() - MINUTE
+        return {one.number for one in complete if one.feeds.watched[SOURCE].complete >= until} == set(range(PARTITIONS))
+
     def _canaries_died(self) -> bool:
         said = self.world.brokers.log.committed(_TOPICS.breaches)
         breached = {one.key for one in said if decode_effect(one.value or b"").kind is Kind.BREACHED}
@@ -251,6 +266,7 @@ def _recording(run: _Run, until: int) -> Recording:
         until=until,
         stopped=world.pace.at(int(world.loop.time() * 1e6)),
         history=world.settings.history,
+        feed_lag_limit=world.settings.feed_lag_limit,
         deployments=tuple(world.deployments.records),
         calendars=CALENDARS,
     )

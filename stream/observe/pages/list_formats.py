@@ -1,4 +1,4 @@
-"""A list as JSON (``schemas/list-page.v1.json``) and as CSV, and back from JSON for the worker that asked for it."""
+"""A list as JSON (``schemas/list-page.v1.json``) and as CSV, and back from JSON for the worker that requested it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 SCOPE: Final = "scope"
 OWN: Final = "worker"
-"""Value of the parameter ``scope``: only the tickets of the worker that is asked."""
+"""Value of the parameter ``scope``: only the tickets of the worker that gets the request."""
 _INJECTED: Final = ("=", "+", "-", "@", "\t", "\r")
 
 

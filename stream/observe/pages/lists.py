@@ -1,4 +1,4 @@
-"""The lists of tickets: what was asked for, which rows that is, and how the parts of several workers become one list.
+"""The lists of tickets: what was requested, which rows that is, and how the parts of several workers become one list.
 
 Instants are epoch microseconds, lengths are microseconds.
 """
@@ -23,13 +23,13 @@ FILTERS: Final = ("team", "priority", "customer", "assignee", "policy", "commitm
 """Columns by which a list can be filtered; several values are separated by commas."""
 SORTS: Final = ("due", "paused", "ticket", *FILTERS)
 MOST_ROWS: Final = 500
-"""Of a page; the first ones in the order that was asked for."""
+"""Of a page; the first ones in the order that was requested."""
 ROWS: Final = 100
 _LAST: Final = 1 << 62
 
 
 class ListQuery(NamedTuple):
-    """What was asked for."""
+    """What was requested."""
 
     name: str
     where: tuple[tuple[str, frozenset[str]], ...] = ()

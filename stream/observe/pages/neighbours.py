@@ -1,8 +1,8 @@
 """Asks the other workers of the group for their part of a list, and for the pages of their tickets.
 
-Bounded: eight are asked at a time, each for at most two seconds, all for at most five, and an answer has at most 4 MiB.
+Bounded: eight requests at a time, each for at most two seconds, all for at most five, and an answer has at most 4 MiB.
 A worker that does not answer is named in the list; the list does not wait for it. One that answers byte by byte must not keep
-a thread either: with eight such answers nobody else would be asked any more.
+a thread either: with eight such answers no other request would be sent any more.
 """
 
 from __future__ import annotations

@@ -32,7 +32,7 @@ _REFRESH: Final = "60"
 
 
 def render(view: ListView, links: TicketLinks) -> bytes:
-    """Return the page as HTML. It asks the browser to load it again every minute."""
+    """Return the page as HTML. It makes the browser load it again every minute."""
     query = view.query
     heads = [(head, sort) for head, sort in _HEADS if (head != "Paused since") or query.name == "paused"]
     names = [head for head, _ in heads]

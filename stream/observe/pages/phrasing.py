@@ -69,7 +69,7 @@ def waits(waiting: Waiting) -> str:
 
 
 def delay(text: str) -> str:
-    """Return a delay in business days as a customer would say it; ``text`` is that of the policy."""
+    """Return a delay in business days in words; ``text`` is that of the policy."""
     try:
         parsed = Delay.parse(text)
     except DelayError:

@@ -169,7 +169,7 @@ def _unknown(text: bytes) -> Answer:
 def _bears(header: str, token: str) -> bool:
     """Whether an Authorization header has the token. The comparison takes the same time for a wrong token."""
     scheme, _, given = header.partition(" ")
-    if scheme.lower() == "basic":  # browsers ask for a name and a password; any name is accepted
+    if scheme.lower() == "basic":  # browsers prompt for a name and a password; any name is accepted
         try:
             given = b64decode(given, validate=True).decode("utf-8", "replace").partition(":")[2]
         except ValueError:  # not base64

@@ -46,13 +46,13 @@ class _Conversations:
         root = f"/api/v1/accounts/{await self._account_number()}/conversations"
         page, begin = 1, since // 1_000_000
         while True:
-            asked: dict[str, str | int] = {
+            query: dict[str, str | int] = {
                 "status": "all",
                 "assignee_type": "all",
                 "sort_by": "last_activity_at_desc",
                 "page": page,
             }
-            found = (await self._client.get(root, asked))["data"]["payload"]
+            found = (await self._client.get(root, query))["data"]["payload"]
             fresh = [one for one in found if one["last_activity_at"] >= begin]
             if fresh:
                 documents = await asyncio.gather(*(self._documents(root, one, since) for one in fresh))

@@ -6,10 +6,10 @@ The API has no time of change and no query for one, only pages of tickets and of
 2. every open ticket, because holding, editing, merging and bulk changes leave no follow-up, or none with a time of its own;
 3. each ticket with a new follow-up that is not open, and each that was open and is not any more.
 
-``lookups`` says what the document does not:
+``lookups`` has what the document lacks:
 
 - ``observed``: the ticket differs from the pass before, and has no new follow-up: it has changed by this instant. Null if its
-  newest follow-up tells when.
+  newest follow-up has the time.
 - ``new``: no pass has seen it before, and it was created after the last one. So its fields are taken for those that it was
   created with, which are nowhere.
 - ``first``: its first follow-up, without those that a merge brought from another ticket.

@@ -3,9 +3,9 @@
 What the API does, by its documentation:
 
 - A list of tickets has neither those that are deleted nor spam: each has a filter of its own.
-- Times have whole seconds, and several tickets share one. At most 300 pages are answered.
+- Times have whole seconds, and several tickets share one. At most 300 pages are returned.
 - The limit depends on the plan, 429 has ``Retry-After``, and automations share the limit.
-- Conversations are asked ticket by ticket, oldest first.
+- Conversations are requested ticket by ticket, oldest first.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class _Tickets:
         return document_pages(changes, updated_at, lambda ticket: self._documents(ticket, since))
 
     async def _changed(self, since: int, page: int) -> list[_Record]:
-        asked: dict[str, str | int] = {
+        query: dict[str, str | int] = {
             "updated_since": f"{datetime.fromtimestamp(since // 1_000_000, UTC):%Y-%m-%dT%H:%M:%SZ}",
             "order_by": "updated_at",
             "order_type": "asc",
@@ -58,8 +58,8 @@ class _Tickets:
             "page": page,
         }
         if self._filter:
-            asked["filter"] = self._filter
-        found: list[_Record] = await self._client.get("/api/v2/tickets", asked)
+            query["filter"] = self._filter
+        found: list[_Record] = await self._client.get("/api/v2/tickets", query)
         return found
 
     async def _documents(self, ticket: _Record, since: int) -> list[Document]:

@@ -4,7 +4,7 @@ What the API does, by its documentation:
 
 - JQL has minutes, in the zone of the account. Which of the two it means of an hour that autumn repeats is not documented.
 - Cloud pages a search by tokens, and may answer less than a page although there is more. Data Center pages by number.
-- A changelog and comments are asked issue by issue. Data Center gives a changelog with its issue.
+- A changelog and comments are requested issue by issue. Data Center gives a changelog with its issue.
 - Data Center states in a property of a comment whether it is internal. Who is an agent is who has one of ``_AGENT_ROLES`` in
   the issue's project, by name or by a group.
 - A deleted issue leaves no trace.
@@ -70,20 +70,20 @@ class _Issues:
             yield page
 
     async def _changed(self, since: int, page: int) -> list[_Record]:
-        asked: dict[str, str | int] = {
+        query: dict[str, str | int] = {
             "jql": f'updated >= "{jql_minute(since, self._zone)}" ORDER BY updated ASC, key ASC',
             "fields": _FIELDS,
             "maxResults": _SIZE,
         }
         if not self._cloud:
-            answer = await self._client.get(f"{self._root}/search", {**asked, "startAt": (page - 1) * _SIZE})
+            answer = await self._client.get(f"{self._root}/search", {**query, "startAt": (page - 1) * _SIZE})
             return list(answer["issues"])
         if page == 1:
             self._token = ""
         found = list[_Record]()
         while len(found) < _SIZE:
             more = {"nextPageToken": self._token} if self._token else {}
-            answer = await self._client.get(f"{self._root}/search/jql", {**asked, **more})
+            answer = await self._client.get(f"{self._root}/search/jql", {**query, **more})
             found += answer["issues"]
             self._token = answer.get("nextPageToken", "")
             if not self._token:
@@ -120,10 +120,10 @@ class _Issues:
             f"{self._root}/issue/{number}/comment", "comments", {} if self._cloud else {"expand": "properties"}
         )
 
-    async def _all(self, path: str, key: str, asked: Mapping[str, str] = {}) -> list[_Record]:
+    async def _all(self, path: str, key: str, query: Mapping[str, str] = {}) -> list[_Record]:
         found = list[_Record]()
         while True:
-            answer = await self._client.get(path, {**asked, "startAt": len(found), "maxResults": _SIZE})
+            answer = await self._client.get(path, {**query, "startAt": len(found), "maxResults": _SIZE})
             found += answer[key]
             if not answer[key] or len(found) >= answer["total"]:
                 return found

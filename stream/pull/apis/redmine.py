@@ -2,7 +2,7 @@
 
 What the API does, as tried on 5.0.4:
 
-- A list of issues has no journals: each changed issue is asked again by itself.
+- A list of issues has no journals: each changed issue is requested again by itself.
 - ``updated_on`` has whole seconds, and several issues share one.
 - Who is an agent is in no answer about an issue. It is who has, in the issue's project, a role with the permission to edit
   issues; memberships and roles are remembered for an hour.

@@ -5,7 +5,7 @@ What the API does, as tried on 5.0.3:
 - Transactions have rising ids, but are given them before they are committed: an id may show after a later one. So a pass begins
   ``look_back`` before the newest transaction, by its time.
 - A page has the transactions that the account may see *of 100 rows*: a short page, or an empty one, is not the end. So the
-  newest visible transaction is asked first, and pages are read up to it.
+  newest visible transaction is requested first, and pages are read up to it.
 - Times in a query have the form ``YYYY-MM-DD HH:MM:SS`` and are UTC; in the form of the answers they match nothing.
 - Values are ids: an owner ``27``, a queue ``3``, a custom field ``2``. Whether a user is privileged is only in ``/user/27``: in
   the creator of a transaction ``Privileged`` is empty.
@@ -34,8 +34,8 @@ if TYPE_CHECKING:
 _SIZE: Final = 100
 """The most rows of a page that RT allows."""
 _LAST_PAGES: Final = 5
-"""So many pages from the end are asked for a transaction that the account may see. One that more than 500 others follow, which
-the account may not see, waits for the next that it may see."""
+"""So many pages from the end are searched for a transaction that the account may see. One that more than 500 others follow,
+which the account may not see, waits for the next that it may see."""
 _FIELDS: Final = "Type,Field,OldValue,NewValue,Creator,Created,ObjectId"
 _SYSTEM: Final = "RT_System"
 _TICKETS: Final = {"field": "ObjectType", "value": "RT::Ticket"}
@@ -85,7 +85,7 @@ class _Transactions:
 
     async def _rows(self, query: Sequence[Mapping[str, Any]], order: str, page: int = 1) -> list[_Row]:
         text = orjson.dumps(query).decode()
-        asked: dict[str, str | int] = {
+        parameters: dict[str, str | int] = {
             "query": text,
             "orderby": "id",
             "order": order,
@@ -93,7 +93,7 @@ class _Transactions:
             "per_page": _SIZE,
             "fields": _FIELDS,
         }
-        answer = await self._client.get("/REST/2.0/transactions", asked)
+        answer = await self._client.get("/REST/2.0/transactions", parameters)
         rows: list[_Row] = answer["items"]
         return rows
 
@@ -119,7 +119,7 @@ class _Transactions:
         name = row["Creator"]["id"]
         user = await self._records.get(f"/user/{name}") or {}
         privileged = str(user.get("Privileged", "")) == "1"
-        # Only of an agent it is a question: an agent who asked for the ticket does not answer it.
+        # Only agents are looked up: an agent who requested the ticket does not answer it.
         asks = privileged and row["Type"] in ("Correspond", "Create") and name in await self._requestors(row["ObjectId"])
         return {"name": name, "privileged": privileged, "system": name == _SYSTEM, "requestor": asks or not privileged}
 

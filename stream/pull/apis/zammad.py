@@ -3,8 +3,8 @@
 What the API does, by its documentation:
 
 - Only the search knows a time of change. It needs Elasticsearch, whose index is some seconds behind.
-- The search answers at most 10,000 tickets of a question, so each question begins at the newest ticket of the one before.
-- Articles are asked ticket by ticket, all at once.
+- A search returns at most 10,000 tickets, so each search begins at the newest ticket of the one before.
+- Articles are requested ticket by ticket, all at once.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class _Tickets:
         return document_pages(changes, updated_at, lambda ticket: self._documents(ticket, since))
 
     async def _changed(self, since: int, page: int) -> list[_Record]:
-        asked: dict[str, str | int] = {
+        query: dict[str, str | int] = {
             "query": f'updated_at:["{format_instant(since)}" TO *]',
             "sort_by": "updated_at",
             "order_by": "asc",
@@ -54,7 +54,7 @@ class _Tickets:
             "page": page,
             "expand": "true",
         }
-        found: list[_Record] = await self._client.get("/api/v1/tickets/search", asked)
+        found: list[_Record] = await self._client.get("/api/v1/tickets/search", query)
         return found
 
     async def _documents(self, ticket: _Record, since: int) -> list[Document]:
@@ -63,7 +63,7 @@ class _Tickets:
             articles = await self._client.get(f"/api/v1/ticket_articles/by_ticket/{ticket['id']}", {"expand": "true"})
         except (MissingError, ForbiddenError):
             articles = []
-        # The mapping tells the first article apart, which is the text of the ticket.
+        # The mapping treats the first article, which is the text of the ticket, as a case of its own.
         ticket = {**ticket, "article_ids": sorted(article["id"] for article in articles)}
         documents = [Document(changed.id, changed.updated_at, payload(_RESOURCE, {"ticket": ticket}))]
         for article in articles:

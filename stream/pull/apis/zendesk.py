@@ -53,7 +53,7 @@ class _TicketEvents:
         self._client: Final = client
         self._pace: Final = pace
         self._staff = dict[int, tuple[float, bool]]()
-        """User to when it was asked, and whether it is staff."""
+        """User to when it was requested, and whether it is staff."""
 
     async def pages(self, since: int) -> AsyncIterator[Page]:
         begin, seen, standing = _begin(since), set[int](), 0
@@ -121,15 +121,15 @@ class _Tickets:
         self._pace: Final = pace
 
     async def pages(self, since: int) -> AsyncIterator[Page]:
-        asked: dict[str, str | int] = {"start_time": _begin(since)}
+        query: dict[str, str | int] = {"start_time": _begin(since)}
         while True:
-            answer = await self._client.get("/api/v2/incremental/tickets/cursor.json", asked, pace=self._pace)
+            answer = await self._client.get("/api/v2/incremental/tickets/cursor.json", query, pace=self._pace)
             documents = [_ticket(ticket) for ticket in answer["tickets"]]
             if documents:
                 yield Page(documents, up_to=max(document.cursor for document in documents))
             if answer.get("end_of_stream") or not answer.get("after_cursor"):
                 return
-            asked = {"cursor": answer["after_cursor"]}
+            query = {"cursor": answer["after_cursor"]}
 
 
 def _ticket(ticket: _Record) -> Document:

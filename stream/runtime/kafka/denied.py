@@ -50,7 +50,7 @@ class Kind(StrEnum):
 
 
 class DeniedError(KafkaError):  # type: ignore[misc]  # aiokafka ships no types mypy could follow
-    """The account lacks a permission. The text says which, and what grants it."""
+    """The account lacks a permission. The text names it, and the command that grants it."""
 
     def __init__(self, operation: Operation, kind: Kind, name: str) -> None:
         super().__init__(

@@ -1,7 +1,7 @@
 """What a fetch brings of the input topic: bounded in memory, and with every offset accounted for.
 
 aiokafka decompresses a batch as a whole, whatever it decompresses to, and leaves out the control batches of transactions. So
-400 KB of gzip could cost a worker 0.8 GB, and offsets that are missing in the log could not be told from such batches. Here
+400 KB of gzip could cost a worker 0.8 GB, and missing offsets of the log could not be distinguished from such batches. Here
 
 1. a batch is decompressed up to ``MOST_INFLATED`` bytes. One that has more is refused as a whole: a ``Marker`` stands in its
    place, and the dead letter of the marker names its offsets. The batch stays in the topic, and the records after it follow;

@@ -37,7 +37,7 @@ _MOST_BYTES: Final = 1 << 18
 _REFRESH_AFTER: Final = 0.8
 """The part of a token's lifetime after which a new one is asked for, as in Kafka's own clients."""
 _UNKNOWN_LIFETIME: Final = 60.0
-"""Seconds for which a token is used again if neither the answer nor the token tells when it ends."""
+"""Seconds for which a token is used again if neither the answer nor the token has its end."""
 _MARGIN: Final = 2.0
 """Seconds before its end in which a token is no longer used: it must reach the broker before."""
 _FIRST_PAUSE: Final = 1.0

@@ -1,7 +1,7 @@
 """Which permissions the account of a worker lacks, found out before its first event.
 
 Kafka refuses an operation only when it is tried: a worker without the permission to write escalations runs until the first one,
-and without the permission to read its outputs it starts once and never again. But a broker also tells what an account may do.
+and without the permission to read its outputs it starts once and never again. But a broker also reports what an account may do.
 aiokafka does not have that form of the metadata request (version 8, Kafka 2.3), so it is defined here.
 """
 
@@ -113,7 +113,7 @@ def needed(topics: Topics) -> dict[str, tuple[Operation, ...]]:
 async def missing_permissions(bootstrap: str, topics: Topics, client: Mapping[str, Any]) -> list[str]:
     """The permissions on topics and the group that the account lacks, each with what grants it.
 
-    Empty if it lacks none, or if the broker is too old to tell. Topics that are missing are left out. Raises
+    Empty if it lacks none, or if the broker is too old to report it. Topics that are missing are left out. Raises
     ``aiokafka.errors.KafkaError`` if the cluster does not answer.
     """
     async with admin_client(bootstrap, client) as admin:
@@ -138,12 +138,12 @@ async def missing_on_topics(
 
 
 async def _lacking(admin: Any, wanted: Mapping[str, tuple[Operation, ...]]) -> list[DeniedError]:
-    """What the account may not do with each topic. Raises NotImplementedError if the broker is too old to tell."""
+    """What the account may not do with each topic. Raises NotImplementedError if the broker is too old to report it."""
     lacking = []
     for topic in (await admin._send_request(_MetadataRequest(list(wanted)))).to_object()["topics"]:
         name = topic["topic"]
         if topic["error_code"] == TopicAuthorizationFailedError.errno:
-            # It may not even see the topic, so the broker does not tell what else it may do.
+            # It may not even see the topic, so the broker does not report what else it may do.
             lacking.append(DeniedError(wanted[name][0], Kind.TOPIC, name))
         elif topic["error_code"] == _NO_ERROR:
             granted = topic["topic_authorized_operations"]

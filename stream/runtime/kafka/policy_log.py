@@ -55,7 +55,7 @@ class LogRecord(NamedTuple):
 
 
 class PolicyLogError(Exception):
-    """The log of deployments cannot be used. Starting again does not help: the text says what does."""
+    """The log of deployments cannot be used. Starting again does not help: the text gives the remedy."""
 
 
 class LogCutError(PolicyLogError):

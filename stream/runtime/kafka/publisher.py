@@ -109,7 +109,7 @@ class Pace:
     speed: float | None
     """Seconds of event time in a second; ``None`` is as fast as the broker accepts them."""
     tick_every: int | None
-    """Microseconds of event time between two ticks; ``None`` is no ticks between events."""
+    """Microseconds of event time between two ticks; ``None``: no ticks between events."""
     last_tick: bool
     """Whether a tick at the end states that the feed is complete up to its last event."""
 

@@ -1,6 +1,6 @@
 """Reads the committed records of whole topics, for commands that show them. It joins no group and commits nothing.
 
-It begins where it is told to, reads to the present end or goes on, and takes partitions in that are added meanwhile.
+It begins at a given place, reads to the present end or goes on, and includes partitions that are added meanwhile.
 """
 
 from __future__ import annotations

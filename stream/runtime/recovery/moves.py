@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class RepartitionError(Exception):
-    """The tickets cannot be moved now. The text says what to do."""
+    """The tickets cannot be moved now. The text gives the remedy."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,7 +41,7 @@ NEVER: Final = 1 << 62
 
 
 class DurationError(ValueError):
-    """The text is no duration; the message names what is wrong and what is accepted."""
+    """The text is not a duration; the message names what is wrong and what is accepted."""
 
 
 class Clock(StrEnum):
@@ -84,7 +84,7 @@ class Duration:
         clocks = {Clock.BUSINESS if unit == "bd" or unit in _BUSINESS else Clock.WALL for unit in parts}
         if len(clocks) > 1:
             raise DurationError(
-                f"{text!r} mixes wall time (s m h d w mo) with business time (bs bm bh bd): say all of it in one of the two"
+                f"{text!r} mixes wall time (s m h d w mo) with business time (bs bm bh bd): write all of it in one of the two"
             )
         micros = months = day_millionths = 0
         for unit, count in parts.items():
@@ -96,7 +96,7 @@ class Duration:
                 micros += _whole(text, count, (_WALL | _BUSINESS)[unit], "whole microseconds")
         longest = micros + months * 31 * DAY + day_millionths * DAY // _PER_DAY
         if longest == 0:
-            raise DurationError(f"{text!r} is no time at all: {_ACCEPTED}")
+            raise DurationError(f"{text!r} is not a length of time: {_ACCEPTED}")
         if longest > _LONGEST:
             raise DurationError(f"{text!r} is longer than a hundred years: {_ACCEPTED}")
         return cls(text, clocks.pop(), micros, months, day_millionths)

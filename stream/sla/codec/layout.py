@@ -95,7 +95,7 @@ def encode(state: State) -> bytes:
 
 def decode(data: bytes) -> State:
     """``data`` with its mark. Raises msgspec.DecodeError and IndexError."""
-    unconfirmed: dict[str, tuple[int, ProvisionalReason]] | None = None
+    unconfirmed: dict[str, tuple[int, ProvisionalReason]] = {}
     if data[:1] == UNCONFIRMED:
         head_part, rest, unconfirmed = _read_more(data[1:])
     else:
@@ -266,12 +266,10 @@ def _ticket(head_part: _Head, tail: _Tail, source: str) -> Ticket:
     commitments: dict[str, CommitmentState] = {}
     first = at
     for number, (name, terms) in enumerate(keyed_commitments):
-        commitment_state = commitments[name] = CommitmentState(terms, more[at])
-        commitment_state.verdict = numbers[first + number]
-        commitment_state.effective_from = start + more[at + 1]
         due, soon = dues[number], nexts[number]
-        commitment_state.due = due
-        commitment_state.next = due if soon == _AS_DUE else soon
+        if soon == _AS_DUE:
+            soon = due
+        commitments[name] = CommitmentState(terms, more[at], numbers[first + number], 0, start + more[at + 1], due, soon)
         at += 2
     if warned or rare:
         _add_rare(list(commitments.values()), warned, rare)

@@ -178,7 +178,7 @@ class Waiting(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     starts: int | None
     """When it starts if nothing else happens; ``None``: nothing but an event lets it start."""
     problem: str = ""
-    """Why the value of the field is no date."""
+    """Why the value of the field is not a date."""
 
 
 class Explanation(msgspec.Struct, frozen=True, kw_only=True, gc=False):

@@ -158,8 +158,10 @@ def compile_condition(condition: Condition) -> Test:
 
 def _field_test(field: str, values: frozenset[str]) -> Test:
     def test(_event: Event, fields: Fields) -> bool:
-        value = fields.get(field, "")
-        return not values.isdisjoint(value) if isinstance(value, list) else value in values
+        try:
+            return fields.get(field, "") in values
+        except TypeError:  # a list
+            return not values.isdisjoint(fields[field])
 
     return test
 
@@ -181,6 +183,11 @@ def _event_test(wanted: EventIs) -> Test:
 def _joined(parts: tuple[Test, ...], *, stop_at: bool) -> Test:
     if len(parts) == 1:
         return parts[0]
+    if len(parts) == 2:
+        first, second = parts
+        if stop_at:
+            return lambda event, fields: first(event, fields) or second(event, fields)
+        return lambda event, fields: first(event, fields) and second(event, fields)
 
     def test(event: Event, fields: Fields) -> bool:
         for part in parts:

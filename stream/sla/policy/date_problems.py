@@ -1,4 +1,4 @@
-"""Values of ticket fields that are no dates, where a clock starts at the date of the field."""
+"""Values of ticket fields that are not dates, where a clock starts at the date of the field."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from stream.sla.calendar.duration import Clock
 from stream.sla.policy.conditions import IN_HOURS, OUT_OF_HOURS, STARTED, fields_read, holds
 from stream.sla.policy.policy import AtDeadline
 from stream.sla.policy.spelling import Spellings
-from stream.sla.policy.terms import ON_CALENDAR, ON_CALENDAR_PAUSED_ON_WALL, CommitmentTerms, EscalationTerms
+from stream.sla.policy.terms import ON_CALENDAR, ON_CALENDAR_PAUSED_ON_WALL, ON_WALL, CommitmentTerms, EscalationTerms
 from stream.sla.policy.triggers import MetricTriggers
 
 if TYPE_CHECKING:
@@ -56,8 +56,17 @@ class ResolvedCommitment:
         """What is fulfilled at the instant of the deadline is breached."""
         self.on_calendar: Final = ON_CALENDAR_PAUSED_ON_WALL if commitment.pause_time is Clock.WALL else ON_CALENDAR
         """How a target in business time counts."""
+        self.fixed: Final = self._fixed()
+        """With the target, if that is the same whenever it begins to count; ``None``: it is not, or there is no target."""
         self.started: Final = started
         """How its clock started, ``in_hours`` or ``out_of_hours``, if it asks; otherwise empty."""
+
+    def _fixed(self) -> CommitmentTerms | None:
+        target = self.target
+        if target is None or target.months or target.delay is not None:
+            return None
+        amount = target.resolve(self.calendar, 0)
+        return self.terms.with_target(self.on_calendar if amount.clock is Clock.BUSINESS else ON_WALL, amount.micros)
 
 
 class ResolvedLadder:
@@ -130,6 +139,8 @@ class PolicySet:
         self._asked: Final = tuple(sorted(_calendars_asked(policies)))
         """Names of the calendars of which some choice asks whether they were open when the clock started."""
         self._since: Final = sorted({policy.since for policy in policies if policy.since is not None})
+        self.has_epochs: Final = bool(self._since or self._asked)
+        """Whether anything depends on the start of a clock: ``epoch`` is 0 if nothing does."""
         self._spellings: Spellings | None = None
         self._resolved: Final[dict[tuple[object, ...], ResolvedPolicy]] = {}
         metrics: dict[str, Metric] = {metric.name: metric for metric in rows}
@@ -174,7 +185,7 @@ class PolicySet:
 
     def resolved_policy(self, fields: Fields, epoch: int) -> ResolvedPolicy:
         """What is promised to a ticket with these fields, by the versions of that epoch."""
-        key: tuple[object, ...] = (epoch, *[fields.get(name) for name in self._order])
+        key: tuple[object, ...] = (epoch, *map(fields.get, self._order))
         try:
             resolved_policy = self._resolved.get(key)
         except TypeError:  # a list among them: tags

@@ -9,6 +9,8 @@ from typing import Final
 
 from mypy_extensions import mypyc_attr
 
+from stream.sla.calendar.duration import Clock
+
 _MOST: Final = 10_000
 """Terms that are remembered; a helpdesk has hundreds."""
 
@@ -32,6 +34,10 @@ class CommitmentTerms:
         """Whether the target runs on the calendar rather than on the wall."""
         self.wall_pauses: Final = clock == ON_CALENDAR_PAUSED_ON_WALL
         """It runs on the calendar, and each pause moves the deadline by its length on the wall."""
+        self.clock: Final = Clock.BUSINESS if self.business else Clock.WALL
+        """The clock of the target."""
+        self.pause_clock: Final = Clock.WALL if self.wall_pauses else self.clock
+        """The clock of its pauses."""
         self.counted: Final = clock
         """Both in one number."""
         self.target: Final = target

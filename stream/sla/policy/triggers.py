@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from stream.sla.calendar.dates import DateError, instant_of
 from stream.sla.calendar.zone import UTC_ZONE
+from stream.sla.events import EVENT_TYPES
 from stream.sla.policy.conditions import AnyOf, Condition, Fields, Test, compile_condition, fields_read, momentary, types_read
 from stream.sla.policy.metric import Again, Metric
 from stream.sla.ticket.stopwatch import (
@@ -43,6 +44,7 @@ _CONTINUE: Final = Again.CONTINUE
 _CYCLE: Final = Again.CYCLE
 
 
+_ALL_TYPES: Final = frozenset[str](EVENT_TYPES)
 _MOST: Final = 10_000
 """Dates that are remembered."""
 
@@ -50,10 +52,9 @@ _MOST: Final = 10_000
 class Sensitivity:
     """What an event must touch to affect a stopwatch in a certain phase: one of these types, or a field that it changes."""
 
-    __slots__ = ("any_type", "fields", "types")
+    __slots__ = ("fields", "types")
 
-    def __init__(self, any_type: bool, types: frozenset[str], fields: frozenset[str]) -> None:
-        self.any_type: Final = any_type
+    def __init__(self, types: frozenset[str], fields: frozenset[str]) -> None:
         self.types: Final = types
         self.fields: Final = fields
 
@@ -65,7 +66,7 @@ def _sensitivity(metric: Metric) -> list[Sensitivity]:
     found = []
     for phase in Phase:
         if phase >= Phase.HALTED:
-            found.append(Sensitivity(True, frozenset(), frozenset()))
+            found.append(Sensitivity(_ALL_TYPES, frozenset()))
             continue
         conditions = [*on, metric.resumes] if phase in (Phase.RUNNING, Phase.PAUSED) else off
         if phase in (Phase.STOPPED, Phase.CANCELLED) and metric.again is Again.NEVER:
@@ -77,8 +78,7 @@ def _sensitivity(metric: Metric) -> list[Sensitivity]:
         types = [types_read(condition) for condition in given]
         found.append(
             Sensitivity(
-                None in types,
-                frozenset[str]().union(*(names for names in types if names is not None)),
+                frozenset[str]().union(*(_ALL_TYPES if names is None else names for names in types)),
                 frozenset[str]().union(*map(fields_read, given), [metric.starts_at] if dated else []),
             )
         )

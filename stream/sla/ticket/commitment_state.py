@@ -63,7 +63,6 @@ CANCELLED: Final = int(Verdict.CANCELLED)
 MEASURED: Final = int(Verdict.MEASURED)
 HALTED: Final = int(Verdict.HALTED)
 _MAY_FOLLOW: Final = [frozenset(map(int, TABLE[verdict])) for verdict in Verdict]
-_WALL: Final = Clock.WALL
 _BUSINESS: Final = Clock.BUSINESS
 
 
@@ -100,32 +99,49 @@ NOT_ADJUSTED: Final = Adjustment()
 class CommitmentState:
     """How one commitment of one ticket stands."""
 
-    verdict: int = PENDING
-    revision: int = 0
-    """When the present target was set or the cycle was reopened (epoch microseconds); 0: when the cycle began. Of two
-    changes at one instant the second is one microsecond later, so that no two are equal."""
-    effective_from: int = 0
-    """When the present target took hold (epoch microseconds)."""
-    due: int | None = None
-    """The deadline, while one is in sight; of a breach, the deadline that passed."""
-    next: int | None = None
-    """The next instant at which something becomes true, if no event comes first."""
-    warned: tuple[str, ...] = ()
-    """The warnings that were sent, as the policy writes their marks."""
-    adjustment: Adjustment | None = None
-    """``None``: nothing is adjusted."""
-
-    def __init__(self, terms: CommitmentTerms = NO_COMMITMENT_TERMS, cycle: int = 0) -> None:
+    def __init__(  # noqa: PLR0913  an argument an attribute, for copies
+        self,
+        terms: CommitmentTerms = NO_COMMITMENT_TERMS,
+        cycle: int = 0,
+        verdict: int = 0,  # PENDING
+        revision: int = 0,
+        effective_from: int = 0,
+        due: int | None = None,
+        next: int | None = None,  # noqa: A002
+        warned: tuple[str, ...] = (),
+        adjustment: Adjustment | None = None,
+    ) -> None:
         self.terms: CommitmentTerms = terms
         self.cycle: int = cycle
         """Of the stopwatch; 0: the commitment has not begun."""
+        self.verdict: int = verdict
+        self.revision: int = revision
+        """When the present target was set or the cycle was reopened (epoch microseconds); 0: when the cycle began. Of two
+        changes at one instant the second is one microsecond later, so that no two are equal."""
+        self.effective_from: int = effective_from
+        """When the present target took hold (epoch microseconds)."""
+        self.due: int | None = due
+        """The deadline, while one is in sight; of a breach, the deadline that passed."""
+        self.next: int | None = next
+        """The next instant at which something becomes true, if no event comes first."""
+        self.warned: tuple[str, ...] = warned
+        """The warnings that were sent, as the policy writes their marks."""
+        self.adjustment: Adjustment | None = adjustment
+        """``None``: nothing is adjusted."""
 
     def copy(self) -> CommitmentState:
         """A commitment of its own."""
-        copy = CommitmentState(self.terms, self.cycle)
-        copy.verdict, copy.revision, copy.effective_from = self.verdict, self.revision, self.effective_from
-        copy.due, copy.next, copy.warned, copy.adjustment = self.due, self.next, self.warned, self.adjustment
-        return copy
+        return CommitmentState(
+            self.terms,
+            self.cycle,
+            self.verdict,
+            self.revision,
+            self.effective_from,
+            self.due,
+            self.next,
+            self.warned,
+            self.adjustment,
+        )
 
     def parts(self) -> tuple[object, ...]:
         """All that it keeps, to compare two by."""
@@ -144,7 +160,7 @@ class CommitmentState:
 
     @property
     def clock(self) -> Clock:
-        return _BUSINESS if self.terms.business else _WALL
+        return self.terms.clock
 
     @property
     def promised(self) -> int | None:
@@ -174,11 +190,11 @@ class CommitmentState:
 
     def elapsed(self, watch: Stopwatch, calendar: Calendar, at: int) -> int:
         """Microseconds used by the cycle up to ``at``, as the target counts them."""
-        return watch.elapsed(self.clock, calendar, at, self.terms.wall_pauses)
+        return watch.elapsed(self.terms.clock, calendar, at, self.terms.wall_pauses)
 
     def paused_for(self, watch: Stopwatch, calendar: Calendar, at: int) -> int:
         """Microseconds the cycle was paused up to ``at``, as the target counts them."""
-        return watch.paused_for(_WALL if self.terms.wall_pauses else self.clock, calendar, at)
+        return watch.paused_for(self.terms.pause_clock, calendar, at)
 
     def revise(self, at: int) -> None:
         """What becomes true from now on is about another target, or about a cycle that was reopened."""
@@ -202,6 +218,9 @@ class CommitmentState:
 
     def aim(self, resolved: ResolvedCommitment, watch: Stopwatch, at: int) -> None:
         """Take the target that ``resolved`` sets, counting from the instant ``at``."""
+        if resolved.fixed is not None and self.adjustment is None:
+            self.terms, self.effective_from = resolved.fixed, at
+            return
         clock, target = self.terms.counted, None
         delay = not_before = 0
         if resolved.target is not None:
@@ -236,6 +255,8 @@ class CommitmentState:
     def differs(self, resolved: ResolvedCommitment, watch: Stopwatch) -> bool:
         """Whether ``resolved`` sets another target, or counts it on another calendar."""
         terms, new, adjustment = self.terms, resolved.terms, self.adjustment
+        if terms is resolved.fixed and adjustment is None:
+            return False
         if adjustment is not None and adjustment.unjudged:
             return False
         if new.policy != terms.policy or new.version != terms.version:

@@ -80,30 +80,29 @@ class Due:
 class EscalationState:
     """How one ladder stands on one ticket."""
 
-    effective_from: int = 0
-    """When the present times of its levels took hold (epoch microseconds)."""
-    raised: tuple[str, ...] = ()
-    """Names of the levels that were raised, in order."""
-    passed_over: tuple[str, ...] = ()
-    """Names of levels that a deployment made past, and that are not raised because a higher one of these is, as soon as it may
-    be."""
-    phase: int = ACTIVE
-    last_emitted_at: int = 0
-    """When the highest level was last emitted, acknowledged, or put under monitoring (epoch microseconds)."""
-    monitored_until: int = 0
-    """When the monitoring period ends, once it has begun (epoch microseconds)."""
-    repeats: int = 0
-    """How often the highest level was repeated."""
-    rounds: int = 0
-    """When the last acknowledgement, release or recurrence was (epoch microseconds), 0 before the first. The facts of a
-    round are known by it. Of two at one instant the second is one microsecond later."""
-    next: int | None = None
-    """The next instant at which something is emitted, if no event comes first."""
-
     def __init__(self, terms: EscalationTerms = NO_ESCALATION_TERMS, cycle: int = 0) -> None:
         self.terms: EscalationTerms = terms
         self.cycle: int = cycle
         """Of the stopwatch; 0: the escalation has not begun."""
+        self.effective_from: int = 0
+        """When the present times of its levels took hold (epoch microseconds)."""
+        self.raised: tuple[str, ...] = ()
+        """Names of the levels that were raised, in order."""
+        self.passed_over: tuple[str, ...] = ()
+        """Names of levels that a deployment made past. They are not raised, because a higher one of these is as soon as it may
+        be."""
+        self.phase: int = ACTIVE
+        self.last_emitted_at: int = 0
+        """When the highest level was last emitted, acknowledged, or put under monitoring (epoch microseconds)."""
+        self.monitored_until: int = 0
+        """When the monitoring period ends, once it has begun (epoch microseconds)."""
+        self.repeats: int = 0
+        """How often the highest level was repeated."""
+        self.rounds: int = 0
+        """When the last acknowledgement, release or recurrence was (epoch microseconds), 0 before the first. The facts of a
+        round are known by it. Of two at one instant the second is one microsecond later."""
+        self.next: int | None = None
+        """The next instant at which something is emitted, if no event comes first."""
 
     def copy(self) -> EscalationState:
         """A ladder of its own."""

@@ -64,6 +64,8 @@ class Ticket:
         next: int | None = None,  # noqa: A002
         deployment: int = 0,
         whole_at: int | None = None,
+        shown: Fields | None = None,
+        stored: bytes | None = None,
     ) -> None:
         self.id: str = id
         self.fields: Fields = {} if fields is None else fields
@@ -94,15 +96,15 @@ class Ticket:
         """The number of the deployment that judges it: ``stream.sla.policy.timeline``."""
         self.whole_at: int | None = whole_at
         """The newest event that created it or gave all of its fields (epoch microseconds); ``stream.sla.doubt``."""
-        self.shown: Fields | None = None
+        self.shown: Fields | None = shown
         """The fields that effects show, once asked for; ``stream.sla.transition.emitter``."""
-        self.stored: bytes | None = None
+        self.stored: bytes | None = stored
         """The parts as the table has them, while they are as they were when it was written or read;
         ``stream.sla.codec.layout``."""
 
     def copy(self) -> Ticket:
         """Shares its parts with the original: who changes any calls ``own``, and puts a copy in the place of each first."""
-        copy = Ticket(
+        return Ticket(
             self.id,
             self.fields,
             self.watches,
@@ -118,9 +120,9 @@ class Ticket:
             self.next,
             self.deployment,
             self.whole_at,
+            self.shown,
+            self.stored,
         )
-        copy.shown, copy.stored = self.shown, self.stored
-        return copy
 
     def own(self) -> None:
         """Have lists of parts of its own."""
@@ -166,7 +168,8 @@ class Ticket:
 
 
 _NO_HISTORY: Final = History()
-_NONE: Final[dict[str, Unconfirmed]] = {}
+_NO_REVISIONS: Final[dict[str, int]] = {}
+_NO_UNCONFIRMED: Final[dict[str, Unconfirmed]] = {}
 
 
 @mypyc_attr(acyclic=True)
@@ -176,27 +179,27 @@ class State:
     def __init__(  # noqa: PLR0913  an argument an attribute, as of the ticket
         self,
         head: Ticket,
-        recent: History | None = None,
+        recent: History = _NO_HISTORY,
         base: Ticket | None = None,
         old_ids: tuple[str, ...] = (),
-        revisions: dict[str, int] | None = None,
+        revisions: dict[str, int] = _NO_REVISIONS,
         settling: Settling | None = None,
-        unconfirmed: dict[str, Unconfirmed] | None = None,
+        unconfirmed: dict[str, Unconfirmed] = _NO_UNCONFIRMED,
     ) -> None:
         self.head: Ticket = head
         """After the whole history, and after all that time alone has made true and that was emitted."""
-        self.recent: History = _NO_HISTORY if recent is None else recent
+        self.recent: History = recent
         """The newest events: what is needed to put a late one at its place."""
         self.base: Ticket | None = base
         """Before ``recent``; ``None`` when the history is whole."""
         self.old_ids: tuple[str, ...] = old_ids
         """Identities of events that went into ``base``, so that a repetition is known for one; bounded. An identity is the
         source, a newline and the id; then, unless it is 0, another newline and the seq."""
-        self.revisions: dict[str, int] = {} if revisions is None else revisions
+        self.revisions: dict[str, int] = revisions
         """Stem of an effect to the number of times it was taken back."""
         self.settling: Settling | None = settling
         """Its old events are arriving, and what they make true of the past is not published yet."""
-        self.unconfirmed: dict[str, Unconfirmed] = unconfirmed or _NONE
+        self.unconfirmed: dict[str, Unconfirmed] = unconfirmed
         """By the stem of the effect, in the order in which they were emitted; ``stream.sla.unconfirmed``."""
 
     def parts(self) -> tuple[object, ...]:
@@ -218,10 +221,6 @@ class State:
     def past(self, at: int) -> list[Event] | None:
         """The events before an instant (epoch microseconds); ``None`` where the history is cut."""
         return None if self.base is not None else [event for event in self.history if event.at < at]
-
-    def known(self, event: Event) -> Event | None:
-        """The event of ``recent`` that has the identity of ``event``; ``None``: none has."""
-        return self.recent.known(event)
 
     @property
     def wake_at(self) -> int | None:

@@ -281,6 +281,10 @@ class Stopwatch:
         """
         if wall_pauses:
             return calendar.measure(self.began, self.began + self.elapsed(_WALL, calendar, at))
+        if not self.ran and self.totals is None:  # ``spent`` written out: most are read in their first stretch
+            if self.phase != RUNNING or self.since >= at:
+                return 0
+            return calendar.measure(self.since, at) if clock is _BUSINESS else at - self.since
         total = self._added_up(False, clock, calendar, at) if self.totals is not None else 0
         for start, end in self.spent(RUNNING, at):
             total += calendar.measure(start, end) if clock is _BUSINESS else end - start

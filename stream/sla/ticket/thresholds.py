@@ -77,5 +77,5 @@ def mark(
 def resolve(duration: Duration | None, calendar: Calendar, start: int) -> Amount:
     """The length of a mark. Raises ValueError for a mark without one: such a mark is not built from any policy."""
     if duration is None:
-        raise ValueError("a mark that is no share needs a duration")
+        raise ValueError("a threshold that is not a share needs a duration")
     return duration.resolve(calendar, start)

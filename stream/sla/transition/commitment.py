@@ -14,7 +14,7 @@ from stream.sla.effect_ids import stem
 from stream.sla.effects import ROUTINE, THRESHOLD_REASON, UNDOES, Effect, Kind, Reason
 from stream.sla.policy.policy import OnChange
 from stream.sla.ticket.commitment_state import BREACHED, CANCELLED, HALTED, MEASURED, MET, MET_LATE, PENDING, CommitmentState
-from stream.sla.ticket.stopwatch import CANCEL, HALT, PAUSE, PAUSED, REOPEN, RESTORE, RESUME, STOP
+from stream.sla.ticket.stopwatch import CANCEL, HALT, PAUSE, PAUSED, REOPEN, RESTORE, RESUME, RUNNING, STOP
 from stream.sla.ticket.thresholds import threshold_instant
 from stream.sla.transition.emitter import calendar_of
 
@@ -238,7 +238,7 @@ class CommitmentMachine:
         deadline: int | None = None
         before = resolved.calendar
         if extension:
-            before = self.emitter.known[self.emitter.ticket.deployment].policies.calendars[terms.calendar]
+            before = self.emitter.timeline.known[self.emitter.ticket.deployment].policies.calendars[terms.calendar]
             old_watch = self.emitter.ticket.watches.get(terms.metric, watch)
             allowed = commitment_state.allowance
             if allowed is not None:
@@ -336,17 +336,17 @@ class CommitmentMachine:
 
     def _find_due(self) -> None:
         commitment_state = self.commitment_state
-        used = commitment_state.allowance
-        if used is None or not self.watch.on:
+        used, terms = commitment_state.allowance, commitment_state.terms
+        if used is None or not RUNNING <= self.watch.phase <= PAUSED:
             commitment_state.due = None
         else:
             commitment_state.due = self.watch.reaches(
                 used,
-                commitment_state.clock,
+                terms.clock,
                 self.resolved.calendar,
-                commitment_state.adjusted.not_before,
+                0 if commitment_state.adjustment is None else commitment_state.adjustment.not_before,
                 self.resolved.strict,
-                commitment_state.terms.wall_pauses,
+                terms.wall_pauses,
             )
 
     def look_ahead(self) -> None:
@@ -357,7 +357,7 @@ class CommitmentMachine:
             return
         self._find_due()
         adjustment = commitment_state.adjustment
-        if not watch.on or (adjustment is not None and adjustment.unjudged):
+        if not RUNNING <= watch.phase <= PAUSED or (adjustment is not None and adjustment.unjudged):
             return
         soonest = self._breach_instant()
         for threshold in resolved.warn_at:
@@ -390,22 +390,24 @@ class CommitmentMachine:
         # ``is_routine``, written out: it is not compiled, and most of what an event makes true is routine.
         if not emitter.routine and kind in ROUTINE and reason not in UNDOES and emitter.deployment is None:
             return
-        at, cause, ticket = emitter.at, emitter.cause, emitter.ticket.id
+        at, ticket = emitter.at, emitter.ticket.id
         text = "" if threshold is None else threshold.text
         terms, adjustment = commitment_state.terms, commitment_state.adjustment
         # Once decided, a commitment is reported on the calendar by which it was decided, whatever the fields select now.
         if adjustment is None:
             calendar = emitter.calendars[terms.calendar]
         else:
-            calendar = calendar_of(commitment_state, emitter.calendars, emitter.known)
-        elapsed, paused = commitment_state.elapsed(watch, calendar, at), commitment_state.paused_for(watch, calendar, at)
+            calendar = calendar_of(commitment_state, emitter.calendars, emitter.timeline.known)
+        # ``commitment_state.elapsed`` and ``paused_for``, written out.
+        elapsed = watch.elapsed(terms.clock, calendar, at, terms.wall_pauses)
+        paused = watch.paused_for(terms.pause_clock, calendar, at)
         promised = terms.target
         if adjustment is not None:
             elapsed -= adjustment.elapsed_at_reset
             paused -= adjustment.paused_at_reset
             promised = commitment_state.promised
         occasion = (terms.metric, commitment_state.cycle, commitment_state.revision)
-        doubt = emitter.doubt(watch.began) if emitter.doubts else None
+        doubt = emitter.doubt(watch.began) if emitter.timeline.doubts else None
         emitter.effects.append(
             # By position: twenty names of arguments cost four times what the effect itself does.
             Effect(
@@ -425,7 +427,7 @@ class CommitmentMachine:
                 "",  # owner
                 commitment_state.cycle,
                 reason,
-                cause,
+                emitter.cause,
                 commitment_state.due,
                 None,  # allowed_from
                 elapsed,
@@ -437,9 +439,6 @@ class CommitmentMachine:
                 emitter.deployment,
                 doubt is not None,
                 doubt,
-                "",  # retracts
-                None,  # retracts_kind
-                None,  # retracts_reason
                 emitter.shown_fields(),
             )
         )

@@ -74,11 +74,6 @@ class Terms:
 class Draft:
     """A copy of a ticket, changed in place. Most events change no part, so parts are copied only before they are changed."""
 
-    _resolved_policy: ResolvedPolicy | None = None
-    _epoch: int = 0
-    """The last answer of ``resolved_policy``, and for which versions: few tickets have stopwatches of several."""
-    _owned: bool = False
-
     def __init__(self, policies: PolicySet, ticket: Ticket) -> None:
         """``ticket``: a copy."""
         self.policies = policies
@@ -88,10 +83,14 @@ class Draft:
         self._commitments = ticket.commitments
         self._escalations = ticket.escalations
         """Those that the ticket before shares, while they are still among the ticket's."""
+        self._resolved_policy: ResolvedPolicy | None = None
+        self._epoch: int = 0
+        """The last answer of ``resolved_policy``, and for which versions: few tickets have stopwatches of several."""
+        self._owned: bool = False
 
     def resolved_policy(self, watch: Stopwatch) -> ResolvedPolicy:
         """What the terms in force promise, by the versions in force when the present cycle of the stopwatch began."""
-        epoch = self.policies.epoch(watch.began)
+        epoch = self.policies.epoch(watch.began) if self.policies.has_epochs else 0
         resolved_policy = self._resolved_policy
         if resolved_policy is None or epoch != self._epoch:
             resolved_policy = self._resolved_policy = self.policies.resolved_policy(self._fields, epoch)

@@ -12,9 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from stream.sla.calendar.calendar import Calendar
-    from stream.sla.doubt import Doubts
     from stream.sla.effects import Effect, ProvisionalReason
-    from stream.sla.policy.timeline import Deployment
+    from stream.sla.policy.timeline import Deployment, Timeline
     from stream.sla.ticket.commitment_state import CommitmentState
     from stream.sla.ticket.state import Ticket
 
@@ -23,42 +22,40 @@ if TYPE_CHECKING:
 class Emitter:
     """What becomes true from now on becomes true at ``at``, because of ``cause``. Set once an event, or once an instant."""
 
-    at: int = 0
-    """Epoch microseconds."""
-    cause: str = ""
-    """The id of an event, ``TIMER``, or ``deployment_cause``."""
-    seq: int = 0
-    """Of the event; 0 where there is none."""
-    deployment: int | None = None
-    """The number of the deployment that is being applied; ``None``: none is."""
-    routine: bool = True
-    """Whether routine effects are made."""
-
     def __init__(
         self,
         ticket: Ticket,
         calendars: Mapping[str, Calendar],
-        known: Mapping[int, Deployment],
+        timeline: Timeline,
         now: int,
-        doubts: Doubts = (),
     ) -> None:
         self.ticket = ticket
         self.calendars = calendars
         """Of the set in force."""
-        self.known = known
-        """Every deployment, by number."""
+        self.timeline = timeline
+        """That judges the ticket."""
         self.now = now
         """The clock (epoch microseconds), for ``detected_at``."""
         self.effects: list[Effect] = []
-        self.doubts: Doubts = doubts
-        """Of the ticket's partition."""
+        self.at: int = 0
+        """Epoch microseconds."""
+        self.cause: str = ""
+        """The id of an event, ``TIMER``, or ``deployment_cause``."""
+        self.seq: int = 0
+        """Of the event; 0 where there is none."""
+        self.deployment: int | None = None
+        """The number of the deployment that is being applied; ``None``: none is."""
+        self.routine: bool = True
+        """Whether routine effects are made."""
 
     def renamed_since(self, name: str, instant: int) -> bool:
         """Whether the name may have been that of something else: a deployment is being applied, or one that began to hold after
         ``instant`` (epoch microseconds) gave a commitment or ladder of this name another one."""
         if self.deployment is not None:
             return True
-        deployment: Deployment | None = self.known[self.ticket.deployment]
+        if instant >= self.at:
+            return False
+        deployment: Deployment | None = self.timeline.known[self.ticket.deployment]
         while deployment is not None and deployment.at > instant:
             change = deployment.change
             if change is not None:
@@ -70,7 +67,7 @@ class Emitter:
 
     def doubt(self, began: int) -> ProvisionalReason | None:
         """Why what becomes true now is provisional; ``began``: the cycle of its stopwatch, epoch microseconds."""
-        return covering(self.doubts, self.at, self.ticket.whole_at, began)
+        return covering(self.timeline.doubts, self.at, self.ticket.whole_at, began)
 
     @property
     def occurrence(self) -> str:

@@ -329,7 +329,7 @@ class EscalationMachine:
         ladder, policy, calendar = resolved_ladder.ladder, resolved_ladder.policy, resolved_ladder.calendar
         level = notification.level
         occasion = (escalation_state.terms.metric, escalation_state.cycle, escalation_state.rounds)
-        doubt = emitter.doubt(watch.began) if emitter.doubts else None
+        doubt = emitter.doubt(watch.began) if emitter.timeline.doubts else None
         emitter.effects.append(
             Effect(
                 stem(
@@ -367,9 +367,6 @@ class EscalationMachine:
                 emitter.deployment,
                 doubt is not None,
                 doubt,
-                "",  # retracts
-                None,  # retracts_kind
-                None,  # retracts_reason
                 emitter.shown_fields(),
             )
         )

@@ -68,21 +68,20 @@ Past = Callable[[int], "list[Event] | None"]
 class Transition:
     """Changes one ticket in place (give it a copy) and collects what became true in ``emitter.effects``."""
 
-    touched: bool = False
-    """A deployment was met that concerns the ticket."""
-    rejudged: int | None = None
-    """The number of the last of them that holds from an instant in the past."""
-    unbuilt: int = 0
-    """Rows that could not be built from the ticket's events."""
-    _next: Deployment | None = None
-    """The next deployment to meet, and its instant."""
-    _next_at: int = NEVER
-
     def __init__(self, timeline: Timeline, ticket: Ticket, now: int, past: Past | None = None) -> None:
         """``past``: asked when a deployment brings a row that was not kept before; ``None``: nothing is known."""
         self.timeline = timeline
         self.ticket = ticket
         self._past = past
+        self.touched: bool = False
+        """A deployment was met that concerns the ticket."""
+        self.rejudged: int | None = None
+        """The number of the last of them that holds from an instant in the past."""
+        self.unbuilt: int = 0
+        """Rows that could not be built from the ticket's events."""
+        self._next: Deployment | None = None
+        """The next deployment to meet, and its instant."""
+        self._next_at: int = NEVER
         number = ticket.deployment
         last = timeline.last
         if number == last.number:
@@ -95,7 +94,7 @@ class Transition:
             else:  # the events before this instant are not kept: the timeline judges the ticket from here on
                 self._next, self._next_at = timeline.in_force(at), at
         self.draft = Draft(self.policies, ticket)
-        self.emitter = Emitter(ticket, self.policies.calendars, timeline.known, now, timeline.doubts)
+        self.emitter = Emitter(ticket, self.policies.calendars, timeline, now)
 
     def event(self, event: Event) -> None:
         ticket, emitter, at, type_ = self.ticket, self.emitter, event.at, event.type
@@ -104,14 +103,15 @@ class Transition:
             self.meet(at)
         if ticket.next is not None and ticket.next < at:
             self._fire_until(at)
-        emitter.at, emitter.cause, emitter.seq = at, event.id, event.seq
+        cause, seq = event.id, event.seq
+        emitter.at, emitter.cause, emitter.seq = at, cause, seq
         # 2
-        ended = ticket.ended_by != ""
+        ended = ticket.ended_by
         event, changed = update_fields(ticket, event, self.timeline.read)
-        ticket.last = (at, PRECEDENCE.get(type_, OTHER), event.seq, emitter.cause, event.source)
+        ticket.last = (at, PRECEDENCE.get(type_, OTHER), seq, cause, event.source)
         # 3
         signalled = self._signal_watches(
-            event, type_, changed, asks_all="@begun" in ticket.fields or (ended and not ticket.ended_by)
+            event, type_, changed, asks_all="@begun" in ticket.fields or (ended != "" and not ticket.ended_by)
         )
         if type_ == "extension.granted":
             self.draft.own()
@@ -216,9 +216,7 @@ class Transition:
                 signals: tuple[Signal, ...] = _HALTED if watch.on else triggers.signals_while_ended(phase, event, fields)
             else:
                 reads = triggers.sensitivity[phase]
-                if not (
-                    asks_all or type_ in reads.types or reads.any_type or (changed and not reads.fields.isdisjoint(changed))
-                ):
+                if not (asks_all or type_ in reads.types or (changed and not reads.fields.isdisjoint(changed))):
                     continue
                 signals = triggers.signals(phase, event, fields)
                 if triggers.dated and signals and self._waits_for_date(triggers, watch, signals[0]):
@@ -256,16 +254,18 @@ class Transition:
             reconcile(self.draft, self.emitter, started)
 
     def _signal(self, metric: str, watch: Stopwatch, signal: Signal) -> None:
-        emitter, cycle = self.emitter, watch.cycle
+        emitter, draft, cycle = self.emitter, self.draft, watch.cycle
         if not cycle:
             watch.take(signal, emitter.at)
             return
-        ends, resolved_policy = signal is _HALT or signal in _END_REASON, self.draft.resolved_policy(watch)
-        reason = _ENDED_BY_REASON[self.ticket.ended_by] if signal is _HALT else _END_REASON.get(signal, _FIELD_CHANGED)
+        resolved_policy, reason = draft.resolved_policy(watch), _END_REASON.get(signal)
+        ends = reason is not None or signal is _HALT
+        if reason is None:
+            reason = _ENDED_BY_REASON[self.ticket.ended_by] if ends else _FIELD_CHANGED
         if not ends:
             watch.take(signal, emitter.at)
         for resolved in resolved_policy.commitments_on.get(metric, ()):
-            commitment_state = self.draft.commitment_state(resolved.name)
+            commitment_state = draft.commitment_state(resolved.name)
             if commitment_state is None or commitment_state.cycle != cycle or commitment_state.terms.metric != metric:
                 continue
             if ends:
@@ -273,7 +273,7 @@ class Transition:
             elif watch.cycle == cycle:
                 CommitmentMachine(emitter, resolved, commitment_state, watch).on_move(signal)
         for resolved_ladder in resolved_policy.ladders_on.get(metric, ()):
-            escalation_state = self.draft.escalation_state(resolved_ladder.name)
+            escalation_state = draft.escalation_state(resolved_ladder.name)
             if escalation_state is None or escalation_state.terms.metric != metric:
                 continue  # of that name, but on another row: the version that began with it ends it
             if escalation_state.cycle == cycle == watch.cycle:

@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Final
 from stream.sla.effects import Reason
 from stream.sla.ticket.commitment_state import PENDING, CommitmentState
 from stream.sla.ticket.escalation_state import MONITORING, EscalationState
+from stream.sla.ticket.stopwatch import PAUSED, RUNNING
 from stream.sla.transition.commitment import CommitmentMachine
 from stream.sla.transition.escalation import EscalationMachine
 
@@ -103,7 +104,7 @@ def reconcile(draft: Draft, emitter: Emitter, metrics: list[str], before: Terms 
     laddered: set[str] = set()
     for metric in metrics:
         watch = ticket.watches[metric]
-        if not watch.on:
+        if not RUNNING <= watch.phase <= PAUSED:
             continue
         resolved_policy = draft.resolved_policy(watch)
         for resolved in resolved_policy.commitments_on.get(metric, ()):
@@ -130,7 +131,10 @@ def reconcile(draft: Draft, emitter: Emitter, metrics: list[str], before: Terms 
                 escalation.redeploy(() if before is None else before.waiting(name, watch))
             else:
                 _act(escalation, case)
-    if before is not None:
+    if before is None:
+        return
+    # All that is wanted is there by now. Where that is all there is, nothing is unwanted.
+    if len(ticket.commitments) > len(promised) or len(ticket.escalations) > len(laddered):
         _withdraw_all_but(promised, laddered, draft, emitter, before)
 
 

@@ -7,7 +7,7 @@ Rules:
 2. While it has not started, a new value of the field takes the place of the old one. Once it has started, it does not matter.
 3. What happens at the very instant of the date comes before the start.
 4. A stopwatch that was stopped or cancelled begins a new cycle (``again: cycle``) only at a date after that.
-5. A value that is no date is as good as none.
+5. A value that is not a date counts as missing.
 
 Nothing of it is stored: it follows from the ticket's fields and stopwatches.
 """

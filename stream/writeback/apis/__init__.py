@@ -1,1 +1,1 @@
-"""The API of each helpdesk: what it can be told, and how. One module for each."""
+"""The API of each helpdesk: what can be written to it, and how. One module for each."""

@@ -1,7 +1,7 @@
 """Zendesk: custom fields, tags, and the group that takes a ticket over.
 
 Each change has ``safe_update`` and the ``updated_stamp`` that was read, so an agent's change in between is not overwritten:
-Zendesk answers 409, and the ticket is read again. A change has no comment, so the customer is told nothing by it.
+Zendesk answers 409, and the ticket is read again. A change has no comment, so the customer gets no message.
 """
 
 from __future__ import annotations

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from stream.feeds import path
 from stream.feeds.expression import PathError
-from stream.feeds.path import EvaluationError, compile_condition, compile_path
+from stream.feeds.path import EvaluationError, bounded, compile_condition, compile_path
 
 KEYS = st.sampled_from(["a", "b", "c"])
 VALUES = st.recursive(
@@ -126,3 +127,19 @@ def test_a_function_refuses_what_it_cannot_read(text: str) -> None:
 def test_a_function_of_two_arguments_is_reported() -> None:
     with pytest.raises(PathError, match="`lower` takes 1 value"):
         compile_path("lower(a, b)")
+
+
+def test_the_steps_of_expressions_are_bounded_for_a_payload_as_a_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(path, "MAX_STEPS", 1_000)
+    bomb = compile_path("doc[].[doc[].[doc[].a]]")
+    modest = compile_path("doc[].a")
+
+    with bounded():
+        assert modest({"doc": [{"a": 1}] * 10}) == [1] * 10
+        with pytest.raises(EvaluationError, match="more than 1,000 steps"):
+            bomb({"doc": [{"doc": [{"doc": [{"a": 1}] * 20}] * 20}] * 20})
+        with pytest.raises(EvaluationError):
+            modest({"doc": [{"a": 1}]})
+    with bounded():
+        assert modest({"doc": [{"a": 1}]}) == [1]
+    assert modest({"doc": [{"a": 1}]}) == [1]

@@ -315,7 +315,7 @@ LEVEL = "level: a, notify: b, after: 1h"
     [
         ("funktional", f"{{{LEVEL}}}", "", "did you mean `functional`?"),
         ("functional", "", "", "at least one item"),
-        ("functional", "{level: a, notify: b}", "", "must say when"),
+        ("functional", "{level: a, notify: b}", "", "needs an instant"),
         ("functional", f"{{{LEVEL}}}, {{{LEVEL}}}", "", "already has a level `a`"),
         ("functional", f"{{{LEVEL}, repeat_every: 1h, max_repeats: 0}}", "", "whole number of at least 1"),
         ("functional", f"{{{LEVEL}}}", "on_request: {level: a, after: c}", "no commitment `c`; there is none"),

@@ -90,7 +90,7 @@ def test_connectives_nest() -> None:
 @pytest.mark.parametrize(
     ("data", "where", "message"),
     [
-        ({}, (), "an empty condition says nothing"),
+        ({}, (), "an empty condition is ambiguous"),
         ([], (), "at least one item"),
         (None, (), "must be a condition"),
         ("sovled", (), "did you mean `solved`?"),

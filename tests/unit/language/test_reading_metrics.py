@@ -97,7 +97,7 @@ def test_starts_of_any_shape_are_taken() -> None:
     [
         ({"starts": "always"}, None, (), "`stops` is missing"),
         ({"again": "sometimes"}, BUILT_IN["resolution"], ("again",), "must be one of never, continue, cycle"),
-        ({"reopens": "open"}, BUILT_IN["first_response"], ("reopens",), "says nothing with `again: never`"),
+        ({"reopens": "open"}, BUILT_IN["first_response"], ("reopens",), "has no effect with `again: never`"),
         ({"resumes": "open"}, BUILT_IN["first_response"], ("resumes",), "nothing to resume from"),
         (
             {"starts": "always", "stops": "answered_by_agent", "again": "continue"},

@@ -37,7 +37,7 @@ def test_levels_are_marked_before_at_and_after_a_deadline() -> None:
 @pytest.mark.parametrize(
     ("reader", "data", "message"),
     [
-        (read_warnings, "100%", "is no warning"),
+        (read_warnings, "100%", "is not a warning"),
         (read_warnings, "+2h", "an escalation level can be `at: +2h`"),
         (read_warnings, ["50%", "50%"], "is given twice"),
         (read_warnings, [], "at least one item"),
@@ -46,7 +46,7 @@ def test_levels_are_marked_before_at_and_after_a_deadline() -> None:
         (read_warnings, "half", "'half'"),
         (read_at, "2h", "for time since the start use `after`"),
         (read_at, "1001%", "at most 1000%"),
-        (read_at, "-0m", "no time at all"),
+        (read_at, "-0m", "not a length of time"),
         (read_at, 75, "must be 75%"),
         (read_after, "75%", "'75%'"),
         (read_duration, 30, "`30` of what? Write `30m`, `30bh`"),

@@ -112,7 +112,7 @@ def test_a_demand_to_wait_for_a_day_ends_this_pass() -> None:
     api = _Echo()
     api.troubles.append(Trouble(429, {"Retry-After": "86400"}))
 
-    with pytest.raises(UnreachableError, match="asks to wait for 86400 s"):
+    with pytest.raises(UnreachableError, match="demands to wait for 86400 s"):
         _asked(api, lambda client: client.get("/x"))
 
 

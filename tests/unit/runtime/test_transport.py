@@ -73,8 +73,7 @@ _OVERRIDDEN = [
     (Store, "set_persisted_offset"),
     (Store, "apply_changelog_batch"),
     (Store, "on_rebalance"),
-    (Assignor, "assign"),
-    (Assignor, "_get_external_topic_distribution"),
+    (Assignor, "_perform_assignment"),
     (App, "_on_agent_error"),
     (App, "_on_partitions_revoked"),
     (App, "on_rebalance_end"),
@@ -147,6 +146,13 @@ def test_all_partitions_are_assigned_even_if_the_cluster_does_not_show_them_yet(
     found = [(topic, number) for one in assigned.values() for topic, number in one.partitions()]
     assert sorted(found) == sorted((topic, number) for topic in topics for number in range(app.settings.partitions))
     assert all(one.partitions() for one in assigned.values())
+
+
+def test_a_worker_without_partitions_is_ready_and_states_why_it_has_none(app: App) -> None:
+    app._started.set()
+    app.rebalancing, app.rebalancing_count = False, 1
+
+    assert app.readiness() == (True, "live, and a spare: other workers have all partitions")
 
 
 class _Member(Assignor):

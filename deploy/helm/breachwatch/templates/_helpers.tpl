@@ -19,7 +19,7 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{- end -}}
 
 {{- define "breachwatch.env" -}}
-{{- range $name, $value := .Values.settings }}
+{{- range $name, $value := omit .Values.settings "allowed_hosts" }}
 - name: BREACHWATCH_{{ upper $name }}
   value: {{ $value | toString | quote }}
 {{- end }}
@@ -28,6 +28,14 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 - name: BREACHWATCH_{{ required (printf "secret.keys: %s is not one of %s" . (keys $variables | sortAlpha | join ", ")) (get $variables .) }}
   value: /etc/breachwatch/secret/{{ . }}
 {{- end }}
+{{- end -}}
+
+{{- define "breachwatch.hosts" -}}
+{{- $name := include "breachwatch.name" . -}}
+{{- $names := list $name (printf "%s.%s" $name .Release.Namespace) (printf "%s.%s.svc" $name .Release.Namespace) -}}
+{{- if .Values.ingress.enabled -}}{{- $names = append $names .Values.ingress.host -}}{{- end -}}
+{{- with .Values.settings.allowed_hosts -}}{{- $names = append $names . -}}{{- end -}}
+{{ join "," $names }}
 {{- end -}}
 
 {{- define "breachwatch.podSecurity" -}}

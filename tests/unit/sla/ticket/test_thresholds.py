@@ -85,7 +85,7 @@ def test_warnings_of_one_instant_come_in_the_order_of_the_policy() -> None:
 
 
 def test_a_mark_without_a_length_is_built_from_no_policy() -> None:
-    with pytest.raises(ValueError, match=r"^a mark that is no share needs a duration$"):
+    with pytest.raises(ValueError, match=r"^a threshold that is not a share needs a duration$"):
         resolve(None, ALWAYS, 0)
 
 
