@@ -24,9 +24,9 @@ def leaving(topics: Topics, settings: Mapping[str, Mapping[str, str]], retention
     yield "state and pages: at once"
     if (changelog := settings.get(topics.changelog)) is not None:
         yield f"{topics.changelog}: {_lag(changelog)} after that, and a run of the log cleaner of the brokers"
-        kept = "for ever" if retention is None else f"for {_length(retention // 1_000)}, the setting retention, and"
+        kept = "for ever" if retention is None else f"for {_length(retention // 1_000)} (setting retention), and"
         mark = "" if retention is None else f" {_length(_number(changelog, 'delete.retention.ms'))} more as a deletion mark"
-        yield f"    the name of the ticket and that it was erased: {kept}{mark}"
+        yield f"    its name and that it was erased: {kept}{mark}"
     yield from _kept(topics.events, settings, "its events")
     for name in (topics.breaches, topics.escalations):
         yield from _kept(name, settings, "effects that were published, which nobody can edit")
