@@ -336,7 +336,7 @@ def test_rejected_records_have_a_retention_of_their_own_whatever_that_of_the_oth
         kept = settings(broker, name)
         assert (kept["retention.ms"], kept["segment.ms"], kept["cleanup.policy"]) == ("259200000", "86400000", "delete")
         assert kept["max.message.bytes"] == most
-    assert settings(broker, topics.breaches)["retention.ms"] == "86400000"
+    assert settings(broker, topics.events)["retention.ms"] == "86400000"
 
 
 def test_records_about_people_that_would_be_kept_for_longer_are_a_problem_with_its_remedy(broker: str) -> None:
