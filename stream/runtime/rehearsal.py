@@ -11,7 +11,7 @@ from stream.sla.events import ERASURE
 from stream.sla.playback import Playback
 from stream.sla.ticket.bounds import NAMED
 from stream.wire.decode import Rejected, read
-from stream.wire.ticket_event import Incoming
+from stream.wire.incoming import Incoming
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -16,7 +16,6 @@ from enum import StrEnum
 from operator import attrgetter
 from typing import TYPE_CHECKING, Final
 
-import msgspec
 from mypy_extensions import mypyc_attr
 
 from stream.sla.correction import Correction, difference, named, revealed
@@ -375,7 +374,7 @@ class Engine:
         """Fold an old event in at its place. What it makes true waits until the ticket has settled."""
         event = self._bounded_event(event)
         settling = self._lateness.settling_from(state.head, state.settling, arrived)
-        waiting = msgspec.structs.replace(event, arrived=settling.arrived)
+        waiting = event.replace(arrived=settling.arrived)
         timeline, begins = self.deployments.timeline, state.head.last is None
         if self._is_newest(state.head, event, event.at):
             outcome, recent = _APPLIED, state.recent.add(waiting)

@@ -41,7 +41,7 @@ def is_erased(ticket: Ticket) -> bool:
 
 def deletion(erasure: Event, at: int) -> Event:
     """The deletion by which what is open ends, at an instant (epoch microseconds)."""
-    return msgspec.structs.replace(erasure, type=_DELETION, at=at)
+    return erasure.replace(type=_DELETION, at=at)
 
 
 def erased(ticket: Ticket, at: int, erasure: Event | None = None) -> State:

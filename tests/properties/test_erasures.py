@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -30,7 +29,7 @@ def about_a_person(event: Event) -> Event:
     """The event with a name in a field that is kept."""
     if event.type not in ("ticket.created", "ticket.changed"):
         return event
-    return msgspec.structs.replace(event, fields={**event.fields, "assignee": PERSON})
+    return event.with_fields({**event.fields, "assignee": PERSON})
 
 
 @settings(max_examples=examples(150), deadline=None)

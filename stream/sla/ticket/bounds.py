@@ -24,8 +24,6 @@ from __future__ import annotations
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Final
 
-import msgspec
-
 from stream.sla.events import TICKET_FIELDS
 
 if TYPE_CHECKING:
@@ -67,7 +65,7 @@ def kept_event(event: Event, keep: frozenset[str], read: frozenset[str]) -> Even
     ``keep``: fields that are kept whatever policies read. ``read``: fields that policies read at the instant of the event.
     """
     kept = {name: value for name, value in event.fields.items() if name in keep or name in read}
-    return event if len(kept) == len(event.fields) else msgspec.structs.replace(event, fields=kept)
+    return event if len(kept) == len(event.fields) else event.with_fields(kept)
 
 
 def bounded_event(event: Event, read: frozenset[str]) -> Event:
@@ -88,7 +86,7 @@ def bounded_event(event: Event, read: frozenset[str]) -> Event:
             break
     else:
         return event
-    return msgspec.structs.replace(event, fields=_within(fields, read))
+    return event.with_fields(_within(fields, read))
 
 
 def bounded_fields(fields: Fields, read: frozenset[str]) -> Fields:

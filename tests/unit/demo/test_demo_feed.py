@@ -14,8 +14,8 @@ from stream.sla.effects import Kind
 from stream.sla.engine import Engine, Outcome
 from stream.sla.playback import Playback
 from stream.wire.decode import Rejected, RejectReason, Tick, decode
+from stream.wire.incoming import Incoming
 from stream.wire.instants import parse_instant
-from stream.wire.ticket_event import Incoming
 
 if TYPE_CHECKING:
     from stream.sla.effects import Effect

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import msgspec
 import pytest
 
 from stream.sla.codec import codec
@@ -79,7 +78,7 @@ def test_an_erasure_takes_effect_where_the_ticket_stands_however_old_it_is() -> 
 def test_no_late_repeated_or_new_event_brings_it_back(type_: str, at: int) -> None:
     life = ticket().event(erasure(HOUR))
     state, effects = life.state, len(life.effects)
-    life.event(msgspec.structs.replace(created(at, priority="p1", assignee="Ada"), type=type_), now=10 * HOUR)
+    life.event(created(at, priority="p1", assignee="Ada").replace(type=type_), now=10 * HOUR)
     assert life.steps[-1].outcome is Outcome.ERASED
     assert life.state is state
     assert len(life.effects) == effects

@@ -10,12 +10,13 @@ from stream.language.policies import load, shipped
 from stream.notify.message import Status, Writer
 from stream.sla.codec import codec
 from stream.sla.engine import Engine
-from stream.sla.events import ERASURE, EVENT_TYPES, Event
+from stream.sla.events import ATTRIBUTES, ERASURE, EVENT_TYPES
 from stream.sla.explain.explain import explain_state
 from stream.wire.decode import decode
 from stream.wire.effect import encode_effect
 from stream.wire.explanation import encode_explanation
-from stream.wire.ticket_event import FeedTick, Incoming, Wire
+from stream.wire.incoming import Incoming
+from stream.wire.ticket_event import FeedTick, Wire
 from stream.writeback.record import TicketRecord
 from stream.writeback.record import encode as encode_record
 from stream.writeback.values import values
@@ -69,4 +70,4 @@ def test_every_key_of_an_event_is_an_identifier_a_closed_value_or_free_text_that
     keys = {field.encode_name for struct in types for field in msgspec.structs.fields(struct)} | {"type"}
 
     assert keys == IDENTIFIERS | CLOSED | FREE | {"fields"}
-    assert FREE.isdisjoint(Event.__struct_fields__)
+    assert FREE.isdisjoint(ATTRIBUTES)
