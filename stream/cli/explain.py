@@ -15,8 +15,9 @@ from stream.cli.options import instant, judged_by, judged_by_options
 from stream.deployments.export import ExportError
 from stream.documents.document import PolicyError
 from stream.language.zones import UnknownZoneError, read_zone
-from stream.sla.engine import Engine, Outcome
+from stream.sla.engine import Engine
 from stream.sla.explain.explain import explain
+from stream.sla.step import Outcome
 from stream.wire.decode import Rejected, RejectReason, conflicting, decode
 from stream.wire.explanation import encode_explanation
 from stream.wire.instants import format_instant

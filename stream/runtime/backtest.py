@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from zlib import crc32
 
 from stream.runtime.backtest_slice import Chunk, Own, Piece, ReadPolicies, Slice, SliceOutput, SliceProcess, Ticks, Totals
-from stream.sla.engine import Engine, Outcome
+from stream.sla.engine import Engine
+from stream.sla.step import Outcome
 from stream.wire.decode import Rejected, read
 from stream.wire.ticket_event import Incoming
 

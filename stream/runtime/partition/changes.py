@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from stream.runtime.partition.shard import Shard
     from stream.runtime.settings import Settings
     from stream.sla.effects import Effect
-    from stream.sla.engine import Step
+    from stream.sla.step import Step
     from stream.sla.ticket.state import State
 
 HISTORY_ARRIVES: Final = 24 * 3_600_000_000
