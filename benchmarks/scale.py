@@ -87,7 +87,7 @@ class Group:
             began = time.process_time()
             member.gets(assigned[member.member_id])
             self.member_seconds = time.process_time() - began
-        before, self._owners = self._owners, {number: one.name for one in self.members for number in one.partitions}
+        before, self._owners = self._owners, {number: one.member_id for one in self.members for number in one.partitions}
         assert len(self._owners) == self.partitions
         return sum(before.get(number, owner) != owner for number, owner in self._owners.items())
 
