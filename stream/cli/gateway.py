@@ -69,12 +69,14 @@ def command(broker: str, topic_prefix: str, log_format: str, **options: Any) -> 
         _refuse("the settings are wrong", error.problems)
     from stream.cli.log_lines import log_to_stderr
     from stream.gateway.run import run
+    from stream.runtime.signals import handled_signals
     from stream.runtime.startup import RefusedError
 
     form: LogFormat = ENTRIES["log_format"].reader(log_format)
     log_to_stderr(form)
     try:
-        run(settings, client_of(broker), topics_of(_APP, topic_prefix))
+        with handled_signals():
+            run(settings, client_of(broker), topics_of(_APP, topic_prefix))
     except RefusedError as error:
         _refuse(error.what, error.problems)
 

@@ -19,6 +19,11 @@ GROUPS: Final[dict[str, dict[str, _Entry]]] = {
         "broker": ("stream.cli.broker", "Run an embedded Apache Kafka broker without Docker or Java."),
         "demo": ("stream.demo.command", "Show everything at work on an embedded Kafka broker."),
     },
+    "Keep it safe": {
+        "backup": ("stream.cli.backup", "Copy what an installation stores into a file, while its workers run."),
+        "restore": ("stream.cli.restore", "Bring a backup back into empty topics, on the same cluster or another one."),
+        "rebuild": ("stream.cli.rebuild", "Let the workers make all tickets anew from the events."),
+    },
     "Write policies": {
         "init": ("stream.cli.init", "Write the files of a first project: settings, a policy, and a story that tests it."),
         "check": ("stream.cli.check", "Check policy files and list every problem with its file and line."),

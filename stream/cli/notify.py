@@ -20,6 +20,7 @@ from stream.cli.topics import client_of, topics_of
 from stream.notify.rules_reader import RulesError, read_rules
 from stream.notify.settings import TABLE, NotifySettings
 from stream.runtime.settings import LogFormat, flag
+from stream.runtime.signals import handled_signals
 from stream.runtime.table_settings import Sources, entries, table_of, values_of, variable
 from stream.wire.effect import decode_effect, encode_effect
 from stream.wire.forms import NewerReleaseError
@@ -81,25 +82,26 @@ def _run(broker: str, topic_prefix: str, token: str, log_format: str, **flags: s
     async def run() -> None:
         await Service(rules, senders_of(rules.destinations.values(), os.environ), options).run()
 
-    try:
-        asyncio.run(run())
-    except DestinationsError as error:
-        _refuse("destinations cannot be used", error.problems)
-    except NewerReleaseError as error:
-        _refuse("a newer release has run", [str(error)])
-    except MissingTopicError as error:
-        _refuse("the topics are wrong", [f"{error}: run `breachwatch topics create`"])
-    except RefusedError as error:
-        _refuse(error.what, error.problems)
-    except asyncio.CancelledError:
-        return
-    except BaseExceptionGroup as group:
-        if (newer := group.subgroup(NewerReleaseError)) is not None:
-            _refuse("a newer release has run", [str(newer.exceptions[0])])
-        _LOGGER.exception("stopped at once: a bug; nothing is lost, and a restart goes on where each destination was")
-        sys.exit(_BUG)
-    except OSError as error:
-        _refuse(f"cannot serve the pages on {settings.address}:{settings.port}", [str(error)])
+    with handled_signals():
+        try:
+            asyncio.run(run())
+        except DestinationsError as error:
+            _refuse("destinations cannot be used", error.problems)
+        except NewerReleaseError as error:
+            _refuse("a newer release has run", [str(error)])
+        except MissingTopicError as error:
+            _refuse("the topics are wrong", [f"{error}: run `breachwatch topics create`"])
+        except RefusedError as error:
+            _refuse(error.what, error.problems)
+        except asyncio.CancelledError:
+            return
+        except BaseExceptionGroup as group:
+            if (newer := group.subgroup(NewerReleaseError)) is not None:
+                _refuse("a newer release has run", [str(newer.exceptions[0])])
+            _LOGGER.exception("stopped at once: a bug; nothing is lost, and a restart goes on where each destination was")
+            sys.exit(_BUG)
+        except OSError as error:
+            _refuse(f"cannot serve the pages on {settings.address}:{settings.port}", [str(error)])
 
 
 @command.command("check")

@@ -30,6 +30,7 @@ from stream.runtime.kafka.topic_admin import exists, missing_input
 from stream.runtime.secret_values import SecretError, secret
 from stream.runtime.setting_values import micros
 from stream.runtime.settings import CONFIG_FILE, ENTRIES, SettingsError, flag
+from stream.runtime.signals import handled_signals
 from stream.runtime.startup import RefusedError, until_answered
 from stream.runtime.table_settings import entries, variable
 from stream.wire.forms import NewerReleaseError
@@ -120,7 +121,8 @@ def command(
         target = running.Target(client_of(broker), topics_of(_APP, topic_prefix))
     if following:
         log_to_stderr(ENTRIES["log_format"].reader(log_format))
-        _run(broker, _until_stopped(_follow(broker, source, since, settings.every / 1e6, target)))
+        with handled_signals():
+            _run(broker, _until_stopped(_follow(broker, source, since, settings.every / 1e6, target)))
         return
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # reported once, with advice
     if to_topic:

@@ -28,6 +28,7 @@ def command(config: Path | None, **flags: str | None) -> None:
         settings = from_command(config, flags, os.environ)
     except SettingsError as error:
         _refuse("the settings are wrong", error.problems)
+    from stream.runtime.signals import handled_signals
     from stream.runtime.startup import RefusedError
     from stream.runtime.worker import run
 
@@ -35,7 +36,8 @@ def command(config: Path | None, **flags: str | None) -> None:
     for warning in misspelt_variables(os.environ):
         logging.getLogger(__name__).warning(warning)
     try:
-        run(settings)
+        with handled_signals():
+            run(settings)
     except RefusedError as error:
         _refuse(error.what, error.problems)
 

@@ -21,6 +21,7 @@ from stream.documents.document import DocumentError
 from stream.runtime.kafka.topic_reader import MissingTopicError, existing_topics
 from stream.runtime.secret_values import SecretError
 from stream.runtime.settings import CONFIG_FILE, LogFormat, SettingsError, flag
+from stream.runtime.signals import handled_signals
 from stream.runtime.startup import RefusedError, until_answered
 from stream.runtime.table_settings import Sources, entries, variable
 from stream.wire.forms import NewerReleaseError
@@ -77,7 +78,8 @@ def command(context: click.Context, /, broker: str, topic_prefix: str, write: bo
     topics = topics_of(_APP, topic_prefix)
     log_to_stderr(LogFormat.TEXT)
     try:
-        asyncio.run(_run(settings, desks, (broker, topics), write=write))
+        with handled_signals():
+            asyncio.run(_run(settings, desks, (broker, topics), write=write))
     except KafkaError as error:
         raise no_answer(broker, error) from error
     except NewerReleaseError as error:

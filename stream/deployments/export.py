@@ -18,6 +18,7 @@ from stream.wire.instants import AwareTime, epoch_micros, format_instant
 from stream.wire.lines import LinesError, open_lines
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from stream.deployments.log import Entry
@@ -72,13 +73,17 @@ def read_export_records(path: Path) -> list[bytes]:
     Where the log had void records there are void ones again. Each valid one keeps the instant of its append: checkpoints of
     partitions distinguish logs by it. Raises ExportError, OSError.
     """
-    values: dict[int, bytes] = {}
     with open_lines(path) as lines:
-        for _, line in lines:
-            parts = msgspec.json.decode(line, type=_Line)
-            record = decode_record(parts.record)
-            appended = record.appended or epoch_micros(parts.appended)
-            values[parts.number] = encode_record(msgspec.structs.replace(record, appended=appended))
+        parts = [msgspec.json.decode(line, type=_Line) for _, line in lines]
+    return appendable({each.number: (each.record, epoch_micros(each.appended)) for each in parts})
+
+
+def appendable(records: Mapping[int, tuple[bytes, int]]) -> list[bytes]:
+    """The same of records by their number, each with the instant of its append (epoch microseconds). Raises RecordError."""
+    values = {}
+    for number, (value, at) in records.items():
+        record = decode_record(value)
+        values[number] = encode_record(msgspec.structs.replace(record, appended=record.appended or at))
     return [values.get(number) or _void(number) for number in range(max(values) + 1)]
 
 

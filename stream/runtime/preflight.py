@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from aiokafka import AIOKafkaConsumer
@@ -35,6 +36,14 @@ _LOST: Final = (
     "the log was deleted, and what was in force is not known: bring it back with `breachwatch deploy --import`, or start "
     "with a new --app-id"
 )
+
+
+async def prepare(settings: Settings, policies: PolicySet) -> tuple[PolicyLog, ReadLog]:
+    """Check topics and changelog, and read the log of deployments, however long the broker is away. Raises RefusedError."""
+    await check_topics(settings)
+    client = client_of(settings)
+    await until_answered(client, "a worker", partial(check_changelog, settings))
+    return await until_answered(client, "a worker", partial(read_deployments, settings, policies))
 
 
 def policies_of(settings: Settings) -> PolicySet:

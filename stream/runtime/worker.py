@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import errno
 import logging
 import socket
@@ -26,8 +25,9 @@ from stream.runtime.app import App
 from stream.runtime.clock import Clock
 from stream.runtime.deployments import DeploymentFollower
 from stream.runtime.gauges import DeploymentGauges, FeedGauges, Gauges, TopicGauges
-from stream.runtime.preflight import check_changelog, check_topics, client_of, policies_of, read_deployments
+from stream.runtime.preflight import client_of, policies_of, prepare
 from stream.runtime.settings import ClockMode
+from stream.runtime.signals import run_until_signal
 from stream.runtime.startup import RefusedError
 from stream.runtime.suspension import SuspensionDetector
 from stream.runtime.viewer import Viewer
@@ -45,11 +45,12 @@ log = logging.getLogger("stream.worker")
 
 
 def run(settings: Settings) -> NoReturn:
-    """Check the configuration, then process events until a signal stops the process. Raises RefusedError."""
+    """Check the configuration, then process events until a signal stops the process. Raises RefusedError.
+
+    Inside ``stream.runtime.signals.handled_signals``.
+    """
     files = policies_of(settings)
-    asyncio.run(check_topics(settings))
-    asyncio.run(check_changelog(settings))
-    policy_log, read = asyncio.run(read_deployments(settings, files))
+    policy_log, read = run_until_signal(prepare(settings, files))
     engine = Engine(
         read.log.deployments or files,
         history=settings.history,

@@ -161,10 +161,9 @@ _TYPE: Final = {kind: ("ce_type", b"breachwatch." + kind.encode()) for kind in K
 _JSON: Final = ("content-type", b"application/json")
 
 
-def encode_rejected(  # noqa: PLR0913  the parts of the rejected record
-    rejected: Rejected, *, key: bytes | None, value: bytes | None, topic: str, partition: int, offset: int, at: int
-) -> bytes:
-    """Encode the dead letter of a record: the reason and the original bytes, at most ``MAX_KEPT`` of the value."""
+def encode_rejected(dead_letter: DeadLetter) -> bytes:
+    """Encode a dead letter, with at most ``MAX_KEPT`` bytes of the value."""
+    rejected, key, value, topic, partition, offset, at = dead_letter
     cut = value is not None and len(value) > MAX_KEPT
     return _encode(
         WireRejected(

@@ -33,7 +33,6 @@ from aiokafka.structs import TopicPartition
 
 from stream.runtime.kafka.topic_admin import admin_client
 from stream.wire.effect import decode_effect
-from stream.wire.forms import NewerReleaseError
 from stream.writeback.desk import Desk, Tickets
 from stream.writeback.metrics import NO_DESK, UNREADABLE, WritebackMetrics
 from stream.writeback.progress import Progress
@@ -93,7 +92,9 @@ class Service(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ship
         """Partition to where it ended, and the tickets that wait for it with when they were read."""
         self._committed: dict[str, int] = {}
         self._consumer: Any = None
-        self._refused: NewerReleaseError | None = None
+        self._assigned: set[TopicPartition] = set()
+        """Partitions whose records may be taken."""
+        self._raised: Exception | None = None
         """Why this instance cannot go on with the partitions that it was assigned."""
         metrics.watch(lambda: [desk.status() for desk in self.desks])
 
@@ -142,19 +143,30 @@ class Service(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ship
         await self._commit()
         for desk in self.desks:
             desk.waiting.clear()
-        for store in (self._progress, self._live, self._behind, self._committed):
+        for store in (self._assigned, self._progress, self._live, self._behind, self._committed):
             store.clear()
 
     async def on_partitions_assigned(self, assigned: list[TopicPartition]) -> None:
-        """Read what others have written, and begin."""
+        """Read what others have written, and begin.
+
+        1. No record is fetched: the client does not wait for the end of this before it fetches.
+        2. What others have written is read.
+        3. Where the partitions end now is noted: until there, tickets are not written.
+        4. Records are fetched, and desks write.
+
+        The client only logs what its listeners raise, so it is raised by the loop.
+        """
+        self._consumer.pause(*assigned)  # 1
         try:
-            await self._states.load()
-        except NewerReleaseError as error:
-            self._refused = error
+            await self._states.load()  # 2
+            ends = await self._consumer.end_offsets(assigned) if assigned else {}
+        except Exception as error:  # noqa: BLE001  the loop raises it
+            self._raised = error
             return
-        ends = await self._consumer.end_offsets(assigned) if assigned else {}
-        self._behind.update({tp: (end, {}) for tp, end in ends.items()})
+        self._behind.update({tp: (end, {}) for tp, end in ends.items()})  # 3
         self.caught_up = False
+        self._assigned.update(assigned)
+        self._consumer.resume(*assigned)  # 4
         for desk in self.desks:
             desk.release()
         log.info("partitions %s", ", ".join(sorted(f"{tp.topic} {tp.partition}" for tp in assigned)) or "none")
@@ -188,10 +200,11 @@ class Service(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ship
         while True:
             batches = await self._consumer.getmany(timeout_ms=POLL_MS, max_records=_MAX_RECORDS)
             self.polled = time.monotonic()
-            if self._refused is not None:
-                raise self._refused
+            if self._raised is not None:
+                raise self._raised
             for tp, records in batches.items():
-                for record in records:
+                # The partition may have gone to another instance while the records were on their way.
+                for record in records if tp in self._assigned else ():
                     self._take(tp, record)
             for tp in [*self._behind]:
                 if tp in self._consumer.assignment() and await self._consumer.position(tp) >= self._behind[tp][0]:

@@ -95,7 +95,10 @@ def until(true: Callable[[], Any], what: str, worker: Worker | None = None) -> A
 class Worker:
     """``breachwatch worker`` in a process of its own. Killed when the block ends, if it is still there."""
 
-    def __init__(self, broker: str, topics: Topics, folder: Path, *flags: str, failpoint: str = "") -> None:
+    def __init__(
+        self, broker: str, topics: Topics, folder: Path, *flags: str, failpoint: str = "", code: Path | None = None
+    ) -> None:
+        """``code``: the folder of another release; ``None``: this source."""
         folder.mkdir(parents=True, exist_ok=True)
         policy = folder / "policy.yaml"
         if not policy.exists():
@@ -107,7 +110,9 @@ class Worker:
         environment = {name: value for name, value in os.environ.items() if not name.startswith("BREACHWATCH_")}
         environment["BREACHWATCH_FAILPOINT"] = failpoint
         with self.log.open("wb") as log:
-            self.process = subprocess.Popen(command, stdout=log, stderr=log, cwd=Path(__file__).parents[2], env=environment)
+            self.process = subprocess.Popen(
+                command, stdout=log, stderr=log, cwd=code or Path(__file__).parents[2], env=environment
+            )
 
     def __enter__(self) -> Self:
         return self

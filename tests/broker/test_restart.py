@@ -16,7 +16,7 @@ from stream.sla.effects import Kind
 from stream.sla.engine import Engine
 from stream.sla.playback import Playback
 from stream.wire.decode import Rejected, RejectReason
-from stream.wire.effect import effect_headers, encode_effect, encode_rejected
+from stream.wire.effect import DeadLetter, effect_headers, encode_effect, encode_rejected
 from tests.broker.running import (
     HOUR,
     POLICY,
@@ -131,13 +131,15 @@ def test_effects_written_just_before_a_crash_are_not_repeated(broker: str, topic
                 headers=effect_headers(effect, b"/breachwatch/test"),
             )
         dead_letter = encode_rejected(
-            Rejected(RejectReason.UNDECODABLE, "?", ""),
-            key=first_bad.key,
-            value=first_bad.value,
-            topic=topics.events,
-            partition=first_bad.partition,
-            offset=first_bad.offset,
-            at=START,
+            DeadLetter(
+                Rejected(RejectReason.UNDECODABLE, "?", ""),
+                key=first_bad.key,
+                value=first_bad.value,
+                topic=topics.events,
+                partition=first_bad.partition,
+                offset=first_bad.offset,
+                at=START,
+            )
         )
         headers = [(ORIGIN, origin(first_bad))]
         await producer.send_and_wait(topics.rejected, dead_letter, partition=first_bad.partition, headers=headers)

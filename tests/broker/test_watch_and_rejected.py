@@ -21,7 +21,7 @@ from stream.runtime.kafka import topic_reader
 from stream.runtime.kafka.topic_admin import admin_client
 from stream.sla.effects import Kind
 from stream.wire.decode import Rejected, RejectReason
-from stream.wire.effect import encode_effect, encode_event, encode_rejected
+from stream.wire.effect import DeadLetter, encode_effect, encode_event, encode_rejected
 from tests.broker.running import PATIENCE, START, Sent, event, now, publish, read, until
 from tests.effects import effect_of
 
@@ -107,13 +107,15 @@ def test_a_rejected_event_is_found_shown_corrected_and_published_again(broker: s
     bad = good.replace(b"ticket.created", b"ticket.creatd", 1)
     placed = publish(broker, topics, [Sent(b"desk/1", bad)])[0]
     letter = encode_rejected(
-        Rejected(RejectReason.INVALID, "unknown type", "$.type"),
-        key=b"desk/1",
-        value=bad,
-        topic=topics.events,
-        partition=placed.partition,
-        offset=placed.offset,
-        at=now(),
+        DeadLetter(
+            Rejected(RejectReason.INVALID, "unknown type", "$.type"),
+            key=b"desk/1",
+            value=bad,
+            topic=topics.events,
+            partition=placed.partition,
+            offset=placed.offset,
+            at=now(),
+        )
     )
     write(broker, (topics.rejected, b"desk/1", letter))
     (record,) = until(lambda: read(broker, topics.rejected), "the dead letter is there")

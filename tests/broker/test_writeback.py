@@ -9,17 +9,22 @@ import subprocess
 import sys
 import threading
 import time
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from typing import TYPE_CHECKING, Any, Self
 
+import pytest
 from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import GroupCoordinatorNotAvailableError
+from aiokafka.errors import GroupCoordinatorNotAvailableError, KafkaError
 from aiokafka.structs import TopicPartition
 
 from stream.runtime.recovery.moves import home
 from stream.sla.effects import Effect, Kind
 from stream.wire.effect import encode_effect
+from stream.writeback.metrics import NO_DESK, WritebackMetrics
+from stream.writeback.service import Service
+from stream.writeback.settings import WritebackSettings
+from stream.writeback.states import MemoryStates
 from tests.broker.running import PATIENCE
 from tests.effects import effect_of
 from tests.unit.writeback.desks import FakeZendesk
@@ -188,3 +193,60 @@ def test_nothing_is_written_twice_over_a_kill_a_restart_and_a_second_instance(
     assert all(due(ticket) != "" for ticket in tickets)
     assert ends.keys() <= {TopicPartition(name, n) for name in (topics.breaches, topics.escalations) for n in range(4)}
     assert "no_desk" not in second.log.read_text("utf-8")
+
+
+class SlowStates(MemoryStates):
+    """States that a newly assigned instance needs a while to read, or cannot read."""
+
+    def __init__(self, order: list[str], fails: bool, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self._order, self._fails = order, fails
+
+    async def load(self) -> None:
+        if "joins" in self._order:
+            await asyncio.sleep(1.5)  # longer than the client takes to fetch
+            if self._fails:
+                raise KafkaError("the states cannot be read")
+        await super().load()
+        self._order.append("read" if "joins" in self._order else "joins")
+
+
+class NotingMetrics(WritebackMetrics):
+    def __init__(self, order: list[str]) -> None:
+        super().__init__([])
+        self._order = order
+
+    def skipped(self, reason: str) -> None:
+        self._order.append(reason)
+        super().skipped(reason)
+
+
+async def run_for(broker: str, topics: Topics, order: list[str], *, fails: bool) -> None:
+    """Run an instance without desks until it has taken an effect, or ends."""
+    client = {"bootstrap_servers": broker}
+    states = SlowStates(order, fails, client, topics.writeback_state)
+    service = Service(WritebackSettings(desks=()), [], states, NotingMetrics(order), write=True)
+    task = asyncio.ensure_future(service.run(client, topics))
+    deadline = time.monotonic() + PATIENCE
+    while NO_DESK not in order and not task.done():
+        assert time.monotonic() < deadline
+        await asyncio.sleep(0.05)
+    task.cancel()
+    await task
+
+
+def test_nothing_is_taken_before_it_is_known_what_others_have_written(broker: str, topics: Topics) -> None:
+    emit(broker, topics, of("zd/1", Kind.STARTED, time.time_ns() // 1_000))
+    order: list[str] = []
+    with suppress(asyncio.CancelledError):
+        asyncio.run(run_for(broker, topics, order, fails=False))
+    assert order == ["joins", "read", NO_DESK]
+
+
+def test_an_instance_that_cannot_read_what_others_have_written_ends(broker: str, topics: Topics) -> None:
+    emit(broker, topics, of("zd/1", Kind.STARTED, time.time_ns() // 1_000))
+    order: list[str] = []
+    with pytest.raises(ExceptionGroup) as raised:
+        asyncio.run(run_for(broker, topics, order, fails=True))
+    assert [str(error) for error in raised.value.exceptions] == ["KafkaError: the states cannot be read"]
+    assert order == ["joins"]

@@ -20,7 +20,7 @@ from stream.sla.effects import Topic
 from stream.sla.engine import Engine
 from stream.sla.step import Outcome
 from stream.wire.decode import Rejected, RejectReason, Tick, conflicting, decode
-from stream.wire.effect import effect_headers, encode_effect, encode_rejected
+from stream.wire.effect import DeadLetter, effect_headers, encode_effect, encode_rejected
 from tests.chaos.pace import MINUTE, Pace
 from tests.chaos.recording import Recording, Stored
 from tests.chaos.run import policies
@@ -166,13 +166,15 @@ class _Worker:
 
     def _refuse(self, record: Stored, why: Rejected) -> None:
         dead_letter = encode_rejected(
-            why,
-            key=record.key,
-            value=record.value,
-            topic=record.topic,
-            partition=record.partition,
-            offset=record.offset,
-            at=self.now,
+            DeadLetter(
+                why,
+                key=record.key,
+                value=record.value,
+                topic=record.topic,
+                partition=record.partition,
+                offset=record.offset,
+                at=self.now,
+            )
         )
         self._store("rejected", record.partition, record.key, dead_letter, [])
 

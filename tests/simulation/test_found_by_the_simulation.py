@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 from faust.types import TP
 
+from stream import __version__
 from stream.runtime.kafka.topics import Topics
 from stream.runtime.kafka.transport import Record
 from stream.runtime.recovery.changelog import Changelog
@@ -139,7 +140,7 @@ def test_a_take_over_of_an_older_generation_that_comes_late_counts_for_nothing()
             await late.begin(2, Checkpoint())
         stores[2].restore(0, owners.brokers.log.committed(_TOPICS.changelog))
         found = (await owners.changelog(stores[2])).found()
-        assert found == Checkpoint(5)
+        assert found == Checkpoint(5, release=__version__)
         return stores[2].of(0)
 
     assert _run(way) == {b"desk/1": b"new"}

@@ -114,3 +114,10 @@ def test_every_story_in_the_documents_comes_out_as_written(policy: str, text: st
 @pytest.mark.parametrize("metric", sorted(BUILT_IN))
 def test_every_built_in_metric_has_a_worked_example(metric: str) -> None:
     assert any(f"{metric} " in text.partition("\nthen:")[2] for _, text in told("docs/guides/policy-examples.md"))
+
+
+@pytest.mark.parametrize("metric", sorted(BUILT_IN))
+def test_the_reference_describes_every_built_in_metric(metric: str) -> None:
+    reference = (Path(__file__).parents[2] / "docs/reference/policy-language.md").read_text("utf-8")
+
+    assert f"\n| `{metric}` " in reference

@@ -120,9 +120,7 @@ def test_an_effect_read_and_written_again_is_the_same_json(path: Path) -> None:
 def test_a_dead_letter_read_and_written_again_is_the_same_json(path: Path) -> None:
     written = json.loads(path.read_text())
     dead_letter = decode_rejected(path.read_bytes())
-    again = json.loads(
-        encode_rejected(dead_letter.rejected, **{k: v for k, v in dead_letter._asdict().items() if k != "rejected"})
-    )
+    again = json.loads(encode_rejected(dead_letter))
 
     assert again == {name: said for name, said in written.items() if name != "value_bytes"}
 

@@ -15,7 +15,7 @@ from stream.runtime.timers import TimerQueue
 from stream.sla.policy.date_problems import WrongDate, wrong_dates
 from stream.sla.step import Outcome
 from stream.wire.decode import Rejected, RejectReason, Tick, conflicting, decode
-from stream.wire.effect import encode_rejected
+from stream.wire.effect import DeadLetter, encode_rejected
 
 if TYPE_CHECKING:
     from stream.observe.metrics.registry import Result, UnmatchedCause
@@ -153,13 +153,15 @@ class Intake:
 
     def _reject(self, record: Any, rejected: Rejected) -> None:
         dead_letter = encode_rejected(
-            rejected,
-            key=record.key,
-            value=None if type(record.value) is Marker else record.value,
-            topic=self._shard.source.topic,
-            partition=self._shard.number,
-            offset=record.offset,
-            at=self._clock,
+            DeadLetter(
+                rejected,
+                key=record.key,
+                value=None if type(record.value) is Marker else record.value,
+                topic=self._shard.source.topic,
+                partition=self._shard.number,
+                offset=record.offset,
+                at=self._clock,
+            )
         )
         self._changes.dead_letters.append(Record(record.key, dead_letter, [(ORIGIN, origin(record))]))
         self.rejected[rejected.reason] += 1

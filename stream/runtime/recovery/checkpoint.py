@@ -64,6 +64,8 @@ class Checkpoint(msgspec.Struct, frozen=True):
     """How many partitions the tickets of all partitions were divided into; 0: not stated."""
     moving_to: int = 0
     """Into how many they are being divided anew (``stream.runtime.recovery.repartition``); 0: they are not."""
+    restoring: bool = False
+    """The tickets are being restored (``stream.runtime.recovery.restore``)."""
     input: int | None = None
     """The offset of the next record of the input; ``None``: none was processed. Unlike the committed offset, no tool resets
     it."""
@@ -76,6 +78,20 @@ class Checkpoint(msgspec.Struct, frozen=True):
     form: int = FORM
     release: str = ""
     """The one that wrote it; empty: one before 0.2.0, or it was not written yet."""
+
+    def unfinished(self, partition: int) -> str:
+        """Why no worker may take the partition over yet; empty: it may."""
+        if self.moving_to:
+            return (
+                f"the tickets of partition {partition} are being moved to {self.moving_to} partitions: let `breachwatch topics "
+                "repartition` finish, or run it again, before you start workers"
+            )
+        if self.restoring:
+            return (
+                f"the tickets of partition {partition} are being restored: let `breachwatch restore` finish before you start "
+                "workers; if it has failed, delete the changelog, run `breachwatch topics create`, and restore again"
+            )
+        return ""
 
     def shortened(self, end: int, found_at: int) -> Checkpoint:
         """With a gap where the input ends (offset ``end``) before what was read of it: its end, or the topic, was deleted.

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from aiokafka import AIOKafkaConsumer
+from aiokafka.errors import GroupCoordinatorNotAvailableError, GroupLoadInProgressError, for_code
 from aiokafka.structs import TopicPartition
 
 from stream.runtime.kafka.groupless import records_between, started
@@ -18,6 +20,9 @@ if TYPE_CHECKING:
 
     from stream.runtime.kafka.topics import Topics
 
+_ATTEMPTS: Final = 60
+_PAUSE: Final = 0.5
+"""Seconds."""
 _STOPPED: Final = ("Empty", "Dead")
 """States of a consumer group without members."""
 
@@ -55,16 +60,33 @@ class StoredPartition:
 
 
 async def running_workers(cluster: Cluster) -> str:
-    """Why workers count as running; empty: none does."""
+    """Why workers count as running; empty: none does. Raises ``aiokafka.errors.KafkaError``."""
+    group = cluster.topics.group
     async with admin_client(cluster.bootstrap, cluster.client) as admin:
-        (answer,) = await admin.describe_consumer_groups([cluster.topics.group])
-    (_, group, state, *_), *_ = answer.groups
+        state = await _state(admin, group)
     if state in _STOPPED:
         return ""
     return (
         f"the group {group} has workers (it is {state}): stop all of them, then run this again; one that has died counts "
         "until its session_timeout is over"
     )
+
+
+async def _state(admin: Any, group: str) -> str:
+    """The state of a consumer group. A broker that has just started, or has never had a group, needs a moment to know it."""
+    for attempt in range(_ATTEMPTS):
+        try:
+            (answer,) = await admin.describe_consumer_groups([group])
+            (code, _, state, *_), *_ = answer.groups
+            if code:
+                raise for_code(code)(f"the group {group} cannot be described")
+        except (GroupCoordinatorNotAvailableError, GroupLoadInProgressError):
+            if attempt == _ATTEMPTS - 1:
+                raise
+            await asyncio.sleep(_PAUSE)
+        else:
+            return str(state)
+    raise AssertionError("the last attempt returns or raises")
 
 
 async def stored_partitions(consumer: Any, topic: str, numbers: Iterable[int]) -> dict[int, StoredPartition]:
@@ -88,3 +110,15 @@ def reading(cluster: Cluster, name: str) -> AbstractAsyncContextManager[Any]:
             max_partition_fetch_bytes=4 * 1024 * 1024,
         )
     )
+
+
+async def commit(cluster: Cluster, offsets: Mapping[int, int]) -> None:
+    """Set the offsets of the workers' group in the input, by partition. It must have no members."""
+    topic = cluster.topics.events
+    consumer = AIOKafkaConsumer(**cluster.client, group_id=cluster.topics.group, enable_auto_commit=False)
+    try:
+        await consumer.start()
+        consumer.assign([TopicPartition(topic, number) for number in offsets])
+        await consumer.commit({TopicPartition(topic, number): offset for number, offset in offsets.items()})
+    finally:
+        await consumer.stop()

@@ -60,9 +60,11 @@ async def _unreadable(consumer: Any, ends: Mapping[Any, int], topics: Topics) ->
             if record.key != CHECKPOINT_KEY or record.value is None:
                 continue
             try:
-                decode_checkpoint(record.value, record.partition)
+                checkpoint = decode_checkpoint(record.value, record.partition)
             except NewerReleaseError as error:
                 return [str(error)]
+            if unfinished := checkpoint.unfinished(record.partition):
+                return [unfinished]
     return []
 
 

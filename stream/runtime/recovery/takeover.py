@@ -206,11 +206,8 @@ async def _index(context: WorkerContext, store: Store, partition: int, watermark
 def _check_partitions(context: WorkerContext, checkpoints: Mapping[int, Checkpoint]) -> None:
     """Raises RuntimeError when tickets may be in another partition than their events."""
     for number, checkpoint in checkpoints.items():
-        if checkpoint.moving_to:
-            raise RuntimeError(
-                f"the tickets of partition {number} are being moved to {checkpoint.moving_to} partitions: let `breachwatch "
-                "topics repartition` finish, or run it again, before you start workers"
-            )
+        if unfinished := checkpoint.unfinished(number):
+            raise RuntimeError(unfinished)
         if checkpoint.partitions not in (0, context.settings.partitions):
             raise RuntimeError(
                 f"partition {number} has tickets divided into {checkpoint.partitions} partitions, and this worker is set "

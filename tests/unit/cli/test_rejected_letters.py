@@ -18,7 +18,7 @@ from stream.cli.republishing import Republisher
 from stream.cli.watch_view import Clock
 from stream.runtime.kafka.topic_reader import Place
 from stream.wire.decode import Rejected, RejectReason
-from stream.wire.effect import encode_rejected
+from stream.wire.effect import DeadLetter, encode_rejected
 
 CLOCK = Clock(UTC)
 EVENT = b'{"type":"ticket.deleted","id":"7","source":"desk","ticket":"desk/1","at":"2026-03-02T09:00:00Z"}'
@@ -26,9 +26,7 @@ EVENT = b'{"type":"ticket.deleted","id":"7","source":"desk","ticket":"desk/1","a
 
 def letter(value: bytes | None = EVENT, *, offset: int = 5, at: int = 1_000_000, **parts: Any) -> Letter:
     rejected = Rejected(parts.get("reason", RejectReason.INVALID), parts.get("message", "wrong"), parts.get("path", "$.at"))
-    body = encode_rejected(
-        rejected, key=parts.get("key", b"desk/1"), value=value, topic="ticket-events", partition=0, offset=9, at=at
-    )
+    body = encode_rejected(DeadLetter(rejected, parts.get("key", b"desk/1"), value, "ticket-events", 0, 9, at))
     found = letter_of(SimpleNamespace(value=body, partition=3, offset=offset))
     assert found is not None
     return found

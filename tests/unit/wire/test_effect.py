@@ -177,7 +177,7 @@ def test_headers_are_cloudevents_attributes_in_binary_mode() -> None:
     instants,
 )
 def test_a_dead_letter_returns_the_original_bytes(rejected: Rejected, key: bytes | None, value: bytes | None, at: int) -> None:
-    written = encode_rejected(rejected, key=key, value=value, topic="ticket-events", partition=3, offset=9, at=at)
+    written = encode_rejected(DeadLetter(rejected, key, value, "ticket-events", 3, 9, at))
 
     assert decode_rejected(written) == DeadLetter(rejected, key, value, "ticket-events", 3, 9, at)
 
@@ -185,7 +185,7 @@ def test_a_dead_letter_returns_the_original_bytes(rejected: Rejected, key: bytes
 def test_the_dead_letter_of_a_huge_record_fits_a_kafka_message_and_has_the_length_of_the_value() -> None:
     value = bytes(range(256)) * 8192
     rejected = Rejected(RejectReason.TOO_LARGE, "too long", "")
-    written = encode_rejected(rejected, key=b"k" * 100_000, value=value, topic="t", partition=0, offset=0, at=DUE)
+    written = encode_rejected(DeadLetter(rejected, b"k" * 100_000, value, "t", 0, 0, DUE))
 
     assert len(written) < 1_000_000
     assert decode_rejected(written).value == value[:MAX_KEPT]

@@ -1,0 +1,39 @@
+"""``breachwatch backup``: what an installation stores, into a file."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import click
+
+from stream.cli.recovery import cluster_of, report, run, where
+from stream.runtime.recovery.backup import back_up
+from stream.runtime.recovery.backup_file import BackupWriter
+
+
+@click.command("backup")
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@where
+def command(file: Path, broker: str, app_id: str, topic_prefix: str) -> None:
+    """Copy what an installation stores into FILE, while its workers run.
+
+    FILE gets the tickets, the events that are not in them yet, the log of deployments, and what pull, notify and writeback
+    store: JSON lines in gzip. It has the fields of tickets, so keep it as safe as the topics. An existing FILE is replaced once
+    the new one is whole.
+    """
+    cluster = cluster_of(broker, app_id, topic_prefix)
+    part = file.with_name(file.name + ".part")
+    try:
+        with part.open("wb") as output:
+            writer = BackupWriter(output)
+            run(broker, back_up(cluster, writer, time.time_ns() // 1_000, report))
+            output.flush()
+            os.fsync(output.fileno())
+        part.replace(file)
+    except OSError as error:
+        raise click.ClickException(f"{file}: {error.strerror}") from error
+    finally:
+        part.unlink(missing_ok=True)
+    click.echo(f"{file}: {writer.lines:,} lines")
