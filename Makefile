@@ -26,7 +26,7 @@ endif
 DESELECT := $(if $(LEFT_OUT),-m "$(wordlist 2,20,$(LEFT_OUT))")
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo unit test-short coverage test desks chaos simulate check pictures bench schemas wheel manifests lock clean
+.PHONY: help setup demo unit test-short coverage test desks chaos simulate check pictures bench schemas wheel compile manifests lock clean
 
 help: ## Say what there is
 	@echo "make TARGET, where TARGET is one of"
@@ -90,6 +90,14 @@ wheel: $(STAMP) ## Build dist/*.whl with the hot path as machine code: twice as 
 	rm -rf dist && mkdir -p dist/source && cp -r stream pyproject.toml README.md LICENSE NOTICE dist/source
 	HATCH_BUILD_HOOKS_ENABLE=1 $(BIN)/python -m pip wheel --disable-pip-version-check --no-deps --wheel-dir dist dist/source
 
+compile: $(STAMP) ## Build the hot path for this checkout: its commands then take half the CPU; needs a C compiler and some minutes
+ifeq ($(COMPILER),)
+	@echo "a C compiler is missing (Debian: apt install gcc libc6-dev): the source is interpreted, which takes twice the CPU."
+else
+	@$(MAKE) --no-print-directory wheel
+	@$(BIN)/python -m stream.compiled dist/breachwatch-*.whl
+endif
+
 manifests: $(STAMP) ## Render and validate deploy/kubernetes from the Helm chart; wants helm
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check 'kubernetes-validate>=1.31'
 	@$(BIN)/python deploy/render.py
@@ -100,7 +108,7 @@ lock: $(STAMP) ## Pin the newest versions that pyproject.toml allows into requir
 		--custom-compile-command 'make lock' --output-file requirements.lock pyproject.toml
 
 clean: ## Remove .venv and caches; Kafka's jars stay in ~/.cache/breachwatch
-	rm -rf $(VENV) grafana/render/node_modules dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage
+	rm -rf $(VENV) .compiled grafana/render/node_modules dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(STAMP): pyproject.toml requirements.lock

@@ -17,7 +17,7 @@ import orjson
 
 from stream.wire.decode import decode
 from stream.wire.effect import decode_effect, effect_headers, encode_effect
-from stream.wire.ticket_event import Incoming
+from stream.wire.incoming import Incoming
 
 if TYPE_CHECKING:
     from collections.abc import Callable

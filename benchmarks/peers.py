@@ -80,7 +80,7 @@ def stock_faust(broker: str, group: str, topic: str) -> None:
     from stream.sla.engine import Engine
     from stream.wire.decode import decode
     from stream.wire.effect import encode_effect
-    from stream.wire.ticket_event import Incoming
+    from stream.wire.incoming import Incoming
 
     engine = Engine(load([shipped("batoi")]))
     app = faust.App(

@@ -11,7 +11,6 @@ from itertools import takewhile
 from random import Random
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-import msgspec
 from aiokafka import AIOKafkaProducer
 from lab import PARTITIONS, WORKERS, on_cores, partition_of
 from lives import HOUR, MINUTE, life
@@ -87,7 +86,7 @@ def lived(engine: Engine, ticket: str, events: Iterable[Event], now: int) -> Sta
 
 def renamed(event: Event, number: int) -> Event:
     """The event under an id that has the ticket's number, as ``fill`` replaces it."""
-    return msgspec.structs.replace(event, id=f"{number:07d}-{event.id.rpartition('-')[2]}")
+    return event.replace(id=f"{number:07d}-{event.id.rpartition('-')[2]}")
 
 
 def waiting_for_chat(engine: Engine, number: int, due: int, now: int) -> State:

@@ -42,7 +42,7 @@ from stream.sla.codec import codec
 from stream.sla.engine import Engine
 from stream.wire.decode import decode
 from stream.wire.effect import effect_headers, encode_effect, encode_event
-from stream.wire.ticket_event import Incoming
+from stream.wire.incoming import Incoming
 
 if TYPE_CHECKING:
     from stream.sla.events import Event

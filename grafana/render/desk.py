@@ -118,7 +118,7 @@ def _of_a_partner(created: Event) -> Event:
     """The same ticket under the other policy, which reads a category and pauses while a partner is asked something."""
     priority = str(created.fields["priority"])
     fields = {**created.fields, "contract": "botpenguin-partner", "category": _CATEGORIES[priority]}
-    return msgspec.structs.replace(created, fields=fields)
+    return created.replace(fields=fields)
 
 
 def samples(engine: Engine, records: list[FeedRecord]) -> Iterator[str]:

@@ -20,9 +20,9 @@ from stream.sla.explain.explain import explain
 from stream.sla.step import Outcome
 from stream.wire.decode import Rejected, RejectReason, conflicting, decode
 from stream.wire.explanation import encode_explanation
+from stream.wire.incoming import Incoming
 from stream.wire.instants import format_instant
 from stream.wire.lines import LinesError, key_of, open_lines
-from stream.wire.ticket_event import Incoming
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

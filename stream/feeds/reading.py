@@ -19,8 +19,8 @@ from stream.feeds.place import UnfitError
 from stream.feeds.scalar import described
 from stream.wire.decode import Rejected
 from stream.wire.decode import read as decode
+from stream.wire.incoming import Incoming
 from stream.wire.instants import format_instant
-from stream.wire.ticket_event import Incoming
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

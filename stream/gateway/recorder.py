@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from stream.gateway.outcomes import Outcome, RecentOutcomes
 from stream.observe.metrics.gateway_metrics import TICK, GatewayMetrics
 from stream.wire.decode import Tick, read
-from stream.wire.ticket_event import Incoming
+from stream.wire.incoming import Incoming
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

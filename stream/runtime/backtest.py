@@ -19,7 +19,7 @@ from stream.runtime.backtest_slice import Chunk, Own, Piece, ReadPolicies, Slice
 from stream.sla.engine import Engine
 from stream.sla.step import Outcome
 from stream.wire.decode import Rejected, read
-from stream.wire.ticket_event import Incoming
+from stream.wire.incoming import Incoming
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence

@@ -42,8 +42,8 @@ of the line, whether a timer caused the effects (timers fire after the line's ow
 ticket. The last two are the effects as bytes, and their number."""
 SliceOutput = tuple[list[Piece], list[tuple[int, str]]]
 """The pieces of a slice in order, and the positions of events that the engine refused, with the reason."""
-_write_own: Final = msgspec.msgpack.Encoder().encode
-_read_own: Final = msgspec.msgpack.Decoder(tuple[Own, Ticks]).decode
+_write_own: Final = msgspec.msgpack.Encoder(enc_hook=Event.values).encode
+_read_own: Final = msgspec.msgpack.Decoder(tuple[Own, Ticks], dec_hook=lambda _, values: Event(*values)).decode
 
 
 class Totals(NamedTuple):

@@ -9,7 +9,7 @@ from stream.deployments.proposal import as_of
 from stream.sla.engine import Engine
 from stream.sla.playback import Playback
 from stream.wire.decode import Rejected, read
-from stream.wire.ticket_event import Incoming
+from stream.wire.incoming import Incoming
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -218,8 +218,8 @@ class Viewer:
         found, last = [], None
         for number, (instant, _, key, shard) in enumerate(islice(entries, count)):
             last = instant
-            if key:
-                found.append((shard.tickets[key], shard.watermark if event_time else wall))
+            if key and (state := shard.tickets.get(key)) is not None:  # one that was just created is not in the table yet
+                found.append((state, shard.watermark if event_time else wall))
             if number % _CLOCK_EVERY == _CLOCK_EVERY - 1 and time.perf_counter() - began > self._max_blocking:
                 break
         return found, None if next(entries, None) is None else last

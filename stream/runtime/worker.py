@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from faust.worker import Worker
 
+from stream.compiled import hot_path
 from stream.observe.metrics.registry import Metrics
 from stream.observe.pages.neighbours import Neighbours
 from stream.observe.pages.routes import Routes
@@ -126,4 +127,5 @@ def _serve_pages(app: App) -> None:
         what = f"cannot serve the pages on {host}:{port}"
         raise RefusedError(what, [f"{error.strerror}: {address_remedy(error)}"]) from error
     app.advertise(settings.advertise or reachable_at(host, pages.port))
+    log.info("the hot path is %s", hot_path())
     log.info("pages on http://%s:%d/, advertised as %s", host, pages.port, app.address)

@@ -17,8 +17,6 @@ from bisect import bisect_left
 from operator import attrgetter
 from typing import TYPE_CHECKING, Final
 
-import msgspec
-
 from stream.sla.correction import Correction, difference, named
 from stream.sla.effects import Reason
 from stream.sla.event_order import follows
@@ -248,7 +246,7 @@ class Engine:
         """Fold an old event in at its place. What it makes true waits until the ticket has settled."""
         event = self._bounded_event(event)
         settling = self._lateness.settling_from(state.head, state.settling, arrived)
-        waiting = msgspec.structs.replace(event, arrived=settling.arrived)
+        waiting = event.replace(arrived=settling.arrived)
         timeline, begins = self.deployments.timeline, state.head.last is None
         if self._is_newest(state.head, event, event.at):
             outcome, recent = _APPLIED, state.recent.add(waiting)

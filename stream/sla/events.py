@@ -1,15 +1,14 @@
 """What a helpdesk reports about a ticket: one fact an event.
 
 ``stream.wire.decode`` decodes and validates. An ``Event`` holds what the engine needs of a valid event. It has no free text:
-what
-people wrote about a ticket must not reach a stored state.
+what people wrote about a ticket must not reach a stored state.
 """
 
 from __future__ import annotations
 
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
-import msgspec
+from mypy_extensions import mypyc_attr
 
 from stream.sla.event_order import OTHER, PRECEDENCE, Identity, Order, Place, order
 
@@ -34,48 +33,140 @@ Status = Literal["new", "open", "pending", "on_hold", "solved", "closed"]
 EVENT_TYPES: Final[tuple[EventType, ...]] = EventType.__args__  # type: ignore[attr-defined]
 ACTOR_KINDS: Final[tuple[ActorKind, ...]] = ActorKind.__args__  # type: ignore[attr-defined]
 STATUSES: Final[tuple[Status, ...]] = Status.__args__  # type: ignore[attr-defined]
-TICKET_FIELDS: Final = ("status", "priority", "category", "channel", "customer", "contract", "team", "assignee", "tags")
+TICKET_FIELDS: Final[tuple[str, ...]] = (
+    "status",
+    "priority",
+    "category",
+    "channel",
+    "customer",
+    "contract",
+    "team",
+    "assignee",
+    "tags",
+)
 """The ticket fields that the contract of events names. A helpdesk may add fields of its own."""
 
 REQUESTER: Final = "requester"
 """The role of the person who asked. It is the only word for a role that breachwatch knows; policies may name others."""
 
-_SHORT: Final = {"id": "i", "type": "t", "source": "s", "seq": "n", "actor": "a", "fields": "f", "public": "p", "at": "@"}
+_Fields = dict[str, str | list[str]]
+
+ATTRIBUTES: Final[tuple[str, ...]] = (
+    "at",
+    "id",
+    "type",
+    "source",
+    "seq",
+    "actor",
+    "fields",
+    "public",
+    "into",
+    "party",
+    "commitment",
+    "by",
+    "level",
+    "impact",
+    "role",
+    "arrived",
+)
+"""Of an event, in the order of its arguments."""
+_NO_FIELDS: Final[_Fields] = {}
 
 
-class Event(msgspec.Struct, frozen=True, omit_defaults=True, rename=_SHORT, gc=False):
-    """One fact about one ticket. Encodes under short names, because a ticket keeps its recent ones."""
+@mypyc_attr(acyclic=True)
+class Event:
+    """One fact about one ticket. Never changed.
 
-    at: int
-    """When it happened at the source: epoch microseconds, UTC."""
-    id: str
-    """Names the fact within ``source``, together with ``seq``; the same again is a repetition."""
-    type: EventType
-    source: str
-    seq: int = 0
-    """Order among events of one source action that bear the same ``at``; distinguishes them where they bear one id."""
-    actor: ActorKind | None = None
-    """Who did it, as far as an SLA cares. Names and addresses never get here."""
-    fields: dict[str, str | list[str]] = {}
-    """``ticket.created`` and ``ticket.changed``: the ticket fields it sets. ``""`` clears a field; ``tags`` is a list."""
-    public: bool = False
-    """``comment.added``: whether the customer can read it."""
-    into: str = ""
-    """``ticket.merged``: the ticket it was merged into."""
-    party: str = ""
-    """``dependency.*``: the third party the ticket waits for."""
-    commitment: str = ""
-    """``extension.granted``: whose target is extended."""
-    by: str = ""
-    """``extension.granted``: the duration text. ``resolution.accepted``: ``customer`` or ``manager``."""
-    level: str = ""
-    """``escalation.*``: the level asked for, acknowledged or released."""
-    impact: str = ""
-    """``escalation.requested``: ``production``, ``business_risk`` or nothing."""
-    role: str = ""
-    """The part of the actor in the ticket, in a word of the helpdesk; empty: the event does not state it (``role_of``)."""
-    arrived: int = 0
-    """Of an old event whose ticket has not settled: when it reached Kafka, epoch microseconds; ``stream.sla.settling``."""
+    A plain class, because compiled code reads its attributes in a few steps and those of a struct by their names.
+    """
+
+    def __init__(  # noqa: PLR0913  one for each attribute
+        self,
+        at: int,
+        id: str,  # noqa: A002  as on the wire
+        type: EventType,  # noqa: A002
+        source: str,
+        seq: int = 0,
+        actor: ActorKind | None = None,
+        fields: _Fields = _NO_FIELDS,
+        public: bool = False,
+        into: str = "",
+        party: str = "",
+        commitment: str = "",
+        by: str = "",
+        level: str = "",
+        impact: str = "",
+        role: str = "",
+        arrived: int = 0,
+    ) -> None:
+        self.at: int = at
+        """When it happened at the source: epoch microseconds, UTC."""
+        self.id: str = id
+        """Names the fact within ``source``, together with ``seq``; the same again is a repetition."""
+        self.type: EventType = type
+        self.source: str = source
+        self.seq: int = seq
+        """Order among events of one source action that bear the same ``at``; distinguishes them where they bear one id."""
+        self.actor: ActorKind | None = actor
+        """Who did it, as far as an SLA cares. Names and addresses never get here."""
+        self.fields: _Fields = fields
+        """``ticket.created`` and ``ticket.changed``: the ticket fields it sets. ``""`` clears a field; ``tags`` is a list."""
+        self.public: bool = public
+        """``comment.added``: whether the customer can read it."""
+        self.into: str = into
+        """``ticket.merged``: the ticket it was merged into."""
+        self.party: str = party
+        """``dependency.*``: the third party the ticket waits for."""
+        self.commitment: str = commitment
+        """``extension.granted``: whose target is extended."""
+        self.by: str = by
+        """``extension.granted``: the duration text. ``resolution.accepted``: ``customer`` or ``manager``."""
+        self.level: str = level
+        """``escalation.*``: the level asked for, acknowledged or released."""
+        self.impact: str = impact
+        """``escalation.requested``: ``production``, ``business_risk`` or nothing."""
+        self.role: str = role
+        """The part of the actor in the ticket, in a word of the helpdesk; empty: the event does not state it (``role_of``)."""
+        self.arrived: int = arrived
+        """Of an old event whose ticket has not settled: when it reached Kafka, epoch microseconds; ``stream.sla.settling``."""
+
+    def values(self) -> tuple[Any, ...]:
+        """The attributes in their order."""
+        return tuple([getattr(self, name) for name in ATTRIBUTES])
+
+    def with_fields(self, fields: _Fields) -> Event:
+        """The same event with these fields: most often nothing else of one is replaced."""
+        return Event(
+            self.at,
+            self.id,
+            self.type,
+            self.source,
+            self.seq,
+            self.actor,
+            fields,
+            self.public,
+            self.into,
+            self.party,
+            self.commitment,
+            self.by,
+            self.level,
+            self.impact,
+            self.role,
+            self.arrived,
+        )
+
+    def replace(self, **values: Any) -> Event:
+        """The same event with other values of some attributes."""
+        return Event(**(dict(zip(ATTRIBUTES, self.values(), strict=True)) | values))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Event) and self.values() == other.values()
+
+    def __hash__(self) -> int:
+        return hash(self.identity)
+
+    def __repr__(self) -> str:
+        return f"Event({', '.join([f'{name}={value!r}' for name, value in zip(ATTRIBUTES, self.values(), strict=True)])})"
 
     @property
     def key(self) -> Order:

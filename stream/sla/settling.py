@@ -86,7 +86,7 @@ def _published(
     published = Extent(settling.until, settling.deployment)
     others = [event for event in history if not event.arrived]
     emitted = refold(_timeline_up_to(deployments, published), state, others, now, published)
-    events = [msgspec.structs.replace(event, arrived=0) if event.arrived else event for event in history]
+    events = [event.replace(arrived=0) if event.arrived else event for event in history]
     to = Extent(max(reached.until, until), reached.deployment)
     timeline = deployments.timeline
     true = refold(timeline, state, events, now, to)

@@ -7,7 +7,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Final
 
-import msgspec
 import yaml
 
 from stream.documents.document import PolicyError
@@ -19,7 +18,7 @@ from stream.testing.phrases import StoryError, feed_phrase, phrase
 from stream.testing.story import Deploy, Story, StoryTick
 from stream.wire.decode import decode
 from stream.wire.effect import encode_event
-from stream.wire.ticket_event import Incoming
+from stream.wire.incoming import Incoming
 
 if TYPE_CHECKING:
     from stream.sla.policy.resolve import PolicySet
@@ -72,7 +71,7 @@ def _read(data: Mapping[str, Any], folder: Path) -> Story:
                 continue
             made = event(len(happenings) + 1, instant(when, zone), seq=number, **phrase(part))
             if made.type == "ticket.created":
-                made = msgspec.structs.replace(made, fields=dict(data.get("ticket", {})))
+                made = made.replace(fields=dict(data.get("ticket", {})))
             happenings.append(_over_the_wire(made))
     if order := data.get("arrives"):
         happenings = [happenings[int(number) - 1] for number in order]

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import msgspec
 
 from stream.wire.huge_numbers import without_huge_numbers
+from stream.wire.incoming import Incoming, event_of
 from stream.wire.instants import END, FIRST, epoch_micros
 from stream.wire.leap_second import without_leap_second
-from stream.wire.ticket_event import FeedTick, Incoming, Wire
-from stream.wire.ticket_fields import InvalidEvent, one_form
+from stream.wire.ticket_event import FeedTick, Wire
+from stream.wire.ticket_fields import InvalidEvent
 
 if TYPE_CHECKING:
     from stream.sla.events import Event
@@ -109,11 +110,7 @@ def read(value: bytes | None, *, max_bytes: int = 1_048_576) -> Incoming | Tick 
             return Rejected(RejectReason.INVALID, "outside the years 1970 to 2199 (UTC)", "$.at")
         if type(wire) is FeedTick:
             return Tick(wire.source, at, wire.state or None)
-        actor = wire.actor
-        event = wire.event(at, actor.kind if actor else None)
-        if actor and actor.role:
-            event = msgspec.structs.replace(event, role=one_form(actor.role))
-        return Incoming(wire.ticket, event)
+        return Incoming(wire.ticket, event_of(wire, at))
     except InvalidEvent as error:
         return _rejected(RejectReason.INVALID, error.message, error.path)
     except msgspec.ValidationError as error:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import msgspec
 from msgspec import NODEFAULT, UNSET
+from msgspec.structs import astuple
 
 from stream.sla.effects import Effect, Kind
 from stream.wire.decode import Rejected
@@ -38,8 +39,19 @@ _Written: Final = msgspec.defstruct(
     omit_defaults=True,
     gc=False,
 )
-"""``WireEffect`` for encoding, with untyped fields that are passed by position. Passing them by name took half of the time
-that the encoding of an effect takes."""
+"""``WireEffect`` for encoding, with untyped fields that are passed by position, ``fields`` last. Passing them by
+name took half of the time that the encoding of an effect takes."""
+
+
+_place: Final = Effect.__struct_fields__.index
+_AT: Final[int] = _place("at")
+_DETECTED_AT: Final[int] = _place("detected_at")
+_DUE_AT: Final[int] = _place("due_at")
+_ALLOWED_FROM: Final[int] = _place("allowed_from")
+_ELAPSED: Final[int] = _place("elapsed")
+_PAUSED: Final[int] = _place("paused")
+_TARGET: Final[int] = _place("target")
+_FIELDS: Final[int] = _place("fields")
 
 
 class DeadLetter(NamedTuple):
@@ -67,44 +79,25 @@ _read_rejected: Final = msgspec.json.Decoder(WireRejected).decode
 
 def encode_effect(effect: Effect) -> bytes:
     """Encode an effect as the value of an output record."""
-    due_at, allowed_from, target = effect.due_at, effect.allowed_from, effect.target
-    at = format_instant(effect.at)
-    return _encode(
-        _Written(
-            effect.id,
-            effect.kind,
-            at,
-            at if effect.detected_at == effect.at else format_instant(effect.detected_at),
-            effect.ticket,
-            effect.policy,
-            effect.policy_version,
-            effect.commitment,
-            effect.ladder,
-            effect.escalation_kind,
-            effect.level,
-            effect.assign_to,
-            effect.notify,
-            effect.owner,
-            effect.cycle,
-            effect.reason,
-            effect.cause,
-            None if due_at is None else format_instant(due_at),
-            None if allowed_from is None else format_instant(allowed_from),
-            _seconds(effect.elapsed),
-            _seconds(effect.paused),
-            None if target is None else _seconds(target),
-            effect.calendar,
-            effect.timezone,
-            effect.late,
-            effect.deployment,
-            effect.provisional,
-            effect.provisional_reason,
-            effect.retracts,
-            effect.retracts_kind,
-            effect.retracts_reason,
-            effect.fields,
-        )
-    )
+    # All attributes in one step, because compiled code reads a struct's attributes by name. Most are written as they are.
+    values: list[Any] = list(astuple(effect))
+    instant: int = values[_AT]
+    detected_at: int = values[_DETECTED_AT]
+    due_at: int | None = values[_DUE_AT]
+    allowed_from: int | None = values[_ALLOWED_FROM]
+    target: int | None = values[_TARGET]
+    at = values[_AT] = format_instant(instant)
+    values[_DETECTED_AT] = at if detected_at == instant else format_instant(detected_at)
+    if due_at is not None:
+        values[_DUE_AT] = format_instant(due_at)
+    if allowed_from is not None:
+        values[_ALLOWED_FROM] = format_instant(allowed_from)
+    values[_ELAPSED] = _seconds(values[_ELAPSED])
+    values[_PAUSED] = _seconds(values[_PAUSED])
+    if target is not None:
+        values[_TARGET] = _seconds(target)
+    values.append(values.pop(_FIELDS))  # last on the wire
+    return _encode(_Written(*values))
 
 
 def decode_effect(value: bytes) -> Effect:
@@ -246,8 +239,8 @@ def encode_tick(source: str, at: int, state: FeedState | None = None) -> bytes:
 
 
 def _seconds(micros: int) -> Seconds:
-    whole, rest = divmod(micros, 1_000_000)
-    return micros / 1_000_000 if rest else whole
+    seconds = micros // 1_000_000
+    return seconds if seconds * 1_000_000 == micros else micros / 1_000_000
 
 
 def _micros(seconds: Seconds) -> int:

@@ -1,8 +1,7 @@
 """Ticket events on the wire: one struct for each event type. msgspec decodes and checks a record in one pass.
 
 ``schemas/build.py`` generates ``schemas/ticket-event.v1.json``, the contract of publishers, from these structs, with the
-descriptions of their keys. Unknown keys are ignored. ``event()`` makes an ``Event`` and checks what msgspec cannot: the ticket
-fields (``ticket_fields.py``) and the text of a duration. It raises ``InvalidEvent``.
+descriptions of their keys. Unknown keys are ignored. ``stream.wire.incoming`` makes an ``Event`` of a struct.
 """
 
 from __future__ import annotations
@@ -12,11 +11,10 @@ from typing import Annotated, Final, Literal
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from stream.sla.calendar.duration import Duration, DurationError
-from stream.sla.events import ActorKind, Event
+from stream.sla.events import ActorKind
 from stream.sla.feed_state import FeedState
 from stream.wire.instants import AwareTime
-from stream.wire.ticket_fields import Fields, InvalidEvent, Text, one_form, ticket_fields
+from stream.wire.ticket_fields import Fields, Text
 
 MAX_ID: Final = 256
 MAX_ROLE: Final = 64
@@ -91,21 +89,11 @@ class TicketEvent(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag_field
     seq: Sequence = 0
     actor: Actor | UnsetType = UNSET
 
-    def event(self, at: int, actor: ActorKind | None) -> Event:
-        """The event for the engine. ``at`` is the instant of ``self.at``. Raises ``InvalidEvent``."""
-        raise NotImplementedError
-
 
 class TicketCreated(TicketEvent, frozen=True, kw_only=True, gc=False, tag="ticket.created"):
     """A new ticket with its first fields. The default status is new."""
 
     fields: Fields = {}
-
-    def event(self, at: int, actor: ActorKind | None) -> Event:
-        fields = ticket_fields(self.fields)
-        if "status" not in fields:
-            fields["status"] = "new"
-        return Event(at, self.id, "ticket.created", self.source, self.seq, actor, fields)
 
 
 class TicketChanged(TicketEvent, frozen=True, kw_only=True, gc=False, tag="ticket.changed"):
@@ -113,17 +101,11 @@ class TicketChanged(TicketEvent, frozen=True, kw_only=True, gc=False, tag="ticke
 
     fields: Fields
 
-    def event(self, at: int, actor: ActorKind | None) -> Event:
-        return Event(at, self.id, "ticket.changed", self.source, self.seq, actor, ticket_fields(self.fields))
-
 
 class CommentAdded(TicketEvent, frozen=True, kw_only=True, gc=False, tag="comment.added"):
     """Somebody wrote a comment. Its text is not part of the event."""
 
     public: Annotated[bool, Meta(description="Whether the customer can read it. A public comment by an agent is an answer.")]
-
-    def event(self, at: int, actor: ActorKind | None) -> Event:
-        return Event(at, self.id, "comment.added", self.source, self.seq, actor, public=self.public)
 
 
 class TicketMerged(TicketEvent, frozen=True, kw_only=True, gc=False, tag="ticket.merged"):
@@ -131,24 +113,13 @@ class TicketMerged(TicketEvent, frozen=True, kw_only=True, gc=False, tag="ticket
 
     into: Annotated[Identifier, Meta(description="The other ticket, which continues.")]
 
-    def event(self, at: int, actor: ActorKind | None) -> Event:
-        if self.into == self.ticket:
-            raise InvalidEvent("$.into", "a ticket cannot be merged into itself")
-        return Event(at, self.id, "ticket.merged", self.source, self.seq, actor, into=self.into)
-
 
 class TicketDeleted(TicketEvent, frozen=True, kw_only=True, gc=False, tag="ticket.deleted"):
     """The ticket was deleted. Its commitments are cancelled."""
 
-    def event(self, at: int, actor: ActorKind | None) -> Event:
-        return Event(at, self.id, "ticket.deleted", self.source, self.seq, actor)
-
 
 class TicketRestored(TicketEvent, frozen=True, kw_only=True, gc=False, tag="ticket.restored"):
     """A merged or deleted ticket is back: it was not spam, or not the same problem. Its commitments continue."""
-
-    def event(self, at: int, actor: ActorKind | None) -> Event:
-        return Event(at, self.id, "ticket.restored", self.source, self.seq, actor)
 
 
 class DependencyStarted(TicketEvent, frozen=True, kw_only=True, gc=False, tag="dependency.started"):
@@ -156,17 +127,11 @@ class DependencyStarted(TicketEvent, frozen=True, kw_only=True, gc=False, tag="d
 
     party: Annotated[Identifier, Meta(description="The third party that the ticket waits for.")]
 
-    def event(self, at: int, actor: ActorKind | None) -> Event:
-        return Event(at, self.id, "dependency.started", self.source, self.seq, actor, party=one_form(self.party))
-
 
 class DependencyEnded(TicketEvent, frozen=True, kw_only=True, gc=False, tag="dependency.ended"):
     """The third party has delivered."""
 
     party: Annotated[Identifier, Meta(description="The third party, as in dependency.started.")]
-
-    def event(self, at: int, actor: ActorKind | None) -> Event:
-        return Event(at, self.id, "dependency.ended", self.source, self.seq, actor, party=one_form(self.party))
 
 
 class ExtensionGranted(TicketEvent, frozen=True, kw_only=True, gc=False, tag="extension.granted"):
@@ -185,23 +150,11 @@ class ExtensionGranted(TicketEvent, frozen=True, kw_only=True, gc=False, tag="ex
     ]
     reason: FreeText = ""
 
-    def event(self, at: int, actor: ActorKind | None) -> Event:
-        try:
-            Duration.parse(self.by)
-        except DurationError as error:
-            raise InvalidEvent("$.by", str(error)) from error
-        return Event(
-            at, self.id, "extension.granted", self.source, self.seq, actor, commitment=one_form(self.commitment), by=self.by
-        )
-
 
 class ResolutionAccepted(TicketEvent, frozen=True, kw_only=True, gc=False, tag="resolution.accepted"):
     """The solution was accepted."""
 
     by: Annotated[Literal["customer", "manager"], Meta(description="Who accepted it.")]
-
-    def event(self, at: int, actor: ActorKind | None) -> Event:
-        return Event(at, self.id, "resolution.accepted", self.source, self.seq, actor, by=self.by)
 
 
 class _Escalation(TicketEvent, frozen=True, kw_only=True, gc=False):
@@ -217,31 +170,13 @@ class EscalationRequested(_Escalation, frozen=True, kw_only=True, gc=False, tag=
         Meta(description="What is at stake. production and business_risk allow a request at any time."),
     ] = "none"
 
-    def event(self, at: int, actor: ActorKind | None) -> Event:
-        return Event(
-            at,
-            self.id,
-            "escalation.requested",
-            self.source,
-            self.seq,
-            actor,
-            level=one_form(self.level),
-            impact="" if self.impact == "none" else self.impact,
-        )
-
 
 class EscalationAcknowledged(_Escalation, frozen=True, kw_only=True, gc=False, tag="escalation.acknowledged"):
     """Somebody has taken the escalation on."""
 
-    def event(self, at: int, actor: ActorKind | None) -> Event:
-        return Event(at, self.id, "escalation.acknowledged", self.source, self.seq, actor, level=one_form(self.level))
-
 
 class EscalationReleased(_Escalation, frozen=True, kw_only=True, gc=False, tag="escalation.released"):
     """The escalation is over."""
-
-    def event(self, at: int, actor: ActorKind | None) -> Event:
-        return Event(at, self.id, "escalation.released", self.source, self.seq, actor, level=one_form(self.level))
 
 
 class FeedTick(msgspec.Struct, frozen=True, gc=False, tag_field="type", tag="feed.tick"):
@@ -258,13 +193,6 @@ class FeedTick(msgspec.Struct, frozen=True, gc=False, tag_field="type", tag="fee
             "stop, until it has ended. Absent: whoever publishes the tick cannot know."
         ),
     ] = UNSET
-
-
-class Incoming(msgspec.Struct, frozen=True, gc=False):
-    """A valid event and the ticket to which it belongs."""
-
-    ticket: str
-    event: Event
 
 
 Wire = (

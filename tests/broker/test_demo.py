@@ -25,7 +25,7 @@ from stream.language.policies import load
 from stream.sla.engine import Engine
 from stream.sla.playback import Playback
 from stream.wire.decode import Rejected, decode
-from stream.wire.ticket_event import Incoming
+from stream.wire.incoming import Incoming
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -132,7 +132,7 @@ def test_a_worker_that_is_started_meanwhile_refuses_the_tickets(broker: str, tmp
     write_checkpoints(broker, topics, mark, 4)
 
     with Worker(broker, topics, tmp_path) as worker:
-        assert worker.process.wait(90) == 70
+        assert worker.process.wait(90) == 2
 
     assert "are being moved to 8 partitions: let `breachwatch topics repartition` finish" in worker.log.read_text("utf-8")
 
@@ -145,7 +145,7 @@ def test_more_partitions_of_the_changelog_by_hand_are_noticed(broker: str, tmp_p
         add_partitions(broker, name, 4)
 
     with Worker(broker, topics, tmp_path) as worker:
-        assert worker.process.wait(90) == 70
+        assert worker.process.wait(90) == 2
     assert "has tickets divided into 1 partitions, and this worker is set to 4" in worker.log.read_text("utf-8")
 
     until(lambda: move(broker, topics).returncode == 0, "the group has noticed that the worker died")

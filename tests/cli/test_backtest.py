@@ -22,8 +22,8 @@ from stream.sla.feed_state import FeedState
 from stream.sla.playback import Playback
 from stream.wire.decode import Tick, decode, read
 from stream.wire.effect import encode_effect, encode_event, encode_tick
+from stream.wire.incoming import Incoming
 from stream.wire.lines import key_of
-from stream.wire.ticket_event import Incoming
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from stream.compiled import OFF, unpack
 from stream.deployments.snapshot import encode
 from stream.language.policies import load
 from stream.sla.events import Event
@@ -81,6 +82,18 @@ def test_every_module_of_the_hot_path_is_machine_code(compiled: Path) -> None:
 
     assert len(files) == len(MODULES) > 15
     assert [file for file in files if not file.startswith(str(compiled)) or not file.endswith(".so")] == []
+
+
+def test_a_checkout_uses_it_until_its_source_changes(compiled: Path, tmp_path: Path) -> None:
+    copytree(ROOT / "stream", tmp_path / "stream", ignore=ignore_patterns("__pycache__"))
+    unpack(next(compiled.parent.glob("*.whl")), ROOT, tmp_path)
+    show = ("-c", f"import os; del os.environ['{OFF}']; from stream.compiled import hot_path; print(hot_path())")
+    before = run(tmp_path, *show)
+    with (tmp_path / "stream/sla/engine.py").open("a") as source:
+        source.write("# edited\n")
+
+    assert before == "compiled\n"
+    assert run(tmp_path, *show) == "interpreted, because the source has changed since `make compile`\n"
 
 
 def test_it_passes_the_tests_of_the_core_and_every_story(compiled: Path) -> None:

@@ -18,7 +18,7 @@ from stream.sla.playback import Playback
 from stream.sla.step import Outcome
 from stream.testing import Story, instant
 from stream.wire.decode import read as decode
-from stream.wire.ticket_event import Incoming
+from stream.wire.incoming import Incoming
 from tests.feeds.recorded import FOLDER, RECEIVED, recorded
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ import pytest
 from stream.feeds.mapping import load
 from stream.feeds.reading import read
 from stream.wire.decode import read as decode
-from stream.wire.ticket_event import Incoming
+from stream.wire.incoming import Incoming
 from tests.feeds.recorded import FOLDER, RECEIVED
 from tests.feeds.vendors import VENDORS, documents
 

@@ -12,7 +12,7 @@ from stream.feeds.mapping import load, shipped
 from stream.feeds.reading import read
 from stream.feeds.signature import Refusal, SignedRequest, verify
 from stream.wire.decode import read as decode
-from stream.wire.ticket_event import Incoming
+from stream.wire.incoming import Incoming
 from tests.feeds.recorded import FOLDER, RECEIVED, SYSTEMS, expected, recorded
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from stream.sla.engine import Engine
 from stream.sla.playback import Playback
 from stream.testing import Story, instant
 from stream.wire.decode import read as decode
-from stream.wire.ticket_event import Incoming
+from stream.wire.incoming import Incoming
 from tests.feeds.recorded import FOLDER, RECEIVED
 
 if TYPE_CHECKING:

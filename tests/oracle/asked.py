@@ -6,8 +6,6 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from stream.sla.policy.conditions import All, AnyOf, Changed, Condition, EventIs, FieldIn, Not
 from stream.sla.policy.metric import Again, Metric
 
@@ -131,7 +129,7 @@ class Record:
             fields["@begun"] = "yes"
         self.fields = fields
         changed = {name for name in before.keys() | fields.keys() if before.get(name, "") != fields.get(name, "")}
-        return msgspec.structs.replace(event, fields=real), changed
+        return event.replace(fields=real), changed
 
 
 def moves(metric: Metric, phase: str, event: Event, fields: Fields) -> list[str]:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from tests.oracle.hours import later
 from tests.oracle.promised import EscalationState, ResolvedLadder, Story, Watch, reached
 
@@ -65,7 +63,7 @@ class Climbing:
             if offers:
                 resolved_ladder = offers[0]
                 level = self.story.former_levels.get((resolved_ladder.policy, name, event.level), event.level)
-                said = msgspec.structs.replace(event, level=level)
+                said = event.replace(level=level)
                 meant.append((name, escalation_state, resolved_ladder, said))
         if event.type == "escalation.requested":
             takers = [one for one in meant if one[2].ladder.on_request]

@@ -80,13 +80,13 @@ def test_events_of_a_source_with_whole_days_and_any_ids_end_in_the_same_facts_in
     for event in events:
         id_ = data.draw(st.sampled_from(["e9", "e10", "e010", "E9", "9", "10", "a1", "f1", "7b-1", "7b-2", event.id]))
         at = START + (event.at - START) // (24 * HOUR) * (24 * HOUR)
-        tied = msgspec.structs.replace(event, id=id_, at=at, seq=0)
+        tied = event.replace(id=id_, at=at, seq=0)
         while tied.identity in found:
-            tied = msgspec.structs.replace(tied, seq=tied.seq + 1)
+            tied = tied.replace(seq=tied.seq + 1)
         found[tied.identity] = tied
     ties = list(found.values())
     if data.draw(st.booleans()):
-        ties.append(msgspec.structs.replace(ties[0], id="again"))
+        ties.append(ties[0].replace(id="again"))
     world = World(policies)
     for event in data.draw(st.permutations(ties)):
         world.hear(event)
@@ -146,8 +146,6 @@ def test_pausing_in_two_pieces_is_pausing_once(policies: PolicySet, events: list
     for event in ordered:
         if event.at <= ordered[place].at:
             fields |= event.fields
-    same = msgspec.structs.replace(
-        ordered[place], id="again", type="ticket.changed", actor=None, public=False, fields=fields, seq=999
-    )
+    same = ordered[place].replace(id="again", type="ticket.changed", actor=None, public=False, fields=fields, seq=999)
 
     assert in_order(policies, events) == in_order(policies, [*events, same])

@@ -13,8 +13,8 @@ from jsonschema import Draft202012Validator
 from stream.sla.events import ACTOR_KINDS, EVENT_TYPES, STATUSES, Event, EventType
 from stream.wire.decode import Rejected, Tick, decode
 from stream.wire.effect import encode_event, encode_tick
+from stream.wire.incoming import Incoming
 from stream.wire.instants import END, FIRST
-from stream.wire.ticket_event import Incoming
 from stream.wire.ticket_fields import one_form
 from tests.examples import examples
 

@@ -133,11 +133,11 @@ def test_a_whole_history_moved_by_whole_weeks_emits_the_same_that_much_later(see
     found, shift = scene(seed), weeks * WEEK
     # A date in a field would not move along.
     dateless = [{name: event.fields[name] for name in event.fields if name != "date"} for event in found.events]
-    events = [msgspec.structs.replace(event, fields=fields) for event, fields in zip(found.events, dateless, strict=True)]
+    events = [event.replace(fields=fields) for event, fields in zip(found.events, dateless, strict=True)]
     found = found._replace(events=events)
     later = Scene(
         tuple(replace(policy, since=None if policy.since is None else policy.since + shift) for policy in found.policies),
-        [msgspec.structs.replace(event, at=event.at + shift) for event in found.events],
+        [event.replace(at=event.at + shift) for event in found.events],
         found.until + shift,
     )
 
@@ -161,7 +161,7 @@ def test_a_whole_history_moved_by_whole_weeks_emits_the_same_that_much_later(see
 def test_a_field_that_no_policy_reads_changes_nothing_but_the_fields_shown(seed: int) -> None:
     random, found = Random(seed), scene(seed)
     coloured = [
-        msgspec.structs.replace(event, fields={**event.fields, "colour": random.choice(["red", "blue"])})
+        event.replace(fields={**event.fields, "colour": random.choice(["red", "blue"])})
         if event.type == "ticket.changed" and random.random() < 0.5
         else event
         for event in found.events

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from stream.sla.feed_state import FeedState
 from stream.wire.decode import decode
 from stream.wire.effect import encode_tick
-from stream.wire.ticket_event import Incoming
+from stream.wire.incoming import Incoming
 from tests.chaos.workload import PARTITIONS, Planned
 
 if TYPE_CHECKING:

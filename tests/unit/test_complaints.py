@@ -13,7 +13,7 @@ from stream.sla.playback import Playback
 from stream.sla.step import Outcome
 from stream.testing import event, instant
 from stream.wire.decode import decode
-from stream.wire.ticket_event import Incoming
+from stream.wire.incoming import Incoming
 
 POLICIES = Path(__file__).parents[1] / "stories/policies"
 BERLIN = "Europe/Berlin"

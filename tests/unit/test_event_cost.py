@@ -21,7 +21,7 @@ from stream.sla.engine import Engine
 from stream.sla.events import Event
 from stream.wire.decode import decode
 from stream.wire.effect import effect_headers, encode_effect, encode_event
-from stream.wire.ticket_event import Incoming
+from stream.wire.incoming import Incoming
 
 if TYPE_CHECKING:
     from types import FrameType

@@ -16,8 +16,8 @@ from stream.sla.effects import Kind
 from stream.sla.events import EVENT_TYPES
 from stream.wire.decode import Rejected, RejectReason, Tick, decode
 from stream.wire.effect import decode_effect, decode_rejected, encode_effect, encode_rejected
+from stream.wire.incoming import Incoming
 from stream.wire.instants import parse_instant
-from stream.wire.ticket_event import Incoming
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "schemas" / "examples"

@@ -120,6 +120,23 @@ def test_a_checkpoint_from_before_forms_is_of_the_first_form() -> None:
     assert decode_checkpoint(b'{"watermark":5,"outputs":{}}', 0) == Checkpoint(5)
 
 
+@pytest.mark.parametrize(
+    ("checkpoint_", "says"),
+    [
+        (Checkpoint(), ""),
+        (Checkpoint(partitions=4), ""),
+        (Checkpoint(partitions=2), "partition 3 has tickets divided into 2 partitions, and this worker is set to 4"),
+        (Checkpoint(moving_to=8, partitions=4), "are being moved to 8 partitions"),
+        (Checkpoint(restoring=True), "the tickets of partition 3 are being restored: let `breachwatch restore` finish"),
+    ],
+)
+def test_a_checkpoint_states_why_no_worker_may_take_the_partition_over(checkpoint_: Checkpoint, says: str) -> None:
+    refusal = checkpoint_.refusal(3, 4)
+
+    assert bool(refusal) == bool(says)
+    assert says in refusal
+
+
 @pytest.mark.parametrize("newer", [codec.decode, codec.peek])
 def test_a_ticket_of_a_newer_layout_is_told_from_a_damaged_one(newer: Callable[[bytes], object]) -> None:
     with pytest.raises(codec.NewerLayoutError):

@@ -15,8 +15,8 @@ from aiokafka import AIOKafkaProducer
 from stream.runtime.kafka.denied import Kind, Operation, needing
 from stream.wire.decode import Rejected, Tick, decode
 from stream.wire.effect import encode_tick
+from stream.wire.incoming import Incoming
 from stream.wire.lines import key_of
-from stream.wire.ticket_event import Incoming
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -65,8 +65,8 @@ class Changes:
         """Rows of a deployment that could not be built because the history of a ticket is cut."""
         self.cut = 0
         """Tickets that a deployment from before the history that is kept could not rejudge from its own instant on."""
-        self._unwritten: Final[dict[bytes, None]] = {}
-        """Changed, and the table does not have it yet; in the order of the changes, which the table keeps."""
+        self._before: Final[dict[bytes, State | None]] = {}
+        """Changed tickets as the table and the counts of open commitments have them."""
         self._shard: Final = shard
         self._detected_at: Final[int | None] = None if settings.clock is ClockMode.EVENT else clock
         self._retention: Final = settings.retention
@@ -85,9 +85,9 @@ class Changes:
         self.states[key] = state
         self.unbuilt += step.unbuilt
         self.cut += step.cut
-        self._unwritten[key] = None
-        self.forgotten.pop(key, None)
-        shard.open_counts.change(before, state)
+        if key not in self._before:
+            self._before[key] = before
+            self.forgotten.pop(key, None)
         if state.unconfirmed or (before is not None and before.unconfirmed):
             shard.feeds.wait(key, state)
         shard.timers.set(key, step.wake_at)
@@ -109,15 +109,15 @@ class Changes:
         """Remove a ticket."""
         shard = self._shard
         self.woken += 1
+        counted = self._before.pop(key) if key in self._before else self.state(key)
         # Closed it may be, and a commitment of it open all the same.
-        shard.open_counts.change(self.state(key), None)
+        shard.open_counts.change(counted, None)
         shard.tickets.pop(key, None)
         shard.recent.drop(key)
         shard.lists.put(key, 0)
         shard.past_on_arrival.pop(key, None)
         shard.feeds.forget(key)
         self.states.pop(key, None)
-        self._unwritten.pop(key, None)
         self.forgotten[key] = None
 
     def shown_by_arrival(self, key: bytes, step: Step, before: int, arrived: int) -> None:
@@ -135,12 +135,12 @@ class Changes:
         elif before:
             del past_on_arrival[key]
 
-    def write(self) -> None:
-        """Put changed tickets into the partition's table: whoever looks between two slices finds all of a change."""
-        shard, states = self._shard, self.states
-        for key in self._unwritten:
-            state = states[key]
+    def write(self, keys: list[bytes]) -> None:
+        """Put changed tickets into the partition's table, when the unit will not change them any more."""
+        shard = self._shard
+        for key in keys:
+            state = self.states[key]
+            shard.open_counts.change(self._before[key], state)
             shard.tickets[key] = codec.encode(state)
             shard.recent.put(key, state)
             shard.lists.put(key, lists_of(state))
-        self._unwritten.clear()

@@ -39,6 +39,8 @@ LOST: Final = (
     "input lost: the records at offsets %d to %d of %s, partition %d, were gone before they were read; what is concluded about "
     "the partition's tickets is provisional until their events give them whole again (docs/runbooks/SLAInputLost.md)"
 )
+WRITTEN_AT_ONCE: Final = 500
+"""Tickets that are written to the table before other tasks may run: some milliseconds."""
 _BREACHES: Final = frozenset(kind for kind in Kind if kind.topic is Topic.BREACHES)
 
 
@@ -99,11 +101,12 @@ async def process_and_commit(context: WorkerContext, shard: Shard, source: Batch
     until = shard.clock(clock)
     while True:
         stop = work.wake(until) if source is None else work.sweep(until) if isinstance(source, Sweep) else work.take(source)
-        work.write()
         if stop is not Stop.YIELD:
             break
+        work.suspend()
         await asyncio.sleep(0)
-        work.resumed()
+        work.resume()
+    await _write(work)
     done = stop is Stop.DONE
     for first, end in work.lost:
         log.error(LOST, first, end - 1, shard.source.topic, shard.number)
@@ -129,6 +132,15 @@ async def process_and_commit(context: WorkerContext, shard: Shard, source: Batch
         failpoint("after_finish")
     _count(context, shard, work)
     return done
+
+
+async def _write(work: UnitOfWork) -> None:
+    """Write each changed ticket to the table once, however often it changed. Others see it as it was until then."""
+    keys = list(work.changes.states)
+    for first in range(0, len(keys), WRITTEN_AT_ONCE):
+        if first:
+            await asyncio.sleep(0)
+        work.changes.write(keys[first : first + WRITTEN_AT_ONCE])
 
 
 async def _still_ours(context: WorkerContext, shard: Shard) -> None:

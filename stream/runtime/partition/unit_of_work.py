@@ -62,14 +62,13 @@ class UnitOfWork:
         self._by_event_time: Final[bool] = shard.by_event_time
         """As when the unit began: a rebalance may suspend the partition while the unit yields."""
 
-    def resumed(self) -> None:
-        """Continue after ``Stop.YIELD``."""
-        self._slices.resume()
-
-    def write(self) -> None:
-        """Put changed tickets into the partition's table. The slice is over."""
-        self.changes.write()
+    def suspend(self) -> None:
+        """Stop after ``Stop.YIELD``, while other tasks run."""
         self._slices.suspend()
+
+    def resume(self) -> None:
+        """Continue."""
+        self._slices.resume()
 
     def take(self, batch: Batch) -> Stop:
         """Take the records from the partition's cursor on."""

@@ -79,8 +79,8 @@ class Checkpoint(msgspec.Struct, frozen=True):
     release: str = ""
     """The one that wrote it; empty: one before 0.2.0, or it was not written yet."""
 
-    def unfinished(self, partition: int) -> str:
-        """Why no worker may take the partition over yet; empty: it may."""
+    def refusal(self, partition: int, partitions: int) -> str:
+        """Why a worker may not take the partition over; empty: it may. ``partitions``: for how many the worker is set."""
         if self.moving_to:
             return (
                 f"the tickets of partition {partition} are being moved to {self.moving_to} partitions: let `breachwatch topics "
@@ -90,6 +90,12 @@ class Checkpoint(msgspec.Struct, frozen=True):
             return (
                 f"the tickets of partition {partition} are being restored: let `breachwatch restore` finish before you start "
                 "workers; if it has failed, delete the changelog, run `breachwatch topics create`, and restore again"
+            )
+        if self.partitions not in (0, partitions):
+            return (
+                f"partition {partition} has tickets divided into {self.partitions} partitions, and this worker is set to "
+                f"{partitions}: set BREACHWATCH_PARTITIONS={self.partitions}; if the input has got more, stop all workers and "
+                "run `breachwatch topics repartition`"
             )
         return ""
 

@@ -1,7 +1,7 @@
 """What a worker finds out about its changelog before it joins the group, so that a worker that cannot go on disturbs nobody.
 
-* Its last record in each partition is mostly the checkpoint of the last owner: it states the form of the changelog. Where it is
-  not, the take-over meets the checkpoint and refuses.
+* Its last record in each partition is mostly the checkpoint of the last owner: it states the form of the changelog, how tickets
+  are divided, and whether they are being moved or restored. Where it is not, the take-over meets the checkpoint and refuses.
 * Each owner writes a checkpoint before its first event. So where the group has committed an offset and the changelog never had
   a record, the changelog was deleted. A worker that went on would take every ticket for a new one.
 """
@@ -32,7 +32,7 @@ async def changelog_problems(client: Mapping[str, Any], topics: Topics, partitio
         never = [tp.partition for tp in tps if not ends[tp]]
         if never and (read := await _with_offsets(client, topics, never)):
             return [_deleted(topics, read)]
-        return await _unreadable(reader, {tp: ends[tp] for tp in tps if ends[tp]}, topics)
+        return await _refusals(reader, {tp: ends[tp] for tp in tps if ends[tp]}, topics, partitions)
 
 
 def _deleted(topics: Topics, partitions: list[int]) -> str:
@@ -54,7 +54,7 @@ async def _with_offsets(client: Mapping[str, Any], topics: Topics, partitions: C
         await group.stop()
 
 
-async def _unreadable(consumer: Any, ends: Mapping[Any, int], topics: Topics) -> list[str]:
+async def _refusals(consumer: Any, ends: Mapping[Any, int], topics: Topics, partitions: int) -> list[str]:
     with needing(Operation.READ, Kind.TOPIC, topics.changelog):
         for record in await _last(consumer, ends):
             if record.key != CHECKPOINT_KEY or record.value is None:
@@ -63,8 +63,8 @@ async def _unreadable(consumer: Any, ends: Mapping[Any, int], topics: Topics) ->
                 checkpoint = decode_checkpoint(record.value, record.partition)
             except NewerReleaseError as error:
                 return [str(error)]
-            if unfinished := checkpoint.unfinished(record.partition):
-                return [unfinished]
+            if refusal := checkpoint.refusal(record.partition, partitions):
+                return [refusal]
     return []
 
 

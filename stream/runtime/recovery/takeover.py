@@ -206,14 +206,8 @@ async def _index(context: WorkerContext, store: Store, partition: int, watermark
 def _check_partitions(context: WorkerContext, checkpoints: Mapping[int, Checkpoint]) -> None:
     """Raises RuntimeError when tickets may be in another partition than their events."""
     for number, checkpoint in checkpoints.items():
-        if unfinished := checkpoint.unfinished(number):
-            raise RuntimeError(unfinished)
-        if checkpoint.partitions not in (0, context.settings.partitions):
-            raise RuntimeError(
-                f"partition {number} has tickets divided into {checkpoint.partitions} partitions, and this worker is set "
-                f"to {context.settings.partitions}: set BREACHWATCH_PARTITIONS={checkpoint.partitions}; if the input has got "
-                "more, stop all workers and run `breachwatch topics repartition`"
-            )
+        if refusal := checkpoint.refusal(number, context.settings.partitions):
+            raise RuntimeError(refusal)
 
 
 async def _until_known(

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 SINCE_EVER: Final = -(1 << 62)
 """The instant from which the first deployment holds."""
-NEVER: Final = 1 << 62
+NEVER: Final = 1 << 61
 """Later than every instant (epoch microseconds)."""
 
 

@@ -22,8 +22,6 @@ from __future__ import annotations
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Final
 
-import msgspec
-
 from stream.sla.events import TICKET_FIELDS
 
 if TYPE_CHECKING:
@@ -75,7 +73,7 @@ def bounded_event(event: Event, read: frozenset[str]) -> Event:
             break
     else:
         return event
-    return msgspec.structs.replace(event, fields=_within(fields, read))
+    return event.with_fields(_within(fields, read))
 
 
 def bounded_fields(fields: Fields, read: frozenset[str]) -> Fields:

@@ -15,8 +15,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-import msgspec
-
 from stream.sla.events import REQUESTER, role_of
 from stream.sla.ticket.bounds import MOST_PARTIES, bounded_fields, bounded_name
 
@@ -48,7 +46,7 @@ def update_fields(ticket: Ticket, event: Event, read: frozenset[str]) -> tuple[E
             names.add("status")
         elif given.get("status") == "new":
             # What it began with, or the default of the contract: a creation that comes after a status does not undo it.
-            event = msgspec.structs.replace(event, fields={name: given[name] for name in given if name != "status"})
+            event = event.with_fields({name: given[name] for name in given if name != "status"})
             given = event.fields
     elif ticket.last is None:
         ticket.partial = True
@@ -75,7 +73,7 @@ def update_fields(ticket: Ticket, event: Event, read: frozenset[str]) -> tuple[E
             ticket.shown = None
     if len(changed) == len(given):
         return event, names
-    return msgspec.structs.replace(event, fields=changed), names
+    return event.with_fields(changed), names
 
 
 def _gives_all(given: Fields, fields: Fields) -> bool:

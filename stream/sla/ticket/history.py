@@ -6,13 +6,12 @@ that came before: its instant as the difference, its source only if the first ev
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 import msgspec
-from msgspec.structs import astuple
 from mypy_extensions import mypyc_attr
 
-from stream.sla.events import ACTOR_KINDS, EVENT_TYPES, Event
+from stream.sla.events import ACTOR_KINDS, ATTRIBUTES, EVENT_TYPES, Event
 from stream.sla.ticket.names import pack_names, unpack_names
 
 Value = str | list[str]
@@ -28,7 +27,7 @@ _KINDS: Final = [(type_, actor, public) for public in (False, True) for actor in
 _NUMBERS: Final = {kind: number for number, kind in enumerate(_KINDS)}
 _COMMON: Final = 8
 """Attributes of an event before those that only some types have."""
-_RARE: Final = ("seq", *Event.__struct_fields__[_COMMON:])
+_RARE: Final = ("seq", *ATTRIBUTES[_COMMON:])
 _ARRAY: Final = b"\xdd"
 """In MessagePack: an array, its length in four bytes to follow."""
 _NO_REST: Final[_Rest] = {}
@@ -56,23 +55,18 @@ class History:
 
     def add(self, event: Event) -> History:
         """With one more, the newest."""
-        # All of it in one step: naming one after another costs more than writing them.
-        values: tuple[Any, ...] = astuple(event)
-        at, its, fields = values[0], values[3], values[6]
-        source = self.source if self.kept else its
-        rest = _NO_REST
-        # Index by index, because compiled code is slow at taking tuples apart.
-        # One ``or`` an attribute: a slice and its comparison cost twice as much.
-        rare = values[8] or values[9] or values[10] or values[11] or values[12] or values[13] or values[14] or values[15]
-        if rare or values[4] or its != source:
+        source = self.source if self.kept else event.source
+        rest, fields = _NO_REST, event.fields
+        rare = event.into or event.party or event.commitment or event.by or event.level or event.impact or event.role
+        if rare or event.arrived or event.seq or event.source != source:
             rest = {name: value for name in _RARE if (value := getattr(event, name))}
-            if its != source:
-                rest["source"] = its
+            if event.source != source:
+                rest["source"] = event.source
         more: _More | None = None
         if fields or rest:
             more = pack_names(tuple(fields)), list(fields.values()), rest
-        packed = _write((_NUMBERS[values[2], values[5], values[7]], at - self.newest, values[1], more))
-        return History(self.packed + packed, self.kept + 1, at, source)
+        packed = _write((_NUMBERS[event.type, event.actor, event.public], event.at - self.newest, event.id, more))
+        return History(self.packed + packed, self.kept + 1, event.at, source)
 
     @property
     def events(self) -> list[Event]:

@@ -24,7 +24,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
-import msgspec
 from mypy_extensions import mypyc_attr
 
 from stream.sla.effects import TIMER, Reason
@@ -338,7 +337,7 @@ class Transition:
                 resolved_ladder = self.draft.resolved_policy(watch).ladders.get(name)
                 if resolved_ladder is not None:
                     level = former.level(resolved_ladder.policy.name, name, event.level)
-                    meant = event if level == event.level else msgspec.structs.replace(event, level=level)
+                    meant = event if level == event.level else event.replace(level=level)
                     found.append((self._escalation(resolved_ladder, escalation_state, watch), meant))
         if event.type == "escalation.requested":
             found.sort(key=lambda one: (not one[0].answers(one[1]), not one[0].resolved_ladder.ladder.on_request))

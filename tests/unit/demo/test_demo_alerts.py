@@ -19,7 +19,7 @@ from stream.demo.webhook import Notification
 from stream.devkafka.child import DemoError
 from stream.language.policies import load, shipped
 from stream.wire.decode import Tick, decode
-from stream.wire.ticket_event import Incoming
+from stream.wire.incoming import Incoming
 
 HOURS = load([shipped("batoi")]).calendars["batoi-office"]
 OTHER = Notification("team", "firing", {"alertname": "SLAWatchdog"}, "Alerting works.")

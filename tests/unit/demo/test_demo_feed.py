@@ -15,8 +15,8 @@ from stream.sla.engine import Engine
 from stream.sla.playback import Playback
 from stream.sla.step import Outcome
 from stream.wire.decode import Rejected, RejectReason, Tick, decode
+from stream.wire.incoming import Incoming
 from stream.wire.instants import parse_instant
-from stream.wire.ticket_event import Incoming
 
 if TYPE_CHECKING:
     from stream.sla.effects import Effect

@@ -13,7 +13,7 @@ from stream.feeds.mapping import load, shipped
 from stream.feeds.reading import read
 from stream.sla.events import Event
 from stream.wire.decode import read as decode
-from stream.wire.ticket_event import Incoming
+from stream.wire.incoming import Incoming
 from tests.unit.feeds.mappings import AT, CHANGE, DESK, RECEIVED, events_of, mapping_of, read_by, unmapped_of
 
 if TYPE_CHECKING:

@@ -168,9 +168,9 @@ class _Partition:
     def run(self, work: UnitOfWork, step: Callable[[], Stop]) -> tuple[bool, list[Effect]]:
         """Run a unit of work. Returns whether it is done, and its effects."""
         while (stop := step()) is Stop.YIELD:
-            work.write()
-            work.resumed()
-        work.write()
+            work.suspend()
+            work.resume()
+        work.changes.write(list(work.changes.states))
         self.forgotten += work.changes.forgotten
         return stop is Stop.DONE, work.changes.effects
 
@@ -313,7 +313,7 @@ def test_a_unit_of_work_ends_after_its_time_and_the_next_one_continues(tmp_path:
     asyncio.run(run())
 
 
-def test_a_unit_of_work_yields_often_and_leaves_whole_tickets(tmp_path: Path) -> None:
+def test_a_unit_of_work_yields_often_and_leaves_the_table_as_it_was_before(tmp_path: Path) -> None:
     async def run() -> None:
         context = _Partition(tmp_path, clock="wall")
         context.go_live()
@@ -328,15 +328,18 @@ def test_a_unit_of_work_yields_often_and_leaves_whole_tickets(tmp_path: Path) ->
         work = UnitOfWork(context.engine, context.settings, context.shard, context.wall, passing)
         yields = 0
         while work.take(batch) is Stop.YIELD:
-            work.write()
-            assert context.shard.cursor == len(context.shard.tickets)
-            assert {key for _, key in context.shard.timers.in_order()} == set(context.shard.tickets)
+            work.suspend()
+            assert context.shard.cursor == len(work.changes.states)
+            assert not context.shard.tickets
+            assert context.shard.open_counts.open == 0
             seconds += 2 * time_slices.MOST_SECONDS  # the time of other partitions, which does not count
-            work.resumed()
+            work.resume()
             yields += 1
-        work.write()
+        work.changes.write(list(work.changes.states))
 
         assert yields >= 5
+        assert {key for _, key in context.shard.timers.in_order()} == set(context.shard.tickets)
+        assert context.shard.open_counts.open > 0
         assert len(work.changes.states) == len(context.shard.tickets) == 25
 
     asyncio.run(run())

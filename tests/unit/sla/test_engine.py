@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import msgspec
 import pytest
 
 from stream.sla.effect_ids import stem
@@ -154,8 +153,8 @@ def test_an_event_whose_id_stands_elsewhere_in_the_history_is_no_repetition() ->
     first = created(0, team="b")
     life = Life(RESOLUTION).event(first)
 
-    named_as_a_value = msgspec.structs.replace(changed(1 * HOUR, status="open"), id="b")
-    of_another_source = msgspec.structs.replace(first, source="another", at=2 * HOUR)
+    named_as_a_value = changed(1 * HOUR, status="open").replace(id="b")
+    of_another_source = first.replace(source="another", at=2 * HOUR)
     life.event(named_as_a_value).event(of_another_source).event(first)
 
     assert [step.outcome for step in life.steps[-3:]] == [Outcome.APPLIED, Outcome.APPLIED, Outcome.DUPLICATE]

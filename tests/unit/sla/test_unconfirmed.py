@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import msgspec
 import pytest
 
 from stream.sla.codec import codec
@@ -35,7 +34,7 @@ class Desk:
 
     def event(self, event: Any, source: str = DESK, ticket: str = "T") -> Desk:
         """An event, without the time that passes with it."""
-        self.effects += self.playback.apply(ticket, msgspec.structs.replace(event, source=source)).effects
+        self.effects += self.playback.apply(ticket, event.replace(source=source)).effects
         return self
 
     def tick(self, at: int, state: FeedState | None, source: str = DESK) -> Desk:
@@ -187,7 +186,7 @@ def test_an_older_tick_takes_no_completeness_back() -> None:
 
 def test_what_is_late_is_not_marked_because_nobody_is_paged_for_it() -> None:
     desk = lagging().event(commented(3 * HOUR)).passes(5 * HOUR)
-    desk.event(msgspec.structs.replace(commented(2 * HOUR, "customer"), id="again"))
+    desk.event(commented(2 * HOUR, "customer").replace(id="again"))
     assert not any(effect.provisional for effect in desk.effects)
 
 

@@ -11,8 +11,8 @@ from stream.sources.status_log import Cause, LogError, Refusal, read_rows, ticke
 from stream.sources.status_mapping import LogMapping, read_mapping
 from stream.wire.decode import decode
 from stream.wire.effect import encode_event
+from stream.wire.incoming import Incoming
 from stream.wire.instants import format_instant
-from stream.wire.ticket_event import Incoming
 
 if TYPE_CHECKING:
     from stream.sla.events import Event

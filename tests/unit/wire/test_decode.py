@@ -12,8 +12,8 @@ from stream.sla.feed_state import FeedState
 from stream.wire.decode import Rejected, RejectReason, Tick, decode
 from stream.wire.decode import read as read_line
 from stream.wire.effect import encode_tick
+from stream.wire.incoming import Incoming
 from stream.wire.instants import parse_instant
-from stream.wire.ticket_event import Incoming
 
 NOON = "2026-03-02T12:00:00Z"
 AT = parse_instant(NOON)

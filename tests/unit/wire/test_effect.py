@@ -25,9 +25,9 @@ from stream.wire.effect import (
     encode_rejected,
     encode_tick,
 )
-from stream.wire.instants import END, FIRST, parse_instant
+from stream.wire.incoming import Incoming
+from stream.wire.instants import END, FIRST, format_instant, parse_instant
 from stream.wire.output_structs import WireEffect
-from stream.wire.ticket_event import Incoming
 from tests.effects import effect_of
 
 DUE = parse_instant("2026-03-09T04:00:00Z")
@@ -152,6 +152,23 @@ def test_these_tests_vary_every_field_of_an_effect() -> None:
 @given(effects)
 def test_decoding_an_encoded_effect_returns_the_effect(effect: Effect) -> None:
     assert decode_effect(encode_effect(effect)) == effect
+
+
+def seconds(micros: int | None) -> int | float | None:
+    return None if micros is None else micros // 1_000_000 if micros % 1_000_000 == 0 else micros / 1_000_000
+
+
+def text(instant: int | None) -> str | None:
+    return None if instant is None else format_instant(instant)
+
+
+@given(effects)
+def test_the_bytes_of_an_effect_are_those_that_msgspec_writes_of_the_struct(effect: Effect) -> None:
+    values = {ON_THE_WIRE.get(name, name): value for name, value in msgspec.structs.asdict(effect).items()}
+    values |= {name: text(values[name]) for name in ("at", "detected_at", "due_at", "allowed_from")}
+    values |= {name: seconds(values[name]) for name in ("elapsed_seconds", "paused_seconds", "target_seconds")}
+
+    assert encode_effect(effect) == msgspec.json.encode(WireEffect(**values), order="deterministic")
 
 
 @given(st.integers(0, END))

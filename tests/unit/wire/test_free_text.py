@@ -9,12 +9,13 @@ import msgspec
 from stream.language.policies import load, shipped
 from stream.sla.codec import codec
 from stream.sla.engine import Engine
-from stream.sla.events import EVENT_TYPES, Event
+from stream.sla.events import ATTRIBUTES, EVENT_TYPES
 from stream.sla.explain.explain import explain_state
 from stream.wire.decode import decode
 from stream.wire.effect import encode_effect
 from stream.wire.explanation import encode_explanation
-from stream.wire.ticket_event import FeedTick, Incoming, Wire
+from stream.wire.incoming import Incoming
+from stream.wire.ticket_event import FeedTick, Wire
 from tests.free_text import NAME, PHONE, TYPES, payloads
 
 
@@ -52,4 +53,4 @@ def test_every_key_of_an_event_is_an_identifier_a_closed_value_or_free_text_that
     keys = {field.encode_name for struct in types for field in msgspec.structs.fields(struct)} | {"type"}
 
     assert keys == IDENTIFIERS | CLOSED | FREE | {"fields"}
-    assert FREE.isdisjoint(Event.__struct_fields__)
+    assert FREE.isdisjoint(ATTRIBUTES)

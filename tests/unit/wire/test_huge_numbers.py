@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from stream.wire.decode import Rejected, RejectReason, read
-from stream.wire.ticket_event import Incoming
+from stream.wire.incoming import Incoming
 
 EVENT = '{"type":"ticket.created","id":"1","source":"s","ticket":"t","at":"2026-03-02T09:30:00Z",%s}'
 

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from stream.sla.codec import codec, layout
-from stream.sla.events import Event
+from stream.sla.events import ATTRIBUTES, Event
 from stream.sla.policy.terms import CommitmentTerms, EscalationTerms
 from stream.sla.ticket import names as vocabulary
 from stream.sla.ticket.history import packed
@@ -118,7 +118,7 @@ def test_a_state_reads_as_it_did_when_it_was_written(written: dict[str, Any]) ->
 
     assert plain(state.head.parts()) == written["parts"]
     assert plain(None if state.base is None else state.base.parts()) == written["base"]
-    events = plain([msgspec.structs.asdict(event) for event in state.history])
+    events = plain([dict(zip(ATTRIBUTES, event.values(), strict=True)) for event in state.history])
     assert [event | known for event, known in zip(events, written["history"], strict=True)] == events
     assert plain((state.old_ids, state.revisions)) == [written["old_ids"], written["revisions"]]
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 
-import msgspec
 import pytest
 
 from stream.language.calendars import read_calendar
@@ -77,7 +76,7 @@ def test_every_extension_makes_a_new_target() -> None:
 
 
 def test_two_new_targets_of_one_instant_have_each_their_own_facts() -> None:
-    grants = [extension(1 * HOUR, "1h"), msgspec.structs.replace(extension(1 * HOUR, "1h"), id="y")]
+    grants = [extension(1 * HOUR, "1h"), extension(1 * HOUR, "1h").replace(id="y")]
     life = run(policy_set(extensible("2h")), created(0), *grants)
 
     *_, first, second, breach = life.effects

@@ -1,0 +1,95 @@
+"""Machine code of the hot path for a checkout of the source: used if it was built of exactly this source and interpreter.
+
+``make compile`` builds it and unpacks it to ``.compiled/KEY`` beside ``stream``. The key is a digest of every source file and
+of the interpreter, computed anew at each start. So machine code of another source is never used: an edited file is run as it
+is. Where there is no ``.compiled``, as beside an installed wheel, this costs one look.
+
+    python -m stream.compiled WHEEL    # unpacks the machine code of a wheel that was built of this source
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import sysconfig
+from hashlib import blake2b
+from importlib.machinery import ExtensionFileLoader, ModuleSpec
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from types import ModuleType
+
+FOLDER: Final = ".compiled"
+OFF: Final = "BREACHWATCH_INTERPRETED"
+"""Variable of the environment: if it is set, the source is run. Tests set it."""
+_SUFFIX: Final[str] = sysconfig.get_config_var("EXT_SUFFIX")
+
+
+def key(root: Path) -> str:
+    """Digest of the interpreter and of every source file below ``root / "stream"``."""
+    digest = blake2b(f"{sys.implementation.cache_tag} {_SUFFIX}".encode(), digest_size=10)
+    for file in sorted((root / "stream").rglob("*.py")):
+        content = file.read_bytes()
+        digest.update(f"\n{file.relative_to(root).as_posix()} {len(content)}\n".encode())
+        digest.update(content)
+    return digest.hexdigest()
+
+
+class Finder:
+    """Finds the compiled modules in a folder, as an entry of ``sys.meta_path``."""
+
+    def __init__(self, folder: Path) -> None:
+        self._files: Final = {
+            file.relative_to(folder).as_posix().removesuffix(_SUFFIX).replace("/", "."): file
+            for file in folder.rglob(f"*{_SUFFIX}")
+        }
+
+    def find_spec(self, name: str, path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:  # noqa: ARG002
+        file = self._files.get(name)
+        if file is None:
+            return None
+        spec = ModuleSpec(name, ExtensionFileLoader(name, str(file)), origin=str(file))
+        spec.has_location = True  # so that the module has a ``__file__``
+        return spec
+
+
+def use(root: Path) -> None:
+    """Let imports find the machine code beside the source at ``root``, if there is any of this source."""
+    if not (root / FOLDER).is_dir() or os.environ.get(OFF):
+        return
+    folder = root / FOLDER / key(root)
+    if folder.is_dir():
+        sys.meta_path.insert(0, Finder(folder))
+
+
+def hot_path() -> str:
+    """How this process runs the hot path, for a line of the log."""
+    from stream.sla import engine
+
+    file = engine.__file__ or ""
+    if file.endswith(_SUFFIX):
+        return "compiled"
+    if (Path(__file__).parents[1] / FOLDER).is_dir() and not os.environ.get(OFF):
+        return "interpreted, because the source has changed since `make compile`"
+    return "interpreted"
+
+
+def unpack(wheel: Path, source: Path, root: Path) -> Path:
+    """Unpack the machine code of a wheel, built of the source at ``source``, beside ``root / "stream"``. Returns the folder."""
+    import zipfile  # only here: every command imports this module
+    from shutil import rmtree
+
+    folder = root / FOLDER / key(source)
+    rmtree(root / FOLDER, ignore_errors=True)
+    with zipfile.ZipFile(wheel) as content:
+        content.extractall(folder, [name for name in content.namelist() if name.endswith(_SUFFIX)])
+    return folder
+
+
+if __name__ == "__main__":
+    here = Path(__file__).resolve().parents[1]
+    built = Path(sys.argv[1])
+    # ``make wheel`` builds of a copy: what was edited since is not in the wheel.
+    unpack(built, built.parent / "source", here)
