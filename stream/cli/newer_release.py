@@ -1,4 +1,4 @@
-"""What a command reports of something that only a newer release can read."""
+"""The report of a command that meets something that only a newer release can read."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the commands that read topics share: where they begin, and what they report if they cannot read."""
+"""Shared by the commands that read topics: where they begin, and their report if they cannot read."""
 
 from __future__ import annotations
 

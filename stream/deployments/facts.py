@@ -1,4 +1,4 @@
-"""What may be different between two sets of policies, and what may be wrong with the step from one to the other.
+"""The differences that two sets of policies may have, and the problems of the step from one to the other.
 
 Facts without words: ``stream.deployments.words`` puts them into text. Instants and lengths are microseconds.
 """

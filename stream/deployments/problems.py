@@ -1,4 +1,4 @@
-"""What is wrong with a step from one set of policies to another, or may be: each rule finds one kind of problem.
+"""Problems of a step from one set of policies to another: each rule finds one kind of problem.
 
 ``check`` judges the new files alone. These rules judge what the new files do to what was deployed before.
 """

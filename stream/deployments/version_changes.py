@@ -1,4 +1,4 @@
-"""What is different between two versions of a policy, or between two contents of one version."""
+"""The differences between two versions of a policy, or between two contents of one version."""
 
 from __future__ import annotations
 

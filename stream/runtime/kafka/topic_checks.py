@@ -1,4 +1,4 @@
-"""What is wrong with the topics of an installation, each problem with its remedy. Pure: ``topic_admin`` reads the cluster.
+"""Checks the topics of an installation: each problem with its remedy. Pure: ``topic_admin`` reads the cluster.
 
 A topic that never had a record loses nothing if it is deleted and created again, and is then right in every respect. So that is
 the remedy for an empty topic, whatever is wrong with it.

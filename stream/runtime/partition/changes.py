@@ -1,4 +1,4 @@
-"""What a unit of work changes: tickets, timers, open commitments and lists of the shard, and the outputs that result.
+"""The changes of a unit of work: tickets, timers, open commitments and lists of the shard, and the outputs that result.
 
 The shard changes in memory before the outputs are committed and before the changes are in the changelog. Nothing takes such a
 change back. Memory may run ahead of the log because every exception in between ends the process (``stream.runtime.abort``),

@@ -1,4 +1,4 @@
-"""Who owns what after a rebalance: the order in which a worker leaves partitions and takes others over."""
+"""The order in which a worker leaves partitions and takes others over after a rebalance."""
 
 from __future__ import annotations
 
