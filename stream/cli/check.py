@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from stream.cli import completing
+from stream.cli.counting import many
+from stream.cli.exit_codes import FAILED
 from stream.documents.document import Problem, Severity
 from stream.language.policies import ALWAYS_OPEN, check
 
@@ -16,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("files", nargs=-1, required=True, type=click.Path())
+@click.argument("files", nargs=-1, required=True, type=click.Path(), shell_complete=completing.policies)
 @click.option("--strict", is_flag=True, help="Treat warnings as errors.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of lines.")
 @click.pass_context
@@ -35,9 +38,9 @@ def command(ctx: click.Context, files: tuple[str, ...], *, strict: bool, as_json
         click.echo(json.dumps(report, indent=2))
     else:
         for problem in checked.problems:
-            click.echo(str(problem))
+            click.echo(click.style(str(problem), fg="red" if problem.severity is Severity.ERROR else "yellow"))
         click.echo(_summary(checked.problems, errors, counts))
-    ctx.exit(0 if usable else 1)
+    ctx.exit(0 if usable else FAILED)
 
 
 def _counts(policies: PolicySet) -> dict[str, int]:
@@ -50,13 +53,9 @@ def _counts(policies: PolicySet) -> dict[str, int]:
 
 
 def _summary(problems: tuple[Problem, ...], errors: int, counts: dict[str, int]) -> str:
-    found = f"{_many(errors, 'error')}, {_many(len(problems) - errors, 'warning')}"
+    found = f"{many(errors, 'error')}, {many(len(problems) - errors, 'warning')}"
     if not counts:
         return f"not usable: {found}"
     singular = {"policies": "policy", "commitments": "commitment", "ladders": "ladder", "calendars": "calendar"}
-    held = ", ".join(_many(count, singular[what], what) for what, count in counts.items())
+    held = ", ".join(many(count, singular[what], what) for what, count in counts.items())
     return f"{held}: {found}"
-
-
-def _many(count: int, one: str, more: str = "") -> str:
-    return f"{count} {one if count == 1 else more or one + 's'}"

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Final
 import click
 import msgspec
 
+from stream.cli import completing
 from stream.cli.ask_workers import ask_workers
 from stream.cli.deploy_options import Wanted, epoch_now
 from stream.cli.deploy_view import Report, listed, since
+from stream.cli.exit_codes import DIFFERENT, FAILED, REFUSED
 from stream.cli.installation import Installation
 from stream.cli.options import instant
 from stream.cli.setting_options import setting_options
@@ -34,9 +36,6 @@ if TYPE_CHECKING:
 NO_POLICIES: Final = PolicySet((), {})
 ACCEPTABLE: Final = (Code.VERSION_STAYS_IN_FORCE.value,)
 """Codes of errors that may be meant: whoever removes the newest version of a policy may know that it keeps its range."""
-_FAILED: Final = 1
-_DIFFERENT: Final = 3
-_REFUSED: Final = 4
 _ANY: Final = "any"
 
 
@@ -50,7 +49,7 @@ def _accepted(_: click.Context, __: click.Parameter, text: str) -> int | None:
 
 
 @click.command("deploy")
-@click.argument("files", nargs=-1, type=click.Path())
+@click.argument("files", nargs=-1, type=click.Path(), shell_complete=completing.policies)
 @setting_options("broker", "app_id", "topic_prefix", "token")
 @click.option(
     "--undo",
@@ -198,7 +197,7 @@ def command(
         click.echo(msgspec.json.format(msgspec.json.encode(report.as_json(entry)), indent=2).decode())
     elif entry is not None:
         click.echo(f"deployed as number {entry.number}, {since(entry.at)}")
-    ctx.exit(_REFUSED if report.refused else _DIFFERENT if dry_run and not proposal.changes_nothing else 0)
+    ctx.exit(REFUSED if report.refused else DIFFERENT if dry_run and not proposal.changes_nothing else 0)
 
 
 def _rehearsed(log: Log, proposal: Proposal, against: Path, history: int) -> Rehearsal:
@@ -218,7 +217,7 @@ def _load(files: tuple[str, ...]) -> PolicySet:
     for problem in checked.problems:
         click.echo(str(problem), err=True)
     if checked.policies is None:
-        raise click.exceptions.Exit(_FAILED)
+        raise click.exceptions.Exit(FAILED)
     return checked.policies
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 import click
 import msgspec
 
+from stream.cli import completing
 from stream.cli.explain_view import lines
 from stream.cli.options import instant, judged_by, judged_by_options
 from stream.deployments.export import ExportError
@@ -57,7 +58,12 @@ def _zone(_context: click.Context, _option: click.Parameter, name: str | None) -
 @click.option(
     "--until", callback=instant, help="Explain as of this instant (RFC 3339). Default: the newest instant of the file."
 )
-@click.option("--zone", callback=_zone, help="Show all times in this IANA zone. Default: the zone of each calendar.")
+@click.option(
+    "--zone",
+    callback=_zone,
+    shell_complete=completing.zones,
+    help="Show all times in this IANA zone. Default: the zone of each calendar.",
+)
 @click.option(
     "--history",
     type=click.IntRange(min=2),

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import click
 
+from stream.cli.exit_codes import WRONG
+
 
 class NewerRelease(click.ClickException):
     """Exit status 2: another try does not help."""
 
-    exit_code = 2
+    exit_code = WRONG

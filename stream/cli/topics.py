@@ -10,7 +10,11 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import click
 from aiokafka.errors import KafkaError
 
+from stream.cli import stopping
+from stream.cli.counting import many
+from stream.cli.exit_codes import FAILED
 from stream.cli.setting_options import environment, setting_options
+from stream.cli.stopping import stoppable
 from stream.runtime.kafka.connection import from_environment, why_not
 from stream.runtime.kafka.denied import DeniedError
 from stream.runtime.kafka.policy_log import PolicyLog, PolicyLogError
@@ -99,7 +103,8 @@ def _repartition(broker: str, app_id: str, topic_prefix: str) -> None:
     """
     cluster = Cluster(broker, topics_of(app_id, topic_prefix), client_of(broker))
     try:
-        done = _answered(broker, repartition(cluster))
+        with stoppable(lambda: "start no worker: run the same command again, which goes on from there"):
+            done = _answered(broker, repartition(cluster))
     except (RepartitionError, NewerReleaseError) as error:
         raise click.ClickException(str(error)) from error
     if done.before == done.after:
@@ -107,7 +112,7 @@ def _repartition(broker: str, app_id: str, topic_prefix: str) -> None:
         return
     for key in done.split:
         click.echo(f"{key.decode('utf-8', 'replace')}: its events since the change are published again", err=True)
-    click.echo(f"moved {len(done.moved)} of {done.tickets} tickets, from {done.before} to {done.after} partitions")
+    click.echo(f"moved {len(done.moved)} of {many(done.tickets, 'ticket')}, from {done.before} to {done.after} partitions")
     click.echo(f"start the workers with --partitions {done.after}")
 
 
@@ -153,8 +158,8 @@ def _report(broker: str, topics: Topics, partitions: int) -> None:
     for name in missing:
         click.echo(f"note: there is no topic {name}, which no worker needs: `breachwatch topics create` creates it", err=True)
     if problems or of_optional:
-        raise click.exceptions.Exit(1)
-    each = f"{partitions} partition{'s' if partitions > 1 else ''} each, and one of {topics.policies}"
+        raise click.exceptions.Exit(FAILED)
+    each = f"{many(partitions, 'partition')} each, and one of {topics.policies}"
     click.echo(f"all {len(topics.specs())} topics of workers on {broker} are correct, with {each}")
 
 
@@ -162,7 +167,7 @@ def _answered(broker: str, work: Coroutine[object, object, T]) -> T:
     # The client logs every failed attempt; the error below is reported once, with advice.
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     try:
-        return asyncio.run(work)
+        return stopping.run(work)
     except KafkaError as error:
         raise no_answer(broker, error) from error
 

@@ -10,6 +10,7 @@ from typing import Final
 
 from stream.documents.document import Document, PolicyError, Problem, Severity, Where, read_document
 from stream.documents.readers import items, read_name, section, shown, under
+from stream.language.calendar_holidays import warn_of_local_days
 from stream.language.calendars import read_calendar
 from stream.language.lint import lint
 from stream.language.lint_warnings import warn_of, warn_of_spellings
@@ -84,6 +85,8 @@ def check(names: Sequence[str | Path]) -> Checked:
     if not any(document.problems for document in documents):
         _mind_unused(written_calendars, written_rows, known)
         _mind_last_dates(written_calendars, known, usable)
+        for calendar in written_calendars.values():
+            warn_of_local_days(calendar.data, calendar.warn)
         for entry, reading in entries:
             warn_of(reading.policy, entry.warn)
         if entries:
@@ -127,8 +130,8 @@ def shipped_names() -> list[str]:
 
 
 def _read(name: str | Path) -> Document:
-    path = Path("/dev/stdin") if str(name) == "-" else policy_file(name)
-    if path.exists() or path.suffix in _SUFFIXES:
+    path = policy_file(name)
+    if str(path) == "-" or path.exists() or path.suffix in _SUFFIXES:
         return read_document(path)
     document = Document(str(path))
     there = ", ".join(shipped_names())

@@ -15,7 +15,7 @@ AUTO: Final = -1
 """The retention ``auto``, which depends on the setting ``clock``."""
 _SHORTEST_TOKEN: Final = 16
 OAUTHBEARER: Final = "OAUTHBEARER"
-_MECHANISMS: Final = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", OAUTHBEARER)
+MECHANISMS: Final = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", OAUTHBEARER)
 _PATH: Final = re.compile(r"(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)+")
 _EXTENSION: Final = re.compile(r"([A-Za-z]+)=([\x20-\x7e\t]+)")
 _UNITS: Final = {"ms": 1_000, "s": 1_000_000, "m": 60_000_000, "h": 3_600_000_000, "d": 86_400_000_000}
@@ -36,8 +36,8 @@ def verbatim(value: str) -> str:
 
 
 def sasl(value: str) -> str:
-    if value.strip() and value.strip() not in _MECHANISMS:
-        raise ValueError(f"{value!r} is not one of {', '.join(_MECHANISMS)}")
+    if value.strip() and value.strip() not in MECHANISMS:
+        raise ValueError(f"{value!r} is not one of {', '.join(MECHANISMS)}")
     return value.strip()
 
 

@@ -12,6 +12,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from schemas.build import build, text
+from stream.feeds.rejected_payload import decode_record, encode_record
 from stream.sla.effects import Kind
 from stream.sla.events import EVENT_TYPES
 from stream.wire.decode import Rejected, RejectReason, Tick, decode
@@ -23,7 +24,7 @@ ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "schemas" / "examples"
 OBVIOUS = {"partition", "offset", "actor", "kind", "type"}
 """Keys of which the name, or the description of the struct, says enough."""
-CONTRACTS = ("ticket-event", "sla-effect", "rejected-event")
+CONTRACTS = ("ticket-event", "sla-effect", "rejected-event", "feed-rejected")
 NOW = parse_instant("2026-03-10T00:00:00Z")
 
 
@@ -123,6 +124,19 @@ def test_a_dead_letter_read_and_written_again_is_the_same_json(path: Path) -> No
     again = json.loads(encode_rejected(dead_letter))
 
     assert again == {name: said for name, said in written.items() if name != "value_bytes"}
+
+
+@pytest.mark.parametrize("path", examples("feed-rejected", "valid"))
+def test_a_record_of_feed_rejected_read_and_written_again_is_the_same_json(path: Path) -> None:
+    written = json.loads(path.read_text())
+
+    assert json.loads(encode_record(decode_record(path.read_bytes()))) == written
+
+
+@pytest.mark.parametrize("path", examples("feed-rejected", "invalid"))
+def test_a_record_of_feed_rejected_that_breaks_the_contract_is_refused(path: Path) -> None:
+    with pytest.raises(msgspec.DecodeError):
+        decode_record(path.read_bytes())
 
 
 def test_there_is_a_valid_example_of_every_event_type() -> None:
