@@ -56,6 +56,7 @@ class Part(StrEnum):
     EXTENSIONS = "extensions"
     AT_DEADLINE = "at_deadline"
     PAUSE_TIME = "pause_time"
+    PAGE = "page"
     KIND = "kind"
     ON = "on"
     OWNER = "owner"

@@ -64,6 +64,7 @@ def _commitment(before: Commitment, after: Commitment, here: Place, applies_to: 
         *_cases(here, Part.TARGET, (before.target, after.target), scope),
         *_cases(here, Part.WARN_AT, (before.warn_at, after.warn_at), scope),
         *_cases(here, Part.CALENDAR, (before.calendar or none, after.calendar or none), scope),
+        *_cases(here, Part.PAGE, (before.page, after.page), scope),
         *_values(
             here,
             {

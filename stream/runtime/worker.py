@@ -59,7 +59,8 @@ def run(settings: Settings) -> NoReturn:
         routine=settings.routine,
     )
     sys.setswitchinterval(THREAD_SECONDS)
-    metrics = Metrics(engine.policies, now=None if settings.clock is ClockMode.EVENT else lambda: time.time_ns() // 1_000)
+    now = None if settings.clock is ClockMode.EVENT else lambda: time.time_ns() // 1_000
+    metrics = Metrics(engine.policies, now=now, app_id=f"{settings.topic_prefix}{settings.app_id}")
     app = wire(settings, metrics, engine)
     follow(app, DeploymentFollower(policy_log, read, engine, files))
     watch_topics(app)

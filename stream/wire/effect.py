@@ -128,6 +128,7 @@ def decode_effect(value: bytes) -> Effect:
         None if wire.target_seconds is None else _micros(wire.target_seconds),
         wire.calendar,
         wire.timezone,
+        wire.page,
         wire.late,
         wire.deployment,
         wire.provisional,

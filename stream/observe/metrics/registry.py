@@ -53,9 +53,14 @@ class Metrics:
     """All metrics of one worker, on one registry (``self.registry``; a new one unless given)."""
 
     def __init__(
-        self, policies: PolicySet, registry: CollectorRegistry | None = None, now: Callable[[], int] | None = None
+        self,
+        policies: PolicySet,
+        registry: CollectorRegistry | None = None,
+        now: Callable[[], int] | None = None,
+        app_id: str = "",
     ) -> None:
-        """``now``: the detector's current time, epoch microseconds; by default the latest event time of the input."""
+        """``now``: the detector's current time, epoch microseconds; by default the latest event time of the input. ``app_id``:
+        the name that the installation has on its cluster."""
         # For the whole process: `_created` would double the number of series. The client does not annotate this function.
         disable_created_metrics()
         self.registry = registry = registry or CollectorRegistry()
@@ -93,7 +98,7 @@ class Metrics:
         self._rejected = {reason: rejected.labels(reason) for reason in REJECT_REASONS}
         self._live: dict[int, bool] = {}
         self._last_events: dict[int, Gauge] = {}
-        self._policy_info: Final = PolicyInfo(policies)
+        self._policy_info: Final = PolicyInfo(policies, app_id)
         registry.register(self._policy_info)
         _initialise(policies, self._commitments, self._effects)
 
