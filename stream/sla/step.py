@@ -24,6 +24,8 @@ class Outcome(StrEnum):
     """Another event has its source, id and seq, and does not state all that it states: refused."""
     TOO_LATE = "too_late"
     """Older than the history that is kept: refused."""
+    ERASED = "erased"
+    """Its ticket is erased: ignored."""
     WOKEN = "woken"
 
 

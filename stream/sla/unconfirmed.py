@@ -61,7 +61,7 @@ def sources(state: State) -> frozenset[str]:
 
 def confirmed_step(deployments: Deployments, state: State, now: int, until: int, cause: str) -> Step:
     """As ``Engine.confirm``, of a ticket that nothing else is to be done about."""
-    true = _true(deployments, state, now)
+    true = true_since_base(deployments, state, now)
     effects, unconfirmed, revisions = confirmed(true, state.unconfirmed, until, state.revisions, cause)
     after = State(state.head, state.recent, state.base, state.old_ids, revisions, state.settling, unconfirmed)
     return Step(after, tuple(effects), Outcome.WOKEN)
@@ -76,7 +76,7 @@ def marked_step(deployments: Deployments, stale: Stale, given: State, step: Step
     revisions = after.revisions
     if unconfirmed and after.base is not given.base and after.base is not None:
         cut = judged_up_to(after.base, deployments.known)
-        true = _true(deployments, given, now)
+        true = true_since_base(deployments, given, now)
         found, unconfirmed, revisions = confirmed(true, unconfirmed, cut, revisions, TIMER)
         effects += found
     known = State(after.head, after.recent, after.base, after.old_ids, revisions, after.settling, unconfirmed)
@@ -85,7 +85,7 @@ def marked_step(deployments: Deployments, stale: Stale, given: State, step: Step
     return other
 
 
-def _true(deployments: Deployments, state: State, now: int) -> list[Effect]:
+def true_since_base(deployments: Deployments, state: State, now: int) -> list[Effect]:
     """All that is true of a ticket since its base."""
     timeline = deployments.timeline_of(state.head.deployment)
     return refold(timeline, state, state.history, now, extent(state.head)).emitter.effects

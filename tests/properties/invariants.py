@@ -13,7 +13,7 @@ from stream.sla.policy.conditions import NO_EVENT, compile_condition
 from stream.sla.step import Outcome, Step
 from stream.sla.ticket.commitment_state import CommitmentState, Verdict
 from stream.sla.ticket.listing import UNMATCHED, lists_of
-from stream.sla.ticket.state import open_commitments
+from stream.sla.ticket.state import is_deleted, open_commitments
 from tests.properties.edits import Deployed, log
 
 if TYPE_CHECKING:
@@ -134,7 +134,13 @@ def codec_agrees(state: State) -> None:
     data = codec.encode(state)
     assert codec.decode(data) == state
     assert codec.encode(codec.decode(data)) == data
-    assert codec.peek(data) == (state.wake_at, state.ended, open_commitments(state), lists_of(state) == UNMATCHED)
+    assert codec.peek(data) == (
+        state.wake_at,
+        state.ended,
+        open_commitments(state),
+        lists_of(state) == UNMATCHED,
+        is_deleted(state),
+    )
 
 
 def agree(deployments: Deployments, state: State, events: list[Event], until: int) -> None:
