@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 import yaml
 
+from stream.cli.exit_codes import MEANINGS
 from stream.cli.main import COMMANDS, main
 from stream.gateway.feed_definitions import TABLE
 from stream.gateway.settings import GatewaySettings
@@ -153,6 +154,15 @@ _NOTIFY_METRICS: Final = """\
 A label `destination` is a name of the rules. There is no label of a ticket or a person.
 """
 
+_EXIT_CODES: Final = (
+    "## Exit codes",
+    "",
+    "`breachwatch help exit-codes` shows them too.",
+    "",
+    "| code | meaning |",
+    "|---|---|",
+)
+
 _COMMANDS: Final = """\
 # Commands
 
@@ -199,8 +209,9 @@ def commands_page() -> str:
     """The text of ``docs/reference/cli.md``."""
     head = [f"| [`{name}`](#breachwatch-{name}) | {purpose} |" for name, (_, purpose) in COMMANDS.items()]
     context = click.Context(main, info_name="breachwatch")
+    codes = [f"| {code} | {meaning} |" for code, meaning in MEANINGS.items()]
     parts = [part for name in COMMANDS for part in _command(name, context, main, "##")]
-    return _COMMANDS + "\n".join([*head, "", *parts]).rstrip() + "\n"
+    return _COMMANDS + "\n".join([*head, "", *_EXIT_CODES, *codes, "", *parts]).rstrip() + "\n"
 
 
 def metrics_page() -> str:
@@ -274,7 +285,11 @@ def _command(name: str, parent: click.Context, group: click.Group, heading: str)
     context = click.Context(command, parent=parent, info_name=name)
     usage = " ".join([context.command_path, *command.collect_usage_pieces(context)])
     lines = [f"{heading} {context.command_path}", "", f"    {usage}", "", _prose(command.help or ""), ""]
-    options = [option for option in command.params if isinstance(option, click.Option) and option.name not in _implied(name)]
+    options = [
+        option
+        for option in command.params
+        if isinstance(option, click.Option) and not option.hidden and option.name not in _implied(name)
+    ]
     if options:
         lines += ["| option | default | meaning |", "|---|---|---|", *map(_option, options), ""]
     if _implied(name):

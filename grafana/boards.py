@@ -6,12 +6,16 @@ so that a link to a panel keeps its meaning.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from panels import BLUE, GREEN, RED, SOURCE
 
 if TYPE_CHECKING:
     from panels import Json
+
+
+INSTALLATION: Final = 'job=~"$job", installation=~"$installation"'
+"""The matchers of the installation that is shown."""
 
 
 class Row(NamedTuple):
@@ -33,7 +37,7 @@ def dashboard(uid: str, title: str, description: str, since: str, variables: lis
         "graphTooltip": 1,
         "schemaVersion": 39,
         "version": 1,
-        "timezone": "utc",
+        "timezone": "browser",
         "time": {"from": f"now-{since}", "to": "now"},
         "refresh": "1m",
         "annotations": {
@@ -75,6 +79,14 @@ def dashboard(uid: str, title: str, description: str, since: str, variables: lis
         "templating": {"list": [_source(), *variables]},
         "panels": _placed(rows),
     }
+
+
+def installation_variables() -> list[Json]:
+    """Choose one installation: numbers of two are never summed. Where no target has the label, `installation` has no value."""
+    return [
+        label_variable("job", "Job", "sla_detector_build_info", one=True),
+        label_variable("installation", "Installation", "sla_detector_build_info", one=True),
+    ]
 
 
 def label_variable(name: str, title: str, metric: str, *, one: bool = False) -> Json:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from boards import Row, dashboard, label_variable, text_variable
+from boards import INSTALLATION, Row, dashboard, installation_variables, label_variable, text_variable
 from panels import (
     GREEN,
     RED,
@@ -18,7 +18,9 @@ from panels import (
 if TYPE_CHECKING:
     from panels import Json
 
-WHICH: Final = 'job=~"$job", instance=~"$instance"'
+WHICH: Final = f'instance=~"$instance", {INSTALLATION}'
+SERVED: Final = 'installation=~"$installation"'
+"""Of programs that are other jobs than the workers."""
 RATE: Final = "$__rate_interval"
 
 
@@ -29,7 +31,7 @@ def board() -> Json:
         "Health of the detector: its input and output, its delay, and its resources.",
         "1h",
         [
-            label_variable("job", "Job", "sla_detector_build_info"),
+            *installation_variables(),
             label_variable("instance", "Worker", "sla_detector_build_info"),
             text_variable("docs", "Documentation at", "/public/docs"),
         ],
@@ -43,6 +45,9 @@ def board() -> Json:
             Row("Deployments", 8, _deployments()),
             Row("Machine", 8, _machine()),
             Row("What runs", 7, _versions()),
+            Row("Of all jobs of the installation: gateway, messages and helpdesks", 8, _gateway()),
+            Row("", 8, _notify()),
+            Row("", 8, _writeback()),
         ],
     )
 
@@ -386,5 +391,108 @@ def _versions() -> list[Json]:
             ),
             keys={"policy": 220, "version": 120},
             sort=("policy", False),
+        ),
+    ]
+
+
+def _gateway() -> list[Json]:
+    arrived, newest = "sla_gateway_last_received_timestamp_seconds", "sla_gateway_newest_event_timestamp_seconds"
+    return [
+        graph(
+            8,
+            "Gateway: requests",
+            "Requests per interval, by feed and outcome.",
+            "short",
+            Query(f"sum by (feed, outcome) (increase(sla_gateway_requests_total{{{SERVED}}}[{RATE}]))", "{{feed}} {{outcome}}"),
+            bars=True,
+            stacked=True,
+            runbook="SLAGatewayUnavailable",
+        ),
+        graph(
+            8,
+            "Gateway: rejected payloads, unknown addresses",
+            "Payloads per interval that the mapping of a feed does not cover, and requests to an address that is not one of a "
+            "feed.",
+            "short",
+            Query(
+                f"sum by (feed, reason) (increase(sla_gateway_rejected_payloads_total{{{SERVED}}}[{RATE}]))",
+                "{{feed}} {{reason}}",
+            ),
+            Query(f"sum(increase(sla_gateway_unknown_requests_total{{{SERVED}}}[{RATE}]))", "unknown address"),
+            bars=True,
+            stacked=True,
+            roof=5,
+            runbook="SLAGatewayPayloadsRejected",
+        ),
+        table(
+            8,
+            "Gateway: feeds",
+            "By feed: when its last payload arrived, and its newest event; 1970: none since the start.",
+            Column("received", f"1000 * max by (feed) ({arrived}{{{SERVED}}})", "dateTimeAsIso"),
+            Column("newest event", f"1000 * max by (feed) ({newest}{{{SERVED}}})", "dateTimeAsIso"),
+            keys={"feed": 140},
+            sort=("received", False),
+        ),
+    ]
+
+
+def _notify() -> list[Json]:
+    given_up = "sla_notify_given_up_total"
+    return [
+        graph(
+            8,
+            "Messages sent",
+            "Messages that destinations accepted per interval, by destination.",
+            "short",
+            Query(f"sum by (destination) (increase(sla_notify_messages_total{{{SERVED}}}[{RATE}]))", "{{destination}}"),
+            bars=True,
+            stacked=True,
+        ),
+        graph(
+            8,
+            "Messages not sent",
+            "Attempts that failed, and messages that were given up, per interval.",
+            "short",
+            Query(f"sum by (destination) (increase(sla_notify_failures_total{{{SERVED}}}[{RATE}]))", "failed: {{destination}}"),
+            Query(f"sum by (destination) (increase({given_up}{{{SERVED}}}[{RATE}]))", "given up: {{destination}}"),
+            bars=True,
+            stacked=True,
+            roof=5,
+            runbook="SLANotifyNotDelivering",
+        ),
+        graph(
+            8,
+            "Messages waiting",
+            "Messages that wait for a destination, in quiet hours too, and effects that were not read for it yet.",
+            "short",
+            Query(f"sum by (destination) (sla_notify_waiting_messages{{{SERVED}}})", "waiting: {{destination}}"),
+            Query(f"sum by (destination) (sla_notify_lag_records{{{SERVED}}})", "not read: {{destination}}"),
+            roof=5,
+        ),
+    ]
+
+
+def _writeback() -> list[Json]:
+    return [
+        graph(
+            12,
+            "Written into helpdesks",
+            "Tickets per interval that were to be written, by helpdesk and how it ended.",
+            "short",
+            Query(
+                f"sum by (desk, outcome) (increase(sla_writeback_tickets_total{{{SERVED}}}[{RATE}]))", "{{desk}} {{outcome}}"
+            ),
+            bars=True,
+            stacked=True,
+            runbook="SLAWritebackRefused",
+        ),
+        graph(
+            12,
+            "Waiting to be written",
+            "Tickets that wait to be written into a helpdesk.",
+            "short",
+            Query(f"sum by (desk) (sla_writeback_waiting_tickets{{{SERVED}}})", "{{desk}}"),
+            roof=5,
+            runbook="SLAWritebackBehind",
         ),
     ]

@@ -264,7 +264,15 @@ def timeline(width: int, title: str, description: str, query: Query, values: dic
 
 
 def _over_time(query: Query) -> Json:
-    return {"expr": query.expr, "legendFormat": query.legend, "exemplar": query.exemplars, "instant": False, "range": True}
+    # Windows of whole numbers follow each other, and none is shorter than the minute of the rules.
+    more = {"interval": "1m"} if "[$__interval]" in query.expr else {}
+    return more | {
+        "expr": query.expr,
+        "legendFormat": query.legend,
+        "exemplar": query.exemplars,
+        "instant": False,
+        "range": True,
+    }
 
 
 def _as_of_now(query: Query) -> Json:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from boards import Row, dashboard, label_variable, text_variable
+from boards import INSTALLATION, Row, dashboard, installation_variables, label_variable, text_variable
 from panels import (
     BLUE,
     GREEN,
@@ -25,9 +25,9 @@ from panels import (
 if TYPE_CHECKING:
     from panels import Json
 
-WHOM: Final = 'policy=~"$policy", team=~"$team"'
-POLICY: Final = 'policy=~"$policy"'
-RATE: Final = "$__rate_interval"
+WHOM: Final = f'team=~"$team", policy=~"$policy", {INSTALLATION}'
+POLICY: Final = f'policy=~"$policy", {INSTALLATION}'
+STEP: Final = "$__interval"
 BANDS: Final = (
     ("overdue", "", "0.0"),
     ("0 to 15 min", "0.0", "900.0"),
@@ -48,6 +48,7 @@ def board() -> Json:
         "Overdue commitments, commitments at risk, and the teams that must act.",
         "4h",
         [
+            *installation_variables(),
             label_variable("policy", "Policy", "sla_open_commitments"),
             label_variable("team", "Team", "sla_open_commitments"),
             text_variable("docs", "Documentation at", "/public/docs"),
@@ -55,9 +56,9 @@ def board() -> Json:
         [
             Row("", 4, _figures()),
             Row("", 9, _at_risk()),
-            Row("", 8, _escalations()),
-            Row("", 6, _alerts()),
             Row("", 8, _work()),
+            Row("", 6, _alerts()),
+            Row("Of all teams", 8, _escalations()),
         ],
     )
 
@@ -109,7 +110,7 @@ def _figures() -> list[Json]:
         stat(
             4,
             "Next deadline in",
-            "Time until the next deadline of a running commitment of any team.",
+            "Time until the next deadline of a running commitment, of all teams.",
             "s",
             Query(f"min(({running} > 0) - on (job, instance) group_left () sla_clock_timestamp_seconds) or vector(-1)", "next"),
             steps=PLAIN,
@@ -126,7 +127,7 @@ def _at_risk() -> list[Json]:
             14,
             "At risk",
             "Open commitments by the time until their deadline, as of now; an empty team: tickets without one. Which "
-            "tickets they are says the page of each worker (*Workers*, below).",
+            "tickets they are shows the page of each worker (*Workers*, below).",
             Column("overdue", _within("0.0", by), "none", [("transparent", None), (RED, 0.5)]),
             Column("< 15 min", _band("0.0", "900.0", by), "none", [("transparent", None), (ORANGE, 0.5)]),
             Column("< 1 h", _band("900.0", "3600.0", by), "none", [("transparent", None), (YELLOW, 0.5)]),
@@ -160,7 +161,10 @@ def _escalations() -> list[Json]:
             "Escalations by level",
             "Levels raised per interval. The legend names the ladder.",
             "short",
-            Query(f"sum by (ladder, level) (increase(sla_escalations_total{{{POLICY}}}[{RATE}]))", "{{ladder}}: {{level}}"),
+            Query(
+                f"sum by (ladder, level) (sum_over_time(policy_ladder_level:sla_escalations:delta1m{{{POLICY}}}[{STEP}]))",
+                "{{ladder}}: {{level}}",
+            ),
             bars=True,
             stacked=True,
         ),
@@ -176,13 +180,15 @@ def _escalations() -> list[Json]:
 
 
 def _alerts() -> list[Json]:
-    firing = 'ALERTS{alertname=~"SLA.*", alertstate="firing"}'
-    since = f'ALERTS_FOR_STATE{{alertname=~"SLA.*"}} * 1000 and ignoring (alertstate) {firing}'
+    which = 'alertname=~"SLA.*", policy=~"$policy|", team=~"$team|", installation=~"$installation|"'
+    firing = f'ALERTS{{alertstate="firing", {which}}}'
+    since = f"ALERTS_FOR_STATE{{{which}}} * 1000 and ignoring (alertstate) {firing}"
     return [
         table(
             14,
             "Alerts that fire",
-            "Click a name to open its runbook. The watchdog always fires, to show that alerting works.",
+            "Alerts of the selected policies and teams, and those that have none. Click a name to open its runbook. The "
+            "watchdog always fires, to show that alerting works.",
             Column("since", f"max by (severity, alertname, policy, commitment, team, instance) ({since})", "dateTimeFromNow"),
             keys={"severity": 75, "alertname": 190, "policy": 215, "commitment": 120, "team": 70, "instance": 100},
             sort=("severity", False),
@@ -192,9 +198,9 @@ def _alerts() -> list[Json]:
             10,
             "Workers",
             "Click to open a worker's page: its next deadlines with their tickets and explanations.",
-            Column("partitions", "max by (instance) (sla_partitions_owned)", "none"),
-            Column("live", "max by (instance) (sla_partitions_live)", "none"),
-            Column("open", "sum by (instance) (sla_open_commitments)", "none"),
+            Column("partitions", f"max by (instance) (sla_partitions_owned{{{INSTALLATION}}})", "none"),
+            Column("live", f"max by (instance) (sla_partitions_live{{{INSTALLATION}}})", "none"),
+            Column("open", f"sum by (instance) (sla_open_commitments{{{WHOM}}})", "none"),
             keys={"instance": 180},
             sort=("instance", False),
             links={"instance": ("Page of the worker", "http://${__value.raw}/")},

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import msgspec
 
+from stream.feeds.rejected_payload import RejectedPayload, Retry
 from stream.sla.effects import KINDS, Kind
 from stream.wire.output_structs import WireEffect, WireRejected
 from stream.wire.ticket_event import Wire
@@ -35,6 +36,7 @@ def build() -> dict[str, dict[str, Any]]:
         "ticket-event.v1.json": _ticket_event(),
         "sla-effect.v1.json": _sla_effect(),
         "rejected-event.v1.json": _written("Rejected event", "rejected-event", WireRejected),
+        "feed-rejected.v1.json": _feed_rejected(),
     }
 
 
@@ -70,6 +72,20 @@ def _sla_effect() -> dict[str, Any]:
     defs = schema.pop("$defs")
     always = [_where(list(kinds), {"required": list(keys)}) for keys, kinds in _KEYS_OF.items()]
     return {**schema, "allOf": always, "$defs": defs}
+
+
+def _feed_rejected() -> dict[str, Any]:
+    kinds = [RejectedPayload, Retry]
+    references, defs = msgspec.json.schema_components(kinds, ref_template=_REFERENCE + "{name}")
+    for part in defs.values():
+        part["properties"] = {key: _without_default(value) for key, value in part["properties"].items()}
+    return {
+        **_head("Record of feed-rejected", "feed-rejected"),
+        "description": "A payload of a helpdesk that the mapping of its feed does not cover, or that such payloads were sent "
+        "again. The record key is the feed.",
+        "oneOf": list(references),
+        "$defs": {name: _plain(part) for name, part in defs.items()},
+    }
 
 
 def _written(title: str, name: str, struct: type[msgspec.Struct]) -> dict[str, Any]:

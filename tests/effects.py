@@ -33,6 +33,7 @@ def effect_of(kind: Kind, **fields: Any) -> Effect:
         "target": None,
         "calendar": "",
         "timezone": "UTC",
+        "page": False,
         "late": False,
         "deployment": None,
         "provisional": False,

@@ -30,14 +30,19 @@ class Rule(NamedTuple):
     wait: float
 
 
-def rules(files: Iterable[Path], shortest: str) -> list[Rule]:
-    """The rules of these files. Windows shorter than ``shortest`` become as long: they must hold more than one sample."""
+def rules(files: Iterable[Path], shortest: str, step: int) -> list[Rule]:
+    """The rules of these files. Windows shorter than ``shortest`` become as long: they must hold more than one sample.
+
+    ``step``: seconds between two samples.
+    """
     found = []
     for file in files:
         for rule in (rule for group in yaml.safe_load(file.read_text("utf-8"))["groups"] for rule in group["rules"]):
             expr = rule["expr"]
             for window in ("5m", "15m", "30m"):
                 expr = expr.replace(f"[{window}]", f"[{shortest}]")
+            # What a minute counts, a step between two samples counts.
+            expr = expr.replace("[1m]", f"[{step}s]").replace("offset 1m", f"offset {step}s")
             name = rule.get("record") or rule["alert"]
             found.append(Rule(name, expr, rule.get("labels", {}), "alert" in rule, _seconds(rule.get("for", "0s"))))
     return found

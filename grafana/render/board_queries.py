@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from prometheus_server import Prometheus
 
 DASHBOARDS: Final = Path(__file__).parents[1] / "dashboards"
-_CHOSEN: Final = {"commitment": "first_response", "docs": "docs"}
+_CHOSEN: Final = {"docs": "docs"}
 """Variables that have no "all"."""
 
 
@@ -41,5 +41,6 @@ def _chosen(expression: str, prometheus: Prometheus, step: float) -> str:
     # Grafana's own: a step and a scrape, and never less than four scrapes.
     window = max(4, round(step) + 1)
     text = expression.replace("$__rate_interval", f"{window}s")
+    text = text.replace("$__interval", f"{max(1, round(step))}s")
     text = text.replace("$__range", f"{max(4, round(prometheus.ended - prometheus.began))}s")
     return re.sub(r"\$(\w+)", lambda variable: _CHOSEN.get(variable[1], ".*"), text)

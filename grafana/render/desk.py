@@ -69,6 +69,7 @@ _RESULTS: Final[dict[Outcome, Result]] = {
     Outcome.APPLIED: "applied",
     Outcome.LATE: "late",
     Outcome.DUPLICATE: "duplicate",
+    Outcome.ERASED: "erased",
 }
 _MEMORY: Final = 75e6
 _MEMORY_A_TICKET: Final = 1_099

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 import yaml
 from aiokafka import AIOKafkaProducer
+from prometheus_client import start_http_server
 from prometheus_server import serving, wait_until
 
 from stream.demo.command import write_policy
@@ -22,11 +23,14 @@ from stream.demo.feed import START, FeedRecord, feed
 from stream.demo.traffic import PARTITIONS
 from stream.demo.worker import workers_running
 from stream.devkafka.broker import Broker
+from stream.gateway.recorder import Recorder
 from stream.language.policies import load
+from stream.notify.notify_metrics import NotifyMetrics
 from stream.runtime.kafka.topic_admin import create
 from stream.runtime.kafka.topics import Topics
 from stream.sla.feed_state import FeedState
 from stream.wire.effect import encode_tick
+from stream.writeback.metrics import DeskStatus, WritebackMetrics
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,7 +38,8 @@ if TYPE_CHECKING:
     from prometheus_server import Prometheus
 
 ROOT: Final = Path(__file__).parents[2]
-_DONE: Final = "sum(sla_events_total) > 0 and sum(sla_committed_lag_records) == 0"
+# For three seconds, so that the rules have counted the last events.
+_DONE: Final = "sum(sla_events_total) > 0 and max_over_time(sum(sla_committed_lag_records)[3s:1s]) == 0"
 
 
 @contextmanager
@@ -51,7 +56,11 @@ def scraped_run(seconds: float) -> Iterator[Prometheus]:
             "PARTITIONS": str(PARTITIONS),
             "CLOCK": "event",
         }
-        with workers_running(folder, settings, 1) as [worker], _prometheus(folder, [f"127.0.0.1:{worker.port}"]) as prometheus:
+        with (
+            workers_running(folder, settings, 1) as [worker],
+            _others() as others,
+            _prometheus(folder, [f"127.0.0.1:{worker.port}"], others) as prometheus,
+        ):
             # The feed of the demo is not watched. Another source is, so that the panels of feeds have something to show.
             watched = FeedRecord(START, b"", encode_tick("shop", START, FeedState.COMPLETE), everywhere=True)
             records = [watched, *feed(load([policy]).calendars["batoi-office"])]
@@ -63,20 +72,44 @@ def scraped_run(seconds: float) -> Iterator[Prometheus]:
 
 
 @contextmanager
-def _prometheus(folder: Path, targets: list[str]) -> Iterator[Prometheus]:
+def _others() -> Iterator[list[str]]:
+    """The metrics of a gateway, a notifier and a writer that have nothing to do."""
+    gateway, notify = Recorder(["shop"]).metrics, NotifyMetrics(["support"], ["team-lead"], lambda: 0)
+    writeback = WritebackMetrics(["shop"])
+    writeback.watch(lambda: [DeskStatus("shop", 0, 0.0, failing=False)])
+    registries = [gateway.registry, notify.registry, writeback.registry]
+    servers = [start_http_server(0, "127.0.0.1", registry)[0] for registry in registries]
+    try:
+        yield [f"127.0.0.1:{server.server_port}" for server in servers]
+    finally:
+        for server in servers:
+            server.shutdown()
+            server.server_close()
+
+
+@contextmanager
+def _prometheus(folder: Path, targets: list[str], others: list[str]) -> Iterator[Prometheus]:
     rules = folder / "rules"
     rules.mkdir()
     for file in (ROOT / "prometheus/rules").glob("*.yml"):
         text = file.read_text("utf-8").replace("[30d:5m]", "[10m:1s]").replace("[3d:1h]", "[10m:1s]")
-        (rules / file.name).write_text(text.replace("interval: 1m", "interval: 1s"), "utf-8")
+        for minute, second in (("interval: 1m", "interval: 1s"), ("[1m]", "[1s]"), ("offset 1m", "offset 1s")):
+            text = text.replace(minute, second)
+        (rules / file.name).write_text(text, "utf-8")
     config = {
         "global": {"scrape_interval": "1s", "evaluation_interval": "1s", "external_labels": {"cluster": "scene"}},
         "rule_files": [f"{rules}/*.yml"],
-        "scrape_configs": [{"job_name": "breachwatch", "static_configs": [{"targets": targets}]}],
+        "scrape_configs": [
+            {
+                "job_name": "breachwatch",
+                "static_configs": [{"targets": targets, "labels": {"installation": "scene"}}],
+            },
+            {"job_name": "others", "static_configs": [{"targets": others, "labels": {"installation": "scene"}}]},
+        ],
     }
     (folder / "prometheus.yml").write_text(yaml.safe_dump(config), "utf-8")
     with serving(folder, "--enable-feature=exemplar-storage") as prometheus:
-        wait_until(lambda: prometheus.number("count(up == 1)") == len(targets))
+        wait_until(lambda: prometheus.number("count(up == 1)") == len(targets) + len(others))
         yield prometheus
 
 

@@ -42,9 +42,10 @@ def two_weeks() -> Iterator[Prometheus]:
         import_samples(folder, text)
         text.unlink()
         start, end = SAMPLED_FROM // 1_000_000, END // 1_000_000 - STEP
-        import_rules(folder, rules(sorted(RULES.glob("*.yml")), "1h"), start, end, STEP, _FLAGS)
+        import_rules(folder, rules(sorted(RULES.glob("*.yml")), "1h", STEP), start, end, STEP, _FLAGS)
         with serving(folder, *_FLAGS) as prometheus:
-            prometheus.ended = _busiest(prometheus, end)
+            # Not at the instant of a sample, which would belong to the windows on both sides of it.
+            prometheus.ended = _busiest(prometheus, end) + 1
             prometheus.began = prometheus.ended - _TWO_WEEKS
             yield prometheus
 

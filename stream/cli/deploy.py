@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Final
 import click
 import msgspec
 
+from stream.cli import completing
 from stream.cli.ask_workers import ask_workers
 from stream.cli.deploy_options import Wanted, epoch_now
 from stream.cli.deploy_view import Report, listed, since
+from stream.cli.exit_codes import DIFFERENT, FAILED, REFUSED
 from stream.cli.installation import Installation
 from stream.cli.options import instant
 from stream.cli.setting_options import setting_options
@@ -20,7 +22,7 @@ from stream.deployments.facts import Code, Severity
 from stream.deployments.proposal import LEAD, Author, Proposal, stamped
 from stream.language.policies import check
 from stream.runtime.rehearsal import rehearse
-from stream.runtime.settings import ClockMode
+from stream.runtime.settings import ENTRIES, ClockMode
 from stream.sla.policy.resolve import PolicySet
 from stream.wire.lines import LinesError, open_lines
 
@@ -34,9 +36,6 @@ if TYPE_CHECKING:
 NO_POLICIES: Final = PolicySet((), {})
 ACCEPTABLE: Final = (Code.VERSION_STAYS_IN_FORCE.value,)
 """Codes of errors that may be meant: whoever removes the newest version of a policy may know that it keeps its range."""
-_FAILED: Final = 1
-_DIFFERENT: Final = 3
-_REFUSED: Final = 4
 _ANY: Final = "any"
 
 
@@ -50,8 +49,8 @@ def _accepted(_: click.Context, __: click.Parameter, text: str) -> int | None:
 
 
 @click.command("deploy")
-@click.argument("files", nargs=-1, type=click.Path())
-@setting_options("broker", "app_id", "topic_prefix", "token")
+@click.argument("files", nargs=-1, type=click.Path(), shell_complete=completing.policies)
+@setting_options("broker", "app_id", "topic_prefix", "token", "keep_fields")
 @click.option(
     "--undo",
     "undoes",
@@ -142,6 +141,7 @@ def command(
     import_from: Path | None,
     accepted_problems: tuple[str, ...],
     history: int,
+    keep_fields: str,
     *,
     withdraw_all: bool,
     undoes: bool,
@@ -183,7 +183,7 @@ def command(
         if ask is not None:
             rehearsal = ask_workers(ask, proposal.record, token)
         elif against is not None:
-            rehearsal = _rehearsed(found.log, proposal, against, history)
+            rehearsal = _rehearsed(found.log, proposal, against, history, ENTRIES["keep_fields"].reader(keep_fields))
     report = Report(proposal, rehearsal, _objections(proposal, rehearsal, accept_breaches, accepted_problems))
     if not as_json:
         for line in report.lines():
@@ -198,14 +198,14 @@ def command(
         click.echo(msgspec.json.format(msgspec.json.encode(report.as_json(entry)), indent=2).decode())
     elif entry is not None:
         click.echo(f"deployed as number {entry.number}, {since(entry.at)}")
-    ctx.exit(_REFUSED if report.refused else _DIFFERENT if dry_run and not proposal.changes_nothing else 0)
+    ctx.exit(REFUSED if report.refused else DIFFERENT if dry_run and not proposal.changes_nothing else 0)
 
 
-def _rehearsed(log: Log, proposal: Proposal, against: Path, history: int) -> Rehearsal:
+def _rehearsed(log: Log, proposal: Proposal, against: Path, history: int, keep: frozenset[str] | None) -> Rehearsal:
     """Raises click.ClickException."""
     try:
         with open_lines(against) as lines:
-            return rehearse(log, proposal, lines, history)
+            return rehearse(log, proposal, lines, history, keep)
     except OSError as error:
         raise click.ClickException(f"{against}: {error}") from error
     except LinesError as error:
@@ -218,7 +218,7 @@ def _load(files: tuple[str, ...]) -> PolicySet:
     for problem in checked.problems:
         click.echo(str(problem), err=True)
     if checked.policies is None:
-        raise click.exceptions.Exit(_FAILED)
+        raise click.exceptions.Exit(FAILED)
     return checked.policies
 
 

@@ -1,4 +1,4 @@
-"""What the options of ``breachwatch deploy`` ask for: whether they go together, and the record that follows from them."""
+"""The options of ``breachwatch deploy``: whether they go together, and the record that follows from them."""
 
 from __future__ import annotations
 

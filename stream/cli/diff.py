@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from stream.cli import completing
+from stream.cli.exit_codes import DIFFERENT, FAILED, REFUSED
 from stream.cli.options import instant
 from stream.deployments.difference import WINDOW_DAYS, difference
 from stream.deployments.facts import Severity
@@ -20,16 +22,16 @@ if TYPE_CHECKING:
     from stream.deployments.facts import Difference
     from stream.sla.policy.resolve import PolicySet
 
-_NOT_USABLE = 1
-_DIFFERENT = 3
-_PROBLEMS = 4
-
 
 @click.command("diff")
-@click.argument("old")
-@click.argument("new")
-@click.option("--old", "more_old", multiple=True, help="One more file of the old side. Repeatable.")
-@click.option("--new", "more_new", multiple=True, help="One more file of the new side. Repeatable.")
+@click.argument("old", shell_complete=completing.policies)
+@click.argument("new", shell_complete=completing.policies)
+@click.option(
+    "--old", "more_old", multiple=True, shell_complete=completing.policies, help="One more file of the old side. Repeatable."
+)
+@click.option(
+    "--new", "more_new", multiple=True, shell_complete=completing.policies, help="One more file of the new side. Repeatable."
+)
 @click.option("--at", callback=instant, help="The instant of the deployment (RFC 3339); default: now.")
 @click.option(
     "--days",
@@ -78,10 +80,10 @@ def _load(ctx: click.Context, names: tuple[str, ...]) -> PolicySet:
     except PolicyError as error:
         for problem in error.problems:
             click.echo(str(problem), err=True)
-        ctx.exit(_NOT_USABLE)
+        ctx.exit(FAILED)
 
 
 def _status(found: Difference, *, strict: bool) -> int:
     if any(strict or problem.severity is Severity.ERROR for problem in found.problems):
-        return _PROBLEMS
-    return _DIFFERENT if found else 0
+        return REFUSED
+    return DIFFERENT if found else 0

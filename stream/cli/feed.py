@@ -12,14 +12,18 @@ from typing import TYPE_CHECKING, Final, NoReturn
 
 import click
 
+from stream.cli import completing
+from stream.cli.counting import many
+from stream.cli.exit_codes import FAILED, WRONG
 from stream.cli.feed_retry import command as retry
 from stream.cli.payload_files import PayloadFileError, payloads
 from stream.documents.document import Severity, read_document
-from stream.feeds.mapping import Checked, check, load, mapping_file, shipped
+from stream.feeds.mapping import Checked, Delivery, check, load, mapping_file, shipped
 from stream.feeds.reading import read
+from stream.pull.apis import NAMES as APIS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from stream.feeds.mapping import FeedMapping
 
@@ -74,7 +78,7 @@ def _delivery(mapping: FeedMapping) -> str:
 
 
 @command.command("show")
-@click.argument("name")
+@click.argument("name", shell_complete=completing.mapping_names)
 def _show(name: str) -> None:
     """Print the shipped mapping NAME."""
     if name not in shipped():
@@ -83,7 +87,7 @@ def _show(name: str) -> None:
 
 
 @command.command("check")
-@click.argument("mappings", nargs=-1, required=True, metavar="MAPPING...")
+@click.argument("mappings", nargs=-1, required=True, metavar="MAPPING...", shell_complete=completing.mappings)
 @click.option("--strict", is_flag=True, help="Treat warnings as errors.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of lines.")
 @click.pass_context
@@ -103,23 +107,19 @@ def _check(ctx: click.Context, mappings: tuple[str, ...], *, strict: bool, as_js
             for problem in one.problems:
                 click.echo(str(problem))
             click.echo(_summary(name, one))
-    ctx.exit(0 if usable else 1)
+    ctx.exit(0 if usable else FAILED)
 
 
 def _summary(name: str, one: Checked) -> str:
     counts = Counter(problem.severity for problem in one.problems)
-    found = f"{_many(counts[Severity.ERROR], 'error')}, {_many(counts[Severity.WARNING], 'warning')}"
+    found = f"{many(counts[Severity.ERROR], 'error')}, {many(counts[Severity.WARNING], 'warning')}"
     if one.mapping is None:
         return f"{name}: not usable: {found}"
-    return f"{name}: {_many(len(one.mapping.rules), 'rule')}, {_delivery(one.mapping) or 'no delivery'}: {found}"
-
-
-def _many(count: int, noun: str) -> str:
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+    return f"{name}: {many(len(one.mapping.rules), 'rule')}, {_delivery(one.mapping) or 'no delivery'}: {found}"
 
 
 @command.command("try")
-@click.argument("mapping_name", metavar="MAPPING")
+@click.argument("mapping_name", metavar="MAPPING", shell_complete=completing.mappings)
 @click.argument("files", nargs=-1, required=True, metavar="PAYLOAD...", type=click.Path(allow_dash=True, path_type=Path))
 @click.option("--header", "headers", multiple=True, metavar="NAME=VALUE", help="A header of the request; may be repeated.")
 @click.pass_context
@@ -150,9 +150,9 @@ def _try(ctx: click.Context, mapping_name: str, files: tuple[Path, ...], headers
             counts.update({"payload": 1, "event": len(reading.events), "unmapped": int(reading.unmapped is not None)})
     except PayloadFileError as error:
         _stop([str(error)])
-    summary = f"{_many(counts['payload'], 'payload')}: {_many(counts['event'], 'event')}, {counts['unmapped']} not mapped"
+    summary = f"{many(counts['payload'], 'payload')}: {many(counts['event'], 'event')}, {counts['unmapped']} not mapped"
     click.echo(summary, err=True)
-    ctx.exit(1 if counts["unmapped"] else 0)
+    ctx.exit(FAILED if counts["unmapped"] else 0)
 
 
 def _header(text: str) -> tuple[str, str]:
@@ -169,11 +169,11 @@ def _now() -> int:
 def _stop(problems: Iterable[str]) -> NoReturn:
     for problem in problems:
         click.echo(problem, err=True)
-    sys.exit(2)
+    sys.exit(WRONG)
 
 
 @command.command("init")
-@click.argument("name")
+@click.argument("name", shell_complete=completing.mapping_names)
 @click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="The file  [default: NAME.yaml]")
 def _init(name: str, output: Path | None) -> None:
     """Write a mapping of your own that extends the shipped mapping NAME. It overwrites nothing."""
@@ -188,7 +188,22 @@ def _init(name: str, output: Path | None) -> None:
     except OSError as error:
         raise click.ClickException(f"{file} cannot be written: {error.strerror}") from error
     click.echo(file)
-    click.echo(f"Next: breachwatch feed check {file}; breachwatch feed try {file} payload.json", err=True)
+    click.echo("Next:", err=True)
+    for step in _next_steps(name, file):
+        click.echo(f"  {step}", err=True)
+
+
+def _next_steps(name: str, file: Path) -> Iterator[str]:
+    """The commands that follow, from the check to the first event on the topic."""
+    mapping = load(name)
+    yield f"breachwatch feed check {file}"
+    yield f"breachwatch feed try {file} payload.json"
+    if Delivery.PUSH in mapping.delivery:
+        signed = f" --secret {name}=env:SECRET" if mapping.signature else ""
+        yield f"breachwatch gateway --feed {name}={file}{signed}"
+    if Delivery.PULL in mapping.delivery and name in APIS:
+        reached = "--url https://... --credentials env:CREDENTIALS"
+        yield f"breachwatch pull --feed {name}={file} {reached} --since 30d -o events.jsonl"
 
 
 def _shipped_tables(name: str) -> str:

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from stream.cli import completing
 from stream.cli.reading import SINCE_HELP, run, since
 from stream.cli.setting_options import environment, setting_options, settings_file
+from stream.cli.stopping import stoppable
 from stream.cli.topics import client_of, topics_of
 from stream.gateway.feed_definitions import load_mapping, mapping_of
 from stream.gateway.outbox import Outbox
@@ -33,7 +35,9 @@ _PATIENCE: Final = 30.0
 @click.argument("feed")
 @setting_options("broker", "topic_prefix")
 @click.option(
-    "--mapping", help="Mapping: a file, the name of a shipped one, or `events`. Default: that of the feed's settings."
+    "--mapping",
+    shell_complete=completing.mappings,
+    help="Mapping: a file, the name of a shipped one, or `events`. Default: that of the feed's settings.",
 )
 @click.option("--since", "start", callback=since, help=f"Only payloads that arrived since then: {SINCE_HELP}.")
 @click.option("--until", callback=since, help="Only payloads that arrived before; as for --since.")
@@ -73,16 +77,20 @@ def command(
         found = load_mapping(mapping) if mapping else mapping_of(feed, Sources({}, environment(), settings_file()))
     except SettingsError as error:
         raise click.ClickException("\n".join(error.problems)) from error
-    counts = run(broker, _retry(broker, topic_prefix, found, wanted))
-    summary = ", ".join(f"{count} {result.value}" for result, count in counts.items())
-    click.echo(summary or f"there is no such dead letter of {feed}", err=True)
+    counts: Counter[Result] = Counter()
+    with stoppable(lambda: f"{_summary(counts) or 'nothing was sent'}; run the same command again, which goes on from there"):
+        run(broker, _retry(broker, topic_prefix, found, wanted, counts))
+    click.echo(_summary(counts) or f"there is no such dead letter of {feed}", err=True)
     if counts[Result.NOT_ACKNOWLEDGED]:
         raise click.ClickException("Kafka did not acknowledge; run the command again, which goes on from there")
 
 
-async def _retry(broker: str, topic_prefix: str, mapping: FeedMapping | None, wanted: Wanted) -> Counter[Result]:
+def _summary(counts: Counter[Result]) -> str:
+    return ", ".join(f"{count} {result.value}" for result, count in counts.items())
+
+
+async def _retry(broker: str, topic_prefix: str, mapping: FeedMapping | None, wanted: Wanted, counts: Counter[Result]) -> None:
     client, topics = client_of(broker), topics_of(_APP, topic_prefix)
-    counts: Counter[Result] = Counter()
     async with AsyncExitStack() as stack:
         reader = await stack.enter_async_context(open_topics(broker, client, [topics.feed_rejected]))
         outbox = None
@@ -96,4 +104,3 @@ async def _retry(broker: str, topic_prefix: str, mapping: FeedMapping | None, wa
             events = f" ({done.events} events)" if done.events > 1 else ""
             detail = f": {done.detail}{events}" if done.detail else ""
             click.echo(f"{done.offset}  {format_instant(done.received)}  {done.result.value}{detail}")
-    return counts

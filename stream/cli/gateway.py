@@ -7,20 +7,20 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar
 
 import click
 
-from stream.cli.setting_options import environment, setting_options, settings_file
+from stream.cli import completing
+from stream.cli.exit_codes import WRONG
+from stream.cli.setting_options import environment, setting_options, settings_file, table_options
 from stream.cli.topics import client_of, topics_of
 from stream.gateway.feed_definitions import TABLE, FeedOptions
 from stream.gateway.settings import GatewaySettings, load_gateway
-from stream.runtime.settings import ENTRIES, LogFormat, SettingsError, flag
-from stream.runtime.table_settings import Sources, entries, variable
+from stream.runtime.settings import ENTRIES, LogFormat, SettingsError
+from stream.runtime.table_settings import Sources
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 Command = TypeVar("Command", bound="Callable[..., Any]")
 
-_REFUSED: Final = 2
-"""Exit status when settings, mappings or topics are wrong, so that a restart does not help."""
 _APP: Final = "breachwatch"
 """The default app id: the topics that the gateway writes to do not have it in their names."""
 
@@ -40,22 +40,16 @@ def feed_options(function: Command) -> Command:
             "Feed and its mapping: a file, the name of a shipped one, or `events` for events in our own contract. Repeatable.",
         ),
     ):
-        function = click.option(f"--{name}", f"{name}s", metavar=metavar, multiple=True, help=text)(function)
-    return function
-
-
-def _table_options(function: Command) -> Command:
-    """Add a flag for every setting of the table ``[gateway]``."""
-    for name, entry in reversed(entries(GatewaySettings).items()):
-        text = f"{entry.help}  [{variable(TABLE, name)}; default {entry.default or 'none'}]"
-        function = click.option(flag(name), name, metavar="TEXT", help=text)(function)
+        complete = completing.feed_pairs if name == "feed" else None
+        option = click.option(f"--{name}", f"{name}s", metavar=metavar, multiple=True, shell_complete=complete, help=text)
+        function = option(function)
     return function
 
 
 @click.command("gateway")
 @feed_options
 @setting_options("broker", "topic_prefix", "log_format")
-@_table_options
+@table_options(TABLE, GatewaySettings)
 def command(broker: str, topic_prefix: str, log_format: str, **options: Any) -> None:
     """Receive what helpdesks send over HTTP, and publish it as ticket events. Stop it with Ctrl-C or SIGTERM.
 
@@ -85,4 +79,4 @@ def _refuse(what: str, problems: list[str]) -> NoReturn:
     click.echo(f"breachwatch gateway: {what}:", err=True)
     for problem in problems:
         click.echo(f"  {problem}", err=True)
-    sys.exit(_REFUSED)
+    sys.exit(WRONG)

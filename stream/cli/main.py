@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
-from importlib import import_module
 from typing import Final
 
 import click
 
 from stream import __version__
+from stream.cli import colour
+from stream.cli.program import Entry, Program
 
-_Entry = tuple[str, str]
-
-GROUPS: Final[dict[str, dict[str, _Entry]]] = {
+GROUPS: Final[dict[str, dict[str, Entry]]] = {
     "Detect breaches": {
         "worker": ("stream.cli.worker", "Run a worker: ticket events in, breaches and escalations out."),
         "topics": ("stream.cli.topics", "Create or check the topics."),
+        "erase": ("stream.cli.erase", "Erase what is known of a ticket, and report when it has left Kafka."),
         "broker": ("stream.cli.broker", "Run an embedded Apache Kafka broker without Docker or Java."),
         "demo": ("stream.demo.command", "Show everything at work on an embedded Kafka broker."),
     },
@@ -50,6 +49,10 @@ GROUPS: Final[dict[str, dict[str, _Entry]]] = {
         "explain": ("stream.cli.explain", "Explain the deadlines of a ticket: which time counted, and why."),
         "replay": ("stream.cli.replay", "Run the engine over a file and print the effects as JSON lines, without a broker."),
     },
+    "Use the command line": {
+        "help": ("stream.cli.help_topics", "Show the help of a command, or the meaning of the exit codes."),
+        "completion": ("stream.cli.completion", "Print what lets a shell complete commands, options and values."),
+    },
 }
 """Heading to the commands below it: name to (module with an attribute ``command``, help line)."""
 
@@ -57,30 +60,6 @@ COMMANDS: Final = {name: entry for group in GROUPS.values() for name, entry in g
 
 
 _VERSION_HELP: Final = "Show the version, and the releases of the time zone and holiday data, and exit."
-
-
-class _Lazy(click.Group):
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 click's signature
-        return list(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
-        if cmd_name not in COMMANDS:
-            return None
-        command = import_module(COMMANDS[cmd_name][0]).command
-        if not isinstance(command, click.Command):
-            raise TypeError(f"{COMMANDS[cmd_name][0]}.command is not a click command")
-        return command
-
-    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
-        name = args[0] if args else ""
-        if name not in COMMANDS and (near := get_close_matches(name, COMMANDS, 1)):
-            ctx.fail(f"No such command {name!r}. Did you mean {near[0]!r}?")
-        return super().resolve_command(ctx, args)
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
-        for heading, commands in GROUPS.items():
-            with formatter.section(heading):
-                formatter.write_dl([(name, text) for name, (_, text) in commands.items()])
 
 
 def _show_version(context: click.Context, _option: click.Parameter, wanted: bool) -> None:
@@ -92,11 +71,16 @@ def _show_version(context: click.Context, _option: click.Parameter, wanted: bool
         context.exit()
 
 
-@click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.group(
+    cls=Program,
+    groups=GROUPS,
+    params=[colour.OPTION],
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+)
 @click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_show_version, help=_VERSION_HELP)
 def main() -> None:
     """Streaming SLA breach detector for helpdesks.
 
-    Options can also be set as environment variables (BREACHWATCH_...) or in breachwatch.toml. A flag overrides the
+    Options of commands can also be set as environment variables (BREACHWATCH_...) or in breachwatch.toml. A flag overrides the
     environment, and the environment overrides the file.
     """

@@ -13,15 +13,17 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 import click
 import msgspec
 
+from stream.cli.counting import many
+from stream.cli.exit_codes import BUG, WRONG
 from stream.cli.log_lines import log_to_stderr
 from stream.cli.notify_samples import sample
-from stream.cli.setting_options import environment, setting_options, settings_file
+from stream.cli.setting_options import environment, setting_options, settings_file, table_options
 from stream.cli.topics import client_of, topics_of
 from stream.notify.rules_reader import RulesError, read_rules
 from stream.notify.settings import TABLE, NotifySettings
-from stream.runtime.settings import LogFormat, flag
+from stream.runtime.settings import LogFormat
 from stream.runtime.signals import handled_signals
-from stream.runtime.table_settings import Sources, entries, table_of, values_of, variable
+from stream.runtime.table_settings import Sources, table_of, values_of, variable
 from stream.wire.effect import decode_effect, encode_effect
 from stream.wire.forms import NewerReleaseError
 from stream.wire.instants import InstantError, parse_instant
@@ -36,21 +38,10 @@ if TYPE_CHECKING:
 
     Command = TypeVar("Command", bound="Callable[..., Any]")
 
-_WRONG: Final = 2
-"""Exit status when a restart does not help, as that of a worker."""
-_BUG: Final = 70
-"""Exit status after an unforeseen error, as that of a worker."""
 _PAUSE: Final = 2.0
 """Seconds until the next attempt to reach Kafka."""
 _END: Final = "end"
 _LOGGER: Final = logging.getLogger("stream.notify")
-
-
-def _settings_options(function: Command) -> Command:
-    for name, entry in reversed(entries(NotifySettings).items()):
-        text = f"{entry.help}  [{variable(TABLE, name)}; default {entry.default}]"
-        function = click.option(flag(name), name, metavar="TEXT", help=text)(function)
-    return function
 
 
 @click.group("notify")
@@ -60,7 +51,7 @@ def command() -> None:
 
 @command.command("run")
 @setting_options("broker", "topic_prefix", "token", "log_format")
-@_settings_options
+@table_options(TABLE, NotifySettings)
 def _run(broker: str, topic_prefix: str, token: str, log_format: str, **flags: str | None) -> None:
     """Send messages by the rules until Ctrl-C or SIGTERM.
 
@@ -77,7 +68,7 @@ def _run(broker: str, topic_prefix: str, token: str, log_format: str, **flags: s
     log_to_stderr(LogFormat(log_format))
     begin = None if settings.begin == _END else parse_instant(settings.begin)
     topics, client = topics_of("breachwatch", topic_prefix), client_of(broker)
-    options = Options(broker, client, topics, settings.address, settings.port, token, begin)
+    options = Options(broker, client, topics, settings.listen, token, begin)
 
     async def run() -> None:
         await Service(rules, senders_of(rules.destinations.values(), os.environ), options).run()
@@ -99,9 +90,9 @@ def _run(broker: str, topic_prefix: str, token: str, log_format: str, **flags: s
             if (newer := group.subgroup(NewerReleaseError)) is not None:
                 _refuse("a newer release has run", [str(newer.exceptions[0])])
             _LOGGER.exception("stopped at once: a bug; nothing is lost, and a restart goes on where each destination was")
-            sys.exit(_BUG)
+            sys.exit(BUG)
         except OSError as error:
-            _refuse(f"cannot serve the pages on {settings.address}:{settings.port}", [str(error)])
+            _refuse(f"cannot listen on {settings.listen}", [f"{error.strerror or error}: set --listen"])
 
 
 @command.command("check")
@@ -117,7 +108,10 @@ def _check(rules: Path, *, secrets: bool) -> None:
             senders_of(found.destinations.values(), os.environ)
         except DestinationsError as error:
             raise click.ClickException(str(error)) from error
-    click.echo(f"{rules}: {len(found.destinations)} destinations, {len(found.routes)} routes, {len(found.holders)} roles")
+    click.echo(
+        f"{rules}: {many(len(found.destinations), 'destination')}, {many(len(found.routes), 'route')}, "
+        f"{many(len(found.holders), 'role')}"
+    )
 
 
 @command.command("try")
@@ -223,4 +217,4 @@ def _refuse(what: str, problems: list[str]) -> NoReturn:
     click.echo(f"breachwatch notify: {what}:", err=True)
     for problem in problems:
         click.echo(f"  {problem}", err=True)
-    sys.exit(_WRONG)
+    sys.exit(WRONG)

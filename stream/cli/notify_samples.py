@@ -38,6 +38,7 @@ def sample() -> Effect:
         target=_HOUR,
         calendar="",
         timezone="UTC",
+        page=False,
         late=False,
         deployment=None,
         provisional=False,

@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 import click
 
+from stream.cli import completing
+from stream.cli.setting_options import setting_option
 from stream.deployments.export import read_export
 from stream.language.policies import load
-from stream.runtime.settings import CONFIG_FILE, ENTRIES, PREFIX, flag, variable
+from stream.runtime.settings import CONFIG_FILE, ENTRIES, PREFIX, variable
+from stream.sla.engine import Engine
 from stream.wire.instants import InstantError, parse_instant
 
 if TYPE_CHECKING:
@@ -22,7 +25,11 @@ T = TypeVar("T")
 
 
 policies_option: Final = click.option(
-    "--policies", multiple=True, required=True, help="Policy file, or name of a shipped policy. Repeatable."
+    "--policies",
+    multiple=True,
+    required=True,
+    shell_complete=completing.policies,
+    help="Policy file, or name of a shipped policy. Repeatable.",
 )
 """For commands that load policies. ``stream.language.policies.load`` accepts its values unchanged."""
 
@@ -31,10 +38,15 @@ def judged_by_options(command: Callable[..., T]) -> Callable[..., T]:
     """Add ``--policies`` and ``--deployments`` to a click command; ``judged_by`` takes both values."""
     command = click.option(
         "--deployments",
-        type=click.Path(path_type=Path, dir_okay=False, exists=True),
+        type=click.Path(path_type=Path, dir_okay=False, allow_dash=True, exists=True),
         help="Instead of --policies: all deployments of an installation, as written by `breachwatch deploy --export`.",
     )(command)
-    return click.option("--policies", multiple=True, help="Policy file, or name of a shipped policy. Repeatable.")(command)
+    return click.option(
+        "--policies",
+        multiple=True,
+        shell_complete=completing.policies,
+        help="Policy file, or name of a shipped policy. Repeatable.",
+    )(command)
 
 
 def judged_by(policies: tuple[str, ...], deployments: Path | None) -> ReadPolicies:
@@ -45,6 +57,11 @@ def judged_by(policies: tuple[str, ...], deployments: Path | None) -> ReadPolici
     if bool(policies) == (deployments is not None):
         raise click.UsageError("give either --policies or --deployments")
     return partial(load, policies) if deployments is None else partial(read_export, deployments)
+
+
+def make_engine(read_policies: ReadPolicies, history: int, keep_fields: str) -> Engine:
+    """``keep_fields``: the text of the setting. Raises what ``read_policies`` raises."""
+    return Engine(read_policies(), history=history, keep=ENTRIES["keep_fields"].reader(keep_fields))
 
 
 def instant(_context: click.Context, _option: click.Parameter, text: str | None) -> int | None:
@@ -60,9 +77,7 @@ def instant(_context: click.Context, _option: click.Parameter, text: str | None)
 def settings_flags(command: Callable[..., T]) -> Callable[..., T]:
     """Add ``--config`` and a flag for every setting to a click command. It receives each value as text, or ``None``."""
     for name, entry in reversed(list(ENTRIES.items())):
-        default = "required" if entry.default is None else f"default {entry.default or 'none'}"
-        text = f"{entry.help}  [{variable(name)}; {default}]"
-        command = click.option(flag(name), name, metavar="TEXT", help=text)(command)
+        command = setting_option(name, entry, variable(name))(command)
     return click.option(
         "--config",
         type=click.Path(path_type=Path),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from stream.cli import completing
 from stream.language.policies import shipped, shipped_names
 
 
@@ -23,7 +24,7 @@ def _list() -> None:
 
 
 @command.command("show")
-@click.argument("name")
+@click.argument("name", shell_complete=completing.policy_names)
 def _show(name: str) -> None:
     """Print the file of NAME, to copy it: breachwatch policies show starter > policies.yaml."""
     try:

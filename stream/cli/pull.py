@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
-import signal
 import sys
 import time
 from collections import Counter
-from contextlib import suppress
 from functools import partial
 from typing import IO, TYPE_CHECKING, Any, Final, NoReturn
 
 import click
 from aiokafka.errors import KafkaError
 
+from stream.cli import stopping
+from stream.cli.counting import many
+from stream.cli.exit_codes import FAILED, WRONG
 from stream.cli.log_lines import log_to_stderr
 from stream.cli.newer_release import NewerRelease
-from stream.cli.setting_options import environment, setting_options, settings_file
+from stream.cli.progress import Progress
+from stream.cli.reading import until_stopped
+from stream.cli.setting_options import environment, setting_options, settings_file, table_options
+from stream.cli.stopping import stoppable
 from stream.cli.topics import client_of, no_answer, topics_of
 from stream.documents.document import DocumentError
 from stream.feeds.mapping import Delivery, FeedMapping, load
@@ -32,12 +35,12 @@ from stream.runtime.setting_values import micros
 from stream.runtime.settings import CONFIG_FILE, ENTRIES, SettingsError, flag
 from stream.runtime.signals import handled_signals
 from stream.runtime.startup import RefusedError, until_answered
-from stream.runtime.table_settings import entries, variable
+from stream.runtime.table_settings import variable
 from stream.wire.forms import NewerReleaseError
 from stream.wire.instants import InstantError, parse_instant
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Coroutine
 
     from stream.feeds.reading import Unmapped
     from stream.pull.api import Api, Document
@@ -62,16 +65,8 @@ def _since(_context: click.Context, _option: click.Parameter, text: str | None) 
         raise click.BadParameter(f"{text!r} is neither a length of time, such as 30d, nor an instant (RFC 3339)") from error
 
 
-def _settings(command: Callable[..., Any]) -> Callable[..., Any]:
-    for name, entry in reversed(entries(PullSettings).items()):
-        default = "required" if entry.default is None else f"default {entry.default or 'none'}"
-        text = f"{entry.help}  [{variable(TABLE, name)}, {name} below [{TABLE}] in {CONFIG_FILE}; {default}]"
-        command = click.option(flag(name), name, metavar="TEXT", help=text)(command)
-    return command
-
-
 @click.command("pull")
-@_settings
+@table_options(TABLE, PullSettings)
 @click.option(
     "--since",
     callback=_since,
@@ -105,10 +100,11 @@ def command(
 
     The exit status is 1 if something could not be read or is not mapped, and 2 if settings or the mapping are wrong.
     """
+    pulled = _Pulled()
     try:
         settings = load_settings(flags, environment(), settings_file())
         mapping = load(settings.feed.mapping)
-        source = _source(settings, mapping)
+        source = _source(settings, mapping, pulled)
     except SettingsError as error:
         _refuse(error.problems)
     except DocumentError as error:
@@ -122,19 +118,22 @@ def command(
     if following:
         log_to_stderr(ENTRIES["log_format"].reader(log_format))
         with handled_signals():
-            _run(broker, _until_stopped(_follow(broker, source, since, settings.every / 1e6, target)))
+            _run(broker, until_stopped(_follow(broker, source, since, settings.every / 1e6, target)))
         return
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # reported once, with advice
-    if to_topic:
-        _run(broker, _check_topics(broker, target, kept=since is None))
-        outcome = _run(broker, running.to_topic(source, since, target))
-    else:
-        assert since is not None
-        outcome = _run(broker, running.to_file(source, since, output))  # type: ignore[arg-type]  # a lazy file of click is one
+    again = "run the same command again" + ("" if since is not None else ", which goes on from there")
+    did = "published" if to_topic else "read, and nothing was written"
+    with stoppable(lambda: f"{pulled.text()} {did}; {again}"), pulled.progress:
+        if to_topic:
+            _run(broker, _check_topics(broker, target, kept=since is None))
+            outcome = _run(broker, running.to_topic(source, since, target))
+        else:
+            assert since is not None
+            outcome = _run(broker, running.to_file(source, since, output))  # type: ignore[arg-type]  # a lazy file of click is one
     _summarise(outcome, allow_unmapped=allow_unmapped)
 
 
-def _source(settings: PullSettings, mapping: FeedMapping) -> running.Source:
+def _source(settings: PullSettings, mapping: FeedMapping, pulled: _Pulled) -> running.Source:
     """Raises SettingsError."""
     name = settings.api or next((each for each in (mapping.name, mapping.source) if each in NAMES), "")
     if not name:
@@ -145,29 +144,40 @@ def _source(settings: PullSettings, mapping: FeedMapping) -> running.Source:
     try:
         headers = found.headers(secret(settings.credentials, environment()).decode().strip())
     except SecretError as error:
-        raise SettingsError([str(error)]) from error
+        where = f"{flag('credentials')}, {variable(TABLE, 'credentials')}, or credentials below [{TABLE}] in {CONFIG_FILE}"
+        raise SettingsError([f"{error} (the reference is given by {where})"]) from error
     except ValueError as error:
         raise SettingsError([f"{settings.credentials}: the credentials are not {found.credentials}: {error}"]) from error
-    return running.Source(settings.feed.name, found, settings.url, headers, mapping, _Unmapped().add)
+    return running.Source(settings.feed.name, found, settings.url, headers, mapping, pulled.unmapped, pulled.page)
 
 
-class _Unmapped:
-    """Lists the documents that the mapping does not cover, each once, and not too many of one reason."""
+class _Pulled:
+    """Shows how far it is, and lists the documents that the mapping does not cover: each once, and few of one reason."""
 
     def __init__(self) -> None:
+        self.progress: Final = Progress(lambda: f"pull: {self.text()}")
+        self._documents = self._events = 0
         self._listed: Counter[tuple[str, int, str]] = Counter()
         self._seen = set[tuple[str, str]]()
 
-    def add(self, resource: str, document: Document, unmapped: Unmapped) -> None:
+    def text(self) -> str:
+        return f"{many(self._events, 'event')} from {many(self._documents, 'document')}"
+
+    def page(self, documents: int, events: int) -> None:
+        self._documents += documents
+        self._events += events
+        self.progress.update()
+
+    def unmapped(self, resource: str, document: Document, unmapped: Unmapped) -> None:
         if (resource, document.id) in self._seen:
             return
         self._seen.add((resource, document.id))
         kind = (unmapped.reason, unmapped.line, unmapped.path)
         self._listed[kind] += 1
         if self._listed[kind] <= _MOST_LISTED:
-            click.echo(f"{resource} {document.id}: not mapped: {unmapped}", err=True)
+            self.progress.echo(f"{resource} {document.id}: not mapped: {unmapped}")
         if self._listed[kind] == _MOST_LISTED:
-            click.echo("    further documents with this reason are not listed", err=True)
+            self.progress.echo("    further documents with this reason are not listed")
 
 
 async def _follow(broker: str, source: running.Source, since: int | None, interval: float, target: running.Target) -> None:
@@ -188,7 +198,7 @@ async def _check_topics(broker: str, target: running.Target, *, kept: bool) -> N
 def _run(broker: str, work: Coroutine[Any, Any, Any]) -> Any:
     """Raises click.ClickException."""
     try:
-        return asyncio.run(work)
+        return stopping.run(work)
     except KafkaError as error:
         raise no_answer(broker, error) from error
     except NewerReleaseError as error:
@@ -197,26 +207,18 @@ def _run(broker: str, work: Coroutine[Any, Any, Any]) -> Any:
         raise click.ClickException(str(error)) from error
 
 
-async def _until_stopped(work: Coroutine[Any, Any, None]) -> None:
-    """Run until SIGTERM or Ctrl-C, which is a normal end."""
-    task = asyncio.create_task(work)
-    loop = asyncio.get_running_loop()
-    for each in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(each, task.cancel)
-    with suppress(asyncio.CancelledError):
-        await task
-
-
 def _summarise(outcome: Outcome, *, allow_unmapped: bool) -> None:
     counts = outcome.counts
     for resource, error in outcome.failed.items():
         click.echo(f"{resource} was not read to its end: {error}", err=True)
-    click.echo(f"{counts.events} events from {counts.documents} documents, {counts.unmapped} not mapped", err=True)
+    click.echo(
+        f"{many(counts.events, 'event')} from {many(counts.documents, 'document')}, {counts.unmapped} not mapped", err=True
+    )
     if outcome.failed or (counts.unmapped and not allow_unmapped):
-        sys.exit(1)
+        sys.exit(FAILED)
 
 
 def _refuse(problems: list[str]) -> NoReturn:
     for problem in problems:
         click.echo(problem, err=True)
-    sys.exit(2)
+    sys.exit(WRONG)

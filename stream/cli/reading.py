@@ -1,4 +1,4 @@
-"""What the commands that read topics share: where they begin, and what they report if they cannot read."""
+"""Shared by the commands that read topics: where they begin, and their report if they cannot read."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 import click
 from aiokafka.errors import KafkaError
 
+from stream.cli import stopping
 from stream.cli.topics import no_answer
 from stream.runtime.kafka.topic_reader import MissingTopicError, Place
 from stream.runtime.setting_values import micros
@@ -42,11 +43,11 @@ def since(_context: click.Context, _option: click.Parameter, text: str | None) -
 
 
 def run(broker: str, work: Coroutine[object, object, T]) -> T:
-    """Run what reads topics. Raises click.ClickException if it cannot."""
+    """Run what reads topics. Raises click.ClickException if it cannot, and ``Stopped`` after a signal."""
     # The client logs every failed attempt; the error below is reported once, with advice.
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     try:
-        return asyncio.run(work)
+        return stopping.run(work)
     except MissingTopicError as error:
         advice = "run `breachwatch topics create` with the same --broker and --topic-prefix"
         raise click.ClickException(f"{error}: {advice}") from error

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -10,11 +9,14 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import click
 import msgspec
 
-from stream.cli.reading import SINCE_HELP, run, since, until_stopped
+from stream.cli.exit_codes import FAILED
+from stream.cli.output import write
+from stream.cli.reading import SINCE_HELP, run, since
 from stream.cli.rejected_letters import LetterFilter, LetterPlace, letter_of, place, places, selected
 from stream.cli.rejected_view import Summary, as_json, body_line, whole
 from stream.cli.republishing import Republisher
 from stream.cli.setting_options import setting_options
+from stream.cli.stopping import stoppable
 from stream.cli.topics import client_of, topics_of
 from stream.cli.watch_view import zone_option
 from stream.runtime.kafka.publisher import Publisher
@@ -113,7 +115,8 @@ def _list(
                 else:
                     summary.add(letter)
 
-    run(broker, until_stopped(read()))
+    with stoppable(lambda: "not all dead letters were read"):
+        run(broker, read())
     if form is None:
         for line in summary.lines(clock):
             click.echo(line)
@@ -135,7 +138,7 @@ def _show(where: LetterPlace, broker: str, topic_prefix: str, clock: Clock, body
             if body:
                 if value is None:
                     raise click.ClickException(f"{where}: the record has no value")
-                sys.stdout.buffer.write(value)
+                write(value)
                 return
             for line in whole(letter, value, None if record is None else list(record.headers), clock):
                 click.echo(line)
@@ -181,15 +184,18 @@ def _republish(
         raise click.UsageError("give either places, or options such as --reason, or --file")
     names = topics_of("breachwatch", topic_prefix)
 
-    async def publish() -> Republisher:
+    def stopped() -> str:
+        return f"{again.summary()}; run the same command again"
+
+    async def publish() -> None:
         async with AsyncExitStack() as stack:
             if problems := await missing_input(broker, names, client=client_of(broker)):
                 raise click.ClickException("\n".join(problems))
-            publisher = None if dry_run else await stack.enter_async_context(Publisher(client_of(broker), names.events))
-            again = Republisher(publisher)
+            if not dry_run:
+                again.publisher = await stack.enter_async_context(Publisher(client_of(broker), names.events))
             if file is not None:
                 with open_lines(file) as lines:
-                    await again.lines(str(file), lines)
+                    await again.lines(str(file), iter(lines))
             else:
                 async with _open(broker, names) as letters:
                     found = letters.each(wheres) if wheres else selected(letters.reader, wanted)
@@ -197,15 +203,16 @@ def _republish(
                         record = await letters.record(letter) if letter.may_be_cut else None
                         await again.letter(letter, letter.letter.value if record is None else record.value)
             await again.finish()
-        return again
 
+    again = Republisher(dry_run=dry_run)
     try:
-        done = run(broker, publish())
+        with stoppable(stopped):
+            run(broker, publish())
     except (OSError, LinesError) as error:
         raise click.ClickException(str(error)) from error
-    click.echo(done.summary(), err=True)
-    if done.refused:
-        raise click.exceptions.Exit(1)
+    click.echo(again.summary(), err=True)
+    if again.refused:
+        raise click.exceptions.Exit(FAILED)
 
 
 class _Letters:

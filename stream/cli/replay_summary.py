@@ -6,6 +6,7 @@ import json
 from collections import Counter
 from typing import TYPE_CHECKING, Final
 
+from stream.cli.counting import many
 from stream.runtime.outcomes import OUTCOMES, Counted
 
 if TYPE_CHECKING:
@@ -20,8 +21,8 @@ def as_table(totals: Totals, refused: Counter[str], effects: int) -> str:
     events = ", ".join(f"{count} {outcome}" for outcome, count in sorted(totals.events.items()))
     why = ", ".join(f"{count} {reason}" for reason, count in sorted(refused.items()))
     read = (
-        f"{totals.tickets} tickets, {totals.unmatched} without a commitment; events: {events or 'none'}; "
-        f"refused: {why or 'none'}; {effects} effects"
+        f"{many(totals.tickets, 'ticket')}, {totals.unmatched} without a commitment; events: {events or 'none'}; "
+        f"refused: {why or 'none'}; {many(effects, 'effect')}"
     )
     rows = []
     for counted, counts in _by_row(totals):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from stream.cli.counting import many
 from stream.wire.decode import Rejected, Tick, decode
 from stream.wire.lines import key_of
 from stream.wire.printable import printable
@@ -24,11 +25,13 @@ _MOST_LINES: Final = 10_000
 class Republisher:
     """Publishes one event after another, and prints a line for each."""
 
-    def __init__(self, publisher: Publisher | None) -> None:
-        """``publisher``: ``None`` prints only what would be published."""
+    def __init__(self, *, dry_run: bool) -> None:
+        """``dry_run``: print only what would be published."""
         self.refused = 0
+        self.publisher: Publisher | None = None
+        """Without one, events are checked only."""
         self._published = 0
-        self._publisher: Final = publisher
+        self._dry_run: Final = dry_run
 
     async def letter(self, letter: Letter, value: bytes | None) -> None:
         """The event of a dead letter, unchanged. ``value``: the whole value as far as it is known."""
@@ -49,14 +52,14 @@ class Republisher:
 
     async def finish(self) -> None:
         """Wait until all are delivered."""
-        if self._publisher is not None:
-            await self._publisher.delivered()
+        if self.publisher is not None:
+            await self.publisher.delivered()
 
     def summary(self) -> str:
-        would = "would publish" if self._publisher is None else "published"
+        would = "would publish" if self._dry_run else "published"
         refused = f", and refused {self.refused}" if self.refused else ""
-        again = "" if self._publisher is None else "; to run this again is harmless, because workers ignore what they know"
-        return f"{would} {self._published} events{refused}{again}"
+        again = "" if self._dry_run else "; to run this again is harmless, because workers ignore what they know"
+        return f"{would} {many(self._published, 'event')}{refused}{again}"
 
     async def _publish(self, where: str, value: bytes) -> None:
         key = key_of(value)
@@ -67,16 +70,16 @@ class Republisher:
             return
         if isinstance(decoded, Tick):
             what = f"feed.tick of {decoded.source} to every partition"
-            if self._publisher is not None:
-                await self._publisher.tick(value)
+            if self.publisher is not None:
+                await self.publisher.tick(value)
         else:
             event = decoded.event
             seq = f" seq {event.seq}" if event.seq else ""
             what = f"{decoded.ticket} {event.type} {event.id}{seq} of {event.source}"
-            if self._publisher is not None:
-                await self._publisher.event(value, key)
+            if self.publisher is not None:
+                await self.publisher.event(value, key)
         self._published += 1
-        click.echo(printable(f"{where}: {'would publish' if self._publisher is None else 'published'} {what}"))
+        click.echo(printable(f"{where}: {'would publish' if self._dry_run else 'published'} {what}"))
 
     def _refuse(self, where: str, why: str) -> None:
         self.refused += 1

@@ -8,11 +8,16 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
+from stream.cli.completing import of_setting
 from stream.runtime.settings import CONFIG_FILE, ENTRIES, PREFIX, SECRETS, SettingsError, flag, variable
 from stream.runtime.settings_sources import read_file, secret, usual_file
+from stream.runtime.table_settings import entries
+from stream.runtime.table_settings import variable as table_variable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+    from stream.runtime.settings import Entry
 
 Command = TypeVar("Command", bound="Callable[..., Any]")
 
@@ -21,14 +26,37 @@ _FILE: Final = "stream.cli.setting_options"
 _PATH: Final = f"{_FILE}.path"
 
 
+def setting_option(name: str, entry: Entry, where: str, **more: Any) -> Callable[[Command], Command]:
+    """An option for a setting, which receives its text. ``where``: what else sets it."""
+    default = "required" if entry.default is None else f"default {entry.default or 'none'}"
+    return click.option(
+        flag(name),
+        name,
+        metavar="|".join(entry.choices) or "TEXT",
+        shell_complete=of_setting(entry),
+        help=f"{entry.help}  [{where}; {default}]",
+        **more,
+    )
+
+
+def table_options(table: str, kind: type[Any]) -> Callable[[Command], Command]:
+    """Add a flag for every setting of a table of the file to a click command; ``kind`` is the dataclass of the settings."""
+
+    def decorate(function: Command) -> Command:
+        for name, entry in reversed(entries(kind).items()):
+            where = f"{table_variable(table, name)}, {name} below [{table}] in {CONFIG_FILE}"
+            function = setting_option(name, entry, where)(function)
+        return function
+
+    return decorate
+
+
 def setting_options(*names: str) -> Callable[[Command], Command]:
     """Add ``--config`` and a flag for each of these settings to a click command. It receives their texts, which are valid."""
 
     def decorate(function: Command) -> Command:
         for name in reversed(names):
-            entry = ENTRIES[name]
-            text = f"{entry.help}  [{variable(name)}; default {entry.default or 'none'}]"
-            option = click.option(flag(name), name, metavar="TEXT", envvar=variable(name), callback=_valid, help=text)
+            option = setting_option(name, ENTRIES[name], variable(name), envvar=variable(name), callback=_valid)
             function = option(function)
         return click.option(
             "--config",

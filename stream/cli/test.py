@@ -4,22 +4,20 @@ from __future__ import annotations
 
 from difflib import ndiff
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from stream.cli.exit_codes import FAILED, WRONG
 from stream.documents.document import PolicyError
 from stream.testing import StoryError, play, read_stories, read_story
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-FAILED: Final = 1
-INVALID: Final = 2
-
 
 @click.command("test")
-@click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path))
 @click.option(
     "--policies",
     "folder",
@@ -29,6 +27,8 @@ INVALID: Final = 2
 @click.option("-v", "--verbose", is_flag=True, help="Name the stories that pass too.")
 def command(files: tuple[Path, ...], folder: Path | None, *, verbose: bool) -> None:
     """Run the stories in FILES, and show the difference where the effects are not those that a story lists.
+
+    - is standard input.
 
     Exit status 0: all stories pass; 1: a story fails; 2: a story or a policy is invalid.
     """
@@ -45,7 +45,7 @@ def command(files: tuple[Path, ...], folder: Path | None, *, verbose: bool) -> N
             for line in problems:
                 click.echo(f"  {line}")
     click.echo(f"{passed} passed, {failed} failed, {invalid} invalid")
-    raise click.exceptions.Exit(INVALID if invalid else FAILED if failed else 0)
+    raise click.exceptions.Exit(WRONG if invalid else FAILED if failed else 0)
 
 
 def _results(file: Path, folder: Path | None) -> Iterator[tuple[str, list[str], bool]]:

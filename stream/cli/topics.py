@@ -10,7 +10,11 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import click
 from aiokafka.errors import KafkaError
 
+from stream.cli import stopping
+from stream.cli.counting import many
+from stream.cli.exit_codes import FAILED
 from stream.cli.setting_options import environment, setting_options
+from stream.cli.stopping import stoppable
 from stream.runtime.kafka.connection import from_environment, why_not
 from stream.runtime.kafka.denied import DeniedError
 from stream.runtime.kafka.policy_log import PolicyLog, PolicyLogError
@@ -19,7 +23,7 @@ from stream.runtime.kafka.topics import SHORTEST_RETENTION_MS, Topics
 from stream.runtime.recovery.cluster import Cluster
 from stream.runtime.recovery.moves import RepartitionError
 from stream.runtime.recovery.repartition import repartition
-from stream.runtime.settings import SettingsError
+from stream.runtime.settings import ENTRIES, SettingsError
 from stream.wire.forms import NewerReleaseError
 
 if TYPE_CHECKING:
@@ -31,7 +35,7 @@ _UNIT_MS: Final = {"m": 60_000, "h": 3_600_000, "d": 86_400_000}
 
 
 _where: Final = setting_options("broker", "app_id", "topic_prefix")
-_sized: Final = setting_options("broker", "app_id", "topic_prefix", "partitions")
+_sized: Final = setting_options("broker", "app_id", "topic_prefix", "partitions", "rejected_retention")
 
 
 def _milliseconds(_: click.Context, __: click.Parameter, text: str | None) -> int | None:
@@ -65,9 +69,17 @@ def command() -> None:
     help="Retention of events, such as 36h, 30d or forever; default: that of the cluster. Effects are kept for 400d, or longer "
     "if this is longer.",
 )
-def _create(broker: str, app_id: str, topic_prefix: str, partitions: str, replication: int, retention: int | None) -> None:
+def _create(
+    broker: str,
+    app_id: str,
+    topic_prefix: str,
+    partitions: str,
+    rejected_retention: str,
+    replication: int,
+    retention: int | None,
+) -> None:
     """Create missing topics, then check all of them. Running it again changes nothing."""
-    topics = topics_of(app_id, topic_prefix)
+    topics = topics_of(app_id, topic_prefix, rejected_retention)
     client = client_of(broker)
     _refuse_names_of_others(broker, topics)
     made = create(broker, topics, partitions=int(partitions), replication=replication, retention_ms=retention, client=client)
@@ -78,9 +90,9 @@ def _create(broker: str, app_id: str, topic_prefix: str, partitions: str, replic
 
 @command.command("check")
 @_sized
-def _check(broker: str, app_id: str, topic_prefix: str, partitions: str) -> None:
+def _check(broker: str, app_id: str, topic_prefix: str, partitions: str, rejected_retention: str) -> None:
     """List problems of the topics and how to fix them. The exit status is 1 if there are any."""
-    topics = topics_of(app_id, topic_prefix)
+    topics = topics_of(app_id, topic_prefix, rejected_retention)
     _refuse_names_of_others(broker, topics)
     _report(broker, topics, int(partitions))
 
@@ -99,7 +111,8 @@ def _repartition(broker: str, app_id: str, topic_prefix: str) -> None:
     """
     cluster = Cluster(broker, topics_of(app_id, topic_prefix), client_of(broker))
     try:
-        done = _answered(broker, repartition(cluster))
+        with stoppable(lambda: "start no worker: run the same command again, which goes on from there"):
+            done = _answered(broker, repartition(cluster))
     except (RepartitionError, NewerReleaseError) as error:
         raise click.ClickException(str(error)) from error
     if done.before == done.after:
@@ -107,7 +120,7 @@ def _repartition(broker: str, app_id: str, topic_prefix: str) -> None:
         return
     for key in done.split:
         click.echo(f"{key.decode('utf-8', 'replace')}: its events since the change are published again", err=True)
-    click.echo(f"moved {len(done.moved)} of {done.tickets} tickets, from {done.before} to {done.after} partitions")
+    click.echo(f"moved {len(done.moved)} of {many(done.tickets, 'ticket')}, from {done.before} to {done.after} partitions")
     click.echo(f"start the workers with --partitions {done.after}")
 
 
@@ -119,10 +132,12 @@ def client_of(broker: str) -> dict[str, Any]:
         raise click.ClickException(str(error)) from error
 
 
-def topics_of(app_id: str, topic_prefix: str) -> Topics:
-    """The topics of an installation. Raises click.UsageError."""
+def topics_of(app_id: str, topic_prefix: str, rejected_retention: str = "") -> Topics:
+    """The topics of an installation. ``rejected_retention``: the text of the setting, or empty. Raises click.UsageError."""
+    entry = ENTRIES["rejected_retention"]
+    kept = entry.reader(rejected_retention or entry.default or "")
     try:
-        return Topics(app_id=app_id, prefix=topic_prefix)
+        return Topics(app_id, topic_prefix, kept // 1_000)
     except ValueError as error:
         raise click.UsageError(str(error)) from error
 
@@ -153,8 +168,8 @@ def _report(broker: str, topics: Topics, partitions: int) -> None:
     for name in missing:
         click.echo(f"note: there is no topic {name}, which no worker needs: `breachwatch topics create` creates it", err=True)
     if problems or of_optional:
-        raise click.exceptions.Exit(1)
-    each = f"{partitions} partition{'s' if partitions > 1 else ''} each, and one of {topics.policies}"
+        raise click.exceptions.Exit(FAILED)
+    each = f"{many(partitions, 'partition')} each, and one of {topics.policies}"
     click.echo(f"all {len(topics.specs())} topics of workers on {broker} are correct, with {each}")
 
 
@@ -162,7 +177,7 @@ def _answered(broker: str, work: Coroutine[object, object, T]) -> T:
     # The client logs every failed attempt; the error below is reported once, with advice.
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     try:
-        return asyncio.run(work)
+        return stopping.run(work)
     except KafkaError as error:
         raise no_answer(broker, error) from error
 

@@ -9,11 +9,15 @@ from typing import TYPE_CHECKING, Final
 import click
 import msgspec
 
+from stream.cli import colour
+from stream.cli.counting import many
+from stream.cli.output import write
 from stream.cli.reading import SINCE_HELP, run, since, until_stopped
 from stream.cli.setting_options import setting_options
+from stream.cli.stopping import stoppable
 from stream.cli.topics import client_of, topics_of
 from stream.cli.watch_filter import EffectFilter, fields, kinds
-from stream.cli.watch_view import coloured, effect_line, zone_option
+from stream.cli.watch_view import effect_line, zone_option
 from stream.runtime.kafka.topic_reader import Place, open_topics
 from stream.wire.effect import decode_effect
 from stream.wire.instants import InstantError
@@ -34,7 +38,10 @@ _MOST_KINDS: Final = 4
 class _Output:
     """Writes the effects that pass, and counts them."""
 
-    def __init__(self, wanted: EffectFilter, written: Callable[[bytes, Effect], bytes]) -> None:
+    def __init__(self, wanted: EffectFilter, written: Callable[[bytes, Effect], bytes], *, at_once: bool) -> None:
+        """``at_once``: write with every batch of records; else they wait for ``flush``."""
+        self._lines: Final[list[tuple[int, bytes]]] = []
+        self._at_once: Final = at_once
         self._wanted: Final = wanted
         self._written: Final = written
         self._shown: Final[Counter[Kind]] = Counter()
@@ -42,7 +49,6 @@ class _Output:
         self._unreadable = 0
 
     def add(self, records: list[Any]) -> None:
-        lines = []
         for record in records:
             try:
                 effect = decode_effect(record.value or b"")
@@ -53,21 +59,33 @@ class _Output:
                 continue
             if self._wanted.passes(effect):
                 self._shown[effect.kind] += 1
-                lines.append(self._written(record.value, effect))
+                self._lines.append((record.timestamp, self._written(record.value, effect)))
             else:
                 self._held_back += 1
-        if lines:
-            sys.stdout.buffer.write(b"\n".join([*lines, b""]))
+        if self._at_once:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write the lines that are there in the order in which they were published, over all partitions."""
+        if self._lines:
+            self._lines.sort(key=_published)  # stable: a partition keeps its order
+            lines = [line for _, line in self._lines]
+            self._lines.clear()
+            write(b"\n".join([*lines, b""]))
             sys.stdout.buffer.flush()
 
     def summary(self) -> str:
         total = self._shown.total()
         parts = [f"{count} {kind}" for kind, count in self._shown.most_common(_MOST_KINDS)]
         if rest := total - sum(count for _, count in self._shown.most_common(_MOST_KINDS)):
-            parts.append(f"{rest} others")
-        text = f"{total} effects" + (f" ({', '.join(parts)})" if parts else "")
-        text += f"; {self._held_back} others passed no filter" if self._held_back else ""
-        return text + (f"; {self._unreadable} records were not readable" if self._unreadable else "")
+            parts.append(f"{many(rest, 'other')}")
+        text = many(total, "effect") + (f" ({', '.join(parts)})" if parts else "")
+        text += f"; {many(self._held_back, 'other')} passed no filter" if self._held_back else ""
+        return text + (f"; {many(self._unreadable, 'record')} could not be read" if self._unreadable else "")
+
+
+def _published(line: tuple[int, bytes]) -> int:
+    return line[0]
 
 
 @click.command("watch")
@@ -95,7 +113,9 @@ class _Output:
 @click.option(
     "--since", "start", callback=since, help=f"Begin with the effects published since then: {SINCE_HELP}. Default: now."
 )
-@click.option("--no-follow", is_flag=True, help="End after the effects that are there now.")
+@click.option(
+    "--no-follow", is_flag=True, help="End after the effects that are there now, in the order in which they were published."
+)
 @zone_option
 @click.option("--json", "as_json", is_flag=True, help="Print JSON lines, exactly as published, with times in UTC.")
 def command(
@@ -120,14 +140,22 @@ def command(
     shown. The command joins no consumer group and commits nothing, so it takes no effect away from anybody.
     """
     wanted = EffectFilter(types, frozenset(tickets), frozenset(policies), fields(priorities, customers, others), late, routine)
-    colour = coloured()
+    in_colour = colour.on(sys.stdout)
 
     def line(value: bytes, effect: Effect) -> bytes:
-        return value if as_json else effect_line(effect, clock, colour=colour).encode("utf-8", "backslashreplace")
+        return value if as_json else effect_line(effect, clock, colour=in_colour).encode("utf-8", "backslashreplace")
 
-    output = _Output(wanted, line)
+    output = _Output(wanted, line, at_once=not no_follow)
     begin = Place.END if start is None else start
-    run(broker, until_stopped(_watch(broker, topics_of("breachwatch", topic_prefix), begin, output, follow=not no_follow)))
+    work = _watch(broker, topics_of("breachwatch", topic_prefix), begin, output, follow=not no_follow)
+
+    def incomplete() -> str:
+        output.flush()
+        return f"not all effects were read; {output.summary()}"
+
+    with stoppable(incomplete):
+        run(broker, work if no_follow else until_stopped(work))
+    output.flush()
     click.echo(output.summary(), err=True)
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 import click
 
+from stream.cli import completing
 from stream.language.zones import UnknownZoneError, read_tzinfo
 from stream.observe.pages.phrasing import length
 from stream.sla.effects import Kind
@@ -46,11 +45,6 @@ _STYLES: Final[dict[Kind, dict[str, Any]]] = {
 """Kinds without a row have no colour; routine effects are dim."""
 
 
-def coloured() -> bool:
-    """Whether standard output is a terminal that wants colour (https://no-color.org)."""
-    return sys.stdout.isatty() and not os.environ.get("NO_COLOR")
-
-
 class Clock:
     """Writes instants in the zone of the reader."""
 
@@ -72,6 +66,7 @@ def zone_option(command: Command) -> Command:
         callback=_clock,
         default=_LOCAL,
         show_default=True,
+        shell_complete=completing.zones,
         help="Show times in this IANA zone, such as Asia/Kolkata; local is the zone of this machine.",
     )(command)
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from typing import TYPE_CHECKING, Final, NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
+from stream.cli.exit_codes import WRONG
+from stream.cli.grouped_options import GroupedOptions
 from stream.cli.log_lines import log_to_stderr
 from stream.cli.options import settings_flags
 from stream.runtime.settings import SettingsError
@@ -17,11 +19,10 @@ from stream.runtime.settings_sources import from_command, misspelt_variables
 if TYPE_CHECKING:
     from pathlib import Path
 
-USAGE: Final = 2
-"""Exit status when settings, policies or topics are wrong, so that a restart does not help."""
 
-
-@click.command(help="Run a worker: ticket events in, breaches and escalations out. Stop it with Ctrl-C or SIGTERM.")
+@click.command(
+    cls=GroupedOptions, help="Run a worker: ticket events in, breaches and escalations out. Stop it with Ctrl-C or SIGTERM."
+)
 @settings_flags
 def command(config: Path | None, **flags: str | None) -> None:
     try:
@@ -46,4 +47,4 @@ def _refuse(what: str, problems: list[str]) -> NoReturn:
     click.echo(f"breachwatch worker: {what}:", err=True)
     for problem in problems:
         click.echo(f"  {problem}", err=True)
-    sys.exit(USAGE)
+    sys.exit(WRONG)

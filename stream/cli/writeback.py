@@ -13,17 +13,18 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 from aiokafka.errors import KafkaError
 
+from stream.cli.counting import many
 from stream.cli.log_lines import log_to_stderr
 from stream.cli.newer_release import NewerRelease
-from stream.cli.setting_options import environment, setting_options, settings_file
+from stream.cli.setting_options import environment, setting_options, settings_file, table_options
 from stream.cli.topics import client_of, no_answer, topics_of
 from stream.documents.document import DocumentError
 from stream.runtime.kafka.topic_reader import MissingTopicError, existing_topics
 from stream.runtime.secret_values import SecretError
-from stream.runtime.settings import CONFIG_FILE, LogFormat, SettingsError, flag
+from stream.runtime.settings import LogFormat, SettingsError
 from stream.runtime.signals import handled_signals
 from stream.runtime.startup import RefusedError, until_answered
-from stream.runtime.table_settings import Sources, entries, variable
+from stream.runtime.table_settings import Sources
 from stream.wire.forms import NewerReleaseError
 from stream.writeback.apis.opening import opened
 from stream.writeback.desk_file import load as load_desk
@@ -35,7 +36,7 @@ from stream.writeback.settings import load as load_settings
 from stream.writeback.states import MemoryStates, States
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
 
     from stream.runtime.kafka.topics import Topics
     from stream.writeback.desk_file import DeskFile
@@ -46,17 +47,9 @@ _APP: Final = "breachwatch"
 """The default app id: the topics that are read and written here do not have it in their names."""
 
 
-def _settings(command: Callable[..., Any]) -> Callable[..., Any]:
-    for name, entry in reversed(entries(WritebackSettings).items()):
-        default = "required" if entry.default is None else f"default {entry.default or 'none'}"
-        text = f"{entry.help}  [{variable(TABLE, name)}, {name} below [{TABLE}] in {CONFIG_FILE}; {default}]"
-        command = click.option(flag(name), name, metavar="TEXT", help=text)(command)
-    return command
-
-
 @click.group("writeback", invoke_without_command=True)
 @setting_options("broker", "topic_prefix")
-@_settings
+@table_options(TABLE, WritebackSettings)
 @click.option(
     "--write", is_flag=True, envvar="BREACHWATCH_WRITEBACK_WRITE", help="Write. Without it, log what would be written."
 )
@@ -89,11 +82,11 @@ def command(context: click.Context, /, broker: str, topic_prefix: str, write: bo
 
 
 @command.command("check")
-@click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False))
+@click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, allow_dash=True))
 def _check(files: tuple[str, ...]) -> None:
     """Check files of desks: list every problem with its line. The exit status is 1 if there are any."""
     _desks(files)
-    click.echo(f"{len(files)} file{'s' if len(files) > 1 else ''}: no errors")
+    click.echo(f"{many(len(files), 'file')}: no errors")
 
 
 def _desks(files: Iterable[str]) -> list[DeskFile]:
@@ -148,13 +141,8 @@ async def _serve(settings: WritebackSettings, desks: list[DeskFile], cluster: tu
         server = Server(service, metrics)
         stack.push_async_callback(server.stop)
         try:
-            port = await server.start(settings.listen)
+            where = await server.start(settings.listen)
         except OSError as error:
             raise click.ClickException(f"cannot listen on {settings.listen}: {error.strerror}: set --listen") from error
-        log.info(
-            "health and metrics on http://%s:%d/; %s",
-            settings.listen.rpartition(":")[0],
-            port,
-            "writing" if write else "dry run: nothing is written",
-        )
+        log.info("health and metrics on http://%s/; %s", where, "writing" if write else "dry run: nothing is written")
         await service.run(client, topics)

@@ -1,4 +1,4 @@
-"""What is different between the calendars of two sets: zone, length of the working day, and the hours of each date."""
+"""The differences between the calendars of two sets: zone, length of the working day, and the hours of each date."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What may be different between two sets of policies, and what may be wrong with the step from one to the other.
+"""The differences that two sets of policies may have, and the problems of the step from one to the other.
 
 Facts without words: ``stream.deployments.words`` puts them into text. Instants and lengths are microseconds.
 """
@@ -56,6 +56,7 @@ class Part(StrEnum):
     EXTENSIONS = "extensions"
     AT_DEADLINE = "at_deadline"
     PAUSE_TIME = "pause_time"
+    PAGE = "page"
     KIND = "kind"
     ON = "on"
     OWNER = "owner"
@@ -165,6 +166,7 @@ class Code(StrEnum):
     DAY_CHANGED = "day-changed"
     ZONE_CHANGED = "zone-changed"
     PAST_HOURS_CHANGED = "past-hours-changed"
+    FIELDS_NOT_KEPT = "fields-not-kept"
 
     @property
     def severity(self) -> Severity:

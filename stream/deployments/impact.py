@@ -1,4 +1,4 @@
-"""What a deployment would do to tickets that are open: how many deadlines move, breach, escalate, with examples of each.
+"""The impact of a deployment on open tickets: how many deadlines move, breach, escalate, with examples of each.
 
 The engine itself answers: each ticket meets the deployment on a copy, and nothing of that is kept or published. So a worker can
 count its own tickets while it works, and those of a recorded feed can be counted without any worker.

@@ -1,4 +1,4 @@
-"""What is different between two versions of a policy, or between two contents of one version."""
+"""The differences between two versions of a policy, or between two contents of one version."""
 
 from __future__ import annotations
 
@@ -64,6 +64,7 @@ def _commitment(before: Commitment, after: Commitment, here: Place, applies_to: 
         *_cases(here, Part.TARGET, (before.target, after.target), scope),
         *_cases(here, Part.WARN_AT, (before.warn_at, after.warn_at), scope),
         *_cases(here, Part.CALENDAR, (before.calendar or none, after.calendar or none), scope),
+        *_cases(here, Part.PAGE, (before.page, after.page), scope),
         *_values(
             here,
             {

@@ -51,7 +51,7 @@ class Broker:
         self.port = port or free_port()
         self._port_was_given = bool(port)
         self._temporary = data is None and not keep
-        self.data = (data or Path(tempfile.mkdtemp(prefix="breachwatch-broker-"))).resolve()
+        self.data = (data or Path(tempfile.mkdtemp(prefix="breachwatch-broker-"))).absolute()
         self.log = self.data / "broker.log"
         """Kafka's own log. ``console.log`` beside it has the output of the JVM."""
         self._progress = progress

@@ -8,7 +8,9 @@ and a build called ``1.10`` does not become 1.1. Text has one form of Unicode, N
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
@@ -112,9 +114,12 @@ def written(where: Where) -> str:
 
 
 def read_document(path: Path) -> Document:
-    """Read one file. ``problems`` has its problems: unreadable, not UTF-8, not YAML, a duplicate key. Never raises."""
+    """Read one file; ``-`` is standard input. Never raises.
+
+    ``problems`` has its problems: unreadable, not UTF-8, not YAML, a duplicate key.
+    """
     try:
-        with path.open("rb") as file:
+        with nullcontext(sys.stdin.buffer) if str(path) == "-" else path.open("rb") as file:
             raw = file.read(_MOST_BYTES + 1)
         text = raw.decode("utf-8-sig")
     except OSError as error:

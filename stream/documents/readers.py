@@ -152,6 +152,7 @@ def listed(words: Iterable[str]) -> str:
 
 
 def suggestion(word: str, known: Iterable[str]) -> str:
-    """``, did you mean `stops`?``, or empty."""
-    close = get_close_matches(word, list(known), n=1, cutoff=0.7)
-    return f", did you mean `{close[0]}`?" if close else ""
+    """``, did you mean `stops`?``, or empty. Whether letters are small or capital does not matter."""
+    plain = {each.casefold(): each for each in known}
+    close = get_close_matches(word.casefold(), plain, n=1, cutoff=0.65)
+    return f", did you mean `{plain[close[0]]}`?" if close else ""

@@ -160,7 +160,7 @@ def _layers(where: str | Path) -> list[_Layer]:
 def _read_layer(path: Path) -> _Layer:
     document = read_document(path)
     if document.problems and document.data is None:
-        if not path.exists() and path.suffix not in _SUFFIXES:
+        if str(path) != "-" and not path.exists() and path.suffix not in _SUFFIXES:
             document.problems.clear()
             document.error(
                 (), f"there is no such file, and no such mapping ships with breachwatch; there are: {listed(shipped())}"

@@ -34,7 +34,7 @@ _SECRET: Final = re.compile(
 class RejectedPayload(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="rejected", tag_field="kind"):
     """A payload that a mapping does not cover."""
 
-    feed: str
+    feed: Annotated[str, Meta(description="The name of the feed, which is also the key of the record.")]
     reason: Annotated[str, Meta(description="undecodable, or unmapped.")]
     message: Annotated[str, Meta(description="What does not fit, for people.")]
     line: Annotated[int, Meta(description="The line of the mapping; absent: no line in particular.")] = 0
@@ -47,8 +47,8 @@ class RejectedPayload(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=T
 class Retry(msgspec.Struct, frozen=True, kw_only=True, tag="retry", tag_field="kind"):
     """Dead letters that were sent again: all of their events were acknowledged."""
 
-    feed: str
-    offsets: list[int]
+    feed: Annotated[str, Meta(description="The name of the feed, which is also the key of the record.")]
+    offsets: Annotated[list[int], Meta(description="The offsets of the dead letters on this topic.")]
     at: Annotated[int, Meta(description="When, epoch microseconds.")]
 
 

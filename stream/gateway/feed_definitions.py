@@ -126,7 +126,7 @@ def _secrets(given: FeedDefinition, environment: Mapping[str, str], problems: li
         try:
             secrets[reference] = secret(checked(reference), environment)
         except SecretError as error:
-            problems.append(f"{given.where}: {error}")
+            problems.append(f"{given.where}: {error} (the reference is given by --secret, or `secrets` of the feed)")
     return secrets
 
 

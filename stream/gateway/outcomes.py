@@ -1,4 +1,4 @@
-"""What became of the requests to a feed: the last ones, for a page. They have no bodies and no header values."""
+"""The outcomes of the last requests to a feed, for a page. They have no bodies and no header values."""
 
 from __future__ import annotations
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from ipaddress import ip_address
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from stream.gateway.feed_definitions import FEEDS, TABLE, definitions_of, feed_of, known_mappings
 from stream.runtime import setting_values as read
+from stream.runtime.listen_address import Address, address
 from stream.runtime.settings import SettingsError
 from stream.runtime.table_settings import setting, table_of, values_of
 
@@ -19,38 +19,13 @@ if TYPE_CHECKING:
     from stream.runtime.table_settings import Sources
 
 
-class Address(NamedTuple):
-    """Where to listen."""
-
-    host: str
-    port: int
-
-    @property
-    def is_loopback(self) -> bool:
-        try:
-            return ip_address(self.host).is_loopback
-        except ValueError:
-            return self.host == "localhost"
-
-    def __str__(self) -> str:
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
-
-
-def _address(text: str) -> Address:
-    host, colon, port = text.strip().rpartition(":")
-    host = host.removeprefix("[").removesuffix("]")
-    if not (colon and host and port.isdecimal() and int(port) < 65_536):
-        raise ValueError(f"{text!r} is not an address to listen on: use host:port, such as 127.0.0.1:8080")
-    return Address(host, int(port))
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GatewaySettings:
     """All settings of the gateway that it does not share with workers."""
 
     feeds: Mapping[str, Feed] = field(repr=False)
     listen: Address = setting(  # noqa: RUF009  it makes a dataclass field
-        _address, "127.0.0.1:8080", "Address for the requests of helpdesks. Port 0 is any free one."
+        address("127.0.0.1:8080"), "127.0.0.1:8080", "Address for the requests of helpdesks. Port 0 is any free one."
     )
     public_url: str = setting(
         read.page_address,

@@ -20,6 +20,7 @@ import holidays as library
 
 from stream.documents.readers import as_text, section, shown, under
 from stream.language.calendar_week import read_date, read_windows
+from stream.language.holiday_hints import country_hint, in_other_languages, local_days, subdivision_hint
 from stream.sla.calendar.week import Holiday, Holidays, Windows
 
 if TYPE_CHECKING:
@@ -46,6 +47,19 @@ def read_holidays(data: object, report: Report) -> Holidays:
         return found
 
     return Holidays(holidays_of)
+
+
+def warn_of_local_days(data: object, warn: Report) -> None:
+    """Warn of entries that leave out the holidays of a part of their region. ``data``: a valid calendar."""
+    given = data.get("holidays", []) if isinstance(data, Mapping) else []
+    for place, entry in enumerate(given if isinstance(given, list) else []):
+        if days := local_days(entry):
+            listed = ", ".join(f"{name} ({day:%m-%d})" for name, day in days.items())
+            warn(
+                ("holidays", place),
+                f"holidays in a part of {entry['subdivision']} only are left out: {listed}; "
+                "add them with `categories: [public, catholic]`, or state `categories: [public]`",
+            )
 
 
 def _read_entry(entry: object, report: Report) -> _Source | None:
@@ -93,18 +107,21 @@ def _read_country(entry: Mapping[str, object], windows: Windows, report: Report)
     country = entry["country"]
     known = library.list_supported_countries()
     if not isinstance(country, str) or country not in known:
-        report(("country",), f"the holidays of {shown(country)} are not known: give an ISO 3166 code, such as IN, DE or US")
+        hint = country_hint(country) or ": give an ISO 3166 code, such as IN, DE or US"
+        report(("country",), f"the holidays of {shown(country)} are not known{hint}")
         return None
     subdivision = as_text(entry.get("subdivision"))
     if entry.get("subdivision") is not None and subdivision not in known[country]:
         choice = ", ".join(known[country]) or "none"
-        report(("subdivision",), f"{country} has no subdivision {shown(entry['subdivision'])}: there are {choice}")
+        hint = subdivision_hint(country, entry["subdivision"])
+        report(("subdivision",), f"{country} has no subdivision {shown(entry['subdivision'])}{hint or ':'} there are {choice}")
         return None
     categories = _read_categories(country, entry.get("categories", ["public"]), under(report, "categories"))
     if not categories:
         return None
     named = _country_days(country, subdivision, categories)
-    left_out = _read_left_out(entry.get("except", []), named, under(report, "except"))
+    meant = partial(_named_otherwise, country, subdivision, categories)
+    left_out = _read_left_out(entry.get("except", []), named, meant, under(report, "except"))
 
     def of_country(year: int) -> Mapping[date, Holiday]:
         found = {}
@@ -159,7 +176,15 @@ def _categories_of(country: str) -> tuple[str, ...]:
     return tuple(library.country_holidays(country).supported_categories)
 
 
-def _read_left_out(data: object, named: Callable[[int], Mapping[date, list[str]]], report: Report) -> frozenset[str | date]:
+def _named_otherwise(country: str, subdivision: str | None, categories: tuple[str, ...], text: object) -> str | None:
+    days = _days_of(country, subdivision, categories, _YEARS_TO_CHECK[-1])
+    return in_other_languages(country, subdivision, categories, days, text) if days else None
+
+
+def _read_left_out(
+    data: object, named: Callable[[int], Mapping[date, list[str]]], meant: Callable[[object], str | None], report: Report
+) -> frozenset[str | date]:
+    """``meant``: the English name of a holiday that a text names in another language."""
     if not isinstance(data, list):
         report((), "give a list of the names or dates of holidays that do not count")
         return frozenset()
@@ -177,7 +202,7 @@ def _read_left_out(data: object, named: Callable[[int], Mapping[date, list[str]]
             given = {name for year in _YEARS_TO_CHECK for found in named(year).values() for name in found}
             names = given | set(map(_bare, given))
         if not isinstance(item, str) or item not in names:
-            near = get_close_matches(str(item), names, 1, 0.4)
+            near = [found] if (found := meant(item)) else get_close_matches(str(item), names, 1, 0.4)
             hint = f"did you mean `{near[0]}`?" if near else f"there are {', '.join(sorted(names))}"
             report((place,), f"no holiday there is called {shown(item)}: {hint}")
             continue

@@ -12,7 +12,7 @@ from stream.sla.policy.conditions import ALWAYS, All, Condition, FieldIn, Not
 from stream.sla.policy.policy import Choice
 
 if TYPE_CHECKING:
-    from stream.documents.document import Report
+    from stream.documents.document import Report, Where
 
 T = TypeVar("T")
 
@@ -46,6 +46,15 @@ def read_choice(
         else:
             chosen.append((_apart(case, nones), result))
     return None if cases is None or failed else Choice(tuple(chosen))
+
+
+def stated(data: object) -> list[Condition]:
+    """The conditions of all cases of a valid choice, those of ``none`` included."""
+    return [condition for condition, _, _ in _cases(data, _never, read_clock_condition) or ()]
+
+
+def _never(_where: Where, message: str) -> None:
+    raise ValueError(f"the choice was read before: {message}")
 
 
 def total(choice: Choice[T]) -> bool:

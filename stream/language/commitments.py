@@ -6,7 +6,7 @@ from dataclasses import replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, Final
 
-from stream.documents.readers import part, read_name, read_word, section, shown, under
+from stream.documents.readers import part, part_or, read_name, read_word, read_yes_no, section, shown, under
 from stream.language.choices import read_choice
 from stream.language.conditions import read_clock_condition, read_ticket_condition
 from stream.language.metrics import PARTS, read_parts
@@ -15,7 +15,7 @@ from stream.language.thresholds import read_duration, read_share, read_target, r
 from stream.sla.calendar.duration import Clock
 from stream.sla.policy.conditions import ALWAYS, Condition
 from stream.sla.policy.metric import base_name, row_name
-from stream.sla.policy.policy import AtDeadline, Choice, Commitment, OnChange, Threshold
+from stream.sla.policy.policy import YES, AtDeadline, Choice, Commitment, OnChange, Threshold
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -37,6 +37,7 @@ _KEYS: Final = (
     "extensions",
     "at_deadline",
     "pause_time",
+    "page",
     "was",
     *PARTS,
 )
@@ -65,6 +66,8 @@ def read_commitment(data: object, report: Report, known: Known) -> Commitment | 
     on_change = part(entry, "on_change", report, read_word(OnChange)) or OnChange.CARRY
     at_deadline = part(entry, "at_deadline", report, read_word(AtDeadline)) or AtDeadline.MET
     pause_time = part(entry, "pause_time", report, read_word(Clock)) or Clock.BUSINESS
+    nothing: Choice[str] = Choice(())
+    page = part_or(entry, "page", report, _read_page, nothing)
     objective = part(entry, "objective", report, _read_objective)
     cap = part(entry, "extensions", report, _read_cap)
     was = read_was(entry, report, name)
@@ -73,9 +76,13 @@ def read_commitment(data: object, report: Report, known: Known) -> Commitment | 
         report(("objective",), "a timer promises nothing, so there is nothing to keep: take `objective` away")
     if metric is not None and metric.timer and "at_deadline" in entry:
         report(("at_deadline",), "a timer promises nothing, so it is never breached: take `at_deadline` away")
+    if metric is not None and metric.timer and page.cases:
+        report(("page",), "a timer promises nothing, so it is never breached: take `page` away")
     if metric is None or name is None or when is None or target is None or warn_at is None:
         return None
-    return Commitment(name, metric, target, warn_at, when, calendar, objective, on_change, cap, was, at_deadline, pause_time)
+    return Commitment(
+        name, metric, target, warn_at, when, calendar, objective, on_change, cap, was, at_deadline, pause_time, page
+    )
 
 
 def _row(entry: Mapping[str, object], report: Report, base: Metric) -> Metric | None:
@@ -97,6 +104,17 @@ def _read_objective(data: object, report: Report) -> float | None:
         report((), f"must be over 0 and at most 100%, not {shown(data)}; 95 of a hundred is written 95%")
         return None
     return float(share) if share is not None else None
+
+
+def _read_page(data: object, report: Report) -> Choice[str] | None:
+    """Yes or no, or a choice of it. Where nothing pages, it is the choice of a commitment without ``page``."""
+    choice = read_choice(data, report, _read_word, may_be_none=False)
+    return choice if choice is None or any(value == YES for _, value in choice.cases) else Choice(())
+
+
+def _read_word(data: object, report: Report) -> str | None:
+    word = read_yes_no(data, report)
+    return None if word is None else YES if word else "no"
 
 
 def _read_cap(data: object, report: Report) -> Duration | None:

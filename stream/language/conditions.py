@@ -1,4 +1,4 @@
-"""How a policy file writes conditions: words, mappings whose entries all hold, and lists of which one holds."""
+"""Reads the conditions of a policy file: words, mappings whose entries all hold, and lists of which one holds."""
 
 from __future__ import annotations
 

@@ -46,6 +46,7 @@ def lint(readings: Sequence[Reading], calendars: Mapping[str, Calendar]) -> None
                 _pauses_move(commitment, here)
                 choices = {"when": [commitment.when], "target": commitment.target.conditions}
                 choices["warn_at"] = commitment.warn_at.conditions
+                choices["page"] = commitment.page.conditions
                 _starts_differ(choices, commitment.calendar or policy.calendar, here, calendars)
         for ladder in policy.ladders:
             here = reading.ladders[ladder.name]

@@ -10,8 +10,11 @@ from typing import Final
 
 from stream.documents.document import Document, PolicyError, Problem, Severity, Where, read_document
 from stream.documents.readers import items, read_name, section, shown, under
+from stream.language.calendar_holidays import warn_of_local_days
 from stream.language.calendars import read_calendar
 from stream.language.lint import lint
+from stream.language.lint_fields import Carried, warn_of_fields
+from stream.language.lint_promises import warn_of_promises
 from stream.language.lint_warnings import warn_of, warn_of_spellings
 from stream.language.metrics import Written, read_rows
 from stream.language.policy import Reading, read_policy
@@ -69,8 +72,11 @@ def load(names: Sequence[str | Path]) -> PolicySet:
     return checked.policies
 
 
-def check(names: Sequence[str | Path]) -> Checked:
-    """Reads and checks files as ``load`` does, and gives the warnings as well. Never raises for what is in a file."""
+def check(names: Sequence[str | Path], *, promises: bool = False, carried: Sequence[Carried] = ()) -> Checked:
+    """Reads and checks files as ``load`` does, and gives the warnings as well. Never raises for what is in a file.
+
+    ``promises``: warns of incomplete promises too. ``carried``: warns of fields and values that these do not have.
+    """
     documents = [_read(name) for name in names]
     tops = [(document, _read_top(document)) for document in documents]
     written_calendars, written_rows = _by_name(tops, "calendars"), _by_name(tops, "metrics")
@@ -84,10 +90,16 @@ def check(names: Sequence[str | Path]) -> Checked:
     if not any(document.problems for document in documents):
         _mind_unused(written_calendars, written_rows, known)
         _mind_last_dates(written_calendars, known, usable)
+        for calendar in written_calendars.values():
+            warn_of_local_days(calendar.data, calendar.warn)
         for entry, reading in entries:
             warn_of(reading.policy, entry.warn)
         if entries:
             warn_of_spellings([reading.policy for reading in readings], [entry.warn for entry, _ in entries])
+        if promises:
+            warn_of_promises([(reading.policy, entry.data, entry.warn) for entry, reading in entries])
+        for each in carried:
+            warn_of_fields([(reading.policy, entry.warn) for entry, reading in entries], each)
     problems = tuple(
         problem for document in documents for problem in sorted(document.problems, key=lambda problem: problem.line)
     )
@@ -127,8 +139,8 @@ def shipped_names() -> list[str]:
 
 
 def _read(name: str | Path) -> Document:
-    path = Path("/dev/stdin") if str(name) == "-" else policy_file(name)
-    if path.exists() or path.suffix in _SUFFIXES:
+    path = policy_file(name)
+    if str(path) == "-" or path.exists() or path.suffix in _SUFFIXES:
         return read_document(path)
     document = Document(str(path))
     there = ", ".join(shipped_names())

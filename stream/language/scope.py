@@ -1,4 +1,4 @@
-"""What all files together define, so that a policy can name it: metric rows and calendars."""
+"""The names that all files together define for policies: metric rows and calendars."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an effect is to a destination: news, a correction, a withdrawal, or nothing. Pure.
+"""Decides whether an effect is news for a destination, a correction, a withdrawal, or nothing. Pure.
 
 It depends on what the destination was sent before. The rules, in order:
 

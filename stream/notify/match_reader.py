@@ -5,7 +5,7 @@ from __future__ import annotations
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Final
 
-from stream.documents.readers import as_text, items, listed, part, part_or, section, shown, suggestion, under
+from stream.documents.readers import as_text, items, listed, part, part_or, read_yes_no, section, shown, suggestion, under
 from stream.notify.rules import USUAL_KINDS, Match
 from stream.sla.effects import Kind
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 FIELD_KEYS: Final = ("priority", "team", "customer")
 """Ticket fields that are keys of their own; ``field`` has the others."""
-_KEYS: Final = ("type", "policy", "commitment", "ladder", "level", "role", *FIELD_KEYS, "field")
+_KEYS: Final = ("type", "policy", "commitment", "ladder", "level", "role", "page", *FIELD_KEYS, "field")
 
 
 def read_match(data: object, report: Report) -> Match | None:
@@ -32,6 +32,7 @@ def read_match(data: object, report: Report) -> Match | None:
         part_or(keys, "level", report, _values, frozenset()),
         part_or(keys, "role", report, _values, frozenset()),
         read_fields(keys, report),
+        part(keys, "page", report, read_yes_no),
     )
 
 

@@ -1,4 +1,4 @@
-"""What each destination was sent, in memory and on the topic ``notify-state``.
+"""The messages that each destination was sent, in memory and on the topic ``notify-state``.
 
 The topic is compacted and keeps a month. Of the memory, the oldest gives way, so that it is bounded: a retraction of something
 that old is not sent.

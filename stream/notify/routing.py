@@ -46,6 +46,7 @@ def matches(match: Match, effect: Effect) -> bool:
         and (not match.ladders or effect.ladder in match.ladders)
         and (not match.levels or effect.level in match.levels)
         and (not match.roles or not match.roles.isdisjoint(effect.notify))
+        and (match.page is None or match.page is effect.page)
         and _has(effect, match.fields)
     )
 

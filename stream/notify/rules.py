@@ -72,6 +72,8 @@ class Match:
     """Of the roles that the effect names."""
     fields: tuple[tuple[str, frozenset[str]], ...] = ()
     """Ticket fields, each with its values."""
+    page: bool | None = None
+    """Whether a single breach pages by the policy; ``None``: either."""
 
 
 @dataclass(frozen=True, slots=True)

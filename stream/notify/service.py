@@ -20,6 +20,7 @@ from stream.notify.send_queue import SendQueue
 from stream.observe.pages.routes import Routes
 from stream.observe.server import serve
 from stream.runtime.kafka.topic_reader import existing_topics
+from stream.runtime.listen_address import Address
 from stream.runtime.startup import until_answered
 
 if TYPE_CHECKING:
@@ -41,8 +42,7 @@ class Options:
     client: Mapping[str, Any]
     """Arguments of an aiokafka client, with the address."""
     topics: Topics
-    address: str
-    port: int
+    listen: Address
     token: str
     begin: int | None
     """Where a new destination begins, epoch microseconds; ``None``: the end of the topics."""
@@ -77,10 +77,12 @@ class Service:
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, stop)
         options = self._options
-        server = serve(options.address, options.port, Routes(self._metrics.registry, self._ready, token=options.token))
+        server = serve(
+            options.listen.host, options.listen.port, Routes(self._metrics.registry, self._ready, token=options.token)
+        )
         state = StateTopic(options.bootstrap, options.client, options.topics.notify_state, self._memory)
         try:
-            log.info("health and metrics on http://%s:%d/", options.address, server.port)
+            log.info("health and metrics on http://%s/", Address(options.listen.host, server.port))
             await until_answered(
                 options.client, "notify", partial(existing_topics, options.bootstrap, options.client, self._topics)
             )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from stream.runtime import setting_values as read
+from stream.runtime.listen_address import Address, address
 from stream.runtime.table_settings import setting
 
 TABLE = "notify"
@@ -21,5 +22,6 @@ class NotifySettings:
         "Where a destination begins that never got anything: 'end' of the topics, or the effects published since an instant "
         "(RFC 3339).",
     )
-    address: str = setting(read.text, "127.0.0.1", "Address on which /metrics, /healthz and /readyz are served.")
-    port: int = setting(read.whole(0, 65_535), "9303", "Port of these pages; 0 selects a free port, which the log shows.")
+    listen: Address = setting(  # noqa: RUF009  it makes a dataclass field
+        address("127.0.0.1:9303"), "127.0.0.1:9303", "Address of the metrics and the health checks. Port 0 is any free one."
+    )

@@ -1,4 +1,4 @@
-"""What would be sent to whom, as if each message were accepted at once. Pure."""
+"""The messages that would be sent to each destination if each were accepted at once. Pure."""
 
 from __future__ import annotations
 

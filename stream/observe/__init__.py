@@ -1,1 +1,1 @@
-"""What an operator sees: metrics and pages."""
+"""The metrics and the pages."""

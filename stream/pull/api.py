@@ -1,4 +1,4 @@
-"""What the API of a helpdesk must offer, so that a feed can be pulled from it. ``stream.pull.apis`` has one module for each.
+"""The interface to the API of a helpdesk, from which a feed is pulled. ``stream.pull.apis`` has one module for each.
 
 A *resource* is one list of an API, such as the transactions of Request Tracker. It is read from an instant to its end, page by
 page. The mapping of the feed reads the payload of each *document* on a page.

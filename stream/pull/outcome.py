@@ -1,4 +1,4 @@
-"""What came of a pass: counts, and what could not be read."""
+"""The outcome of a pass: counts, and the resources that could not be read."""
 
 from __future__ import annotations
 

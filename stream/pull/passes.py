@@ -12,6 +12,7 @@ The sequence, for each page. A crash between two steps repeats events, and never
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
@@ -25,8 +26,6 @@ from stream.pull.outcome import Counts
 from stream.pull.recent import Recent
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from stream.feeds.mapping import FeedMapping
     from stream.feeds.reading import Unmapped
     from stream.pull.api import Document, Page, Resource
@@ -48,6 +47,14 @@ class SaveCursor(Protocol):
     async def __call__(self, resource: str, cursor: Cursor, complete_to: int | None) -> None: ...
 
 
+PageDone = Callable[[int, int], None]
+"""Called after each page with the number of its documents and of the events that were written."""
+
+
+def unnoticed(documents: int, events: int) -> None:
+    """A ``PageDone`` that does nothing."""
+
+
 @dataclass(frozen=True, slots=True)
 class Feed:
     """A named source of ticket events: how its documents are read, and where their events go."""
@@ -59,6 +66,7 @@ class Feed:
     recent: Recent = field(default_factory=Recent)
     clock: Callable[[], int] = lambda: time.time_ns() // 1_000
     """Epoch microseconds."""
+    page_done: PageDone = unnoticed
 
 
 async def pull(feed: Feed, resource: Resource, since: int, cursor: Cursor | None, save: SaveCursor) -> Counts:
@@ -77,6 +85,7 @@ async def pull(feed: Feed, resource: Resource, since: int, cursor: Cursor | None
             await feed.output.write(list(events.values()), list(letters.values()))
             feed.recent.add([*events, *letters])
         counts.events += len(events)
+        feed.page_done(len(page.documents), len(events))
         for document in page.documents:
             newest = document.cursor if newest is None else max(newest, document.cursor)
         if page.up_to is not None and (cursor is None or page.up_to > cursor):

@@ -1,4 +1,4 @@
-"""What was written lately, so that a look-back does not write it again."""
+"""The events that were written lately, so that a look-back does not write them again."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from stream.pull.client import Client, Patience
 from stream.pull.cursor_log import CursorLog
 from stream.pull.follow import Following, pull_all
 from stream.pull.output import FileOutput, TopicOutput
-from stream.pull.passes import Feed
+from stream.pull.passes import Feed, unnoticed
 from stream.pull.standing import Standing
 from stream.wire.instants import parse_instant
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from stream.pull.api import Api
     from stream.pull.outcome import Outcome
     from stream.pull.output import Output
-    from stream.pull.passes import Report
+    from stream.pull.passes import PageDone, Report
     from stream.runtime.kafka.topics import Topics
 
 _log: Final = logging.getLogger(__name__)
@@ -49,12 +49,13 @@ class Source:
     headers: Mapping[str, str]
     mapping: FeedMapping
     report: Report
+    page_done: PageDone = unnoticed
 
     def client(self, patience: Patience = _INSISTING) -> Client:
         return Client(self.url, self.headers, patience=patience, per_minute=self.api.per_minute)
 
     def feed(self, output: Output) -> Feed:
-        return Feed(self.name, self.mapping, output, self.report)
+        return Feed(self.name, self.mapping, output, self.report, page_done=self.page_done)
 
 
 @dataclass(frozen=True, slots=True)

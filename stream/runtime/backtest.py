@@ -15,8 +15,10 @@ from itertools import chain, islice
 from typing import TYPE_CHECKING, Final, NamedTuple
 from zlib import crc32
 
-from stream.runtime.backtest_slice import Chunk, Own, Piece, ReadPolicies, Slice, SliceOutput, SliceProcess, Ticks, Totals
-from stream.sla.engine import Engine, Outcome
+from stream.runtime.backtest_slice import Chunk, MakeEngine, Own, Piece, Slice, SliceOutput, SliceProcess, Ticks, Totals
+from stream.sla.engine import Outcome
+from stream.sla.events import ERASURE
+from stream.sla.feed_health import LIMIT
 from stream.wire.decode import Rejected, read
 from stream.wire.incoming import Incoming
 
@@ -45,12 +47,15 @@ class Part(NamedTuple):
     """Effects as JSON lines."""
     effects: int
     refusals: list[Refusal]
+    last: int
+    """The number of the last of the lines."""
 
 
 class _InProgress(NamedTuple):
     """A chunk that the slices are processing."""
 
     numbers: list[int]
+    """The numbers of its lines."""
     refusals: list[Refusal]
     outputs: list[Callable[[], SliceOutput]]
     """Each waits for the output of a slice."""
@@ -62,7 +67,9 @@ class _InProgress(NamedTuple):
             pieces += of_slice
             refusals += [Refusal(self.numbers[place], text) for place, text in refused]
         pieces.sort()
-        return Part(b"".join([piece[4] for piece in pieces]), sum([piece[5] for piece in pieces]), sorted(refusals))
+        return Part(
+            b"".join([piece[4] for piece in pieces]), sum([piece[5] for piece in pieces]), sorted(refusals), self.numbers[-1]
+        )
 
 
 class Backtest:
@@ -71,6 +78,7 @@ class Backtest:
     def __init__(self, slices: Sequence[Slice | SliceProcess]) -> None:
         self._slices: Final = slices
         self._watermark = -1
+        self._last = 0
         self._watched: Final[set[str]] = set()
         """Sources of ticks that have a state."""
 
@@ -89,7 +97,7 @@ class Backtest:
             yield in_progress.popleft().result()
         if until is not None and until >= self._watermark:
             chunk = Chunk(array("q", [0]), array("q", [until]), [], [])
-            yield _InProgress([], [], [slice_.process(chunk) for slice_ in self._slices]).result()
+            yield _InProgress([self._last], [], [slice_.process(chunk) for slice_ in self._slices]).result()
 
     def totals(self) -> Totals:
         of_slices = [slice_.totals() for slice_ in self._slices]
@@ -107,6 +115,8 @@ class Backtest:
                 ticket, event = record.ticket, record.event
                 at = event.at
                 own[crc32(ticket.encode()) % len(own)].append((place, ticket, event))
+                if event.type == ERASURE:
+                    continue
             elif isinstance(record, Rejected):
                 refusals.append(Refusal(number, f"{record.reason}: {record.message} {record.path}".rstrip()))
                 continue
@@ -119,6 +129,7 @@ class Backtest:
                 places.append(place)
                 instants.append(at)
                 self._watermark = at
+        self._last = lines[-1][0]
         chunks = [Chunk(places, instants, events, ticks) for events in own]
         outputs = [slice_.process(chunk) for slice_, chunk in zip(self._slices, chunks, strict=True)]
         return _InProgress([number for number, _ in lines], refusals, outputs)
@@ -126,19 +137,30 @@ class Backtest:
 
 @contextmanager
 def backtest(
-    read_policies: ReadPolicies, history: int, lines: Iterator[tuple[int, bytes]], jobs: int | None = None
+    make_engine: MakeEngine,
+    lines: Iterable[tuple[int, bytes]],
+    jobs: int | None = None,
+    feed_lag_limit: int = LIMIT,
 ) -> Iterator[tuple[Backtest, Iterator[tuple[int, bytes]]]]:
-    """Yield a backtest, and the lines to run it over. Raises what ``read_policies`` raises.
+    """Yield a backtest, and the lines to run it over. Raises what ``make_engine`` raises.
 
-    ``jobs``: number of processes; ``None``: one per core, or a single one for a short feed.
+    ``jobs``: number of processes; ``None``: one per core, or a single one for a short feed. ``feed_lag_limit``: how old the
+    completeness of a watched source may be, in microseconds.
     """
-    engine = Engine(read_policies(), history=history)
-    begin = list(islice(lines, CHUNK + 1))
-    lines = chain(begin, lines)
+    engine = make_engine()
+    rest = iter(lines)
+    begin = list(islice(rest, CHUNK + 1))
+    all_lines = chain(begin, rest)
     if jobs is None:
-        jobs = len(os.sched_getaffinity(0)) if len(begin) > CHUNK else 1
+        jobs = _cores() if len(begin) > CHUNK else 1
     if jobs == 1:
-        yield Backtest([Slice(engine)]), lines
+        yield Backtest([Slice(engine, feed_lag_limit)]), all_lines
         return
     with ExitStack() as stack:
-        yield Backtest([stack.enter_context(SliceProcess(read_policies, history)) for _ in range(jobs)]), lines
+        slices = [stack.enter_context(SliceProcess(make_engine, feed_lag_limit)) for _ in range(jobs)]
+        yield Backtest(slices), all_lines
+
+
+def _cores() -> int:
+    """The cores that this process may use; macOS has only a number of them all."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

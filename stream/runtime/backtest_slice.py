@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from bisect import bisect_left, bisect_right
 from collections import Counter, deque
 from collections.abc import Callable
@@ -15,6 +16,7 @@ from stream.runtime import gc_tuning
 from stream.runtime.outcomes import OutcomeCounts, Outcomes
 from stream.sla.engine import Engine, Outcome
 from stream.sla.events import Event
+from stream.sla.feed_health import LIMIT
 from stream.sla.feed_state import FeedState
 from stream.sla.playback import Playback
 from stream.sla.policy.timeline import NEVER
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
 
 ReadPolicies = Callable[[], "PolicySet | Deployments"]
 """Reads what the tickets are judged by. Every process calls it, so it must be picklable."""
+MakeEngine = Callable[[], Engine]
+"""So must this."""
 Own = list[tuple[int, str, Event]]
 """Events of a slice's own tickets: position of the line in its chunk, ticket, event."""
 Ticks = list[tuple[int, str, int, FeedState | None]]
@@ -69,8 +73,8 @@ class Chunk(NamedTuple):
 class Slice:
     """Some of the tickets, over the whole feed."""
 
-    def __init__(self, engine: Engine) -> None:
-        self._playback: Final = Playback(engine)
+    def __init__(self, engine: Engine, feed_lag_limit: int = LIMIT) -> None:
+        self._playback: Final = Playback(engine, feed_lag_limit)
         self._outcomes: Final = OutcomeCounts()
 
     def process(self, chunk: Chunk) -> Callable[[], SliceOutput]:
@@ -138,8 +142,15 @@ def _lines(effects: tuple[Effect, ...]) -> bytes:
 class SliceProcess:
     """A slice in a process of its own. The pool has one process, because the process holds the slice's tickets."""
 
-    def __init__(self, read_policies: ReadPolicies, history: int) -> None:
-        self._pool = ProcessPoolExecutor(1, get_context("spawn"), initializer=_begin, initargs=(read_policies, history))
+    def __init__(self, make_engine: MakeEngine, feed_lag_limit: int) -> None:
+        arguments = (make_engine, feed_lag_limit)
+        self._pool = ProcessPoolExecutor(1, get_context("spawn"), initializer=_begin, initargs=arguments)
+        # A terminal sends Ctrl-C to all processes. Only this one handles it, and then ends the others; they inherit the mask.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            self._pool.submit(_nothing)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
     def __enter__(self) -> Self:
         return self
@@ -159,9 +170,13 @@ _own: list[Slice] = []
 """The one slice of this process, if it is a slice's process."""
 
 
-def _begin(read_policies: ReadPolicies, history: int) -> None:
+def _begin(make_engine: MakeEngine, feed_lag_limit: int) -> None:
     gc_tuning.configure()
-    _own.append(Slice(Engine(read_policies(), history=history)))
+    _own.append(Slice(make_engine(), feed_lag_limit))
+
+
+def _nothing() -> None:
+    """Lets the pool start its process."""
 
 
 def _process(places: array[int], instants: array[int], own: bytes) -> SliceOutput:

@@ -1,4 +1,4 @@
-"""What a worker knows of the feeds of its sources, over all of its partitions: for gauges and pages."""
+"""The feeds of a worker's sources, over all of its partitions: for gauges and pages."""
 
 from __future__ import annotations
 

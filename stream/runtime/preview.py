@@ -1,4 +1,4 @@
-"""What a deployment would do to the tickets of a running worker, counted in a thread beside it.
+"""The impact of a deployment on the tickets of a running worker, counted in a thread beside it.
 
 1. The record must follow the last deployment that the worker knows. Otherwise the count would answer another question.
 2. The event loop is asked for the keys of each partition, and then for the stored states of a few tickets at a time.

@@ -30,7 +30,9 @@ def secret(reference: str, environment: Mapping[str, str]) -> bytes:
     kind, _, name = checked(reference).partition(":")
     if kind == "env":
         if name not in environment:
-            raise SecretError(f"{reference}: there is no such variable in the environment")
+            raise SecretError(
+                f"{reference}: the variable {name} is not set: export it where this command starts, or name another"
+            )
         value = environment[name].encode()
     else:
         try:

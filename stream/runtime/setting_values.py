@@ -7,6 +7,8 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
+from stream.wire.ticket_fields import MAX_NAME, nameable, one_form
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from enum import StrEnum
@@ -15,7 +17,7 @@ AUTO: Final = -1
 """The retention ``auto``, which depends on the setting ``clock``."""
 _SHORTEST_TOKEN: Final = 16
 OAUTHBEARER: Final = "OAUTHBEARER"
-_MECHANISMS: Final = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", OAUTHBEARER)
+MECHANISMS: Final = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", OAUTHBEARER)
 _PATH: Final = re.compile(r"(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)+")
 _EXTENSION: Final = re.compile(r"([A-Za-z]+)=([\x20-\x7e\t]+)")
 _UNITS: Final = {"ms": 1_000, "s": 1_000_000, "m": 60_000_000, "h": 3_600_000_000, "d": 86_400_000_000}
@@ -36,8 +38,8 @@ def verbatim(value: str) -> str:
 
 
 def sasl(value: str) -> str:
-    if value.strip() and value.strip() not in _MECHANISMS:
-        raise ValueError(f"{value!r} is not one of {', '.join(_MECHANISMS)}")
+    if value.strip() and value.strip() not in MECHANISMS:
+        raise ValueError(f"{value!r} is not one of {', '.join(MECHANISMS)}")
     return value.strip()
 
 
@@ -49,6 +51,16 @@ def names(value: str) -> tuple[str, ...]:
 
 def some_names(value: str) -> tuple[str, ...]:
     return tuple(item.strip() for item in value.split(",") if item.strip())
+
+
+def kept_fields(value: str) -> frozenset[str] | None:
+    """Names of ticket fields; ``None`` for all."""
+    if value.strip() == "*":
+        return None
+    for item in (items := some_names(value)):
+        if not nameable(item):
+            raise ValueError(f"{item!r} cannot be a ticket field: use at most {MAX_NAME} characters, and no @ at the beginning")
+    return frozenset(one_form(item) for item in items)
 
 
 def addresses(value: str) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from stream.observe.pages.ticket_links import ticket_url
 from stream.runtime import setting_values as read
+from stream.sla.events import TICKET_FIELDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -20,6 +21,7 @@ PREFIX: Final = "BREACHWATCH_"
 CONFIG_FILE: Final = "breachwatch.toml"
 TABLES: Final = ("gateway", "pull", "notify", "writeback")
 """Tables of the file with the settings of other commands: ``stream.runtime.table_settings``."""
+_YES_NO: Final = ("yes", "no")
 
 
 class ClockMode(StrEnum):
@@ -55,10 +57,14 @@ class Entry:
     default: str | None
     """As text; ``None`` for a required setting."""
     help: str
+    choices: tuple[str, ...] = ()
+    """All values that it may have, for completion in shells; empty if they cannot be listed."""
 
 
-def _setting(reader: Callable[[str], Any], default: str | None, text: str, *, secret: bool = False) -> Any:
-    entry = {"entry": Entry(reader, default, text)}
+def _setting(
+    reader: Callable[[str], Any], default: str | None, text: str, choices: tuple[str, ...] = (), *, secret: bool = False
+) -> Any:
+    entry = {"entry": Entry(reader, default, text, choices)}
     if default is None:
         return field(metadata=entry, repr=not secret)
     return field(default=reader(default), metadata=entry, repr=not secret)
@@ -87,7 +93,10 @@ class Settings:
         read.whole(1, 4096), "4", "Number of partitions of every topic, which must not change after the topics are created."
     )
     clock: ClockMode = _setting(  # noqa: RUF009  it makes a dataclass field
-        read.one_of(ClockMode), "wall", "Clock for deadlines: 'wall', or 'event' for recorded feeds, whose events set the time."
+        read.one_of(ClockMode),
+        "wall",
+        "Clock for deadlines: 'wall', or 'event' for recorded feeds, whose events set the time.",
+        tuple(ClockMode),
     )
     grace: int = _setting(
         read.span("0s", "1m"),
@@ -100,6 +109,13 @@ class Settings:
     history: int = _setting(
         read.whole(2, 10_000), "200", "Number of events kept for each ticket, so that a late event can be put in its place."
     )
+    keep_fields: frozenset[str] | None = _setting(
+        read.kept_fields,
+        ",".join(TICKET_FIELDS[2:]),
+        "Ticket fields, separated by commas, that are kept and shown although no policy reads them. status, priority and the "
+        "fields that policies read are always kept; all others are dropped. '*' keeps all. The same for all workers.",
+    )
+    """``None`` is all."""
     late_after: int = _setting(
         read.span("0s", "1d"),
         "1m",
@@ -124,8 +140,21 @@ class Settings:
         "'never' keeps tickets for ever; 'auto' is 30d, or 'never' if clock is 'event', as in `breachwatch replay`.",
     )
     """``None`` is for ever."""
+    deleted_retention: int | None = _setting(
+        read.retention,
+        "auto",
+        "How long a deleted ticket is kept, in which it can be restored; then it is erased. At most 'retention'. 'auto' is 7d, "
+        "or 'never' if clock is 'event'.",
+    )
+    """``None``: as long as any ticket that has ended."""
+    rejected_retention: int = _setting(
+        read.span("1h", "3650d"),
+        "7d",
+        "How long rejected records and payloads of feeds are kept, which may have text that people wrote: `topics create` sets "
+        "it, `topics check` and the workers check it.",
+    )
     routine: bool = _setting(
-        read.yes_no, "yes", "Whether to publish routine effects too (started, paused, resumed, retargeted, measured)."
+        read.yes_no, "yes", "Whether to publish routine effects too (started, paused, resumed, retargeted, measured).", _YES_NO
     )
     metrics_address: str = _setting(read.text, "127.0.0.1", "Address on which a worker serves its pages and /metrics.")
     metrics_port: int = _setting(
@@ -159,7 +188,7 @@ class Settings:
         "{source} the part before it, {ticket} all of it.",
     )
     log_format: LogFormat = _setting(  # noqa: RUF009  it makes a dataclass field
-        read.one_of(LogFormat), "text", "Form of the log lines: 'text', or 'json' with one object a line."
+        read.one_of(LogFormat), "text", "Form of the log lines: 'text', or 'json' with one object a line.", tuple(LogFormat)
     )
     session_timeout: int = _setting(
         read.span("6s", "5m"), "8s", "How long a worker may be silent before other workers take over its partitions."
@@ -168,7 +197,7 @@ class Settings:
         read.span("50ms", "1m"), "1s", "How often a worker commits the offsets of processed events."
     )
     batch: int = _setting(read.whole(1, 50_000), "5000", "Maximum number of events that a worker fetches at once.")
-    tls: bool = _setting(read.yes_no, "no", "Whether to encrypt the connections to the brokers.")
+    tls: bool = _setting(read.yes_no, "no", "Whether to encrypt the connections to the brokers.", _YES_NO)
     ssl_cafile: str = _setting(
         read.maybe, "", "PEM file of the certificate authorities that sign the brokers' certificates. Default: the system's."
     )
@@ -178,7 +207,10 @@ class Settings:
         read.verbatim, "", "Password of that key, if it is encrypted. Use the variable or the file, as for token.", secret=True
     )
     sasl_mechanism: str = _setting(
-        read.sasl, "", "Mechanism of the login to the brokers: PLAIN, SCRAM-SHA-256, SCRAM-SHA-512 or OAUTHBEARER."
+        read.sasl,
+        "",
+        "Mechanism of the login to the brokers: PLAIN, SCRAM-SHA-256, SCRAM-SHA-512 or OAUTHBEARER.",
+        read.MECHANISMS,
     )
     sasl_username: str = _setting(read.maybe, "", "User name of the login. Not for OAUTHBEARER.")
     sasl_password: str = _setting(
@@ -208,9 +240,12 @@ class Settings:
     )
 
     def __post_init__(self) -> None:
+        recorded = self.clock is ClockMode.EVENT
+        if self.deleted_retention == read.AUTO:
+            object.__setattr__(self, "deleted_retention", None if recorded else read.micros("7d"))
         if self.retention == read.AUTO:
             # A recorded feed covers months, and its effects must equal those of `breachwatch replay`, which keeps all tickets.
-            object.__setattr__(self, "retention", None if self.clock is ClockMode.EVENT else read.micros("30d"))
+            object.__setattr__(self, "retention", None if recorded else read.micros("30d"))
 
 
 ENTRIES: Final[Mapping[str, Entry]] = {f.name: f.metadata["entry"] for f in fields(Settings)}

@@ -13,7 +13,7 @@ from stream.runtime.setting_conflicts import conflicts
 from stream.runtime.settings import CONFIG_FILE, ENTRIES, FILE, PREFIX, SECRETS, TABLES, Settings, SettingsError, flag, variable
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
 _ALIKE: Final = 0.85
 """How alike two names of variables are, from 0 to 1, before one is taken for a misspelling of the other."""
@@ -126,7 +126,7 @@ def _from_file(file: Path | None, problems: list[str]) -> dict[str, str]:
         if name in TABLES and isinstance(value, dict):
             continue
         if name not in ENTRIES:
-            problems.append(f"{name} in {file}: unknown setting; {_meant(name)}")
+            problems.append(f"{name} in {file}: unknown setting; {meant(name, ENTRIES)}")
         elif (text := as_text(value)) is None:
             problems.append(f"{name} in {file}: must be a text, a number, true, false, or a list of texts")
         else:
@@ -145,6 +145,7 @@ def as_text(value: object) -> str | None:
     return None
 
 
-def _meant(name: str) -> str:
-    near = get_close_matches(name, ENTRIES, 1)
-    return f"did you mean {near[0]}?" if near else f"known settings: {', '.join(ENTRIES)}"
+def meant(name: str, known: Collection[str]) -> str:
+    """Which setting an unknown one may be, or which there are."""
+    near = get_close_matches(name, known, 1)
+    return f"did you mean {near[0]}?" if near else f"known settings: {', '.join(known)}"

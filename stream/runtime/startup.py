@@ -1,4 +1,4 @@
-"""What each process that serves does first: it waits until Kafka answers, and does not start where waiting does not help."""
+"""The first step of each process that serves: wait until Kafka answers, or refuse to start where waiting does not help."""
 
 from __future__ import annotations
 

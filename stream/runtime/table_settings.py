@@ -12,7 +12,7 @@ from dataclasses import field, fields
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from stream.runtime.settings import CONFIG_FILE, PREFIX, Entry, flag
-from stream.runtime.settings_sources import as_text
+from stream.runtime.settings_sources import as_text, meant
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -72,7 +72,7 @@ def values_of(kind: type[Any], table: str, sources: Sources, given: Mapping[str,
     for name, value in given.items():
         where = f"{table}.{name} in {sources.file}"
         if name not in known:
-            problems.append(f"{where}: unknown setting; known settings: {', '.join(known)}")
+            problems.append(f"{where}: unknown setting; {meant(name, known)}")
         elif (text := as_text(value)) is None:
             problems.append(f"{where}: must be a text, a number, true, false, or a list of texts")
         else:

@@ -57,9 +57,11 @@ def run(settings: Settings) -> NoReturn:
         history=settings.history,
         lateness=Lateness(settings.late_after, settings.settling),
         routine=settings.routine,
+        keep=settings.keep_fields,
     )
     sys.setswitchinterval(THREAD_SECONDS)
-    metrics = Metrics(engine.policies, now=None if settings.clock is ClockMode.EVENT else lambda: time.time_ns() // 1_000)
+    now = None if settings.clock is ClockMode.EVENT else lambda: time.time_ns() // 1_000
+    metrics = Metrics(engine.policies, now=now, app_id=f"{settings.topic_prefix}{settings.app_id}")
     app = wire(settings, metrics, engine)
     follow(app, DeploymentFollower(policy_log, read, engine, files))
     watch_topics(app)

@@ -125,6 +125,7 @@ def _substance(effect: Effect) -> tuple[object, ...]:
         effect.owner,
         effect.escalation_kind,
         effect.commitment,
+        effect.page,
     )
 
 

@@ -243,6 +243,8 @@ class Effect(msgspec.Struct, frozen=True, gc=False):
     calendar: str
     timezone: str
     """The zone in which the customer reads ``due_at``."""
+    page: bool
+    """A breach of which the policy states that a single one pages, or the retraction of one."""
     late: bool
     """True when a late event or a rejudging deployment revealed it: a correction of the record, not news to page for."""
     deployment: int | None

@@ -20,11 +20,13 @@ from mypy_extensions import mypyc_attr
 
 from stream.sla.correction import Correction, difference, named, revealed
 from stream.sla.effects import TIMER, Reason, deployment_cause
+from stream.sla.erasure import ERASED, deletion, erased, is_erased, without_fields
 from stream.sla.event_order import follows
-from stream.sla.policy.timeline import SINCE_EVER, Deployments
+from stream.sla.events import ERASURE
+from stream.sla.policy.timeline import NEVER, SINCE_EVER, Deployments
 from stream.sla.refold import extent, refold, replay
 from stream.sla.settling import DEFAULT, Lateness, make_room, settle
-from stream.sla.ticket.bounds import MOST_HISTORY, MOST_TEXT, bounded_event, bounded_name
+from stream.sla.ticket.bounds import ALWAYS_KEPT, MOST_HISTORY, MOST_TEXT, NAMED, bounded_event, bounded_name, kept_event
 from stream.sla.ticket.history import packed
 from stream.sla.ticket.state import State, open_commitments
 from stream.sla.transition.evolve import Transition, judged_up_to, new_ticket, position
@@ -60,6 +62,8 @@ class Outcome(StrEnum):
     """Another event has its source, id and seq, and does not state all that it states: refused."""
     TOO_LATE = "too_late"
     """Older than the history that is kept: refused."""
+    ERASED = "erased"
+    """Its ticket is erased: ignored."""
     WOKEN = "woken"
 
 
@@ -92,9 +96,9 @@ class Step:
 
 
 class Engine:
-    """The policies in force, how much history a ticket keeps, and what is late. Holds no ticket; every call is pure."""
+    """The policies in force, how much of a ticket is kept, and what is late. Holds no ticket; every call is pure."""
 
-    __slots__ = ("_history", "_late_after", "_lateness", "_routine", "deployments", "stale")
+    __slots__ = ("_history", "_keep", "_late_after", "_lateness", "_routine", "deployments", "stale")
 
     def __init__(
         self,
@@ -103,9 +107,11 @@ class Engine:
         history: int = 200,
         lateness: Lateness = DEFAULT,
         routine: bool = True,
+        keep: frozenset[str] | None = NAMED,
     ) -> None:
         """``policies``: one set, which holds since ever, or the log of deployments. ``routine``: whether ``apply`` makes the
-        routine effects of events in order; corrections always have them."""
+        routine effects of events in order; corrections always have them. ``keep``: fields that are kept whatever policies
+        read; ``None``: all are."""
         if history < 2:
             raise ValueError(f"a ticket's history holds at least 2 events, not {history}")
         self.deployments = policies if isinstance(policies, Deployments) else Deployments.fixed(policies)
@@ -113,6 +119,7 @@ class Engine:
         self.stale: Stale = ()
         """The feeds on whose silence nothing may rest; may be replaced between two calls."""
         self._history = history
+        self._keep = None if keep is None else keep | ALWAYS_KEPT
         self._lateness = lateness
         self._late_after = lateness.late_after  # asked at every event
         self._routine = routine
@@ -126,7 +133,7 @@ class Engine:
         return self._with(self.deployments.until(number))
 
     def _with(self, deployments: Deployments) -> Engine:
-        engine = Engine(deployments, history=self._history, lateness=self._lateness, routine=self._routine)
+        engine = Engine(deployments, history=self._history, lateness=self._lateness, routine=self._routine, keep=self._keep)
         engine.stale = self.stale
         return engine
 
@@ -135,6 +142,15 @@ class Engine:
         """The newest set."""
         return self.deployments.timeline.last.policies
 
+    def kept(self, event: Event) -> Event:
+        """The event with those of its fields that are kept."""
+        keep = self._keep
+        if keep is not None:
+            for name in event.fields:
+                if name not in keep:
+                    return kept_event(event, keep, self.deployments.timeline.kept(event.at))
+        return event
+
     def apply(self, state: State | None, ticket: str, event: Event, now: int, arrived: int = 0) -> Step:
         """Transition one event into a ticket; ``None`` for a ticket without any event before.
 
@@ -142,9 +158,15 @@ class Engine:
         ``arrived``: when the event reached Kafka; 0: when it happened. Only whether effects are late depends on it, and
         when they are published.
         """
+        if event.type == ERASURE:
+            return self._erase(state, ticket, event, now)
+        if event.fields:
+            event = self.kept(event)
         timeline = self.deployments.timeline
         if state is None:
             state = State(new_ticket(ticket, timeline))
+        elif state.head.ended_by == ERASED:
+            return Step(state, (), Outcome.ERASED)
         elif (repetition := self._repetition(state, event)) is not None:
             return Step(state, (), repetition)
         head, at = state.head, event.at
@@ -195,6 +217,40 @@ class Engine:
         step = Step(after, tuple(effects), Outcome.WOKEN)
         return step if first is None else _after(first, step)
 
+    def _erase(self, state: State | None, ticket: str, event: Event, now: int) -> Step:
+        """As ``stream.sla.erasure`` has it."""
+        timeline = self.deployments.timeline
+        if state is None:
+            return Step(erased(new_ticket(ticket, timeline), event.at, event), (), _APPLIED)
+        if is_erased(state.head):
+            return Step(state, (), Outcome.DUPLICATE)
+        first: Step | None = None
+        given = state
+        if state.settling is not None:
+            first = self._settle(state, state.settling, now)
+        elif not self._agrees(state.head):
+            first = self._rejudge(state, now)
+        effects: list[Effect] = []
+        if first is not None:
+            state = first.state
+            effects += first.effects
+        revisions = state.revisions
+        if given.unconfirmed:
+            found, _, revisions = confirmed(self._true(state, now), given.unconfirmed, NEVER, revisions, event.id)
+            effects += found
+        at = max(event.at, extent(state.head).until)
+        head = state.head
+        if not head.ended_by:
+            transition = Transition(timeline, head.copy(), now, state.past)
+            transition.emitter.routine = self._routine
+            transition.event(deletion(event, at))
+            effects += named(self._effects(transition, state, state, at), revisions)
+            head = transition.ticket
+        step = Step(erased(head, at, event), without_fields(effects), _APPLIED)
+        if first is not None:
+            step.cut, step.unbuilt, step.settled = first.cut, first.unbuilt, first.settled
+        return step
+
     def _true(self, state: State, now: int) -> list[Effect]:
         """All that is true of a ticket since its base."""
         timeline = self.deployments.timeline_of(state.head.deployment)
@@ -221,6 +277,8 @@ class Engine:
 
         That goes for deadlines and for deployments. A deployment that changes nothing about the ticket leaves its state alone.
         """
+        if is_erased(state.head):
+            return Step(state, (), Outcome.WOKEN)
         step = self._wake(state, now)
         return self._marked(state, step, now) if self.stale or state.unconfirmed else step
 

@@ -12,6 +12,7 @@ from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from stream.sla.effects import feed_cause
+from stream.sla.events import ERASURE
 from stream.sla.feed_health import LIMIT, Feeds
 
 if TYPE_CHECKING:
@@ -53,7 +54,8 @@ class Playback:
     def event(self, ticket: str, event: Event) -> Iterator[Effect]:
         """Take one event; what it makes true, and then what the passing of time to it makes true, comes out in that order."""
         yield from self.apply(ticket, event).effects
-        yield from self.tick(event.at)
+        if event.type != ERASURE:
+            yield from self.tick(event.at)
 
     def tick(self, at: int, source: str = "", state: FeedState | None = None) -> Iterator[Effect]:
         """The feed is complete up to ``at``: let time pass to it. An earlier instant than the watermark lets no time pass.

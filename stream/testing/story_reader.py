@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -37,7 +38,7 @@ def read_stories(file: Path) -> list[dict[str, Any]]:
     """The stories of a YAML file, as ``read_story`` takes them. Raises StoryError and OSError."""
     try:
         # Everything is text, so that ``yes`` and ``2026-11-16`` remain what they look like.
-        stories = yaml.load(file.read_text("utf-8"), Loader=yaml.BaseLoader)  # noqa: S506  text only
+        stories = yaml.load(sys.stdin.read() if str(file) == "-" else file.read_text("utf-8"), Loader=yaml.BaseLoader)  # noqa: S506  text only
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise StoryError(f"it is not YAML: {error}") from error
     if not isinstance(stories, list) or not all(isinstance(story, dict) for story in stories):

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import codecs
 import gzip
+import os
+import stat
 import sys
 import zlib
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, BinaryIO, Final
+from contextlib import ExitStack, contextmanager
+from io import BufferedReader
+from typing import IO, TYPE_CHECKING, Final, cast
 
 import msgspec
 
@@ -16,6 +19,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 GZIP_MAGIC: Final = b"\x1f\x8b"
+MAX_LINE: Final = 4_194_304
+"""The most bytes of a line, more than any event may have. Of a longer one, such as a file without line ends, the rest is left
+out, so that it does not fill the memory."""
 
 
 class _Keyed(msgspec.Struct):
@@ -37,21 +43,45 @@ class LinesError(ValueError):
     """The file is damaged. The text names the file and the problem."""
 
 
+class Lines:
+    """The number (from 1) and content of every line that is not blank. It can be iterated over once."""
+
+    def __init__(self, content: IO[bytes], file: IO[bytes]) -> None:
+        """``content``: what is read; ``file``: where it comes from, which is compressed if they are not the same."""
+        self._lines: Final = _lines(content)
+        self._file: Final = file
+        status = None if file is sys.stdin.buffer else os.fstat(file.fileno())
+        self._size: Final = status.st_size if status is not None and stat.S_ISREG(status.st_mode) else 0
+
+    def __iter__(self) -> Iterator[tuple[int, bytes]]:
+        return self._lines
+
+    @property
+    def share(self) -> float | None:
+        """How much of the file has been read, from 0 to 1; ``None`` if its size is not known."""
+        return self._file.tell() / self._size if self._size else None
+
+
 @contextmanager
-def open_lines(path: Path) -> Iterator[Iterator[tuple[int, bytes]]]:
-    """Yield the number (from 1) and content of every line that is not blank. ``-`` is standard input.
+def open_lines(path: Path) -> Iterator[Lines]:
+    """Open a file of lines. ``-`` is standard input.
 
     Raises OSError, and ``LinesError``, also while the lines are read.
     """
     try:
-        with _open(path) as file:
-            yield _lines(file)
+        with _open(path) as (content, file):
+            yield Lines(content, file)
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise LinesError(f"{path}: the file is damaged or cut short: {error}") from error
 
 
-def _lines(file: BinaryIO) -> Iterator[tuple[int, bytes]]:
-    for number, line in enumerate(file, start=1):
+def _lines(file: IO[bytes]) -> Iterator[tuple[int, bytes]]:
+    read, number = file.readline, 0
+    while line := read(MAX_LINE):
+        number += 1
+        if len(line) == MAX_LINE and not line.endswith(b"\n"):
+            while (rest := read(MAX_LINE)) and not rest.endswith(b"\n"):
+                pass
         if number == 1:
             line = line.removeprefix(codecs.BOM_UTF8)  # editors of Windows begin a file with it
         if line.strip():
@@ -59,14 +89,10 @@ def _lines(file: BinaryIO) -> Iterator[tuple[int, bytes]]:
 
 
 @contextmanager
-def _open(path: Path) -> Iterator[BinaryIO]:
-    if str(path) == "-":
-        yield sys.stdin.buffer
-        return
-    with path.open("rb") as file:
-        zipped = file.peek(2)[:2] == GZIP_MAGIC
-        if zipped:
-            with gzip.open(file) as unzipped:
-                yield unzipped  # type: ignore[misc]  # a GzipFile reads like any binary file
-        else:
-            yield file
+def _open(path: Path) -> Iterator[tuple[IO[bytes], IO[bytes]]]:
+    """The content, and the file that it comes from."""
+    with ExitStack() as stack:
+        file = sys.stdin.buffer if str(path) == "-" else stack.enter_context(path.open("rb"))
+        zipped = isinstance(file, BufferedReader) and file.peek(2)[:2] == GZIP_MAGIC
+        content = stack.enter_context(gzip.open(file)) if zipped else file
+        yield cast("IO[bytes]", content), file

@@ -86,6 +86,13 @@ class WireEffect(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, 
     ] = None
     calendar: Annotated[str, Meta(description="The calendar that counts business time.")] = ""
     timezone: Annotated[str, Meta(description="The IANA time zone in which to show due_at to the customer.")] = ""
+    page: Annotated[
+        bool,
+        Meta(
+            description="commitment.breached: true if the policy states that a single breach of this commitment pages. Page "
+            "only if the effect is neither late nor provisional. Absent: false."
+        ),
+    ] = False
     late: Annotated[
         bool,
         Meta(

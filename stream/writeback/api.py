@@ -1,4 +1,4 @@
-"""What a helpdesk's API does for write-back, and how it may fail."""
+"""The interface to a helpdesk's API for write-back, and its errors."""
 
 from __future__ import annotations
 

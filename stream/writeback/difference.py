@@ -1,4 +1,4 @@
-"""What a ticket is to be given: what its rules want, less what it was given last. Pure."""
+"""The values to write to a ticket: those of its rules, less those that were written last. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How fast a desk may be asked, and when it is asked again after it has failed. Pure: time is an argument, in seconds."""
+"""The pace of requests to a desk, and the pause after a failure. Pure: time is an argument, in seconds."""
 
 from __future__ import annotations
 

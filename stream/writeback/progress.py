@@ -1,4 +1,4 @@
-"""How far the outputs are written back: the offsets that may be committed. Pure."""
+"""The offsets up to which the outputs are written back, and which may be committed. Pure."""
 
 from __future__ import annotations
 

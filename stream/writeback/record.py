@@ -1,4 +1,4 @@
-"""What the effects of one ticket state, taken together: the facts that stand, by commitment and ladder. Pure.
+"""The facts about one ticket that stand by its effects, by commitment and ladder. Pure.
 
 A retraction takes a fact out again, so the record is the same whether the fact was never there. An effect that is taken twice
 changes nothing: ``offsets`` has how far each partition of the outputs was taken.

@@ -9,6 +9,7 @@ from aiohttp import web
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
 if TYPE_CHECKING:
+    from stream.runtime.listen_address import Address
     from stream.writeback.metrics import WritebackMetrics
     from stream.writeback.service import Service
 
@@ -28,12 +29,11 @@ class Server:
         app.router.add_get("/readyz", self._ready)
         self._runner: Final = web.AppRunner(app, access_log=None)
 
-    async def start(self, address: str) -> int:
-        """Listen on ``host:port``, where port 0 is a free one; the port. Raises OSError."""
-        host, _, port = address.rpartition(":")
+    async def start(self, address: Address) -> Address:
+        """Listen there, and return the address with the port that was taken. Raises OSError."""
         await self._runner.setup()
-        await web.TCPSite(self._runner, host.strip("[]"), int(port)).start()
-        return int(self._runner.addresses[0][1])
+        await web.TCPSite(self._runner, address.host, address.port).start()
+        return address._replace(port=self._runner.addresses[0][1])
 
     async def stop(self) -> None:
         await self._runner.cleanup()

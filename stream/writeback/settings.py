@@ -6,17 +6,11 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from stream.runtime import setting_values as read
+from stream.runtime.listen_address import Address, address
 from stream.runtime.settings import SettingsError
 from stream.runtime.table_settings import Sources, setting, table_of, values_of
 
 TABLE: Final = "writeback"
-
-
-def _listening(text: str) -> str:
-    host, colon, port = text.strip().rpartition(":")
-    if not (colon and host and port.isdecimal() and int(port) < 65_536):
-        raise ValueError(f"{text!r} is not an address to listen on: use host:port, such as 127.0.0.1:9305")
-    return text.strip()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +31,9 @@ class WritebackSettings:
         "30d",
         "How long the record of a ticket on which nothing is open is kept after its newest effect.",
     )
-    listen: str = setting(_listening, "127.0.0.1:9305", "Address of the metrics and the health checks, host:port.")
+    listen: Address = setting(  # noqa: RUF009  it makes a dataclass field
+        address("127.0.0.1:9305"), "127.0.0.1:9305", "Address of the metrics and the health checks. Port 0 is any free one."
+    )
 
 
 def load(sources: Sources) -> WritebackSettings:

@@ -1,4 +1,4 @@
-"""What each helpdesk can be given: its ids, its logins, and the fields that may be written. Pure."""
+"""The properties of each helpdesk: its ids, its logins, and the fields that may be written. Pure."""
 
 from __future__ import annotations
 

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
+from zipfile import ZipFile
 
 from stream import __version__
 
@@ -32,7 +33,8 @@ def installed(folder: Path, version: str, changes: Mapping[str, tuple[str, str]]
         (source / name).write_text(text.replace(old, new), "utf-8")
     target = folder / version
     build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", "dist"]
-    install = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index", "--no-compile", "--target"]
     subprocess.run(build, cwd=source, check=True, capture_output=True)
-    subprocess.run([*install, str(target), *map(str, (source / "dist").glob("*.whl"))], check=True, capture_output=True)
+    (wheel,) = (source / "dist").glob("*.whl")
+    with ZipFile(wheel) as archive:  # as an installer does with a wheel of pure Python
+        archive.extractall(target)
     return target

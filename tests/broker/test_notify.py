@@ -78,7 +78,7 @@ class Notify:
     def __init__(self, broker: str, topics: Topics, folder: Path, failpoint: str = "") -> None:
         self.log = folder / f"notify-{len(list(folder.glob('notify-*.log')))}.log"
         command = [sys.executable, "-m", "stream", "notify", "run", "--broker", broker, "--topic-prefix", topics.prefix]
-        command += ["--rules", str(folder / "notify.yaml"), "--port", "0"]
+        command += ["--rules", str(folder / "notify.yaml"), "--listen", "127.0.0.1:0"]
         environment = {name: value for name, value in os.environ.items() if not name.startswith("BREACHWATCH_")}
         environment |= {"HOOK_SECRET": SECRET, "BREACHWATCH_FAILPOINT": failpoint}
         with self.log.open("wb") as log:

@@ -73,7 +73,7 @@ def test_ticks_come_between_events_that_lie_apart_and_those_of_the_file_go_to_ev
     )
 
     result = _publish(broker, topics, file, "--tick-every", "1h", "--no-tick")
-    assert "2 events and 1 ticks" in result.output
+    assert "2 events and 1 tick in" in result.output
     result = _publish(broker, topics, file, "--tick-every", "1m", "--no-tick")
     assert "2 events and 60 ticks" in result.output
 
@@ -126,4 +126,4 @@ def test_a_file_is_not_hidden_by_the_name_of_the_feed(
     _file(tmp_path, _created("desk/1", START)).rename(tmp_path / "demo")
     monkeypatch.chdir(tmp_path)
 
-    assert "published 1 events" in _publish(broker, topics, Path("demo")).output
+    assert "published 1 event and" in _publish(broker, topics, Path("demo")).output

@@ -78,7 +78,7 @@ def test_watch_shows_what_is_committed_and_passes_and_ends_with_a_summary(broker
     assert sorted(json.loads(line)["ticket"] for line in everything.stdout.splitlines()) == ["desk/1", "desk/2"]
     assert "not an effect that this breachwatch can read" in everything.stderr
     assert [line.split()[4:6] for line in filtered.stdout.splitlines()] == [["raised", "desk/2"]]
-    assert "1 effects (1 escalation.raised); 1 others passed no filter; 1 records were not readable" in filtered.stderr
+    assert "1 effect (1 escalation.raised); 1 other passed no filter; 1 record could not be read" in filtered.stderr
     assert later.stdout == ""
 
 

@@ -189,7 +189,9 @@ def _fold(deployments: Deployments, ticket: str, events: list[Event], until: int
 def expected(effect: Effect) -> Expected:
     """An effect in the words of the oracle."""
     about, kind = effect.ladder or effect.commitment, str(effect.escalation_kind or "")
-    return Expected(about, effect.kind, effect.level, effect.cycle, effect.at, effect.due_at, kind, effect.assign_to)
+    return Expected(
+        about, effect.kind, effect.level, effect.cycle, effect.at, effect.due_at, kind, effect.assign_to, effect.page
+    )
 
 
 def detail(effect: Effect) -> Detail:

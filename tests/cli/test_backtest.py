@@ -23,6 +23,7 @@ from stream.sla.playback import Playback
 from stream.wire.decode import Tick, decode, read
 from stream.wire.effect import encode_effect, encode_event, encode_tick
 from stream.wire.incoming import Incoming
+from stream.wire.instants import format_instant
 from stream.wire.lines import key_of
 
 if TYPE_CHECKING:
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
 
 MINUTE = 60_000_000
 START = 1_763_000_000_000_000
+DUE = START + 24_400_000_000
+"""The first answer to a ticket of the policy `starter` with priority p1."""
 FIELDS = {"contract": "priority-support", "sender": "registered"}
 
 
@@ -179,13 +182,31 @@ def test_a_history_of_one_event_is_an_error(tmp_path: Path) -> None:
     assert "'--history': 1 is not in the range" in replay_of(tmp_path / "feed.jsonl", "--history", 1).stderr
 
 
+@pytest.mark.parametrize(("limit", "provisional"), [("1m", True), ("1h", False)])
+def test_the_limit_of_a_feeds_lag_is_that_of_the_workers(limit: str, provisional: bool, tmp_path: Path) -> None:
+    lines = [
+        encode_event("desk/1", Event(at=START, id="1", type="ticket.created", source="desk", fields={"priority": "p1"})),
+        *(
+            json.dumps({"type": "feed.tick", "source": source, "at": format_instant(at), "state": "complete"}).encode()
+            for source, at in (("desk", DUE - 1_800_000_000), ("other", DUE + 600_000_000))
+        ),
+    ]
+    (tmp_path / "feed.jsonl").write_bytes(b"\n".join(lines))
+
+    done = replay_of(tmp_path / "feed.jsonl", "--feed-lag-limit", limit)
+
+    breaches = [effect for effect in map(json.loads, done.stdout.splitlines()) if effect["type"] == "commitment.breached"]
+    assert breaches
+    assert [effect.get("provisional", False) for effect in breaches] == [provisional] * len(breaches)
+
+
 def test_a_byte_order_mark_is_not_part_of_the_first_line(tmp_path: Path) -> None:
     event = Event(at=START, id="1", type="ticket.created", source="desk", fields={"priority": "p1"})
     (tmp_path / "feed.jsonl").write_bytes(codecs.BOM_UTF8 + encode_event("desk/1", event) + b"\r\n")
 
     done = replay_of(tmp_path / "feed.jsonl")
 
-    assert "1 tickets, 0 without a commitment; events: 1 applied; refused: none" in done.stderr
+    assert "1 ticket, 0 without a commitment; events: 1 applied; refused: none" in done.stderr
 
 
 def outcomes(lines: Sequence[bytes], until: int) -> Outcomes:

@@ -10,7 +10,7 @@ from stream.language.policies import shipped
 
 GOOD = """\
 policies:
-  - {policy: p, version: 1, applies_to: always, calendar: 24x7, commitments: [{metric: first_response, target: 1h}]}
+  - {policy: p, version: 1, applies_to: always, calendar: 24x7, commitments: [{metric: resolution, objective: 0.9, target: 1h}]}
 """
 UNUSED = "calendars: {spare: {timezone: UTC, week: 24x7}}\n"
 BAD = GOOD.replace("1h", "1x").replace("version: 1", "version: 0")
@@ -83,3 +83,40 @@ def test_a_missing_file_is_a_problem_like_any_other(run: Callable[..., Result]) 
 
 def test_files_are_required(run: Callable[..., Result]) -> None:
     assert run().exit_code == 2
+
+
+BY_REGION = GOOD.replace("always", "{regoin: eu}")
+EVENT = {
+    "type": "ticket.created",
+    "id": "1",
+    "source": "desk",
+    "ticket": "desk/1",
+    "at": "2026-03-02T10:00:00Z",
+    "fields": {"region": "eu", "status": "open"},
+}
+
+
+def test_fields_that_a_sample_of_events_does_not_have_are_warned_of(run: Callable[..., Result], tmp_path: Path) -> None:
+    (tmp_path / "events.jsonl").write_text(json.dumps(EVENT) + "\n{}\n")
+
+    result = run("--strict", "--sample", "events.jsonl", p=BY_REGION)
+    assert result.exit_code == 1
+    assert "p.yaml:2: policies[0].applies_to: warning: events.jsonl has no ticket field `regoin`, did you mean `region`?" in (
+        result.output.splitlines()
+    )
+    assert run("--strict", "--sample", "events.jsonl", p=BY_REGION.replace("regoin", "region")).exit_code == 0
+
+
+def test_a_sample_without_an_event_is_refused(run: Callable[..., Result], tmp_path: Path) -> None:
+    (tmp_path / "events.jsonl").write_text("{}\n")
+
+    result = run("--sample", "events.jsonl", good=GOOD)
+    assert (result.exit_code, "has no valid ticket event" in result.output) == (1, True)
+
+
+def test_fields_that_a_feed_mapping_does_not_state_are_warned_of(run: Callable[..., Result]) -> None:
+    result = run("--feed", "zendesk", p=BY_REGION)
+
+    assert "the mapping zendesk has no ticket field `regoin`; it has assignee, category, channel" in result.output
+    unknown = run("--feed", "zendeks", p=BY_REGION)
+    assert (unknown.exit_code, "zendesk" in unknown.output) == (1, True)

@@ -143,7 +143,7 @@ def test_json_has_the_facts_the_days_and_the_problems(run: Run) -> None:
 
 
 def test_the_guide_shows_what_the_command_prints(run: Run) -> None:
-    old, new = re.findall(r"```yaml policy\n(.*?)```", GUIDE, re.DOTALL)
+    old, new = re.findall(r"```yaml policy[^\n]*\n(.*?)```", GUIDE, re.DOTALL)
     shown = re.search(r"\$ breachwatch (diff .*?)\n(.*?)```", GUIDE, re.DOTALL)
     assert shown is not None
     result = run(*shlex.split(shown[1])[1:], before=old, after=new)

@@ -15,7 +15,7 @@ README = (ROOT / "README.md").read_text("utf-8")
 
 
 def block(kind: str, number: int = 0) -> str:
-    blocks: list[str] = re.findall(rf"```{kind}\n(.*?)```", README, re.DOTALL)
+    blocks: list[str] = re.findall(rf"```{kind}[^\n]*\n(.*?)```", README, re.DOTALL)
     return blocks[number]
 
 

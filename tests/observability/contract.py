@@ -24,7 +24,9 @@ BY_PROMETHEUS = {
     "ALERTS_FOR_STATE": {"alertname", "severity", "job", "instance", "policy", "commitment", "team"},
     "ALERTS": {"alertname", "alertstate", "severity", "job", "instance", "policy", "commitment", "team"},
 }
-SCRAPED = {"job", "instance", "le"}
+INSTALLATION = {"cluster", "job", "installation"}
+"""The labels that name an installation."""
+SCRAPED = INSTALLATION | {"instance", "le"}
 """Labels that Prometheus puts on what it scrapes, and that of the buckets."""
 
 
@@ -67,7 +69,7 @@ def problems(expression: str) -> list[str]:
                 found.append(f"{read.function}() of {read.series}, which is no counter")
             if read.seconds < 60:
                 found.append(f"{read.function}() of {read.series} over less than four scrapes")
-        elif read.series in COUNTERS:
+        elif read.series in COUNTERS and read.function != "last_over_time":
             found.append(f"{read.series} is a counter and shown raw")
     return found + [f"no metric in it has the label {label}" for label in aggregated(expression) - allowed]
 
@@ -79,7 +81,7 @@ def kept(expression: str) -> set[str]:
 
 def _labels(series: str) -> set[str] | None:
     if series in RECORDS:
-        return set(series.partition(":")[0].split("_"))
+        return set(series.partition(":")[0].split("_")) | INSTALLATION
     return METRICS.get(series, BY_PROMETHEUS.get(series))
 
 

@@ -12,7 +12,8 @@ if TYPE_CHECKING:
 GRAFANA = {
     "$__rate_interval": "5m",
     "$__range": "1h",
-    **dict.fromkeys(("$policy", "$team", "$priority", "$commitment", "$job", "$instance"), "x"),
+    "$__interval": "1m",
+    **dict.fromkeys(("$policy", "$team", "$priority", "$commitment", "$job", "$instance", "$installation"), "x"),
 }
 """What Grafana puts in for the variables of our dashboards."""
 
@@ -37,6 +38,20 @@ def reads(expression: str) -> list[Read]:
 def aggregated(expression: str) -> set[str]:
     """The labels named in ``by (...)``."""
     return set(_modifiers(promql.parse(_plain(expression))))
+
+
+def groupings(expression: str) -> list[set[str]]:
+    """The labels of every ``by (...)`` and ``on (...)``."""
+    return list(_groupings(promql.parse(_plain(expression))))
+
+
+def _groupings(node: Any) -> Iterator[set[str]]:
+    if isinstance(node, promql.AggregateExpr):
+        yield set() if node.modifier is None else set(node.modifier.labels)
+    elif isinstance(node, promql.BinaryExpr) and node.modifier is not None and node.modifier.matching is not None:
+        yield set(node.modifier.matching.labels)
+    for part in _parts(node):
+        yield from _groupings(part)
 
 
 def _plain(expression: str) -> str:

@@ -26,17 +26,17 @@ def lines(rule: Any, *instants: int) -> list[str]:
 
 def test_a_rule_is_evaluated_after_every_rule_that_it_reads() -> None:
     before: set[str] = set()
-    for group in backfill.levels(backfill.rules(FILES, "1h")):
-        recorded = {rule.name for rule in backfill.rules(FILES, "1h") if not rule.alert}
+    for group in backfill.levels(backfill.rules(FILES, "1h", STEP)):
+        recorded = {rule.name for rule in backfill.rules(FILES, "1h", STEP) if not rule.alert}
         for rule in group:
             assert {name for name in recorded if name in rule.expr} <= before
         before |= {rule.name for rule in group}
 
-    assert before == {rule.name for rule in backfill.rules(FILES, "1h")}
+    assert before == {rule.name for rule in backfill.rules(FILES, "1h", STEP)}
 
 
 def test_a_window_that_would_hold_one_sample_is_longer() -> None:
-    exprs = [rule.expr for rule in backfill.rules(FILES, "1h")]
+    exprs = [rule.expr for rule in backfill.rules(FILES, "1h", STEP)]
 
     assert not [expr for expr in exprs if "[5m]" in expr or "[15m]" in expr]
     assert any("[6h]" in expr for expr in exprs)

@@ -138,8 +138,8 @@ def test_notify_has_rules_of_which_every_reference_is_a_variable_of_the_service(
 
     references = {destination.apprise for destination in rules.destinations.values()}
     assert references == {f"env:{name}" for name in SERVICES["notify"]["environment"] if name.endswith("_URL")}
-    assert f"port: {NotifySettings().port}" in (ROOT / "prometheus/prometheus.yml").read_text("utf-8")
-    assert SERVICES["notify"]["expose"] == [str(NotifySettings().port)]
+    assert f"port: {NotifySettings().listen.port}" in (ROOT / "prometheus/prometheus.yml").read_text("utf-8")
+    assert SERVICES["notify"]["expose"] == [str(NotifySettings().listen.port)]
 
 
 @pytest.mark.parametrize("clock", ["wall", "event"])

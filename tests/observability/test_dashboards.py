@@ -25,8 +25,8 @@ SHOWN: list[tuple[str, dict[str, Any]]] = [
     if panel["type"] != "row"
 ]
 PANELS = [pytest.param(panel, id=name) for name, panel in SHOWN]
-UNITS = {"s", "percentunit", "short", "none", "bytes", "string"}
-RANGES = ("[$__rate_interval]", "[$__range]")
+UNITS = {"s", "suffix: h", "percentunit", "short", "none", "bytes", "string"}
+RANGES = ("[$__rate_interval]", "[$__range]", "[$__interval]")
 
 
 @pytest.fixture
@@ -51,8 +51,74 @@ def test_each_dashboard_has_a_uid_and_a_title_of_its_own_and_is_not_edited_in_th
     for name, board in DASHBOARDS.items():
         assert name == f"{board['uid']}.json"
         assert board["editable"] is False
-        assert board["timezone"] == "utc"
+        assert board["timezone"] == "browser"
         assert "sla" in board["tags"]
+
+
+NOT_BY_PRIORITY = "buckets times priorities would be too many series; only the time used has both"
+NOT_BY_TEAM = "buckets times teams would be too many series"
+BY_OBJECTIVE = "an objective is that of a commitment, whatever the priority and team"
+BY_LADDER = "a ladder is of a policy, and its levels have no priority and team: too many series"
+NO_POLICY = "a worker is not of a policy"
+OTHER_JOB = "these programs are jobs of their own"
+NOT_BY_FILTER: dict[str, dict[str, str]] = {
+    "Time used, by priority": {"team": NOT_BY_TEAM},
+    "Share of the target used, 90th percentile": {"priority": NOT_BY_PRIORITY, "team": NOT_BY_TEAM},
+    "Paused share of time": {"priority": NOT_BY_PRIORITY, "team": NOT_BY_TEAM},
+    "Compliance against objective, 30 days": {"priority": BY_OBJECTIVE, "team": BY_OBJECTIVE},
+    "Error budget left, 30 days": {"priority": BY_OBJECTIVE, "team": BY_OBJECTIVE},
+    "Error budget over time": {"priority": BY_OBJECTIVE, "team": BY_OBJECTIVE},
+    "Warnings": {"priority": "thresholds times label sets would be too many series", "team": NOT_BY_TEAM},
+    "Age of open commitments": {"priority": NOT_BY_PRIORITY, "team": NOT_BY_TEAM},
+    "Escalations by level, of all commitments": {"commitment": BY_LADDER, "priority": BY_LADDER, "team": BY_LADDER},
+    "Next deadline in": {"team": "the soonest minute is kept for each commitment"},
+    "Escalations by level": {"team": BY_LADDER},
+    "State of each promise": {"team": BY_OBJECTIVE},
+    "Alerts that fire": {"job": "alerts of a gateway have another job than those of workers"},
+    "Workers": {"policy": NO_POLICY, "team": NO_POLICY},
+    **{
+        title: {"job": OTHER_JOB, "instance": OTHER_JOB}
+        for title in (
+            "Gateway: requests",
+            "Gateway: rejected payloads, unknown addresses",
+            "Gateway: feeds",
+            "Messages sent",
+            "Messages not sent",
+            "Messages waiting",
+            "Written into helpdesks",
+            "Waiting to be written",
+        )
+    },
+}
+"""Panels that a variable of their dashboard does not filter, and why."""
+
+
+@pytest.mark.parametrize("board", DASHBOARDS.values(), ids=lambda board: board["uid"])
+def test_every_filter_filters_every_panel_but_those_with_a_reason(board: dict[str, Any]) -> None:
+    filters = {variable["name"] for variable in board["templating"]["list"] if variable["type"] == "query"}
+    for panel in board["panels"]:
+        if panel["type"] == "row":
+            continue
+        for target in panel["targets"]:
+            used = [{label for label in filters if f"${label}" in value} for value in selectors(target["expr"])]
+            ignored = filters - set.union(*used)
+            assert ignored <= set(NOT_BY_FILTER.get(panel["title"], ())), (panel["title"], ignored)
+
+
+def selectors(expression: str) -> list[str]:
+    """The label matchers of each selector."""
+    found = re.findall(r"\{([^{}]*)\}", expression)
+    return found or [""]
+
+
+def test_the_reasons_are_of_panels_that_there_are() -> None:
+    assert NOT_BY_FILTER.keys() <= {panel["title"] for _, panel in SHOWN}
+
+
+def test_bars_of_whole_numbers_are_not_narrower_than_the_minute_that_is_counted() -> None:
+    for _, panel in SHOWN:
+        for target in panel["targets"]:
+            assert ("[$__interval]" in target["expr"]) == (target.get("interval") == "1m"), panel["title"]
 
 
 def test_a_dashboard_has_one_data_source_and_it_is_a_variable() -> None:
@@ -68,7 +134,7 @@ def test_a_variable_is_read_anew_when_the_time_changes_and_from_a_metric_that_ha
             if variable["type"] == "query":
                 assert variable["refresh"] == 2
                 metric, label = variable["definition"].removeprefix("label_values(").removesuffix(")").split(", ")
-                assert label in METRICS[metric] | {"job", "instance"}
+                assert label in METRICS[metric] | {"job", "instance", "installation"}
 
 
 def test_panels_have_ids_of_their_own_and_do_not_overlap() -> None:
@@ -129,7 +195,7 @@ def measured(expression: str) -> set[str]:
         return {"bytes"}
     if any(name.endswith(("_seconds", "_seconds_sum", "_seconds_total")) for name in series):
         # Seconds a second, and seconds by seconds, are shares.
-        return {"s", "percentunit"}
+        return {"suffix: h"} if "/ 3600" in expression else {"s", "percentunit"}
     return {"short", "percentunit"} if "/" in expression else {"short"}
 
 

@@ -75,7 +75,7 @@ def test_a_mark_of_an_instant_has_one_while_the_run_lasted(prometheus: Any, expr
 
 
 def test_the_breaches_on_the_overview_name_tickets(prometheus: Any) -> None:
-    (target,) = (t for name, t in TARGETS if name == "SLA overview: Breaches A" and t.get("exemplar"))
+    (target,) = (t for name, t in TARGETS if name == "SLA overview: Breaches B" and t.get("exemplar"))
 
     tickets = {one["labels"]["ticket"] for one in board_queries.exemplars(prometheus, target, step=1)}
     assert tickets
@@ -87,3 +87,46 @@ def test_no_rule_of_ours_fails_to_evaluate(prometheus: Any) -> None:
 
     assert rules
     assert {rule["name"]: rule.get("lastError") for rule in rules if rule["health"] != "ok"} == {}
+
+
+class Counted:
+    """What the panels of the overview answer to the question how many commitments were met and breached."""
+
+    def __init__(self, prometheus: Any) -> None:
+        self._prometheus = prometheus
+        # A whole number of steps, so that bars and numbers are asked about the same time: all of the run.
+        prometheus.began = prometheus.ended - 5 * ((prometheus.ended - prometheus.began) // 5 + 1)
+
+    def number(self, panel: str) -> float:
+        (series,) = board_queries.answers(self._prometheus, _target(panel), step=5)
+        return float(series["value"][1])
+
+    def rows(self, panel: str) -> float:
+        return sum(float(series["value"][1]) for series in board_queries.answers(self._prometheus, _target(panel), step=5))
+
+    def bars(self, panel: str) -> float:
+        found = board_queries.answers(self._prometheus, _target(panel), step=5)
+        # The first bar is of the time before the one that is shown.
+        return sum(float(value) for series in found for at, value in series["values"] if at > self._prometheus.began)
+
+
+def _target(panel: str) -> dict[str, Any]:
+    return next(target for name, target in TARGETS if name == f"SLA overview: {panel}")
+
+
+def test_panels_that_are_asked_the_same_give_one_whole_number(prometheus: Any) -> None:
+    counted = Counted(prometheus)
+    raw = prometheus.number('sum(sla_commitments_total{outcome="breached"}) - sum(sla_retractions_total{kind="breach"})')
+
+    breached = counted.number("Met and breached B")
+    assert breached == raw > 0
+    assert counted.bars("Breaches A") == counted.bars("Demand C") == breached
+    assert counted.rows("Compliance by policy, priority and team C") == breached
+    met = counted.number("Met and breached A")
+    assert met == counted.bars("Demand B") == counted.rows("Compliance by policy, priority and team D") > 0
+    assert counted.number("Compliance A") == pytest.approx(met / (met + breached), abs=1e-12)
+    assert (
+        counted.number("Reopenings A")
+        == counted.bars("Reopened and taken back A")
+        == prometheus.number("sum(sla_commitments_reopened_total)")
+    )

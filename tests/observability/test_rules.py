@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.observability.contract import RECORDS, ROOT, kept, problems, rules
+from tests.observability.contract import INSTALLATION, RECORDS, ROOT, kept, problems, rules
+from tests.observability.promql import groupings
 
 PROMETHEUS = ROOT / "prometheus"
 ALERTS = rules("sla-alerts.yml")
@@ -63,9 +64,29 @@ def test_a_rule_queries_only_exported_or_recorded_series(rule: dict[str, Any]) -
     assert problems(rule["expr"]) == []
 
 
+@pytest.mark.parametrize("rule", [*ALERTS, *rules("sla-records.yml")], ids=lambda r: r.get("alert") or r["record"])
+def test_a_rule_keeps_installations_apart(rule: dict[str, Any]) -> None:
+    # `up` has no more than its job and its instance in common with what the program exports.
+    for labels in groupings(rule["expr"]):
+        assert labels >= INSTALLATION or labels == {"cluster", "job", "instance"}, labels
+
+
+def test_no_rule_names_a_job() -> None:
+    assert [rule["expr"] for rule in [*ALERTS, *rules("sla-records.yml")] if 'job="' in rule["expr"]] == []
+
+
+def test_alertmanager_groups_and_inhibits_by_installation() -> None:
+    config = yaml.safe_load((PROMETHEUS / "alertmanager.yml").read_text("utf-8"))
+
+    grouped = [config["route"], *(route for route in config["route"]["routes"] if "group_by" in route)]
+    assert all(set(route["group_by"]) >= INSTALLATION for route in grouped)
+    assert all(set(rule["equal"]) >= INSTALLATION for rule in config["inhibit_rules"])
+
+
 def test_the_name_of_a_recording_rule_has_its_labels() -> None:
+    labels = "instance|job(_reason|_source)?|policy(_ladder_level|_commitment(_stage|_priority_team(_kind)?)?)?"
     for name in RECORDS:
-        assert re.fullmatch(r"(job|job_reason|job_source|policy|policy_commitment):sla_[a-z_]+:[a-z0-9_]+", name), name
+        assert re.fullmatch(rf"({labels}):sla_[a-z_]+:[a-z0-9_]+", name), name
 
 
 @pytest.mark.parametrize("alert", ALERTS, ids=lambda alert: alert["alert"])

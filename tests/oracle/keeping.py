@@ -242,5 +242,5 @@ class Keeping:
         self.tell(resolved, "elapsed" if resolved.offer.commitment.metric.timer else "breached")
 
     def tell(self, resolved: ResolvedCommitment, kind: str, level: str = "") -> None:
-        name = resolved.offer.commitment.name
-        self.story.say(name, f"commitment.{kind}", level, resolved.cycle, resolved.due)
+        name, page = resolved.offer.commitment.name, resolved.offer.page and kind == "breached"
+        self.story.say(name, f"commitment.{kind}", level, resolved.cycle, resolved.due, page=page)

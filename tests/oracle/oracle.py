@@ -55,6 +55,7 @@ Verdicts
     or more. (Used up at the very instant a pause begins is not yet used up.) ``due_at`` is when it first showed that.
     With ``at_deadline: breached`` it is breached at the first instant of that minute, before the events and the sets of that
     minute, and also where it was used up at the very instant a pause or a stop began; so also at the instant ``until``.
+    It pages if ``page`` gives ``yes`` for the fields at that time.
 18. Stopped or restarted before: met; or measured, without a target. Stopped after: met late, once a reopening. Reopened, a
     promise that was met is open again, with what is promised by then, and one met late is breached as before. A timer
     elapses instead, and is cancelled when it stops before; of its restart nothing is said but the new start.

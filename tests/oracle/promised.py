@@ -38,6 +38,7 @@ class Expected(NamedTuple):
     due_at: int | None
     escalation_kind: str = ""
     assign_to: str = ""
+    page: bool = False
 
 
 class Story:
@@ -64,10 +65,19 @@ class Story:
         }
 
     def say(
-        self, name: str, kind: str, level: str, cycle: int, due: int | None, escalation_kind: str = "", assign_to: str = ""
+        self,
+        name: str,
+        kind: str,
+        level: str,
+        cycle: int,
+        due: int | None,
+        escalation_kind: str = "",
+        assign_to: str = "",
+        *,
+        page: bool = False,
     ) -> None:
         at, due_at = self.now * MINUTE, None if due is None else due * MINUTE
-        self.said.add(Expected(name, kind, level, cycle, at, due_at, escalation_kind, assign_to))
+        self.said.add(Expected(name, kind, level, cycle, at, due_at, escalation_kind, assign_to, page))
 
 
 @dataclass
@@ -257,6 +267,7 @@ class Offer:
     target: str
     """A duration's text; ``""``: no target."""
     thresholds: tuple[Threshold, ...]
+    page: bool = False
 
 
 @dataclass(frozen=True)
@@ -311,7 +322,7 @@ def offered(
             target = choose(commitment.target, known)
             thresholds = choose(commitment.warn_at, known) or ()
             text = "" if target is None else target.text
-            offers[commitment.name] = Offer(policy, own, commitment, text, thresholds)
+            offers[commitment.name] = Offer(policy, own, commitment, text, thresholds, choose(commitment.page, known) == "yes")
     for ladder in policy.ladders:
         if ladder.commitment and ladder.commitment not in offers:
             continue

@@ -114,6 +114,7 @@ RARE = [
 GOLD = FieldIn("contract", frozenset({"gold"}))
 OUT_OF_HOURS = FieldIn("@started", frozenset({"out_of_hours"}))
 P1, P2 = (FieldIn("priority", frozenset({name})) for name in ("p1", "p2"))
+PAGES: list[Choice[str]] = [Choice(()), Choice.fixed("yes"), Choice(((P1, "yes"),)), Choice(((P2, "no"), (ALWAYS, "yes")))]
 
 
 class Scene(NamedTuple):
@@ -167,7 +168,16 @@ def scene(seed: int) -> Scene:
     first = Event(at=start, id="e0", type=type_, source="s", seq=-1, actor=actor, fields=fields)
     events = [first, *[_event(random, number, start) for number in range(1, random.randint(3, 16))]]
     events += _bursts(Random(f"bursts of {seed}"), events)
-    return Scene(policies, events, start + DAYS * 24 * HOUR)
+    return Scene(_paging(Random(f"pages of {seed}"), policies), events, start + DAYS * 24 * HOUR)
+
+
+def _paging(random: Random, policies: tuple[Policy, ...]) -> tuple[Policy, ...]:
+    """The policies, in which breaches of some commitments page."""
+
+    def paging(one: Commitment) -> Commitment:
+        return one if one.metric.timer else replace(one, page=random.choice(PAGES))
+
+    return tuple(replace(policy, commitments=tuple(map(paging, policy.commitments))) for policy in policies)
 
 
 def smallest(scene: Scene, fails: Callable[[Scene], bool]) -> Scene:

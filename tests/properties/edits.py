@@ -161,6 +161,12 @@ def _pause_time(random: Random, world: World, _start: int) -> World | None:
     return _of_commitment(random, world, lambda one: replace(one, pause_time=random.choice(list(Clock))))
 
 
+def _page(random: Random, world: World, _start: int) -> World | None:
+    nothing: Choice[str] = Choice(())
+    pages = random.choice([nothing, Choice.fixed("yes"), Choice(((P1, "yes"),)), Choice(((P1, "no"), (ALWAYS, "yes")))])
+    return _of_commitment(random, world, lambda one: replace(one, page=nothing if one.metric.timer else pages))
+
+
 def _cap(random: Random, world: World, _start: int) -> World | None:
     cap = random.choice([None, "30m", "2h", "1bd", "3bd"])
     return _of_commitment(random, world, lambda one: replace(one, extension_cap=None if cap is None else Duration.parse(cap)))
@@ -460,6 +466,7 @@ EDITS: list[Callable[[Random, World, int], World | None]] = [
     _on_change,
     _at_deadline,
     _pause_time,
+    _page,
     _cap,
     _conditions,
     _conditions,

@@ -12,7 +12,7 @@ from stream.sla.explain.explanation import Outcome as Shown
 from stream.sla.policy.conditions import NO_EVENT, compile_condition
 from stream.sla.ticket.commitment_state import CommitmentState, Verdict
 from stream.sla.ticket.listing import UNMATCHED, lists_of
-from stream.sla.ticket.state import open_commitments
+from stream.sla.ticket.state import is_deleted, open_commitments
 from tests.properties.edits import Deployed, log
 
 if TYPE_CHECKING:
@@ -133,7 +133,13 @@ def codec_agrees(state: State) -> None:
     data = codec.encode(state)
     assert codec.decode(data) == state
     assert codec.encode(codec.decode(data)) == data
-    assert codec.peek(data) == (state.wake_at, state.ended, open_commitments(state), lists_of(state) == UNMATCHED)
+    assert codec.peek(data) == (
+        state.wake_at,
+        state.ended,
+        open_commitments(state),
+        lists_of(state) == UNMATCHED,
+        is_deleted(state),
+    )
 
 
 def agree(deployments: Deployments, state: State, events: list[Event], until: int) -> None:

@@ -35,7 +35,9 @@ def engine(scene: Scene) -> set[Expected]:
     assert state is not None
     said += told.wake(state, scene.until).effects
     return {
-        Expected(e.ladder or e.commitment, e.kind, e.level, e.cycle, e.at, e.due_at, e.escalation_kind or "", e.assign_to)
+        Expected(
+            e.ladder or e.commitment, e.kind, e.level, e.cycle, e.at, e.due_at, e.escalation_kind or "", e.assign_to, e.page
+        )
         for e in said
     }
 
@@ -74,7 +76,9 @@ def engine_with_deployments(one: Deployed) -> set[Expected]:
     """What the engine says in the order of time, with every deployment known from the beginning."""
     _, _, said = play(one, check=False)
     return {
-        Expected(e.ladder or e.commitment, e.kind, e.level, e.cycle, e.at, e.due_at, e.escalation_kind or "", e.assign_to)
+        Expected(
+            e.ladder or e.commitment, e.kind, e.level, e.cycle, e.at, e.due_at, e.escalation_kind or "", e.assign_to, e.page
+        )
         for e in said
     }
 

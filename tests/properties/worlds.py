@@ -72,6 +72,7 @@ def commitments(draw: st.DrawFn) -> tuple[Commitment, ...]:
             extension_cap=draw(st.sampled_from([None, Duration.parse("2h"), Duration.parse("1bd")])),
             pause_time=draw(st.sampled_from(Clock)),
             at_deadline=AtDeadline.MET if BUILT_IN[name].timer else draw(st.sampled_from(AtDeadline)),
+            page=Choice(()) if BUILT_IN[name].timer else draw(by_priority(st.sampled_from(["yes", "no"]))),
         )
         for name in names
     )

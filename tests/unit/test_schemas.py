@@ -12,8 +12,9 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from schemas.build import build, text
+from stream.feeds.rejected_payload import decode_record, encode_record
 from stream.sla.effects import Kind
-from stream.sla.events import EVENT_TYPES
+from stream.sla.events import ERASURE, EVENT_TYPES
 from stream.wire.decode import Rejected, RejectReason, Tick, decode
 from stream.wire.effect import decode_effect, decode_rejected, encode_effect, encode_rejected
 from stream.wire.incoming import Incoming
@@ -23,7 +24,7 @@ ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "schemas" / "examples"
 OBVIOUS = {"partition", "offset", "actor", "kind", "type"}
 """Keys of which the name, or the description of the struct, says enough."""
-CONTRACTS = ("ticket-event", "sla-effect", "rejected-event")
+CONTRACTS = ("ticket-event", "sla-effect", "rejected-event", "feed-rejected")
 NOW = parse_instant("2026-03-10T00:00:00Z")
 
 
@@ -125,10 +126,23 @@ def test_a_dead_letter_read_and_written_again_is_the_same_json(path: Path) -> No
     assert again == {name: said for name, said in written.items() if name != "value_bytes"}
 
 
+@pytest.mark.parametrize("path", examples("feed-rejected", "valid"))
+def test_a_record_of_feed_rejected_read_and_written_again_is_the_same_json(path: Path) -> None:
+    written = json.loads(path.read_text())
+
+    assert json.loads(encode_record(decode_record(path.read_bytes()))) == written
+
+
+@pytest.mark.parametrize("path", examples("feed-rejected", "invalid"))
+def test_a_record_of_feed_rejected_that_breaks_the_contract_is_refused(path: Path) -> None:
+    with pytest.raises(msgspec.DecodeError):
+        decode_record(path.read_bytes())
+
+
 def test_there_is_a_valid_example_of_every_event_type() -> None:
     shown = {json.loads(path.read_text())["type"] for path in (EXAMPLES / "ticket-event" / "valid").iterdir()}
 
-    assert shown == {*EVENT_TYPES, "feed.tick"}
+    assert shown == {*EVENT_TYPES, ERASURE, "feed.tick"}
 
 
 def test_there_is_a_valid_example_of_every_kind_of_effect() -> None:

@@ -28,7 +28,7 @@ EVENTS: Final = Spec(
     "counter",
     ("type", "result"),
     "Valid events processed. result: applied (in order), late (arrived after newer ones and was put in its "
-    "place), duplicate (known id). Rejected events are counted separately.",
+    "place), duplicate (known id), erased (its ticket was erased, so it was ignored). Rejected events are counted separately.",
 )
 REJECTED: Final = Spec(
     "sla_events_rejected_total",
@@ -132,6 +132,14 @@ PROVISIONAL_BREACHES: Final = Spec(
     "Breaches that were provisional when they were published, because events may be missing: not a reason to page. They are "
     "included in sla_commitments_total; the burn rate alerts exclude them, and count a breach when it is confirmed.",
 )
+PAGES: Final = Spec(
+    "sla_page_breach_timestamp_seconds",
+    "gauge",
+    _TEAM_LABELS,
+    "Wall clock time of the newest breach whose policy states that a single one pages. Exists from the first such breach on. "
+    "Excludes late breaches, those through a deployment, all in clock mode event, and provisional ones until they are "
+    "confirmed.",
+)
 WARNINGS: Final = Spec(
     "sla_warnings_total",
     "counter",
@@ -163,7 +171,7 @@ EFFECTS: Final = Spec("sla_effects_total", "counter", ("type",), "Effects publis
 TIME: Final = Spec(
     "sla_commitment_time_seconds",
     "histogram",
-    _COMMITMENT_LABELS,
+    (*_COMMITMENT_LABELS, "priority"),
     "Time used when a commitment was fulfilled, in time, late or without a target, on the clock of its target "
     "(business time for a target in business time), without pauses. Unfulfilled commitments are not included.",
     _LENGTHS,
@@ -412,8 +420,9 @@ CUT: Final = Spec(
 BUILD: Final = Spec(
     "sla_detector_build_info",
     "gauge",
-    ("version", "tzdata", "holidays"),
-    "1, with the version of breachwatch, and the releases of the time zone and holiday data that it reads policies with.",
+    ("version", "app_id", "tzdata", "holidays"),
+    "1, with the version of breachwatch, the topic prefix and app_id of the installation, and the releases of the time zone "
+    "and holiday data that policies are read with.",
 )
 COLLECTOR_SECONDS: Final = Spec(
     "sla_collector_duration_seconds", "gauge", ("collector",), "Time it took to collect these gauges for this scrape."
@@ -442,6 +451,7 @@ CATALOGUE: Final = (
     REOPENED,
     LATE_BREACHES,
     PROVISIONAL_BREACHES,
+    PAGES,
     WARNINGS,
     ESCALATIONS,
     LATE_ESCALATIONS,

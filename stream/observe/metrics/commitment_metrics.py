@@ -66,7 +66,7 @@ class CommitmentSeries:
         self.late_breaches = metrics.late_breaches.labels(*policy_and_commitment, "event")
         self.deployed_breaches = metrics.late_breaches.labels(*policy_and_commitment, "deployment")
         self.provisional_breaches = metrics.provisional_breaches.labels(*policy_and_commitment)
-        self.time = metrics.time.labels(*policy_and_commitment)
+        self.time = metrics.time.labels(*labels[:3])
         self.used = metrics.used.labels(*policy_and_commitment)
         self.paused = metrics.paused.labels(*policy_and_commitment)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from stream.observe.metrics import catalogue as names
-from stream.observe.metrics.families import counter, histogram
+from stream.observe.metrics.families import counter, gauge, histogram
 from stream.observe.metrics.series import exemplar
 from stream.sla.effects import Effect, Kind, Reason
 from stream.sla.events import as_one_text
@@ -52,6 +52,7 @@ class EffectMetrics:
         self.escalations: Final = counter(names.ESCALATIONS, registry)
         self.late_escalations: Final = counter(names.LATE_ESCALATIONS, registry)
         self.provisional_escalations: Final = counter(names.PROVISIONAL_ESCALATIONS, registry)
+        self._pages: Final = gauge(names.PAGES, registry)
         self._delay: Final = histogram(names.DELAY, registry).labels()
 
     def add(self, effects: Iterable[Effect], clock_is_wall: bool, unmeasured: Container[str] = ()) -> None:
@@ -84,7 +85,7 @@ class EffectMetrics:
             elif kind is _MET_LATE or kind is _MEASURED:
                 _fulfilled(self._series(effect), effect)
             elif kind is _BREACHED:
-                self._breached(effect, clock_is_wall and effect.id not in unmeasured)
+                self._breached(effect, clock_is_wall, effect.id not in unmeasured)
             elif kind is _WARNED:
                 self._warned(effect)
             elif kind is _RAISED or kind is _RECURRED:
@@ -103,7 +104,7 @@ class EffectMetrics:
             self._series(effect)  # perhaps of another team: its series begin at 0
         return effect.kind in _COUNTED_ONCE and _stem(effect.id) not in uncounted
 
-    def _breached(self, effect: Effect, measured: bool) -> None:
+    def _breached(self, effect: Effect, clock_is_wall: bool, measured: bool) -> None:
         series = self._series(effect)
         series.breached.value += 1
         series.breached.exemplar = exemplar(effect.ticket, 1)
@@ -113,7 +114,10 @@ class EffectMetrics:
             series.late_breaches.value += 1
         elif effect.provisional:
             series.provisional_breaches.value += 1
-        if measured and not effect.late and effect.deployment is None:
+        elif effect.page and clock_is_wall:
+            # An instant, and not a count: a counter whose first value a restart repeats shows no increase.
+            self._pages.labels(*series.labels).set(effect.detected_at / 1e6)
+        if clock_is_wall and measured and not effect.late and effect.deployment is None:
             self._delay.observe_of(effect.ticket, (effect.detected_at - effect.at) / 1e6)
 
     def _retracted(self, effect: Effect, uncounted: set[str]) -> None:

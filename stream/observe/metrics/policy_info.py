@@ -56,12 +56,14 @@ class Target(NamedTuple):
 class PolicyInfo(Collector):
     """The gauges. A scrape sees one set of policies, and never a mixture of two."""
 
-    def __init__(self, policies: PolicySet) -> None:
-        self._families = _families(policies, None)
+    def __init__(self, policies: PolicySet, app_id: str = "") -> None:
+        """``app_id``: the name that the installation has on its cluster."""
+        self._app_id: Final = app_id
+        self._families = _families(policies, None, app_id)
 
     def show(self, policies: PolicySet, fingerprint: str, since: float) -> None:
         """Show these policies from now on. ``since``: when they became known, epoch seconds."""
-        self._families = _families(policies, (fingerprint, since))
+        self._families = _families(policies, (fingerprint, since), self._app_id)
 
     def collect(self) -> Iterator[Metric]:
         """Yield the gauges. Runs in the thread that serves the scrape."""
@@ -72,7 +74,7 @@ class PolicyInfo(Collector):
         yield from map(_gauge, _GAUGES)
 
 
-def _families(policies: PolicySet, known: tuple[str, float] | None) -> list[GaugeMetricFamily]:
+def _families(policies: PolicySet, known: tuple[str, float] | None, app_id: str) -> list[GaugeMetricFamily]:
     found = {spec: _gauge(spec) for spec in _GAUGES}
     for policy in newest(policies):
         found[names.POLICY_INFO].add_metric((policy.name, str(policy.version)), 1)
@@ -87,8 +89,8 @@ def _families(policies: PolicySet, known: tuple[str, float] | None) -> list[Gaug
     if known is not None:
         found[names.POLICIES].add_metric((known[0],), known[1])
     found[names.DELAY_OBJECTIVE].add_metric((), DETECTION_OBJECTIVE)
-    releases = {"version": __version__, **data_releases()}
-    found[names.BUILD].add_metric([releases[label] for label in names.BUILD.labels], 1)
+    about = {"version": __version__, "app_id": app_id, **data_releases()}
+    found[names.BUILD].add_metric([about[label] for label in names.BUILD.labels], 1)
     return list(found.values())
 
 

@@ -1,4 +1,4 @@
-"""What Kafka does not let an account do, in the words of the tool that grants it."""
+"""The permission that an account lacks, in the words of the tool that grants it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a fetch brings of the input topic: bounded in memory, and with every offset accounted for.
+"""The records of a fetch from the input topic: bounded in memory, and with every offset accounted for.
 
 aiokafka decompresses a batch as a whole, whatever it decompresses to, and leaves out the control batches of transactions. So
 400 KB of gzip could cost a worker 0.8 GB, and missing offsets of the log could not be distinguished from such batches. Here

@@ -31,7 +31,7 @@ from aiokafka.abc import AbstractTokenProvider
 if TYPE_CHECKING:
     from stream.runtime.settings import Settings
 
-_PATIENCE: Final = 10
+_PATIENCE: Final = 5
 """Seconds for the answer of the token endpoint."""
 _MOST_BYTES: Final = 1 << 18
 _REFRESH_AFTER: Final = 0.8
@@ -143,7 +143,7 @@ class EndpointTokens(Tokens):
                 else:
                     self._failed, self._pause = None, _FIRST_PAUSE
                     return held.text
-            if held is not None and now < held.ends_at:
+            if held is not None and time.monotonic() < held.ends_at:
                 return held.text
             raise TokenError(*self._failed.args, final=self._failed.final)
 

@@ -1,4 +1,4 @@
-"""How far the input of a worker is delivered and finished. What may be committed is decided here alone."""
+"""The positions up to which the input of a worker is delivered and finished. Only this file decides what may be committed."""
 
 from __future__ import annotations
 

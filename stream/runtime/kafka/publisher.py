@@ -78,6 +78,12 @@ class Publisher:
         """Publish an event under its key, the ticket. ``partition`` is by default that of the key."""
         await self._send(value, key, partition)
 
+    async def placed(self, value: bytes, key: bytes, partition: int | None = None) -> tuple[int, int]:
+        """Publish an event, wait until it is acknowledged, and return its partition and offset."""
+        with needing(Operation.WRITE, Kind.TOPIC, self._topic):
+            placed = await self._producer.send_and_wait(self._topic, value, key=key, partition=partition)
+        return placed.partition, placed.offset
+
     async def tick(self, value: bytes) -> None:
         """Publish a ``feed.tick`` to every partition."""
         for partition in self._partitions:
@@ -130,18 +136,19 @@ class PacedFeed:
         self._ticked: int | None = None
         self._tick_at: int | None = None
 
-    async def line(self, line: bytes, *, refuse: bool) -> None:
-        """Publish one line. With ``refuse``, raises InvalidEventError if it is not a valid event."""
+    async def line(self, line: bytes, *, refuse: bool) -> InvalidEventError | None:
+        """Publish one line. If it is not a valid event, the problem is returned, or raised with ``refuse``."""
         key = key_of(line)
         decoded = decode(key, line, now=None)
         if isinstance(decoded, Rejected):
             self.published.invalid += 1
+            problem = InvalidEventError(f"{decoded.reason}: {decoded.message} {decoded.path}".rstrip())
             if refuse:
-                raise InvalidEventError(f"{decoded.reason}: {decoded.message} {decoded.path}".rstrip())
+                raise problem
             # The worker rejects the line and writes a dead letter.
             await self._publisher.event(line, key or b"")
             self.published.events += 1
-            return
+            return problem
         at = decoded.event.at if isinstance(decoded, Incoming) else decoded.at
         await self._advance_to(at)
         if isinstance(decoded, Tick):
@@ -150,6 +157,7 @@ class PacedFeed:
         else:
             await self._publisher.event(line, key)
             self.published.events += 1
+        return None
 
     async def finish(self) -> None:
         """Publish the last tick, and wait until all records are delivered."""

@@ -1,4 +1,4 @@
-"""What is wrong with the topics of an installation, each problem with its remedy. Pure: ``topic_admin`` reads the cluster.
+"""Checks the topics of an installation: each problem with its remedy. Pure: ``topic_admin`` reads the cluster.
 
 A topic that never had a record loses nothing if it is deleted and created again, and is then right in every respect. So that is
 the remedy for an empty topic, whatever is wrong with it.
@@ -86,6 +86,17 @@ class ClusterTopics:
             for spec in specs
             if spec.name in self.found
             for problem in self._settings(spec, self.found[spec.name], partitions)
+        ]
+
+    def retention_problems(self, specs: Sequence[TopicSpec]) -> list[str]:
+        """Settings of these topics with which what is about people stays for longer than it should. They lose no record."""
+        return [
+            f"topic {spec.name} has {name}={actual[name]}, so what is about people stays longer than {most} ms: run "
+            f"`{self._alter(spec.name, name, str(most))}`"
+            for spec in specs
+            if (facts := self.found.get(spec.name)) is not None
+            for name, most in spec.at_most.items()
+            if name in (actual := facts.settings) and not 0 <= int(actual[name]) <= most
         ]
 
     def missing(self, name: str, partitions: int | None) -> str:

@@ -1,1 +1,1 @@
-"""What a worker holds of one partition, and the task that processes it."""
+"""The memory of a worker for one partition, and the task that processes it."""

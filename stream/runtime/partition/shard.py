@@ -1,4 +1,4 @@
-"""What a worker holds of one partition: its tickets, their timers, its watermark, and the commitments that are open.
+"""One partition in the memory of a worker: its tickets, their timers, its watermark, and the commitments that are open.
 
 The task of the partition (``stream.runtime.partition.task``) is the only one to change it, so a ticket is never in two hands.
 The event loop may read it between two steps of that task.

@@ -1,1 +1,1 @@
-"""What survives a crash, and how a worker takes a partition over."""
+"""Durable state, and how a worker takes a partition over."""

@@ -1,4 +1,4 @@
-"""What a partition's outputs hold that its tickets do not know of, read back when the partition is taken over.
+"""Reads back the effects in a partition's outputs that its tickets do not know of, when the partition is taken over.
 
 A worker that dies between writing the effects of a unit of work and writing the state they came from leaves effects that its
 successor will find true again, with the same ids: they must not be emitted twice. Some of them it might never find true:
@@ -56,7 +56,7 @@ async def read_back(
     """
     if not outputs:
         return
-    async with started(clients.reader("breachwatch-ledger")) as consumer:
+    async with started(clients.reader("breachwatch-output-recovery")) as consumer:
         tps = [
             TopicPartition(topic, partition)
             for topic in (topics.breaches, topics.escalations, topics.rejected)

@@ -1,7 +1,7 @@
-"""What a partition emits, all of a unit of work or nothing: a transactional producer that only the partition's owner can use.
+"""Emits the effects of a unit of work, all or none: a transactional producer that only the partition's owner can use.
 
 Starting it (InitProducerId) ends what another worker had begun under the same id, and refuses that worker from then on,
-however late it wakes up. So what stands in the topics is read back (``ledger``) after that, never before.
+however late it wakes up. So what stands in the topics is read back (``output_recovery``) after that, never before.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a worker finds out about its changelog before it joins the group, so that a worker that cannot go on disturbs nobody.
+"""Checks the changelog of a worker before it joins the group, so that a worker that cannot go on disturbs no other.
 
 * Its last record in each partition is mostly the checkpoint of the last owner: it states the form of the changelog, how tickets
   are divided, and whether they are being moved or restored. Where it is not, the take-over meets the checkpoint and refuses.

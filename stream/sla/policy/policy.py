@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
 from stream.sla.calendar.duration import Clock
 from stream.sla.policy.conditions import ALWAYS, Condition, holds
@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from stream.sla.policy.metric import Metric
 
 T = TypeVar("T")
+
+YES: Final = "yes"
+"""Of a choice between yes and no."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +106,8 @@ class Commitment:
     pause_time: Clock = Clock.BUSINESS
     """How much a pause moves the deadline of a target in business time: by the time of the calendar, or by its length on the
     wall."""
+    page: Choice[str] = Choice(())
+    """``yes`` for tickets of which a single breach pages; ``no``, or no value, for all others. Never part of a decision."""
 
 
 class LadderKind(StrEnum):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from stream.sla.calendar.duration import Clock
 from stream.sla.policy.conditions import IN_HOURS, OUT_OF_HOURS, STARTED, fields_read, holds
-from stream.sla.policy.policy import AtDeadline
+from stream.sla.policy.policy import YES, AtDeadline
 from stream.sla.policy.spelling import Spellings
 from stream.sla.policy.terms import ON_CALENDAR, ON_CALENDAR_PAUSED_ON_WALL, ON_WALL, CommitmentTerms, EscalationTerms
 from stream.sla.policy.triggers import MetricTriggers
@@ -35,16 +35,15 @@ class ResolvedCommitment:
         commitment: Commitment,
         policy: Policy,
         calendar: Calendar,
-        target: Duration | None,
-        warn_at: tuple[Threshold, ...],
-        started: str = "",
+        known: Fields,
     ) -> None:
+        """``known``: the fields of the ticket, and how its clock started, if that is asked."""
         self.commitment: Final = commitment
         self.policy: Final = policy
         self.calendar: Final = calendar
-        self.target: Final = target
+        self.target: Final[Duration | None] = commitment.target.of(known)
         """``None``: nothing is promised for these fields; the time is measured all the same."""
-        self.warn_at: Final = warn_at
+        self.warn_at: Final[tuple[Threshold, ...]] = commitment.warn_at.of(known) or ()
         self.name: Final[str] = commitment.name
         self.metric: Final[str] = commitment.metric.name
         """The metric row on whose stopwatch it lies."""
@@ -58,8 +57,10 @@ class ResolvedCommitment:
         """How a target in business time counts."""
         self.fixed: Final = self._fixed()
         """With the target, if that is the same whenever it begins to count; ``None``: it is not, or there is no target."""
-        self.started: Final = started
+        self.started: Final = str(known.get(STARTED, "")) if _ask(_conditions_of(commitment)) else ""
         """How its clock started, ``in_hours`` or ``out_of_hours``, if it asks; otherwise empty."""
+        self.page: Final[bool] = commitment.page.of(known) == YES
+        """A single breach pages."""
 
     def _fixed(self) -> CommitmentTerms | None:
         target = self.target
@@ -207,14 +208,7 @@ class PolicySet:
             own = (commitment.calendar.of(fields) if commitment.calendar else None) or usual
             known = self._with_start(fields, own, epoch)
             if holds(commitment.when, known):
-                commitments[commitment.name] = ResolvedCommitment(
-                    commitment,
-                    policy,
-                    self.calendars[own],
-                    commitment.target.of(known),
-                    commitment.warn_at.of(known) or (),
-                    str(known.get(STARTED, "")) if _ask(_conditions_of(commitment)) else "",
-                )
+                commitments[commitment.name] = ResolvedCommitment(commitment, policy, self.calendars[own], known)
         ladders = {}
         for ladder in policy.ladders:
             below = commitments.get(ladder.commitment)
@@ -279,5 +273,5 @@ def conditions_of(policy: Policy) -> list[Condition]:
 
 
 def _conditions_of(commitment: Commitment) -> list[Condition]:
-    conditions = [commitment.when, *commitment.target.conditions, *commitment.warn_at.conditions]
+    conditions = [commitment.when, *commitment.target.conditions, *commitment.warn_at.conditions, *commitment.page.conditions]
     return [*conditions, *(commitment.calendar.conditions if commitment.calendar else ())]

@@ -435,6 +435,7 @@ class CommitmentMachine:
                 promised,
                 calendar.name,
                 calendar.timezone,
+                self.resolved.page and kind is Kind.BREACHED,
                 False,  # late
                 emitter.deployment,
                 doubt is not None,

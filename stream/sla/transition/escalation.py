@@ -363,6 +363,7 @@ class EscalationMachine:
                 None,  # target
                 calendar.name,
                 calendar.timezone,
+                False,  # page
                 False,  # late
                 emitter.deployment,
                 doubt is not None,

@@ -6,7 +6,7 @@ import time
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
-from stream.runtime.secret_values import secret
+from stream.runtime.secret_values import SecretError, secret
 from stream.writeback.apis.django_helpdesk import DjangoHelpdesk
 from stream.writeback.apis.jira import Jira
 from stream.writeback.apis.redmine import Redmine
@@ -27,7 +27,10 @@ if TYPE_CHECKING:
 async def opened(desk: DeskFile, environment: Mapping[str, str]) -> AsyncIterator[OpenDesk]:
     """A desk with an open client. Raises SecretError if the login cannot be had."""
     key = ("Authorization", "token {}") if desk.system.name == "rt" else ("X-Redmine-API-Key", "{}")
-    headers = login_headers(desk.login, secret(desk.login.secret, environment), *key)
+    try:
+        headers = login_headers(desk.login, secret(desk.login.secret, environment), *key)
+    except SecretError as error:
+        raise SecretError(f"the login of desk {desk.name}: {error}") from error
     pace = Pace(desk.rate)
     async with DeskClient(desk.url, headers, pace, time.time) as client:
         yield OpenDesk(desk, _api_of(desk, client), pace)

@@ -128,7 +128,8 @@ class FakePublisher:
 
 def republished(*letters: Letter, lines: list[bytes] | None = None) -> tuple[FakePublisher, Republisher]:
     publisher = FakePublisher()
-    again = Republisher(publisher)  # type: ignore[arg-type]
+    again = Republisher(dry_run=False)
+    again.publisher = publisher  # type: ignore[assignment]
 
     async def run() -> None:
         for each in letters:
@@ -146,7 +147,7 @@ def test_an_event_is_published_unchanged_under_its_ticket_whatever_its_key_was()
 
     assert publisher.events == [(b"desk/1", EVENT)]
     assert publisher.delivered_at == 1
-    assert again.summary().startswith("published 1 events; to run this again is harmless")
+    assert again.summary().startswith("published 1 event; to run this again is harmless")
 
 
 def test_what_would_be_rejected_again_is_refused_with_the_reason(capsys: pytest.CaptureFixture[str]) -> None:
@@ -172,11 +173,11 @@ def test_a_tick_goes_to_every_partition() -> None:
 
 
 def test_a_dry_run_publishes_nothing(capsys: pytest.CaptureFixture[str]) -> None:
-    again = Republisher(None)
+    again = Republisher(dry_run=True)
     asyncio.run(again.letter(letter(), EVENT))
 
     assert capsys.readouterr().out == "3:5: would publish desk/1 ticket.deleted 7 of desk\n"
-    assert again.summary() == "would publish 1 events"
+    assert again.summary() == "would publish 1 event"
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC
+from types import SimpleNamespace
 from typing import Any
 
 import click
@@ -10,10 +11,12 @@ import pytest
 from click.testing import CliRunner
 
 from stream.cli.main import main
+from stream.cli.watch import _Output
 from stream.cli.watch_filter import EffectFilter, fields, kinds
 from stream.cli.watch_view import Clock, effect_line
 from stream.language.zones import read_tzinfo
 from stream.sla.effects import Kind, ProvisionalReason, Reason
+from stream.wire.effect import encode_effect
 from stream.wire.instants import parse_instant
 from stream.wire.printable import printable
 from tests.effects import effect_of
@@ -35,6 +38,24 @@ def passing(effect: Any, **parts: Any) -> bool:
 
 def kinds_of(*texts: str) -> frozenset[Kind]:
     return kinds(click.Context(main), click.Option(["--type"]), texts)
+
+
+def record(partition: int, timestamp: int, ticket: str) -> Any:
+    value = encode_effect(effect_of(Kind.BREACHED, ticket=ticket))
+    return SimpleNamespace(topic="sla-breaches", partition=partition, offset=timestamp, timestamp=timestamp, value=value)
+
+
+@pytest.mark.parametrize(("at_once", "order"), [(False, "1 2 3 4"), (True, "1 3 4 2")])
+def test_effects_of_all_partitions_are_in_order_when_all_are_there(
+    at_once: bool, order: str, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    everything = EffectFilter(frozenset(), frozenset(), frozenset(), (), None, True)
+    output = _Output(everything, lambda _, effect: effect.ticket.encode(), at_once=at_once)
+    output.add([record(0, 4, "4"), record(0, 1, "1"), record(1, 3, "3")])
+    output.add([record(1, 2, "2")])
+    output.flush()
+
+    assert capfdbinary.readouterr().out.split() == order.encode().split()
 
 
 def test_an_effect_must_fulfil_every_part_by_any_of_its_values() -> None:

@@ -249,6 +249,7 @@ OTHER: dict[str, Any] = {
     "on_change": OnChange.RESET,
     "at_deadline": AtDeadline.BREACHED,
     "pause_time": Clock.WALL,
+    "page": Choice.fixed("yes"),
     "extension_cap": LENGTH,
     "kind": LadderKind.HIERARCHICAL,
     "levels": (LEVEL, dataclasses.replace(LEVEL, name="boss")),

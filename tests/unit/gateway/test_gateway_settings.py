@@ -112,7 +112,7 @@ def test_every_problem_of_a_feed_is_listed_and_no_secret_is_shown(tmp_path: Path
     assert [part for part in (
         "gateway.feeds.x in", "unknown key 'map'", "must be texts", "'app' is not NAME=VALUE", "a secret is not NAME=VALUE",
         "there is no feed other", "'Desk' is not a name of a feed", "a secret is given as env:NAME", "'rot13' is not a scheme",
-        "env:NONE: there is no such variable", "no such mapping", "env:S: the secret must be base64",
+        "env:NONE: the variable NONE is not set", "no such mapping", "env:S: the secret must be base64",
     ) if part not in text] == []  # fmt: skip
 
 

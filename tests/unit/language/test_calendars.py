@@ -5,6 +5,7 @@ from datetime import datetime
 import pytest
 
 from stream.documents.document import parse_document
+from stream.language.calendar_holidays import warn_of_local_days
 from stream.language.calendars import read_calendar
 from stream.sla.calendar.calendar import Calendar
 from stream.sla.calendar.week import Kind
@@ -145,6 +146,46 @@ def test_holidays_are_called_by_their_english_names_whatever_the_machine_speaks(
     calendar = read(OFFICE + "holidays: [{country: DE, subdivision: BY, except: [Epiphany]}]")
     assert open_hours(calendar, "2026-01-06") == 8
     assert (Kind.HOLIDAY, "New Year's Day") in notes(calendar, "2026-01-01")
+
+
+@pytest.mark.parametrize(
+    ("entry", "meant"),
+    [
+        ("{country: de}", "DE"),
+        ("{country: Germany}", "DE"),
+        ("{country: Deutschland}", "DE"),
+        ("{country: United Kingdom}", "GB"),
+        ("{country: DE, subdivision: Bayern}", "BY"),
+        ("{country: DE, except: [Tag der Deutschen Einheit]}", "German Unity Day"),
+        ("{country: DE, except: [Weihnachten]}", "Christmas Day"),
+        ("{country: DE, except: [Neujahr]}", "New Year's Day"),
+        ("{country: DE, except: [Christmas]}", "Christmas Day"),
+    ],
+)
+def test_a_country_region_or_holiday_by_another_name_is_told_the_one_that_is_meant(entry: str, meant: str) -> None:
+    (problem,) = problems(OFFICE + f"holidays: [{entry}]")
+
+    assert f"did you mean `{meant}`?" in problem
+
+
+@pytest.mark.parametrize(
+    ("entry", "named"),
+    [
+        ({"country": "DE", "subdivision": "BY"}, "Assumption Day (08-15)"),
+        ({"country": "DE", "subdivision": "SN"}, "Corpus Christi (06-04)"),
+        ({"country": "DE", "subdivision": "BY", "categories": ["public"]}, ""),
+        ({"country": "DE", "subdivision": "BE"}, ""),
+        ({"country": "DE"}, ""),
+        ({"country": "IN", "subdivision": "MH"}, ""),
+        ("2026-11-10", ""),
+    ],
+)
+def test_holidays_of_a_part_of_a_region_are_warned_of_unless_categories_are_stated(entry: object, named: str) -> None:
+    warnings: list[str] = []
+    warn_of_local_days({"holidays": [entry]}, lambda _, text: warnings.append(text))
+
+    assert len(warnings) == bool(named)
+    assert all(named in warning for warning in warnings)
 
 
 def test_holidays_of_one_year_of_every_year_half_and_bare() -> None:

@@ -115,13 +115,13 @@ def test_run_lists_every_problem_and_ends_with_the_status_that_stops_restarts(ru
     config = tmp_path / "breachwatch.toml"
     config.write_text(f'[notify]\nrules = "{rules}"\nbegin = "yesterday"\n', "utf-8")
     wrong = run("run", "--config", config)
-    config.write_text(f'[notify]\nrules = "{rules}"\nport = "0"\ncolour = "red"\n', "utf-8")
+    config.write_text(f'[notify]\nrules = "{rules}"\nlisten = "127.0.0.1:0"\ncolour = "red"\n', "utf-8")
     unknown = run("run", "--config", config)
-    config.write_text(f'[notify]\nrules = "{rules}"\nport = "0"\n', "utf-8")
+    config.write_text(f'[notify]\nrules = "{rules}"\nlisten = "127.0.0.1:0"\n', "utf-8")
     secrets = run("run", "--config", config)
 
     assert (wrong.exit_code, unknown.exit_code, secrets.exit_code) == (2, 2, 2)
     assert "begin:" in wrong.output
     assert "notify.colour" in unknown.output
-    assert "destination hook: env:HOOK_URL: there is no such variable" in secrets.output
-    assert "destination chat: env:CHAT_URL: there is no such variable" in secrets.output
+    assert "destination hook: env:HOOK_URL: the variable HOOK_URL is not set" in secrets.output
+    assert "destination chat: env:CHAT_URL: the variable CHAT_URL is not set" in secrets.output

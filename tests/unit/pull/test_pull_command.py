@@ -55,7 +55,7 @@ def test_every_problem_of_the_settings_is_listed_at_once() -> None:
         ({"feed": "desk=none"}, ["--since", "1d"], 2, "no such mapping ships with breachwatch"),
         ({"feed": "desk=libredesk"}, ["--since", "1d"], 2, "is of no known API: set --api"),
         ({"feed": "desk=libredesk", "api": "rt"}, ["--since", "1d"], 2, "`delivery` must have pull"),
-        ({"credentials": "env:NONE"}, ["--since", "1d"], 2, "no such variable in the environment"),
+        ({"credentials": "env:NONE"}, ["--since", "1d"], 2, "the variable NONE is not set"),
         ({"feed": "desk=django-helpdesk"}, ["--since", "1d"], 2, "are not user:password"),
     ],
 )

@@ -30,7 +30,8 @@ def test_a_secret_given_as_itself_is_refused_and_not_shown(reference: str) -> No
 
 
 @pytest.mark.parametrize(
-    ("reference", "problem"), [("env:NONE", "no such variable"), ("env:EMPTY", "is empty"), ("file:/none", "cannot be read")]
+    ("reference", "problem"),
+    [("env:NONE", "the variable NONE is not set"), ("env:EMPTY", "is empty"), ("file:/none", "cannot be read")],
 )
 def test_a_secret_that_cannot_be_had_is_named_by_its_reference(reference: str, problem: str) -> None:
     with pytest.raises(SecretError, match=f"^{reference}: .*{problem}"):

@@ -125,8 +125,8 @@ class Life:
         return life
 
 
-def run(policies: PolicySet | Deployments, *events: Event, until: int = 1000 * HOUR) -> Life:
-    life = Life(policies)
+def run(policies: PolicySet | Deployments, *events: Event, until: int = 1000 * HOUR, **more: Any) -> Life:
+    life = Life(policies, **more)
     for event in events:
         life.event(event)
     return life.wake(until)

@@ -78,6 +78,7 @@ EVERY_KEY: dict[str, st.SearchStrategy[Any]] = {
     "target": st.none() | lengths,
     "calendar": texts,
     "timezone": texts,
+    "page": st.booleans(),
     "late": st.booleans(),
     "deployment": st.none() | st.integers(0, 1_000_000),
     "provisional": st.booleans(),

@@ -62,6 +62,7 @@ def test_the_registry_exports_the_metrics_of_the_catalogue_and_no_others(metrics
 
 def test_every_sample_has_the_labels_of_the_catalogue(metrics: Metrics) -> None:
     metrics.effects([effect(kind, ladder="management", level="executive") for kind in Kind], clock_is_wall=True)
+    metrics.effects([effect(Kind.BREACHED, page=True)], clock_is_wall=True)
     lagging = {"provisional": True, "provisional_reason": ProvisionalReason.FEED_LAGGING}
     metrics.effects([effect(Kind.RAISED, ladder="management", level="executive", **lagging)], clock_is_wall=True)
     metrics.partition(0, watermark=1)

@@ -49,7 +49,7 @@ def test_every_series_that_the_policies_name_starts_at_zero(metrics: Metrics, va
     assert value("sla_escalations_total", **level, reason="after_deadline") == 0
     assert value("sla_events_total", type="feed.tick", result="applied") == 0
     assert [value("sla_events_rejected_total", reason=reason) for reason in REJECT_REASONS] == [0] * 7
-    assert value("sla_commitment_time_seconds_count", policy="silver", commitment="resolution") == 0
+    assert value("sla_commitment_time_seconds_count", policy="silver", commitment="resolution", priority="") == 0
 
 
 def test_a_team_has_its_series_at_zero_from_the_start_of_its_first_stopwatch(metrics: Metrics, value: Value) -> None:
@@ -116,7 +116,7 @@ def test_fulfilment_after_the_breach_or_without_a_target_is_not_a_verdict(metric
     metrics.effects([effect(kind, target=None)], clock_is_wall=True)
 
     assert {value("sla_commitments_total", **P1, outcome=o) for o in ("met", "breached", "cancelled")} == {0}
-    assert value("sla_commitment_time_seconds_sum", policy="gold", commitment="first_response") == 3600
+    assert value("sla_commitment_time_seconds_sum", policy="gold", commitment="first_response", priority="p1") == 3600
     assert value("sla_commitment_used_ratio_count", policy="gold", commitment="first_response") == 0
 
 
@@ -124,7 +124,7 @@ def test_a_fulfilled_commitment_adds_time_used_share_used_and_time_paused_in_sec
     metrics.effects([effect(Kind.MET, elapsed=1_800_000_000, paused=60_500_000, target=7_200_000_000)], clock_is_wall=True)
 
     what = {"policy": "gold", "commitment": "first_response"}
-    assert value("sla_commitment_time_seconds_sum", **what) == 1800
+    assert value("sla_commitment_time_seconds_sum", **what, priority="p1") == 1800
     assert value("sla_commitment_used_ratio_sum", **what) == 0.25
     assert value("sla_commitment_paused_seconds_sum", **what) == 60.5
 
@@ -146,7 +146,7 @@ def test_a_fact_that_is_stated_again_counts_once(metrics: Metrics, value: Value)
     what = {"policy": "gold", "commitment": "first_response"}
     assert value("sla_commitments_started_total", **P1) == 1
     assert value("sla_commitments_total", **P1, outcome="cancelled") == 1
-    assert value("sla_commitment_time_seconds_count", **what) == 1
+    assert value("sla_commitment_time_seconds_count", **what, priority="p1") == 1
     assert value("sla_warnings_total", **what, stage="l") == 1
     assert value("sla_escalations_total", policy="gold", ladder="", level="l", reason="target_passed") == 1
 
@@ -255,6 +255,48 @@ def test_a_provisional_breach_is_counted_as_such_and_once_more_when_it_is_confir
         [effect(Kind.BREACH_RETRACTED, retracts=provisional.id, **LAGGING), again], clock_is_wall=True, unmeasured={again.id}
     )
     assert counts() == (2, 1, 1, 1)
+
+
+def test_a_breach_that_pages_leaves_its_instant_and_one_for_which_nobody_can_act_leaves_none(
+    metrics: Metrics, value: Value
+) -> None:
+    def newest() -> float | None:
+        return value("sla_page_breach_timestamp_seconds", **P1)
+
+    def breach(at: int, **more: Any) -> None:
+        metrics.effects([effect(Kind.BREACHED, detected_at=at * 1_000_000, **more)], clock_is_wall=True)
+
+    breach(1)
+    breach(2, page=True, late=True)
+    breach(3, page=True, deployment=4)
+    breach(4, page=True, **LAGGING)
+    metrics.effects([effect(Kind.BREACHED, detected_at=5_000_000, page=True)], clock_is_wall=False)
+    assert newest() is None
+    breach(6, page=True)
+    assert newest() == 6
+
+
+def test_a_provisional_breach_pages_when_it_is_confirmed(metrics: Metrics, value: Value) -> None:
+    provisional = effect(Kind.BREACHED, page=True, **LAGGING)
+    metrics.effects([provisional], clock_is_wall=True)
+    again = effect(Kind.BREACHED, id=f"{provisional.id}.1", page=True, detected_at=7_000_000)
+    taken_back = effect(Kind.BREACH_RETRACTED, retracts=provisional.id, page=True, **LAGGING)
+
+    metrics.effects([taken_back, again], clock_is_wall=True, unmeasured={again.id})
+
+    assert value("sla_page_breach_timestamp_seconds", **P1) == 7
+
+
+def test_only_breaches_that_page_make_series_of_them(metrics: Metrics) -> None:
+    def series() -> int:
+        return sum(one.name == "sla_page_breach_timestamp_seconds" for f in metrics.registry.collect() for one in f.samples)
+
+    for team in range(2 * TEAMS):
+        metrics.effects([effect(Kind.BREACHED, fields={"priority": "p1", "team": str(team)})], clock_is_wall=True)
+    assert series() == 0
+    for team in range(2 * TEAMS):
+        metrics.effects([effect(Kind.BREACHED, page=True, fields={"priority": "p1", "team": str(team)})], clock_is_wall=True)
+    assert series() == TEAMS + 1
 
 
 def test_a_late_breach_is_late_and_not_provisional_as_well(metrics: Metrics, value: Value) -> None:

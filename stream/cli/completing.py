@@ -1,0 +1,96 @@
+"""What a shell offers in place of a value: names that ship with breachwatch, besides files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import click
+from click.shell_completion import CompletionItem
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from stream.runtime.settings import Entry
+
+    Complete = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
+
+TOPICS: Final = ("exit-codes",)
+"""What ``breachwatch help`` explains besides commands."""
+
+
+def policies(_context: click.Context, _parameter: click.Parameter, begun: str) -> list[CompletionItem]:
+    """Names of shipped policies, and YAML files."""
+    from stream.language.policies import shipped_names
+
+    return _names_or_files(begun, shipped_names())
+
+
+def policy_names(_context: click.Context, _parameter: click.Parameter, begun: str) -> list[CompletionItem]:
+    """Names of shipped policies."""
+    from stream.language.policies import shipped_names
+
+    return _matching(begun, shipped_names())
+
+
+def mappings(_context: click.Context, _parameter: click.Parameter, begun: str) -> list[CompletionItem]:
+    """Names of shipped mappings of feeds, and YAML files."""
+    from stream.feeds.mapping import shipped
+
+    return _names_or_files(begun, shipped())
+
+
+def mapping_names(_context: click.Context, _parameter: click.Parameter, begun: str) -> list[CompletionItem]:
+    """Names of shipped mappings of feeds."""
+    from stream.feeds.mapping import shipped
+
+    return _matching(begun, shipped())
+
+
+def feed_pairs(_context: click.Context, _parameter: click.Parameter, begun: str) -> list[CompletionItem]:
+    """``NAME=MAPPING``, with the names of shipped mappings."""
+    from stream.feeds.mapping import shipped
+
+    name, separator, mapping = begun.partition("=")
+    found = _matching(mapping if separator else name, shipped())
+    return [CompletionItem(f"{name if separator else item.value}={item.value}") for item in found]
+
+
+def zones(_context: click.Context, _parameter: click.Parameter, begun: str) -> list[CompletionItem]:
+    """IANA time zones."""
+    from stream.language.zones import zone_names
+
+    return _matching(begun, sorted(zone_names()))
+
+
+def of_setting(entry: Entry) -> Complete | None:
+    """The values of a setting that has a list of them; ``None``: files, as the shell completes them."""
+    if not entry.choices:
+        return None
+    return lambda _context, _parameter, begun: _matching(begun, entry.choices)
+
+
+def command_names(context: click.Context, _parameter: click.Parameter, begun: str) -> list[CompletionItem]:
+    """Commands and topics of help; after a command, its subcommands."""
+    root = context.find_root()
+    group: click.Command = root.command
+    words: tuple[str, ...] = context.params.get("words") or ()
+    for word in words:
+        found = group.get_command(root, word) if isinstance(group, click.Group) else None
+        if found is None:
+            return []
+        group = found
+    names = group.list_commands(root) if isinstance(group, click.Group) else []
+    return _matching(begun, names if words else [*names, *TOPICS])
+
+
+def _matching(begun: str, names: Iterable[str]) -> list[CompletionItem]:
+    return [CompletionItem(name) for name in names if name.startswith(begun)]
+
+
+def _names_or_files(begun: str, names: Iterable[str]) -> list[CompletionItem]:
+    """Names and YAML files; if there are none, whatever files the shell finds."""
+    folder = Path(begun).parent if "/" in begun else Path()
+    prefix = begun.rpartition("/")[0] + "/" if "/" in begun else ""
+    files = [] if not folder.is_dir() else sorted(each.name for each in folder.iterdir() if each.suffix in (".yaml", ".yml"))
+    return _matching(begun, [*names, *(prefix + name for name in files)]) or [CompletionItem(begun, type="file")]
