@@ -154,7 +154,7 @@ class Worker:
     def _shard(self, number: int, table: dict[bytes, bytes]) -> Shard:
         index = TicketIndex(TimerQueue(), TimerQueue(), self.metrics.open_commitments.begin(number), TicketLists())
         for key, state in table.items():
-            wake_at, _, standing, _ = codec.peek(state)
+            wake_at, _, standing, _, _ = codec.peek(state)
             index.open_counts.add(standing)
             index.timers.set(key, wake_at)
         nowhere: Any = self.broker

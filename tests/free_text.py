@@ -1,4 +1,4 @@
-"""Ticket events of every type with a person's name and phone number in every place for free text."""
+"""Ticket events of every type with a person's name and phone number in all places for free text and in fields of one's own."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ PHONE: Final = "+00 5550 0199"
 _WRITTEN: Final = f"Please call {NAME} on {PHONE}"
 
 _MORE: Final[dict[str, dict[str, Any]]] = {
-    "ticket.created": {"fields": {"priority": "p1"}},
-    "ticket.changed": {"fields": {"priority": "p2"}},
+    "ticket.created": {"fields": {"priority": "p1", "subject": _WRITTEN, "requester": NAME, "phones": [PHONE, "none"]}},
+    "ticket.changed": {"fields": {"priority": "p2", "description": _WRITTEN, "requester": {"name": NAME}}},
     "comment.added": {"public": False},
     "dependency.started": {"party": "vendor"},
     "dependency.ended": {"party": "vendor"},
@@ -23,8 +23,10 @@ _MORE: Final[dict[str, dict[str, Any]]] = {
     "ticket.merged": {"into": "desk/2"},
     "ticket.deleted": {},
     "ticket.restored": {},
+    "ticket.erased": {},
 }
-"""Event type to what an event of it carries beside the rest. Identifiers, fields and names of the policy are not free text."""
+"""Event type to what an event of it carries beside the rest. Identifiers, names of the policy and fields that are kept are not
+free text."""
 TYPES: Final = tuple(_MORE)
 
 

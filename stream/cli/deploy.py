@@ -22,7 +22,7 @@ from stream.deployments.facts import Code, Severity
 from stream.deployments.proposal import LEAD, Author, Proposal, stamped
 from stream.language.policies import check
 from stream.runtime.rehearsal import rehearse
-from stream.runtime.settings import ClockMode
+from stream.runtime.settings import ENTRIES, ClockMode
 from stream.sla.policy.resolve import PolicySet
 from stream.wire.lines import LinesError, open_lines
 
@@ -50,7 +50,7 @@ def _accepted(_: click.Context, __: click.Parameter, text: str) -> int | None:
 
 @click.command("deploy")
 @click.argument("files", nargs=-1, type=click.Path(), shell_complete=completing.policies)
-@setting_options("broker", "app_id", "topic_prefix", "token")
+@setting_options("broker", "app_id", "topic_prefix", "token", "keep_fields")
 @click.option(
     "--undo",
     "undoes",
@@ -141,6 +141,7 @@ def command(
     import_from: Path | None,
     accepted_problems: tuple[str, ...],
     history: int,
+    keep_fields: str,
     *,
     withdraw_all: bool,
     undoes: bool,
@@ -182,7 +183,7 @@ def command(
         if ask is not None:
             rehearsal = ask_workers(ask, proposal.record, token)
         elif against is not None:
-            rehearsal = _rehearsed(found.log, proposal, against, history)
+            rehearsal = _rehearsed(found.log, proposal, against, history, ENTRIES["keep_fields"].reader(keep_fields))
     report = Report(proposal, rehearsal, _objections(proposal, rehearsal, accept_breaches, accepted_problems))
     if not as_json:
         for line in report.lines():
@@ -200,11 +201,11 @@ def command(
     ctx.exit(REFUSED if report.refused else DIFFERENT if dry_run and not proposal.changes_nothing else 0)
 
 
-def _rehearsed(log: Log, proposal: Proposal, against: Path, history: int) -> Rehearsal:
+def _rehearsed(log: Log, proposal: Proposal, against: Path, history: int, keep: frozenset[str] | None) -> Rehearsal:
     """Raises click.ClickException."""
     try:
         with open_lines(against) as lines:
-            return rehearse(log, proposal, lines, history)
+            return rehearse(log, proposal, lines, history, keep)
     except OSError as error:
         raise click.ClickException(f"{against}: {error}") from error
     except LinesError as error:

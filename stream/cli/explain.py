@@ -12,12 +12,15 @@ import msgspec
 
 from stream.cli import completing
 from stream.cli.explain_view import lines
-from stream.cli.options import instant, judged_by, judged_by_options
+from stream.cli.options import instant, judged_by, judged_by_options, make_engine
+from stream.cli.setting_options import setting_options
 from stream.deployments.export import ExportError
 from stream.documents.document import PolicyError
 from stream.language.zones import UnknownZoneError, read_zone
-from stream.sla.engine import Engine, Outcome
+from stream.sla.engine import Engine
+from stream.sla.erasure import is_erased
 from stream.sla.explain.explain import explain
+from stream.sla.step import Outcome
 from stream.wire.decode import Rejected, RejectReason, conflicting, decode
 from stream.wire.explanation import encode_explanation
 from stream.wire.incoming import Incoming
@@ -27,10 +30,9 @@ from stream.wire.lines import LinesError, key_of, open_lines
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from stream.sla.engine import Engine
     from stream.sla.events import Event
     from stream.sla.explain.explanation import Explanation
-    from stream.sla.policy.resolve import PolicySet
-    from stream.sla.policy.timeline import Deployments
     from stream.sla.ticket.state import State
 
 _NEAR: Final = 5
@@ -70,6 +72,7 @@ def _zone(_context: click.Context, _option: click.Parameter, name: str | None) -
     show_default=True,
     help="Events kept per ticket so that late ones can be put in their place; as for replay.",
 )
+@setting_options("keep_fields")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON (schemas/explanation.v1.json) with times in UTC.")
 def command(
     ticket: str,
@@ -80,6 +83,7 @@ def command(
     until: int | None,
     zone: str | None,
     history: int,
+    keep_fields: str,
     as_json: bool,
 ) -> None:
     """Explain the deadlines of TICKET: the policy, the time that counted, the time that did not, and the reasons.
@@ -95,7 +99,7 @@ def command(
         arrived, newest = _read(file, ticket)
     except LinesError as error:
         raise click.ClickException(str(error)) from error
-    events = list(_accepted(read, ticket, arrived, history))
+    events = list(_accepted(make_engine(lambda: read, history, keep_fields), ticket, arrived))
     upto = newest if until is None else until
     if (first := min(event.at for event in events)) > upto:
         raise click.UsageError(f"ticket {ticket!r} begins at {format_instant(first)}, after --until: choose a later --until")
@@ -136,9 +140,8 @@ def _read(file: Path, ticket: str) -> tuple[list[Event], int]:
     return events, newest
 
 
-def _accepted(policies: PolicySet | Deployments, ticket: str, arrived: list[Event], history: int) -> Iterable[Event]:
-    """Yield the events that a worker would have accepted, in order of arrival."""
-    engine = Engine(policies, history=history)
+def _accepted(engine: Engine, ticket: str, arrived: list[Event]) -> Iterable[Event]:
+    """Yield the events that a worker would have accepted, as it would keep them, in order of arrival."""
     state: State | None = None
     for event in arrived:
         step = engine.apply(state, ticket, event, event.at)
@@ -150,8 +153,11 @@ def _accepted(policies: PolicySet | Deployments, ticket: str, arrived: list[Even
             )
         elif step.outcome is Outcome.CONFLICT:
             click.echo(f"{event.id}: {RejectReason.CONFLICT}: omitted: {conflicting(event).message}", err=True)
+        elif is_erased(state.head):
+            when = format_instant(state.head.ended_at)
+            raise click.UsageError(f"ticket {ticket!r} was erased on {when}: nothing else is known of it")
         else:
-            yield event
+            yield engine.kept(event)
 
 
 def _only(explanation: Explanation, name: str) -> Explanation:

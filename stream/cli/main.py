@@ -14,6 +14,7 @@ GROUPS: Final[dict[str, dict[str, Entry]]] = {
     "Detect breaches": {
         "worker": ("stream.cli.worker", "Run a worker: ticket events in, breaches and escalations out."),
         "topics": ("stream.cli.topics", "Create or check the topics."),
+        "erase": ("stream.cli.erase", "Erase what is known of a ticket, and report when it has left Kafka."),
         "broker": ("stream.cli.broker", "Run an embedded Apache Kafka broker without Docker or Java."),
         "demo": ("stream.demo.command", "Show everything at work on an embedded Kafka broker."),
     },

@@ -13,6 +13,7 @@ from stream.cli.setting_options import setting_option
 from stream.deployments.export import read_export
 from stream.language.policies import load
 from stream.runtime.settings import CONFIG_FILE, ENTRIES, PREFIX, variable
+from stream.sla.engine import Engine
 from stream.wire.instants import InstantError, parse_instant
 
 if TYPE_CHECKING:
@@ -56,6 +57,11 @@ def judged_by(policies: tuple[str, ...], deployments: Path | None) -> ReadPolici
     if bool(policies) == (deployments is not None):
         raise click.UsageError("give either --policies or --deployments")
     return partial(load, policies) if deployments is None else partial(read_export, deployments)
+
+
+def make_engine(read_policies: ReadPolicies, history: int, keep_fields: str) -> Engine:
+    """``keep_fields``: the text of the setting. Raises what ``read_policies`` raises."""
+    return Engine(read_policies(), history=history, keep=ENTRIES["keep_fields"].reader(keep_fields))
 
 
 def instant(_context: click.Context, _option: click.Parameter, text: str | None) -> int | None:

@@ -5,15 +5,17 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 import click
 
 from stream.cli.counting import many
-from stream.cli.options import instant, judged_by, judged_by_options
+from stream.cli.options import instant, judged_by, judged_by_options, make_engine
 from stream.cli.output import write
 from stream.cli.progress import Progress, share
 from stream.cli.replay_summary import as_json, as_table
+from stream.cli.setting_options import setting_options
 from stream.cli.stopping import stoppable
 from stream.deployments.export import ExportError
 from stream.documents.document import PolicyError
@@ -42,6 +44,7 @@ def _lag_limit(_context: click.Context, _option: click.Parameter, text: str) -> 
     show_default=True,
     help="Events kept per ticket so that late ones can be put in their place.",
 )
+@setting_options("keep_fields")
 @click.option(
     "--feed-lag-limit",
     callback=_lag_limit,
@@ -66,6 +69,7 @@ def command(
     deployments: Path | None,
     until: int | None,
     history: int,
+    keep_fields: str,
     feed_lag_limit: int,
     form: str,
     jobs: int | None,
@@ -76,7 +80,7 @@ def command(
     as JSON lines. The output is identical in every run and for any number of processes. Refused records are printed to standard
     error, followed by a summary: what became of the commitments, by policy, commitment and priority.
     """
-    read_policies = judged_by(policies, deployments)
+    make = partial(make_engine, judged_by(policies, deployments), history, keep_fields)
     if "-" in (*policies, str(deployments)):
         if str(file) == "-":
             raise click.UsageError("FILE and the policies cannot both be standard input")
@@ -95,7 +99,7 @@ def command(
         with ExitStack() as stack:
             stack.enter_context(stoppable(done))
             lines = stack.enter_context(open_lines(file))
-            test, all_lines = stack.enter_context(backtest(read_policies, history, lines, jobs, feed_lag_limit))
+            test, all_lines = stack.enter_context(backtest(make, lines, jobs, feed_lag_limit))
             with progress:
                 for part in test.run(all_lines, until):
                     write(part.output)

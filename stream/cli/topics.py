@@ -23,7 +23,7 @@ from stream.runtime.kafka.topics import SHORTEST_RETENTION_MS, Topics
 from stream.runtime.recovery.cluster import Cluster
 from stream.runtime.recovery.moves import RepartitionError
 from stream.runtime.recovery.repartition import repartition
-from stream.runtime.settings import SettingsError
+from stream.runtime.settings import ENTRIES, SettingsError
 from stream.wire.forms import NewerReleaseError
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ _UNIT_MS: Final = {"m": 60_000, "h": 3_600_000, "d": 86_400_000}
 
 
 _where: Final = setting_options("broker", "app_id", "topic_prefix")
-_sized: Final = setting_options("broker", "app_id", "topic_prefix", "partitions")
+_sized: Final = setting_options("broker", "app_id", "topic_prefix", "partitions", "rejected_retention")
 
 
 def _milliseconds(_: click.Context, __: click.Parameter, text: str | None) -> int | None:
@@ -69,9 +69,17 @@ def command() -> None:
     help="Retention of events, such as 36h, 30d or forever; default: that of the cluster. Effects are kept for 400d, or longer "
     "if this is longer.",
 )
-def _create(broker: str, app_id: str, topic_prefix: str, partitions: str, replication: int, retention: int | None) -> None:
+def _create(
+    broker: str,
+    app_id: str,
+    topic_prefix: str,
+    partitions: str,
+    rejected_retention: str,
+    replication: int,
+    retention: int | None,
+) -> None:
     """Create missing topics, then check all of them. Running it again changes nothing."""
-    topics = topics_of(app_id, topic_prefix)
+    topics = topics_of(app_id, topic_prefix, rejected_retention)
     client = client_of(broker)
     _refuse_names_of_others(broker, topics)
     made = create(broker, topics, partitions=int(partitions), replication=replication, retention_ms=retention, client=client)
@@ -82,9 +90,9 @@ def _create(broker: str, app_id: str, topic_prefix: str, partitions: str, replic
 
 @command.command("check")
 @_sized
-def _check(broker: str, app_id: str, topic_prefix: str, partitions: str) -> None:
+def _check(broker: str, app_id: str, topic_prefix: str, partitions: str, rejected_retention: str) -> None:
     """List problems of the topics and how to fix them. The exit status is 1 if there are any."""
-    topics = topics_of(app_id, topic_prefix)
+    topics = topics_of(app_id, topic_prefix, rejected_retention)
     _refuse_names_of_others(broker, topics)
     _report(broker, topics, int(partitions))
 
@@ -124,10 +132,12 @@ def client_of(broker: str) -> dict[str, Any]:
         raise click.ClickException(str(error)) from error
 
 
-def topics_of(app_id: str, topic_prefix: str) -> Topics:
-    """The topics of an installation. Raises click.UsageError."""
+def topics_of(app_id: str, topic_prefix: str, rejected_retention: str = "") -> Topics:
+    """The topics of an installation. ``rejected_retention``: the text of the setting, or empty. Raises click.UsageError."""
+    entry = ENTRIES["rejected_retention"]
+    kept = entry.reader(rejected_retention or entry.default or "")
     try:
-        return Topics(app_id=app_id, prefix=topic_prefix)
+        return Topics(app_id, topic_prefix, kept // 1_000)
     except ValueError as error:
         raise click.UsageError(str(error)) from error
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NoReturn
 import click
 
 from stream.cli.exit_codes import WRONG
+from stream.cli.grouped_options import GroupedOptions
 from stream.cli.log_lines import log_to_stderr
 from stream.cli.options import settings_flags
 from stream.runtime.settings import SettingsError
@@ -19,7 +20,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-@click.command(help="Run a worker: ticket events in, breaches and escalations out. Stop it with Ctrl-C or SIGTERM.")
+@click.command(
+    cls=GroupedOptions, help="Run a worker: ticket events in, breaches and escalations out. Stop it with Ctrl-C or SIGTERM."
+)
 @settings_flags
 def command(config: Path | None, **flags: str | None) -> None:
     try:

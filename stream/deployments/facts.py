@@ -166,6 +166,7 @@ class Code(StrEnum):
     DAY_CHANGED = "day-changed"
     ZONE_CHANGED = "zone-changed"
     PAST_HOURS_CHANGED = "past-hours-changed"
+    FIELDS_NOT_KEPT = "fields-not-kept"
 
     @property
     def severity(self) -> Severity:

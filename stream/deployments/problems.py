@@ -25,14 +25,15 @@ from stream.deployments.versions import Versions, base_of
 from stream.sla.calendar.duration import Duration
 from stream.sla.policy.conditions import All
 from stream.sla.policy.policy import Choice, Commitment, Ladder, Level
+from stream.sla.policy.resolve import PolicySet
 from stream.sla.policy.satisfiability import possible
+from stream.sla.ticket.bounds import NAMED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from stream.deployments.facts import DayChange
     from stream.sla.policy.policy import Policy
-    from stream.sla.policy.resolve import PolicySet
 
 T = TypeVar("T", Commitment, Ladder, Level)
 
@@ -58,6 +59,7 @@ def problems_of(step: Step) -> list[Problem]:
             *_parts(step),
             *_past(step),
             *_takeovers(step),
+            *_fields(step),
         )
     )
     return sorted(found, key=lambda problem: problem.severity.value)
@@ -219,3 +221,16 @@ def _takeovers(step: Step) -> Iterator[Problem]:
         )
         if taken and first.name not in likely:
             yield Problem(Code.TAKES_OVER_TICKETS, Place(first.name), after=taken)
+
+
+# What is known of open tickets.
+
+
+def _fields(step: Step) -> Iterator[Problem]:
+    """Policies that read fields that nothing read before: they were dropped from events, unless the operator keeps them."""
+    anew = frozenset([name for name in step.new.fields_read - step.old.fields_read - NAMED if name[0] != "@"])
+    if not anew:
+        return
+    for policy in step.new.policies:
+        if found := anew & PolicySet((policy,), step.new.calendars).fields_read:
+            yield Problem(Code.FIELDS_NOT_KEPT, Place(policy.name), after=tuple(sorted(found)))

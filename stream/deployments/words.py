@@ -37,6 +37,8 @@ _PROBLEMS: Final = {
     "and those past the new deadline breach at the deployment",
     Code.TARGET_CLOCK_CHANGED: "the target changes its clock in place, from {before} to {after}: "
     "time used and paused is measured anew",
+    Code.FIELDS_NOT_KEPT: "reads {after}, which no policy read before: it is kept only of events from the deployment on, so "
+    "open tickets are judged without it, unless setting keep_fields names it",
     Code.CONDITIONS_CHANGED: "open clocks start, pause and stop by other conditions from the deployment on",
     Code.TAKES_OVER_TICKETS: "the policy comes before {after} now, and open tickets that it applies to get its commitments",
     Code.DAY_CHANGED: "a working day changes from {before} to {after}: targets and warnings in `bd` change with it",

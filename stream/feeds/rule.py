@@ -16,7 +16,7 @@ import msgspec
 from stream.documents.readers import items, listed, section, shown, suggestion
 from stream.feeds.evaluation import read_condition, read_path
 from stream.feeds.value import DEFAULT_ROW, read_value
-from stream.sla.events import ACTOR_KINDS, EVENT_TYPES, STATUSES
+from stream.sla.events import ACTOR_KINDS, ERASURE, EVENT_TYPES, STATUSES
 from stream.wire.ticket_event import FeedTick, Wire
 from stream.wire.ticket_fields import MAX_NAME, MAX_PRIORITY
 
@@ -34,6 +34,7 @@ COMMON_KEYS: Final = ("ticket", "at", "id", "seq", "actor", "role")
 _OWN_KEYS: Final = {kind: [key for key in keys if key not in {*COMMON_KEYS, "source"}] for kind, keys in _KEYS.items()}
 WITH_FIELDS: Final = frozenset(kind for kind, keys in _KEYS.items() if "fields" in keys)
 """The event types that have ticket fields."""
+_TYPES: Final = (*EVENT_TYPES, ERASURE)
 _RULE_KEYS: Final = ("when", "each", "say", "skip", "refuse")
 _ALLOWED: Final[Mapping[str, tuple[object, ...]]] = {
     "actor": (*ACTOR_KINDS, None),
@@ -145,10 +146,10 @@ def _read_event(node: Node, tables: Tables, common: Common) -> EventTemplate | N
         node.error("must be an event: a mapping with `type`, and the keys of that type")
         return None
     kind = node.data["type"]
-    if not isinstance(kind, str) or kind not in EVENT_TYPES:
+    if not isinstance(kind, str) or kind not in _TYPES:
         node.report(
             ("type",),
-            f"{shown(kind)} is not an event type{suggestion(str(kind), EVENT_TYPES)}: use one of {listed(EVENT_TYPES)}",
+            f"{shown(kind)} is not an event type{suggestion(str(kind), _TYPES)}: use one of {listed(_TYPES)}",
         )
         return None
     known = ("type", *COMMON_KEYS, *_OWN_KEYS[kind])

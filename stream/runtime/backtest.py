@@ -15,9 +15,10 @@ from itertools import chain, islice
 from typing import TYPE_CHECKING, Final, NamedTuple
 from zlib import crc32
 
-from stream.runtime.backtest_slice import Chunk, Own, Piece, ReadPolicies, Slice, SliceOutput, SliceProcess, Ticks, Totals
-from stream.sla.engine import Engine, Outcome
+from stream.runtime.backtest_slice import Chunk, MakeEngine, Own, Piece, Slice, SliceOutput, SliceProcess, Ticks, Totals
+from stream.sla.events import ERASURE
 from stream.sla.feed_health import LIMIT
+from stream.sla.step import Outcome
 from stream.wire.decode import Rejected, read
 from stream.wire.incoming import Incoming
 
@@ -114,6 +115,8 @@ class Backtest:
                 ticket, event = record.ticket, record.event
                 at = event.at
                 own[crc32(ticket.encode()) % len(own)].append((place, ticket, event))
+                if event.type == ERASURE:
+                    continue
             elif isinstance(record, Rejected):
                 refusals.append(Refusal(number, f"{record.reason}: {record.message} {record.path}".rstrip()))
                 continue
@@ -134,18 +137,17 @@ class Backtest:
 
 @contextmanager
 def backtest(
-    read_policies: ReadPolicies,
-    history: int,
+    make_engine: MakeEngine,
     lines: Iterable[tuple[int, bytes]],
     jobs: int | None = None,
     feed_lag_limit: int = LIMIT,
 ) -> Iterator[tuple[Backtest, Iterator[tuple[int, bytes]]]]:
-    """Yield a backtest, and the lines to run it over. Raises what ``read_policies`` raises.
+    """Yield a backtest, and the lines to run it over. Raises what ``make_engine`` raises.
 
     ``jobs``: number of processes; ``None``: one per core, or a single one for a short feed. ``feed_lag_limit``: how old the
     completeness of a watched source may be, in microseconds.
     """
-    engine = Engine(read_policies(), history=history)
+    engine = make_engine()
     rest = iter(lines)
     begin = list(islice(rest, CHUNK + 1))
     all_lines = chain(begin, rest)
@@ -155,7 +157,7 @@ def backtest(
         yield Backtest([Slice(engine, feed_lag_limit)]), all_lines
         return
     with ExitStack() as stack:
-        slices = [stack.enter_context(SliceProcess(read_policies, history, feed_lag_limit)) for _ in range(jobs)]
+        slices = [stack.enter_context(SliceProcess(make_engine, feed_lag_limit)) for _ in range(jobs)]
         yield Backtest(slices), all_lines
 
 

@@ -14,12 +14,13 @@ import msgspec
 
 from stream.runtime import gc_tuning
 from stream.runtime.outcomes import OutcomeCounts, Outcomes
-from stream.sla.engine import Engine, Outcome
+from stream.sla.engine import Engine
 from stream.sla.events import Event
 from stream.sla.feed_health import LIMIT
 from stream.sla.feed_state import FeedState
 from stream.sla.playback import Playback
 from stream.sla.policy.timeline import NEVER
+from stream.sla.step import Outcome
 from stream.wire.decode import RejectReason, conflicting
 from stream.wire.effect import encode_effect
 
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 
 ReadPolicies = Callable[[], "PolicySet | Deployments"]
 """Reads what the tickets are judged by. Every process calls it, so it must be picklable."""
+MakeEngine = Callable[[], Engine]
+"""So must this."""
 Own = list[tuple[int, str, Event]]
 """Events of a slice's own tickets: position of the line in its chunk, ticket, event."""
 Ticks = list[tuple[int, str, int, FeedState | None]]
@@ -140,8 +143,8 @@ def _lines(effects: tuple[Effect, ...]) -> bytes:
 class SliceProcess:
     """A slice in a process of its own. The pool has one process, because the process holds the slice's tickets."""
 
-    def __init__(self, read_policies: ReadPolicies, history: int, feed_lag_limit: int) -> None:
-        arguments = (read_policies, history, feed_lag_limit)
+    def __init__(self, make_engine: MakeEngine, feed_lag_limit: int) -> None:
+        arguments = (make_engine, feed_lag_limit)
         self._pool = ProcessPoolExecutor(1, get_context("spawn"), initializer=_begin, initargs=arguments)
         # A terminal sends Ctrl-C to all processes. Only this one handles it, and then ends the others; they inherit the mask.
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
@@ -168,9 +171,9 @@ _own: list[Slice] = []
 """The one slice of this process, if it is a slice's process."""
 
 
-def _begin(read_policies: ReadPolicies, history: int, feed_lag_limit: int) -> None:
+def _begin(make_engine: MakeEngine, feed_lag_limit: int) -> None:
     gc_tuning.configure()
-    _own.append(Slice(Engine(read_policies(), history=history), feed_lag_limit))
+    _own.append(Slice(make_engine(), feed_lag_limit))
 
 
 def _nothing() -> None:

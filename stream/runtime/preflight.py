@@ -64,7 +64,7 @@ def client_of(settings: Settings) -> dict[str, Any]:
 
 async def read_deployments(settings: Settings, policies: PolicySet) -> tuple[PolicyLog, ReadLog]:
     """The log of deployments up to its end; ``policies`` are deployed where nothing was ever deployed. Raises RefusedError."""
-    topics = Topics(settings.app_id, settings.topic_prefix)
+    topics = topics_of(settings)
     policy_log = PolicyLog(client_of(settings), topics)
     try:
         found = await policy_log.read()
@@ -83,7 +83,7 @@ async def read_deployments(settings: Settings, policies: PolicySet) -> tuple[Pol
 
 async def check_changelog(settings: Settings) -> None:
     """Raises RefusedError if this worker cannot go on with the tickets of those before it."""
-    topics = Topics(settings.app_id, settings.topic_prefix)
+    topics = topics_of(settings)
     if problems := await changelog_problems(client_of(settings), topics, settings.partitions):
         raise RefusedError("the changelog cannot be used", problems)
 
@@ -94,10 +94,15 @@ async def _has_records(settings: Settings, topic: str) -> bool:
         return any((await consumer.end_offsets(partitions)).values())
 
 
+def topics_of(settings: Settings) -> Topics:
+    """The topics of the installation."""
+    return Topics(settings.app_id, settings.topic_prefix, settings.rejected_retention // 1_000)
+
+
 async def check_topics(settings: Settings) -> None:
     """Check the topics, and retry until a broker answers, because it may be starting. Raises RefusedError if they are wrong."""
     client = client_of(settings)
-    topics = Topics(settings.app_id, settings.topic_prefix)
+    topics = topics_of(settings)
     bootstrap = ",".join(settings.broker)
 
     async def find() -> ClusterTopics:
@@ -106,6 +111,8 @@ async def check_topics(settings: Settings) -> None:
         return await found_topics(bootstrap, topics, topics.specs(), client=client)
 
     found = await until_answered(client, "a worker", find)
+    for problem in found.retention_problems(topics.specs()):
+        log.warning("%s", problem)
     growth = found.growth(settings.partitions)
     problems = found.problems(settings.partitions)
     if growth and found.tickets_in != settings.partitions:

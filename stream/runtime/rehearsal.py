@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from stream.deployments.impact import Impact, impact_on
 from stream.deployments.proposal import as_of
 from stream.sla.engine import Engine
+from stream.sla.events import ERASURE
 from stream.sla.playback import Playback
+from stream.sla.ticket.bounds import NAMED
 from stream.wire.decode import Rejected, read
 from stream.wire.incoming import Incoming
 
@@ -28,10 +30,19 @@ class Rehearsal(NamedTuple):
     """Lines that are not valid events."""
 
 
-def rehearse(log: Log, proposal: Proposal, lines: Iterable[tuple[int, bytes]], history: int) -> Rehearsal:
-    """The impact on the tickets of these lines (number, content). The log must have a deployment."""
+def rehearse(
+    log: Log,
+    proposal: Proposal,
+    lines: Iterable[tuple[int, bytes]],
+    history: int,
+    keep: frozenset[str] | None = NAMED,
+) -> Rehearsal:
+    """The impact on the tickets of these lines (number, content). The log must have a deployment.
+
+    ``keep``: as for ``Engine``.
+    """
     assert log.deployments is not None
-    playback = Playback(Engine(log.deployments, history=history))
+    playback = Playback(Engine(log.deployments, history=history, keep=keep))
     newest = refused = 0
     for _, line in lines:
         record = read(line)
@@ -40,6 +51,8 @@ def rehearse(log: Log, proposal: Proposal, lines: Iterable[tuple[int, bytes]], h
             continue
         if isinstance(record, Incoming):
             playback.apply(record.ticket, record.event)
+            if record.event.type == ERASURE:
+                continue
             at = record.event.at
         else:
             at = record.at

@@ -7,6 +7,8 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
+from stream.wire.ticket_fields import MAX_NAME, nameable, one_form
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from enum import StrEnum
@@ -49,6 +51,16 @@ def names(value: str) -> tuple[str, ...]:
 
 def some_names(value: str) -> tuple[str, ...]:
     return tuple(item.strip() for item in value.split(",") if item.strip())
+
+
+def kept_fields(value: str) -> frozenset[str] | None:
+    """Names of ticket fields; ``None`` for all."""
+    if value.strip() == "*":
+        return None
+    for item in (items := some_names(value)):
+        if not nameable(item):
+            raise ValueError(f"{item!r} cannot be a ticket field: use at most {MAX_NAME} characters, and no @ at the beginning")
+    return frozenset(one_form(item) for item in items)
 
 
 def addresses(value: str) -> tuple[str, ...]:

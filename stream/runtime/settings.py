@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from stream.observe.pages.ticket_links import ticket_url
 from stream.runtime import setting_values as read
+from stream.sla.events import TICKET_FIELDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -108,6 +109,13 @@ class Settings:
     history: int = _setting(
         read.whole(2, 10_000), "200", "Number of events kept for each ticket, so that a late event can be put in its place."
     )
+    keep_fields: frozenset[str] | None = _setting(
+        read.kept_fields,
+        ",".join(TICKET_FIELDS[2:]),
+        "Ticket fields, separated by commas, that are kept and shown although no policy reads them. status, priority and the "
+        "fields that policies read are always kept; all others are dropped. '*' keeps all. The same for all workers.",
+    )
+    """``None`` is all."""
     late_after: int = _setting(
         read.span("0s", "1d"),
         "1m",
@@ -132,6 +140,19 @@ class Settings:
         "'never' keeps tickets for ever; 'auto' is 30d, or 'never' if clock is 'event', as in `breachwatch replay`.",
     )
     """``None`` is for ever."""
+    deleted_retention: int | None = _setting(
+        read.retention,
+        "auto",
+        "How long a deleted ticket is kept, in which it can be restored; then it is erased. At most 'retention'. 'auto' is 7d, "
+        "or 'never' if clock is 'event'.",
+    )
+    """``None``: as long as any ticket that has ended."""
+    rejected_retention: int = _setting(
+        read.span("1h", "3650d"),
+        "7d",
+        "How long rejected records and payloads of feeds are kept, which may have text that people wrote: `topics create` sets "
+        "it, `topics check` and the workers check it.",
+    )
     routine: bool = _setting(
         read.yes_no, "yes", "Whether to publish routine effects too (started, paused, resumed, retargeted, measured).", _YES_NO
     )
@@ -219,9 +240,12 @@ class Settings:
     )
 
     def __post_init__(self) -> None:
+        recorded = self.clock is ClockMode.EVENT
+        if self.deleted_retention == read.AUTO:
+            object.__setattr__(self, "deleted_retention", None if recorded else read.micros("7d"))
         if self.retention == read.AUTO:
             # A recorded feed covers months, and its effects must equal those of `breachwatch replay`, which keeps all tickets.
-            object.__setattr__(self, "retention", None if self.clock is ClockMode.EVENT else read.micros("30d"))
+            object.__setattr__(self, "retention", None if recorded else read.micros("30d"))
 
 
 ENTRIES: Final[Mapping[str, Entry]] = {f.name: f.metadata["entry"] for f in fields(Settings)}

@@ -116,7 +116,7 @@ class Viewer:
         deployments = self._app.engine.deployments.doubting(found.doubts)
         explanation = explain_state(deployments, state, _as_of(head, found.clock))
         fields = {name: value for name, value in head.fields.items() if name[0] != "@" and value}
-        return TicketView(head.id, found.partition, found.live, fields, head.ended_by, explanation)
+        return TicketView(head.id, found.partition, found.live, fields, head.ended_by, explanation, head.ended_at or None)
 
     def listed(self, query: ListQuery) -> ListPart:
         """What this worker has of a list. Raises UnavailableError."""

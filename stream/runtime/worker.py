@@ -57,6 +57,7 @@ def run(settings: Settings) -> NoReturn:
         history=settings.history,
         lateness=Lateness(settings.late_after, settings.settling),
         routine=settings.routine,
+        keep=settings.keep_fields,
     )
     sys.setswitchinterval(THREAD_SECONDS)
     now = None if settings.clock is ClockMode.EVENT else lambda: time.time_ns() // 1_000

@@ -26,11 +26,15 @@ EventType = Literal[
     "escalation.requested",
     "escalation.acknowledged",
     "escalation.released",
+    "ticket.erased",
 ]
 ActorKind = Literal["customer", "agent", "bot", "vendor", "system"]
 Status = Literal["new", "open", "pending", "on_hold", "solved", "closed"]
 
-EVENT_TYPES: Final[tuple[EventType, ...]] = EventType.__args__  # type: ignore[attr-defined]
+ERASURE: Final = "ticket.erased"
+"""It takes a ticket out of the state: ``stream.sla.erasure``. No history has it, and no policy can ask for it."""
+EVENT_TYPES: Final[tuple[EventType, ...]] = EventType.__args__[:-1]  # type: ignore[attr-defined]
+"""All others, in the order of which a stored history makes use."""
 ACTOR_KINDS: Final[tuple[ActorKind, ...]] = ActorKind.__args__  # type: ignore[attr-defined]
 STATUSES: Final[tuple[Status, ...]] = Status.__args__  # type: ignore[attr-defined]
 TICKET_FIELDS: Final[tuple[str, ...]] = (

@@ -12,16 +12,18 @@ from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from stream.sla.effects import feed_cause
+from stream.sla.events import ERASURE
 from stream.sla.feed_health import LIMIT, Feeds
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from stream.sla.effects import Effect
-    from stream.sla.engine import Engine, Outcome, Step
+    from stream.sla.engine import Engine
     from stream.sla.events import Event
     from stream.sla.feed_state import FeedState
     from stream.sla.policy.resolve import PolicySet
+    from stream.sla.step import Outcome, Step
     from stream.sla.ticket.state import State
 
 
@@ -53,7 +55,8 @@ class Playback:
     def event(self, ticket: str, event: Event) -> Iterator[Effect]:
         """Take one event; what it makes true, and then what the passing of time to it makes true, comes out in that order."""
         yield from self.apply(ticket, event).effects
-        yield from self.tick(event.at)
+        if event.type != ERASURE:
+            yield from self.tick(event.at)
 
     def tick(self, at: int, source: str = "", state: FeedState | None = None) -> Iterator[Effect]:
         """The feed is complete up to ``at``: let time pass to it. An earlier instant than the watermark lets no time pass.

@@ -196,6 +196,7 @@ _KEYS_OF: Final[dict[EventType, tuple[str, ...]]] = {
     "ticket.merged": ("into",),
     "ticket.deleted": (),
     "ticket.restored": (),
+    "ticket.erased": (),
     "dependency.started": ("party",),
     "dependency.ended": ("party",),
     "extension.granted": ("commitment", "by"),

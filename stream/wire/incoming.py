@@ -23,6 +23,7 @@ from stream.wire.ticket_event import (
     TicketChanged,
     TicketCreated,
     TicketDeleted,
+    TicketErased,
     TicketEvent,
     TicketMerged,
     TicketRestored,
@@ -90,6 +91,10 @@ def _restored(wire: TicketRestored, at: int, who: _Who) -> Event:
     return Event(at, wire.id, "ticket.restored", wire.source, wire.seq, who[0], role=who[1])
 
 
+def _erased(wire: TicketErased, at: int, who: _Who) -> Event:
+    return Event(at, wire.id, "ticket.erased", wire.source, wire.seq, who[0], role=who[1])
+
+
 def _dependency_started(wire: DependencyStarted, at: int, who: _Who) -> Event:
     party = one_form(wire.party)
     return Event(at, wire.id, "dependency.started", wire.source, wire.seq, who[0], party=party, role=who[1])
@@ -134,6 +139,7 @@ _OTHERS: Final[dict[type[TicketEvent], Callable[[Any, int, _Who], Event]]] = {
     TicketMerged: _merged,
     TicketDeleted: _deleted,
     TicketRestored: _restored,
+    TicketErased: _erased,
     DependencyStarted: _dependency_started,
     DependencyEnded: _dependency_ended,
     ExtensionGranted: _extension_granted,

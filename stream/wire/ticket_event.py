@@ -122,6 +122,10 @@ class TicketRestored(TicketEvent, frozen=True, kw_only=True, gc=False, tag="tick
     """A merged or deleted ticket is back: it was not spam, or not the same problem. Its commitments continue."""
 
 
+class TicketErased(TicketEvent, frozen=True, kw_only=True, gc=False, tag="ticket.erased"):
+    """What is known of the ticket is to be erased. Its commitments are cancelled, and all of its later events are ignored."""
+
+
 class DependencyStarted(TicketEvent, frozen=True, kw_only=True, gc=False, tag="dependency.started"):
     """The ticket waits for a third party."""
 
@@ -202,6 +206,7 @@ Wire = (
     | TicketMerged
     | TicketDeleted
     | TicketRestored
+    | TicketErased
     | DependencyStarted
     | DependencyEnded
     | ExtensionGranted

@@ -59,7 +59,7 @@ def ticket_fields(fields: dict[str, FieldValue]) -> dict[str, str | list[str]]:
     * An object for a field of your own, and a name that no policy can have, are left out.
     """
     for name, value in fields.items():
-        if type(value) is not str or len(value) > MAX_TEXT or not (value.isascii() and name.isascii() and _nameable(name)):
+        if type(value) is not str or len(value) > MAX_TEXT or not (value.isascii() and name.isascii() and nameable(name)):
             readable = _readable(fields)
             break
     else:
@@ -85,7 +85,7 @@ def one_form(text: str) -> str:
     return text if text.isascii() else normalize("NFC", text)
 
 
-def _nameable(name: str) -> bool:
+def nameable(name: str) -> bool:
     """Whether a policy can name the field."""
     return 0 < len(name) <= MAX_NAME and name[0] != "@"
 
@@ -101,7 +101,7 @@ def _readable(fields: dict[str, FieldValue]) -> dict[str, str | list[str]]:
             readable[name] = _text(value)
         elif name in TICKET_FIELDS:
             raise InvalidEvent(field_path(name), "must be a text or a list of texts, not an object")
-    return {name: value for name, value in readable.items() if _nameable(name)}
+    return {name: value for name, value in readable.items() if nameable(name)}
 
 
 def _text(value: FieldItem) -> str:

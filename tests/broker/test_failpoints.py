@@ -51,6 +51,9 @@ def test_dying_at_any_step_of_a_unit_of_work_changes_neither_effects_nor_tickets
         feed.append((ticket, event(ticket, "ticket.created", at, fields={"priority": "p1"}, actor="customer")))
         if number % 2:
             feed.append((ticket, event(ticket, "comment.added", at + HOUR // 4, actor="agent", public=True)))
+        if number % 6 < 2:
+            feed.append((ticket, event(ticket, "ticket.erased", at + HOUR // 3)))
+            feed.append((ticket, event(ticket, "ticket.created", at + HOUR // 2, fields={"priority": "p1"}, actor="customer")))
     feed.sort(key=lambda entry: entry[1].key)
     end = START + 100 * HOUR
     bad = [Sent(b"desk/%d" % number, b"?") for number in range(20)]

@@ -99,6 +99,7 @@ def test_the_changelog_is_compacted_with_time_for_readers_that_were_down(broker:
 
     assert changelog["cleanup.policy"] == "compact"
     assert changelog["min.compaction.lag.ms"] == "3600000"
+    assert changelog["max.compaction.lag.ms"] == "86400000"
     assert changelog["delete.retention.ms"] == "604800000"
     assert settings(broker, topics.rejected)["max.message.bytes"] == "4194304"
 
@@ -325,14 +326,32 @@ def test_a_topic_that_no_worker_needs_may_be_missing_but_not_be_wrong(broker: st
     assert "cleanup.policy=delete, not compact" in wrong.output or "cleanup.policy=delete instead of compact" in wrong.output
 
 
-def test_payloads_are_kept_for_a_week_whatever_the_retention_of_the_others(broker: str) -> None:
-    topics = Topics("payloads", prefix="payloads.")
+def test_rejected_records_have_a_retention_of_their_own_whatever_that_of_the_others(broker: str) -> None:
+    topics = Topics("payloads", prefix="payloads.", rejected_retention_ms=3 * 86_400_000)
 
     made = asyncio.run(create(broker, topics, partitions=2, retention_ms=86_400_000))
 
     assert f"created {topics.feed_rejected} with 1 partition" in made
-    kept = settings(broker, topics.feed_rejected)
-    assert (kept["retention.ms"], kept["cleanup.policy"], kept["max.message.bytes"]) == ("604800000", "delete", "2097152")
+    for name, most in ((topics.feed_rejected, "2097152"), (topics.rejected, "4194304")):
+        kept = settings(broker, name)
+        assert (kept["retention.ms"], kept["segment.ms"], kept["cleanup.policy"]) == ("259200000", "86400000", "delete")
+        assert kept["max.message.bytes"] == most
+    assert settings(broker, topics.events)["retention.ms"] == "86400000"
+
+
+def test_records_about_people_that_would_be_kept_for_longer_are_a_problem_with_its_remedy(broker: str) -> None:
+    topics = Topics("longer", prefix="longer.")
+    where = ["--broker", broker, "--app-id", "longer", "--topic-prefix", "longer.", "--partitions", "1"]
+    made = CliRunner().invoke(main, ["topics", "create", *where, "--replication", "1"])
+    shorter = CliRunner().invoke(main, ["topics", "check", *where, "--rejected-retention", "2d"])
+
+    assert made.exit_code == 0, made.output
+    assert shorter.exit_code == 1
+    remedies = [line for line in shorter.output.splitlines() if "stays longer than 172800000 ms" in line]
+    assert [line.split()[1] for line in remedies] == [topics.rejected, topics.feed_rejected]
+    assert all(f"--topic {name} --add-config retention.ms=172800000" in line for name, line in zip(
+        (topics.rejected, topics.feed_rejected), remedies, strict=True
+    ))  # fmt: skip
 
 
 def test_a_name_that_kafka_would_refuse_raises_an_error_before_any_request() -> None:

@@ -83,7 +83,8 @@ def _ticket(ticket: str, held: State, heard: Heard, engine: Engine, instants: tu
     end = Event(at=far, id="the end of the run", type="ticket.changed", source="desk")
     now, must = engine.apply(held, ticket, end, far).state, engine.apply(heard.state, ticket, end, far).state
     names = [name for name in Ticket.__init__.__annotations__ if name != "return"]
-    for name, is_, should_be in zip(names, now.head.parts(), must.head.parts(), strict=True):
+    # What follows them among the arguments is not stored.
+    for (is_, should_be), name in zip(zip(now.head.parts(), must.head.parts(), strict=True), names, strict=False):
         if name != "fired" and is_ != should_be:
             yield f"state: {ticket}: {name} is {is_}, the engine says {should_be}"
     if now.history != must.history or _base(now) != _base(must):

@@ -18,7 +18,7 @@ from stream.observe.pages.html import tag
 from stream.observe.pages.limits import Limits
 from stream.observe.pages.phrasing import left
 from stream.observe.pages.site import Answer, Site
-from tests.pages.paged import NASTY, Desk, ticket, worker
+from tests.pages.paged import NASTY, Desk, ist, ticket, worker
 
 SCHEMAS = Path(__file__).parents[2] / "schemas"
 EXPLANATION = json.loads((SCHEMAS / "explanation.v1.json").read_text("utf-8"))
@@ -180,6 +180,18 @@ def test_a_tickets_page_warns_of_missing_information(tmp_path: Path) -> None:
 
     assert "The ticket is merged" in text
     assert "The partition is catching up" in text
+
+
+def test_the_page_of_an_erased_ticket_states_when_it_was_erased_and_nothing_else(tmp_path: Path) -> None:
+    desk = Desk(worker(), ticket(tmp_path)._replace(fields={}, gone="erased", gone_since=ist("2026-11-18 11:30")))
+    text = " ".join(read(ask(desk, "/tickets/desk/42")).text.split())
+    page = json.loads(ask(desk, "/tickets/desk/42", "format=json").body)
+
+    assert "The ticket was erased on Wed 2026-11-18 06:00 UTC" in text
+    assert "Commitments" not in text
+    assert "Fields" not in text
+    schema("ticket-page.v1.json").validate(page)
+    assert (page["gone"], page["gone_since"]) == ("erased", "2026-11-18T06:00:00Z")
 
 
 @pytest.mark.parametrize(

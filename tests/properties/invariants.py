@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING
 
 from stream.sla.codec import codec
 from stream.sla.effects import TIMER, Effect, Kind, Reason
-from stream.sla.engine import Engine, Outcome, Step
+from stream.sla.engine import Engine
 from stream.sla.explain.explain import explain, explain_state
 from stream.sla.explain.explanation import Outcome as Shown
 from stream.sla.policy.conditions import NO_EVENT, compile_condition
+from stream.sla.step import Outcome, Step
 from stream.sla.ticket.commitment_state import CommitmentState, Verdict
 from stream.sla.ticket.listing import UNMATCHED, lists_of
-from stream.sla.ticket.state import open_commitments
+from stream.sla.ticket.state import is_deleted, open_commitments
 from tests.properties.edits import Deployed, log
 
 if TYPE_CHECKING:
@@ -133,7 +134,13 @@ def codec_agrees(state: State) -> None:
     data = codec.encode(state)
     assert codec.decode(data) == state
     assert codec.encode(codec.decode(data)) == data
-    assert codec.peek(data) == (state.wake_at, state.ended, open_commitments(state), lists_of(state) == UNMATCHED)
+    assert codec.peek(data) == (
+        state.wake_at,
+        state.ended,
+        open_commitments(state),
+        lists_of(state) == UNMATCHED,
+        is_deleted(state),
+    )
 
 
 def agree(deployments: Deployments, state: State, events: list[Event], until: int) -> None:

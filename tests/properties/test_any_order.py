@@ -9,9 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stream.sla.codec import codec
-from stream.sla.engine import Engine, Outcome
+from stream.sla.engine import Engine
+from stream.sla.step import Outcome
 from stream.sla.ticket.listing import UNMATCHED, lists_of
-from stream.sla.ticket.state import open_commitments
+from stream.sla.ticket.state import is_deleted, open_commitments
 from tests.examples import examples
 from tests.properties.consumer import Consumer
 from tests.properties.worlds import EVENTS, POLICY_SETS, START
@@ -132,7 +133,13 @@ def test_every_state_survives_the_codec_and_a_look_at_it_sees_what_reading_it_wo
         state = engine.apply(state, "T", event, event.at).state
         data = codec.encode(state)
         assert codec.decode(data) == state
-        assert codec.peek(data) == (state.wake_at, state.ended, open_commitments(state), lists_of(state) == UNMATCHED)
+        assert codec.peek(data) == (
+            state.wake_at,
+            state.ended,
+            open_commitments(state),
+            lists_of(state) == UNMATCHED,
+            is_deleted(state),
+        )
 
 
 @settings(max_examples=examples(100), deadline=None)

@@ -21,7 +21,7 @@ START = 1_800_000_000 * SECOND
 @pytest.mark.parametrize("policies", ["botpenguin", "baar"])
 @pytest.mark.parametrize("seed", range(examples(2)))
 def test_no_events_of_the_contract_make_a_record_that_kafka_refuses(policies: str, seed: int) -> None:
-    draw, engine, state = random.Random(seed), Engine(load([policies])), None
+    draw, engine, state = random.Random(seed), Engine(load([policies]), keep=None), None
 
     def text(most: int) -> str:
         return draw.choice(["x", "ü", "\u0001", "😀", '"'])[:1] * draw.choice([1, most // 2, most])

@@ -12,7 +12,7 @@ from stream.sla.codec import codec
 from stream.sla.engine import Engine
 from stream.sla.settling import Lateness
 from stream.sla.ticket.listing import UNMATCHED, lists_of
-from stream.sla.ticket.state import open_commitments
+from stream.sla.ticket.state import is_deleted, open_commitments
 from tests.examples import examples
 from tests.properties.consumer import Consumer
 from tests.properties.worlds import EVENTS, POLICY_SETS, START
@@ -75,6 +75,7 @@ class Feed:
             state.ended,
             open_commitments(state),
             lists_of(state) == UNMATCHED,
+            is_deleted(state),
         )
         before = len(self.consumer.effects)
         self.consumer.wake(now)

@@ -96,4 +96,4 @@ class Cluster:
         for worker in self.running:
             for task in worker.tasks.values():
                 if not task.has_work():
-                    self.unexplained += check_memory(task.shard, self.world.settings.retention)
+                    self.unexplained += check_memory(task.shard, self.world.settings)

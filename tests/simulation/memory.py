@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from stream.observe.metrics.open_counts import OpenCommitmentCounts
-from stream.runtime.partition.changes import expiration
+from stream.runtime.partition.changes import expiration, retention_of
 from stream.runtime.partition.ticket_lists import TicketLists
 from stream.runtime.timers import TimerQueue
 from stream.sla.codec import codec
@@ -15,17 +15,18 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from stream.runtime.partition.shard import Shard
+    from stream.runtime.settings import Settings
 
 
-def check_memory(shard: Shard, retention: int | None) -> Iterator[str]:
+def check_memory(shard: Shard, settings: Settings) -> Iterator[str]:
     """Objections, between two turns. The index is made anew, as at a takeover."""
     timers, expirations = TimerQueue(), TimerQueue()
     lists = TicketLists()
     counts = OpenCommitmentCounts(shard.open_counts._metrics)
     for key, stored in shard.tickets.items():
-        wake_at, ended, open_, unmatched = codec.peek(stored)
+        wake_at, ended, open_, unmatched, deleted = codec.peek(stored)
         timers.set(key, wake_at)
-        expirations.set(key, expiration(ended, retention))
+        expirations.set(key, expiration(ended, retention_of(settings, deleted=deleted)))
         counts.add(open_)
         unconfirmed = codec.decode(stored).unconfirmed if codec.has_unconfirmed(stored) else {}
         first = min((at for at, _ in unconfirmed.values()), default=None)

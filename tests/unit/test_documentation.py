@@ -13,7 +13,7 @@ from aiokafka import errors as kafka_errors
 
 from stream.runtime.settings import ENTRIES, flag, variable
 from stream.sla.effects import Kind
-from stream.sla.events import EVENT_TYPES
+from stream.sla.events import ERASURE, EVENT_TYPES
 from stream.wire.output_structs import WireEffect
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def test_the_page_of_settings_has_every_setting_with_its_flag_variable_default_a
         assert f"| `{name}` | `{flag(name)}` | `{variable(name)}` | {default} | {entry.help} |" in page
 
 
-@pytest.mark.parametrize("name", [*Kind, *EVENT_TYPES, *WireEffect.__struct_fields__])
+@pytest.mark.parametrize("name", [*Kind, *EVENT_TYPES, ERASURE, *WireEffect.__struct_fields__])
 def test_the_page_of_events_has_a_row_for_every_event_type_effect_type_and_key_of_an_effect(name: str) -> None:
     page = (DOCS / "reference/events.md").read_text("utf-8")
     named = {name for cell in re.findall(r"^\| (`.+?) \|", page, re.MULTILINE) for name in re.findall(r"`([^`]+)`", cell)}

@@ -14,7 +14,7 @@ from jsonschema import Draft202012Validator
 from schemas.build import build, text
 from stream.feeds.rejected_payload import decode_record, encode_record
 from stream.sla.effects import Kind
-from stream.sla.events import EVENT_TYPES
+from stream.sla.events import ERASURE, EVENT_TYPES
 from stream.wire.decode import Rejected, RejectReason, Tick, decode
 from stream.wire.effect import decode_effect, decode_rejected, encode_effect, encode_rejected
 from stream.wire.incoming import Incoming
@@ -142,7 +142,7 @@ def test_a_record_of_feed_rejected_that_breaks_the_contract_is_refused(path: Pat
 def test_there_is_a_valid_example_of_every_event_type() -> None:
     shown = {json.loads(path.read_text())["type"] for path in (EXAMPLES / "ticket-event" / "valid").iterdir()}
 
-    assert shown == {*EVENT_TYPES, "feed.tick"}
+    assert shown == {*EVENT_TYPES, ERASURE, "feed.tick"}
 
 
 def test_there_is_a_valid_example_of_every_kind_of_effect() -> None:

@@ -28,7 +28,7 @@ EVENTS: Final = Spec(
     "counter",
     ("type", "result"),
     "Valid events processed. result: applied (in order), late (arrived after newer ones and was put in its "
-    "place), duplicate (known id). Rejected events are counted separately.",
+    "place), duplicate (known id), erased (its ticket was erased, so it was ignored). Rejected events are counted separately.",
 )
 REJECTED: Final = Spec(
     "sla_events_rejected_total",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from prometheus_client import CollectorRegistry, GCCollector, ProcessCollector, disable_created_metrics
 
 from stream.observe.metrics.families import Spec, counter, gauge, histogram
-from stream.sla.events import EVENT_TYPES
+from stream.sla.events import ERASURE, EVENT_TYPES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -89,7 +89,7 @@ class GatewayMetrics:
         seconds, ages = histogram(ANSWER_SECONDS, self.registry), histogram(ARRIVAL_AGE, self.registry)
         self._unknown = counter(UNKNOWN, self.registry).labels()
         self._requests = {(feed, outcome): requests.labels(feed, outcome) for feed in feeds for outcome in outcomes}
-        self._events = {(feed, kind): events.labels(feed, kind) for feed in feeds for kind in (*EVENT_TYPES, TICK)}
+        self._events = {(feed, kind): events.labels(feed, kind) for feed in feeds for kind in (*EVENT_TYPES, ERASURE, TICK)}
         self._rejected = {(feed, reason): rejected.labels(feed, reason) for feed in feeds for reason in REJECT_REASONS}
         self._seconds: dict[str, HistogramSeries] = {feed: seconds.labels(feed) for feed in feeds}
         self._ages: dict[str, HistogramSeries] = {feed: ages.labels(feed) for feed in feeds}

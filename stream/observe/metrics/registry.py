@@ -22,7 +22,7 @@ from stream.observe.metrics.open_times import OpenTimes
 from stream.observe.metrics.policy_info import PolicyInfo
 from stream.observe.metrics.worker_metrics import WorkerMetrics
 from stream.sla.effects import Reason
-from stream.sla.events import EVENT_TYPES
+from stream.sla.events import ERASURE, EVENT_TYPES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 
     from stream.sla.policy.resolve import PolicySet
 
-Result = Literal["applied", "late", "duplicate"]
-RESULTS: Final[tuple[Result, ...]] = ("applied", "late", "duplicate")
+Result = Literal["applied", "late", "duplicate", "erased"]
+RESULTS: Final[tuple[Result, ...]] = ("applied", "late", "duplicate", "erased")
 UnmatchedCause = Literal["spelling", "other"]
 UNMATCHED_CAUSES: Final[tuple[UnmatchedCause, ...]] = ("spelling", "other")
 REJECT_REASONS: Final = ("undecodable", "too_large", "invalid", "key_mismatch", "future", "too_late", "conflict")
@@ -94,7 +94,9 @@ class Metrics:
         self.collectors.add("times", times)
         registry.register(self.collectors)
 
-        self._events = {(kind, result): events.labels(kind, result) for kind in (*EVENT_TYPES, TICK) for result in RESULTS}
+        self._events = {
+            (kind, result): events.labels(kind, result) for kind in (*EVENT_TYPES, ERASURE, TICK) for result in RESULTS
+        }
         self._rejected = {reason: rejected.labels(reason) for reason in REJECT_REASONS}
         self._live: dict[int, bool] = {}
         self._last_events: dict[int, Gauge] = {}

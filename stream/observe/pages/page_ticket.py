@@ -8,6 +8,7 @@ from stream.observe.pages.html import Html, document, pairs, row, table, tag
 from stream.observe.pages.page_worker import clock, masthead
 from stream.observe.pages.phrasing import SHOWN_BY_SPANS, cause, due, left, length, name_of, target, terms, waits, when, why
 from stream.sla.effects import TIMER, Kind
+from stream.sla.erasure import ERASED
 from stream.sla.explain.explanation import Outcome, SpanKind
 
 if TYPE_CHECKING:
@@ -32,6 +33,8 @@ _OPEN: Final = (Outcome.PENDING, Outcome.BREACHED)
 def render(view: TicketView) -> bytes:
     """Return the page as HTML."""
     explanation = view.explanation
+    if view.gone == ERASED:
+        return _erased(view)
     zone = explanation.deadlines[0].timezone if explanation.deadlines else "UTC"
     whole = explanation.until - explanation.until % 1_000_000
     commitments = [deadline for deadline in explanation.deadlines if not deadline.ladder]
@@ -51,6 +54,17 @@ def render(view: TicketView) -> bytes:
         else tag("p", "None: no policy applies to the fields of this ticket, or no clock has started."),
         *((tag("h2", "Escalations"), table(_LEVELS, (_level(each, explanation) for each in levels))) if levels else ()),
         *((tag("h2", "Why"), *map(_why, explanation.deadlines)) if explanation.deadlines else ()),
+    )
+
+
+def _erased(view: TicketView) -> bytes:
+    since = None if view.gone_since is None else clock(view.gone_since, "UTC")
+    return document(
+        view.ticket,
+        masthead(),
+        tag("h1", view.ticket),
+        tag("p", "The ticket was erased", " on " if since else None, since, ".", class_="warn"),
+        tag("p", "Nothing else is known of it, and its later events are ignored.", class_="dim"),
     )
 
 

@@ -97,6 +97,7 @@ def ticket(view: TicketView) -> bytes:
             "live": view.live,
             "fields": view.fields,
             "gone": view.gone or None,
+            "gone_since": _instant(view.gone_since),
             "explanation": orjson.Fragment(encode_explanation(view.explanation)),
         },
         option=_OPTIONS,

@@ -116,8 +116,10 @@ class TicketView(NamedTuple):
     live: bool
     fields: Mapping[str, str | list[str]]
     gone: str
-    """``merged``, ``deleted`` or empty."""
+    """``merged``, ``deleted``, ``erased`` or empty."""
     explanation: Explanation
+    gone_since: int | None = None
+    """When it was merged, deleted or erased."""
 
 
 class Elsewhere(NamedTuple):

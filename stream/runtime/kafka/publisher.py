@@ -78,6 +78,12 @@ class Publisher:
         """Publish an event under its key, the ticket. ``partition`` is by default that of the key."""
         await self._send(value, key, partition)
 
+    async def placed(self, value: bytes, key: bytes, partition: int | None = None) -> tuple[int, int]:
+        """Publish an event, wait until it is acknowledged, and return its partition and offset."""
+        with needing(Operation.WRITE, Kind.TOPIC, self._topic):
+            placed = await self._producer.send_and_wait(self._topic, value, key=key, partition=partition)
+        return placed.partition, placed.offset
+
     async def tick(self, value: bytes) -> None:
         """Publish a ``feed.tick`` to every partition."""
         for partition in self._partitions:

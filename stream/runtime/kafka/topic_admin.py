@@ -77,7 +77,8 @@ async def verify(
     not answer.
     """
     found = await found_topics(bootstrap, topics, topics.specs(), client=client)
-    return [*filter(None, [found.growth(partitions)]), *found.problems(partitions)]
+    growth = filter(None, [found.growth(partitions)])
+    return [*growth, *found.problems(partitions), *found.retention_problems(topics.specs())]
 
 
 async def verify_optional(
@@ -94,7 +95,7 @@ async def verify_optional(
         except DeniedError:
             continue
         if spec.name in found.found:
-            problems += found.problems_of([spec], None)
+            problems += [*found.problems_of([spec], None), *found.retention_problems([spec])]
         else:
             missing.append(spec.name)
     return problems, missing
@@ -232,9 +233,13 @@ async def _used(bootstrap: str, partitions: Mapping[str, int], client: Mapping[s
 
 async def settings_of(admin: AIOKafkaAdminClient, specs: Sequence[TopicSpec]) -> dict[str, dict[str, str]]:
     """The current values of the settings that each topic's definition names. Raises ``aiokafka.errors.KafkaError``."""
-    if not specs:
+    return await values_of(admin, {spec.name: [*spec.at_least, *spec.exactly, *spec.at_most] for spec in specs})
+
+
+async def values_of(admin: AIOKafkaAdminClient, asked: Mapping[str, Sequence[str]]) -> dict[str, dict[str, str]]:
+    """The current values of settings of topics, by the name of the topic. Raises ``aiokafka.errors.KafkaError``."""
+    if not asked:
         return {}
-    asked = {spec.name: [*spec.at_least, *spec.exactly] for spec in specs}
     resources = [ConfigResource(ConfigResourceType.TOPIC, name, dict.fromkeys(keys, "")) for name, keys in asked.items()]
     found: dict[str, dict[str, str]] = {}
     for answer in await admin.describe_configs(resources):

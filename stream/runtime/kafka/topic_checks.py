@@ -88,6 +88,17 @@ class ClusterTopics:
             for problem in self._settings(spec, self.found[spec.name], partitions)
         ]
 
+    def retention_problems(self, specs: Sequence[TopicSpec]) -> list[str]:
+        """Settings of these topics with which what is about people stays for longer than it should. They lose no record."""
+        return [
+            f"topic {spec.name} has {name}={actual[name]}, so what is about people stays longer than {most} ms: run "
+            f"`{self._alter(spec.name, name, str(most))}`"
+            for spec in specs
+            if (facts := self.found.get(spec.name)) is not None
+            for name, most in spec.at_most.items()
+            if name in (actual := facts.settings) and not 0 <= int(actual[name]) <= most
+        ]
+
     def missing(self, name: str, partitions: int | None) -> str:
         return f"topic {name} is missing: run `{self._create(partitions)}`"
 

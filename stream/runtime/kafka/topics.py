@@ -19,7 +19,8 @@ _GIBIBYTE: Final = 1024 * _MEBIBYTE
 _KAFKA_LIMIT: Final = 1_048_588
 """The largest batch that Kafka accepts by default."""
 _HOUR_MS: Final = 3_600_000
-SHORTEST_RETENTION_MS: Final = 24 * _HOUR_MS
+_DAY_MS: Final = 24 * _HOUR_MS
+SHORTEST_RETENTION_MS: Final = _DAY_MS
 """Of the input: so long may all workers be away."""
 EFFECTS_RETENTION_MS: Final = 400 * 24 * _HOUR_MS
 """Of the effects, unless another is asked for: a year of a contract and the time to settle it."""
@@ -40,6 +41,9 @@ class TopicSpec:
     without a limit."""
     exactly: Mapping[str, str] = field(default_factory=dict)
     """Settings with a required value, without which state or unread events would be lost."""
+    at_most: Mapping[str, int] = field(default_factory=dict)
+    """Settings with a largest value, above which what is about people stays for longer than it should. -1 is without a limit.
+    A worker runs all the same."""
     partitions: int | None = None
     """``None``: as many as the input topic has."""
     of_effects: bool = False
@@ -60,6 +64,8 @@ class Topics:
 
     app_id: str
     prefix: str = ""
+    rejected_retention_ms: int = 7 * _DAY_MS
+    """How long rejected records and payloads are kept: they may have text that people wrote."""
 
     def __post_init__(self) -> None:
         for spec in (*self.specs(), *self.optional_specs()):
@@ -136,21 +142,26 @@ class Topics:
         """The transactional id of whoever pulls a feed."""
         return f"{self.prefix}pull-{feed}"
 
+    @property
+    def _kept_rejected(self) -> dict[str, str]:
+        # Kafka deletes whole segments, so the newest record of one keeps the oldest.
+        return {
+            "cleanup.policy": "delete",
+            "retention.ms": str(self.rejected_retention_ms),
+            "segment.ms": str(_DAY_MS),
+        }
+
     def optional_specs(self) -> tuple[TopicSpec, ...]:
         """The topics that no worker needs. ``topics create`` creates them; the commands that need one refuse without it."""
         # A payload of 1 MiB in base64, and its headers.
         large_payload = 2 * _MEBIBYTE
         return (
-            # A week and not longer: a payload may have text that people wrote.
             TopicSpec(
                 self.feed_rejected,
-                {
-                    "cleanup.policy": "delete",
-                    "retention.ms": str(7 * 24 * _HOUR_MS),
-                    "max.message.bytes": str(large_payload),
-                },
+                {**self._kept_rejected, "max.message.bytes": str(large_payload)},
                 at_least={"max.message.bytes": large_payload},
                 exactly={"cleanup.policy": "delete", **_SAFE},
+                at_most={"retention.ms": self.rejected_retention_ms, "segment.ms": _DAY_MS},
                 partitions=1,
             ),
             _compacted(self.feed_state),
@@ -158,8 +169,8 @@ class Topics:
             # A month: what was sent longer ago is not taken back any more.
             TopicSpec(
                 self.notify_state,
-                {"cleanup.policy": "compact,delete", "retention.ms": str(30 * 24 * _HOUR_MS), "segment.ms": str(24 * _HOUR_MS)},
-                at_least={"retention.ms": 7 * 24 * _HOUR_MS},
+                {"cleanup.policy": "compact,delete", "retention.ms": str(30 * _DAY_MS), "segment.ms": str(_DAY_MS)},
+                at_least={"retention.ms": 7 * _DAY_MS},
                 exactly={"cleanup.policy": "compact,delete", **_SAFE},
                 partitions=1,
             ),
@@ -193,19 +204,28 @@ class Topics:
             ),
             _record_of_effects(self.breaches),
             _record_of_effects(self.escalations),
-            _with_limit(self.rejected, large_rejected),
+            TopicSpec(
+                self.rejected,
+                {**self._kept_rejected, "max.message.bytes": str(large_rejected)},
+                at_least={"max.message.bytes": large_rejected},
+                exactly=_SAFE,
+                at_most={"retention.ms": self.rejected_retention_ms, "segment.ms": _DAY_MS},
+            ),
             TopicSpec(
                 self.changelog,
                 {
                     **changelog.settings,
                     "cleanup.policy": "compact",
                     "min.compaction.lag.ms": str(_HOUR_MS),
-                    "delete.retention.ms": str(7 * 24 * _HOUR_MS),
+                    "max.compaction.lag.ms": str(_DAY_MS),
+                    "delete.retention.ms": str(7 * _DAY_MS),
                     "segment.ms": str(_HOUR_MS),
                     "min.cleanable.dirty.ratio": "0.2",
                 },
                 at_least=changelog.at_least,
                 exactly={"cleanup.policy": "compact", **_SAFE},
+                # What a ticket was before it was erased is gone a day later.
+                at_most={"max.compaction.lag.ms": _DAY_MS, "delete.retention.ms": 7 * _DAY_MS},
             ),
             TopicSpec(
                 self.policies,

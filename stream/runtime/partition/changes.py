@@ -14,14 +14,16 @@ import msgspec
 from stream.runtime.settings import ClockMode
 from stream.sla.codec import codec
 from stream.sla.effects import ROUTINE, TIMER, Kind
+from stream.sla.erasure import erased
+from stream.sla.step import Outcome, Step
 from stream.sla.ticket.listing import lists_of
+from stream.sla.ticket.state import is_deleted
 
 if TYPE_CHECKING:
     from stream.runtime.kafka.transport import Record
     from stream.runtime.partition.shard import Shard
     from stream.runtime.settings import Settings
     from stream.sla.effects import Effect
-    from stream.sla.engine import Step
     from stream.sla.ticket.state import State
 
 HISTORY_ARRIVES: Final = 24 * 3_600_000_000
@@ -41,6 +43,13 @@ def expiration(ended: int | None, retention: int | None, watermark: int = 0) -> 
     if ended is None or retention is None:
         return None
     return max(ended + retention, watermark + min(retention, HISTORY_ARRIVES))
+
+
+def retention_of(settings: Settings, *, deleted: bool) -> int | None:
+    """How long a ticket is kept as it is (microseconds); ``None``: for ever. ``deleted``: as ``is_deleted``."""
+    if not deleted or settings.deleted_retention is None:
+        return settings.retention
+    return settings.deleted_retention if settings.retention is None else min(settings.deleted_retention, settings.retention)
 
 
 class Changes:
@@ -69,7 +78,8 @@ class Changes:
         """Changed tickets as the table and the counts of open commitments have them."""
         self._shard: Final = shard
         self._detected_at: Final[int | None] = None if settings.clock is ClockMode.EVENT else clock
-        self._retention: Final = settings.retention
+        self._retention: Final[int | None] = retention_of(settings, deleted=False)
+        self._deleted_retention: Final[int | None] = retention_of(settings, deleted=True)
         self._outcomes_only: Final[bool] = not settings.routine
 
     def state(self, key: bytes) -> State | None:
@@ -91,7 +101,8 @@ class Changes:
         if state.unconfirmed or (before is not None and before.unconfirmed):
             shard.feeds.wait(key, state)
         shard.timers.set(key, step.wake_at)
-        shard.expirations.set(key, expiration(state.ended, self._retention, shard.watermark))
+        retention = self._deleted_retention if is_deleted(state) else self._retention
+        shard.expirations.set(key, expiration(state.ended, retention, shard.watermark))
         for effect in step.effects:
             if self._outcomes_only and effect.kind not in _OUTCOMES and effect.routine:
                 continue
@@ -105,8 +116,16 @@ class Changes:
         if step.settled:
             self.settled[key] = step.settled
 
-    def forget(self, key: bytes) -> None:
-        """Remove a ticket."""
+    def expire(self, key: bytes) -> None:
+        """Erase a deleted ticket, unless it has been kept as long as any; forget any other."""
+        state = self.state(key)
+        if state is not None and is_deleted(state) and self._deleted_retention != self._retention:
+            self.woken += 1
+            self.keep(key, state, Step(erased(state.head, state.head.ended_at), (), Outcome.WOKEN))
+        else:
+            self._forget(key)
+
+    def _forget(self, key: bytes) -> None:
         shard = self._shard
         self.woken += 1
         counted = self._before.pop(key) if key in self._before else self.state(key)

@@ -12,8 +12,9 @@ from stream.runtime.recovery.output_recovery import origin
 from stream.runtime.recovery.outputs import ORIGIN
 from stream.runtime.settings import ClockMode
 from stream.runtime.timers import TimerQueue
-from stream.sla.engine import Outcome
+from stream.sla.events import ERASURE
 from stream.sla.policy.date_problems import WrongDate, wrong_dates
+from stream.sla.step import Outcome
 from stream.wire.decode import Rejected, RejectReason, Tick, conflicting, decode
 from stream.wire.effect import DeadLetter, encode_rejected
 
@@ -34,7 +35,9 @@ _RESULT: Final[dict[Outcome, Result]] = {
     Outcome.APPLIED: "applied",
     Outcome.LATE: "late",
     Outcome.DUPLICATE: "duplicate",
+    Outcome.ERASED: "erased",
 }
+_IGNORED: Final = (Outcome.DUPLICATE, Outcome.ERASED)
 
 
 class Intake:
@@ -98,7 +101,7 @@ class Intake:
         self.events[counted] = self.events.get(counted, 0) + 1
         if step.unmatched:
             self._note_unmatched(read.ticket, step.state)
-        if step.outcome is not Outcome.DUPLICATE:
+        if step.outcome not in _IGNORED:
             if event.fields and engines.current.policies.dated:
                 self._note_wrong_dates(read.ticket, event)
             changes.keep(key, state, step)
@@ -108,7 +111,9 @@ class Intake:
                 self._sweep_again(key, step.state.head.deployment)
 
     def _receive(self, event: Event) -> None:
-        """Time has come to the event, and so has its source."""
+        """Time has come to the event, and so has its source; an erasure states nothing about either."""
+        if event.type == ERASURE:
+            return
         at, shard = event.at, self._shard
         if at > shard.watermark:
             shard.watermark = at

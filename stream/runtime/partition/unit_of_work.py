@@ -174,7 +174,7 @@ class UnitOfWork:
         expirations = self._shard.expirations
         while (key := expirations.take(until)) is not None:
             self._slices.idle = False
-            self.changes.forget(key)
+            self.changes.expire(key)
             if (stop := self._slices.stop(self.changes)) is not None:
                 return stop
         return _DONE

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import msgspec
 
-from stream.runtime.partition.changes import expiration
+from stream.runtime.partition.changes import expiration, retention_of
 from stream.runtime.partition.commit import LOST
 from stream.runtime.partition.shard import Logs, Shard, TicketIndex
 from stream.runtime.partition.task import PartitionTask
@@ -185,7 +185,7 @@ async def _index(context: WorkerContext, store: Store, partition: int, watermark
         if stored is None:  # another rebalance has begun, and the changelog forgets it: this one comes to nothing
             continue
         try:
-            wake_at, ended, stand, unmatched = codec.peek(stored)
+            wake_at, ended, stand, unmatched, deleted = codec.peek(stored)
             if codec.has_unconfirmed(stored):
                 unconfirmed.append((key, codec.decode(stored)))
         except codec.NewerLayoutError as error:
@@ -197,7 +197,7 @@ async def _index(context: WorkerContext, store: Store, partition: int, watermark
             index.lists.put(key, lists)
         index.timers.set(key, wake_at)
         # When it was changed last is not stored. It counts as changed now: the rest of its history may still be on the way.
-        index.expirations.set(key, expiration(ended, context.settings.retention, watermark))
+        index.expirations.set(key, expiration(ended, retention_of(context.settings, deleted=deleted), watermark))
         if count % _PAUSE_EVERY == 0:
             await asyncio.sleep(0)
     return index

@@ -127,7 +127,9 @@ def peek(data: bytes) -> Summary:
             open_.append(OpenCommitment(name, policy, priority, team, going, dues[number], start + numbers[2 * watch + 1]))
     ended = has_ended(soonest, ended_by, _value("status", names, values)) or not (started or soonest is not None or open_)
     unmatched = is_unmatched(len(dues), ended_by, _value("status", names, values))
-    return Summary(None if soonest is None else soonest + 1, newest if ended else None, open_, unmatched)
+    return Summary(
+        None if soonest is None else soonest + 1, newest if ended else None, open_, unmatched, ended and ended_by == "deleted"
+    )
 
 
 def _value(name: str, names: Names, values: list[Value]) -> str:

@@ -8,17 +8,20 @@ is append-only, and a deployment's *number* is its place there. Its *timeline* f
 2. What is left below a deployment never changes afterwards, unless the deployment itself gives way. So the number of the
    deployment that judges a ticket names everything that the ticket was judged by. A ticket keeps that one number.
 3. Before the first deployment the first deployment holds: a ticket is never without one.
+4. The fields that a deployment reads are kept of events from its instant on, and from no earlier one than that at which it was
+   appended if it holds from an instant in the past. Workers know a deployment by then, so whether a field is kept depends on
+   the event and the log, and not on which of them arrived first. A field that some deployment of the log reads is kept on.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_right
-from operator import attrgetter
+from operator import attrgetter, itemgetter
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from stream.sla.policy.change import Change, FormerNames, merged
 from stream.sla.policy.skipped import Skipped
-from stream.sla.ticket.bounds import ALWAYS_KEPT
+from stream.sla.ticket.bounds import NAMED
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -35,6 +38,7 @@ NEVER: Final = 1 << 61
 
 
 _at = attrgetter("at")
+_first = itemgetter(0)
 
 
 class Origin(NamedTuple):
@@ -49,7 +53,7 @@ class Origin(NamedTuple):
 class Deployment:
     """One entry of the log. Never changed."""
 
-    __slots__ = ("appended", "at", "before", "change", "former", "number", "policies", "rejudges")
+    __slots__ = ("appended", "at", "before", "change", "former", "kept_from", "number", "policies", "rejudges")
 
     def __init__(
         self,
@@ -65,6 +69,8 @@ class Deployment:
         self.number: Final = number
         self.at: Final = at
         """From this instant on it holds (epoch microseconds)."""
+        self.kept_from: Final = max(at, origin.appended) if origin.rejudges and at != SINCE_EVER else at
+        """From this instant on the fields that it reads are kept of events."""
         self.before: Final[Deployment | None] = before
         self.policies: Final[PolicySet] = policies if before is None else merged(before.policies, policies)
         """What is in force: as deployed, and with the versions of the same policies that earlier sets had."""
@@ -77,15 +83,27 @@ class Deployment:
 class Timeline:
     """The deployments up to a certain one, in the order of their instants."""
 
-    __slots__ = ("_changes", "deployments", "doubts", "known", "last", "newest_built", "place", "read")
+    __slots__ = (
+        "_changes",
+        "_kept",
+        "_kept_from",
+        "deployments",
+        "doubts",
+        "known",
+        "last",
+        "newest_built",
+        "place",
+        "read",
+    )
 
     def __init__(self, last: Deployment, known: Mapping[int, Deployment], doubts: Doubts = ()) -> None:
         """``known``: the whole log, by number. ``doubts``: of the partition whose tickets it judges."""
         self.last: Final = last
         self.known: Final = known
         self.doubts: Final = doubts
-        self.read: Final = ALWAYS_KEPT.union(*[deployment.policies.fields_read for deployment in known.values()])
-        """The fields that some deployment of the whole log reads, and those that are always kept."""
+        self.read: Final = NAMED.union(*[deployment.policies.fields_read for deployment in known.values()])
+        """The fields that some deployment of the whole log reads, and those that the contract names."""
+        self._kept_from, self._kept = _kept(known)
         chain: list[Deployment] = []
         deployment: Deployment | None = last
         while deployment is not None:
@@ -123,6 +141,11 @@ class Timeline:
             self._changes[number, deployment.number] = found
         return found
 
+    def kept(self, at: int) -> frozenset[str]:
+        """The fields that policies read and that are kept of an event at that instant (epoch microseconds)."""
+        instants = self._kept_from
+        return self._kept[-1] if at >= instants[-1] else self._kept[max(bisect_right(instants, at) - 1, 0)]
+
     def after(self, number: int) -> Deployment | None:
         """The deployment that follows that one. Raises KeyError for a number that is not on this timeline."""
         place = self.place[number] + 1
@@ -155,6 +178,19 @@ class Timeline:
     def in_force(self, at: int) -> Deployment:
         """The deployment that holds at an instant (epoch microseconds)."""
         return self.deployments[max(bisect_right(self.deployments, at, key=_at) - 1, 0)]
+
+
+def _kept(known: Mapping[int, Deployment]) -> tuple[tuple[int, ...], tuple[frozenset[str], ...]]:
+    """Instants in their order, and the fields that are kept from each of them on."""
+    instants: list[int] = []
+    kept: list[frozenset[str]] = []
+    fields: frozenset[str] = frozenset()
+    for at, read in sorted([(one.kept_from, one.policies.fields_read) for one in known.values()], key=_first):
+        if not read <= fields or not instants:
+            fields = fields | read
+            instants.append(at)
+            kept.append(fields)
+    return tuple(instants), tuple(kept)
 
 
 class Deployments:

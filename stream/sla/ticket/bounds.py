@@ -3,18 +3,20 @@
 Kafka refuses records above ``max.message.bytes``, 1 MiB by default, and a worker whose changelog record is refused cannot go
 on. So everything that events can make grow has a bound:
 
-1. A *read* field is one that a policy of any known deployment reads, or one of ``ALWAYS_KEPT``. It is kept whatever its size.
+1. A *read* field is one that a policy of any known deployment reads, or one of ``NAMED``. It is kept whatever its size.
    A text longer than ``MOST_TEXT`` is replaced by its beginning and a digest of all of it: it differs from every other text,
    and from every word that a policy can name. Of a list, the first ``MOST_LIST`` bytes are kept; of all read fields of an
    event or a ticket, ``MOST_READ`` bytes.
-2. Any other field is kept as long as there is room, because the next deployment may read it, and effects show it. A text
-   longer than ``MOST_TEXT`` is not kept, and of what is left ``MOST_UNREAD`` bytes an event, and as many a ticket.
+2. Any other field that the operator names is kept as long as there is room, because effects show it. A text longer than
+   ``MOST_TEXT`` is not kept, and of what is left ``MOST_UNREAD`` bytes an event, and as many a ticket.
 3. A history has at most ``MOST_HISTORY`` bytes. Its older half becomes the base when it has more, or more events than wanted.
 4. A ticket waits for ``MOST_PARTIES`` third parties at a time. Further ones are not counted.
 5. Ids of events before the history, names of third parties and revisions have a bounded number, and a bounded length each.
 
 What an event adds is bounded before anything else is done with it, as a function of the event and the deployments. So tickets
 with the same events have the same state, in whatever order the events arrived.
+
+Fields that nothing needs are dropped before that (``kept_event``), because they may be about people.
 """
 
 from __future__ import annotations
@@ -28,8 +30,10 @@ if TYPE_CHECKING:
     from stream.sla.events import Event
     from stream.sla.ticket.history import Fields, Value
 
-ALWAYS_KEPT: Final = frozenset(TICKET_FIELDS)
-"""The fields that the contract names."""
+NAMED: Final = frozenset(TICKET_FIELDS)
+"""The fields that the contract names. They are kept unless the operator names others."""
+ALWAYS_KEPT: Final = frozenset({"status", "priority"})
+"""Fields by which a ticket begins and ends, whatever policies read."""
 MOST_TEXT: Final = 256
 """Characters."""
 MOST_LIST: Final = 16 * 1024
@@ -53,6 +57,15 @@ _SMALL: Final = 4_096
 """Characters of the fields of an event that is not looked at any closer."""
 _FEW: Final = 24
 """Fields of a ticket that is not looked at any closer."""
+
+
+def kept_event(event: Event, keep: frozenset[str], read: frozenset[str]) -> Event:
+    """The event with those of its fields that are kept.
+
+    ``keep``: fields that are kept whatever policies read. ``read``: fields that policies read at the instant of the event.
+    """
+    kept = {name: value for name, value in event.fields.items() if name in keep or name in read}
+    return event if len(kept) == len(event.fields) else event.with_fields(kept)
 
 
 def bounded_event(event: Event, read: frozenset[str]) -> Event:

@@ -273,6 +273,11 @@ class OpenCommitment(NamedTuple):
     """When the stopwatch began its present cycle, running or paused."""
 
 
+def is_deleted(state: State) -> bool:
+    """Whether the ticket was deleted, and has come to its end."""
+    return state.head.ended_by == "deleted" and state.ended is not None
+
+
 class Summary(NamedTuple):
     """What a worker must know of every ticket at its start."""
 
@@ -283,6 +288,8 @@ class Summary(NamedTuple):
     open_commitments: list[OpenCommitment]
     unmatched: bool
     """``is_unmatched``."""
+    deleted: bool
+    """``is_deleted``."""
 
 
 def open_commitments(state: State) -> list[OpenCommitment]:

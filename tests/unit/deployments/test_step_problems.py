@@ -141,9 +141,10 @@ def test_a_since_before_the_deployment_is_a_problem_of_new_and_of_changed_versio
 
 
 def test_a_policy_in_front_of_others_takes_over_their_tickets_unless_it_begins_later(step: Stepping) -> None:
-    gold = policy("[{metric: review, target: 1d}]", name="gold", applies_to="{contract: gold}")
+    gold = policy("[{metric: first_response, target: 1d}]", name="gold", applies_to="{contract: gold}")
     assert step.problems(file(policy()), file(gold, policy())) == ["takes-over-tickets: gold"]
-    later = policy("[{metric: review, target: 1d}]", name="gold", applies_to="{contract: gold}", head="since: 2026-07-01")
+    begins = "since: 2026-07-01"
+    later = policy("[{metric: first_response, target: 1d}]", name="gold", applies_to="{contract: gold}", head=begins)
     assert step.problems(file(policy()), file(later, policy())) == []
 
 
@@ -157,6 +158,16 @@ def test_policies_for_other_tickets_may_change_places(step: Stepping) -> None:
 def test_a_ticket_may_have_both_values_of_a_field_of_its_helpdesk(step: Stepping) -> None:
     a, b = policy(name="a", applies_to="{product: a}"), policy(name="b", applies_to="{product: b}")
     assert step.problems(file(a, b), file(b, a)) == ["takes-over-tickets: b"]
+
+
+def test_a_field_that_nothing_read_before_was_not_kept(step: Stepping) -> None:
+    printers = policy(name="printers", applies_to="{product: printer}")
+    both = file(policy(applies_to="{customer: acme}"), printers)
+    (problem,) = step.find(file(policy(applies_to="{customer: acme}")), both).problems
+    assert (problem.code, problem.place, problem.after) == (Code.FIELDS_NOT_KEPT, Place("printers"), ("product",))
+    assert step.problems(both, both.replace("product: printer", "product: scanner")) == ["version-changed: printers, version 1"]
+    assert problem_words(problem).startswith("reads product, which no policy read before")
+    assert problem.severity is Severity.WARNING
 
 
 def test_a_working_day_and_a_zone_that_change_are_problems_of_the_calendar(step: Stepping) -> None:

@@ -213,6 +213,22 @@ def test_a_list_as_payload_is_read_by_each_doc(tmp_path: Path) -> None:
     assert [event["ticket"] for event in events_of(read_by(mapping, batch))] == ["hub/0", "hub/1", "hub/2"]
 
 
+def test_a_mapping_may_ask_for_an_erasure(tmp_path: Path) -> None:
+    mapping = mapping_of(
+        tmp_path,
+        """\
+        source: hub
+        common: {ticket: "{doc.id}", at: "{doc.at}", id: erased}
+        events: [{when: doc.type == 'erased', say: {type: ticket.erased}}]
+        """,
+    )
+    payload = {"id": "7", "at": "2026-03-02T09:00:00Z", "type": "erased", "name": "Ada"}
+
+    assert events_of(read_by(mapping, payload)) == [
+        {"type": "ticket.erased", "source": "hub", "ticket": "hub/7", "id": "erased", "at": "2026-03-02T09:00:00Z"}
+    ]
+
+
 def test_a_repetition_within_a_payload_is_one_event_and_a_contradiction_is_unmapped(tmp_path: Path) -> None:
     text = ITEMS.replace(', seq: "{index}"', "")
     status = {"field": "status", "toString": "Done"}

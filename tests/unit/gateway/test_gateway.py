@@ -5,9 +5,11 @@ from __future__ import annotations
 import base64
 import hmac
 import json
+import logging
 from typing import TYPE_CHECKING
 
 import pytest
+from prometheus_client import generate_latest
 
 from stream.feeds.mapping import load
 from stream.feeds.rejected_payload import MAX_BODY, RejectedPayload, decode_record
@@ -16,6 +18,7 @@ from stream.gateway.feed import Feed
 from stream.gateway.outbox import Outgoing
 from stream.gateway.outcomes import Outcome
 from stream.gateway.page import GatewayPage
+from tests.free_text import NAME, PHONE
 from tests.unit.gateway.served import (
     DESK,
     JSON,
@@ -367,3 +370,25 @@ def test_a_flood_of_refused_requests_hides_no_others_on_the_page() -> None:
     entries = desk.recorder.recent.of("app")
     assert len(entries) == 21
     assert [entry.outcome for entry in entries].count(Outcome.ACCEPTED) == 1
+
+
+def test_what_people_wrote_is_in_a_payload_that_is_not_mapped_and_in_no_log_page_or_metric(
+    shop: Desk, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    written = f"Please call {NAME} on {PHONE}"
+    payload = {**PAYLOAD, "id": "h9", "subject": written, "comment": {"body": written}, "from": [NAME, PHONE]}
+
+    assert from_shop(shop, payload) == (200, "accepted")
+    assert from_shop(shop, {**payload, "status": "odd"}) == (200, "unmapped")
+    assert from_shop(shop, {**payload, "at": "soon"}) == (200, "unmapped")
+
+    events, letters = ([r for r in shop.kafka.records if r.topic == name] for name in (TOPICS.events, TOPICS.feed_rejected))
+    page = GatewayPage(shop.feeds, shop.recorder.recent, lambda: (True, "")).answer("/", "", "text/html")
+    assert page is not None
+    assert (len(events), len(letters)) == (1, 2)
+    for text in (NAME, PHONE):
+        assert [record for record in events if text.encode() in record.value] == []
+        assert text not in caplog.text
+        assert text.encode() not in page.body
+        assert text.encode() not in generate_latest(shop.recorder.metrics.registry)

@@ -56,3 +56,27 @@ def test_missing_topics_and_wrong_settings_are_listed_beside_it() -> None:
     assert missing.startswith("topic eu.sla-breaches is missing: run `breachwatch topics create")
     assert missing.endswith("--partitions 4`")
     assert "cleanup.policy=delete, not compact" in deleted
+
+
+@pytest.mark.parametrize(
+    ("topic", "name", "value", "most"),
+    [
+        (TOPICS.rejected, "retention.ms", "-1", "604800000"),
+        (TOPICS.rejected, "retention.ms", "604800001", "604800000"),
+        (TOPICS.rejected, "segment.ms", "604800000", "86400000"),
+        (TOPICS.changelog, "max.compaction.lag.ms", str(2**63 - 1), "86400000"),
+        (TOPICS.changelog, "delete.retention.ms", "604800001", "604800000"),
+    ],
+)
+def test_what_is_about_people_and_stays_for_longer_is_a_problem_that_stops_no_worker(
+    topic: str, name: str, value: str, most: str
+) -> None:
+    right = cluster()
+    facts = {**right.found, topic: TopicFacts(4, False, {**right.found[topic].settings, name: value})}
+    found = ClusterTopics("kafka:9092", TOPICS, facts)
+
+    (problem,) = found.retention_problems(TOPICS.specs())
+    assert problem.startswith(f"topic {topic} has {name}={value}, so")
+    assert problem.endswith(f"--alter --topic {topic} --add-config {name}={most}`")
+    assert found.problems(4) == []
+    assert right.retention_problems(TOPICS.specs()) == []

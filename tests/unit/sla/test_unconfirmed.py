@@ -120,7 +120,7 @@ def test_a_late_answer_takes_the_breach_back_and_nothing_is_left_to_confirm() ->
 
 
 def test_a_late_event_that_changes_what_the_breach_shows_leaves_it_news() -> None:
-    desk = lagging().passes(5 * HOUR).event(changed(2 * HOUR, colour="red"))
+    desk = lagging().passes(5 * HOUR).event(changed(2 * HOUR, team="red"))
     assert desk.lines() == [
         "breached 4 feed_lagging", "breach_retracted 4 feed_lagging late restated", "breached 4 .1 feed_lagging"
     ]  # fmt: skip

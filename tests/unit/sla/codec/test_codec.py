@@ -14,7 +14,7 @@ from stream.sla.policy.terms import CommitmentTerms, EscalationTerms
 from stream.sla.ticket import names as vocabulary
 from stream.sla.ticket.history import packed
 from stream.sla.ticket.listing import UNMATCHED, lists_of, lists_of_summary
-from stream.sla.ticket.state import State, Ticket, open_commitments
+from stream.sla.ticket.state import State, Ticket, is_deleted, open_commitments
 from tests.unit.sla.given import HOUR, Life, changed, commented, commitment, created, ladder, policy_set, share, used
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ def test_a_state_whose_old_events_are_arriving_comes_back_as_it_was_and_a_peek_s
     assert again == state
     assert (again.settling, again.head.next) == (state.settling, state.head.next)
     assert [event.arrived for event in again.history] == [2 * HOUR - 1, 2 * HOUR]
-    assert codec.peek(codec.encode(state)) == (state.wake_at, None, open_commitments(state), False)
+    assert codec.peek(codec.encode(state)) == (state.wake_at, None, open_commitments(state), False, False)
 
 
 @pytest.mark.parametrize("written", WRITTEN, ids=[written["state"] for written in WRITTEN])
@@ -132,7 +132,7 @@ def test_a_peek_sees_what_decoding_would(written: dict[str, Any]) -> None:
     seen = codec.peek(data)
 
     assert codec.encode(state) == data
-    assert seen == (state.wake_at, state.ended, open_commitments(state), lists_of(state) == UNMATCHED)
+    assert seen == (state.wake_at, state.ended, open_commitments(state), lists_of(state) == UNMATCHED, is_deleted(state))
     assert lists_of_summary(seen.open_commitments, unmatched=seen.unmatched) == lists_of(state)
     assert [one._asdict() for one in seen.open_commitments] == written["open_commitments"]
     assert (seen.wake_at, seen.ended) == (written["wake_at"], ended)
