@@ -24,6 +24,12 @@ SECRET = "s3cret-4711"
 NESTED = '{"access_token": "a", "error": "b", "c": ' + 5_000 * "[" + 5_000 * "]" + "}"
 
 
+@pytest.fixture(autouse=True)
+def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A busy machine may need longer for an answer than a worker waits."""
+    monkeypatch.setattr(oauth, "_PATIENCE", 60)
+
+
 class Endpoint:
     """Gives the next of its answers, and the last one again."""
 
