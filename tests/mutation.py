@@ -29,6 +29,8 @@ ROOT: Final = Path(__file__).parents[1]
 FILES: Final = (
     "stream/sla/engine.py",
     "stream/sla/correction.py",
+    "stream/sla/history_cut.py",
+    "stream/sla/rejudgement.py",
     "stream/sla/codec/layout.py",
     "stream/sla/policy/change.py",
     "stream/sla/policy/timeline.py",

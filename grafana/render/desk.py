@@ -31,7 +31,7 @@ from stream.observe.metrics.catalogue import (
 from stream.observe.metrics.registry import Metrics
 from stream.runtime.timers import TimerQueue
 from stream.sla.effects import Kind
-from stream.sla.engine import Outcome
+from stream.sla.step import Outcome
 from stream.wire.decode import Rejected, Tick, decode
 from stream.wire.effect import encode_event, encode_tick
 
@@ -43,8 +43,9 @@ if TYPE_CHECKING:
     from stream.observe.metrics.registry import Result
     from stream.sla.calendar.calendar import Calendar
     from stream.sla.effects import Effect
-    from stream.sla.engine import Engine, Step
+    from stream.sla.engine import Engine
     from stream.sla.events import Event
+    from stream.sla.step import Step
     from stream.sla.ticket.state import State
 
 DAY: Final = 24 * HOUR

@@ -17,9 +17,10 @@ from stream.cli.setting_options import setting_options
 from stream.deployments.export import ExportError
 from stream.documents.document import PolicyError
 from stream.language.zones import UnknownZoneError, read_zone
-from stream.sla.engine import Outcome
+from stream.sla.engine import Engine
 from stream.sla.erasure import is_erased
 from stream.sla.explain.explain import explain
+from stream.sla.step import Outcome
 from stream.wire.decode import Rejected, RejectReason, conflicting, decode
 from stream.wire.explanation import encode_explanation
 from stream.wire.incoming import Incoming

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from zlib import crc32
 
 from stream.runtime.backtest_slice import Chunk, MakeEngine, Own, Piece, Slice, SliceOutput, SliceProcess, Ticks, Totals
-from stream.sla.engine import Outcome
 from stream.sla.events import ERASURE
 from stream.sla.feed_health import LIMIT
+from stream.sla.step import Outcome
 from stream.wire.decode import Rejected, read
 from stream.wire.incoming import Incoming
 

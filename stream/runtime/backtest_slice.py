@@ -14,12 +14,13 @@ import msgspec
 
 from stream.runtime import gc_tuning
 from stream.runtime.outcomes import OutcomeCounts, Outcomes
-from stream.sla.engine import Engine, Outcome
+from stream.sla.engine import Engine
 from stream.sla.events import Event
 from stream.sla.feed_health import LIMIT
 from stream.sla.feed_state import FeedState
 from stream.sla.playback import Playback
 from stream.sla.policy.timeline import NEVER
+from stream.sla.step import Outcome
 from stream.wire.decode import RejectReason, conflicting
 from stream.wire.effect import encode_effect
 

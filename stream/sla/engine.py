@@ -7,92 +7,46 @@ the ticket is folded again, and the difference between what was emitted and what
 marked ``late``; what is true no more is taken back. The same happens when the timeline of deployments behind a ticket changes.
 Where the history of a ticket arrives long after it happened, the difference waits until that has come to an end
 (``stream.sla.settling``).
+
+Longer than 300 lines because each way that a call may take is read beside those that it excludes.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left
-from enum import StrEnum
 from operator import attrgetter
 from typing import TYPE_CHECKING, Final
 
-from mypy_extensions import mypyc_attr
-
-from stream.sla.correction import Correction, difference, named, revealed
-from stream.sla.effects import TIMER, Reason, deployment_cause
+from stream.sla.correction import Correction, difference, named
+from stream.sla.effects import Reason
 from stream.sla.erasure import ERASED, deletion, erased, is_erased, without_fields
 from stream.sla.event_order import follows
 from stream.sla.events import ERASURE
-from stream.sla.policy.timeline import NEVER, SINCE_EVER, Deployments
-from stream.sla.refold import extent, refold, replay
+from stream.sla.history_cut import bounded, differs_before, is_too_late, old_id
+from stream.sla.policy.timeline import NEVER, Deployments
+from stream.sla.refold import extent, refold
+from stream.sla.rejudgement import found_by, rejudged
 from stream.sla.settling import DEFAULT, Lateness, make_room, settle
-from stream.sla.ticket.bounds import ALWAYS_KEPT, MOST_HISTORY, MOST_TEXT, NAMED, bounded_event, bounded_name, kept_event
+from stream.sla.step import Outcome, Step, joined
+from stream.sla.ticket.bounds import ALWAYS_KEPT, MOST_HISTORY, MOST_TEXT, NAMED, bounded_event, kept_event
 from stream.sla.ticket.history import packed
 from stream.sla.ticket.state import State, open_commitments
-from stream.sla.transition.evolve import Transition, judged_up_to, new_ticket, position
-from stream.sla.unconfirmed import confirmed, marked
+from stream.sla.transition.evolve import Transition, new_ticket, position
+from stream.sla.unconfirmed import confirmed, confirmed_step, marked_step, true_since_base
 
 if TYPE_CHECKING:
     from stream.sla.doubt import Doubts
     from stream.sla.effects import Effect
     from stream.sla.events import Event
     from stream.sla.policy.resolve import PolicySet
-    from stream.sla.ticket.history import History
     from stream.sla.ticket.settling import Settling
     from stream.sla.ticket.state import Ticket
     from stream.sla.unconfirmed import Stale
 
-OLD_IDS_KEPT: Final = 1_000
-"""Ids of events beyond the history that are still recognised as repetitions, per ticket. Helpdesks redeliver within hours;
-a ticket with a thousand older events is a machine's."""
-
 _key = attrgetter("key")
-_at = attrgetter("at")
-
-
-class Outcome(StrEnum):
-    """What became of an event."""
-
-    APPLIED = "applied"
-    LATE = "late"
-    """It came after later ones, or after time had spoken: folded in at its place."""
-    DUPLICATE = "duplicate"
-    """A repetition of an event that is known."""
-    CONFLICT = "conflict"
-    """Another event has its source, id and seq, and does not state all that it states: refused."""
-    TOO_LATE = "too_late"
-    """Older than the history that is kept: refused."""
-    ERASED = "erased"
-    """Its ticket is erased: ignored."""
-    WOKEN = "woken"
-
 
 _APPLIED: Final = Outcome.APPLIED
 """Naming a member of an enum costs as much as a call."""
-
-
-@mypyc_attr(acyclic=True)
-class Step:
-    """The one exit of the core. Take all of it or nothing."""
-
-    def __init__(self, state: State, effects: tuple[Effect, ...], outcome: Outcome, unmatched: bool = False) -> None:
-        self.state: Final = state
-        """The very state that was given, if nothing about it changed."""
-        self.effects: Final = effects
-        self.outcome: Final = outcome
-        self.unmatched: Final = unmatched
-        """The event began a ticket to which nothing is promised."""
-        self.unbuilt: int = 0
-        """Rows of a deployment that could not be built, because the ticket's history is cut."""
-        self.cut: bool = False
-        """A deployment from before the history that is kept: the ticket is judged by it from there on."""
-        self.settled: int = 0
-        """Time alone made the ticket settle, at this instant (epoch microseconds); 0: it did not."""
-
-    @property
-    def wake_at(self) -> int | None:
-        """The earliest clock reading at which ``wake`` would do something; ``None``: no deadline is in sight."""
-        return self.state.wake_at
 
 
 class Engine:
@@ -175,7 +129,7 @@ class Engine:
             step = self._in_order(state, event, now, state)
         else:
             step = self._out_of_turn(state, event, now, arrived)
-        return self._marked(state, step, now) if self.stale or state.unconfirmed else step
+        return marked_step(self.deployments, self.stale, state, step, now) if self.stale or state.unconfirmed else step
 
     def _out_of_turn(self, state: State, event: Event, now: int, arrived: int) -> Step:
         """Judge the ticket by the present timeline, and publish what waits, where either must come first; then the event."""
@@ -191,13 +145,13 @@ class Engine:
         newest = self._is_newest(state.head, event, event.at)
         if newest and not old:
             step = self._in_order(state, event, now, before)
-        elif not newest and state.base is not None and self._is_too_late(state.base, event):
+        elif not newest and state.base is not None and is_too_late(state.base, event, self.deployments.known):
             step = Step(state, (), Outcome.TOO_LATE)
         elif old:
             step = self._old(state, event, now, arrived)
         else:
             step = self._out_of_order(state, event, now)
-        return step if first is None else _after(first, step)
+        return step if first is None else joined(first, step)
 
     def confirm(self, state: State, now: int, until: int, cause: str) -> Step:
         """Confirm what is unconfirmed of a ticket up to and at the instant ``until``, up to which its feeds are complete.
@@ -210,12 +164,10 @@ class Engine:
         elif not self._agrees(state.head):
             first = self._rejudge(state, now)
         if first is not None:
-            first = self._marked(given, first, now)
+            first = marked_step(self.deployments, self.stale, given, first, now)
             state = first.state
-        effects, unconfirmed, revisions = confirmed(self._true(state, now), state.unconfirmed, until, state.revisions, cause)
-        after = State(state.head, state.recent, state.base, state.old_ids, revisions, state.settling, unconfirmed)
-        step = Step(after, tuple(effects), Outcome.WOKEN)
-        return step if first is None else _after(first, step)
+        step = confirmed_step(self.deployments, state, now, until, cause)
+        return step if first is None else joined(first, step)
 
     def _erase(self, state: State | None, ticket: str, event: Event, now: int) -> Step:
         """As ``stream.sla.erasure`` has it."""
@@ -236,7 +188,9 @@ class Engine:
             effects += first.effects
         revisions = state.revisions
         if given.unconfirmed:
-            found, _, revisions = confirmed(self._true(state, now), given.unconfirmed, NEVER, revisions, event.id)
+            found, _, revisions = confirmed(
+                true_since_base(self.deployments, state, now), given.unconfirmed, NEVER, revisions, event.id
+            )
             effects += found
         at = max(event.at, extent(state.head).until)
         head = state.head
@@ -244,33 +198,12 @@ class Engine:
             transition = Transition(timeline, head.copy(), now, state.past)
             transition.emitter.routine = self._routine
             transition.event(deletion(event, at))
-            effects += named(self._effects(transition, state, state, at), revisions)
+            effects += named(found_by(self.deployments, transition, state, state, at), revisions)
             head = transition.ticket
         step = Step(erased(head, at, event), without_fields(effects), _APPLIED)
         if first is not None:
             step.cut, step.unbuilt, step.settled = first.cut, first.unbuilt, first.settled
         return step
-
-    def _true(self, state: State, now: int) -> list[Effect]:
-        """All that is true of a ticket since its base."""
-        timeline = self.deployments.timeline_of(state.head.deployment)
-        return refold(timeline, state, state.history, now, extent(state.head)).emitter.effects
-
-    def _marked(self, given: State, step: Step, now: int) -> Step:
-        """The step, with its marks and what is unconfirmed after it."""
-        after = step.state
-        if after is given:
-            return step
-        effects, unconfirmed = marked(given, after, step.effects, self.stale)
-        revisions = after.revisions
-        if unconfirmed and after.base is not given.base and after.base is not None:
-            cut = judged_up_to(after.base, self.deployments.known)
-            found, unconfirmed, revisions = confirmed(self._true(given, now), unconfirmed, cut, revisions, TIMER)
-            effects += found
-        known = State(after.head, after.recent, after.base, after.old_ids, revisions, after.settling, unconfirmed)
-        other = Step(known, tuple(effects), step.outcome, step.unmatched)
-        other.cut, other.unbuilt, other.settled = step.cut, step.unbuilt, step.settled
-        return other
 
     def wake(self, state: State, now: int) -> Step:
         """Let time pass up to ``now`` (epoch microseconds): everything whose instant lies before it becomes true.
@@ -280,7 +213,7 @@ class Engine:
         if is_erased(state.head):
             return Step(state, (), Outcome.WOKEN)
         step = self._wake(state, now)
-        return self._marked(state, step, now) if self.stale or state.unconfirmed else step
+        return marked_step(self.deployments, self.stale, state, step, now) if self.stale or state.unconfirmed else step
 
     def _wake(self, state: State, now: int) -> Step:
         settling = state.settling
@@ -296,14 +229,14 @@ class Engine:
             return Step(state, (), Outcome.WOKEN) if corrected is None else corrected
         transition = Transition(timeline, head.copy(), now, state.past)
         transition.time(now)
-        effects = self._effects(transition, before, state, now)
+        effects = found_by(self.deployments, transition, before, state, now)
         after = State(transition.ticket, state.recent, state.base, state.old_ids, state.revisions)
         same = transition.ticket.next == soonest and not transition.unbuilt
         if not effects and same and (not transition.touched or open_commitments(after) == open_commitments(state)):
             return Step(state, (), Outcome.WOKEN) if corrected is None else corrected
         step = Step(after, named(effects, state.revisions), Outcome.WOKEN)
         step.unbuilt = transition.unbuilt
-        return step if corrected is None else _after(corrected, step)
+        return step if corrected is None else joined(corrected, step)
 
     def _agrees(self, head: Ticket) -> bool:
         """Whether what is known of the ticket was judged as the timeline has it now."""
@@ -328,7 +261,7 @@ class Engine:
         known = state.recent.known(event)
         if known is not None:
             return Outcome.CONFLICT if self._bounded_event(event).adds_to(known) else Outcome.DUPLICATE
-        if not state.old_ids or _old_id(event) not in state.old_ids:
+        if not state.old_ids or old_id(event) not in state.old_ids:
             return None
         # What it stated is not kept; but the event of that identity lies before the history, so a later one is another.
         base = state.base
@@ -346,10 +279,10 @@ class Engine:
         transition.event(event)
         after = State(transition.ticket, recent, state.base, state.old_ids, state.revisions)
         if recent.kept > self._history or len(recent.packed) > MOST_HISTORY:
-            after = self._bounded(after)
+            after = bounded(self.deployments, after, self._history)
         found = transition.emitter.effects
         if before is not state or transition.rejudged is not None:
-            found = self._effects(transition, before, state, event.at)
+            found = found_by(self.deployments, transition, before, state, event.at)
         effects = named(found, state.revisions) if state.revisions else tuple(found)
         step = Step(after, effects, _APPLIED, head.last is None and _is_unmatched(transition, event))
         if transition.unbuilt:
@@ -366,9 +299,7 @@ class Engine:
         correction = Correction(event.id, Reason.CORRECTED)
         effects, revisions = difference(emitted.effects, true.emitter.effects, state.revisions, correction)
         after = State(true.ticket, packed(history), state.base, state.old_ids, revisions)
-        if self._is_overlong(after.recent):
-            after = self._bounded(after)
-        return Step(after, effects, Outcome.LATE)
+        return Step(bounded(self.deployments, after, self._history), effects, Outcome.LATE)
 
     def _old(self, state: State, event: Event, now: int, arrived: int) -> Step:
         """Fold an old event in at its place. What it makes true waits until the ticket has settled."""
@@ -388,9 +319,9 @@ class Engine:
         after = State(transition.ticket, recent, state.base, state.old_ids, state.revisions, settling)
         step = Step(after, (), outcome, begins and _is_unmatched(transition, event))
         step.unbuilt = transition.unbuilt
-        if self._is_overlong(recent):
+        if recent.kept > self._history or len(recent.packed) > MOST_HISTORY:
             after, effects = make_room(self.deployments, self._lateness, after, settling, now)
-            step = Step(self._bounded(after), effects, outcome, step.unmatched)
+            step = Step(bounded(self.deployments, after, self._history), effects, outcome, step.unmatched)
             step.unbuilt = transition.unbuilt
         return step
 
@@ -409,7 +340,7 @@ class Engine:
                 step.unbuilt = transition.unbuilt
                 return step
         settled = self._settle(state, settling, now)
-        step = _after(settled, self._wake(settled.state, now))
+        step = joined(settled, self._wake(settled.state, now))
         if now >= settling.settles_at:
             step.settled = settling.settles_at
         elif not self._agrees(head):  # a deployment lets it settle at once: its effects need not name a deployment
@@ -419,111 +350,26 @@ class Engine:
     def _settle(self, state: State, settling: Settling, now: int) -> Step:
         """Emit what waits."""
         after, effects = settle(self.deployments, self._lateness, state, settling, now)
-        if self._is_overlong(after.recent):
-            after = self._bounded(after)
-        step = Step(after, effects, Outcome.WOKEN)
-        step.cut = self._is_cut(state) and not self._agrees(state.head)
+        step = Step(bounded(self.deployments, after, self._history), effects, Outcome.WOKEN)
+        step.cut = differs_before(state, self.deployments.timeline) and not self._agrees(state.head)
         return step
-
-    def _is_cut(self, state: State) -> bool:
-        """Whether the timeline has become another before the history that is kept."""
-        base, timeline = state.base, self.deployments.timeline
-        return base is not None and not timeline.agrees(base.deployment, judged_up_to(base, timeline.known))
-
-    def _is_too_late(self, base: Ticket, event: Event) -> bool:
-        """Whether an event lies before the history that is kept."""
-        if event.at < self.deployments.known[base.deployment].at:
-            return True
-        return base.last is not None and not follows(event.place, base.last)
 
     def _rejudge(self, state: State, now: int) -> Step:
         """Fold the ticket by the timeline that judged it and by the present one: the difference goes out.
 
         Needed where a deployment became known only after the ticket had passed it, and where one gave way.
         """
-        timeline, history, reached = self.deployments.timeline, state.history, extent(state.head)
-        emitted = refold(self.deployments.timeline_of(state.head.deployment), state, history, now, reached).emitter
-        true = refold(timeline, state, history, now, reached)
-        number = timeline.last.number
-        correction = Correction(deployment_cause(number), Reason.REJUDGED, number)
-        effects, revisions = difference(emitted.effects, true.emitter.effects, state.revisions, correction)
-        step = Step(State(true.ticket, state.recent, state.base, state.old_ids, revisions), effects, Outcome.WOKEN)
-        step.cut = self._is_cut(state)
+        after, effects = rejudged(self.deployments, state, now)
+        step = Step(after, effects, Outcome.WOKEN)
+        step.cut = differs_before(state, self.deployments.timeline)
         return step
-
-    def _effects(self, transition: Transition, before: State, state: State, until: int) -> list[Effect]:
-        """What ``transition`` made true of ``state``, marked where only a deployment from the past made it true.
-
-        ``before``: the ticket as it was given; ``state`` itself, unless it was rejudged just now. ``until``: time has passed
-        up to this instant.
-        """
-        number = transition.rejudged if before is state else self.deployments.timeline.last.number
-        effects = transition.emitter.effects
-        if number is None:
-            return effects
-        # By the deployments that have judged the ticket so far.
-        otherwise = Transition(self.deployments.timeline_of(before.head.deployment), before.head.copy(), until, before.past)
-        otherwise.time(until)
-        return revealed(effects, number, {effect.id for effect in otherwise.emitter.effects})
 
     def _bounded_event(self, event: Event) -> Event:
         """As much of the event as a ticket keeps. Nothing but its place and its identity is looked at before."""
         return bounded_event(event, self.deployments.timeline.read)
-
-    def _is_overlong(self, history: History) -> bool:
-        return history.kept > self._history or len(history.packed) > MOST_HISTORY
-
-    def _bounded(self, state: State) -> State:
-        """Move the older half of an overlong history into the base, so that this happens seldom.
-
-        A deployment may have built stopwatches from the whole history (``Transition.meet``). When the history is cut for the
-        first time, the base has met all of these, because it could not build them anew.
-        """
-        history, timeline = state.history, self.deployments.timeline_of(state.head.deployment)
-        cut = max(len(history) - self._history // 2, 1)
-        while len(history) - cut > 1 and len(packed(history[cut:]).packed) > MOST_HISTORY // 2:
-            cut += (len(history) - cut) // 2
-        built_at = timeline.newest_built if state.base is None else SINCE_EVER
-        cut = max(cut, bisect_left(history, built_at, key=_at))
-        old, kept = history[:cut], history[cut:]
-        transition = replay(timeline, state, old, old[-1].at)
-        transition.meet(built_at)
-        base = transition.ticket
-        ids = (*state.old_ids, *map(_old_id, old))[-OLD_IDS_KEPT:]
-        head = self._added_up(state.head, base) if base.has_many_stretches() else state.head
-        return State(head, packed(kept), base, ids, state.revisions, state.settling)
-
-    def _added_up(self, head: Ticket, base: Ticket) -> Ticket:
-        """The head, where the stretches of stopwatches up to the base are added up; the base itself is changed."""
-        head = head.copy()
-        head.own()
-        base.own()
-        calendars = self.deployments.known[head.deployment].policies.calendars
-        until = position(base)
-        for metric, watch in base.watches.items():
-            if watch.has_many_stretches():
-                watch = base.watches[metric] = watch.copy()
-                watch.add_up(until, calendars)
-                present = head.watches.get(metric)
-                if present is not None and present.cycle == watch.cycle:
-                    present = head.watches[metric] = present.copy()
-                    present.add_up(until, calendars)
-        return head
-
-
-def _after(first: Step, then: Step) -> Step:
-    """Both, one after the other."""
-    step = Step(then.state, first.effects + then.effects, then.outcome, then.unmatched)
-    step.cut, step.unbuilt, step.settled = first.cut or then.cut, first.unbuilt + then.unbuilt, first.settled or then.settled
-    return step
 
 
 def _is_unmatched(transition: Transition, event: Event) -> bool:
     """Whether nothing is promised to the ticket that an event has begun."""
     policies = transition.policies
     return not policies.resolved_policy(transition.ticket.fields, policies.epoch(event.at)).has_targets
-
-
-def _old_id(event: Event) -> str:
-    """As ``State.old_ids``."""
-    return bounded_name(f"{event.source}\n{event.id}\n{event.seq}" if event.seq else f"{event.source}\n{event.id}")

@@ -19,10 +19,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from stream.sla.effects import Effect
-    from stream.sla.engine import Engine, Outcome, Step
+    from stream.sla.engine import Engine
     from stream.sla.events import Event
     from stream.sla.feed_state import FeedState
     from stream.sla.policy.resolve import PolicySet
+    from stream.sla.step import Outcome, Step
     from stream.sla.ticket.state import State
 
 

@@ -23,12 +23,17 @@ import msgspec
 
 from stream.sla.correction import Correction, restated
 from stream.sla.effects import TIMER, Kind, Reason
+from stream.sla.refold import extent, refold
+from stream.sla.step import Outcome, Step
+from stream.sla.ticket.state import State
+from stream.sla.transition.evolve import judged_up_to
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from stream.sla.effects import Effect, ProvisionalReason
-    from stream.sla.ticket.state import State, Unconfirmed
+    from stream.sla.policy.timeline import Deployments
+    from stream.sla.ticket.state import Unconfirmed
 
 MOST_UNCONFIRMED: Final = 100
 _BREACHED: Final = Kind.BREACHED
@@ -52,6 +57,38 @@ def sources(state: State) -> frozenset[str]:
         if ticket is not None and ticket.last is not None:
             names.add(ticket.last[4])
     return frozenset(names)
+
+
+def confirmed_step(deployments: Deployments, state: State, now: int, until: int, cause: str) -> Step:
+    """As ``Engine.confirm``, of a ticket that nothing else is to be done about."""
+    true = true_since_base(deployments, state, now)
+    effects, unconfirmed, revisions = confirmed(true, state.unconfirmed, until, state.revisions, cause)
+    after = State(state.head, state.recent, state.base, state.old_ids, revisions, state.settling, unconfirmed)
+    return Step(after, tuple(effects), Outcome.WOKEN)
+
+
+def marked_step(deployments: Deployments, stale: Stale, given: State, step: Step, now: int) -> Step:
+    """The step, with its marks and what is unconfirmed after it. ``given``: the ticket before the step."""
+    after = step.state
+    if after is given:
+        return step
+    effects, unconfirmed = marked(given, after, step.effects, stale)
+    revisions = after.revisions
+    if unconfirmed and after.base is not given.base and after.base is not None:
+        cut = judged_up_to(after.base, deployments.known)
+        true = true_since_base(deployments, given, now)
+        found, unconfirmed, revisions = confirmed(true, unconfirmed, cut, revisions, TIMER)
+        effects += found
+    known = State(after.head, after.recent, after.base, after.old_ids, revisions, after.settling, unconfirmed)
+    other = Step(known, tuple(effects), step.outcome, step.unmatched)
+    other.cut, other.unbuilt, other.settled = step.cut, step.unbuilt, step.settled
+    return other
+
+
+def true_since_base(deployments: Deployments, state: State, now: int) -> list[Effect]:
+    """All that is true of a ticket since its base."""
+    timeline = deployments.timeline_of(state.head.deployment)
+    return refold(timeline, state, state.history, now, extent(state.head)).emitter.effects
 
 
 def marked(before: State, after: State, effects: Iterable[Effect], stale: Stale) -> tuple[list[Effect], dict[str, Unconfirmed]]:

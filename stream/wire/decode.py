@@ -111,13 +111,13 @@ def read(value: bytes | None, *, max_bytes: int = 1_048_576) -> Incoming | Tick 
         if type(wire) is FeedTick:
             return Tick(wire.source, at, wire.state or None)
         return Incoming(wire.ticket, event_of(wire, at))
-    except InvalidEvent as error:
-        return _rejected(RejectReason.INVALID, error.message, error.path)
+    except InvalidEvent as invalid:  # a name of its own: compiled, a name has one type in a function
+        return _rejected(RejectReason.INVALID, invalid.message, invalid.path)
     except msgspec.ValidationError as error:
         same = without_leap_second(value) or without_huge_numbers(value)
         return read(same, max_bytes=len(same)) if same is not None else _broken_contract(value, str(error))
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        return _rejected(RejectReason.UNDECODABLE, str(error), "")
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as undecodable:
+        return _rejected(RejectReason.UNDECODABLE, str(undecodable), "")
 
 
 def conflicting(event: Event) -> Rejected:

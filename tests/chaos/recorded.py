@@ -17,7 +17,8 @@ from stream.deployments.record import encode_record, new_record
 from stream.runtime.recovery.checkpoint import CHECKPOINT_KEY, Checkpoint
 from stream.sla.codec import codec
 from stream.sla.effects import Topic
-from stream.sla.engine import Engine, Outcome
+from stream.sla.engine import Engine
+from stream.sla.step import Outcome
 from stream.wire.decode import Rejected, RejectReason, Tick, conflicting, decode
 from stream.wire.effect import DeadLetter, effect_headers, encode_effect, encode_rejected
 from tests.chaos.pace import MINUTE, Pace

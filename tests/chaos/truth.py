@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from stream.deployments.log import Log, Void
 from stream.deployments.record import FIRST
-from stream.sla.engine import Engine, Outcome
+from stream.sla.engine import Engine
 from stream.sla.policy.timeline import Deployments
+from stream.sla.step import Outcome
 from stream.wire.decode import Rejected, Tick, decode
 from tests.chaos.pace import MINUTE
 from tests.chaos.workload import BAD

@@ -96,12 +96,12 @@ def test_a_checkout_uses_it_until_its_source_changes(compiled: Path, tmp_path: P
     assert run(tmp_path, *show) == "interpreted, because the source has changed since `make compile`\n"
 
 
-def test_it_passes_the_tests_of_the_core_and_every_story(compiled: Path) -> None:
+def test_it_passes_the_tests_of_the_core_and_of_the_wire_and_every_story(compiled: Path) -> None:
     for name in ("tests", "schemas", "docs"):
         copytree(ROOT / name, compiled / name)
     for name in ("pyproject.toml", "README.md"):
         (compiled / name).write_bytes((ROOT / name).read_bytes())
-    told = run(compiled, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/unit/sla", "tests/stories")
+    told = run(compiled, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/unit/sla", "tests/unit/wire", "tests/stories")
 
     assert int(told.rsplit(" passed", 1)[0].split()[-1]) > 500
 

@@ -13,8 +13,9 @@ from stream.feeds.mapping import load
 from stream.feeds.reading import read
 from stream.feeds.signature import SignedRequest, verify
 from stream.language.policies import load as load_policies
-from stream.sla.engine import Engine, Outcome
+from stream.sla.engine import Engine
 from stream.sla.playback import Playback
+from stream.sla.step import Outcome
 from stream.testing import Story, instant
 from stream.wire.decode import read as decode
 from stream.wire.incoming import Incoming

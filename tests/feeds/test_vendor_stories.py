@@ -11,7 +11,7 @@ import pytest
 
 from stream.feeds.mapping import load
 from stream.feeds.reading import read
-from stream.sla.engine import Outcome
+from stream.sla.step import Outcome
 from tests.feeds.recorded import FOLDER, RECEIVED
 from tests.feeds.test_shipped_mappings import PERSONAL
 from tests.feeds.vendors import BOTH_WAYS, VENDORS, documents, expected, incoming, mapped, outcome, reading

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
     from stream.feeds.reading import MappedEvent, Reading
     from stream.sla.effects import Effect
-    from stream.sla.engine import Outcome
     from stream.sla.events import Event
+    from stream.sla.step import Outcome
 
 VENDORS = sorted(path.parent.name for path in FOLDER.glob("*/shaped.txt"))
 BOTH_WAYS = [

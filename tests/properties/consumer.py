@@ -8,8 +8,9 @@ from stream.sla.codec import codec
 
 if TYPE_CHECKING:
     from stream.sla.effects import Effect
-    from stream.sla.engine import Engine, Outcome
+    from stream.sla.engine import Engine
     from stream.sla.events import Event
+    from stream.sla.step import Outcome
 
 
 class Consumer:

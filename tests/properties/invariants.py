@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 from stream.sla.codec import codec
 from stream.sla.effects import TIMER, Effect, Kind, Reason
-from stream.sla.engine import Engine, Outcome, Step
+from stream.sla.engine import Engine
 from stream.sla.explain.explain import explain, explain_state
 from stream.sla.explain.explanation import Outcome as Shown
 from stream.sla.policy.conditions import NO_EVENT, compile_condition
+from stream.sla.step import Outcome, Step
 from stream.sla.ticket.commitment_state import CommitmentState, Verdict
 from stream.sla.ticket.listing import UNMATCHED, lists_of
 from stream.sla.ticket.state import is_deleted, open_commitments

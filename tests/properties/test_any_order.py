@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stream.sla.codec import codec
-from stream.sla.engine import Engine, Outcome
+from stream.sla.engine import Engine
+from stream.sla.step import Outcome
 from stream.sla.ticket.listing import UNMATCHED, lists_of
 from stream.sla.ticket.state import is_deleted, open_commitments
 from tests.examples import examples

@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 
 from stream.sla.codec import codec
 from stream.sla.correction import named
-from stream.sla.engine import Engine, Outcome
+from stream.sla.engine import Engine
 from stream.sla.policy.change import Change
 from stream.sla.refold import extent, refold
+from stream.sla.step import Outcome
 from tests.examples import examples
 from tests.properties.consumer import Consumer
 from tests.properties.edits import Deployed, deployed, log

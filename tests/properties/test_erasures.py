@@ -8,9 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stream.sla.codec import codec
-from stream.sla.engine import Engine, Outcome
+from stream.sla.engine import Engine
 from stream.sla.erasure import is_erased
 from stream.sla.events import ERASURE, Event
+from stream.sla.step import Outcome
 from stream.sla.ticket.state import open_commitments
 from stream.wire.effect import encode_effect
 from tests.examples import examples

@@ -8,8 +8,9 @@ import pytest
 
 from stream.language.policies import load
 from stream.sla.effects import Effect, Kind
-from stream.sla.engine import Engine, Outcome
+from stream.sla.engine import Engine
 from stream.sla.playback import Playback
+from stream.sla.step import Outcome
 from stream.testing import event, instant
 from stream.wire.decode import decode
 from stream.wire.incoming import Incoming

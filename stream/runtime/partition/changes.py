@@ -14,8 +14,8 @@ import msgspec
 from stream.runtime.settings import ClockMode
 from stream.sla.codec import codec
 from stream.sla.effects import ROUTINE, TIMER, Kind
-from stream.sla.engine import Outcome, Step
 from stream.sla.erasure import erased
+from stream.sla.step import Outcome, Step
 from stream.sla.ticket.listing import lists_of
 from stream.sla.ticket.state import State, is_deleted
 from stream.sla.unconfirmed import stem_of

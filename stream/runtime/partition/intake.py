@@ -12,9 +12,9 @@ from stream.runtime.recovery.output_recovery import origin
 from stream.runtime.recovery.outputs import ORIGIN
 from stream.runtime.settings import ClockMode
 from stream.runtime.timers import TimerQueue
-from stream.sla.engine import Outcome
 from stream.sla.events import ERASURE
 from stream.sla.policy.date_problems import WrongDate, wrong_dates
+from stream.sla.step import Outcome
 from stream.wire.decode import Rejected, RejectReason, Tick, conflicting, decode
 from stream.wire.effect import DeadLetter, encode_rejected
 

@@ -11,8 +11,9 @@ from stream.demo.command import write_policy
 from stream.demo.feed import END, START, FeedRecord, feed
 from stream.language.policies import load, shipped
 from stream.sla.effects import Kind
-from stream.sla.engine import Engine, Outcome
+from stream.sla.engine import Engine
 from stream.sla.playback import Playback
+from stream.sla.step import Outcome
 from stream.wire.decode import Rejected, RejectReason, Tick, decode
 from stream.wire.incoming import Incoming
 from stream.wire.instants import parse_instant

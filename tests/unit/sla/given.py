@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from stream.sla.calendar.calendar import Calendar, always
 from stream.sla.calendar.duration import Duration
-from stream.sla.engine import Engine, Step
+from stream.sla.engine import Engine
 from stream.sla.events import Event
 from stream.sla.policy.conditions import FieldIn, Not
 from stream.sla.policy.metric import BEGUN, BUILT_IN, SOLVED, Again, Metric
@@ -16,6 +16,7 @@ from stream.sla.policy.resolve import PolicySet
 if TYPE_CHECKING:
     from stream.sla.effects import Effect, Kind
     from stream.sla.policy.timeline import Deployments
+    from stream.sla.step import Step
     from stream.sla.ticket.state import State
 
 HOUR = 3_600_000_000

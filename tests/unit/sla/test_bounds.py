@@ -13,8 +13,9 @@ from stream.sla.calendar.duration import Clock
 from stream.sla.codec import codec
 from stream.sla.correction import Correction, difference
 from stream.sla.effects import Reason
-from stream.sla.engine import Engine, Outcome
+from stream.sla.engine import Engine
 from stream.sla.events import Event
+from stream.sla.step import Outcome
 from stream.sla.ticket.bounds import (
     MOST_EFFECT,
     MOST_HISTORY,

@@ -7,7 +7,6 @@ from dataclasses import replace
 from stream.sla.calendar.duration import Duration
 from stream.sla.codec import codec
 from stream.sla.effects import Kind, Reason
-from stream.sla.engine import Outcome
 from stream.sla.events import Event
 from stream.sla.explain.explain import explain_state
 from stream.sla.explain.explanation import Outcome as Shown
@@ -17,6 +16,7 @@ from stream.sla.policy.metric import BEGUN, BUILT_IN, SOLVED, Metric
 from stream.sla.policy.policy import Choice, Policy
 from stream.sla.policy.resolve import PolicySet
 from stream.sla.policy.timeline import Deployments, Origin
+from stream.sla.step import Outcome
 from stream.sla.ticket.state import State, open_commitments
 from tests.oracle.scenes import read
 from tests.unit.sla.given import ALWAYS as AROUND_THE_CLOCK

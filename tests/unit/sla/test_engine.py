@@ -6,11 +6,12 @@ import pytest
 
 from stream.sla.effect_ids import stem
 from stream.sla.effects import Kind, Reason
-from stream.sla.engine import Engine, Outcome
+from stream.sla.engine import Engine
 from stream.sla.events import Event
 from stream.sla.policy.conditions import FieldIn
 from stream.sla.policy.metric import SOLVED, Metric
 from stream.sla.policy.policy import Commitment
+from stream.sla.step import Outcome
 from tests.unit.sla.given import (
     HOUR,
     MINUTE,

@@ -8,8 +8,8 @@ import pytest
 
 from stream.sla.effect_ids import stem
 from stream.sla.effects import Kind
-from stream.sla.engine import Outcome
 from stream.sla.policy.resolve import PolicySet
+from stream.sla.step import Outcome
 from tests.unit.sla.given import HOUR, Life, changed, commented, commitment, created, ladder, policy_set, used
 
 if TYPE_CHECKING:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import pytest
 
 from stream.sla.codec import codec
-from stream.sla.engine import Engine, Outcome
+from stream.sla.engine import Engine
 from stream.sla.events import EVENT_TYPES, Event
 from stream.sla.explain.explain import explain_state
 from stream.sla.policy.timeline import Deployments
 from stream.sla.settling import Lateness
+from stream.sla.step import Outcome
 from stream.sla.ticket.listing import lists_of
 from stream.sla.ticket.state import open_commitments
 from stream.wire.effect import encode_effect

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from stream.sla.effects import Kind
-from stream.sla.engine import Outcome
 from stream.sla.event_order import follows, order
 from stream.sla.events import EVENT_TYPES, Event
+from stream.sla.step import Outcome
 from tests.unit.sla.given import HOUR, Life, changed, commitment, created, ladder, policy_set, run, used
 
 RESOLUTION = policy_set(commitment("resolution", p1="4h", p2="8h"))

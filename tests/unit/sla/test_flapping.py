@@ -11,9 +11,9 @@ import pytest
 from stream.sla.calendar.duration import Clock
 from stream.sla.codec import codec
 from stream.sla.effects import Kind
-from stream.sla.engine import Outcome
 from stream.sla.explain.explain import explain, explain_state
 from stream.sla.policy.policy import OnChange
+from stream.sla.step import Outcome
 from stream.sla.ticket.stopwatch import MOST_STRETCHES, START
 from tests.unit.sla.calendar.test_duration import office
 from tests.unit.sla.given import ALWAYS, HOUR, MINUTE, Life, changed, commitment, created, policy_set

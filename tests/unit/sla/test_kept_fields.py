@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from stream.sla.engine import Engine, Outcome
+from stream.sla.engine import Engine
 from stream.sla.events import TICKET_FIELDS
 from stream.sla.policy.conditions import FieldIn
 from stream.sla.policy.timeline import Deployments, Origin
+from stream.sla.step import Outcome
 from tests.unit.sla.given import HOUR, Life, changed, commitment, created, policy_set, run
 
 if TYPE_CHECKING:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from stream.sla.effects import Kind, Reason
-from stream.sla.engine import Engine, Outcome
+from stream.sla.engine import Engine
 from stream.sla.settling import Lateness
+from stream.sla.step import Outcome
 from tests.unit.sla.given import HOUR, MINUTE, Life, changed, commented, commitment, created, ladder, policy_set, share, used
 
 SECOND = 1_000_000

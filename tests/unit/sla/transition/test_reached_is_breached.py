@@ -7,11 +7,11 @@ from dataclasses import replace
 import pytest
 
 from stream.sla.effects import Reason
-from stream.sla.engine import Outcome
 from stream.sla.explain.explain import explain
 from stream.sla.explain.terms import Term
 from stream.sla.policy.policy import AtDeadline, Commitment
 from stream.sla.policy.timeline import Deployments
+from stream.sla.step import Outcome
 from tests.unit.sla.given import HOUR, MINUTE, Life, changed, commented, commitment, created, policy_set, run, share
 
 

@@ -10,7 +10,6 @@ import pytest
 from stream.sla.calendar.zone import UTC_ZONE
 from stream.sla.codec import codec
 from stream.sla.effects import TIMER
-from stream.sla.engine import Outcome
 from stream.sla.events import Event
 from stream.sla.explain.explain import explain, explain_state
 from stream.sla.explain.terms import Term
@@ -18,6 +17,7 @@ from stream.sla.policy.conditions import ALWAYS, FieldIn
 from stream.sla.policy.date_problems import WrongDate, wrong_dates
 from stream.sla.policy.metric import SOLVED, Again, Metric
 from stream.sla.policy.timeline import Deployments
+from stream.sla.step import Outcome
 from tests.unit.sla.given import HOUR, Life, by_priority, changed, commitment, created, policy_set, run
 
 if TYPE_CHECKING:
