@@ -129,7 +129,8 @@ def command(
         if one in waiting:
             where = f"partition {one.partition}, offset {one.offset}"
             click.echo(
-                f"{printable(one.ticket)}: published ({where}); it is erased as soon as a worker of {topics.group} has processed it"
+                f"{printable(one.ticket)}: published ({where}); it is erased as soon as a worker of {topics.group} has "
+                "processed it"
             )
         else:
             click.echo(f"{printable(one.ticket)}: erased")

@@ -175,7 +175,7 @@ def test_a_key_that_a_newer_release_has_added_to_effects_is_ignored() -> None:
 
 def test_after_a_rollback_an_effect_of_a_kind_that_this_release_lacks_is_read_back() -> None:
     value = json.dumps(EFFECT | {"type": "commitment.forecast", "reason": "in_the_stars"}).encode()
-    outputs: Any = SimpleNamespace(emitted_ids=set(), deployed={}, woken_until={})
+    outputs: Any = SimpleNamespace(emitted_ids=set(), deployed={}, unconfirmed={}, woken_until={})
 
     output_recovery._note(outputs, SimpleNamespace(headers=(("ce_id", b"0" * 24),), value=value, key=b"desk/1"))
 
