@@ -42,6 +42,16 @@ EVENTS = (
 )
 
 
+def test_a_warning_about_a_sample_of_events_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "policy.yaml").write_text(POLICY.replace("always", "{produkt: [printer], team: [a]}"), "utf-8")
+    (tmp_path / "events.jsonl").write_text(line("ticket.created", 9, fields={f"produkt{HOSTILE}": "x", "team": "A"}), "utf-8")
+
+    result = CliRunner().invoke(main, ["check", str(tmp_path / "policy.yaml"), "--sample", str(tmp_path / "events.jsonl")])
+
+    assert r"produkta\n\x1b]0" in result.output
+    assert [text for text in result.output.split("\n") if not text.isprintable()] == []
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
