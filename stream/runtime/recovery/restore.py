@@ -183,6 +183,7 @@ async def _write_lines(
 
 
 _WRITEBACK: Final = "writeback-state"
+_record: Final = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 
 def _optional(cluster: Cluster) -> dict[str, str]:
@@ -192,8 +193,14 @@ def _optional(cluster: Cluster) -> dict[str, str]:
 
 
 def _without_offsets(value: bytes) -> bytes:
-    """A record of ``stream.writeback.record``, that has taken nothing of the outputs of another cluster."""
-    record = msgspec.json.decode(value)
+    """A record of ``stream.writeback.record``, that has taken nothing of the outputs of another cluster.
+
+    One that cannot be read stays as it is: write-back begins anew with its ticket.
+    """
+    try:
+        record = _record(value)
+    except (ValueError, RecursionError):
+        return value
     record.pop("offsets", None)
     return msgspec.json.encode(record)
 

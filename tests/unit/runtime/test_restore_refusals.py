@@ -11,7 +11,7 @@ import pytest
 from stream.runtime.kafka.topics import Topics
 from stream.runtime.recovery.backup_file import BackupError, BackupWriter, Head, Partition
 from stream.runtime.recovery.cluster import Cluster
-from stream.runtime.recovery.restore import plan
+from stream.runtime.recovery.restore import _without_offsets, plan
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -41,3 +41,12 @@ def test_a_checkpoint_that_is_not_one_of_the_backup_is_refused(
 
     with pytest.raises(BackupError, match=problem):
         asyncio.run(plan(nowhere, tmp_path / "backup.gz"))
+
+
+@pytest.mark.parametrize("value", [b"", b"no json", b"[1]", b'{"\xff": 1}', b'{"a": ' + 5_000 * b"[" + 5_000 * b"]" + b"}"])
+def test_what_write_back_cannot_read_is_restored_as_it_is(value: bytes) -> None:
+    assert _without_offsets(value) == value
+
+
+def test_what_write_back_has_read_of_another_cluster_is_left_out() -> None:
+    assert _without_offsets(b'{"policy":"desk","offsets":{"a/0":7},"at":5}') == b'{"policy":"desk","at":5}'
