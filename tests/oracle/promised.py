@@ -168,6 +168,8 @@ class Watch:
             return False
         if not not_before:
             return True
+        if self._laid(clock, now, len(self.ran), since) < not_before:  # only to be quick
+            return False
         showed = self.first_showed(clock, minutes, now, not_before, strict=strict, since=since)
         return showed is not None and showed <= now
 
