@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from pathlib import Path
+from tempfile import mkstemp
 
 import click
 
@@ -20,11 +21,13 @@ def command(file: Path, broker: str, app_id: str, topic_prefix: str) -> None:
     """Copy what an installation stores into FILE, while its workers run.
 
     FILE gets the tickets, the events that are not in them yet, the log of deployments, and what pull, notify and writeback
-    store: JSON lines in gzip. It has the fields of tickets, so keep it as safe as the topics. An existing FILE is replaced once
-    the new one is whole.
+    store: JSON lines in gzip. It has the fields of tickets, so only you may read it: keep it as safe as the topics. An existing
+    FILE is replaced once the new one is whole.
     """
     cluster = cluster_of(broker, app_id, topic_prefix)
-    part = file.with_name(file.name + ".part")
+    if file.exists() and not file.is_file():
+        raise click.ClickException(f"{file}: not a file: name one that is to be written")
+    part = _beside(file)
     try:
         with part.open("wb") as output:
             writer = BackupWriter(output)
@@ -37,3 +40,13 @@ def command(file: Path, broker: str, app_id: str, topic_prefix: str) -> None:
     finally:
         part.unlink(missing_ok=True)
     click.echo(f"{file}: {writer.lines:,} lines")
+
+
+def _beside(file: Path) -> Path:
+    """A new file in the same folder, which nobody else may read. Raises click.ClickException."""
+    try:
+        descriptor, name = mkstemp(".part", f"{file.name}.", file.parent)
+    except OSError as error:
+        raise click.ClickException(f"{file}: {error.strerror}") from error
+    os.close(descriptor)
+    return Path(name)

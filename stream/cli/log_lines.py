@@ -7,6 +7,7 @@ import logging
 from datetime import UTC, datetime
 
 from stream.runtime.settings import LogFormat
+from stream.wire.printable import printable
 
 
 class _RateLimit(logging.Filter):
@@ -25,6 +26,13 @@ class _RateLimit(logging.Filter):
         return True
 
 
+class _Text(logging.Formatter):
+    """One line for each record. A message may have text of tickets or of other servers, which must not begin another line."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  the name is that of the library
+        return printable(super().formatMessage(record))
+
+
 class _Json(logging.Formatter):
     """One object a line: ``time`` (RFC 3339, UTC), ``level``, ``logger``, ``message``, and ``exception`` where there is one."""
 
@@ -38,14 +46,18 @@ class _Json(logging.Formatter):
         }
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
-        return json.dumps(line, ensure_ascii=False)
+        text = json.dumps(line, ensure_ascii=False)
+        if text.isprintable():
+            return text
+        # What JSON need not escape, such as U+009B, may still control a terminal.
+        return "".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in text)
 
 
 def log_to_stderr(form: LogFormat) -> None:
     """Log what the worker does, and the errors of libraries."""
     handler = logging.StreamHandler()
     handler.addFilter(_RateLimit())
-    text = logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s")
+    text = _Text("%(asctime)s %(levelname)s %(name)s: %(message)s")
     handler.setFormatter(_Json() if form is LogFormat.JSON else text)
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
     logging.getLogger("stream").setLevel(logging.INFO)

@@ -69,12 +69,12 @@ def letter_of(record: Any) -> Letter | None:
     """A record of the topic; ``None`` if it is not a dead letter."""
     try:
         letter = decode_rejected(record.value or b"")
-    except (msgspec.DecodeError, ValueError):
+    except ValueError:
         return None
     value = letter.value or b""
     try:
         named = _named(value)
-    except (msgspec.DecodeError, RecursionError):
+    except (ValueError, RecursionError):  # not JSON, or not UTF-8
         named = _Named()
     ticket = key_of(value) or letter.key or b""
     place = LetterPlace(record.partition, record.offset)

@@ -7,22 +7,40 @@ from collections import Counter
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
+from stream.cli import completing
 from stream.cli.counting import many
 from stream.cli.options import instant, judged_by, judged_by_options, make_engine
 from stream.cli.output import write
 from stream.cli.progress import Progress, share
+from stream.cli.replay_comparison import Comparison, change_line
 from stream.cli.replay_summary import as_json, as_table
 from stream.cli.setting_options import setting_options
 from stream.cli.stopping import stoppable
 from stream.deployments.export import ExportError
 from stream.documents.document import PolicyError
+from stream.language.policies import load
 from stream.runtime import gc_tuning
 from stream.runtime.backtest import backtest
+from stream.runtime.outcome_changes import OutcomeChanges
 from stream.runtime.settings import ENTRIES
+from stream.wire.effect import decode_effect
 from stream.wire.lines import LinesError, open_lines
+
+if TYPE_CHECKING:
+    from stream.runtime.backtest_slice import MakeEngine
+
+
+class Replayed(NamedTuple):
+    """What is replayed, and how."""
+
+    file: Path
+    until: int | None
+    feed_lag_limit: int
+    jobs: int | None
 
 
 def _lag_limit(_context: click.Context, _option: click.Parameter, text: str) -> int:
@@ -43,6 +61,13 @@ def _lag_limit(_context: click.Context, _option: click.Parameter, text: str) -> 
     default=200,
     show_default=True,
     help="Events kept per ticket so that late ones can be put in their place.",
+)
+@click.option(
+    "--compare",
+    multiple=True,
+    shell_complete=completing.policies,
+    help="Print the commitments that have another outcome under these policies, instead of the effects: a file, or the name "
+    "of a shipped policy. Repeatable.",
 )
 @setting_options("keep_fields")
 @click.option(
@@ -69,6 +94,7 @@ def command(
     deployments: Path | None,
     until: int | None,
     history: int,
+    compare: tuple[str, ...],
     keep_fields: str,
     feed_lag_limit: int,
     form: str,
@@ -79,6 +105,9 @@ def command(
     The events set the time, as for a worker with --clock event, and no ticket expires. Effects are written to standard output
     as JSON lines. The output is identical in every run and for any number of processes. Refused records are printed to standard
     error, followed by a summary: what became of the commitments, by policy, commitment and priority.
+
+    With --compare the events are judged twice: by --policies or --deployments (before), and by --compare (after). Each
+    commitment with another outcome is a JSON line, and the summary has the counts of both.
     """
     make = partial(make_engine, judged_by(policies, deployments), history, keep_fields)
     if "-" in (*policies, str(deployments)):
@@ -86,6 +115,10 @@ def command(
             raise click.UsageError("FILE and the policies cannot both be standard input")
         jobs = 1  # other processes would have to read it too
     gc_tuning.configure()
+    if compare:
+        after = partial(make_engine, partial(load, compare), history, keep_fields)
+        _compare((make, after), Replayed(file, until, feed_lag_limit, jobs), form)
+        return
     effects, last = 0, 0
     read: float | None = None
     refused: Counter[str] = Counter()
@@ -113,3 +146,29 @@ def command(
         raise click.ClickException(str(error)) from error
     sys.stdout.buffer.flush()
     click.echo(as_json(totals, refused, effects) if form == "json" else as_table(totals, refused, effects), err=True)
+
+
+def _compare(engines: tuple[MakeEngine, MakeEngine], replayed: Replayed, form: str) -> None:
+    """Replay the file under both engines, and print what differs. Refused lines are printed by the first replay."""
+    file, until, feed_lag_limit, jobs = replayed
+    if str(file) == "-":
+        raise click.UsageError("FILE is read twice and cannot be standard input: write it to a file")
+    changes = OutcomeChanges()
+    last, read, name = 0, None, "before"
+    progress = Progress(lambda: f"replay {name}: {many(last, 'line')}{share(read)}")
+    try:
+        with stoppable(lambda: "nothing is compared yet; a comparison begins at the start again"), progress:
+            for name, make, add in zip(("before", "after"), engines, (changes.before, changes.after), strict=True):
+                with open_lines(file) as lines, backtest(make, lines, jobs, feed_lag_limit) as (test, all_lines):
+                    for part in test.run(all_lines, until):
+                        add(map(decode_effect, part.output.splitlines()))
+                        last, read = part.last, lines.share
+                        for line, text in part.refusals if name == "before" else ():
+                            progress.echo(f"{file}:{line}: {text}")
+                        progress.update()
+    except (PolicyError, ExportError, LinesError) as error:
+        raise click.ClickException(str(error)) from error
+    compared = Comparison(changes.cycles())
+    write(b"".join([change_line(change) for change in compared.changed]))
+    sys.stdout.buffer.flush()
+    click.echo(compared.as_json() if form == "json" else compared.as_table(), err=True)

@@ -63,7 +63,10 @@ def encode_record(record: RejectedPayload | Retry) -> bytes:
 
 def decode_record(value: bytes) -> RejectedPayload | Retry:
     """A record of the topic. Raises ``msgspec.DecodeError`` for anything else."""
-    return _decoder.decode(value)
+    try:
+        return _decoder.decode(value)
+    except (UnicodeDecodeError, RecursionError) as error:
+        raise msgspec.DecodeError(str(error)) from error
 
 
 def shortened(text: str) -> str:

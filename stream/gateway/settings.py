@@ -38,7 +38,7 @@ class GatewaySettings:
     metrics_address: str = setting(read.text, "127.0.0.1", "Address on which the gateway serves its page and /metrics.")
     metrics_port: int = setting(read.whole(0, 65_535), "9310", "Port of the page; 0 selects a free port, which the log shows.")
     allowed_hosts: tuple[str, ...] = setting(
-        read.some_names,
+        read.host_names,
         "",
         "Names, separated by commas, under which browsers reach the page, besides IP addresses and localhost; * allows every "
         "name. Only checked where there is no token.",

@@ -142,7 +142,7 @@ class StateTopic:
             try:
                 state = _decode(record.value or b"")
                 key = (record.key or b"").decode()
-            except (msgspec.DecodeError, UnicodeDecodeError):
+            except (ValueError, RecursionError):  # not JSON, or not UTF-8
                 log.warning(
                     "%s[%d]@%d is not a record of notify, and is ignored", record.topic, record.partition, record.offset
                 )

@@ -115,11 +115,19 @@ def _mapped(
         events |= {event.value: event for event in reading.events if not feed.recent.knows(event.value)}
         if reading.unmapped is not None:
             counts.unmapped += 1
-            body = orjson.dumps(document.payload, option=orjson.OPT_SORT_KEYS)
+            body = _body(document)
             if not feed.recent.knows(body):
                 feed.report(resource, document, reading.unmapped)
                 letters[body] = _letter(feed.name, body, reading.unmapped, now)
     return events, letters
+
+
+def _body(document: Document) -> bytes:
+    """What a dead letter has of a document."""
+    try:
+        return orjson.dumps(document.payload, option=orjson.OPT_SORT_KEYS)
+    except TypeError:  # nested more deeply than it writes, but not than it reads
+        return orjson.dumps({"id": document.id, "updated_at": document.updated_at, "left_out": "nested too deeply"})
 
 
 def _letter(feed: str, body: bytes, why: Unmapped, now: int) -> RejectedPayload:

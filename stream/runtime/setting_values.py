@@ -63,6 +63,24 @@ def kept_fields(value: str) -> frozenset[str] | None:
     return frozenset(one_form(item) for item in items)
 
 
+def host_names(value: str) -> tuple[str, ...]:
+    """Names of hosts as browsers send them, or ``*``. A port is left out, because every port of a name is allowed."""
+    found = []
+    for item in some_names(value):
+        try:
+            parts = urlsplit(f"//{item}")
+            name = (parts.hostname or "").rstrip(".")
+            name = name if name.isascii() else name.encode("idna").decode()
+        except ValueError:  # brackets that are not an address, or labels that are too long
+            name = ""
+        if not name or (parts.netloc, parts.path, parts.query, parts.fragment) != (item, "", "", "") or "@" in item:
+            raise ValueError(f"{item!r} is not the name of a host: use sla.example.com, or * for all names")
+        if "*" in name and name != "*":
+            raise ValueError(f"{item!r}: name each host, or use * for all names")
+        found.append(name)
+    return tuple(found)
+
+
 def addresses(value: str) -> tuple[str, ...]:
     for item in (items := names(value)):
         host, colon, port = item.rpartition(":")

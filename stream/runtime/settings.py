@@ -169,7 +169,7 @@ class Settings:
         read.path_prefix, "", "Path below which a proxy shows the pages, such as /sla. The proxy may remove it or not."
     )
     allowed_hosts: tuple[str, ...] = _setting(
-        read.some_names,
+        read.host_names,
         "",
         "Names, separated by commas, under which browsers reach these pages, besides IP addresses, localhost and the name in "
         "advertise; * allows every name. Checked only where there is no token, so that other web sites cannot read the pages.",

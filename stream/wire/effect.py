@@ -102,7 +102,10 @@ def encode_effect(effect: Effect) -> bytes:
 
 def decode_effect(value: bytes) -> Effect:
     """Decode what ``encode_effect`` encoded. Raises ``msgspec.DecodeError`` or ``InstantError`` for anything else."""
-    wire = _read_effect(value)
+    try:
+        wire = _read_effect(value)
+    except (UnicodeDecodeError, RecursionError) as error:
+        raise msgspec.DecodeError(str(error)) from error
     return Effect(
         wire.id,
         wire.type,
@@ -177,7 +180,10 @@ def encode_rejected(dead_letter: DeadLetter) -> bytes:
 
 def decode_rejected(value: bytes) -> DeadLetter:
     """Decode what ``encode_rejected`` encoded. Raises ``msgspec.DecodeError`` or ``ValueError`` for anything else."""
-    wire = _read_rejected(value)
+    try:
+        wire = _read_rejected(value)
+    except (UnicodeDecodeError, RecursionError) as error:
+        raise msgspec.DecodeError(str(error)) from error
     return DeadLetter(
         Rejected(wire.reason, wire.message, wire.path),
         None if wire.key_base64 is None else b64decode(wire.key_base64, validate=True),

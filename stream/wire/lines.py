@@ -35,7 +35,7 @@ def key_of(line: bytes) -> bytes:
     """The record key under which a line is published: its ticket, or empty if the line has no readable ticket."""
     try:
         return _keyed(line).ticket.encode()
-    except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
+    except (ValueError, RecursionError):  # not JSON, not UTF-8, or a lone surrogate
         return b""
 
 

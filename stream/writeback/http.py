@@ -123,6 +123,6 @@ def _quoted(raw: bytes) -> str:
     """The errors of an answer, in short. A helpdesk may repeat what it was sent, which has no text that people wrote."""
     try:
         text = json.dumps(orjson.loads(raw), ensure_ascii=False)
-    except orjson.JSONDecodeError:
+    except (orjson.JSONDecodeError, RecursionError):
         text = "not JSON"
     return text if len(text) <= _MOST_QUOTED else text[: _MOST_QUOTED - 1] + "…"

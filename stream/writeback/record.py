@@ -135,5 +135,5 @@ def encode(record: TicketRecord) -> bytes:
 
 
 def decode(value: bytes) -> TicketRecord:
-    """Raises ``msgspec.DecodeError`` for what ``encode`` has not written."""
+    """Raises ``ValueError`` or ``RecursionError`` for what ``encode`` has not written."""
     return _decoder.decode(value)

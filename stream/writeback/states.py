@@ -8,7 +8,6 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any, Final
 
-import msgspec
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.structs import TopicPartition
 
@@ -62,7 +61,7 @@ class States:
             return TicketRecord()
         try:
             return decode(value)
-        except msgspec.DecodeError:
+        except (ValueError, RecursionError):
             log.exception("the record of ticket %s in %s cannot be read; it begins anew", ticket, self._topic)
             return TicketRecord()
 

@@ -155,10 +155,12 @@ def test_with_its_stack_a_breach_becomes_an_alert_for_the_right_receiver(tmp_pat
 
     assert (demo.returncode, errors) == (0, "")
     notifications = {tuple(re.split(" {2,}", line)) for line in output.splitlines() if line.startswith("to ")}
-    resolved = "cluster=breachwatch commitment=chat_answer policy=batoi-priority-support severity=critical"
+    resolved = "cluster=breachwatch commitment=chat_answer job=breachwatch policy=batoi-priority-support severity=critical"
     assert ("to on-call", "firing", "SLAErrorBudgetBurnFast", resolved, "Commitments are being breached fast.") in notifications
-    ladder = "cluster=breachwatch ladder=batoi-management level=executive policy=batoi-priority-support severity=warning"
-    assert ("to support-manager", "firing", "SLAEscalationTopLevel", ladder) in {each[:4] for each in notifications}
+    ladder = "ladder=batoi-management level=executive policy=batoi-priority-support severity=warning"
+    assert ("to support-manager", "firing", "SLAEscalationTopLevel", f"cluster=breachwatch job=breachwatch {ladder}") in {
+        each[:4] for each in notifications
+    }
     assert ("to dead-mans-switch", "firing", "SLAWatchdog") in {each[:3] for each in notifications}
     assert re.search(r"\d+ s after the first breach SLAErrorBudgetBurnFast arrived", output)
     assert left_behind(tmp_path) == []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import gzip
 import json
+from collections import Counter
 from random import Random
 from typing import TYPE_CHECKING
 
@@ -16,12 +17,13 @@ from stream.language.policies import load, shipped
 from stream.runtime import backtest
 from stream.runtime.backtest import Backtest
 from stream.runtime.backtest_slice import Slice
+from stream.runtime.outcome_changes import OutcomeChanges
 from stream.sla.engine import Engine
 from stream.sla.events import Event, EventType
 from stream.sla.feed_state import FeedState
 from stream.sla.playback import Playback
 from stream.wire.decode import Tick, decode, read
-from stream.wire.effect import encode_effect, encode_event, encode_tick
+from stream.wire.effect import decode_effect, encode_effect, encode_event, encode_tick
 from stream.wire.incoming import Incoming
 from stream.wire.instants import format_instant
 from stream.wire.lines import key_of
@@ -224,6 +226,68 @@ def test_the_summary_does_not_depend_on_the_order_of_arrival(seed: int) -> None:
     in_order = [line for _, line in sorted(events)]
 
     assert outcomes(lines, until) == outcomes(in_order, until)
+
+
+def test_a_comparison_lists_each_commitment_with_another_outcome(tmp_path: Path) -> None:
+    recorded = tmp_path / "recorded.jsonl"
+    body = (
+        "policies: [{policy: desk, version: 1, applies_to: {customer: CUSTOMERS}, calendar: 24x7, commitments: "
+        "[{metric: resolution, target: TARGET}]}]"
+    )
+    for name, customers, target in (("old", "acme", "4h"), ("new", "[acme, globex]", "1h")):
+        (tmp_path / f"{name}.yaml").write_text(body.replace("CUSTOMERS", customers).replace("TARGET", target))
+    hour = 60 * MINUTE
+
+    def event(ticket: str, at: int, **fields: str | list[str]) -> bytes:
+        kind: EventType = "ticket.changed" if at else "ticket.created"
+        return encode_event(ticket, Event(at=START + at, id=f"{ticket}-{at}", type=kind, source="desk", fields=fields))
+
+    lines = [event(name, 0, customer="acme", priority="p1") for name in ("quick", "slow", "again", "never")]
+    lines += [event("other", 0, customer="globex", priority="p2")]
+    lines += [event(name, hour // 2, status="solved") for name in ("quick", "again")]
+    lines += [event("again", hour // 2 + MINUTE, status="open"), event("slow", 2 * hour, status="solved"), b"not JSON"]
+    lines += [event("again", 3 * hour, status="solved"), encode_tick("desk", START + 5 * hour)]
+    recorded.write_bytes(b"\n".join(lines))
+    arguments = ["replay", str(recorded), "--policies", str(tmp_path / "old.yaml"), "--compare", str(tmp_path / "new.yaml")]
+
+    done = CliRunner().invoke(main, [*arguments, "--summary", "json"])
+    table = CliRunner().invoke(main, arguments)
+
+    assert done.exit_code == 0, done.stderr
+    assert [
+        (change["ticket"], *((side and side["outcome"]) for side in (change["before"], change["after"])))
+        for change in map(json.loads, done.stdout.splitlines())
+    ] == [("again", "met", "breached"), ("other", None, "breached"), ("slow", "met", "breached")]
+    summary = json.loads(done.stderr.splitlines()[-1])
+    assert (summary["commitments"], summary["changed"]) == (5, 3)
+    assert summary["rows"][0] == {
+        "policy": "desk",
+        "commitment": "resolution",
+        "priority": "p1",
+        "before": {"met": 3, "breached": 1, "cancelled": 0, "open": 0, "not_counted": 0, "met_share": 0.75},
+        "after": {"met": 1, "breached": 3, "cancelled": 0, "open": 0, "not_counted": 0, "met_share": 0.25},
+        "changed": 2,
+    }
+    assert "desk    resolution  p1        3 -> 1  1 -> 3    0          0     0            75.0 -> 25.0  2" in table.stderr
+    assert table.stderr.count("not JSON") + table.stderr.count("recorded.jsonl:10: ") == 1
+    assert CliRunner().invoke(main, [*arguments, "--jobs", "2"]).stdout == table.stdout
+    assert "cannot be standard input" in CliRunner().invoke(main, ["replay", "-", *arguments[2:]]).stderr
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_comparison_counts_outcomes_as_a_summary_does(seed: int) -> None:
+    lines, until = feed(seed), START + 5_000 * MINUTE
+    changes = OutcomeChanges()
+    test = Backtest([Slice(Engine(load(["batoi"])))])
+    for part in test.run(enumerate(lines, start=1), until):
+        changes.after(map(decode_effect, part.output.splitlines()))
+    compared = Counter((one.after.outcome, one.before) for one in changes.cycles() if one.after is not None)
+
+    summary = Counter[str]()
+    for (_, outcome), count in test.totals().commitments.items():
+        summary[outcome] += count
+    assert compared[("breached", None)] == summary["breached"]
+    assert compared[("met", None)] == summary["met"]
 
 
 def test_a_summary_counts_what_became_of_each_commitment(tmp_path: Path) -> None:

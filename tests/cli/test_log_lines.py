@@ -63,6 +63,36 @@ def test_text_is_the_default_of_people(capsys: pytest.CaptureFixture[str]) -> No
 
 
 @pytest.mark.parametrize("form", LogFormat)
+@pytest.mark.parametrize(
+    "hostile", ["desk/1\n2026-01-01 INFO stream.worker: ready", "\x1b[2J", "\x9b2J", "a\u2028b", "\u202etxt"]
+)
+def test_what_others_have_written_neither_begins_a_line_nor_controls_a_terminal(
+    form: LogFormat, hostile: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log_to_stderr(form)
+
+    logging.getLogger("stream.worker").warning("ticket %s: Größe, 大きさ", hostile)
+
+    written = capsys.readouterr().err
+    assert written.endswith("\n")
+    assert written[:-1].isprintable()
+    assert "Größe, 大きさ" in written
+
+
+def test_a_traceback_has_its_lines(capsys: pytest.CaptureFixture[str]) -> None:
+    log_to_stderr(LogFormat.TEXT)
+
+    try:
+        _fail()
+    except RuntimeError:
+        logging.getLogger("stream.worker").exception("stopped")
+
+    first, *_, last = capsys.readouterr().err.splitlines()
+    assert first.endswith("ERROR stream.worker: stopped")
+    assert last == "RuntimeError: full disk"
+
+
+@pytest.mark.parametrize("form", LogFormat)
 def test_a_library_logs_at_most_one_line_a_second(form: LogFormat, capsys: pytest.CaptureFixture[str]) -> None:
     log_to_stderr(form)
 

@@ -145,7 +145,33 @@ def test_a_spreadsheet_gets_no_formula_from_a_ticket() -> None:
     (row,) = csv.DictReader(StringIO(answer.body.decode(), newline=""))
     assert (row["ticket"], row["customer"], row["assignee"]) == ("'=1+2", "'@SUM(A1)", "'-kim")
     assert row["team"] == 'say "hi",\nplease'
+    assert row["seconds_left"].lstrip("-")[0].isdigit()
     assert row["due_at"].endswith("Z")
+
+
+@pytest.mark.parametrize(
+    ("text", "cell"),
+    [
+        ("\t=1", "\t'=1"),
+        ("\n=1", "\n'=1"),
+        (' "=1', "' \"=1"),
+        ("\uff1d1", "'\uff1d1"),
+        ("a;=1", "a;'=1"),
+        ('a; "=1";+2', "a;' \"=1\";'+2"),
+        ("a\t@SUM(A1)", "a\t'@SUM(A1)"),
+        ("a;b=c+d-e@f", "a;b=c+d-e@f"),
+        ("tier 2, -1", "tier 2, -1"),
+    ],
+)
+def test_a_spreadsheet_that_separates_cells_by_something_else_gets_no_formula_either(text: str, cell: str) -> None:
+    found = desk("desk/1")
+    found.rows = (listed("desk/1", team=text),)
+
+    answer = Site(found).answer("/lists/breached", "format=csv", "")
+
+    assert answer is not None
+    (row,) = csv.DictReader(StringIO(answer.body.decode(), newline=""))
+    assert row["team"] == cell
 
 
 def test_hostile_text_of_a_ticket_is_shown_as_text() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from io import StringIO
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlencode
@@ -22,7 +23,9 @@ if TYPE_CHECKING:
 SCOPE: Final = "scope"
 OWN: Final = "worker"
 """Value of the parameter ``scope``: only the tickets of the worker that gets the request."""
-_INJECTED: Final = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA: Final = re.compile(r'(^[\t\r\n]|^|[;\t\r\n])(?=[\s"]*[=+\-@\uff1d\uff0b\uff0d\uff20])')
+"""Before text that a spreadsheet takes for a formula, at the beginning of a cell or after what may separate cells: where the
+comma is the decimal separator, spreadsheets take semicolons."""
 
 
 class _Row(msgspec.Struct):
@@ -72,13 +75,13 @@ def as_json(view: ListView, links: TicketLinks) -> bytes:
 
 
 def as_csv(view: ListView, links: TicketLinks) -> bytes:
-    """Return the rows with a heading, for a spreadsheet: a cell that it would take for a formula begins with an apostrophe."""
+    """Return the rows with a heading, for a spreadsheet: what it would take for a formula begins with an apostrophe."""
     text = StringIO()
     writer = csv.writer(text, lineterminator="\r\n")
     writer.writerow([*_Row.__struct_fields__, "url"])
     for row in view.rows:
         cells = [*_plain(row).values(), links.url(row.ticket)]
-        writer.writerow(f"'{cell}" if isinstance(cell, str) and cell.startswith(_INJECTED) else cell for cell in cells)
+        writer.writerow([_FORMULA.sub(r"\1'", cell) if isinstance(cell, str) else cell for cell in cells])
     return text.getvalue().encode()
 
 

@@ -29,7 +29,7 @@ _PATIENCE: Final = 2.0
 _ALL: Final = 5.0
 _MOST_BYTES: Final = 4 << 20
 _CHUNK: Final = 1 << 16
-_BROKEN: Final = (OSError, ValueError, ArithmeticError, HTTPException)
+_BROKEN: Final = (OSError, ValueError, ArithmeticError, RecursionError, HTTPException)
 """What an answer that is none, or whose numbers are none, may raise."""
 
 

@@ -87,7 +87,7 @@ class Routes:
         self._ready = ready
         self._site = site
         self._token = token
-        self._hosts = {host.lower() for host in hosts}
+        self._hosts = {_name(host) for host in hosts} - {""}
         self._prefix = prefix
         self._denials = Denials()
 

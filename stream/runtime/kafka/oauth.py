@@ -19,14 +19,18 @@ from base64 import b64encode, urlsafe_b64decode
 from dataclasses import dataclass, field
 from functools import lru_cache
 from http import HTTPStatus
+from math import isnan
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
-from urllib.parse import quote_plus
+from urllib.parse import quote_plus, urlsplit
+from urllib.request import getproxies, proxy_bypass
 from weakref import WeakKeyDictionary
 
 import aiohttp
 import msgspec
 from aiokafka.abc import AbstractTokenProvider
+
+from stream.wire.printable import printable
 
 if TYPE_CHECKING:
     from stream.runtime.settings import Settings
@@ -42,6 +46,8 @@ _MARGIN: Final = 2.0
 """Seconds before its end in which a token is no longer used: it must reach the broker before."""
 _FIRST_PAUSE: Final = 1.0
 _LONGEST_PAUSE: Final = 10.0
+_MOST_QUOTED: Final = 200
+"""Characters of an error that the endpoint states."""
 _TOKEN: Final = re.compile(r"[A-Za-z0-9\-._~+/]+=*")
 """The characters of a bearer token (RFC 6750). Others could add to the message in which a client sends it."""
 _LATER: Final = (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS)
@@ -150,8 +156,7 @@ class EndpointTokens(Tokens):
     async def _request(self) -> _Token:
         """Raises TokenError."""
         endpoint, where = self._endpoint, f"the token endpoint {self._endpoint.url}"
-        name, password = quote_plus(endpoint.client_id), quote_plus(endpoint.client_secret)
-        login = b64encode(f"{name}:{password}".encode()).decode()
+        *_, login = _forms(endpoint)
         form = {"grant_type": "client_credentials"} | ({"scope": endpoint.scope} if endpoint.scope else {})
         headers = {"Authorization": f"Basic {login}", "Accept": "application/json"}
         asked_at = time.monotonic()
@@ -159,8 +164,10 @@ class EndpointTokens(Tokens):
             trusted = ssl.create_default_context(cafile=endpoint.cafile or None)
             patience = aiohttp.ClientTimeout(total=_PATIENCE)
             async with (
-                aiohttp.ClientSession(timeout=patience, trust_env=True) as session,
-                session.post(endpoint.url, data=form, headers=headers, ssl=trusted, allow_redirects=False) as answer,
+                aiohttp.ClientSession(timeout=patience) as session,
+                session.post(
+                    endpoint.url, data=form, headers=headers, proxy=_proxy(endpoint.url), ssl=trusted, allow_redirects=False
+                ) as answer,
             ):
                 status, body = answer.status, await _whole(answer)
         except TimeoutError as error:
@@ -177,10 +184,27 @@ class EndpointTokens(Tokens):
         """The error in an answer, without what was sent, for a log line."""
         try:
             refused = msgspec.json.decode(body, type=_Refused)
-        except ValueError:  # it is not of the form of RFC 6749
+        except (ValueError, RecursionError):  # it is not of the form of RFC 6749
             return ""
-        text = " ".join(f"{refused.error} {refused.error_description}".split())[:200]
-        return f" ({text.replace(self._endpoint.client_secret, '...')})"
+        text = f"{refused.error} {refused.error_description}"
+        for sent in _forms(self._endpoint):
+            text = text.replace(sent, "...")
+        return f" ({printable(' '.join(text.split())[:_MOST_QUOTED])})"
+
+
+def _forms(endpoint: _Endpoint) -> tuple[str, str, str]:
+    """The client's secret as it is, as a form has it, and with the client's id as the header has it."""
+    name, password = quote_plus(endpoint.client_id), quote_plus(endpoint.client_secret)
+    return endpoint.client_secret, password, b64encode(f"{name}:{password}".encode()).decode()
+
+
+def _proxy(url: str) -> str | None:
+    """The proxy that the environment names for an address.
+
+    Not by ``trust_env`` of aiohttp, which also refuses to send a header with a login to a host in the file .netrc.
+    """
+    parts = urlsplit(url)
+    return None if proxy_bypass(parts.netloc) else getproxies().get(parts.scheme)
 
 
 async def _whole(answer: aiohttp.ClientResponse) -> bytes:
@@ -198,11 +222,11 @@ def _granted(where: str, body: bytes, asked_at: float) -> _Token:
     try:
         granted = msgspec.json.decode(body, type=_Granted)
         lifetime = None if granted.expires_in is None else float(granted.expires_in)
-    except ValueError as error:  # its text may have a part of the token
+    except (ValueError, RecursionError) as error:  # its text may have a part of the token
         raise TokenError(f"no token: {where} answers with something else than a token") from error
     if not _TOKEN.fullmatch(granted.access_token):
         raise TokenError(f"no token: {where} answers with something that is not a bearer token")
-    if lifetime is None:
+    if lifetime is None or isnan(lifetime):
         lifetime = _lifetime(granted.access_token)
     return _Token(granted.access_token, asked_at + _REFRESH_AFTER * lifetime, asked_at + lifetime - _MARGIN)
 
@@ -212,7 +236,7 @@ def _lifetime(token: str) -> float:
     try:
         claims = token.split(".")[1]
         until = msgspec.json.decode(urlsafe_b64decode(claims + "=" * (-len(claims) % 4)), type=_Claims).exp
-    except (IndexError, ValueError):  # another kind of token, which clients must not read
+    except (IndexError, ValueError, RecursionError):  # another kind of token, which clients must not read
         until = None
     return _UNKNOWN_LIFETIME if until is None else until - time.time()
 

@@ -129,17 +129,17 @@ def read_backup(path: Path) -> Iterator[Line]:
                 if not count:
                     check_form(data, FORM, f"the backup {path}")
                 line = _decode(data)
+                if isinstance(line, Head) == bool(count):
+                    raise BackupError(f"{path}:{count + 1}: not a backup, which begins with a line of the kind 'backup'")
                 if isinstance(line, End):
                     # What follows is read as well: gzip has a checksum at the end.
                     if (line.lines, line.digest) != (count, digest.hexdigest()) or next(lines, None) is not None:
                         raise BackupError(f"{path}: it was changed: its {count:,} lines are not those that were written")
                     return
-                if isinstance(line, Head) == bool(count):
-                    raise BackupError(f"{path}:{count + 1}: not a backup, which begins with a line of the kind 'backup'")
                 digest.update(data)
                 count += 1
                 yield line
-    except (msgspec.DecodeError, UnicodeDecodeError, gzip.BadGzipFile, zlib.error) as error:
+    except (ValueError, RecursionError, gzip.BadGzipFile, zlib.error) as error:
         raise BackupError(f"{path}:{count + 1}: not a line of a backup: {error}") from error
     except EOFError as error:
         raise BackupError(f"{path}: it was cut short after {count:,} lines") from error

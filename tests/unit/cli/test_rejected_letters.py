@@ -58,6 +58,8 @@ def test_a_dead_letter_is_selected_by_reason_ticket_source_and_time() -> None:
 def test_the_ticket_of_a_body_that_cannot_be_read_is_the_key() -> None:
     assert letter(b"{", key=b"desk/8").ticket == "desk/8"
     assert letter(b'{"ticket": 5, "source": 6}', key=b"desk/8").ticket == "desk/8"
+    assert letter(b'{"ticket": "M\xfcller", "type": "\xff"}', key=b"desk/8").ticket == "desk/8"
+    assert letter(b'{"type":' + 5_000 * b"[", key=b"desk/8").ticket == "desk/8"
     assert letter(None, key=None).ticket == ""
 
 

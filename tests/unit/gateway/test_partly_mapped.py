@@ -78,11 +78,25 @@ def test_a_payload_without_an_element_that_fits_is_a_dead_letter_as_it_is(payloa
         assert json.loads(rejected.body) == payload
 
 
+@pytest.mark.parametrize(
+    "more", [300 * "[" + 300 * "]", 990 * "[" + 990 * "]", "12345678901234567890123", '"\\u00fc", "a": 1e15']
+)
+def test_an_element_is_kept_in_the_bytes_in_which_it_came(more: str) -> None:
+    desk = hubspot()
+    fits, bad = json.dumps(stage(1, "2")), json.dumps(stage(2, "4711"))[:-1] + f', "more": {more}}}'
+
+    assert outcome(desk, f"[{fits},\n {bad}]".encode()) == {"outcome": "unmapped", "events": 1}
+
+    rejected = decode_record(desk.kafka.records[-1].value)
+    assert isinstance(rejected, RejectedPayload)
+    assert rejected.body in (f"[{bad}]".encode(), f"[{fits},\n {bad}]".encode())
+
+
 def test_without_batch_a_list_is_unmapped_as_a_whole(tmp_path: Path) -> None:
     (tmp_path / "whole.yaml").write_text("extends: hubspot\nbatch: false\n", "utf-8")
     body = json.dumps([stage(1, "2"), stage(2, "4711")]).encode()
 
-    part = read_by_parts(load(tmp_path / "whole.yaml"), body, {}, NOW)
+    part = read_by_parts(Feed("desk", load(tmp_path / "whole.yaml"), None), body, {}, NOW)
 
     assert (part.reading.events, part.body) == ((), body)
 

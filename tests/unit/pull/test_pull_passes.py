@@ -116,6 +116,24 @@ def test_a_document_that_is_not_mapped_is_reported_and_stops_nothing(tmp_path: P
     assert read(mapping(tmp_path), msgspec.json.decode(letter.body), {}, START).unmapped is not None
 
 
+@pytest.mark.parametrize("depth", [300, 1_000])
+def test_a_document_that_is_nested_too_deeply_is_a_dead_letter_without_it(tmp_path: Path, depth: int) -> None:
+    saved = _saved()
+    nested: list[Any] = []
+    for _ in range(depth):
+        nested = [nested]
+
+    deep = note(2, 2, public=None)
+    deep.payload["more"] = nested
+
+    counts = _pulled(tmp_path, Notes([note(1, 1), deep, note(3, 3)]), saved)
+
+    assert saved.output.ids == ["note-1", "note-3"]
+    assert counts.unmapped == 1
+    (letter,) = saved.output.letters
+    assert msgspec.json.decode(letter.body) == {"id": "2", "updated_at": START + 2 * SECOND, "left_out": "nested too deeply"}
+
+
 def test_a_dead_letter_is_written_once_and_before_the_cursor_moves(tmp_path: Path) -> None:
     saved, unmapped = _saved(), list[tuple[str, str, str]]()
     of_desk = feed(tmp_path, saved.output, unmapped)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import gzip
 import json
+from hashlib import blake2b
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -11,6 +12,7 @@ from stream.runtime.recovery.backup_file import (
     BackupError,
     BackupWriter,
     Deployment,
+    End,
     Event,
     Head,
     Line,
@@ -73,7 +75,17 @@ def test_a_file_without_its_last_lines_or_with_another_line_is_refused(file: Pat
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"{}\n", b'{"kind":"ticket","key":"","state":""}\n', b'{"kind":"of another"}\n', b"\xff\n"]
+    "content",
+    [
+        b"",
+        b"{}\n",
+        b'{"kind":"ticket","key":"","state":""}\n',
+        b'{"kind":"of another"}\n',
+        b"\xff\n",
+        b'{"kind":"\xff"}\n',
+        b'{"kind":"backup","more":' + 5_000 * b"[" + 5_000 * b"]" + b"}\n",
+        msgspec.json.encode(End(0, blake2b(digest_size=16).hexdigest())) + b"\n",
+    ],
 )
 def test_another_file_is_not_a_backup(file: Path, content: bytes) -> None:
     for data in (content, gzip.compress(content)):

@@ -21,6 +21,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SECRET = "s3cret-4711"
+NESTED = '{"access_token": "a", "error": "b", "c": ' + 5_000 * "[" + 5_000 * "]" + "}"
+
+
+@pytest.fixture(autouse=True)
+def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A busy machine may need longer for an answer than a worker waits."""
+    monkeypatch.setattr(oauth, "_PATIENCE", 60)
 
 
 class Endpoint:
@@ -108,6 +115,41 @@ def test_without_a_lifetime_in_the_answer_that_of_the_token_counts(lifetime: flo
     assert len(endpoint.requests) == requests
 
 
+@pytest.mark.parametrize("claims", [b'{"c": ' + 5_000 * b"[" + 5_000 * b"]" + b"}", b'{"exp": "soon"}', b"\xff"])
+def test_a_token_whose_claims_cannot_be_read_is_used_like_one_without_them(claims: bytes) -> None:
+    token = f"e30.{urlsafe_b64encode(claims).decode().rstrip('=')}.sig"
+    endpoint = Endpoint(granted(token, None))
+
+    assert asked(endpoint, twice) == (token, token)
+    assert len(endpoint.requests) == 1
+
+
+def test_a_lifetime_that_is_not_a_number_counts_as_none() -> None:
+    endpoint = Endpoint((200, {"access_token": "a", "expires_in": "nan"}))
+
+    assert asked(endpoint, twice) == ("a", "a")
+    assert len(endpoint.requests) == 1
+
+
+def test_a_login_for_the_host_in_the_file_netrc_is_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "netrc").write_text("default login somebody password else\n", "utf-8")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    endpoint = Endpoint(granted("a.b.c"))
+
+    assert asked(endpoint, lambda tokens: tokens.token()) == "a.b.c"
+    assert endpoint.requests[0][0].startswith("Basic ZGUlM0FzazpzM2NyZXQ")
+
+
+def test_the_endpoint_is_asked_through_the_proxy_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
+    monkeypatch.setenv("no_proxy", "")
+    with pytest.raises(TokenError, match=r"cannot be used: .*127\.0\.0\.1:1"):
+        asked(Endpoint(granted("a.b.c")), lambda tokens: tokens.token())
+
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    assert asked(Endpoint(granted("a.b.c")), lambda tokens: tokens.token()) == "a.b.c"
+
+
 def test_a_token_is_used_to_its_end_if_no_other_can_be_had(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(oauth, "_REFRESH_AFTER", 0)
 
@@ -141,6 +183,11 @@ def test_after_the_pause_the_endpoint_is_asked_again(monkeypatch: pytest.MonkeyP
     ("answer", "text", "final"),
     [
         ((401, {"error": "invalid_client", "error_description": f"no\n{SECRET}"}), "status 401 (invalid_client no ...)", True),
+        ((401, {"error": "x" * 190, "error_description": f"no {SECRET}"}), "x no ...)", True),
+        ((401, {"error": "Basic ZGUlM0FzazpzM2NyZXQtNDcxMQ=="}), "status 401 (Basic ...)", True),
+        ((401, {"error": "\x1b[2Kno\u2028token"}), r"status 401 (\x1b[2Kno token)", True),
+        ((401, NESTED), "status 401: check the client id", True),
+        ((200, NESTED), "something else than a token", False),
         ((404, "<html>"), "status 404: check the client id", True),
         ((429, ""), "status 429", False),
         ((503, {"error": "temporarily_unavailable"}), "status 503 (temporarily_unavailable)", False),

@@ -129,6 +129,13 @@ def test_all_problems_are_listed_at_once_with_their_places(tmp_path: Path) -> No
         ("broker", "host:0"),
         ("broker", "host:99999"),
         ("broker", ","),
+        ("allowed_hosts", "https://sla.example.com"),
+        ("allowed_hosts", "sla.example.com/pages"),
+        ("allowed_hosts", "me@sla.example.com"),
+        ("allowed_hosts", "*.example.com"),
+        ("allowed_hosts", "[sla"),
+        ("allowed_hosts", "sla.example.com, :8443"),
+        ("allowed_hosts", f"{'ü' * 64}.example"),
         ("advertise", "desk:9300"),
         ("advertise", "ftp://desk:9300"),
         ("advertise", "http://desk:port"),
@@ -154,6 +161,20 @@ def test_an_invalid_value_is_a_problem(name: str, value: str) -> None:
     (problem,) = _problems({**_NEEDED, name: value}, {})
 
     assert problem.startswith(flag(name))
+
+
+@pytest.mark.parametrize(
+    ("text", "hosts"),
+    [
+        ("", ()),
+        ("*", ("*",)),
+        ("SLA.example.com:8443, sla.example.com.", ("sla.example.com", "sla.example.com")),
+        ("sla_1, [2001:DB8::1]:9300", ("sla_1", "2001:db8::1")),
+        ("Bücher.example", ("xn--bcher-kva.example",)),
+    ],
+)
+def test_the_name_of_a_host_is_the_one_that_browsers_send(text: str, hosts: tuple[str, ...]) -> None:
+    assert load({**_NEEDED, "allowed_hosts": text}, {}).allowed_hosts == hosts
 
 
 @pytest.mark.parametrize(("text", "micros"), [("200ms", 200_000), ("0.2s", 200_000), ("1m", 60_000_000), ("0s", 0)])

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stream.feeds.rejected_payload import decode_record
 from stream.sla.effects import Effect, Kind, ProvisionalReason, Reason
 from stream.sla.events import Event
 from stream.sla.policy.policy import LadderKind
@@ -210,10 +211,21 @@ def test_the_dead_letter_of_a_huge_record_fits_a_kafka_message_and_has_the_lengt
     assert json.loads(written)["value_bytes"] == len(value)
 
 
-@pytest.mark.parametrize("value", [b"", b"{}", b"[]", encode_effect(BREACH)[:-1]])
+NESTED = b'{"more":' + 5_000 * b"[" + 5_000 * b"]" + b"}"
+
+
+@pytest.mark.parametrize("value", [b"", b"{}", b"[]", encode_effect(BREACH)[:-1], b'{"id":"\xff"}', NESTED])
 def test_bytes_that_are_not_an_effect_raise_an_error(value: bytes) -> None:
     with pytest.raises(msgspec.DecodeError):
         decode_effect(value)
+
+
+@pytest.mark.parametrize("value", [b"", b"{}", b"[]", b'{"reason":"\xff"}', NESTED])
+def test_bytes_that_are_not_a_dead_letter_raise_an_error(value: bytes) -> None:
+    with pytest.raises(msgspec.DecodeError):
+        decode_rejected(value)
+    with pytest.raises(msgspec.DecodeError):
+        decode_record(value)
 
 
 def test_an_encoded_event_omits_empty_keys() -> None:

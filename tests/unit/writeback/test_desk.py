@@ -264,6 +264,7 @@ async def test_what_a_desk_refuses_is_counted_and_not_tried_again(
     [
         web.json_response({"error": "RecordInvalid"}, status=422),
         web.json_response({"error": "Forbidden"}, status=403),
+        web.Response(text=1_020 * "[" + 1_020 * "]", status=422),
         web.json_response({"something": "else"}),
         web.json_response([1]),
     ],
