@@ -112,7 +112,8 @@ _GATEWAY_SETTINGS: Final = """
 
 `breachwatch gateway` takes `broker`, `topic_prefix`, `log_format`, `tls`, `ssl_*` and `sasl_*` from above.
 Its own settings are keys below `[gateway]` in the file.
-[Feeds](../guides/gateway.md) are given as options, or as tables `[gateway.feeds.NAME]` with `mapping`, `secrets` and `scheme`.
+[Feeds](../guides/gateway.md) are given as options, or as tables `[gateway.feeds.NAME]` with `mapping`, `secrets`, `scheme` and
+`erase`.
 In the environment, they are pairs such as `desk=zendesk`, separated by commas:
 `BREACHWATCH_GATEWAY_FEEDS`, `BREACHWATCH_GATEWAY_SECRETS`, `BREACHWATCH_GATEWAY_SCHEMES`.
 

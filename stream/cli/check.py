@@ -19,6 +19,7 @@ from stream.language.policies import ALWAYS_OPEN, check
 from stream.wire.decode import read
 from stream.wire.incoming import Incoming
 from stream.wire.lines import LinesError, open_lines
+from stream.wire.printable import printable
 
 if TYPE_CHECKING:
     from stream.sla.policy.resolve import PolicySet
@@ -56,7 +57,7 @@ def command(
         click.echo(json.dumps(report, indent=2))
     else:
         for problem in checked.problems:
-            click.echo(click.style(str(problem), fg="red" if problem.severity is Severity.ERROR else "yellow"))
+            click.echo(click.style(printable(str(problem)), fg="red" if problem.severity is Severity.ERROR else "yellow"))
         click.echo(_summary(checked.problems, errors, counts))
     ctx.exit(0 if usable else FAILED)
 

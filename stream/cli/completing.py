@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 
     Complete = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
 
+_PLAIN: Final = re.compile(r"[\w@%+=:,./-]+")
+"""File names that the shell takes as they are. It inserts what is offered without quotes, and would run `$(command).yaml`."""
 TOPICS: Final = ("exit-codes",)
 """What ``breachwatch help`` explains besides commands."""
 
@@ -92,5 +95,6 @@ def _names_or_files(begun: str, names: Iterable[str]) -> list[CompletionItem]:
     """Names and YAML files; if there are none, whatever files the shell finds."""
     folder = Path(begun).parent if "/" in begun else Path()
     prefix = begun.rpartition("/")[0] + "/" if "/" in begun else ""
-    files = [] if not folder.is_dir() else sorted(each.name for each in folder.iterdir() if each.suffix in (".yaml", ".yml"))
-    return _matching(begun, [*names, *(prefix + name for name in files)]) or [CompletionItem(begun, type="file")]
+    there = folder.iterdir() if folder.is_dir() else ()
+    files = sorted(prefix + each.name for each in there if each.suffix in (".yaml", ".yml"))
+    return _matching(begun, [*names, *filter(_PLAIN.fullmatch, files)]) or [CompletionItem(begun, type="file")]

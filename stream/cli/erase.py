@@ -22,6 +22,7 @@ from stream.runtime.settings import ENTRIES, ClockMode
 from stream.sla.events import ERASURE, Event
 from stream.wire.effect import encode_event
 from stream.wire.instants import format_instant
+from stream.wire.printable import printable
 from stream.wire.ticket_event import MAX_ID
 
 if TYPE_CHECKING:
@@ -45,8 +46,8 @@ class _Placed(NamedTuple):
 
 def _tickets(_: click.Context, __: click.Parameter, tickets: tuple[str, ...]) -> tuple[str, ...]:
     for ticket in tickets:
-        if not 0 < len(ticket) <= MAX_ID:
-            raise click.BadParameter(f"{ticket!r} is not the name of a ticket: it has 1 to {MAX_ID} characters")
+        if not 0 < len(ticket) <= MAX_ID or any("\ud800" <= character <= "\udfff" for character in ticket):
+            raise click.BadParameter(f"{ticket!r} is not the name of a ticket: it has 1 to {MAX_ID} characters in UTF-8")
     return tuple(dict.fromkeys(tickets))
 
 
@@ -114,7 +115,7 @@ def command(
     if problems := run(broker, missing_input(broker, topics, client=client_of(broker))):
         raise click.ClickException("\n".join(problems))
     for ticket in tickets:
-        click.echo(f"to be erased: {ticket}")
+        click.echo(f"to be erased: {printable(ticket)}")
     for line in leaving(topics, run(broker, _settings(broker, topics)), _kept(retention)):
         click.echo(f"  {line}")
     if dry_run:
@@ -128,10 +129,11 @@ def command(
         if one in waiting:
             where = f"partition {one.partition}, offset {one.offset}"
             click.echo(
-                f"{one.ticket}: published ({where}); it is erased as soon as a worker of {topics.group} has processed it"
+                f"{printable(one.ticket)}: published ({where}); it is erased as soon as a worker of {topics.group} has "
+                "processed it"
             )
         else:
-            click.echo(f"{one.ticket}: erased")
+            click.echo(f"{printable(one.ticket)}: erased")
     if waiting:
         raise click.exceptions.Exit(_NOT_YET)
 

@@ -26,6 +26,7 @@ from stream.wire.explanation import encode_explanation
 from stream.wire.incoming import Incoming
 from stream.wire.instants import format_instant
 from stream.wire.lines import LinesError, key_of, open_lines
+from stream.wire.printable import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -148,11 +149,12 @@ def _accepted(engine: Engine, ticket: str, arrived: list[Event]) -> Iterable[Eve
         state = step.state
         if step.outcome is Outcome.TOO_LATE:
             click.echo(
-                f"{event.id}: {RejectReason.TOO_LATE}: omitted, because it is older than the history kept of its ticket",
+                f"{printable(event.id)}: {RejectReason.TOO_LATE}: omitted, because it is older than the history kept of its "
+                "ticket",
                 err=True,
             )
         elif step.outcome is Outcome.CONFLICT:
-            click.echo(f"{event.id}: {RejectReason.CONFLICT}: omitted: {conflicting(event).message}", err=True)
+            click.echo(f"{printable(event.id)}: {RejectReason.CONFLICT}: omitted: {conflicting(event).message}", err=True)
         elif is_erased(state.head):
             when = format_instant(state.head.ended_at)
             raise click.UsageError(f"ticket {ticket!r} was erased on {when}: nothing else is known of it")
@@ -170,4 +172,4 @@ def _only(explanation: Explanation, name: str) -> Explanation:
 
 def _near(name: str, names: set[str]) -> str:
     near = get_close_matches(name, sorted(names), n=_NEAR, cutoff=0.5) or (sorted(names) if len(names) <= _NEAR else [])
-    return f"; similar: {', '.join(near)}" if near else f"; there are {len(names)} others"
+    return f"; similar: {printable(', '.join(near))}" if near else f"; there are {len(names)} others"

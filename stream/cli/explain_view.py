@@ -9,6 +9,7 @@ import click
 from stream.observe.pages.phrasing import SHOWN_BY_SPANS, cause, due, length, name_of, target, terms, waits, when, why
 from stream.sla.effects import TIMER, Kind
 from stream.sla.explain.explanation import Outcome, SpanKind
+from stream.wire.printable import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,7 +27,8 @@ _COLOURS: Final = {
 def lines(explanation: Explanation, zone: str | None) -> Iterator[str]:
     """Yield the lines. ``zone``: the IANA zone of all times; ``None``: each deadline in the zone of its calendar."""
     shown_in = zone or (explanation.deadlines[0].timezone if explanation.deadlines else "UTC")
-    yield f"{explanation.ticket} as of {when(explanation.until, shown_in)}, from {_count(explanation.events, 'event')}"
+    ticket, events = printable(explanation.ticket), _count(explanation.events, "event")
+    yield f"{ticket} as of {when(explanation.until, shown_in)}, from {events}"
     if explanation.later:
         yield f"{_count(explanation.later, 'later event')} omitted"
     if explanation.partial:
@@ -34,7 +36,7 @@ def lines(explanation: Explanation, zone: str | None) -> Iterator[str]:
     if explanation.known_since is not None:
         yield f"events up to {when(explanation.known_since, shown_in)} are no longer kept, so causes before it are unknown"
     for waiting in explanation.waiting:
-        yield waits(waiting)
+        yield printable(waits(waiting))
     if not explanation.deadlines and not explanation.waiting:
         yield "no deadlines: no policy applies to its fields, or no clock has started"
     for deadline in explanation.deadlines:
@@ -78,7 +80,7 @@ def _body(deadline: Deadline, zone: str) -> Iterator[str]:
             yield click.style("  if nothing else happens:", italic=True)
         counted = length(span.counted) if span.counted else "-"
         line = f"  {start:<{width}}  {end:<{width}}  {length(span.wall):>12}  {counted:>12}  {span.kind:<9}  {why(span)}"
-        yield click.style(line.rstrip(), bold=span.kind is SpanKind.RUNNING, dim=span.expected)
+        yield click.style(printable(line.rstrip()), bold=span.kind is SpanKind.RUNNING, dim=span.expected)
     for moment in moments:
         yield _moment(moment, zone, width)
 
@@ -94,7 +96,8 @@ def _moment(moment: Moment, zone: str, width: int) -> str:
         text += f", assigned to {moment.assign_to}"
     if moment.provisional:
         text += f", provisional ({moment.provisional})"
-    return click.style(text + (f" ({cause(moment.cause)})" if moment.cause != TIMER else ""), fg="yellow", dim=moment.expected)
+    text += f" ({cause(moment.cause)})" if moment.cause != TIMER else ""
+    return click.style(printable(text), fg="yellow", dim=moment.expected)
 
 
 def _count(number: int, word: str) -> str:

@@ -21,6 +21,7 @@ from stream.documents.document import Severity, read_document
 from stream.feeds.mapping import Checked, Delivery, check, load, mapping_file, shipped
 from stream.feeds.reading import read
 from stream.pull.apis import NAMES as APIS
+from stream.wire.printable import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -146,7 +147,7 @@ def _try(ctx: click.Context, mapping_name: str, files: tuple[Path, ...], headers
             if reading.skipped is not None:
                 click.echo(f"{payload.name}: no event: {reading.skipped}", err=True)
             if reading.unmapped is not None:
-                click.echo(f"{payload.name}: does not fit: {reading.unmapped}", err=True)
+                click.echo(f"{payload.name}: does not fit: {printable(str(reading.unmapped))}", err=True)
             counts.update({"payload": 1, "event": len(reading.events), "unmapped": int(reading.unmapped is not None)})
     except PayloadFileError as error:
         _stop([str(error)])

@@ -21,6 +21,7 @@ from stream.runtime.kafka.topic_reader import Place, open_topics
 from stream.runtime.settings import SettingsError
 from stream.runtime.table_settings import Sources
 from stream.wire.instants import format_instant
+from stream.wire.printable import printable
 
 if TYPE_CHECKING:
     from stream.feeds.mapping import FeedMapping
@@ -103,4 +104,4 @@ async def _retry(broker: str, topic_prefix: str, mapping: FeedMapping | None, wa
             counts[done.result] += 1
             events = f" ({done.events} events)" if done.events > 1 else ""
             detail = f": {done.detail}{events}" if done.detail else ""
-            click.echo(f"{done.offset}  {format_instant(done.received)}  {done.result.value}{detail}")
+            click.echo(f"{done.offset}  {format_instant(done.received)}  {done.result.value}{printable(detail)}")

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from stream.wire.instants import END
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
@@ -75,11 +77,24 @@ def _payload(name: str, document: Any) -> Payload:
     if not isinstance(document, dict):
         return Payload(name, document)
     if document.keys() == {"headers", "body_text"}:
-        return Payload(name, _loads(name, document["body_text"]), document["headers"])
+        return Payload(name, _loads(name, document["body_text"]), _headers(name, document))
     if document.get("kind") == "rejected" and isinstance(document.get("body"), str):
-        body = base64.b64decode(document["body"])
-        return Payload(name, _loads(name, body), document.get("headers", {}), document.get("received", 0))
+        received = document.get("received", 0)
+        try:
+            body = base64.b64decode(document["body"], validate=True)
+        except ValueError as error:
+            raise PayloadFileError(f"{name}: its body is not base64: {error}") from error
+        if not isinstance(received, int) or not 0 <= received < END:
+            raise PayloadFileError(f"{name}: its `received` is not an instant: {received!r}")
+        return Payload(name, _loads(name, body), _headers(name, document), received)
     return Payload(name, document)
+
+
+def _headers(name: str, document: dict[str, Any]) -> dict[str, str]:
+    headers = document.get("headers", {})
+    if not isinstance(headers, dict) or not all(isinstance(value, str) for value in headers.values()):
+        raise PayloadFileError(f"{name}: its headers are not an object of texts")
+    return headers
 
 
 def _loads(name: str, text: str | bytes) -> Any:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Final, Self
 
 import click
 
+from stream.wire.printable import printable
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from typing import TypeVar
@@ -53,9 +55,9 @@ class Progress:
             click.echo(self._text(), err=True)
 
     def echo(self, text: str) -> None:
-        """Write another line to standard error."""
+        """Write another line to standard error. It may quote what was read, which must not control the terminal."""
         self._clear()
-        click.echo(text, err=True)
+        click.echo(printable(text), err=True)
 
     def each(self, items: Iterable[T]) -> Iterator[T]:
         """The items, with an update before each."""

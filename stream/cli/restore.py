@@ -9,6 +9,7 @@ import click
 
 from stream.cli.recovery import WOULD, cluster_of, dry_run_option, report, run, where
 from stream.runtime.recovery.restore import plan, restore
+from stream.wire.printable import printable
 
 
 @click.command("restore")
@@ -25,9 +26,9 @@ def command(file: Path, broker: str, app_id: str, topic_prefix: str, *, dry_run:
     cluster = cluster_of(broker, app_id, topic_prefix)
     planned = run(broker, plan(cluster, file))
     found = planned.summary
+    taken = f"of {found.head.group} on cluster {found.head.cluster}, {found.head.taken_at}, by breachwatch {found.head.release}"
     click.echo(
-        f"{file}: of {found.head.group} on cluster {found.head.cluster}, {found.head.taken_at}, by breachwatch "
-        f"{found.head.release}: {found.tickets:,} tickets in {found.head.partitions} partitions, {found.deployments:,} "
+        f"{file}: {printable(taken)}: {found.tickets:,} tickets in {found.head.partitions} partitions, {found.deployments:,} "
         f"deployments"
     )
     click.echo(
@@ -36,7 +37,7 @@ def command(file: Path, broker: str, app_id: str, topic_prefix: str, *, dry_run:
         else f"the input is another one: it gets the {found.events:,} events that are not in the tickets"
     )
     for name, count in found.stored.items():
-        click.echo(f"{name}: {count:,} records" if name in planned.fills else f"{name}: stays as it is")
+        click.echo(f"{name}: {count:,} records" if name in planned.fills else f"{printable(name)}: stays as it is")
     if dry_run:
         sys.exit(WOULD)
     run(broker, restore(cluster, file, planned, report))

@@ -17,7 +17,9 @@ import msgspec
 
 from stream.feeds.reading import MAX_EVENTS, MappedEvent, Reading, Unmapped
 from stream.gateway.media_type import BATCHED, STRUCTURED, media_type
+from stream.sla.events import ERASURE
 from stream.wire.decode import Rejected, Tick, read
+from stream.wire.incoming import Incoming
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -39,6 +41,9 @@ _items: Final = msgspec.json.Decoder(list[msgspec.Raw]).decode
 _cloud_event: Final = msgspec.json.Decoder(_CloudEvent).decode
 _cloud_events: Final = msgspec.json.Decoder(list[_CloudEvent]).decode
 _VERSION: Final = "1.0"
+_NO_ERASURE: Final = (
+    "this feed may not erase tickets: run `breachwatch erase`, or set `erase = true` in its table of the settings file"
+)
 
 
 class _NoEventError(ValueError):
@@ -49,14 +54,19 @@ class _NoEventError(ValueError):
         self.path = path
 
 
-def read_events(body: bytes, headers: Mapping[str, str]) -> Reading:
-    """All events of a payload; if one of them is invalid, the whole payload is unmapped. Never raises."""
+def read_events(body: bytes, headers: Mapping[str, str], *, erases: bool = False) -> Reading:
+    """All events of a payload; if one of them is invalid, the whole payload is unmapped. Never raises.
+
+    ``erases``: whether it may erase tickets, which cannot be undone.
+    """
     events: list[MappedEvent] = []
     try:
         for path, value in _values(body, headers):
             decoded = read(value)
             if isinstance(decoded, Rejected):
                 return _unmapped(f"{decoded.reason}: {decoded.message}", f"{path}{decoded.path.removeprefix('$')}")
+            if not erases and isinstance(decoded, Incoming) and decoded.event.type == ERASURE:
+                return _unmapped(_NO_ERASURE, f"{path}.type")
             if len(events) == MAX_EVENTS:
                 return _unmapped(f"more than {MAX_EVENTS} events", path)
             events.append(MappedEvent(TICK if isinstance(decoded, Tick) else decoded.ticket, value))

@@ -26,6 +26,8 @@ class Feed:
     """How requests are signed; ``None``: they are not."""
     secrets: tuple[bytes, ...] = field(default=(), repr=False)
     """The newest first; several while a secret is being replaced."""
+    erases: bool = False
+    """Whether events in our own contract may erase tickets, which cannot be undone."""
 
 
 class Received(NamedTuple):

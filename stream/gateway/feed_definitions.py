@@ -35,6 +35,8 @@ _NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _STANDARD: Final = "standard-webhooks"
 _TOKEN: Final = "token"  # noqa: S105  the name of a scheme
 _KEYS: Final = ("mapping", "secrets", "scheme")
+_ERASE: Final = "erase"
+_TABLE_KEYS: Final = (*_KEYS, _ERASE)
 
 
 class FeedDefinition(NamedTuple):
@@ -44,6 +46,7 @@ class FeedDefinition(NamedTuple):
     secrets: tuple[str, ...] = ()
     scheme: str = ""
     where: str = ""
+    erase: bool = False
 
 
 class FeedOptions(NamedTuple):
@@ -109,9 +112,11 @@ def feed_of(name: str, given: FeedDefinition, environment: Mapping[str, str], pr
         for reference, value in secrets.items():
             if (problem := secret_problem(scheme, value)) is not None:
                 problems.append(f"{where}: {reference}: {problem}, for the scheme {scheme.name}")
+    if given.erase and mapping is not None:
+        problems.append(f"{where}: {_ERASE} is for the mapping {EVENTS}; any other one erases what its rules state")
     if len(problems) > before:
         return None
-    return Feed(name, mapping, scheme if secrets else None, tuple(secrets.values()))
+    return Feed(name, mapping, scheme if secrets else None, tuple(secrets.values()), given.erase)
 
 
 def known_mappings() -> str:
@@ -150,16 +155,22 @@ def _from_table(table: object, where: str, problems: list[str]) -> dict[str, Fee
     for name, keys in table.items():
         place = where.replace(f"{FEEDS} in", f"{FEEDS}.{name} in")
         if not isinstance(keys, dict):
-            problems.append(f"{place}: must be a table with the keys {', '.join(_KEYS)}")
+            problems.append(f"{place}: must be a table with the keys {', '.join(_TABLE_KEYS)}")
             continue
-        problems += [f"{place}: unknown key {key!r}; known keys: {', '.join(_KEYS)}" for key in keys.keys() - set(_KEYS)]
+        problems += [
+            f"{place}: unknown key {key!r}; known keys: {', '.join(_TABLE_KEYS)}" for key in keys.keys() - set(_TABLE_KEYS)
+        ]
         secrets = keys.get("secrets", [])
         secrets = [secrets] if isinstance(secrets, str) else secrets
         texts = [keys.get("mapping", ""), keys.get("scheme", ""), *(secrets if isinstance(secrets, list) else [0])]
         if not all(isinstance(text, str) for text in texts):
             problems.append(f"{place}: mapping and scheme must be texts, and secrets a text or a list of texts")
             continue
-        found[str(name)] = FeedDefinition(keys.get("mapping", ""), tuple(secrets), keys.get("scheme", ""), place)
+        erase = keys.get(_ERASE, False)
+        if type(erase) is not bool:
+            problems.append(f"{place}: {_ERASE} must be true or false")
+            continue
+        found[str(name)] = FeedDefinition(keys.get("mapping", ""), tuple(secrets), keys.get("scheme", ""), place, erase)
     return found
 
 

@@ -172,8 +172,8 @@ class Gateway:
     async def _read(self, feed: Feed, request: Received, now: int) -> Part:
         """Raises TimeoutError."""
         if len(request.body) <= _LARGE:
-            return read_by_parts(feed.mapping, request.body, request.headers, now)
-        reading = partial(read_by_parts, feed.mapping, request.body, request.headers, now)
+            return read_by_parts(feed, request.body, request.headers, now)
+        reading = partial(read_by_parts, feed, request.body, request.headers, now)
         async with asyncio.timeout(_LONGEST_WAIT):
             return await asyncio.get_running_loop().run_in_executor(self._reader, reading)
 

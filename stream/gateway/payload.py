@@ -15,17 +15,21 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from stream.feeds.mapping import FeedMapping
+    from stream.gateway.feed import Feed
 
 _elements: Final = msgspec.json.Decoder(list[msgspec.Raw]).decode
 
 
-def read_payload(mapping: FeedMapping | None, body: bytes, headers: Mapping[str, str], received: int) -> tuple[Reading, str]:
+def read_payload(
+    mapping: FeedMapping | None, body: bytes, headers: Mapping[str, str], received: int, *, erases: bool = False
+) -> tuple[Reading, str]:
     """What came of a payload, and the reason of its dead letter, if it is one. Never raises.
 
-    ``mapping`` ``None`` is our own contract. ``received`` is in epoch microseconds.
+    ``mapping`` ``None`` is our own contract, of which ``erases`` states whether it may erase tickets. ``received`` is in epoch
+    microseconds.
     """
     if mapping is None:
-        return read_events(body, headers), "unmapped"
+        return read_events(body, headers, erases=erases), "unmapped"
     try:
         payload = orjson.loads(body)
     except orjson.JSONDecodeError as error:
@@ -42,12 +46,13 @@ class Part(NamedTuple):
     body: bytes
 
 
-def read_by_parts(mapping: FeedMapping | None, body: bytes, headers: Mapping[str, str], received: int) -> Part:
+def read_by_parts(feed: Feed, body: bytes, headers: Mapping[str, str], received: int) -> Part:
     """As ``read_payload``. Of a batch (``FeedMapping.batch``), only the elements that are unmapped are left out.
 
     If no part is a dead letter, ``reading.unmapped`` is ``None``.
     """
-    reading, reason = read_payload(mapping, body, headers, received)
+    mapping = feed.mapping
+    reading, reason = read_payload(mapping, body, headers, received, erases=feed.erases)
     if reading.unmapped is None or mapping is None or not mapping.batch or reason != "unmapped":
         return Part(reading, reason, body)
     elements = orjson.loads(body)

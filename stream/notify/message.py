@@ -6,6 +6,7 @@ about people.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -30,6 +31,9 @@ _MINUTE: Final = 60 * _SECOND
 _LONG_UNDETECTED: Final = 5 * _MINUTE
 _LONGEST: Final = 200
 """Characters of a value of the ticket that a message shows."""
+_ACTIVE: Final = re.compile(r"(?<!\w)@(?=\S)|<(?=\S)|!(?=\S+>)|:(?=//)")
+"""Where chat systems see a mention or a link. A customer whose name is <!channel> must not wake everybody, so that a space
+without width follows."""
 LISTED: Final = 20
 """Messages that a summary lists."""
 
@@ -214,6 +218,7 @@ def length(micros: int) -> str:
 
 def _short(value: str | list[str]) -> str:
     text = printable(value if isinstance(value, str) else ", ".join(value))
+    text = _ACTIVE.sub("\\g<0>\u200b", text)
     return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
 
 

@@ -28,6 +28,17 @@ _WORTH_COMPRESSING: Final = 1_400
 _ANY: Final = 2**63
 
 
+class _Handler(web.RequestHandler):
+    """Forbids browsers to guess the type of the library's own answers, such as that to a request that is not HTTP."""
+
+    __slots__ = ()
+
+    def handle_error(self, *arguments: Any, **options: Any) -> web.StreamResponse:
+        response = super().handle_error(*arguments, **options)
+        response.headers["X-Content-Type-Options"] = "nosniff"
+        return response
+
+
 class BoundedServer(web.Server):
     """Closes connections so that clients stay within the bounds."""
 
@@ -49,6 +60,9 @@ class BoundedServer(web.Server):
         self._received: dict[web.RequestHandler, int] = {}
         """The bytes of the bodies that are not complete."""
         self._received_bytes = 0
+
+    def __call__(self) -> web.RequestHandler:
+        return _Handler(self, loop=asyncio.get_running_loop(), **self._kwargs)
 
     def receiving(self, handler: web.RequestHandler, size: int) -> None:
         """``size`` bytes of the body of a request have come, and more may come: its connection gives way to others."""

@@ -19,6 +19,8 @@ _SHORTEST_TOKEN: Final = 16
 OAUTHBEARER: Final = "OAUTHBEARER"
 MECHANISMS: Final = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", OAUTHBEARER)
 _PATH: Final = re.compile(r"(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)+")
+_PAGES: Final = ("tickets", "lists", "metrics", "healthz", "readyz", "deployments")
+"""First parts of the addresses of ``stream.observe.pages.routes``, which a proxy may pass on without the prefix."""
 _EXTENSION: Final = re.compile(r"([A-Za-z]+)=([\x20-\x7e\t]+)")
 _UNITS: Final = {"ms": 1_000, "s": 1_000_000, "m": 60_000_000, "h": 3_600_000_000, "d": 86_400_000_000}
 
@@ -134,6 +136,8 @@ def path_prefix(value: str) -> str:
     value = value.strip().rstrip("/")
     if value and not _PATH.fullmatch(value):
         raise ValueError(f"{value!r} is not a path: use /sla or /tools/sla, of letters, digits and . _ ~ -")
+    if (first := value.split("/", 2)[1] if value else "") in _PAGES:
+        raise ValueError(f"{value!r} is an address of the pages themselves: begin the path with another word than {first}")
     return value
 
 

@@ -113,7 +113,7 @@ class Engine:
         when they are published.
         """
         if event.type == ERASURE:
-            return self._erase(state, ticket, event, now)
+            return self._erase(state, ticket, event, now, arrived)
         if event.fields:
             event = self.kept(event)
         timeline = self.deployments.timeline
@@ -169,11 +169,11 @@ class Engine:
         step = confirmed_step(self.deployments, state, now, until, cause)
         return step if first is None else joined(first, step)
 
-    def _erase(self, state: State | None, ticket: str, event: Event, now: int) -> Step:
+    def _erase(self, state: State | None, ticket: str, event: Event, now: int, arrived: int) -> Step:
         """As ``stream.sla.erasure`` has it."""
         timeline = self.deployments.timeline
         if state is None:
-            return Step(erased(new_ticket(ticket, timeline), event.at, event), (), _APPLIED)
+            return Step(erased(new_ticket(ticket, timeline), max(event.at, arrived), event), (), _APPLIED)
         if is_erased(state.head):
             return Step(state, (), Outcome.DUPLICATE)
         first: Step | None = None
@@ -200,7 +200,7 @@ class Engine:
             transition.event(deletion(event, at))
             effects += named(found_by(self.deployments, transition, state, state, at), revisions)
             head = transition.ticket
-        step = Step(erased(head, at, event), without_fields(effects), _APPLIED)
+        step = Step(erased(head, max(at, arrived), event), without_fields(effects), _APPLIED)
         if first is not None:
             step.cut, step.unbuilt, step.settled = first.cut, first.unbuilt, first.settled
         return step

@@ -10,7 +10,8 @@ Rules:
 4. What is left has no field, no history and no identity of an event but that of the erasure. Every later event of the ticket is
    ignored, however old it is: nothing late or repeated brings anything back.
 5. It lets no time pass for other tickets, because it states nothing about a feed.
-6. What is left is forgotten like any ticket that has ended.
+6. What is left is forgotten like any ticket that has ended, and it has ended when the erasure arrived, if that is later than
+   its own instant: an old one must not be forgotten before what it has to ignore.
 """
 
 from __future__ import annotations

@@ -7,11 +7,15 @@ states the ``release`` that wrote it. ``docs/guides/upgrade.md`` has the rule by
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 import msgspec
 
 from stream import __version__
+
+_RELEASE: Final = re.compile(r"[0-9][0-9a-z.+]{0,31}")
+"""Anything else does not go into a command that people copy."""
 
 
 class NewerReleaseError(Exception):
@@ -41,8 +45,9 @@ def check_form(value: bytes, known: int, what: str) -> None:
 
 def unreadable(what: str, reads: str, release: str = "") -> str:
     """What to report of something that only a newer release can read. ``release``: the one that wrote it, if that is known."""
-    wrote = f"breachwatch {release}" if release else "a newer breachwatch"
-    wanted = f"breachwatch=={release}" if release else "--upgrade breachwatch"
+    known = _RELEASE.fullmatch(release) is not None
+    wrote = f"breachwatch {release}" if known else "a newer breachwatch"
+    wanted = f"breachwatch=={release}" if known else "--upgrade breachwatch"
     return (
         f"{what}; {wrote} wrote it, and this is {__version__}, which reads {reads}: run `pip install {wanted}`; nothing was "
         "changed (docs/guides/upgrade.md)"

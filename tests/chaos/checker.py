@@ -96,13 +96,14 @@ def _misplaced(one: Said, topic: Topic, known: Truth) -> Iterator[str]:
 def _early(one: Said, recording: Recording) -> Iterator[str]:
     """``detected_at`` is by the clock of a worker, which may have been set; when the record was written is not.
 
-    Who corrects what a clock that was ahead has said may have a clock that is right.
+    Who corrects or confirms what a clock that was ahead has said may have a clock that is right.
     """
     effect, written, pace = one.effect, one.stored.written, recording.pace
     showed = [(pace.at(step.began) + step.by, pace.at(step.ended + NOTICED) + step.by, step) for step in recording.steps]
     back = [-step.by for first, last, step in showed if first <= effect.detected_at <= last]
     ahead = [last for _, last, step in showed if step.began <= written]
-    if max([effect.detected_at + max([0, *back]), *(ahead if effect.late else ())]) < effect.at:
+    again = effect.late or "." in effect.id  # a correction or a confirmation
+    if max([effect.detected_at + max([0, *back]), *(ahead if again else ())]) < effect.at:
         yield f"early: {one} was detected at {effect.detected_at}, before {effect.at}, when it became true"
     millisecond = 1_000  # Kafka's timestamps are cut off there
     if max([pace.at(written + millisecond), *ahead]) < effect.at:

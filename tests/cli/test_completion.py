@@ -56,6 +56,20 @@ def test_policy_files_are_offered_beside_them(tmp_path: Path, monkeypatch: pytes
     assert offered("check", "policies/d") == ["policies/desk.yaml"]
 
 
+@pytest.mark.parametrize(
+    "name", ["x$(touch y).yaml", "x`id`.yaml", "x;id.yaml", "x\ny.yaml", "x'.yaml", "x y.yaml", "x\\.yaml"]
+)
+def test_a_file_name_that_a_shell_would_interpret_is_left_to_the_shell(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / name).touch()
+    monkeypatch.chdir(tmp_path)
+
+    assert offered("check", "x") == ["x"]
+    (tmp_path / "xä.yaml").touch()
+    assert offered("check", "x") == ["xä.yaml"]
+
+
 @pytest.mark.parametrize("words", [("feed", "show", ""), ("feed", "init", ""), ("feed", "check", ""), ("feed", "try", "")])
 def test_shipped_mappings_are_offered(words: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)

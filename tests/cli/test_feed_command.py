@@ -164,6 +164,26 @@ def test_a_file_that_is_not_json_is_reported_with_its_line(desk: Path, text: str
     assert problem in result.stderr
 
 
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"headers": 1, "body_text": "{}"},
+        {"headers": {"a": 1}, "body_text": "{}"},
+        {"headers": {}, "body_text": 5},
+        {"kind": "rejected", "body": "not base64"},
+        {"kind": "rejected", "body": "e30", "headers": {}},
+        {"kind": "rejected", "body": "e30=", "headers": []},
+        {"kind": "rejected", "body": "e30=", "received": "now"},
+        {"kind": "rejected", "body": "e30=", "received": 10**18},
+        {"kind": "rejected", "body": "/w=="},
+    ],
+)
+def test_a_request_that_was_recorded_in_another_way_is_reported(desk: Path, document: object) -> None:
+    result = run("try", desk, "-", text=json.dumps([document]))
+
+    assert (result.exit_code, "-[1]: it" in result.stderr) == (2, True)
+
+
 def test_a_file_or_mapping_that_is_not_usable_exits_with_2(desk: Path, tmp_path: Path) -> None:
     assert run("try", desk, tmp_path / "none.json").exit_code == 2
     nothing = run("try", "zendesck", "-", text="{}")

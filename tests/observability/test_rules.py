@@ -99,6 +99,8 @@ def test_an_alert_has_a_severity_texts_and_working_links(alert: dict[str, Any]) 
     assert {name.partition("=")[0] for name in query.split("&") if name} <= {
         f"var-{variable['name']}" for variable in board["templating"]["list"]
     }
+    values = query.split("{{")[1:]
+    assert all(value.partition("}}")[0].rstrip().endswith("| urlquery") for value in values), "a team may be named R&D"
     assert alert["labels"]["severity"] in ("critical", "warning", "info", "none")
     # A value in a label makes a new alert of every new value, and `for` begins again.
     assert "$value" not in str(alert["labels"])

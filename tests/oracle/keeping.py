@@ -50,7 +50,7 @@ class Keeping:
             watch = self.story.watches[resolved.metric]
             if not resolved.strict or resolved.verdict != "pending" or not watch.on or resolved.allowance is None:
                 continue
-            if watch.has_shown(resolved.clock, resolved.allowance, resolved.not_before, self.story.now, strict=True):
+            if self._has_passed(resolved, watch):
                 self.breach(resolved)
 
     def look(self) -> None:
@@ -58,9 +58,7 @@ class Keeping:
             watch = self.story.watches[resolved.metric]
             if resolved.verdict != "pending" or not watch.on:
                 continue
-            if resolved.allowance is not None and watch.has_shown(
-                resolved.clock, resolved.allowance, resolved.not_before, self.story.now, strict=resolved.strict
-            ):
+            if resolved.allowance is not None and self._has_passed(resolved, watch):
                 self.breach(resolved)
                 continue
             for threshold in () if resolved.unjudged else resolved.offer.thresholds:
@@ -69,6 +67,13 @@ class Keeping:
                 ):
                     resolved.warned.add(threshold.text)
                     self.tell(resolved, "warned", threshold.text)
+
+    def _has_passed(self, resolved: ResolvedCommitment, watch: Watch) -> bool:
+        allowance, since = resolved.allowance, resolved.begins_minute
+        assert allowance is not None
+        return watch.has_shown(
+            resolved.clock, allowance, resolved.not_before, self.story.now, strict=resolved.strict, since=since
+        )
 
     def extend(self, event: Event, before: Fields) -> None:
         named = event.commitment
@@ -181,7 +186,7 @@ class Keeping:
         if resolved.allowance is None:
             return None
         watch, allowance = self.story.watches[resolved.metric], resolved.allowance - resolved.extension
-        return watch.first_showed(resolved.clock, allowance, self.story.now, resolved.not_before)
+        return watch.first_showed(resolved.clock, allowance, self.story.now, resolved.not_before, since=resolved.begins_minute)
 
     def _measure_anew(self, resolved: ResolvedCommitment, watch: Watch) -> None:
         clocks = clocks_of(self.story.hours)
@@ -205,7 +210,14 @@ class Keeping:
         resolved.due = (
             None
             if allowance is None
-            else watch.first_showed(resolved.clock, allowance, self.story.now, resolved.not_before, strict=resolved.strict)
+            else watch.first_showed(
+                resolved.clock,
+                allowance,
+                self.story.now,
+                resolved.not_before,
+                strict=resolved.strict,
+                since=resolved.begins_minute,
+            )
         )
 
     def warn_anew(self, resolved: ResolvedCommitment, watch: Watch) -> None:

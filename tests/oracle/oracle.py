@@ -130,8 +130,10 @@ Dates
 
 Pauses on the wall
 42. With ``pause_time: wall`` a business target counts as if all minutes in which the stopwatch ran followed each other from the
-    minute of its start on: the n-th of them counts if the calendar opens the n-th minute from the start. So do its warnings
-    and levels in business time. That is another clock than the calendar's own: rule 15 holds when one takes the other's place.
+    minute of its start on: the n-th of them counts if the calendar opens the n-th minute from the start. Where the target
+    counts from a later minute (rule 15), the minutes from that one on follow each other from there, so that no pause before it
+    moves the target. So do its warnings and levels in business time. That is another clock than the calendar's own: rule 15
+    holds when one takes the other's place.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -93,6 +94,8 @@ class Watch:
     ran: list[int] = field(default_factory=list)
     counts: dict[str, int] = field(default_factory=dict)
     """By clock: how many of these minutes counted."""
+    sums: dict[tuple[str, int], list[int]] = field(default_factory=dict, init=False)
+    """By clock and the minute from which a target counts: how many of the first n of these minutes counted."""
 
     @property
     def on(self) -> bool:
@@ -103,6 +106,7 @@ class Watch:
             self.cycle += 1
             self.began = minute
             self.ran = []
+            self.sums = {}
             self.counts = dict.fromkeys(clocks_of(self.hours), 0)
         after = {"pause": "paused", "stop": "stopped", "skip": "stopped", "cancel": "cancelled"}
         after["halt"] = "halted while paused" if self.phase == "paused" else "halted"
@@ -113,6 +117,7 @@ class Watch:
     def count_anew(self, hours: Mapping[str, OpenMinutes]) -> None:
         """The calendars are others than before."""
         self.hours = hours
+        self.sums = {}
         if self.cycle:
             self.counts = {clock: self.count(clock, self.ran[-1] + 1 if self.ran else 0) for clock in clocks_of(hours)}
 
@@ -139,52 +144,72 @@ class Watch:
             self.counts[clock] += hours.open_minutes(day)[of_day]
             self.counts[clock + WALL_PAUSES] += hours.open_minutes(laid[0])[laid[1]]
 
-    def reading(self, clock: str) -> int:
-        """The highest reading it showed while it ran: minutes used, or -1 if it has not run at all."""
-        if self.phase == "running":
+    def used(self, clock: str, since: int | None) -> int:
+        """``since``: the minute from which the target counts, if not with the cycle (rule 42)."""
+        if since is None or not clock.endswith(WALL_PAUSES):
             return self.counts[clock]
-        return self.counts[clock] - self._counts(clock, self.ran[-1], len(self.ran) - 1) if self.ran else -1
+        sums = self.sums.setdefault((clock, since), [0])
+        for place in range(len(sums) - 1, len(self.ran)):
+            sums.append(sums[-1] + self._counts(clock, self.ran[place], place, since))
+        return sums[len(self.ran)]
 
-    def has_shown(self, clock: str, minutes: int, not_before: int, now: int, *, strict: bool = False) -> bool:
+    def reading(self, clock: str, since: int | None = None) -> int:
+        """The highest reading it showed while it ran: minutes used, or -1 if it has not run at all."""
+        used = self.used(clock, since)
+        if self.phase == "running":
+            return used
+        return used - self._counts(clock, self.ran[-1], len(self.ran) - 1, since) if self.ran else -1
+
+    def has_shown(
+        self, clock: str, minutes: int, not_before: int, now: int, *, strict: bool = False, since: int | None = None
+    ) -> bool:
         """It has run at a minute, not before that one, at which it showed so much."""
-        if (self.counts[clock] if strict else self.reading(clock)) < minutes:
+        if (self.used(clock, since) if strict else self.reading(clock, since)) < minutes:
             return False
         if not not_before:
             return True
-        showed = self.first_showed(clock, minutes, now, not_before, strict=strict)
+        if self._laid(clock, now, len(self.ran), since) < not_before:  # only to be quick
+            return False
+        showed = self.first_showed(clock, minutes, now, not_before, strict=strict, since=since)
         return showed is not None and showed <= now
 
-    def first_showed(self, clock: str, minutes: int, now: int, not_before: int = 0, *, strict: bool = False) -> int | None:
+    def first_showed(
+        self, clock: str, minutes: int, now: int, not_before: int = 0, *, strict: bool = False, since: int | None = None
+    ) -> int | None:
         """The first minute, not before that one, at which it ran and showed so much: in the past, or ahead if it goes on.
 
         ``strict``: or at which it ceased to run and showed so much.
         """
         used = 0
         for place, minute in enumerate(self.ran):
-            if used >= minutes and self._laid(clock, minute, place) >= not_before:
+            if used >= minutes and self._laid(clock, minute, place, since) >= not_before:
                 return minute
-            used += self._counts(clock, minute, place)
-            if strict and used >= minutes and self._laid(clock, minute, place) + 1 >= not_before:
+            used += self._counts(clock, minute, place, since)
+            if strict and used >= minutes and self._laid(clock, minute, place, since) + 1 >= not_before:
                 return minute + 1
         if self.phase != "running":
             return None
         place = len(self.ran)
         while used < minutes:
-            if clock != WALL and self.hours[clock.removesuffix(WALL_PAUSES)].is_over(self._laid(clock, now, place)):
+            if clock != WALL and self.hours[clock.removesuffix(WALL_PAUSES)].is_over(self._laid(clock, now, place, since)):
                 return None
-            used += self._counts(clock, now, place)
+            used += self._counts(clock, now, place, since)
             now += 1
             place += 1
-        return now + max(not_before - self._laid(clock, now, place), 0)
+        return now + max(not_before - self._laid(clock, now, place, since), 0)
 
-    def _laid(self, clock: str, minute: int, place: int) -> int:
+    def _laid(self, clock: str, minute: int, place: int, since: int | None) -> int:
         """The minute that the calendar is asked for."""
-        return self.began + place if clock.endswith(WALL_PAUSES) else minute
+        if not clock.endswith(WALL_PAUSES):
+            return minute
+        if since is None or minute < since:
+            return self.began + place
+        return since + place - bisect_left(self.ran, since)
 
-    def _counts(self, clock: str, minute: int, place: int) -> int:
+    def _counts(self, clock: str, minute: int, place: int, since: int | None = None) -> int:
         """``place``: of the minute among those in which it ran."""
         if clock.endswith(WALL_PAUSES):
-            clock, minute = clock.removesuffix(WALL_PAUSES), self.began + place
+            clock, minute = clock.removesuffix(WALL_PAUSES), self._laid(clock, minute, place, since)
         return 1 if clock == WALL else self.hours[clock].is_open(minute)
 
 
@@ -350,7 +375,7 @@ def reached(threshold: Threshold, resolved: ResolvedCommitment | None, watch: Wa
         share = Fraction((resolved.target + resolved.extension) * threshold.per_mille, 1000)
         used = resolved.base + whole(share, threshold.text)
         not_before = resolved.not_before if used >= resolved.allowance else 0
-        return watch.has_shown(clock_on(resolved.clock, calendar), used, not_before, now)
+        return watch.has_shown(clock_on(resolved.clock, calendar), used, not_before, now, since=resolved.begins_minute)
     assert threshold.duration is not None
     text = threshold.duration.text
     if threshold.kind is ThresholdKind.AFTER and text.startswith("+"):
@@ -363,12 +388,12 @@ def reached(threshold: Threshold, resolved: ResolvedCommitment | None, watch: Wa
         clock += WALL_PAUSES
     if threshold.kind is ThresholdKind.USED:
         used = minutes + (0 if resolved is None else resolved.used_from.get(clock, 0))
-        return watch.has_shown(clock, used, not_before, now)
+        return watch.has_shown(clock, used, not_before, now, since=None if resolved is None else resolved.begins_minute)
     if resolved is None or resolved.allowance is None:
         return False
     before = threshold.kind is ThresholdKind.LEFT
     if business == (resolved.clock != WALL):
-        return watch.reading(clock) >= max(resolved.allowance + (-minutes if before else minutes), 0)
+        return watch.reading(clock, resolved.begins_minute) >= max(resolved.allowance + (-minutes if before else minutes), 0)
     if resolved.due is None:
         return False
     if not business:

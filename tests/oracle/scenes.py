@@ -171,6 +171,39 @@ def scene(seed: int) -> Scene:
     return Scene(_paging(Random(f"pages of {seed}"), policies), events, start + DAYS * 24 * HOUR)
 
 
+def reopened(seed: int) -> Scene:
+    """One ticket and one commitment, mostly of business days. The ticket is paused, solved and reopened, and its priority
+    changes, each in an event of its own or in one, also at one instant: what few scenes of ``scene`` have together."""
+    random = Random(f"reopened {seed}")
+    start = int(datetime.fromisoformat(random.choice(STARTS)).replace(tzinfo=UTC).timestamp()) * 1_000_000
+    one, other = (Duration.parse_any(random.choice([*DELAYS, "3bh", "1bd"])) for _ in range(2))
+    kinds = ["used", "left"] if one.delay or other.delay else ["share", "used", "left"]
+    promise = Commitment(
+        "resolution",
+        ROWS["resolution"],
+        Choice(((P1, one), (P2, other))),
+        Choice.fixed(_marks(random, kinds)),
+        on_change=random.choice([*OnChange]),
+        extension_cap=Duration.parse("1bd"),
+        at_deadline=random.choice([*AtDeadline]),
+        pause_time=random.choice([*Clock]),
+    )
+    policy = Policy("p", 1, Choice.fixed(random.choice(sorted(CALENDARS))), ALWAYS, None, (promise,), ())
+    events = [Event(at=start, id="e0", type="ticket.created", source="s", seq=-1, fields={"priority": "p1"})]
+    for number in range(1, random.randint(3, 6)):
+        at = events[-1].at + random.choice([0, 1, 20, 180, 600, 720, 1440, 1500, 2000]) * MINUTE
+        if random.random() < 0.1:
+            events.append(Event(at, f"e{number}", "extension.granted", "s", number, commitment="resolution", by="1bh"))
+            continue
+        fields: dict[str, str | list[str]] = {}
+        if random.random() < 0.9:
+            fields["status"] = random.choice(["open", "pending", "solved", "open"])
+        if random.random() < 0.5:
+            fields["priority"] = random.choice(["p1", "p2"])
+        events.append(Event(at, f"e{number}", "ticket.changed", "s", number, fields=fields))
+    return Scene((policy,), events, start + 8 * 24 * HOUR)
+
+
 def _paging(random: Random, policies: tuple[Policy, ...]) -> tuple[Policy, ...]:
     """The policies, in which breaches of some commitments page."""
 

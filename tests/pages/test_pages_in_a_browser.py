@@ -36,7 +36,9 @@ _PNG = b"\x89PNG\r\n\x1a\n"
 def site(tmp_path: Path) -> Iterator[str]:
     """The address of a worker's pages."""
     long = ticket(tmp_path, _LONG, team=NASTY, tags=["login", "vpn"], category="a-long-word-" * 12)
-    desk = Desk(worker(), ticket(tmp_path), long)
+    view = worker()
+    risk = view.at_risk[0]
+    desk = Desk(view._replace(at_risk=(*view.at_risk, risk._replace(ticket=_LONG * 4))), ticket(tmp_path), long)
     desk.rows = (listed("desk/41"), listed(_LONG, 5, team=NASTY, customer="a-long-word-" * 12))
     links = TicketLinks("https://desk.example/t/{number}")
     server = serve("127.0.0.1", 0, Routes(CollectorRegistry(), lambda: (True, ""), Site(desk, links=links)))
@@ -75,6 +77,31 @@ def test_a_page_is_no_wider_than_the_screen(tmp_path: Path, site: str, name: str
     seen = browse(tmp_path, "--dump-dom", copy.as_uri())
 
     assert re.findall("^<html><head>.*<title>(.*)</title>", seen, re.MULTILINE) == [f"{width} 0"]
+
+
+@pytest.mark.parametrize("name", ["worker", "list"])
+def test_a_long_id_does_not_break_the_short_words_beside_it(tmp_path: Path, site: str, name: str) -> None:
+    with urlopen(f"{site}{PAGES[name]}") as answer:
+        page = answer.read().decode()
+    # A word that is broken over lines has a rectangle on each.
+    measure = (
+        "onload = () => { const d = document.querySelector('iframe').contentDocument; const seen = [0];"
+        "for (const cell of d.querySelectorAll('td')) { const walk = d.createTreeWalker(cell, 4);"
+        "while (walk.nextNode()) for (const word of walk.currentNode.data.matchAll(/[^ -]+/g)) {"
+        "if (word[0].length > 14) continue; const range = d.createRange(); seen[0] += 1;"
+        "range.setStart(walk.currentNode, word.index); range.setEnd(walk.currentNode, word.index + word[0].length);"
+        "if (new Set([...range.getClientRects()].map(box => box.top)).size > 1) seen.push(word[0]) } }"
+        "document.title = seen.join(' ') }"
+    )
+    frame = f'<iframe style="border:0;width:1280px;height:900px" srcdoc="{escape(page)}"></iframe>'
+    copy = tmp_path / "copy.html"
+    copy.write_text(f'<!doctype html><meta charset="utf-8"><title>?</title><script>{measure}</script>{frame}', "utf-8")
+
+    seen = browse(tmp_path, "--dump-dom", copy.as_uri())
+
+    count, *broken = re.findall("^<html><head>.*<title>(.*)</title>", seen, re.MULTILINE)[0].split()
+    assert int(count) > 10
+    assert broken == []
 
 
 @pytest.mark.parametrize("width", WIDTHS.values(), ids=WIDTHS)

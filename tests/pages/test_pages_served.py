@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from base64 import b64encode
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -115,8 +116,30 @@ def test_browsers_must_not_guess_the_type_of_a_page(server: Server) -> None:
     assert ask(server, "/").headers["X-Content-Type-Options"] == "nosniff"
 
 
+@pytest.mark.parametrize("head", [b"BREW / HTTP/1.1", "GET /tickets/desk/\u00fc HTTP/1.1".encode()], ids=["method", "path"])
+def test_nor_that_of_the_answer_to_what_is_not_http(server: Server, head: bytes) -> None:
+    with create_connection(("127.0.0.1", server.port)) as client:
+        client.settimeout(10)
+        client.sendall(head + b"\r\nHost: 127.0.0.1\r\n\r\n")
+        answer = b"".join(iter(lambda: client.recv(65_536), b""))
+
+    assert answer.split()[1] == b"400"
+    assert b"\r\nX-Content-Type-Options: nosniff\r\n" in answer
+
+
 def test_an_unknown_address_is_an_error_that_lists_the_pages(server: Server) -> None:
     assert ask(server, "/nothing").status == 404
+
+
+@pytest.mark.parametrize(("typed", "shown"), [("%20desk/42+", "desk/42"), ("+desk/9+", " desk/9 "), ("+none+", None)])
+def test_spaces_around_an_id_are_left_out_unless_they_belong_to_it(tmp_path: Path, typed: str, shown: str | None) -> None:
+    site = Site(Desk(worker(), ticket(tmp_path), ticket(tmp_path, " desk/9 ")))
+
+    answer = site.answer("/tickets", f"id={typed}", "application/json")
+
+    assert answer is not None
+    assert json.loads(answer.body).get("ticket") == shown
+    assert answer.status == (200 if shown else 404)
 
 
 def test_an_id_that_is_not_text_is_an_unknown_ticket(server: Server) -> None:

@@ -13,7 +13,7 @@ from tests.oracle.changing import Change
 from tests.oracle.hours import OpenMinutes
 from tests.oracle.oracle import oracle
 from tests.oracle.promised import Expected
-from tests.oracle.scenes import SLOW, Scene, scene, smallest
+from tests.oracle.scenes import SLOW, Scene, reopened, scene, smallest
 from tests.properties.edits import Deployed, World, deployed
 from tests.properties.invariants import play
 from tests.unit.sla.given import MINUTE
@@ -52,6 +52,14 @@ def test_the_engine_emits_what_the_oracle_emits(seed: int) -> None:
     found = scene(seed)
     if not agree(found):
         found = smallest(found, lambda one: not agree(one))
+    assert engine(found) == oracle(found.policies, SLOW, found.events, found.until), found
+
+
+@settings(max_examples=examples(40), deadline=None, phases=[Phase.explicit, Phase.generate], database=None)
+@given(st.integers(0, 2**32))
+def test_the_engine_emits_what_the_oracle_emits_where_a_priority_changes_around_pauses(seed: int) -> None:
+    found = reopened(seed)
+
     assert engine(found) == oracle(found.policies, SLOW, found.events, found.until), found
 
 

@@ -106,6 +106,9 @@ def test_a_key_that_a_newer_release_has_added_within_a_form_is_ignored(
 def test_a_newer_value_that_does_not_name_its_release_and_bytes_that_state_no_form() -> None:
     with pytest.raises(NewerReleaseError, match=r"a newer breachwatch wrote it, .* `pip install --upgrade breachwatch`"):
         check_form(b'{"form": 2}', 1, "it")
+    for hostile in ("1; rm -rf ~", "1\\u001b[2J", "-r evil.txt", "1" * 99):
+        with pytest.raises(NewerReleaseError, match=r"a newer breachwatch wrote it, .* `pip install --upgrade breachwatch`"):
+            check_form(b'{"form": 2, "release": "%b"}' % hostile.encode(), 1, "it")
     for value in (b"", b"\xff", b"[]", b"{", b'{"form": "x"}', b'{"a": 1}', b"[" * 20_000):
         check_form(value, 1, "it")
 
@@ -175,7 +178,7 @@ def test_a_key_that_a_newer_release_has_added_to_effects_is_ignored() -> None:
 
 def test_after_a_rollback_an_effect_of_a_kind_that_this_release_lacks_is_read_back() -> None:
     value = json.dumps(EFFECT | {"type": "commitment.forecast", "reason": "in_the_stars"}).encode()
-    outputs: Any = SimpleNamespace(emitted_ids=set(), deployed={}, woken_until={})
+    outputs: Any = SimpleNamespace(emitted_ids=set(), deployed={}, unconfirmed={}, woken_until={})
 
     output_recovery._note(outputs, SimpleNamespace(headers=(("ce_id", b"0" * 24),), value=value, key=b"desk/1"))
 

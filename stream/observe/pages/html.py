@@ -7,9 +7,10 @@ The style sheet is ``style.css`` beside this file.
 
 from __future__ import annotations
 
+import re
 from base64 import b64encode
 from hashlib import sha256
-from html import escape
+from html import escape, unescape
 from importlib.resources import files
 from typing import TYPE_CHECKING, Final
 
@@ -22,6 +23,9 @@ POLICY: Final = (
     f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; form-action 'self'; frame-ancestors 'none'; base-uri 'self'"
 )
 """Content-Security-Policy: allows our own style sheet and nothing else."""
+_LONGEST_WHOLE: Final = 14
+"""The most characters of a word that a table never breaks. Ten columns of such words fit on a screen of 1280 pixels."""
+_TAG: Final = re.compile("<[^>]*>")
 _BASE: Final = b'<base href="/">'
 """What the links of a page are relative to."""
 
@@ -48,8 +52,15 @@ def tag(name: str, /, *children: str | None, **attributes: str | bool | None) ->
 
 def row(heads: Sequence[str], cells: Sequence[str], class_: str | None = None) -> Html:
     """Build a row of a table. On a narrow screen the row becomes a card, and each cell shows its heading."""
-    found = [tag("td", cell, data_label=head) if cell else tag("td") for head, cell in zip(heads, cells, strict=True)]
+    found = [_cell(head, cell) if cell else tag("td") for head, cell in zip(heads, cells, strict=True)]
     return tag("tr", *found, class_=class_)
+
+
+def _cell(head: str, cell: str) -> Html:
+    """A cell that is broken within words only if it has a long one, such as an id."""
+    text = unescape(_TAG.sub("", cell)) if isinstance(cell, Html) else cell
+    long = any(len(word) > _LONGEST_WHOLE for word in text.split())
+    return tag("td", cell, data_label=head, class_="long" if long else None)
 
 
 def table(heads: Sequence[str], rows: Iterable[Html]) -> Html:

@@ -98,16 +98,27 @@ class Site:
         asked = {name: values[-1] for name, values in parse_qs(query).items()}
         as_json = asked.get("format") == "json" or (_JSON in accept and "text/html" not in accept)
         if path == _TICKETS:
-            ticket = asked.get("id", "").strip()
-        elif path.startswith(f"{_TICKETS}/"):
-            ticket = unquote(path.removeprefix(f"{_TICKETS}/"))
-        elif path.startswith(_LISTS):
+            return self._asked_for(asked, as_json)
+        if path.startswith(f"{_TICKETS}/"):
+            return self._page(unquote(path.removeprefix(f"{_TICKETS}/")), asked, as_json)
+        if path.startswith(_LISTS):
             return self._list_page(path.removeprefix(_LISTS), asked, as_json)
-        elif path != "/":
-            return None
+        return self._page(None, asked, as_json) if path == "/" else None
+
+    def _asked_for(self, asked: dict[str, str], as_json: bool) -> Answer:
+        """The ticket whose id somebody has typed. Spaces at its ends belong to it only if no ticket is found without them."""
+        typed = asked.get("id", "")
+        answer = self._page(typed.strip(), asked, as_json)
+        if answer.status == HTTPStatus.NOT_FOUND and typed != typed.strip():
+            exact = self._page(typed, asked, as_json)
+            return answer if exact.status == HTTPStatus.NOT_FOUND else exact
+        return answer
+
+    def _page(self, ticket: str | None, asked: dict[str, str], as_json: bool) -> Answer:
+        """The page of a ticket; ``None``: of the worker."""
         try:
             with self._limits.page():
-                if path == "/":
+                if ticket is None:
                     return self._worker(as_json)
                 found = self._ticket(ticket, asked, as_json)
             # Outside of the limits, as for lists.

@@ -17,14 +17,15 @@ from stream.sla.effects import ROUTINE, TIMER, Kind
 from stream.sla.erasure import erased
 from stream.sla.step import Outcome, Step
 from stream.sla.ticket.listing import lists_of
-from stream.sla.ticket.state import is_deleted
+from stream.sla.ticket.state import State, is_deleted
+from stream.sla.unconfirmed import stem_of
 
 if TYPE_CHECKING:
     from stream.runtime.kafka.transport import Record
     from stream.runtime.partition.shard import Shard
+    from stream.runtime.recovery.outputs import Outputs
     from stream.runtime.settings import Settings
     from stream.sla.effects import Effect
-    from stream.sla.ticket.state import State
 
 HISTORY_ARRIVES: Final = 24 * 3_600_000_000
 """Microseconds of the feed's time for which a ticket is kept at least after a change of it."""
@@ -50,6 +51,25 @@ def retention_of(settings: Settings, *, deleted: bool) -> int | None:
     if not deleted or settings.deleted_retention is None:
         return settings.retention
     return settings.deleted_retention if settings.retention is None else min(settings.deleted_retention, settings.retention)
+
+
+def as_emitted(state: State, effects: tuple[Effect, ...], outputs: Outputs) -> State:
+    """The state, with what a predecessor emitted as provisional as unconfirmed, and nothing that it emitted as a fact.
+
+    The predecessor may have known less or more ticks when it emitted an effect, and what is published is not published again.
+    """
+    emitted_ids, unconfirmed = outputs.emitted_ids, state.unconfirmed.copy()
+    for effect in effects:
+        emitted_id, stem = effect.id.encode(), stem_of(effect.id)
+        if effect.retracts or emitted_id not in emitted_ids:
+            continue
+        if emitted_id in outputs.unconfirmed:
+            unconfirmed[stem] = outputs.unconfirmed[emitted_id]
+        elif not any(later.retracts == effect.id for later in effects):
+            unconfirmed.pop(stem, None)
+    if unconfirmed == state.unconfirmed:
+        return state
+    return State(state.head, state.recent, state.base, state.old_ids, state.revisions, state.settling, unconfirmed)
 
 
 class Changes:
@@ -92,6 +112,8 @@ class Changes:
     def keep(self, key: bytes, before: State | None, step: Step, detected_at: int | None = None) -> None:
         """Keep what a ticket has become. ``detected_at``: of the effects, where it is not as the engine gives it."""
         state, shard = step.state, self._shard
+        if shard.outputs.emitted_ids and step.effects:
+            state = as_emitted(state, step.effects, shard.outputs)
         self.states[key] = state
         self.unbuilt += step.unbuilt
         self.cut += step.cut

@@ -17,7 +17,8 @@ from aiokafka.structs import TopicPartition
 
 from stream.runtime.kafka.groupless import records_between, started
 from stream.runtime.recovery.outputs import DEPLOYED, ORIGIN, SETTLED
-from stream.sla.effects import TIMER
+from stream.sla.effects import TIMER, ProvisionalReason
+from stream.sla.feed_health import REASONS
 from stream.wire.instants import parse_instant
 
 if TYPE_CHECKING:
@@ -36,7 +37,10 @@ class _Stated(msgspec.Struct):
     cause: str
     late: bool
     deployment: int | None = None
+    provisional_reason: str = ""
 
+
+_OF_FEEDS: Final = frozenset(REASONS.values())
 
 _stated: Final = msgspec.json.Decoder(_Stated).decode
 
@@ -81,6 +85,8 @@ def _note(outputs: Outputs, record: Any) -> None:
         return
     outputs.emitted_ids.add(headers["ce_id"])
     effect = _stated(record.value)
+    if effect.provisional_reason in _OF_FEEDS:
+        outputs.unconfirmed[headers["ce_id"]] = parse_instant(effect.at), ProvisionalReason(effect.provisional_reason)
     outputs.deployed[record.key] = max(outputs.deployed.get(record.key, 0), int(headers.get(DEPLOYED, 0)))
     if SETTLED in headers:
         outputs.woken_until[record.key] = max(outputs.woken_until.get(record.key, 0), int(headers[SETTLED]))

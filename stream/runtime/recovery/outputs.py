@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from stream.runtime.kafka.clients import Clients, TransactionalProducer
     from stream.runtime.kafka.topics import Topics
     from stream.runtime.kafka.transport import Record
+    from stream.sla.ticket.state import Unconfirmed
 
 
 DEPLOYED: Final = "deployed"
@@ -43,6 +44,8 @@ class Outputs:
         self.emitted_ids: set[bytes] = set()
         """Ids of effects and origins of dead letters that need not be written again;
         ``stream.runtime.recovery.output_recovery``."""
+        self.unconfirmed: dict[bytes, Unconfirmed] = {}
+        """Those of ``emitted_ids`` that were emitted as provisional because a feed was stale."""
         self.woken_until: dict[bytes, int] = {}
         """Record keys of tickets to the newest instant (epoch microseconds) at which time alone made true what was emitted."""
         self.deployed: dict[bytes, int] = {}
@@ -86,6 +89,7 @@ class Outputs:
         self.emitted_ids.clear()
         self.emitted_ids.update(self._origins, *(origins for _, _, origins in self._finished))
         self.deployed.clear()
+        self.unconfirmed.clear()
 
     def unknown_from(self, committed: int) -> dict[str, int]:
         """Output topic to the offset from which on a successor must read: what is before it will not come again.

@@ -33,7 +33,7 @@ from stream.deployments.export import appendable
 from stream.runtime.kafka.policy_log import PolicyLog
 from stream.runtime.kafka.topic_admin import admin_client, metadata
 from stream.runtime.kafka.transport import Record, write
-from stream.runtime.recovery.backup_file import Deployment, Event, Partition, Stored, Ticket, read_backup, verified
+from stream.runtime.recovery.backup_file import BackupError, Deployment, Event, Partition, Stored, Ticket, read_backup, verified
 from stream.runtime.recovery.checkpoint import CHECKPOINT_KEY, EPOCH, Checkpoint, decode_checkpoint, encode_checkpoint
 from stream.runtime.recovery.cluster import commit, reading, running_workers
 
@@ -68,7 +68,12 @@ class Plan:
 async def plan(cluster: Cluster, path: Path) -> Plan:
     """Steps 1 to 3. Raises BackupError, RestoreError, NewerReleaseError, OSError, ``aiokafka.errors.KafkaError``."""
     summary = verified(path)  # 1
-    checkpoints = {number: decode_checkpoint(value, number) for number, value in summary.checkpoints.items()}
+    try:
+        checkpoints = {number: decode_checkpoint(value, number) for number, value in summary.checkpoints.items()}
+    except (ValueError, RecursionError) as error:
+        raise BackupError(f"{path}: it has a checkpoint that is none: {error}") from error
+    if not checkpoints.keys() <= set(range(summary.head.partitions)):
+        raise BackupError(f"{path}: it has checkpoints of other partitions than its {summary.head.partitions}")
     topics, partitions = cluster.topics, summary.head.partitions
     if refusal := await running_workers(cluster):  # 2
         raise RestoreError(refusal)
@@ -178,6 +183,7 @@ async def _write_lines(
 
 
 _WRITEBACK: Final = "writeback-state"
+_record: Final = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 
 def _optional(cluster: Cluster) -> dict[str, str]:
@@ -187,8 +193,14 @@ def _optional(cluster: Cluster) -> dict[str, str]:
 
 
 def _without_offsets(value: bytes) -> bytes:
-    """A record of ``stream.writeback.record``, that has taken nothing of the outputs of another cluster."""
-    record = msgspec.json.decode(value)
+    """A record of ``stream.writeback.record``, that has taken nothing of the outputs of another cluster.
+
+    One that cannot be read stays as it is: write-back begins anew with its ticket.
+    """
+    try:
+        record = _record(value)
+    except (ValueError, RecursionError):
+        return value
     record.pop("offsets", None)
     return msgspec.json.encode(record)
 

@@ -34,8 +34,8 @@ VERSION: Final = b"\x02"
 UNCONFIRMED: Final = b"\x03"
 """The version of a state that has more: its unconfirmed effects."""
 
-_Rare = tuple[int | None, int | None, int | None, int, int, int, int, int | None, bool, int, int]
-"""Of a commitment: revision (from its effective_from; ``None``: 0), then its adjustment."""
+_Rare = tuple[int | bool | None, ...]
+"""Of a commitment: revision (from its effective_from; ``None``: 0), then its adjustment without ``rebase_ran`` if that is 0."""
 _Escalation = tuple[int, int, tuple[str, ...], int, int, int, int, int | None, int | None]
 """Of an escalation: cycle, effective_from (from the start), raised (then an empty name and passed_over, where there is any),
 phase, last_emitted_at, monitored_until, repeats, rounds (from last_emitted_at; ``None``: 0), next."""
@@ -195,7 +195,8 @@ def _parts(ticket: Ticket) -> bytes:
         if revision or commitment_state.adjustment is not None:
             # A target mostly takes hold when it is set.
             since = revision - commitment_state.effective_from if revision else None
-            rare[len(dues)] = (since, *commitment_state.adjusted)
+            adjusted = commitment_state.adjusted
+            rare[len(dues)] = (since, *(adjusted if adjusted.rebase_ran else adjusted[:-1]))
         dues.append(due)
     escalations: list[_Escalation] = []
     for name, escalation_state in ticket.escalations.items():
@@ -244,7 +245,7 @@ def _add_rare(commitments: list[CommitmentState], warned: dict[int, tuple[str, .
     for number, (revision, *adjustment) in rare.items():
         commitment_state = commitments[number]
         commitment_state.revision = 0 if revision is None else commitment_state.effective_from + revision
-        adjusted = Adjustment._make(adjustment)
+        adjusted = Adjustment(*adjustment)  # type: ignore[arg-type]
         commitment_state.adjustment = None if adjusted == NOT_ADJUSTED else adjusted
 
 

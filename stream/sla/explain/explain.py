@@ -150,7 +150,9 @@ def _commitment(commitment_traces: CommitmentTrace, until: int) -> Deadline:
     moments = tuple(moment for moment in commitment_traces.moments if not moment.expected or moment.at <= upto)
     terms, adjusted, allowance = commitment_state.terms, commitment_state.adjusted, commitment_state.allowance
     why = _why(commitment_state.due, moments) | commitment_traces.cycle_trace.why
-    made_of = spans(watch, clock, calendar, Cuts(upto, until, why), adjusted.elapsed_at_reset, wall_pauses=terms.wall_pauses)
+    made_of = spans(
+        watch, clock, calendar, Cuts(upto, until, why), adjusted.elapsed_at_reset, laid=commitment_state.laid(watch)
+    )
     return Deadline(
         commitment=commitment_traces.name,
         metric=terms.metric,
@@ -195,8 +197,8 @@ def _level(ladder_traces: LadderTrace, level: Level, until: int) -> Deadline:
     upto = ended if ended is not None else until if due is None else max(until, due)
     moments = tuple(m for m in ladder_traces.moments if m.level == level.name and (not m.expected or m.at <= upto))
     why = _why(due, moments) | ladder_traces.cycle_trace.why
-    wall_pauses = aim is not None and aim.wall_pauses
-    made_of = spans(watch, clock, resolved_ladder.calendar, Cuts(upto, until, why), wall_pauses=wall_pauses)
+    laid = None if aim is None else aim.laid
+    made_of = spans(watch, clock, resolved_ladder.calendar, Cuts(upto, until, why), laid=laid)
     target = None if aim is None else aim.micros
     return Deadline(
         commitment=resolved_ladder.ladder.commitment,
@@ -220,7 +222,7 @@ def _level(ladder_traces: LadderTrace, level: Level, until: int) -> Deadline:
         verdict=verdict,
         reason=raised.reason if verdict is Outcome.RAISED and raised is not None else None,
         elapsed=_counted(made_of),
-        paused=watch.paused_for(Clock.WALL if wall_pauses else clock, resolved_ladder.calendar, min(upto, until)),
+        paused=watch.paused_for(clock if laid is None else Clock.WALL, resolved_ladder.calendar, min(upto, until)),
         spans=tuple(made_of),
         moments=moments,
     )

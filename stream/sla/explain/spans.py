@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from stream.sla.calendar.calendar import Calendar
-    from stream.sla.ticket.stopwatch import Stopwatch
+    from stream.sla.ticket.stopwatch import Laid, Stopwatch
 
 _KIND_OF_PHASE = {RUNNING: SpanKind.RUNNING, PAUSED: SpanKind.PAUSED, STOPPED: SpanKind.SOLVED, HALTED: SpanKind.ENDED}
 _KINDS = {Kind.OPEN: SpanKind.RUNNING, Kind.CLOSED: SpanKind.CLOSED, Kind.HOLIDAY: SpanKind.HOLIDAY}
@@ -42,30 +42,36 @@ class Cuts(NamedTuple):
 
 
 def spans(
-    watch: Stopwatch, clock: Clock, calendar: Calendar, cuts: Cuts, set_aside: int = 0, *, wall_pauses: bool = False
+    watch: Stopwatch, clock: Clock, calendar: Calendar, cuts: Cuts, set_aside: int = 0, *, laid: Laid | None = None
 ) -> list[Span]:
     """The present cycle up to ``cuts.upto``, counted on that clock; the first ``set_aside`` microseconds do not count.
 
-    ``wall_pauses``: as in ``Stopwatch.elapsed``.
+    ``laid``: as in ``Stopwatch.elapsed``.
     """
     found: list[Span] = []
-    moved = 0
+    turn = watch.began if laid is None else laid.at
+    before = since = 0  # how much later the calendar is read than it stands, before the turn and from it on
     totals, stretches = watch.totals, list(watch.stretches(cuts.upto))
     if totals is not None and totals.until <= cuts.upto:
         # The first stretch that is kept may have begun before the last that is added up was known to have ended.
         end = min(totals.until, stretches[0][0]) if stretches else totals.until
         counted = totals.spent(False, clock, calendar, watch.began)
-        if wall_pauses:
-            counted, moved = calendar.measure(watch.began, watch.began + totals.ran), end - watch.began - totals.ran
+        if laid is not None:
+            counted = calendar.measure(watch.began, watch.began + min(totals.ran, laid.ran))
+            before = end - watch.began - totals.ran
+            if turn < end:
+                counted += calendar.measure(turn, turn + max(totals.ran - laid.ran, 0))
+                since = end - turn - max(totals.ran - laid.ran, 0)
         note = "events that are not kept any more"
         found.append(Span(start=watch.began, end=end, kind=SpanKind.RUNNING, counted=counted, note=note))
-    edges = (*cuts.why, cuts.until)
+    edges = (*cuts.why, cuts.until, turn)
     for start, end, phase in stretches:
         kind = _KIND_OF_PHASE[phase]
         for low, high in pairwise(sorted({start, end, *(edge for edge in edges if start < edge < end)})):
-            found += _split(low, high, kind, clock, calendar, cuts, moved)
-        if wall_pauses and phase != RUNNING:
-            moved += end - start
+            found += _split(low, high, kind, clock, calendar, cuts, before if low < turn else since)
+        if laid is not None and phase != RUNNING:
+            before += max(min(end, turn) - start, 0)
+            since += max(end - max(start, turn), 0)
     return _without(found, set_aside) if set_aside else found
 
 

@@ -22,6 +22,7 @@ from mypy_extensions import mypyc_attr
 
 from stream.sla.calendar.duration import NEVER, Clock
 from stream.sla.policy.terms import NO_COMMITMENT_TERMS, ON_WALL, CommitmentTerms
+from stream.sla.ticket.stopwatch import Laid
 
 if TYPE_CHECKING:
     from stream.sla.calendar.calendar import Calendar
@@ -64,6 +65,7 @@ MEASURED: Final = int(Verdict.MEASURED)
 HALTED: Final = int(Verdict.HALTED)
 _MAY_FOLLOW: Final = [frozenset(map(int, TABLE[verdict])) for verdict in Verdict]
 _BUSINESS: Final = Clock.BUSINESS
+_WALL: Final = Clock.WALL
 
 
 class Adjustment(NamedTuple):
@@ -90,6 +92,8 @@ class Adjustment(NamedTuple):
     """Of a target that is a delay in business days, for which the terms have 0: the business time up to its end."""
     not_before: int = 0
     """The end of such a delay, where its business time is used up earlier; else 0. Pauses and extensions only move it on."""
+    rebase_ran: int = 0
+    """Wall time that the cycle had run at ``rebased_at``, where pauses move the target by their length on the wall; else 0."""
 
 
 NOT_ADJUSTED: Final = Adjustment()
@@ -190,7 +194,16 @@ class CommitmentState:
 
     def elapsed(self, watch: Stopwatch, calendar: Calendar, at: int) -> int:
         """Microseconds used by the cycle up to ``at``, as the target counts them."""
-        return watch.elapsed(self.terms.clock, calendar, at, self.terms.wall_pauses)
+        return watch.elapsed(self.terms.clock, calendar, at, self.laid(watch))
+
+    def laid(self, watch: Stopwatch) -> Laid | None:
+        """Where the calendar counts what ran, if pauses move the target by their length on the wall; else ``None``."""
+        if not self.terms.wall_pauses:
+            return None
+        adjustment = self.adjustment
+        if adjustment is None or adjustment.rebased_at is None:
+            return Laid(watch.began, 0)
+        return Laid(adjustment.rebased_at, adjustment.rebase_ran)
 
     def paused_for(self, watch: Stopwatch, calendar: Calendar, at: int) -> int:
         """Microseconds the cycle was paused up to ``at``, as the target counts them."""
@@ -245,6 +258,8 @@ class CommitmentState:
         if watch.totals is not None and former.counts_like(self.terms):
             added_up = watch.totals.until
         if adjustment.rebased_at is not None and adjustment.rebased_at >= added_up:
+            ran = watch.elapsed(_WALL, calendar, adjustment.rebased_at) if self.terms.wall_pauses else 0
+            self.adjust(rebase_ran=ran)
             self.adjust(rebase_used=self.elapsed(watch, calendar, adjustment.rebased_at))
         if adjustment.reset_at is not None and adjustment.reset_at >= added_up:
             self.adjust(

@@ -138,6 +138,19 @@ class Totals(NamedTuple):
         return calendar.measure(began, self.until) * wall // max(self.until - began, 1)
 
 
+class Laid(NamedTuple):
+    """Where the time that a stopwatch ran is laid on a calendar, if pauses move a target by their length on the wall.
+
+    It is laid in two pieces: what ran before ``at`` from the beginning of the cycle on, and the rest from ``at`` on. So pauses
+    before ``at`` do not move what counts from ``at``.
+    """
+
+    at: int
+    """The instant from which the target counts (epoch microseconds)."""
+    ran: int
+    """Microseconds of wall time that the cycle had run at ``at``."""
+
+
 @mypyc_attr(acyclic=True)
 class Stopwatch:
     """Phase, cycle, and the stretches of the present cycle as epoch microseconds, half-open."""
@@ -273,14 +286,16 @@ class Stopwatch:
             return before
         return tuple([(start, min(end, until)) for start, end in before if start < until])
 
-    def elapsed(self, clock: Clock, calendar: Calendar, at: int, wall_pauses: bool = False) -> int:
+    def elapsed(self, clock: Clock, calendar: Calendar, at: int, laid: Laid | None = None) -> int:
         """Microseconds used by the present cycle up to ``at``, on that clock.
 
-        ``wall_pauses``: each pause moves what follows by its length on the wall. So the time in which the stopwatch ran is laid
-        on the calendar in one piece, from the beginning of the cycle on.
+        ``laid``: each pause moves what follows by its length on the wall.
         """
-        if wall_pauses:
-            return calendar.measure(self.began, self.began + self.elapsed(_WALL, calendar, at))
+        if laid is not None:
+            ran = self.elapsed(_WALL, calendar, at)
+            if ran <= laid.ran:
+                return calendar.measure(self.began, self.began + ran)
+            return self._laid_before(laid, calendar) + calendar.measure(laid.at, laid.at + ran - laid.ran)
         if not self.ran and self.totals is None:  # ``spent`` written out: most are read in their first stretch
             if self.phase != RUNNING or self.since >= at:
                 return 0
@@ -289,6 +304,10 @@ class Stopwatch:
         for start, end in self.spent(RUNNING, at):
             total += calendar.measure(start, end) if clock is _BUSINESS else end - start
         return total
+
+    def _laid_before(self, laid: Laid, calendar: Calendar) -> int:
+        """Business time used at ``laid.at``."""
+        return calendar.measure(self.began, self.began + laid.ran) if laid.ran else 0
 
     def paused_for(self, clock: Clock, calendar: Calendar, at: int) -> int:
         """Microseconds the present cycle was paused up to ``at``, on that clock."""
@@ -306,21 +325,27 @@ class Stopwatch:
         calendar: Calendar,
         not_before: int = 0,
         strict: bool = False,
-        wall_pauses: bool = False,
+        laid: Laid | None = None,
     ) -> int | None:
         """The instant at which ``used`` microseconds are used up; ``None`` while that is not in sight (paused, stopped, or on a
         calendar that is not open that long any more).
 
         Used up exactly when a stretch ends by a pause counts as not yet used up: the instant is then the next resumption,
         so that a pause at the very deadline is in time. The same goes for ``not_before``, the instant before which it is not
-        reached. ``strict``: used up at the end of a stretch counts as used up. ``wall_pauses``: as in ``elapsed``; pauses
-        move ``not_before`` as well.
+        reached. ``strict``: used up at the end of a stretch counts as used up. ``laid``: as in ``elapsed``; pauses move
+        ``not_before`` as well.
         """
-        if wall_pauses:
-            end = calendar.after(self.began, used)
+        if laid is not None:
+            before = self._laid_before(laid, calendar)
+            end = calendar.after(self.began, used) if used <= before else calendar.after(laid.at, used - before)
             if end is None:
                 return None
-            return self.reaches(max(end, not_before) - self.began, _WALL, calendar, 0, strict)
+            ran = end - self.began if used <= before else end - laid.at + laid.ran
+            if not_before >= laid.at:
+                ran = max(ran, not_before - laid.at + laid.ran)
+            elif not_before:
+                ran = max(ran, min(not_before - self.began, laid.ran))
+            return self.reaches(ran, _WALL, calendar, 0, strict)
         left = used
         if self.totals is not None:
             left -= self.totals.spent(False, clock, calendar, self.began)

@@ -220,9 +220,7 @@ class CommitmentMachine:
         commitment_state.revise(at)
         commitment_state.adjust(unjudged=False)  # it moves to another row or cycle
         mode = resolved.commitment.on_change
-        if mode is not OnChange.CARRY:
-            commitment_state.adjust(rebased_at=at)
-        self._aim()
+        self._aim(rebases=mode is not OnChange.CARRY)
         if mode is OnChange.RESET:
             commitment_state.adjust(extension=0, reset_at=at)
             commitment_state.warned = ()
@@ -230,9 +228,9 @@ class CommitmentMachine:
         self._aim_again()
         self.emit(Kind.RETARGETED, _FIELD_CHANGED, per_event=True)
 
-    def _aim(self) -> None:
+    def _aim(self, *, rebases: bool = False) -> None:
         """Take the target that is wanted now. What was granted stands: where the clock is another, as the same shift of the
-        deadline."""
+        deadline. ``rebases``: the target counts from now on."""
         commitment_state, resolved, watch, at = self.commitment_state, self.resolved, self.watch, self.emitter.at
         extension, terms = commitment_state.adjusted.extension, commitment_state.terms
         deadline: int | None = None
@@ -244,9 +242,11 @@ class CommitmentMachine:
             if allowed is not None:
                 not_before = commitment_state.adjusted.not_before
                 deadline = old_watch.reaches(
-                    allowed - extension, commitment_state.clock, before, not_before, False, terms.wall_pauses
+                    allowed - extension, commitment_state.clock, before, not_before, False, commitment_state.laid(old_watch)
                 )
         commitment_state.cycle = watch.cycle
+        if rebases:
+            commitment_state.adjust(rebased_at=at)
         commitment_state.aim(resolved, watch, at)
         if extension and commitment_state.terms.business != terms.business:
             start = at if deadline is None else deadline
@@ -346,7 +346,7 @@ class CommitmentMachine:
                 self.resolved.calendar,
                 0 if commitment_state.adjustment is None else commitment_state.adjustment.not_before,
                 self.resolved.strict,
-                terms.wall_pauses,
+                commitment_state.laid(self.watch) if terms.wall_pauses else None,
             )
 
     def look_ahead(self) -> None:
@@ -399,7 +399,7 @@ class CommitmentMachine:
         else:
             calendar = calendar_of(commitment_state, emitter.calendars, emitter.timeline.known)
         # ``commitment_state.elapsed`` and ``paused_for``, written out.
-        elapsed = watch.elapsed(terms.clock, calendar, at, terms.wall_pauses)
+        elapsed = watch.elapsed(terms.clock, calendar, at, commitment_state.laid(watch) if terms.wall_pauses else None)
         paused = watch.paused_for(terms.pause_clock, calendar, at)
         promised = terms.target
         if adjustment is not None:

@@ -33,7 +33,7 @@ def values(body: object, headers: dict[str, str]) -> list[dict[str, Any]]:
 def test_every_valid_event_of_the_contract_is_taken_as_it_is(file: Path) -> None:
     body = file.read_bytes()
 
-    (mapped,) = read_events(body, JSON).events
+    (mapped,) = read_events(body, JSON, erases=True).events
 
     assert mapped.value == body
     assert mapped.ticket == json.loads(body).get("ticket", "")
@@ -126,3 +126,20 @@ def test_a_payload_has_a_bounded_number_of_events() -> None:
     assert reading.unmapped is not None
     assert reading.unmapped.reason == "more than 10000 events"
     assert len(read_events(json.dumps([event()] * 10_000).encode(), JSON).events) == 10_000
+
+
+def test_a_payload_with_an_erasure_is_refused_unless_the_feed_may_erase() -> None:
+    erasure = event(type="ticket.erased")
+    for payload, headers in (
+        ([event(), erasure], JSON),
+        (cloud_event(erasure), STRUCTURED),
+        ([cloud_event(erasure)], BATCHED),
+        (erasure, BINARY),
+    ):
+        body = json.dumps(payload).encode()
+        unmapped = read_events(body, headers).unmapped
+
+        assert unmapped is not None
+        assert "may not erase tickets" in unmapped.reason
+        assert unmapped.path.endswith(".type")
+        assert read_events(body, headers, erases=True).unmapped is None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
 import hmac
 import json
 import logging
@@ -392,3 +393,11 @@ def test_what_people_wrote_is_in_a_payload_that_is_not_mapped_and_in_no_log_page
         assert text not in caplog.text
         assert text.encode() not in page.body
         assert text.encode() not in generate_latest(shop.recorder.metrics.registry)
+
+
+@pytest.mark.parametrize(("erases", "outcome"), [(False, "unmapped"), (True, "accepted")])
+def test_a_feed_erases_tickets_only_if_it_may(erases: bool, outcome: str) -> None:
+    desk = Desk(dataclasses.replace(events_feed(), erases=erases))
+
+    assert said(desk.send(event(type="ticket.erased")))["outcome"] == outcome
+    assert [record.topic for record in desk.kafka.records] == [TOPICS.events if erases else TOPICS.feed_rejected]

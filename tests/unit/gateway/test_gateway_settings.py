@@ -128,3 +128,15 @@ def test_an_address_needs_a_host_and_a_port(address: str) -> None:
     (problem,) = problems(listen=address)
 
     assert "use host:port" in problem
+
+
+def test_only_events_in_our_own_contract_are_allowed_to_erase_by_a_setting(tmp_path: Path) -> None:
+    (file := tmp_path / "breachwatch.toml").write_text(
+        '[gateway.feeds.app]\nmapping = "events"\n[gateway.feeds.privacy]\nmapping = "events"\nerase = true\n', "utf-8"
+    )
+    assert {name: feed.erases for name, feed in load(FeedOptions(), {}, file).feeds.items()} == {"app": False, "privacy": True}
+
+    file.write_text('[gateway.feeds.a]\nmapping = "events"\nerase = "yes"\n', "utf-8")
+    assert "erase must be true or false" in problems(FeedOptions(), {}, file)[0]
+    file.write_text('[gateway.feeds.a]\nmapping = "zendesk"\nerase = true\n', "utf-8")
+    assert "erase is for the mapping events" in problems(FeedOptions(), {}, file)[0]

@@ -96,7 +96,7 @@ def test_without_batch_a_list_is_unmapped_as_a_whole(tmp_path: Path) -> None:
     (tmp_path / "whole.yaml").write_text("extends: hubspot\nbatch: false\n", "utf-8")
     body = json.dumps([stage(1, "2"), stage(2, "4711")]).encode()
 
-    part = read_by_parts(load(tmp_path / "whole.yaml"), body, {}, NOW)
+    part = read_by_parts(Feed("desk", load(tmp_path / "whole.yaml"), None), body, {}, NOW)
 
     assert (part.reading.events, part.body) == ((), body)
 

@@ -116,6 +116,34 @@ def test_a_ticket_cannot_begin_a_line_or_make_a_message_long() -> None:
     assert len(message.body.replace(message.url, "")) < 1_000
 
 
+@pytest.mark.parametrize(
+    ("name", "active"),
+    [
+        ("<!channel>", "!channel"),
+        ("!here>", "!here"),
+        ("<@U6TTX1F9R>", "@U6"),
+        ("<@&4711>", "@&"),
+        ("@everyone, please", "@everyone"),
+        ("<https://evil.example|Your desk>", "https://evil"),
+        ("<b>", "<b"),
+    ],
+)
+def test_a_name_of_a_ticket_is_neither_a_mention_nor_a_link_in_a_chat(name: str, active: str) -> None:
+    effect = breach(ticket=f"desk/{name}", fields={"customer": name, "team": [name], "priority": name})
+    message = WRITER.message(effect, Status.NEWS)
+
+    assert active in name
+    assert active not in message.title + message.body
+    assert name.replace(" ", "") in (message.title + message.body).replace("\u200b", "").replace(" ", "")
+
+
+def test_an_address_of_mail_in_a_name_stays_as_it_is() -> None:
+    assert (
+        "Customer: Ada <\u200bada@acme.example>"
+        in WRITER.message(breach(fields={"customer": "Ada <ada@acme.example>"}), Status.NEWS).body
+    )
+
+
 def test_a_summary_lists_so_many_and_counts_the_rest() -> None:
     messages = [WRITER.message(breach(id=f"{number:024x}"), Status.NEWS) for number in range(300)]
 

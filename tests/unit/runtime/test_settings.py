@@ -129,6 +129,8 @@ def test_all_problems_are_listed_at_once_with_their_places(tmp_path: Path) -> No
         ("broker", "host:0"),
         ("broker", "host:99999"),
         ("broker", ","),
+        ("page_prefix", "/tickets"),
+        ("page_prefix", "/metrics/sla"),
         ("allowed_hosts", "https://sla.example.com"),
         ("allowed_hosts", "sla.example.com/pages"),
         ("allowed_hosts", "me@sla.example.com"),

@@ -153,7 +153,7 @@ class _Partition:
             clients=absent,
             suspension_detector=SuspensionDetector(3),
         )
-        nothing_read_back: Any = SimpleNamespace(deployed={})
+        nothing_read_back: Any = SimpleNamespace(deployed={}, emitted_ids=set(), unconfirmed={})
         index = TicketIndex(TimerQueue(), TimerQueue(), metrics.open_commitments.begin(0), TicketLists())
         self.shard = Shard(self.settings, TP("ticket-events", 0), {}, index, Logs(nothing_read_back, absent), Checkpoint())
 

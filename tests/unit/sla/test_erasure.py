@@ -74,6 +74,15 @@ def test_an_erasure_takes_effect_where_the_ticket_stands_however_old_it_is() -> 
     assert life.state.head.ended_at > 4 * HOUR
 
 
+@pytest.mark.parametrize("known", [False, True])
+def test_an_erasure_with_an_old_instant_is_kept_from_its_arrival_on(known: bool) -> None:
+    life = ticket() if known else Life(POLICIES)
+    life.event(erasure(HOUR), arrived=500 * HOUR)
+    assert life.state is not None
+    assert (life.state.head.ended_at, life.state.ended) == (500 * HOUR, 500 * HOUR)
+    assert not known or life.lines("breached", "cancelled") == ["cancelled @1h", "cancelled @1h"]
+
+
 @pytest.mark.parametrize("type_", EVENT_TYPES)
 @pytest.mark.parametrize("at", [0, HOUR, 9 * HOUR])
 def test_no_late_repeated_or_new_event_brings_it_back(type_: str, at: int) -> None:
