@@ -16,6 +16,7 @@ from referencing import Registry, Resource
 
 from stream.observe.pages.html import tag
 from stream.observe.pages.limits import Limits
+from stream.observe.pages.page_worker import clock
 from stream.observe.pages.phrasing import left
 from stream.observe.pages.site import Answer, Site
 from tests.pages.paged import NASTY, Desk, ist, ticket, worker
@@ -310,6 +311,12 @@ def test_while_a_page_is_built_a_few_requests_may_wait_and_the_next_is_rejected(
 
 def test_other_addresses_are_not_pages() -> None:
     assert Site(Desk(worker())).answer("/ticket", "", "") is None
+
+
+def test_people_see_whole_seconds_and_programs_the_exact_instant() -> None:
+    shown = clock(ist("2026-11-18 11:30") + 17_031_344, "Asia/Kolkata")
+
+    assert shown == '<time datetime="2026-11-18T06:00:17.031344Z">Wed 2026-11-18 11:30:17 IST</time>'
 
 
 @pytest.mark.parametrize(

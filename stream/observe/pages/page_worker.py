@@ -31,8 +31,8 @@ def masthead(lists: Iterable[str] = TITLES) -> Html:
 
 
 def clock(instant: int, zone: str) -> Html:
-    """Return an instant as text, with its machine-readable form."""
-    return tag("time", when(instant, zone), datetime=format_instant(instant))
+    """Return an instant as text in whole seconds, with its exact form for programs."""
+    return tag("time", when(instant - instant % 1_000_000, zone), datetime=format_instant(instant))
 
 
 def render(view: WorkerView) -> bytes:
