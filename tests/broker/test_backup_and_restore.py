@@ -18,6 +18,7 @@ from stream.runtime.kafka.topic_admin import create
 from stream.runtime.kafka.topics import Topics
 from stream.runtime.recovery.backup_file import verified
 from stream.runtime.recovery.cluster import Cluster, commit
+from stream.sla.effects import Kind
 from stream.sla.events import Event
 from tests.broker.running import (
     HOUR,
@@ -27,6 +28,7 @@ from tests.broker.running import (
     all_committed,
     effects,
     event,
+    now,
     publish,
     replayed,
     sent,
@@ -195,6 +197,38 @@ def test_tickets_that_were_lost_without_a_backup_are_made_anew_from_the_events(
         processed(broker, topics, after, END, worker)
 
     assert told(broker, topics) == once(replayed(tmp_path, [*before, *after], END))
+
+
+def test_tickets_that_are_made_anew_by_the_clock_repeat_neither_what_settled_nor_what_was_due(
+    broker: str, topics: Topics, tmp_path: Path
+) -> None:
+    flags = ("--settling", "1s")
+    old = now() - 72 * HOUR
+    # One is overdue by the time of its event, and settles. The deadline of the other passes while the first worker runs.
+    settling = event("desk/1", "ticket.created", old, fields={"priority": "p1"})
+    quick = event("desk/2", "ticket.created", now(), fields={"priority": "quick"})
+
+    def breached(ticket: str) -> int:
+        return sum(effect.ticket == ticket and effect.kind is Kind.BREACHED for effect, _ in effects(broker, topics))
+
+    with Worker(broker, topics, tmp_path, *flags).ready() as worker:
+        publish(broker, topics, [sent("desk/1", settling), sent("desk/2", quick)])
+        until(lambda: breached("desk/1") == 2 and breached("desk/2") == 1, "both are breached", worker)
+        assert worker.stop() == 0
+    before = Counter(effect.id for effect, _ in effects(broker, topics))
+    create_again(broker, topics, topics.changelog)
+    rebuilt = run("rebuild", broker=broker, topics=topics)
+    assert rebuilt.exit_code == 0, rebuilt.stderr
+
+    with Worker(broker, topics, tmp_path, *flags).ready().live() as worker:
+        # Another ticket in each partition breaches after whatever was due before it.
+        later = [event(f"desk/{number}", "ticket.created", now(), fields={"priority": "quick"}) for number in range(3, 13)]
+        publish(broker, topics, [sent(f"desk/{number}", what) for number, what in enumerate(later, 3)])
+        until(lambda: all(breached(f"desk/{number}") for number in range(3, 13)), "what came later is breached", worker)
+        assert worker.stop() == 0
+
+    repeated = Counter(effect.id for effect, _ in effects(broker, topics)) - Counter(dict.fromkeys(before, 1))
+    assert not repeated.keys() & before.keys()
 
 
 def test_a_backup_of_release_0_2_is_restored_and_its_tickets_go_on(broker: str, tmp_path: Path) -> None:

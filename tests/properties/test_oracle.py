@@ -55,7 +55,7 @@ def test_the_engine_emits_what_the_oracle_emits(seed: int) -> None:
     assert engine(found) == oracle(found.policies, SLOW, found.events, found.until), found
 
 
-@settings(max_examples=examples(40), deadline=None, phases=[Phase.explicit, Phase.generate], database=None)
+@settings(max_examples=examples(20), deadline=None, phases=[Phase.explicit, Phase.generate], database=None)
 @given(st.integers(0, 2**32))
 def test_the_engine_emits_what_the_oracle_emits_where_a_priority_changes_around_pauses(seed: int) -> None:
     found = reopened(seed)

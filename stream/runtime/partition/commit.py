@@ -75,7 +75,8 @@ async def process_and_commit(context: WorkerContext, shard: Shard, source: Batch
     4. Write the changed tickets and the checkpoint to the changelog, and wait until all replicas have them. There is no
        transaction here, because restoring would wait for it. Instead, each record carries the epoch of its owner, and a
        record of a replaced worker has no effect.
-    5. Acknowledge the source, so that the offsets may be committed. Count.
+    5. Acknowledge the source, so that the offsets may be committed. When the input, the deadlines and the sweep of before the
+       take-over are done, output recovery ends. Count.
 
     After a crash before the commit in 3, the work is repeated, and nobody sees what it had written. After a crash between 3
     and 4, the same effects arise again with the same ids, and output recovery holds them back; timers that the lost work had
@@ -130,6 +131,8 @@ async def process_and_commit(context: WorkerContext, shard: Shard, source: Batch
         context.consumer.finish(shard.source, source)
         shard.finished(source.end)
         failpoint("after_finish")
+    if not shard.outputs.recovered and shard.is_made_up(clock, engine.deployments.timeline):
+        shard.outputs.end_recovery()
     _count(context, shard, work)
     return done
 

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from stream.runtime.settings import Settings
     from stream.sla.policy.date_problems import WrongDate
     from stream.sla.policy.spelling import Misspelling
+    from stream.sla.policy.timeline import Timeline
 
 
 class TicketIndex(NamedTuple):
@@ -149,7 +150,13 @@ class Shard:
         """The input is processed up to this offset, and everything that came of it is durable."""
         if self.life.state is State.CATCHING_UP and end >= self.catch_up_to:
             self.life.enter(State.RUNNING)
-        self.outputs.finished(end, live=self.live)
+        self.outputs.finished(end)
+
+    def is_made_up(self, wall: int, timeline: Timeline) -> bool:
+        """Whether all is done that was to be done at the take-over: the input, the deadlines and the sweep. ``wall``: as in
+        ``clock``, when the last unit of work began."""
+        clock, soonest = self.clock(wall), self.timers.soonest()
+        return self.live and (soonest is None or soonest > clock) and self.swept >= timeline.in_force(clock - 1).number
 
     def checkpoint(self, committed: int) -> Checkpoint:
         """What is known of the partition as a whole. ``committed``: the input offset that the group has committed."""

@@ -56,7 +56,8 @@ class Outputs:
         self._used = time.monotonic()
         self._partition: Final = partition
         self._dead_letters: Final = dead_letters
-        self._settled = False
+        self.recovered = False
+        """Whether nothing that a predecessor emitted will arise again."""
         self._from: dict[str, int] = {}
         self._ends: dict[str, int] = {}
         self._finished: deque[tuple[int, int, list[bytes]]] = deque()
@@ -74,20 +75,21 @@ class Outputs:
         """On taking over: from which offset on the topic may hold what the tickets do not know of, and where it ends."""
         self._from[topic], self._ends[topic] = unknown_from, end
 
-    def finished(self, end: int, *, live: bool) -> None:
-        """The input is processed up to this offset and the tickets are written. ``live``: all that was there at the start."""
-        if live and not self._settled:
-            # What a predecessor emitted and its tickets did not know was emitted again by now, and held back, or never will be.
-            # Not so its dead letters and ours: a rebalance brings input that is not committed once more.
-            self._settled = True
-            self._origins += self._found_origins
-            self._found_origins.clear()
-            self.emitted_ids.clear()
-            self.emitted_ids.update(self._origins, *(origins for _, _, origins in self._finished))
-            self.deployed.clear()
-            self.unconfirmed.clear()
+    def finished(self, end: int) -> None:
+        """The input is processed up to this offset and the tickets are written."""
         self._finished.append((end, self._ends[self._dead_letters], self._origins))
         self._origins = []
+
+    def end_recovery(self) -> None:
+        """What a predecessor emitted and its tickets did not know has arisen again, and was held back, or never will."""
+        self.recovered = True
+        # Not so its dead letters and ours: a rebalance brings input that is not committed once more.
+        self._origins += self._found_origins
+        self._found_origins.clear()
+        self.emitted_ids.clear()
+        self.emitted_ids.update(self._origins, *(origins for _, _, origins in self._finished))
+        self.deployed.clear()
+        self.unconfirmed.clear()
 
     def unknown_from(self, committed: int) -> dict[str, int]:
         """Output topic to the offset from which on a successor must read: what is before it will not come again.
@@ -99,7 +101,7 @@ class Outputs:
         while self._finished and self._finished[0][0] <= committed:
             _, dead_letters, origins = self._finished.popleft()
             self.emitted_ids.difference_update(origins)
-        if self._settled:
+        if self.recovered:
             self._from = {**self._ends, self._dead_letters: dead_letters}
         return self._from
 

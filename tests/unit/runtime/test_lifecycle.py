@@ -38,7 +38,7 @@ class _Worker:
     """A task without a broker. A turn over a batch lasts until ``finish`` is set, and is written at once then."""
 
     def __init__(self) -> None:
-        nowhere: Any = SimpleNamespace(finished=lambda end, *, live: self.finished.append((end, live)), close=self._close)
+        nowhere: Any = SimpleNamespace(finished=self._finished, close=self._close)
         nothing_open: Any = SimpleNamespace(open=0)
         index: Any = TicketIndex(TimerQueue(), TimerQueue(), nothing_open, TicketLists())
         settings = load({"policies": "batoi"}, {})
@@ -61,6 +61,9 @@ class _Worker:
 
     async def _close(self) -> None:
         self.closed = True
+
+    def _finished(self, end: int) -> None:
+        self.finished.append((end, self.task.shard.live))
 
     async def cycle(self, _context: object, shard: Shard, batch: Batch) -> bool:
         self.under_way.set()
