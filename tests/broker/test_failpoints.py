@@ -111,8 +111,8 @@ def test_no_dead_letter_since_the_last_commit_is_repeated(broker: str, topics: T
 
     with Worker(broker, topics, tmp_path, "--commit-interval", "1m", failpoint="after_outputs:5") as worker:
         assert worker.process.wait(PATIENCE) == 137
-    # Of five units of work, none of which is committed.
-    assert len(dead_letters(broker, topics)) > 10_000
+    # Of five units of work, none of which is committed. They are small on a busy machine, because a unit ends in time.
+    assert len(dead_letters(broker, topics)) > 1_000
     with Worker(broker, topics, tmp_path) as worker:
         until(lambda: all_committed(broker, topics), "everything is processed", worker)
 
