@@ -16,6 +16,7 @@ from prometheus_client import CollectorRegistry
 from stream.observe.pages.limits import Limits
 from stream.observe.pages.routes import Routes
 from stream.observe.pages.site import Site
+from stream.observe.pages.ticket_links import TicketLinks
 from stream.observe.server import Server, serve
 from stream.runtime.worker import address_remedy, reachable_at
 from tests.pages.paged import Desk, ticket, worker
@@ -129,6 +130,18 @@ def test_nor_that_of_the_answer_to_what_is_not_http(server: Server, head: bytes)
 
 def test_an_unknown_address_is_an_error_that_lists_the_pages(server: Server) -> None:
     assert ask(server, "/nothing").status == 404
+
+
+def test_the_page_of_a_ticket_links_to_it_in_the_helpdesk(tmp_path: Path) -> None:
+    desk = Desk(worker(), ticket(tmp_path))
+
+    linked = Site(desk, links=TicketLinks("https://desk.example/t/{number}")).answer("/tickets/desk%2F42", "", "text/html")
+    alone = Site(desk).answer("/tickets/desk%2F42", "", "text/html")
+
+    assert linked is not None
+    assert b'<a href="https://desk.example/t/42">open in helpdesk</a>' in linked.body
+    assert alone is not None
+    assert b"open in helpdesk" not in alone.body
 
 
 @pytest.mark.parametrize(("typed", "shown"), [("%20desk/42+", "desk/42"), ("+desk/9+", " desk/9 "), ("+none+", None)])

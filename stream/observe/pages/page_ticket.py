@@ -30,8 +30,8 @@ _CLASSES: Final = {
 _OPEN: Final = (Outcome.PENDING, Outcome.BREACHED)
 
 
-def render(view: TicketView) -> bytes:
-    """Return the page as HTML."""
+def render(view: TicketView, url: str | None = None) -> bytes:
+    """Return the page as HTML. ``url``: of the ticket in the helpdesk."""
     explanation = view.explanation
     if view.gone == ERASED:
         return _erased(view)
@@ -44,6 +44,7 @@ def render(view: TicketView) -> bytes:
         masthead(),
         tag("h1", view.ticket),
         tag("p", "As of ", clock(whole, zone), f", partition {view.partition}", class_="dim"),
+        *(() if url is None else (tag("p", tag("a", "open in helpdesk", href=url)),)),
         *(tag("p", text, class_="warn") for text in _cautions(view, zone)),
         tag("h2", "Fields"),
         pairs((name, _field(value)) for name, value in sorted(view.fields.items())) if view.fields else tag("p", "None."),

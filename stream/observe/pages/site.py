@@ -177,7 +177,9 @@ class Site:
         found = self._view.ticket(ticket, _numbers(asked.get("asked", "")), next(iter(sent_for), None))
         if isinstance(found, Elsewhere):
             return found
-        return as_page(as_json, pages_json.ticket(found) if as_json else page_ticket.render(found))
+        return as_page(
+            as_json, pages_json.ticket(found) if as_json else page_ticket.render(found, self._links.url(found.ticket))
+        )
 
     def _elsewhere(self, ticket: str, found: Elsewhere, as_json: bool) -> Answer:
         if found.url is not None:
