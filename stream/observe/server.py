@@ -123,8 +123,12 @@ class Server:
 
 def serve(address: str, port: int, routes: Routes, bounds: Bounds = Bounds()) -> Server:
     """Serve on ``address:port`` until ``close()``. Raises OSError if the address cannot be bound."""
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    return Server(socket.create_server((address, port), family=family), routes, bounds)
+    return Server(listening(address, port), routes, bounds)
+
+
+def listening(address: str, port: int) -> socket.socket:
+    """A socket on ``address:port``. Raises OSError if the address cannot be bound."""
+    return socket.create_server((address, port), family=socket.AF_INET6 if ":" in address else socket.AF_INET)
 
 
 def _request(message: Any, payload: Any, protocol: Any, writer: Any, task: Any) -> web.BaseRequest:

@@ -126,7 +126,8 @@ def _from_file(file: Path | None, problems: list[str]) -> dict[str, str]:
         if name in TABLES and isinstance(value, dict):
             continue
         if name not in ENTRIES:
-            problems.append(f"{name} in {file}: unknown setting; {meant(name, ENTRIES)}")
+            what, known = ("table", TABLES) if isinstance(value, dict) else ("setting", ENTRIES)
+            problems.append(f"{name} in {file}: unknown {what}; {meant(name, known)}")
         elif (text := as_text(value)) is None:
             problems.append(f"{name} in {file}: must be a text, a number, true, false, or a list of texts")
         else:
@@ -148,4 +149,4 @@ def as_text(value: object) -> str | None:
 def meant(name: str, known: Collection[str]) -> str:
     """Which setting an unknown one may be, or which there are."""
     near = get_close_matches(name, known, 1)
-    return f"did you mean {near[0]}?" if near else f"known settings: {', '.join(known)}"
+    return f"did you mean {near[0]}?" if near else f"known: {', '.join(known)}"

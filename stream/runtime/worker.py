@@ -7,6 +7,7 @@ import logging
 import socket
 import sys
 import time
+from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Final, NoReturn
 from urllib.parse import urlsplit
@@ -19,7 +20,7 @@ from stream.observe.pages.neighbours import Neighbours
 from stream.observe.pages.routes import Routes
 from stream.observe.pages.site import Site
 from stream.observe.pages.ticket_links import TicketLinks
-from stream.observe.server import serve
+from stream.observe.server import listening, serve
 from stream.runtime import gc_tuning
 from stream.runtime.abort import abort
 from stream.runtime.app import App
@@ -37,6 +38,8 @@ from stream.sla.engine import Engine
 from stream.sla.settling import Lateness
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from stream.runtime.settings import Settings
 
 THREAD_SECONDS: Final = 0.001
@@ -51,6 +54,9 @@ def run(settings: Settings) -> NoReturn:
     Inside ``stream.runtime.signals.handled_signals``.
     """
     files = policies_of(settings)
+    # A worker that refuses to start deploys nothing, so an address that is taken is found before ``prepare`` deploys.
+    with _refusing(settings):
+        listening(settings.metrics_address, settings.metrics_port).close()
     policy_log, read = run_until_signal(prepare(settings, files))
     engine = Engine(
         read.log.deployments or files,
@@ -114,6 +120,17 @@ def address_remedy(error: OSError) -> str:
     return "set --metrics-port to another port, or to 0 for a free one"
 
 
+@contextmanager
+def _refusing(settings: Settings) -> Iterator[None]:
+    """Turn an error of the address of the pages into RefusedError."""
+    try:
+        yield
+    except OSError as error:
+        what = f"cannot serve the pages on {settings.metrics_address}:{settings.metrics_port}"
+        cause = (error.strerror or str(error)).partition(" (while ")[0]  # Python adds the address, which is in ``what``
+        raise RefusedError(what, [f"{cause}: {address_remedy(error)}"]) from error
+
+
 def _serve_pages(app: App) -> None:
     settings = app.settings
     host, port = settings.metrics_address, settings.metrics_port
@@ -123,11 +140,8 @@ def _serve_pages(app: App) -> None:
     neighbours, links = Neighbours(settings.token), TicketLinks(settings.ticket_url)
     site = Site(viewer, preview=viewer.preview, neighbours=neighbours, links=links, prefix=settings.page_prefix)
     routes = Routes(app.metrics.registry, app.readiness, site, settings.token, hosts, settings.page_prefix)
-    try:
+    with _refusing(settings):
         pages = serve(host, port, routes)
-    except OSError as error:
-        what = f"cannot serve the pages on {host}:{port}"
-        raise RefusedError(what, [f"{error.strerror}: {address_remedy(error)}"]) from error
     app.advertise(settings.advertise or reachable_at(host, pages.port))
     log.info("the hot path is %s", hot_path())
     log.info("pages on http://%s:%d/, advertised as %s", host, pages.port, app.address)

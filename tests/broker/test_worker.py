@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections import Counter
 from typing import TYPE_CHECKING
 
@@ -188,3 +189,14 @@ def test_a_wrong_policy_file_stops_the_start_with_its_line(broker: str, topics: 
 
     assert status == 2
     assert "policy.yaml:3" in worker.log.read_text("utf-8")
+
+
+def test_a_worker_whose_port_is_taken_has_deployed_nothing(broker: str, topics: Topics, tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        with Worker(broker, topics, tmp_path, "--metrics-port", port) as worker:
+            assert worker.process.wait(60) == 2
+    lines = worker.log.read_text("utf-8").splitlines()
+
+    assert lines[-1] == "  Address already in use: set --metrics-port to another port, or to 0 for a free one"
+    assert read(broker, topics.policies) == []

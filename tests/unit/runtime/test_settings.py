@@ -82,12 +82,13 @@ def test_each_setting_has_the_same_value_from_all_three_sources(tmp_path: Path) 
 
 def test_an_unknown_name_in_the_file_names_the_setting_that_is_meant(tmp_path: Path) -> None:
     file = tmp_path / "breachwatch.toml"
-    file.write_text('brocker = "kafka:9092"\nxyzzy = 1\n', "utf-8")
+    file.write_text('brocker = "kafka:9092"\nxyzzy = 1\n[notfy]\nlisten = 1\n', "utf-8")
 
-    brocker, xyzzy = _problems({**_NEEDED}, {}, file)
+    brocker, xyzzy, notfy = _problems({**_NEEDED}, {}, file)
 
     assert brocker.endswith("unknown setting; did you mean broker?")
-    assert "known settings: broker, policies" in xyzzy
+    assert "known: broker, policies" in xyzzy
+    assert notfy.endswith("unknown table; did you mean notify?")
 
 
 @pytest.mark.parametrize(
