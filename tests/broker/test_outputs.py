@@ -98,10 +98,10 @@ def test_a_successor_reads_what_the_tickets_do_not_know_of_and_nothing_before(br
         outputs = await fence(clients, topics, [0])
         await read_back(clients, topics, outputs, {0: Checkpoint()})
         await outputs[0].write({topics.breaches: [_effect("1")], topics.rejected: [_letter(b"5@0")]})
-        outputs[0].finished(6)
+        outputs[0].finished(6, live=True)
         outputs[0].end_recovery()
         await outputs[0].write({topics.breaches: [_effect("2")], topics.rejected: [_letter(b"6@0")]})
-        outputs[0].finished(7)
+        outputs[0].finished(7, live=True)
         # The tickets are written with this; the input is committed up to 6 only.
         checkpoint = Checkpoint(outputs=outputs[0].unknown_from(6))
         assert outputs[0].emitted_ids == {b"6@0"}

@@ -71,9 +71,9 @@ def test_dead_letters_of_input_that_is_not_committed_are_known_after_the_partiti
     async def way(owners: _Owners) -> set[bytes]:
         outputs = await owners.next()
         await outputs.write({_TOPICS.rejected: [_letter(b"4@0")]})
-        outputs.finished(5)
+        outputs.finished(5, live=False)
         await outputs.write({_TOPICS.rejected: [_letter(b"5@0")]})
-        outputs.finished(6)
+        outputs.finished(6, live=True)
         outputs.end_recovery()
         outputs.unknown_from(0)
         # A rebalance now, in which the group has not committed: both come again.
@@ -88,7 +88,7 @@ def test_dead_letters_of_the_owner_before_are_known_until_their_input_is_committ
         await before.write({_TOPICS.rejected: [_letter(b"4@0")]})
         outputs = await owners.next()
         outputs.end_recovery()
-        outputs.finished(5)
+        outputs.finished(5, live=True)
         known = [set(outputs.emitted_ids)]
         outputs.unknown_from(4)
         known.append(set(outputs.emitted_ids))

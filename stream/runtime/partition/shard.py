@@ -150,7 +150,7 @@ class Shard:
         """The input is processed up to this offset, and everything that came of it is durable."""
         if self.life.state is State.CATCHING_UP and end >= self.catch_up_to:
             self.life.enter(State.RUNNING)
-        self.outputs.finished(end)
+        self.outputs.finished(end, live=self.live)
 
     def is_made_up(self, wall: int, timeline: Timeline) -> bool:
         """Whether all is done that was to be done at the take-over: the input, the deadlines and the sweep. ``wall``: as in

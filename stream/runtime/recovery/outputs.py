@@ -75,8 +75,11 @@ class Outputs:
         """On taking over: from which offset on the topic may hold what the tickets do not know of, and where it ends."""
         self._from[topic], self._ends[topic] = unknown_from, end
 
-    def finished(self, end: int) -> None:
-        """The input is processed up to this offset and the tickets are written."""
+    def finished(self, end: int, *, live: bool) -> None:
+        """The input is processed up to this offset and the tickets are written. ``live``: all that was there at the start."""
+        if live:
+            # Only events are judged as the predecessor judged them. Deadlines and the sweep meet all deployments.
+            self.deployed.clear()
         self._finished.append((end, self._ends[self._dead_letters], self._origins))
         self._origins = []
 
@@ -88,7 +91,6 @@ class Outputs:
         self._found_origins.clear()
         self.emitted_ids.clear()
         self.emitted_ids.update(self._origins, *(origins for _, _, origins in self._finished))
-        self.deployed.clear()
         self.unconfirmed.clear()
 
     def unknown_from(self, committed: int) -> dict[str, int]:

@@ -62,8 +62,8 @@ class _Worker:
     async def _close(self) -> None:
         self.closed = True
 
-    def _finished(self, end: int) -> None:
-        self.finished.append((end, self.task.shard.live))
+    def _finished(self, end: int, *, live: bool) -> None:
+        self.finished.append((end, live))
 
     async def cycle(self, _context: object, shard: Shard, batch: Batch) -> bool:
         self.under_way.set()
