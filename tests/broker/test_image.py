@@ -5,6 +5,7 @@ Only here a test fetches from PyPI, as the image does: the files of requirements
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shlex
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 
+from stream import __version__
 from stream.devkafka.ports import free_port
 from tests.broker.running import until
 
@@ -43,6 +45,16 @@ class Image(NamedTuple):
     entrypoint: str
     user: int | None
     """Number of the container's user; ``None``: whoever runs the tests, who is not root."""
+    healthcheck: list[str]
+
+    def healthy(self, variables: dict[str, str]) -> bool:
+        """What the engine's health check gives."""
+        environment = {**self.environment, **variables}
+        program = str(shutil.which(self.healthcheck[0], path=environment["PATH"]))
+        checked = subprocess.run(
+            [program, *self.healthcheck[1:]], env=environment, check=False, capture_output=True, timeout=60
+        )
+        return checked.returncode == 0
 
     def popen(self, *arguments: str, variables: dict[str, str] | None = None, **more: Any) -> subprocess.Popen[str]:
         return subprocess.Popen(
@@ -80,10 +92,11 @@ def build(root: Path) -> Image:
     workdir, entrypoint, user, number = root, "", None, None
     variables: dict[str, str] = {}
     outside = {name: value for name, value in os.environ.items() if name in ("HOME", "LANG") or name.startswith("PIP_")}
-    lines = (ROOT / "Dockerfile").read_text("utf-8").splitlines()
+    lines = (ROOT / "Dockerfile").read_text("utf-8").replace("\\\n", " ").splitlines()
+    healthcheck = next(json.loads(line.partition(" CMD ")[2]) for line in lines if line.startswith("HEALTHCHECK"))
     for line in [line for line in lines if line not in COMPILING]:
         word, _, rest = line.partition(" ")
-        parts = shlex.split(rest)
+        parts = shlex.split(rest, comments=True)
         if word == "RUN" and parts[0] == "useradd":
             number = int(parts[parts.index("--uid") + 1])
             user = number if os.geteuid() == 0 else None
@@ -120,9 +133,10 @@ def build(root: Path) -> Image:
             (name,) = shlex.split(rest.strip("[]"))
             entrypoint = str(shutil.which(name, path=variables["PATH"]))
         else:
-            assert word in ("", "#", "USER", "EXPOSE", "CMD") or line.startswith(BASE), line
+            assert word in ("", "#", "LABEL", "USER", "EXPOSE", "HEALTHCHECK", "CMD") or line.startswith(BASE), line
     assert number, "the image's user has a number"
-    return Image(root, workdir, variables, entrypoint, user)
+    assert any(f'org.opencontainers.image.version="{__version__}"' in line for line in lines)
+    return Image(root, workdir, variables, entrypoint, user, healthcheck)
 
 
 @pytest.fixture(scope="module")
@@ -175,6 +189,8 @@ def test_its_worker_takes_partitions_writing_to_its_working_folder_only(image: I
         with image.popen("worker", variables=variables, stdout=log, stderr=log) as worker:
             try:
                 until(lambda: worker.poll() is not None or "partitions 0, 1, 2, 3" in said(), "it is ready or has ended")
+                assert image.healthy(variables)
+                assert not image.healthy({**variables, "BREACHWATCH_METRICS_PORT": str(free_port())})
             finally:
                 worker.terminate()
         assert "partitions 0, 1, 2, 3" in said(), said()
