@@ -40,7 +40,7 @@ def check_feeds(recording: Recording) -> Iterator[str]:
     ticks: dict[int, list[Tick]] = {}
     for record in recording.events:
         read = decode(record.key, record.value, now=None)
-        if isinstance(read, Tick) and read.state is not None:
+        if isinstance(read, Tick):  # one without a state states up to when the feed is complete, too
             ticks.setdefault(record.partition, []).append(read)
     effects = [_Placed(decode_effect(one.value or b""), one.partition) for one in (*recording.breaches, *recording.escalations)]
     stated = {placed.effect.id: placed for placed in effects}
@@ -48,7 +48,7 @@ def check_feeds(recording: Recording) -> Iterator[str]:
     for effect, partition in effects:
         seen = ticks.get(partition, [])
         if of_a_feed(effect) and not effect.retracts:
-            if not any(tick.at < effect.at - recording.feed_lag_limit for tick in seen):
+            if not any(tick.state is not None and tick.at < effect.at - recording.feed_lag_limit for tick in seen):
                 yield f"provisional without a reason: {effect.kind} of {effect.ticket}, {effect.id}"
             if effect.id not in taken_back and effect.at < recording.until:
                 yield f"never confirmed: {effect.kind} of {effect.ticket}, {effect.id}"
