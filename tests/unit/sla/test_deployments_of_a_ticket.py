@@ -211,6 +211,21 @@ def test_a_deployment_that_builds_a_row_after_the_newest_event_leaves_nothing_of
     assert ticket.lines("met", "retracted") == ["met @6h", "met @6h"]
 
 
+def test_an_event_from_before_a_deployment_that_gave_way_after_the_newest_event_stays_too_late() -> None:
+    old = policy_set(commitment(p1="30h"))
+    ticket = life((0, old), (8 * HOUR, policy_set(commitment(p1="30h"), commitment("first_response", p1="30h"))), history=4)
+    for event in [created(HOUR), *[changed(hour * HOUR, team=str(hour)) for hour in (2, 3, 5)]]:
+        ticket.event(event)
+    ticket.wake(9 * HOUR).event(changed(4 * HOUR, team="4"))
+    ticket.engine.deployments = ticket.engine.deployments.add(2, 6 * HOUR, policy_set(commitment(p1="20h")))
+    ticket.wake(10 * HOUR)
+
+    assert ticket.lines("retargeted", "cancelled") == ["retargeted @8h", "cancelled @8h"]
+    assert ticket.event(changed(7 * HOUR, team="7")).steps[-1].outcome is Outcome.TOO_LATE
+    assert ticket.event(changed(8 * HOUR, status="solved")).steps[-1].outcome is Outcome.APPLIED
+    assert not ticket.lines("retracted")
+
+
 def test_a_deployment_from_before_a_history_that_is_cut_judges_the_ticket_from_there_on() -> None:
     ticket = busy((0, policy_set(commitment(p1="9h"))))
     ticket.engine.deployments = ticket.engine.deployments.add(
