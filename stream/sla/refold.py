@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from stream.sla.transition.evolve import Transition, new_ticket
+from stream.sla.policy.timeline import SINCE_EVER
+from stream.sla.transition.evolve import Transition, judged_up_to, new_ticket
 
 if TYPE_CHECKING:
     from stream.sla.events import Event
@@ -43,6 +44,7 @@ def replay(timeline: Timeline, state: State, events: list[Event], now: int) -> T
 def refold(timeline: Timeline, state: State, events: list[Event], now: int, reached: Extent) -> Transition:
     """The ticket from its base on, with these events, up to where it had come: to all that is true of it, by that timeline."""
     transition = replay(timeline, state, events, now)
-    transition.meet(max(reached.until - 1, timeline.known[reached.deployment].at))
+    stands = SINCE_EVER if state.base is None else judged_up_to(state.base, timeline.known)
+    transition.meet(max(reached.until - 1, timeline.known[reached.deployment].at, stands))
     transition.time(reached.until)
     return transition

@@ -185,6 +185,7 @@ def test_a_deployment_that_is_undone_leaves_no_trace(seed: int) -> None:
 @given(SEEDS)
 @example(4300).via("a row that was built from the history before that was cut")
 @example(3122).via("a deployment that gave way, and held from after the newest event")
+@example(1057).via("a level whose time is the instant at which the deployment is met")
 def test_a_ticket_whose_history_is_cut_is_folded_again_to_what_it_is(seed: int) -> None:
     found = shuffled(FoldingLedger(deployed(seed, backwards=True), 0, history=4), Random(seed))
 

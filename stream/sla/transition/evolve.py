@@ -146,8 +146,9 @@ class Transition:
             if known:
                 self._fire_until(self._next_at)
                 emitter.at = self._next_at
-                if self._next_at > deployment.at:  # met where the ticket stands: that instant is not known by the deployment
-                    ticket.last_timer_at = self._next_at
+                before = self._next_at - 1
+                if deployment.at <= before:  # met where the ticket stands: no event may come before that
+                    ticket.last_timer_at = max(before, ticket.last_timer_at or before)
             change = self.timeline.change(ticket.deployment, deployment) if known else None
             if change is not None and change.touches(ticket):
                 self.touched = True

@@ -222,7 +222,7 @@ def test_an_event_from_before_a_deployment_that_gave_way_after_the_newest_event_
 
     assert ticket.lines("retargeted", "cancelled") == ["retargeted @8h", "cancelled @8h"]
     assert ticket.event(changed(7 * HOUR, team="7")).steps[-1].outcome is Outcome.TOO_LATE
-    assert ticket.event(changed(8 * HOUR, status="solved")).steps[-1].outcome is Outcome.LATE
+    assert ticket.event(changed(8 * HOUR, status="solved")).steps[-1].outcome is Outcome.APPLIED
     assert not ticket.lines("retracted")
 
 
