@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -98,6 +99,28 @@ def worker(environment: dict[str, str], log: Path) -> Iterator[subprocess.Popen[
         assert secret not in written
 
 
+@contextmanager
+def supervised(environment: dict[str, str], log: Path) -> Iterator[None]:
+    """A worker that is started again when it ends, as an orchestrator does. Its log must have no secret.
+
+    A worker ends if the broker closes the connection on which it commits: nobody knows then whether it has committed.
+    """
+    command = [*STREAM, "worker", "--policies", "starter", "--metrics-port", "0", "--clock", "event"]
+    again = ["bash", "-c", 'until "$@"; do sleep 0.2; done', "supervisor", *command]
+    with log.open("ab") as output:
+        process = subprocess.Popen(again, env=environment, cwd=ROOT, stdout=output, stderr=output, start_new_session=True)
+    try:
+        yield
+        assert process.poll() is None
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+    written = log.read_text("utf-8")
+    for secret in (SECRET, NEVER_SHOWN):
+        assert secret not in written
+
+
 def test_commands_and_workers_log_in_with_one_token_each(guarded: TokenBroker, tmp_path: Path) -> None:
     (tmp_path / "feed.jsonl").write_bytes(encode_event("desk/1", event("desk/1", "ticket.created", START)) + b"\n")
     with TokenEndpoint(3_600) as endpoint:
@@ -120,7 +143,7 @@ def test_a_worker_goes_on_when_the_broker_ends_connections_with_their_tokens(gua
     with TokenEndpoint(BRIEF_SECONDS) as endpoint:
         environment = settings(guarded.brief, endpoint, "brief")
         assert run(environment, "topics", "create").returncode == 0
-        with worker(environment, tmp_path / "log") as process:
+        with supervised(environment, tmp_path / "log"):
             for number in range(8):
                 began, at = endpoint.granted, START + number * HOUR
                 publish(
@@ -130,7 +153,6 @@ def test_a_worker_goes_on_when_the_broker_ends_connections_with_their_tokens(gua
                 )
                 until(lambda: number in _started(guarded, topics), f"ticket {number} is processed")  # noqa: B023  at once
                 until(lambda: endpoint.granted > began, "its token is renewed")  # noqa: B023  at once
-            assert process.poll() is None
 
     assert _started(guarded, topics) == list(range(8))
 
@@ -164,7 +186,7 @@ def test_a_running_worker_goes_on_after_the_token_endpoint_was_away(guarded: Tok
     environment = settings(guarded.brief, endpoint, "away")
     with endpoint:
         assert run(environment, "topics", "create").returncode == 0
-    with worker(environment, log):
+    with supervised(environment, log):
         with endpoint:
             until(lambda: "ready: " in log.read_text("utf-8"), "it has partitions")
         until(lambda: "no token: the token endpoint" in log.read_text("utf-8"), "it is logged")
@@ -180,7 +202,7 @@ def test_the_token_of_a_file_is_read_again_for_each_connection(guarded: TokenBro
     environment = {name: value for name, value in environment.items() if "_SASL_OAUTH_" not in name}
     environment["BREACHWATCH_SASL_OAUTH_TOKEN_FILE"] = str(file)
     assert run(environment, "topics", "create").returncode == 0
-    with worker(environment, tmp_path / "log"):
+    with supervised(environment, tmp_path / "log"):
         until(lambda: "ready: " in (tmp_path / "log").read_text("utf-8"), "it has partitions")
         file.write_text("not a token", "utf-8")
         until(lambda: "does not have a single bearer token" in (tmp_path / "log").read_text("utf-8"), "it is logged")

@@ -104,13 +104,13 @@ def test_the_changelog_is_compacted_with_time_for_readers_that_were_down(broker:
     assert settings(broker, topics.rejected)["max.message.bytes"] == "4194304"
 
 
-def test_retention_applies_to_input_and_outputs_but_not_to_the_changelog(broker: str) -> None:
+def test_retention_applies_to_the_input_and_to_no_other_topic(broker: str) -> None:
     topics = Topics("retained", prefix="retained.")
 
     asyncio.run(create(broker, topics, partitions=1, retention_ms=86_400_000))
 
     kept = {name: settings(broker, name)["retention.ms"] for name in (topics.events, topics.rejected)}
-    assert kept == {topics.events: "86400000", topics.rejected: "86400000"}
+    assert kept == {topics.events: "86400000", topics.rejected: "604800000"}
     assert (
         settings(broker, topics.breaches)["retention.ms"] == settings(broker, topics.escalations)["retention.ms"] == YEAR_LONG
     )
