@@ -255,7 +255,7 @@ def test_too_many_partitions_cannot_be_fixed_without_loss_and_the_changelog_must
     topics = Topics("many", prefix="many.")
     make(broker, topics.events, 2, max_message_bytes="2097152")
     make(broker, topics.escalations, 3)
-    make(broker, topics.changelog, 3, cleanup_policy="compact")
+    make(broker, topics.changelog, 3, cleanup_policy="compact", max_compaction_lag_ms="86400000")
     asyncio.run(create(broker, topics, partitions=2))
     fill(broker, topics.escalations)
     fill(broker, topics.changelog)
@@ -269,7 +269,7 @@ def test_too_many_partitions_cannot_be_fixed_without_loss_and_the_changelog_must
 
 def test_settings_that_would_lose_state_or_refuse_records_are_problems(broker: str) -> None:
     topics = Topics("odd", prefix="odd.")
-    make(broker, topics.changelog, 1, cleanup_policy="delete")
+    make(broker, topics.changelog, 1, cleanup_policy="delete", max_compaction_lag_ms="86400000")
     make(broker, topics.rejected, 1, max_message_bytes="1000000")
     make(broker, topics.breaches, 1, max_message_bytes="500000", unclean_leader_election_enable="true")
     make(broker, topics.escalations, 1, unclean_leader_election_enable="true")

@@ -40,7 +40,7 @@ write:
   - {field: SLA breached, value: breached, kind: checkbox}
 """
 COMMANDS = {
-    "notify": ["notify", "run", "--rules", "notify.yaml", "--port", "0"],
+    "notify": ["notify", "run", "--rules", "notify.yaml", "--listen", "127.0.0.1:0"],
     "writeback": ["writeback", "--desks", "desk.yaml", "--listen", "127.0.0.1:0"],
     "pull --follow": [
         "pull",

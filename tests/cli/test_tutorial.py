@@ -41,6 +41,7 @@ NOT_TYPED = {
     "breachwatch topics create --broker kafka:9092 --partitions 12": "needs a cluster",
     "breachwatch topics create --broker kafka:9092": "needs a cluster and a helpdesk",
     "at=$(date -u +%Y-%m-%dT%H:%M:%SZ)": "needs a gateway that runs",
+    "breachwatch erase acme-desk/4711 --dry-run": "needs a cluster with the ticket",
     "breachwatch feed retry desk --dry-run": "needs dead letters on a cluster",
     "breachwatch rejected list --since 1d": "needs dead letters on a cluster",
     "breachwatch watch --no-routine --zone Asia/Kolkata": "needs a cluster",
