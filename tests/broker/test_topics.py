@@ -270,14 +270,16 @@ def test_too_many_partitions_cannot_be_fixed_without_loss_and_the_changelog_must
 def test_settings_that_would_lose_state_or_refuse_records_are_problems(broker: str) -> None:
     topics = Topics("odd", prefix="odd.")
     make(broker, topics.changelog, 1, cleanup_policy="delete", max_compaction_lag_ms="86400000")
-    make(broker, topics.rejected, 1, max_message_bytes="1000000")
+    make(broker, topics.rejected, 1, max_message_bytes="1000000", retention_ms="604800000", segment_ms="86400000")
     make(broker, topics.breaches, 1, max_message_bytes="500000", unclean_leader_election_enable="true")
     make(broker, topics.escalations, 1, unclean_leader_election_enable="true")
     asyncio.run(create(broker, topics, partitions=1))
     fill(broker, topics.changelog)
     fill(broker, topics.rejected)
 
-    breaches, unclean, escalations, rejected, changelog = problems(broker, topics, 1)
+    found = problems(broker, topics, 1)
+    assert len(found) == 5, found
+    breaches, unclean, escalations, rejected, changelog = found
 
     assert "max.message.bytes=500000 instead of 1048588, and no record: run `kafka-topics.sh" in breaches
     for name, line in ((topics.breaches, unclean), (topics.escalations, escalations)):

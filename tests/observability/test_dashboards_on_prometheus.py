@@ -48,7 +48,7 @@ ANNOTATIONS = sorted(
 @pytest.fixture(scope="module")
 def prometheus() -> Iterator[Any]:
     """It has seen two weeks of the demo's desk."""
-    with scraped.scraped_run(seconds=10) as running:
+    with scraped.scraped_run(seconds=20) as running:
         yield running
 
 
