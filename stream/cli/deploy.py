@@ -15,14 +15,14 @@ from stream.cli.deploy_options import Wanted, epoch_now
 from stream.cli.deploy_view import Report, listed, since
 from stream.cli.exit_codes import DIFFERENT, FAILED, REFUSED
 from stream.cli.installation import Installation
-from stream.cli.options import instant
+from stream.cli.options import clock_of_workers, instant
 from stream.cli.setting_options import setting_options
 from stream.deployments.export import ExportError, export_line, read_export_log, read_export_records
 from stream.deployments.facts import Code, Severity
 from stream.deployments.proposal import LEAD, Author, Proposal, stamped
 from stream.language.policies import check
 from stream.runtime.rehearsal import rehearse
-from stream.runtime.settings import ENTRIES, ClockMode
+from stream.runtime.settings import ENTRIES
 from stream.sla.policy.resolve import PolicySet
 from stream.wire.lines import LinesError, open_lines
 
@@ -85,14 +85,7 @@ def _accepted(_: click.Context, __: click.Parameter, text: str) -> int | None:
     multiple=True,
     help="Deploy although the step has this error. Repeatable.",
 )
-@click.option(
-    "--clock",
-    type=click.Choice([mode.value for mode in ClockMode]),
-    envvar="BREACHWATCH_CLOCK",
-    default="wall",
-    show_default=True,
-    help="Setting 'clock' of the workers.",
-)
+@clock_of_workers
 @click.option(
     "--at", callback=instant, help="The instant of the feed (RFC 3339) from which the policies hold; only with --clock event."
 )

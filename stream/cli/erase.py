@@ -10,7 +10,7 @@ import click
 from aiokafka.structs import TopicPartition
 
 from stream.cli.erase_view import ASKED, leaving
-from stream.cli.options import instant
+from stream.cli.options import clock_of_workers, instant
 from stream.cli.reading import run
 from stream.cli.setting_options import setting_options
 from stream.cli.topics import client_of, topics_of
@@ -68,14 +68,7 @@ def _seconds(_: click.Context, __: click.Parameter, text: str) -> float:
     type=click.IntRange(0),
     help="The partition of the tickets, which their pages show. Default: by the hash that Kafka's own producers use.",
 )
-@click.option(
-    "--clock",
-    type=click.Choice([mode.value for mode in ClockMode]),
-    envvar="BREACHWATCH_CLOCK",
-    default="wall",
-    show_default=True,
-    help="Setting 'clock' of the workers.",
-)
+@clock_of_workers
 @click.option("--at", callback=instant, help="The instant of the erasure (RFC 3339); only with --clock event, which needs it.")
 @click.option(
     "--wait",

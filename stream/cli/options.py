@@ -12,7 +12,7 @@ from stream.cli import completing
 from stream.cli.setting_options import setting_option
 from stream.deployments.export import read_export
 from stream.language.policies import load
-from stream.runtime.settings import CONFIG_FILE, ENTRIES, PREFIX, variable
+from stream.runtime.settings import CONFIG_FILE, ENTRIES, PREFIX, ClockMode, variable
 from stream.sla.engine import Engine
 from stream.wire.instants import InstantError, parse_instant
 
@@ -62,6 +62,17 @@ def judged_by(policies: tuple[str, ...], deployments: Path | None) -> ReadPolici
 def make_engine(read_policies: ReadPolicies, history: int, keep_fields: str) -> Engine:
     """``keep_fields``: the text of the setting. Raises what ``read_policies`` raises."""
     return Engine(read_policies(), history=history, keep=ENTRIES["keep_fields"].reader(keep_fields))
+
+
+clock_of_workers: Final = click.option(
+    "--clock",
+    type=click.Choice([mode.value for mode in ClockMode]),
+    envvar="BREACHWATCH_CLOCK",
+    default="wall",
+    show_default=True,
+    help="Setting 'clock' of the workers.",
+)
+"""For commands that depend on the clock of the workers and cannot ask them."""
 
 
 def instant(_context: click.Context, _option: click.Parameter, text: str | None) -> int | None:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[2]
 STREAM = [sys.executable, "-m", "stream"]
+WORKER = [*STREAM, "worker", "--policies", "starter", "--metrics-port", "0", "--clock", "event"]
 BRIEF_SECONDS = 4
 
 
@@ -85,9 +86,8 @@ def run(environment: dict[str, str], *command: str) -> subprocess.CompletedProce
 @contextmanager
 def worker(environment: dict[str, str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
     """Ended with SIGTERM at the end of the block, and then its log must have no secret and no traceback."""
-    command = [*STREAM, "worker", "--policies", "starter", "--metrics-port", "0", "--clock", "event"]
     with log.open("wb") as output:
-        process = subprocess.Popen(command, env=environment, cwd=ROOT, stdout=output, stderr=output)
+        process = subprocess.Popen(WORKER, env=environment, cwd=ROOT, stdout=output, stderr=output)
     try:
         yield process
     finally:
@@ -105,8 +105,7 @@ def supervised(environment: dict[str, str], log: Path) -> Iterator[None]:
 
     A worker ends if the broker closes the connection on which it commits: nobody knows then whether it has committed.
     """
-    command = [*STREAM, "worker", "--policies", "starter", "--metrics-port", "0", "--clock", "event"]
-    again = ["bash", "-c", 'until "$@"; do sleep 0.2; done', "supervisor", *command]
+    again = ["bash", "-c", 'until "$@"; do sleep 0.2; done', "supervisor", *WORKER]
     with log.open("ab") as output:
         process = subprocess.Popen(again, env=environment, cwd=ROOT, stdout=output, stderr=output, start_new_session=True)
     try:

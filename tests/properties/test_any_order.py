@@ -8,13 +8,11 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stream.sla.codec import codec
 from stream.sla.engine import Engine
 from stream.sla.step import Outcome
-from stream.sla.ticket.listing import UNMATCHED, lists_of
-from stream.sla.ticket.state import is_deleted, open_commitments
 from tests.examples import examples
 from tests.properties.consumer import Consumer
+from tests.properties.invariants import codec_agrees
 from tests.properties.worlds import EVENTS, POLICY_SETS, START
 from tests.unit.sla.given import HOUR
 
@@ -131,15 +129,7 @@ def test_every_state_survives_the_codec_and_a_look_at_it_sees_what_reading_it_wo
     engine, state = Engine(policies, history=4), None
     for event in sorted(events, key=lambda event: event.key):
         state = engine.apply(state, "T", event, event.at).state
-        data = codec.encode(state)
-        assert codec.decode(data) == state
-        assert codec.peek(data) == (
-            state.wake_at,
-            state.ended,
-            open_commitments(state),
-            lists_of(state) == UNMATCHED,
-            is_deleted(state),
-        )
+        codec_agrees(state)
 
 
 @settings(max_examples=examples(100), deadline=None)

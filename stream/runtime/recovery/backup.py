@@ -43,7 +43,7 @@ class NoBackupError(Exception):
 
 
 async def back_up(cluster: Cluster, output: BackupWriter, now: int, report: Callable[[str], None]) -> None:
-    """All of it. ``now``: epoch microseconds. ``report``: is told of each part that is done.
+    """All of it. ``now``: epoch microseconds. ``report``: called with each part that is done.
 
     Raises NoBackupError, PolicyLogError, NewerReleaseError, ``aiokafka.errors.KafkaError``.
     """

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 
 from aiokafka.structs import TopicPartition
 
-from stream.runtime.kafka.groupless import started
+from stream.runtime.kafka.groupless import records_between, started
 from stream.runtime.kafka.transport import Record
 from stream.runtime.recovery.checkpoint import (
     CHECKPOINT_KEY,
@@ -111,14 +111,10 @@ class Changelog:
         """Keys of the records there that are not ours. Raises RuntimeError when they are of a later owner: we are none."""
         keys = set()
         async with started(self._clients.reader("breachwatch-changelog")) as consumer:
-            consumer.assign([self._tp])
-            consumer.seek(self._tp, first)
-            while await consumer.position(self._tp) < end:
-                for record in (await consumer.getmany(self._tp, timeout_ms=200)).get(self._tp, []):
-                    if record.offset < end:
-                        epoch = epoch_of(record)
-                        if epoch > self._epoch:
-                            raise RuntimeError(f"another worker has partition {self._tp.partition}, since epoch {epoch}")
-                        if epoch < self._epoch:
-                            keys.add(record.key)
+            async for record in records_between(consumer, {self._tp: (first, end)}):
+                epoch = epoch_of(record)
+                if epoch > self._epoch:
+                    raise RuntimeError(f"another worker has partition {self._tp.partition}, since epoch {epoch}")
+                if epoch < self._epoch:
+                    keys.add(record.key)
         return keys

@@ -123,7 +123,7 @@ async def _begins_with(cluster: Cluster, path: Path) -> bool:
 
 
 async def restore(cluster: Cluster, path: Path, planned: Plan, report: Callable[[str], None]) -> None:
-    """Steps 4 to 9. ``report``: is told of each part that is done. Raises as ``plan`` does, and PolicyLogError."""
+    """Steps 4 to 9. ``report``: called with each part that is done. Raises as ``plan`` does, and PolicyLogError."""
     topics, numbers = cluster.topics, sorted(planned.summary.checkpoints)
     if planned.deploys:
         values = {line.number: (line.record, line.appended) for line in read_backup(path) if isinstance(line, Deployment)}
