@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import time
 from contextlib import contextmanager
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 from urllib.error import URLError
 from urllib.parse import urlencode
@@ -42,6 +43,10 @@ class Prometheus:
     def over_time(self, expression: str, start: float, end: float, step: float) -> Any:
         """The series of an expression: labels in ``metric``, pairs of instant and text in ``values``."""
         return self.ask("query_range", query=expression, start=start, end=end, step=step)["result"]
+
+    def evaluated(self) -> float:
+        """The instant, in epoch seconds, up to which every group of rules has been evaluated."""
+        return min(datetime.fromisoformat(group["lastEvaluation"]).timestamp() for group in self.ask("rules")["groups"])
 
 
 @contextmanager

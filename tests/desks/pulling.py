@@ -89,7 +89,8 @@ def notifier(broker: str, topics: Topics, folder: Path, url: str) -> Command:
     """Sends each breach to ``/pager`` of a receiver."""
     rules = folder / "notify.yaml"
     rules.write_text(_RULES.format(url=url), "utf-8")
-    target = ["--broker", broker, "--topic-prefix", topics.prefix, "--begin", "2026-01-01T00:00:00Z", "--port", "0"]
+    target = ["--broker", broker, "--topic-prefix", topics.prefix, "--begin", "2026-01-01T00:00:00Z"]
+    target += ["--listen", "127.0.0.1:0"]
     return Command(folder, "notify", "run", "--rules", str(rules), *target, HOOK_SECRET=SECRET)
 
 
