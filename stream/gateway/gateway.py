@@ -178,7 +178,7 @@ class Gateway:
             return await asyncio.get_running_loop().run_in_executor(self._reader, reading)
 
     def _dead_letter(self, feed: Feed, request: Received, part: Part, why: Unmapped, now: int) -> Outgoing:
-        letter = RejectedPayload(
+        dead_letter = RejectedPayload(
             feed=feed.name,
             reason=part.reason,
             message=shortened(str(why.reason)),
@@ -188,7 +188,7 @@ class Gateway:
             headers=kept_headers(request.headers, [feed.scheme.header] if feed.scheme else []),
             body=part.body,
         )
-        return Outgoing(self._topics.feed_rejected, feed.name.encode(), encode_record(letter))
+        return Outgoing(self._topics.feed_rejected, feed.name.encode(), encode_record(dead_letter))
 
     def _feed_of(self, request: Received) -> Feed | None:
         """The feed of an address ``/feeds/NAME`` or, if its scheme is a token, ``/feeds/NAME/TOKEN``."""
