@@ -72,7 +72,7 @@ def clean(seed: int, minutes: int, deploys: Sequence[Deployed] = (), history: in
                 worker.calendars.setdefault(record.fingerprint, deployed.data.get("calendars"))
         for one in feed:
             if now - MINUTE <= one.when < now:
-                worker.hear(one.partition, one.key, one.value, one.bad, now)
+                worker.receive(one.partition, one.key, one.value, one.bad, now)
         worker.wake(now)
     return worker.recording(until=end, stopped=end + MINUTE)
 
@@ -96,23 +96,23 @@ class _Worker:
         self.newest = dict.fromkeys(range(PARTITIONS), 0)
         self.now = START
 
-    def hear(self, partition: int, key: bytes | None, value: bytes | None, bad: str, now: int) -> None:
+    def receive(self, partition: int, key: bytes | None, value: bytes | None, bad: str, now: int) -> None:
         self.now = now
         headers = [(BAD, bad.encode())] if bad else []
         record = self._store("events", partition, key, value, headers)
-        heard = decode(key, value, now=now)
-        if isinstance(heard, Rejected):
-            self._refuse(record, heard)
+        decoded = decode(key, value, now=now)
+        if isinstance(decoded, Rejected):
+            self._refuse(record, decoded)
             return
-        if isinstance(heard, Tick):
-            self.newest[partition] = max(self.newest[partition], heard.at)
+        if isinstance(decoded, Tick):
+            self.newest[partition] = max(self.newest[partition], decoded.at)
             return
-        ticket, event = heard.ticket, heard.event
+        ticket, event = decoded.ticket, decoded.event
         self.home[ticket] = partition
         self.newest[partition] = max(self.newest[partition], event.at)
         step = self.engine.apply(self.states.get(ticket), ticket, event, now)
         self.states[ticket] = step.state
-        self._say(step.effects)
+        self._emit(step.effects)
         if step.outcome is Outcome.TOO_LATE:
             self._refuse(record, Rejected(RejectReason.TOO_LATE, "", "$.at"))
         elif step.outcome is Outcome.CONFLICT:
@@ -129,7 +129,7 @@ class _Worker:
         for ticket, state in self.states.items():
             step = self.engine.wake(state, now)
             self.states[ticket] = step.state
-            self._say(step.effects)
+            self._emit(step.effects)
 
     def recording(self, *, until: int, stopped: int) -> Recording:
         number = self.engine.deployments.timeline.last.number
@@ -158,7 +158,7 @@ class _Worker:
             calendars={name: data for name, data in self.calendars.items() if data is not None},
         )
 
-    def _say(self, effects: Iterable[Effect]) -> None:
+    def _emit(self, effects: Iterable[Effect]) -> None:
         for effect in effects:
             name = "breaches" if effect.kind.topic is Topic.BREACHES else "escalations"
             headers = effect_headers(effect, b"/breachwatch/chaos")

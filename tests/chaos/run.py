@@ -63,7 +63,7 @@ class Outcome(NamedTuple):
     outages: dict[str, Outage]
     """By the name of the fault: its kind and number."""
     counts: Counter[str]
-    """``events``, ``said``, ``retracted``, ``refused``, ``tickets``; and the exits of workers."""
+    """``events``, ``emitted``, ``retracted``, ``refused``, ``tickets``; and the exits of workers."""
     seconds: float
 
 
@@ -131,7 +131,7 @@ def judge(recording: Recording, known: Truth | None = None) -> tuple[list[str], 
     counts["refused"] = len(known.refused)
     counts["deployments"] = len(known.judges.entries)
     counts["void deployments"] = len(known.judges.void)
-    counts["tickets cut"] = sum(heard.cut for heard in known.tickets.values())
+    counts["tickets cut"] = sum(known_ticket.cut for known_ticket in known.tickets.values())
     return objections, counts
 
 
@@ -169,9 +169,9 @@ async def _play(
 
     async def canaries_died() -> bool:
         found = (await read_all(bootstrap, (topics.breaches,)))[topics.breaches]
-        said = [decode_effect(one.value or b"") for one in found if (one.key or b"").startswith(b"canary/")]
+        emitted = [decode_effect(one.value or b"") for one in found if (one.key or b"").startswith(b"canary/")]
         # A slow machine may see a canary's next deadline pass as well.
-        return len({effect.ticket for effect in said if effect.kind is Kind.BREACHED}) == PARTITIONS
+        return len({effect.ticket for effect in emitted if effect.kind is Kind.BREACHED}) == PARTITIONS
 
     await until(ready, "the workers have started")
     begins = world.pace.minute()
@@ -188,7 +188,7 @@ async def _play(
     await until(all_published_and_processed, "all input is published, processed and committed")
     await until(deployments_hold, "the last deployment holds")
     born = world.pace.minute()
-    world.helpdesk.say(canaries(born))
+    world.helpdesk.publish_now(canaries(born))
     # A partition wakes its tickets in the order of their instants: when this breach is said, all before it are.
     await until(canaries_died, "the last deadlines are said")
     await until(all_published_and_processed, "all input is committed")

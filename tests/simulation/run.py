@@ -96,11 +96,11 @@ def workload(random: Random, clock: ClockMode) -> Workload:
 def simulate(seed: int) -> Outcome:
     """The run of this seed, judged."""
     of_deployments = Random(f"deployments of {seed}")
-    of_turns = Random(f"turns of {seed}")
+    of_units = Random(f"turns of {seed}")
     turns: dict[str, Any] = {
-        "MOST_WOKEN": of_turns.choice([1, 1, 2, 2_000]),  # the sweep of a few tickets, too, takes several turns
-        "SLICE_SECONDS": of_turns.choice([0.0, 0.01, 0.01]),  # and a turn, several slices
-        "MOST_OUTPUTS": of_turns.choice([1, 4_000, 4_000]),  # and a batch, a turn an effect
+        "MOST_WOKEN": of_units.choice([1, 1, 2, 2_000]),  # the sweep of a few tickets, too, takes several turns
+        "SLICE_SECONDS": of_units.choice([0.0, 0.01, 0.01]),  # and a turn, several slices
+        "MOST_OUTPUTS": of_units.choice([1, 4_000, 4_000]),  # and a batch, a turn an effect
     }
     with patch.multiple(time_slices, **turns), patch.object(log_of_deployments, "decode_snapshot", decoded):
         return _simulate(seed, of_deployments)
@@ -243,8 +243,8 @@ class _Run:
         return {one.number for one in complete if one.feeds.watched[SOURCE].complete >= until} == set(range(PARTITIONS))
 
     def _canaries_died(self) -> bool:
-        said = self.world.brokers.log.committed(_TOPICS.breaches)
-        breached = {one.key for one in said if decode_effect(one.value or b"").kind is Kind.BREACHED}
+        emitted = self.world.brokers.log.committed(_TOPICS.breaches)
+        breached = {one.key for one in emitted if decode_effect(one.value or b"").kind is Kind.BREACHED}
         return sum((key or b"").startswith(b"canary/") for key in breached) == PARTITIONS
 
 

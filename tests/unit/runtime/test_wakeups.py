@@ -480,7 +480,7 @@ def test_a_full_unit_of_work_leaves_the_rest_to_the_next_one(tmp_path: Path, mon
     asyncio.run(run())
 
 
-def test_a_survey_on_a_ticket_that_was_removed_promises_nothing_and_is_removed_in_its_turn(tmp_path: Path) -> None:
+def test_a_survey_on_a_ticket_that_was_removed_begins_no_commitment_and_is_removed_too(tmp_path: Path) -> None:
     """The survey comes after the ticket was dropped: all that is known of it is the survey."""
     closed = Event(at=START + HOUR, id="closed", type="ticket.changed", source="desk", fields={"status": "closed"})
     survey = Event(at=START + 50 * 24 * HOUR, id="csat", type="ticket.changed", source="desk", fields={"csat": "good"})
