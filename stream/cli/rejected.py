@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
-import msgspec
 
-from stream.cli.dead_letters import DeadLetterFilter, DeadLetterPlace, dead_letter_of, place, places, selected
+from stream.cli.dead_letter_topic import open_dead_letters
+from stream.cli.dead_letters import DeadLetterFilter, DeadLetterPlace, place, places, selected
 from stream.cli.exit_codes import FAILED
 from stream.cli.output import write
 from stream.cli.reading import SINCE_HELP, run, since
-from stream.cli.rejected_view import Summary, as_json, body_line, whole
+from stream.cli.rejected_view import Summary, as_json, whole
 from stream.cli.republishing import Republisher
 from stream.cli.setting_options import setting_options
 from stream.cli.stopping import stoppable
@@ -21,17 +21,15 @@ from stream.cli.topics import client_of, topics_of
 from stream.cli.watch_view import zone_option
 from stream.runtime.kafka.publisher import Publisher
 from stream.runtime.kafka.topic_admin import missing_input
-from stream.runtime.kafka.topic_reader import MissingTopicError, Place, open_topics
+from stream.runtime.kafka.topic_reader import Place
 from stream.wire.decode import RejectReason
 from stream.wire.lines import LinesError, open_lines
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import Callable
 
-    from stream.cli.dead_letters import FoundDeadLetter
     from stream.cli.watch_view import Clock
-    from stream.runtime.kafka.topic_reader import Since, TopicReader
-    from stream.runtime.kafka.topics import Topics
+    from stream.runtime.kafka.topic_reader import Since
 
     Command = TypeVar("Command", bound="Callable[..., Any]")
 
@@ -106,7 +104,7 @@ def _list(
     wanted, summary = _filter(reasons, tickets, sources, start, until), Summary(limit)
 
     async def read() -> None:
-        async with _open(broker, topics_of("breachwatch", topic_prefix)) as topic:
+        async with open_dead_letters(broker, topics_of("breachwatch", topic_prefix)) as topic:
             async for dead_letter in selected(topic.reader, wanted):
                 if form == "json":
                     click.echo(as_json(dead_letter))
@@ -131,7 +129,7 @@ def _show(where: DeadLetterPlace, broker: str, topic_prefix: str, clock: Clock, 
     """Show the dead letter at PLACE: the reason, the record with its headers and body, and what to do."""
 
     async def read() -> None:
-        async with _open(broker, topics_of("breachwatch", topic_prefix)) as topic:
+        async with open_dead_letters(broker, topics_of("breachwatch", topic_prefix)) as topic:
             dead_letter = await topic.at(where)
             record = await topic.record(dead_letter)
             value = dead_letter.content.value if record is None else record.value
@@ -197,7 +195,7 @@ def _republish(
                 with open_lines(file) as lines:
                     await again.lines(str(file), iter(lines))
             else:
-                async with _open(broker, names) as topic:
+                async with open_dead_letters(broker, names) as topic:
                     found = topic.each(wheres) if wheres else selected(topic.reader, wanted)
                     async for dead_letter in found:
                         record = await topic.record(dead_letter) if dead_letter.may_be_cut else None
@@ -213,50 +211,3 @@ def _republish(
     click.echo(again.summary(), err=True)
     if again.refused:
         raise click.exceptions.Exit(FAILED)
-
-
-class _DeadLetterTopic:
-    """The topic of dead letters, and the topic whose records they are about."""
-
-    def __init__(self, broker: str, names: Topics, reader: TopicReader) -> None:
-        self.reader: Final = reader
-        self._broker: Final = broker
-        self._names: Final = names
-
-    async def at(self, where: DeadLetterPlace) -> FoundDeadLetter:
-        """Raises click.ClickException."""
-        record = await self.reader.one(self._names.rejected, where.partition, where.offset)
-        dead_letter = None if record is None else dead_letter_of(record)
-        if dead_letter is None:
-            raise click.ClickException(f"{where}: there is no dead letter at this place of {self._names.rejected}")
-        return dead_letter
-
-    async def each(self, wheres: tuple[DeadLetterPlace, ...]) -> AsyncIterator[FoundDeadLetter]:
-        for where in wheres:
-            yield await self.at(where)
-
-    async def record(self, dead_letter: FoundDeadLetter) -> Any | None:
-        """The rejected record; ``None`` if it is gone, or there is another in its place."""
-        source = dead_letter.content
-        if source.value is None:  # perhaps of a batch that is too large to be read
-            return None
-        try:
-            async with open_topics(self._broker, client_of(self._broker), [source.topic]) as reader:
-                record = await reader.one(source.topic, source.partition, source.offset)
-        except MissingTopicError:
-            return None
-        return record if record is not None and (record.value or b"").startswith(source.value) else None
-
-    async def print_line(self, dead_letter: FoundDeadLetter) -> None:
-        record = await self.record(dead_letter) if dead_letter.may_be_cut else None
-        value = dead_letter.content.value if record is None else record.value
-        try:
-            click.echo(body_line(value or b""))
-        except msgspec.DecodeError as error:
-            click.echo(f"{dead_letter.place}: its body is not JSON, and is left out: {error}", err=True)
-
-
-@asynccontextmanager
-async def _open(broker: str, names: Topics) -> AsyncIterator[_DeadLetterTopic]:
-    async with open_topics(broker, client_of(broker), [names.rejected]) as reader:
-        yield _DeadLetterTopic(broker, names, reader)

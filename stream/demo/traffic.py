@@ -13,7 +13,7 @@ from stream.runtime.kafka.topics import Topics
 from stream.wire.effect import decode_effect, decode_rejected
 
 if TYPE_CHECKING:
-    from stream.demo.feed import FeedRecord
+    from stream.demo.records import FeedRecord
     from stream.demo.view import View
 
 PARTITIONS: Final = 4

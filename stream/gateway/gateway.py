@@ -10,6 +10,8 @@ A request goes through these steps, and the first one that fails answers it:
    do nothing about it, and an error would only let it give up. Of a batch, only the elements that do not fit are a dead letter.
 6. All of its events, or the dead letter, are in Kafka within a bounded time: 503 otherwise. A part of them may be in Kafka
    then; the repetition does no harm, because events with known ids change nothing.
+
+Longer than 250 lines because each check of a request is read beside those that precede it.
 """
 
 from __future__ import annotations

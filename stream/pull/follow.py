@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from aiokafka.errors import KafkaError
 
-from stream.pull.client import ApiError, ForbiddenError, UnauthorizedError
+from stream.pull.errors import ApiError, ForbiddenError, UnauthorizedError
 from stream.pull.outcome import Outcome
 from stream.pull.passes import pull
 

@@ -21,7 +21,7 @@ import orjson
 from stream.feeds.reading import MappedEvent, read
 from stream.feeds.rejected_payload import RejectedPayload, shortened
 from stream.pull.api import Cursor
-from stream.pull.client import RefusedError
+from stream.pull.errors import RefusedError
 from stream.pull.outcome import Counts
 from stream.pull.recent import Recent
 

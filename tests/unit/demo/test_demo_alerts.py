@@ -12,7 +12,8 @@ from rich.console import Console
 
 from stream.demo import alerts as demo_alerts
 from stream.demo.alerts import ALERT, COMMITMENT, Alerts
-from stream.demo.feed import END, MINUTE, unanswered
+from stream.demo.feed import END, unanswered
+from stream.demo.records import MINUTE
 from stream.demo.traffic import Inputs
 from stream.demo.view import View
 from stream.demo.webhook import Notification

@@ -7,19 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from stream.pull.client import (
-    ApiError,
-    Client,
-    ForbiddenError,
-    MissingError,
-    Pace,
-    Patience,
-    RefusedError,
-    UnauthorizedError,
-    UnreachableError,
-    instant_of,
-    retry_after,
-)
+from stream.pull.client import Client, Patience, instant_of
+from stream.pull.errors import ApiError, ForbiddenError, MissingError, RefusedError, UnauthorizedError, UnreachableError
+from stream.pull.pacing import Pace, retry_after
 from tests.unit.pull.fake_api import FakeApi, Sleeps, Trouble, served
 
 if TYPE_CHECKING:

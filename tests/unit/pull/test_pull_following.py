@@ -11,14 +11,14 @@ import pytest
 from aiokafka.errors import KafkaConnectionError
 
 from stream.pull import feed_ticks as feed_ticks_module
-from stream.pull.client import ForbiddenError, RefusedError, UnauthorizedError, UnreachableError
+from stream.pull.errors import ForbiddenError, RefusedError, UnauthorizedError, UnreachableError
 from stream.pull.feed_ticks import FeedTicks
 from stream.pull.follow import Following
 from stream.pull.outcome import Outcome
 from tests.unit.pull.desk import SECOND, START
 
 if TYPE_CHECKING:
-    from stream.pull.client import ApiError
+    from stream.pull.errors import ApiError
 
 
 class _Ticks:

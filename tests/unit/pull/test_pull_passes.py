@@ -10,7 +10,7 @@ import pytest
 
 from stream.feeds.reading import read
 from stream.pull.api import Cursor
-from stream.pull.client import ForbiddenError, RefusedError, UnauthorizedError, UnreachableError
+from stream.pull.errors import ForbiddenError, RefusedError, UnauthorizedError, UnreachableError
 from stream.pull.follow import pull_all
 from stream.pull.passes import pull
 from tests.unit.pull.desk import SECOND, START, Notes, Saved, Written, feed, mapping, note
