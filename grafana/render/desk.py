@@ -17,7 +17,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from stream.demo.feed import tickets_by_chance
-from stream.demo.records import HOUR, MINUTE, ZONE, FeedRecord
+from stream.demo.written_tickets import HOUR, MINUTE, ZONE, FeedRecord
 from stream.deployments.snapshot import fingerprint
 from stream.observe.metrics.catalogue import (
     DEPLOYMENT_NEWEST,

@@ -34,7 +34,7 @@ from stream.language.policies import load, shipped
 from stream.runtime.kafka.topic_admin import create
 
 if TYPE_CHECKING:
-    from stream.demo.records import FeedRecord
+    from stream.demo.written_tickets import FeedRecord
     from stream.devkafka.child import Child
     from stream.sla.calendar.calendar import Calendar
 

@@ -19,7 +19,7 @@ from stream.wire.incoming import Incoming
 from stream.wire.instants import parse_instant
 
 if TYPE_CHECKING:
-    from stream.demo.records import FeedRecord
+    from stream.demo.written_tickets import FeedRecord
     from stream.sla.effects import Effect
     from stream.sla.policy.resolve import PolicySet
 
