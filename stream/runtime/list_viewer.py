@@ -41,7 +41,7 @@ Soonest = Callable[[int], tuple[list[tuple[bytes, int]], int | None]]
 
 
 def list_part(app: App, query: Query, asked: ListQuery, soonest: Soonest) -> ListPart:
-    """What this worker has of a list. Raises UnavailableError."""
+    """This worker's part of a list. Raises UnavailableError."""
     at = time.time_ns() // 1_000
     if asked.name == "at-risk":
         entries, until = query(lambda: soonest(MOST_TICKETS))

@@ -90,7 +90,7 @@ def as_csv(view: ListView, links: TicketLinks) -> bytes:
 
 
 def read_part(worker: str, body: bytes) -> ListPart:
-    """What another worker answered. Raises ValueError and OverflowError, also for what a page cannot show."""
+    """The answer of another worker. Raises ValueError and OverflowError, also for what a page cannot show."""
     page = msgspec.json.decode(body, type=_Page)
     rows = [
         ListRow(

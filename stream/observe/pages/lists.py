@@ -29,7 +29,7 @@ _LAST: Final = 1 << 62
 
 
 class ListQuery(NamedTuple):
-    """What was requested."""
+    """The parameters of a request."""
 
     name: str
     where: tuple[tuple[str, frozenset[str]], ...] = ()
@@ -64,7 +64,7 @@ class ListRow(NamedTuple):
 
 
 class ListPart(NamedTuple):
-    """What one worker has of a list."""
+    """One worker's part of a list."""
 
     worker: str
     at: int
