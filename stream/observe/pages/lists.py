@@ -55,6 +55,12 @@ class ListRow(NamedTuple):
     customer: str
     assignee: str
     timezone: str
+    level: str = ""
+    """The highest raised level of its escalation; empty: none is raised, or it is over."""
+    notify: tuple[str, ...] = ()
+    """The roles that the level notifies."""
+    acknowledged_at: int | None = None
+    """When the level was acknowledged; ``None``: nobody has since it was raised last."""
 
 
 class ListPart(NamedTuple):
