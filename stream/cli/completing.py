@@ -1,4 +1,4 @@
-"""What a shell offers in place of a value: names that ship with breachwatch, besides files."""
+"""Completion of a value in a shell: names that ship with breachwatch, besides files."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _PLAIN: Final = re.compile(r"[\w@%+=:,./-]+")
 """File names that the shell takes as they are. It inserts what is offered without quotes, and would run `$(command).yaml`."""
 TOPICS: Final = ("exit-codes",)
-"""What ``breachwatch help`` explains besides commands."""
+"""Pages of ``breachwatch help`` that are not commands."""
 
 
 def policies(_context: click.Context, _parameter: click.Parameter, begun: str) -> list[CompletionItem]:

@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 
 _PLACE: Final = re.compile(r"(\d{1,9}):(\d{1,18})")
 _MOVED: Final = 60_000_000
-"""How much the clocks of worker and broker may differ, when the broker is asked from where on to read."""
+"""The most by which the clocks of worker and broker may differ, when the broker finds the first offset to read by a time."""
 
 
 class LetterPlace(NamedTuple):
-    """Where a dead letter is on its topic. As text: ``3:81442``."""
+    """The place of a dead letter on its topic. As text: ``3:81442``."""
 
     partition: int
     offset: int
@@ -37,7 +37,7 @@ class LetterPlace(NamedTuple):
 
 
 class _Named(msgspec.Struct):
-    """What a body names, if its types are right."""
+    """The keys of a body that identify an event, if their types are right."""
 
     source: str = ""
     id: str = ""

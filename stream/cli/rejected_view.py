@@ -35,7 +35,7 @@ ADVICE: Final = {
     RejectReason.CONFLICT: "Another event of this ticket has its source, id and seq, and states something else. Give this "
     "event an id or a seq of its own, and republish it from a file. If it is a wrong repetition, leave it.",
 }
-"""What to do, by reason."""
+"""Advice by reason."""
 
 
 class Summary:

@@ -65,7 +65,7 @@ class FeedRecord(NamedTuple):
     """A record for the topic of ticket events."""
 
     at: int
-    """When it is published, in the feed's time (epoch microseconds). A late event is published after it happened."""
+    """Time of publication in the feed's time (epoch microseconds). A late event is published after it happened."""
     key: bytes
     value: bytes
     everywhere: bool = False

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 class Result(StrEnum):
-    """What becomes of a dead letter."""
+    """The outcome of a dead letter."""
 
     SENT = "sent again"
     SENDABLE = "would be sent again"
@@ -41,7 +41,7 @@ class Result(StrEnum):
 
 
 class Wanted(NamedTuple):
-    """Which dead letters to send again, and how."""
+    """The selection of dead letters to send again, and the way to send them."""
 
     feed: str
     first: int = 0
@@ -58,7 +58,7 @@ class Wanted(NamedTuple):
 
 
 class Done(NamedTuple):
-    """What became of one dead letter."""
+    """The outcome of one dead letter."""
 
     offset: int
     received: int

@@ -74,7 +74,7 @@ class UnreachableError(ApiError):
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """How often and after which pauses a request is repeated."""
+    """The number of repetitions of a request, and the pauses before them."""
 
     attempts: int = 8
     first_pause: float = 1.0

@@ -59,7 +59,7 @@ class Following:
         self._reconnect: Final = reconnect
         self._standing: Final = standing
         self._failing = dict[str, str]()
-        """What is wrong with each resource, as it was logged."""
+        """The problem of each resource, as it was logged."""
 
     async def run(self) -> None:
         """Raises UnauthorizedError and ``stream.pull.cursor_log.TakenOverError``. While Kafka is away, it tries again."""

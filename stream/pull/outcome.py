@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Counts:
-    """What a pass did."""
+    """The outcome of a pass."""
 
     documents: int = 0
     events: int = 0
@@ -27,7 +27,7 @@ class Counts:
 
 @dataclass(slots=True)
 class Outcome:
-    """What a pass over all resources did."""
+    """The outcome of a pass over all resources."""
 
     began: int
     """Epoch microseconds."""

@@ -1,4 +1,4 @@
-"""Where events go: a file in the order of their times, or the topic of ticket events."""
+"""The output of a pull: a file in the order of the events' times, or the topic of ticket events."""
 
 from __future__ import annotations
 

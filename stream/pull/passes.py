@@ -123,7 +123,7 @@ def _mapped(
 
 
 def _body(document: Document) -> bytes:
-    """What a dead letter has of a document."""
+    """The part of a document that a dead letter keeps."""
     try:
         return orjson.dumps(document.payload, option=orjson.OPT_SORT_KEYS)
     except TypeError:  # nested more deeply than it writes, but not than it reads

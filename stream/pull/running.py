@@ -40,7 +40,7 @@ class UnknownStartError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """What is pulled, and how it is read."""
+    """The feed to pull, and the options."""
 
     name: str
     """Of the feed."""
@@ -138,7 +138,7 @@ async def follow(source: Source, since: int | None, interval: float, target: Tar
 
 
 async def _nowhere(resource: str, cursor: Cursor, complete_to: int | None) -> None:
-    """What is kept about the feed stays as it is."""
+    """Keep no position: the records of the feed stay as they are."""
 
 
 def _cursors(log: CursorLog) -> dict[str, Cursor]:

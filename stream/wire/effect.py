@@ -64,7 +64,7 @@ class DeadLetter(NamedTuple):
     partition: int
     offset: int
     at: int
-    """When it was rejected, epoch microseconds."""
+    """Time of the rejection, epoch microseconds."""
 
 
 MAX_KEPT: Final = 700_000

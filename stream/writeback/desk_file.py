@@ -38,7 +38,7 @@ _LOCAL: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 class LoginKind(StrEnum):
-    """How requests are authorised."""
+    """The authorisation of requests."""
 
     BASIC = "basic"
     BEARER = "bearer"
@@ -63,7 +63,7 @@ class DeskFile:
     url: str
     login: Login
     before: str
-    """What the names of its tickets have before the id in the helpdesk, and ``after``."""
+    """The text in the names of its tickets before the id in the helpdesk; ``after``: the text that follows it."""
     after: str
     tags_field: str
     """The field that has the tags; empty: the helpdesk has tags of its own, or none are written."""

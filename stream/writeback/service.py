@@ -78,7 +78,7 @@ class Service(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ship
         self.caught_up = False
         """Every partition is read up to where it ended when it was assigned."""
         self.polled = time.monotonic()
-        """When the outputs were last read."""
+        """The time at which the outputs were last read."""
         self._settings: Final = settings
         self._states: Final = states
         self._metrics: Final = metrics

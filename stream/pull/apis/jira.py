@@ -30,7 +30,7 @@ _SIZE: Final = 100
 _RESOURCE: Final = "issues"
 _FIELDS: Final = "*navigable,created,updated,creator,reporter,assignee,priority,labels,status,issuetype,project"
 _NEAR: Final = timedelta(hours=2)
-"""How near to a change of the clocks a local time may be one that occurs twice, or never."""
+"""The greatest distance from a change of the clocks at which a local time may occur twice, or never."""
 _AGENT_ROLES: Final = ("Service Desk Team", "Administrators")
 
 _Record = dict[str, Any]
@@ -53,7 +53,7 @@ class _Issues:
         """``/rest/api/3`` of Cloud, ``/rest/api/2`` of Data Center."""
         self._zone = ZoneInfo("UTC")
         self._token = ""
-        """Where the next page of a search of Cloud begins."""
+        """The start of the next page of a search of Cloud."""
 
     @property
     def _cloud(self) -> bool:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 _BATCHES_AHEAD: Final = 8
 """The most batches that wait for processing. More would cost memory and delay a rebalance."""
 _FETCH_WAIT_MS: Final = 250
-"""How long the broker may delay an empty fetch. Faust's 1500 would delay every start and rebalance as much."""
+"""The longest delay of an empty fetch by the broker. Faust's 1500 would delay every start and rebalance as much."""
 _POLL_SECONDS: Final = 0.25
 
 

@@ -199,7 +199,7 @@ async def _partition_counts(admin: AIOKafkaAdminClient, specs: Sequence[TopicSpe
 
 
 class Metadata(NamedTuple):
-    """What a broker knows of the cluster and of some topics."""
+    """The facts that a broker reports about the cluster and some topics."""
 
     cluster: str
     """The id of the cluster."""

@@ -65,7 +65,7 @@ class Topics:
     app_id: str
     prefix: str = ""
     rejected_retention_ms: int = 7 * _DAY_MS
-    """How long rejected records and payloads are kept: they may have text that people wrote."""
+    """The retention of rejected records and payloads: they may have text that people wrote."""
 
     def __post_init__(self) -> None:
         for spec in (*self.specs(), *self.optional_specs()):
@@ -116,12 +116,12 @@ class Topics:
 
     @property
     def feed_state(self) -> str:
-        """Where each feed that is pulled has come to. It is not a worker's, and so has no ``app_id``."""
+        """The cursor of each feed that is pulled. It is not a worker's, and so has no ``app_id``."""
         return f"{self.prefix}feed-state"
 
     @property
     def notify_state(self) -> str:
-        """What each destination of notifications was sent."""
+        """The messages that each destination was sent."""
         return f"{self.prefix}notify-state"
 
     def notify_group(self, destination: str) -> str:
@@ -130,7 +130,7 @@ class Topics:
 
     @property
     def writeback_state(self) -> str:
-        """What the helpdesks were given of each ticket."""
+        """The values that the helpdesks were given of each ticket."""
         return f"{self.prefix}writeback-state"
 
     @property

@@ -1,4 +1,4 @@
-"""Which engine judges a ticket in a unit of work: with which deployments, which gaps of the input and which stale feeds."""
+"""Selects the engine that judges a ticket in a unit of work: its deployments, its gaps of the input and its stale feeds."""
 
 from __future__ import annotations
 

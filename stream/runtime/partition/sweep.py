@@ -40,7 +40,7 @@ class Sweep:
         self._timers: Final = timers
         self._heap, self._of_slot = timers.snapshot()
         self._untimed = len(tickets) - len(timers)
-        """How many of ``_others`` wait for nothing."""
+        """The number of ``_others`` that wait for nothing."""
         self._others: Final = [*tickets][::-1]
         """After those of the heap. Whoever has got an instant since has met the deployment, or is in ``_again``."""
         self._again: Final[list[bytes]] = []

@@ -44,7 +44,7 @@ _LOOK_EVERY: Final = 0.05
 
 
 class Assignment(NamedTuple):
-    """What a rebalance gave this worker."""
+    """The result of a rebalance for this worker."""
 
     owned: frozenset[TP]
     """Partitions of the input."""
