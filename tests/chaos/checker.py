@@ -52,7 +52,7 @@ def check_effects(recording: Recording, known: Truth) -> tuple[list[str], Counte
     for topic, stored in topics:
         one = Emitted(decode_effect(stored.value or b""), stored)
         objections += _misplaced(one, topic, known)
-        objections += _early(one, recording)
+        objections += _early(one, recording, known)
         objections += _foreseen(one, recording, known)
         if (before := emitted.get(one.effect.id)) is not None:
             objections.append(f"repeated: {one}, first said at {before.stored.place}")
@@ -93,16 +93,17 @@ def _misplaced(one: Emitted, topic: Topic, known: Truth) -> Iterator[str]:
         yield f"misplaced: {one} bears the key or id of another: {stored.key!r}"
 
 
-def _early(one: Emitted, recording: Recording) -> Iterator[str]:
+def _early(one: Emitted, recording: Recording, known: Truth) -> Iterator[str]:
     """``detected_at`` is by the clock of a worker, which may have been set; when the record was written is not.
 
-    Who corrects or confirms what a clock that was ahead has said may have a clock that is right.
+    Who corrects, confirms or erases what a clock that was ahead has said may have a clock that is right.
     """
     effect, written, pace = one.effect, one.stored.written, recording.pace
     showed = [(pace.at(step.began) + step.by, pace.at(step.ended + NOTICED) + step.by, step) for step in recording.steps]
     back = [-step.by for first, last, step in showed if first <= effect.detected_at <= last]
     ahead = [last for _, last, step in showed if step.began <= written]
-    again = effect.late or "." in effect.id  # a correction or a confirmation
+    corrects = effect.late or "." in effect.id  # a correction or a confirmation
+    again = corrects or effect.cause == known.erasures.get(effect.ticket)
     if max([effect.detected_at + max([0, *back]), *(ahead if again else ())]) < effect.at:
         yield f"early: {one} was detected at {effect.detected_at}, before {effect.at}, when it became true"
     millisecond = 1_000  # Kafka's timestamps are cut off there
@@ -134,6 +135,8 @@ def _unexplained(one: Emitted, target: Emitted, known: Truth) -> Iterator[str]:
         return
     events = known.tickets[one.effect.ticket].events
     cause = next(((offset, event) for offset, event in events if event.id == one.effect.cause), None)
+    if one.effect.cause == known.erasures.get(one.effect.ticket) and of_a_feed(target.effect):
+        return  # what is unconfirmed is confirmed first
     if cause is None or cause[1].at > target.effect.at:
         yield f"unexplained: {one} takes back {target} because of {one.effect.cause}, which cannot be its cause"
         return

@@ -18,6 +18,7 @@ from stream.runtime.recovery.checkpoint import CHECKPOINT_KEY, Checkpoint
 from stream.sla.codec import codec
 from stream.sla.effects import Topic
 from stream.sla.engine import Engine
+from stream.sla.events import ERASURE
 from stream.sla.step import Outcome
 from stream.wire.decode import Rejected, RejectReason, Tick, conflicting, decode
 from stream.wire.effect import DeadLetter, effect_headers, encode_effect, encode_rejected
@@ -25,7 +26,7 @@ from tests.chaos.pace import MINUTE, Pace
 from tests.chaos.recording import Recording, Stored
 from tests.chaos.run import policies
 from tests.chaos.variants import read
-from tests.chaos.workload import BAD, PARTITIONS, canaries, planned
+from tests.chaos.workload import BAD, PARTITIONS, canaries, planned, with_erasures
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -52,7 +53,9 @@ class Deployed(NamedTuple):
     """The policy file; nothing for an undo."""
 
 
-def clean(seed: int, minutes: int, deploys: Sequence[Deployed] = (), history: int = HISTORY) -> Recording:
+def clean(
+    seed: int, minutes: int, deploys: Sequence[Deployed] = (), history: int = HISTORY, *, erasures: bool = False
+) -> Recording:
     """The run's time is the machine's. Each minute, what was published in it is processed, and what is due is said.
 
     ``deploys``: in the order of their records, after the first one, which has the files of the run.
@@ -61,7 +64,10 @@ def clean(seed: int, minutes: int, deploys: Sequence[Deployed] = (), history: in
     log = Log()
     if deploys:
         worker.deploy(log, proposal.deploy(log, policies(), START, Author()).record)
-    feed = planned(Random(seed), START, minutes, 3) + canaries(START + minutes * MINUTE)
+    feed = planned(Random(seed), START, minutes, 3)
+    if erasures:
+        feed = with_erasures(Random(seed), feed)
+    feed += canaries(START + minutes * MINUTE)
     end = START + (minutes + 10) * MINUTE
     for now in range(START + MINUTE, end + MINUTE, MINUTE):
         worker.now = now
@@ -109,7 +115,8 @@ class _Worker:
             return
         ticket, event = decoded.ticket, decoded.event
         self.home[ticket] = partition
-        self.newest[partition] = max(self.newest[partition], event.at)
+        if event.type != ERASURE:
+            self.newest[partition] = max(self.newest[partition], event.at)
         step = self.engine.apply(self.states.get(ticket), ticket, event, now)
         self.states[ticket] = step.state
         self._emit(step.effects)

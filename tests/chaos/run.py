@@ -27,6 +27,7 @@ from tests.chaos.checker import check_effects, check_rejected
 from tests.chaos.cluster import ENDED, Cluster
 from tests.chaos.deploying import deploy
 from tests.chaos.disk import Disk
+from tests.chaos.erasures_checker import check_erasures
 from tests.chaos.feeds_checker import check_feeds
 from tests.chaos.helpdesk import Helpdesk
 from tests.chaos.nemeses import BROKER_FAULTS, KINDS, Nemesis, World
@@ -35,7 +36,7 @@ from tests.chaos.pace import MINUTE, Pace
 from tests.chaos.recording import Recording, committed, read_all, record
 from tests.chaos.truth import Hours, Truth, hours_of, truth
 from tests.chaos.variants import POLICY
-from tests.chaos.workload import CANARY_DUE, PARTITIONS, canaries, planned
+from tests.chaos.workload import CANARY_DUE, PARTITIONS, canaries, planned, with_erasures
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -125,12 +126,14 @@ def judge(recording: Recording, known: Truth | None = None) -> tuple[list[str], 
     objections, counts = check_effects(recording, known)
     objections += check_rejected(recording, known)
     objections += check_feeds(recording)
+    objections += check_erasures(recording, known)
     objections += check_state(recording, known)
     counts["events"] = len(recording.events)
     counts["tickets"] = len(known.tickets)
     counts["refused"] = len(known.refused)
     counts["deployments"] = len(known.judges.entries)
     counts["void deployments"] = len(known.judges.void)
+    counts["tickets erased"] = len(known.erasures)
     counts["tickets cut"] = sum(known_ticket.cut for known_ticket in known.tickets.values())
     return objections, counts
 
@@ -175,7 +178,7 @@ async def _play(
 
     await until(ready, "the workers have started")
     begins = world.pace.minute()
-    world.helpdesk.feed(planned(world.random, begins, minutes, 5))
+    world.helpdesk.feed(with_erasures(world.random, planned(world.random, begins, minutes, 5)))
     await world.wait(1, 4)
     for count, nemesis in enumerate(kinds):
         if count < at_least or world.pace.now() < begins + minutes * MINUTE:

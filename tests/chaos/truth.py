@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from stream.deployments.log import Log, Void
 from stream.deployments.record import FIRST
 from stream.sla.engine import Engine
+from stream.sla.events import ERASURE
 from stream.sla.policy.timeline import Deployments
 from stream.sla.step import Outcome
 from stream.wire.decode import Rejected, Tick, decode
@@ -73,7 +74,7 @@ class KnownTicket(NamedTuple):
 
     partition: int
     events: list[tuple[int, Event]]
-    """Offset and event; repetitions too, what is too late not."""
+    """Offset and event; repetitions and erasures too, but nothing that is too late or follows an erasure."""
     state: State
     """What the pure engine makes of them, before time passes."""
     emitted: set[Expected]
@@ -84,7 +85,8 @@ class KnownTicket(NamedTuple):
     """How open commitments stand then."""
     cut: bool
     """Events that a deployment may have to judge are not kept: what is said of the ticket depends on when workers learned of
-    the deployment, and is not known here."""
+    the deployment, and is not known here. An erased ticket is cut too, because it depends on when workers learned of the
+    erasure: ``tests.chaos.erasures_checker`` checks it."""
 
 
 class Truth(NamedTuple):
@@ -96,6 +98,8 @@ class Truth(NamedTuple):
     """Partition to the newest instant that its feed has shown, epoch microseconds."""
     far: int
     """The instant up to which the stories are told."""
+    erasures: dict[str, str]
+    """Ticket to the id of the event that erased it."""
 
 
 def judges(recording: Recording, first: PolicySet, hours: Hours) -> Judges:
@@ -122,6 +126,7 @@ def truth(recording: Recording, first: PolicySet, hours: Hours) -> Truth:
     states: dict[str, State] = {}
     events: dict[str, tuple[int, list[tuple[int, Event]]]] = {}
     refused, newest = {}, dict.fromkeys(recording.ends, 0)
+    erasures: dict[str, str] = {}
     for record in recording.events:
         place = record.partition, record.offset
         if (bad := dict(record.headers).get(BAD)) is not None:
@@ -134,24 +139,26 @@ def truth(recording: Recording, first: PolicySet, hours: Hours) -> Truth:
             newest[record.partition] = max(newest[record.partition], decoded.at)
             continue
         ticket, event = decoded.ticket, decoded.event
-        newest[record.partition] = max(newest[record.partition], event.at)
+        if event.type != ERASURE:
+            newest[record.partition] = max(newest[record.partition], event.at)
         step = engine.apply(states.get(ticket), ticket, event, event.at)
         states[ticket] = step.state
         if step.outcome is Outcome.TOO_LATE:
             refused[place] = "too_late"
         elif step.outcome is Outcome.CONFLICT:
             refused[place] = "conflict"
-        else:
+        elif step.outcome is not Outcome.ERASED:
+            if event.type == ERASURE:
+                erasures.setdefault(ticket, event.id)
             events.setdefault(ticket, (record.partition, []))[1].append((record.offset, event))
     far = recording.stopped + _LATEST
     tickets = {}
     for ticket, (partition, received) in events.items():
         state, changes = states[ticket], len(by.deployments.known) > 1
-        of_it = [event for _, event in received]
-        tickets[ticket] = KnownTicket(
-            partition, received, state, *_account(by, ticket, of_it, far), changes and state.base is not None
-        )
-    return Truth(by, tickets, refused, newest, far)
+        of_it = [event for _, event in received if event.type != ERASURE]
+        cut = ticket in erasures or (changes and state.base is not None)
+        tickets[ticket] = KnownTicket(partition, received, state, *_account(by, ticket, of_it, far), cut)
+    return Truth(by, tickets, refused, newest, far, erasures)
 
 
 def emitted_by(by: Judges, number: int, events: Iterable[Event], until: int) -> set[Expected]:

@@ -20,7 +20,7 @@ from stream.wire.effect import decode_effect
 from tests.chaos.pace import MINUTE, Pace
 from tests.chaos.recording import Recording, Stored
 from tests.chaos.run import judge
-from tests.chaos.workload import CANARY_DUE, PARTITIONS, Planned, canaries, planned
+from tests.chaos.workload import CANARY_DUE, PARTITIONS, Planned, canaries, planned, with_erasures
 from tests.simulation.brokers import Brokers
 from tests.simulation.cluster import Cluster
 from tests.simulation.coordinators import Group, Transactions
@@ -87,9 +87,9 @@ def settings(clock: ClockMode, history: int, batch: int, commit_interval: str, l
     )
 
 
-def workload(random: Random, clock: ClockMode) -> Workload:
+def workload(random: Random, clock: ClockMode, of_erasures: Random) -> Workload:
     minutes = random.randint(5, 12)
-    feed = planned(random, _SHOWS, minutes, 1)
+    feed = with_erasures(of_erasures, planned(random, _SHOWS, minutes, 1))
     return Workload([one for one in feed if may_be_published(one, clock)], minutes)
 
 
@@ -134,7 +134,9 @@ def _simulate(seed: int, of_deployments: Random) -> Outcome:
         pace=Pace(0, _SHOWS, SPEED),
         busy=random.choice([0.0, 0.05, 0.3]),
     )
-    run = _Run(world, random, Deployer(of_deployments, world.deployments, _SHOWS), Random(f"feed of {seed}"))
+    deployer = Deployer(of_deployments, world.deployments, _SHOWS)
+    planned_input = workload(random, clock, Random(f"erasures of {seed}"))
+    run = _Run(world, random, deployer, Random(f"feed of {seed}"), planned_input)
     counts = Counter[str]()
     try:
         until = loop.run(run.play())
@@ -150,12 +152,12 @@ def _simulate(seed: int, of_deployments: Random) -> Outcome:
 
 
 class _Run:
-    def __init__(self, world: World, random: Random, deployer: Deployer, of_feed: Random) -> None:
+    def __init__(self, world: World, random: Random, deployer: Deployer, of_feed: Random, workload: Workload) -> None:
         self.world: Final = world
         self._deployer: Final = deployer
         self.injected = Counter[str]()
         self._random: Final = random
-        self._workload: Final = workload(random, world.settings.clock)
+        self._workload: Final = workload
         self._kinds: Final[list[Nemesis]] = random.sample(KINDS, random.randint(2, len(KINDS)))
         self.cluster: Final = Cluster(world, random.choice([1, 1, 2, 2, 3]))
         self._helpdesk: Final = Helpdesk(world)
