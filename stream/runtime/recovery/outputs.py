@@ -16,7 +16,7 @@ from stream.runtime.kafka.denied import Kind, Operation, needing
 from stream.runtime.kafka.transport import submit
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping
 
     from stream.runtime.kafka.clients import Clients, TransactionalProducer
     from stream.runtime.kafka.topics import Topics
@@ -107,8 +107,10 @@ class Outputs:
             self._from = {**self._ends, self._dead_letters: dead_letters}
         return self._from
 
-    async def write(self, outputs: Mapping[str, Sequence[Record]]) -> None:
+    async def write(self, outputs: Mapping[str, Iterable[Record]]) -> None:
         """Write the records to this partition of each topic; return when all of them, as one, are committed.
+
+        Dead letters are a collection; effects may be an iterator, which then is not empty.
 
         Raises ``aiokafka.errors.KafkaError``, ``ProducerFenced`` when another worker has the partition. The process
         must end then: only a new producer can find out what became of the transaction.
