@@ -41,14 +41,14 @@ class Outputs:
 
     def __init__(self, producer: TransactionalProducer, partition: int, dead_letters: str) -> None:
         """``dead_letters``: the topic of dead letters."""
-        self.emitted_ids: set[bytes] = set()
+        self.emitted_ids: Final[set[bytes]] = set()
         """Ids of effects and origins of dead letters that need not be written again;
         ``stream.runtime.recovery.output_recovery``."""
         self.unconfirmed: dict[bytes, Unconfirmed] = {}
         """Those of ``emitted_ids`` that were emitted as provisional because a feed was stale."""
         self.woken_until: dict[bytes, int] = {}
         """Record keys of tickets to the newest instant (epoch microseconds) at which time alone made true what was emitted."""
-        self.deployed: dict[bytes, int] = {}
+        self.deployed: Final[dict[bytes, int]] = {}
         """Record keys of tickets to the newest deployment that a predecessor knew when it emitted what was read back."""
         self.sending_since: float | None = None
         """Epoch seconds since when a write is under way; ``None``: there is none."""

@@ -74,6 +74,7 @@ policies:
         st.one_of(
             st.tuples(st.just("set"), st.integers(0, 5), st.one_of(st.none(), st.integers(0, 20))),
             st.tuples(st.just("take"), st.just(0), st.integers(0, 20)),
+            st.tuples(st.just("look"), st.just(0), st.just(0)),
         )
     )
 )
@@ -86,6 +87,8 @@ def test_the_queue_behaves_like_a_dictionary(steps: list[tuple[str, int, int | N
             plain.pop(ticket, None)
             if instant is not None:
                 plain[ticket] = instant
+        elif what == "look":
+            assert queue.soonest() == min(plain.values(), default=None)
         else:
             assert instant is not None
             taken = queue.take(instant)
@@ -95,7 +98,6 @@ def test_the_queue_behaves_like_a_dictionary(steps: list[tuple[str, int, int | N
                 soonest = min(plain.values())
                 assert plain.pop(taken) == soonest <= instant
         assert len(queue) == len(plain)
-        assert queue.soonest() == min(plain.values(), default=None)
 
 
 def test_tickets_are_taken_soonest_first_and_only_up_to_the_given_instant() -> None:
