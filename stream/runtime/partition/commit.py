@@ -44,7 +44,7 @@ WRITTEN_AT_ONCE: Final = 500
 
 @dataclass(frozen=True, slots=True)
 class WorkerContext:
-    """What the units of work of all partitions share."""
+    """The dependencies that the units of work of all partitions share."""
 
     settings: Settings
     topics: Topics
