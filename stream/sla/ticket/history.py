@@ -39,6 +39,8 @@ _read: Final = msgspec.msgpack.Decoder(list[_Packed]).decode
 class History:
     """Events in the order of their keys. Never changed."""
 
+    __slots__ = ("kept", "newest", "packed", "source")
+
     def __init__(self, packed: bytes = b"", kept: int = 0, newest: int = 0, source: str = "") -> None:
         self.packed: bytes = packed
         """The events one after another."""

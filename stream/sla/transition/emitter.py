@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 class Emitter:
     """What becomes true from now on becomes true at ``at``, because of ``cause``. Set once an event, or once an instant."""
 
+    __slots__ = ("at", "calendars", "cause", "deployment", "effects", "now", "routine", "seq", "ticket", "timeline")
+
     def __init__(
         self,
         ticket: Ticket,

@@ -67,6 +67,20 @@ Past = Callable[[int], "list[Event] | None"]
 class Transition:
     """Changes one ticket in place (give it a copy) and collects what became true in ``emitter.effects``."""
 
+    __slots__ = (
+        "_next",
+        "_next_at",
+        "_past",
+        "draft",
+        "emitter",
+        "policies",
+        "rejudged",
+        "ticket",
+        "timeline",
+        "touched",
+        "unbuilt",
+    )
+
     def __init__(self, timeline: Timeline, ticket: Ticket, now: int, past: Past | None = None) -> None:
         """``past``: asked when a deployment brings a row that was not kept before; ``None``: nothing is known."""
         self.timeline = timeline
