@@ -30,7 +30,9 @@ class Emitter:
         calendars: Mapping[str, Calendar],
         timeline: Timeline,
         now: int,
+        routine: bool = True,
     ) -> None:
+        """``routine``: whether routine effects are made."""
         self.ticket = ticket
         self.calendars = calendars
         """Of the set in force."""
@@ -47,8 +49,7 @@ class Emitter:
         """Of the event; 0 where there is none."""
         self.deployment: int | None = None
         """The number of the deployment that is being applied; ``None``: none is."""
-        self.routine: bool = True
-        """Whether routine effects are made."""
+        self.routine = routine
 
     def renamed_since(self, name: str, instant: int) -> bool:
         """Whether the name may have been that of something else: a deployment is being applied, or one that began to hold after
