@@ -254,9 +254,12 @@ def has_ended(soonest: int | None, ended_by: str, status: str) -> bool:
     return soonest is None and (ended_by != "" or status == "closed")
 
 
-def is_unmatched(commitments: int, ended_by: str, status: str | list[str]) -> bool:
-    """No policy promises anything to a ticket that is open. ``commitments``: how many it has, whatever became of them."""
-    return not commitments and ended_by == "" and status not in ("solved", "closed")
+def is_unmatched(promised: int, ended_by: str, status: str | list[str]) -> bool:
+    """Nothing is promised to a ticket that is open.
+
+    ``promised``: how many commitments it has that have a target and were not cancelled, whatever became of them.
+    """
+    return not promised and ended_by == "" and status not in ("solved", "closed")
 
 
 class OpenCommitment(NamedTuple):
