@@ -6,7 +6,7 @@ import asyncio
 import time
 from typing import TYPE_CHECKING, Any, Final
 
-from stream.pull.client import ForbiddenError, MissingError
+from stream.pull.errors import ForbiddenError, MissingError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from stream.pull.client import ForbiddenError, UnreachableError
+from stream.pull.errors import ForbiddenError, UnreachableError
 
 if TYPE_CHECKING:
-    from stream.pull.client import ApiError
+    from stream.pull.errors import ApiError
 
 
 @dataclass(slots=True)

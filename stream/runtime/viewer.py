@@ -4,6 +4,8 @@ Tickets and timers belong to the event loop, so no other thread reads them. Inst
 between two steps of its tasks. A unit of work that yields has written its changes to the table, so a query finds all of a
 change or nothing of it. A query returns immutable bytes and numbers; the thread of the page decodes and explains them. Policies
 and calendars are shared: only their caches change, each entry in one step.
+
+Longer than 250 lines because all queries share the limit on the time for which they block the loop.
 """
 
 from __future__ import annotations

@@ -360,7 +360,7 @@ def test_a_worker_that_answers_without_sense_or_end_is_named_in_time(sent: bytes
     assert took < 3.5
 
 
-def test_a_worker_that_is_busy_says_so() -> None:
+def test_a_worker_that_is_busy_is_reported_as_such() -> None:
     here = desk("here/1")
     here.away = "the worker is starting"
 

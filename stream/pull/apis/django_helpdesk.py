@@ -27,7 +27,8 @@ from typing import TYPE_CHECKING, Any, Final
 import orjson
 
 from stream.pull.api import Api, Document, Page, basic, payload
-from stream.pull.client import MissingError, instant_of
+from stream.pull.client import instant_of
+from stream.pull.errors import MissingError
 from stream.wire.instants import format_instant
 
 if TYPE_CHECKING:

@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any, Final
 from zoneinfo import ZoneInfo
 
 from stream.pull.api import Api, Cursor, Document, Page, basic, payload
-from stream.pull.client import ForbiddenError, MissingError, instant_of
+from stream.pull.client import instant_of
+from stream.pull.errors import ForbiddenError, MissingError
 from stream.pull.lookup import Lookup
 from stream.pull.pages import by_time, document_pages
 

@@ -7,6 +7,8 @@ Clients ask for a token whenever they connect, so a token is used again while it
    tried in the meantime fail with the same error.
 
 No text and no representation has a token or the client's secret.
+
+Longer than 250 lines because the request for a token and the evaluation of its answer are one protocol.
 """
 
 from __future__ import annotations

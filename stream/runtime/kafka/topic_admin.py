@@ -1,4 +1,7 @@
-"""Creates the topics on a Kafka cluster, and checks their partitions and settings."""
+"""Creates the topics on a Kafka cluster, and checks their partitions and settings.
+
+Longer than 250 lines because creating and checking share the requests for metadata and settings.
+"""
 
 from __future__ import annotations
 

@@ -3,6 +3,8 @@
 All topics with tickets have the same number of partitions, and the records of a ticket have the same partition number in each
 of them. So one worker owns the input, the state and the output of a ticket together. The log of deployments is not about
 tickets. It has one partition, because the order of its records decides what is in force.
+
+Longer than 250 lines because it is one table of topics.
 """
 
 from __future__ import annotations

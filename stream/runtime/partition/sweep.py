@@ -10,7 +10,7 @@
 5. The last unit of work writes the number of the deployment into the checkpoint. After a crash the sweep begins again, and
    finds the tickets that it had reached in order.
 6. An event from before the deployment may arrive after the sweep has passed its ticket, or when the sweep is over. The ticket
-   is then swept again.
+   is then swept again. So is a ticket that an owner judges by what its predecessor knew, to find its effects again.
 """
 
 from __future__ import annotations

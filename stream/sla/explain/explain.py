@@ -3,6 +3,8 @@
 The ticket's events are folded again by the engine's own ``Transition``, observed by ``stream.sla.explain.recorder``. Only one
 thing is worked out here a second time: how the stretches of a stopwatch fall into open and closed hours
 (``stream.sla.explain.spans``).
+
+Longer than 250 lines because all parts of an explanation are made of the same traces.
 """
 
 from __future__ import annotations

@@ -2,6 +2,8 @@
 
 Nothing is decided here. The events go through ``Transition`` one by one, and between them each instant at which time alone
 makes something true; what ``Transition`` leaves behind after each is compared with what was before.
+
+Longer than 250 lines because the traces of cycles, commitments and ladders are recorded in one pass.
 """
 
 from __future__ import annotations

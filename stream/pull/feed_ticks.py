@@ -34,7 +34,7 @@ EVERY: Final = 30.0
 _INTERVALS: Final = 3
 
 
-class Standing:
+class FeedTicks:
     """The health of a feed. Raises ``aiokafka.errors.KafkaError`` where it publishes, except in ``run``."""
 
     def __init__(
