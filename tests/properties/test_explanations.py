@@ -73,7 +73,7 @@ def moment_of(effect: Effect) -> tuple[object, ...]:
 def test_a_raised_level_is_acknowledged_or_over_when_its_escalation_is(
     policies: PolicySet, events: list[Event], history: int
 ) -> None:
-    _, state = said(policies, events, HORIZON, history)
+    _, state = emitted(policies, events, HORIZON, history)
     explanation = explain_state(policies, state)
     for name, escalation in state.head.escalations.items():
         for deadline in explanation.deadlines:
@@ -95,7 +95,7 @@ def test_a_raised_level_is_acknowledged_or_over_when_its_escalation_is(
 def test_an_unmatched_ticket_has_a_reason_and_so_has_every_commitment_that_is_in_no_deadline(
     policies: PolicySet, events: list[Event], history: int
 ) -> None:
-    _, state = said(policies, events, HORIZON, history)
+    _, state = emitted(policies, events, HORIZON, history)
     explanation = explain_state(policies, state)
     assert explanation.without_deadline == without_deadline(state.head, policies)
     if lists_of(state) == UNMATCHED:
