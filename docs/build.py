@@ -98,9 +98,10 @@ The label sets of a ticket exist as soon as its stopwatch runs.
 The first breach of a team is therefore an increase like any other.
 An empty `priority`, `team` or `customer` stands for a ticket without one.
 Teams and priorities that policies name keep their names.
-So do the first 50 other teams (the setting `metric_teams`) and the first 10 other priorities that a worker sees; further ones are counted as `other`.
-Customers that `metric_customers` names keep their names, all others are counted as `other`; without this setting no metric has the label `customer`.
-Once 2,000 combinations of policy, commitment, priority, team and customer are known (`metric_label_sets`), new ones are counted as `other` too.
+So do the first 50 other teams that a worker sees (the setting `metric_teams`) and the first 10 other priorities.
+Further ones are counted as `other`.
+Customers that `metric_customers` names keep their names, all others are counted as `other`; without it there is no such label.
+Once 2,000 combinations of policy, commitment, priority, team and customer are known (`metric_label_sets`), new ones are `other`.
 [Sizing](../guides/sizing.md#series) states what they cost.
 
 Open commitments are counted incrementally, and a scrape reads only these counts, never the tickets.
