@@ -101,7 +101,7 @@ Teams and priorities that policies name keep their names.
 So do the first 50 other teams that a worker sees (the setting `metric_teams`) and the first 10 other priorities.
 Further ones are counted as `other`.
 Customers that `metric_customers` names keep their names, all others are counted as `other`; without it there is no such label.
-Once 2,000 combinations of policy, commitment, priority, team and customer are known (`metric_label_sets`), new ones are `other`.
+Once 2,000 label sets of policy, commitment, priority, team and customer are known (`metric_label_sets`), new ones are `other`.
 [Sizing](../guides/sizing.md#series) states what they cost.
 
 Open commitments are counted incrementally, and a scrape reads only these counts, never the tickets.
