@@ -233,6 +233,11 @@ class PolicySet:
                 ladders[ladder.name] = ResolvedLadder(ladder, policy, calendar, levels, metric.name, teams)
         return ResolvedPolicy(policy, commitments, ladders)
 
+    def in_force(self, at: int) -> list[Policy]:
+        """The versions that hold for clocks that start at an instant (epoch microseconds), in the order in which policies are
+        asked."""
+        return self._in_force(bisect_right(self._since, at))
+
     def _with_start(self, fields: Fields, calendar: str, epoch: int) -> Fields:
         """The fields, and whether the calendar was open at the start of the clock, if that is asked."""
         if calendar not in self._asked:

@@ -279,9 +279,12 @@ def has_ended(soonest: int | None, ended_by: str, status: str) -> bool:
     return soonest is None and (ended_by != "" or status == "closed")
 
 
-def is_unmatched(commitments: int, ended_by: str, status: str | list[str]) -> bool:
-    """No policy promises anything to a ticket that is open. ``commitments``: how many it has, whatever became of them."""
-    return not commitments and ended_by == "" and status not in ("solved", "closed")
+def is_unmatched(promised: int, ended_by: str, status: str | list[str]) -> bool:
+    """Nothing is promised to a ticket that is open.
+
+    ``promised``: how many commitments it has that have a target and were not cancelled, whatever became of them.
+    """
+    return not promised and ended_by == "" and status not in ("solved", "closed")
 
 
 class OpenCommitment(NamedTuple):
@@ -291,6 +294,7 @@ class OpenCommitment(NamedTuple):
     policy: str
     priority: str
     team: str
+    customer: str
     state: str
     """``running``, ``paused`` or ``breached``."""
     due_at: int | None
@@ -322,6 +326,7 @@ def open_commitments(state: State) -> list[OpenCommitment]:
     ticket = state.head
     fields = ticket.fields
     priority, team = as_one_text(fields.get("priority", "")), as_one_text(fields.get("team", ""))
+    customer = as_one_text(fields.get("customer", ""))
     open_ = []
     for name, commitment_state in ticket.commitments.items():
         terms = commitment_state.terms
@@ -329,7 +334,8 @@ def open_commitments(state: State) -> list[OpenCommitment]:
         if watch is not None:
             going = commitment_status(terms.target is not None, commitment_state.verdict, watch.phase)
             if going:
-                open_.append(OpenCommitment(name, terms.policy, priority, team, going, commitment_state.due, watch.began))
+                due, began = commitment_state.due, watch.began
+                open_.append(OpenCommitment(name, terms.policy, priority, team, customer, going, due, began))
     return open_
 
 
